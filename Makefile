@@ -1,0 +1,97 @@
+# Leadhook. `make dev` to try it, `make test` to check it; README.md explains both.
+SHELL := /bin/bash -o pipefail
+.DEFAULT_GOAL := help
+
+PORT ?= 8787
+SINK_PORT ?= 8788
+CAMPAIGNS ?= examples/campaigns
+STATE ?= .state
+export PORT SINK_PORT CAMPAIGNS STATE
+
+# The versions that fit the crates in Cargo.lock.
+WORKER_BUILD_VERSION := 0.8.7
+WASM_BINDGEN_VERSION := 0.2.129
+# Gzip size that fits every plan with room, and starts fast.
+MAX_WASM_GZIP_KB := 400
+
+TOOLS := .tools/bin
+BIN := node_modules/.bin
+CLI := target/release/leadhook
+SOURCES := $(shell find src -type f) Cargo.toml Cargo.lock
+
+.PHONY: help dev sink test test-host test-e2e lint build cli deploy size clean
+
+help:
+	@echo "make dev     run Leadhook here: Worker, example campaigns, webhook receiver"
+	@echo "make sink    start the webhook receiver alone"
+	@echo "make test    every test: host, end to end on workerd, browser"
+	@echo "make lint    format, clippy and rustdoc"
+	@echo "make build   the Worker, into build/"
+	@echo "make cli     the command line, $(CLI)"
+	@echo "make deploy  to Cloudflare (README.md explains it)"
+
+.tools/target:
+	@rustup target list --installed 2>/dev/null | grep -q wasm32-unknown-unknown || \
+	  { echo "Adding the Rust target wasm32-unknown-unknown"; rustup target add wasm32-unknown-unknown; }
+	@mkdir -p .tools && touch $@
+
+.tools/worker-build-$(WORKER_BUILD_VERSION):
+	@echo "Installing worker-build $(WORKER_BUILD_VERSION) into .tools (once; about 3 minutes)"
+	cargo install worker-build --version $(WORKER_BUILD_VERSION) --locked --force --root .tools --quiet
+	@touch $@
+
+.tools/wasm-bindgen-$(WASM_BINDGEN_VERSION):
+	@echo "Installing wasm-bindgen $(WASM_BINDGEN_VERSION) into .tools (once; about 3 minutes)"
+	cargo install wasm-bindgen-cli --version $(WASM_BINDGEN_VERSION) --locked --force --root .tools --quiet
+	@touch $@
+
+node_modules/.package-lock.json: package.json package-lock.json
+	@echo "Installing npm packages into node_modules (once; about a minute)"
+	npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+build/index.js: $(SOURCES) wrangler.toml .tools/target .tools/worker-build-$(WORKER_BUILD_VERSION) \
+  .tools/wasm-bindgen-$(WASM_BINDGEN_VERSION) node_modules/.package-lock.json
+	@echo "Building the Worker (a few minutes the first time)"
+	@WASM_BINDGEN_BIN=$(CURDIR)/$(TOOLS)/wasm-bindgen WASM_OPT_BIN=$(CURDIR)/$(BIN)/wasm-opt \
+	  ESBUILD_BIN=$(CURDIR)/$(BIN)/esbuild $(TOOLS)/worker-build --release
+	@touch $@
+
+build: build/index.js
+
+$(CLI): $(SOURCES)
+	@echo "Building the command line (a few minutes the first time)"
+	@cargo build --release --locked --features cli --bin leadhook --config 'profile.release.lto="off"'
+	@touch $@
+
+cli: $(CLI)
+
+dev: build $(CLI)
+	@exec node scripts/dev.mjs
+
+sink: $(CLI)
+	@exec $(CLI) sink --port $(SINK_PORT) --secrets .dev.vars
+
+test: test-host test-e2e
+
+test-host:
+	cargo test --locked --features cli
+
+test-e2e: build $(CLI)
+	node scripts/chromium.mjs
+	node --test --test-concurrency=1 tests/receivers/ tests/e2e/
+
+lint: .tools/target
+	cargo fmt --check
+	cargo clippy --locked --all-targets --features cli -- -D warnings
+	cargo clippy --locked --target wasm32-unknown-unknown --lib -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --lib --features cli --document-private-items --quiet
+
+size: build
+	@node scripts/size.mjs $(MAX_WASM_GZIP_KB)
+
+deploy: build $(CLI)
+	@node scripts/deploy.mjs
+
+clean:
+	rm -rf target build .tools node_modules .wrangler $(STATE)

@@ -1,0 +1,460 @@
+//! What a marketer writes, as a value that is valid by construction.
+//!
+//! `file` mirrors the tables, [`Campaign::accept`] checks what spans tables, `publish` says what
+//! is written to KV. A [`Campaign`] in hand has passed all of it.
+
+mod condition;
+mod file;
+pub mod publish;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+pub use self::condition::{Condition, Facts};
+pub use self::file::{About, ControllerTable as Controller, IdentifierKind, OnRepeat, Problem, UnknownFields};
+use self::file::{CampaignFile, FieldKind, FieldTable, is_loopback_http};
+use crate::country::Country;
+use crate::hash::sha256_hex;
+use crate::moment::DAY_MS;
+
+/// The format of a campaign in KV. A reader leaves newer formats untouched.
+pub const CAMPAIGN_FORMAT: u32 = 1;
+/// Characters of a text unless the field says otherwise: a paragraph, not a document.
+pub const DEFAULT_MAX_LENGTH: usize = 2_000;
+/// Characters of an address: what browsers and proxies agree on.
+const DEFAULT_MAX_URL: usize = 2_048;
+/// Files above this are no campaign: a KV value and a message to the ledger carry it whole.
+const MAX_CAMPAIGN_BYTES: usize = 128 * 1024;
+/// Attribution that a submission may carry undeclared, beside every `utm_…`.
+const ATTRIBUTION: [&str; 4] = ["gclid", "fbclid", "page_url", "referrer"];
+
+/// Whether a field's name is attribution, which needs no declaration.
+pub fn is_attribution(name: &str) -> bool {
+    name.starts_with("utm_") || ATTRIBUTION.contains(&name)
+}
+
+/// A campaign that is valid.
+#[derive(Clone, Debug)]
+pub struct Campaign {
+    /// Stands in the endpoint: `/c/{id}`.
+    pub id: String,
+    /// For people.
+    pub title: String,
+    /// Campaigns of one ledger recognise each other's people.
+    pub ledger: String,
+    /// Pages whose scripts may read the answer (CORS).
+    pub origins: Vec<String>,
+    /// Where a browser goes after its form was accepted.
+    pub thanks_url: Option<String>,
+    /// How a national phone number is read.
+    pub default_country: Option<Country>,
+    /// BCP 47; the language of the wordings.
+    pub language: String,
+    /// What happens to undeclared fields.
+    pub unknown_fields: UnknownFields,
+    /// Who is responsible for the data.
+    pub controller: Controller,
+    /// In the file's order.
+    pub fields: Vec<Field>,
+    /// In the file's order.
+    pub purposes: Vec<Purpose>,
+    /// How people are recognised.
+    pub dedupe: Dedupe,
+    /// In the file's order.
+    pub rules: Vec<Rule>,
+    /// Thresholds of the score.
+    pub thresholds: Thresholds,
+    /// In the file's order.
+    pub destinations: Vec<Destination>,
+    /// What the notice was when the campaign was published.
+    pub notice: Wording,
+    /// The whole file as JSON with sorted keys.
+    pub canonical: String,
+    /// SHA-256 of `canonical`, the first 16 digits.
+    pub revision: String,
+}
+
+/// One field of the form.
+#[derive(Clone, Debug)]
+pub struct Field {
+    /// The form's name for it.
+    pub name: String,
+    /// For people; the name where absent.
+    pub label: Option<String>,
+    /// Whether a submission must have it.
+    pub required: bool,
+    /// What it takes.
+    pub kind: Kind,
+}
+
+/// What a field takes, with its bounds. Lengths count characters.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)]
+pub enum Kind {
+    Email,
+    Phone,
+    Text { min: usize, max: usize },
+    Choice { choices: Vec<String> },
+    Number { min: Option<f64>, max: Option<f64> },
+    Boolean,
+    Country,
+    Url { max: usize },
+}
+
+impl Kind {
+    /// The word of the campaign file.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Email => "email",
+            Self::Phone => "phone",
+            Self::Text { .. } => "text",
+            Self::Choice { .. } => "choice",
+            Self::Number { .. } => "number",
+            Self::Boolean => "boolean",
+            Self::Country => "country",
+            Self::Url { .. } => "url",
+        }
+    }
+}
+
+/// A text that was shown, by version and digest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wording {
+    /// What was shown.
+    pub text: String,
+    /// What the marketer calls it, where stated.
+    pub version: Option<String>,
+    /// SHA-256 of `text`, hexadecimal.
+    pub sha256: String,
+}
+
+impl Wording {
+    fn new(text: String, version: Option<String>) -> Self {
+        let sha256 = sha256_hex(&text);
+        Self { text, version, sha256 }
+    }
+}
+
+/// What a visitor may consent to.
+#[derive(Clone, Debug)]
+pub struct Purpose {
+    /// Its checkbox is `consent.{id}`.
+    pub id: String,
+    /// What stands beside the checkbox.
+    pub wording: Wording,
+    /// The wording's version.
+    pub version: String,
+    /// Without it a submission is rejected.
+    pub required: bool,
+    /// How the person will be contacted: a consent by e-mail says nothing about phone.
+    pub channel: String,
+    /// The kind of processing.
+    pub category: String,
+    /// How long the consent is kept; not stated where absent.
+    pub retention_days: Option<u32>,
+}
+
+/// How people are recognised.
+#[derive(Clone, Debug)]
+pub struct Dedupe {
+    /// How long a person is known after the last accepted submission.
+    pub window_ms: i64,
+    /// What a person is recognised by.
+    pub by: Vec<IdentifierKind>,
+    /// What destinations hear of someone who posts again.
+    pub on_repeat: OnRepeat,
+    /// Whether KV answers exact repeats.
+    pub remember_in_kv: bool,
+    /// Whether dots and tags of Gmail addresses count.
+    pub fold_gmail: bool,
+}
+
+/// A rule of the score.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// Its name, for people.
+    pub name: String,
+    /// All of them must hold.
+    pub when: Vec<Condition>,
+    /// What it adds; may be negative.
+    pub points: i64,
+}
+
+/// Thresholds of the score.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub struct Thresholds {
+    pub warm: i64,
+    pub hot: i64,
+    pub mql: i64,
+    pub sql: i64,
+    /// A lead below this is held; where absent, every lead goes.
+    pub forward_at: Option<i64>,
+}
+
+/// Where leads go.
+#[derive(Clone, Debug)]
+pub struct Destination {
+    /// Deliveries are stored under it.
+    pub name: String,
+    /// Read when a delivery is sent.
+    pub url: String,
+    /// The name of the Worker secret that signs.
+    pub secret: String,
+    /// Purposes without which nothing goes here.
+    pub needs: Vec<String>,
+    /// All of them must hold.
+    pub when: Vec<Condition>,
+    /// A lead below this does not go here.
+    pub forward_at: Option<i64>,
+}
+
+/// A campaign as it lies in KV.
+#[derive(Deserialize, Serialize)]
+struct Stored {
+    format: u32,
+    campaign: Value,
+}
+
+/// Why a campaign that lies in KV is not served.
+#[derive(Debug)]
+pub enum Unservable {
+    /// A newer version of the code published it.
+    Newer,
+    /// It is not a valid campaign.
+    Invalid(Vec<Problem>),
+}
+
+impl Campaign {
+    /// Checks a whole file.
+    ///
+    /// # Errors
+    /// Every problem of the file, at once.
+    pub fn accept(file: &Value) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let canonical = file.to_string();
+        if canonical.len() > MAX_CAMPAIGN_BYTES {
+            return Err(vec![Problem::new("campaign", "is larger than 128 KiB")]);
+        }
+        let CampaignFile { head, controller, field, purpose, dedupe, score, qualify, destination } =
+            file::read(file.clone(), &mut problems);
+
+        let fields: Vec<Field> = field
+            .into_iter()
+            .enumerate()
+            .filter_map(|(at, table)| accept_field(&format!("field[{at}]"), table, &mut problems))
+            .collect();
+        unique("field", fields.iter().map(|field| field.name.as_str()), "name", &mut problems);
+        if !fields.iter().any(|field| matches!(field.kind, Kind::Email | Kind::Phone)) {
+            let reason = "one must be of kind email or phone: without contact data there is no lead";
+            problems.push(Problem::new("field", reason));
+        }
+
+        let purposes: Vec<Purpose> = purpose
+            .into_iter()
+            .map(|table| Purpose {
+                wording: Wording::new(table.text, Some(table.version.clone())),
+                id: table.id,
+                version: table.version,
+                required: table.required,
+                channel: table.channel.unwrap_or_else(|| "email".to_owned()),
+                category: table.category.unwrap_or_else(|| "marketing".to_owned()),
+                retention_days: table.retention_days,
+            })
+            .collect();
+        unique("purpose", purposes.iter().map(|purpose| purpose.id.as_str()), "id", &mut problems);
+
+        let rules = score
+            .into_iter()
+            .enumerate()
+            .map(|(at, table)| {
+                let path = format!("score[{at}]");
+                if table.when.is_none() {
+                    problems.push(Problem::new(format!("{path}.when"), "is required"));
+                }
+                let when = Condition::accept_all(table.when, &path, &fields, &mut problems);
+                Rule { name: table.rule, when, points: table.points }
+            })
+            .collect();
+
+        let destinations: Vec<Destination> = destination
+            .into_iter()
+            .enumerate()
+            .map(|(at, table)| {
+                let path = format!("destination[{at}]");
+                let required = || purposes.iter().filter(|p| p.required).map(|p| p.id.clone()).collect();
+                let needs: Vec<String> = table.needs.unwrap_or_else(required);
+                for need in needs.iter().filter(|need| purposes.iter().all(|p| p.id != **need)) {
+                    let reason = format!("{need:?} is not the id of a purpose");
+                    problems.push(Problem::new(format!("{path}.needs"), reason));
+                }
+                Destination {
+                    when: Condition::accept_all(table.when, &path, &fields, &mut problems),
+                    name: table.name,
+                    url: table.url,
+                    secret: table.secret,
+                    needs,
+                    forward_at: table.forward_at,
+                }
+            })
+            .collect();
+        unique("destination", destinations.iter().map(|d| d.name.as_str()), "name", &mut problems);
+
+        let (warm, hot) = (qualify.warm.unwrap_or(20), qualify.hot.unwrap_or(60));
+        let thresholds = Thresholds {
+            warm,
+            hot,
+            mql: qualify.mql.unwrap_or(warm),
+            sql: qualify.sql.unwrap_or(hot),
+            forward_at: qualify.forward_at,
+        };
+        if thresholds.warm > thresholds.hot {
+            problems.push(Problem::new("qualify.warm", "must not be above hot"));
+        }
+        if thresholds.mql > thresholds.sql {
+            problems.push(Problem::new("qualify.mql", "must not be above sql"));
+        }
+
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let revision = sha256_hex(&canonical).chars().take(16).collect();
+        Ok(Self {
+            ledger: head.ledger.unwrap_or_else(|| head.id.clone()),
+            id: head.id,
+            title: head.title,
+            origins: head.origins,
+            thanks_url: head.thanks_url,
+            default_country: head.default_country.as_deref().and_then(Country::parse),
+            language: head.language.unwrap_or_else(|| "en".to_owned()),
+            unknown_fields: head.unknown_fields,
+            notice: Wording::new(json!(controller).to_string(), controller.privacy_notice_version.clone()),
+            controller,
+            fields,
+            purposes,
+            dedupe: Dedupe {
+                window_ms: i64::from(dedupe.window_days) * DAY_MS,
+                by: dedupe.by,
+                on_repeat: dedupe.on_repeat,
+                remember_in_kv: dedupe.remember_in_kv,
+                fold_gmail: dedupe.fold_gmail,
+            },
+            rules,
+            thresholds,
+            destinations,
+            canonical,
+            revision,
+        })
+    }
+
+    /// Reads a campaign as it lies in KV, checking it again.
+    ///
+    /// # Errors
+    /// [`Unservable`] where it is newer than this code or not valid.
+    pub fn from_stored(text: &str) -> Result<Self, Unservable> {
+        let invalid = |reason: String| Unservable::Invalid(vec![Problem::new("campaign", reason)]);
+        let stored: Stored = serde_json::from_str(text).map_err(|error| invalid(error.to_string()))?;
+        if stored.format > CAMPAIGN_FORMAT {
+            return Err(Unservable::Newer);
+        }
+        Self::accept(&stored.campaign).map_err(Unservable::Invalid)
+    }
+
+    /// The text that lies in KV.
+    pub fn to_stored(&self) -> String {
+        format!("{{\"format\":{CAMPAIGN_FORMAT},\"campaign\":{}}}", self.canonical)
+    }
+
+    /// Addresses that only development may use: http to a loopback address.
+    pub fn development_only(&self) -> Vec<Problem> {
+        let destinations = self.destinations.iter().enumerate();
+        let mut addresses: Vec<(String, &str)> =
+            destinations.map(|(at, d)| (format!("destination[{at}].url"), d.url.as_str())).collect();
+        addresses.extend(self.thanks_url.iter().map(|url| ("thanks_url".to_owned(), url.as_str())));
+        addresses
+            .into_iter()
+            .filter(|(_, url)| url::Url::parse(url).is_ok_and(|url| is_loopback_http(&url)))
+            .map(|(path, _)| Problem::new(path, "http to a loopback address is for development only"))
+            .collect()
+    }
+
+    /// The destination of that name.
+    pub fn destination(&self, name: &str) -> Option<&Destination> {
+        self.destinations.iter().find(|destination| destination.name == name)
+    }
+
+    /// The field of that name.
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|field| field.name == name)
+    }
+
+    /// The first field of kind e-mail or phone: what is asked for where a post has no contact.
+    pub fn first_contact_field(&self) -> Option<&Field> {
+        self.fields.iter().find(|field| matches!(field.kind, Kind::Email | Kind::Phone))
+    }
+}
+
+fn unique<'a>(
+    table: &str,
+    names: impl Iterator<Item = &'a str>,
+    key: &str,
+    problems: &mut Vec<Problem>,
+) {
+    let mut seen = Vec::new();
+    for (at, name) in names.enumerate() {
+        if seen.contains(&name) {
+            problems.push(Problem::new(format!("{table}[{at}].{key}"), "stands twice"));
+        }
+        seen.push(name);
+    }
+}
+
+fn accept_field(path: &str, table: FieldTable, problems: &mut Vec<Problem>) -> Option<Field> {
+    let mut refuse = |key: &str, reason: &str| problems.push(Problem::new(format!("{path}.{key}"), reason));
+    let Some(kind) = table.kind else {
+        refuse("kind", "is required: email, phone, text, choice, number, boolean, country or url");
+        return None;
+    };
+    let has_length = matches!(kind, FieldKind::Text | FieldKind::Url);
+    if !has_length && table.max_length.is_some() {
+        refuse("max_length", "is for text and url");
+    }
+    if kind != FieldKind::Text && table.min_length.is_some() {
+        refuse("min_length", "is for text");
+    }
+    if kind != FieldKind::Number && (table.min.is_some() || table.max.is_some()) {
+        refuse("min", "and max are for number");
+    }
+    if kind != FieldKind::Choice && table.choices.is_some() {
+        refuse("choices", "is for choice");
+    }
+    let max_length = |default| table.max_length.map_or(default, |max| max as usize);
+    let kind = match kind {
+        FieldKind::Email => Kind::Email,
+        FieldKind::Phone => Kind::Phone,
+        FieldKind::Boolean => Kind::Boolean,
+        FieldKind::Country => Kind::Country,
+        FieldKind::Url => Kind::Url { max: max_length(DEFAULT_MAX_URL) },
+        FieldKind::Text => {
+            let (min, max) = (table.min_length.unwrap_or(0) as usize, max_length(DEFAULT_MAX_LENGTH));
+            if min > max {
+                refuse("min_length", "must not be above max_length");
+            }
+            Kind::Text { min, max }
+        }
+        FieldKind::Number => {
+            if table.min.zip(table.max).is_some_and(|(min, max)| min > max) {
+                refuse("min", "must not be above max");
+            }
+            Kind::Number { min: table.min, max: table.max }
+        }
+        FieldKind::Choice => {
+            let choices = table.choices.unwrap_or_default();
+            if choices.is_empty() || choices.iter().any(String::is_empty) {
+                refuse("choices", "must list at least one, and none may be empty");
+            }
+            Kind::Choice { choices }
+        }
+    };
+    Some(Field { name: table.name, label: table.label, required: table.required, kind })
+}

@@ -1,0 +1,78 @@
+//! Campaigns as they are served: from KV, kept for a minute, and the last good copy when KV fails.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use crate::campaign::publish::campaign_key;
+use crate::campaign::{Campaign, Unservable};
+use crate::fault::Fault;
+use crate::ports::Ports;
+
+/// A correction reaches every isolate in about the time that KV itself takes to spread it.
+const FRESH_MS: i64 = 60_000;
+/// Campaigns kept parsed in one isolate: far above what a company runs, far below its memory.
+const MAX_KEPT: usize = 500;
+
+/// The campaigns that an isolate has read, each with the time of its reading.
+#[derive(Default)]
+pub struct Shelf(BTreeMap<String, (i64, Rc<Campaign>)>);
+
+impl Shelf {
+    fn get(&self, id: &str) -> Option<(i64, Rc<Campaign>)> {
+        self.0.get(id).cloned()
+    }
+
+    fn put(&mut self, campaign: Rc<Campaign>, now_ms: i64) {
+        if self.0.len() >= MAX_KEPT {
+            self.0.clear();
+        }
+        self.0.insert(campaign.id.clone(), (now_ms, campaign));
+    }
+
+    /// Forgets a campaign, so that it is read again.
+    pub fn forget(&mut self, id: &str) {
+        self.0.remove(id);
+    }
+}
+
+/// The campaign of that id.
+///
+/// # Errors
+/// KV fails, or holds what this code cannot serve, and there is no good copy.
+pub async fn find(ports: &impl Ports, id: &str, now_ms: i64) -> Result<Option<Rc<Campaign>>, Fault> {
+    let kept = ports.shelf().borrow().get(id);
+    if let Some((read_ms, campaign)) = &kept
+        && (0..FRESH_MS).contains(&(now_ms - read_ms))
+    {
+        return Ok(Some(Rc::clone(campaign)));
+    }
+    let read = match ports.kv_get(&campaign_key(id)).await {
+        Ok(None) => return Ok(None),
+        Ok(Some(text)) => servable(&text, ports.settings().development),
+        Err(fault) => Err(fault),
+    };
+    match (read, kept) {
+        (Ok(campaign), _) => {
+            let campaign = Rc::new(campaign);
+            ports.shelf().borrow_mut().put(Rc::clone(&campaign), now_ms);
+            Ok(Some(campaign))
+        }
+        // The copy is served until KV answers again, and asked for again at the next request.
+        (Err(_), Some((_, campaign))) => Ok(Some(campaign)),
+        (Err(fault), None) => Err(fault),
+    }
+}
+
+fn servable(text: &str, development: bool) -> Result<Campaign, Fault> {
+    let campaign = Campaign::from_stored(text).map_err(|unservable| match unservable {
+        Unservable::Newer => Fault::new("the campaign in KV is newer than this code"),
+        Unservable::Invalid(problems) => {
+            let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
+            Fault::new(format!("the campaign in KV is not valid: {}", problems.join("; ")))
+        }
+    })?;
+    if !development && !campaign.development_only().is_empty() {
+        return Err(Fault::new("the campaign in KV has addresses for development only"));
+    }
+    Ok(campaign)
+}

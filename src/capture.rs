@@ -1,0 +1,293 @@
+//! The use case: one request to a campaign's endpoint, from bytes to reply.
+
+use std::rc::Rc;
+
+use serde_json::{Value, json};
+
+use crate::campaign::Campaign;
+use crate::campaigns;
+use crate::fault::Fault;
+use crate::intake::decode::{self, Encoding, Undecodable};
+use crate::intake::{self, FieldProblem, Rejection};
+use crate::lead::{Identity, Lead, recognising};
+use crate::ledger::message::{Admit, Answer, Call, Tally};
+use crate::moment::{Moment, hour_of};
+use crate::ports::Ports;
+use crate::reply::Reply;
+use crate::request::{Method, RawRequest};
+use crate::seen::Seen;
+
+/// An idempotency key is an identifier, in the draft's examples a UUID.
+const MAX_IDEMPOTENCY_KEY: usize = 255;
+/// A source is a word of the marketer's.
+const MAX_SOURCE: usize = 32;
+/// Words of an answer that may be somebody's name.
+const MAX_NAME_WORDS: usize = 4;
+
+/// What follows a request once it has been answered: best effort, one try.
+#[derive(Clone, Debug, PartialEq)]
+pub enum After {
+    /// Let KV remember.
+    Remember {
+        /// The key.
+        key: String,
+        /// The value.
+        value: String,
+        /// For how long.
+        ttl_s: u64,
+    },
+    /// Let the ledger count.
+    Count {
+        /// The ledger's name.
+        ledger: String,
+        /// What happened.
+        tally: Tally,
+    },
+}
+
+/// A reply, what is logged of it, and what follows.
+pub struct Answered {
+    /// To the caller.
+    pub reply: Reply,
+    /// The event, without anything of a visitor.
+    pub log: Option<Value>,
+    /// Once the reply is on its way.
+    pub after: Vec<After>,
+}
+
+impl From<Reply> for Answered {
+    fn from(reply: Reply) -> Self {
+        Self { reply, log: None, after: Vec::new() }
+    }
+}
+
+/// Answers a request to `/c/{campaign}`.
+pub async fn endpoint(ports: &impl Ports, id: &str, request: &RawRequest, moment: &Moment) -> Answered {
+    let campaign = match campaigns::find(ports, id, moment.now_ms).await {
+        Ok(Some(campaign)) => campaign,
+        Ok(None) => return Reply::not_found().into(),
+        Err(fault) => return faulted("campaign", id, &fault).into_cors(None, request),
+    };
+    let answered: Answered = match request.method {
+        Method::Post => submit(ports, &campaign, request, moment).await,
+        Method::Get => {
+            Reply::acceptance_criteria(&campaign, ports.settings().public_url.as_deref()).into()
+        }
+        Method::Options => preflight(&campaign, request).into(),
+        Method::Put | Method::Other => Reply::method_not_allowed("GET, POST, OPTIONS").into(),
+    };
+    answered.into_cors(Some(&campaign), request)
+}
+
+/// Answers a request to `/c/{campaign}/thanks`.
+pub async fn thanks(ports: &impl Ports, id: &str, request: &RawRequest, moment: &Moment) -> Answered {
+    if request.method != Method::Get {
+        return Reply::method_not_allowed("GET").into();
+    }
+    match campaigns::find(ports, id, moment.now_ms).await {
+        Ok(Some(campaign)) => Reply::thanks(&campaign).into(),
+        Ok(None) => Reply::not_found().into(),
+        Err(fault) => faulted("campaign", id, &fault),
+    }
+}
+
+/// CORS (Fetch standard): what a script of another origin may send.
+fn preflight(campaign: &Campaign, request: &RawRequest) -> Reply {
+    let reply = Reply::nothing();
+    if !is_known_origin(campaign, request) {
+        return reply;
+    }
+    reply
+        .with("access-control-allow-methods", "GET, POST")
+        .with("access-control-allow-headers", "Content-Type, Idempotency-Key")
+        .with("access-control-max-age", "86400")
+}
+
+fn is_known_origin(campaign: &Campaign, request: &RawRequest) -> bool {
+    request.origin.as_ref().is_some_and(|origin| campaign.origins.contains(origin))
+}
+
+impl Answered {
+    /// The one matching origin is echoed; a foreign one gets no header, whatever the answer.
+    fn into_cors(mut self, campaign: Option<&Campaign>, request: &RawRequest) -> Self {
+        if campaign.is_some_and(|campaign| is_known_origin(campaign, request)) {
+            let origin = request.origin.clone().unwrap_or_default();
+            self.reply = self.reply.with("access-control-allow-origin", origin);
+        }
+        self.reply = self.reply.with("vary", "Origin");
+        self
+    }
+}
+
+async fn submit(ports: &impl Ports, campaign: &Rc<Campaign>, request: &RawRequest, moment: &Moment) -> Answered {
+    let Ok(body) = &request.body else {
+        return refused(campaign, "too_large", Reply::too_large(decode::MAX_BODY_BYTES));
+    };
+    let fields = match decode::decode(request.content_type.as_deref(), body) {
+        Ok(fields) => fields,
+        Err(undecodable) => {
+            let (code, reply) = match undecodable {
+                Undecodable::MediaType => {
+                    let read = "application/x-www-form-urlencoded, multipart/form-data and application/json";
+                    ("media_type", Reply::unsupported_media_type(read))
+                }
+                Undecodable::TooLarge => ("too_large", Reply::too_large(decode::MAX_BODY_BYTES)),
+                Undecodable::TooManyFields => ("too_many_fields", Reply::malformed("It has too many fields.")),
+                Undecodable::Malformed(detail) => ("malformed", Reply::malformed(detail)),
+            };
+            return refused(campaign, code, reply);
+        }
+    };
+    let browser = fields.encoding != Encoding::Json && request.prefers_html();
+    let key = request.idempotency_key.as_deref().map(idempotency_key).transpose();
+    let submission = match (intake::accept(fields, campaign), key) {
+        (Ok(submission), Ok(key)) => (submission, key),
+        (accepted, key) => {
+            let mut problems = accepted.err().map(|rejection| rejection.problems).unwrap_or_default();
+            problems.extend(key.err());
+            return rejected(campaign, Rejection { problems }, browser, moment);
+        }
+    };
+    let (submission, key) = submission;
+
+    let identity = Identity::new(&ports.settings().peppers, &campaign.ledger);
+    let submission_id = identity.submission_id(&submission, campaign, key.as_deref());
+    let fingerprints = identity.fingerprints(&submission, campaign);
+    let source = source(&submission);
+    let accepted = |outcome: &str, after: Vec<After>| Answered {
+        reply: Reply::accepted(&submission_id, campaign, browser),
+        log: Some(json!({
+            "event": "submission", "outcome": outcome, "campaign": campaign.id,
+            "submission_id": submission_id,
+        })),
+        after,
+    };
+
+    let remembered = campaign.dedupe.remember_in_kv.then(|| {
+        recognising(&fingerprints, &campaign.dedupe.by).first().map(|print| Seen::key(&campaign.ledger, &print.tag))
+    });
+    let remembered = remembered.flatten();
+    let mut seen = Seen::read(None);
+    if let Some(key) = &remembered {
+        // KV never judges: what it does not answer, the ledger does.
+        seen = Seen::read(ports.kv_get(key).await.ok().flatten().as_deref());
+        if seen.holds(&submission_id, moment.now_ms) {
+            return accepted("repeat", vec![count(campaign, "", Tally::KV_REPEAT, moment)]);
+        }
+    }
+
+    let admit = Admit {
+        campaign: campaign.id.clone(),
+        revision: campaign.revision.clone(),
+        stored: None,
+        submission_id: submission_id.clone(),
+        idempotency_tag: key.map(|key| identity.idempotency_tag(campaign, &key)),
+        source,
+        fingerprints,
+        by: campaign.dedupe.by.clone(),
+        lead: Lead::new(submission, campaign, moment.now_ms),
+    };
+    match judge(ports, campaign, admit).await {
+        Ok(Answer::Admitted) => {
+            let value = remembered.zip(seen.remembering(&submission_id, moment.now_ms));
+            let remember = value.map(|(key, value)| After::Remember { key, value, ttl_s: Seen::ttl_s() });
+            accepted("accepted", remember.into_iter().collect())
+        }
+        Ok(Answer::IdempotencyKeyReused) => {
+            let detail = "was used for another submission within the last 24 hours";
+            let problem = FieldProblem::new("Idempotency-Key", "idempotency_key_reused", detail);
+            let rejection = Rejection { problems: vec![problem] };
+            Answered {
+                reply: Reply::rejected(&rejection, campaign, browser),
+                log: Some(rejection_log(campaign, &rejection)),
+                after: Vec::new(),
+            }
+        }
+        Ok(_) => faulted("ledger", &campaign.id, &Fault::new("the ledger does not understand this code")),
+        Err(fault) => faulted("ledger", &campaign.id, &fault),
+    }
+}
+
+/// Asks the ledger, and once more with the campaign where it does not know this revision.
+async fn judge(ports: &impl Ports, campaign: &Campaign, admit: Admit) -> Result<Answer, Fault> {
+    match ports.ask(&campaign.ledger, Call::Admit(Box::new(admit.clone()))).await? {
+        Answer::CampaignUnknown => {
+            let admit = Admit { stored: Some(campaign.to_stored()), ..admit };
+            ports.ask(&campaign.ledger, Call::Admit(Box::new(admit))).await
+        }
+        answer => Ok(answer),
+    }
+}
+
+fn rejected(campaign: &Campaign, rejection: Rejection, browser: bool, moment: &Moment) -> Answered {
+    let tally = |problem: &FieldProblem| count(campaign, &problem.field, problem.code, moment);
+    Answered {
+        reply: Reply::rejected(&rejection, campaign, browser),
+        log: Some(rejection_log(campaign, &rejection)),
+        after: rejection.problems.iter().map(tally).collect(),
+    }
+}
+
+fn rejection_log(campaign: &Campaign, rejection: &Rejection) -> Value {
+    let codes: Vec<_> = rejection.problems.iter().map(|p| format!("{}:{}", p.field, p.code)).collect();
+    json!({ "event": "submission", "outcome": "rejected", "campaign": campaign.id, "problems": codes })
+}
+
+/// A body that could not be read as fields.
+fn refused(campaign: &Campaign, code: &str, reply: Reply) -> Answered {
+    let log = json!({ "event": "submission", "outcome": "refused", "campaign": campaign.id, "code": code });
+    Answered { reply, log: Some(log), after: Vec::new() }
+}
+
+/// A fault is logged here, where it is handled, and hidden outside.
+pub fn faulted(what: &str, campaign: &str, fault: &Fault) -> Answered {
+    let log = json!({ "event": "fault", "in": what, "campaign": campaign, "fault": fault.to_string() });
+    Answered { reply: Reply::fault(), log: Some(log), after: Vec::new() }
+}
+
+fn count(campaign: &Campaign, field: &str, code: &str, moment: &Moment) -> After {
+    let tally = Tally {
+        campaign: campaign.id.clone(),
+        hour: hour_of(moment.now_ms),
+        field: field.to_owned(),
+        code: code.to_owned(),
+        count: 1,
+    };
+    After::Count { ledger: campaign.ledger.clone(), tally }
+}
+
+/// A structured string (`"8e03…"`, RFC 8941) or the bare text that most clients send.
+fn idempotency_key(header: &str) -> Result<String, FieldProblem> {
+    let text = header.trim();
+    let quoted = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    let key = quoted.unwrap_or(text);
+    let plain = |c: char| c.is_ascii_graphic() && c != '"' && c != '\\';
+    if key.is_empty() || key.len() > MAX_IDEMPOTENCY_KEY || !key.chars().all(plain) {
+        let detail = "must be 1 to 255 visible ASCII characters";
+        return Err(FieldProblem::new("Idempotency-Key", "idempotency_key_invalid", detail));
+    }
+    Ok(key.to_owned())
+}
+
+/// The source as counters know it: `utm_source` where it is a plain word, else `other`; `direct`
+/// where there is none. Counters lie unsealed, so nothing that could be an identity gets in:
+/// no address, no run of digits, nothing that the visitor also gave as an answer.
+fn source(submission: &intake::Submission) -> String {
+    let Some(source) = submission.attribution.get("utm_source") else {
+        return "direct".to_owned();
+    };
+    let source = source.to_lowercase();
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
+    let word = source.len() <= MAX_SOURCE
+        && source.starts_with(|c: char| c.is_ascii_lowercase())
+        && source.chars().all(plain)
+        && source.chars().filter(char::is_ascii_digit).count() <= 4;
+    let email = submission.contact.email.as_ref().map(|email| email.address());
+    // A sentence may well name the source; a name or an address is a few words.
+    let short = |answer: &&str| answer.split_whitespace().count() <= MAX_NAME_WORDS;
+    let answers = submission.answers.values().filter_map(Value::as_str).filter(short).chain(email);
+    let told = answers.map(str::to_lowercase).any(|answer| {
+        answer.split(|c: char| !c.is_alphanumeric()).any(|part| part.len() > 2 && source.contains(part))
+    });
+    if word && !told { source } else { "other".to_owned() }
+}

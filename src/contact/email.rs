@@ -1,0 +1,278 @@
+//! An e-mail address: which texts are one, how it is written, and what two spellings of the same
+//! mailbox have in common.
+
+use std::fmt;
+
+use icu_normalizer::ComposingNormalizerBorrowed;
+use idna::AsciiDenyList;
+use idna::uts46::{DnsLength, Hyphens, Uts46};
+
+use super::free_mail::is_free_mail;
+
+/// Octets of a path in SMTP without its angle brackets (RFC 5321 section 4.5.3.1.3, erratum 1690).
+const MAX_ADDRESS_BYTES: usize = 254;
+/// Octets of a local part (RFC 5321 section 4.5.3.1.1).
+const MAX_LOCAL_BYTES: usize = 64;
+/// Longer texts are refused before any work is spent on them. A name's letter takes up to four
+/// bytes in UTF-8 and may be a single one in its A-label, so that no address that fits is lost.
+const MAX_TEXT_BYTES: usize = 4 * MAX_ADDRESS_BYTES;
+
+/// The domain that stands for both of Gmail's.
+const GMAIL: &str = "gmail.com";
+/// Gmail's other domain: every mailbox has an address in both.
+const GOOGLEMAIL: &str = "googlemail.com";
+
+/// An address that mail can be sent to: `local@domain` in lower case, with the domain as A-labels
+/// (RFC 5890). Its debug form hides it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Email {
+    address: String,
+    /// Bytes before the `@`.
+    local_bytes: usize,
+}
+
+/// What the address tells about who is behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmailKind {
+    /// The domain is not that of a provider for everyone: an employer's, or a person's own.
+    Business,
+    /// A mailbox that anyone can have.
+    Free,
+}
+
+impl EmailKind {
+    /// `business` or `free`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Business => "business",
+            Self::Free => "free",
+        }
+    }
+}
+
+impl Email {
+    /// Reads an address, with white space around it or not.
+    ///
+    /// The local part follows the grammar of the HTML standard (valid e-mail address), without a
+    /// leading, trailing or double dot, in at most 64 octets. The domain is a name of at least
+    /// two labels under UTS 46 with STD3 rules, in letters of any script; its last label is not
+    /// all digits. Quoted local parts, comments, IP literals and local parts beyond ASCII
+    /// (RFC 6531) are refused: hardly a mailbox has one, and many mail systems cannot send to it.
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        if text.len() > MAX_TEXT_BYTES {
+            return None;
+        }
+        let text = ComposingNormalizerBorrowed::new_nfc().normalize(text);
+        let (local, domain) = text.split_once('@')?;
+        if !is_local_part(local) {
+            return None;
+        }
+        let domain = Uts46::new()
+            .to_ascii(
+                domain.as_bytes(),
+                AsciiDenyList::STD3,
+                // Not `Check`: names with hyphens in the third and fourth place exist.
+                Hyphens::CheckFirstLast,
+                DnsLength::Verify,
+            )
+            .ok()?;
+        let (_, last_label) = domain.rsplit_once('.')?;
+        if last_label.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        let address = format!("{}@{domain}", local.to_ascii_lowercase());
+        (address.len() <= MAX_ADDRESS_BYTES).then_some(Self { address, local_bytes: local.len() })
+    }
+
+    /// The address to write to. Not folded: `+tag` and dots stand as they were given.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The domain in lower case, as A-labels.
+    pub fn domain(&self) -> &str {
+        self.parts().1
+    }
+
+    /// The canonical form that fingerprints are computed from. With `fold_gmail`, for gmail.com
+    /// and googlemail.com alone: one domain, dots removed and `+tag` cut, because Gmail delivers
+    /// all of these to the same person. Elsewhere `+` and dots may tell two people apart.
+    pub fn fingerprint_form(&self, fold_gmail: bool) -> String {
+        let (local, domain) = self.parts();
+        if !fold_gmail || !matches!(domain, GMAIL | GOOGLEMAIL) {
+            return self.address.clone();
+        }
+        let untagged = local.split('+').next().unwrap_or(local);
+        // A local part that is nothing but a tag has nothing to fold to.
+        let untagged = if untagged.is_empty() { local } else { untagged };
+        format!("{}@{GMAIL}", untagged.replace('.', ""))
+    }
+
+    /// Whether the domain is one of the known providers of mailboxes for everyone.
+    pub fn kind(&self) -> EmailKind {
+        if is_free_mail(self.domain()) { EmailKind::Free } else { EmailKind::Business }
+    }
+
+    fn parts(&self) -> (&str, &str) {
+        let (local, rest) = self.address.split_at_checked(self.local_bytes).unwrap_or_default();
+        (local, rest.strip_prefix('@').unwrap_or(rest))
+    }
+}
+
+impl fmt::Debug for Email {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Email(…)")
+    }
+}
+
+fn is_local_part(local: &str) -> bool {
+    let of_the_grammar =
+        |byte: u8| byte.is_ascii_alphanumeric() || b".!#$%&'*+/=?^_`{|}~-".contains(&byte);
+    local.len() <= MAX_LOCAL_BYTES
+        && local.bytes().all(of_the_grammar)
+        // Refuses the empty local part too: splitting it gives one empty atom.
+        && local.split('.').all(|atom| !atom.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> Option<String> {
+        Email::parse(text).map(|email| email.address().to_owned())
+    }
+
+    fn folded(text: &str) -> String {
+        Email::parse(text).unwrap().fingerprint_form(true)
+    }
+
+    #[test]
+    fn an_address_is_trimmed_and_in_lower_case() {
+        assert_eq!(
+            address("  Kari.Nordmann+Test@Example.COM \n").as_deref(),
+            Some("kari.nordmann+test@example.com")
+        );
+        assert_eq!(address("o'brien@example.co.uk").as_deref(), Some("o'brien@example.co.uk"));
+        assert_eq!(
+            address("!#$%&'*+-/=?^_`{|}~@example.org").as_deref(),
+            Some("!#$%&'*+-/=?^_`{|}~@example.org")
+        );
+        assert_eq!(address("a@r3---sn.example.com").as_deref(), Some("a@r3---sn.example.com"));
+    }
+
+    #[test]
+    fn a_domain_of_any_script_becomes_a_labels() {
+        for spelling in [
+            "info@Blåbär.example",
+            "info@bla\u{30a}ba\u{308}r.example",
+            "info@xn--blbr-noae.example",
+        ] {
+            let email = Email::parse(spelling).unwrap();
+            assert_eq!(email.domain(), "xn--blbr-noae.example");
+            assert_eq!(email.fingerprint_form(true), "info@xn--blbr-noae.example");
+        }
+        assert_eq!(address("a@faß.de").as_deref(), Some("a@xn--fa-hia.de"));
+        assert_eq!(address("a@例え.テスト").as_deref(), Some("a@xn--r8jz45g.xn--zckzah"));
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        for text in [
+            "",
+            " ",
+            "@",
+            "plainaddress",
+            "@example.com",
+            "a@",
+            "a@localhost",
+            "a@example",
+            "a@@example.com",
+            "a@b@example.com",
+            ".a@example.com",
+            "a.@example.com",
+            "a..b@example.com",
+            "a b@example.com",
+            "a@exa mple.com",
+            "a@example..com",
+            "a@.example.com",
+            "a@example.com.",
+            "a@-example.com",
+            "a@example-.com",
+            "a@exa_mple.com",
+            "a@example.com,b@example.com",
+            "a@127.0.0.1",
+            "a@[127.0.0.1]",
+            "a@[IPv6:::1]",
+            "a@example.123",
+            "\"a b\"@example.com",
+            "\"a\"@example.com",
+            "Kari <kari@example.com>",
+            "mailto:a@example.com>",
+            "kari(comment)@example.com",
+            "kåri@example.com",
+            "a\u{0}@example.com",
+            "a\u{200b}@example.com",
+            "a@example.com\u{0}",
+            "a\r\nBcc: b@example.com",
+            "a@xn--a.example",
+            "a@xn--.com",
+            "a@\u{202e}example.com",
+        ] {
+            assert_eq!(address(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn lengths_are_those_of_smtp() {
+        let local = "a".repeat(64);
+        assert!(address(&format!("{local}@example.com")).is_some());
+        assert!(address(&format!("a{local}@example.com")).is_none());
+        let label = "b".repeat(63);
+        assert!(address(&format!("a@{label}.com")).is_some());
+        assert!(address(&format!("a@b{label}.com")).is_none());
+        // 64 + 1 + 63 + 1 + 63 + 1 + 57 + 4 = 254.
+        let longest = format!("{local}@{label}.{label}.{}.com", "b".repeat(57));
+        assert_eq!(longest.len(), 254);
+        assert!(address(&longest).is_some());
+        assert!(address(&longest.replace(".com", "b.com")).is_none());
+        assert!(address(&format!("a@{}example.com", "b.".repeat(100_000))).is_none());
+    }
+
+    #[test]
+    fn gmail_is_one_mailbox_however_it_is_written() {
+        for spelling in [
+            "kari.nordmann@gmail.com",
+            "K.a.r.i.nordmann+guide@googlemail.com",
+            "KARINORDMANN@GMAIL.COM",
+        ] {
+            assert_eq!(folded(spelling), "karinordmann@gmail.com");
+        }
+        assert_eq!(
+            address("Kari.Nordmann+x@GoogleMail.com").as_deref(),
+            Some("kari.nordmann+x@googlemail.com")
+        );
+        assert_eq!(folded("+x.y@gmail.com"), "+xy@gmail.com");
+    }
+
+    #[test]
+    fn other_domains_are_not_folded_nor_gmail_when_it_is_off() {
+        assert_eq!(folded("kari.n+x@example.com"), "kari.n+x@example.com");
+        assert_eq!(folded("kari.n+x@gmail.com.example.com"), "kari.n+x@gmail.com.example.com");
+        let email = Email::parse("Kari.N+x@googlemail.com").unwrap();
+        assert_eq!(email.fingerprint_form(false), "kari.n+x@googlemail.com");
+    }
+
+    #[test]
+    fn the_kind_follows_from_the_domain() {
+        assert_eq!(Email::parse("a@hotmail.se").unwrap().kind(), EmailKind::Free);
+        assert_eq!(Email::parse("a@Example.com").unwrap().kind(), EmailKind::Business);
+        assert_eq!(EmailKind::Free.as_str(), "free");
+        assert_eq!(EmailKind::Business.as_str(), "business");
+    }
+
+    #[test]
+    fn the_debug_form_hides_the_address() {
+        assert_eq!(format!("{:?}", Email::parse("a@example.com").unwrap()), "Email(…)");
+    }
+}

@@ -1,0 +1,9 @@
+//! One lead to one destination: the signed request, what an answer means, and when to try again.
+
+mod event;
+mod schedule;
+mod sign;
+
+pub use self::event::{Event, body};
+pub use self::schedule::{ATTEMPT_TIMEOUT_MS, Next, Outcome, next, retry_after_s};
+pub use self::sign::{SigningSecret, Unverified, sign, verify};

@@ -1,0 +1,166 @@
+//! What a receiver's answer means, and when the next attempt is due.
+
+use crate::moment::{HOUR_MS, Moment};
+
+/// The specification asks for 15 to 30 s; the shorter end, so that a hanging receiver gives its
+/// connection back soon.
+pub const ATTEMPT_TIMEOUT_MS: u32 = 15_000;
+/// Waits before the attempts, as Standard Webhooks recommends: three days in all.
+const WAITS_MS: [i64; 10] = [
+    0,
+    5_000,
+    5 * 60_000,
+    30 * 60_000,
+    2 * HOUR_MS,
+    5 * HOUR_MS,
+    10 * HOUR_MS,
+    14 * HOUR_MS,
+    20 * HOUR_MS,
+    24 * HOUR_MS,
+];
+/// In development nobody waits for hours to see a retry.
+const MAX_DEVELOPMENT_WAIT_MS: i64 = 5_000;
+/// A receiver may ask for patience, but not for more than the schedule's own longest wait.
+const MAX_RETRY_AFTER_MS: i64 = 24 * HOUR_MS;
+/// Waits grow by up to a tenth, so that deliveries that failed together do not return together.
+const JITTER: f64 = 0.1;
+
+/// What became of an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The receiver answered.
+    Answered {
+        /// Its HTTP status.
+        status: u16,
+        /// Its `Retry-After` in seconds, where it sent a number.
+        retry_after_s: Option<i64>,
+    },
+    /// It did not answer in time.
+    TimedOut,
+    /// No connection, or it broke.
+    Unreachable,
+    /// The Worker has no such secret, or it is not `whsec_…`.
+    SecretMissing,
+    /// The campaign could not be read, or the payload not opened.
+    Unreadable,
+    /// The campaign has no such destination any more.
+    DestinationRemoved,
+}
+
+impl Outcome {
+    /// As it stands in the list of attempts, in logs and as a dead letter's reason.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Answered { status, .. } => format!("status {status}"),
+            Self::TimedOut => "timed_out".to_owned(),
+            Self::Unreachable => "unreachable".to_owned(),
+            Self::SecretMissing => "secret_missing".to_owned(),
+            Self::Unreadable => "unreadable".to_owned(),
+            Self::DestinationRemoved => "destination_removed".to_owned(),
+        }
+    }
+}
+
+/// `Retry-After` in seconds from now: a number, or a date (RFC 9110 section 10.2.3).
+pub fn retry_after_s(header: &str, now_ms: i64) -> Option<i64> {
+    let date = || {
+        let date = chrono::DateTime::parse_from_rfc2822(header.trim()).ok()?;
+        Some((date.timestamp_millis() - now_ms) / 1_000)
+    };
+    header.trim().parse().ok().or_else(date)
+}
+
+/// What follows an attempt.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Next {
+    /// The destination has it: 2xx, and nothing else.
+    Delivered,
+    /// Try again then.
+    At(i64),
+    /// 410: the destination wants nothing more until it is enabled again.
+    Disable,
+    /// Given up.
+    Dead,
+}
+
+/// What follows the attempt of this number, counted from 1.
+pub fn next(outcome: &Outcome, attempt: usize, development: bool, moment: &Moment) -> Next {
+    let asked_ms = match outcome {
+        Outcome::Answered { status: 200..=299, .. } => return Next::Delivered,
+        Outcome::Answered { status: 410, .. } => return Next::Disable,
+        Outcome::DestinationRemoved => return Next::Dead,
+        Outcome::Answered { status: 429 | 502 | 503 | 504, retry_after_s: Some(seconds) } => {
+            seconds.saturating_mul(1_000).clamp(0, MAX_RETRY_AFTER_MS)
+        }
+        _ => 0,
+    };
+    let Some(wait_ms) = WAITS_MS.get(attempt) else {
+        return Next::Dead;
+    };
+    #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
+    let jitter_ms = (*wait_ms as f64 * JITTER * moment.fraction("jitter")) as i64;
+    let wait_ms = (wait_ms + jitter_ms).max(asked_ms);
+    let longest_ms = if development { MAX_DEVELOPMENT_WAIT_MS } else { i64::MAX };
+    Next::At(moment.now_ms + wait_ms.min(longest_ms))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn moment() -> Moment {
+        Moment { now_ms: 1_000_000, seed: [0; 32] }
+    }
+
+    fn failed(status: u16, retry_after_s: Option<i64>) -> Outcome {
+        Outcome::Answered { status, retry_after_s }
+    }
+
+    #[test]
+    fn waits_follow_the_schedule_with_up_to_a_tenth_more() {
+        for (attempt, wait_ms) in WAITS_MS.into_iter().enumerate().skip(1) {
+            let Next::At(at) = next(&failed(500, None), attempt, false, &moment()) else {
+                panic!("attempt {attempt} has no next one");
+            };
+            let waited = at - 1_000_000;
+            assert!((wait_ms..=wait_ms + wait_ms / 10).contains(&waited), "{attempt}: {waited}");
+        }
+        assert_eq!(next(&failed(500, None), 10, false, &moment()), Next::Dead);
+    }
+
+    #[test]
+    fn only_2xx_is_delivered_and_a_redirect_is_not_followed() {
+        assert_eq!(next(&failed(204, None), 1, false, &moment()), Next::Delivered);
+        for status in [301, 302, 307, 400, 401, 404, 500] {
+            assert!(matches!(next(&failed(status, None), 1, false, &moment()), Next::At(_)));
+        }
+        assert_eq!(next(&failed(410, None), 1, false, &moment()), Next::Disable);
+        assert_eq!(next(&Outcome::DestinationRemoved, 1, false, &moment()), Next::Dead);
+    }
+
+    #[test]
+    fn retry_after_is_honoured_within_a_day() {
+        let at = |seconds| next(&failed(429, Some(seconds)), 1, false, &moment());
+        assert_eq!(at(120), Next::At(1_000_000 + 120_000));
+        assert_eq!(at(i64::MAX), Next::At(1_000_000 + 24 * HOUR_MS));
+        assert!(matches!(at(-5), Next::At(at) if at >= 1_005_000));
+        assert!(matches!(at(1), Next::At(at) if at >= 1_005_000));
+    }
+
+    #[test]
+    fn retry_after_may_be_a_date() {
+        assert_eq!(retry_after_s(" 120 ", 0), Some(120));
+        assert_eq!(retry_after_s("Thu, 01 Jan 1970 00:02:00 GMT", 60_000), Some(60));
+        assert_eq!(retry_after_s("soon", 0), None);
+    }
+
+    #[test]
+    fn in_development_no_wait_is_longer_than_five_seconds() {
+        for attempt in 1..10 {
+            let Next::At(at) = next(&failed(503, Some(900)), attempt, true, &moment()) else {
+                panic!("attempt {attempt} has no next one");
+            };
+            assert!(at <= 1_005_000);
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! `worker::Request` → [`RawRequest`], [`Reply`] → `worker::Response`.
+
+use serde_json::json;
+use worker::{Headers, Request, Response, Result};
+
+use crate::fault::Fault;
+use crate::reply::Reply;
+use crate::request::{Method, RawRequest, TooLarge};
+use crate::routes::body_limit_bytes;
+
+/// Reads a request once: the headers that something asks for, and the body as far as it may be.
+pub async fn read(mut request: Request) -> Result<RawRequest> {
+    let url = request.inner().url();
+    let (path, query) = path_and_query(&url);
+    let method = match request.method() {
+        worker::Method::Get | worker::Method::Head => Method::Get,
+        worker::Method::Post => Method::Post,
+        worker::Method::Put => Method::Put,
+        worker::Method::Options => Method::Options,
+        _ => Method::Other,
+    };
+    let headers = request.headers();
+    let header = |name: &str| headers.get(name).ok().flatten();
+    let limit = body_limit_bytes(path);
+    let announced = header("content-length").and_then(|length| length.parse::<usize>().ok());
+    let has_body = matches!(method, Method::Post | Method::Put);
+    let mut raw = RawRequest {
+        method,
+        path: path.to_owned(),
+        query: query.to_owned(),
+        content_type: header("content-type"),
+        accept: header("accept"),
+        origin: header("origin"),
+        idempotency_key: header("idempotency-key"),
+        authorization: if path.starts_with("/admin/") { header("authorization") } else { None },
+        body: Ok(Vec::new()),
+    };
+    if has_body && announced.is_some_and(|length| length > limit) {
+        raw.body = Err(TooLarge);
+    } else if has_body {
+        let body = request.bytes().await?;
+        raw.body = if body.len() > limit { Err(TooLarge) } else { Ok(body) };
+    }
+    Ok(raw)
+}
+
+fn path_and_query(url: &str) -> (&str, &str) {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let (rest, _) = rest.split_once('#').unwrap_or((rest, ""));
+    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+    (rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/"), query)
+}
+
+/// The platform's response.
+pub fn response(reply: Reply) -> Result<Response> {
+    let headers = Headers::new();
+    for (name, value) in &reply.headers {
+        headers.append(name, value)?;
+    }
+    let response = if reply.body.is_empty() { Response::empty()? } else { Response::from_bytes(reply.body)? };
+    Ok(response.with_status(reply.status).with_headers(headers))
+}
+
+/// 503 where the operator's settings cannot be used.
+pub fn faulted(fault: &Fault) -> Result<Response> {
+    log_fault("settings", fault);
+    response(Reply::fault())
+}
+
+/// One line for a fault.
+pub fn log_fault(place: &str, fault: &Fault) {
+    worker::console_error!("{}", json!({ "event": "fault", "in": place, "fault": fault.to_string() }));
+}

@@ -1,0 +1,72 @@
+//! Cloudflare. This is the only place that knows it, and it carries values: no `if` about a lead.
+
+mod http;
+mod ledger;
+mod platform;
+mod send;
+mod store;
+
+use worker::{Context, Env, Request, Response, Result, ScheduleContext, ScheduledEvent, event};
+
+use self::platform::Platform;
+use crate::moment::Moment;
+use crate::{admin, contact, routes};
+
+/// The first look at the phone numbers' tables takes milliseconds: at the start, not at a visitor.
+#[event(start)]
+fn start() {
+    contact::warm_up();
+}
+
+#[event(fetch)]
+async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
+    let moment = moment();
+    let platform = match Platform::new(env) {
+        Ok(platform) => platform,
+        Err(fault) => return http::faulted(&fault),
+    };
+    let request = http::read(request).await?;
+    let answered = routes::answer(&platform, &request, &moment).await;
+    if let Some(event) = answered.log {
+        log(event, moment.now_ms);
+    }
+    platform.follow_up(&context, answered.after);
+    http::response(answered.reply)
+}
+
+#[event(scheduled)]
+async fn scheduled(_: ScheduledEvent, env: Env, _: ScheduleContext) {
+    let started_ms = moment().now_ms;
+    match Platform::new(env) {
+        Ok(platform) => {
+            for event in admin::wake_all(&platform).await {
+                log(event, started_ms);
+            }
+        }
+        Err(fault) => http::log_fault("cron", &fault),
+    }
+}
+
+/// Time and randomness, read here and handed down.
+fn moment() -> Moment {
+    let mut seed = [0; 32];
+    // Without randomness ids could meet: the clock keeps them apart while the platform has none.
+    let now_ms = i64::try_from(worker::Date::now().as_millis()).unwrap_or(i64::MAX);
+    if getrandom::fill(&mut seed).is_err() {
+        worker::console_error!("{{\"event\":\"fault\",\"in\":\"entropy\"}}");
+    }
+    Moment { now_ms, seed }
+}
+
+/// One JSON line an event, with how long it took.
+fn log(mut event: serde_json::Value, started_ms: i64) {
+    if let Some(event) = event.as_object_mut() {
+        let took_ms = moment_ms() - started_ms;
+        event.entry("ms").or_insert(took_ms.into());
+    }
+    worker::console_log!("{event}");
+}
+
+fn moment_ms() -> i64 {
+    i64::try_from(worker::Date::now().as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,274 @@
+//! Bytes → [`Fields`]: one shape for the three encodings in which a lead arrives.
+//!
+//! The order is that of cost: size, media type, then the bytes. No error holds anything that was
+//! submitted.
+
+use super::mime::HeaderValue;
+use super::{json, multipart};
+
+/// Bytes of a body. Thirty answers of 2,000 characters fit, more than any form asks for; the
+/// memory and the time that a stranger can take are bounded before anything is parsed.
+pub const MAX_BODY_BYTES: usize = 64 * 1024;
+/// Entries of a body. Campaigns declare a few tens of fields; attribution and consent come on top.
+pub const MAX_FIELDS: usize = 100;
+
+/// UTF-8's byte order mark, which some clients put before a body.
+const BOM: &[u8] = b"\xef\xbb\xbf";
+
+/// One name with one value. A name that is given several times is several entries.
+#[derive(Clone, PartialEq)]
+#[cfg_attr(test, derive(Debug))]
+pub struct Entry {
+    /// As it was sent: without NUL, else any text, the empty one too.
+    pub name: String,
+    /// As it was sent.
+    pub value: Raw,
+}
+
+/// A value before any rule has looked at it. It has no debug form, so that none gets into a log.
+#[derive(Clone, PartialEq)]
+#[cfg_attr(test, derive(Debug))]
+pub enum Raw {
+    /// What a form sends for every kind of field; in JSON a string.
+    Text(String),
+    /// JSON alone.
+    Number(serde_json::Number),
+    /// JSON alone.
+    Bool(bool),
+    /// An object, or a list of more than scalars. No form can send it and no kind of field takes
+    /// it: the rules report `wrong_type`.
+    Other,
+}
+
+/// What a body holds.
+#[derive(Clone, PartialEq)]
+#[cfg_attr(test, derive(Debug))]
+pub struct Fields {
+    /// In order of arrival, at most [`MAX_FIELDS`].
+    pub entries: Vec<Entry>,
+    /// How they came.
+    pub encoding: Encoding,
+}
+
+/// How a body was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// `application/x-www-form-urlencoded`
+    Urlencoded,
+    /// `multipart/form-data`
+    Multipart,
+    /// `application/json`, or a type that ends in `+json`
+    Json,
+}
+
+/// Why a body could not be read: their mistake, each with the status that answers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Undecodable {
+    /// 415: no type, an unknown one, or text that is neither UTF-8 nor ASCII.
+    MediaType,
+    /// 400: not what the type promises. Says why in words of ours.
+    Malformed(&'static str),
+    /// 413: more than [`MAX_BODY_BYTES`].
+    TooLarge,
+    /// 400: more than [`MAX_FIELDS`] entries.
+    TooManyFields,
+}
+
+/// Reads a body as its content type says: urlencoded by the WHATWG URL standard, multipart by
+/// RFC 7578 and RFC 2046, JSON by RFC 8259. Invalid UTF-8 becomes U+FFFD in the values of forms,
+/// as their standards say, and is malformed in JSON.
+///
+/// # Errors
+/// See [`Undecodable`]; the first that applies, in the order size, media type, content.
+pub fn decode(content_type: Option<&str>, body: &[u8]) -> Result<Fields, Undecodable> {
+    if body.len() > MAX_BODY_BYTES {
+        return Err(Undecodable::TooLarge);
+    }
+    let media_type = HeaderValue::parse(content_type.ok_or(Undecodable::MediaType)?);
+    let encoding = match media_type.essence.as_str() {
+        "application/x-www-form-urlencoded" => Encoding::Urlencoded,
+        "multipart/form-data" => Encoding::Multipart,
+        "application/json" => Encoding::Json,
+        other if is_structured_json(other) => Encoding::Json,
+        _ => return Err(Undecodable::MediaType),
+    };
+    if !media_type.is_utf8() {
+        return Err(Undecodable::MediaType);
+    }
+    let mut entries = Entries(Vec::new());
+    let text = body.strip_prefix(BOM).unwrap_or(body);
+    match encoding {
+        Encoding::Urlencoded => form_urlencoded::parse(text)
+            .try_for_each(|(name, value)| entries.push(&name, Raw::Text(value.into_owned())))?,
+        Encoding::Multipart => {
+            multipart::decode(media_type.parameter("boundary"), body, &mut entries)?
+        }
+        Encoding::Json => json::decode(text, &mut entries)?,
+    }
+    Ok(Fields { entries: entries.0, encoding })
+}
+
+/// `application/vnd.example+json` and its like (RFC 6839 section 3.1).
+fn is_structured_json(essence: &str) -> bool {
+    essence
+        .strip_suffix("+json")
+        .and_then(|rest| rest.split_once('/'))
+        .is_some_and(|(kind, subtype)| !kind.is_empty() && !subtype.is_empty())
+}
+
+/// The entries so far. The one door for all encodings, so that their limits are the same.
+pub(super) struct Entries(Vec<Entry>);
+
+impl Entries {
+    /// # Errors
+    /// `TooManyFields` beyond the limit, `Malformed` for a name with a NUL: nobody's form has
+    /// one, and what stores or shows names later may end at it.
+    pub(super) fn push(&mut self, name: &str, value: Raw) -> Result<(), Undecodable> {
+        if self.0.len() >= MAX_FIELDS {
+            return Err(Undecodable::TooManyFields);
+        }
+        if name.contains('\0') {
+            return Err(Undecodable::Malformed("a field's name holds a NUL character"));
+        }
+        self.0.push(Entry { name: name.to_owned(), value });
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FORM: Option<&str> = Some("application/x-www-form-urlencoded");
+
+    fn form(body: &[u8]) -> Vec<(String, String)> {
+        let fields = decode(FORM, body).unwrap();
+        assert_eq!(fields.encoding, Encoding::Urlencoded);
+        let text = |value| match value {
+            Raw::Text(text) => text,
+            other => panic!("{other:?}"),
+        };
+        fields.entries.into_iter().map(|entry| (entry.name, text(entry.value))).collect()
+    }
+
+    fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
+        expected.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect()
+    }
+
+    #[test]
+    fn a_plus_is_a_space_and_percent_2b_is_a_plus() {
+        assert_eq!(
+            form(b"name=Kari+Nordmann&email=kari%2Bguide%40example.com&phone=%2B47+22"),
+            pairs(&[
+                ("name", "Kari Nordmann"),
+                ("email", "kari+guide@example.com"),
+                ("phone", "+47 22")
+            ])
+        );
+    }
+
+    #[test]
+    fn a_percent_sign_that_escapes_nothing_stands_for_itself() {
+        assert_eq!(form(b"a=%zz&b=100%&c=%4"), pairs(&[("a", "%zz"), ("b", "100%"), ("c", "%4")]));
+    }
+
+    #[test]
+    fn repeated_names_are_repeated_entries_in_order() {
+        assert_eq!(
+            form(b"a=1&b=2&a=3&a=1"),
+            pairs(&[("a", "1"), ("b", "2"), ("a", "3"), ("a", "1")])
+        );
+    }
+
+    #[test]
+    fn empty_pieces_are_passed_over_and_empty_values_are_kept() {
+        assert_eq!(
+            form(b"&&a&b=&=c&d=e=f&"),
+            pairs(&[("a", ""), ("b", ""), ("", "c"), ("d", "e=f")])
+        );
+        assert_eq!(form(b""), pairs(&[]));
+    }
+
+    #[test]
+    fn utf8_is_read_and_what_is_none_is_replaced() {
+        assert_eq!(form("n=Åsa&m=%C3%85sa".as_bytes()), pairs(&[("n", "Åsa"), ("m", "Åsa")]));
+        assert_eq!(form(b"n=%C5sa&m=\xff"), pairs(&[("n", "\u{fffd}sa"), ("m", "\u{fffd}")]));
+    }
+
+    #[test]
+    fn the_first_byte_order_mark_is_dropped() {
+        assert_eq!(form(b"\xef\xbb\xbfa=1"), pairs(&[("a", "1")]));
+        assert_eq!(form(b"\xef\xbb\xbf"), pairs(&[]));
+    }
+
+    #[test]
+    fn a_nul_in_a_name_is_malformed_and_in_a_value_it_is_text() {
+        assert!(matches!(decode(FORM, b"a%00=1"), Err(Undecodable::Malformed(_))));
+        assert_eq!(form(b"a=%00"), pairs(&[("a", "\0")]));
+    }
+
+    #[test]
+    fn a_hundred_fields_are_read_and_one_more_is_not() {
+        assert_eq!(form("a=1&".repeat(100).as_bytes()).len(), 100);
+        assert_eq!(decode(FORM, "a=1&".repeat(101).as_bytes()), Err(Undecodable::TooManyFields));
+    }
+
+    #[test]
+    fn the_size_is_checked_before_anything_else() {
+        let body = |bytes: usize| format!("a={}", "x".repeat(bytes - 2));
+        assert!(decode(FORM, body(65_536).as_bytes()).is_ok());
+        assert_eq!(decode(FORM, body(65_537).as_bytes()), Err(Undecodable::TooLarge));
+        assert_eq!(decode(None, body(65_537).as_bytes()), Err(Undecodable::TooLarge));
+    }
+
+    #[test]
+    fn media_types_are_matched_in_any_case_and_with_parameters() {
+        for (content_type, encoding) in [
+            ("application/x-www-form-urlencoded", Encoding::Urlencoded),
+            ("Application/X-WWW-Form-Urlencoded; Charset=UTF-8", Encoding::Urlencoded),
+            ("application/x-www-form-urlencoded;charset=us-ascii", Encoding::Urlencoded),
+        ] {
+            assert_eq!(
+                decode(Some(content_type), b"").map(|fields| fields.encoding),
+                Ok(encoding),
+                "{content_type}"
+            );
+        }
+        for content_type in [
+            "application/json",
+            "APPLICATION/JSON ;charset=\"utf-8\"",
+            "application/ld+json",
+            "application/vnd.example.v1+json; profile=x",
+        ] {
+            assert_eq!(
+                decode(Some(content_type), b"{}").map(|fields| fields.encoding),
+                Ok(Encoding::Json),
+                "{content_type}"
+            );
+        }
+    }
+
+    #[test]
+    fn other_media_types_and_charsets_are_refused() {
+        for content_type in [
+            None,
+            Some(""),
+            Some("text/plain"),
+            Some("application/jsonp"),
+            Some("application/+json"),
+            Some("+json"),
+            Some("json"),
+            Some("application/xml"),
+            Some("multipart/mixed; boundary=b"),
+            Some("application/x-www-form-urlencoded; charset=iso-8859-1"),
+            Some("application/json; charset=utf-16"),
+            Some("multipart/form-data; boundary=b; charset=latin1"),
+        ] {
+            assert_eq!(
+                decode(content_type, b"{}"),
+                Err(Undecodable::MediaType),
+                "{content_type:?}"
+            );
+        }
+    }
+}

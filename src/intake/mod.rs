@@ -1,0 +1,169 @@
+//! Bytes → [`Submission`], or a [`Rejection`] that names every problem at once.
+
+pub mod decode;
+mod json;
+mod mime;
+mod multipart;
+mod rules;
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use self::decode::{Encoding, Entry, Fields, Raw};
+use crate::campaign::{Campaign, Kind, UnknownFields, is_attribution};
+use crate::contact::{Email, Phone};
+
+/// Characters of an attribution value; what is longer is cut, for attribution never rejects.
+const MAX_ATTRIBUTION: usize = 500;
+
+/// What a channel sent, decoded and valid.
+#[derive(Debug)]
+pub struct Submission {
+    /// The first field of kind e-mail, and of kind phone.
+    pub contact: Contact,
+    /// Every other answer, by field.
+    pub answers: BTreeMap<String, Value>,
+    /// Where the visitor came from.
+    pub attribution: BTreeMap<String, String>,
+    /// One for each purpose of the campaign, in its order.
+    pub choices: Vec<ConsentChoice>,
+    /// How it was sent.
+    pub encoding: Encoding,
+}
+
+/// How to reach the person.
+#[derive(Debug, Default)]
+#[allow(missing_docs)]
+pub struct Contact {
+    pub email: Option<Email>,
+    pub phone: Option<Phone>,
+}
+
+/// What the visitor chose for one purpose.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ConsentChoice {
+    /// The purpose's id.
+    pub purpose: String,
+    /// Whether the box was ticked.
+    pub granted: bool,
+    /// The version that the form said it showed.
+    pub version_shown: Option<String>,
+}
+
+/// Their mistakes.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Rejection {
+    /// At least one, in the campaign's order.
+    pub problems: Vec<FieldProblem>,
+}
+
+/// One of their mistakes. It never holds what was submitted.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct FieldProblem {
+    /// The field's name as declared; empty where the name itself is not ours.
+    pub field: String,
+    /// Stable, for programs.
+    pub code: &'static str,
+    /// For people.
+    pub detail: String,
+}
+
+impl FieldProblem {
+    /// A problem of one field.
+    pub fn new(field: &str, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { field: field.to_owned(), code, detail: detail.into() }
+    }
+}
+
+/// Checks decoded fields against the campaign.
+///
+/// # Errors
+/// Every problem of the submission, at once.
+pub fn accept(fields: Fields, campaign: &Campaign) -> Result<Submission, Rejection> {
+    let encoding = fields.encoding;
+    let mut given = BTreeMap::<String, Vec<Raw>>::new();
+    for Entry { name, value } in fields.entries {
+        given.entry(name).or_default().push(value);
+    }
+    let mut problems = Vec::new();
+    let mut submission = Submission {
+        contact: Contact::default(),
+        answers: BTreeMap::new(),
+        attribution: BTreeMap::new(),
+        choices: Vec::new(),
+        encoding,
+    };
+
+    for field in &campaign.fields {
+        match rules::answer(field, given.remove(&field.name).unwrap_or_default(), campaign) {
+            Ok(None) if field.required => {
+                problems.push(FieldProblem::new(&field.name, "required", "is required"));
+            }
+            Ok(None) => {}
+            Ok(Some(rules::Answer::Email(email))) if submission.contact.email.is_none() => {
+                submission.contact.email = Some(email);
+            }
+            Ok(Some(rules::Answer::Phone(phone))) if submission.contact.phone.is_none() => {
+                submission.contact.phone = Some(phone);
+            }
+            Ok(Some(answer)) => {
+                submission.answers.insert(field.name.clone(), answer.into_value());
+            }
+            Err(problem) => problems.push(problem),
+        }
+    }
+    let nobody = submission.contact.email.is_none() && submission.contact.phone.is_none();
+    if let Some(field) = campaign.first_contact_field()
+        && nobody
+        && !problems.iter().any(|problem| is_contact(campaign, &problem.field))
+    {
+        let detail = "an e-mail address or a phone number is required";
+        problems.push(FieldProblem::new(&field.name, "required", detail));
+    }
+
+    for purpose in &campaign.purposes {
+        let name = format!("consent.{}", purpose.id);
+        match rules::consent(given.remove(&name).unwrap_or_default(), purpose) {
+            Ok(choice) if purpose.required && !choice.granted => {
+                problems.push(FieldProblem::new(&name, "consent_required", "this consent is required"));
+            }
+            Ok(choice) => submission.choices.push(choice),
+            Err(code) => {
+                problems.push(FieldProblem::new(&name, code, "is not the version that is in force"));
+            }
+        }
+    }
+
+    let (attribution, unknown): (Vec<_>, Vec<_>) =
+        given.into_iter().partition(|(name, _)| is_attribution(name));
+    for (name, values) in attribution {
+        if let Some(Raw::Text(text)) = values.into_iter().next() {
+            let text = without_query(&name, text.trim());
+            if !text.is_empty() {
+                let text = text.chars().take(MAX_ATTRIBUTION).collect();
+                submission.attribution.insert(name, text);
+            }
+        }
+    }
+    if !unknown.is_empty() && campaign.unknown_fields == UnknownFields::Refuse {
+        let detail = "the submission has a field that the campaign does not declare";
+        problems.push(FieldProblem::new("", "unknown_field", detail));
+    }
+    if problems.is_empty() { Ok(submission) } else { Err(Rejection { problems }) }
+}
+
+fn is_contact(campaign: &Campaign, field: &str) -> bool {
+    campaign.field(field).is_some_and(|field| matches!(field.kind, Kind::Email | Kind::Phone))
+}
+
+/// Query and fragment of an address may hold anything: a token, an e-mail address.
+fn without_query<'a>(name: &str, text: &'a str) -> &'a str {
+    match name {
+        "page_url" | "referrer" => text.split(['?', '#']).next().unwrap_or_default(),
+        _ => text,
+    }
+}
+
+#[cfg(test)]
+mod tests;

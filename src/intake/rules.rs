@@ -1,0 +1,146 @@
+//! What each kind of field takes.
+
+use icu_normalizer::ComposingNormalizerBorrowed;
+use serde_json::{Number, Value};
+
+use super::{ConsentChoice, FieldProblem, Raw};
+use crate::campaign::{Campaign, Field, Kind, Purpose};
+use crate::contact::{Email, Phone};
+use crate::country::Country;
+
+/// A field's value, checked.
+pub enum Answer {
+    Email(Email),
+    Phone(Phone),
+    Other(Value),
+}
+
+impl Answer {
+    /// As it stands among the answers.
+    pub fn into_value(self) -> Value {
+        match self {
+            Self::Email(email) => Value::String(email.address().to_owned()),
+            Self::Phone(phone) => Value::String(phone.e164().to_owned()),
+            Self::Other(value) => value,
+        }
+    }
+}
+
+/// The answer to one field, or nothing where it was left empty.
+pub fn answer(field: &Field, values: Vec<Raw>, campaign: &Campaign) -> Result<Option<Answer>, FieldProblem> {
+    let refuse = |code: &'static str, detail: String| Err(FieldProblem::new(&field.name, code, detail));
+    let Some(value) = single(field, values)? else {
+        return Ok(None);
+    };
+    let wrong_type = || refuse("wrong_type", format!("must be a {}", field.kind.name()));
+    let text = match (&field.kind, &value) {
+        (_, Raw::Text(text)) => text.trim(),
+        (Kind::Number { min, max }, Raw::Number(number)) => return number_in(field, number.clone(), *min, *max),
+        (Kind::Boolean, Raw::Bool(truth)) => return Ok(Some(Answer::Other(Value::Bool(*truth)))),
+        _ => return wrong_type(),
+    };
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let other = |text: String| Ok(Some(Answer::Other(Value::String(text))));
+    match &field.kind {
+        Kind::Email => match Email::parse(text) {
+            Some(email) => Ok(Some(Answer::Email(email))),
+            None => refuse("invalid_email", "must be an e-mail address, as in name@example.com".into()),
+        },
+        Kind::Phone => match Phone::parse(text, campaign.default_country) {
+            Some(phone) => Ok(Some(Answer::Phone(phone))),
+            None => refuse("invalid_phone", "must be a phone number, best with its country code".into()),
+        },
+        Kind::Text { min, max } => {
+            let text = ComposingNormalizerBorrowed::new_nfc().normalize(text);
+            match text.chars().count() {
+                length if length < *min => {
+                    refuse("too_short", format!("must have at least {min} characters"))
+                }
+                length if length > *max => refuse("too_long", format!("must have at most {max} characters")),
+                _ => other(text.into_owned()),
+            }
+        }
+        Kind::Choice { choices } if choices.iter().any(|choice| choice == text) => other(text.to_owned()),
+        Kind::Choice { choices } => refuse("not_a_choice", format!("must be one of {}", choices.join(", "))),
+        Kind::Number { min, max } => match text.parse::<i64>().map(Number::from) {
+            Ok(number) => number_in(field, number, *min, *max),
+            Err(_) => match decimal(text).and_then(Number::from_f64) {
+                Some(number) => number_in(field, number, *min, *max),
+                None => refuse("invalid_number", "must be a number, as in 12 or 12.5".into()),
+            },
+        },
+        Kind::Boolean => match text.to_ascii_lowercase().as_str() {
+            "true" | "on" | "yes" | "1" => Ok(Some(Answer::Other(Value::Bool(true)))),
+            "false" | "off" | "no" | "0" => Ok(Some(Answer::Other(Value::Bool(false)))),
+            _ => refuse("invalid_boolean", "must be true or false".into()),
+        },
+        Kind::Country => match Country::parse(text) {
+            Some(country) => other(country.as_str().to_owned()),
+            None => refuse("invalid_country", "must be a country by ISO 3166-1, as in SE".into()),
+        },
+        Kind::Url { max } if text.chars().count() > *max => {
+            refuse("too_long", format!("must have at most {max} characters"))
+        }
+        Kind::Url { .. } => match url::Url::parse(text) {
+            Ok(url) if matches!(url.scheme(), "http" | "https") => other(text.to_owned()),
+            _ => refuse("invalid_url", "must be an address, as in https://example.com".into()),
+        },
+    }
+}
+
+/// A form may send a field twice. The same value twice is one value; different ones are a mistake,
+/// except of a box, where frameworks send `off` ahead of the `on`, and the last one counts.
+fn single(field: &Field, mut values: Vec<Raw>) -> Result<Option<Raw>, FieldProblem> {
+    let last = values.pop();
+    let differs = values.iter().any(|value| Some(value) != last.as_ref());
+    if differs && field.kind != Kind::Boolean {
+        return Err(FieldProblem::new(&field.name, "repeated", "was given more than once"));
+    }
+    Ok(last)
+}
+
+fn number_in(
+    field: &Field,
+    number: Number,
+    min: Option<f64>,
+    max: Option<f64>,
+) -> Result<Option<Answer>, FieldProblem> {
+    let value = number.as_f64().unwrap_or(f64::NAN);
+    let refuse = |code: &'static str, detail: String| Err(FieldProblem::new(&field.name, code, detail));
+    match (min, max) {
+        (Some(min), _) if value < min => refuse("too_small", format!("must be at least {min}")),
+        (_, Some(max)) if value > max => refuse("too_large", format!("must be at most {max}")),
+        _ if value.is_finite() => Ok(Some(Answer::Other(Value::Number(number)))),
+        _ => refuse("invalid_number", "must be a number, as in 12 or 12.5".into()),
+    }
+}
+
+/// A plain decimal: what `<input type="number">` sends (HTML standard, valid floating-point number).
+fn decimal(text: &str) -> Option<f64> {
+    let plain = |c: char| c.is_ascii_digit() || matches!(c, '.' | '-' | '+' | 'e' | 'E');
+    text.parse::<f64>().ok().filter(|number| text.chars().all(plain) && number.is_finite())
+}
+
+/// What was chosen for a purpose: `on`, `true` or the version that was shown; the last value counts.
+pub fn consent(mut values: Vec<Raw>, purpose: &Purpose) -> Result<ConsentChoice, &'static str> {
+    let choice = |granted: bool, version_shown: Option<String>| ConsentChoice {
+        purpose: purpose.id.clone(),
+        granted,
+        version_shown,
+    };
+    let text = match values.pop() {
+        None => return Ok(choice(false, None)),
+        Some(Raw::Bool(granted)) => return Ok(choice(granted, None)),
+        Some(Raw::Text(text)) => text.trim().to_owned(),
+        Some(Raw::Number(number)) => number.to_string(),
+        Some(Raw::Other) => return Err("wrong_type"),
+    };
+    match text.as_str() {
+        "on" | "true" => Ok(choice(true, None)),
+        "" | "off" | "false" => Ok(choice(false, None)),
+        version if version == purpose.version => Ok(choice(true, Some(text))),
+        _ => Err("wording_outdated"),
+    }
+}

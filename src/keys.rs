@@ -1,0 +1,205 @@
+//! Keys by name: keyrings that rotate, what is derived from them, and sealing.
+
+use std::fmt;
+
+use aes_gcm::aead::{Aead as _, Payload};
+use aes_gcm::{Aes256Gcm, KeyInit as _, Nonce};
+
+use crate::hash::{Hash, base64url, derive_key, from_base64, from_base64url};
+
+/// Fewer bytes than a SHA-256 block's output would weaken what is derived from the key.
+const MIN_KEY_BYTES: usize = 32;
+/// A key id stands in every fingerprint and sealed text; longer ones would cost storage.
+const MAX_KEY_ID: usize = 16;
+/// 96 bits: the nonce that AES-GCM is specified with (NIST SP 800-38D).
+const NONCE_BYTES: usize = 12;
+/// The format of a sealed text. A reader leaves newer formats untouched.
+const SEALED_FORMAT: &str = "1";
+
+/// A secret's bytes. Never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Vec<u8>);
+
+impl Secret {
+    /// Takes the bytes as they are.
+    pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
+        Self(bytes.into())
+    }
+
+    /// The bytes, for the computation that needs them.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Secret(…)")
+    }
+}
+
+/// Keys with ids. The first one writes; all of them read.
+#[derive(Clone, Debug)]
+pub struct Keyring {
+    current: Key,
+    older: Vec<Key>,
+}
+
+/// One key of a ring.
+#[derive(Clone, Debug)]
+pub struct Key {
+    /// Lower-case letters, digits and `-`; public.
+    pub id: String,
+    secret: Secret,
+}
+
+impl Keyring {
+    /// Reads `id:base64,id:base64,…`, the current key first, each of 32 bytes or more.
+    ///
+    /// # Errors
+    /// What is wrong, without the text.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        let mut keys = Vec::<Key>::new();
+        for entry in text.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
+            let (id, encoded) = entry.split_once(':').ok_or("each key must be id:base64")?;
+            let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+            if id.is_empty() || id.len() > MAX_KEY_ID || !id.chars().all(plain) {
+                return Err("a key id is 1 to 16 lower-case letters, digits or hyphens");
+            }
+            if keys.iter().any(|key| key.id == id) {
+                return Err("two keys have the same id");
+            }
+            let secret = from_base64(encoded.trim()).ok_or("a key is not base64")?;
+            if secret.len() < MIN_KEY_BYTES {
+                return Err("a key must have 32 bytes or more");
+            }
+            keys.push(Key { id: id.to_owned(), secret: Secret(secret) });
+        }
+        let mut keys = keys.into_iter();
+        let current = keys.next().ok_or("at least one key is needed")?;
+        Ok(Self { current, older: keys.collect() })
+    }
+
+    /// The key that writes.
+    pub fn current(&self) -> &Key {
+        &self.current
+    }
+
+    /// Every key, the current one first.
+    pub fn all(&self) -> impl Iterator<Item = &Key> {
+        std::iter::once(&self.current).chain(&self.older)
+    }
+}
+
+impl Key {
+    /// A key for one use in one ledger: HKDF-SHA256 with the key's id as salt.
+    pub fn derive(&self, usage: &str, ledger: &str) -> Hash {
+        derive_key(self.secret.bytes(), self.id.as_bytes(), &[usage.as_bytes(), ledger.as_bytes()])
+    }
+}
+
+/// Why a sealed text stays closed.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Sealed {
+    /// A newer version of the code wrote it: leave it as it is.
+    Newer,
+    /// Its key is not in the ring any more, or it is damaged or belongs elsewhere.
+    Unreadable,
+}
+
+/// Seals what a ledger holds: AES-256-GCM with a random nonce, bound to the place where it lies.
+#[derive(Clone)]
+pub struct Sealer {
+    /// `(key id, cipher)`, the current key first.
+    ciphers: Vec<(String, Aes256Gcm)>,
+    ledger: String,
+}
+
+impl Sealer {
+    /// The sealer of one ledger.
+    pub fn new(ring: &Keyring, ledger: &str) -> Self {
+        let cipher = |key: &Key| {
+            let derived = key.derive("leadhook/seal/v1/", ledger);
+            (key.id.clone(), Aes256Gcm::new(&derived.into()))
+        };
+        Self { ciphers: ring.all().map(cipher).collect(), ledger: ledger.to_owned() }
+    }
+
+    /// `1.{key id}.{base64url(nonce ‖ ciphertext)}`, or nothing where the cipher refuses
+    /// (a plaintext above 64 GiB). `place` must be given again to open it.
+    pub fn seal(&self, plain: &[u8], place: &str, nonce: [u8; NONCE_BYTES]) -> Option<String> {
+        let (id, cipher) = self.ciphers.first()?;
+        let aad = self.aad(place);
+        let payload = Payload { msg: plain, aad: aad.as_bytes() };
+        let mut bytes = nonce.to_vec();
+        bytes.extend(cipher.encrypt(Nonce::from_slice(&nonce), payload).ok()?);
+        Some(format!("{SEALED_FORMAT}.{id}.{}", base64url(&bytes)))
+    }
+
+    /// The plaintext that was sealed at `place`.
+    ///
+    /// # Errors
+    /// [`Sealed`] says why not.
+    pub fn open(&self, sealed: &str, place: &str) -> Result<Vec<u8>, Sealed> {
+        let (format, rest) = sealed.split_once('.').ok_or(Sealed::Unreadable)?;
+        if format != SEALED_FORMAT {
+            return Err(Sealed::Newer);
+        }
+        let (id, body) = rest.split_once('.').ok_or(Sealed::Unreadable)?;
+        let known = self.ciphers.iter().find(|(known, _)| known == id);
+        let (_, cipher) = known.ok_or(Sealed::Unreadable)?;
+        let bytes = from_base64url(body).ok_or(Sealed::Unreadable)?;
+        let (nonce, msg) = bytes.split_at_checked(NONCE_BYTES).ok_or(Sealed::Unreadable)?;
+        let aad = self.aad(place);
+        let payload = Payload { msg, aad: aad.as_bytes() };
+        cipher.decrypt(Nonce::from_slice(nonce), payload).map_err(|_| Sealed::Unreadable)
+    }
+
+    fn aad(&self, place: &str) -> String {
+        format!("leadhook/seal/v1/{}/{place}", self.ledger)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hash::base64;
+
+    fn ring(ids: &[&str]) -> Keyring {
+        let keys: Vec<_> =
+            ids.iter().map(|id| format!("{id}:{}", base64(&[id.as_bytes()[0]; 32]))).collect();
+        Keyring::parse(&keys.join(",")).expect("a ring")
+    }
+
+    #[test]
+    fn what_an_older_key_sealed_is_opened_after_a_rotation() {
+        let sealed = Sealer::new(&ring(&["a"]), "l").seal(b"lead", "x", [1; 12]).expect("sealed");
+        assert!(sealed.starts_with("1.a."));
+        assert_eq!(Sealer::new(&ring(&["b", "a"]), "l").open(&sealed, "x"), Ok(b"lead".to_vec()));
+        let without = Sealer::new(&ring(&["b"]), "l");
+        assert_eq!(without.open(&sealed, "x"), Err(Sealed::Unreadable));
+    }
+
+    #[test]
+    fn a_sealed_text_opens_only_in_its_ledger_and_place() {
+        let sealed = Sealer::new(&ring(&["a"]), "l").seal(b"lead", "x", [1; 12]).expect("sealed");
+        assert_eq!(Sealer::new(&ring(&["a"]), "m").open(&sealed, "x"), Err(Sealed::Unreadable));
+        assert_eq!(Sealer::new(&ring(&["a"]), "l").open(&sealed, "y"), Err(Sealed::Unreadable));
+        assert_eq!(Sealer::new(&ring(&["a"]), "l").open("2.a.AA", "x"), Err(Sealed::Newer));
+    }
+
+    #[test]
+    fn the_persisted_format_of_a_sealed_text_is_pinned() {
+        // A change here makes every stored payload unreadable.
+        let sealed = Sealer::new(&ring(&["a"]), "l").seal(b"lead", "x", [1; 12]);
+        assert_eq!(sealed.as_deref(), Some("1.a.AQEBAQEBAQEBAQEBPINNED"));
+    }
+
+    #[test]
+    fn a_bad_ring_is_refused_without_being_shown() {
+        for bad in ["", "a", "a:!!", "a:AAAA", "A:AAAA"] {
+            assert!(Keyring::parse(bad).is_err(), "{bad}");
+        }
+        assert!(!format!("{:?}", ring(&["a"])).contains("97"));
+    }
+}

@@ -1,0 +1,84 @@
+//! The record of a consent: what GDPR Art. 7(1) asks to be able to show, per purpose.
+
+use serde::{Deserialize, Serialize};
+
+use crate::campaign::Campaign;
+use crate::intake::Submission;
+use crate::intake::decode::Encoding;
+use crate::moment::rfc3339;
+
+/// One purpose's record. The field names are part of the webhook.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct ConsentRecord {
+    /// The purpose's id.
+    pub purpose: String,
+    /// Whether the box was ticked.
+    pub granted: bool,
+    /// The version of the wording in force.
+    pub version: String,
+    /// The version that the form said it showed, else `unstated`.
+    pub version_shown: String,
+    /// SHA-256 of the wording, hexadecimal. The text is kept in KV under it.
+    pub text_sha256: String,
+    /// BCP 47.
+    pub language: String,
+    /// How the person may be contacted.
+    pub channel: String,
+    /// The kind of processing.
+    pub category: String,
+    /// How long it is kept; not stated where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention_days: Option<u32>,
+    /// The privacy notice in force.
+    pub notice: Notice,
+    /// RFC 3339, UTC.
+    pub at: String,
+    /// The page that the form stood on, where it was sent, without query and fragment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<String>,
+    /// How the choice was sent: `form` or `json`.
+    pub method: String,
+}
+
+/// The privacy notice that was in force.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct Notice {
+    /// Where it stands.
+    pub url: String,
+    /// Its version, where the campaign states one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// SHA-256 of what the campaign stated of the controller and the notice, kept in KV under it.
+    pub sha256: String,
+}
+
+/// A record for each purpose, granted or not.
+pub fn records(submission: &Submission, campaign: &Campaign, now_ms: i64) -> Vec<ConsentRecord> {
+    let record = |purpose: &crate::campaign::Purpose| {
+        let choice = submission.choices.iter().find(|choice| choice.purpose == purpose.id)?;
+        Some(ConsentRecord {
+            purpose: purpose.id.clone(),
+            granted: choice.granted,
+            version: purpose.version.clone(),
+            version_shown: choice.version_shown.clone().unwrap_or_else(|| "unstated".to_owned()),
+            text_sha256: purpose.wording.sha256.clone(),
+            language: campaign.language.clone(),
+            channel: purpose.channel.clone(),
+            category: purpose.category.clone(),
+            retention_days: purpose.retention_days,
+            notice: Notice {
+                url: campaign.controller.privacy_notice.clone(),
+                version: campaign.notice.version.clone(),
+                sha256: campaign.notice.sha256.clone(),
+            },
+            at: rfc3339(now_ms),
+            page: submission.attribution.get("page_url").cloned(),
+            method: match submission.encoding {
+                Encoding::Json => "json",
+                Encoding::Urlencoded | Encoding::Multipart => "form",
+            }
+            .to_owned(),
+        })
+    };
+    campaign.purposes.iter().filter_map(record).collect()
+}

@@ -1,0 +1,133 @@
+//! [`Submission`] → [`Lead`]: who it is in keyed hashes, and what was consented to.
+
+mod consent;
+mod identity;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+pub use self::consent::ConsentRecord;
+pub use self::identity::{Fingerprint, Identity, SubmissionId, recognising};
+use crate::campaign::{Campaign, Facts, Kind};
+use crate::intake::Submission;
+
+/// A person to follow up, before the ledger has said who it is.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Lead {
+    /// Normalised.
+    pub contact: Contact,
+    /// By field; the contact's two fields are not among them.
+    pub answers: BTreeMap<String, Value>,
+    /// Where the visitor came from.
+    pub attribution: BTreeMap<String, String>,
+    /// One for each purpose of the campaign.
+    pub consent: Vec<ConsentRecord>,
+    /// ISO 3166-1 alpha-2: of the first country field, else of the phone number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub country: Option<String>,
+    /// `business` or `free`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email_kind: Option<String>,
+    /// UTC, milliseconds.
+    pub submitted_at_ms: i64,
+}
+
+/// How to reach the person.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
+pub struct Contact {
+    /// Trimmed, lower case, the domain as A-labels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// E.164.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone: Option<String>,
+}
+
+impl Lead {
+    /// The lead of a valid submission.
+    pub fn new(submission: Submission, campaign: &Campaign, now_ms: i64) -> Self {
+        let consent = consent::records(&submission, campaign, now_ms);
+        let Submission { contact, answers, attribution, .. } = submission;
+        let of_field = campaign
+            .fields
+            .iter()
+            .find(|field| field.kind == Kind::Country)
+            .and_then(|field| answers.get(&field.name)?.as_str());
+        let of_phone = contact.phone.as_ref().and_then(|phone| phone.country());
+        let country = of_field.or(of_phone.as_ref().map(|country| country.as_str())).map(str::to_owned);
+        Self {
+            country,
+            email_kind: contact.email.as_ref().map(|email| email.kind().as_str().to_owned()),
+            contact: Contact {
+                email: contact.email.map(|email| email.address().to_owned()),
+                phone: contact.phone.map(|phone| phone.e164().to_owned()),
+            },
+            answers,
+            attribution,
+            consent,
+            submitted_at_ms: now_ms,
+        }
+    }
+
+    /// The answers as conditions see them: the contact stands under its fields' names.
+    pub fn all_answers(&self, campaign: &Campaign) -> BTreeMap<String, Value> {
+        let mut answers = self.answers.clone();
+        let contact = [(Kind::Email, &self.contact.email), (Kind::Phone, &self.contact.phone)];
+        for (kind, value) in contact {
+            let field = campaign.fields.iter().find(|field| field.kind == kind);
+            if let (Some(field), Some(value)) = (field, value) {
+                answers.insert(field.name.clone(), Value::String(value.clone()));
+            }
+        }
+        answers
+    }
+
+    /// What conditions are asked about; `answers` from [`Lead::all_answers`].
+    pub fn facts<'a>(&'a self, answers: &'a BTreeMap<String, Value>) -> Facts<'a> {
+        Facts {
+            answers,
+            attribution: &self.attribution,
+            country: self.country.as_deref(),
+            email_kind: self.email_kind.as_deref(),
+        }
+    }
+
+    /// Whether every purpose in `needs` was granted.
+    pub fn consents_to(&self, needs: &[String]) -> bool {
+        let granted = |need: &String| self.consent.iter().any(|c| c.granted && c.purpose == *need);
+        needs.iter().all(granted)
+    }
+
+    /// Both posts of one person as one lead, the newer winning. A box that was left empty the
+    /// second time withdraws nothing, so a consent once granted stays.
+    pub fn merged_with_newer(self, newer: Self) -> Self {
+        let mut consent = newer.consent;
+        for older in self.consent {
+            match consent.iter_mut().find(|record| record.purpose == older.purpose) {
+                Some(record) if !record.granted && older.granted => *record = older,
+                Some(_) => {}
+                None => consent.push(older),
+            }
+        }
+        let overlay = |mut older: BTreeMap<String, Value>, newer| {
+            older.extend(newer);
+            older
+        };
+        let mut attribution = self.attribution;
+        attribution.extend(newer.attribution);
+        Self {
+            contact: Contact {
+                email: newer.contact.email.or(self.contact.email),
+                phone: newer.contact.phone.or(self.contact.phone),
+            },
+            answers: overlay(self.answers, newer.answers),
+            attribution,
+            consent,
+            country: newer.country.or(self.country),
+            email_kind: newer.email_kind.or(self.email_kind),
+            submitted_at_ms: newer.submitted_at_ms,
+        }
+    }
+}

@@ -1,0 +1,369 @@
+//! Someone posts: who is it, what happens, and all of it written in one step.
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::message::{Admit, Answer};
+use super::schema::ROW_FORMAT;
+use super::state::Bucket;
+use super::store::{Arg, Store};
+use super::{Answered, Ledger, Payload, State};
+use crate::campaign::{Campaign, Destination, IdentifierKind, OnRepeat};
+use crate::fault::Fault;
+use crate::hash::sha256_hex;
+use crate::lead::{Lead, recognising};
+use crate::moment::{HOUR_MS, Moment, hour_of};
+use crate::qualify::{self, Decision, Score};
+
+/// How long an idempotency key is remembered. Clients that retry do so within minutes; a day
+/// covers one that was offline.
+const IDEMPOTENCY_MS: i64 = 24 * HOUR_MS;
+/// Sources counted by name in one campaign's hour; what comes beyond is counted as `other`, so
+/// that a visitor who invents sources cannot grow the table.
+const MAX_SOURCES: i64 = 50;
+
+/// The event of a delivery, as the webhook names it.
+const QUALIFIED: &str = "lead.qualified";
+const UPDATED: &str = "lead.updated";
+
+/// What is to be written of one submission.
+struct Plan<'a> {
+    lead_id: String,
+    state: State,
+    /// Why, for the log.
+    because: &'static str,
+    /// Kept until the last delivery is confirmed, or while held.
+    payload: Option<(Lead, Score)>,
+    sends: Vec<(&'a Destination, &'static str)>,
+    /// The held submission that this one has taken up.
+    supersedes: Option<Held>,
+}
+
+/// A submission that waits in this campaign for the person to tell more.
+#[derive(Deserialize)]
+struct Held {
+    submission_id: String,
+    campaign: String,
+    hour: i64,
+    source: String,
+    payload: Option<String>,
+}
+
+/// A lead that a fingerprint leads to.
+#[derive(Deserialize)]
+struct Match {
+    tag: String,
+    lead_id: String,
+    last_ms: i64,
+}
+
+/// A delivery of the lead, of any campaign.
+#[derive(Deserialize)]
+struct Had {
+    campaign: String,
+    destination: String,
+    receiver: String,
+    state: String,
+}
+
+impl Had {
+    /// A delivery that has expired can never arrive: its destination has not had the lead.
+    fn counts(&self) -> bool {
+        self.state != "expired"
+    }
+}
+
+/// What a destination is known by across campaigns: its address, as a digest, for an address may
+/// hold a token.
+fn receiver_of(destination: &Destination) -> String {
+    sha256_hex(&destination.url).chars().take(16).collect()
+}
+
+impl<S: Store> Ledger<S> {
+    /// Judges a lead. Whatever it is, something is written before the answer, so that neither the
+    /// answer nor its time tells whether the person is known.
+    pub(super) fn admit(&self, admit: &Admit, moment: &Moment) -> Result<Answered, Fault> {
+        let quiet = |answer| Ok(Answered { answer, log: None });
+        let Some(campaign) = self.campaign(&admit.campaign, &admit.revision, admit.stored.as_deref())? else {
+            return quiet(Answer::CampaignUnknown);
+        };
+        let matches = self.living_matches(admit, moment)?;
+        let bucket = self.bucket(admit, moment)?;
+        if self.key_is_taken(admit, moment)? {
+            let sql = "INSERT INTO tally (campaign, hour, field, code, count) VALUES (?, ?, ?, ?, 1)
+                       ON CONFLICT DO UPDATE SET count = count + 1";
+            let (field, code) = ("Idempotency-Key", "idempotency_key_reused");
+            let args = [(&bucket.campaign).into(), bucket.hour.into(), field.into(), code.into()];
+            self.store.run(sql, &args)?;
+            return quiet(Answer::IdempotencyKeyReused);
+        }
+        if self.was_admitted(admit, &matches)? {
+            bucket.count_repeat(&self.store)?;
+            return Ok(Answered { answer: Answer::Admitted, log: Some(json!({"decision": "repeat"})) });
+        }
+        let plan = match self.person(admit, &matches) {
+            None => judge(&campaign, admit.lead.clone(), moment.random_id("lead_")),
+            Some(lead_id) => self.judge_known(admit, &campaign, lead_id)?,
+        };
+        let log = json!({
+            "decision": plan.state,
+            "because": plan.because,
+            "lead_id": plan.lead_id,
+            "deliveries": plan.sends.len(),
+        });
+        self.write(admit, &campaign, &bucket, plan, moment)?;
+        Ok(Answered { answer: Answer::Admitted, log: Some(log) })
+    }
+
+    /// The leads that are known by one of the post's identifiers and whose window has not passed.
+    fn living_matches(&self, admit: &Admit, moment: &Moment) -> Result<Vec<Match>, Fault> {
+        let prints = recognising(&admit.fingerprints, &admit.by);
+        let holes = vec!["?"; prints.len()].join(", ");
+        let sql = format!(
+            "SELECT json_object('tag', f.tag, 'lead_id', f.lead_id, 'last_ms', max(s.at_ms))
+             FROM fingerprint f JOIN submission s ON s.lead_id = f.lead_id
+             WHERE f.tag IN ({holes}) GROUP BY f.tag, f.lead_id HAVING max(s.known_until_ms) > ?"
+        );
+        let mut args: Vec<Arg<'_>> = prints.iter().map(|print| (&print.tag).into()).collect();
+        args.push(moment.now_ms.into());
+        self.store.rows(&sql, &args)
+    }
+
+    /// Whose post it is: where identifiers match two people, the e-mail's; of several leads behind
+    /// one identifier, the one that was heard of last.
+    fn person(&self, admit: &Admit, matches: &[Match]) -> Option<String> {
+        let kind_of = |tag: &str| admit.fingerprints.iter().find(|print| print.tag == tag).map(|p| p.kind);
+        let by_email = |found: &&Match| kind_of(&found.tag) == Some(IdentifierKind::Email);
+        matches
+            .iter()
+            .max_by_key(|found| (by_email(found), found.last_ms, std::cmp::Reverse(&found.lead_id)))
+            .map(|found| found.lead_id.clone())
+    }
+
+    fn was_admitted(&self, admit: &Admit, matches: &[Match]) -> Result<bool, Fault> {
+        for found in matches {
+            let sql = "SELECT 1 FROM submission WHERE lead_id = ? AND submission_id = ?";
+            let args = [(&found.lead_id).into(), (&admit.submission_id).into()];
+            if !self.store.texts(sql, &args)?.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn key_is_taken(&self, admit: &Admit, moment: &Moment) -> Result<bool, Fault> {
+        let Some(tag) = &admit.idempotency_tag else {
+            return Ok(false);
+        };
+        let sql = "SELECT submission_id FROM idempotency WHERE tag = ? AND expires_ms > ?";
+        let owners = self.store.texts(sql, &[tag.into(), moment.now_ms.into()])?;
+        Ok(owners.iter().any(|owner| *owner != admit.submission_id))
+    }
+
+    fn bucket(&self, admit: &Admit, moment: &Moment) -> Result<Bucket, Fault> {
+        let hour = hour_of(moment.now_ms);
+        let sql = "SELECT count(*) FROM counter WHERE campaign = ? AND hour = ? AND source <> ?";
+        let others = self.store.texts(sql, &[(&admit.campaign).into(), hour.into(), (&admit.source).into()])?;
+        let full = others.first().and_then(|n| n.parse::<i64>().ok()).is_some_and(|n| n >= MAX_SOURCES);
+        let source = if full { "other" } else { &admit.source };
+        Ok(Bucket { campaign: admit.campaign.clone(), hour, source: source.to_owned() })
+    }
+
+    /// Someone who is known: by this campaign, or by another one of the ledger.
+    fn judge_known<'a>(&self, admit: &Admit, campaign: &'a Campaign, lead_id: String) -> Result<Plan<'a>, Fault> {
+        let had = self.deliveries_of(&lead_id)?;
+        if had.iter().any(|had| had.campaign == campaign.id) {
+            return Ok(judge_followed_up(campaign, admit.lead.clone(), lead_id, &had));
+        }
+        let held = self.held(&lead_id, &campaign.id)?;
+        if let Some((held, payload)) = held
+            && admit.fingerprints.iter().any(|print| print.tag == payload.first)
+        {
+            let merged = payload.lead.merged_with_newer(admit.lead.clone());
+            let plan = judge(campaign, merged, lead_id);
+            return Ok(Plan { supersedes: Some(held), ..mark_known_elsewhere(plan, &had) });
+        }
+        Ok(mark_known_elsewhere(judge(campaign, admit.lead.clone(), lead_id), &had))
+    }
+
+    fn deliveries_of(&self, lead_id: &str) -> Result<Vec<Had>, Fault> {
+        let (from, to) = (delivery_prefix(lead_id), format!("{}~", delivery_prefix(lead_id)));
+        let sql = "SELECT json_object('campaign', campaign, 'destination', destination,
+                     'receiver', receiver, 'state', state)
+                   FROM delivery WHERE delivery_id >= ? AND delivery_id < ?";
+        self.store.rows(sql, &[(&from).into(), (&to).into()])
+    }
+
+    /// The lead's newest held submission in this campaign. One whose payload no living key opens
+    /// stays as it is: there is nothing left to merge.
+    fn held(&self, lead_id: &str, campaign: &str) -> Result<Option<(Held, Payload)>, Fault> {
+        let sql = "SELECT json_object('submission_id', submission_id, 'campaign', campaign,
+                     'hour', hour, 'source', source, 'payload', payload)
+                   FROM submission WHERE lead_id = ? AND campaign = ? AND state = 'held' AND format <= ?
+                   ORDER BY at_ms DESC LIMIT 1";
+        let rows = self.store.rows::<Held>(sql, &[lead_id.into(), campaign.into(), ROW_FORMAT.into()])?;
+        Ok(rows.into_iter().next().and_then(|held| {
+            let place = payload_place(lead_id, &held.submission_id);
+            let payload = self.open_sealed(held.payload.as_deref()?, &place).ok()?;
+            Some((held, payload))
+        }))
+    }
+
+    fn write(
+        &self,
+        admit: &Admit,
+        campaign: &Campaign,
+        bucket: &Bucket,
+        plan: Plan<'_>,
+        moment: &Moment,
+    ) -> Result<(), Fault> {
+        let Plan { lead_id, state, payload, sends, supersedes, .. } = plan;
+        let consent_place = format!("consent/{lead_id}/{}", admit.submission_id);
+        let consent = self.seal(&admit.lead.consent, &consent_place, moment)?;
+        let first = recognising(&admit.fingerprints, &admit.by).first().map(|print| print.tag.clone());
+        let payload = payload
+            .map(|(lead, score)| {
+                let payload = Payload { lead, score, first: first.unwrap_or_default() };
+                self.seal(&payload, &payload_place(&lead_id, &admit.submission_id), moment)
+            })
+            .transpose()?;
+        let now = moment.now_ms;
+
+        self.store.atomically(&mut || {
+            for print in admit.fingerprints.iter().filter(|print| print.current) {
+                let sql = "INSERT INTO fingerprint (tag, lead_id) VALUES (?, ?) ON CONFLICT DO NOTHING";
+                self.store.run(sql, &[(&print.tag).into(), (&lead_id).into()])?;
+            }
+            let sql = "INSERT INTO submission (lead_id, submission_id, format, campaign, source, hour,
+                         state, at_ms, known_until_ms, payload, consent)
+                       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+            let args = [
+                (&lead_id).into(),
+                (&admit.submission_id).into(),
+                ROW_FORMAT.into(),
+                (&bucket.campaign).into(),
+                (&bucket.source).into(),
+                bucket.hour.into(),
+                state.as_str().into(),
+                now.into(),
+                (now + campaign.dedupe.window_ms).into(),
+                payload.as_deref().into(),
+                (&consent).into(),
+            ];
+            self.store.run(sql, &args)?;
+            bucket.count(&self.store, state)?;
+            for (at, (destination, event)) in sends.iter().enumerate() {
+                let id = format!("{}{}", delivery_prefix(&lead_id), hex(moment.random::<4>("delivery", at)));
+                let receiver = receiver_of(destination);
+                let sql = "INSERT INTO delivery (delivery_id, format, lead_id, submission_id, campaign,
+                             destination, receiver, event, state, due_ms, created_ms)
+                           SELECT ?, ?, ?, ?, ?, ?, ?, ?, CASE WHEN EXISTS (SELECT 1 FROM disabled
+                             WHERE campaign = ? AND destination = ?) THEN 'paused' ELSE 'pending' END, ?, ?";
+                let args = [
+                    (&id).into(),
+                    ROW_FORMAT.into(),
+                    (&lead_id).into(),
+                    (&admit.submission_id).into(),
+                    (&campaign.id).into(),
+                    (&destination.name).into(),
+                    (&receiver).into(),
+                    (*event).into(),
+                    (&campaign.id).into(),
+                    (&destination.name).into(),
+                    now.into(),
+                    now.into(),
+                ];
+                self.store.run(sql, &args)?;
+            }
+            if let Some(held) = &supersedes {
+                let sql = "UPDATE submission SET state = 'duplicate', payload = NULL
+                           WHERE lead_id = ? AND submission_id = ?";
+                self.store.run(sql, &[(&lead_id).into(), (&held.submission_id).into()])?;
+                held.bucket().transfer(&self.store, State::Held, State::Duplicate)?;
+            }
+            if let Some(tag) = &admit.idempotency_tag {
+                let sql = "INSERT INTO idempotency (tag, submission_id, expires_ms) VALUES (?, ?, ?)
+                           ON CONFLICT (tag) DO UPDATE SET
+                             submission_id = excluded.submission_id, expires_ms = excluded.expires_ms";
+                let expires = now + IDEMPOTENCY_MS;
+                self.store.run(sql, &[tag.into(), (&admit.submission_id).into(), expires.into()])?;
+            }
+            Ok(())
+        })
+    }
+}
+
+impl Held {
+    fn bucket(&self) -> Bucket {
+        Bucket { campaign: self.campaign.clone(), hour: self.hour, source: self.source.clone() }
+    }
+}
+
+/// A lead that this campaign has not followed up yet: the rules decide.
+fn judge(campaign: &Campaign, lead: Lead, lead_id: String) -> Plan<'_> {
+    let score = qualify::score(campaign, &lead);
+    let (state, because, sends) = match qualify::decide(campaign, &lead, &score) {
+        Decision::Forward(to) => (State::Pending, "qualified", to.into_iter().map(|d| (d, QUALIFIED)).collect()),
+        Decision::Hold(because) => (State::Held, because, Vec::new()),
+    };
+    Plan { lead_id, state, because, payload: Some((lead, score)), sends, supersedes: None }
+}
+
+/// A receiver that has had the lead from another campaign hears that it was updated.
+fn mark_known_elsewhere<'a>(mut plan: Plan<'a>, had: &[Had]) -> Plan<'a> {
+    for (destination, event) in &mut plan.sends {
+        let receiver = receiver_of(destination);
+        if had.iter().any(|had| had.counts() && had.receiver == receiver) {
+            *event = UPDATED;
+        }
+    }
+    plan
+}
+
+/// A lead that this campaign has followed up: destinations that it now qualifies for get it,
+/// the others hear of it where the campaign wants that, and else it is a duplicate.
+fn judge_followed_up<'a>(campaign: &'a Campaign, lead: Lead, lead_id: String, had: &[Had]) -> Plan<'a> {
+    let score = qualify::score(campaign, &lead);
+    let has_had = |destination: &Destination| {
+        let receiver = receiver_of(destination);
+        had.iter().filter(|had| had.counts()).any(|had| {
+            if had.campaign == campaign.id { had.destination == destination.name } else { had.receiver == receiver }
+        })
+    };
+    let wanted = match qualify::decide(campaign, &lead, &score) {
+        Decision::Forward(to) => to,
+        Decision::Hold(_) => Vec::new(),
+    };
+    let fresh = wanted.into_iter().filter(|destination| !has_had(destination)).map(|d| (d, QUALIFIED));
+    let mut sends: Vec<_> = fresh.collect();
+    if campaign.dedupe.on_repeat == OnRepeat::Update {
+        let told = |d: &&Destination| has_had(d) && lead.consents_to(&d.needs);
+        sends.extend(campaign.destinations.iter().filter(told).map(|d| (d, UPDATED)));
+    }
+    if sends.is_empty() {
+        return Plan {
+            lead_id,
+            state: State::Duplicate,
+            because: "known",
+            payload: None,
+            sends,
+            supersedes: None,
+        };
+    }
+    let payload = Some((lead, score));
+    Plan { lead_id, state: State::Pending, because: "known", payload, sends, supersedes: None }
+}
+
+/// What the ids of a lead's deliveries begin with.
+fn delivery_prefix(lead_id: &str) -> String {
+    format!("msg_{}_", lead_id.strip_prefix("lead_").unwrap_or(lead_id))
+}
+
+/// Where a payload lies: it opens nowhere else.
+pub(super) fn payload_place(lead_id: &str, submission_id: &str) -> String {
+    format!("payload/{lead_id}/{submission_id}")
+}
+
+fn hex(bytes: [u8; 4]) -> String {
+    format!("{:08x}", u32::from_be_bytes(bytes))
+}

@@ -1,0 +1,151 @@
+//! What Worker and ledger say to each other. Two versions of the code run side by side during a
+//! deployment, so every message carries a format number, and what is newer is refused, not guessed.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::campaign::IdentifierKind;
+use crate::lead::{Fingerprint, Lead};
+
+/// The format of messages.
+pub const MESSAGE_FORMAT: u32 = 1;
+
+/// From the Worker to a ledger.
+#[derive(Deserialize, Serialize)]
+pub struct Message {
+    /// [`MESSAGE_FORMAT`] of the sender.
+    pub format: u32,
+    /// The ledger's name: the object cannot always ask the platform for its own.
+    pub ledger: String,
+    /// What is asked.
+    pub call: Call,
+}
+
+/// What a ledger can be asked.
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Call {
+    /// Judge a lead.
+    Admit(Box<Admit>),
+    /// Count what never reached the ledger.
+    Tally(Vec<Tally>),
+    /// Counters by hour.
+    Counters(CountersQuery),
+    /// Deliveries, a page of them.
+    Deliveries(DeliveriesQuery),
+    /// One delivery with its attempts.
+    Delivery {
+        /// Its id.
+        delivery_id: String,
+    },
+    /// Send a dead delivery again.
+    Replay {
+        /// Its id.
+        delivery_id: String,
+    },
+    /// Send every dead delivery of a campaign again.
+    ReplayAll {
+        /// The campaign's id.
+        campaign: String,
+    },
+    /// Let a destination that answered 410 have its deliveries again.
+    Enable {
+        /// The campaign's id.
+        campaign: String,
+        /// The destination's name.
+        destination: String,
+    },
+    /// See to what is overdue: the cron's poke.
+    Wake,
+}
+
+/// A lead to be judged.
+#[derive(Clone, Deserialize, Serialize)]
+pub struct Admit {
+    /// The campaign's id.
+    pub campaign: String,
+    /// The campaign's revision. A ledger that does not know it asks for the campaign itself.
+    pub revision: String,
+    /// The campaign as it lies in KV, where the ledger asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stored: Option<String>,
+    /// The submission's id.
+    pub submission_id: String,
+    /// The hash of the idempotency key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_tag: Option<String>,
+    /// Where the visitor came from, as counters know it.
+    pub source: String,
+    /// Under every pepper.
+    pub fingerprints: Vec<Fingerprint>,
+    /// What is recognised by.
+    pub by: Vec<IdentifierKind>,
+    /// The lead.
+    pub lead: Lead,
+}
+
+/// A number of rejections or of repeats that KV answered.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct Tally {
+    /// The campaign's id.
+    pub campaign: String,
+    /// The hour; UTC, milliseconds.
+    pub hour: i64,
+    /// The field; empty where there is none.
+    pub field: String,
+    /// A rejection's code, or [`Tally::KV_REPEAT`].
+    pub code: String,
+    /// How many.
+    pub count: i64,
+}
+
+impl Tally {
+    /// The code of an exact repeat that KV answered. No rejection has it.
+    pub const KV_REPEAT: &'static str = "kv_repeat";
+}
+
+/// Which counters.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub struct CountersQuery {
+    /// Of one campaign.
+    pub campaign: Option<String>,
+    /// From this hour on; UTC, milliseconds.
+    pub from_ms: Option<i64>,
+    /// Before this time; UTC, milliseconds.
+    pub to_ms: Option<i64>,
+}
+
+/// Which deliveries.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub struct DeliveriesQuery {
+    /// In this state.
+    pub state: Option<String>,
+    /// Of one campaign.
+    pub campaign: Option<String>,
+    /// After this id.
+    pub after: Option<String>,
+    /// At most so many.
+    pub limit: i64,
+}
+
+/// From a ledger to the Worker.
+#[derive(Debug, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// It is stored: new, known or seen before, which the caller is not told.
+    Admitted,
+    /// The idempotency key belongs to another submission.
+    IdempotencyKeyReused,
+    /// Send the campaign along.
+    CampaignUnknown,
+    /// The message is newer than this ledger's code.
+    Newer,
+    /// There is no such thing here.
+    NotFound,
+    /// It is not in a state in which that can be done.
+    Conflict,
+    /// Done, to so many.
+    Done(i64),
+    /// What was asked for.
+    Report(Value),
+}

@@ -1,0 +1,195 @@
+//! The judge: one per ledger, in a Durable Object, over SQLite.
+//!
+//! Guaranteed: [`Ledger::admit`] first reads, then writes lead, fingerprints, consent, deliveries
+//! and counters in one transaction, and answers only after it. At any time every submission that
+//! was admitted is in one [`State`], and the counters add up to them. A payload lies sealed until
+//! its last delivery is confirmed or has expired.
+//!
+//! Out of scope: sending (`deliver` and the edge do that), and knowing what time it is.
+
+mod admit;
+pub mod message;
+mod outbox;
+mod report;
+mod retention;
+mod schema;
+mod state;
+pub mod store;
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use serde::{Deserialize, Serialize};
+
+use self::message::{Answer, Call, MESSAGE_FORMAT, Message};
+pub use self::outbox::{Claim, Dispatch};
+pub use self::state::State;
+use self::store::Store;
+use crate::campaign::{Campaign, Unservable};
+use crate::fault::Fault;
+use crate::keys::{Keyring, Sealer};
+use crate::lead::Lead;
+use crate::moment::Moment;
+use crate::qualify::Score;
+
+/// Revisions of campaigns kept parsed: a deployment and a publication at once make two of each.
+const MAX_PARSED: usize = 64;
+
+/// One ledger.
+pub struct Ledger<S> {
+    store: S,
+    name: String,
+    sealer: Sealer,
+    development: bool,
+    campaigns: RefCell<BTreeMap<(String, String), Rc<Campaign>>>,
+    in_flight: RefCell<Vec<(String, String)>>,
+    next_sweep_ms: Cell<i64>,
+}
+
+/// What lies sealed in a submission's row until its last delivery is confirmed.
+#[derive(Deserialize, Serialize)]
+struct Payload {
+    lead: Lead,
+    score: Score,
+    /// The fingerprint of the first identifier: only its owner's posts are merged.
+    first: String,
+}
+
+/// What a call leads to.
+#[derive(Debug)]
+pub struct Answered {
+    /// To the caller.
+    pub answer: Answer,
+    /// What is logged: a decision's name and its ids.
+    pub log: Option<serde_json::Value>,
+}
+
+impl<S: Store> Ledger<S> {
+    /// Opens the ledger: brings its tables up to date and takes back what was in flight when the
+    /// object last stopped, for nobody else sends it.
+    ///
+    /// # Errors
+    /// The database's, or that its tables are newer than this code.
+    pub fn open(store: S, name: &str, sealing: &Keyring, development: bool, now_ms: i64) -> Result<Self, Fault> {
+        schema::migrate(&store)?;
+        let ledger = Self {
+            sealer: Sealer::new(sealing, name),
+            store,
+            name: name.to_owned(),
+            development,
+            campaigns: RefCell::default(),
+            in_flight: RefCell::default(),
+            next_sweep_ms: Cell::new(0),
+        };
+        ledger.remember_name()?;
+        ledger.release_leases(now_ms)?;
+        ledger.plan_first_sweep(now_ms)?;
+        Ok(ledger)
+    }
+
+    /// The name under which the database was opened last, for an alarm that carries none.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn name_in(store: &S) -> Result<Option<String>, Fault> {
+        schema::migrate(store)?;
+        Ok(store.texts("SELECT value FROM meta WHERE key = 'ledger'", &[])?.into_iter().next())
+    }
+
+    /// The ledger's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Answers a message.
+    ///
+    /// # Errors
+    /// The database's; nothing of the call was kept then.
+    pub fn call(&self, message: Message, moment: &Moment) -> Result<Answered, Fault> {
+        let quiet = |answer| Ok(Answered { answer, log: None });
+        if message.format > MESSAGE_FORMAT {
+            return quiet(Answer::Newer);
+        }
+        match message.call {
+            Call::Admit(admit) => self.admit(&admit, moment),
+            Call::Tally(tallies) => quiet(self.tally(&tallies)?),
+            Call::Counters(query) => quiet(self.counters(&query)?),
+            Call::Deliveries(query) => quiet(self.deliveries(&query)?),
+            Call::Delivery { delivery_id } => quiet(self.delivery(&delivery_id)?),
+            Call::Replay { delivery_id } => quiet(self.replay(&delivery_id, moment)?),
+            Call::ReplayAll { campaign } => quiet(self.replay_all(&campaign, moment)?),
+            Call::Enable { campaign, destination } => quiet(self.enable(&campaign, &destination, moment)?),
+            Call::Wake => quiet(Answer::Done(0)),
+        }
+    }
+
+    /// When the ledger wants to be woken: for its next delivery or its next sweep.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn wake_at_ms(&self) -> Result<i64, Fault> {
+        let due = "SELECT due_ms FROM delivery WHERE state = 'pending' ORDER BY due_ms LIMIT 1";
+        let due = self.store.texts(due, &[])?.first().and_then(|text| text.parse::<i64>().ok());
+        Ok(due.unwrap_or(i64::MAX).min(self.next_sweep_ms.get()))
+    }
+
+    /// The last copy of a campaign that reached this ledger.
+    ///
+    /// # Errors
+    /// The database's, or that the copy is newer than this code.
+    pub fn last_good_campaign(&self, id: &str) -> Result<Option<Rc<Campaign>>, Fault> {
+        let stored = self.store.texts("SELECT stored FROM campaign WHERE id = ?", &[id.into()])?;
+        stored.first().map(|stored| self.parse(stored)).transpose()
+    }
+
+    /// The campaign of a message: parsed before, known to the database, or sent along.
+    fn campaign(&self, id: &str, revision: &str, sent: Option<&str>) -> Result<Option<Rc<Campaign>>, Fault> {
+        let key = (id.to_owned(), revision.to_owned());
+        if let Some(campaign) = self.campaigns.borrow().get(&key) {
+            return Ok(Some(Rc::clone(campaign)));
+        }
+        if let Some(stored) = sent {
+            let campaign = self.parse(stored)?;
+            let sql = "INSERT INTO campaign (id, revision, stored) VALUES (?, ?, ?) ON CONFLICT (id)
+                       DO UPDATE SET revision = excluded.revision, stored = excluded.stored";
+            self.store.run(sql, &[id.into(), revision.into(), stored.into()])?;
+            return Ok(Some(campaign));
+        }
+        let sql = "SELECT stored FROM campaign WHERE id = ? AND revision = ?";
+        let stored = self.store.texts(sql, &[id.into(), revision.into()])?;
+        stored.first().map(|stored| self.parse(stored)).transpose()
+    }
+
+    fn parse(&self, stored: &str) -> Result<Rc<Campaign>, Fault> {
+        let campaign = Campaign::from_stored(stored).map(Rc::new).map_err(|unservable| match unservable {
+            Unservable::Newer => Fault::new("a campaign is newer than this code"),
+            Unservable::Invalid(_) => Fault::new("a campaign that reached the ledger is not valid"),
+        })?;
+        let mut parsed = self.campaigns.borrow_mut();
+        if parsed.len() >= MAX_PARSED {
+            parsed.clear();
+        }
+        parsed.insert((campaign.id.clone(), campaign.revision.clone()), Rc::clone(&campaign));
+        Ok(campaign)
+    }
+
+    fn remember_name(&self) -> Result<(), Fault> {
+        let sql = "INSERT INTO meta (key, value) VALUES ('ledger', ?) ON CONFLICT DO NOTHING";
+        self.store.run(sql, &[(&self.name).into()])
+    }
+
+    fn seal<T: Serialize>(&self, value: &T, place: &str, moment: &Moment) -> Result<String, Fault> {
+        let plain = serde_json::to_vec(value).map_err(|_| Fault::new("a payload cannot be written"))?;
+        let nonce = moment.random::<12>(place, 0);
+        self.sealer.seal(&plain, place, nonce).ok_or_else(|| Fault::new("a payload cannot be sealed"))
+    }
+
+    fn open_sealed<T: for<'de> Deserialize<'de>>(&self, sealed: &str, place: &str) -> Result<T, Fault> {
+        let plain = self
+            .sealer
+            .open(sealed, place)
+            .map_err(|reason| Fault::new(format!("a sealed text stays closed: {reason:?}")))?;
+        serde_json::from_slice(&plain).map_err(|_| Fault::new("a payload is unreadable"))
+    }
+}

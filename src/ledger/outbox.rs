@@ -1,0 +1,303 @@
+//! What is due, what became of it, and what follows. A delivery is leased before it is sent, for
+//! while a fetch is awaited other events enter the object.
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::admit::payload_place;
+use super::message::Answer;
+use super::schema::ROW_FORMAT;
+use super::state::Bucket;
+use super::store::Store;
+use super::{Ledger, Payload, State};
+use crate::campaign::Campaign;
+use crate::deliver::{self, ATTEMPT_TIMEOUT_MS, Event, Next, Outcome, SigningSecret};
+use crate::fault::Fault;
+use crate::moment::{Moment, rfc3339};
+
+/// The platform's limit of connections that one invocation may hold open.
+const MAX_CONNECTIONS: usize = 6;
+/// One hanging receiver must not take the connections of the others.
+const MAX_CONNECTIONS_EACH: usize = 2;
+/// Longer than an attempt can take; then the lease has been lost and the delivery is due again.
+const LEASE_MS: i64 = ATTEMPT_TIMEOUT_MS as i64 + 15_000;
+/// Attempts listed with a delivery: every one of a schedule, and those of a replay.
+const MAX_ATTEMPTS_LISTED: usize = 20;
+
+/// A delivery that is leased to the caller, who must settle it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Claim {
+    /// The `webhook-id`.
+    pub delivery_id: String,
+    /// The campaign's id.
+    pub campaign: String,
+    /// The destination's name.
+    pub destination: String,
+    lead_id: String,
+    submission_id: String,
+    receiver: String,
+    event: String,
+    created_ms: i64,
+    attempt_count: i64,
+    payload: Option<String>,
+}
+
+/// A request that is ready to be sent.
+pub struct Dispatch {
+    /// Where to.
+    pub url: String,
+    /// Names and values.
+    pub headers: [(&'static str, String); 4],
+    /// The exact bytes that were signed.
+    pub body: Vec<u8>,
+}
+
+/// A delivery as settling finds it.
+#[derive(Deserialize)]
+struct Leased {
+    attempts: Vec<serde_json::Value>,
+    state: String,
+}
+
+/// A submission as settling finds it.
+#[derive(Deserialize)]
+struct Submitted {
+    state: State,
+    #[serde(flatten)]
+    bucket: Bucket,
+    deliveries: Vec<String>,
+}
+
+impl<S: Store> Ledger<S> {
+    /// Leases what is due, as far as connections are free.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn claim(&self, moment: &Moment) -> Result<Vec<Claim>, Fault> {
+        let mut claims = Vec::new();
+        while self.in_flight.borrow().len() < MAX_CONNECTIONS {
+            let busy = self.busy_receivers();
+            let sql = "SELECT json_object('delivery_id', d.delivery_id, 'campaign', d.campaign,
+                         'destination', d.destination, 'lead_id', d.lead_id,
+                         'submission_id', d.submission_id, 'receiver', d.receiver, 'event', d.event,
+                         'created_ms', d.created_ms, 'attempt_count', d.attempt_count,
+                         'payload', s.payload)
+                       FROM delivery d LEFT JOIN submission s
+                         ON s.lead_id = d.lead_id AND s.submission_id = d.submission_id
+                       WHERE d.state = 'pending' AND d.due_ms <= ? AND d.format <= ?
+                         AND d.receiver NOT IN (SELECT value FROM json_each(?))
+                       ORDER BY d.due_ms LIMIT 1";
+            let args = [moment.now_ms.into(), ROW_FORMAT.into(), (&busy).into()];
+            let Some(claim) = self.store.rows::<Claim>(sql, &args)?.into_iter().next() else {
+                break;
+            };
+            let sql = "UPDATE delivery SET leased = 1, due_ms = ? WHERE delivery_id = ?";
+            self.store.run(sql, &[(moment.now_ms + LEASE_MS).into(), (&claim.delivery_id).into()])?;
+            self.in_flight.borrow_mut().push((claim.delivery_id.clone(), claim.receiver.clone()));
+            claims.push(claim);
+        }
+        Ok(claims)
+    }
+
+    fn busy_receivers(&self) -> String {
+        let in_flight = self.in_flight.borrow();
+        let count = |receiver: &str| in_flight.iter().filter(|(_, to)| to == receiver).count();
+        let busy = in_flight.iter().map(|(_, to)| to).filter(|to| count(to) >= MAX_CONNECTIONS_EACH);
+        json!(busy.collect::<Vec<_>>()).to_string()
+    }
+
+    /// The signed request of a claim. Address and secret are those of now, so that a correction
+    /// heals what waits.
+    ///
+    /// # Errors
+    /// What keeps it from being sent, to be settled as the attempt's outcome.
+    pub fn dispatch(
+        &self,
+        claim: &Claim,
+        campaign: Option<&Campaign>,
+        secret: impl FnOnce(&str) -> Option<String>,
+        moment: &Moment,
+    ) -> Result<Dispatch, Outcome> {
+        let campaign = campaign.ok_or(Outcome::Unreadable)?;
+        let destination = campaign.destination(&claim.destination).ok_or(Outcome::DestinationRemoved)?;
+        let secret = secret(&destination.secret)
+            .and_then(|text| SigningSecret::parse(&text))
+            .ok_or(Outcome::SecretMissing)?;
+        let place = payload_place(&claim.lead_id, &claim.submission_id);
+        let sealed = claim.payload.as_deref().ok_or(Outcome::Unreadable)?;
+        let payload: Payload = self.open_sealed(sealed, &place).map_err(|_| Outcome::Unreadable)?;
+        let body = deliver::body(&Event {
+            kind: &claim.event,
+            at_ms: claim.created_ms,
+            lead_id: &claim.lead_id,
+            campaign: &claim.campaign,
+            lead: &payload.lead,
+            score: &payload.score,
+        });
+        let timestamp_s = moment.now_ms / 1_000;
+        let signature = deliver::sign(&secret, &claim.delivery_id, timestamp_s, &body);
+        Ok(Dispatch {
+            url: destination.url.clone(),
+            headers: [
+                ("content-type", "application/json".to_owned()),
+                ("webhook-id", claim.delivery_id.clone()),
+                ("webhook-timestamp", timestamp_s.to_string()),
+                ("webhook-signature", signature),
+            ],
+            body,
+        })
+    }
+
+    /// Writes what became of a claim, and what follows. Gives the event for the log.
+    ///
+    /// # Errors
+    /// The database's; the delivery is due again when its lease has run out.
+    pub fn settle(
+        &self,
+        claim: &Claim,
+        outcome: &Outcome,
+        took_ms: i64,
+        moment: &Moment,
+    ) -> Result<serde_json::Value, Fault> {
+        self.in_flight.borrow_mut().retain(|(delivery_id, _)| *delivery_id != claim.delivery_id);
+        let attempt = claim.attempt_count + 1;
+        let attempt_at = usize::try_from(attempt).unwrap_or(usize::MAX);
+        let next = deliver::next(outcome, attempt_at, self.development, moment);
+        let now = moment.now_ms;
+        let (state, due_ms) = match next {
+            Next::Delivered => ("delivered", now),
+            Next::At(due_ms) => ("pending", due_ms),
+            Next::Disable => ("paused", now),
+            Next::Dead => ("dead", now),
+        };
+        let log = json!({
+            "event": "delivery", "outcome": outcome.name(), "state": state, "campaign": claim.campaign,
+            "destination": claim.destination, "delivery_id": claim.delivery_id,
+            "lead_id": claim.lead_id, "attempt": attempt, "ms": took_ms,
+        });
+        self.store.atomically(&mut || {
+            let sql = "SELECT json_object('attempts', json(attempts), 'state', state)
+                       FROM delivery WHERE delivery_id = ?";
+            let found = self.store.rows::<Leased>(sql, &[(&claim.delivery_id).into()])?;
+            // A delivery that was paused meanwhile may still have arrived; one that is gone may not.
+            let Some(mut leased) = found.into_iter().next().filter(|row| row.state != "delivered") else {
+                return Ok(());
+            };
+            let state = if leased.state == "paused" && state == "pending" { "paused" } else { state };
+            leased.attempts.push(json!({
+                "attempt": attempt, "at": rfc3339(now), "outcome": outcome.name(), "ms": took_ms,
+            }));
+            let too_many = leased.attempts.len().saturating_sub(MAX_ATTEMPTS_LISTED);
+            leased.attempts.drain(..too_many);
+            let attempts = json!(leased.attempts).to_string();
+            let reason = outcome.name();
+            let settled = (state != "pending").then_some(now);
+            let sql = "UPDATE delivery SET state = ?, leased = 0, due_ms = ?, attempt_count = ?,
+                         attempts = ?, reason = ?, settled_ms = ? WHERE delivery_id = ?";
+            let args = [
+                state.into(),
+                due_ms.into(),
+                attempt.into(),
+                (&attempts).into(),
+                if state == "delivered" { super::store::Arg::Null } else { (&reason).into() },
+                settled.map_or(super::store::Arg::Null, super::store::Arg::Int),
+                (&claim.delivery_id).into(),
+            ];
+            self.store.run(sql, &args)?;
+            if next == Next::Disable {
+                let sql = "INSERT INTO disabled (campaign, destination, at_ms) VALUES (?, ?, ?)
+                           ON CONFLICT DO NOTHING";
+                self.store.run(sql, &[(&claim.campaign).into(), (&claim.destination).into(), now.into()])?;
+                let sql = "UPDATE delivery SET state = 'paused', settled_ms = ?, reason = 'status 410'
+                           WHERE state = 'pending' AND campaign = ? AND destination = ?";
+                self.store.run(sql, &[now.into(), (&claim.campaign).into(), (&claim.destination).into()])?;
+            }
+            self.settle_submission(&claim.lead_id, &claim.submission_id)
+        })?;
+        Ok(log)
+    }
+
+    /// Brings a submission's state in line with its deliveries: pending if any is, else dead if any
+    /// is, else delivered if any is, else expired. What nobody waits for any more is erased.
+    pub(super) fn settle_submission(&self, lead_id: &str, submission_id: &str) -> Result<(), Fault> {
+        let sql = "SELECT json_object('state', state, 'campaign', campaign, 'hour', hour,
+                     'source', source, 'deliveries', (SELECT json_group_array(d.state) FROM delivery d
+                       WHERE d.delivery_id >= 'msg_' || substr(s.lead_id, 6)
+                         AND d.delivery_id < 'msg_' || substr(s.lead_id, 6) || '~'
+                         AND d.submission_id = s.submission_id))
+                   FROM submission s WHERE lead_id = ? AND submission_id = ?";
+        let found = self.store.rows::<Submitted>(sql, &[lead_id.into(), submission_id.into()])?;
+        let Some(row) = found.into_iter().next() else {
+            return Ok(());
+        };
+        let any = |wanted: &[&str]| row.deliveries.iter().any(|state| wanted.contains(&state.as_str()));
+        let state = match () {
+            () if any(&["pending", "paused"]) => State::Pending,
+            () if any(&["dead"]) => State::Dead,
+            () if any(&["delivered"]) => State::Delivered,
+            () => State::Expired,
+        };
+        if state == row.state {
+            return Ok(());
+        }
+        let sql = if matches!(state, State::Pending | State::Dead) {
+            "UPDATE submission SET state = ? WHERE lead_id = ? AND submission_id = ?"
+        } else {
+            "UPDATE submission SET state = ?, payload = NULL WHERE lead_id = ? AND submission_id = ?"
+        };
+        self.store.run(sql, &[state.as_str().into(), lead_id.into(), submission_id.into()])?;
+        row.bucket.transfer(&self.store, row.state, state)
+    }
+
+    /// Nobody but this object sends its deliveries: what was leased when it stopped is due now.
+    pub(super) fn release_leases(&self, now_ms: i64) -> Result<(), Fault> {
+        let sql = "UPDATE delivery SET leased = 0, due_ms = ? WHERE state = 'pending' AND leased = 1";
+        self.store.run(sql, &[now_ms.into()])
+    }
+
+    pub(super) fn replay(&self, delivery_id: &str, moment: &Moment) -> Result<Answer, Fault> {
+        let sql = "SELECT state FROM delivery WHERE delivery_id = ?";
+        match self.store.texts(sql, &[delivery_id.into()])?.first().map(String::as_str) {
+            None => Ok(Answer::NotFound),
+            Some("dead") => self.replay_ids(&[delivery_id.to_owned()], moment),
+            Some(_) => Ok(Answer::Conflict),
+        }
+    }
+
+    pub(super) fn replay_all(&self, campaign: &str, moment: &Moment) -> Result<Answer, Fault> {
+        let sql = "SELECT delivery_id FROM delivery WHERE state = 'dead' AND campaign = ?";
+        let dead = self.store.texts(sql, &[campaign.into()])?;
+        self.replay_ids(&dead, moment)
+    }
+
+    /// A replay keeps its `webhook-id` and gets the whole schedule again.
+    fn replay_ids(&self, ids: &[String], moment: &Moment) -> Result<Answer, Fault> {
+        self.store.atomically(&mut || {
+            for id in ids {
+                let sql = "UPDATE delivery SET state = 'pending', due_ms = ?, attempt_count = 0,
+                             settled_ms = NULL WHERE delivery_id = ?
+                           RETURNING json_array(lead_id, submission_id)";
+                let owners: Vec<(String, String)> = self.store.rows(sql, &[moment.now_ms.into(), id.into()])?;
+                for (lead_id, submission_id) in owners {
+                    self.settle_submission(&lead_id, &submission_id)?;
+                }
+            }
+            Ok(())
+        })?;
+        Ok(Answer::Done(i64::try_from(ids.len()).unwrap_or(i64::MAX)))
+    }
+
+    pub(super) fn enable(&self, campaign: &str, destination: &str, moment: &Moment) -> Result<Answer, Fault> {
+        let mut resumed = 0;
+        self.store.atomically(&mut || {
+            let place = [campaign.into(), destination.into()];
+            self.store.run("DELETE FROM disabled WHERE campaign = ? AND destination = ?", &place)?;
+            let sql = "UPDATE delivery SET state = 'pending', due_ms = ?, attempt_count = 0, settled_ms = NULL
+                       WHERE state = 'paused' AND campaign = ? AND destination = ? RETURNING 1";
+            let args = [moment.now_ms.into(), campaign.into(), destination.into()];
+            resumed = i64::try_from(self.store.texts(sql, &args)?.len()).unwrap_or(i64::MAX);
+            Ok(())
+        })?;
+        Ok(Answer::Done(resumed))
+    }
+}

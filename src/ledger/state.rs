@@ -1,0 +1,129 @@
+//! The states that an accepted submission can be in, and the counters that add up to them.
+
+use serde::{Deserialize, Serialize};
+
+use super::store::{Arg, Store};
+use crate::fault::Fault;
+
+/// Where an accepted submission is. It is in exactly one at any time.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// A destination has yet to confirm it.
+    Pending,
+    /// Every destination has confirmed it.
+    Delivered,
+    /// A destination was given up; it can be replayed.
+    Dead,
+    /// It does not qualify yet.
+    Held,
+    /// The person is known, and nothing new goes out.
+    Duplicate,
+    /// The person is on a suppression list.
+    Suppressed,
+    /// It looks like abuse and waits for a decision.
+    Quarantined,
+    /// It waits for a double opt-in.
+    Unconfirmed,
+    /// Its consent was withdrawn.
+    Withdrawn,
+    /// It was looked at and thrown away.
+    Discarded,
+    /// It waited for longer than it may.
+    Expired,
+    /// The person asked to be forgotten.
+    Erased,
+}
+
+impl State {
+    /// All of them: each has a column in `counter`.
+    pub const ALL: [Self; 12] = [
+        Self::Pending,
+        Self::Delivered,
+        Self::Dead,
+        Self::Held,
+        Self::Duplicate,
+        Self::Suppressed,
+        Self::Quarantined,
+        Self::Unconfirmed,
+        Self::Withdrawn,
+        Self::Discarded,
+        Self::Expired,
+        Self::Erased,
+    ];
+
+    /// As it is stored, and the name of its column.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Delivered => "delivered",
+            Self::Dead => "dead",
+            Self::Held => "held",
+            Self::Duplicate => "duplicate",
+            Self::Suppressed => "suppressed",
+            Self::Quarantined => "quarantined",
+            Self::Unconfirmed => "unconfirmed",
+            Self::Withdrawn => "withdrawn",
+            Self::Discarded => "discarded",
+            Self::Expired => "expired",
+            Self::Erased => "erased",
+        }
+    }
+}
+
+/// The counter that counts a submission: its campaign, hour and source.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Bucket {
+    /// Its campaign.
+    pub campaign: String,
+    /// The hour in which it was accepted; UTC, milliseconds.
+    pub hour: i64,
+    /// Where it came from.
+    pub source: String,
+}
+
+impl Bucket {
+    fn args(&self) -> [Arg<'_>; 3] {
+        [(&self.campaign).into(), self.hour.into(), (&self.source).into()]
+    }
+
+    /// Counts a submission that was accepted in this state.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn count(&self, store: &impl Store, state: State) -> Result<(), Fault> {
+        self.add(store, state.as_str())
+    }
+
+    /// Counts an exact repeat, beside the sum.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn count_repeat(&self, store: &impl Store) -> Result<(), Fault> {
+        self.add(store, "repeats")
+    }
+
+    /// Moves a submission from one state to another.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn transfer(&self, store: &impl Store, from: State, to: State) -> Result<(), Fault> {
+        let (from, to) = (from.as_str(), to.as_str());
+        if from == to {
+            return Ok(());
+        }
+        let sql = format!(
+            "UPDATE counter SET {from} = {from} - 1, {to} = {to} + 1
+             WHERE campaign = ? AND hour = ? AND source = ?"
+        );
+        store.run(&sql, &self.args())
+    }
+
+    fn add(&self, store: &impl Store, column: &str) -> Result<(), Fault> {
+        let sql = format!(
+            "INSERT INTO counter (campaign, hour, source, {column}) VALUES (?, ?, ?, 1)
+             ON CONFLICT DO UPDATE SET {column} = {column} + 1"
+        );
+        store.run(&sql, &self.args())
+    }
+}

@@ -1,0 +1,49 @@
+//! Leadhook: lead capture at the edge.
+//!
+//! The modules stand in floors, and a file imports only from floors below its own and from earlier
+//! stages of its own floor; a test holds them to it.
+//!
+//! | floor | modules |
+//! |---|---|
+//! | values | [`fault`], [`hash`], [`moment`], [`keys`], [`country`], [`contact`], [`campaign`], [`settings`], [`request`] |
+//! | stages, in the order in which a lead passes them | [`intake`], [`lead`], [`seen`], [`qualify`], [`deliver`], [`reply`] |
+//! | use cases over ports | [`ledger`], [`campaigns`], [`ports`], [`capture`], [`admin`], [`routes`], [`tallies`], `memory` |
+//! | the platform | `edge`, and the command line in `bin/leadhook.rs` |
+
+
+pub mod fault;
+pub mod hash;
+pub mod moment;
+
+pub mod keys;
+
+pub mod country;
+
+pub mod contact;
+
+pub mod campaign;
+pub mod request;
+pub mod settings;
+
+pub mod intake;
+pub mod lead;
+pub mod qualify;
+pub mod seen;
+
+pub mod deliver;
+pub mod reply;
+
+pub mod ledger;
+
+pub mod admin;
+pub mod campaigns;
+pub mod capture;
+pub mod ports;
+pub mod routes;
+pub mod tallies;
+
+#[cfg(feature = "cli")]
+pub mod memory;
+
+#[cfg(target_arch = "wasm32")]
+mod edge;

@@ -1,0 +1,43 @@
+//! What the use cases need of the world. The edge implements them on Cloudflare, `memory` on the
+//! host with a clock and faults.
+
+use std::cell::RefCell;
+
+use crate::campaigns::Shelf;
+use crate::fault::Fault;
+use crate::ledger::message::{Answer, Call};
+use crate::settings::Settings;
+
+/// KV, ledgers and settings.
+#[allow(async_fn_in_trait, reason = "one thread on the Worker and on the host: futures need no Send")]
+pub trait Ports {
+    /// The operator's settings.
+    fn settings(&self) -> &Settings;
+
+    /// The campaigns that this isolate has read.
+    fn shelf(&self) -> &RefCell<Shelf>;
+
+    /// Reads a key.
+    ///
+    /// # Errors
+    /// KV is down or refuses.
+    async fn kv_get(&self, key: &str) -> Result<Option<String>, Fault>;
+
+    /// Writes a key, for so many seconds where given (60 or more).
+    ///
+    /// # Errors
+    /// KV is down or refuses.
+    async fn kv_put(&self, key: &str, value: &str, ttl_s: Option<u64>) -> Result<(), Fault>;
+
+    /// The names of the keys that begin with a prefix.
+    ///
+    /// # Errors
+    /// KV is down or refuses.
+    async fn kv_list(&self, prefix: &str) -> Result<Vec<String>, Fault>;
+
+    /// Asks a ledger.
+    ///
+    /// # Errors
+    /// It is down, too slow, or failed; whether the call was kept is not known then.
+    async fn ask(&self, ledger: &str, call: Call) -> Result<Answer, Fault>;
+}

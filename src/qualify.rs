@@ -1,0 +1,113 @@
+//! [`Lead`] → [`Decision`]: the score with its reasons, and where the lead goes.
+
+use serde::{Deserialize, Serialize};
+
+use crate::campaign::{Campaign, Condition, Destination};
+use crate::lead::Lead;
+
+/// What the campaign's rules say of a lead. The reasons' points add up to the total.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct Score {
+    /// The sum of the reasons' points.
+    pub total: i64,
+    /// How near to buying.
+    pub temperature: Temperature,
+    /// Whose lead it is.
+    pub stage: Stage,
+    /// The rules that held, in the campaign's order.
+    pub reasons: Vec<Reason>,
+}
+
+/// How near to buying someone is.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum Temperature {
+    Cold,
+    Warm,
+    Hot,
+}
+
+/// Lead, marketing qualified lead, sales qualified lead.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[allow(missing_docs)]
+pub enum Stage {
+    #[serde(rename = "lead")]
+    Lead,
+    #[serde(rename = "MQL")]
+    Mql,
+    #[serde(rename = "SQL")]
+    Sql,
+}
+
+/// One rule that held.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct Reason {
+    /// The rule's name.
+    pub rule: String,
+    /// What it adds.
+    pub points: i64,
+    /// The rule's condition, never the visitor's value.
+    pub because: String,
+}
+
+/// What happens with a lead that is new to its campaign.
+#[derive(Debug)]
+pub enum Decision<'a> {
+    /// It goes to these destinations: at least one.
+    Forward(Vec<&'a Destination>),
+    /// It waits for more, for this reason.
+    Hold(&'static str),
+}
+
+/// Applies the campaign's rules.
+pub fn score(campaign: &Campaign, lead: &Lead) -> Score {
+    let answers = lead.all_answers(campaign);
+    let facts = lead.facts(&answers);
+    let reasons: Vec<Reason> = campaign
+        .rules
+        .iter()
+        .filter(|rule| rule.when.iter().all(|condition| condition.holds(&facts)))
+        .map(|rule| Reason { rule: rule.name.clone(), points: rule.points, because: because(&rule.when) })
+        .collect();
+    let total = reasons.iter().map(|reason| reason.points).sum();
+    let at = &campaign.thresholds;
+    Score {
+        total,
+        temperature: match total {
+            total if total >= at.hot => Temperature::Hot,
+            total if total >= at.warm => Temperature::Warm,
+            _ => Temperature::Cold,
+        },
+        stage: match total {
+            total if total >= at.sql => Stage::Sql,
+            total if total >= at.mql => Stage::Mql,
+            _ => Stage::Lead,
+        },
+        reasons,
+    }
+}
+
+/// Decides where a lead with this score goes.
+pub fn decide<'a>(campaign: &'a Campaign, lead: &Lead, score: &Score) -> Decision<'a> {
+    if campaign.thresholds.forward_at.is_some_and(|least| score.total < least) {
+        return Decision::Hold("below_forward_at");
+    }
+    let answers = lead.all_answers(campaign);
+    let facts = lead.facts(&answers);
+    let wants = |destination: &&Destination| {
+        destination.forward_at.is_none_or(|least| score.total >= least)
+            && destination.when.iter().all(|condition| condition.holds(&facts))
+            && lead.consents_to(&destination.needs)
+    };
+    let destinations: Vec<_> = campaign.destinations.iter().filter(wants).collect();
+    if destinations.is_empty() {
+        Decision::Hold("no_destination_wants_it")
+    } else {
+        Decision::Forward(destinations)
+    }
+}
+
+fn because(when: &[Condition]) -> String {
+    when.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ")
+}

@@ -1,0 +1,87 @@
+//! A request as the core sees it: what the edge read once, with nothing of the platform.
+
+/// The methods that something here answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Method {
+    Get,
+    Post,
+    Put,
+    Options,
+    Other,
+}
+
+/// The body is larger than its address reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooLarge;
+
+/// A request, read once.
+#[derive(Clone, Debug)]
+pub struct RawRequest {
+    /// The method. HEAD counts as GET; the platform drops the body.
+    pub method: Method,
+    /// The path, still percent-encoded.
+    pub path: String,
+    /// What follows `?`, still percent-encoded.
+    pub query: String,
+    /// `Content-Type`.
+    pub content_type: Option<String>,
+    /// `Accept`.
+    pub accept: Option<String>,
+    /// `Origin`.
+    pub origin: Option<String>,
+    /// `Idempotency-Key`.
+    pub idempotency_key: Option<String>,
+    /// `Authorization`.
+    pub authorization: Option<String>,
+    /// Empty where the method has none.
+    pub body: Result<Vec<u8>, TooLarge>,
+}
+
+impl RawRequest {
+    /// Whether the client would rather have HTML than JSON (RFC 9110 section 12.5.1): a browser's
+    /// form post, not a script's.
+    pub fn prefers_html(&self) -> bool {
+        let accept = self.accept.as_deref().unwrap_or_default();
+        let weight = |media: &str| {
+            let ranges = accept.split(',').map(|range| range.split(';').map(str::trim));
+            ranges.filter_map(|mut range| {
+                let name = range.next()?;
+                let q = range.find_map(|parameter| parameter.strip_prefix("q=")?.parse::<f32>().ok());
+                name.eq_ignore_ascii_case(media).then(|| q.unwrap_or(1.0))
+            })
+            .fold(0.0, f32::max)
+        };
+        weight("text/html") > weight("application/json")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn prefers_html(accept: Option<&str>) -> bool {
+        RawRequest {
+            method: Method::Post,
+            path: String::new(),
+            query: String::new(),
+            content_type: None,
+            accept: accept.map(str::to_owned),
+            origin: None,
+            idempotency_key: None,
+            authorization: None,
+            body: Ok(Vec::new()),
+        }
+        .prefers_html()
+    }
+
+    #[test]
+    fn a_browsers_form_prefers_html_and_a_script_does_not() {
+        let chrome = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8";
+        assert!(prefers_html(Some(chrome)));
+        assert!(prefers_html(Some("application/json;q=0.5, text/html;q=0.9")));
+        for script in [None, Some("*/*"), Some("application/json"), Some("text/html;q=0.1, application/json")] {
+            assert!(!prefers_html(script), "{script:?}");
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! Which use case answers a request.
+
+use crate::admin::{self, MAX_CAMPAIGN_BODY_BYTES};
+use crate::capture::{self, Answered};
+use crate::intake::decode::MAX_BODY_BYTES;
+use crate::moment::Moment;
+use crate::ports::Ports;
+use crate::reply::Reply;
+use crate::request::{Method, RawRequest};
+
+/// The contract of all of this, as OpenAPI 3.1.
+const OPENAPI: &str = include_str!("openapi.json");
+
+/// How many bytes of a body an address reads. What is longer is not read at all.
+pub fn body_limit_bytes(path: &str) -> usize {
+    if path.starts_with("/admin/") { MAX_CAMPAIGN_BODY_BYTES } else { MAX_BODY_BYTES }
+}
+
+/// Answers a request.
+pub async fn answer(ports: &impl Ports, request: &RawRequest, moment: &Moment) -> Answered {
+    let path: Vec<&str> = request.path.trim_start_matches('/').split('/').collect();
+    match path.as_slice() {
+        ["c", campaign] => capture::endpoint(ports, campaign, request, moment).await,
+        ["c", campaign, "thanks"] => capture::thanks(ports, campaign, request, moment).await,
+        ["admin", "api", rest @ ..] => admin::answer(ports, rest, request, moment).await,
+        ["healthz" | "openapi.json"] if request.method != Method::Get => {
+            Reply::method_not_allowed("GET").into()
+        }
+        ["healthz"] => Reply::json_text(r#"{"status":"ok"}"#).into(),
+        ["openapi.json"] => Reply::json_text(OPENAPI).into(),
+        _ => Reply::not_found().into(),
+    }
+}

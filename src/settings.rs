@@ -1,0 +1,48 @@
+//! What the operator sets: variables and secrets of the Worker, by name.
+
+use crate::fault::Fault;
+use crate::keys::{Keyring, Secret};
+
+/// The operator's settings.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `LEADHOOK_ENV=dev`: loopback addresses are allowed, and no wait is longer than 5 s.
+    pub development: bool,
+    /// `LEADHOOK_JURISDICTION`: where ledgers live; `eu` or nothing. Changing it later would
+    /// orphan every ledger.
+    pub jurisdiction: Option<String>,
+    /// `LEADHOOK_PUBLIC_URL`: what links are built from, without a slash at the end.
+    pub public_url: Option<String>,
+    /// `LEADHOOK_PEPPERS`: fingerprints and submission ids.
+    pub peppers: Keyring,
+    /// `LEADHOOK_SEALING_KEYS`: payloads at rest.
+    pub sealing: Keyring,
+    /// `LEADHOOK_ADMIN_TOKEN`; where absent, nobody is let in.
+    pub admin_token: Option<Secret>,
+}
+
+impl Settings {
+    /// Reads the settings by name.
+    ///
+    /// # Errors
+    /// Which one is missing or wrong, without its value.
+    pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, Fault> {
+        let ring = |name: &str| {
+            let text = get(name).ok_or_else(|| Fault::new(format!("{name} is not set")))?;
+            Keyring::parse(&text).map_err(|reason| Fault::new(format!("{name}: {reason}")))
+        };
+        let text = |name: &str| get(name).filter(|text| !text.is_empty());
+        let jurisdiction = text("LEADHOOK_JURISDICTION").filter(|word| word != "none");
+        if jurisdiction.as_deref().is_some_and(|word| word != "eu") {
+            return Err(Fault::new("LEADHOOK_JURISDICTION must be eu or none"));
+        }
+        Ok(Self {
+            development: text("LEADHOOK_ENV").as_deref() == Some("dev"),
+            jurisdiction,
+            public_url: text("LEADHOOK_PUBLIC_URL").map(|url| url.trim_end_matches('/').to_owned()),
+            peppers: ring("LEADHOOK_PEPPERS")?,
+            sealing: ring("LEADHOOK_SEALING_KEYS")?,
+            admin_token: text("LEADHOOK_ADMIN_TOKEN").map(Secret::new),
+        })
+    }
+}

@@ -1,0 +1,65 @@
+//! Counts of what never reaches a ledger: rejections, and repeats that KV answered. They gather in
+//! the isolate and go to the ledgers in batches, so that a flood of bad posts wakes no object for
+//! each of them. An isolate that is stopped takes its last seconds with it: approximate.
+
+use std::collections::BTreeMap;
+
+use crate::ledger::message::Tally;
+
+/// How long counts gather. Well within the 30 s that the platform grants after a response.
+pub const GATHER_MS: u64 = 2_000;
+/// Kinds of count that gather: fields and codes are the campaign's, so few in a real one.
+const MAX_KINDS: usize = 1_000;
+
+/// The counts of one isolate.
+#[derive(Default)]
+pub struct Tallies {
+    counts: BTreeMap<(String, String, i64, String, String), i64>,
+    flush_is_planned: bool,
+}
+
+impl Tallies {
+    /// Adds a count. True where the caller must plan a flush, for none is planned yet.
+    pub fn add(&mut self, ledger: String, tally: Tally) -> bool {
+        let Tally { campaign, hour, field, code, count } = tally;
+        if self.counts.len() < MAX_KINDS {
+            *self.counts.entry((ledger, campaign, hour, field, code)).or_default() += count;
+        }
+        !std::mem::replace(&mut self.flush_is_planned, true)
+    }
+
+    /// Takes what has gathered, by ledger.
+    pub fn take(&mut self) -> BTreeMap<String, Vec<Tally>> {
+        self.flush_is_planned = false;
+        let mut batches = BTreeMap::<String, Vec<Tally>>::new();
+        for ((ledger, campaign, hour, field, code), count) in std::mem::take(&mut self.counts) {
+            batches.entry(ledger).or_default().push(Tally { campaign, hour, field, code, count });
+        }
+        batches
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_gather_by_ledger_and_one_flush_is_planned() {
+        let tally = |code: &str| Tally {
+            campaign: "c".into(),
+            hour: 0,
+            field: "email".into(),
+            code: code.into(),
+            count: 1,
+        };
+        let mut tallies = Tallies::default();
+        assert!(tallies.add("l".into(), tally("required")));
+        assert!(!tallies.add("l".into(), tally("required")));
+        assert!(!tallies.add("m".into(), tally("too_long")));
+        let batches = tallies.take();
+        assert_eq!(batches["l"], [Tally { count: 2, ..tally("required") }]);
+        assert_eq!(batches["m"], [tally("too_long")]);
+        assert!(tallies.take().is_empty());
+        assert!(tallies.add("l".into(), tally("required")));
+    }
+}

@@ -1,0 +1,42 @@
+// What may not be anywhere: secrets in an answer or a log, and people in a log, in KV or on disk.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { SECRETS } from './receiver.mjs';
+
+/** The addresses, names and numbers that the tests' people use (campaigns.mjs), as text or as a form has them. */
+const IDENTITY = /(@|%40)(example\.org|gmail\.com|googlemail\.com)|Lovelace|(46|0)70[- ]?174[- ]?06[- ]?\d\d/i;
+/** How workerd itself prints; everything else comes from the Worker. */
+const RUNTIME_LINE = /^(workerd|kj|capnp|external|src)\/\S*:\d+: /;
+
+export function audit(world) {
+  const { LEADHOOK_ENV, ...rest } = world.vars;
+  const secrets = Object.values({ ...rest, ...SECRETS }).flatMap(parts);
+  const log = world.stdout + world.stderr;
+
+  for (const { request, status, headers, text } of world.answers) {
+    const answer = `${JSON.stringify(headers)}\n${text}`;
+    for (const secret of secrets) assert.ok(!answer.includes(secret), `${request} (${status}) tells a secret`);
+    assert.doesNotMatch(answer, IDENTITY, `${request} (${status}) tells who somebody is`);
+    assert.doesNotMatch(text, /\bat \S+ \(.*\.js:\d+|wasm-function|panicked/, `${request} (${status}) shows its insides`);
+  }
+  for (const secret of secrets) assert.ok(!log.includes(secret), 'a secret is in the log');
+  assert.doesNotMatch(log, IDENTITY, 'an identity is in the log');
+  for (const line of log.split('\n')) {
+    if (line === '' || RUNTIME_LINE.test(line)) continue;
+    assert.doesNotThrow(() => assert.equal(typeof JSON.parse(line), 'object'), `not one JSON object: ${line}`);
+  }
+  for (const [key, { body, metadata }] of world.kv.entries) {
+    assert.doesNotMatch(`${key} ${body} ${metadata ?? ''}`, IDENTITY, `KV's ${key} tells who somebody is`);
+  }
+  for (const file of fs.readdirSync(world.state, { recursive: true })) {
+    const full = path.join(world.state, file);
+    if (!fs.statSync(full).isFile()) continue;
+    assert.doesNotMatch(fs.readFileSync(full, 'latin1'), IDENTITY, `${file} holds an identity in plain text`);
+  }
+}
+
+/** A keyring is as secret in its parts, and a webhook secret without its prefix. */
+function parts(value) {
+  return value.split(',').map((part) => part.replace(/^(whsec_|\w+:)/, '')).filter((part) => part.length >= 16);
+}

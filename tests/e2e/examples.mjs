@@ -1,0 +1,49 @@
+// The example campaigns and landing pages, as a test needs them.
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import http from 'node:http';
+import path from 'node:path';
+import { ROOT } from './world.mjs';
+
+const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css' };
+
+/** An example campaign as `leadhook check --json` prints it, its destinations turned to receivers by name. */
+export function exampleCampaign(id, receivers) {
+  const cli = process.env.LEADHOOK_CLI ?? path.join(ROOT, 'target/release/leadhook');
+  const file = path.join(ROOT, 'examples/campaigns', `${id}.toml`);
+  const printed = execFileSync(cli, ['check', file, '--json'], { encoding: 'utf8' });
+  const campaign = JSON.parse(printed);
+  for (const destination of campaign.destination) destination.url = receivers[destination.name].url;
+  return campaign;
+}
+
+/** Serves examples/pages, and hands what is posted to `/c/…` on to the Worker, so that both have one origin. */
+export async function servePages(world) {
+  const server = http.createServer((request, response) => {
+    const { pathname } = new URL(request.url, 'http://pages');
+    if (pathname.startsWith('/c/')) return proxy(world, request, response);
+    const file = path.join(ROOT, 'examples/pages', pathname === '/' ? 'index.html' : path.basename(pathname));
+    fs.readFile(file, (error, body) => {
+      if (error) return response.writeHead(404).end();
+      response.writeHead(200, { 'Content-Type': TYPES[path.extname(file)] ?? 'application/octet-stream' }).end(body);
+    });
+  });
+  await new Promise((done) => server.listen(0, '127.0.0.1', done));
+  return {
+    url: `http://127.0.0.1:${server.address().port}`,
+    async stop() {
+      server.closeAllConnections();
+      await new Promise((done) => server.close(done));
+    },
+  };
+}
+
+function proxy(world, request, response) {
+  const { method, url, headers } = request;
+  const onward = http.request(new URL(url, world.url), { method, headers, agent: false }, (answer) => {
+    response.writeHead(answer.statusCode, answer.headers);
+    answer.pipe(response);
+  });
+  onward.on('error', () => response.destroy());
+  request.pipe(onward);
+}

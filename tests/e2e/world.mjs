@@ -1,0 +1,210 @@
+// A world for one test file: the built Worker under plain workerd, its state in a folder of its
+// own, and a KV that can be broken. Nothing of the Worker is replaced.
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { send, until } from './http.mjs';
+import { KvService } from './kv-service.mjs';
+import { SECRETS } from './receiver.mjs';
+
+export const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
+/** Names the build to run and its compatibility settings. */
+const WRANGLER = process.env.LEADHOOK_WRANGLER ?? path.join(ROOT, 'wrangler.toml');
+const WORKERD = createRequire(import.meta.url)('workerd').default;
+const running = new Set();
+process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
+
+export class World {
+  /** Everything that the Worker and the runtime printed, over all restarts. */
+  stdout = '';
+  stderr = '';
+  /** Every answer that a request of a test got. */
+  answers = [];
+  #child;
+
+  /** @param {{vars?: object}} options `vars`: text bindings beside the usual ones, or instead of them */
+  static async start({ vars = {} } = {}) {
+    const world = new World();
+    world.folder = fs.mkdtempSync(path.join(os.tmpdir(), 'leadhook-e2e-'));
+    world.state = path.join(world.folder, 'state');
+    fs.mkdirSync(world.state);
+    world.kv = await KvService.start();
+    world.adminToken = `admin-${randomBytes(24).toString('hex')}`;
+    const key = () => randomBytes(32).toString('base64');
+    world.vars = {
+      LEADHOOK_ENV: 'dev',
+      LEADHOOK_PEPPERS: `p2:${key()},p1:${key()}`,
+      LEADHOOK_SEALING_KEYS: `s2:${key()},s1:${key()}`,
+      LEADHOOK_ADMIN_TOKEN: world.adminToken,
+      ...SECRETS,
+      ...vars,
+    };
+    writeConfig(world);
+    await world.startAgain();
+    return world;
+  }
+
+  /** Starts the runtime on the folder as it is. The port is another one each time. */
+  async startAgain() {
+    const child = spawn(WORKERD, ['serve', 'config.capnp', '--control-fd=3'], {
+      cwd: this.folder,
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    });
+    this.#child = child;
+    running.add(child);
+    child.once('exit', () => running.delete(child));
+    child.stdout.setEncoding('utf8').on('data', (text) => (this.stdout += text));
+    child.stderr.setEncoding('utf8').on('data', (text) => (this.stderr += text));
+    let control = '';
+    child.stdio[3].setEncoding('utf8').on('data', (text) => (control += text));
+    const port = await until('workerd listens', () => {
+      if (!running.has(child)) throw Object.assign(new Error(`workerd ended: ${this.stderr.slice(-2000)}`), { final: true });
+      return control.match(/"port":(\d+)/)?.[1];
+    });
+    this.url = `http://127.0.0.1:${port}`;
+    await until('the Worker answers', async () => {
+      const { status, text } = await this.request('GET', '/healthz');
+      if (status !== 200) throw new Error(`/healthz: ${status} ${text} ${this.stderr.slice(-2000)}`);
+      return true;
+    });
+  }
+
+  /** Ends the runtime at once, as a power cut would. */
+  async kill(signal = 'SIGKILL') {
+    if (!running.has(this.#child)) return;
+    const ended = new Promise((done) => this.#child.once('exit', done));
+    this.#child.kill(signal);
+    await ended;
+  }
+
+  async restart(signal = 'SIGTERM') {
+    await this.kill(signal);
+    await this.startAgain();
+  }
+
+  /** Ends the world; the folder goes with it. */
+  async stop() {
+    await this.kill();
+    await this.kv.stop();
+    fs.rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  async request(method, path, options) {
+    const answer = await send(this.url, method, path, options);
+    const { status, headers, text } = answer;
+    this.answers.push({ request: `${method} ${path}`, status, headers, text });
+    return answer;
+  }
+
+  postJson(campaign, value, headers = {}) {
+    const body = typeof value === 'string' ? value : JSON.stringify(value);
+    return this.request('POST', `/c/${campaign}`, { headers: { 'Content-Type': 'application/json', ...headers }, body });
+  }
+
+  /** @param entries list of [name, value], an object, or the encoded text itself */
+  postForm(campaign, entries, headers = {}) {
+    const body = typeof entries === 'string' ? entries : new URLSearchParams(entries).toString();
+    const type = { 'Content-Type': 'application/x-www-form-urlencoded', ...headers };
+    return this.request('POST', `/c/${campaign}`, { headers: type, body });
+  }
+
+  async postMultipart(campaign, entries, headers = {}) {
+    const form = new FormData();
+    for (const [name, value] of entries) form.append(name, value);
+    const encoded = new Response(form);
+    const type = { 'Content-Type': encoded.headers.get('content-type'), ...headers };
+    return this.request('POST', `/c/${campaign}`, { headers: type, body: Buffer.from(await encoded.arrayBuffer()) });
+  }
+
+  admin(method, path, value, token = this.adminToken) {
+    const headers = token === null ? {} : { Authorization: `Bearer ${token}` };
+    if (value !== undefined) headers['Content-Type'] = 'application/json';
+    return this.request(method, `/admin/api/${path}`, { headers, body: value && JSON.stringify(value) });
+  }
+
+  /** The admin's answer, which must be a 200. */
+  async ask(method, path, value) {
+    const answer = await this.admin(method, path, value);
+    if (answer.status !== 200) throw new Error(`${method} ${path}: ${answer.status} ${answer.text}`);
+    return answer.json;
+  }
+
+  async publish(...campaigns) {
+    for (const campaign of campaigns) await this.ask('PUT', `campaigns/${campaign.id}`, campaign);
+  }
+
+  counters(campaign) {
+    return this.ask('GET', `counters?campaign=${campaign}`);
+  }
+
+  /** The deliveries of a campaign, oldest first as the admin API lists them, over all its pages. */
+  async deliveries(campaign, state) {
+    const all = [];
+    for (let after = ''; after !== null; ) {
+      const query = new URLSearchParams({ campaign, limit: '100', ...(state && { state }), ...(after && { after }) });
+      const page = await this.ask('GET', `deliveries?${query}`);
+      all.push(...page.deliveries);
+      after = page.next;
+    }
+    return all;
+  }
+
+  /** Waits until a campaign owes nothing to anybody. */
+  settled(campaign) {
+    return until(`nothing of ${campaign} is pending`, async () => {
+      const counters = await this.counters(campaign);
+      if (counters.accepted > 0 && counters.states.pending === 0) return counters;
+      throw new Error(JSON.stringify(counters));
+    });
+  }
+}
+
+function writeConfig(world) {
+  const wrangler = fs.readFileSync(WRANGLER, 'utf8');
+  const setting = (pattern, otherwise) => wrangler.match(pattern)?.[1] ?? otherwise;
+  const main = path.resolve(path.dirname(WRANGLER), setting(/^main\s*=\s*"([^"]+)"/m, 'build/index.js'));
+  const date = setting(/^compatibility_date\s*=\s*"([^"]+)"/m, '2026-04-01');
+  const flags = setting(/^compatibility_flags\s*=\s*\[([^\]]*)\]/m, '');
+  // A copy, so that a build in the meantime changes nothing under a running test. What begins with
+  // a dot is a build that is under way.
+  const worker = path.join(world.folder, 'worker');
+  const finished = (file) => !path.basename(file).startsWith('.');
+  fs.cpSync(path.dirname(main), worker, { recursive: true, filter: finished });
+  const kinds = { '.js': 'esModule', '.mjs': 'esModule', '.wasm': 'wasm' };
+  const first = path.basename(main);
+  const files = fs.readdirSync(worker, { recursive: true }).filter((file) => file !== first && kinds[path.extname(file)]);
+  const modules = [first, ...files.sort()].map(
+    (file) => `(name = ${text(file)}, ${kinds[path.extname(file)]} = embed ${text(`worker/${file}`)})`,
+  );
+  const variables = Object.entries(world.vars).map(([name, value]) => `(name = ${text(name)}, text = ${text(value)})`);
+  fs.writeFileSync(path.join(world.folder, 'config.capnp'), `
+using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [
+    (name = "main", worker = .leadhook),
+    (name = "kv", external = (address = "127.0.0.1:${world.kv.port}", http = ())),
+    (name = "state", disk = (path = ${text(world.state)}, writable = true)),
+    (name = "internet", network = (allow = ["public", "private"])),
+  ],
+  sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")],
+);
+const leadhook :Workerd.Worker = (
+  modules = [${modules.join(', ')}],
+  compatibilityDate = ${text(date)},
+  compatibilityFlags = [${flags}],
+  bindings = [
+    (name = "KV", kvNamespace = "kv"),
+    (name = "LEDGER", durableObjectNamespace = (className = "Ledger")),
+    ${variables.join(', ')}
+  ],
+  durableObjectNamespaces = [(className = "Ledger", uniqueKey = "leadhook-ledger", enableSql = true)],
+  durableObjectStorage = (localDisk = "state"),
+);
+`);
+}
+
+const text = (value) => JSON.stringify(value);
