@@ -1,0 +1,496 @@
+//! The whole world in memory, with a clock that is turned by hand and faults that are switched on:
+//! what the host tests drive. Ledgers are the real ones, over SQLite; messages take their wire form.
+
+use std::cell::{Cell as Slot, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, ToSql, params_from_iter};
+
+use crate::campaign::Campaign;
+use crate::campaign::publish;
+use crate::campaigns::{self, Shelf};
+use crate::capture::{After, Answered};
+use crate::deliver::{Outcome, SigningSecret, retry_after_s, verify};
+use crate::fault::Fault;
+use crate::hash::{base64, hmac_sha256};
+use crate::ledger::message::{Answer, Call, MESSAGE_FORMAT, Message};
+use crate::ledger::store::{Arg, Cell, Row, Store};
+use crate::ledger::{Dispatch, Ledger};
+use crate::moment::Moment;
+use crate::ports::Ports;
+use crate::request::{Method, RawRequest};
+use crate::routes;
+use crate::settings::Settings;
+
+/// 2026-11-22T14:00:00Z: where the clock stands at first.
+pub const START_MS: i64 = 1_795_356_000_000;
+/// The secret of every destination.
+pub const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+/// The token of the admin API.
+pub const ADMIN_TOKEN: &str = "memory-admin-token";
+
+/// A ledger's database on the host.
+pub struct SqliteStore {
+    connection: Rc<Connection>,
+    refuses: Rc<Slot<bool>>,
+}
+
+impl SqliteStore {
+    /// Over an open database.
+    pub fn new(connection: Rc<Connection>) -> Self {
+        Self { connection, refuses: Rc::default() }
+    }
+}
+
+impl ToSql for Arg<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Arg::Null => ValueRef::Null,
+            Arg::Int(number) => ValueRef::Integer(*number),
+            Arg::Text(text) => ValueRef::Text(text.as_bytes()),
+        }))
+    }
+}
+
+impl Store for SqliteStore {
+    fn rows(&self, sql: &str, args: &[Arg<'_>]) -> Result<Vec<Row>, Fault> {
+        if self.refuses.get() {
+            return Err(Fault::new("SQL: refused"));
+        }
+        let run = || -> rusqlite::Result<Vec<Row>> {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let columns = statement.column_count();
+            let mut found = statement.query(params_from_iter(args))?;
+            let mut rows = Vec::new();
+            while let Some(row) = found.next()? {
+                let cell = |column| {
+                    Ok(match row.get_ref(column)? {
+                        ValueRef::Integer(number) => Cell::Int(number),
+                        ValueRef::Text(text) => Cell::Text(String::from_utf8_lossy(text).into_owned()),
+                        _ => Cell::Null,
+                    })
+                };
+                rows.push(Row((0..columns).map(cell).collect::<rusqlite::Result<_>>()?));
+            }
+            Ok(rows)
+        };
+        run().map_err(|error| Fault::new(format!("SQL: {error}")))
+    }
+
+    fn atomically(&self, step: &mut dyn FnMut() -> Result<(), Fault>) -> Result<(), Fault> {
+        self.run("BEGIN", &[])?;
+        match step() {
+            Ok(()) => self.run("COMMIT", &[]),
+            Err(fault) => {
+                let _ = self.connection.execute_batch("ROLLBACK");
+                Err(fault)
+            }
+        }
+    }
+}
+
+/// How KV behaves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KvMode {
+    /// It answers with what was written.
+    #[default]
+    Fresh,
+    /// It answers with what lay there when the mode was set.
+    Stale,
+    /// It answers that there is nothing.
+    Empty,
+    /// Every call fails.
+    Failing,
+    /// Reading works, writing is refused.
+    RefusingWrites,
+}
+
+/// How the way to the ledger behaves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LedgerMode {
+    /// It works.
+    #[default]
+    Up,
+    /// The request never arrives.
+    LosesRequests,
+    /// The request is handled, its answer lost.
+    LosesAnswers,
+    /// The database refuses every statement.
+    RefusesStatements,
+}
+
+/// How the receiver of webhooks behaves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReceiverMode {
+    /// It takes what it gets, with 200.
+    #[default]
+    Up,
+    /// It answers this status, and takes nothing.
+    Refuses(u16),
+    /// It takes what it gets, and its answer is lost.
+    LosesAnswers,
+    /// Nobody listens.
+    Down,
+}
+
+/// A webhook that a receiver has taken, its signature verified.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Received {
+    /// `webhook-id`.
+    pub id: String,
+    /// Where it came to.
+    pub url: String,
+    /// The body.
+    pub body: serde_json::Value,
+}
+
+#[derive(Default)]
+struct Kv {
+    values: BTreeMap<String, (String, Option<i64>)>,
+    snapshot: BTreeMap<String, (String, Option<i64>)>,
+    mode: KvMode,
+}
+
+type HostLedger = Rc<Ledger<SqliteStore>>;
+
+/// The world.
+pub struct World {
+    settings: Settings,
+    shelf: RefCell<Shelf>,
+    kv: RefCell<Kv>,
+    databases: RefCell<BTreeMap<String, Rc<Connection>>>,
+    objects: RefCell<BTreeMap<String, HostLedger>>,
+    refuses: Rc<Slot<bool>>,
+    clock_ms: Slot<i64>,
+    moments: Slot<u64>,
+    seed: u64,
+    ledger_mode: Slot<LedgerMode>,
+    receiver_mode: Slot<ReceiverMode>,
+    received: RefCell<Vec<Received>>,
+    log: RefCell<Vec<serde_json::Value>>,
+}
+
+impl World {
+    /// A world whose randomness follows from a number.
+    ///
+    /// # Errors
+    /// The built-in settings do not parse.
+    pub fn new(seed: u64) -> Result<Self, Fault> {
+        let key = |byte: u8| format!("k1:{}", base64(&[byte; 32]));
+        let settings = Settings::read(|name| match name {
+            "LEADHOOK_PEPPERS" => Some(key(1)),
+            "LEADHOOK_SEALING_KEYS" => Some(key(2)),
+            "LEADHOOK_ADMIN_TOKEN" => Some(ADMIN_TOKEN.to_owned()),
+            _ => None,
+        })?;
+        Ok(Self {
+            settings,
+            shelf: RefCell::default(),
+            kv: RefCell::default(),
+            databases: RefCell::default(),
+            objects: RefCell::default(),
+            refuses: Rc::default(),
+            clock_ms: Slot::new(START_MS),
+            moments: Slot::new(0),
+            seed,
+            ledger_mode: Slot::default(),
+            receiver_mode: Slot::default(),
+            received: RefCell::default(),
+            log: RefCell::default(),
+        })
+    }
+
+    /// The same world after its operator has changed the settings; objects start anew.
+    pub fn set_settings(&mut self, change: impl FnOnce(&mut Settings)) {
+        change(&mut self.settings);
+        self.restart();
+    }
+
+    /// Publishes a campaign.
+    ///
+    /// # Errors
+    /// Every reason why it may not be published.
+    pub fn publish(&self, campaign: &Campaign) -> Result<(), Vec<crate::campaign::Problem>> {
+        let stored = |key: &str| self.kv.borrow().values.get(key).map(|(value, _)| value.clone());
+        for (key, value) in publish::plan(campaign, stored)? {
+            self.kv.borrow_mut().values.insert(key, (value, None));
+        }
+        self.shelf.borrow_mut().forget(&campaign.id);
+        Ok(())
+    }
+
+    /// Answers a request, and does what follows it.
+    pub async fn answer(&self, request: &RawRequest) -> Answered {
+        let answered = routes::answer(self, request, &self.moment()).await;
+        self.log.borrow_mut().extend(answered.log.clone());
+        for after in &answered.after {
+            match after {
+                After::Remember { key, value, ttl_s } => {
+                    let _ = self.kv_put(key, value, Some(*ttl_s)).await;
+                }
+                After::Count { ledger, tally } => {
+                    let _ = self.ask(ledger, Call::Tally(vec![tally.clone()])).await;
+                }
+            }
+        }
+        answered
+    }
+
+    /// Lets every alarm that is due go off: deliveries are sent and settled, a chunk is swept.
+    ///
+    /// # Errors
+    /// A database's.
+    pub async fn ring_alarms(&self) -> Result<(), Fault> {
+        let names: Vec<String> = self.databases.borrow().keys().cloned().collect();
+        for name in names {
+            let ledger = self.open(&name)?;
+            if ledger.wake_at_ms()? > self.now_ms() {
+                continue;
+            }
+            loop {
+                let claims = ledger.claim(&self.moment())?;
+                if claims.is_empty() {
+                    break;
+                }
+                for claim in claims {
+                    let campaign = match campaigns::find(self, &claim.campaign, self.now_ms()).await {
+                        Ok(Some(campaign)) => Some(campaign),
+                        Ok(None) | Err(_) => ledger.last_good_campaign(&claim.campaign)?,
+                    };
+                    let secret = |_: &str| Some(SECRET.to_owned());
+                    let outcome = match ledger.dispatch(&claim, campaign.as_deref(), secret, &self.moment()) {
+                        Ok(dispatch) => self.receive(dispatch),
+                        Err(outcome) => outcome,
+                    };
+                    let event = ledger.settle(&claim, &outcome, 1, &self.moment())?;
+                    self.log.borrow_mut().push(event);
+                }
+            }
+            ledger.sweep(&self.moment())?;
+        }
+        Ok(())
+    }
+
+    /// Turns the clock, letting alarms go off on the way.
+    ///
+    /// # Errors
+    /// A database's.
+    pub async fn advance(&self, ms: i64) -> Result<(), Fault> {
+        let until_ms = self.now_ms() + ms;
+        self.ring_alarms().await?;
+        loop {
+            let mut next_ms = until_ms;
+            let names: Vec<String> = self.databases.borrow().keys().cloned().collect();
+            for name in names {
+                next_ms = next_ms.min(self.open(&name)?.wake_at_ms()?);
+            }
+            self.clock_ms.set(next_ms.max(self.now_ms() + 1).min(until_ms));
+            self.ring_alarms().await?;
+            if self.now_ms() >= until_ms {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The clock.
+    pub fn now_ms(&self) -> i64 {
+        self.clock_ms.get()
+    }
+
+    /// Sets the clock without letting an alarm go off.
+    pub fn set_clock(&self, now_ms: i64) {
+        self.clock_ms.set(now_ms);
+    }
+
+    /// Sets how KV behaves from now on.
+    pub fn set_kv(&self, mode: KvMode) {
+        let mut kv = self.kv.borrow_mut();
+        kv.snapshot = kv.values.clone();
+        kv.mode = mode;
+    }
+
+    /// Every key and value that KV holds.
+    pub fn kv_contents(&self) -> BTreeMap<String, String> {
+        let value = |(key, (value, _)): (&String, &(String, _))| (key.clone(), value.clone());
+        self.kv.borrow().values.iter().map(value).collect()
+    }
+
+    /// Writes a value behind the Worker's back.
+    pub fn set_kv_value(&self, key: &str, value: &str) {
+        self.kv.borrow_mut().values.insert(key.to_owned(), (value.to_owned(), None));
+    }
+
+    /// Sets how the way to ledgers behaves from now on.
+    pub fn set_ledger(&self, mode: LedgerMode) {
+        self.ledger_mode.set(mode);
+    }
+
+    /// Sets how the receiver behaves from now on.
+    pub fn set_receiver(&self, mode: ReceiverMode) {
+        self.receiver_mode.set(mode);
+    }
+
+    /// What the receiver has taken, in order.
+    pub fn received(&self) -> Vec<Received> {
+        self.received.borrow().clone()
+    }
+
+    /// Every event that was logged.
+    pub fn log(&self) -> Vec<serde_json::Value> {
+        self.log.borrow().clone()
+    }
+
+    /// Stops every object; the databases stay.
+    pub fn evict(&self) {
+        self.objects.borrow_mut().clear();
+    }
+
+    /// Stops every object and forgets what isolates keep.
+    pub fn restart(&self) {
+        self.evict();
+        *self.shelf.borrow_mut() = Shelf::default();
+    }
+
+    /// The database of a ledger, to look at.
+    pub fn database(&self, ledger: &str) -> Option<Rc<Connection>> {
+        self.databases.borrow().get(ledger).cloned()
+    }
+
+    /// The time, and randomness that follows from the world's number.
+    pub fn moment(&self) -> Moment {
+        let count = self.moments.get();
+        self.moments.set(count + 1);
+        let seed = hmac_sha256(&self.seed.to_be_bytes(), &[&count.to_be_bytes()]);
+        Moment { now_ms: self.now_ms(), seed }
+    }
+
+    fn open(&self, name: &str) -> Result<HostLedger, Fault> {
+        if let Some(ledger) = self.objects.borrow().get(name) {
+            return Ok(Rc::clone(ledger));
+        }
+        let mut databases = self.databases.borrow_mut();
+        let connection = match databases.get(name) {
+            Some(connection) => Rc::clone(connection),
+            None => {
+                let opened = Connection::open_in_memory().map(Rc::new);
+                let opened = opened.map_err(|error| Fault::new(format!("SQL: {error}")))?;
+                databases.insert(name.to_owned(), Rc::clone(&opened));
+                opened
+            }
+        };
+        let store = SqliteStore { connection, refuses: Rc::clone(&self.refuses) };
+        let settings = &self.settings;
+        let ledger = Ledger::open(store, name, &settings.sealing, settings.development, self.now_ms())?;
+        let ledger = Rc::new(ledger);
+        self.objects.borrow_mut().insert(name.to_owned(), Rc::clone(&ledger));
+        Ok(ledger)
+    }
+
+    fn receive(&self, dispatch: Dispatch) -> Outcome {
+        let mode = self.receiver_mode.get();
+        if mode == ReceiverMode::Down {
+            return Outcome::Unreachable;
+        }
+        if let ReceiverMode::Refuses(status) = mode {
+            return Outcome::Answered { status, retry_after_s: retry_after_s("", self.now_ms()) };
+        }
+        let header = |name: &str| {
+            let found = dispatch.headers.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| value.as_str()).unwrap_or_default()
+        };
+        let id = header("webhook-id");
+        let verified = SigningSecret::parse(SECRET).is_some_and(|secret| {
+            let (timestamp, signature) = (header("webhook-timestamp"), header("webhook-signature"));
+            verify(&secret, id, timestamp, signature, &dispatch.body, self.now_ms() / 1_000).is_ok()
+        });
+        let body = serde_json::from_slice(&dispatch.body);
+        let (true, Ok(body)) = (verified, body) else {
+            return Outcome::Answered { status: 401, retry_after_s: None };
+        };
+        self.received.borrow_mut().push(Received { id: id.to_owned(), url: dispatch.url.clone(), body });
+        if mode == ReceiverMode::LosesAnswers {
+            return Outcome::Unreachable;
+        }
+        Outcome::Answered { status: 200, retry_after_s: None }
+    }
+}
+
+impl Ports for World {
+    fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    fn shelf(&self) -> &RefCell<Shelf> {
+        &self.shelf
+    }
+
+    async fn kv_get(&self, key: &str) -> Result<Option<String>, Fault> {
+        let kv = self.kv.borrow();
+        let values = match kv.mode {
+            KvMode::Failing => return Err(Fault::new("KV get: failing")),
+            KvMode::Empty => return Ok(None),
+            KvMode::Stale => &kv.snapshot,
+            KvMode::Fresh | KvMode::RefusingWrites => &kv.values,
+        };
+        let living = |(_, until): &&(String, Option<i64>)| until.is_none_or(|until| until > self.now_ms());
+        Ok(values.get(key).filter(living).map(|(value, _)| value.clone()))
+    }
+
+    async fn kv_put(&self, key: &str, value: &str, ttl_s: Option<u64>) -> Result<(), Fault> {
+        let mut kv = self.kv.borrow_mut();
+        if matches!(kv.mode, KvMode::Failing | KvMode::RefusingWrites) {
+            return Err(Fault::new("KV put: refused"));
+        }
+        let until = ttl_s.map(|ttl_s| self.now_ms() + i64::try_from(ttl_s * 1_000).unwrap_or(i64::MAX));
+        kv.values.insert(key.to_owned(), (value.to_owned(), until));
+        Ok(())
+    }
+
+    async fn kv_list(&self, prefix: &str) -> Result<Vec<String>, Fault> {
+        let kv = self.kv.borrow();
+        if kv.mode == KvMode::Failing {
+            return Err(Fault::new("KV list: failing"));
+        }
+        Ok(kv.values.keys().filter(|key| key.starts_with(prefix)).cloned().collect())
+    }
+
+    async fn ask(&self, ledger: &str, call: Call) -> Result<Answer, Fault> {
+        let unreadable = |_| Fault::new("ledger: unreadable");
+        let message = Message { format: MESSAGE_FORMAT, ledger: ledger.to_owned(), call };
+        let wire = serde_json::to_string(&message).map_err(unreadable)?;
+        let mode = self.ledger_mode.get();
+        if mode == LedgerMode::LosesRequests {
+            return Err(Fault::new("ledger: the request was lost"));
+        }
+        let message: Message = serde_json::from_str(&wire).map_err(unreadable)?;
+        let ledger = self.open(ledger)?;
+        self.refuses.set(mode == LedgerMode::RefusesStatements);
+        let answered = ledger.call(message, &self.moment());
+        self.refuses.set(false);
+        let answered = answered?;
+        self.log.borrow_mut().extend(answered.log);
+        if mode == LedgerMode::LosesAnswers {
+            return Err(Fault::new("ledger: the answer was lost"));
+        }
+        let wire = serde_json::to_string(&answered.answer).map_err(unreadable)?;
+        serde_json::from_str(&wire).map_err(unreadable)
+    }
+}
+
+/// A request of a script, to be changed where a test wants another one.
+pub fn request(method: Method, path: &str, content_type: &str, body: &str) -> RawRequest {
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    RawRequest {
+        method,
+        path: path.to_owned(),
+        query: query.to_owned(),
+        content_type: Some(content_type.to_owned()),
+        accept: None,
+        origin: None,
+        idempotency_key: None,
+        authorization: path.starts_with("/admin/").then(|| format!("Bearer {ADMIN_TOKEN}")),
+        body: Ok(body.as_bytes().to_vec()),
+    }
+}

@@ -5,7 +5,7 @@ use wasm_bindgen::{JsCast as _, JsValue};
 use worker::{SqlStorage, SqlStorageValue, Storage};
 
 use crate::fault::Fault;
-use crate::ledger::store::{Arg, Store};
+use crate::ledger::store::{Arg, Cell, Row, Store};
 
 #[wasm_bindgen]
 extern "C" {
@@ -33,7 +33,7 @@ impl ObjectStore {
 }
 
 impl Store for ObjectStore {
-    fn texts(&self, sql: &str, args: &[Arg<'_>]) -> Result<Vec<String>, Fault> {
+    fn rows(&self, sql: &str, args: &[Arg<'_>]) -> Result<Vec<Row>, Fault> {
         let bind = |arg: &Arg<'_>| match arg {
             Arg::Null => JsValue::NULL,
             #[allow(clippy::cast_precision_loss, reason = "integers stay within 2^53")]
@@ -42,13 +42,11 @@ impl Store for ObjectStore {
         };
         let failed = |error: worker::Error| Fault::new(format!("SQL: {error}"));
         let cursor = self.sql.exec_raw(sql, args.iter().map(bind).collect::<Vec<_>>()).map_err(failed)?;
-        let first = |row: worker::Result<Vec<SqlStorageValue>>| match row.map_err(failed)?.into_iter().next() {
-            Some(SqlStorageValue::String(text)) => Ok(text),
-            Some(SqlStorageValue::Integer(number)) => Ok(number.to_string()),
-            Some(SqlStorageValue::Float(number)) => Ok(number.to_string()),
-            _ => Err(Fault::new("SQL: a row without a text")),
-        };
-        cursor.raw().map(first).collect()
+        let mut rows = Vec::new();
+        for row in cursor.raw() {
+            rows.push(Row(row.map_err(failed)?.into_iter().map(cell).collect()));
+        }
+        Ok(rows)
     }
 
     fn atomically(&self, step: &mut dyn FnMut() -> Result<(), Fault>) -> Result<(), Fault> {
@@ -65,5 +63,15 @@ impl Store for ObjectStore {
             (None, Err(_)) => Err(Fault::new("SQL: the transaction failed")),
             (None, Ok(_)) => Ok(()),
         }
+    }
+}
+
+fn cell(value: SqlStorageValue) -> Cell {
+    match value {
+        SqlStorageValue::Integer(number) => Cell::Int(number),
+        SqlStorageValue::String(text) => Cell::Text(text),
+        SqlStorageValue::Boolean(truth) => Cell::Int(truth.into()),
+        // No column holds these.
+        SqlStorageValue::Null | SqlStorageValue::Float(_) | SqlStorageValue::Blob(_) => Cell::Null,
     }
 }

@@ -1,6 +1,5 @@
 //! Someone posts: who is it, what happens, and all of it written in one step.
 
-use serde::Deserialize;
 use serde_json::json;
 
 use super::message::{Admit, Answer};
@@ -40,17 +39,12 @@ struct Plan<'a> {
 }
 
 /// A submission that waits in this campaign for the person to tell more.
-#[derive(Deserialize)]
 struct Held {
     submission_id: String,
-    campaign: String,
-    hour: i64,
-    source: String,
-    payload: Option<String>,
+    bucket: Bucket,
 }
 
 /// A lead that a fingerprint leads to.
-#[derive(Deserialize)]
 struct Match {
     tag: String,
     lead_id: String,
@@ -58,7 +52,6 @@ struct Match {
 }
 
 /// A delivery of the lead, of any campaign.
-#[derive(Deserialize)]
 struct Had {
     campaign: String,
     destination: String,
@@ -120,13 +113,17 @@ impl<S: Store> Ledger<S> {
         let prints = recognising(&admit.fingerprints, &admit.by);
         let holes = vec!["?"; prints.len()].join(", ");
         let sql = format!(
-            "SELECT json_object('tag', f.tag, 'lead_id', f.lead_id, 'last_ms', max(s.at_ms))
+            "SELECT f.tag, f.lead_id, max(s.at_ms)
              FROM fingerprint f JOIN submission s ON s.lead_id = f.lead_id
              WHERE f.tag IN ({holes}) GROUP BY f.tag, f.lead_id HAVING max(s.known_until_ms) > ?"
         );
         let mut args: Vec<Arg<'_>> = prints.iter().map(|print| (&print.tag).into()).collect();
         args.push(moment.now_ms.into());
-        self.store.rows(&sql, &args)
+        let mut matches = Vec::new();
+        for mut row in self.store.rows(&sql, &args)? {
+            matches.push(Match { tag: row.text(0)?, lead_id: row.text(1)?, last_ms: row.int(2)? });
+        }
+        Ok(matches)
     }
 
     /// Whose post it is: where identifiers match two people, the e-mail's; of several leads behind
@@ -144,7 +141,7 @@ impl<S: Store> Ledger<S> {
         for found in matches {
             let sql = "SELECT 1 FROM submission WHERE lead_id = ? AND submission_id = ?";
             let args = [(&found.lead_id).into(), (&admit.submission_id).into()];
-            if !self.store.texts(sql, &args)?.is_empty() {
+            if self.store.row(sql, &args)?.is_some() {
                 return Ok(true);
             }
         }
@@ -156,15 +153,15 @@ impl<S: Store> Ledger<S> {
             return Ok(false);
         };
         let sql = "SELECT submission_id FROM idempotency WHERE tag = ? AND expires_ms > ?";
-        let owners = self.store.texts(sql, &[tag.into(), moment.now_ms.into()])?;
-        Ok(owners.iter().any(|owner| *owner != admit.submission_id))
+        let row = self.store.row(sql, &[tag.into(), moment.now_ms.into()])?;
+        row.map_or(Ok(false), |mut row| Ok(row.text(0)? != admit.submission_id))
     }
 
     fn bucket(&self, admit: &Admit, moment: &Moment) -> Result<Bucket, Fault> {
         let hour = hour_of(moment.now_ms);
         let sql = "SELECT count(*) FROM counter WHERE campaign = ? AND hour = ? AND source <> ?";
-        let others = self.store.texts(sql, &[(&admit.campaign).into(), hour.into(), (&admit.source).into()])?;
-        let full = others.first().and_then(|n| n.parse::<i64>().ok()).is_some_and(|n| n >= MAX_SOURCES);
+        let others = self.store.row(sql, &[(&admit.campaign).into(), hour.into(), (&admit.source).into()])?;
+        let full = others.map_or(Ok(0), |mut row| row.int(0))? >= MAX_SOURCES;
         let source = if full { "other" } else { &admit.source };
         Ok(Bucket { campaign: admit.campaign.clone(), hour, source: source.to_owned() })
     }
@@ -188,25 +185,32 @@ impl<S: Store> Ledger<S> {
 
     fn deliveries_of(&self, lead_id: &str) -> Result<Vec<Had>, Fault> {
         let (from, to) = (delivery_prefix(lead_id), format!("{}~", delivery_prefix(lead_id)));
-        let sql = "SELECT json_object('campaign', campaign, 'destination', destination,
-                     'receiver', receiver, 'state', state)
+        let sql = "SELECT campaign, destination, receiver, state
                    FROM delivery WHERE delivery_id >= ? AND delivery_id < ?";
-        self.store.rows(sql, &[(&from).into(), (&to).into()])
+        let mut all = Vec::new();
+        for mut row in self.store.rows(sql, &[(&from).into(), (&to).into()])? {
+            all.push(Had {
+                campaign: row.text(0)?,
+                destination: row.text(1)?,
+                receiver: row.text(2)?,
+                state: row.text(3)?,
+            });
+        }
+        Ok(all)
     }
 
     /// The lead's newest held submission in this campaign. One whose payload no living key opens
     /// stays as it is: there is nothing left to merge.
     fn held(&self, lead_id: &str, campaign: &str) -> Result<Option<(Held, Payload)>, Fault> {
-        let sql = "SELECT json_object('submission_id', submission_id, 'campaign', campaign,
-                     'hour', hour, 'source', source, 'payload', payload)
-                   FROM submission WHERE lead_id = ? AND campaign = ? AND state = 'held' AND format <= ?
+        let sql = "SELECT submission_id, hour, source, payload FROM submission WHERE lead_id = ? AND campaign = ? AND state = 'held' AND format <= ?
                    ORDER BY at_ms DESC LIMIT 1";
-        let rows = self.store.rows::<Held>(sql, &[lead_id.into(), campaign.into(), ROW_FORMAT.into()])?;
-        Ok(rows.into_iter().next().and_then(|held| {
-            let place = payload_place(lead_id, &held.submission_id);
-            let payload = self.open_sealed(held.payload.as_deref()?, &place).ok()?;
-            Some((held, payload))
-        }))
+        let row = self.store.row(sql, &[lead_id.into(), campaign.into(), ROW_FORMAT.into()])?;
+        let Some(mut row) = row else { return Ok(None) };
+        let submission_id = row.text(0)?;
+        let bucket = Bucket { campaign: campaign.to_owned(), hour: row.int(1)?, source: row.text(2)? };
+        let place = payload_place(lead_id, &submission_id);
+        let payload = row.optional_text(3).and_then(|sealed| self.open_sealed(&sealed, &place).ok());
+        Ok(payload.map(|payload| (Held { submission_id, bucket }, payload)))
     }
 
     fn write(
@@ -279,7 +283,7 @@ impl<S: Store> Ledger<S> {
                 let sql = "UPDATE submission SET state = 'duplicate', payload = NULL
                            WHERE lead_id = ? AND submission_id = ?";
                 self.store.run(sql, &[(&lead_id).into(), (&held.submission_id).into()])?;
-                held.bucket().transfer(&self.store, State::Held, State::Duplicate)?;
+                held.bucket.transfer(&self.store, State::Held, State::Duplicate)?;
             }
             if let Some(tag) = &admit.idempotency_tag {
                 let sql = "INSERT INTO idempotency (tag, submission_id, expires_ms) VALUES (?, ?, ?)
@@ -290,12 +294,6 @@ impl<S: Store> Ledger<S> {
             }
             Ok(())
         })
-    }
-}
-
-impl Held {
-    fn bucket(&self) -> Bucket {
-        Bucket { campaign: self.campaign.clone(), hour: self.hour, source: self.source.clone() }
     }
 }
 

@@ -94,7 +94,8 @@ impl<S: Store> Ledger<S> {
     /// The database's.
     pub fn name_in(store: &S) -> Result<Option<String>, Fault> {
         schema::migrate(store)?;
-        Ok(store.texts("SELECT value FROM meta WHERE key = 'ledger'", &[])?.into_iter().next())
+        let row = store.row("SELECT value FROM meta WHERE key = 'ledger'", &[])?;
+        row.map(|mut row| row.text(0)).transpose()
     }
 
     /// The ledger's name.
@@ -130,8 +131,8 @@ impl<S: Store> Ledger<S> {
     /// The database's.
     pub fn wake_at_ms(&self) -> Result<i64, Fault> {
         let due = "SELECT due_ms FROM delivery WHERE state = 'pending' ORDER BY due_ms LIMIT 1";
-        let due = self.store.texts(due, &[])?.first().and_then(|text| text.parse::<i64>().ok());
-        Ok(due.unwrap_or(i64::MAX).min(self.next_sweep_ms.get()))
+        let due_ms = self.store.row(due, &[])?.map_or(Ok(i64::MAX), |mut row| row.int(0))?;
+        Ok(due_ms.min(self.next_sweep_ms.get()))
     }
 
     /// The last copy of a campaign that reached this ledger.
@@ -139,8 +140,8 @@ impl<S: Store> Ledger<S> {
     /// # Errors
     /// The database's, or that the copy is newer than this code.
     pub fn last_good_campaign(&self, id: &str) -> Result<Option<Rc<Campaign>>, Fault> {
-        let stored = self.store.texts("SELECT stored FROM campaign WHERE id = ?", &[id.into()])?;
-        stored.first().map(|stored| self.parse(stored)).transpose()
+        let row = self.store.row("SELECT stored FROM campaign WHERE id = ?", &[id.into()])?;
+        row.map(|mut row| self.parse(&row.text(0)?)).transpose()
     }
 
     /// The campaign of a message: parsed before, known to the database, or sent along.
@@ -157,8 +158,8 @@ impl<S: Store> Ledger<S> {
             return Ok(Some(campaign));
         }
         let sql = "SELECT stored FROM campaign WHERE id = ? AND revision = ?";
-        let stored = self.store.texts(sql, &[id.into(), revision.into()])?;
-        stored.first().map(|stored| self.parse(stored)).transpose()
+        let row = self.store.row(sql, &[id.into(), revision.into()])?;
+        row.map(|mut row| self.parse(&row.text(0)?)).transpose()
     }
 
     fn parse(&self, stored: &str) -> Result<Rc<Campaign>, Fault> {

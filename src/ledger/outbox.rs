@@ -1,14 +1,13 @@
 //! What is due, what became of it, and what follows. A delivery is leased before it is sent, for
 //! while a fetch is awaited other events enter the object.
 
-use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::admit::payload_place;
 use super::message::Answer;
 use super::schema::ROW_FORMAT;
 use super::state::Bucket;
-use super::store::Store;
+use super::store::{Arg, Store};
 use super::{Ledger, Payload, State};
 use crate::campaign::Campaign;
 use crate::deliver::{self, ATTEMPT_TIMEOUT_MS, Event, Next, Outcome, SigningSecret};
@@ -25,7 +24,7 @@ const LEASE_MS: i64 = ATTEMPT_TIMEOUT_MS as i64 + 15_000;
 const MAX_ATTEMPTS_LISTED: usize = 20;
 
 /// A delivery that is leased to the caller, who must settle it.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct Claim {
     /// The `webhook-id`.
     pub delivery_id: String,
@@ -52,22 +51,6 @@ pub struct Dispatch {
     pub body: Vec<u8>,
 }
 
-/// A delivery as settling finds it.
-#[derive(Deserialize)]
-struct Leased {
-    attempts: Vec<serde_json::Value>,
-    state: String,
-}
-
-/// A submission as settling finds it.
-#[derive(Deserialize)]
-struct Submitted {
-    state: State,
-    #[serde(flatten)]
-    bucket: Bucket,
-    deliveries: Vec<String>,
-}
-
 impl<S: Store> Ledger<S> {
     /// Leases what is due, as far as connections are free.
     ///
@@ -77,19 +60,26 @@ impl<S: Store> Ledger<S> {
         let mut claims = Vec::new();
         while self.in_flight.borrow().len() < MAX_CONNECTIONS {
             let busy = self.busy_receivers();
-            let sql = "SELECT json_object('delivery_id', d.delivery_id, 'campaign', d.campaign,
-                         'destination', d.destination, 'lead_id', d.lead_id,
-                         'submission_id', d.submission_id, 'receiver', d.receiver, 'event', d.event,
-                         'created_ms', d.created_ms, 'attempt_count', d.attempt_count,
-                         'payload', s.payload)
+            let sql = "SELECT d.delivery_id, d.campaign, d.destination, d.lead_id, d.submission_id,
+                         d.receiver, d.event, d.created_ms, d.attempt_count, s.payload
                        FROM delivery d LEFT JOIN submission s
                          ON s.lead_id = d.lead_id AND s.submission_id = d.submission_id
                        WHERE d.state = 'pending' AND d.due_ms <= ? AND d.format <= ?
                          AND d.receiver NOT IN (SELECT value FROM json_each(?))
                        ORDER BY d.due_ms LIMIT 1";
             let args = [moment.now_ms.into(), ROW_FORMAT.into(), (&busy).into()];
-            let Some(claim) = self.store.rows::<Claim>(sql, &args)?.into_iter().next() else {
-                break;
+            let Some(mut row) = self.store.row(sql, &args)? else { break };
+            let claim = Claim {
+                delivery_id: row.text(0)?,
+                campaign: row.text(1)?,
+                destination: row.text(2)?,
+                lead_id: row.text(3)?,
+                submission_id: row.text(4)?,
+                receiver: row.text(5)?,
+                event: row.text(6)?,
+                created_ms: row.int(7)?,
+                attempt_count: row.int(8)?,
+                payload: row.optional_text(9),
             };
             let sql = "UPDATE delivery SET leased = 1, due_ms = ? WHERE delivery_id = ?";
             self.store.run(sql, &[(moment.now_ms + LEASE_MS).into(), (&claim.delivery_id).into()])?;
@@ -176,20 +166,20 @@ impl<S: Store> Ledger<S> {
             "lead_id": claim.lead_id, "attempt": attempt, "ms": took_ms,
         });
         self.store.atomically(&mut || {
-            let sql = "SELECT json_object('attempts', json(attempts), 'state', state)
-                       FROM delivery WHERE delivery_id = ?";
-            let found = self.store.rows::<Leased>(sql, &[(&claim.delivery_id).into()])?;
-            // A delivery that was paused meanwhile may still have arrived; one that is gone may not.
-            let Some(mut leased) = found.into_iter().next().filter(|row| row.state != "delivered") else {
+            let sql = "SELECT state, attempts FROM delivery WHERE delivery_id = ?";
+            let Some(mut row) = self.store.row(sql, &[(&claim.delivery_id).into()])? else {
                 return Ok(());
             };
-            let state = if leased.state == "paused" && state == "pending" { "paused" } else { state };
-            leased.attempts.push(json!({
+            // Another delivery's 410 may have paused this one while it was on its way.
+            let paused = row.text(0)? == "paused";
+            let state = if paused && state == "pending" { "paused" } else { state };
+            let mut attempts: Vec<Value> = serde_json::from_str(&row.text(1)?).unwrap_or_default();
+            attempts.push(json!({
                 "attempt": attempt, "at": rfc3339(now), "outcome": outcome.name(), "ms": took_ms,
             }));
-            let too_many = leased.attempts.len().saturating_sub(MAX_ATTEMPTS_LISTED);
-            leased.attempts.drain(..too_many);
-            let attempts = json!(leased.attempts).to_string();
+            let too_many = attempts.len().saturating_sub(MAX_ATTEMPTS_LISTED);
+            attempts.drain(..too_many);
+            let attempts = Value::Array(attempts).to_string();
             let reason = outcome.name();
             let settled = (state != "pending").then_some(now);
             let sql = "UPDATE delivery SET state = ?, leased = 0, due_ms = ?, attempt_count = ?,
@@ -199,8 +189,8 @@ impl<S: Store> Ledger<S> {
                 due_ms.into(),
                 attempt.into(),
                 (&attempts).into(),
-                if state == "delivered" { super::store::Arg::Null } else { (&reason).into() },
-                settled.map_or(super::store::Arg::Null, super::store::Arg::Int),
+                if state == "delivered" { Arg::Null } else { (&reason).into() },
+                settled.map_or(Arg::Null, Arg::Int),
                 (&claim.delivery_id).into(),
             ];
             self.store.run(sql, &args)?;
@@ -220,24 +210,25 @@ impl<S: Store> Ledger<S> {
     /// Brings a submission's state in line with its deliveries: pending if any is, else dead if any
     /// is, else delivered if any is, else expired. What nobody waits for any more is erased.
     pub(super) fn settle_submission(&self, lead_id: &str, submission_id: &str) -> Result<(), Fault> {
-        let sql = "SELECT json_object('state', state, 'campaign', campaign, 'hour', hour,
-                     'source', source, 'deliveries', (SELECT json_group_array(d.state) FROM delivery d
+        let sql = "SELECT state, campaign, hour, source, (SELECT group_concat(d.state) FROM delivery d
                        WHERE d.delivery_id >= 'msg_' || substr(s.lead_id, 6)
                          AND d.delivery_id < 'msg_' || substr(s.lead_id, 6) || '~'
-                         AND d.submission_id = s.submission_id))
+                         AND d.submission_id = s.submission_id)
                    FROM submission s WHERE lead_id = ? AND submission_id = ?";
-        let found = self.store.rows::<Submitted>(sql, &[lead_id.into(), submission_id.into()])?;
-        let Some(row) = found.into_iter().next() else {
+        let Some(mut row) = self.store.row(sql, &[lead_id.into(), submission_id.into()])? else {
             return Ok(());
         };
-        let any = |wanted: &[&str]| row.deliveries.iter().any(|state| wanted.contains(&state.as_str()));
+        let before = State::parse(&row.text(0)?).ok_or_else(|| Fault::new("a state is not known"))?;
+        let bucket = Bucket { campaign: row.text(1)?, hour: row.int(2)?, source: row.text(3)? };
+        let deliveries = row.optional_text(4).unwrap_or_default();
+        let any = |wanted: &[&str]| deliveries.split(',').any(|state| wanted.contains(&state));
         let state = match () {
             () if any(&["pending", "paused"]) => State::Pending,
             () if any(&["dead"]) => State::Dead,
             () if any(&["delivered"]) => State::Delivered,
             () => State::Expired,
         };
-        if state == row.state {
+        if state == before {
             return Ok(());
         }
         let sql = if matches!(state, State::Pending | State::Dead) {
@@ -246,7 +237,7 @@ impl<S: Store> Ledger<S> {
             "UPDATE submission SET state = ?, payload = NULL WHERE lead_id = ? AND submission_id = ?"
         };
         self.store.run(sql, &[state.as_str().into(), lead_id.into(), submission_id.into()])?;
-        row.bucket.transfer(&self.store, row.state, state)
+        bucket.transfer(&self.store, before, state)
     }
 
     /// Nobody but this object sends its deliveries: what was leased when it stopped is due now.
@@ -257,16 +248,21 @@ impl<S: Store> Ledger<S> {
 
     pub(super) fn replay(&self, delivery_id: &str, moment: &Moment) -> Result<Answer, Fault> {
         let sql = "SELECT state FROM delivery WHERE delivery_id = ?";
-        match self.store.texts(sql, &[delivery_id.into()])?.first().map(String::as_str) {
-            None => Ok(Answer::NotFound),
-            Some("dead") => self.replay_ids(&[delivery_id.to_owned()], moment),
-            Some(_) => Ok(Answer::Conflict),
+        let Some(mut row) = self.store.row(sql, &[delivery_id.into()])? else {
+            return Ok(Answer::NotFound);
+        };
+        if row.text(0)? != "dead" {
+            return Ok(Answer::Conflict);
         }
+        self.replay_ids(&[delivery_id.to_owned()], moment)
     }
 
     pub(super) fn replay_all(&self, campaign: &str, moment: &Moment) -> Result<Answer, Fault> {
         let sql = "SELECT delivery_id FROM delivery WHERE state = 'dead' AND campaign = ?";
-        let dead = self.store.texts(sql, &[campaign.into()])?;
+        let mut dead = Vec::new();
+        for mut row in self.store.rows(sql, &[campaign.into()])? {
+            dead.push(row.text(0)?);
+        }
         self.replay_ids(&dead, moment)
     }
 
@@ -276,10 +272,9 @@ impl<S: Store> Ledger<S> {
             for id in ids {
                 let sql = "UPDATE delivery SET state = 'pending', due_ms = ?, attempt_count = 0,
                              settled_ms = NULL WHERE delivery_id = ?
-                           RETURNING json_array(lead_id, submission_id)";
-                let owners: Vec<(String, String)> = self.store.rows(sql, &[moment.now_ms.into(), id.into()])?;
-                for (lead_id, submission_id) in owners {
-                    self.settle_submission(&lead_id, &submission_id)?;
+                           RETURNING lead_id, submission_id";
+                for mut row in self.store.rows(sql, &[moment.now_ms.into(), id.into()])? {
+                    self.settle_submission(&row.text(0)?, &row.text(1)?)?;
                 }
             }
             Ok(())
@@ -295,7 +290,7 @@ impl<S: Store> Ledger<S> {
             let sql = "UPDATE delivery SET state = 'pending', due_ms = ?, attempt_count = 0, settled_ms = NULL
                        WHERE state = 'paused' AND campaign = ? AND destination = ? RETURNING 1";
             let args = [moment.now_ms.into(), campaign.into(), destination.into()];
-            resumed = i64::try_from(self.store.texts(sql, &args)?.len()).unwrap_or(i64::MAX);
+            resumed = i64::try_from(self.store.rows(sql, &args)?.len()).unwrap_or(i64::MAX);
             Ok(())
         })?;
         Ok(Answer::Done(resumed))

@@ -1,9 +1,6 @@
 //! What operators ask: counters, deliveries, attempts.
 
-use std::collections::BTreeMap;
-
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::message::{Answer, CountersQuery, DeliveriesQuery, Tally};
 use super::store::{Arg, Store};
@@ -13,17 +10,6 @@ use crate::moment::rfc3339;
 
 /// Deliveries of a page: an answer of about 50 KB.
 const MAX_PAGE: i64 = 200;
-
-/// One row of `counter`.
-#[derive(Deserialize)]
-struct CounterRow {
-    campaign: String,
-    hour: i64,
-    source: String,
-    repeats: i64,
-    #[serde(flatten)]
-    states: BTreeMap<String, i64>,
-}
 
 impl<S: Store> Ledger<S> {
     /// Adds up what never reached the ledger.
@@ -41,12 +27,9 @@ impl<S: Store> Ledger<S> {
     }
 
     pub(super) fn counters(&self, query: &CountersQuery) -> Result<Answer, Fault> {
-        let columns: Vec<String> =
-            State::ALL.iter().map(|state| format!("'{0}', {0}", state.as_str())).collect();
-        let columns = columns.join(", ");
+        let columns = State::ALL.map(State::as_str).join(", ");
         let sql = format!(
-            "SELECT json_object('campaign', campaign, 'hour', hour, 'source', source,
-               'repeats', repeats, {columns}) FROM counter
+            "SELECT campaign, hour, source, repeats, {columns} FROM counter
              WHERE (?1 IS NULL OR campaign = ?1) AND hour >= ?2 AND hour < ?3
              ORDER BY campaign, hour, source"
         );
@@ -55,38 +38,39 @@ impl<S: Store> Ledger<S> {
             query.from_ms.unwrap_or(0).into(),
             query.to_ms.unwrap_or(MAX_SAFE).into(),
         ];
-        let rows: Vec<CounterRow> = self.store.rows(&sql, &range)?;
-        let buckets: Vec<Value> = rows
-            .iter()
-            .map(|row| {
-                json!({
-                    "campaign": row.campaign, "source": row.source, "hour": rfc3339(row.hour),
-                    "accepted": row.states.values().sum::<i64>(), "repeats": row.repeats,
-                    "states": row.states,
-                })
-            })
-            .collect();
-        let sql = "SELECT json_object('campaign', campaign, 'hour', hour, 'field', field, 'code', code,
-                     'count', sum(count)) FROM tally
+        let (mut total, mut repeats, mut buckets) = ([0; State::ALL.len()], 0, Vec::new());
+        for mut row in self.store.rows(&sql, &range)? {
+            let mut states = [0; State::ALL.len()];
+            for (at, (count, sum)) in states.iter_mut().zip(&mut total).enumerate() {
+                *count = row.int(4 + at)?;
+                *sum += *count;
+            }
+            let repeated = row.int(3)?;
+            repeats += repeated;
+            buckets.push(json!({
+                "campaign": row.text(0)?, "hour": rfc3339(row.int(1)?), "source": row.text(2)?,
+                "accepted": states.iter().sum::<i64>(), "repeats": repeated, "states": by_state(states),
+            }));
+        }
+        let sql = "SELECT campaign, field, code, sum(count) FROM tally
                    WHERE (?1 IS NULL OR campaign = ?1) AND hour >= ?2 AND hour < ?3
                    GROUP BY campaign, field, code ORDER BY campaign, field, code";
-        let tallies: Vec<Tally> = self.store.rows(sql, &range)?;
-        let (kv_repeats, rejections): (Vec<_>, Vec<_>) =
-            tallies.into_iter().partition(|tally| tally.code == Tally::KV_REPEAT);
-        let total = |state: &str| rows.iter().filter_map(|row| row.states.get(state)).sum::<i64>();
-        let states: BTreeMap<&str, i64> =
-            State::ALL.iter().map(|state| (state.as_str(), total(state.as_str()))).collect();
+        let (mut kv_repeats, mut rejections) = (0, Vec::new());
+        for mut row in self.store.rows(sql, &range)? {
+            let (campaign, field, code, count) = (row.text(0)?, row.text(1)?, row.text(2)?, row.int(3)?);
+            if code == Tally::KV_REPEAT {
+                kv_repeats += count;
+            } else {
+                rejections.push(json!({
+                    "campaign": campaign, "field": field, "code": code, "count": count,
+                }));
+            }
+        }
         Ok(Answer::Report(json!({
-            "accepted": states.values().sum::<i64>(),
-            "repeats": rows.iter().map(|row| row.repeats).sum::<i64>(),
-            "states": states,
-            "approximate": {
-                "kv_repeats": kv_repeats.iter().map(|tally| tally.count).sum::<i64>(),
-                "rejections": rejections.iter().map(|tally| json!({
-                    "campaign": tally.campaign, "field": tally.field, "code": tally.code,
-                    "count": tally.count,
-                })).collect::<Vec<_>>(),
-            },
+            "accepted": total.iter().sum::<i64>(),
+            "repeats": repeats,
+            "states": by_state(total),
+            "approximate": { "kv_repeats": kv_repeats, "rejections": rejections },
             "buckets": buckets,
         })))
     }
@@ -103,9 +87,11 @@ impl<S: Store> Ledger<S> {
             query.after.as_deref().unwrap_or_default().into(),
             limit.into(),
         ];
-        let mut rows: Vec<Value> = self.store.rows(&sql, &args)?;
+        let mut rows = Vec::new();
+        for mut row in self.store.rows(&sql, &args)? {
+            rows.push(shown(&row.text(0)?)?);
+        }
         let full = i64::try_from(rows.len()).is_ok_and(|read| read == limit);
-        rows.iter_mut().for_each(show_times);
         let next = rows.last().filter(|_| full).and_then(|row| row.get("delivery_id")).cloned();
         Ok(Answer::Report(json!({ "deliveries": rows, "next": next })))
     }
@@ -114,11 +100,10 @@ impl<S: Store> Ledger<S> {
         let sql = format!(
             "SELECT json_set({DELIVERY}, '$.attempts', json(attempts)) FROM delivery WHERE delivery_id = ?"
         );
-        let rows: Vec<Value> = self.store.rows(&sql, &[delivery_id.into()])?;
-        Ok(rows.into_iter().next().map_or(Answer::NotFound, |mut row| {
-            show_times(&mut row);
-            Answer::Report(row)
-        }))
+        match self.store.row(&sql, &[delivery_id.into()])? {
+            None => Ok(Answer::NotFound),
+            Some(mut row) => Ok(Answer::Report(shown(&row.text(0)?)?)),
+        }
     }
 }
 
@@ -131,7 +116,10 @@ const DELIVERY: &str = "json_object('delivery_id', delivery_id, 'lead_id', lead_
     'due_at', CASE WHEN state = 'pending' THEN due_ms END, 'created_at', created_ms,
     'settled_at', settled_ms)";
 
-fn show_times(row: &mut Value) {
+/// A delivery's row as it is shown: times in words.
+fn shown(row: &str) -> Result<Value, Fault> {
+    let mut row: Map<String, Value> =
+        serde_json::from_str(row).map_err(|_| Fault::new("a row is not what its reader expects"))?;
     for key in ["due_at", "created_at", "settled_at"] {
         if let Some(time) = row.get_mut(key)
             && let Some(ms) = time.as_i64()
@@ -139,4 +127,13 @@ fn show_times(row: &mut Value) {
             *time = Value::String(rfc3339(ms));
         }
     }
+    Ok(Value::Object(row))
+}
+
+fn by_state(counts: [i64; State::ALL.len()]) -> Value {
+    let mut named = Map::new();
+    for (state, count) in State::ALL.into_iter().zip(counts) {
+        named.insert(state.as_str().to_owned(), count.into());
+    }
+    Value::Object(named)
 }

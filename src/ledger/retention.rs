@@ -1,9 +1,6 @@
 //! Nothing stays without an end: dead letters, people whose window has passed, idempotency keys.
 //! A sweep goes through the tables in chunks, so that no alarm takes long.
 
-use serde::{Deserialize, Serialize};
-use serde_json::json;
-
 use super::state::Bucket;
 use super::store::Store;
 use super::{Ledger, State};
@@ -22,37 +19,47 @@ const CHUNK_ROWS: i64 = 500;
 /// Beyond every key that a table holds.
 const NO_MORE: &str = "\u{10ffff}";
 
-/// Where the running sweep is.
-#[derive(Default, Deserialize, Serialize)]
-struct Cursor {
-    phase: Phase,
-    after: String,
-}
-
-#[derive(Clone, Copy, Default, Deserialize, PartialEq, Serialize)]
+/// The tables, in the order in which a sweep goes through them.
+#[derive(Clone, Copy)]
 enum Phase {
-    #[default]
     Deliveries,
     Leads,
     Fingerprints,
 }
 
-#[derive(Deserialize)]
-struct Ended {
-    lead_id: String,
-    ended: i64,
+/// Where the running sweep is: its phase, and the key that it has come to.
+struct Cursor {
+    phase: Phase,
+    after: String,
 }
 
-#[derive(Deserialize)]
-struct HeldRow {
-    #[serde(flatten)]
-    bucket: Bucket,
+impl Cursor {
+    const START: Self = Self { phase: Phase::Deliveries, after: String::new() };
+
+    fn parse(text: &str) -> Option<Self> {
+        let (phase, after) = text.split_once(' ')?;
+        let phase = match phase {
+            "deliveries" => Phase::Deliveries,
+            "leads" => Phase::Leads,
+            "fingerprints" => Phase::Fingerprints,
+            _ => return None,
+        };
+        Some(Self { phase, after: after.to_owned() })
+    }
+
+    fn to_text(&self) -> String {
+        let phase = match self.phase {
+            Phase::Deliveries => "deliveries",
+            Phase::Leads => "leads",
+            Phase::Fingerprints => "fingerprints",
+        };
+        format!("{phase} {}", self.after)
+    }
 }
 
 impl<S: Store> Ledger<S> {
     pub(super) fn plan_first_sweep(&self, now_ms: i64) -> Result<(), Fault> {
-        let at = self.store.texts("SELECT value FROM meta WHERE key = 'next_sweep_ms'", &[])?;
-        match at.first().and_then(|text| text.parse().ok()) {
+        match self.meta("next_sweep_ms")?.and_then(|text| text.parse().ok()) {
             Some(at) => self.next_sweep_ms.set(at),
             None => self.plan_sweep(now_ms + SWEEP_EVERY_MS)?,
         }
@@ -62,6 +69,11 @@ impl<S: Store> Ledger<S> {
     fn plan_sweep(&self, at_ms: i64) -> Result<(), Fault> {
         self.next_sweep_ms.set(at_ms);
         self.put_meta("next_sweep_ms", &at_ms.to_string())
+    }
+
+    fn meta(&self, key: &str) -> Result<Option<String>, Fault> {
+        let row = self.store.row("SELECT value FROM meta WHERE key = ?", &[key.into()])?;
+        row.map(|mut row| row.text(0)).transpose()
     }
 
     fn put_meta(&self, key: &str, value: &str) -> Result<(), Fault> {
@@ -78,23 +90,21 @@ impl<S: Store> Ledger<S> {
         if self.next_sweep_ms.get() > moment.now_ms {
             return Ok(());
         }
-        let cursor = self.store.rows::<Cursor>("SELECT value FROM meta WHERE key = 'sweep'", &[])?;
-        let cursor = cursor.into_iter().next().unwrap_or_default();
-        let mut next = None;
+        let cursor = self.meta("sweep")?.and_then(|text| Cursor::parse(&text)).unwrap_or(Cursor::START);
         self.store.atomically(&mut || {
             let last = match cursor.phase {
                 Phase::Deliveries => self.sweep_deliveries(&cursor.after, moment)?,
                 Phase::Leads => self.sweep_leads(&cursor.after, moment)?,
                 Phase::Fingerprints => self.sweep_fingerprints(&cursor.after)?,
             };
-            next = match (last, cursor.phase) {
+            let next = match (last, cursor.phase) {
                 (Some(after), phase) => Some(Cursor { phase, after }),
                 (None, Phase::Deliveries) => Some(Cursor { phase: Phase::Leads, after: String::new() }),
                 (None, Phase::Leads) => Some(Cursor { phase: Phase::Fingerprints, after: String::new() }),
                 (None, Phase::Fingerprints) => None,
             };
             self.store.run("DELETE FROM idempotency WHERE expires_ms <= ?", &[moment.now_ms.into()])?;
-            self.put_meta("sweep", &json!(next.as_ref().unwrap_or(&Cursor::default())).to_string())?;
+            self.put_meta("sweep", &next.as_ref().unwrap_or(&Cursor::START).to_text())?;
             let wait_ms = if next.is_some() { CHUNK_PAUSE_MS } else { SWEEP_EVERY_MS };
             self.plan_sweep(moment.now_ms + wait_ms)
         })
@@ -103,51 +113,55 @@ impl<S: Store> Ledger<S> {
     /// The key behind which the next chunk begins; nothing where this one is the last.
     fn chunk_end(&self, table: &str, key: &str, after: &str) -> Result<Option<String>, Fault> {
         let sql = format!("SELECT {key} FROM {table} WHERE {key} > ? ORDER BY {key} LIMIT 1 OFFSET ?");
-        let end = self.store.texts(&sql, &[after.into(), (CHUNK_ROWS - 1).into()])?;
-        Ok(end.into_iter().next())
+        let row = self.store.row(&sql, &[after.into(), (CHUNK_ROWS - 1).into()])?;
+        row.map(|mut row| row.text(0)).transpose()
     }
 
     fn sweep_deliveries(&self, after: &str, moment: &Moment) -> Result<Option<String>, Fault> {
         let end = self.chunk_end("delivery", "delivery_id", after)?;
         let sql = "UPDATE delivery SET state = 'expired' WHERE delivery_id > ? AND delivery_id <= ?
                    AND state IN ('dead', 'paused') AND settled_ms <= ?
-                   RETURNING json_array(lead_id, submission_id)";
+                   RETURNING lead_id, submission_id";
         let to = end.as_deref().unwrap_or(NO_MORE);
         let before = moment.now_ms - DEAD_DAYS * DAY_MS;
-        let expired: Vec<(String, String)> =
-            self.store.rows(sql, &[after.into(), to.into(), before.into()])?;
-        for (lead_id, submission_id) in expired {
-            self.settle_submission(&lead_id, &submission_id)?;
+        for mut row in self.store.rows(sql, &[after.into(), to.into(), before.into()])? {
+            self.settle_submission(&row.text(0)?, &row.text(1)?)?;
         }
         Ok(end)
     }
 
     /// A lead ends with its window, unless a delivery of it can still arrive.
     fn sweep_leads(&self, after: &str, moment: &Moment) -> Result<Option<String>, Fault> {
-        let sql = "SELECT json_object('lead_id', s.lead_id, 'ended', max(s.known_until_ms) <= ?
-                     AND NOT EXISTS (SELECT 1 FROM delivery d
+        let sql = "SELECT s.lead_id, max(s.known_until_ms) <= ? AND NOT EXISTS (SELECT 1 FROM delivery d
                        WHERE d.delivery_id >= 'msg_' || substr(s.lead_id, 6)
                          AND d.delivery_id < 'msg_' || substr(s.lead_id, 6) || '~'
-                         AND d.state IN ('pending', 'paused', 'dead')))
+                         AND d.state IN ('pending', 'paused', 'dead'))
                    FROM submission s WHERE s.lead_id > ?
                    GROUP BY s.lead_id ORDER BY s.lead_id LIMIT ?";
         let args = [moment.now_ms.into(), after.into(), CHUNK_ROWS.into()];
-        let leads: Vec<Ended> = self.store.rows(sql, &args)?;
+        let leads = self.store.rows(sql, &args)?;
         let full = i64::try_from(leads.len()).is_ok_and(|read| read == CHUNK_ROWS);
-        let end = leads.last().filter(|_| full).map(|last| last.lead_id.clone());
-        for lead in leads.iter().filter(|lead| lead.ended == 1) {
-            let id = (&lead.lead_id).into();
-            let sql = "SELECT json_object('campaign', campaign, 'hour', hour, 'source', source)
-                       FROM submission WHERE lead_id = ? AND state = 'held'";
-            for held in self.store.rows::<HeldRow>(sql, &[id])? {
-                held.bucket.transfer(&self.store, State::Held, State::Expired)?;
+        let mut last = None;
+        for mut row in leads {
+            let (lead_id, ended) = (row.text(0)?, row.int(1)? == 1);
+            if ended {
+                self.end_lead(&lead_id)?;
             }
-            self.store.run("DELETE FROM submission WHERE lead_id = ?", &[id])?;
-            let sql = "DELETE FROM delivery WHERE delivery_id >= 'msg_' || substr(?, 6)
-                       AND delivery_id < 'msg_' || substr(?, 6) || '~'";
-            self.store.run(sql, &[id, id])?;
+            last = Some(lead_id);
         }
-        Ok(end)
+        Ok(last.filter(|_| full))
+    }
+
+    fn end_lead(&self, lead_id: &str) -> Result<(), Fault> {
+        let sql = "SELECT campaign, hour, source FROM submission WHERE lead_id = ? AND state = 'held'";
+        for mut row in self.store.rows(sql, &[lead_id.into()])? {
+            let bucket = Bucket { campaign: row.text(0)?, hour: row.int(1)?, source: row.text(2)? };
+            bucket.transfer(&self.store, State::Held, State::Expired)?;
+        }
+        self.store.run("DELETE FROM submission WHERE lead_id = ?", &[lead_id.into()])?;
+        let sql = "DELETE FROM delivery WHERE delivery_id >= 'msg_' || substr(?, 6)
+                   AND delivery_id < 'msg_' || substr(?, 6) || '~'";
+        self.store.run(sql, &[lead_id.into(), lead_id.into()])
     }
 
     /// A fingerprint ends with the lead that it leads to.

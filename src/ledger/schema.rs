@@ -57,8 +57,8 @@ const MIGRATIONS: &[&[&str]] = &[&[
 /// The database failed, or a newer version of the code has already moved it on.
 pub fn migrate(store: &impl Store) -> Result<(), Fault> {
     store.run("CREATE TABLE IF NOT EXISTS migration (version INTEGER PRIMARY KEY)", &[])?;
-    let done = store.texts("SELECT max(version) FROM migration WHERE version IS NOT NULL", &[])?;
-    let done = done.first().and_then(|text| text.parse::<usize>().ok()).unwrap_or(0);
+    let done = store.row("SELECT count(*) FROM migration", &[])?.map_or(Ok(0), |mut row| row.int(0))?;
+    let done = usize::try_from(done).unwrap_or(usize::MAX);
     if done > MIGRATIONS.len() {
         return Err(Fault::new("the ledger's tables are newer than this code"));
     }

@@ -1,12 +1,12 @@
 //! The states that an accepted submission can be in, and the counters that add up to them.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::store::{Arg, Store};
 use crate::fault::Fault;
 
 /// Where an accepted submission is. It is in exactly one at any time.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// A destination has yet to confirm it.
@@ -52,6 +52,11 @@ impl State {
         Self::Erased,
     ];
 
+    /// The state of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == name)
+    }
+
     /// As it is stored, and the name of its column.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -72,7 +77,7 @@ impl State {
 }
 
 /// The counter that counts a submission: its campaign, hour and source.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct Bucket {
     /// Its campaign.
     pub campaign: String,

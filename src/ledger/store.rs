@@ -1,7 +1,5 @@
 //! The database of one ledger: SQLite, on a Durable Object or on the host.
 
-use serde::de::DeserializeOwned;
-
 use crate::fault::Fault;
 
 /// A statement's argument. Integers stay within ±2^53, for they pass through JavaScript numbers.
@@ -39,13 +37,61 @@ impl From<i64> for Arg<'_> {
     }
 }
 
+/// A value of a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cell {
+    /// NULL.
+    Null,
+    /// An integer.
+    Int(i64),
+    /// A text.
+    Text(String),
+}
+
+/// One row, by column. Reading moves a text out, so each column is read once.
+#[derive(Debug)]
+pub struct Row(pub Vec<Cell>);
+
+impl Row {
+    /// The text in a column.
+    ///
+    /// # Errors
+    /// It holds something else: the row is not what the reader expects.
+    pub fn text(&mut self, column: usize) -> Result<String, Fault> {
+        match self.take(column) {
+            Cell::Text(text) => Ok(text),
+            _ => Err(Fault::new("a row is not what its reader expects")),
+        }
+    }
+
+    /// The text in a column that may be NULL.
+    pub fn optional_text(&mut self, column: usize) -> Option<String> {
+        self.text(column).ok()
+    }
+
+    /// The integer in a column.
+    ///
+    /// # Errors
+    /// It holds something else: the row is not what the reader expects.
+    pub fn int(&mut self, column: usize) -> Result<i64, Fault> {
+        match self.take(column) {
+            Cell::Int(number) => Ok(number),
+            _ => Err(Fault::new("a row is not what its reader expects")),
+        }
+    }
+
+    fn take(&mut self, column: usize) -> Cell {
+        self.0.get_mut(column).map_or(Cell::Null, |cell| std::mem::replace(cell, Cell::Null))
+    }
+}
+
 /// Runs statements, synchronously.
 pub trait Store {
-    /// Runs one statement and gives the first column of each row, as text.
+    /// Runs one statement and gives its rows.
     ///
     /// # Errors
     /// The database refused or is not there.
-    fn texts(&self, sql: &str, args: &[Arg<'_>]) -> Result<Vec<String>, Fault>;
+    fn rows(&self, sql: &str, args: &[Arg<'_>]) -> Result<Vec<Row>, Fault>;
 
     /// Runs the step in one transaction: all of it is kept, or nothing where it fails.
     ///
@@ -58,20 +104,14 @@ pub trait Store {
     /// # Errors
     /// The database refused or is not there.
     fn run(&self, sql: &str, args: &[Arg<'_>]) -> Result<(), Fault> {
-        self.texts(sql, args).map(|_| ())
+        self.rows(sql, args).map(|_| ())
     }
 
-    /// Rows whose first column is a JSON text, decoded.
+    /// The first row.
     ///
     /// # Errors
-    /// As [`Store::texts`], or a row is not what the reader expects.
-    fn rows<T: DeserializeOwned>(&self, sql: &str, args: &[Arg<'_>]) -> Result<Vec<T>, Fault>
-    where
-        Self: Sized,
-    {
-        let decode = |text: String| {
-            serde_json::from_str(&text).map_err(|error| Fault::new(format!("a row is unreadable: {error}")))
-        };
-        self.texts(sql, args)?.into_iter().map(decode).collect()
+    /// The database refused or is not there.
+    fn row(&self, sql: &str, args: &[Arg<'_>]) -> Result<Option<Row>, Fault> {
+        Ok(self.rows(sql, args)?.into_iter().next())
     }
 }
