@@ -65,10 +65,11 @@ async fn route(ports: &impl Ports, path: &[&str], request: &RawRequest, moment: 
         (["campaigns", campaign, "destinations", destination, "enable"], Method::Post) => {
             enable(ports, campaign, destination, moment).await
         }
+        (["deliveries", "replay"], _) => Ok(Reply::method_not_allowed("POST")),
         (["counters" | "deliveries" | "campaigns"] | ["deliveries", _], _) => {
             Ok(Reply::method_not_allowed("GET"))
         }
-        (["deliveries", "replay"] | ["deliveries", _, "replay"] | ["campaigns", _, "destinations", _, "enable"], _) => {
+        (["deliveries", _, "replay"] | ["campaigns", _, "destinations", _, "enable"], _) => {
             Ok(Reply::method_not_allowed("POST"))
         }
         (["campaigns", _], _) => Ok(Reply::method_not_allowed("GET, PUT")),

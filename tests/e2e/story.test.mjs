@@ -146,7 +146,7 @@ describe('the story of a campaign', { timeout: 240_000 }, () => {
   });
 
   test('2b. what is missing, too long, repeated or of the wrong type is named by its code', async () => {
-    const answer = await world.postJson('story', { name: 'x'.repeat(61), seats: [1], consent: { newsletter: true } });
+    const answer = await world.postJson('story', { name: 'x'.repeat(61), seats: { many: 1 }, consent: { newsletter: true } });
     assert.equal(answer.status, 422);
     const codes = answer.json.errors.map(({ field, code }) => `${field} ${code}`).sort();
     assert.deepEqual(codes, ['email required', 'name too_long', 'seats wrong_type']);

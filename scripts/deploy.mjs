@@ -1,0 +1,73 @@
+// Deploys to Cloudflare: finds or makes the KV namespace, deploys the Worker, and asks for the
+// secrets that it lacks. Its own configuration stays beside wrangler.toml, so that development,
+// which knows the namespace by its binding's name, keeps its state.
+import { spawnSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { createInterface } from "node:readline/promises";
+import { OWN_SECRETS, destinationSecrets, newWebhookSecret } from "./secrets.mjs";
+
+const WRANGLER = process.env.WRANGLER ?? "node_modules/.bin/wrangler";
+const CONFIG = "wrangler.deploy.json";
+const NAMESPACE = "leadhook-kv";
+const CAMPAIGNS = process.env.CAMPAIGNS ?? "examples/campaigns";
+
+function wrangler(args, { input, show = false } = {}) {
+  const stdio = [input === undefined ? "inherit" : "pipe", show ? "inherit" : "pipe", "inherit"];
+  const done = spawnSync(WRANGLER, args, { input, stdio, encoding: "utf8" });
+  if (done.error || done.status !== 0) {
+    console.error(`wrangler ${args.join(" ")} failed${done.stdout ? `:\n${done.stdout}` : ""}`);
+    process.exit(1);
+  }
+  return done.stdout ?? "";
+}
+
+// wrangler prints lines of its own around the JSON.
+function json(text) {
+  return JSON.parse(text.slice(text.indexOf("["), text.lastIndexOf("]") + 1));
+}
+
+function namespaceId() {
+  const find = () => json(wrangler(["kv", "namespace", "list"])).find(({ title }) => title === NAMESPACE);
+  if (!find()) wrangler(["kv", "namespace", "create", NAMESPACE], { show: true });
+  const found = find();
+  if (!found) {
+    console.error(`the KV namespace ${NAMESPACE} was not made`);
+    process.exit(1);
+  }
+  return found.id;
+}
+
+const config = {
+  name: "leadhook",
+  main: "build/index.js",
+  compatibility_date: "2026-04-01",
+  kv_namespaces: [{ binding: "KV", id: namespaceId() }],
+  durable_objects: { bindings: [{ name: "LEDGER", class_name: "Ledger" }] },
+  migrations: [{ tag: "v1", new_sqlite_classes: ["Ledger"] }],
+  triggers: { crons: ["*/5 * * * *"] },
+  observability: { enabled: true, logs: { invocation_logs: false } },
+};
+writeFileSync(CONFIG, `${JSON.stringify(config, null, 2)}\n`);
+wrangler(["deploy", "--config", CONFIG], { show: true });
+
+const present = new Set(json(wrangler(["secret", "list", "--config", CONFIG])).map(({ name }) => name));
+const put = (name, value) => wrangler(["secret", "put", name, "--config", CONFIG], { input: value, show: true });
+
+for (const [name, make] of Object.entries(OWN_SECRETS)) {
+  if (present.has(name)) continue;
+  const value = make();
+  put(name, value);
+  // The operator needs this one; the keys are read by the Worker alone.
+  if (name === "LEADHOOK_ADMIN_TOKEN") console.log(`${name}=${value}   Keep it: it is not shown again.`);
+}
+
+const asked = createInterface({ input: process.stdin, output: process.stdout });
+for (const name of destinationSecrets(CAMPAIGNS).filter((name) => !present.has(name))) {
+  const given = await asked.question(`${name} (whsec_…; empty makes a random one; - leaves it out): `);
+  if (given.trim() === "-") continue;
+  const value = given.trim() || newWebhookSecret();
+  put(name, value);
+  if (!given.trim()) console.log(`${name}=${value}   Give it to the receiver.`);
+}
+asked.close();
+console.log("Deployed. Now publish: target/release/leadhook publish FILE… --remote");

@@ -1,0 +1,137 @@
+// Runs Leadhook here: publishes the campaigns to the local KV, starts the webhook receiver and
+// `wrangler dev` with its state on disk, and says what can be done now. Ctrl-C ends all of it.
+import { spawn, spawnSync } from "node:child_process";
+import { createWriteStream, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { fillDevVars } from "./secrets.mjs";
+
+const { PORT = "8787", SINK_PORT = "8788", CAMPAIGNS = "examples/campaigns", STATE = ".state" } = process.env;
+const CLI = "target/release/leadhook";
+const worker = `http://127.0.0.1:${PORT}`;
+const START_TIMEOUT_MS = 90_000;
+
+const children = [];
+let ending = false;
+
+function fail(reason) {
+  console.error(reason);
+  end(1);
+}
+
+async function end(code) {
+  if (ending) return;
+  ending = true;
+  // Each child leads a process group of its own: what it started ends with it.
+  const running = children.filter((child) => child.exitCode === null && child.signalCode === null);
+  const ended = running.map((child) => new Promise((done) => child.once("exit", done)));
+  for (const child of running) signal(child, "SIGTERM");
+  const timer = setTimeout(() => running.forEach((child) => signal(child, "SIGKILL")), 3_000);
+  await Promise.all(ended);
+  clearTimeout(timer);
+  children.forEach((child) => signal(child, "SIGKILL"));
+  process.exit(code);
+}
+
+function signal(child, name) {
+  try {
+    process.kill(-child.pid, name);
+  } catch {
+    // The group is gone.
+  }
+}
+
+function start(command, args, options) {
+  const child = spawn(command, args, { detached: true, ...options });
+  children.push(child);
+  child.on("error", (error) => fail(`${command}: ${error.message}`));
+  return child;
+}
+
+function isFree(port) {
+  return new Promise((answer) => {
+    const probe = createServer();
+    probe.once("error", () => answer(false));
+    probe.listen(Number(port), "127.0.0.1", () => probe.close(() => answer(true)));
+  });
+}
+
+// Only the receiver's port is changed; every other address stands.
+function publishCampaigns() {
+  const folder = join(STATE, "campaigns");
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  const files = readdirSync(CAMPAIGNS).filter((name) => name.endsWith(".toml"));
+  if (files.length === 0) fail(`no campaign files (*.toml) in ${CAMPAIGNS}`);
+  const copies = files.map((name) => {
+    const text = readFileSync(join(CAMPAIGNS, name), "utf8");
+    const copy = join(folder, name);
+    writeFileSync(copy, text.replace(/\b(127\.0\.0\.1|localhost):8788\b/g, `$1:${SINK_PORT}`));
+    return copy;
+  });
+  console.log(`Publishing ${files.length} campaigns from ${CAMPAIGNS}`);
+  const args = ["publish", "--local", "--persist-to", STATE, ...copies];
+  const done = spawnSync(CLI, args, { stdio: "inherit" });
+  if (done.status !== 0) process.exit(1);
+  const texts = copies.map((copy) => readFileSync(copy, "utf8"));
+  return texts.map((text) => /^id\s*=\s*"([^"]+)"/m.exec(text)?.[1]).filter(Boolean);
+}
+
+async function ready() {
+  const until = Date.now() + START_TIMEOUT_MS;
+  while (Date.now() < until && !ending) {
+    const up = await fetch(`${worker}/healthz`).then((response) => response.ok, () => false);
+    if (up) return;
+    await new Promise((done) => setTimeout(done, 200));
+  }
+  if (!ending) fail(`the Worker did not start; see ${join(STATE, "worker.log")}`);
+}
+
+process.on("SIGINT", () => end(0));
+process.on("SIGTERM", () => end(0));
+process.on("SIGHUP", () => end(0));
+
+for (const [name, port] of [["PORT", PORT], ["SINK_PORT", SINK_PORT]]) {
+  if (!(await isFree(port))) {
+    console.error(`port ${port} is in use; choose another: make dev ${name}=…`);
+    process.exit(1);
+  }
+}
+mkdirSync(STATE, { recursive: true });
+fillDevVars(".dev.vars", CAMPAIGNS);
+const ids = publishCampaigns();
+
+const sink = start(CLI, ["sink", "--port", SINK_PORT, "--secrets", ".dev.vars"], { stdio: ["ignore", "inherit", "inherit"] });
+sink.on("exit", () => {
+  if (!ending) console.log(`\nThe receiver has stopped. Leads wait. Start it again in another terminal: make sink SINK_PORT=${SINK_PORT}`);
+});
+
+const log = createWriteStream(join(STATE, "worker.log"));
+const wrangler = start(
+  "node_modules/.bin/wrangler",
+  [
+    "dev", "--ip", "127.0.0.1", "--port", PORT, "--persist-to", STATE, "--assets", "examples/pages",
+    "--var", `LEADHOOK_PUBLIC_URL:${worker}`, "--show-interactive-dev-session=false",
+  ],
+  { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, WRANGLER_SEND_METRICS: "false", NO_COLOR: "1" } },
+);
+wrangler.stdout.pipe(log);
+wrangler.stderr.pipe(log);
+wrangler.on("exit", () => {
+  if (!ending) fail(`the Worker has stopped; see ${join(STATE, "worker.log")}`);
+});
+
+await ready();
+if (!ending) {
+  const campaign = ids.includes("spring-guide") ? "spring-guide" : ids[0];
+  console.log(`
+Leadhook is ready.
+  Landing pages      ${worker}/
+  Or from a shell    curl -d email=anna@example.com -d consent.newsletter=on ${worker}/c/${campaign}
+  What a form needs  ${worker}/c/${campaign}
+  Deliveries         appear below, each with its score and reasons
+  Stop the receiver  kill ${sink.pid}    start it again: make sink SINK_PORT=${SINK_PORT}
+  Worker's log       ${join(STATE, "worker.log")}
+Ctrl-C ends all of it.
+`);
+}
