@@ -2,12 +2,12 @@
 // secrets that it lacks. Its own configuration stays beside wrangler.toml, so that development,
 // which knows the namespace by its binding's name, keeps its state.
 import { spawnSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline/promises";
 import { OWN_SECRETS, destinationSecrets, newWebhookSecret } from "./secrets.mjs";
 
 const WRANGLER = process.env.WRANGLER ?? "node_modules/.bin/wrangler";
-const CONFIG = "wrangler.deploy.json";
+const CONFIG = "wrangler.deploy.toml";
 const NAMESPACE = "leadhook-kv";
 const CAMPAIGNS = process.env.CAMPAIGNS ?? "examples/campaigns";
 
@@ -37,17 +37,8 @@ function namespaceId() {
   return found.id;
 }
 
-const config = {
-  name: "leadhook",
-  main: "build/index.js",
-  compatibility_date: "2026-04-01",
-  kv_namespaces: [{ binding: "KV", id: namespaceId() }],
-  durable_objects: { bindings: [{ name: "LEDGER", class_name: "Ledger" }] },
-  migrations: [{ tag: "v1", new_sqlite_classes: ["Ledger"] }],
-  triggers: { crons: ["*/5 * * * *"] },
-  observability: { enabled: true, logs: { invocation_logs: false } },
-};
-writeFileSync(CONFIG, `${JSON.stringify(config, null, 2)}\n`);
+const binding = 'binding = "KV"\n';
+writeFileSync(CONFIG, readFileSync("wrangler.toml", "utf8").replace(binding, `${binding}id = "${namespaceId()}"\n`));
 wrangler(["deploy", "--config", CONFIG], { show: true });
 
 const present = new Set(json(wrangler(["secret", "list", "--config", CONFIG])).map(({ name }) => name));

@@ -24,7 +24,7 @@ export function audit(world) {
   assert.doesNotMatch(log, IDENTITY, 'an identity is in the log');
   for (const line of log.split('\n')) {
     if (line === '' || RUNTIME_LINE.test(line)) continue;
-    assert.doesNotThrow(() => assert.equal(typeof JSON.parse(line), 'object'), `not one JSON object: ${line}`);
+    assert.doesNotThrow(() => assert.equal(typeof JSON.parse(line).event, 'string'), `not one JSON object with its event: ${line}`);
   }
   for (const [key, { body, metadata }] of world.kv.entries) {
     assert.doesNotMatch(`${key} ${body} ${metadata ?? ''}`, IDENTITY, `KV's ${key} tells who somebody is`);

@@ -69,7 +69,7 @@ test('make dev shows each lead once, verified and scored, and Ctrl-C ends all of
     // Long enough for a first build.
     await until('make dev is ready', async () => {
       if (dev.exitCode !== null) throw Object.assign(new Error('make dev ended'), { final: true });
-      const saysWhatToDo = dev.output.includes(`:${port}/spring-guide`) && /\bcurl\b/.test(dev.output);
+      const saysWhatToDo = dev.output.includes(`http://127.0.0.1:${port}/`) && /\bcurl\b/.test(dev.output);
       return saysWhatToDo && (await send(`http://127.0.0.1:${port}`, 'GET', '/c/spring-guide')).status === 200;
     }, 280);
     const page = await send(`http://127.0.0.1:${port}`, 'GET', '/spring-guide');

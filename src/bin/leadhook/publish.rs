@@ -101,8 +101,8 @@ fn wrangler(options: &Options, verb: &str, content: &Value) -> Result<String, St
     if options.remote {
         command.arg("--remote");
         // What `make deploy` wrote knows the namespace's id.
-        if fs::exists("wrangler.deploy.json").unwrap_or(false) {
-            command.args(["--config", "wrangler.deploy.json"]);
+        if fs::exists("wrangler.deploy.toml").unwrap_or(false) {
+            command.args(["--config", "wrangler.deploy.toml"]);
         }
     } else {
         command.arg("--local").arg("--persist-to").arg(&options.persist_to);
