@@ -123,11 +123,14 @@ wrangler.on("exit", () => {
 
 await ready();
 if (!ending) {
-  const campaign = ids.includes("spring-guide") ? "spring-guide" : ids[0];
+  // The example has fields of its own; another campaign's are in its acceptance criteria.
+  const example = ids.includes("spring-guide");
+  const campaign = example ? "spring-guide" : ids[0];
+  const fields = example ? "-d email=anna@example.com -d name=Anna -d interest=Garden -d consent.newsletter=on" : "-d email=anna@example.com";
   console.log(`
 Leadhook is ready.
   Landing pages      ${worker}/
-  Or from a shell    curl -d email=anna@example.com -d consent.newsletter=on ${worker}/c/${campaign}
+  Or from a shell    curl ${fields} ${worker}/c/${campaign}
   What a form needs  ${worker}/c/${campaign}
   Deliveries         appear below, each with its score and reasons
   Stop the receiver  kill ${sink.pid}    start it again: make sink SINK_PORT=${SINK_PORT}

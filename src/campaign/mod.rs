@@ -10,7 +10,7 @@ pub mod publish;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-pub use self::condition::{Condition, Facts};
+pub use self::condition::{Condition, Facts, plain};
 pub use self::file::{About, ControllerTable as Controller, IdentifierKind, OnRepeat, Problem, UnknownFields};
 use self::file::{CampaignFile, FieldKind, FieldTable, is_loopback_http};
 use crate::country::Country;

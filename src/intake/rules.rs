@@ -4,7 +4,7 @@ use icu_normalizer::ComposingNormalizerBorrowed;
 use serde_json::{Number, Value};
 
 use super::{ConsentChoice, FieldProblem, Raw};
-use crate::campaign::{Campaign, Field, Kind, Purpose};
+use crate::campaign::{Campaign, Field, Kind, Purpose, plain};
 use crate::contact::{Email, Phone};
 use crate::country::Country;
 
@@ -110,8 +110,8 @@ fn number_in(
     let value = number.as_f64().unwrap_or(f64::NAN);
     let refuse = |code: &'static str, detail: String| Err(FieldProblem::new(&field.name, code, detail));
     match (min, max) {
-        (Some(min), _) if value < min => refuse("too_small", format!("must be at least {min}")),
-        (_, Some(max)) if value > max => refuse("too_large", format!("must be at most {max}")),
+        (Some(min), _) if value < min => refuse("too_small", format!("must be at least {}", plain(min))),
+        (_, Some(max)) if value > max => refuse("too_large", format!("must be at most {}", plain(max))),
         _ if value.is_finite() => Ok(Some(Answer::Other(Value::Number(number)))),
         _ => refuse("invalid_number", "must be a number, as in 12 or 12.5".into()),
     }

@@ -92,14 +92,19 @@ impl<S: Store> Ledger<S> {
         }
         if self.was_admitted(admit, &matches)? {
             bucket.count_repeat(&self.store)?;
-            return Ok(Answered { answer: Answer::Admitted, log: Some(json!({"decision": "repeat"})) });
+            let log = json!({
+                "event": "decision", "campaign": admit.campaign, "submission_id": admit.submission_id,
+                "decision": "repeat",
+            });
+            return Ok(Answered { answer: Answer::Admitted, log: Some(log) });
         }
         let plan = match self.person(admit, &matches) {
             None => judge(&campaign, admit.lead.clone(), moment.random_id("lead_")),
             Some(lead_id) => self.judge_known(admit, &campaign, lead_id)?,
         };
         let log = json!({
-            "decision": plan.state,
+            "event": "decision", "campaign": admit.campaign, "submission_id": admit.submission_id,
+            "decision": plan.state.as_str(),
             "because": plan.because,
             "lead_id": plan.lead_id,
             "deliveries": plan.sends.len(),

@@ -1,13 +1,10 @@
 //! The states that an accepted submission can be in, and the counters that add up to them.
 
-use serde::Serialize;
-
 use super::store::{Arg, Store};
 use crate::fault::Fault;
 
 /// Where an accepted submission is. It is in exactly one at any time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// A destination has yet to confirm it.
     Pending,

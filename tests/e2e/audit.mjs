@@ -24,7 +24,7 @@ export function audit(world) {
   assert.doesNotMatch(log, IDENTITY, 'an identity is in the log');
   for (const line of log.split('\n')) {
     if (line === '' || RUNTIME_LINE.test(line)) continue;
-    assert.doesNotThrow(() => assert.equal(typeof JSON.parse(line).event, 'string'), `not one JSON object with its event: ${line}`);
+    assert.equal(typeof eventOf(line), 'string', `not one JSON object that names its event: ${line}`);
   }
   for (const [key, { body, metadata }] of world.kv.entries) {
     assert.doesNotMatch(`${key} ${body} ${metadata ?? ''}`, IDENTITY, `KV's ${key} tells who somebody is`);
@@ -33,6 +33,14 @@ export function audit(world) {
     const full = path.join(world.state, file);
     if (!fs.statSync(full).isFile()) continue;
     assert.doesNotMatch(fs.readFileSync(full, 'latin1'), IDENTITY, `${file} holds an identity in plain text`);
+  }
+}
+
+function eventOf(line) {
+  try {
+    return JSON.parse(line)?.event;
+  } catch {
+    return undefined;
   }
 }
 

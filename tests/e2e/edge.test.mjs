@@ -88,7 +88,36 @@ describe('the edge', { timeout: 180_000 }, () => {
     assert.ok([400, 413, 422].includes(crowd.status), `more than 100 fields: ${crowd.status}`);
   });
 
-  test('13d. a wrong method is told the right ones', async () => {
+  test('13d. whatever bytes come, the answer is one of the contract, and the next visitor is served', async () => {
+    const form = 'application/x-www-form-urlencoded';
+    const multipart = 'multipart/form-data; boundary=b';
+    const part = (head, value = 'x') => `--b\r\n${head}\r\n\r\n${value}\r\n`;
+    const bytes = [
+      [form, Buffer.from([0xff, 0xfe, 0x00, 0x3d, 0x80])], [form, 'email=%'], [form, 'email=%zz&%=%'], [form, '&&&=&=='],
+      [form, 'email=a%00b%40example.com&consent.newsletter=on'], [form, 'consent.=on&consent.__proto__=on'],
+      [form, `email=${'%F0%9F%92%A9'.repeat(200)}`],
+      ['application/json', '{"email":1e999}'], ['application/json', '{"email":"a","email":"b"}'],
+      ['application/json', '{"__proto__":{"x":1},"constructor":1}'], ['application/json', '{"email":"\\ud800"}'],
+      ['application/json', '{"consent":"yes"}'], ['application/json', '{"consent":{"newsletter":{"a":[]}}}'],
+      ['application/json', `{"seats":${'9'.repeat(400)}}`], ['application/json', Buffer.from([0x7b, 0xff, 0x7d])],
+      ['application/json', `{"a":${'['.repeat(5000)}${']'.repeat(5000)}}`], ['application/json', 'null'],
+      ['application/json; charset=utf-16', '{}'], ['application/json; charset=', '{}'], [';;;', '{}'],
+      ['multipart/form-data', 'x'], ['multipart/form-data; boundary=', 'x'], [`multipart/form-data; boundary=${'b'.repeat(500)}`, 'x'],
+      [multipart, ''], [multipart, '--b--'], [multipart, `--b\r\n\r\n\r\n--b--`], [multipart, part('Content-Disposition: form-data')],
+      [multipart, part('Content-Disposition: form-data; name="email"; filename="a.exe"', 'MZ')],
+      [multipart, `${part('Content-Disposition: form-data; name="em')}--b--`], [multipart, '--b\r\n'.repeat(2000)],
+    ];
+    for (const [type, body] of bytes) {
+      const { status, text } = await world.request('POST', '/c/edge', { headers: { 'Content-Type': type }, body });
+      assert.ok([400, 415, 422].includes(status), `${type} ${String(body).slice(0, 60)}: ${status} ${text}`);
+    }
+    for (const path of ['/c/', '/c/%00', `/c/${'x'.repeat(3000)}`, '/c/edge/', '/c/edge/x', '//c/edge', '/c/EDGE', '/c/%e2%80%ae', '/c/ann@example.org']) {
+      isProblem(await world.request('POST', path, { headers: FORM_TYPE, body: 'email=a' }), 404);
+    }
+    assert.equal((await world.postJson('edge', person())).status, 202);
+  });
+
+  test('13e. a wrong method is told the right ones', async () => {
     const wrong = await world.request('PUT', '/c/edge', { headers: JSON_TYPE, body: '{}' });
     isProblem(wrong, 405);
     assert.deepEqual(wrong.headers.allow.split(/, */).filter((name) => name !== 'HEAD').sort(), ['GET', 'OPTIONS', 'POST']);
@@ -97,7 +126,7 @@ describe('the edge', { timeout: 180_000 }, () => {
     assert.match(health.headers.allow, /\bGET\b/);
   });
 
-  test('13e. a form or chatbot can ask what a campaign accepts, and anybody what all of this is', async () => {
+  test('13f. a form or chatbot can ask what a campaign accepts, and anybody what all of this is', async () => {
     const criteria = await world.request('GET', '/c/edge');
     assert.equal(criteria.status, 200);
     assert.match(criteria.headers['content-type'], /^application\/json\b/);
@@ -151,6 +180,34 @@ describe('the edge', { timeout: 180_000 }, () => {
     const reworded = campaign('edge', crm);
     reworded.purpose[0].text = 'Something else under the old version.';
     isProblem(await world.admin('PUT', 'campaigns/edge', reworded), 422);
+  });
+
+  test('16c. deliveries come in pages, counters for a span of time', async () => {
+    await world.publish(campaign('pages', crm));
+    for (let i = 0; i < 5; i += 1) await world.postJson('pages', person());
+    const { accepted, buckets } = await world.settled('pages');
+    assert.equal(accepted, 5);
+    const pages = [];
+    for (let after = ''; after !== null; ) {
+      const page = await world.ask('GET', `deliveries?campaign=pages&limit=2${after && `&after=${encodeURIComponent(after)}`}`);
+      pages.push(page.deliveries);
+      after = page.next;
+    }
+    assert.deepEqual(pages.filter((page) => page.length > 0).map((page) => page.length), [2, 2, 1]);
+    const all = pages.flat();
+    assert.equal(new Set(all.map(({ delivery_id }) => delivery_id)).size, 5);
+    for (const { campaign, destination, event, state, attempt_count, created_at, settled_at, lead_id, submission_id } of all) {
+      assert.deepEqual([campaign, destination, event, state, attempt_count], ['pages', 'crm', 'lead.qualified', 'delivered', 1]);
+      for (const time of [created_at, settled_at]) assert.match(time, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+      assert.match(`${lead_id} ${submission_id}`, /^lead_\S+ sub_\S+$/);
+    }
+    const hour = new Date(buckets[0].hour);
+    const time = (hours) => encodeURIComponent(new Date(+hour + hours * 3_600_000).toISOString());
+    assert.equal((await world.ask('GET', `counters?campaign=pages&from=${time(0)}&to=${time(2)}`)).accepted, 5);
+    assert.equal((await world.ask('GET', `counters?campaign=pages&from=${time(2)}`)).accepted, 0);
+    assert.equal((await world.ask('GET', `counters?campaign=pages&to=${time(-1)}`)).accepted, 0);
+    const everywhere = await world.ask('GET', 'counters');
+    assert.ok(everywhere.buckets.some(({ campaign }) => campaign === 'pages') && everywhere.accepted >= 5);
   });
 
   test('14. no secret in any answer, nobody recognisable in a log, in KV or on disk', async () => {

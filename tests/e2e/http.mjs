@@ -7,7 +7,9 @@ import http from 'node:http';
  */
 export function send(base, method, path, { headers = {}, body } = {}) {
   return new Promise((done, failed) => {
-    const request = http.request(new URL(path, base), { method, headers, agent: false, timeout: 60_000 });
+    const { hostname, port } = new URL(base);
+    // The path as it is: what a URL parser would mend is for the Worker to answer.
+    const request = http.request({ hostname, port, path, method, headers, agent: false, timeout: 60_000 });
     request.on('timeout', () => request.destroy(new Error(`no answer to ${method} ${path} in 60 s`)));
     request.on('error', failed);
     request.on('response', (response) => {

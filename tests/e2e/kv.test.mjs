@@ -15,9 +15,14 @@ const FAULTS = {
   failing: (kv) => { kv.reads = 'failing'; kv.writes = 'failing'; },
   'refusing writes': (kv) => { kv.writes = 'refusing'; },
   slow: (kv) => { kv.delayMs = 300; },
+  damaged: (kv) => seen(kv).forEach((entry) => { entry.body = Buffer.from('\0 no JSON'); }),
+  'written by newer code': (kv) => seen(kv).forEach((entry) => { entry.body = Buffer.from('{"format":99,"by":"v9"}'); }),
 };
 /** How long an isolate trusts its copy of a campaign (design: a minute), and a little more. */
 const CACHE_MS = 65_000;
+
+/** What KV remembers of people. */
+const seen = (kv) => [...kv.entries].filter(([key]) => key.startsWith('seen/')).map(([, entry]) => entry);
 
 const id = (fault) => `kv-${fault.replaceAll(' ', '-')}`;
 
@@ -70,6 +75,20 @@ describe('whatever KV does', { timeout: 240_000, concurrency: 3 }, () => {
       });
     }
 
+    test('an exact repeat of minutes ago is answered from KV, and does not reach the ledger', async () => {
+      await world.publish(campaign('kv-repeat', crm, { dedupe: {} }));
+      const ada = person();
+      const before = seen(world.kv).length;
+      const first = await world.postJson('kv-repeat', ada);
+      await until('KV remembers', () => seen(world.kv).length > before);
+      for (let i = 0; i < 3; i += 1) assert.deepEqual((await world.postJson('kv-repeat', ada)).json, first.json);
+      const { accepted, repeats, approximate } = await until('the repeats are counted', async () => {
+        const counters = await world.counters('kv-repeat');
+        return counters.approximate.kv_repeats === 3 && counters;
+      });
+      assert.deepEqual([accepted, repeats, approximate.rejections], [1, 0, []]);
+    });
+
     test('nothing of it is told, or readable where it is kept', () => {
       assert.deepEqual(crm.refused, []);
       audit(world);
@@ -89,6 +108,8 @@ describe('whatever KV does', { timeout: 240_000, concurrency: 3 }, () => {
         assert.match(answer.headers['content-type'], /^application\/problem\+json\b/);
         assert.ok(Number(answer.headers['retry-after']) > 0, answer.headers['retry-after']);
       }
+      // An address is the visitor's: the audit below finds it where it comes into the log.
+      assert.ok([404, 503].includes((await world.postJson('ann@example.org', ada)).status));
       world.kv.heal();
       await until('the campaign is back', async () => (await world.postJson('never-read', ada)).status === 202);
       await until('the webhook', () => crm.to(ada.email).length);

@@ -91,6 +91,7 @@ describe('the story of a campaign', { timeout: 240_000 }, () => {
         version_shown: '2026-11',
         language: 'en',
         channel: 'email',
+        category: 'marketing',
         notice: { url: 'https://www.example.com/privacy', version: '2026-10' },
         page: 'https://www.example.com/spring',
         method: 'json',
