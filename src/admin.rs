@@ -10,7 +10,8 @@ use crate::campaigns;
 use crate::capture::{Answered, faulted};
 use crate::fault::Fault;
 use crate::hash::same_secret;
-use crate::ledger::message::{Answer, Call, CountersQuery, DeliveriesQuery};
+use crate::ledger::message::{Answer, Call, Operation, Verb};
+use crate::ledger::nothing_counted;
 use crate::moment::{Moment, parse_rfc3339};
 use crate::ports::Ports;
 use crate::reply::Reply;
@@ -48,17 +49,18 @@ fn is_authorised(ports: &impl Ports, request: &RawRequest) -> bool {
     }
 }
 
-async fn route(ports: &impl Ports, path: &[&str], request: &RawRequest, moment: &Moment) -> Result<Reply, Fault> {
+async fn route(
+    ports: &impl Ports,
+    path: &[&str],
+    request: &RawRequest,
+    moment: &Moment,
+) -> Result<Reply, Fault> {
     match (path, request.method) {
         (["counters"], Method::Get) => counters(ports, request, moment).await,
         (["deliveries"], Method::Get) => deliveries(ports, request, moment).await,
         (["deliveries", "replay"], Method::Post) => replay_all(ports, request, moment).await,
-        (["deliveries", id], Method::Get) => {
-            first_that_knows(ports, || Call::Delivery { delivery_id: (*id).to_owned() }).await
-        }
-        (["deliveries", id, "replay"], Method::Post) => {
-            first_that_knows(ports, || Call::Replay { delivery_id: (*id).to_owned() }).await
-        }
+        (["deliveries", id], Method::Get) => first_that_knows(ports, Verb::Delivery, id).await,
+        (["deliveries", id, "replay"], Method::Post) => first_that_knows(ports, Verb::Replay, id).await,
         (["campaigns"], Method::Get) => list_campaigns(ports).await,
         (["campaigns", id], Method::Get) => show_campaign(ports, id).await,
         (["campaigns", id], Method::Put) => publish(ports, id, request).await,
@@ -148,13 +150,13 @@ async fn counters(ports: &impl Ports, request: &RawRequest, moment: &Moment) -> 
     if campaign.is_some() && ledgers.is_empty() {
         return Ok(Reply::not_found());
     }
-    let mut total = Value::Null;
+    let mut total = nothing_counted();
     for ledger in ledgers {
-        let call = Call::Counters(CountersQuery { campaign: campaign.clone(), from_ms, to_ms });
-        let Answer::Report(report) = ports.ask(&ledger, call).await? else {
+        let operation = Operation { campaign: campaign.clone(), from_ms, to_ms, ..Operation::default() };
+        let Answer::Report(report) = ports.ask(&ledger, Call::Operate(operation)).await? else {
             return Err(Fault::new("a ledger gave no counters"));
         };
-        total = if total.is_null() { report } else { added(total, report) };
+        total = added(total, report);
     }
     Ok(Reply::json(&total))
 }
@@ -198,15 +200,24 @@ async fn deliveries(ports: &impl Ports, request: &RawRequest, moment: &Moment) -
     let after = query.text("after");
     let (resume, mut after) = match after.as_deref().and_then(|cursor| cursor.split_once('.')) {
         Some((ledger, id)) => (Some(ledger.to_owned()), Some(id.to_owned())),
-        None if after.is_some() => return Ok(wrong_parameter("after", "must be the next of an earlier page")),
+        None if after.is_some() => {
+            return Ok(wrong_parameter("after", "must be the next of an earlier page"));
+        }
         None => (None, None),
     };
     let mut found = Vec::new();
     for ledger in ledgers.into_iter().filter(|ledger| resume.as_ref().is_none_or(|from| ledger >= from)) {
         let after = if resume.as_ref() == Some(&ledger) { after.take() } else { None };
         let room = limit - i64::try_from(found.len()).unwrap_or(limit);
-        let query = DeliveriesQuery { state: state.clone(), campaign: campaign.clone(), after, limit: room };
-        let Answer::Report(report) = ports.ask(&ledger, Call::Deliveries(query)).await? else {
+        let operation = Operation {
+            verb: Verb::Deliveries,
+            state: state.clone(),
+            campaign: campaign.clone(),
+            after,
+            limit: Some(room),
+            ..Operation::default()
+        };
+        let Answer::Report(report) = ports.ask(&ledger, Call::Operate(operation)).await? else {
             return Err(Fault::new("a ledger gave no deliveries"));
         };
         found.extend(report.get("deliveries").and_then(Value::as_array).cloned().unwrap_or_default());
@@ -218,9 +229,11 @@ async fn deliveries(ports: &impl Ports, request: &RawRequest, moment: &Moment) -
 }
 
 /// Asks one ledger after the other for something that one of them has.
-async fn first_that_knows(ports: &impl Ports, call: impl Fn() -> Call) -> Result<Reply, Fault> {
+async fn first_that_knows(ports: &impl Ports, verb: Verb, delivery_id: &str) -> Result<Reply, Fault> {
+    let delivery_id = Some(delivery_id.to_owned());
+    let operation = Operation { verb, delivery_id, ..Operation::default() };
     for ledger in registry(ports).await? {
-        match ports.ask(&ledger, call()).await? {
+        match ports.ask(&ledger, Call::Operate(operation.clone())).await? {
             Answer::NotFound => {}
             Answer::Report(report) => return Ok(Reply::json(&report)),
             Answer::Done(count) => return Ok(Reply::json(&json!({ "replayed": count }))),
@@ -235,26 +248,37 @@ async fn replay_all(ports: &impl Ports, request: &RawRequest, moment: &Moment) -
     let Some(campaign) = Query::of(request).text("campaign") else {
         return Ok(wrong_parameter("campaign", "is required"));
     };
-    one_ledger(ports, &campaign, moment, "replayed", |campaign| Call::ReplayAll { campaign }).await
+    let operation = Operation { verb: Verb::ReplayAll, campaign: Some(campaign), ..Operation::default() };
+    one_ledger(ports, operation, moment, "replayed").await
 }
 
-async fn enable(ports: &impl Ports, campaign: &str, destination: &str, moment: &Moment) -> Result<Reply, Fault> {
-    let destination = destination.to_owned();
-    one_ledger(ports, campaign, moment, "resumed", |campaign| Call::Enable { campaign, destination }).await
+async fn enable(
+    ports: &impl Ports,
+    campaign: &str,
+    destination: &str,
+    moment: &Moment,
+) -> Result<Reply, Fault> {
+    let operation = Operation {
+        verb: Verb::Enable,
+        campaign: Some(campaign.to_owned()),
+        destination: Some(destination.to_owned()),
+        ..Operation::default()
+    };
+    one_ledger(ports, operation, moment, "resumed").await
 }
 
 /// Asks the campaign's ledger for something that it does to so many.
 async fn one_ledger(
     ports: &impl Ports,
-    campaign: &str,
+    operation: Operation,
     moment: &Moment,
     done: &str,
-    call: impl FnOnce(String) -> Call,
 ) -> Result<Reply, Fault> {
+    let campaign = operation.campaign.as_deref().unwrap_or_default();
     let Some(found) = campaigns::find(ports, campaign, moment.now_ms).await? else {
         return Ok(Reply::not_found());
     };
-    match ports.ask(&found.ledger, call(found.id.clone())).await? {
+    match ports.ask(&found.ledger, Call::Operate(operation)).await? {
         Answer::Done(count) => Ok(Reply::json(&json!({ done: count }))),
         _ => Err(Fault::new("a ledger gave another answer")),
     }
@@ -288,9 +312,7 @@ async fn publish(ports: &impl Ports, id: &str, request: &RawRequest) -> Result<R
         return Ok(Reply::malformed("It is not JSON."));
     };
     let invalid = |problems: Vec<Problem>| {
-        let show = |problem: &Problem| {
-            json!({ "field": problem.path, "code": "campaign_invalid", "detail": problem.reason })
-        };
+        let show = |problem: &Problem| json!({ "field": problem.path, "code": "campaign_invalid", "detail": problem.reason });
         Ok(Reply::unprocessable(problems.iter().map(show).collect()))
     };
     let campaign = match Campaign::accept(&file) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::campaign::publish::campaign_key;
-use crate::campaign::{Campaign, Unservable};
+use crate::campaign::{Campaign, Unservable, is_id};
 use crate::fault::Fault;
 use crate::ports::Ports;
 
@@ -40,6 +40,10 @@ impl Shelf {
 /// # Errors
 /// KV fails, or holds what this code cannot serve, and there is no good copy.
 pub async fn find(ports: &impl Ports, id: &str, now_ms: i64) -> Result<Option<Rc<Campaign>>, Fault> {
+    // KV refuses keys that are too long; an id that no campaign can have is nobody's.
+    if !is_id(id) {
+        return Ok(None);
+    }
     let kept = ports.shelf().borrow().get(id);
     if let Some((read_ms, campaign)) = &kept
         && (0..FRESH_MS).contains(&(now_ms - read_ms))

@@ -16,6 +16,7 @@ use crate::ports::Ports;
 use crate::reply::Reply;
 use crate::request::{Method, RawRequest};
 use crate::seen::Seen;
+use crate::text::lowercase;
 
 /// An idempotency key is an identifier, in the draft's examples a UUID.
 const MAX_IDEMPOTENCY_KEY: usize = 255;
@@ -70,9 +71,7 @@ pub async fn endpoint(ports: &impl Ports, id: &str, request: &RawRequest, moment
     };
     let answered: Answered = match request.method {
         Method::Post => submit(ports, &campaign, request, moment).await,
-        Method::Get => {
-            Reply::acceptance_criteria(&campaign, ports.settings().public_url.as_deref()).into()
-        }
+        Method::Get => Reply::acceptance_criteria(&campaign, ports.settings().public_url.as_deref()).into(),
         Method::Options => preflight(&campaign, request).into(),
         Method::Put | Method::Other => Reply::method_not_allowed("GET, POST, OPTIONS").into(),
     };
@@ -119,7 +118,12 @@ impl Answered {
     }
 }
 
-async fn submit(ports: &impl Ports, campaign: &Rc<Campaign>, request: &RawRequest, moment: &Moment) -> Answered {
+async fn submit(
+    ports: &impl Ports,
+    campaign: &Rc<Campaign>,
+    request: &RawRequest,
+    moment: &Moment,
+) -> Answered {
     let Ok(body) = &request.body else {
         return refused(campaign, "too_large", Reply::too_large(decode::MAX_BODY_BYTES));
     };
@@ -132,7 +136,9 @@ async fn submit(ports: &impl Ports, campaign: &Rc<Campaign>, request: &RawReques
                     ("media_type", Reply::unsupported_media_type(read))
                 }
                 Undecodable::TooLarge => ("too_large", Reply::too_large(decode::MAX_BODY_BYTES)),
-                Undecodable::TooManyFields => ("too_many_fields", Reply::malformed("It has too many fields.")),
+                Undecodable::TooManyFields => {
+                    ("too_many_fields", Reply::malformed("It has too many fields."))
+                }
                 Undecodable::Malformed(detail) => ("malformed", Reply::malformed(detail)),
             };
             return refused(campaign, code, reply);
@@ -164,7 +170,9 @@ async fn submit(ports: &impl Ports, campaign: &Rc<Campaign>, request: &RawReques
     };
 
     let remembered = campaign.dedupe.remember_in_kv.then(|| {
-        recognising(&fingerprints, &campaign.dedupe.by).first().map(|print| Seen::key(&campaign.ledger, &print.tag))
+        recognising(&fingerprints, &campaign.dedupe.by)
+            .first()
+            .map(|print| Seen::key(&campaign.ledger, &print.tag))
     });
     let remembered = remembered.flatten();
     let mut seen = Seen::read(None);
@@ -276,7 +284,7 @@ fn source(submission: &intake::Submission) -> String {
     let Some(source) = submission.attribution.get("utm_source") else {
         return "direct".to_owned();
     };
-    let source = source.to_lowercase();
+    let source = lowercase(source);
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
     let word = source.len() <= MAX_SOURCE
         && source.starts_with(|c: char| c.is_ascii_lowercase())
@@ -286,7 +294,7 @@ fn source(submission: &intake::Submission) -> String {
     // A sentence may well name the source; a name or an address is a few words.
     let short = |answer: &&str| answer.split_whitespace().count() <= MAX_NAME_WORDS;
     let answers = submission.answers.values().filter_map(Value::as_str).filter(short).chain(email);
-    let told = answers.map(str::to_lowercase).any(|answer| {
+    let told = answers.map(lowercase).any(|answer| {
         answer.split(|c: char| !c.is_alphanumeric()).any(|part| part.len() > 2 && source.contains(part))
     });
     if word && !told { source } else { "other".to_owned() }

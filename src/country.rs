@@ -87,17 +87,13 @@ mod tests {
     #[test]
     fn a_code_is_read_in_any_case_and_trimmed() {
         for text in ["SE", "se", "Se", " se\n"] {
-            assert_eq!(
-                Country::parse(text).map(|country| country.to_string()),
-                Some("SE".to_owned())
-            );
+            assert_eq!(Country::parse(text).map(|country| country.to_string()), Some("SE".to_owned()));
         }
     }
 
     #[test]
     fn what_is_not_an_assigned_code_is_no_country() {
-        for text in ["", "S", "SWE", "Sweden", "UK", "EU", "XK", "XX", "ZZ", "001", "s e", "\u{e5}"]
-        {
+        for text in ["", "S", "SWE", "Sweden", "UK", "EU", "XK", "XX", "ZZ", "001", "s e", "\u{e5}"] {
             assert_eq!(Country::parse(text), None, "{text}");
         }
     }

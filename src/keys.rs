@@ -166,8 +166,7 @@ mod tests {
     use crate::hash::base64;
 
     fn ring(ids: &[&str]) -> Keyring {
-        let keys: Vec<_> =
-            ids.iter().map(|id| format!("{id}:{}", base64(&[id.as_bytes()[0]; 32]))).collect();
+        let keys: Vec<_> = ids.iter().map(|id| format!("{id}:{}", base64(&[id.as_bytes()[0]; 32]))).collect();
         Keyring::parse(&keys.join(",")).expect("a ring")
     }
 

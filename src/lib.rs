@@ -5,15 +5,15 @@
 //!
 //! | floor | modules |
 //! |---|---|
-//! | values | [`fault`], [`hash`], [`moment`], [`keys`], [`country`], [`contact`], [`campaign`], [`settings`], [`request`] |
+//! | values | [`fault`], [`hash`], [`moment`], [`text`], [`keys`], [`country`], [`contact`], [`campaign`], [`settings`], [`request`] |
 //! | stages, in the order in which a lead passes them | [`intake`], [`lead`], [`seen`], [`qualify`], [`deliver`], [`reply`] |
 //! | use cases over ports | [`ledger`], [`campaigns`], [`ports`], [`capture`], [`admin`], [`routes`], [`tallies`], `memory` |
 //! | the platform | `edge`, and the command line in `bin/leadhook.rs` |
 
-
 pub mod fault;
 pub mod hash;
 pub mod moment;
+pub mod text;
 
 pub mod keys;
 

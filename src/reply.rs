@@ -10,7 +10,8 @@ use crate::intake::{FieldProblem, Rejection};
 const RETRY_AFTER_S: u32 = 5;
 /// Pages load nothing and run nothing.
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
-const PAGE_STYLE: &str = "body{font:1rem/1.5 system-ui,sans-serif;max-width:38rem;margin:15vh auto;padding:0 1rem}";
+const PAGE_STYLE: &str =
+    "body{font:1rem/1.5 system-ui,sans-serif;max-width:38rem;margin:15vh auto;padding:0 1rem}";
 
 /// An HTTP response.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -190,7 +191,12 @@ impl Reply {
 }
 
 /// Problem details (RFC 9457).
-fn problem(status: u16, title: &str, detail: &str, extend: impl FnOnce(&mut serde_json::Map<String, Value>)) -> Reply {
+fn problem(
+    status: u16,
+    title: &str,
+    detail: &str,
+    extend: impl FnOnce(&mut serde_json::Map<String, Value>),
+) -> Reply {
     let mut body = json!({ "type": "about:blank", "title": title, "status": status, "detail": detail });
     if let Some(body) = body.as_object_mut() {
         extend(body);

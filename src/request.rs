@@ -45,15 +45,25 @@ impl RawRequest {
         let accept = self.accept.as_deref().unwrap_or_default();
         let weight = |media: &str| {
             let ranges = accept.split(',').map(|range| range.split(';').map(str::trim));
-            ranges.filter_map(|mut range| {
-                let name = range.next()?;
-                let q = range.find_map(|parameter| parameter.strip_prefix("q=")?.parse::<f32>().ok());
-                name.eq_ignore_ascii_case(media).then(|| q.unwrap_or(1.0))
-            })
-            .fold(0.0, f32::max)
+            ranges
+                .filter_map(|mut range| {
+                    let name = range.next()?;
+                    let q = range.find_map(|parameter| parameter.strip_prefix("q="));
+                    name.eq_ignore_ascii_case(media).then(|| q.map_or(1_000, thousandths))
+                })
+                .max()
+                .unwrap_or(0)
         };
         weight("text/html") > weight("application/json")
     }
+}
+
+/// A weight (RFC 9110 section 12.4.2), which has three decimals at most. Read without floating
+/// point, whose parser is 12 KB of the wasm.
+fn thousandths(weight: &str) -> u32 {
+    let (whole, decimals) = weight.split_once('.').unwrap_or((weight, ""));
+    let decimals: String = decimals.chars().chain("000".chars()).take(3).collect();
+    if whole == "0" { decimals.parse().unwrap_or(1_000) } else { 1_000 }
 }
 
 #[cfg(test)]
@@ -80,7 +90,15 @@ mod tests {
         let chrome = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8";
         assert!(prefers_html(Some(chrome)));
         assert!(prefers_html(Some("application/json;q=0.5, text/html;q=0.9")));
-        for script in [None, Some("*/*"), Some("application/json"), Some("text/html;q=0.1, application/json")] {
+        assert!(prefers_html(Some("application/json;q=0.85, text/html")));
+        assert!(prefers_html(Some("text/html;q=0.25, application/json;q=0.2")));
+        for script in [
+            None,
+            Some("*/*"),
+            Some("application/json"),
+            Some("text/html;q=0.1, application/json"),
+            Some("text/html;q=0"),
+        ] {
             assert!(!prefers_html(script), "{script:?}");
         }
     }

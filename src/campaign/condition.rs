@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::file::{About, ConditionTable, table};
 use super::{Field, Kind, Problem, is_attribution};
+use crate::text::lowercase;
 
 /// What conditions are asked about, in their words.
 #[derive(Clone, Copy, Debug)]
@@ -156,8 +157,11 @@ impl Condition {
                         refuse("", "compares with a value that the subject can never have");
                     }
                 }
-                (Test::AtLeast(_) | Test::AtMost(_), Some(Kind::Number { .. }), _) | (Test::Present(_), ..) => {}
-                (Test::AtLeast(_) | Test::AtMost(_), ..) => refuse("", "at_least and at_most are for number fields"),
+                (Test::AtLeast(_) | Test::AtMost(_), Some(Kind::Number { .. }), _)
+                | (Test::Present(_), ..) => {}
+                (Test::AtLeast(_) | Test::AtMost(_), ..) => {
+                    refuse("", "at_least and at_most are for number fields")
+                }
             }
         }
         let test = tests.pop()?;
@@ -179,7 +183,7 @@ pub fn plain(bound: f64) -> String {
 /// Texts compare without case, numbers by value.
 fn same(left: &Value, right: &Value) -> bool {
     match (left, right) {
-        (Value::String(left), Value::String(right)) => left.to_lowercase() == right.to_lowercase(),
+        (Value::String(left), Value::String(right)) => lowercase(left) == lowercase(right),
         (Value::Number(left), Value::Number(right)) => left.as_f64() == right.as_f64(),
         _ => left == right,
     }

@@ -7,9 +7,10 @@
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor, value};
 use serde_json::{Map, Value};
-use validator::{Validate, ValidationError};
+use validator::{Validate, ValidationError, ValidationErrors};
 
 use crate::country::Country;
+use crate::text::WebAddress;
 
 /// What is wrong in a campaign file, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,22 +89,29 @@ pub enum UnknownFields {
     Refuse,
 }
 
+/// `[controller]`: who is responsible for the data (GDPR Art. 4(7)).
 #[derive(Clone, Debug, Default, Deserialize, serde::Serialize, Validate, PartialEq)]
 #[serde(default, deny_unknown_fields)]
-/// `[controller]`: who is responsible for the data (GDPR Art. 4(7)).
 pub struct ControllerTable {
+    /// Its name.
     #[validate(length(min = 1, max = "MAX_TEXT", message = "is required"))]
     pub name: String,
+    /// Where its privacy questions go.
     #[validate(custom(function = "is_email"))]
     pub email: String,
+    /// Where its privacy notice stands.
     #[validate(custom(function = "is_web_address"))]
     pub privacy_notice: String,
+    /// The notice's version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub privacy_notice_version: Option<String>,
+    /// Its postal address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
+    /// Its phone number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phone: Option<String>,
+    /// Its country, ISO 3166-1 alpha-2.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[validate(custom(function = "is_country"))]
     pub country: Option<String>,
@@ -307,43 +315,78 @@ fn tables<T: DeserializeOwned + Default + Validate>(
     }
 }
 
-/// Reads one table into its mirror.
+/// Reads one table into its mirror. What does not depend on the mirror's type stands in functions
+/// of its own, for the Worker carries this one once for every table.
 pub fn table<T: DeserializeOwned + Default + Validate>(
     value: Value,
     path: &str,
     problems: &mut Vec<Problem>,
 ) -> T {
-    let at = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
-    let Value::Object(mut keys) = value else {
-        problems.push(Problem::new(path, "must be a table"));
+    let known = keys_of::<T>();
+    let judge = |alone: Value| T::deserialize(alone).err().map(|error| error.to_string());
+    let Some((readable, refused)) = sift(value, path, known, &judge, problems) else {
         return T::default();
     };
-    let known = keys_of::<T>();
-    let unknown: Vec<_> = keys.keys().filter(|key| !known.contains(&key.as_str())).cloned().collect();
-    for key in unknown {
-        keys.remove(&key);
-        problems.push(Problem::new(at(&key), format!("is unknown; known are {}", known.join(", "))));
-    }
-    // Every mirror takes an absent key, so each key can be judged by itself.
-    let judge = |(key, value): (&String, &Value)| {
-        let alone = Map::from_iter([(key.clone(), value.clone())]);
-        T::deserialize(Value::Object(alone)).err().map(|error| (key.clone(), error.to_string()))
-    };
-    let refused: Vec<(String, String)> = keys.iter().filter_map(judge).collect();
-    for (key, reason) in &refused {
-        keys.remove(key);
-        problems.push(Problem::new(at(key), reason));
-    }
-    let mirror = T::deserialize(Value::Object(keys)).unwrap_or_default();
+    let mirror = T::deserialize(readable).unwrap_or_default();
     if let Err(errors) = mirror.validate() {
-        let mut errors: Vec<_> = errors.field_errors().into_iter().collect();
-        errors.sort_by_key(|(key, _)| known.iter().position(|known| *known == key.as_ref()));
-        for (key, reasons) in errors.into_iter().filter(|(key, _)| !refused.iter().any(|(r, _)| r == key)) {
-            let reason = reasons.iter().find_map(|reason| reason.message.as_deref());
-            problems.push(Problem::new(at(&key), reason.unwrap_or("is invalid")));
-        }
+        report(&errors, path, known, &refused, problems);
     }
     mirror
+}
+
+/// Parts the keys that can be read, as a table, from those of a wrong type. Unknown ones are gone.
+fn sift(
+    value: Value,
+    path: &str,
+    known: &[&str],
+    judge: &dyn Fn(Value) -> Option<String>,
+    problems: &mut Vec<Problem>,
+) -> Option<(Value, Vec<String>)> {
+    let Value::Object(keys) = value else {
+        problems.push(Problem::new(path, "must be a table"));
+        return None;
+    };
+    let (keys, unknown): (Vec<_>, Vec<_>) =
+        keys.into_iter().partition(|(key, _)| known.contains(&key.as_str()));
+    for (key, _) in unknown {
+        problems
+            .push(Problem::new(within(path, &key), format!("is unknown; known are {}", known.join(", "))));
+    }
+    let (mut readable, mut refused) = (Map::new(), Vec::new());
+    for (key, value) in keys {
+        // Every mirror takes an absent key, so each key can be judged by itself.
+        match judge(Value::Object(Map::from_iter([(key.clone(), value.clone())]))) {
+            None => {
+                readable.insert(key, value);
+            }
+            Some(reason) => {
+                problems.push(Problem::new(within(path, &key), reason));
+                refused.push(key);
+            }
+        }
+    }
+    Some((Value::Object(readable), refused))
+}
+
+/// Adds what `validator` found, in the mirror's order.
+fn report(
+    errors: &ValidationErrors,
+    path: &str,
+    known: &[&str],
+    refused: &[String],
+    problems: &mut Vec<Problem>,
+) {
+    let errors = errors.field_errors();
+    for key in known.iter().filter(|key| !refused.iter().any(|refused| refused == *key)) {
+        if let Some(reasons) = errors.get(*key) {
+            let reason = reasons.iter().find_map(|reason| reason.message.as_deref());
+            problems.push(Problem::new(within(path, key), reason.unwrap_or("is invalid")));
+        }
+    }
+}
+
+fn within(path: &str, key: &str) -> String {
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
 /// The keys that a mirror names, as its derived `Deserialize` tells them.
@@ -386,7 +429,7 @@ fn ensure(holds: bool, reason: &'static str) -> Result<(), ValidationError> {
     if holds { Ok(()) } else { Err(refuse(reason)) }
 }
 
-fn is_slug(text: &str) -> Result<(), ValidationError> {
+pub fn is_slug(text: &str) -> Result<(), ValidationError> {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     ensure(
         !text.is_empty()
@@ -448,27 +491,18 @@ fn is_email(text: &str) -> Result<(), ValidationError> {
 /// https, or http to a loopback address for development.
 fn is_web_address(text: &str) -> Result<(), ValidationError> {
     ensure(!text.is_empty(), "is required: an https address")?;
-    let url = url::Url::parse(text).map_err(|_| refuse("must be an address, as in https://example.com/x"))?;
-    ensure(url.scheme() == "https" || is_loopback_http(&url), "must be https")?;
-    ensure(url.username().is_empty() && url.password().is_none(), "must not hold a password")
+    let Some(address) = WebAddress::parse(text) else {
+        return Err(refuse("must be an address, as in https://example.com/x"));
+    };
+    ensure(address.scheme() == "https" || address.is_loopback_http(), "must be https")?;
+    ensure(!address.has_credentials(), "must not hold a password")
 }
 
 fn are_origins(origins: &[String]) -> Result<(), ValidationError> {
     for origin in origins {
         is_web_address(origin)?;
-        let same = url::Url::parse(origin).is_ok_and(|url| url.origin().ascii_serialization() == *origin);
+        let same = WebAddress::parse(origin).is_some_and(|address| address.origin() == origin);
         ensure(same, "each must be an origin: scheme and host, no path, as in https://www.example.com")?;
     }
     Ok(())
-}
-
-/// Whether an address is http to this very machine, which only development may use.
-pub fn is_loopback_http(url: &url::Url) -> bool {
-    url.scheme() == "http"
-        && match url.host() {
-            Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-            Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-            Some(url::Host::Domain(name)) => name == "localhost",
-            None => false,
-        }
 }

@@ -11,11 +11,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub use self::condition::{Condition, Facts, plain};
-pub use self::file::{About, ControllerTable as Controller, IdentifierKind, OnRepeat, Problem, UnknownFields};
-use self::file::{CampaignFile, FieldKind, FieldTable, is_loopback_http};
+pub use self::file::{
+    About, ControllerTable as Controller, IdentifierKind, OnRepeat, Problem, UnknownFields,
+};
+use self::file::{CampaignFile, FieldKind, FieldTable};
 use crate::country::Country;
 use crate::hash::sha256_hex;
 use crate::moment::DAY_MS;
+use crate::text::WebAddress;
 
 /// The format of a campaign in KV. A reader leaves newer formats untouched.
 pub const CAMPAIGN_FORMAT: u32 = 1;
@@ -27,6 +30,11 @@ const DEFAULT_MAX_URL: usize = 2_048;
 const MAX_CAMPAIGN_BYTES: usize = 128 * 1024;
 /// Attribution that a submission may carry undeclared, beside every `utm_…`.
 const ATTRIBUTION: [&str; 4] = ["gclid", "fbclid", "page_url", "referrer"];
+
+/// Whether a campaign, a ledger, a purpose or a destination can have this id.
+pub fn is_id(text: &str) -> bool {
+    file::is_slug(text).is_ok()
+}
 
 /// Whether a field's name is attribution, which needs no declaration.
 pub fn is_attribution(name: &str) -> bool {
@@ -373,7 +381,7 @@ impl Campaign {
         addresses.extend(self.thanks_url.iter().map(|url| ("thanks_url".to_owned(), url.as_str())));
         addresses
             .into_iter()
-            .filter(|(_, url)| url::Url::parse(url).is_ok_and(|url| is_loopback_http(&url)))
+            .filter(|(_, url)| WebAddress::parse(url).is_some_and(|url| url.is_loopback_http()))
             .map(|(path, _)| Problem::new(path, "http to a loopback address is for development only"))
             .collect()
     }
@@ -394,12 +402,7 @@ impl Campaign {
     }
 }
 
-fn unique<'a>(
-    table: &str,
-    names: impl Iterator<Item = &'a str>,
-    key: &str,
-    problems: &mut Vec<Problem>,
-) {
+fn unique<'a>(table: &str, names: impl Iterator<Item = &'a str>, key: &str, problems: &mut Vec<Problem>) {
     let mut seen = Vec::new();
     for (at, name) in names.enumerate() {
         if seen.contains(&name) {

@@ -3,11 +3,8 @@
 
 use std::fmt;
 
-use icu_normalizer::ComposingNormalizerBorrowed;
-use idna::AsciiDenyList;
-use idna::uts46::{DnsLength, Hyphens, Uts46};
-
 use super::free_mail::is_free_mail;
+use crate::text::{domain_to_ascii, nfc};
 
 /// Octets of a path in SMTP without its angle brackets (RFC 5321 section 4.5.3.1.3, erratum 1690).
 const MAX_ADDRESS_BYTES: usize = 254;
@@ -55,32 +52,19 @@ impl Email {
     ///
     /// The local part follows the grammar of the HTML standard (valid e-mail address), without a
     /// leading, trailing or double dot, in at most 64 octets. The domain is a name of at least
-    /// two labels under UTS 46 with STD3 rules, in letters of any script; its last label is not
-    /// all digits. Quoted local parts, comments, IP literals and local parts beyond ASCII
+    /// two labels, in letters of any script (see [`domain_to_ascii`]). Quoted local parts, comments, IP literals and local parts beyond ASCII
     /// (RFC 6531) are refused: hardly a mailbox has one, and many mail systems cannot send to it.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         if text.len() > MAX_TEXT_BYTES {
             return None;
         }
-        let text = ComposingNormalizerBorrowed::new_nfc().normalize(text);
+        let text = nfc(text);
         let (local, domain) = text.split_once('@')?;
         if !is_local_part(local) {
             return None;
         }
-        let domain = Uts46::new()
-            .to_ascii(
-                domain.as_bytes(),
-                AsciiDenyList::STD3,
-                // Not `Check`: names with hyphens in the third and fourth place exist.
-                Hyphens::CheckFirstLast,
-                DnsLength::Verify,
-            )
-            .ok()?;
-        let (_, last_label) = domain.rsplit_once('.')?;
-        if last_label.bytes().all(|byte| byte.is_ascii_digit()) {
-            return None;
-        }
+        let domain = domain_to_ascii(domain).filter(|domain| domain.contains('.'))?;
         let address = format!("{}@{domain}", local.to_ascii_lowercase());
         (address.len() <= MAX_ADDRESS_BYTES).then_some(Self { address, local_bytes: local.len() })
     }
@@ -127,8 +111,7 @@ impl fmt::Debug for Email {
 }
 
 fn is_local_part(local: &str) -> bool {
-    let of_the_grammar =
-        |byte: u8| byte.is_ascii_alphanumeric() || b".!#$%&'*+/=?^_`{|}~-".contains(&byte);
+    let of_the_grammar = |byte: u8| byte.is_ascii_alphanumeric() || b".!#$%&'*+/=?^_`{|}~-".contains(&byte);
     local.len() <= MAX_LOCAL_BYTES
         && local.bytes().all(of_the_grammar)
         // Refuses the empty local part too: splitting it gives one empty atom.
@@ -163,11 +146,9 @@ mod tests {
 
     #[test]
     fn a_domain_of_any_script_becomes_a_labels() {
-        for spelling in [
-            "info@Blåbär.example",
-            "info@bla\u{30a}ba\u{308}r.example",
-            "info@xn--blbr-noae.example",
-        ] {
+        for spelling in
+            ["info@Blåbär.example", "info@bla\u{30a}ba\u{308}r.example", "info@xn--blbr-noae.example"]
+        {
             let email = Email::parse(spelling).unwrap();
             assert_eq!(email.domain(), "xn--blbr-noae.example");
             assert_eq!(email.fingerprint_form(true), "info@xn--blbr-noae.example");
@@ -241,11 +222,9 @@ mod tests {
 
     #[test]
     fn gmail_is_one_mailbox_however_it_is_written() {
-        for spelling in [
-            "kari.nordmann@gmail.com",
-            "K.a.r.i.nordmann+guide@googlemail.com",
-            "KARINORDMANN@GMAIL.COM",
-        ] {
+        for spelling in
+            ["kari.nordmann@gmail.com", "K.a.r.i.nordmann+guide@googlemail.com", "KARINORDMANN@GMAIL.COM"]
+        {
             assert_eq!(folded(spelling), "karinordmann@gmail.com");
         }
         assert_eq!(

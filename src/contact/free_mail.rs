@@ -190,9 +190,7 @@ mod tests {
 
     #[test]
     fn providers_are_found_from_the_first_to_the_last() {
-        for domain in
-            ["126.com", "gmail.com", "spray.se", "online.no", "mail.dk", "suomi24.fi", "ziggo.nl"]
-        {
+        for domain in ["126.com", "gmail.com", "spray.se", "online.no", "mail.dk", "suomi24.fi", "ziggo.nl"] {
             assert!(is_free_mail(domain), "{domain}");
         }
         for domain in ["example.com", "mail.gmail.com", "gmail.co", ""] {

@@ -1,8 +1,10 @@
 //! A phone number: which texts are one, in E.164.
 
 use std::fmt;
+use std::sync::LazyLock;
 
-use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat, Region};
+use prost::Message;
+use rlibphonenumber::{PhoneMetadataCollection, PhoneNumberFormat, PhoneNumberUtil, Region};
 
 use crate::country::Country;
 
@@ -12,6 +14,13 @@ const MAX_TEXT_BYTES: usize = 80;
 /// `+` and 15 digits (ITU-T E.164 section 6). The parser follows a few national plans beyond it,
 /// but what is longer cannot be dialled from abroad and does not fit where others keep numbers.
 const MAX_E164_BYTES: usize = 16;
+
+/// The numbering plans, without what writes numbers as people do: less than half of the crate's
+/// own. `scripts/phone-metadata.mjs` makes it from the crate's.
+const METADATA: &[u8] = include_bytes!("phone_metadata.bin");
+/// Never None, for the bytes are always the same ones; a test reads them.
+static PLANS: LazyLock<Option<PhoneNumberUtil>> =
+    LazyLock::new(|| PhoneNumberUtil::new_for_metadata(PhoneMetadataCollection::decode(METADATA).ok()?).ok());
 
 /// A number that exists by the numbering plan of its country. Its debug form hides it.
 #[derive(Clone, PartialEq, Eq)]
@@ -28,19 +37,22 @@ impl Phone {
     /// use in the numbering plan; whether anyone answers is not known. A local number in a
     /// `phone-context` (RFC 3966) is refused.
     pub fn parse(text: &str, default_country: Option<Country>) -> Option<Self> {
+        Self::parse_by(PLANS.as_ref()?, text, default_country)
+    }
+
+    fn parse_by(plans: &PhoneNumberUtil, text: &str, default_country: Option<Country>) -> Option<Self> {
         let text = text.trim();
         if text.len() > MAX_TEXT_BYTES {
             return None;
         }
         let region = default_country.and_then(|country| Region::from_code(country.as_str()).ok());
-        let number = PHONE_NUMBER_UTIL.parse(without_parameters(text)?, region).ok()?;
-        if !PHONE_NUMBER_UTIL.is_valid_number(&number) {
+        let number = plans.parse(without_parameters(text)?, region).ok()?;
+        if !plans.is_valid_number(&number) {
             return None;
         }
-        let e164 = PHONE_NUMBER_UTIL.format(&number, PhoneNumberFormat::E164).into_owned();
-        let country = PHONE_NUMBER_UTIL
-            .get_region_for_number(&number)
-            .and_then(|region| Country::parse(&region.as_region_str()));
+        let e164 = plans.format(&number, PhoneNumberFormat::E164).into_owned();
+        let country =
+            plans.get_region_for_number(&number).and_then(|region| Country::parse(&region.as_region_str()));
         (e164.len() <= MAX_E164_BYTES).then_some(Self { e164, country })
     }
 
@@ -197,6 +209,71 @@ mod tests {
                 assert_eq!(Phone::parse(phone.e164(), None), Some(phone.clone()), "{text:?}");
             }
         }
+    }
+
+    /// The reduced plans judge as the whole ones do: for every region and kind of number, an
+    /// example as it is written at home and abroad, shortened, lengthened, and with another digit in
+    /// each of its places.
+    #[test]
+    fn the_reduced_plans_judge_as_the_whole_ones() {
+        use rlibphonenumber::PhoneNumberType::*;
+
+        let whole = PhoneNumberUtil::new().unwrap();
+        let reduced = PLANS.as_ref().unwrap();
+        let mut regions: Vec<Region> = whole.get_supported_regions().collect();
+        regions.sort_by_key(|region| region.as_region_str().to_string());
+        let kinds = [
+            FixedLine,
+            Mobile,
+            TollFree,
+            PremiumRate,
+            SharedCost,
+            VoIP,
+            PersonalNumber,
+            Pager,
+            UAN,
+            VoiceMail,
+        ];
+        let mut examples = Vec::new();
+        for region in regions {
+            for kind in kinds {
+                let example = whole.get_example_number_for_type_and_region(region, kind);
+                examples.extend(example.ok().map(|number| (number, Some(region))));
+            }
+        }
+        for code in whole.get_supported_global_network_calling_codes() {
+            let example = whole.get_example_number_for_non_geo_entity(code);
+            examples.push((example.unwrap(), None));
+        }
+        let (mut judged, mut valid) = (0, 0);
+        for (number, region) in examples {
+            let country = region.and_then(|region| Country::parse(&region.as_region_str()));
+            let e164 = whole.format(&number, PhoneNumberFormat::E164).into_owned();
+            let national = whole.format(&number, PhoneNumberFormat::National).into_owned();
+            let mut texts = vec![
+                national.clone(),
+                format!("{national}5"),
+                e164.replace('+', "00"),
+                e164.replace('+', ""),
+            ];
+            texts.extend((3..=e164.len()).map(|end| e164[..end].to_owned()));
+            texts.extend(["0", "55", "999"].map(|more| format!("{e164}{more}")));
+            texts.extend((1..e164.len()).map(|at| {
+                let digit = (usize::from(e164.as_bytes()[at] - b'0') + 1 + at % 9) % 10;
+                format!("{}{digit}{}", &e164[..at], &e164[at + 1..])
+            }));
+            for text in texts {
+                let expected = Phone::parse_by(&whole, &text, country);
+                assert_eq!(
+                    Phone::parse_by(reduced, &text, country).map(|phone| (phone.e164, phone.country)),
+                    expected.as_ref().map(|phone| (phone.e164.clone(), phone.country)),
+                    "{text} in {country:?}"
+                );
+                judged += 1;
+                valid += usize::from(expected.is_some());
+            }
+        }
+        assert!(judged > 30_000 && valid > 10_000, "{judged} judged, {valid} of them valid");
     }
 
     #[test]

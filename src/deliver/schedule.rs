@@ -1,6 +1,6 @@
 //! What a receiver's answer means, and when the next attempt is due.
 
-use crate::moment::{HOUR_MS, Moment};
+use crate::moment::{HOUR_MS, Moment, parse_http_date};
 
 /// The specification asks for 15 to 30 s; the shorter end, so that a hanging receiver gives its
 /// connection back soon.
@@ -63,11 +63,8 @@ impl Outcome {
 
 /// `Retry-After` in seconds from now: a number, or a date (RFC 9110 section 10.2.3).
 pub fn retry_after_s(header: &str, now_ms: i64) -> Option<i64> {
-    let date = || {
-        let date = chrono::DateTime::parse_from_rfc2822(header.trim()).ok()?;
-        Some((date.timestamp_millis() - now_ms) / 1_000)
-    };
-    header.trim().parse().ok().or_else(date)
+    let header = header.trim();
+    header.parse().ok().or_else(|| Some((parse_http_date(header)? - now_ms) / 1_000))
 }
 
 /// What follows an attempt.

@@ -112,7 +112,8 @@ impl Ledger {
             if in_flight.is_empty() {
                 break;
             }
-            if let Either::Left((Some(settled), _)) = select(in_flight.next(), Delay::from(LOOK_AGAIN)).await {
+            if let Either::Left((Some(settled), _)) = select(in_flight.next(), Delay::from(LOOK_AGAIN)).await
+            {
                 settled?;
             }
         }

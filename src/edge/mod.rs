@@ -1,6 +1,7 @@
 //! Cloudflare. This is the only place that knows it, and it carries values: no `if` about a lead.
 
 mod http;
+mod kv;
 mod ledger;
 mod platform;
 mod send;

@@ -5,10 +5,10 @@ use std::rc::Rc;
 
 use wasm_bindgen::JsCast as _;
 use wasm_bindgen::prelude::wasm_bindgen;
-use worker::kv::KvStore;
 use worker::{AbortSignal, Context, Delay, Env, ObjectNamespace, Stub};
 
 use super::http::log_fault;
+use super::kv::Kv;
 use crate::campaigns::Shelf;
 use crate::capture::After;
 use crate::fault::Fault;
@@ -23,8 +23,6 @@ const LEDGER: &str = "LEDGER";
 /// A ledger answers in milliseconds. One that does not within this is taken to be lost, for an
 /// object that panics never answers.
 const ASK_TIMEOUT_MS: u32 = 10_000;
-/// Keys of one page of a listing: KV's own limit.
-const LIST_PAGE: u64 = 1_000;
 
 thread_local! {
     static SETTINGS: RefCell<Option<Rc<Settings>>> = const { RefCell::new(None) };
@@ -94,8 +92,7 @@ impl Platform {
 
     async fn flush(&self) {
         Delay::from(std::time::Duration::from_millis(GATHER_MS)).await;
-        let batches: Vec<(String, Vec<Tally>)> =
-            TALLIES.with_borrow_mut(Tallies::take).into_iter().collect();
+        let batches: Vec<(String, Vec<Tally>)> = TALLIES.with_borrow_mut(Tallies::take).into_iter().collect();
         for (ledger, tallies) in batches {
             if let Err(fault) = self.ask(&ledger, Call::Tally(tallies)).await {
                 log_fault("tally", &fault);
@@ -103,8 +100,10 @@ impl Platform {
         }
     }
 
-    fn kv(&self) -> Result<KvStore, Fault> {
-        self.env.kv(KV).map_err(|error| Fault::new(format!("KV: {error}")))
+    fn kv(&self) -> Result<Kv, Fault> {
+        let binding = js_sys::Reflect::get(&self.env, &KV.into());
+        let binding = binding.ok().filter(|binding| binding.is_object());
+        binding.map(|binding| binding.unchecked_into()).ok_or_else(|| Fault::new("KV is not bound"))
     }
 
     fn stub(&self, ledger: &str) -> worker::Result<Stub> {
@@ -128,35 +127,15 @@ impl Ports for Platform {
     }
 
     async fn kv_get(&self, key: &str) -> Result<Option<String>, Fault> {
-        self.kv()?.get(key).text().await.map_err(|error| Fault::new(format!("KV get: {error}")))
+        self.kv()?.read(key).await
     }
 
     async fn kv_put(&self, key: &str, value: &str, ttl_s: Option<u64>) -> Result<(), Fault> {
-        let failed = |error| Fault::new(format!("KV put: {error}"));
-        let put = self.kv()?.put(key, value).map_err(failed)?;
-        let put = match ttl_s {
-            Some(ttl_s) => put.expiration_ttl(ttl_s),
-            None => put,
-        };
-        put.execute().await.map_err(failed)
+        self.kv()?.write(key, value, ttl_s).await
     }
 
     async fn kv_list(&self, prefix: &str) -> Result<Vec<String>, Fault> {
-        let failed = |error| Fault::new(format!("KV list: {error}"));
-        let mut names = Vec::new();
-        let mut cursor = None;
-        loop {
-            let mut page = self.kv()?.list().prefix(prefix.to_owned()).limit(LIST_PAGE);
-            if let Some(cursor) = cursor.take() {
-                page = page.cursor(cursor);
-            }
-            let page = page.execute().await.map_err(failed)?;
-            names.extend(page.keys.into_iter().map(|key| key.name));
-            match page.cursor.filter(|cursor| !page.list_complete && !cursor.is_empty()) {
-                Some(next) => cursor = Some(next),
-                None => return Ok(names),
-            }
-        }
+        self.kv()?.names(prefix).await
     }
 
     async fn ask(&self, ledger: &str, call: Call) -> Result<Answer, Fault> {

@@ -100,9 +100,7 @@ pub fn decode(content_type: Option<&str>, body: &[u8]) -> Result<Fields, Undecod
     match encoding {
         Encoding::Urlencoded => form_urlencoded::parse(text)
             .try_for_each(|(name, value)| entries.push(&name, Raw::Text(value.into_owned())))?,
-        Encoding::Multipart => {
-            multipart::decode(media_type.parameter("boundary"), body, &mut entries)?
-        }
+        Encoding::Multipart => multipart::decode(media_type.parameter("boundary"), body, &mut entries)?,
         Encoding::Json => json::decode(text, &mut entries)?,
     }
     Ok(Fields { entries: entries.0, encoding })
@@ -159,11 +157,7 @@ mod tests {
     fn a_plus_is_a_space_and_percent_2b_is_a_plus() {
         assert_eq!(
             form(b"name=Kari+Nordmann&email=kari%2Bguide%40example.com&phone=%2B47+22"),
-            pairs(&[
-                ("name", "Kari Nordmann"),
-                ("email", "kari+guide@example.com"),
-                ("phone", "+47 22")
-            ])
+            pairs(&[("name", "Kari Nordmann"), ("email", "kari+guide@example.com"), ("phone", "+47 22")])
         );
     }
 
@@ -174,18 +168,12 @@ mod tests {
 
     #[test]
     fn repeated_names_are_repeated_entries_in_order() {
-        assert_eq!(
-            form(b"a=1&b=2&a=3&a=1"),
-            pairs(&[("a", "1"), ("b", "2"), ("a", "3"), ("a", "1")])
-        );
+        assert_eq!(form(b"a=1&b=2&a=3&a=1"), pairs(&[("a", "1"), ("b", "2"), ("a", "3"), ("a", "1")]));
     }
 
     #[test]
     fn empty_pieces_are_passed_over_and_empty_values_are_kept() {
-        assert_eq!(
-            form(b"&&a&b=&=c&d=e=f&"),
-            pairs(&[("a", ""), ("b", ""), ("", "c"), ("d", "e=f")])
-        );
+        assert_eq!(form(b"&&a&b=&=c&d=e=f&"), pairs(&[("a", ""), ("b", ""), ("", "c"), ("d", "e=f")]));
         assert_eq!(form(b""), pairs(&[]));
     }
 
@@ -264,11 +252,7 @@ mod tests {
             Some("application/json; charset=utf-16"),
             Some("multipart/form-data; boundary=b; charset=latin1"),
         ] {
-            assert_eq!(
-                decode(content_type, b"{}"),
-                Err(Undecodable::MediaType),
-                "{content_type:?}"
-            );
+            assert_eq!(decode(content_type, b"{}"), Err(Undecodable::MediaType), "{content_type:?}");
         }
     }
 }

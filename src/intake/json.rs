@@ -24,8 +24,7 @@ const CONSENT: &str = "consent";
 /// `Malformed` for text that is not UTF-8, not JSON, not an object or nested too deep;
 /// `TooManyFields` from the entries.
 pub(super) fn decode(body: &[u8], entries: &mut Entries) -> Result<(), Undecodable> {
-    let text =
-        str::from_utf8(body).map_err(|_| Undecodable::Malformed("the body is not valid UTF-8"))?;
+    let text = str::from_utf8(body).map_err(|_| Undecodable::Malformed("the body is not valid UTF-8"))?;
     if depth(text) > MAX_DEPTH {
         return Err(Undecodable::Malformed("the JSON is nested too deep"));
     }
@@ -53,9 +52,7 @@ fn push(entries: &mut Entries, name: &str, value: Json) -> Result<(), Undecodabl
         Json::Null => Ok(()),
         Json::Scalar(scalar) => entries.push(name, scalar),
         Json::Object(_) => entries.push(name, Raw::Other),
-        Json::Array(items)
-            if items.iter().any(|item| matches!(item, Json::Object(_) | Json::Array(_))) =>
-        {
+        Json::Array(items) if items.iter().any(|item| matches!(item, Json::Object(_) | Json::Array(_))) => {
             entries.push(name, Raw::Other)
         }
         Json::Array(items) => items.into_iter().try_for_each(|item| push(entries, name, item)),
@@ -253,16 +250,9 @@ mod tests {
             b"{\"a\":\"\n\"}",
             b"\xef\xbb\xbf\xef\xbb\xbf{}",
         ] {
-            assert_eq!(
-                json(body),
-                Err(Undecodable::Malformed("the body is not valid JSON")),
-                "{body:?}"
-            );
+            assert_eq!(json(body), Err(Undecodable::Malformed("the body is not valid JSON")), "{body:?}");
         }
-        assert_eq!(
-            json(b"{\"a\":\"\xff\"}"),
-            Err(Undecodable::Malformed("the body is not valid UTF-8"))
-        );
+        assert_eq!(json(b"{\"a\":\"\xff\"}"), Err(Undecodable::Malformed("the body is not valid UTF-8")));
         for body in ["[]", "1", "null", "\"a\"", "[{\"a\":1}]"] {
             assert_eq!(
                 json(body.as_bytes()),
@@ -274,9 +264,8 @@ mod tests {
 
     #[test]
     fn eight_levels_are_read_and_nine_are_not() {
-        let nested = |levels: usize| {
-            format!("{{\"a\":{}{}}}", "[".repeat(levels - 1), "]".repeat(levels - 1))
-        };
+        let nested =
+            |levels: usize| format!("{{\"a\":{}{}}}", "[".repeat(levels - 1), "]".repeat(levels - 1));
         let too_deep = Err(Undecodable::Malformed("the JSON is nested too deep"));
         assert_eq!(json(nested(8).as_bytes()), Ok(vec![entry("a", Raw::Other)]));
         assert_eq!(json(nested(9).as_bytes()), too_deep);

@@ -69,9 +69,8 @@ mod tests {
 
     #[test]
     fn parameters_are_bare_or_quoted_in_any_case() {
-        let value = HeaderValue::parse(
-            " Text/HTML ; Charset = UTF-8;boundary=\"a;b=c\" ; x=\"1\" junk; flag; y=2",
-        );
+        let value =
+            HeaderValue::parse(" Text/HTML ; Charset = UTF-8;boundary=\"a;b=c\" ; x=\"1\" junk; flag; y=2");
         assert_eq!(value.essence, "text/html");
         assert_eq!(value.parameter("charset"), Some("UTF-8"));
         assert_eq!(value.parameter("boundary"), Some("a;b=c"));
@@ -101,13 +100,9 @@ mod tests {
 
     #[test]
     fn only_utf8_and_its_subset_are_read() {
-        for text in [
-            "a/b",
-            "a/b;charset=utf-8",
-            "a/b;charset=\"UTF-8\"",
-            "a/b;charset=utf8",
-            "a/b;charset=US-ASCII",
-        ] {
+        for text in
+            ["a/b", "a/b;charset=utf-8", "a/b;charset=\"UTF-8\"", "a/b;charset=utf8", "a/b;charset=US-ASCII"]
+        {
             assert!(HeaderValue::parse(text).is_utf8(), "{text}");
         }
         for text in [

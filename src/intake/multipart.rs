@@ -16,11 +16,7 @@ const MAX_PART_HEADER_BYTES: usize = 2048;
 /// # Errors
 /// `Malformed` for a body that is not of this form, and for a part that holds a file; `MediaType`
 /// for a part that is not UTF-8 text; `TooManyFields` from the entries.
-pub(super) fn decode(
-    boundary: Option<&str>,
-    body: &[u8],
-    entries: &mut Entries,
-) -> Result<(), Undecodable> {
+pub(super) fn decode(boundary: Option<&str>, body: &[u8], entries: &mut Entries) -> Result<(), Undecodable> {
     let boundary = boundary
         .filter(|boundary| is_boundary(boundary))
         .ok_or(Undecodable::Malformed("the multipart boundary is missing or invalid"))?;
@@ -67,9 +63,8 @@ fn is_boundary(text: &str) -> bool {
 
 /// Name and text of a part. None for a file part without content.
 fn text_part(part: &[u8]) -> Result<Option<(String, String)>, Undecodable> {
-    let (headers, content) = split_once(part, b"\r\n\r\n").ok_or(Undecodable::Malformed(
-        "a multipart part has no headers or no empty line after them",
-    ))?;
+    let (headers, content) = split_once(part, b"\r\n\r\n")
+        .ok_or(Undecodable::Malformed("a multipart part has no headers or no empty line after them"))?;
     if headers.len() > MAX_PART_HEADER_BYTES {
         return Err(Undecodable::Malformed("the headers of a multipart part are too long"));
     }
@@ -84,13 +79,8 @@ fn text_part(part: &[u8]) -> Result<Option<(String, String)>, Undecodable> {
             _ => Err(Undecodable::Malformed("file parts are not accepted")),
         };
     }
-    let name = disposition
-        .parameter("name")
-        .ok_or(Undecodable::Malformed("a multipart part has no name"))?;
-    if headers
-        .content_type
-        .is_some_and(|kind| !kind.essence.starts_with("text/") || !kind.is_utf8())
-    {
+    let name = disposition.parameter("name").ok_or(Undecodable::Malformed("a multipart part has no name"))?;
+    if headers.content_type.is_some_and(|kind| !kind.essence.starts_with("text/") || !kind.is_utf8()) {
         return Err(Undecodable::MediaType);
     }
     Ok(Some((unescaped(name), String::from_utf8_lossy(content).into_owned())))
@@ -109,9 +99,7 @@ impl Headers {
         for line in text.split("\r\n") {
             let (name, value) = line
                 .split_once(':')
-                .filter(|(name, _)| {
-                    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic())
-                })
+                .filter(|(name, _)| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic()))
                 .filter(|(_, value)| !value.contains(['\r', '\n']))
                 .ok_or(Undecodable::Malformed("a header of a multipart part is not well formed"))?;
             let slot = match name.to_ascii_lowercase().as_str() {
@@ -122,9 +110,7 @@ impl Headers {
                         .iter()
                         .any(|plain| value.trim().eq_ignore_ascii_case(plain));
                     if !plain {
-                        return Err(Undecodable::Malformed(
-                            "encoded multipart parts are not accepted",
-                        ));
+                        return Err(Undecodable::Malformed("encoded multipart parts are not accepted"));
                     }
                     continue;
                 }
@@ -188,11 +174,7 @@ mod tests {
             ------WebKitFormBoundaryX1--\n";
         assert_eq!(
             multipart("multipart/form-data; boundary=----WebKitFormBoundaryX1", body),
-            pairs(&[
-                ("email", "kari+x@example.com"),
-                ("note", "line one\r\n\r\nlinje två"),
-                ("email", "")
-            ])
+            pairs(&[("email", "kari+x@example.com"), ("note", "line one\r\n\r\nlinje två"), ("email", "")])
         );
     }
 
@@ -209,11 +191,7 @@ mod tests {
             (&"x".repeat(70), &"x".repeat(70)),
         ] {
             let content_type = format!("multipart/form-data; boundary={parameter}");
-            assert_eq!(
-                multipart(&content_type, &body(boundary)),
-                pairs(&[("a", "1")]),
-                "{parameter}"
-            );
+            assert_eq!(multipart(&content_type, &body(boundary)), pairs(&[("a", "1")]), "{parameter}");
         }
         let refused = Err(Undecodable::Malformed("the multipart boundary is missing or invalid"));
         for content_type in [
@@ -246,10 +224,7 @@ mod tests {
         assert_eq!(bytes(B, whole.as_bytes()), pairs(&[("a", "12")]));
         let closing = whole.len() - "\r\n".len();
         for end in 0..closing {
-            assert!(
-                matches!(bytes(B, &whole.as_bytes()[..end]), Err(Undecodable::Malformed(_))),
-                "{end}"
-            );
+            assert!(matches!(bytes(B, &whole.as_bytes()[..end]), Err(Undecodable::Malformed(_))), "{end}");
         }
     }
 
@@ -297,7 +272,8 @@ mod tests {
         assert_eq!(multipart(B, &part(file, "")), pairs(&[]));
         let refused = Err(Undecodable::Malformed("file parts are not accepted"));
         assert_eq!(multipart(B, &part(file, "x")), refused);
-        let named = "Content-Disposition: form-data; name=\"cv\"; filename=\"cv.txt\"\nContent-Type: text/plain";
+        let named =
+            "Content-Disposition: form-data; name=\"cv\"; filename=\"cv.txt\"\nContent-Type: text/plain";
         assert_eq!(multipart(B, &part(named, "x")), refused);
         let extended = "Content-Disposition: form-data; name=\"cv\"; filename*=UTF-8''cv.txt";
         assert_eq!(multipart(B, &part(extended, "x")), refused);
@@ -311,12 +287,8 @@ mod tests {
         for kind in ["text/plain", "text/plain; charset=UTF-8", "TEXT/Plain;charset=us-ascii"] {
             assert_eq!(multipart(B, &typed(kind)), pairs(&[("a", "1")]), "{kind}");
         }
-        for kind in [
-            "text/plain; charset=iso-8859-1",
-            "application/json",
-            "multipart/mixed; boundary=c",
-            "",
-        ] {
+        for kind in ["text/plain; charset=iso-8859-1", "application/json", "multipart/mixed; boundary=c", ""]
+        {
             assert_eq!(multipart(B, &typed(kind)), Err(Undecodable::MediaType), "{kind}");
         }
     }
@@ -325,18 +297,13 @@ mod tests {
     fn transfer_encodings_that_change_the_bytes_are_refused() {
         let coded = |coding: &str| {
             part(
-                &format!(
-                    "Content-Disposition: form-data; name=a\nContent-Transfer-Encoding: {coding}"
-                ),
+                &format!("Content-Disposition: form-data; name=a\nContent-Transfer-Encoding: {coding}"),
                 "MQ==",
             )
         };
         assert_eq!(multipart(B, &coded("8bit")), pairs(&[("a", "MQ==")]));
         for coding in ["base64", "quoted-printable", "x"] {
-            assert!(
-                matches!(multipart(B, &coded(coding)), Err(Undecodable::Malformed(_))),
-                "{coding}"
-            );
+            assert!(matches!(multipart(B, &coded(coding)), Err(Undecodable::Malformed(_))), "{coding}");
         }
     }
 
@@ -359,9 +326,8 @@ mod tests {
                 "{headers:?}"
             );
         }
-        let long = |bytes: usize| {
-            format!("Content-Disposition: form-data; name=\"{}\"", "n".repeat(bytes - 39))
-        };
+        let long =
+            |bytes: usize| format!("Content-Disposition: form-data; name=\"{}\"", "n".repeat(bytes - 39));
         assert_eq!(long(2048).len(), 2048);
         assert!(multipart(B, &part(&long(2048), "1")).is_ok());
         assert!(matches!(multipart(B, &part(&long(2049), "1")), Err(Undecodable::Malformed(_))));
@@ -429,8 +395,7 @@ mod tests {
         ];
         for _ in 0..20_000 {
             let text: String = (0..next(30)).map(|_| pieces[next(pieces.len())]).collect();
-            for content_type in [B, "application/json", "application/x-www-form-urlencoded", &text]
-            {
+            for content_type in [B, "application/json", "application/x-www-form-urlencoded", &text] {
                 let _ = decode(Some(content_type), text.as_bytes());
             }
         }

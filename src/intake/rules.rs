@@ -1,12 +1,12 @@
 //! What each kind of field takes.
 
-use icu_normalizer::ComposingNormalizerBorrowed;
 use serde_json::{Number, Value};
 
 use super::{ConsentChoice, FieldProblem, Raw};
 use crate::campaign::{Campaign, Field, Kind, Purpose, plain};
 use crate::contact::{Email, Phone};
 use crate::country::Country;
+use crate::text::{WebAddress, nfc};
 
 /// A field's value, checked.
 pub enum Answer {
@@ -35,7 +35,9 @@ pub fn answer(field: &Field, values: Vec<Raw>, campaign: &Campaign) -> Result<Op
     let wrong_type = || refuse("wrong_type", format!("must be a {}", field.kind.name()));
     let text = match (&field.kind, &value) {
         (_, Raw::Text(text)) => text.trim(),
-        (Kind::Number { min, max }, Raw::Number(number)) => return number_in(field, number.clone(), *min, *max),
+        (Kind::Number { min, max }, Raw::Number(number)) => {
+            return number_in(field, number.clone(), *min, *max);
+        }
         (Kind::Boolean, Raw::Bool(truth)) => return Ok(Some(Answer::Other(Value::Bool(*truth)))),
         _ => return wrong_type(),
     };
@@ -53,7 +55,7 @@ pub fn answer(field: &Field, values: Vec<Raw>, campaign: &Campaign) -> Result<Op
             None => refuse("invalid_phone", "must be a phone number, best with its country code".into()),
         },
         Kind::Text { min, max } => {
-            let text = ComposingNormalizerBorrowed::new_nfc().normalize(text);
+            let text = nfc(text);
             match text.chars().count() {
                 length if length < *min => {
                     refuse("too_short", format!("must have at least {min} characters"))
@@ -66,7 +68,7 @@ pub fn answer(field: &Field, values: Vec<Raw>, campaign: &Campaign) -> Result<Op
         Kind::Choice { choices } => refuse("not_a_choice", format!("must be one of {}", choices.join(", "))),
         Kind::Number { min, max } => match text.parse::<i64>().map(Number::from) {
             Ok(number) => number_in(field, number, *min, *max),
-            Err(_) => match decimal(text).and_then(Number::from_f64) {
+            Err(_) => match decimal(text) {
                 Some(number) => number_in(field, number, *min, *max),
                 None => refuse("invalid_number", "must be a number, as in 12 or 12.5".into()),
             },
@@ -83,8 +85,8 @@ pub fn answer(field: &Field, values: Vec<Raw>, campaign: &Campaign) -> Result<Op
         Kind::Url { max } if text.chars().count() > *max => {
             refuse("too_long", format!("must have at most {max} characters"))
         }
-        Kind::Url { .. } => match url::Url::parse(text) {
-            Ok(url) if matches!(url.scheme(), "http" | "https") => other(text.to_owned()),
+        Kind::Url { .. } => match WebAddress::parse(text) {
+            Some(address) if matches!(address.scheme(), "http" | "https") => other(text.to_owned()),
             _ => refuse("invalid_url", "must be an address, as in https://example.com".into()),
         },
     }
@@ -118,9 +120,19 @@ fn number_in(
 }
 
 /// A plain decimal: what `<input type="number">` sends (HTML standard, valid floating-point number).
-fn decimal(text: &str) -> Option<f64> {
-    let plain = |c: char| c.is_ascii_digit() || matches!(c, '.' | '-' | '+' | 'e' | 'E');
-    text.parse::<f64>().ok().filter(|number| text.chars().all(plain) && number.is_finite())
+/// The reader is that of JSON, so that a form and a script mean the same number; it wants one digit
+/// ahead of the point and no zeros ahead of others.
+fn decimal(text: &str) -> Option<Number> {
+    let (sign, number) = match text.strip_prefix('-') {
+        Some(number) => ("-", number),
+        None => ("", text.strip_prefix('+').unwrap_or(text)),
+    };
+    if !number.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
+        return None;
+    }
+    let number = number.trim_start_matches('0');
+    let zero = if number.starts_with(|c: char| c.is_ascii_digit()) { "" } else { "0" };
+    serde_json::from_str(&format!("{sign}{zero}{number}")).ok()
 }
 
 /// What was chosen for a purpose: `on`, `true` or the version that was shown; the last value counts.
@@ -142,5 +154,23 @@ pub fn consent(mut values: Vec<Raw>, purpose: &Purpose) -> Result<ConsentChoice,
         "" | "off" | "false" => Ok(choice(false, None)),
         version if version == purpose.version => Ok(choice(true, Some(text))),
         _ => Err("wording_outdated"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_decimal_is_what_a_form_sends() {
+        for (text, number) in
+            [("12.5", 12.5), ("-.5", -0.5), ("+007.25", 7.25), ("1E3", 1e3), ("-2.5e-1", -0.25), ("0.0", 0.0)]
+        {
+            assert_eq!(decimal(text).and_then(|number| number.as_f64()), Some(number), "{text}");
+        }
+        for text in ["", "-", ".", "e5", "+-1.5", "1.", "1,5", "1.5 2", "0x1", "inf", "NaN", "1e999", "--1.5"]
+        {
+            assert_eq!(decimal(text), None, "{text}");
+        }
     }
 }

@@ -51,8 +51,7 @@ impl Identity {
         let email = email.map(|email| email.fingerprint_form(campaign.dedupe.fold_gmail));
         let phone = submission.contact.phone.as_ref().map(|phone| phone.e164().to_owned());
         let mut all = Vec::new();
-        let identifiers =
-            [(IdentifierKind::Email, "email", email), (IdentifierKind::Phone, "phone", phone)];
+        let identifiers = [(IdentifierKind::Email, "email", email), (IdentifierKind::Phone, "phone", phone)];
         for (kind, word, canonical) in identifiers {
             let Some(canonical) = canonical else { continue };
             for (at, (id, key)) in self.fingerprint.iter().enumerate() {

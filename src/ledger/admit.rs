@@ -118,7 +118,7 @@ impl<S: Store> Ledger<S> {
         let prints = recognising(&admit.fingerprints, &admit.by);
         let holes = vec!["?"; prints.len()].join(", ");
         let sql = format!(
-            "SELECT f.tag, f.lead_id, max(s.at_ms)
+            "SELECT f.tag, f.lead_id, max(s.at_ms), max(s.format)
              FROM fingerprint f JOIN submission s ON s.lead_id = f.lead_id
              WHERE f.tag IN ({holes}) GROUP BY f.tag, f.lead_id HAVING max(s.known_until_ms) > ?"
         );
@@ -126,6 +126,9 @@ impl<S: Store> Ledger<S> {
         args.push(moment.now_ms.into());
         let mut matches = Vec::new();
         for mut row in self.store.rows(&sql, &args)? {
+            if row.int(3)? > ROW_FORMAT {
+                return Err(Fault::new("a row of this person is newer than this code"));
+            }
             matches.push(Match { tag: row.text(0)?, lead_id: row.text(1)?, last_ms: row.int(2)? });
         }
         Ok(matches)
@@ -172,15 +175,17 @@ impl<S: Store> Ledger<S> {
     }
 
     /// Someone who is known: by this campaign, or by another one of the ledger.
-    fn judge_known<'a>(&self, admit: &Admit, campaign: &'a Campaign, lead_id: String) -> Result<Plan<'a>, Fault> {
+    fn judge_known<'a>(
+        &self,
+        admit: &Admit,
+        campaign: &'a Campaign,
+        lead_id: String,
+    ) -> Result<Plan<'a>, Fault> {
         let had = self.deliveries_of(&lead_id)?;
         if had.iter().any(|had| had.campaign == campaign.id) {
             return Ok(judge_followed_up(campaign, admit.lead.clone(), lead_id, &had));
         }
-        let held = self.held(&lead_id, &campaign.id)?;
-        if let Some((held, payload)) = held
-            && admit.fingerprints.iter().any(|print| print.tag == payload.first)
-        {
+        if let Some((held, payload)) = self.held(admit, &lead_id)? {
             let merged = payload.lead.merged_with_newer(admit.lead.clone());
             let plan = judge(campaign, merged, lead_id);
             return Ok(Plan { supersedes: Some(held), ..mark_known_elsewhere(plan, &had) });
@@ -204,18 +209,24 @@ impl<S: Store> Ledger<S> {
         Ok(all)
     }
 
-    /// The lead's newest held submission in this campaign. One whose payload no living key opens
-    /// stays as it is: there is nothing left to merge.
-    fn held(&self, lead_id: &str, campaign: &str) -> Result<Option<(Held, Payload)>, Fault> {
-        let sql = "SELECT submission_id, hour, source, payload FROM submission WHERE lead_id = ? AND campaign = ? AND state = 'held' AND format <= ?
-                   ORDER BY at_ms DESC LIMIT 1";
-        let row = self.store.row(sql, &[lead_id.into(), campaign.into(), ROW_FORMAT.into()])?;
-        let Some(mut row) = row else { return Ok(None) };
-        let submission_id = row.text(0)?;
-        let bucket = Bucket { campaign: campaign.to_owned(), hour: row.int(1)?, source: row.text(2)? };
-        let place = payload_place(lead_id, &submission_id);
-        let payload = row.optional_text(3).and_then(|sealed| self.open_sealed(&sealed, &place).ok());
-        Ok(payload.map(|payload| (Held { submission_id, bucket }, payload)))
+    /// The newest held submission of this very person in this campaign. One whose payload no living
+    /// key opens stays as it is: there is nothing left to merge.
+    fn held(&self, admit: &Admit, lead_id: &str) -> Result<Option<(Held, Payload)>, Fault> {
+        let sql = "SELECT submission_id, hour, source, payload FROM submission
+                   WHERE lead_id = ? AND campaign = ? AND state = 'held' ORDER BY at_ms DESC";
+        for mut row in self.store.rows(sql, &[lead_id.into(), (&admit.campaign).into()])? {
+            let submission_id = row.text(0)?;
+            let bucket = Bucket { campaign: admit.campaign.clone(), hour: row.int(1)?, source: row.text(2)? };
+            let place = payload_place(lead_id, &submission_id);
+            let payload =
+                row.optional_text(3).and_then(|sealed| self.open_sealed::<Payload>(&sealed, &place).ok());
+            if let Some(payload) = payload
+                && admit.fingerprints.iter().any(|print| print.tag == payload.first)
+            {
+                return Ok(Some((Held { submission_id, bucket }, payload)));
+            }
+        }
+        Ok(None)
     }
 
     fn write(
@@ -306,7 +317,9 @@ impl<S: Store> Ledger<S> {
 fn judge(campaign: &Campaign, lead: Lead, lead_id: String) -> Plan<'_> {
     let score = qualify::score(campaign, &lead);
     let (state, because, sends) = match qualify::decide(campaign, &lead, &score) {
-        Decision::Forward(to) => (State::Pending, "qualified", to.into_iter().map(|d| (d, QUALIFIED)).collect()),
+        Decision::Forward(to) => {
+            (State::Pending, "qualified", to.into_iter().map(|d| (d, QUALIFIED)).collect())
+        }
         Decision::Hold(because) => (State::Held, because, Vec::new()),
     };
     Plan { lead_id, state, because, payload: Some((lead, score)), sends, supersedes: None }
@@ -330,7 +343,11 @@ fn judge_followed_up<'a>(campaign: &'a Campaign, lead: Lead, lead_id: String, ha
     let has_had = |destination: &Destination| {
         let receiver = receiver_of(destination);
         had.iter().filter(|had| had.counts()).any(|had| {
-            if had.campaign == campaign.id { had.destination == destination.name } else { had.receiver == receiver }
+            if had.campaign == campaign.id {
+                had.destination == destination.name
+            } else {
+                had.receiver == receiver
+            }
         })
     };
     let wanted = match qualify::decide(campaign, &lead, &score) {

@@ -29,32 +29,8 @@ pub enum Call {
     Admit(Box<Admit>),
     /// Count what never reached the ledger.
     Tally(Vec<Tally>),
-    /// Counters by hour.
-    Counters(CountersQuery),
-    /// Deliveries, a page of them.
-    Deliveries(DeliveriesQuery),
-    /// One delivery with its attempts.
-    Delivery {
-        /// Its id.
-        delivery_id: String,
-    },
-    /// Send a dead delivery again.
-    Replay {
-        /// Its id.
-        delivery_id: String,
-    },
-    /// Send every dead delivery of a campaign again.
-    ReplayAll {
-        /// The campaign's id.
-        campaign: String,
-    },
-    /// Let a destination that answered 410 have its deliveries again.
-    Enable {
-        /// The campaign's id.
-        campaign: String,
-        /// The destination's name.
-        destination: String,
-    },
+    /// What an operator asks or does.
+    Operate(Operation),
     /// See to what is overdue: the cron's poke.
     Wake,
 }
@@ -104,28 +80,55 @@ impl Tally {
     pub const KV_REPEAT: &'static str = "kv_repeat";
 }
 
-/// Which counters.
+/// What an operator asks or does. One shape for all of them: each shape costs a decoder.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
-pub struct CountersQuery {
-    /// Of one campaign.
+#[serde(default)]
+pub struct Operation {
+    /// Which.
+    pub verb: Verb,
+    /// Of one campaign, by its id.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub campaign: Option<String>,
-    /// From this hour on; UTC, milliseconds.
+    /// The destination's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub destination: Option<String>,
+    /// The delivery's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delivery_id: Option<String>,
+    /// Deliveries in this state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// Deliveries after this id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+    /// At most so many deliveries.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<i64>,
+    /// Counters from this hour on; UTC, milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub from_ms: Option<i64>,
-    /// Before this time; UTC, milliseconds.
+    /// Counters before this time; UTC, milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub to_ms: Option<i64>,
 }
 
-/// Which deliveries.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-pub struct DeliveriesQuery {
-    /// In this state.
-    pub state: Option<String>,
-    /// Of one campaign.
-    pub campaign: Option<String>,
-    /// After this id.
-    pub after: Option<String>,
-    /// At most so many.
-    pub limit: i64,
+/// What an operator can ask or do.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verb {
+    /// Counters by hour.
+    #[default]
+    Counters,
+    /// Deliveries, a page of them.
+    Deliveries,
+    /// One delivery with its attempts.
+    Delivery,
+    /// Send a dead delivery again.
+    Replay,
+    /// Send every dead delivery of a campaign again.
+    ReplayAll,
+    /// Let a destination that answered 410 have its deliveries again.
+    Enable,
 }
 
 /// From a ledger to the Worker.

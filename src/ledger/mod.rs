@@ -22,8 +22,11 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
-use self::message::{Answer, Call, MESSAGE_FORMAT, Message};
+use self::message::{Answer, Call, MESSAGE_FORMAT, Message, Operation, Verb};
+use self::outbox::Flight;
 pub use self::outbox::{Claim, Dispatch};
+pub use self::report::nothing_counted;
+use self::schema::ROW_FORMAT;
 pub use self::state::State;
 use self::store::Store;
 use crate::campaign::{Campaign, Unservable};
@@ -43,7 +46,7 @@ pub struct Ledger<S> {
     sealer: Sealer,
     development: bool,
     campaigns: RefCell<BTreeMap<(String, String), Rc<Campaign>>>,
-    in_flight: RefCell<Vec<(String, String)>>,
+    in_flight: RefCell<Vec<Flight>>,
     next_sweep_ms: Cell<i64>,
 }
 
@@ -71,7 +74,13 @@ impl<S: Store> Ledger<S> {
     ///
     /// # Errors
     /// The database's, or that its tables are newer than this code.
-    pub fn open(store: S, name: &str, sealing: &Keyring, development: bool, now_ms: i64) -> Result<Self, Fault> {
+    pub fn open(
+        store: S,
+        name: &str,
+        sealing: &Keyring,
+        development: bool,
+        now_ms: i64,
+    ) -> Result<Self, Fault> {
         schema::migrate(&store)?;
         let ledger = Self {
             sealer: Sealer::new(sealing, name),
@@ -115,13 +124,21 @@ impl<S: Store> Ledger<S> {
         match message.call {
             Call::Admit(admit) => self.admit(&admit, moment),
             Call::Tally(tallies) => quiet(self.tally(&tallies)?),
-            Call::Counters(query) => quiet(self.counters(&query)?),
-            Call::Deliveries(query) => quiet(self.deliveries(&query)?),
-            Call::Delivery { delivery_id } => quiet(self.delivery(&delivery_id)?),
-            Call::Replay { delivery_id } => quiet(self.replay(&delivery_id, moment)?),
-            Call::ReplayAll { campaign } => quiet(self.replay_all(&campaign, moment)?),
-            Call::Enable { campaign, destination } => quiet(self.enable(&campaign, &destination, moment)?),
+            Call::Operate(operation) => quiet(self.operate(&operation, moment)?),
             Call::Wake => quiet(Answer::Done(0)),
+        }
+    }
+
+    fn operate(&self, operation: &Operation, moment: &Moment) -> Result<Answer, Fault> {
+        let given = |text: &Option<String>| text.clone().unwrap_or_default();
+        let (campaign, delivery_id) = (given(&operation.campaign), given(&operation.delivery_id));
+        match operation.verb {
+            Verb::Counters => self.counters(operation),
+            Verb::Deliveries => self.deliveries(operation),
+            Verb::Delivery => self.delivery(&delivery_id),
+            Verb::Replay => self.replay(&delivery_id, moment),
+            Verb::ReplayAll => self.replay_all(&campaign, moment),
+            Verb::Enable => self.enable(&campaign, &given(&operation.destination), moment),
         }
     }
 
@@ -130,8 +147,9 @@ impl<S: Store> Ledger<S> {
     /// # Errors
     /// The database's.
     pub fn wake_at_ms(&self) -> Result<i64, Fault> {
-        let due = "SELECT due_ms FROM delivery WHERE state = 'pending' ORDER BY due_ms LIMIT 1";
-        let due_ms = self.store.row(due, &[])?.map_or(Ok(i64::MAX), |mut row| row.int(0))?;
+        let due = "SELECT due_ms FROM delivery WHERE state = 'pending' AND format <= ?
+                   ORDER BY due_ms LIMIT 1";
+        let due_ms = self.store.row(due, &[ROW_FORMAT.into()])?.map_or(Ok(i64::MAX), |mut row| row.int(0))?;
         Ok(due_ms.min(self.next_sweep_ms.get()))
     }
 

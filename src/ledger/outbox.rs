@@ -41,6 +41,14 @@ pub struct Claim {
     payload: Option<String>,
 }
 
+/// A claim that holds a connection until it is settled, or until its lease has run out: a caller
+/// that never settles must not keep the connection.
+pub(super) struct Flight {
+    delivery_id: String,
+    receiver: String,
+    until_ms: i64,
+}
+
 /// A request that is ready to be sent.
 pub struct Dispatch {
     /// Where to.
@@ -58,6 +66,7 @@ impl<S: Store> Ledger<S> {
     /// The database's.
     pub fn claim(&self, moment: &Moment) -> Result<Vec<Claim>, Fault> {
         let mut claims = Vec::new();
+        self.in_flight.borrow_mut().retain(|flight| flight.until_ms > moment.now_ms);
         while self.in_flight.borrow().len() < MAX_CONNECTIONS {
             let busy = self.busy_receivers();
             let sql = "SELECT d.delivery_id, d.campaign, d.destination, d.lead_id, d.submission_id,
@@ -81,9 +90,14 @@ impl<S: Store> Ledger<S> {
                 attempt_count: row.int(8)?,
                 payload: row.optional_text(9),
             };
+            let until_ms = moment.now_ms + LEASE_MS;
             let sql = "UPDATE delivery SET leased = 1, due_ms = ? WHERE delivery_id = ?";
-            self.store.run(sql, &[(moment.now_ms + LEASE_MS).into(), (&claim.delivery_id).into()])?;
-            self.in_flight.borrow_mut().push((claim.delivery_id.clone(), claim.receiver.clone()));
+            self.store.run(sql, &[until_ms.into(), (&claim.delivery_id).into()])?;
+            self.in_flight.borrow_mut().push(Flight {
+                delivery_id: claim.delivery_id.clone(),
+                receiver: claim.receiver.clone(),
+                until_ms,
+            });
             claims.push(claim);
         }
         Ok(claims)
@@ -91,8 +105,9 @@ impl<S: Store> Ledger<S> {
 
     fn busy_receivers(&self) -> String {
         let in_flight = self.in_flight.borrow();
-        let count = |receiver: &str| in_flight.iter().filter(|(_, to)| to == receiver).count();
-        let busy = in_flight.iter().map(|(_, to)| to).filter(|to| count(to) >= MAX_CONNECTIONS_EACH);
+        let receivers = || in_flight.iter().map(|flight| &flight.receiver);
+        let count = |receiver: &str| receivers().filter(|to| *to == receiver).count();
+        let busy = receivers().filter(|to| count(to) >= MAX_CONNECTIONS_EACH);
         json!(busy.collect::<Vec<_>>()).to_string()
     }
 
@@ -149,7 +164,7 @@ impl<S: Store> Ledger<S> {
         took_ms: i64,
         moment: &Moment,
     ) -> Result<serde_json::Value, Fault> {
-        self.in_flight.borrow_mut().retain(|(delivery_id, _)| *delivery_id != claim.delivery_id);
+        self.in_flight.borrow_mut().retain(|flight| flight.delivery_id != claim.delivery_id);
         let attempt = claim.attempt_count + 1;
         let attempt_at = usize::try_from(attempt).unwrap_or(usize::MAX);
         let next = deliver::next(outcome, attempt_at, self.development, moment);
@@ -170,8 +185,13 @@ impl<S: Store> Ledger<S> {
             let Some(mut row) = self.store.row(sql, &[(&claim.delivery_id).into()])? else {
                 return Ok(());
             };
+            let before = row.text(0)?;
+            // Where the lease had run out, a later attempt may have delivered it: that stands.
+            if before == "delivered" {
+                return Ok(());
+            }
             // Another delivery's 410 may have paused this one while it was on its way.
-            let paused = row.text(0)? == "paused";
+            let paused = before == "paused";
             let state = if paused && state == "pending" { "paused" } else { state };
             let mut attempts: Vec<Value> = serde_json::from_str(&row.text(1)?).unwrap_or_default();
             attempts.push(json!({
@@ -287,7 +307,9 @@ impl<S: Store> Ledger<S> {
         self.store.atomically(&mut || {
             let place = [campaign.into(), destination.into()];
             self.store.run("DELETE FROM disabled WHERE campaign = ? AND destination = ?", &place)?;
-            let sql = "UPDATE delivery SET state = 'pending', due_ms = ?, attempt_count = 0, settled_ms = NULL
+            // One that is on its way stays leased, so that it is not sent twice.
+            let sql = "UPDATE delivery SET state = 'pending', attempt_count = 0, settled_ms = NULL,
+                         due_ms = CASE leased WHEN 1 THEN due_ms ELSE ? END
                        WHERE state = 'paused' AND campaign = ? AND destination = ? RETURNING 1";
             let args = [moment.now_ms.into(), campaign.into(), destination.into()];
             resumed = i64::try_from(self.store.rows(sql, &args)?.len()).unwrap_or(i64::MAX);

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::message::{Answer, CountersQuery, DeliveriesQuery, Tally};
+use super::message::{Answer, Operation, Tally};
 use super::store::{Arg, Store};
 use super::{Ledger, State};
 use crate::fault::Fault;
@@ -26,7 +26,7 @@ impl<S: Store> Ledger<S> {
         Ok(Answer::Done(i64::try_from(tallies.len()).unwrap_or(i64::MAX)))
     }
 
-    pub(super) fn counters(&self, query: &CountersQuery) -> Result<Answer, Fault> {
+    pub(super) fn counters(&self, query: &Operation) -> Result<Answer, Fault> {
         let columns = State::ALL.map(State::as_str).join(", ");
         let sql = format!(
             "SELECT campaign, hour, source, repeats, {columns} FROM counter
@@ -66,17 +66,11 @@ impl<S: Store> Ledger<S> {
                 }));
             }
         }
-        Ok(Answer::Report(json!({
-            "accepted": total.iter().sum::<i64>(),
-            "repeats": repeats,
-            "states": by_state(total),
-            "approximate": { "kv_repeats": kv_repeats, "rejections": rejections },
-            "buckets": buckets,
-        })))
+        Ok(Answer::Report(counted(total, repeats, kv_repeats, rejections, buckets)))
     }
 
-    pub(super) fn deliveries(&self, query: &DeliveriesQuery) -> Result<Answer, Fault> {
-        let limit = query.limit.clamp(1, MAX_PAGE);
+    pub(super) fn deliveries(&self, query: &Operation) -> Result<Answer, Fault> {
+        let limit = query.limit.unwrap_or(MAX_PAGE).clamp(1, MAX_PAGE);
         let sql = format!(
             "SELECT {DELIVERY} FROM delivery WHERE (?1 IS NULL OR state = ?1)
                AND (?2 IS NULL OR campaign = ?2) AND delivery_id > ?3 ORDER BY delivery_id LIMIT ?4"
@@ -105,6 +99,27 @@ impl<S: Store> Ledger<S> {
             Some(mut row) => Ok(Answer::Report(shown(&row.text(0)?)?)),
         }
     }
+}
+
+/// The counters where there is no ledger yet.
+pub fn nothing_counted() -> Value {
+    counted([0; State::ALL.len()], 0, 0, Vec::new(), Vec::new())
+}
+
+fn counted(
+    total: [i64; State::ALL.len()],
+    repeats: i64,
+    kv_repeats: i64,
+    rejections: Vec<Value>,
+    buckets: Vec<Value>,
+) -> Value {
+    json!({
+        "accepted": total.iter().sum::<i64>(),
+        "repeats": repeats,
+        "states": by_state(total),
+        "approximate": { "kv_repeats": kv_repeats, "rejections": rejections },
+        "buckets": buckets,
+    })
 }
 
 /// The largest integer that JavaScript holds exactly.

@@ -1,6 +1,7 @@
 //! Nothing stays without an end: dead letters, people whose window has passed, idempotency keys.
 //! A sweep goes through the tables in chunks, so that no alarm takes long.
 
+use super::schema::ROW_FORMAT;
 use super::state::Bucket;
 use super::store::Store;
 use super::{Ledger, State};
@@ -120,11 +121,11 @@ impl<S: Store> Ledger<S> {
     fn sweep_deliveries(&self, after: &str, moment: &Moment) -> Result<Option<String>, Fault> {
         let end = self.chunk_end("delivery", "delivery_id", after)?;
         let sql = "UPDATE delivery SET state = 'expired' WHERE delivery_id > ? AND delivery_id <= ?
-                   AND state IN ('dead', 'paused') AND settled_ms <= ?
-                   RETURNING lead_id, submission_id";
+                   AND state IN ('dead', 'paused') AND coalesce(settled_ms, created_ms) <= ?
+                   AND format <= ? RETURNING lead_id, submission_id";
         let to = end.as_deref().unwrap_or(NO_MORE);
         let before = moment.now_ms - DEAD_DAYS * DAY_MS;
-        for mut row in self.store.rows(sql, &[after.into(), to.into(), before.into()])? {
+        for mut row in self.store.rows(sql, &[after.into(), to.into(), before.into(), ROW_FORMAT.into()])? {
             self.settle_submission(&row.text(0)?, &row.text(1)?)?;
         }
         Ok(end)
@@ -132,13 +133,13 @@ impl<S: Store> Ledger<S> {
 
     /// A lead ends with its window, unless a delivery of it can still arrive.
     fn sweep_leads(&self, after: &str, moment: &Moment) -> Result<Option<String>, Fault> {
-        let sql = "SELECT s.lead_id, max(s.known_until_ms) <= ? AND NOT EXISTS (SELECT 1 FROM delivery d
+        let sql = "SELECT s.lead_id, max(s.known_until_ms) <= ? AND max(s.format) <= ? AND NOT EXISTS (SELECT 1 FROM delivery d
                        WHERE d.delivery_id >= 'msg_' || substr(s.lead_id, 6)
                          AND d.delivery_id < 'msg_' || substr(s.lead_id, 6) || '~'
                          AND d.state IN ('pending', 'paused', 'dead'))
                    FROM submission s WHERE s.lead_id > ?
                    GROUP BY s.lead_id ORDER BY s.lead_id LIMIT ?";
-        let args = [moment.now_ms.into(), after.into(), CHUNK_ROWS.into()];
+        let args = [moment.now_ms.into(), ROW_FORMAT.into(), after.into(), CHUNK_ROWS.into()];
         let leads = self.store.rows(sql, &args)?;
         let full = i64::try_from(leads.len()).is_ok_and(|read| read == CHUNK_ROWS);
         let mut last = None;

@@ -82,7 +82,7 @@ when = [{ field = "size", is = "51+" }, { about = "email_kind", is = "business" 
 points = 50
 [[score]]
 rule = "far away"
-when = { about = "country", is_none_of = ["SE", "NO"] }
+when = { about = "country", is_one_of = ["US", "CA"] }
 points = -20
 [[destination]]
 name = "crm"
@@ -217,9 +217,23 @@ impl Site {
         log.iter().rev().find_map(|event| event.get("decision")).cloned().unwrap_or_default()
     }
 
-    /// `(event, webhook-id's lead, last part of the address)` of each webhook that was taken.
+    /// `(event, lead's id, last part of the address)` of each webhook that was taken.
     pub fn events(&self) -> Vec<(String, String, String)> {
         self.received().iter().map(event).collect()
+    }
+
+    /// The webhooks that were taken, as `qualified crm of 1`: people are numbered as they appear.
+    pub fn story(&self) -> Vec<String> {
+        let mut people = Vec::new();
+        let line = |(kind, lead_id, place): (String, String, String)| {
+            let kind = kind.strip_prefix("lead.").unwrap_or(&kind).to_owned();
+            let at = people.iter().position(|known| *known == lead_id).unwrap_or_else(|| {
+                people.push(lead_id);
+                people.len() - 1
+            });
+            format!("{kind} {place} of {}", at + 1)
+        };
+        self.events().into_iter().map(line).collect()
     }
 
     pub fn rows(&self, ledger: &str, sql: &str) -> Vec<Vec<Value>> {
@@ -269,9 +283,8 @@ impl Site {
 }
 
 fn event(received: &Received) -> (String, String, String) {
-    let text = |pointer: &str| {
-        received.body.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
-    };
+    let text =
+        |pointer: &str| received.body.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
     let place = received.url.rsplit('/').next().unwrap_or_default().to_owned();
     (text("/type"), text("/data/lead_id"), place)
 }

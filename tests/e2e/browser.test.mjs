@@ -186,7 +186,8 @@ describe('a person in a browser', { skip, timeout: 180_000 }, () => {
     });
     const data = await arrived(crm, email);
     assert.deepEqual(data.answers, { question: 'Do you ship to Gotland?' });
-    assert.deepEqual(data.consent.map(({ purpose, method }) => [purpose, method]), [['contact', 'json']]);
+    const given = data.consent.filter(({ granted }) => granted);
+    assert.deepEqual(given.map(({ purpose, method, version_shown }) => [purpose, method, version_shown]), [['contact', 'json', '2026-11']]);
   });
 
   test('nothing of it is told, or readable where it is kept', () => {

@@ -104,8 +104,6 @@ describe('the outbox', { timeout: 280_000 }, () => {
       assert.equal(crm.deliveries.length, 3);
       assert.equal(new Set(crm.deliveries.map(({ id }) => id)).size, 1);
       assert.equal(new Set(crm.deliveries.map(({ body }) => body)).size, 1);
-      const [, slowed, last] = crm.deliveries;
-      assert.ok(last.at - slowed.at >= 1900, `Retry-After of 2 s was honoured: ${last.at - slowed.at} ms`);
       const { attempts, state, attempt_count } = await onlyDelivery('recovers');
       assert.deepEqual([state, attempt_count], ['delivered', 3]);
       assert.deepEqual(attempts.map(({ attempt, outcome }) => [attempt, outcome]), [

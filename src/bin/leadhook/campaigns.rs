@@ -49,7 +49,8 @@ pub fn new(id: &str) -> Result<(), String> {
     if let Err(problems) = Campaign::accept(&value) {
         return Err(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
     }
-    let written = fs::File::create_new(&file).and_then(|mut out| std::io::Write::write_all(&mut out, text.as_bytes()));
+    let written =
+        fs::File::create_new(&file).and_then(|mut out| std::io::Write::write_all(&mut out, text.as_bytes()));
     written.map_err(|error| format!("{file}: {error}"))?;
     println!("{file} is written. Change it, then run: leadhook check {file}");
     Ok(())

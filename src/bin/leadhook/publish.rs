@@ -87,7 +87,8 @@ fn get(options: &Options, keys: &[String]) -> Result<BTreeMap<String, String>, S
 }
 
 fn put(options: &Options, writes: &[(String, String)]) -> Result<(), String> {
-    let writes: Vec<Value> = writes.iter().map(|(key, value)| json!({ "key": key, "value": value })).collect();
+    let writes: Vec<Value> =
+        writes.iter().map(|(key, value)| json!({ "key": key, "value": value })).collect();
     wrangler(options, "put", &Value::Array(writes)).map(|_| ())
 }
 

@@ -140,7 +140,12 @@ fn readable(event: &Value, path: &str, id: &str) -> String {
         let part = |key: &str| consent.get(key).and_then(Value::as_str).unwrap_or("-");
         let granted = consent.get("granted").and_then(Value::as_bool).unwrap_or(false);
         let given = if granted { "given" } else { "not given" };
-        line(format!("  consent {}: {given} (version {}, shown {})", part("purpose"), part("version"), part("version_shown")));
+        line(format!(
+            "  consent {}: {given} (version {}, shown {})",
+            part("purpose"),
+            part("version"),
+            part("version_shown")
+        ));
     }
     line(format!("  {}  {id}", text("/data/lead_id")));
     out

@@ -1,0 +1,87 @@
+//! The KV binding. `worker`'s own looks its functions up by name at every use and decodes listings
+//! through `serde-wasm-bindgen`, 8 KB of gzip that nothing else needs.
+
+use js_sys::{Array, Object, Reflect};
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+use crate::fault::Fault;
+
+/// Keys of one page of a listing: KV's own limit.
+const LIST_PAGE: u32 = 1_000;
+
+#[wasm_bindgen]
+extern "C" {
+    /// `KVNamespace`.
+    pub type Kv;
+
+    #[wasm_bindgen(method, catch, js_name = get)]
+    async fn get_text(this: &Kv, key: &str) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(method, catch, js_name = put)]
+    async fn put_text(this: &Kv, key: &str, value: &str, options: &JsValue) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(method, catch, js_name = list)]
+    async fn list_page(this: &Kv, options: &JsValue) -> Result<Page, JsValue>;
+
+    /// `KVNamespaceListResult`.
+    type Page;
+
+    #[wasm_bindgen(method, getter)]
+    fn keys(this: &Page) -> Array;
+
+    #[wasm_bindgen(method, getter)]
+    fn list_complete(this: &Page) -> bool;
+
+    #[wasm_bindgen(method, getter)]
+    fn cursor(this: &Page) -> Option<String>;
+}
+
+impl Kv {
+    /// The text under a key.
+    pub async fn read(&self, key: &str) -> Result<Option<String>, Fault> {
+        Ok(self.get_text(key).await.map_err(|error| failed("get", &error))?.as_string())
+    }
+
+    /// Writes a text, for so many seconds where given.
+    pub async fn write(&self, key: &str, value: &str, ttl_s: Option<u64>) -> Result<(), Fault> {
+        let options = match ttl_s {
+            #[allow(clippy::cast_precision_loss, reason = "a time to live is far below 2^53")]
+            Some(ttl_s) => object(&[("expirationTtl", JsValue::from_f64(ttl_s as f64))]),
+            None => JsValue::UNDEFINED,
+        };
+        self.put_text(key, value, &options).await.map_err(|error| failed("put", &error)).map(|_| ())
+    }
+
+    /// The names of the keys that begin with a prefix.
+    pub async fn names(&self, prefix: &str) -> Result<Vec<String>, Fault> {
+        let mut names = Vec::new();
+        let mut cursor = JsValue::UNDEFINED;
+        loop {
+            let options =
+                object(&[("prefix", prefix.into()), ("limit", LIST_PAGE.into()), ("cursor", cursor)]);
+            let page = self.list_page(&options).await.map_err(|error| failed("list", &error))?;
+            for key in page.keys() {
+                names.extend(Reflect::get(&key, &"name".into()).ok().and_then(|name| name.as_string()));
+            }
+            match page.cursor().filter(|next| !page.list_complete() && !next.is_empty()) {
+                Some(next) => cursor = next.into(),
+                None => return Ok(names),
+            }
+        }
+    }
+}
+
+fn object(entries: &[(&str, JsValue)]) -> JsValue {
+    let object = Object::new();
+    for (name, value) in entries {
+        // Setting a property of a plain object does not fail.
+        let _ = Reflect::set(&object, &(*name).into(), value);
+    }
+    object.into()
+}
+
+fn failed(verb: &str, error: &JsValue) -> Fault {
+    let message = Reflect::get(error, &"message".into()).ok().and_then(|message| message.as_string());
+    Fault::new(format!("KV {verb}: {}", message.unwrap_or_default()))
+}

@@ -1,0 +1,258 @@
+//! What Unicode and the URL standard say about a text: its normal form, its lower case, the ASCII
+//! form of a domain, the parts of an address.
+//!
+//! In the Worker the JavaScript runtime answers, which has all of it built in; on the host the
+//! crates `icu_normalizer`, `idna` and `url` and the standard library do. Their tables and code
+//! are a good 100 KB of gzip in the wasm, and a Worker's start-up time grows with its size. What
+//! the two might judge differently is decided here, before or after them. Differences remain in
+//! names that no registry gives out: the runtime is laxer with joiners and with letters of both
+//! directions (RFC 5893).
+
+use std::borrow::Cow;
+use std::net::Ipv4Addr;
+
+/// Octets of a label (RFC 1035 section 2.3.4).
+const MAX_LABEL_BYTES: usize = 63;
+/// Octets of a name as text, without the root's dot: what fits the 255 of RFC 1035 section 2.3.4.
+const MAX_DOMAIN_BYTES: usize = 253;
+
+/// The text in normalization form C (UAX 15), so that one letter is one however it was typed.
+pub fn nfc(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() { Cow::Borrowed(text) } else { platform::nfc(text) }
+}
+
+/// The text in lower case by Unicode's rules.
+pub fn lowercase(text: &str) -> String {
+    if text.is_ascii() { text.to_ascii_lowercase() } else { platform::lowercase(text) }
+}
+
+/// A domain name in lower case with A-labels, under UTS 46 as the URL standard applies it. None
+/// for what the DNS cannot hold as a host's name: labels are 1 to 63 letters, digits and hyphens
+/// with no hyphen at an end. None for a name whose last label is a number, which the URL standard
+/// takes for an IPv4 address.
+pub fn domain_to_ascii(domain: &str) -> Option<String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
+    // Other ASCII is in no name, and would mean something in the address that the runtime parses.
+    if !domain.chars().all(|c| plain(c) || !c.is_ascii()) {
+        return None;
+    }
+    let lower = domain.to_ascii_lowercase();
+    let has_a_label = lower.split('.').any(|label| label.starts_with("xn--"));
+    let ascii = if lower.is_ascii() && !has_a_label { lower } else { platform::domain_to_ascii(domain)? };
+    let is_label = |label: &str| {
+        (1..=MAX_LABEL_BYTES).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+    };
+    let fits = ascii.len() <= MAX_DOMAIN_BYTES && ascii.split('.').all(is_label);
+    (fits && !ends_in_a_number(&ascii)).then_some(ascii)
+}
+
+/// The URL standard's ends-in-a-number checker, for a name without a trailing dot.
+fn ends_in_a_number(domain: &str) -> bool {
+    let last = domain.rsplit('.').next().unwrap_or(domain);
+    let hexadecimal = last.strip_prefix("0x").is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_hexdigit()));
+    hexadecimal || last.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// An absolute address, read as the URL standard reads it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebAddress {
+    scheme: String,
+    host: String,
+    origin: String,
+    has_credentials: bool,
+}
+
+impl WebAddress {
+    /// Reads an address; None where browsers would refuse it or it is relative.
+    pub fn parse(text: &str) -> Option<Self> {
+        platform::parse(text)
+    }
+
+    /// In lower case, without the colon.
+    pub fn scheme(&self) -> &str {
+        &self.scheme
+    }
+
+    /// The host without a port, in lower case, as A-labels or a canonical IP address (IPv6 in
+    /// brackets). Empty where the scheme has none.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Scheme, host and port where it is not the scheme's own; `null` for schemes without origin.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// Whether a user name or a password stands in it.
+    pub fn has_credentials(&self) -> bool {
+        self.has_credentials
+    }
+
+    /// Whether it is http to this very machine, which only development may use.
+    pub fn is_loopback_http(&self) -> bool {
+        self.scheme == "http"
+            && (matches!(self.host(), "localhost" | "[::1]")
+                || self.host.parse().is_ok_and(|ip: Ipv4Addr| ip.is_loopback()))
+    }
+}
+
+#[cfg(target_arch = "wasm32")]
+mod platform {
+    use std::borrow::Cow;
+
+    use js_sys::JsString;
+    use web_sys::Url;
+
+    use super::WebAddress;
+
+    pub fn nfc(text: &str) -> Cow<'_, str> {
+        Cow::Owned(JsString::from(text).normalize("NFC").into())
+    }
+
+    pub fn lowercase(text: &str) -> String {
+        JsString::from(text).to_lower_case().into()
+    }
+
+    pub fn domain_to_ascii(domain: &str) -> Option<String> {
+        Url::new(&format!("https://{domain}/")).ok().map(|url| url.hostname())
+    }
+
+    pub fn parse(text: &str) -> Option<WebAddress> {
+        let url = Url::new(text).ok()?;
+        Some(WebAddress {
+            scheme: url.protocol().trim_end_matches(':').to_owned(),
+            host: url.hostname(),
+            origin: url.origin(),
+            has_credentials: !url.username().is_empty() || !url.password().is_empty(),
+        })
+    }
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+mod platform {
+    use std::borrow::Cow;
+
+    use icu_normalizer::ComposingNormalizerBorrowed;
+    use idna::AsciiDenyList;
+    use url::Url;
+
+    use super::WebAddress;
+
+    pub fn nfc(text: &str) -> Cow<'_, str> {
+        ComposingNormalizerBorrowed::new_nfc().normalize(text)
+    }
+
+    pub fn lowercase(text: &str) -> String {
+        text.to_lowercase()
+    }
+
+    pub fn domain_to_ascii(domain: &str) -> Option<String> {
+        idna::domain_to_ascii_cow(domain.as_bytes(), AsciiDenyList::URL).ok().map(Cow::into_owned)
+    }
+
+    pub fn parse(text: &str) -> Option<WebAddress> {
+        let url = Url::parse(text).ok()?;
+        Some(WebAddress {
+            scheme: url.scheme().to_owned(),
+            host: url.host_str().unwrap_or_default().to_owned(),
+            origin: url.origin().ascii_serialization(),
+            has_credentials: !url.username().is_empty()
+                || url.password().is_some_and(|word| !word.is_empty()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_letter_is_one_however_it_was_typed() {
+        assert_eq!(nfc("Ma\u{30a}rten"), "Mårten");
+        assert!(matches!(nfc("plain"), Cow::Borrowed("plain")));
+    }
+
+    #[test]
+    fn letters_of_any_script_have_a_lower_case() {
+        assert_eq!(lowercase("ÅNGSTRÖM Ltd"), "ångström ltd");
+        assert_eq!(lowercase("ΌΣΟΣ"), "όσος");
+    }
+
+    #[test]
+    fn a_domain_is_written_as_the_dns_holds_it() {
+        for (domain, ascii) in [
+            ("Example.COM", "example.com"),
+            ("r3---sn.example", "r3---sn.example"),
+            ("Blåbär.example", "xn--blbr-noae.example"),
+            ("XN--blbr-noae.example", "xn--blbr-noae.example"),
+            ("faß.de", "xn--fa-hia.de"),
+            ("FAẞ.DE", "xn--fa-hia.de"),
+            ("例え。テスト", "xn--r8jz45g.xn--zckzah"),
+            ("ｅｘａｍｐｌｅ.com", "example.com"),
+            ("localhost", "localhost"),
+        ] {
+            assert_eq!(domain_to_ascii(domain).as_deref(), Some(ascii), "{domain}");
+        }
+        for domain in [
+            "",
+            ".",
+            "a..b",
+            "a.",
+            ".a",
+            "-a.b",
+            "a-.b",
+            "a_b.c",
+            "a b.c",
+            "a/b.c",
+            "a%62.c",
+            "a:1",
+            "a@b",
+            "xn--a.example",
+            "xn--.example",
+            "\u{202e}a.example",
+            "a\u{ff0f}b.example",
+            "1.2.3.4",
+            "0x7f.1",
+            "example.0x",
+            "例え.１",
+            "[::1]",
+        ] {
+            assert_eq!(domain_to_ascii(domain), None, "{domain}");
+        }
+        let label = "b".repeat(63);
+        assert!(domain_to_ascii(&label).is_some());
+        assert!(domain_to_ascii(&format!("b{label}")).is_none());
+    }
+
+    #[test]
+    fn an_address_has_the_parts_that_a_browser_sees() {
+        let address = WebAddress::parse("HTTPS://Blåbär.example:443/path?q#f").unwrap();
+        assert_eq!(address.scheme(), "https");
+        assert_eq!(address.host(), "xn--blbr-noae.example");
+        assert_eq!(address.origin(), "https://xn--blbr-noae.example");
+        assert!(!address.has_credentials());
+        assert!(WebAddress::parse("https://a:b@example.com").unwrap().has_credentials());
+        assert!(WebAddress::parse("https://a@example.com").unwrap().has_credentials());
+        assert_eq!(WebAddress::parse("http://[::0:1]:80").unwrap().host(), "[::1]");
+        assert_eq!(WebAddress::parse("mailto:a@example.com").unwrap().origin(), "null");
+        for text in ["", "example.com", "/path", "https://", "https://a b", "http://1.2.3.4.5"] {
+            assert_eq!(WebAddress::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn loopback_is_this_machine_over_http() {
+        for text in ["http://localhost:8788/x", "http://127.0.0.1", "http://127.1:1", "http://[::1]:8788"] {
+            assert!(WebAddress::parse(text).unwrap().is_loopback_http(), "{text}");
+        }
+        for text in
+            ["https://localhost", "http://localhost.example", "http://128.0.0.1", "http://127.example"]
+        {
+            assert!(!WebAddress::parse(text).unwrap().is_loopback_http(), "{text}");
+        }
+    }
+}

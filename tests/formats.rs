@@ -1,0 +1,262 @@
+//! What is persisted and what goes over a wire, literally. A change here breaks what lies in
+//! somebody's KV or ledger, or what another version of the code says: raise the format number.
+#![cfg(feature = "cli")]
+#![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+
+mod common;
+
+use common::*;
+use leadhook::intake::{accept, decode::decode};
+use leadhook::lead::{Identity, Lead};
+use leadhook::ledger::message::{Admit, Answer, Call, CountersQuery, DeliveriesQuery, Message, Tally};
+use leadhook::memory::{LedgerMode, START_MS};
+use leadhook::ports::Ports as _;
+use serde_json::{Value, json};
+
+const ANN: &str = "email=ann%40example.com&consent.newsletter=on";
+const LEDGER: &str = "example-ab";
+const ANN_TAG: &str = "email.k1.PIN";
+const ANN_ID: &str = "sub_PIN";
+
+#[test]
+fn what_publishing_writes_to_kv() {
+    let site = Site::new(&[guide()]);
+    let contents = site.kv_contents();
+    let keys: Vec<_> = contents.keys().map(String::as_str).collect();
+    assert_eq!(
+        keys,
+        [
+            "campaign/v1/guide",
+            "ledger/v1/example-ab",
+            "version/v1/guide/call/2",
+            "version/v1/guide/newsletter/2026-11",
+            "wording/v1/a95566039296e10e2e48e4fde9ec0ce4dcb0a836988e9761948fbd906ad2fbb6",
+            "wording/v1/c8dc1fe276eaaafab0db6c3c49176bf17426bc6f8a2ad665000f2e35129a39c1",
+            "wording/v1/e00e7c9b42e427a1630c85be8812f8399c6d959bed62843b3d17ffb574a3091d",
+        ]
+    );
+    let campaign = format!(r#"{{"format":1,"campaign":{}}}"#, guide());
+    assert_eq!(contents["campaign/v1/guide"], campaign);
+    assert_eq!(contents["ledger/v1/example-ab"], r#"{"controller":"Example AB","format":1}"#);
+    assert_eq!(
+        contents["version/v1/guide/call/2"],
+        r#"{"format":1,"sha256":"a95566039296e10e2e48e4fde9ec0ce4dcb0a836988e9761948fbd906ad2fbb6"}"#
+    );
+    assert_eq!(
+        contents["wording/v1/a95566039296e10e2e48e4fde9ec0ce4dcb0a836988e9761948fbd906ad2fbb6"],
+        r#"{"format":1,"text":"Yes, call me."}"#
+    );
+    let notice = json!({
+        "email": "privacy@example.com", "name": "Example AB",
+        "privacy_notice": "https://www.example.com/privacy", "privacy_notice_version": "3",
+    });
+    assert_eq!(
+        contents["wording/v1/e00e7c9b42e427a1630c85be8812f8399c6d959bed62843b3d17ffb574a3091d"],
+        json!({ "format": 1, "text": notice.to_string() }).to_string()
+    );
+}
+
+#[test]
+fn what_kv_remembers_of_a_person() {
+    let site = Site::new(&[guide()]);
+    assert_eq!(site.accept("guide", ANN), ANN_ID);
+    let contents = site.kv_contents();
+    let (key, value) = contents.iter().find(|(key, _)| key.starts_with("seen/")).expect("a value");
+    assert_eq!(*key, format!("seen/v1/example-ab/{ANN_TAG}"));
+    assert_eq!(*value, format!(r#"{{"format":1,"submissions":[["{ANN_ID}",{START_MS}]]}}"#));
+}
+
+#[test]
+fn the_tables_of_a_ledger() {
+    let site = Site::new(&[guide()]);
+    site.accept("guide", ANN);
+    let columns = |table: &str| {
+        let rows = site.rows(LEDGER, &format!("PRAGMA table_info({table})"));
+        let word = |value: &Value| value.as_str().expect("a text").to_owned();
+        let column = |row: &Vec<Value>| {
+            let suffix = if row[5] == json!(0) { String::new() } else { format!(" key {}", row[5]) };
+            let null = if row[3] == json!(1) { "" } else { "?" };
+            format!("{} {}{null}{suffix}", word(&row[1]), word(&row[2]))
+        };
+        rows.iter().map(column).collect::<Vec<_>>().join(", ")
+    };
+    let states = "repeats INTEGER, pending INTEGER, delivered INTEGER, dead INTEGER, held INTEGER, \
+        duplicate INTEGER, suppressed INTEGER, quarantined INTEGER, unconfirmed INTEGER, withdrawn INTEGER, \
+        discarded INTEGER, expired INTEGER, erased INTEGER";
+    for (table, expected) in [
+        ("campaign", "id TEXT key 1, revision TEXT, stored TEXT"),
+        ("counter", &format!("campaign TEXT key 1, hour INTEGER key 2, source TEXT key 3, {states}")),
+        (
+            "delivery",
+            "delivery_id TEXT key 1, format INTEGER, lead_id TEXT, submission_id TEXT, campaign TEXT, \
+             destination TEXT, receiver TEXT, event TEXT, state TEXT, due_ms INTEGER, leased INTEGER, \
+             attempt_count INTEGER, attempts TEXT, reason TEXT?, created_ms INTEGER, settled_ms INTEGER?",
+        ),
+        ("disabled", "campaign TEXT key 1, destination TEXT key 2, at_ms INTEGER"),
+        ("fingerprint", "tag TEXT key 1, lead_id TEXT key 2"),
+        ("idempotency", "tag TEXT key 1, submission_id TEXT, expires_ms INTEGER"),
+        ("meta", "key TEXT key 1, value TEXT"),
+        ("migration", "version INTEGER? key 1"),
+        (
+            "submission",
+            "lead_id TEXT key 1, submission_id TEXT key 2, format INTEGER, campaign TEXT, source TEXT, \
+             hour INTEGER, state TEXT, at_ms INTEGER, known_until_ms INTEGER, payload TEXT?, consent TEXT",
+        ),
+        ("tally", "campaign TEXT key 1, hour INTEGER key 2, field TEXT key 3, code TEXT key 4, count INTEGER"),
+    ] {
+        assert_eq!(columns(table), expected, "{table}");
+    }
+    let tables = site.rows(LEDGER, "SELECT count(*) FROM sqlite_master WHERE type = 'table'");
+    assert_eq!(tables, [[json!(10)]], "a new table belongs above");
+}
+
+#[test]
+fn the_rows_of_a_lead() {
+    let site = Site::new(&[guide()]);
+    site.accept("guide", ANN);
+    assert_eq!(site.rows(LEDGER, "SELECT * FROM fingerprint"), [[json!(ANN_TAG), json!("lead_PIN")]]);
+    let rows = site.rows(
+        LEDGER,
+        "SELECT lead_id, submission_id, format, campaign, source, hour, state, at_ms, known_until_ms,
+           substr(payload, 1, 5), substr(consent, 1, 5) FROM submission",
+    );
+    let until = START_MS + 180 * DAY;
+    assert_eq!(
+        Value::from_iter(rows),
+        json!([["lead_PIN", ANN_ID, 1, "guide", "direct", START_MS, "pending", START_MS, until, "1.k1.", "1.k1."]])
+    );
+    let row = site.rows(LEDGER, "SELECT * FROM delivery");
+    assert_eq!(
+        Value::from_iter(row),
+        json!([[
+            "msg_PIN", 1, "lead_PIN", ANN_ID, "guide", "crm", "PIN", "lead.qualified", "pending", START_MS, 0, 0,
+            "[]", null, START_MS, null,
+        ]])
+    );
+    let meta = site.rows(LEDGER, "SELECT * FROM meta");
+    let sweep = (START_MS + 6 * HOUR).to_string();
+    assert_eq!(Value::from_iter(meta), json!([["ledger", "example-ab"], ["next_sweep_ms", sweep]]));
+}
+
+fn admit() -> Admit {
+    let site = Site::new(&[guide()]);
+    let campaign = campaign(&guide());
+    let body = b"email=ann@example.com&phone=0701740605&name=Ann&consent.newsletter=on&utm_source=x";
+    let submission = accept(decode(Some(FORM), body).ok().expect("fields"), &campaign).expect("a submission");
+    let identity = Identity::new(&site.settings().peppers, &campaign.ledger);
+    Admit {
+        campaign: campaign.id.clone(),
+        revision: "0123456789abcdef".to_owned(),
+        stored: None,
+        submission_id: identity.submission_id(&submission, &campaign, Some("k")),
+        idempotency_tag: Some(identity.idempotency_tag(&campaign, "k")),
+        source: "x".to_owned(),
+        fingerprints: identity.fingerprints(&submission, &campaign),
+        by: campaign.dedupe.by.clone(),
+        lead: Lead::new(submission, &campaign, START_MS),
+    }
+}
+
+#[test]
+fn the_message_that_admits_a_lead() {
+    let message = Message { format: 1, ledger: LEDGER.to_owned(), call: Call::Admit(Box::new(admit())) };
+    let consent = |purpose: &str, more: Value| {
+        let base = json!({
+            "purpose": purpose, "language": "sv", "at": "2026-11-22T14:00:00.000Z", "method": "form",
+            "version_shown": "unstated",
+            "notice": {
+                "url": "https://www.example.com/privacy", "version": "3",
+                "sha256": "e00e7c9b42e427a1630c85be8812f8399c6d959bed62843b3d17ffb574a3091d",
+            },
+        });
+        edited(base, more)
+    };
+    let newsletter = json!({
+        "granted": true, "version": "2026-11", "channel": "email", "category": "marketing",
+        "text_sha256": "c8dc1fe276eaaafab0db6c3c49176bf17426bc6f8a2ad665000f2e35129a39c1",
+    });
+    let call = json!({
+        "granted": false, "version": "2", "channel": "phone", "category": "sales", "retention_days": 365,
+        "text_sha256": "a95566039296e10e2e48e4fde9ec0ce4dcb0a836988e9761948fbd906ad2fbb6",
+    });
+    assert_eq!(
+        serde_json::to_value(&message).expect("JSON"),
+        json!({
+            "format": 1,
+            "ledger": "example-ab",
+            "call": { "admit": {
+                "campaign": "guide",
+                "revision": "0123456789abcdef",
+                "submission_id": "sub_PIN",
+                "idempotency_tag": "PIN",
+                "source": "x",
+                "fingerprints": [
+                    { "kind": "email", "tag": ANN_TAG, "current": true },
+                    { "kind": "phone", "tag": "phone.k1.PIN", "current": true },
+                ],
+                "by": ["email"],
+                "lead": {
+                    "contact": { "email": "ann@example.com", "phone": "+46701740605" },
+                    "answers": { "name": "Ann" },
+                    "attribution": { "utm_source": "x" },
+                    "consent": [consent("newsletter", newsletter), consent("call", call)],
+                    "country": "SE",
+                    "email_kind": "business",
+                    "submitted_at_ms": START_MS,
+                },
+            } },
+        })
+    );
+}
+
+#[test]
+fn the_other_messages_and_the_answers() {
+    let written = |call: Call| serde_json::to_value(call).expect("JSON");
+    let tally = Tally { campaign: "c".into(), hour: 0, field: "f".into(), code: "x".into(), count: 1 };
+    let destination = || "d".to_owned();
+    for (call, expected) in [
+        (Call::Tally(vec![tally]), json!({ "tally": [{ "campaign": "c", "hour": 0, "field": "f", "code": "x", "count": 1 }] })),
+        (Call::Counters(CountersQuery::default()), json!({ "counters": { "campaign": null, "from_ms": null, "to_ms": null } })),
+        (
+            Call::Deliveries(DeliveriesQuery::default()),
+            json!({ "deliveries": { "state": null, "campaign": null, "after": null, "limit": 0 } }),
+        ),
+        (Call::Delivery { delivery_id: "m".into() }, json!({ "delivery": { "delivery_id": "m" } })),
+        (Call::Replay { delivery_id: "m".into() }, json!({ "replay": { "delivery_id": "m" } })),
+        (Call::ReplayAll { campaign: "c".into() }, json!({ "replay_all": { "campaign": "c" } })),
+        (
+            Call::Enable { campaign: "c".into(), destination: destination() },
+            json!({ "enable": { "campaign": "c", "destination": "d" } }),
+        ),
+        (Call::Wake, json!("wake")),
+    ] {
+        assert_eq!(written(call), expected);
+    }
+    for (answer, expected) in [
+        (Answer::Admitted, json!("admitted")),
+        (Answer::IdempotencyKeyReused, json!("idempotency_key_reused")),
+        (Answer::CampaignUnknown, json!("campaign_unknown")),
+        (Answer::Newer, json!("newer")),
+        (Answer::NotFound, json!("not_found")),
+        (Answer::Conflict, json!("conflict")),
+        (Answer::Done(2), json!({ "done": 2 })),
+        (Answer::Report(json!([])), json!({ "report": [] })),
+    ] {
+        assert_eq!(serde_json::to_value(answer).expect("JSON"), expected);
+    }
+}
+
+#[test]
+fn the_two_answers_that_people_program_against() {
+    let site = Site::new(&[guide()]);
+    let accepted = format!(r#"{{"status":"accepted","submission_id":"{ANN_ID}"}}"#);
+    assert_eq!(text(&site.post("guide", ANN)), accepted);
+    assert_eq!(
+        text(&site.post("guide", "email=ann%40example.com")),
+        r#"{"detail":"Correct the listed fields and send it again.","errors":[{"code":"consent_required","detail":"this consent is required","field":"consent.newsletter"}],"status":422,"title":"The submission is not valid","type":"about:blank"}"#
+    );
+    assert_eq!(
+        text(&site.with_ledger(LedgerMode::LosesRequests, || site.post("guide", &format!("{ANN}&name=Ann")))),
+        r#"{"detail":"Nothing was stored. Please try again.","status":503,"title":"Not available now","type":"about:blank"}"#
+    );
+}

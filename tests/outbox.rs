@@ -1,0 +1,247 @@
+//! From the decision to the last confirmation: retries, dead letters, 410, corrections, and what is
+//! erased when.
+#![cfg(feature = "cli")]
+#![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+
+mod common;
+
+use common::*;
+use leadhook::memory::{KvMode, ReceiverMode, START_MS, request};
+use leadhook::moment::parse_rfc3339;
+use leadhook::request::Method;
+use serde_json::{Value, json};
+
+const ANN: &str = "email=ann%40example.com&consent.newsletter=on";
+const BOB: &str = "email=bob%40example.com&consent.newsletter=on";
+/// Waits before the ten attempts (Standard Webhooks), in seconds.
+const WAITS_S: [i64; 10] = [0, 5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400];
+
+fn only_delivery(site: &Site) -> Value {
+    let page = site.admin(Method::Get, "deliveries");
+    let all = page["deliveries"].as_array().expect("deliveries").clone();
+    assert_eq!(all.len(), 1);
+    let id = all[0]["delivery_id"].as_str().expect("an id");
+    site.admin(Method::Get, &format!("deliveries/{id}"))
+}
+
+fn replay(site: &Site, id: &Value) -> u16 {
+    let path = format!("/admin/api/deliveries/{}/replay", id.as_str().expect("an id"));
+    site.send(&request(Method::Post, &path, "", "")).status
+}
+
+/// Every column that holds something of a person until it is confirmed.
+fn payloads(site: &Site) -> usize {
+    site.rows("example-ab", "SELECT 1 FROM submission WHERE payload IS NOT NULL").len()
+}
+
+fn people(site: &Site) -> (usize, usize, usize) {
+    let count = |table: &str| site.rows("example-ab", &format!("SELECT 1 FROM {table}")).len();
+    (count("submission"), count("fingerprint"), count("delivery"))
+}
+
+#[test]
+fn ten_attempts_follow_the_schedule_with_the_same_id_and_body_and_then_it_is_dead() {
+    let site = Site::new(&[guide()]);
+    site.set_receiver(ReceiverMode::LosesAnswers);
+    site.deliver("guide", ANN);
+    site.pass(4 * DAY);
+    let delivery = only_delivery(&site);
+    assert_eq!((&delivery["state"], &delivery["reason"]), (&json!("dead"), &json!("unreachable")));
+    assert_eq!((&delivery["attempt_count"], &delivery["due_at"]), (&json!(10), &Value::Null));
+    let attempts = delivery["attempts"].as_array().expect("attempts");
+    let mut last_ms = START_MS;
+    for ((n, attempt), wait_s) in attempts.iter().enumerate().zip(WAITS_S) {
+        let at_ms = attempt["at"].as_str().and_then(parse_rfc3339).expect("a time");
+        let waited_ms = at_ms - last_ms;
+        assert!((wait_s * 1_000..=wait_s * 1_100).contains(&waited_ms), "attempt {}: {waited_ms}", n + 1);
+        assert_eq!(attempt["attempt"], n + 1);
+        last_ms = at_ms;
+    }
+    let received = site.received();
+    assert_eq!(received.len(), 10);
+    assert!(received.iter().all(|one| *one == received[0]), "id and body are those of the first");
+    assert_eq!(site.states(), counts(&[("dead", 1)]));
+    assert_eq!(payloads(&site), 1, "a dead letter is kept, so that it can be replayed");
+
+    site.set_receiver(ReceiverMode::Up);
+    assert_eq!(replay(&site, &delivery["delivery_id"]), 200);
+    assert_eq!(site.states(), counts(&[("pending", 1)]));
+    site.ring();
+    assert_eq!(site.received().last(), Some(&received[0]), "a replay is the same webhook");
+    assert_eq!((site.states(), payloads(&site)), (counts(&[("delivered", 1)]), 0));
+    assert_eq!(replay(&site, &delivery["delivery_id"]), 409);
+}
+
+#[test]
+fn a_replay_gets_the_whole_schedule_again() {
+    let site = Site::new(&[guide()]);
+    site.set_receiver(ReceiverMode::Refuses(500));
+    site.deliver("guide", ANN);
+    site.deliver("guide", BOB);
+    site.pass(4 * DAY);
+    assert_eq!(site.states(), counts(&[("dead", 2)]));
+    assert_eq!(site.admin(Method::Post, "deliveries/replay?campaign=guide"), json!({ "replayed": 2 }));
+    site.pass(2 * DAY);
+    assert_eq!(site.states(), counts(&[("pending", 2)]));
+    site.pass(2 * DAY);
+    assert_eq!(site.states(), counts(&[("dead", 2)]));
+    let sql = "SELECT DISTINCT json_array_length(attempts) FROM delivery";
+    assert_eq!(site.rows("example-ab", sql), [[json!(20)]]);
+    assert_eq!(site.admin(Method::Post, "deliveries/replay?campaign=guide"), json!({ "replayed": 2 }));
+    site.pass(4 * DAY);
+    assert_eq!(site.rows("example-ab", sql), [[json!(20)]], "the newest are listed");
+}
+
+#[test]
+fn a_dead_letter_expires_after_thirty_days_and_is_erased() {
+    let site = Site::new(&[guide()]);
+    site.set_receiver(ReceiverMode::Refuses(404));
+    site.deliver("guide", ANN);
+    site.pass(4 * DAY);
+    let died_ms = only_delivery(&site)["settled_at"].as_str().and_then(parse_rfc3339).expect("a time");
+    site.pass(died_ms + 30 * DAY - site.now_ms() - 1);
+    assert_eq!((site.states(), payloads(&site)), (counts(&[("dead", 1)]), 1));
+    site.pass(DAY / 3);
+    assert_eq!((site.states(), payloads(&site)), (counts(&[("expired", 1)]), 0));
+    let expired = only_delivery(&site);
+    assert_eq!((&expired["state"], &expired["reason"]), (&json!("expired"), &json!("status 404")));
+    assert_eq!(replay(&site, &expired["delivery_id"]), 409, "there is nothing left to send");
+}
+
+#[test]
+fn a_destination_that_answers_410_gets_nothing_until_it_is_enabled_again() {
+    let site = Site::new(&[guide()]);
+    let paused =
+        || site.admin(Method::Get, "deliveries?state=paused")["deliveries"].as_array().expect("a list").len();
+    site.set_receiver(ReceiverMode::Refuses(500));
+    for n in 0..4 {
+        site.deliver("guide", &format!("email=p{n}%40example.com&consent.newsletter=on"));
+    }
+    site.set_receiver(ReceiverMode::Refuses(410));
+    site.pass(6_000);
+    assert_eq!((paused(), site.states()), (4, counts(&[("pending", 4)])));
+    let sql = "SELECT max(attempt_count), count(DISTINCT reason) FROM delivery";
+    assert!(site.rows("example-ab", sql)[0][0].as_i64() <= Some(2));
+    site.set_receiver(ReceiverMode::Up);
+    site.deliver("guide", ANN);
+    site.pass(20 * DAY);
+    assert_eq!((paused(), site.received().len()), (5, 0), "what comes later waits as well");
+
+    let path = "campaigns/guide/destinations/crm/enable";
+    assert_eq!(site.admin(Method::Post, path), json!({ "resumed": 5 }));
+    site.ring();
+    assert_eq!((site.received().len(), site.states()), (5, counts(&[("delivered", 5)])));
+    site.deliver("guide", BOB);
+    assert_eq!(site.received().len(), 6);
+    assert_eq!(site.admin(Method::Post, path), json!({ "resumed": 0 }));
+}
+
+#[test]
+fn what_waits_for_a_disabled_destination_expires_after_thirty_days_also_what_came_later() {
+    let site = Site::new(&[guide()]);
+    site.set_receiver(ReceiverMode::Refuses(410));
+    site.deliver("guide", ANN);
+    site.pass(DAY);
+    site.deliver("guide", BOB);
+    site.pass(29 * DAY + DAY / 2);
+    assert_eq!(site.states(), counts(&[("pending", 1), ("expired", 1)]));
+    site.pass(DAY);
+    assert_eq!((site.states(), payloads(&site)), (counts(&[("expired", 2)]), 0));
+}
+
+#[test]
+fn a_destination_that_is_gone_makes_a_dead_letter_that_can_come_back() {
+    let site = Site::new(&[guide()]);
+    site.set_receiver(ReceiverMode::Down);
+    site.deliver("guide", ANN);
+    site.republish(&guide_with(json!({ "destination": null })));
+    site.pass(MINUTE);
+    let dead = only_delivery(&site);
+    assert_eq!((&dead["state"], &dead["reason"]), (&json!("dead"), &json!("destination_removed")));
+    assert_eq!((&dead["attempt_count"], payloads(&site)), (&json!(2), 1));
+    site.set_receiver(ReceiverMode::Up);
+    site.republish(&guide());
+    assert_eq!(replay(&site, &dead["delivery_id"]), 200);
+    site.ring();
+    assert_eq!(site.states(), counts(&[("delivered", 1)]));
+}
+
+#[test]
+fn a_corrected_address_heals_what_waits() {
+    let site = Site::new(&[guide()]);
+    site.set_receiver(ReceiverMode::Refuses(404));
+    site.deliver("guide", ANN);
+    let new = "https://new.example.com/hook";
+    site.republish(&guide_with(json!({ "destination": [destination("crm", new)] })));
+    site.set_receiver(ReceiverMode::Up);
+    site.pass(MINUTE);
+    assert_eq!(site.received()[0].url, new);
+}
+
+#[test]
+fn deliveries_go_on_from_the_ledgers_own_copy_while_kv_fails() {
+    for mode in [KvMode::Failing, KvMode::Empty] {
+        let site = Site::new(&[guide()]);
+        site.set_receiver(ReceiverMode::Down);
+        site.deliver("guide", ANN);
+        site.set_receiver(ReceiverMode::Up);
+        site.set_kv(mode);
+        site.restart();
+        site.pass(HOUR);
+        assert_eq!(site.received().len(), 1, "{mode:?}");
+    }
+}
+
+#[test]
+fn a_person_is_forgotten_when_the_window_has_passed() {
+    let site = Site::new(&[guide_with(json!({ "dedupe": { "window_days": 10 } }))]);
+    site.deliver("guide", &format!("{ANN}&phone=0701740605"));
+    assert_eq!(people(&site), (1, 2, 1));
+    site.pass(10 * DAY - 1);
+    assert_eq!(people(&site), (1, 2, 1));
+    site.pass(DAY / 3);
+    assert_eq!(people(&site), (0, 0, 0));
+    assert_eq!(site.states(), counts(&[("delivered", 1)]), "counters hold nobody and stay");
+}
+
+#[test]
+fn a_person_is_kept_beyond_the_window_while_a_delivery_can_still_arrive() {
+    let site = Site::new(&[guide_with(json!({ "dedupe": { "window_days": 1 } }))]);
+    site.set_receiver(ReceiverMode::Down);
+    site.deliver("guide", ANN);
+    site.pass(2 * DAY);
+    assert_eq!(people(&site), (1, 1, 1));
+    site.deliver("guide", ANN);
+    assert_eq!(
+        site.rows("example-ab", "SELECT DISTINCT lead_id FROM submission").len(),
+        2,
+        "yet it is a new lead"
+    );
+    site.set_receiver(ReceiverMode::Up);
+    site.pass(2 * DAY);
+    assert_eq!(site.story(), ["qualified guide of 1", "qualified guide of 2"]);
+    site.pass(DAY);
+    assert_eq!(people(&site), (0, 0, 0));
+}
+
+#[test]
+fn a_held_lead_ends_with_its_window_and_is_counted_as_expired() {
+    let site =
+        Site::new(&[guide_with(json!({ "qualify": { "forward_at": 20 }, "dedupe": { "window_days": 10 } }))]);
+    site.deliver("guide", ANN);
+    assert_eq!((site.states(), payloads(&site)), (counts(&[("held", 1)]), 1));
+    site.pass(11 * DAY);
+    assert_eq!((site.states(), people(&site)), (counts(&[("expired", 1)]), (0, 0, 0)));
+}
+
+#[test]
+fn a_sweep_goes_through_more_than_one_chunk() {
+    let site = Site::new(&[guide_with(json!({ "dedupe": { "window_days": 1, "remember_in_kv": false } }))]);
+    for n in 0..1_100 {
+        site.accept("guide", &format!("email=p{n}%40example.com&consent.newsletter=on"));
+    }
+    assert_eq!(people(&site).0, 1_100);
+    site.pass(2 * DAY);
+    assert_eq!((people(&site), site.received().len()), ((0, 0, 0), 1_100));
+    assert_eq!(site.states(), counts(&[("delivered", 1_100)]));
+}
