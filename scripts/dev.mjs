@@ -129,7 +129,7 @@ if (!ending) {
   const fields = example ? "-d email=anna@example.com -d name=Anna -d interest=Garden -d consent.newsletter=on" : "-d email=anna@example.com";
   console.log(`
 Leadhook is ready.
-  Landing pages      ${worker}/
+  Landing page       ${worker}/${example ? campaign : ""}   (all of them: ${worker}/)
   Or from a shell    curl ${fields} ${worker}/c/${campaign}
   What a form needs  ${worker}/c/${campaign}
   Deliveries         appear below, each with its score and reasons

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use common::*;
 use leadhook::campaign::Campaign;
 use leadhook::deliver::Outcome;
-use leadhook::ledger::message::{Answer, Call, MESSAGE_FORMAT, Message};
+use leadhook::ledger::message::{Answer, Call, MESSAGE_FORMAT, Message, Operation, Verb};
 use leadhook::ledger::{Claim, Ledger};
 use leadhook::memory::{SECRET, SqliteStore};
 use leadhook::ports::Ports as _;
@@ -40,7 +40,8 @@ impl Object {
         self.0.settle(claim, outcome, 1, &site.moment()).expect("settled");
     }
 
-    fn ask(&self, site: &Site, call: Call) -> Answer {
+    fn ask(&self, site: &Site, operation: Operation) -> Answer {
+        let call = Call::Operate(operation);
         let message = Message { format: MESSAGE_FORMAT, ledger: LEDGER.to_owned(), call };
         self.0.call(message, &site.moment()).expect("an answer").answer
     }
@@ -157,8 +158,9 @@ fn the_payload_is_kept_while_any_destination_waits_or_is_dead_and_erased_after_t
     assert_eq!((site.states(), payloads(&site)), (counts(&[("pending", 1)]), 1));
     object.settle_as(&site, &claims[1], &Outcome::DestinationRemoved);
     assert_eq!((site.states(), payloads(&site)), (counts(&[("dead", 1)]), 1));
-    let delivery_id = claims[1].delivery_id.clone();
-    assert_eq!(object.ask(&site, Call::Replay { delivery_id }), Answer::Done(1));
+    let delivery_id = Some(claims[1].delivery_id.clone());
+    let replay = Operation { verb: Verb::Replay, delivery_id, ..Operation::default() };
+    assert_eq!(object.ask(&site, replay), Answer::Done(1));
     let again = object.claim(&site).remove(0);
     object.settle(&site, &again, 299);
     assert_eq!((site.states(), payloads(&site)), (counts(&[("delivered", 1)]), 0));
@@ -172,7 +174,12 @@ fn a_410_pauses_what_is_in_flight_too_and_enabling_sends_nothing_twice() {
     let claims = object.claim(&site);
     object.settle(&site, &claims[0], 410);
     assert_eq!(site.rows(LEDGER, "SELECT 1 FROM delivery WHERE state = 'paused'").len(), 2);
-    let enable = || Call::Enable { campaign: "guide".to_owned(), destination: "a".to_owned() };
+    let enable = || Operation {
+        verb: Verb::Enable,
+        campaign: Some("guide".to_owned()),
+        destination: Some("a".to_owned()),
+        ..Operation::default()
+    };
     assert_eq!(object.ask(&site, enable()), Answer::Done(2));
     let resumed = object.claim(&site);
     assert_eq!(resumed.len(), 1, "the other is on its way");

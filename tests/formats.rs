@@ -8,15 +8,17 @@ mod common;
 use common::*;
 use leadhook::intake::{accept, decode::decode};
 use leadhook::lead::{Identity, Lead};
-use leadhook::ledger::message::{Admit, Answer, Call, CountersQuery, DeliveriesQuery, Message, Tally};
+use leadhook::ledger::message::{Admit, Answer, Call, Message, Operation, Tally, Verb};
 use leadhook::memory::{LedgerMode, START_MS};
 use leadhook::ports::Ports as _;
 use serde_json::{Value, json};
 
 const ANN: &str = "email=ann%40example.com&consent.newsletter=on";
 const LEDGER: &str = "example-ab";
-const ANN_TAG: &str = "email.k1.PIN";
-const ANN_ID: &str = "sub_PIN";
+/// By HKDF and HMAC of the peppers `[1; 32]`, as another implementation computed them.
+const ANN_TAG: &str = "email.k1.dEP9EbQtZD2CjjzrI0WEfrFjQAMyzwuHYHXULMY2h_M";
+const ANN_ID: &str = "sub_lHoxQntBqQ-5nZ4rCfe68fhM";
+const ANN_LEAD: &str = "lead_BeTXZMH6jqwXEM0FoxQpJA";
 
 #[test]
 fn what_publishing_writes_to_kv() {
@@ -114,7 +116,7 @@ fn the_tables_of_a_ledger() {
 fn the_rows_of_a_lead() {
     let site = Site::new(&[guide()]);
     site.accept("guide", ANN);
-    assert_eq!(site.rows(LEDGER, "SELECT * FROM fingerprint"), [[json!(ANN_TAG), json!("lead_PIN")]]);
+    assert_eq!(site.rows(LEDGER, "SELECT * FROM fingerprint"), [[json!(ANN_TAG), json!(ANN_LEAD)]]);
     let rows = site.rows(
         LEDGER,
         "SELECT lead_id, submission_id, format, campaign, source, hour, state, at_ms, known_until_ms,
@@ -123,13 +125,13 @@ fn the_rows_of_a_lead() {
     let until = START_MS + 180 * DAY;
     assert_eq!(
         Value::from_iter(rows),
-        json!([["lead_PIN", ANN_ID, 1, "guide", "direct", START_MS, "pending", START_MS, until, "1.k1.", "1.k1."]])
+        json!([[ANN_LEAD, ANN_ID, 1, "guide", "direct", START_MS, "pending", START_MS, until, "1.k1.", "1.k1."]])
     );
     let row = site.rows(LEDGER, "SELECT * FROM delivery");
     assert_eq!(
         Value::from_iter(row),
         json!([[
-            "msg_PIN", 1, "lead_PIN", ANN_ID, "guide", "crm", "PIN", "lead.qualified", "pending", START_MS, 0, 0,
+            "msg_BeTXZMH6jqwXEM0FoxQpJA_d7c735e6", 1, ANN_LEAD, ANN_ID, "guide", "crm", "9a0bceeab5def971", "lead.qualified", "pending", START_MS, 0, 0,
             "[]", null, START_MS, null,
         ]])
     );
@@ -187,12 +189,12 @@ fn the_message_that_admits_a_lead() {
             "call": { "admit": {
                 "campaign": "guide",
                 "revision": "0123456789abcdef",
-                "submission_id": "sub_PIN",
-                "idempotency_tag": "PIN",
+                "submission_id": "sub_Hs79MfY6lB2MaD7JJZ4Fhpvg",
+                "idempotency_tag": "ccszqMFE-fIVaUZ5hEHA0JeWLSfHu2PomlSIg8BmU-8",
                 "source": "x",
                 "fingerprints": [
                     { "kind": "email", "tag": ANN_TAG, "current": true },
-                    { "kind": "phone", "tag": "phone.k1.PIN", "current": true },
+                    { "kind": "phone", "tag": "phone.k1.CuSIiIh0HzS2GMtziemvF8QPszLHapj9Gc6ka7tzn1s", "current": true },
                 ],
                 "by": ["email"],
                 "lead": {
@@ -213,25 +215,31 @@ fn the_message_that_admits_a_lead() {
 fn the_other_messages_and_the_answers() {
     let written = |call: Call| serde_json::to_value(call).expect("JSON");
     let tally = Tally { campaign: "c".into(), hour: 0, field: "f".into(), code: "x".into(), count: 1 };
-    let destination = || "d".to_owned();
-    for (call, expected) in [
-        (Call::Tally(vec![tally]), json!({ "tally": [{ "campaign": "c", "hour": 0, "field": "f", "code": "x", "count": 1 }] })),
-        (Call::Counters(CountersQuery::default()), json!({ "counters": { "campaign": null, "from_ms": null, "to_ms": null } })),
-        (
-            Call::Deliveries(DeliveriesQuery::default()),
-            json!({ "deliveries": { "state": null, "campaign": null, "after": null, "limit": 0 } }),
-        ),
-        (Call::Delivery { delivery_id: "m".into() }, json!({ "delivery": { "delivery_id": "m" } })),
-        (Call::Replay { delivery_id: "m".into() }, json!({ "replay": { "delivery_id": "m" } })),
-        (Call::ReplayAll { campaign: "c".into() }, json!({ "replay_all": { "campaign": "c" } })),
-        (
-            Call::Enable { campaign: "c".into(), destination: destination() },
-            json!({ "enable": { "campaign": "c", "destination": "d" } }),
-        ),
-        (Call::Wake, json!("wake")),
-    ] {
-        assert_eq!(written(call), expected);
-    }
+    let tallied = json!([{ "campaign": "c", "hour": 0, "field": "f", "code": "x", "count": 1 }]);
+    assert_eq!(written(Call::Tally(vec![tally])), json!({ "tally": tallied }));
+    assert_eq!(written(Call::Wake), json!("wake"));
+    assert_eq!(written(Call::Operate(Operation::default())), json!({ "operate": { "verb": "counters" } }));
+    let word = |text: &str| Some(text.to_owned());
+    let everything = Operation {
+        verb: Verb::Deliveries,
+        campaign: word("c"),
+        destination: word("d"),
+        delivery_id: word("m"),
+        state: word("s"),
+        after: word("a"),
+        limit: Some(1),
+        from_ms: Some(2),
+        to_ms: Some(3),
+    };
+    assert_eq!(
+        written(Call::Operate(everything)),
+        json!({ "operate": {
+            "verb": "deliveries", "campaign": "c", "destination": "d", "delivery_id": "m", "state": "s",
+            "after": "a", "limit": 1, "from_ms": 2, "to_ms": 3,
+        } })
+    );
+    let verbs = [Verb::Delivery, Verb::Replay, Verb::ReplayAll, Verb::Enable];
+    assert_eq!(serde_json::to_value(verbs).expect("JSON"), json!(["delivery", "replay", "replay_all", "enable"]));
     for (answer, expected) in [
         (Answer::Admitted, json!("admitted")),
         (Answer::IdempotencyKeyReused, json!("idempotency_key_reused")),

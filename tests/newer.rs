@@ -7,7 +7,7 @@ mod common;
 
 use common::*;
 use leadhook::ledger::Ledger;
-use leadhook::ledger::message::{Answer, Call, MESSAGE_FORMAT, Message};
+use leadhook::ledger::message::{Answer, Call, MESSAGE_FORMAT, Message, Operation};
 use leadhook::memory::SqliteStore;
 use leadhook::ports::Ports as _;
 
@@ -39,7 +39,7 @@ fn a_newer_message_is_refused() {
     let message = Message {
         format: MESSAGE_FORMAT + 1,
         ledger: LEDGER.to_owned(),
-        call: Call::ReplayAll { campaign: "guide".to_owned() },
+        call: Call::Operate(Operation::default()),
     };
     assert_eq!(ledger.call(message, &site.moment()).expect("an answer").answer, Answer::Newer);
     assert_eq!(dump(&site), before);

@@ -1,9 +1,8 @@
 // A person in a browser, on the example pages: with JavaScript and without.
 import assert from 'node:assert/strict';
-import fs from 'node:fs';
-import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { chromium } from 'playwright-core';
+import { NO_BROWSER, findChromium } from '../../scripts/chromium.mjs';
 import { audit } from './audit.mjs';
 import { person } from './campaigns.mjs';
 import { exampleCampaign, servePages } from './examples.mjs';
@@ -11,18 +10,10 @@ import { until } from './http.mjs';
 import { Receiver, SECRETS } from './receiver.mjs';
 import { World } from './world.mjs';
 
-const NO_BROWSER = 'no browser: install chromium (Debian: apt-get install chromium) or set CHROME to the path of a Chrome';
 const CAMPAIGNS = ['spring-guide', 'newsletter', 'demo-request', 'chatbot-contact'];
-const executablePath = findBrowser();
+const executablePath = findChromium();
 // In CI a missing browser fails; on a desk it is said, and the rest goes on.
 const skip = !executablePath && !process.env.CI && NO_BROWSER;
-
-function findBrowser() {
-  if (process.env.CHROME) return process.env.CHROME;
-  const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
-  const folders = process.env.PATH.split(path.delimiter);
-  return folders.flatMap((folder) => names.map((name) => path.join(folder, name))).find((file) => fs.existsSync(file));
-}
 
 describe('a person in a browser', { skip, timeout: 180_000 }, () => {
   let world, crm, sales, pages, browser;
