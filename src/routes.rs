@@ -18,7 +18,7 @@ pub fn body_limit_bytes(path: &str) -> usize {
 
 /// Answers a request.
 pub async fn answer(ports: &impl Ports, request: &RawRequest, moment: &Moment) -> Answered {
-    let path: Vec<&str> = request.path.trim_start_matches('/').split('/').collect();
+    let path: Vec<&str> = request.path.strip_prefix('/').unwrap_or_default().split('/').collect();
     match path.as_slice() {
         ["c", campaign] => capture::endpoint(ports, campaign, request, moment).await,
         ["c", campaign, "thanks"] => capture::thanks(ports, campaign, request, moment).await,

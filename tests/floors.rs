@@ -68,7 +68,9 @@ fn imports(code: &str) -> Vec<String> {
             let end = part.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(part.len());
             part[..end].to_owned()
         };
-        modules.extend(parts.iter().map(|part| part.trim()).map(|part| word(&part)).filter(|word| !word.is_empty()));
+        modules.extend(
+            parts.iter().map(|part| part.trim()).map(|part| word(&part)).filter(|word| !word.is_empty()),
+        );
     }
     modules
 }
@@ -103,7 +105,8 @@ fn every_module_has_a_floor_and_every_floor_its_modules() {
     let floors = floors();
     assert!(floors.len() > 15, "{floors:?}");
     let sources = sources();
-    let modules: Vec<_> = sources.keys().map(|file| module_of(file)).filter(|module| *module != "lib").collect();
+    let modules: Vec<_> =
+        sources.keys().map(|file| module_of(file)).filter(|module| *module != "lib").collect();
     for module in &modules {
         let module = if *module == "bin" { "bin/leadhook" } else { module };
         assert!(floors.contains_key(module), "src/{module} is not in the table of src/lib.rs");
@@ -138,7 +141,10 @@ fn no_two_modules_of_a_floor_import_each_other() {
     let mut edges = BTreeMap::<String, Vec<String>>::new();
     for (file, code) in sources() {
         let own = module_of(&file).to_owned();
-        edges.entry(own.clone()).or_default().extend(imports(&code).into_iter().filter(|import| *import != own));
+        edges
+            .entry(own.clone())
+            .or_default()
+            .extend(imports(&code).into_iter().filter(|import| *import != own));
     }
     for (module, imports) in &edges {
         for import in imports {

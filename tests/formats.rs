@@ -104,7 +104,10 @@ fn the_tables_of_a_ledger() {
             "lead_id TEXT key 1, submission_id TEXT key 2, format INTEGER, campaign TEXT, source TEXT, \
              hour INTEGER, state TEXT, at_ms INTEGER, known_until_ms INTEGER, payload TEXT?, consent TEXT",
         ),
-        ("tally", "campaign TEXT key 1, hour INTEGER key 2, field TEXT key 3, code TEXT key 4, count INTEGER"),
+        (
+            "tally",
+            "campaign TEXT key 1, hour INTEGER key 2, field TEXT key 3, code TEXT key 4, count INTEGER",
+        ),
     ] {
         assert_eq!(columns(table), expected, "{table}");
     }
@@ -125,14 +128,30 @@ fn the_rows_of_a_lead() {
     let until = START_MS + 180 * DAY;
     assert_eq!(
         Value::from_iter(rows),
-        json!([[ANN_LEAD, ANN_ID, 1, "guide", "direct", START_MS, "pending", START_MS, until, "1.k1.", "1.k1."]])
+        json!([[
+            ANN_LEAD, ANN_ID, 1, "guide", "direct", START_MS, "pending", START_MS, until, "1.k1.", "1.k1."
+        ]])
     );
     let row = site.rows(LEDGER, "SELECT * FROM delivery");
     assert_eq!(
         Value::from_iter(row),
         json!([[
-            "msg_BeTXZMH6jqwXEM0FoxQpJA_d7c735e6", 1, ANN_LEAD, ANN_ID, "guide", "crm", "9a0bceeab5def971", "lead.qualified", "pending", START_MS, 0, 0,
-            "[]", null, START_MS, null,
+            "msg_BeTXZMH6jqwXEM0FoxQpJA_d7c735e6",
+            1,
+            ANN_LEAD,
+            ANN_ID,
+            "guide",
+            "crm",
+            "9a0bceeab5def971",
+            "lead.qualified",
+            "pending",
+            START_MS,
+            0,
+            0,
+            "[]",
+            null,
+            START_MS,
+            null,
         ]])
     );
     let meta = site.rows(LEDGER, "SELECT * FROM meta");
@@ -239,7 +258,10 @@ fn the_other_messages_and_the_answers() {
         } })
     );
     let verbs = [Verb::Delivery, Verb::Replay, Verb::ReplayAll, Verb::Enable];
-    assert_eq!(serde_json::to_value(verbs).expect("JSON"), json!(["delivery", "replay", "replay_all", "enable"]));
+    assert_eq!(
+        serde_json::to_value(verbs).expect("JSON"),
+        json!(["delivery", "replay", "replay_all", "enable"])
+    );
     for (answer, expected) in [
         (Answer::Admitted, json!("admitted")),
         (Answer::IdempotencyKeyReused, json!("idempotency_key_reused")),

@@ -35,7 +35,8 @@ fn a_newer_message_is_refused() {
     site.accept("guide", ANN);
     let before = dump(&site);
     let store = SqliteStore::new(site.database(LEDGER).expect("a database"));
-    let ledger = Ledger::open(store, LEDGER, &site.settings().sealing, false, site.now_ms()).expect("a ledger");
+    let ledger =
+        Ledger::open(store, LEDGER, &site.settings().sealing, false, site.now_ms()).expect("a ledger");
     let message = Message {
         format: MESSAGE_FORMAT + 1,
         ledger: LEDGER.to_owned(),
@@ -71,7 +72,9 @@ fn a_value_of_what_was_seen_in_another_shape_of_a_newer_code_is_left_too() {
 
 #[test]
 fn newer_rows_of_a_person_are_not_judged_sent_or_swept() {
-    let site = Site::new(&[guide_with(serde_json::json!({ "dedupe": { "window_days": 1, "remember_in_kv": false } }))]);
+    let site = Site::new(&[guide_with(
+        serde_json::json!({ "dedupe": { "window_days": 1, "remember_in_kv": false } }),
+    )]);
     site.accept("guide", ANN);
     site.execute(LEDGER, "UPDATE submission SET format = 2; UPDATE delivery SET format = 2");
     let before = dump(&site);

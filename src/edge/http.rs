@@ -61,12 +61,6 @@ pub fn response(reply: Reply) -> Result<Response> {
     Ok(response.with_status(reply.status).with_headers(headers))
 }
 
-/// 503 where the operator's settings cannot be used.
-pub fn faulted(fault: &Fault) -> Result<Response> {
-    log_fault("settings", fault);
-    response(Reply::fault())
-}
-
 /// One line for a fault.
 pub fn log_fault(place: &str, fault: &Fault) {
     worker::console_error!("{}", json!({ "event": "fault", "in": place, "fault": fault.to_string() }));

@@ -1,9 +1,10 @@
 //! The KV binding. `worker`'s own looks its functions up by name at every use and decodes listings
 //! through `serde-wasm-bindgen`, 8 KB of gzip that nothing else needs.
 
-use js_sys::{Array, Object, Reflect};
-use wasm_bindgen::JsValue;
+use js_sys::futures::JsFuture;
+use js_sys::{Array, Object, Promise, Reflect};
 use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen::{JsCast as _, JsValue};
 
 use crate::fault::Fault;
 
@@ -16,13 +17,13 @@ extern "C" {
     pub type Kv;
 
     #[wasm_bindgen(method, catch, js_name = get)]
-    async fn get_text(this: &Kv, key: &str) -> Result<JsValue, JsValue>;
+    fn get_text(this: &Kv, key: &str) -> Result<Promise, JsValue>;
 
     #[wasm_bindgen(method, catch, js_name = put)]
-    async fn put_text(this: &Kv, key: &str, value: &str, options: &JsValue) -> Result<JsValue, JsValue>;
+    fn put_text(this: &Kv, key: &str, value: &str, options: &JsValue) -> Result<Promise, JsValue>;
 
     #[wasm_bindgen(method, catch, js_name = list)]
-    async fn list_page(this: &Kv, options: &JsValue) -> Result<Page, JsValue>;
+    fn list_page(this: &Kv, options: &JsValue) -> Result<Promise, JsValue>;
 
     /// `KVNamespaceListResult`.
     type Page;
@@ -40,7 +41,7 @@ extern "C" {
 impl Kv {
     /// The text under a key.
     pub async fn read(&self, key: &str) -> Result<Option<String>, Fault> {
-        Ok(self.get_text(key).await.map_err(|error| failed("get", &error))?.as_string())
+        Ok(settled("get", self.get_text(key)).await?.as_string())
     }
 
     /// Writes a text, for so many seconds where given.
@@ -50,7 +51,7 @@ impl Kv {
             Some(ttl_s) => object(&[("expirationTtl", JsValue::from_f64(ttl_s as f64))]),
             None => JsValue::UNDEFINED,
         };
-        self.put_text(key, value, &options).await.map_err(|error| failed("put", &error)).map(|_| ())
+        settled("put", self.put_text(key, value, &options)).await.map(|_| ())
     }
 
     /// The names of the keys that begin with a prefix.
@@ -60,7 +61,7 @@ impl Kv {
         loop {
             let options =
                 object(&[("prefix", prefix.into()), ("limit", LIST_PAGE.into()), ("cursor", cursor)]);
-            let page = self.list_page(&options).await.map_err(|error| failed("list", &error))?;
+            let page: Page = settled("list", self.list_page(&options)).await?.unchecked_into();
             for key in page.keys() {
                 names.extend(Reflect::get(&key, &"name".into()).ok().and_then(|name| name.as_string()));
             }
@@ -81,7 +82,13 @@ fn object(entries: &[(&str, JsValue)]) -> JsValue {
     object.into()
 }
 
-fn failed(verb: &str, error: &JsValue) -> Fault {
-    let message = Reflect::get(error, &"message".into()).ok().and_then(|message| message.as_string());
-    Fault::new(format!("KV {verb}: {}", message.unwrap_or_default()))
+async fn settled(verb: &str, called: Result<Promise, JsValue>) -> Result<JsValue, Fault> {
+    let settled = match called {
+        Ok(promise) => JsFuture::from(promise).await,
+        Err(error) => Err(error),
+    };
+    settled.map_err(|error| {
+        let message = Reflect::get(&error, &"message".into()).ok().and_then(|message| message.as_string());
+        Fault::new(format!("KV {verb}: {}", message.unwrap_or_default()))
+    })
 }

@@ -13,16 +13,18 @@ use worker::{
 use super::http::log_fault;
 use super::platform::Platform;
 use super::store::ObjectStore;
-use super::{log, moment, moment_ms, send};
+use super::{log, moment, now_ms, send};
 use crate::campaigns;
 use crate::fault::Fault;
 use crate::ledger::message::Message;
-use crate::ledger::{self, Claim};
+use crate::ledger::{self, Answered, Claim};
 
 /// While a receiver keeps an attempt waiting, leads for the others come in: how often to look.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 /// The platform ends an alarm after 15 minutes; the rest is done by the next one.
 const MAX_ALARM_MS: i64 = 5 * 60_000;
+/// An alarm that is so late is looked up again.
+const ALARM_LATE_MS: i64 = 30_000;
 /// Before the next try where the database failed.
 const RETRY_MS: i64 = 10_000;
 
@@ -44,20 +46,14 @@ impl DurableObject for Ledger {
     }
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
-        let moment = moment();
+        let started_ms = now_ms();
         let bytes = request.bytes().await?;
         self.look_up_alarm().await;
-        let answered = serde_json::from_slice::<Message>(&bytes)
-            .map_err(|_| Fault::new("a message that this code does not understand"))
-            .and_then(|message| {
-                let core = self.open(&message.ledger)?;
-                Ok((core.call(message, &moment)?, core.wake_at_ms()?))
-            });
-        match answered {
+        match self.answer(&bytes) {
             Ok((answered, wake_at_ms)) => {
                 self.wake_by(wake_at_ms).await;
                 if let Some(event) = answered.log {
-                    log(event, moment.now_ms);
+                    log(event, started_ms);
                 }
                 Response::from_json(&answered.answer)
             }
@@ -74,7 +70,7 @@ impl DurableObject for Ledger {
         self.alarm_ms.set(None);
         let next = self.drain().await.unwrap_or_else(|fault| {
             log_fault("alarm", &fault);
-            moment_ms() + RETRY_MS
+            now_ms() + RETRY_MS
         });
         self.wake_by(next).await;
         Response::empty()
@@ -82,6 +78,14 @@ impl DurableObject for Ledger {
 }
 
 impl Ledger {
+    /// One synchronous step: nothing else enters the object while a message is answered.
+    fn answer(&self, bytes: &[u8]) -> std::result::Result<(Answered, i64), Fault> {
+        let message: Message = serde_json::from_slice(bytes)
+            .map_err(|_| Fault::new("a message that this code does not understand"))?;
+        let core = self.open(&message.ledger)?;
+        Ok((core.call(message, &moment()?)?, core.wake_at_ms()?))
+    }
+
     fn open(&self, name: &str) -> std::result::Result<Rc<Core>, Fault> {
         if let Some(core) = self.core.borrow().as_ref() {
             return Ok(Rc::clone(core));
@@ -89,40 +93,59 @@ impl Ledger {
         let platform = Platform::new(self.env.clone())?;
         let settings = platform.shared_settings();
         let store = ObjectStore::new(&self.state.storage());
-        let core = Core::open(store, name, &settings.sealing, settings.development, moment_ms())?;
+        let core = Core::open(store, name, &settings.sealing, settings.development, now_ms())?;
         let core = Rc::new(core);
         *self.core.borrow_mut() = Some(Rc::clone(&core));
         Ok(core)
     }
 
+    /// The ledger of an alarm, which carries no name. None where nothing was ever stored.
+    fn open_again(&self) -> std::result::Result<Option<Rc<Core>>, Fault> {
+        if let Some(core) = self.core.borrow().as_ref() {
+            return Ok(Some(Rc::clone(core)));
+        }
+        let name = Core::name_in(&ObjectStore::new(&self.state.storage()))?;
+        name.map(|name| self.open(&name)).transpose()
+    }
+
     async fn drain(&self) -> std::result::Result<i64, Fault> {
-        let Some(name) = Core::name_in(&ObjectStore::new(&self.state.storage()))? else {
+        let Some(core) = self.open_again()? else {
             return Ok(i64::MAX);
         };
-        let core = self.open(&name)?;
         let platform = Platform::new(self.env.clone())?;
-        let started_ms = moment_ms();
+        let started_ms = now_ms();
         let mut in_flight = FuturesUnordered::new();
+        let mut failure = None;
         loop {
-            if moment_ms() - started_ms < MAX_ALARM_MS {
-                for claim in core.claim(&moment())? {
-                    in_flight.push(attempt(&core, &platform, claim));
+            // After a failure what is under way is still settled, and nothing new begun.
+            if failure.is_none() && now_ms() - started_ms < MAX_ALARM_MS {
+                match moment().and_then(|moment| core.claim(&moment)) {
+                    Ok(claims) => {
+                        in_flight.extend(claims.into_iter().map(|claim| attempt(&core, &platform, claim)))
+                    }
+                    Err(fault) => failure = Some(fault),
                 }
             }
             if in_flight.is_empty() {
                 break;
             }
-            if let Either::Left((Some(settled), _)) = select(in_flight.next(), Delay::from(LOOK_AGAIN)).await
+            if let Either::Left((Some(Err(fault)), _)) =
+                select(in_flight.next(), Delay::from(LOOK_AGAIN)).await
             {
-                settled?;
+                failure = Some(fault);
             }
         }
-        core.sweep(&moment())?;
+        if let Some(fault) = failure {
+            return Err(fault);
+        }
+        core.sweep(&moment()?)?;
         core.wake_at_ms()
     }
 
+    /// Learns when the alarm is set to, where that is not known: at the start, and where one that is
+    /// long due has not gone off, for then it may be lost.
     async fn look_up_alarm(&self) {
-        if self.alarm_ms.get().is_none() {
+        if self.alarm_ms.get().is_none_or(|set_ms| set_ms < now_ms() - ALARM_LATE_MS) {
             self.alarm_ms.set(self.state.storage().get_alarm().await.ok().flatten());
         }
     }
@@ -143,18 +166,18 @@ impl Ledger {
 
 /// One attempt, from the campaign as it is now to the settled outcome.
 async fn attempt(core: &Core, platform: &Platform, claim: Claim) -> std::result::Result<(), Fault> {
-    let started_ms = moment_ms();
+    let started_ms = now_ms();
     let campaign = match campaigns::find(platform, &claim.campaign, started_ms).await {
         Ok(Some(campaign)) => Some(campaign),
         // KV may not have it here yet, or not answer: the copy that came with the lead is as good.
         Ok(None) | Err(_) => core.last_good_campaign(&claim.campaign)?,
     };
-    let dispatch = core.dispatch(&claim, campaign.as_deref(), |name| platform.secret(name), &moment());
+    let dispatch = core.dispatch(&claim, campaign.as_deref(), |name| platform.secret(name), &moment()?);
     let outcome = match dispatch {
         Ok(dispatch) => send::send(dispatch).await,
         Err(outcome) => outcome,
     };
-    let moment = moment();
+    let moment = moment()?;
     let event = core.settle(&claim, &outcome, moment.now_ms - started_ms, &moment)?;
     log(event, started_ms);
     Ok(())

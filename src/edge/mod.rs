@@ -10,7 +10,9 @@ mod store;
 use worker::{Context, Env, Request, Response, Result, ScheduleContext, ScheduledEvent, event};
 
 use self::platform::Platform;
+use crate::fault::Fault;
 use crate::moment::Moment;
+use crate::reply::Reply;
 use crate::{admin, contact, routes};
 
 /// The first look at the phone numbers' tables takes milliseconds: at the start, not at a visitor.
@@ -21,10 +23,12 @@ fn start() {
 
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
-    let moment = moment();
-    let platform = match Platform::new(env) {
-        Ok(platform) => platform,
-        Err(fault) => return http::faulted(&fault),
+    let (moment, platform) = match moment().and_then(|moment| Ok((moment, Platform::new(env)?))) {
+        Ok(ready) => ready,
+        Err(fault) => {
+            http::log_fault("start", &fault);
+            return http::response(Reply::fault());
+        }
     };
     let request = http::read(request).await?;
     let answered = routes::answer(&platform, &request, &moment).await;
@@ -37,7 +41,7 @@ async fn fetch(request: Request, env: Env, context: Context) -> Result<Response>
 
 #[event(scheduled)]
 async fn scheduled(_: ScheduledEvent, env: Env, _: ScheduleContext) {
-    let started_ms = moment().now_ms;
+    let started_ms = now_ms();
     match Platform::new(env) {
         Ok(platform) => {
             for event in admin::wake_all(&platform).await {
@@ -49,25 +53,21 @@ async fn scheduled(_: ScheduledEvent, env: Env, _: ScheduleContext) {
 }
 
 /// Time and randomness, read here and handed down.
-fn moment() -> Moment {
+fn moment() -> std::result::Result<Moment, Fault> {
     let mut seed = [0; 32];
-    // Without randomness ids could meet: the clock keeps them apart while the platform has none.
-    let now_ms = i64::try_from(worker::Date::now().as_millis()).unwrap_or(i64::MAX);
-    if getrandom::fill(&mut seed).is_err() {
-        worker::console_error!("{{\"event\":\"fault\",\"in\":\"entropy\"}}");
-    }
-    Moment { now_ms, seed }
+    getrandom::fill(&mut seed).map_err(|_| Fault::new("the platform has no randomness"))?;
+    Ok(Moment { now_ms: now_ms(), seed })
+}
+
+fn now_ms() -> i64 {
+    i64::try_from(worker::Date::now().as_millis()).unwrap_or(i64::MAX)
 }
 
 /// One JSON line an event, with how long it took.
 fn log(mut event: serde_json::Value, started_ms: i64) {
     if let Some(event) = event.as_object_mut() {
-        let took_ms = moment_ms() - started_ms;
+        let took_ms = now_ms() - started_ms;
         event.entry("ms").or_insert(took_ms.into());
     }
     worker::console_log!("{event}");
-}
-
-fn moment_ms() -> i64 {
-    i64::try_from(worker::Date::now().as_millis()).unwrap_or(i64::MAX)
 }

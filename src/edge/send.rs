@@ -2,7 +2,7 @@
 
 use worker::{Fetch, Headers, Method, Request, RequestInit, RequestRedirect};
 
-use super::moment_ms;
+use super::now_ms;
 use super::platform::timeout;
 use crate::deliver::{ATTEMPT_TIMEOUT_MS, Outcome, retry_after_s};
 use crate::ledger::Dispatch;
@@ -10,10 +10,10 @@ use crate::ledger::Dispatch;
 /// Sends it, and says what became of it. Redirects are not followed, and the answer's body is not
 /// read: a receiver has nothing to say but its status.
 pub async fn send(dispatch: Dispatch) -> Outcome {
-    let started_ms = moment_ms();
+    let started_ms = now_ms();
     match answer(dispatch).await {
         Ok(outcome) => outcome,
-        Err(_) if moment_ms() - started_ms >= i64::from(ATTEMPT_TIMEOUT_MS) => Outcome::TimedOut,
+        Err(_) if now_ms() - started_ms >= i64::from(ATTEMPT_TIMEOUT_MS) => Outcome::TimedOut,
         Err(_) => Outcome::Unreachable,
     }
 }
@@ -31,7 +31,7 @@ async fn answer(dispatch: Dispatch) -> worker::Result<Outcome> {
     let retry_after = response.headers().get("retry-after").ok().flatten();
     let outcome = Outcome::Answered {
         status: response.status_code(),
-        retry_after_s: retry_after.and_then(|text| retry_after_s(&text, moment_ms())),
+        retry_after_s: retry_after.and_then(|text| retry_after_s(&text, now_ms())),
     };
     if let worker::ResponseBody::Stream(body) = response.body() {
         let _ = body.cancel();
