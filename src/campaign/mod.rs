@@ -247,13 +247,15 @@ impl Campaign {
         let CampaignFile { head, controller, field, purpose, dedupe, score, qualify, destination } =
             file::read(file.clone(), &mut problems);
 
+        let declared = field.len();
         let fields: Vec<Field> = field
             .into_iter()
             .enumerate()
             .filter_map(|(at, table)| accept_field(&format!("field[{at}]"), table, &mut problems))
             .collect();
         unique("field", fields.iter().map(|field| field.name.as_str()), "name", &mut problems);
-        if !fields.iter().any(|field| matches!(field.kind, Kind::Email | Kind::Phone)) {
+        let kinds_known = fields.len() == declared;
+        if kinds_known && !fields.iter().any(|field| matches!(field.kind, Kind::Email | Kind::Phone)) {
             let reason = "one must be of kind email or phone: without contact data there is no lead";
             problems.push(Problem::new("field", reason));
         }
@@ -413,9 +415,13 @@ fn unique<'a>(table: &str, names: impl Iterator<Item = &'a str>, key: &str, prob
 }
 
 fn accept_field(path: &str, table: FieldTable, problems: &mut Vec<Problem>) -> Option<Field> {
+    let misspelt = problems.iter().any(|problem| problem.path == format!("{path}.kind"));
     let mut refuse = |key: &str, reason: &str| problems.push(Problem::new(format!("{path}.{key}"), reason));
     let Some(kind) = table.kind else {
-        refuse("kind", "is required: email, phone, text, choice, number, boolean, country or url");
+        // A kind that is misspelt has been reported as such.
+        if !misspelt {
+            refuse("kind", "is required: email, phone, text, choice, number, boolean, country or url");
+        }
         return None;
     };
     let has_length = matches!(kind, FieldKind::Text | FieldKind::Url);

@@ -69,7 +69,7 @@ impl Post {
             email: has_email.then_some((address, canonical)),
             phone: has_phone.then_some(phone),
             answers: answers.map(|answer| *answer).concat(),
-            key: dice.one_in(6).then(|| format!("key-{}", dice.roll(12))),
+            key: dice.one_in(6).then(|| format!("{MARK}-{}", dice.roll(12))),
         }
     }
 
