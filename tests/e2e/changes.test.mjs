@@ -86,6 +86,19 @@ describe('what changes while leads wait', { timeout: 180_000 }, () => {
     await crm.up();
   });
 
+  // workerd knows no jurisdictions and refuses to name one; Cloudflare does.
+  test('where the jurisdiction cannot be had, nothing is stored outside of it', async () => {
+    await world.publish(campaign('within', crm));
+    await world.restart('SIGTERM', { LEADHOOK_JURISDICTION: 'eu' });
+    try {
+      const answer = await world.postJson('within', person());
+      assert.equal(answer.status, 503, answer.text);
+    } finally {
+      await world.restart('SIGTERM', { LEADHOOK_JURISDICTION: 'none' });
+    }
+    assert.equal((await world.counters('within')).accepted, 0);
+  });
+
   test('outside development only https destinations are published', async () => {
     const production = await World.start({ vars: { LEADHOOK_ENV: 'production' } });
     try {

@@ -18,10 +18,10 @@ use leadhook::request::{Method, RawRequest};
 use people::{CAMPAIGNS, Dice, Expected, People, Post};
 use serde_json::{Value, json};
 
-const OPERATIONS: usize = 300;
+const OPERATIONS: usize = 250;
 const DEFAULT_SEEDS: u64 = 40;
 /// Looking through all that was sent and kept takes time.
-const LOOK_EVERY: usize = 30;
+const LOOK_EVERY: usize = 50;
 const URL: &str = "https://crm.example.com/";
 const DESTINATIONS: [&str; 4] = ["crm", "calls", "sales", "extra"];
 
