@@ -25,6 +25,7 @@ TOOLS := .tools/bin
 BIN := node_modules/.bin
 CLI := target/release/leadhook
 SOURCES := $(shell find src -type f) Cargo.toml Cargo.lock
+WORKER_SOURCES := $(filter-out src/bin/% src/memory.rs,$(SOURCES))
 
 .PHONY: help dev sink test test-host test-e2e lint build cli deploy size clean
 
@@ -57,7 +58,7 @@ node_modules/.package-lock.json: package.json package-lock.json
 	npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-build/index.js: $(SOURCES) wrangler.toml .tools/target .tools/worker-build-$(WORKER_BUILD_VERSION) \
+build/index.js: $(WORKER_SOURCES) wrangler.toml .tools/target .tools/worker-build-$(WORKER_BUILD_VERSION) \
   .tools/wasm-bindgen-$(WASM_BINDGEN_VERSION) node_modules/.package-lock.json
 	@echo "Building the Worker (a few minutes the first time)"
 	@WASM_BINDGEN_BIN=$(CURDIR)/$(TOOLS)/wasm-bindgen WASM_OPT_BIN=$(CURDIR)/$(BIN)/wasm-opt \
@@ -106,4 +107,4 @@ deploy: build $(CLI)
 	@node scripts/deploy.mjs
 
 clean:
-	rm -rf target build .tools node_modules .wrangler $(STATE)
+	rm -rf target build .tools node_modules .wrangler .state
