@@ -195,6 +195,10 @@ async fn submit(
         by: campaign.dedupe.by.clone(),
         lead: Lead::new(submission, campaign, moment.now_ms),
     };
+    let failed = |fault: &Fault| {
+        let answered = faulted("ledger", &campaign.id, fault);
+        if browser { Answered { reply: Reply::fault_page(campaign), ..answered } } else { answered }
+    };
     match judge(ports, campaign, admit).await {
         Ok(Answer::Admitted) => {
             let value = remembered.zip(seen.remembering(&submission_id, moment.now_ms));
@@ -211,8 +215,8 @@ async fn submit(
                 after: Vec::new(),
             }
         }
-        Ok(_) => faulted("ledger", &campaign.id, &Fault::new("the ledger does not understand this code")),
-        Err(fault) => faulted("ledger", &campaign.id, &fault),
+        Ok(_) => failed(&Fault::new("the ledger does not understand this code")),
+        Err(fault) => failed(&fault),
     }
 }
 

@@ -185,8 +185,15 @@ impl Reply {
 
     /// 503: our fault. Nothing of it is shown.
     pub fn fault() -> Self {
-        problem(503, "Not available now", "Nothing was stored. Please try again.", |_| {})
+        problem(503, "Not available now", "Please try again: the same post counts once.", |_| {})
             .with("retry-after", RETRY_AFTER_S.to_string())
+    }
+
+    /// 503 to a browser's form post: a page, for nobody retries for a person.
+    pub fn fault_page(campaign: &Campaign) -> Self {
+        let text = "<p>Your details could not be received just now.</p>\
+                    <p>Please go back and send the form again in a moment.</p>";
+        page(503, &campaign.language, &campaign.title, text).with("retry-after", RETRY_AFTER_S.to_string())
     }
 }
 

@@ -32,8 +32,15 @@ impl Seen {
 
     /// Reads a value; an absent or damaged one is empty.
     pub fn read(text: Option<&str>) -> Self {
-        let empty = Self { format: SEEN_FORMAT, submissions: Vec::new() };
-        text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or(empty)
+        #[derive(Deserialize)]
+        struct Head {
+            format: u32,
+        }
+        let text = text.unwrap_or_default();
+        let format = serde_json::from_str::<Head>(text).map_or(SEEN_FORMAT, |head| head.format);
+        // A newer code may have written another shape.
+        let empty = Self { format, submissions: Vec::new() };
+        if format > SEEN_FORMAT { empty } else { serde_json::from_str(text).unwrap_or(empty) }
     }
 
     /// Whether this very submission was accepted within the last minutes.

@@ -1,5 +1,6 @@
 //! The command line, run as a marketer runs it.
 #![cfg(feature = "cli")]
+#![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

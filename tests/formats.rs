@@ -287,6 +287,6 @@ fn the_two_answers_that_people_program_against() {
     );
     assert_eq!(
         text(&site.with_ledger(LedgerMode::LosesRequests, || site.post("guide", &format!("{ANN}&name=Ann")))),
-        r#"{"detail":"Nothing was stored. Please try again.","status":503,"title":"Not available now","type":"about:blank"}"#
+        r#"{"detail":"Please try again: the same post counts once.","status":503,"title":"Not available now","type":"about:blank"}"#
     );
 }

@@ -247,7 +247,9 @@ fn a_ledger_that_is_down_answers_503_and_stores_nothing() {
     for mode in [LedgerMode::LosesRequests, LedgerMode::RefusesStatements] {
         site.with_ledger(mode, || {
             assert_unavailable(&site.post("guide", BOB));
-            assert_unavailable(&site.send(&browser(BOB)));
+            let page = site.send(&browser(BOB));
+            assert_eq!((page.status, page.header("retry-after")), (503, Some("5")));
+            assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
         });
         assert_eq!(count(&site), 1, "{mode:?}");
     }

@@ -218,6 +218,18 @@ fn a_person_of_another_campaign_of_the_ledger_keeps_the_lead_id() {
 }
 
 #[test]
+fn what_expired_of_another_campaign_has_not_been_had() {
+    let other = guide_with(json!({ "id": "other" }));
+    let site = Site::new(&[guide(), other]);
+    site.set_receiver(ReceiverMode::Refuses(500));
+    site.deliver("guide", ANN);
+    site.pass(40 * DAY);
+    site.set_receiver(ReceiverMode::Up);
+    site.deliver("other", ANN);
+    assert_eq!(site.story(), ["qualified guide of 1"], "nobody can be updated who never heard of it");
+}
+
+#[test]
 fn the_window_counts_from_the_last_accepted_post_and_after_it_comes_a_new_lead() {
     let site = Site::new(&[guide_with(json!({ "dedupe": { "window_days": 10 } }))]);
     let first = site.deliver("guide", ANN);

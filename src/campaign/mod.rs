@@ -310,6 +310,7 @@ impl Campaign {
             .collect();
         unique("destination", destinations.iter().map(|d| d.name.as_str()), "name", &mut problems);
 
+        let own_stages = qualify.mql.is_some() || qualify.sql.is_some();
         let (warm, hot) = (qualify.warm.unwrap_or(20), qualify.hot.unwrap_or(60));
         let thresholds = Thresholds {
             warm,
@@ -321,7 +322,7 @@ impl Campaign {
         if thresholds.warm > thresholds.hot {
             problems.push(Problem::new("qualify.warm", "must not be above hot"));
         }
-        if thresholds.mql > thresholds.sql {
+        if own_stages && thresholds.mql > thresholds.sql {
             problems.push(Problem::new("qualify.mql", "must not be above sql"));
         }
 

@@ -96,15 +96,17 @@ pub fn accept(fields: Fields, campaign: &Campaign) -> Result<Submission, Rejecti
     };
 
     for field in &campaign.fields {
+        let first = campaign.fields.iter().find(|other| other.kind == field.kind);
+        let is_first = first.is_some_and(|first| first.name == field.name);
         match rules::answer(field, given.remove(&field.name).unwrap_or_default(), campaign) {
             Ok(None) if field.required => {
                 problems.push(FieldProblem::new(&field.name, "required", "is required"));
             }
             Ok(None) => {}
-            Ok(Some(rules::Answer::Email(email))) if submission.contact.email.is_none() => {
+            Ok(Some(rules::Answer::Email(email))) if is_first => {
                 submission.contact.email = Some(email);
             }
-            Ok(Some(rules::Answer::Phone(phone))) if submission.contact.phone.is_none() => {
+            Ok(Some(rules::Answer::Phone(phone))) if is_first => {
                 submission.contact.phone = Some(phone);
             }
             Ok(Some(answer)) => {

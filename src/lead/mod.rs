@@ -50,11 +50,7 @@ impl Lead {
     pub fn new(submission: Submission, campaign: &Campaign, now_ms: i64) -> Self {
         let consent = consent::records(&submission, campaign, now_ms);
         let Submission { contact, answers, attribution, .. } = submission;
-        let of_field = campaign
-            .fields
-            .iter()
-            .find(|field| field.kind == Kind::Country)
-            .and_then(|field| answers.get(&field.name)?.as_str());
+        let of_field = answered_country(campaign, &answers);
         let of_phone = contact.phone.as_ref().and_then(|phone| phone.country());
         let country = of_field.or(of_phone.as_ref().map(|country| country.as_str())).map(str::to_owned);
         Self {
@@ -102,7 +98,7 @@ impl Lead {
 
     /// Both posts of one person as one lead, the newer winning. A box that was left empty the
     /// second time withdraws nothing, so a consent once granted stays.
-    pub fn merged_with_newer(self, newer: Self) -> Self {
+    pub fn merged_with_newer(self, newer: Self, campaign: &Campaign) -> Self {
         let mut consent = newer.consent;
         for older in self.consent {
             match consent.iter_mut().find(|record| record.purpose == older.purpose) {
@@ -117,17 +113,25 @@ impl Lead {
         };
         let mut attribution = self.attribution;
         attribution.extend(newer.attribution);
+        let answers = overlay(self.answers, newer.answers);
+        let of_field = answered_country(campaign, &answers).map(str::to_owned);
         Self {
             contact: Contact {
                 email: newer.contact.email.or(self.contact.email),
                 phone: newer.contact.phone.or(self.contact.phone),
             },
-            answers: overlay(self.answers, newer.answers),
+            answers,
             attribution,
             consent,
-            country: newer.country.or(self.country),
+            country: of_field.or(newer.country).or(self.country),
             email_kind: newer.email_kind.or(self.email_kind),
             submitted_at_ms: newer.submitted_at_ms,
         }
     }
+}
+
+/// The answer of the first country field.
+fn answered_country<'a>(campaign: &Campaign, answers: &'a BTreeMap<String, Value>) -> Option<&'a str> {
+    let field = campaign.fields.iter().find(|field| field.kind == Kind::Country)?;
+    answers.get(&field.name)?.as_str()
 }

@@ -186,7 +186,7 @@ impl<S: Store> Ledger<S> {
             return Ok(judge_followed_up(campaign, admit.lead.clone(), lead_id, &had));
         }
         if let Some((held, payload)) = self.held(admit, &lead_id)? {
-            let merged = payload.lead.merged_with_newer(admit.lead.clone());
+            let merged = payload.lead.merged_with_newer(admit.lead.clone(), campaign);
             let plan = judge(campaign, merged, lead_id);
             return Ok(Plan { supersedes: Some(held), ..mark_known_elsewhere(plan, &had) });
         }

@@ -1,6 +1,6 @@
 //! The judge: one per ledger, in a Durable Object, over SQLite.
 //!
-//! Guaranteed: [`Ledger::admit`] first reads, then writes lead, fingerprints, consent, deliveries
+//! Guaranteed: an admission (`admit`) first reads, then writes lead, fingerprints, consent, deliveries
 //! and counters in one transaction, and answers only after it. At any time every submission that
 //! was admitted is in one [`State`], and the counters add up to them. A payload lies sealed until
 //! its last delivery is confirmed or has expired.

@@ -13,7 +13,9 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::*;
-use leadhook::memory::{KvMode, LedgerMode, ReceiverMode, request};
+use leadhook::ledger::Ledger;
+use leadhook::memory::{KvMode, LedgerMode, ReceiverMode, SqliteStore, request};
+use leadhook::ports::Ports as _;
 use leadhook::request::{Method, RawRequest};
 use people::{CAMPAIGNS, Dice, Expected, People, Post};
 use serde_json::{Value, json};
@@ -140,7 +142,8 @@ impl Run {
                 self.site.set_receiver(mode);
             }
             89..91 => {
-                self.note("evict".to_owned());
+                self.note("the objects stop, with deliveries in flight".to_owned());
+                checks::LEDGERS.iter().for_each(|ledger| self.claim(ledger));
                 self.site.evict();
             }
             91..93 => {
@@ -159,6 +162,15 @@ impl Run {
         }
         if self.dice.one_in(2) {
             self.site.ring();
+        }
+    }
+
+    /// Takes what is due, and never says what became of it.
+    fn claim(&self, ledger: &str) {
+        if let Some(database) = self.site.database(ledger) {
+            let sealing = &self.site.settings().sealing;
+            let object = Ledger::open(SqliteStore::new(database), ledger, sealing, false, self.site.now_ms());
+            object.and_then(|object| object.claim(&self.site.moment())).expect("claims");
         }
     }
 
