@@ -3,7 +3,7 @@
 // which knows the namespace by its binding's name, keeps its state.
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
-import { createInterface } from "node:readline/promises";
+import { createInterface } from "node:readline";
 import { OWN_SECRETS, destinationSecrets, newWebhookSecret } from "./secrets.mjs";
 
 const WRANGLER = process.env.WRANGLER ?? "node_modules/.bin/wrangler";
@@ -52,13 +52,14 @@ for (const [name, make] of Object.entries(OWN_SECRETS)) {
   if (name === "LEADHOOK_ADMIN_TOKEN") console.log(`${name}=${value}   Keep it: it is not shown again.`);
 }
 
-const asked = createInterface({ input: process.stdin, output: process.stdout });
+const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 for (const name of destinationSecrets(CAMPAIGNS).filter((name) => !present.has(name))) {
-  const given = await asked.question(`${name} (whsec_…; empty makes a random one; - leaves it out): `);
+  process.stdout.write(`${name} (whsec_…; empty makes a random one; - leaves it out): `);
+  const { value: given = "-" } = await lines.next();
   if (given.trim() === "-") continue;
   const value = given.trim() || newWebhookSecret();
   put(name, value);
   if (!given.trim()) console.log(`${name}=${value}   Give it to the receiver.`);
 }
-asked.close();
+process.stdin.destroy();
 console.log("Deployed. Now publish: target/release/leadhook publish FILE… --remote");
