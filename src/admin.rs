@@ -84,7 +84,11 @@ struct Query(BTreeMap<String, String>);
 
 impl Query {
     fn of(request: &RawRequest) -> Self {
-        Self(form_urlencoded::parse(request.query.as_bytes()).into_owned().collect())
+        let mut parameters = BTreeMap::new();
+        for (name, value) in form_urlencoded::parse(request.query.as_bytes()) {
+            parameters.insert(name.into_owned(), value.into_owned());
+        }
+        Self(parameters)
     }
 
     fn text(&self, name: &str) -> Option<String> {
@@ -194,8 +198,8 @@ async fn deliveries(ports: &impl Ports, request: &RawRequest, moment: &Moment) -
         return Ok(wrong_parameter("limit", "must be a number above 0"));
     };
     let campaign = query.text("campaign");
-    let mut ledgers = ledgers(ports, campaign.as_deref(), moment).await?;
-    ledgers.sort();
+    // KV lists its keys in order, so the pages do not overlap.
+    let ledgers = ledgers(ports, campaign.as_deref(), moment).await?;
     // A cursor names the ledger in which the last page ended, and the delivery after which.
     let after = query.text("after");
     let (resume, mut after) = match after.as_deref().and_then(|cursor| cursor.split_once('.')) {

@@ -299,7 +299,11 @@ fn source(submission: &intake::Submission) -> String {
     let short = |answer: &&str| answer.split_whitespace().count() <= MAX_NAME_WORDS;
     let answers = submission.answers.values().filter_map(Value::as_str).filter(short).chain(email);
     let told = answers.map(lowercase).any(|answer| {
-        answer.split(|c: char| !c.is_alphanumeric()).any(|part| part.len() > 2 && source.contains(part))
+        let letters = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>();
+        letters(&answer).contains(&letters(&source))
+            || answer
+                .split(|c: char| !c.is_alphanumeric())
+                .any(|part| part.len() > 2 && source.contains(part))
     });
     if word && !told { source } else { "other".to_owned() }
 }

@@ -8,7 +8,7 @@
 //! | values | [`fault`], [`hash`], [`moment`], [`text`], [`keys`], [`country`], [`contact`], [`campaign`], [`settings`], [`request`] |
 //! | stages, in the order in which a lead passes them | [`intake`], [`lead`], [`seen`], [`qualify`], [`deliver`], [`reply`] |
 //! | use cases over ports | [`ledger`], [`campaigns`], [`ports`], [`capture`], [`admin`], [`routes`], [`tallies`], `memory` |
-//! | the platform | `edge`, and the command line in `bin/leadhook/` |
+//! | the platform | `edge`, and the command line in `bin/leadhook` |
 
 pub mod fault;
 pub mod hash;

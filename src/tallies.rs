@@ -22,8 +22,9 @@ impl Tallies {
     /// Adds a count. True where the caller must plan a flush, for none is planned yet.
     pub fn add(&mut self, ledger: String, tally: Tally) -> bool {
         let Tally { campaign, hour, field, code, count } = tally;
-        if self.counts.len() < MAX_KINDS {
-            *self.counts.entry((ledger, campaign, hour, field, code)).or_default() += count;
+        let kind = (ledger, campaign, hour, field, code);
+        if self.counts.len() < MAX_KINDS || self.counts.contains_key(&kind) {
+            *self.counts.entry(kind).or_default() += count;
         }
         !std::mem::replace(&mut self.flush_is_planned, true)
     }

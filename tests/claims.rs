@@ -156,6 +156,7 @@ fn the_payload_is_kept_while_any_destination_waits_or_is_dead_and_erased_after_t
     claims.sort_by(|left, right| left.destination.cmp(&right.destination));
     object.settle(&site, &claims[0], 200);
     assert_eq!((site.states(), payloads(&site)), (counts(&[("pending", 1)]), 1));
+    site.set_clock(site.now_ms() + 5 * MINUTE);
     object.settle_as(&site, &claims[1], &Outcome::DestinationRemoved);
     assert_eq!((site.states(), payloads(&site)), (counts(&[("dead", 1)]), 1));
     let delivery_id = Some(claims[1].delivery_id.clone());

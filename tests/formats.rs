@@ -155,7 +155,7 @@ fn the_rows_of_a_lead() {
         ]])
     );
     let meta = site.rows(LEDGER, "SELECT * FROM meta");
-    let sweep = (START_MS + 6 * HOUR).to_string();
+    let sweep = (START_MS + DAY).to_string();
     assert_eq!(Value::from_iter(meta), json!([["ledger", "example-ab"], ["next_sweep_ms", sweep]]));
 }
 

@@ -101,7 +101,7 @@ fn a_dead_letter_expires_after_thirty_days_and_is_erased() {
     let died_ms = only_delivery(&site)["settled_at"].as_str().and_then(parse_rfc3339).expect("a time");
     site.pass(died_ms + 30 * DAY - site.now_ms() - 1);
     assert_eq!((site.states(), payloads(&site)), (counts(&[("dead", 1)]), 1));
-    site.pass(DAY / 3);
+    site.pass(DAY + HOUR);
     assert_eq!((site.states(), payloads(&site)), (counts(&[("expired", 1)]), 0));
     let expired = only_delivery(&site);
     assert_eq!((&expired["state"], &expired["reason"]), (&json!("expired"), &json!("status 404")));
@@ -156,14 +156,32 @@ fn a_destination_that_is_gone_makes_a_dead_letter_that_can_come_back() {
     site.deliver("guide", ANN);
     site.republish(&guide_with(json!({ "destination": null })));
     site.pass(MINUTE);
+    let young = only_delivery(&site);
+    assert_eq!((&young["state"], &young["reason"]), (&json!("pending"), &json!("destination_removed")));
+    site.pass(6 * MINUTE);
     let dead = only_delivery(&site);
     assert_eq!((&dead["state"], &dead["reason"]), (&json!("dead"), &json!("destination_removed")));
-    assert_eq!((&dead["attempt_count"], payloads(&site)), (&json!(2), 1));
+    assert_eq!((&dead["attempt_count"], payloads(&site)), (&json!(3), 1));
     site.set_receiver(ReceiverMode::Up);
     site.republish(&guide());
     assert_eq!(replay(&site, &dead["delivery_id"]), 200);
     site.ring();
     assert_eq!(site.states(), counts(&[("delivered", 1)]));
+}
+
+#[test]
+fn a_destination_that_needs_another_consent_by_now_gets_nothing_without_it() {
+    let site = Site::new(&[guide()]);
+    site.set_receiver(ReceiverMode::Down);
+    site.deliver("guide", ANN);
+    let mut partner = destination("crm", "https://partner.example.com/hook");
+    partner["needs"] = json!(["newsletter", "call"]);
+    site.republish(&guide_with(json!({ "destination": [partner] })));
+    site.set_receiver(ReceiverMode::Up);
+    site.pass(10 * MINUTE);
+    let dead = only_delivery(&site);
+    assert_eq!((&dead["state"], &dead["reason"]), (&json!("dead"), &json!("consent_missing")));
+    assert_eq!(site.received(), []);
 }
 
 #[test]

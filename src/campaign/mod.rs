@@ -158,7 +158,8 @@ pub struct Purpose {
     pub channel: String,
     /// The kind of processing.
     pub category: String,
-    /// How long the consent is kept; not stated where absent.
+    /// How long the receiver keeps the consent; not stated where absent. The ledger's own record ends
+    /// with the person's window.
     pub retention_days: Option<u32>,
 }
 

@@ -22,6 +22,9 @@ const WAITS_MS: [i64; 10] = [
 const MAX_DEVELOPMENT_WAIT_MS: i64 = 5_000;
 /// A receiver may ask for patience, but not for more than the schedule's own longest wait.
 const MAX_RETRY_AFTER_MS: i64 = 24 * HOUR_MS;
+/// A publication reaches everyone within KV's minute and an isolate's. A younger delivery may have
+/// been decided by a campaign that the sender does not know yet.
+const SPREADING_MS: i64 = 3 * 60_000;
 /// Waits grow by up to a tenth, so that deliveries that failed together do not return together.
 const JITTER: f64 = 0.1;
 
@@ -45,6 +48,8 @@ pub enum Outcome {
     Unreadable,
     /// The campaign has no such destination any more.
     DestinationRemoved,
+    /// The destination now needs a consent that the lead does not have.
+    ConsentMissing,
 }
 
 impl Outcome {
@@ -57,6 +62,7 @@ impl Outcome {
             Self::SecretMissing => "secret_missing".to_owned(),
             Self::Unreadable => "unreadable".to_owned(),
             Self::DestinationRemoved => "destination_removed".to_owned(),
+            Self::ConsentMissing => "consent_missing".to_owned(),
         }
     }
 }
@@ -80,12 +86,15 @@ pub enum Next {
     Dead,
 }
 
-/// What follows the attempt of this number, counted from 1.
-pub fn next(outcome: &Outcome, attempt: usize, development: bool, moment: &Moment) -> Next {
+/// What follows the attempt of this number, counted from 1, at a delivery that was decided at
+/// `created_ms`.
+pub fn next(outcome: &Outcome, attempt: usize, created_ms: i64, development: bool, moment: &Moment) -> Next {
+    let spreading_ms = if development { MAX_DEVELOPMENT_WAIT_MS } else { SPREADING_MS };
+    let settled = moment.now_ms - created_ms >= spreading_ms;
     let asked_ms = match outcome {
         Outcome::Answered { status: 200..=299, .. } => return Next::Delivered,
         Outcome::Answered { status: 410, .. } => return Next::Disable,
-        Outcome::DestinationRemoved => return Next::Dead,
+        Outcome::DestinationRemoved | Outcome::ConsentMissing if settled => return Next::Dead,
         Outcome::Answered { status: 429 | 502 | 503 | 504, retry_after_s: Some(seconds) } => {
             seconds.saturating_mul(1_000).clamp(0, MAX_RETRY_AFTER_MS)
         }
@@ -116,28 +125,32 @@ mod tests {
     #[test]
     fn waits_follow_the_schedule_with_up_to_a_tenth_more() {
         for (attempt, wait_ms) in WAITS_MS.into_iter().enumerate().skip(1) {
-            let Next::At(at) = next(&failed(500, None), attempt, false, &moment()) else {
+            let Next::At(at) = next(&failed(500, None), attempt, 0, false, &moment()) else {
                 panic!("attempt {attempt} has no next one");
             };
             let waited = at - 1_000_000;
             assert!((wait_ms..=wait_ms + wait_ms / 10).contains(&waited), "{attempt}: {waited}");
         }
-        assert_eq!(next(&failed(500, None), 10, false, &moment()), Next::Dead);
+        assert_eq!(next(&failed(500, None), 10, 0, false, &moment()), Next::Dead);
     }
 
     #[test]
     fn only_2xx_is_delivered_and_a_redirect_is_not_followed() {
-        assert_eq!(next(&failed(204, None), 1, false, &moment()), Next::Delivered);
+        assert_eq!(next(&failed(204, None), 1, 0, false, &moment()), Next::Delivered);
         for status in [301, 302, 307, 400, 401, 404, 500] {
-            assert!(matches!(next(&failed(status, None), 1, false, &moment()), Next::At(_)));
+            assert!(matches!(next(&failed(status, None), 1, 0, false, &moment()), Next::At(_)));
         }
-        assert_eq!(next(&failed(410, None), 1, false, &moment()), Next::Disable);
-        assert_eq!(next(&Outcome::DestinationRemoved, 1, false, &moment()), Next::Dead);
+        assert_eq!(next(&failed(410, None), 1, 0, false, &moment()), Next::Disable);
+        for gone in [Outcome::DestinationRemoved, Outcome::ConsentMissing] {
+            assert_eq!(next(&gone, 1, 0, false, &moment()), Next::Dead);
+            let young = next(&gone, 1, 1_000_000 - SPREADING_MS + 1, false, &moment());
+            assert!(matches!(young, Next::At(_)), "the campaign may not have spread yet");
+        }
     }
 
     #[test]
     fn retry_after_is_honoured_within_a_day() {
-        let at = |seconds| next(&failed(429, Some(seconds)), 1, false, &moment());
+        let at = |seconds| next(&failed(429, Some(seconds)), 1, 0, false, &moment());
         assert_eq!(at(120), Next::At(1_000_000 + 120_000));
         assert_eq!(at(i64::MAX), Next::At(1_000_000 + 24 * HOUR_MS));
         assert!(matches!(at(-5), Next::At(at) if at >= 1_005_000));
@@ -154,7 +167,7 @@ mod tests {
     #[test]
     fn in_development_no_wait_is_longer_than_five_seconds() {
         for attempt in 1..10 {
-            let Next::At(at) = next(&failed(503, Some(900)), attempt, true, &moment()) else {
+            let Next::At(at) = next(&failed(503, Some(900)), attempt, 0, true, &moment()) else {
                 panic!("attempt {attempt} has no next one");
             };
             assert!(at <= 1_005_000);

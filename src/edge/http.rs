@@ -1,5 +1,6 @@
 //! `worker::Request` → [`RawRequest`], [`Reply`] → `worker::Response`.
 
+use futures_util::StreamExt as _;
 use serde_json::json;
 use worker::{Headers, Request, Response, Result};
 
@@ -37,11 +38,28 @@ pub async fn read(mut request: Request) -> Result<RawRequest> {
     };
     if has_body && announced.is_some_and(|length| length > limit) {
         raw.body = Err(TooLarge);
+    } else if has_body && announced.is_some() {
+        raw.body = Ok(request.bytes().await?);
     } else if has_body {
-        let body = request.bytes().await?;
-        raw.body = if body.len() > limit { Err(TooLarge) } else { Ok(body) };
+        raw.body = read_up_to(&mut request, limit).await?;
     }
     Ok(raw)
+}
+
+/// A body of unknown length: no more of it is read than its address takes.
+async fn read_up_to(request: &mut Request, limit: usize) -> Result<std::result::Result<Vec<u8>, TooLarge>> {
+    let mut body = Vec::new();
+    if request.inner().body().is_none() {
+        return Ok(Ok(body));
+    }
+    let mut stream = request.stream()?;
+    while let Some(chunk) = stream.next().await {
+        body.extend(chunk?);
+        if body.len() > limit {
+            return Ok(Err(TooLarge));
+        }
+    }
+    Ok(Ok(body))
 }
 
 fn path_and_query(url: &str) -> (&str, &str) {

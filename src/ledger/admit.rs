@@ -167,7 +167,8 @@ impl<S: Store> Ledger<S> {
 
     fn bucket(&self, admit: &Admit, moment: &Moment) -> Result<Bucket, Fault> {
         let hour = hour_of(moment.now_ms);
-        let sql = "SELECT count(*) FROM counter WHERE campaign = ? AND hour = ? AND source <> ?";
+        let sql =
+            "SELECT count(*) FROM counter WHERE campaign = ? AND hour = ? AND source NOT IN (?, 'other')";
         let others = self.store.row(sql, &[(&admit.campaign).into(), hour.into(), (&admit.source).into()])?;
         let full = others.map_or(Ok(0), |mut row| row.int(0))? >= MAX_SOURCES;
         let source = if full { "other" } else { &admit.source };

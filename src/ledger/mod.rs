@@ -47,6 +47,8 @@ pub struct Ledger<S> {
     development: bool,
     campaigns: RefCell<BTreeMap<(String, String), Rc<Campaign>>>,
     in_flight: RefCell<Vec<Flight>>,
+    /// Until then a claim would find nothing, unless something changes.
+    quiet_until_ms: Cell<i64>,
     next_sweep_ms: Cell<i64>,
 }
 
@@ -89,6 +91,7 @@ impl<S: Store> Ledger<S> {
             development,
             campaigns: RefCell::default(),
             in_flight: RefCell::default(),
+            quiet_until_ms: Cell::new(0),
             next_sweep_ms: Cell::new(0),
         };
         ledger.remember_name()?;
@@ -121,6 +124,7 @@ impl<S: Store> Ledger<S> {
         if message.format > MESSAGE_FORMAT {
             return quiet(Answer::Newer);
         }
+        self.stir();
         match message.call {
             Call::Admit(admit) => self.admit(&admit, moment),
             Call::Tally(tallies) => quiet(self.tally(&tallies)?),

@@ -66,6 +66,9 @@ impl<S: Store> Ledger<S> {
     /// The database's.
     pub fn claim(&self, moment: &Moment) -> Result<Vec<Claim>, Fault> {
         let mut claims = Vec::new();
+        if moment.now_ms < self.quiet_until_ms.get() {
+            return Ok(claims);
+        }
         self.in_flight.borrow_mut().retain(|flight| flight.until_ms > moment.now_ms);
         while self.in_flight.borrow().len() < MAX_CONNECTIONS {
             let busy = self.busy_receivers();
@@ -77,7 +80,10 @@ impl<S: Store> Ledger<S> {
                          AND d.receiver NOT IN (SELECT value FROM json_each(?))
                        ORDER BY d.due_ms LIMIT 1";
             let args = [moment.now_ms.into(), ROW_FORMAT.into(), (&busy).into()];
-            let Some(mut row) = self.store.row(sql, &args)? else { break };
+            let Some(mut row) = self.store.row(sql, &args)? else {
+                self.quiet_until_ms.set(self.next_due_ms(moment.now_ms)?);
+                break;
+            };
             let claim = Claim {
                 delivery_id: row.text(0)?,
                 campaign: row.text(1)?,
@@ -101,6 +107,18 @@ impl<S: Store> Ledger<S> {
             claims.push(claim);
         }
         Ok(claims)
+    }
+
+    /// When the next delivery falls due that is not due yet.
+    fn next_due_ms(&self, now_ms: i64) -> Result<i64, Fault> {
+        let sql = "SELECT due_ms FROM delivery WHERE state = 'pending' AND due_ms > ?
+                   ORDER BY due_ms LIMIT 1";
+        self.store.row(sql, &[now_ms.into()])?.map_or(Ok(i64::MAX), |mut row| row.int(0))
+    }
+
+    /// Something has changed that [`Ledger::claim`] may find: look again.
+    pub(super) fn stir(&self) {
+        self.quiet_until_ms.set(0);
     }
 
     fn busy_receivers(&self) -> String {
@@ -131,6 +149,9 @@ impl<S: Store> Ledger<S> {
         let place = payload_place(&claim.lead_id, &claim.submission_id);
         let sealed = claim.payload.as_deref().ok_or(Outcome::Unreadable)?;
         let payload: Payload = self.open_sealed(sealed, &place).map_err(|_| Outcome::Unreadable)?;
+        if !payload.lead.consents_to(&destination.needs) {
+            return Err(Outcome::ConsentMissing);
+        }
         let body = deliver::body(&Event {
             kind: &claim.event,
             at_ms: claim.created_ms,
@@ -164,10 +185,11 @@ impl<S: Store> Ledger<S> {
         took_ms: i64,
         moment: &Moment,
     ) -> Result<serde_json::Value, Fault> {
+        self.stir();
         self.in_flight.borrow_mut().retain(|flight| flight.delivery_id != claim.delivery_id);
         let attempt = claim.attempt_count + 1;
         let attempt_at = usize::try_from(attempt).unwrap_or(usize::MAX);
-        let next = deliver::next(outcome, attempt_at, self.development, moment);
+        let next = deliver::next(outcome, attempt_at, claim.created_ms, self.development, moment);
         let now = moment.now_ms;
         let (state, due_ms) = match next {
             Next::Delivered => ("delivered", now),
@@ -175,11 +197,7 @@ impl<S: Store> Ledger<S> {
             Next::Disable => ("paused", now),
             Next::Dead => ("dead", now),
         };
-        let log = json!({
-            "event": "delivery", "outcome": outcome.name(), "state": state, "campaign": claim.campaign,
-            "destination": claim.destination, "delivery_id": claim.delivery_id,
-            "lead_id": claim.lead_id, "attempt": attempt, "ms": took_ms,
-        });
+        let mut written = state;
         self.store.atomically(&mut || {
             let sql = "SELECT state, attempts FROM delivery WHERE delivery_id = ?";
             let Some(mut row) = self.store.row(sql, &[(&claim.delivery_id).into()])? else {
@@ -188,11 +206,13 @@ impl<S: Store> Ledger<S> {
             let before = row.text(0)?;
             // Where the lease had run out, a later attempt may have delivered it: that stands.
             if before == "delivered" {
+                written = "delivered";
                 return Ok(());
             }
             // Another delivery's 410 may have paused this one while it was on its way.
             let paused = before == "paused";
             let state = if paused && state == "pending" { "paused" } else { state };
+            written = state;
             let mut attempts: Vec<Value> = serde_json::from_str(&row.text(1)?).unwrap_or_default();
             attempts.push(json!({
                 "attempt": attempt, "at": rfc3339(now), "outcome": outcome.name(), "ms": took_ms,
@@ -224,7 +244,11 @@ impl<S: Store> Ledger<S> {
             }
             self.settle_submission(&claim.lead_id, &claim.submission_id)
         })?;
-        Ok(log)
+        Ok(json!({
+            "event": "delivery", "outcome": outcome.name(), "state": written, "campaign": claim.campaign,
+            "destination": claim.destination, "delivery_id": claim.delivery_id,
+            "lead_id": claim.lead_id, "attempt": attempt, "ms": took_ms,
+        }))
     }
 
     /// Brings a submission's state in line with its deliveries: pending if any is, else dead if any

@@ -3,11 +3,14 @@
 use serde_json::{Map, Value, json};
 
 use super::message::{Answer, Operation, Tally};
-use super::store::{Arg, Store};
+use super::store::{Arg, Row, Store};
 use super::{Ledger, State};
 use crate::fault::Fault;
 use crate::moment::rfc3339;
 
+/// Buckets of a report, the newest: a month of hours with several sources, and an answer of 1 MB.
+/// The sums beside them count everything.
+const MAX_BUCKETS: i64 = 3_000;
 /// Deliveries of a page: an answer of about 50 KB.
 const MAX_PAGE: i64 = 200;
 
@@ -27,29 +30,32 @@ impl<S: Store> Ledger<S> {
     }
 
     pub(super) fn counters(&self, query: &Operation) -> Result<Answer, Fault> {
-        let columns = State::ALL.map(State::as_str).join(", ");
-        let sql = format!(
-            "SELECT campaign, hour, source, repeats, {columns} FROM counter
-             WHERE (?1 IS NULL OR campaign = ?1) AND hour >= ?2 AND hour < ?3
-             ORDER BY campaign, hour, source"
-        );
+        let columns = State::ALL.map(State::as_str);
         let range = [
             query.campaign.as_deref().into(),
             query.from_ms.unwrap_or(0).into(),
             query.to_ms.unwrap_or(MAX_SAFE).into(),
         ];
-        let (mut total, mut repeats, mut buckets) = ([0; State::ALL.len()], 0, Vec::new());
+        let chosen = "FROM counter WHERE (?1 IS NULL OR campaign = ?1) AND hour >= ?2 AND hour < ?3";
+        let sums = columns.map(|column| format!("coalesce(sum({column}), 0)")).join(", ");
+        let sql = format!("SELECT coalesce(sum(repeats), 0), {sums} {chosen}");
+        let (mut total, mut repeats) = ([0; State::ALL.len()], 0);
+        if let Some(mut row) = self.store.row(&sql, &range)? {
+            repeats = row.int(0)?;
+            total = states_in(&mut row, 1)?;
+        }
+        let columns = columns.join(", ");
+        let sql = format!(
+            "SELECT campaign, hour, source, repeats, {columns} FROM
+               (SELECT * {chosen} ORDER BY hour DESC LIMIT {MAX_BUCKETS})
+             ORDER BY campaign, hour, source"
+        );
+        let mut buckets = Vec::new();
         for mut row in self.store.rows(&sql, &range)? {
-            let mut states = [0; State::ALL.len()];
-            for (at, (count, sum)) in states.iter_mut().zip(&mut total).enumerate() {
-                *count = row.int(4 + at)?;
-                *sum += *count;
-            }
-            let repeated = row.int(3)?;
-            repeats += repeated;
+            let states = states_in(&mut row, 4)?;
             buckets.push(json!({
                 "campaign": row.text(0)?, "hour": rfc3339(row.int(1)?), "source": row.text(2)?,
-                "accepted": states.iter().sum::<i64>(), "repeats": repeated, "states": by_state(states),
+                "accepted": states.iter().sum::<i64>(), "repeats": row.int(3)?, "states": by_state(states),
             }));
         }
         let sql = "SELECT campaign, field, code, sum(count) FROM tally
@@ -143,6 +149,14 @@ fn shown(row: &str) -> Result<Value, Fault> {
         }
     }
     Ok(Value::Object(row))
+}
+
+fn states_in(row: &mut Row, first: usize) -> Result<[i64; State::ALL.len()], Fault> {
+    let mut states = [0; State::ALL.len()];
+    for (at, count) in states.iter_mut().enumerate() {
+        *count = row.int(first + at)?;
+    }
+    Ok(states)
 }
 
 fn by_state(counts: [i64; State::ALL.len()]) -> Value {

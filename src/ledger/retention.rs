@@ -6,13 +6,13 @@ use super::state::Bucket;
 use super::store::Store;
 use super::{Ledger, State};
 use crate::fault::Fault;
-use crate::moment::{DAY_MS, HOUR_MS, Moment};
+use crate::moment::{DAY_MS, Moment};
 
 /// A dead letter, and a delivery to a destination that answered 410, can be brought back for so
 /// long: a month covers a holiday and a monthly report.
 pub const DEAD_DAYS: i64 = 30;
-/// Terms are counted in days; four sweeps a day end them in time.
-const SWEEP_EVERY_MS: i64 = 6 * HOUR_MS;
+/// Terms are counted in days, and a sweep reads every row.
+const SWEEP_EVERY_MS: i64 = DAY_MS;
 /// Between the chunks of one sweep, so that leads come first.
 const CHUNK_PAUSE_MS: i64 = 1_000;
 /// Rows of a chunk: a few milliseconds.
@@ -62,14 +62,13 @@ impl<S: Store> Ledger<S> {
     pub(super) fn plan_first_sweep(&self, now_ms: i64) -> Result<(), Fault> {
         match self.meta("next_sweep_ms")?.and_then(|text| text.parse().ok()) {
             Some(at) => self.next_sweep_ms.set(at),
-            None => self.plan_sweep(now_ms + SWEEP_EVERY_MS)?,
+            None => {
+                let at_ms = now_ms + SWEEP_EVERY_MS;
+                self.put_meta("next_sweep_ms", &at_ms.to_string())?;
+                self.next_sweep_ms.set(at_ms);
+            }
         }
         Ok(())
-    }
-
-    fn plan_sweep(&self, at_ms: i64) -> Result<(), Fault> {
-        self.next_sweep_ms.set(at_ms);
-        self.put_meta("next_sweep_ms", &at_ms.to_string())
     }
 
     fn meta(&self, key: &str) -> Result<Option<String>, Fault> {
@@ -92,6 +91,7 @@ impl<S: Store> Ledger<S> {
             return Ok(());
         }
         let cursor = self.meta("sweep")?.and_then(|text| Cursor::parse(&text)).unwrap_or(Cursor::START);
+        let mut next_sweep_ms = 0;
         self.store.atomically(&mut || {
             let last = match cursor.phase {
                 Phase::Deliveries => self.sweep_deliveries(&cursor.after, moment)?,
@@ -104,11 +104,15 @@ impl<S: Store> Ledger<S> {
                 (None, Phase::Leads) => Some(Cursor { phase: Phase::Fingerprints, after: String::new() }),
                 (None, Phase::Fingerprints) => None,
             };
-            self.store.run("DELETE FROM idempotency WHERE expires_ms <= ?", &[moment.now_ms.into()])?;
+            if next.is_none() {
+                self.store.run("DELETE FROM idempotency WHERE expires_ms <= ?", &[moment.now_ms.into()])?;
+            }
             self.put_meta("sweep", &next.as_ref().unwrap_or(&Cursor::START).to_text())?;
-            let wait_ms = if next.is_some() { CHUNK_PAUSE_MS } else { SWEEP_EVERY_MS };
-            self.plan_sweep(moment.now_ms + wait_ms)
-        })
+            next_sweep_ms = moment.now_ms + if next.is_some() { CHUNK_PAUSE_MS } else { SWEEP_EVERY_MS };
+            self.put_meta("next_sweep_ms", &next_sweep_ms.to_string())
+        })?;
+        self.next_sweep_ms.set(next_sweep_ms);
+        Ok(())
     }
 
     /// The key behind which the next chunk begins; nothing where this one is the last.

@@ -79,6 +79,8 @@ describe('the edge', { timeout: 180_000 }, () => {
       headers: { ...FORM_TYPE, 'Transfer-Encoding': 'chunked' }, body: `email=${'x'.repeat(70 * 1024)}`,
     });
     isProblem(chunked, 413);
+    const ofUnknownLength = { headers: { ...JSON_TYPE, 'Transfer-Encoding': 'chunked' }, body: JSON.stringify(person()) };
+    assert.equal((await world.request('POST', '/c/edge', ofUnknownLength)).status, 202);
     isProblem(await world.request('POST', '/c/edge', { headers: { 'Content-Type': 'text/xml' }, body: '<lead/>' }), 415);
     isProblem(await world.request('POST', '/c/edge', { body: 'email=a' }), 415);
     isProblem(await world.postJson('no-such-campaign', person()), 404);
