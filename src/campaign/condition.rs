@@ -5,7 +5,8 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::file::{About, ConditionTable, table};
+use super::file::{About, ConditionTable};
+use super::table::table;
 use super::{Field, Kind, Problem, is_attribution};
 use crate::text::lowercase;
 

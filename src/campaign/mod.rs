@@ -1,20 +1,21 @@
 //! What a marketer writes, as a value that is valid by construction.
 //!
-//! `file` mirrors the tables, [`Campaign::accept`] checks what spans tables, `publish` says what
-//! is written to KV. A [`Campaign`] in hand has passed all of it.
+//! `file` mirrors the tables and `table` reads them, [`Campaign::accept`] checks what spans tables,
+//! `condition` is a `when`, `publish` says what is written to KV. A [`Campaign`] in hand has passed
+//! all of it.
 
 mod condition;
 mod file;
 pub mod publish;
+mod table;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub use self::condition::{Condition, Facts, plain};
-pub use self::file::{
-    About, ControllerTable as Controller, IdentifierKind, OnRepeat, Problem, UnknownFields,
-};
+pub use self::file::{About, ControllerTable as Controller, IdentifierKind, OnRepeat, UnknownFields};
 use self::file::{CampaignFile, FieldKind, FieldTable};
+pub use self::table::Problem;
 use crate::country::Country;
 use crate::hash::sha256_hex;
 use crate::moment::DAY_MS;
