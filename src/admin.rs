@@ -130,7 +130,7 @@ pub async fn wake_all(ports: &impl Ports) -> Vec<Value> {
     };
     let mut events = Vec::new();
     for ledger in ledgers {
-        if let Err(fault) = ports.ask(&ledger, Call::Wake).await {
+        if let Err(fault) = ports.ask(&ledger, &Call::Wake).await {
             events.push(failed(&fault));
         }
     }
@@ -157,7 +157,7 @@ async fn counters(ports: &impl Ports, request: &RawRequest, moment: &Moment) -> 
     let mut total = nothing_counted();
     for ledger in ledgers {
         let operation = Operation { campaign: campaign.clone(), from_ms, to_ms, ..Operation::default() };
-        let Answer::Report(report) = ports.ask(&ledger, Call::Operate(operation)).await? else {
+        let Answer::Report(report) = ports.ask(&ledger, &Call::Operate(operation)).await? else {
             return Err(Fault::new("a ledger gave no counters"));
         };
         total = added(total, report);
@@ -221,7 +221,7 @@ async fn deliveries(ports: &impl Ports, request: &RawRequest, moment: &Moment) -
             limit: Some(room),
             ..Operation::default()
         };
-        let Answer::Report(report) = ports.ask(&ledger, Call::Operate(operation)).await? else {
+        let Answer::Report(report) = ports.ask(&ledger, &Call::Operate(operation)).await? else {
             return Err(Fault::new("a ledger gave no deliveries"));
         };
         found.extend(report.get("deliveries").and_then(Value::as_array).cloned().unwrap_or_default());
@@ -235,9 +235,9 @@ async fn deliveries(ports: &impl Ports, request: &RawRequest, moment: &Moment) -
 /// Asks one ledger after the other for something that one of them has.
 async fn first_that_knows(ports: &impl Ports, verb: Verb, delivery_id: &str) -> Result<Reply, Fault> {
     let delivery_id = Some(delivery_id.to_owned());
-    let operation = Operation { verb, delivery_id, ..Operation::default() };
+    let call = Call::Operate(Operation { verb, delivery_id, ..Operation::default() });
     for ledger in registry(ports).await? {
-        match ports.ask(&ledger, Call::Operate(operation.clone())).await? {
+        match ports.ask(&ledger, &call).await? {
             Answer::NotFound => {}
             Answer::Report(report) => return Ok(Reply::json(&report)),
             Answer::Done(count) => return Ok(Reply::json(&json!({ "replayed": count }))),
@@ -282,7 +282,7 @@ async fn one_ledger(
     let Some(found) = campaigns::find(ports, campaign, moment.now_ms).await? else {
         return Ok(Reply::not_found());
     };
-    match ports.ask(&found.ledger, Call::Operate(operation)).await? {
+    match ports.ask(&found.ledger, &Call::Operate(operation)).await? {
         Answer::Done(count) => Ok(Reply::json(&json!({ done: count }))),
         _ => Err(Fault::new("a ledger gave another answer")),
     }

@@ -146,7 +146,7 @@ async fn submit(
     };
     let browser = fields.encoding != Encoding::Json && request.prefers_html();
     let key = request.idempotency_key.as_deref().map(idempotency_key).transpose();
-    let submission = match (intake::accept(fields, campaign), key) {
+    let (submission, key) = match (intake::accept(fields, campaign), key) {
         (Ok(submission), Ok(key)) => (submission, key),
         (accepted, key) => {
             let mut problems = accepted.err().map(|rejection| rejection.problems).unwrap_or_default();
@@ -154,7 +154,6 @@ async fn submit(
             return rejected(campaign, Rejection { problems }, browser, moment);
         }
     };
-    let (submission, key) = submission;
 
     let identity = Identity::new(&ports.settings().peppers, &campaign.ledger);
     let submission_id = identity.submission_id(&submission, campaign, key.as_deref());
@@ -169,12 +168,9 @@ async fn submit(
         after,
     };
 
-    let remembered = campaign.dedupe.remember_in_kv.then(|| {
-        recognising(&fingerprints, &campaign.dedupe.by)
-            .first()
-            .map(|print| Seen::key(&campaign.ledger, &print.tag))
-    });
-    let remembered = remembered.flatten();
+    let first = recognising(&fingerprints, &campaign.dedupe.by).into_iter().next();
+    let first = first.filter(|_| campaign.dedupe.remember_in_kv);
+    let remembered = first.map(|print| Seen::key(&campaign.ledger, &print.tag));
     let mut seen = Seen::read(None);
     if let Some(key) = &remembered {
         // KV never judges: what it does not answer, the ledger does.
@@ -222,13 +218,13 @@ async fn submit(
 
 /// Asks the ledger, and once more with the campaign where it does not know this revision.
 async fn judge(ports: &impl Ports, campaign: &Campaign, admit: Admit) -> Result<Answer, Fault> {
-    match ports.ask(&campaign.ledger, Call::Admit(Box::new(admit.clone()))).await? {
-        Answer::CampaignUnknown => {
-            let admit = Admit { stored: Some(campaign.to_stored()), ..admit };
-            ports.ask(&campaign.ledger, Call::Admit(Box::new(admit))).await
-        }
-        answer => Ok(answer),
+    let mut call = Call::Admit(Box::new(admit));
+    let answer = ports.ask(&campaign.ledger, &call).await?;
+    if let (Answer::CampaignUnknown, Call::Admit(admit)) = (&answer, &mut call) {
+        admit.stored = Some(campaign.to_stored());
+        return ports.ask(&campaign.ledger, &call).await;
     }
+    Ok(answer)
 }
 
 fn rejected(campaign: &Campaign, rejection: Rejection, browser: bool, moment: &Moment) -> Answered {

@@ -231,7 +231,7 @@ impl World {
                     let _ = self.kv_put(key, value, Some(*ttl_s)).await;
                 }
                 After::Count { ledger, tally } => {
-                    let _ = self.ask(ledger, Call::Tally(vec![tally.clone()])).await;
+                    let _ = self.ask(ledger, &Call::Tally(vec![tally.clone()])).await;
                 }
             }
         }
@@ -456,7 +456,7 @@ impl Ports for World {
         Ok(kv.values.keys().filter(|key| key.starts_with(prefix)).cloned().collect())
     }
 
-    async fn ask(&self, ledger: &str, call: Call) -> Result<Answer, Fault> {
+    async fn ask(&self, ledger: &str, call: &Call) -> Result<Answer, Fault> {
         let unreadable = |_| Fault::new("ledger: unreadable");
         let message = Message { format: MESSAGE_FORMAT, ledger: ledger.to_owned(), call };
         let wire = serde_json::to_string(&message).map_err(unreadable)?;

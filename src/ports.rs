@@ -39,5 +39,5 @@ pub trait Ports {
     ///
     /// # Errors
     /// It is down, too slow, or failed; whether the call was kept is not known then.
-    async fn ask(&self, ledger: &str, call: Call) -> Result<Answer, Fault>;
+    async fn ask(&self, ledger: &str, call: &Call) -> Result<Answer, Fault>;
 }

@@ -11,8 +11,8 @@ use crate::routes::body_limit_bytes;
 
 /// Reads a request once: the headers that something asks for, and the body as far as it may be.
 pub async fn read(mut request: Request) -> Result<RawRequest> {
-    let url = request.inner().url();
-    let (path, query) = path_and_query(&url);
+    let path = request.path();
+    let is_admin = path.starts_with("/admin/");
     let method = match request.method() {
         worker::Method::Get | worker::Method::Head => Method::Get,
         worker::Method::Post => Method::Post,
@@ -22,18 +22,19 @@ pub async fn read(mut request: Request) -> Result<RawRequest> {
     };
     let headers = request.headers();
     let header = |name: &str| headers.get(name).ok().flatten();
-    let limit = body_limit_bytes(path);
+    let limit = body_limit_bytes(&path);
     let announced = header("content-length").and_then(|length| length.parse::<usize>().ok());
     let has_body = matches!(method, Method::Post | Method::Put);
     let mut raw = RawRequest {
         method,
-        path: path.to_owned(),
-        query: query.to_owned(),
+        // Nothing but the admin API has a query.
+        query: if is_admin { query(&request.inner().url()) } else { String::new() },
         content_type: header("content-type"),
         accept: header("accept"),
         origin: header("origin"),
         idempotency_key: header("idempotency-key"),
-        authorization: if path.starts_with("/admin/") { header("authorization") } else { None },
+        authorization: if is_admin { header("authorization") } else { None },
+        path,
         body: Ok(Vec::new()),
     };
     if has_body && announced.is_some_and(|length| length > limit) {
@@ -62,11 +63,8 @@ async fn read_up_to(request: &mut Request, limit: usize) -> Result<std::result::
     Ok(Ok(body))
 }
 
-fn path_and_query(url: &str) -> (&str, &str) {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let (rest, _) = rest.split_once('#').unwrap_or((rest, ""));
-    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
-    (rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/"), query)
+fn query(url: &str) -> String {
+    url.split_once('?').map_or("", |(_, query)| query).to_owned()
 }
 
 /// The platform's response.

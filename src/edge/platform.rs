@@ -94,7 +94,7 @@ impl Platform {
         Delay::from(std::time::Duration::from_millis(GATHER_MS)).await;
         let batches: Vec<(String, Vec<Tally>)> = TALLIES.with_borrow_mut(Tallies::take).into_iter().collect();
         for (ledger, tallies) in batches {
-            if let Err(fault) = self.ask(&ledger, Call::Tally(tallies)).await {
+            if let Err(fault) = self.ask(&ledger, &Call::Tally(tallies)).await {
                 log_fault("tally", &fault);
             }
         }
@@ -138,7 +138,7 @@ impl Ports for Platform {
         self.kv()?.names(prefix).await
     }
 
-    async fn ask(&self, ledger: &str, call: Call) -> Result<Answer, Fault> {
+    async fn ask(&self, ledger: &str, call: &Call) -> Result<Answer, Fault> {
         let failed = |error: worker::Error| Fault::new(format!("ledger: {error}"));
         let message = Message { format: MESSAGE_FORMAT, ledger: ledger.to_owned(), call };
         let body = serde_json::to_string(&message).map_err(|_| Fault::new("a message cannot be written"))?;

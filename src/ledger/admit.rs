@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::message::{Admit, Answer};
+use super::message::{Admit, Answer, Tally};
 use super::schema::ROW_FORMAT;
 use super::state::Bucket;
 use super::store::{Arg, Store};
@@ -83,11 +83,13 @@ impl<S: Store> Ledger<S> {
         let matches = self.living_matches(admit, moment)?;
         let bucket = self.bucket(admit, moment)?;
         if self.key_is_taken(admit, moment)? {
-            let sql = "INSERT INTO tally (campaign, hour, field, code, count) VALUES (?, ?, ?, ?, 1)
-                       ON CONFLICT DO UPDATE SET count = count + 1";
-            let (field, code) = ("Idempotency-Key", "idempotency_key_reused");
-            let args = [(&bucket.campaign).into(), bucket.hour.into(), field.into(), code.into()];
-            self.store.run(sql, &args)?;
+            self.tally(&[Tally {
+                campaign: bucket.campaign,
+                hour: bucket.hour,
+                field: "Idempotency-Key".to_owned(),
+                code: "idempotency_key_reused".to_owned(),
+                count: 1,
+            }])?;
             return quiet(Answer::IdempotencyKeyReused);
         }
         if self.was_admitted(admit, &matches)? {
@@ -195,7 +197,7 @@ impl<S: Store> Ledger<S> {
     }
 
     fn deliveries_of(&self, lead_id: &str) -> Result<Vec<Had>, Fault> {
-        let (from, to) = (delivery_prefix(lead_id), format!("{}~", delivery_prefix(lead_id)));
+        let (from, to) = delivery_range(lead_id);
         let sql = "SELECT campaign, destination, receiver, state
                    FROM delivery WHERE delivery_id >= ? AND delivery_id < ?";
         let mut all = Vec::new();
@@ -378,6 +380,13 @@ fn judge_followed_up<'a>(campaign: &'a Campaign, lead: Lead, lead_id: String, ha
 /// What the ids of a lead's deliveries begin with.
 fn delivery_prefix(lead_id: &str) -> String {
     format!("msg_{}_", lead_id.strip_prefix("lead_").unwrap_or(lead_id))
+}
+
+/// Between which ids a lead's deliveries lie: `~` is behind every character of an id.
+pub(super) fn delivery_range(lead_id: &str) -> (String, String) {
+    let from = delivery_prefix(lead_id);
+    let to = format!("{from}~");
+    (from, to)
 }
 
 /// Where a payload lies: it opens nowhere else.

@@ -10,15 +10,15 @@ use crate::lead::{Fingerprint, Lead};
 /// The format of messages.
 pub const MESSAGE_FORMAT: u32 = 1;
 
-/// From the Worker to a ledger.
+/// From the Worker, which only lends its call, to a ledger.
 #[derive(Deserialize, Serialize)]
-pub struct Message {
+pub struct Message<C = Call> {
     /// [`MESSAGE_FORMAT`] of the sender.
     pub format: u32,
     /// The ledger's name: the object cannot always ask the platform for its own.
     pub ledger: String,
     /// What is asked.
-    pub call: Call,
+    pub call: C,
 }
 
 /// What a ledger can be asked.

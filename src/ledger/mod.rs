@@ -26,7 +26,6 @@ use self::message::{Answer, Call, MESSAGE_FORMAT, Message, Operation, Verb};
 use self::outbox::Flight;
 pub use self::outbox::{Claim, Dispatch};
 pub use self::report::nothing_counted;
-use self::schema::ROW_FORMAT;
 pub use self::state::State;
 use self::store::Store;
 use crate::campaign::{Campaign, Unservable};
@@ -151,9 +150,7 @@ impl<S: Store> Ledger<S> {
     /// # Errors
     /// The database's.
     pub fn wake_at_ms(&self) -> Result<i64, Fault> {
-        let due = "SELECT due_ms FROM delivery WHERE state = 'pending' AND format <= ?
-                   ORDER BY due_ms LIMIT 1";
-        let due_ms = self.store.row(due, &[ROW_FORMAT.into()])?.map_or(Ok(i64::MAX), |mut row| row.int(0))?;
+        let due_ms = self.next_due_ms(-1)?;
         Ok(due_ms.min(self.next_sweep_ms.get()))
     }
 

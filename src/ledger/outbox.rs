@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::admit::payload_place;
+use super::admit::{delivery_range, payload_place};
 use super::message::Answer;
 use super::schema::ROW_FORMAT;
 use super::state::Bucket;
@@ -109,11 +109,12 @@ impl<S: Store> Ledger<S> {
         Ok(claims)
     }
 
-    /// When the next delivery falls due that is not due yet.
-    fn next_due_ms(&self, now_ms: i64) -> Result<i64, Fault> {
-        let sql = "SELECT due_ms FROM delivery WHERE state = 'pending' AND due_ms > ?
+    /// When the next delivery falls due after a time.
+    pub(super) fn next_due_ms(&self, after_ms: i64) -> Result<i64, Fault> {
+        let sql = "SELECT due_ms FROM delivery WHERE state = 'pending' AND due_ms > ? AND format <= ?
                    ORDER BY due_ms LIMIT 1";
-        self.store.row(sql, &[now_ms.into()])?.map_or(Ok(i64::MAX), |mut row| row.int(0))
+        let row = self.store.row(sql, &[after_ms.into(), ROW_FORMAT.into()])?;
+        row.map_or(Ok(i64::MAX), |mut row| row.int(0))
     }
 
     /// Something has changed that [`Ledger::claim`] may find: look again.
@@ -254,12 +255,12 @@ impl<S: Store> Ledger<S> {
     /// Brings a submission's state in line with its deliveries: pending if any is, else dead if any
     /// is, else delivered if any is, else expired. What nobody waits for any more is erased.
     pub(super) fn settle_submission(&self, lead_id: &str, submission_id: &str) -> Result<(), Fault> {
-        let sql = "SELECT state, campaign, hour, source, (SELECT group_concat(d.state) FROM delivery d
-                       WHERE d.delivery_id >= 'msg_' || substr(s.lead_id, 6)
-                         AND d.delivery_id < 'msg_' || substr(s.lead_id, 6) || '~'
-                         AND d.submission_id = s.submission_id)
-                   FROM submission s WHERE lead_id = ? AND submission_id = ?";
-        let Some(mut row) = self.store.row(sql, &[lead_id.into(), submission_id.into()])? else {
+        let sql = "SELECT state, campaign, hour, source, (SELECT group_concat(state) FROM delivery
+                     WHERE delivery_id >= ?3 AND delivery_id < ?4 AND submission_id = ?2)
+                   FROM submission WHERE lead_id = ?1 AND submission_id = ?2";
+        let (from, to) = delivery_range(lead_id);
+        let args = [lead_id.into(), submission_id.into(), (&from).into(), (&to).into()];
+        let Some(mut row) = self.store.row(sql, &args)? else {
             return Ok(());
         };
         let before = State::parse(&row.text(0)?).ok_or_else(|| Fault::new("a state is not known"))?;

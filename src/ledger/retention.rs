@@ -1,6 +1,7 @@
 //! Nothing stays without an end: dead letters, people whose window has passed, idempotency keys.
 //! A sweep goes through the tables in chunks, so that no alarm takes long.
 
+use super::admit::delivery_range;
 use super::schema::ROW_FORMAT;
 use super::state::Bucket;
 use super::store::Store;
@@ -164,9 +165,9 @@ impl<S: Store> Ledger<S> {
             bucket.transfer(&self.store, State::Held, State::Expired)?;
         }
         self.store.run("DELETE FROM submission WHERE lead_id = ?", &[lead_id.into()])?;
-        let sql = "DELETE FROM delivery WHERE delivery_id >= 'msg_' || substr(?, 6)
-                   AND delivery_id < 'msg_' || substr(?, 6) || '~'";
-        self.store.run(sql, &[lead_id.into(), lead_id.into()])
+        let (from, to) = delivery_range(lead_id);
+        let sql = "DELETE FROM delivery WHERE delivery_id >= ? AND delivery_id < ?";
+        self.store.run(sql, &[(&from).into(), (&to).into()])
     }
 
     /// A fingerprint ends with the lead that it leads to.
