@@ -312,7 +312,8 @@ async fn publish(ports: &impl Ports, id: &str, request: &RawRequest) -> Result<R
     let Ok(body) = &request.body else {
         return Ok(Reply::too_large(MAX_CAMPAIGN_BODY_BYTES));
     };
-    let Ok(file) = serde_json::from_slice::<Value>(body) else {
+    let Some(file) = str::from_utf8(body).ok().and_then(|text| serde_json::from_str::<Value>(text).ok())
+    else {
         return Ok(Reply::malformed("It is not JSON."));
     };
     let invalid = |problems: Vec<Problem>| {
@@ -329,12 +330,14 @@ async fn publish(ports: &impl Ports, id: &str, request: &RawRequest) -> Result<R
     if !ports.settings().development && !campaign.development_only().is_empty() {
         return invalid(campaign.development_only());
     }
-    let mut stored = BTreeMap::new();
+    let mut stored = Vec::new();
     for key in keys(&campaign) {
-        let value = ports.kv_get(&key).await?;
-        stored.insert(key, value);
+        if let Some(value) = ports.kv_get(&key).await? {
+            stored.push((key, value));
+        }
     }
-    let writes = match plan(&campaign, |key| stored.get(key).cloned().flatten()) {
+    let found = |key: &str| stored.iter().find(|(known, _)| known == key).map(|(_, value)| value.clone());
+    let writes = match plan(&campaign, found) {
         Ok(writes) => writes,
         Err(problems) => return invalid(problems),
     };

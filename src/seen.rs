@@ -1,7 +1,8 @@
 //! What KV remembers of a person's last minutes. It answers exact repeats (double clicks, retries,
 //! floods) without waking the ledger, and judges nothing: stale, empty or refusing, it costs speed.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde_json::Value;
 
 /// How old a submission may be to be answered from KV, by the time in the value. Long enough for
 /// retries, short enough that a withdrawal is not outlived for long.
@@ -12,7 +13,7 @@ const MAX_REMEMBERED: usize = 8;
 const SEEN_FORMAT: u32 = 1;
 
 /// The value under a person's first fingerprint.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Serialize)]
 pub struct Seen {
     format: u32,
     /// `(submission id, milliseconds UTC)`, oldest first.
@@ -26,21 +27,21 @@ impl Seen {
     }
 
     /// How long KV keeps the value, in seconds.
-    pub fn ttl_s() -> u64 {
-        REPEAT_MINUTES.unsigned_abs() * 60
+    pub fn ttl_s() -> u32 {
+        u32::try_from(REPEAT_MINUTES * 60).unwrap_or(u32::MAX)
     }
 
     /// Reads a value; an absent or damaged one is empty.
     pub fn read(text: Option<&str>) -> Self {
-        #[derive(Deserialize)]
-        struct Head {
-            format: u32,
-        }
-        let text = text.unwrap_or_default();
-        let format = serde_json::from_str::<Head>(text).map_or(SEEN_FORMAT, |head| head.format);
-        // A newer code may have written another shape.
-        let empty = Self { format, submissions: Vec::new() };
-        if format > SEEN_FORMAT { empty } else { serde_json::from_str(text).unwrap_or(empty) }
+        let value: Value = serde_json::from_str(text.unwrap_or_default()).unwrap_or_default();
+        let format =
+            value.get("format").and_then(Value::as_u64).and_then(|format| u32::try_from(format).ok());
+        let submissions = match format {
+            Some(..=SEEN_FORMAT) => value.get("submissions").and_then(submissions).unwrap_or_default(),
+            // A newer code may have written another shape.
+            _ => Vec::new(),
+        };
+        Self { format: format.unwrap_or(SEEN_FORMAT), submissions }
     }
 
     /// Whether this very submission was accepted within the last minutes.
@@ -60,6 +61,15 @@ impl Seen {
         self.submissions.drain(..too_many);
         serde_json::to_string(&self).ok()
     }
+}
+
+/// The list of a value, where every item of it is sound.
+fn submissions(list: &Value) -> Option<Vec<(String, i64)>> {
+    let read = |item: &Value| match item.as_array()?.as_slice() {
+        [id, at_ms] => Some((id.as_str()?.to_owned(), at_ms.as_i64()?)),
+        _ => None,
+    };
+    list.as_array()?.iter().map(read).collect()
 }
 
 fn recent(at_ms: i64, now_ms: i64) -> bool {

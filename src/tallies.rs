@@ -2,8 +2,6 @@
 //! the isolate and go to the ledgers in batches, so that a flood of bad posts wakes no object for
 //! each of them. An isolate that is stopped takes its last seconds with it: approximate.
 
-use std::collections::BTreeMap;
-
 use crate::ledger::message::Tally;
 
 /// How long counts gather. Well within the 30 s that the platform grants after a response.
@@ -14,30 +12,42 @@ const MAX_KINDS: usize = 1_000;
 /// The counts of one isolate.
 #[derive(Default)]
 pub struct Tallies {
-    counts: BTreeMap<(String, String, i64, String, String), i64>,
+    /// By ledger. A list, for there are few kinds, and an ordered map is code of its own.
+    counts: Vec<(String, Tally)>,
     flush_is_planned: bool,
 }
 
 impl Tallies {
     /// Adds a count. True where the caller must plan a flush, for none is planned yet.
     pub fn add(&mut self, ledger: String, tally: Tally) -> bool {
-        let Tally { campaign, hour, field, code, count } = tally;
-        let kind = (ledger, campaign, hour, field, code);
-        if self.counts.len() < MAX_KINDS || self.counts.contains_key(&kind) {
-            *self.counts.entry(kind).or_default() += count;
+        let same = |(known, kind): &&mut (String, Tally)| *known == ledger && is_same_kind(kind, &tally);
+        if let Some((_, known)) = self.counts.iter_mut().find(same) {
+            known.count += tally.count;
+        } else if self.counts.len() < MAX_KINDS {
+            self.counts.push((ledger, tally));
         }
         !std::mem::replace(&mut self.flush_is_planned, true)
     }
 
     /// Takes what has gathered, by ledger.
-    pub fn take(&mut self) -> BTreeMap<String, Vec<Tally>> {
+    pub fn take(&mut self) -> Vec<(String, Vec<Tally>)> {
         self.flush_is_planned = false;
-        let mut batches = BTreeMap::<String, Vec<Tally>>::new();
-        for ((ledger, campaign, hour, field, code), count) in std::mem::take(&mut self.counts) {
-            batches.entry(ledger).or_default().push(Tally { campaign, hour, field, code, count });
+        let mut batches = Vec::<(String, Vec<Tally>)>::new();
+        for (ledger, tally) in std::mem::take(&mut self.counts) {
+            match batches.iter_mut().find(|(known, _)| *known == ledger) {
+                Some((_, batch)) => batch.push(tally),
+                None => batches.push((ledger, vec![tally])),
+            }
         }
         batches
     }
+}
+
+fn is_same_kind(left: &Tally, right: &Tally) -> bool {
+    left.hour == right.hour
+        && left.code == right.code
+        && left.field == right.field
+        && left.campaign == right.campaign
 }
 
 #[cfg(test)]
@@ -58,8 +68,8 @@ mod tests {
         assert!(!tallies.add("l".into(), tally("required")));
         assert!(!tallies.add("m".into(), tally("too_long")));
         let batches = tallies.take();
-        assert_eq!(batches["l"], [Tally { count: 2, ..tally("required") }]);
-        assert_eq!(batches["m"], [tally("too_long")]);
+        let twice = Tally { count: 2, ..tally("required") };
+        assert_eq!(batches, [("l".into(), vec![twice]), ("m".into(), vec![tally("too_long")])]);
         assert!(tallies.take().is_empty());
         assert!(tallies.add("l".into(), tally("required")));
     }

@@ -3,9 +3,9 @@
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use validator::{Validate, ValidationError};
+use validator::{ValidateLength, ValidateRange};
 
-use super::table::{Problem, table, tables};
+use super::table::{Judged, Problem, Rules, Verdict, keys, table, tables};
 use crate::country::Country;
 use crate::text::WebAddress;
 
@@ -32,27 +32,35 @@ pub struct CampaignFile {
 }
 
 /// The keys outside any table.
-#[derive(Debug, Default, Deserialize, Validate)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Default)]
 pub struct Head {
-    #[validate(custom(function = "is_slug"))]
     pub id: String,
-    #[validate(length(min = 1, max = "MAX_TEXT", message = "is required"))]
     pub title: String,
-    #[validate(custom(function = "is_slug"))]
     pub ledger: Option<String>,
-    #[validate(custom(function = "are_origins"))]
     pub origins: Vec<String>,
-    #[validate(custom(function = "is_web_address"))]
     pub thanks_url: Option<String>,
-    #[validate(custom(function = "is_country"))]
     pub default_country: Option<String>,
-    #[validate(custom(function = "is_language"))]
     pub language: Option<String>,
     /// For display alone: everything is kept in UTC.
-    #[validate(custom(function = "is_time_zone"))]
     pub time_zone: Option<String>,
     pub unknown_fields: UnknownFields,
+}
+
+keys!(Head: id, title, ledger, origins, thanks_url, default_country, language, time_zone, unknown_fields);
+
+impl Rules for Head {
+    fn verdicts(&self) -> Vec<Verdict> {
+        vec![
+            ("id", is_slug(&self.id)),
+            ("title", is_text(&self.title)),
+            ("ledger", self.ledger.as_deref().map_or(Ok(()), is_slug)),
+            ("origins", are_origins(&self.origins)),
+            ("thanks_url", self.thanks_url.as_deref().map_or(Ok(()), is_web_address)),
+            ("default_country", self.default_country.as_deref().map_or(Ok(()), is_country)),
+            ("language", self.language.as_deref().map_or(Ok(()), is_language)),
+            ("time_zone", self.time_zone.as_deref().map_or(Ok(()), is_time_zone)),
+        ]
+    }
 }
 
 /// What happens to fields that the campaign does not declare. They are never stored.
@@ -67,17 +75,13 @@ pub enum UnknownFields {
 }
 
 /// `[controller]`: who is responsible for the data (GDPR Art. 4(7)).
-#[derive(Clone, Debug, Default, Deserialize, serde::Serialize, Validate, PartialEq)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Debug, Default, serde::Serialize, PartialEq)]
 pub struct ControllerTable {
     /// Its name.
-    #[validate(length(min = 1, max = "MAX_TEXT", message = "is required"))]
     pub name: String,
     /// Where its privacy questions go.
-    #[validate(custom(function = "is_email"))]
     pub email: String,
     /// Where its privacy notice stands.
-    #[validate(custom(function = "is_web_address"))]
     pub privacy_notice: String,
     /// The notice's version.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -90,25 +94,45 @@ pub struct ControllerTable {
     pub phone: Option<String>,
     /// Its country, ISO 3166-1 alpha-2.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[validate(custom(function = "is_country"))]
     pub country: Option<String>,
 }
 
+keys!(ControllerTable: name, email, privacy_notice, privacy_notice_version, address, phone, country);
+
+impl Rules for ControllerTable {
+    fn verdicts(&self) -> Vec<Verdict> {
+        vec![
+            ("name", is_text(&self.name)),
+            ("email", is_email(&self.email)),
+            ("privacy_notice", is_web_address(&self.privacy_notice)),
+            ("country", self.country.as_deref().map_or(Ok(()), is_country)),
+        ]
+    }
+}
+
 /// One `[[field]]`.
-#[derive(Debug, Default, Deserialize, Validate)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Default)]
 pub struct FieldTable {
-    #[validate(custom(function = "is_field_name"))]
     pub name: String,
     pub label: Option<String>,
     pub kind: Option<FieldKind>,
     pub required: bool,
     pub min_length: Option<u32>,
-    #[validate(range(min = 1, max = 20_000, message = "must be 1 to 20000"))]
     pub max_length: Option<u32>,
     pub min: Option<f64>,
     pub max: Option<f64>,
     pub choices: Option<Vec<String>>,
+}
+
+keys!(FieldTable: name, label, kind, required, min_length, max_length, min, max, choices);
+
+impl Rules for FieldTable {
+    fn verdicts(&self) -> Vec<Verdict> {
+        vec![
+            ("name", is_field_name(&self.name)),
+            ("max_length", self.max_length.map_or(Ok(()), is_max_length)),
+        ]
+    }
 }
 
 /// The kinds of field.
@@ -127,33 +151,46 @@ pub enum FieldKind {
 }
 
 /// One `[[purpose]]`: what a visitor may consent to.
-#[derive(Debug, Default, Deserialize, Validate)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Default)]
 pub struct PurposeTable {
-    #[validate(custom(function = "is_slug"))]
     pub id: String,
-    #[validate(length(min = 1, max = "MAX_TEXT", message = "is required"))]
     pub text: String,
-    #[validate(custom(function = "is_version"))]
     pub version: String,
     pub required: bool,
     pub channel: Option<String>,
     pub category: Option<String>,
-    #[validate(range(min = 1, max = "MAX_DAYS", message = "must be 1 to 3650"))]
     pub retention_days: Option<u32>,
 }
 
+keys!(PurposeTable: id, text, version, required, channel, category, retention_days);
+
+impl Rules for PurposeTable {
+    fn verdicts(&self) -> Vec<Verdict> {
+        vec![
+            ("id", is_slug(&self.id)),
+            ("text", is_text(&self.text)),
+            ("version", is_version(&self.version)),
+            ("retention_days", self.retention_days.map_or(Ok(()), are_days)),
+        ]
+    }
+}
+
 /// `[dedupe]`.
-#[derive(Debug, Deserialize, Validate)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug)]
 pub struct DedupeTable {
-    #[validate(range(min = 1, max = "MAX_DAYS", message = "must be 1 to 3650"))]
     pub window_days: u32,
-    #[validate(length(min = 1, message = "must name email, phone or both"))]
     pub by: Vec<IdentifierKind>,
     pub on_repeat: OnRepeat,
     pub remember_in_kv: bool,
     pub fold_gmail: bool,
+}
+
+keys!(DedupeTable: window_days, by, on_repeat, remember_in_kv, fold_gmail);
+
+impl Rules for DedupeTable {
+    fn verdicts(&self) -> Vec<Verdict> {
+        vec![("window_days", are_days(self.window_days)), ("by", are_identifiers(&self.by))]
+    }
 }
 
 impl Default for DedupeTable {
@@ -189,20 +226,24 @@ pub enum OnRepeat {
 }
 
 /// One `[[score]]` rule.
-#[derive(Debug, Default, Deserialize, Validate)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Default)]
 pub struct ScoreTable {
-    #[validate(length(min = 1, max = 200, message = "is required, up to 200 characters"))]
     pub rule: String,
-    #[validate(range(min = "-MAX_POINTS", max = "MAX_POINTS", message = "is out of bounds"))]
     pub points: i64,
     /// One condition or a list of them; read by itself.
     pub when: Option<Value>,
 }
 
+keys!(ScoreTable: rule, points, when);
+
+impl Rules for ScoreTable {
+    fn verdicts(&self) -> Vec<Verdict> {
+        vec![("rule", is_rule_name(&self.rule)), ("points", are_points(self.points))]
+    }
+}
+
 /// One condition: a subject and an operator.
-#[derive(Clone, Debug, Default, Deserialize, Validate)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Debug, Default)]
 pub struct ConditionTable {
     pub field: Option<String>,
     pub attribution: Option<String>,
@@ -215,6 +256,10 @@ pub struct ConditionTable {
     pub present: Option<bool>,
 }
 
+keys!(ConditionTable: field, attribution, about, is, is_one_of, is_none_of, at_least, at_most, present);
+
+impl Rules for ConditionTable {}
+
 /// What is known of a lead beside its answers.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
@@ -226,8 +271,7 @@ pub enum About {
 }
 
 /// `[qualify]`.
-#[derive(Debug, Default, Deserialize, Validate)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Default)]
 pub struct QualifyTable {
     pub warm: Option<i64>,
     pub hot: Option<i64>,
@@ -236,20 +280,32 @@ pub struct QualifyTable {
     pub forward_at: Option<i64>,
 }
 
+keys!(QualifyTable: warm, hot, mql, sql, forward_at);
+
+impl Rules for QualifyTable {}
+
 /// One `[[destination]]`.
-#[derive(Debug, Default, Deserialize, Validate)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Default)]
 pub struct DestinationTable {
-    #[validate(custom(function = "is_slug"))]
     pub name: String,
-    #[validate(custom(function = "is_web_address"))]
     pub url: String,
-    #[validate(custom(function = "is_secret_name"))]
     pub secret: String,
     pub needs: Option<Vec<String>>,
     /// One condition or a list of them; read by itself.
     pub when: Option<Value>,
     pub forward_at: Option<i64>,
+}
+
+keys!(DestinationTable: name, url, secret, needs, when, forward_at);
+
+impl Rules for DestinationTable {
+    fn verdicts(&self) -> Vec<Verdict> {
+        vec![
+            ("name", is_slug(&self.name)),
+            ("url", is_web_address(&self.url)),
+            ("secret", is_secret_name(&self.secret)),
+        ]
+    }
 }
 
 /// Reads the whole file; whatever is wrong in a table is added to `problems`.
@@ -275,15 +331,35 @@ pub fn read(file: Value, problems: &mut Vec<Problem>) -> CampaignFile {
     }
 }
 
-fn refuse(reason: &'static str) -> ValidationError {
-    ValidationError::new("invalid").with_message(reason.into())
+fn ensure(holds: bool, reason: &'static str) -> Judged {
+    if holds { Ok(()) } else { Err(reason) }
 }
 
-fn ensure(holds: bool, reason: &'static str) -> Result<(), ValidationError> {
-    if holds { Ok(()) } else { Err(refuse(reason)) }
+fn is_text(text: &str) -> Judged {
+    ensure(text.validate_length(Some(1), Some(MAX_TEXT), None), "is required")
 }
 
-pub fn is_slug(text: &str) -> Result<(), ValidationError> {
+fn is_rule_name(text: &str) -> Judged {
+    ensure(text.validate_length(Some(1), Some(200), None), "is required, up to 200 characters")
+}
+
+fn is_max_length(length: u32) -> Judged {
+    ensure(length.validate_range(Some(1), Some(20_000), None, None), "must be 1 to 20000")
+}
+
+fn are_days(days: u32) -> Judged {
+    ensure(days.validate_range(Some(1), Some(MAX_DAYS), None, None), "must be 1 to 3650")
+}
+
+fn are_points(points: i64) -> Judged {
+    ensure(points.validate_range(Some(-MAX_POINTS), Some(MAX_POINTS), None, None), "is out of bounds")
+}
+
+fn are_identifiers(by: &[IdentifierKind]) -> Judged {
+    ensure(!by.is_empty(), "must name email, phone or both")
+}
+
+pub fn is_slug(text: &str) -> Judged {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     ensure(
         !text.is_empty()
@@ -295,7 +371,7 @@ pub fn is_slug(text: &str) -> Result<(), ValidationError> {
     )
 }
 
-fn is_field_name(text: &str) -> Result<(), ValidationError> {
+fn is_field_name(text: &str) -> Judged {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     ensure(
         text.starts_with(|c: char| c.is_ascii_lowercase())
@@ -309,7 +385,7 @@ fn is_field_name(text: &str) -> Result<(), ValidationError> {
     )
 }
 
-fn is_version(text: &str) -> Result<(), ValidationError> {
+fn is_version(text: &str) -> Judged {
     let words = ["on", "off", "true", "false"];
     ensure(
         !text.is_empty() && text.len() <= MAX_SLUG && !words.contains(&text) && text.is_ascii(),
@@ -317,7 +393,7 @@ fn is_version(text: &str) -> Result<(), ValidationError> {
     )
 }
 
-fn is_secret_name(text: &str) -> Result<(), ValidationError> {
+fn is_secret_name(text: &str) -> Judged {
     let plain = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
     ensure(
         text.starts_with(|c: char| c.is_ascii_uppercase())
@@ -328,37 +404,37 @@ fn is_secret_name(text: &str) -> Result<(), ValidationError> {
     ensure(!text.starts_with("LEADHOOK_"), "must not begin with LEADHOOK_")
 }
 
-fn is_country(text: &str) -> Result<(), ValidationError> {
+fn is_country(text: &str) -> Judged {
     ensure(Country::parse(text).is_some(), "must be a country by ISO 3166-1, as in SE")
 }
 
-fn is_language(text: &str) -> Result<(), ValidationError> {
+fn is_language(text: &str) -> Judged {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
     let shape = (2..=35).contains(&text.len()) && text.chars().all(plain);
     ensure(shape, "must be a language tag by BCP 47, as in sv or en-GB")
 }
 
-fn is_time_zone(text: &str) -> Result<(), ValidationError> {
+fn is_time_zone(text: &str) -> Judged {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '_' | '-' | '+');
     let shape = text == "UTC" || (text.contains('/') && text.len() <= MAX_SLUG && text.chars().all(plain));
     ensure(shape, "must be a time zone of the IANA database, as in Europe/Stockholm")
 }
 
-fn is_email(text: &str) -> Result<(), ValidationError> {
+fn is_email(text: &str) -> Judged {
     ensure(text.len() > 3 && text.contains('@'), "is required: an e-mail address")
 }
 
 /// https, or http to a loopback address for development.
-fn is_web_address(text: &str) -> Result<(), ValidationError> {
+fn is_web_address(text: &str) -> Judged {
     ensure(!text.is_empty(), "is required: an https address")?;
     let Some(address) = WebAddress::parse(text) else {
-        return Err(refuse("must be an address, as in https://example.com/x"));
+        return Err("must be an address, as in https://example.com/x");
     };
     ensure(address.scheme() == "https" || address.is_loopback_http(), "must be https")?;
     ensure(!address.has_credentials(), "must not hold a password")
 }
 
-fn are_origins(origins: &[String]) -> Result<(), ValidationError> {
+fn are_origins(origins: &[String]) -> Judged {
     for origin in origins {
         is_web_address(origin)?;
         let same = WebAddress::parse(origin).is_some_and(|address| address.origin() == origin);

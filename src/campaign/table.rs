@@ -1,13 +1,12 @@
 //! How one table is read, so that every problem of it is found in one reading.
 //!
 //! Keys that its mirror does not name are problems, a value of the wrong type is a problem and
-//! counts as absent, and what remains is judged by `validator`.
+//! counts as absent, and what remains is judged by its rules.
 
 use std::fmt;
 
-use serde::de::{DeserializeOwned, Deserializer, Visitor};
-use serde_json::{Map, Value};
-use validator::{Validate, ValidationErrors};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 /// What is wrong in a campaign file, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,11 +30,59 @@ impl fmt::Display for Problem {
     }
 }
 
+/// What a rule says of a value: nothing, or why it cannot be.
+pub type Judged = Result<(), &'static str>;
+
+/// What its rule says of a key's value.
+pub type Verdict = (&'static str, Judged);
+
+/// What each value of a table must be by itself.
+pub trait Rules {
+    /// The verdict on every key that has a rule, in the mirror's order.
+    fn verdicts(&self) -> Vec<Verdict> {
+        Vec::new()
+    }
+}
+
+/// The mirror of a table: [`keys!`](keys) implements it.
+pub trait Table: Default + Rules {
+    /// Its keys with their places, in the mirror's order.
+    fn keys(&mut self) -> Vec<Key<'_>>;
+}
+
+/// A key of a table and where its value goes.
+pub type Key<'a> = (&'static str, &'a mut dyn Place);
+
+/// Where a value goes. Behind a pointer, so that the Worker carries the reading of a type once and
+/// that of a table once, instead of a decoder for each table.
+pub trait Place {
+    /// Takes the value, or stays as it is where the value is of a wrong type.
+    fn fill(&mut self, value: Value) -> serde_json::Result<()>;
+}
+
+impl<T: DeserializeOwned> Place for T {
+    fn fill(&mut self, value: Value) -> serde_json::Result<()> {
+        *self = T::deserialize(value)?;
+        Ok(())
+    }
+}
+
+/// Names a table's keys. One that is left out does not compile.
+macro_rules! keys {
+    ($table:ident: $($key:ident),+) => {
+        impl $crate::campaign::table::Table for $table {
+            fn keys(&mut self) -> Vec<$crate::campaign::table::Key<'_>> {
+                let Self { $($key),+ } = self;
+                vec![$((stringify!($key), $key)),+]
+            }
+        }
+    };
+}
+
+pub(super) use keys;
+
 /// Reads an array of tables.
-pub fn tables<T: DeserializeOwned + Default + Validate>(
-    (name, value): (&str, Option<Value>),
-    problems: &mut Vec<Problem>,
-) -> Vec<T> {
+pub fn tables<T: Table>((name, value): (&str, Option<Value>), problems: &mut Vec<Problem>) -> Vec<T> {
     match value {
         None => Vec::new(),
         Some(Value::Array(items)) => {
@@ -49,128 +96,59 @@ pub fn tables<T: DeserializeOwned + Default + Validate>(
     }
 }
 
-/// Reads one table into its mirror. What does not depend on the mirror's type stands in functions
-/// of its own, for the Worker carries this one once for every table.
-pub fn table<T: DeserializeOwned + Default + Validate>(
-    value: Value,
-    path: &str,
-    problems: &mut Vec<Problem>,
-) -> T {
-    let known = keys_of::<T>();
-    let judge = |alone: Value| T::deserialize(alone).err().map(|error| error.to_string());
-    let Some((readable, refused)) = sift(value, path, known, &judge, problems) else {
-        return T::default();
-    };
-    let mirror = T::deserialize(readable).unwrap_or_default();
-    if let Err(errors) = mirror.validate() {
-        report(&errors, path, known, &refused, problems);
+/// Reads one table into its mirror.
+pub fn table<T: Table>(value: Value, path: &str, problems: &mut Vec<Problem>) -> T {
+    let mut mirror = T::default();
+    if let Some(sound) = fill(mirror.keys(), value, path, problems) {
+        report(mirror.verdicts(), path, &sound, problems);
     }
     mirror
 }
 
-/// Parts the keys that can be read, as a table, from those of a wrong type. Unknown ones are gone.
-fn sift(
+/// Puts the values in their places, the problems with keys before those with values. Gives the keys
+/// whose places hold what the file says of them; nothing where it is no table.
+fn fill(
+    mut places: Vec<Key<'_>>,
     value: Value,
     path: &str,
-    known: &[&str],
-    judge: &dyn Fn(Value) -> Option<String>,
     problems: &mut Vec<Problem>,
-) -> Option<(Value, Vec<String>)> {
-    let Value::Object(keys) = value else {
+) -> Option<Vec<&'static str>> {
+    let Value::Object(values) = value else {
         problems.push(Problem::new(path, "must be a table"));
         return None;
     };
-    let (keys, unknown): (Vec<_>, Vec<_>) =
-        keys.into_iter().partition(|(key, _)| known.contains(&key.as_str()));
-    for (key, _) in unknown {
-        problems
-            .push(Problem::new(within(path, &key), format!("is unknown; known are {}", known.join(", "))));
-    }
-    let (mut readable, mut refused) = (Map::new(), Vec::new());
-    for (key, value) in keys {
-        // Every mirror takes an absent key, so each key can be judged by itself.
-        let mut alone = Map::new();
-        alone.insert(key.clone(), value.clone());
-        match judge(Value::Object(alone)) {
+    let known: Vec<&str> = places.iter().map(|(key, _)| *key).collect();
+    let mut sound = known.clone();
+    let mut mistyped = Vec::new();
+    for (key, value) in values {
+        match places.iter_mut().find(|(known, _)| *known == key) {
             None => {
-                readable.insert(key, value);
-            }
-            Some(reason) => {
+                let reason = format!("is unknown; known are {}", known.join(", "));
                 problems.push(Problem::new(within(path, &key), reason));
-                refused.push(key);
+            }
+            Some((_, place)) => {
+                if let Err(error) = place.fill(value) {
+                    mistyped.push(Problem::new(within(path, &key), error.to_string()));
+                    sound.retain(|sound| *sound != key);
+                }
             }
         }
     }
-    Some((Value::Object(readable), refused))
+    problems.append(&mut mistyped);
+    Some(sound)
 }
 
-/// Adds what `validator` found, in the mirror's order.
-fn report(
-    errors: &ValidationErrors,
-    path: &str,
-    known: &[&str],
-    refused: &[String],
-    problems: &mut Vec<Problem>,
-) {
-    let errors = errors.field_errors();
-    for key in known.iter().filter(|key| !refused.iter().any(|refused| refused == *key)) {
-        if let Some(reasons) = errors.get(*key) {
-            let reason = reasons.iter().find_map(|reason| reason.message.as_deref());
-            problems.push(Problem::new(within(path, key), reason.unwrap_or("is invalid")));
+/// Adds what the rules refuse, but where the value was of a wrong type, which is reported already.
+fn report(verdicts: Vec<Verdict>, path: &str, sound: &[&str], problems: &mut Vec<Problem>) {
+    for (key, judged) in verdicts {
+        if let Err(reason) = judged
+            && sound.contains(&key)
+        {
+            problems.push(Problem::new(within(path, key), reason));
         }
     }
 }
 
 fn within(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
-}
-
-/// The keys that a mirror names, as its derived `Deserialize` tells them.
-fn keys_of<T: DeserializeOwned>() -> &'static [&'static str] {
-    struct Ask(&'static [&'static str]);
-
-    /// Says nothing, so that no code is linked to say it.
-    #[derive(Debug)]
-    struct Asked;
-
-    impl fmt::Display for Asked {
-        fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
-            Ok(())
-        }
-    }
-
-    impl std::error::Error for Asked {}
-
-    impl serde::de::Error for Asked {
-        fn custom<T: fmt::Display>(_: T) -> Self {
-            Self
-        }
-    }
-
-    impl<'de> Deserializer<'de> for &mut Ask {
-        type Error = Asked;
-
-        fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
-            Err(Asked)
-        }
-
-        fn deserialize_struct<V: Visitor<'de>>(
-            self,
-            _: &'static str,
-            fields: &'static [&'static str],
-            visitor: V,
-        ) -> Result<V::Value, Self::Error> {
-            self.0 = fields;
-            self.deserialize_any(visitor)
-        }
-
-        serde::forward_to_deserialize_any! {
-            bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf option unit
-            unit_struct newtype_struct seq tuple tuple_struct map enum identifier ignored_any
-        }
-    }
-
-    let mut ask = Ask(&[]);
-    let _ = T::deserialize(&mut ask);
-    ask.0
 }

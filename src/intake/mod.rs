@@ -82,10 +82,7 @@ impl FieldProblem {
 /// Every problem of the submission, at once.
 pub fn accept(fields: Fields, campaign: &Campaign) -> Result<Submission, Rejection> {
     let encoding = fields.encoding;
-    let mut given = BTreeMap::<String, Vec<Raw>>::new();
-    for Entry { name, value } in fields.entries {
-        given.entry(name).or_default().push(value);
-    }
+    let mut given = fields.entries;
     let mut problems = Vec::new();
     let mut submission = Submission {
         contact: Contact::default(),
@@ -98,7 +95,7 @@ pub fn accept(fields: Fields, campaign: &Campaign) -> Result<Submission, Rejecti
     for field in &campaign.fields {
         let first = campaign.fields.iter().find(|other| other.kind == field.kind);
         let is_first = first.is_some_and(|first| first.name == field.name);
-        match rules::answer(field, given.remove(&field.name).unwrap_or_default(), campaign) {
+        match rules::answer(field, take(&mut given, &field.name), campaign) {
             Ok(None) if field.required => {
                 problems.push(FieldProblem::new(&field.name, "required", "is required"));
             }
@@ -126,7 +123,7 @@ pub fn accept(fields: Fields, campaign: &Campaign) -> Result<Submission, Rejecti
 
     for purpose in &campaign.purposes {
         let name = format!("consent.{}", purpose.id);
-        match rules::consent(given.remove(&name).unwrap_or_default(), purpose) {
+        match rules::consent(take(&mut given, &name), purpose) {
             Ok(choice) if purpose.required && !choice.granted => {
                 problems.push(FieldProblem::new(&name, "consent_required", "this consent is required"));
             }
@@ -137,10 +134,9 @@ pub fn accept(fields: Fields, campaign: &Campaign) -> Result<Submission, Rejecti
         }
     }
 
-    let (attribution, unknown): (Vec<_>, Vec<_>) =
-        given.into_iter().partition(|(name, _)| is_attribution(name));
-    for (name, values) in attribution {
-        if let Some(Raw::Text(text)) = values.into_iter().next() {
+    while let Some(entry) = given.iter().find(|entry| is_attribution(&entry.name)) {
+        let name = entry.name.clone();
+        if let Some(Raw::Text(text)) = take(&mut given, &name).into_iter().next() {
             let text = without_query(&name, text.trim());
             if !text.is_empty() {
                 let text = text.chars().take(MAX_ATTRIBUTION).collect();
@@ -148,11 +144,16 @@ pub fn accept(fields: Fields, campaign: &Campaign) -> Result<Submission, Rejecti
             }
         }
     }
-    if !unknown.is_empty() && campaign.unknown_fields == UnknownFields::Refuse {
+    if !given.is_empty() && campaign.unknown_fields == UnknownFields::Refuse {
         let detail = "the submission has a field that the campaign does not declare";
         problems.push(FieldProblem::new("", "unknown_field", detail));
     }
     if problems.is_empty() { Ok(submission) } else { Err(Rejection { problems }) }
+}
+
+/// Takes the values of a name out of what was given, in order of arrival.
+fn take(given: &mut Vec<Entry>, name: &str) -> Vec<Raw> {
+    given.extract_if(.., |entry| entry.name == name).map(|entry| entry.value).collect()
 }
 
 fn is_contact(campaign: &Campaign, field: &str) -> bool {
