@@ -6,6 +6,8 @@ use std::rc::Rc;
 use crate::campaign::publish::campaign_key;
 use crate::campaign::{Campaign, Unservable, is_id};
 use crate::fault::Fault;
+use crate::keys::Keyring;
+use crate::lead::Identity;
 use crate::ports::Ports;
 
 /// A correction reaches every isolate in about the time that KV itself takes to spread it.
@@ -13,25 +15,40 @@ const FRESH_MS: i64 = 60_000;
 /// Campaigns kept parsed in one isolate: far above what a company runs, far below its memory.
 const MAX_KEPT: usize = 500;
 
-/// The campaigns that an isolate has read, each with the time of its reading.
+/// The campaigns that an isolate has read, each with the time of its reading, and the keys that it
+/// has derived for their ledgers.
 #[derive(Default)]
-pub struct Shelf(BTreeMap<String, (i64, Rc<Campaign>)>);
+pub struct Shelf {
+    campaigns: BTreeMap<String, (i64, Rc<Campaign>)>,
+    identities: BTreeMap<String, Rc<Identity>>,
+}
 
 impl Shelf {
     fn get(&self, id: &str) -> Option<(i64, Rc<Campaign>)> {
-        self.0.get(id).cloned()
+        self.campaigns.get(id).cloned()
     }
 
     fn put(&mut self, campaign: Rc<Campaign>, now_ms: i64) {
-        if self.0.len() >= MAX_KEPT {
-            self.0.clear();
+        if self.campaigns.len() >= MAX_KEPT {
+            self.campaigns.clear();
+            self.identities.clear();
         }
-        self.0.insert(campaign.id.clone(), (now_ms, campaign));
+        self.campaigns.insert(campaign.id.clone(), (now_ms, campaign));
     }
 
     /// Forgets a campaign, so that it is read again.
     pub fn forget(&mut self, id: &str) {
-        self.0.remove(id);
+        self.campaigns.remove(id);
+    }
+
+    /// The keys of a ledger. The peppers are the same for as long as the shelf lives.
+    pub fn identity(&mut self, peppers: &Keyring, ledger: &str) -> Rc<Identity> {
+        if let Some(identity) = self.identities.get(ledger) {
+            return Rc::clone(identity);
+        }
+        let identity = Rc::new(Identity::new(peppers, ledger));
+        self.identities.insert(ledger.to_owned(), Rc::clone(&identity));
+        identity
     }
 }
 

@@ -9,7 +9,7 @@ use crate::campaigns;
 use crate::fault::Fault;
 use crate::intake::decode::{self, Encoding, Undecodable};
 use crate::intake::{self, FieldProblem, Rejection};
-use crate::lead::{Identity, Lead, recognising};
+use crate::lead::{Lead, recognising};
 use crate::ledger::message::{Admit, Answer, Call, Tally};
 use crate::moment::{Moment, hour_of};
 use crate::ports::Ports;
@@ -35,7 +35,7 @@ pub enum After {
         /// The value.
         value: String,
         /// For how long.
-        ttl_s: u64,
+        ttl_s: u32,
     },
     /// Let the ledger count.
     Count {
@@ -155,16 +155,13 @@ async fn submit(
         }
     };
 
-    let identity = Identity::new(&ports.settings().peppers, &campaign.ledger);
+    let identity = ports.shelf().borrow_mut().identity(&ports.settings().peppers, &campaign.ledger);
     let submission_id = identity.submission_id(&submission, campaign, key.as_deref());
     let fingerprints = identity.fingerprints(&submission, campaign);
     let source = source(&submission);
-    let accepted = |outcome: &str, after: Vec<After>| Answered {
+    let accepted = |log: Option<Value>, after: Vec<After>| Answered {
         reply: Reply::accepted(&submission_id, campaign, browser),
-        log: Some(json!({
-            "event": "submission", "outcome": outcome, "campaign": campaign.id,
-            "submission_id": submission_id,
-        })),
+        log,
         after,
     };
 
@@ -176,7 +173,11 @@ async fn submit(
         // KV never judges: what it does not answer, the ledger does.
         seen = Seen::read(ports.kv_get(key).await.ok().flatten().as_deref());
         if seen.holds(&submission_id, moment.now_ms) {
-            return accepted("repeat", vec![count(campaign, "", Tally::KV_REPEAT, moment)]);
+            let log = json!({
+                "event": "submission", "outcome": "repeat", "campaign": campaign.id,
+                "submission_id": submission_id,
+            });
+            return accepted(Some(log), vec![count(campaign, "", Tally::KV_REPEAT, moment)]);
         }
     }
 
@@ -199,7 +200,8 @@ async fn submit(
         Ok(Answer::Admitted) => {
             let value = remembered.zip(seen.remembering(&submission_id, moment.now_ms));
             let remember = value.map(|(key, value)| After::Remember { key, value, ttl_s: Seen::ttl_s() });
-            accepted("accepted", remember.into_iter().collect())
+            // The ledger has logged its decision.
+            accepted(None, remember.into_iter().collect())
         }
         Ok(Answer::IdempotencyKeyReused) => {
             let detail = "was used for another submission within the last 24 hours";

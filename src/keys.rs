@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use aes_gcm::aead::{Aead as _, Payload};
-use aes_gcm::{Aes256Gcm, KeyInit as _, Nonce};
+use aes_gcm::Aes256Gcm;
+use chacha20poly1305::aead::{Aead, Payload};
+use chacha20poly1305::{ChaCha20Poly1305, KeyInit as _, Nonce};
 
 use crate::hash::{Hash, base64url, derive_key, from_base64, from_base64url};
 
@@ -11,10 +12,13 @@ use crate::hash::{Hash, base64url, derive_key, from_base64, from_base64url};
 const MIN_KEY_BYTES: usize = 32;
 /// A key id stands in every fingerprint and sealed text; longer ones would cost storage.
 const MAX_KEY_ID: usize = 16;
-/// 96 bits: the nonce that AES-GCM is specified with (NIST SP 800-38D).
+/// 96 bits: the nonce that both ciphers are specified with (RFC 8439, NIST SP 800-38D).
 const NONCE_BYTES: usize = 12;
-/// The format of a sealed text. A reader leaves newer formats untouched.
-const SEALED_FORMAT: &str = "1";
+/// The format of a sealed text: ChaCha20-Poly1305, which is several times faster than AES where no
+/// instruction helps, as in wasm. A reader leaves newer formats untouched.
+const SEALED_FORMAT: &str = "2";
+/// AES-256-GCM, which is still opened.
+const SEALED_FORMAT_AES: &str = "1";
 
 /// A secret's bytes. Never shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -107,33 +111,31 @@ pub enum Sealed {
     Unreadable,
 }
 
-/// Seals what a ledger holds: AES-256-GCM with a random nonce, bound to the place where it lies.
+/// Seals what a ledger holds: ChaCha20-Poly1305 (RFC 8439) with a random nonce, bound to the place
+/// where it lies.
 #[derive(Clone)]
 pub struct Sealer {
-    /// `(key id, cipher)`, the current key first.
-    ciphers: Vec<(String, Aes256Gcm)>,
+    ring: Keyring,
     ledger: String,
+    /// Of the ring's keys, in its order.
+    ciphers: Vec<ChaCha20Poly1305>,
 }
 
 impl Sealer {
     /// The sealer of one ledger.
     pub fn new(ring: &Keyring, ledger: &str) -> Self {
-        let cipher = |key: &Key| {
-            let derived = key.derive("leadhook/seal/v1/", ledger);
-            (key.id.clone(), Aes256Gcm::new(&derived.into()))
-        };
-        Self { ciphers: ring.all().map(cipher).collect(), ledger: ledger.to_owned() }
+        let cipher = |key: &Key| ChaCha20Poly1305::new(&key.derive("leadhook/seal/v2/", ledger).into());
+        Self { ring: ring.clone(), ledger: ledger.to_owned(), ciphers: ring.all().map(cipher).collect() }
     }
 
-    /// `1.{key id}.{base64url(nonce ‖ ciphertext)}`, or nothing where the cipher refuses
-    /// (a plaintext above 64 GiB). `place` must be given again to open it.
+    /// `2.{key id}.{base64url(nonce ‖ ciphertext)}`, or nothing where the cipher refuses
+    /// (a plaintext above 256 GiB). `place` must be given again to open it.
     pub fn seal(&self, plain: &[u8], place: &str, nonce: [u8; NONCE_BYTES]) -> Option<String> {
-        let (id, cipher) = self.ciphers.first()?;
-        let aad = self.aad(place);
+        let aad = self.aad(SEALED_FORMAT, place);
         let payload = Payload { msg: plain, aad: aad.as_bytes() };
         let mut bytes = nonce.to_vec();
-        bytes.extend(cipher.encrypt(Nonce::from_slice(&nonce), payload).ok()?);
-        Some(format!("{SEALED_FORMAT}.{id}.{}", base64url(&bytes)))
+        bytes.extend(self.ciphers.first()?.encrypt(Nonce::from_slice(&nonce), payload).ok()?);
+        Some(format!("{SEALED_FORMAT}.{}.{}", self.ring.current().id, base64url(&bytes)))
     }
 
     /// The plaintext that was sealed at `place`.
@@ -142,21 +144,27 @@ impl Sealer {
     /// [`Sealed`] says why not.
     pub fn open(&self, sealed: &str, place: &str) -> Result<Vec<u8>, Sealed> {
         let (format, rest) = sealed.split_once('.').ok_or(Sealed::Unreadable)?;
-        if format != SEALED_FORMAT {
+        if format != SEALED_FORMAT && format != SEALED_FORMAT_AES {
             return Err(Sealed::Newer);
         }
         let (id, body) = rest.split_once('.').ok_or(Sealed::Unreadable)?;
-        let known = self.ciphers.iter().find(|(known, _)| known == id);
-        let (_, cipher) = known.ok_or(Sealed::Unreadable)?;
+        let mut known = self.ring.all().zip(&self.ciphers);
+        let (key, cipher) = known.find(|(key, _)| key.id == id).ok_or(Sealed::Unreadable)?;
         let bytes = from_base64url(body).ok_or(Sealed::Unreadable)?;
         let (nonce, msg) = bytes.split_at_checked(NONCE_BYTES).ok_or(Sealed::Unreadable)?;
-        let aad = self.aad(place);
+        let aad = self.aad(format, place);
         let payload = Payload { msg, aad: aad.as_bytes() };
-        cipher.decrypt(Nonce::from_slice(nonce), payload).map_err(|_| Sealed::Unreadable)
+        let opened = if format == SEALED_FORMAT {
+            cipher.decrypt(Nonce::from_slice(nonce), payload)
+        } else {
+            let key = key.derive("leadhook/seal/v1/", &self.ledger);
+            Aes256Gcm::new(&key.into()).decrypt(Nonce::from_slice(nonce), payload)
+        };
+        opened.map_err(|_| Sealed::Unreadable)
     }
 
-    fn aad(&self, place: &str) -> String {
-        format!("leadhook/seal/v1/{}/{place}", self.ledger)
+    fn aad(&self, format: &str, place: &str) -> String {
+        format!("leadhook/seal/v{format}/{}/{place}", self.ledger)
     }
 }
 
@@ -173,7 +181,7 @@ mod tests {
     #[test]
     fn what_an_older_key_sealed_is_opened_after_a_rotation() {
         let sealed = Sealer::new(&ring(&["a"]), "l").seal(b"lead", "x", [1; 12]).expect("sealed");
-        assert!(sealed.starts_with("1.a."));
+        assert!(sealed.starts_with("2.a."));
         assert_eq!(Sealer::new(&ring(&["b", "a"]), "l").open(&sealed, "x"), Ok(b"lead".to_vec()));
         let without = Sealer::new(&ring(&["b"]), "l");
         assert_eq!(without.open(&sealed, "x"), Err(Sealed::Unreadable));
@@ -184,14 +192,19 @@ mod tests {
         let sealed = Sealer::new(&ring(&["a"]), "l").seal(b"lead", "x", [1; 12]).expect("sealed");
         assert_eq!(Sealer::new(&ring(&["a"]), "m").open(&sealed, "x"), Err(Sealed::Unreadable));
         assert_eq!(Sealer::new(&ring(&["a"]), "l").open(&sealed, "y"), Err(Sealed::Unreadable));
-        assert_eq!(Sealer::new(&ring(&["a"]), "l").open("2.a.AA", "x"), Err(Sealed::Newer));
+        assert_eq!(Sealer::new(&ring(&["a"]), "l").open("3.a.AA", "x"), Err(Sealed::Newer));
     }
 
     #[test]
     fn the_persisted_format_of_a_sealed_text_is_pinned() {
         // A change here makes every stored payload unreadable.
-        let sealed = Sealer::new(&ring(&["a"]), "l").seal(b"lead", "x", [1; 12]);
-        assert_eq!(sealed.as_deref(), Some("1.a.AQEBAQEBAQEBAQEB9rqlhG9heCRc4Ou1EgA96OVu17E"));
+        let sealer = Sealer::new(&ring(&["a"]), "l");
+        assert_eq!(
+            sealer.seal(b"lead", "x", [1; 12]).as_deref(),
+            Some("2.a.AQEBAQEBAQEBAQEBRGiXjMMMlDQrygykzY189Ei_bo4")
+        );
+        let by_aes = "1.a.AQEBAQEBAQEBAQEB9rqlhG9heCRc4Ou1EgA96OVu17E";
+        assert_eq!(sealer.open(by_aes, "x"), Ok(b"lead".to_vec()));
     }
 
     #[test]

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | values | [`fault`], [`hash`], [`moment`], [`text`], [`keys`], [`country`], [`contact`], [`campaign`], [`settings`], [`request`] |
 //! | stages, in the order in which a lead passes them | [`intake`], [`lead`], [`seen`], [`qualify`], [`deliver`], [`reply`] |
-//! | use cases over ports | [`ledger`], [`campaigns`], [`ports`], [`capture`], [`admin`], [`routes`], [`tallies`], `memory` |
+//! | use cases over ports | [`ledger`], [`campaigns`], [`ports`], [`capture`], [`admin`], [`routes`], [`tallies`], [`waiting`], `memory` |
 //! | the platform | `edge`, and the command line in `bin/leadhook` |
 
 pub mod fault;
@@ -41,6 +41,7 @@ pub mod capture;
 pub mod ports;
 pub mod routes;
 pub mod tallies;
+pub mod waiting;
 
 #[cfg(feature = "cli")]
 pub mod memory;

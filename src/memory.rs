@@ -246,7 +246,7 @@ impl World {
         let names: Vec<String> = self.databases.borrow().keys().cloned().collect();
         for name in names {
             let ledger = self.open(&name)?;
-            if ledger.wake_at_ms()? > self.now_ms() {
+            if ledger.wake_at_ms() > self.now_ms() {
                 continue;
             }
             loop {
@@ -284,7 +284,7 @@ impl World {
             let mut next_ms = until_ms;
             let names: Vec<String> = self.databases.borrow().keys().cloned().collect();
             for name in names {
-                next_ms = next_ms.min(self.open(&name)?.wake_at_ms()?);
+                next_ms = next_ms.min(self.open(&name)?.wake_at_ms());
             }
             self.clock_ms.set(next_ms.max(self.now_ms() + 1).min(until_ms));
             self.ring_alarms().await?;
@@ -438,12 +438,12 @@ impl Ports for World {
         Ok(values.get(key).filter(living).map(|(value, _)| value.clone()))
     }
 
-    async fn kv_put(&self, key: &str, value: &str, ttl_s: Option<u64>) -> Result<(), Fault> {
+    async fn kv_put(&self, key: &str, value: &str, ttl_s: Option<u32>) -> Result<(), Fault> {
         let mut kv = self.kv.borrow_mut();
         if matches!(kv.mode, KvMode::Failing | KvMode::RefusingWrites) {
             return Err(Fault::new("KV put: refused"));
         }
-        let until = ttl_s.map(|ttl_s| self.now_ms() + i64::try_from(ttl_s * 1_000).unwrap_or(i64::MAX));
+        let until = ttl_s.map(|ttl_s| self.now_ms() + i64::from(ttl_s) * 1_000);
         kv.values.insert(key.to_owned(), (value.to_owned(), until));
         Ok(())
     }

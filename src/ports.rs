@@ -27,7 +27,7 @@ pub trait Ports {
     ///
     /// # Errors
     /// KV is down or refuses.
-    async fn kv_put(&self, key: &str, value: &str, ttl_s: Option<u64>) -> Result<(), Fault>;
+    async fn kv_put(&self, key: &str, value: &str, ttl_s: Option<u32>) -> Result<(), Fault>;
 
     /// The names of the keys that begin with a prefix.
     ///

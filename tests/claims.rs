@@ -108,7 +108,7 @@ fn two_destinations_at_one_address_share_its_connections() {
 }
 
 #[test]
-fn a_caller_that_never_settles_loses_its_lease_and_its_connection() {
+fn a_caller_that_never_settles_loses_its_claim_and_its_connection() {
     let site = Site::new(&[with_destinations(&["a"])]);
     posts(&site, 2);
     let object = Object::open(&site);
@@ -203,7 +203,7 @@ fn a_receiver_that_asks_for_patience_gets_it() {
     let object = Object::open(&site);
     let claim = object.claim(&site).remove(0);
     object.settle_as(&site, &claim, &Outcome::Answered { status: 429, retry_after_s: Some(3_600) });
-    assert_eq!(object.0.wake_at_ms().expect("a time"), site.now_ms() + HOUR);
+    assert_eq!(object.0.wake_at_ms(), site.now_ms() + HOUR);
     let campaign = campaign(&with_destinations(&["a"]));
     site.set_clock(site.now_ms() + HOUR);
     let claim = object.claim(&site).remove(0);

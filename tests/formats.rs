@@ -18,7 +18,7 @@ const LEDGER: &str = "example-ab";
 /// By HKDF and HMAC of the peppers `[1; 32]`, as another implementation computed them.
 const ANN_TAG: &str = "email.k1.dEP9EbQtZD2CjjzrI0WEfrFjQAMyzwuHYHXULMY2h_M";
 const ANN_ID: &str = "sub_lHoxQntBqQ-5nZ4rCfe68fhM";
-const ANN_LEAD: &str = "lead_BeTXZMH6jqwXEM0FoxQpJA";
+const ANN_LEAD: &str = "lead_1k81osvo00nidep61va7ao5og";
 
 #[test]
 fn what_publishing_writes_to_kv() {
@@ -91,7 +91,7 @@ fn the_tables_of_a_ledger() {
         (
             "delivery",
             "delivery_id TEXT key 1, format INTEGER, lead_id TEXT, submission_id TEXT, campaign TEXT, \
-             destination TEXT, receiver TEXT, event TEXT, state TEXT, due_ms INTEGER, leased INTEGER, \
+             destination TEXT, receiver TEXT, event TEXT, state TEXT, due_ms INTEGER, \
              attempt_count INTEGER, attempts TEXT, reason TEXT?, created_ms INTEGER, settled_ms INTEGER?",
         ),
         ("disabled", "campaign TEXT key 1, destination TEXT key 2, at_ms INTEGER"),
@@ -129,15 +129,15 @@ fn the_rows_of_a_lead() {
     assert_eq!(
         Value::from_iter(rows),
         json!([[
-            ANN_LEAD, ANN_ID, 1, "guide", "direct", START_MS, "pending", START_MS, until, "1.k1.", "1.k1."
+            ANN_LEAD, ANN_ID, 2, "guide", "direct", START_MS, "pending", START_MS, until, "2.k1.", "2.k1."
         ]])
     );
     let row = site.rows(LEDGER, "SELECT * FROM delivery");
     assert_eq!(
         Value::from_iter(row),
         json!([[
-            "msg_BeTXZMH6jqwXEM0FoxQpJA_d7c735e6",
-            1,
+            "msg_1k81osvo00nidep61va7ao5og_d7c735e6",
+            2,
             ANN_LEAD,
             ANN_ID,
             "guide",
@@ -146,7 +146,6 @@ fn the_rows_of_a_lead() {
             "lead.qualified",
             "pending",
             START_MS,
-            0,
             0,
             "[]",
             null,

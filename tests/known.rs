@@ -137,7 +137,7 @@ fn a_followed_up_lead_is_a_duplicate_and_its_consents_are_recorded() {
         assert_eq!(site.last_decision(), "duplicate");
         let rows = site.rows(
             "example-ab",
-            "SELECT payload IS NULL, consent LIKE '1.k1.%' FROM submission WHERE state = 'duplicate'",
+            "SELECT payload IS NULL, consent LIKE '2.k1.%' FROM submission WHERE state = 'duplicate'",
         );
         assert_eq!(rows, [[json!(1), json!(1)]]);
         assert_eq!(site.rows("example-ab", "SELECT 1 FROM delivery").len(), 1);

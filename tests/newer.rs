@@ -8,7 +8,7 @@ mod common;
 use common::*;
 use leadhook::ledger::Ledger;
 use leadhook::ledger::message::{Answer, Call, MESSAGE_FORMAT, Message, Operation};
-use leadhook::memory::SqliteStore;
+use leadhook::memory::{ReceiverMode, SqliteStore};
 use leadhook::ports::Ports as _;
 
 const ANN: &str = "email=ann%40example.com&consent.newsletter=on";
@@ -76,7 +76,7 @@ fn newer_rows_of_a_person_are_not_judged_sent_or_swept() {
         serde_json::json!({ "dedupe": { "window_days": 1, "remember_in_kv": false } }),
     )]);
     site.accept("guide", ANN);
-    site.execute(LEDGER, "UPDATE submission SET format = 2; UPDATE delivery SET format = 2");
+    site.execute(LEDGER, "UPDATE submission SET format = 3; UPDATE delivery SET format = 3");
     let before = dump(&site);
     assert_eq!(site.post("guide", ANN).status, 503);
     assert_eq!(site.post("guide", &format!("{ANN}&name=Ann")).status, 503);
@@ -98,4 +98,26 @@ fn tables_of_a_newer_code_are_left_alone() {
     assert_eq!(dump(&site), before);
     site.execute(LEDGER, "DELETE FROM migration WHERE version = 1000");
     site.accept("guide", BOB);
+}
+
+#[test]
+fn a_ledger_of_an_older_code_is_brought_up_to_date_and_its_leads_go_out() {
+    let site = Site::new(&[guide()]);
+    site.set_receiver(ReceiverMode::Refuses(500));
+    site.deliver("guide", ANN);
+    site.execute(
+        LEDGER,
+        "DROP INDEX delivery_due;
+         CREATE INDEX delivery_due ON delivery (due_ms) WHERE state = 'pending';
+         ALTER TABLE delivery ADD COLUMN leased INTEGER NOT NULL DEFAULT 0;
+         UPDATE delivery SET leased = 1, due_ms = due_ms + 1000000, format = 1;
+         UPDATE submission SET format = 1;
+         DELETE FROM migration WHERE version = 2",
+    );
+    site.evict();
+    site.set_receiver(ReceiverMode::Up);
+    site.accept("guide", BOB);
+    site.pass(1);
+    assert_eq!(site.received().len(), 2, "what was in flight when the older code stopped is due");
+    assert_eq!(site.rows(LEDGER, "SELECT 1 FROM delivery WHERE state = 'delivered'").len(), 2);
 }

@@ -62,7 +62,7 @@ fn webhook(method: &str) -> Value {
         "type": "lead.qualified",
         "timestamp": "2026-11-22T14:00:00.000Z",
         "data": {
-            "lead_id": "lead_BeTXZMH6jqwXEM0FoxQpJA",
+            "lead_id": "lead_1k81osvo00nidep61va7ao5og",
             "campaign": "guide",
             "contact": { "email": "kari.n@example.com", "phone": "+46701740605" },
             "answers": {
@@ -112,7 +112,7 @@ fn a_good_post_is_answered_and_delivered_alike_in_every_encoding() {
         assert_eq!(site.received(), [], "nothing is sent before the answer");
         site.ring();
         let expected = Received {
-            id: "msg_BeTXZMH6jqwXEM0FoxQpJA_d7c735e6".to_owned(),
+            id: "msg_1k81osvo00nidep61va7ao5og_d7c735e6".to_owned(),
             url: "https://crm.example.com/hooks/guide".to_owned(),
             body: webhook(method),
         };

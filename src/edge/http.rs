@@ -1,58 +1,70 @@
 //! `worker::Request` → [`RawRequest`], [`Reply`] → `worker::Response`.
 
 use futures_util::StreamExt as _;
+use js_sys::Uint8Array;
+use js_sys::futures::JsFuture;
 use serde_json::json;
-use worker::{Headers, Request, Response, Result};
+use worker::Result;
 
+use super::glue;
 use crate::fault::Fault;
 use crate::reply::Reply;
 use crate::request::{Method, RawRequest, TooLarge};
 use crate::routes::body_limit_bytes;
 
 /// Reads a request once: the headers that something asks for, and the body as far as it may be.
-pub async fn read(mut request: Request) -> Result<RawRequest> {
-    let path = request.path();
-    let is_admin = path.starts_with("/admin/");
-    let method = match request.method() {
-        worker::Method::Get | worker::Method::Head => Method::Get,
-        worker::Method::Post => Method::Post,
-        worker::Method::Put => Method::Put,
-        worker::Method::Options => Method::Options,
+pub async fn read(request: web_sys::Request) -> Result<RawRequest> {
+    let head = glue::head(&request);
+    let mut lines = head.split('\n');
+    let mut line = || lines.next().filter(|line| *line != glue::ABSENT).map(str::to_owned);
+    let method = match line().as_deref() {
+        Some("GET" | "HEAD") => Method::Get,
+        Some("POST") => Method::Post,
+        Some("PUT") => Method::Put,
+        Some("OPTIONS") => Method::Options,
         _ => Method::Other,
     };
-    let headers = request.headers();
-    let header = |name: &str| headers.get(name).ok().flatten();
-    let limit = body_limit_bytes(&path);
-    let announced = header("content-length").and_then(|length| length.parse::<usize>().ok());
+    let url = line().unwrap_or_default();
+    let announced = line().and_then(|length| length.parse::<usize>().ok());
+    let (path, query) = path_and_query(&url);
+    let limit = body_limit_bytes(path);
     let has_body = matches!(method, Method::Post | Method::Put);
     let mut raw = RawRequest {
         method,
-        // Nothing but the admin API has a query.
-        query: if is_admin { query(&request.inner().url()) } else { String::new() },
-        content_type: header("content-type"),
-        accept: header("accept"),
-        origin: header("origin"),
-        idempotency_key: header("idempotency-key"),
-        authorization: if is_admin { header("authorization") } else { None },
-        path,
+        path: path.to_owned(),
+        query: query.to_owned(),
+        content_type: line(),
+        accept: line(),
+        origin: line(),
+        idempotency_key: line(),
+        authorization: line(),
         body: Ok(Vec::new()),
     };
     if has_body && announced.is_some_and(|length| length > limit) {
         raw.body = Err(TooLarge);
     } else if has_body && announced.is_some() {
-        raw.body = Ok(request.bytes().await?);
+        raw.body = Ok(body(&request).await?);
     } else if has_body {
-        raw.body = read_up_to(&mut request, limit).await?;
+        raw.body = read_up_to(request, limit).await?;
     }
     Ok(raw)
 }
 
+/// The whole body.
+pub async fn body(request: &web_sys::Request) -> Result<Vec<u8>> {
+    Ok(Uint8Array::new(&JsFuture::from(request.array_buffer()?).await?).to_vec())
+}
+
 /// A body of unknown length: no more of it is read than its address takes.
-async fn read_up_to(request: &mut Request, limit: usize) -> Result<std::result::Result<Vec<u8>, TooLarge>> {
+async fn read_up_to(
+    request: web_sys::Request,
+    limit: usize,
+) -> Result<std::result::Result<Vec<u8>, TooLarge>> {
     let mut body = Vec::new();
-    if request.inner().body().is_none() {
+    if request.body().is_none() {
         return Ok(Ok(body));
     }
+    let mut request = worker::Request::from(request);
     let mut stream = request.stream()?;
     while let Some(chunk) = stream.next().await {
         body.extend(chunk?);
@@ -63,18 +75,18 @@ async fn read_up_to(request: &mut Request, limit: usize) -> Result<std::result::
     Ok(Ok(body))
 }
 
-fn query(url: &str) -> String {
-    url.split_once('?').map_or("", |(_, query)| query).to_owned()
+/// Of an address as the runtime serialises it: a path always follows the host.
+fn path_and_query(url: &str) -> (&str, &str) {
+    let behind_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let path = behind_scheme.find('/').and_then(|at| behind_scheme.get(at..)).unwrap_or("/");
+    let path = path.split_once('#').map_or(path, |(path, _)| path);
+    path.split_once('?').unwrap_or((path, ""))
 }
 
 /// The platform's response.
-pub fn response(reply: Reply) -> Result<Response> {
-    let headers = Headers::new();
-    for (name, value) in &reply.headers {
-        headers.append(name, value)?;
-    }
-    let response = if reply.body.is_empty() { Response::empty()? } else { Response::from_bytes(reply.body)? };
-    Ok(response.with_status(reply.status).with_headers(headers))
+pub fn response(reply: &Reply) -> Result<web_sys::Response> {
+    let lines: Vec<_> = reply.headers.iter().map(|(name, value)| format!("{name}\n{value}")).collect();
+    Ok(glue::respond(reply.status, &lines.join("\n"), &reply.body)?)
 }
 
 /// One line for a fault.

@@ -6,6 +6,7 @@ use js_sys::{Array, Object, Promise, Reflect};
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast as _, JsValue};
 
+use super::message_of;
 use crate::fault::Fault;
 
 /// Keys of one page of a listing: KV's own limit.
@@ -45,7 +46,7 @@ impl Kv {
     }
 
     /// Writes a text, for so many seconds where given.
-    pub async fn write(&self, key: &str, value: &str, ttl_s: Option<u64>) -> Result<(), Fault> {
+    pub async fn write(&self, key: &str, value: &str, ttl_s: Option<u32>) -> Result<(), Fault> {
         let options = match ttl_s {
             #[allow(clippy::cast_precision_loss, reason = "a time to live is far below 2^53")]
             Some(ttl_s) => object(&[("expirationTtl", JsValue::from_f64(ttl_s as f64))]),
@@ -87,8 +88,5 @@ async fn settled(verb: &str, called: Result<Promise, JsValue>) -> Result<JsValue
         Ok(promise) => JsFuture::from(promise).await,
         Err(error) => Err(error),
     };
-    settled.map_err(|error| {
-        let message = Reflect::get(&error, &"message".into()).ok().and_then(|message| message.as_string());
-        Fault::new(format!("KV {verb}: {}", message.unwrap_or_default()))
-    })
+    settled.map_err(|error| Fault::new(format!("KV {verb}: {}", message_of(&error))))
 }

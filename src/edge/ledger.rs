@@ -1,101 +1,138 @@
 //! The Durable Object: a [`Ledger`](crate::ledger::Ledger) over the object's SQLite, and its alarm.
 
 use std::cell::{Cell, RefCell};
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
-use worker::{
-    Date, Delay, DurableObject, Env, Request, Response, Result, ScheduledTime, State, durable_object,
-};
+use js_sys::futures::{JsFuture, spawn_local};
+use js_sys::{Function, Promise};
+use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen::{JsCast as _, JsValue};
+use worker::{Delay, Env};
 
 use super::http::log_fault;
-use super::platform::Platform;
+use super::platform::{ADMITTED, FAULT, Platform};
 use super::store::ObjectStore;
-use super::{log, moment, now_ms, send};
+use super::{glue, log, message_of, moment, now_ms, send};
 use crate::campaigns;
+use crate::deliver::Outcome;
 use crate::fault::Fault;
-use crate::ledger::message::Message;
+use crate::ledger::message::{Answer, Message};
 use crate::ledger::{self, Answered, Claim};
 
 /// While a receiver keeps an attempt waiting, leads for the others come in: how often to look.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
+/// Outcomes may wait for so long to be written together. Should the object stop meanwhile, the
+/// delivery comes again under its id, as when it stops between an answer and a commit.
+const SETTLE_WITHIN_MS: u32 = 10;
 /// The platform ends an alarm after 15 minutes; the rest is done by the next one.
 const MAX_ALARM_MS: i64 = 5 * 60_000;
 /// The free plan allows an invocation 50 requests, readings of KV among them. What is still due goes
 /// out by the next alarm, at once.
 const MAX_SENDS_AN_ALARM: usize = 36;
-/// An alarm that is so late is looked up again.
+/// An alarm that is so late is set again.
 const ALARM_LATE_MS: i64 = 30_000;
 /// Before the next try where the database failed.
 const RETRY_MS: i64 = 10_000;
 
 type Core = ledger::Ledger<ObjectStore>;
 
-/// The object of one ledger.
-#[durable_object]
+/// The core of one ledger's object; `entry.js` is around it.
+#[wasm_bindgen]
 pub struct Ledger {
-    state: State,
+    storage: JsValue,
     env: Env,
+    /// Of a number of milliseconds: the object's next turn.
+    turn: Function,
     core: RefCell<Option<Rc<Core>>>,
     /// When the alarm is set to; nothing where that is not known.
     alarm_ms: Cell<Option<i64>>,
+    is_draining: Cell<bool>,
 }
 
-impl DurableObject for Ledger {
-    fn new(state: State, env: Env) -> Self {
-        Self { state, env, core: RefCell::new(None), alarm_ms: Cell::new(None) }
+#[wasm_bindgen(wasm_bindgen_futures = worker::wasm_bindgen_futures)]
+impl Ledger {
+    /// Over the object's storage.
+    #[wasm_bindgen(constructor)]
+    pub fn new(storage: JsValue, env: Env, turn: Function) -> Self {
+        let (core, alarm_ms, is_draining) = (RefCell::new(None), Cell::new(None), Cell::new(false));
+        Self { storage, env, turn, core, alarm_ms, is_draining }
     }
 
-    async fn fetch(&self, mut request: Request) -> Result<Response> {
+    /// Answers a message in one synchronous step: a JSON text, or [`ADMITTED`] or [`FAULT`].
+    pub fn answer(&self, message: &str) -> JsValue {
         let started_ms = now_ms();
-        let bytes = request.bytes().await?;
-        self.look_up_alarm().await;
-        match self.answer(&bytes) {
-            Ok((answered, wake_at_ms)) => {
-                self.wake_by(wake_at_ms).await;
+        match self.judge(message) {
+            Ok(answered) => {
                 if let Some(event) = answered.log {
                     log(event, started_ms);
                 }
-                Response::from_json(&answered.answer)
+                match answered.answer {
+                    Answer::Admitted => ADMITTED.into(),
+                    answer => serde_json::to_string(&answer).map_or(FAULT.into(), Into::into),
+                }
             }
             Err(fault) => {
                 log_fault("ledger", &fault);
-                Ok(Response::empty()?.with_status(503))
+                FAULT.into()
             }
         }
     }
 
     /// Sends what is due. It always succeeds, for the platform gives an alarm up after six failures:
     /// what fails here is tried again by an alarm of our own.
-    async fn alarm(&self) -> Result<Response> {
+    pub async fn alarm(&self) {
         self.alarm_ms.set(None);
-        let next = self.drain().await.unwrap_or_else(|fault| {
+        let draining = Draining::begin(&self.is_draining);
+        let next_ms = self.drain().await.unwrap_or_else(|fault| {
             log_fault("alarm", &fault);
             now_ms() + RETRY_MS
         });
-        self.wake_by(next).await;
-        Response::empty()
+        drop(draining);
+        self.wake_by(next_ms);
+    }
+}
+
+/// Says that an alarm is at work, until it ends, in whatever way.
+struct Draining<'a>(&'a Cell<bool>);
+
+impl<'a> Draining<'a> {
+    fn begin(is_draining: &'a Cell<bool>) -> Self {
+        is_draining.set(true);
+        Self(is_draining)
+    }
+}
+
+impl Drop for Draining<'_> {
+    fn drop(&mut self) {
+        self.0.set(false);
     }
 }
 
 impl Ledger {
-    /// One synchronous step: nothing else enters the object while a message is answered.
-    fn answer(&self, bytes: &[u8]) -> std::result::Result<(Answered, i64), Fault> {
-        let message: Message = serde_json::from_slice(bytes)
+    /// Nothing else enters the object meanwhile, and the alarm is kept together with what was written.
+    fn judge(&self, message: &str) -> Result<Answered, Fault> {
+        let message: Message = serde_json::from_str(message)
             .map_err(|_| Fault::new("a message that this code does not understand"))?;
         let core = self.open(&message.ledger)?;
-        Ok((core.call(message, &moment()?)?, core.wake_at_ms()?))
+        let answered = core.call(message, &moment()?)?;
+        // An alarm that is at work looks for what is due before it ends.
+        if !self.is_draining.get() {
+            self.wake_by(core.wake_at_ms());
+        }
+        Ok(answered)
     }
 
-    fn open(&self, name: &str) -> std::result::Result<Rc<Core>, Fault> {
+    fn open(&self, name: &str) -> Result<Rc<Core>, Fault> {
         if let Some(core) = self.core.borrow().as_ref() {
             return Ok(Rc::clone(core));
         }
         let platform = Platform::new(self.env.clone())?;
         let settings = platform.shared_settings();
-        let store = ObjectStore::new(&self.state.storage());
+        let store = ObjectStore::new(&self.storage);
         let core = Core::open(store, name, &settings.sealing, settings.development, now_ms())?;
         let core = Rc::new(core);
         *self.core.borrow_mut() = Some(Rc::clone(&core));
@@ -103,21 +140,22 @@ impl Ledger {
     }
 
     /// The ledger of an alarm, which carries no name. None where nothing was ever stored.
-    fn open_again(&self) -> std::result::Result<Option<Rc<Core>>, Fault> {
+    fn open_again(&self) -> Result<Option<Rc<Core>>, Fault> {
         if let Some(core) = self.core.borrow().as_ref() {
             return Ok(Some(Rc::clone(core)));
         }
-        let name = Core::name_in(&ObjectStore::new(&self.state.storage()))?;
+        let name = Core::name_in(&ObjectStore::new(&self.storage))?;
         name.map(|name| self.open(&name)).transpose()
     }
 
-    async fn drain(&self) -> std::result::Result<i64, Fault> {
+    async fn drain(&self) -> Result<i64, Fault> {
         let Some(core) = self.open_again()? else {
             return Ok(i64::MAX);
         };
         let platform = Platform::new(self.env.clone())?;
         let started_ms = now_ms();
-        let mut in_flight = FuturesUnordered::new();
+        let mut in_flight = Deliveries::new(&core, &platform, &self.turn);
+        let mut look_again = Delay::from(LOOK_AGAIN);
         let (mut sent, mut failure) = (0, None);
         loop {
             // After a failure what is under way is still settled, and nothing new begun.
@@ -125,7 +163,7 @@ impl Ledger {
                 match moment().and_then(|moment| core.claim(&moment)) {
                     Ok(claims) => {
                         sent += claims.len();
-                        in_flight.extend(claims.into_iter().map(|claim| attempt(&core, &platform, claim)))
+                        in_flight.begin(claims);
                     }
                     Err(fault) => failure = Some(fault),
                 }
@@ -133,56 +171,134 @@ impl Ledger {
             if in_flight.is_empty() {
                 break;
             }
-            if let Either::Left((Some(Err(fault)), _)) =
-                select(in_flight.next(), Delay::from(LOOK_AGAIN)).await
-            {
-                failure = Some(fault);
+            let happened = match select(pin!(in_flight.next()), &mut look_again).await {
+                Either::Left((settled, _)) => Some(settled),
+                Either::Right(_) => None,
+            };
+            match happened {
+                Some(settled) => failure = failure.or(settled.err()),
+                // A receiver that hangs must not keep the others waiting for the next alarm.
+                None if sent >= MAX_SENDS_AN_ALARM => {
+                    spawn_local(in_flight.finish());
+                    break;
+                }
+                None => look_again = Delay::from(LOOK_AGAIN),
             }
         }
         if let Some(fault) = failure {
             return Err(fault);
         }
         core.sweep(&moment()?)?;
-        core.wake_at_ms()
+        Ok(core.wake_at_ms())
     }
 
-    /// Learns when the alarm is set to, where that is not known: at the start, and where one that is
-    /// long due has not gone off, for then it may be lost.
-    async fn look_up_alarm(&self) {
-        if self.alarm_ms.get().is_none_or(|set_ms| set_ms < now_ms() - ALARM_LATE_MS) {
-            self.alarm_ms.set(self.state.storage().get_alarm().await.ok().flatten());
-        }
-    }
-
-    /// Sets the alarm where none is set that is as early. A failure loses nothing: the cron pokes.
-    async fn wake_by(&self, at_ms: i64) {
-        if at_ms == i64::MAX || self.alarm_ms.get().is_some_and(|set_ms| set_ms <= at_ms) {
+    /// Sets the alarm where none is set that is as early. One that is long due and has not gone off
+    /// may be lost. A failure loses nothing: the cron pokes.
+    fn wake_by(&self, at_ms: i64) {
+        let late_ms = now_ms() - ALARM_LATE_MS;
+        let is_set = self.alarm_ms.get().is_some_and(|set_ms| set_ms <= at_ms && set_ms >= late_ms);
+        if at_ms == i64::MAX || is_set {
             return;
         }
-        self.alarm_ms.set(Some(at_ms));
-        let at = Date::new(worker::DateInit::Millis(at_ms.unsigned_abs()));
-        if let Err(error) = self.state.storage().set_alarm(ScheduledTime::new(at.into())).await {
-            self.alarm_ms.set(None);
-            log_fault("alarm", &Fault::new(format!("not set: {error}")));
+        #[allow(clippy::cast_precision_loss, reason = "milliseconds since 1970 are far below 2^53")]
+        let set = glue::set_alarm(&self.storage, at_ms as f64);
+        match set {
+            Ok(()) => self.alarm_ms.set(Some(at_ms)),
+            Err(error) => log_fault("alarm", &Fault::new(format!("not set: {}", message_of(&error)))),
         }
     }
 }
 
-/// One attempt, from the campaign as it is now to the settled outcome.
-async fn attempt(core: &Core, platform: &Platform, claim: Claim) -> std::result::Result<(), Fault> {
+/// Deliveries on their way, each from its request until its outcome is written.
+struct Deliveries {
+    core: Rc<Core>,
+    platform: Platform,
+    turn: Function,
+    steps: FuturesUnordered<Pin<Box<dyn Future<Output = Step>>>>,
+}
+
+/// Where a delivery has come to.
+enum Step {
+    /// The attempt is over.
+    Answered(Attempted),
+    /// What became of it is written.
+    Settled(Result<(), Fault>),
+}
+
+struct Attempted {
+    claim: Claim,
+    outcome: Outcome,
+    took_ms: i64,
+}
+
+impl Deliveries {
+    fn new(core: &Rc<Core>, platform: &Platform, turn: &Function) -> Self {
+        let (core, platform, turn) = (Rc::clone(core), platform.clone(), turn.clone());
+        Self { core, platform, turn, steps: FuturesUnordered::new() }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    fn begin(&self, claims: Vec<Claim>) {
+        for claim in claims {
+            self.steps.push(Box::pin(attempt(Rc::clone(&self.core), self.platform.clone(), claim)));
+        }
+    }
+
+    /// Goes on until something has happened to one of them.
+    async fn next(&mut self) -> Result<(), Fault> {
+        match self.steps.next().await {
+            Some(Step::Answered(answered)) => {
+                self.core.release(&answered.claim);
+                let turn = self.turn.call1(&JsValue::NULL, &SETTLE_WITHIN_MS.into());
+                self.steps.push(Box::pin(settle(Rc::clone(&self.core), turn.ok(), answered)));
+                Ok(())
+            }
+            Some(Step::Settled(settled)) => settled,
+            None => Ok(()),
+        }
+    }
+
+    async fn finish(mut self) {
+        while !self.is_empty() {
+            if let Err(fault) = self.next().await {
+                log_fault("delivery", &fault);
+            }
+        }
+    }
+}
+
+/// One attempt, from the campaign as it is now to the outcome.
+async fn attempt(core: Rc<Core>, platform: Platform, claim: Claim) -> Step {
     let started_ms = now_ms();
-    let campaign = match campaigns::find(platform, &claim.campaign, started_ms).await {
+    let campaign = match campaigns::find(&platform, &claim.campaign, started_ms).await {
         Ok(Some(campaign)) => Some(campaign),
         // KV may not have it here yet, or not answer: the copy that came with the lead is as good.
-        Ok(None) | Err(_) => core.last_good_campaign(&claim.campaign)?,
+        Ok(None) | Err(_) => match core.last_good_campaign(&claim.campaign) {
+            Ok(campaign) => campaign,
+            Err(fault) => return Step::Settled(Err(fault)),
+        },
     };
-    let dispatch = core.dispatch(&claim, campaign.as_deref(), |name| platform.secret(name), &moment()?);
+    let dispatch = match moment() {
+        Ok(moment) => core.dispatch(&claim, campaign.as_deref(), |name| platform.secret(name), &moment),
+        Err(fault) => return Step::Settled(Err(fault)),
+    };
     let outcome = match dispatch {
         Ok(dispatch) => send::send(dispatch).await,
         Err(outcome) => outcome,
     };
-    let moment = moment()?;
-    let event = core.settle(&claim, &outcome, moment.now_ms - started_ms, &moment)?;
-    log(event, started_ms);
-    Ok(())
+    Step::Answered(Attempted { claim, outcome, took_ms: now_ms() - started_ms })
+}
+
+/// Writes an outcome in the object's next turn: a commit costs more than all the rest of a lead.
+async fn settle(core: Rc<Core>, turn: Option<JsValue>, attempted: Attempted) -> Step {
+    let Attempted { claim, outcome, took_ms } = attempted;
+    if let Some(turn) = turn {
+        // It resolves whatever happens.
+        let _ = JsFuture::from(turn.unchecked_into::<Promise>()).await;
+    }
+    let settled = moment().and_then(|moment| core.settle(&claim, &outcome, took_ms, &moment));
+    Step::Settled(settled.map(|event| log(event, 0)))
 }

@@ -1,5 +1,6 @@
 //! Cloudflare. This is the only place that knows it, and it carries values: no `if` about a lead.
 
+mod glue;
 mod http;
 mod kv;
 mod ledger;
@@ -7,13 +8,25 @@ mod platform;
 mod send;
 mod store;
 
-use worker::{Context, Env, Request, Response, Result, ScheduleContext, ScheduledEvent, event};
+use std::cell::RefCell;
+
+use js_sys::Reflect;
+use wasm_bindgen::JsValue;
+use worker::{Context, Env, Result, ScheduleContext, ScheduledEvent, event};
 
 use self::platform::Platform;
 use crate::fault::Fault;
 use crate::moment::Moment;
 use crate::reply::Reply;
 use crate::{admin, contact, routes};
+
+/// Seeds that are drawn at once: asking the platform costs more than the bytes.
+const SEEDS_DRAWN: usize = 32;
+
+thread_local! {
+    /// Each is used once.
+    static SEEDS: RefCell<Vec<[u8; 32]>> = const { RefCell::new(Vec::new()) };
+}
 
 /// The first look at the phone numbers' tables takes milliseconds: at the start, not at a visitor.
 #[event(start)]
@@ -22,12 +35,12 @@ fn start() {
 }
 
 #[event(fetch)]
-async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
+async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<web_sys::Response> {
     let (moment, platform) = match moment().and_then(|moment| Ok((moment, Platform::new(env)?))) {
         Ok(ready) => ready,
         Err(fault) => {
             http::log_fault("start", &fault);
-            return http::response(Reply::fault());
+            return http::response(&Reply::fault());
         }
     };
     let request = http::read(request).await?;
@@ -36,7 +49,7 @@ async fn fetch(request: Request, env: Env, context: Context) -> Result<Response>
         log(event, moment.now_ms);
     }
     platform.follow_up(&context, answered.after);
-    http::response(answered.reply)
+    http::response(&answered.reply)
 }
 
 #[event(scheduled)]
@@ -54,13 +67,21 @@ async fn scheduled(_: ScheduledEvent, env: Env, _: ScheduleContext) {
 
 /// Time and randomness, read here and handed down.
 fn moment() -> std::result::Result<Moment, Fault> {
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed).map_err(|_| Fault::new("the platform has no randomness"))?;
-    Ok(Moment { now_ms: now_ms(), seed })
+    let seed = SEEDS.with_borrow_mut(|seeds| {
+        if seeds.is_empty() {
+            let mut drawn = [[0; 32]; SEEDS_DRAWN];
+            getrandom::fill(drawn.as_flattened_mut()).ok()?;
+            seeds.extend(drawn);
+        }
+        seeds.pop()
+    });
+    Ok(Moment { now_ms: now_ms(), seed: seed.ok_or_else(|| Fault::new("the platform has no randomness"))? })
 }
 
 fn now_ms() -> i64 {
-    i64::try_from(worker::Date::now().as_millis()).unwrap_or(i64::MAX)
+    #[allow(clippy::cast_possible_truncation, reason = "milliseconds since 1970 are far below 2^53")]
+    let now_ms = js_sys::Date::now() as i64;
+    now_ms
 }
 
 /// One JSON line an event, with how long it took.
@@ -70,4 +91,10 @@ fn log(mut event: serde_json::Value, started_ms: i64) {
         event.entry("ms").or_insert(took_ms.into());
     }
     worker::console_log!("{event}");
+}
+
+/// What an exception says.
+fn message_of(error: &JsValue) -> String {
+    let message = Reflect::get(error, &"message".into()).ok().and_then(|message| message.as_string());
+    message.unwrap_or_default()
 }

@@ -3,12 +3,14 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use wasm_bindgen::JsCast as _;
+use js_sys::futures::JsFuture;
 use wasm_bindgen::prelude::wasm_bindgen;
-use worker::{AbortSignal, Context, Delay, Env, ObjectNamespace, Stub};
+use wasm_bindgen::{JsCast as _, JsValue};
+use worker::{Context, Delay, Env};
 
 use super::http::log_fault;
 use super::kv::Kv;
+use super::{glue, message_of};
 use crate::campaigns::Shelf;
 use crate::capture::After;
 use crate::fault::Fault;
@@ -16,18 +18,21 @@ use crate::ledger::message::{Answer, Call, MESSAGE_FORMAT, Message, Tally};
 use crate::ports::Ports;
 use crate::settings::Settings;
 use crate::tallies::{GATHER_MS, Tallies};
+use crate::waiting::Waiting;
 
 /// The bindings of `wrangler.toml`.
 const KV: &str = "KV";
 const LEDGER: &str = "LEDGER";
-/// A ledger answers in milliseconds. One that does not within this is taken to be lost, for an
-/// object that panics never answers.
-const ASK_TIMEOUT_MS: u32 = 10_000;
+/// The most frequent answer needs no text.
+pub const ADMITTED: u32 = 1;
+/// The ledger had a fault, and has logged it.
+pub const FAULT: u32 = 0;
 
 thread_local! {
     static SETTINGS: RefCell<Option<Rc<Settings>>> = const { RefCell::new(None) };
     static SHELF: Rc<RefCell<Shelf>> = Rc::default();
     static TALLIES: RefCell<Tallies> = RefCell::default();
+    static WAITING: RefCell<Waiting> = RefCell::default();
 }
 
 #[wasm_bindgen]
@@ -36,7 +41,7 @@ extern "C" {
     type Namespace;
 
     #[wasm_bindgen(method, catch)]
-    fn jurisdiction(this: &Namespace, name: &str) -> Result<wasm_bindgen::JsValue, wasm_bindgen::JsValue>;
+    fn jurisdiction(this: &Namespace, name: &str) -> Result<JsValue, JsValue>;
 }
 
 /// The ports of one invocation.
@@ -75,14 +80,16 @@ impl Platform {
     /// Does what follows a reply, after it.
     pub fn follow_up(&self, context: &Context, after: Vec<After>) {
         for after in after {
-            let platform = self.clone();
             match after {
-                After::Remember { key, value, ttl_s } => context.wait_until(async move {
+                After::Remember { key, value, ttl_s } => {
                     // Best effort: what KV does not remember, the ledger knows.
-                    let _ = platform.kv_put(&key, &value, Some(ttl_s)).await;
-                }),
+                    if let Ok(kv) = self.kv() {
+                        let _ = glue::remember(&kv, &key, &value, ttl_s);
+                    }
+                }
                 After::Count { ledger, tally } => {
                     if TALLIES.with_borrow_mut(|tallies| tallies.add(ledger, tally)) {
+                        let platform = self.clone();
                         context.wait_until(async move { platform.flush().await });
                     }
                 }
@@ -106,14 +113,12 @@ impl Platform {
         binding.map(|binding| binding.unchecked_into()).ok_or_else(|| Fault::new("KV is not bound"))
     }
 
-    fn stub(&self, ledger: &str) -> worker::Result<Stub> {
-        let mut namespace = self.env.durable_object(LEDGER)?;
-        if let Some(jurisdiction) = &self.settings.jurisdiction {
-            let raw: &wasm_bindgen::JsValue = namespace.as_ref();
-            let within = raw.unchecked_ref::<Namespace>().jurisdiction(jurisdiction)?;
-            namespace = within.unchecked_into::<ObjectNamespace>();
+    fn namespace(&self) -> Result<JsValue, JsValue> {
+        let namespace = js_sys::Reflect::get(&self.env, &LEDGER.into())?;
+        match &self.settings.jurisdiction {
+            Some(jurisdiction) => namespace.unchecked_ref::<Namespace>().jurisdiction(jurisdiction),
+            None => Ok(namespace),
         }
-        namespace.id_from_name(&format!("v1:{ledger}"))?.get_stub()
     }
 }
 
@@ -130,7 +135,7 @@ impl Ports for Platform {
         self.kv()?.read(key).await
     }
 
-    async fn kv_put(&self, key: &str, value: &str, ttl_s: Option<u64>) -> Result<(), Fault> {
+    async fn kv_put(&self, key: &str, value: &str, ttl_s: Option<u32>) -> Result<(), Fault> {
         self.kv()?.write(key, value, ttl_s).await
     }
 
@@ -139,29 +144,40 @@ impl Ports for Platform {
     }
 
     async fn ask(&self, ledger: &str, call: &Call) -> Result<Answer, Fault> {
-        let failed = |error: worker::Error| Fault::new(format!("ledger: {error}"));
+        let _place = Place::take(ledger)?;
         let message = Message { format: MESSAGE_FORMAT, ledger: ledger.to_owned(), call };
         let body = serde_json::to_string(&message).map_err(|_| Fault::new("a message cannot be written"))?;
-        let init = web_sys::RequestInit::new();
-        init.set_method("POST");
-        init.set_body(&body.into());
-        init.set_signal(Some(&timeout(ASK_TIMEOUT_MS)));
-        let request = web_sys::Request::new_with_str_and_init("https://ledger/", &init)
-            .map_err(|error| failed(error.into()))?;
-        let stub = self.stub(ledger).map_err(failed)?;
-        let mut response = stub.fetch_with_request(request.into()).await.map_err(failed)?;
-        let status = response.status_code();
-        if status != 200 {
-            return Err(Fault::new(format!("ledger: answered {status}")));
+        let asked =
+            self.namespace().and_then(|namespace| glue::ask(&namespace, &format!("v1:{ledger}"), &body));
+        let answered = match asked {
+            Ok(promise) => JsFuture::from(promise).await,
+            Err(error) => Err(error),
+        };
+        let answered = answered.map_err(|error| Fault::new(format!("ledger: {}", message_of(&error))))?;
+        match (answered.as_string(), answered.as_f64()) {
+            (Some(text), _) => {
+                serde_json::from_str(&text).map_err(|_| Fault::new("ledger: an unreadable answer"))
+            }
+            (None, Some(status)) if status == f64::from(ADMITTED) => Ok(Answer::Admitted),
+            (None, _) => Err(Fault::new("ledger: a fault that it has logged")),
         }
-        let bytes = response.bytes().await.map_err(failed)?;
-        serde_json::from_slice(&bytes).map_err(|_| Fault::new("ledger: an unreadable answer"))
     }
 }
 
-/// A signal that aborts after so long.
-pub fn timeout(ms: u32) -> AbortSignal {
-    web_sys::AbortSignal::timeout_with_u32(ms).into()
+/// A place among those who wait for a ledger, until the answer is there or nobody wants it.
+struct Place(String);
+
+impl Place {
+    fn take(ledger: &str) -> Result<Self, Fault> {
+        WAITING.with_borrow_mut(|waiting| waiting.begin(ledger))?;
+        Ok(Self(ledger.to_owned()))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        WAITING.with_borrow_mut(|waiting| waiting.end(&self.0));
+    }
 }
 
 fn text(env: &Env, name: &str) -> Option<String> {

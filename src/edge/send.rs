@@ -1,14 +1,14 @@
 //! One request to a receiver.
 
-use worker::{Fetch, Headers, Method, Request, RequestInit, RequestRedirect};
+use js_sys::futures::JsFuture;
+use wasm_bindgen::JsValue;
 
-use super::now_ms;
-use super::platform::timeout;
+use super::{glue, now_ms};
 use crate::deliver::{ATTEMPT_TIMEOUT_MS, Outcome, retry_after_s};
 use crate::ledger::Dispatch;
 
-/// Sends it, and says what became of it. Redirects are not followed, and the answer's body is not
-/// read: a receiver has nothing to say but its status.
+/// Sends it, and says what became of it. Redirects are not followed: a receiver has nothing to say
+/// but its status.
 pub async fn send(dispatch: Dispatch) -> Outcome {
     let started_ms = now_ms();
     match answer(dispatch).await {
@@ -18,23 +18,13 @@ pub async fn send(dispatch: Dispatch) -> Outcome {
     }
 }
 
-async fn answer(dispatch: Dispatch) -> worker::Result<Outcome> {
-    let headers = Headers::new();
-    for (name, value) in &dispatch.headers {
-        headers.set(name, value)?;
-    }
-    let mut init = RequestInit::new();
-    init.with_method(Method::Post).with_headers(headers).with_redirect(RequestRedirect::Manual);
-    init.with_body(Some(js_sys::Uint8Array::from(dispatch.body.as_slice()).into()));
-    let request = Request::new_with_init(&dispatch.url, &init)?;
-    let response = Fetch::Request(request).send_with_signal(&timeout(ATTEMPT_TIMEOUT_MS)).await?;
-    let retry_after = response.headers().get("retry-after").ok().flatten();
-    let outcome = Outcome::Answered {
-        status: response.status_code(),
-        retry_after_s: retry_after.and_then(|text| retry_after_s(&text, now_ms())),
-    };
-    if let worker::ResponseBody::Stream(body) = response.body() {
-        let _ = body.cancel();
-    }
-    Ok(outcome)
+async fn answer(dispatch: Dispatch) -> Result<Outcome, JsValue> {
+    let headers: Vec<_> = dispatch.headers.iter().map(|(name, value)| format!("{name}\n{value}")).collect();
+    let sent = glue::send(&dispatch.url, &headers.join("\n"), &dispatch.body, ATTEMPT_TIMEOUT_MS)?;
+    let answered = JsFuture::from(sent).await?.as_string().unwrap_or_default();
+    let (status, retry_after) = answered.split_once('\n').unwrap_or((&answered, ""));
+    Ok(Outcome::Answered {
+        status: status.parse().unwrap_or(0),
+        retry_after_s: retry_after_s(retry_after, now_ms()),
+    })
 }

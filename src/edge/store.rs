@@ -1,11 +1,14 @@
 //! A ledger's database on a Durable Object.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast as _, JsValue};
-use worker::{SqlStorage, SqlStorageValue, Storage};
 
+use super::{glue, message_of};
 use crate::fault::Fault;
-use crate::ledger::store::{Arg, Cell, Row, Store};
+use crate::ledger::store::{Arg, Cell, Row, Store, Write};
 
 #[wasm_bindgen]
 extern "C" {
@@ -21,38 +24,58 @@ extern "C" {
 
 /// SQLite of the object.
 pub struct ObjectStore {
-    sql: SqlStorage,
-    transactions: Transactions,
+    storage: Transactions,
 }
 
 impl ObjectStore {
-    pub fn new(storage: &Storage) -> Self {
-        let raw: &JsValue = storage.as_raw().as_ref();
-        Self { sql: storage.sql(), transactions: raw.clone().unchecked_into() }
+    /// Over `DurableObjectStorage`.
+    pub fn new(storage: &JsValue) -> Self {
+        Self { storage: storage.clone().unchecked_into() }
     }
+}
+
+thread_local! {
+    static PREPARED: RefCell<BTreeMap<String, u32>> = const { RefCell::new(BTreeMap::new()) };
+}
+
+/// The number under which JavaScript knows a statement: its text crosses once. There are some
+/// dozens of them.
+fn prepared(sql: &str) -> u32 {
+    PREPARED.with_borrow_mut(|known| match known.get(sql) {
+        Some(number) => *number,
+        None => {
+            let number = glue::prepare(sql);
+            known.insert(sql.to_owned(), number);
+            number
+        }
+    })
+}
+
+/// What JavaScript throws, as a fault.
+fn failed(error: &JsValue) -> Fault {
+    Fault::new(format!("SQL: {}", message_of(error)))
 }
 
 impl Store for ObjectStore {
     fn rows(&self, sql: &str, args: &[Arg<'_>]) -> Result<Vec<Row>, Fault> {
-        let bind = |arg: &Arg<'_>| match arg {
-            Arg::Null => JsValue::NULL,
-            #[allow(clippy::cast_precision_loss, reason = "integers stay within 2^53")]
-            Arg::Int(number) => JsValue::from_f64(*number as f64),
-            Arg::Text(text) => JsValue::from_str(text),
-        };
-        let failed = |error: worker::Error| Fault::new(format!("SQL: {error}"));
-        let cursor = self.sql.exec_raw(sql, args.iter().map(bind).collect::<Vec<_>>()).map_err(failed)?;
-        let mut rows = Vec::new();
-        for row in cursor.raw() {
-            rows.push(Row(row.map_err(failed)?.into_iter().map(cell).collect()));
-        }
-        Ok(rows)
+        let arguments = serde_json::to_string(args).unwrap_or_default();
+        let rows = glue::query(&self.storage, prepared(sql), &arguments).map_err(|error| failed(&error))?;
+        let Some(rows) = rows else { return Ok(Vec::new()) };
+        let unreadable = |_| Fault::new("SQL: unreadable rows");
+        let rows: Vec<Vec<Cell>> = serde_json::from_str(&rows).map_err(unreadable)?;
+        Ok(rows.into_iter().map(Row).collect())
+    }
+
+    fn write_all(&self, writes: &[Write<'_>]) -> Result<(), Fault> {
+        let writes: Vec<_> = writes.iter().map(|(sql, args)| (prepared(sql), args)).collect();
+        let writes = serde_json::to_string(&writes).unwrap_or_default();
+        glue::write_all(&self.storage, &writes).map_err(|error| failed(&error))
     }
 
     fn atomically(&self, step: &mut dyn FnMut() -> Result<(), Fault>) -> Result<(), Fault> {
         let mut failure = None;
         // A step that throws is rolled back; what it failed of is carried out beside the exception.
-        let result = self.transactions.transaction_sync(&mut || {
+        let result = self.storage.transaction_sync(&mut || {
             step().map_err(|fault| {
                 failure = Some(fault);
                 JsValue::from_str("rolled back")
@@ -63,15 +86,5 @@ impl Store for ObjectStore {
             (None, Err(_)) => Err(Fault::new("SQL: the transaction failed")),
             (None, Ok(_)) => Ok(()),
         }
-    }
-}
-
-fn cell(value: SqlStorageValue) -> Cell {
-    match value {
-        SqlStorageValue::Integer(number) => Cell::Int(number),
-        SqlStorageValue::String(text) => Cell::Text(text),
-        SqlStorageValue::Boolean(truth) => Cell::Int(truth.into()),
-        // No column holds these.
-        SqlStorageValue::Null | SqlStorageValue::Float(_) | SqlStorageValue::Blob(_) => Cell::Null,
     }
 }

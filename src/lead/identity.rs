@@ -1,7 +1,6 @@
 //! Keyed hashes: of who someone is, and of what was submitted. They never leave the system.
 
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use crate::campaign::{Campaign, IdentifierKind};
 use crate::hash::{Hash, base64url, hmac_sha256};
@@ -74,16 +73,18 @@ impl Identity {
     ) -> SubmissionId {
         let versions: Vec<_> = campaign.purposes.iter().map(|p| (&p.id, &p.version)).collect();
         let choices = submission.choices.iter();
-        let content = json!([
-            campaign.id,
+        let content = (
+            &campaign.id,
             versions,
             submission.contact.email.as_ref().map(|email| email.address()),
             submission.contact.phone.as_ref().map(|phone| phone.e164()),
-            submission.answers,
-            choices.map(|c| json!([c.purpose, c.granted, c.version_shown])).collect::<Vec<_>>(),
+            &submission.answers,
+            choices.map(|c| (&c.purpose, c.granted, &c.version_shown)).collect::<Vec<_>>(),
             idempotency_key,
-        ]);
-        let tag = hmac_sha256(&self.submission, &[content.to_string().as_bytes()]);
+        );
+        // Maps with text keys and plain values always have a JSON form.
+        let content = serde_json::to_vec(&content).unwrap_or_default();
+        let tag = hmac_sha256(&self.submission, &[&content]);
         format!("sub_{}", base64url(tag.get(..SUBMISSION_ID_BYTES).unwrap_or(&tag)))
     }
 

@@ -14,7 +14,7 @@ use crate::campaign::{Campaign, Facts, Kind};
 use crate::intake::Submission;
 
 /// A person to follow up, before the ledger has said who it is.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Lead {
     /// Normalised.
     pub contact: Contact,

@@ -1,12 +1,14 @@
 //! Someone posts: who is it, what happens, and all of it written in one step.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use super::message::{Admit, Answer, Tally};
 use super::schema::ROW_FORMAT;
 use super::state::Bucket;
-use super::store::{Arg, Store};
-use super::{Answered, Ledger, Payload, State};
+use super::store::{Arg, Store, write};
+use super::{Answered, Ledger, Payload, State, consent_place, payload_place, serialised};
 use crate::campaign::{Campaign, Destination, IdentifierKind, OnRepeat};
 use crate::fault::Fault;
 use crate::hash::sha256_hex;
@@ -19,11 +21,18 @@ use crate::qualify::{self, Decision, Score};
 const IDEMPOTENCY_MS: i64 = 24 * HOUR_MS;
 /// Sources counted by name in one campaign's hour; what comes beyond is counted as `other`, so
 /// that a visitor who invents sources cannot grow the table.
-const MAX_SOURCES: i64 = 50;
+const MAX_SOURCES: usize = 50;
 
 /// The event of a delivery, as the webhook names it.
 const QUALIFIED: &str = "lead.qualified";
 const UPDATED: &str = "lead.updated";
+
+/// The sources by which one campaign's hour is counted.
+#[derive(Default)]
+pub(super) struct Sources {
+    hour: i64,
+    names: BTreeSet<String>,
+}
 
 /// What is to be written of one submission.
 struct Plan<'a> {
@@ -75,7 +84,7 @@ fn receiver_of(destination: &Destination) -> String {
 impl<S: Store> Ledger<S> {
     /// Judges a lead. Whatever it is, something is written before the answer, so that neither the
     /// answer nor its time tells whether the person is known.
-    pub(super) fn admit(&self, admit: &Admit, moment: &Moment) -> Result<Answered, Fault> {
+    pub(super) fn admit(&self, admit: &mut Admit, moment: &Moment) -> Result<Answered, Fault> {
         let quiet = |answer| Ok(Answered { answer, log: None });
         let Some(campaign) = self.campaign(&admit.campaign, &admit.revision, admit.stored.as_deref())? else {
             return quiet(Answer::CampaignUnknown);
@@ -93,16 +102,19 @@ impl<S: Store> Ledger<S> {
             return quiet(Answer::IdempotencyKeyReused);
         }
         if self.was_admitted(admit, &matches)? {
-            bucket.count_repeat(&self.store)?;
+            let (sql, args) = bucket.count_repeat();
+            self.store.run(&sql, &args)?;
             let log = json!({
                 "event": "decision", "campaign": admit.campaign, "submission_id": admit.submission_id,
                 "decision": "repeat",
             });
             return Ok(Answered { answer: Answer::Admitted, log: Some(log) });
         }
+        let lead = std::mem::take(&mut admit.lead);
+        let consent = serialised(&lead.consent)?;
         let plan = match self.person(admit, &matches) {
-            None => judge(&campaign, admit.lead.clone(), moment.random_id("lead_")),
-            Some(lead_id) => self.judge_known(admit, &campaign, lead_id)?,
+            None => judge(&campaign, lead, moment.new_id("lead_")),
+            Some(lead_id) => self.judge_known(admit, lead, &campaign, lead_id)?,
         };
         let log = json!({
             "event": "decision", "campaign": admit.campaign, "submission_id": admit.submission_id,
@@ -111,7 +123,7 @@ impl<S: Store> Ledger<S> {
             "lead_id": plan.lead_id,
             "deliveries": plan.sends.len(),
         });
-        self.write(admit, &campaign, &bucket, plan, moment)?;
+        self.write(admit, &consent, &campaign, &bucket, plan, moment)?;
         Ok(Answered { answer: Answer::Admitted, log: Some(log) })
     }
 
@@ -169,11 +181,22 @@ impl<S: Store> Ledger<S> {
 
     fn bucket(&self, admit: &Admit, moment: &Moment) -> Result<Bucket, Fault> {
         let hour = hour_of(moment.now_ms);
-        let sql =
-            "SELECT count(*) FROM counter WHERE campaign = ? AND hour = ? AND source NOT IN (?, 'other')";
-        let others = self.store.row(sql, &[(&admit.campaign).into(), hour.into(), (&admit.source).into()])?;
-        let full = others.map_or(Ok(0), |mut row| row.int(0))? >= MAX_SOURCES;
-        let source = if full { "other" } else { &admit.source };
+        let mut all = self.sources.borrow_mut();
+        let known = all.entry(admit.campaign.clone()).or_default();
+        if known.hour != hour {
+            let sql = "SELECT source FROM counter WHERE campaign = ? AND hour = ?";
+            let mut names = BTreeSet::new();
+            for mut row in self.store.rows(sql, &[(&admit.campaign).into(), hour.into()])? {
+                names.insert(row.text(0)?);
+            }
+            *known = Sources { hour, names };
+        }
+        let has_room = known.names.iter().filter(|name| *name != "other").count() < MAX_SOURCES;
+        let named = has_room || known.names.contains(&admit.source);
+        let source = if named { &admit.source } else { "other" };
+        if !known.names.contains(source) {
+            known.names.insert(source.to_owned());
+        }
         Ok(Bucket { campaign: admit.campaign.clone(), hour, source: source.to_owned() })
     }
 
@@ -181,19 +204,20 @@ impl<S: Store> Ledger<S> {
     fn judge_known<'a>(
         &self,
         admit: &Admit,
+        lead: Lead,
         campaign: &'a Campaign,
         lead_id: String,
     ) -> Result<Plan<'a>, Fault> {
         let had = self.deliveries_of(&lead_id)?;
         if had.iter().any(|had| had.campaign == campaign.id) {
-            return Ok(judge_followed_up(campaign, admit.lead.clone(), lead_id, &had));
+            return Ok(judge_followed_up(campaign, lead, lead_id, &had));
         }
         if let Some((held, payload)) = self.held(admit, &lead_id)? {
-            let merged = payload.lead.merged_with_newer(admit.lead.clone(), campaign);
+            let merged = payload.lead.merged_with_newer(lead, campaign);
             let plan = judge(campaign, merged, lead_id);
             return Ok(Plan { supersedes: Some(held), ..mark_known_elsewhere(plan, &had) });
         }
-        Ok(mark_known_elsewhere(judge(campaign, admit.lead.clone(), lead_id), &had))
+        Ok(mark_known_elsewhere(judge(campaign, lead, lead_id), &had))
     }
 
     fn deliveries_of(&self, lead_id: &str) -> Result<Vec<Had>, Fault> {
@@ -215,14 +239,15 @@ impl<S: Store> Ledger<S> {
     /// The newest held submission of this very person in this campaign. One whose payload no living
     /// key opens stays as it is: there is nothing left to merge.
     fn held(&self, admit: &Admit, lead_id: &str) -> Result<Option<(Held, Payload)>, Fault> {
-        let sql = "SELECT submission_id, hour, source, payload FROM submission
+        let sql = "SELECT submission_id, hour, source, payload, consent FROM submission
                    WHERE lead_id = ? AND campaign = ? AND state = 'held' ORDER BY at_ms DESC";
         for mut row in self.store.rows(sql, &[lead_id.into(), (&admit.campaign).into()])? {
             let submission_id = row.text(0)?;
             let bucket = Bucket { campaign: admit.campaign.clone(), hour: row.int(1)?, source: row.text(2)? };
-            let place = payload_place(lead_id, &submission_id);
-            let payload =
-                row.optional_text(3).and_then(|sealed| self.open_sealed::<Payload>(&sealed, &place).ok());
+            let (payload, consent) = (row.optional_text(3), row.optional_text(4));
+            let payload = payload.and_then(|payload| {
+                self.open_payload(&payload, consent.as_deref(), lead_id, &submission_id).ok()
+            });
             if let Some(payload) = payload
                 && admit.fingerprints.iter().any(|print| print.tag == payload.first)
             {
@@ -235,84 +260,99 @@ impl<S: Store> Ledger<S> {
     fn write(
         &self,
         admit: &Admit,
+        consent: &[u8],
         campaign: &Campaign,
         bucket: &Bucket,
         plan: Plan<'_>,
         moment: &Moment,
     ) -> Result<(), Fault> {
         let Plan { lead_id, state, payload, sends, supersedes, .. } = plan;
-        let consent_place = format!("consent/{lead_id}/{}", admit.submission_id);
-        let consent = self.seal(&admit.lead.consent, &consent_place, moment)?;
+        let consent = self.seal(consent, &consent_place(&lead_id, &admit.submission_id), moment)?;
         let first = recognising(&admit.fingerprints, &admit.by).first().map(|print| print.tag.clone());
-        let payload = payload
-            .map(|(lead, score)| {
-                let payload = Payload { lead, score, first: first.unwrap_or_default() };
-                self.seal(&payload, &payload_place(&lead_id, &admit.submission_id), moment)
-            })
-            .transpose()?;
+        let mut payload =
+            payload.map(|(lead, score)| Payload { lead, score, first: first.unwrap_or_default() });
+        let sealed = payload.as_mut().map(|payload| {
+            // A lead that was merged has consents of both posts; else they are those beside it.
+            let mut beside = Vec::new();
+            if supersedes.is_none() {
+                std::mem::swap(&mut payload.lead.consent, &mut beside);
+            }
+            let plain = serialised(payload)?;
+            if supersedes.is_none() {
+                payload.lead.consent = beside;
+            }
+            self.seal(&plain, &payload_place(&lead_id, &admit.submission_id), moment)
+        });
+        let sealed = sealed.transpose()?;
         let now = moment.now_ms;
 
-        self.store.atomically(&mut || {
-            for print in admit.fingerprints.iter().filter(|print| print.current) {
-                let sql = "INSERT INTO fingerprint (tag, lead_id) VALUES (?, ?) ON CONFLICT DO NOTHING";
-                self.store.run(sql, &[(&print.tag).into(), (&lead_id).into()])?;
-            }
-            let sql = "INSERT INTO submission (lead_id, submission_id, format, campaign, source, hour,
-                         state, at_ms, known_until_ms, payload, consent)
-                       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        let mut writes = Vec::new();
+        let tags: Vec<_> = admit.fingerprints.iter().filter(|print| print.current).map(|p| &p.tag).collect();
+        if !tags.is_empty() {
+            let holes = vec!["(?, ?)"; tags.len()].join(", ");
+            let sql = format!("INSERT INTO fingerprint (tag, lead_id) VALUES {holes} ON CONFLICT DO NOTHING");
+            let pairs: Vec<_> = tags.into_iter().flat_map(|tag| [tag.into(), (&lead_id).into()]).collect();
+            writes.push(write(sql, pairs));
+        }
+        let sql = "INSERT INTO submission (lead_id, submission_id, format, campaign, source, hour, state,
+                     at_ms, known_until_ms, payload, consent)
+                   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        let args = [
+            (&lead_id).into(),
+            (&admit.submission_id).into(),
+            ROW_FORMAT.into(),
+            (&bucket.campaign).into(),
+            (&bucket.source).into(),
+            bucket.hour.into(),
+            state.as_str().into(),
+            now.into(),
+            (now + campaign.dedupe.window_ms).into(),
+            sealed.as_deref().into(),
+            (&consent).into(),
+        ];
+        writes.push(write(sql, args));
+        writes.push(bucket.count(state));
+        let receivers: Vec<_> = sends.iter().map(|(destination, _)| receiver_of(destination)).collect();
+        for (at, ((destination, event), receiver)) in sends.iter().zip(&receivers).enumerate() {
+            let id = format!("{}{}", delivery_prefix(&lead_id), hex(moment.random::<4>("delivery", at)));
+            let sql = "INSERT INTO delivery (delivery_id, format, lead_id, submission_id, campaign,
+                         destination, receiver, event, state, due_ms, created_ms)
+                       SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, CASE WHEN EXISTS (SELECT 1 FROM disabled
+                         WHERE campaign = ?5 AND destination = ?6) THEN 'paused' ELSE 'pending' END, ?9, ?9";
             let args = [
+                id.into(),
+                ROW_FORMAT.into(),
                 (&lead_id).into(),
                 (&admit.submission_id).into(),
-                ROW_FORMAT.into(),
-                (&bucket.campaign).into(),
-                (&bucket.source).into(),
-                bucket.hour.into(),
-                state.as_str().into(),
+                (&campaign.id).into(),
+                (&destination.name).into(),
+                receiver.into(),
+                (*event).into(),
                 now.into(),
-                (now + campaign.dedupe.window_ms).into(),
-                payload.as_deref().into(),
-                (&consent).into(),
             ];
-            self.store.run(sql, &args)?;
-            bucket.count(&self.store, state)?;
-            for (at, (destination, event)) in sends.iter().enumerate() {
-                let id = format!("{}{}", delivery_prefix(&lead_id), hex(moment.random::<4>("delivery", at)));
-                let receiver = receiver_of(destination);
-                let sql = "INSERT INTO delivery (delivery_id, format, lead_id, submission_id, campaign,
-                             destination, receiver, event, state, due_ms, created_ms)
-                           SELECT ?, ?, ?, ?, ?, ?, ?, ?, CASE WHEN EXISTS (SELECT 1 FROM disabled
-                             WHERE campaign = ? AND destination = ?) THEN 'paused' ELSE 'pending' END, ?, ?";
-                let args = [
-                    (&id).into(),
-                    ROW_FORMAT.into(),
-                    (&lead_id).into(),
-                    (&admit.submission_id).into(),
-                    (&campaign.id).into(),
-                    (&destination.name).into(),
-                    (&receiver).into(),
-                    (*event).into(),
-                    (&campaign.id).into(),
-                    (&destination.name).into(),
-                    now.into(),
-                    now.into(),
-                ];
-                self.store.run(sql, &args)?;
-            }
-            if let Some(held) = &supersedes {
-                let sql = "UPDATE submission SET state = 'duplicate', payload = NULL
-                           WHERE lead_id = ? AND submission_id = ?";
-                self.store.run(sql, &[(&lead_id).into(), (&held.submission_id).into()])?;
-                held.bucket.transfer(&self.store, State::Held, State::Duplicate)?;
-            }
-            if let Some(tag) = &admit.idempotency_tag {
-                let sql = "INSERT INTO idempotency (tag, submission_id, expires_ms) VALUES (?, ?, ?)
-                           ON CONFLICT (tag) DO UPDATE SET
-                             submission_id = excluded.submission_id, expires_ms = excluded.expires_ms";
-                let expires = now + IDEMPOTENCY_MS;
-                self.store.run(sql, &[tag.into(), (&admit.submission_id).into(), expires.into()])?;
-            }
-            Ok(())
-        })
+            writes.push(write(sql, args));
+        }
+        if let Some(held) = &supersedes {
+            let sql = "UPDATE submission SET state = 'duplicate', payload = NULL
+                       WHERE lead_id = ? AND submission_id = ?";
+            writes.push(write(sql, [(&lead_id).into(), (&held.submission_id).into()]));
+            writes.push(held.bucket.transfer(State::Held, State::Duplicate));
+        }
+        if let Some(tag) = &admit.idempotency_tag {
+            let sql = "INSERT INTO idempotency (tag, submission_id, expires_ms) VALUES (?, ?, ?)
+                       ON CONFLICT (tag) DO UPDATE SET
+                         submission_id = excluded.submission_id, expires_ms = excluded.expires_ms";
+            let expires = now + IDEMPOTENCY_MS;
+            writes.push(write(sql, [tag.into(), (&admit.submission_id).into(), expires.into()]));
+        }
+        self.store.write_all(&writes)?;
+        for receiver in &receivers {
+            self.note_due(receiver, now);
+        }
+        if let Some(payload) = payload.filter(|_| !receivers.is_empty()) {
+            self.keep_open((lead_id, admit.submission_id.clone()), payload);
+        }
+        Ok(())
     }
 }
 
@@ -387,11 +427,6 @@ pub(super) fn delivery_range(lead_id: &str) -> (String, String) {
     let from = delivery_prefix(lead_id);
     let to = format!("{from}~");
     (from, to)
-}
-
-/// Where a payload lies: it opens nowhere else.
-pub(super) fn payload_place(lead_id: &str, submission_id: &str) -> String {
-    format!("payload/{lead_id}/{submission_id}")
 }
 
 fn hex(bytes: [u8; 4]) -> String {

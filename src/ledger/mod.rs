@@ -22,9 +22,10 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
+use self::admit::Sources;
 use self::message::{Answer, Call, MESSAGE_FORMAT, Message, Operation, Verb};
-use self::outbox::Flight;
 pub use self::outbox::{Claim, Dispatch};
+use self::outbox::{Flight, Lane};
 pub use self::report::nothing_counted;
 pub use self::state::State;
 use self::store::Store;
@@ -46,14 +47,19 @@ pub struct Ledger<S> {
     development: bool,
     campaigns: RefCell<BTreeMap<(String, String), Rc<Campaign>>>,
     in_flight: RefCell<Vec<Flight>>,
-    /// Until then a claim would find nothing, unless something changes.
-    quiet_until_ms: Cell<i64>,
+    /// Payloads that are about to be sent, by lead and submission.
+    open: RefCell<BTreeMap<(String, String), Rc<Payload>>>,
+    /// By receiver.
+    lanes: RefCell<BTreeMap<String, Lane>>,
+    /// By campaign: the sources that this hour's counters know.
+    sources: RefCell<BTreeMap<String, Sources>>,
     next_sweep_ms: Cell<i64>,
 }
 
 /// What lies sealed in a submission's row until its last delivery is confirmed.
 #[derive(Deserialize, Serialize)]
 struct Payload {
+    /// Without its consents where they are the submission's own: those lie beside it, and stay.
     lead: Lead,
     score: Score,
     /// The fingerprint of the first identifier: only its owner's posts are merged.
@@ -70,8 +76,7 @@ pub struct Answered {
 }
 
 impl<S: Store> Ledger<S> {
-    /// Opens the ledger: brings its tables up to date and takes back what was in flight when the
-    /// object last stopped, for nobody else sends it.
+    /// Opens the ledger: brings its tables up to date, and learns what is due.
     ///
     /// # Errors
     /// The database's, or that its tables are newer than this code.
@@ -90,11 +95,13 @@ impl<S: Store> Ledger<S> {
             development,
             campaigns: RefCell::default(),
             in_flight: RefCell::default(),
-            quiet_until_ms: Cell::new(0),
+            open: RefCell::default(),
+            lanes: RefCell::default(),
+            sources: RefCell::default(),
             next_sweep_ms: Cell::new(0),
         };
         ledger.remember_name()?;
-        ledger.release_leases(now_ms)?;
+        ledger.learn_what_is_due()?;
         ledger.plan_first_sweep(now_ms)?;
         Ok(ledger)
     }
@@ -123,9 +130,8 @@ impl<S: Store> Ledger<S> {
         if message.format > MESSAGE_FORMAT {
             return quiet(Answer::Newer);
         }
-        self.stir();
         match message.call {
-            Call::Admit(admit) => self.admit(&admit, moment),
+            Call::Admit(mut admit) => self.admit(&mut admit, moment),
             Call::Tally(tallies) => quiet(self.tally(&tallies)?),
             Call::Operate(operation) => quiet(self.operate(&operation, moment)?),
             Call::Wake => quiet(Answer::Done(0)),
@@ -146,12 +152,8 @@ impl<S: Store> Ledger<S> {
     }
 
     /// When the ledger wants to be woken: for its next delivery or its next sweep.
-    ///
-    /// # Errors
-    /// The database's.
-    pub fn wake_at_ms(&self) -> Result<i64, Fault> {
-        let due_ms = self.next_due_ms(-1)?;
-        Ok(due_ms.min(self.next_sweep_ms.get()))
+    pub fn wake_at_ms(&self) -> i64 {
+        self.next_due_ms().min(self.next_sweep_ms.get())
     }
 
     /// The last copy of a campaign that reached this ledger.
@@ -199,10 +201,24 @@ impl<S: Store> Ledger<S> {
         self.store.run(sql, &[(&self.name).into()])
     }
 
-    fn seal<T: Serialize>(&self, value: &T, place: &str, moment: &Moment) -> Result<String, Fault> {
-        let plain = serde_json::to_vec(value).map_err(|_| Fault::new("a payload cannot be written"))?;
+    fn seal(&self, plain: &[u8], place: &str, moment: &Moment) -> Result<String, Fault> {
         let nonce = moment.random::<12>(place, 0);
-        self.sealer.seal(&plain, place, nonce).ok_or_else(|| Fault::new("a payload cannot be sealed"))
+        self.sealer.seal(plain, place, nonce).ok_or_else(|| Fault::new("a payload cannot be sealed"))
+    }
+
+    /// A submission's payload, with its consents back in their place.
+    fn open_payload(
+        &self,
+        payload: &str,
+        consent: Option<&str>,
+        lead_id: &str,
+        submission_id: &str,
+    ) -> Result<Payload, Fault> {
+        let mut payload: Payload = self.open_sealed(payload, &payload_place(lead_id, submission_id))?;
+        if let (true, Some(consent)) = (payload.lead.consent.is_empty(), consent) {
+            payload.lead.consent = self.open_sealed(consent, &consent_place(lead_id, submission_id))?;
+        }
+        Ok(payload)
     }
 
     fn open_sealed<T: for<'de> Deserialize<'de>>(&self, sealed: &str, place: &str) -> Result<T, Fault> {
@@ -210,6 +226,22 @@ impl<S: Store> Ledger<S> {
             .sealer
             .open(sealed, place)
             .map_err(|reason| Fault::new(format!("a sealed text stays closed: {reason:?}")))?;
-        serde_json::from_slice(&plain).map_err(|_| Fault::new("a payload is unreadable"))
+        // As text, like messages: a decoder for bytes would be a second copy of each.
+        let read = str::from_utf8(&plain).ok().and_then(|text| serde_json::from_str(text).ok());
+        read.ok_or_else(|| Fault::new("a payload is unreadable"))
     }
+}
+
+fn serialised(value: &impl Serialize) -> Result<Vec<u8>, Fault> {
+    serde_json::to_vec(value).map_err(|_| Fault::new("a payload cannot be written"))
+}
+
+/// Where a payload lies: it opens nowhere else.
+fn payload_place(lead_id: &str, submission_id: &str) -> String {
+    format!("payload/{lead_id}/{submission_id}")
+}
+
+/// Where the consents lie.
+fn consent_place(lead_id: &str, submission_id: &str) -> String {
+    format!("consent/{lead_id}/{submission_id}")
 }

@@ -1,13 +1,19 @@
-//! What is due, what became of it, and what follows. A delivery is leased before it is sent, for
-//! while a fetch is awaited other events enter the object.
+//! What is due, what became of it, and what follows.
+//!
+//! While a fetch is awaited other events enter the object, so what is in flight is remembered, in
+//! memory: nobody but this object sends its deliveries, and one that stops with a delivery in flight
+//! sends it again.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
 
 use serde_json::{Value, json};
 
-use super::admit::{delivery_range, payload_place};
+use super::admit::delivery_range;
 use super::message::Answer;
 use super::schema::ROW_FORMAT;
 use super::state::Bucket;
-use super::store::{Arg, Store};
+use super::store::{Store, Write, write};
 use super::{Ledger, Payload, State};
 use crate::campaign::Campaign;
 use crate::deliver::{self, ATTEMPT_TIMEOUT_MS, Event, Next, Outcome, SigningSecret};
@@ -18,12 +24,17 @@ use crate::moment::{Moment, rfc3339};
 const MAX_CONNECTIONS: usize = 6;
 /// One hanging receiver must not take the connections of the others.
 const MAX_CONNECTIONS_EACH: usize = 2;
-/// Longer than an attempt can take; then the lease has been lost and the delivery is due again.
-const LEASE_MS: i64 = ATTEMPT_TIMEOUT_MS as i64 + 15_000;
+/// Longer than an attempt can take; then its caller is gone, and the delivery is due again.
+const FLIGHT_MS: i64 = ATTEMPT_TIMEOUT_MS as i64 + 15_000;
+/// Deliveries of one receiver that are read at once: a few kilobytes.
+const READ_AHEAD: i64 = 32;
+/// Payloads kept open until they have been sent, the newest: most are sent within milliseconds.
+/// Each is as long as what the visitor typed, 70 KB at most.
+const MAX_OPEN: usize = 200;
 /// Attempts listed with a delivery: every one of a schedule, and those of a replay.
 const MAX_ATTEMPTS_LISTED: usize = 20;
 
-/// A delivery that is leased to the caller, who must settle it.
+/// A delivery that is the caller's to send, and to settle.
 #[derive(Clone, Debug)]
 pub struct Claim {
     /// The `webhook-id`.
@@ -36,17 +47,35 @@ pub struct Claim {
     submission_id: String,
     receiver: String,
     event: String,
+    due_ms: i64,
     created_ms: i64,
     attempt_count: i64,
-    payload: Option<String>,
+    /// Its submission has no other delivery.
+    alone: bool,
 }
 
-/// A claim that holds a connection until it is settled, or until its lease has run out: a caller
-/// that never settles must not keep the connection.
+/// What is known of one receiver's deliveries without asking the database.
+#[derive(Default)]
+pub(super) struct Lane {
+    /// Read ahead, the oldest first.
+    ahead: VecDeque<Claim>,
+    /// Before then nothing else of it is due; nothing where nothing else waits.
+    due_ms: Option<i64>,
+}
+
+impl Lane {
+    fn next_due_ms(&self) -> Option<i64> {
+        self.ahead.front().map(|claim| claim.due_ms).or(self.due_ms)
+    }
+}
+
+/// A claim, from its request until it is settled, or until its time has run out: a caller that
+/// never settles must not keep the connection.
 pub(super) struct Flight {
     delivery_id: String,
     receiver: String,
     until_ms: i64,
+    has_connection: bool,
 }
 
 /// A request that is ready to be sent.
@@ -60,74 +89,130 @@ pub struct Dispatch {
 }
 
 impl<S: Store> Ledger<S> {
-    /// Leases what is due, as far as connections are free.
+    /// Claims what is due, the oldest first, as far as connections are free.
     ///
     /// # Errors
     /// The database's.
     pub fn claim(&self, moment: &Moment) -> Result<Vec<Claim>, Fault> {
+        let now = moment.now_ms;
+        self.in_flight.borrow_mut().retain(|flight| {
+            let lost = flight.until_ms <= now;
+            if lost {
+                self.note_due(&flight.receiver, now);
+            }
+            !lost
+        });
         let mut claims = Vec::new();
-        if moment.now_ms < self.quiet_until_ms.get() {
-            return Ok(claims);
-        }
-        self.in_flight.borrow_mut().retain(|flight| flight.until_ms > moment.now_ms);
-        while self.in_flight.borrow().len() < MAX_CONNECTIONS {
-            let busy = self.busy_receivers();
-            let sql = "SELECT d.delivery_id, d.campaign, d.destination, d.lead_id, d.submission_id,
-                         d.receiver, d.event, d.created_ms, d.attempt_count, s.payload
-                       FROM delivery d LEFT JOIN submission s
-                         ON s.lead_id = d.lead_id AND s.submission_id = d.submission_id
-                       WHERE d.state = 'pending' AND d.due_ms <= ? AND d.format <= ?
-                         AND d.receiver NOT IN (SELECT value FROM json_each(?))
-                       ORDER BY d.due_ms LIMIT 1";
-            let args = [moment.now_ms.into(), ROW_FORMAT.into(), (&busy).into()];
-            let Some(mut row) = self.store.row(sql, &args)? else {
-                self.quiet_until_ms.set(self.next_due_ms(moment.now_ms)?);
-                break;
-            };
-            let claim = Claim {
-                delivery_id: row.text(0)?,
-                campaign: row.text(1)?,
-                destination: row.text(2)?,
-                lead_id: row.text(3)?,
-                submission_id: row.text(4)?,
-                receiver: row.text(5)?,
-                event: row.text(6)?,
-                created_ms: row.int(7)?,
-                attempt_count: row.int(8)?,
-                payload: row.optional_text(9),
-            };
-            let until_ms = moment.now_ms + LEASE_MS;
-            let sql = "UPDATE delivery SET leased = 1, due_ms = ? WHERE delivery_id = ?";
-            self.store.run(sql, &[until_ms.into(), (&claim.delivery_id).into()])?;
+        while let Some(receiver) = self.next_receiver(now) {
+            if self.lane(&receiver, |lane| lane.ahead.is_empty()) {
+                self.read_ahead(&receiver, now)?;
+            }
+            let Some(claim) = self.lane(&receiver, |lane| lane.ahead.pop_front()) else { continue };
             self.in_flight.borrow_mut().push(Flight {
                 delivery_id: claim.delivery_id.clone(),
-                receiver: claim.receiver.clone(),
-                until_ms,
+                receiver,
+                until_ms: now + FLIGHT_MS,
+                has_connection: true,
             });
             claims.push(claim);
         }
         Ok(claims)
     }
 
-    /// When the next delivery falls due after a time.
-    pub(super) fn next_due_ms(&self, after_ms: i64) -> Result<i64, Fault> {
-        let sql = "SELECT due_ms FROM delivery WHERE state = 'pending' AND due_ms > ? AND format <= ?
-                   ORDER BY due_ms LIMIT 1";
-        let row = self.store.row(sql, &[after_ms.into(), ROW_FORMAT.into()])?;
-        row.map_or(Ok(i64::MAX), |mut row| row.int(0))
-    }
-
-    /// Something has changed that [`Ledger::claim`] may find: look again.
-    pub(super) fn stir(&self) {
-        self.quiet_until_ms.set(0);
-    }
-
-    fn busy_receivers(&self) -> String {
+    /// The receiver whose next delivery has waited longest, of those with a connection to spare.
+    fn next_receiver(&self, now_ms: i64) -> Option<String> {
         let in_flight = self.in_flight.borrow();
-        let receivers = || in_flight.iter().map(|flight| &flight.receiver);
-        let count = |receiver: &str| receivers().filter(|to| *to == receiver).count();
-        let busy = receivers().filter(|to| count(to) >= MAX_CONNECTIONS_EACH);
-        json!(busy.collect::<Vec<_>>()).to_string()
+        let connections = || in_flight.iter().filter(|flight| flight.has_connection);
+        if connections().count() >= MAX_CONNECTIONS {
+            return None;
+        }
+        let lanes = self.lanes.borrow();
+        let due = lanes.iter().filter_map(|(to, lane)| Some((lane.next_due_ms()?, to)));
+        let has_room =
+            |to: &String| connections().filter(|one| one.receiver == *to).count() < MAX_CONNECTIONS_EACH;
+        due.filter(|(at, to)| *at <= now_ms && has_room(to)).min().map(|(_, to)| to.clone())
+    }
+
+    fn lane<T>(&self, receiver: &str, look: impl FnOnce(&mut Lane) -> T) -> T {
+        look(self.lanes.borrow_mut().entry(receiver.to_owned()).or_default())
+    }
+
+    /// Reads the next deliveries of a receiver that are due, and when the first one behind them is.
+    fn read_ahead(&self, receiver: &str, now_ms: i64) -> Result<(), Fault> {
+        let sql = "SELECT delivery_id, due_ms, campaign, destination, lead_id, submission_id, event,
+                     created_ms, attempt_count, NOT EXISTS (SELECT 1 FROM delivery other
+                       WHERE other.delivery_id >= 'msg_' || substr(delivery.lead_id, 6)
+                         AND other.delivery_id < 'msg_' || substr(delivery.lead_id, 6) || '~'
+                         AND other.submission_id = delivery.submission_id
+                         AND other.delivery_id <> delivery.delivery_id)
+                   FROM delivery WHERE state = 'pending' AND receiver = ? AND format <= ?
+                   ORDER BY due_ms LIMIT ?";
+        // What is in flight is still pending, and comes first.
+        let in_flight = self.in_flight.borrow();
+        let limit = READ_AHEAD + i64::try_from(in_flight.len()).unwrap_or(0);
+        let rows = self.store.rows(sql, &[receiver.into(), ROW_FORMAT.into(), limit.into()])?;
+        let all = i64::try_from(rows.len()).is_ok_and(|read| read < limit);
+        let mut lane = Lane::default();
+        for mut row in rows {
+            let (delivery_id, due_ms) = (row.text(0)?, row.int(1)?);
+            lane.due_ms = Some(due_ms);
+            if due_ms > now_ms {
+                break;
+            }
+            if all {
+                lane.due_ms = None;
+            }
+            if in_flight.iter().any(|flight| flight.delivery_id == delivery_id) {
+                continue;
+            }
+            lane.ahead.push_back(Claim {
+                delivery_id,
+                due_ms,
+                campaign: row.text(2)?,
+                destination: row.text(3)?,
+                lead_id: row.text(4)?,
+                submission_id: row.text(5)?,
+                receiver: receiver.to_owned(),
+                event: row.text(6)?,
+                created_ms: row.int(7)?,
+                attempt_count: row.int(8)?,
+                alone: row.int(9)? == 1,
+            });
+        }
+        self.lane(receiver, |known| *known = lane);
+        Ok(())
+    }
+
+    /// A claim's request has been answered, or has failed: its connection is free.
+    pub fn release(&self, claim: &Claim) {
+        let mut in_flight = self.in_flight.borrow_mut();
+        if let Some(flight) = in_flight.iter_mut().find(|flight| flight.delivery_id == claim.delivery_id) {
+            flight.has_connection = false;
+        }
+    }
+
+    /// Learns from the database when each receiver's next delivery is due.
+    pub(super) fn learn_what_is_due(&self) -> Result<(), Fault> {
+        let sql = "SELECT receiver, min(due_ms) FROM delivery WHERE state = 'pending' AND format <= ?
+                   GROUP BY receiver";
+        let mut lanes = BTreeMap::new();
+        for mut row in self.store.rows(sql, &[ROW_FORMAT.into()])? {
+            lanes.insert(row.text(0)?, Lane { ahead: VecDeque::new(), due_ms: Some(row.int(1)?) });
+        }
+        *self.lanes.borrow_mut() = lanes;
+        Ok(())
+    }
+
+    /// Something of a receiver's becomes due then.
+    pub(super) fn note_due(&self, receiver: &str, at_ms: i64) {
+        self.lane(receiver, |lane| lane.due_ms = Some(lane.due_ms.map_or(at_ms, |known| known.min(at_ms))));
+    }
+
+    /// When the outbox wants to be looked at.
+    pub(super) fn next_due_ms(&self) -> i64 {
+        let (lanes, in_flight) = (self.lanes.borrow(), self.in_flight.borrow());
+        let lost = in_flight.iter().map(|flight| flight.until_ms);
+        lanes.values().filter_map(Lane::next_due_ms).chain(lost).min().unwrap_or(i64::MAX)
     }
 
     /// The signed request of a claim. Address and secret are those of now, so that a correction
@@ -147,9 +232,7 @@ impl<S: Store> Ledger<S> {
         let secret = secret(&destination.secret)
             .and_then(|text| SigningSecret::parse(&text))
             .ok_or(Outcome::SecretMissing)?;
-        let place = payload_place(&claim.lead_id, &claim.submission_id);
-        let sealed = claim.payload.as_deref().ok_or(Outcome::Unreadable)?;
-        let payload: Payload = self.open_sealed(sealed, &place).map_err(|_| Outcome::Unreadable)?;
+        let payload = self.payload_of(claim).map_err(|_| Outcome::Unreadable)?;
         if !payload.lead.consents_to(&destination.needs) {
             return Err(Outcome::ConsentMissing);
         }
@@ -175,10 +258,32 @@ impl<S: Store> Ledger<S> {
         })
     }
 
+    /// Keeps a payload open for the deliveries that follow at once.
+    pub(super) fn keep_open(&self, submission: (String, String), payload: Payload) {
+        let mut open = self.open.borrow_mut();
+        open.insert(submission, Rc::new(payload));
+        if open.len() > MAX_OPEN {
+            // Leads' ids sort by time.
+            open.pop_first();
+        }
+    }
+
+    fn payload_of(&self, claim: &Claim) -> Result<Rc<Payload>, Fault> {
+        let submission = (claim.lead_id.clone(), claim.submission_id.clone());
+        if let Some(payload) = self.open.borrow().get(&submission) {
+            return Ok(Rc::clone(payload));
+        }
+        let sql = "SELECT payload, consent FROM submission WHERE lead_id = ? AND submission_id = ?";
+        let row = self.store.row(sql, &[(&claim.lead_id).into(), (&claim.submission_id).into()])?;
+        let mut row = row.ok_or_else(|| Fault::new("a delivery's submission is gone"))?;
+        let (payload, consent) = (row.text(0)?, row.optional_text(1));
+        self.open_payload(&payload, consent.as_deref(), &claim.lead_id, &claim.submission_id).map(Rc::new)
+    }
+
     /// Writes what became of a claim, and what follows. Gives the event for the log.
     ///
     /// # Errors
-    /// The database's; the delivery is due again when its lease has run out.
+    /// The database's; the delivery is due again then.
     pub fn settle(
         &self,
         claim: &Claim,
@@ -186,109 +291,147 @@ impl<S: Store> Ledger<S> {
         took_ms: i64,
         moment: &Moment,
     ) -> Result<serde_json::Value, Fault> {
-        self.stir();
         self.in_flight.borrow_mut().retain(|flight| flight.delivery_id != claim.delivery_id);
         let attempt = claim.attempt_count + 1;
         let attempt_at = usize::try_from(attempt).unwrap_or(usize::MAX);
         let next = deliver::next(outcome, attempt_at, claim.created_ms, self.development, moment);
-        let now = moment.now_ms;
         let (state, due_ms) = match next {
-            Next::Delivered => ("delivered", now),
+            Next::Delivered => ("delivered", moment.now_ms),
             Next::At(due_ms) => ("pending", due_ms),
-            Next::Disable => ("paused", now),
-            Next::Dead => ("dead", now),
+            Next::Disable => ("paused", moment.now_ms),
+            Next::Dead => ("dead", moment.now_ms),
         };
-        let mut written = state;
-        self.store.atomically(&mut || {
-            let sql = "SELECT state, attempts FROM delivery WHERE delivery_id = ?";
-            let Some(mut row) = self.store.row(sql, &[(&claim.delivery_id).into()])? else {
-                return Ok(());
-            };
-            let before = row.text(0)?;
-            // Where the lease had run out, a later attempt may have delivered it: that stands.
-            if before == "delivered" {
-                written = "delivered";
-                return Ok(());
-            }
-            // Another delivery's 410 may have paused this one while it was on its way.
-            let paused = before == "paused";
-            let state = if paused && state == "pending" { "paused" } else { state };
-            written = state;
-            let mut attempts: Vec<Value> = serde_json::from_str(&row.text(1)?).unwrap_or_default();
-            attempts.push(json!({
-                "attempt": attempt, "at": rfc3339(now), "outcome": outcome.name(), "ms": took_ms,
-            }));
-            let too_many = attempts.len().saturating_sub(MAX_ATTEMPTS_LISTED);
-            attempts.drain(..too_many);
-            let attempts = Value::Array(attempts).to_string();
-            let reason = outcome.name();
-            let settled = (state != "pending").then_some(now);
-            let sql = "UPDATE delivery SET state = ?, leased = 0, due_ms = ?, attempt_count = ?,
-                         attempts = ?, reason = ?, settled_ms = ? WHERE delivery_id = ?";
-            let args = [
-                state.into(),
-                due_ms.into(),
-                attempt.into(),
-                (&attempts).into(),
-                if state == "delivered" { Arg::Null } else { (&reason).into() },
-                settled.map_or(Arg::Null, Arg::Int),
-                (&claim.delivery_id).into(),
-            ];
-            self.store.run(sql, &args)?;
-            if next == Next::Disable {
-                let sql = "INSERT INTO disabled (campaign, destination, at_ms) VALUES (?, ?, ?)
-                           ON CONFLICT DO NOTHING";
-                self.store.run(sql, &[(&claim.campaign).into(), (&claim.destination).into(), now.into()])?;
-                let sql = "UPDATE delivery SET state = 'paused', settled_ms = ?, reason = 'status 410'
-                           WHERE state = 'pending' AND campaign = ? AND destination = ?";
-                self.store.run(sql, &[now.into(), (&claim.campaign).into(), (&claim.destination).into()])?;
-            }
-            self.settle_submission(&claim.lead_id, &claim.submission_id)
-        })?;
+        let listed = json!({
+            "attempt": attempt, "at": rfc3339(moment.now_ms), "outcome": outcome.name(), "ms": took_ms,
+        });
+        let written = match next {
+            Next::Delivered if claim.alone => self.write_delivered(claim, &listed, moment.now_ms),
+            _ => self.write_outcome(claim, outcome, state, due_ms, listed, moment.now_ms),
+        };
+        if written.as_ref().map_or(true, |state| *state == "pending") {
+            self.note_due(&claim.receiver, due_ms);
+        }
+        self.open.borrow_mut().remove(&(claim.lead_id.clone(), claim.submission_id.clone()));
         Ok(json!({
-            "event": "delivery", "outcome": outcome.name(), "state": written, "campaign": claim.campaign,
+            "event": "delivery", "outcome": outcome.name(), "state": written?, "campaign": claim.campaign,
             "destination": claim.destination, "delivery_id": claim.delivery_id,
             "lead_id": claim.lead_id, "attempt": attempt, "ms": took_ms,
         }))
     }
 
-    /// Brings a submission's state in line with its deliveries: pending if any is, else dead if any
-    /// is, else delivered if any is, else expired. What nobody waits for any more is erased.
+    /// Writes that the only delivery of its submission has arrived: what nearly always happens, and
+    /// needs no look at what is there.
+    fn write_delivered(&self, claim: &Claim, listed: &Value, now_ms: i64) -> Result<&'static str, Fault> {
+        let place = [(&claim.lead_id).into(), (&claim.submission_id).into()];
+        let delivery = "UPDATE delivery SET state = 'delivered', due_ms = ?1, settled_ms = ?1, reason = NULL,
+                          attempt_count = ?2, attempts = json_insert(attempts, '$[#]', json(?3))
+                        WHERE delivery_id = ?4 AND state <> 'delivered'";
+        let submission = "UPDATE submission SET state = 'delivered', payload = NULL
+                          WHERE lead_id = ? AND submission_id = ? AND state = 'pending'";
+        let counter = "UPDATE counter SET pending = pending - 1, delivered = delivered + 1
+                       WHERE changes() = 1 AND (campaign, hour, source) = (SELECT campaign, hour, source
+                         FROM submission WHERE lead_id = ?1 AND submission_id = ?2)";
+        let settled = [
+            now_ms.into(),
+            (claim.attempt_count + 1).into(),
+            listed.to_string().into(),
+            (&claim.delivery_id).into(),
+        ];
+        self.store.write_all(&[
+            write(delivery, settled),
+            write(submission, place.clone()),
+            write(counter, place),
+        ])?;
+        Ok("delivered")
+    }
+
+    /// Writes what became of a claim; the state that was written.
+    fn write_outcome(
+        &self,
+        claim: &Claim,
+        outcome: &Outcome,
+        state: &'static str,
+        due_ms: i64,
+        listed: Value,
+        now_ms: i64,
+    ) -> Result<&'static str, Fault> {
+        let sql = "SELECT d.state, d.attempts, s.state, s.campaign, s.hour, s.source,
+                     (SELECT group_concat(o.state) FROM delivery o WHERE o.delivery_id >= ?2
+                        AND o.delivery_id < ?3 AND o.submission_id = d.submission_id
+                        AND o.delivery_id <> d.delivery_id)
+                   FROM delivery d LEFT JOIN submission s
+                     ON s.lead_id = d.lead_id AND s.submission_id = d.submission_id
+                   WHERE d.delivery_id = ?1";
+        let (from, to) = delivery_range(&claim.lead_id);
+        let Some(mut row) = self.store.row(sql, &[(&claim.delivery_id).into(), from.into(), to.into()])?
+        else {
+            // Retention has ended the lead.
+            return Ok(state);
+        };
+        let before = row.text(0)?;
+        // Where its time had run out, a later attempt may have delivered it: that stands.
+        if before == "delivered" {
+            return Ok("delivered");
+        }
+        // Another delivery's 410 may have paused this one while it was on its way.
+        let state = if before == "paused" && state == "pending" { "paused" } else { state };
+        let mut attempts: Vec<Value> = serde_json::from_str(&row.text(1)?).unwrap_or_default();
+        attempts.push(listed);
+        let too_many = attempts.len().saturating_sub(MAX_ATTEMPTS_LISTED);
+        attempts.drain(..too_many);
+        let sql = "UPDATE delivery SET state = ?, due_ms = ?, attempt_count = ?, attempts = ?, reason = ?,
+                     settled_ms = ? WHERE delivery_id = ?";
+        let reason = (state != "delivered").then(|| outcome.name());
+        let args = [
+            state.into(),
+            due_ms.into(),
+            (claim.attempt_count + 1).into(),
+            Value::Array(attempts).to_string().into(),
+            reason.as_deref().into(),
+            (state != "pending").then_some(now_ms).into(),
+            (&claim.delivery_id).into(),
+        ];
+        let mut writes = vec![write(sql, args)];
+        if matches!(outcome, Outcome::Answered { status: 410, .. }) {
+            let place = || [(&claim.campaign).into(), (&claim.destination).into(), now_ms.into()];
+            let sql = "INSERT INTO disabled (campaign, destination, at_ms) VALUES (?, ?, ?)
+                       ON CONFLICT DO NOTHING";
+            writes.push(write(sql, place()));
+            let sql = "UPDATE delivery SET state = 'paused', settled_ms = ?3, reason = 'status 410'
+                       WHERE state = 'pending' AND campaign = ?1 AND destination = ?2";
+            writes.push(write(sql, place()));
+        }
+        let bucket;
+        if let Some(before) = row.optional_text(2) {
+            bucket = Bucket { campaign: row.text(3)?, hour: row.int(4)?, source: row.text(5)? };
+            let others = row.optional_text(6).unwrap_or_default();
+            let states = others.split(',').chain([state]);
+            let place = [claim.lead_id.as_str(), &claim.submission_id];
+            writes.extend(follow_deliveries(place, &before, &bucket, states)?);
+        }
+        self.store.write_all(&writes)?;
+        if state == "paused" {
+            // Some of what was read ahead may be paused as well.
+            self.learn_what_is_due()?;
+        }
+        Ok(state)
+    }
+
+    /// Brings a submission's state in line with its deliveries'.
     pub(super) fn settle_submission(&self, lead_id: &str, submission_id: &str) -> Result<(), Fault> {
         let sql = "SELECT state, campaign, hour, source, (SELECT group_concat(state) FROM delivery
                      WHERE delivery_id >= ?3 AND delivery_id < ?4 AND submission_id = ?2)
                    FROM submission WHERE lead_id = ?1 AND submission_id = ?2";
         let (from, to) = delivery_range(lead_id);
-        let args = [lead_id.into(), submission_id.into(), (&from).into(), (&to).into()];
+        let args = [lead_id.into(), submission_id.into(), from.into(), to.into()];
         let Some(mut row) = self.store.row(sql, &args)? else {
             return Ok(());
         };
-        let before = State::parse(&row.text(0)?).ok_or_else(|| Fault::new("a state is not known"))?;
+        let before = row.text(0)?;
         let bucket = Bucket { campaign: row.text(1)?, hour: row.int(2)?, source: row.text(3)? };
-        let deliveries = row.optional_text(4).unwrap_or_default();
-        let any = |wanted: &[&str]| deliveries.split(',').any(|state| wanted.contains(&state));
-        let state = match () {
-            () if any(&["pending", "paused"]) => State::Pending,
-            () if any(&["dead"]) => State::Dead,
-            () if any(&["delivered"]) => State::Delivered,
-            () => State::Expired,
-        };
-        if state == before {
-            return Ok(());
-        }
-        let sql = if matches!(state, State::Pending | State::Dead) {
-            "UPDATE submission SET state = ? WHERE lead_id = ? AND submission_id = ?"
-        } else {
-            "UPDATE submission SET state = ?, payload = NULL WHERE lead_id = ? AND submission_id = ?"
-        };
-        self.store.run(sql, &[state.as_str().into(), lead_id.into(), submission_id.into()])?;
-        bucket.transfer(&self.store, before, state)
-    }
-
-    /// Nobody but this object sends its deliveries: what was leased when it stopped is due now.
-    pub(super) fn release_leases(&self, now_ms: i64) -> Result<(), Fault> {
-        let sql = "UPDATE delivery SET leased = 0, due_ms = ? WHERE state = 'pending' AND leased = 1";
-        self.store.run(sql, &[now_ms.into()])
+        let states = row.optional_text(4).unwrap_or_default();
+        let writes = follow_deliveries([lead_id, submission_id], &before, &bucket, states.split(','))?;
+        writes.iter().try_for_each(|(sql, args)| self.store.run(sql, args))
     }
 
     pub(super) fn replay(&self, delivery_id: &str, moment: &Moment) -> Result<Answer, Fault> {
@@ -324,6 +467,7 @@ impl<S: Store> Ledger<S> {
             }
             Ok(())
         })?;
+        self.learn_what_is_due()?;
         Ok(Answer::Done(i64::try_from(ids.len()).unwrap_or(i64::MAX)))
     }
 
@@ -332,14 +476,43 @@ impl<S: Store> Ledger<S> {
         self.store.atomically(&mut || {
             let place = [campaign.into(), destination.into()];
             self.store.run("DELETE FROM disabled WHERE campaign = ? AND destination = ?", &place)?;
-            // One that is on its way stays leased, so that it is not sent twice.
-            let sql = "UPDATE delivery SET state = 'pending', attempt_count = 0, settled_ms = NULL,
-                         due_ms = CASE leased WHEN 1 THEN due_ms ELSE ? END
+            let sql =
+                "UPDATE delivery SET state = 'pending', attempt_count = 0, settled_ms = NULL, due_ms = ?
                        WHERE state = 'paused' AND campaign = ? AND destination = ? RETURNING 1";
             let args = [moment.now_ms.into(), campaign.into(), destination.into()];
             resumed = i64::try_from(self.store.rows(sql, &args)?.len()).unwrap_or(i64::MAX);
             Ok(())
         })?;
+        self.learn_what_is_due()?;
         Ok(Answer::Done(resumed))
     }
+}
+
+/// What a submission's row and its counter need, so that they follow the states of its deliveries.
+/// With the last of them settled the payload is erased.
+fn follow_deliveries<'a, 'b>(
+    place: [&'a str; 2],
+    before: &str,
+    bucket: &'a Bucket,
+    deliveries: impl Iterator<Item = &'b str> + Clone,
+) -> Result<Vec<Write<'a>>, Fault> {
+    let before = State::parse(before).ok_or_else(|| Fault::new("a state is not known"))?;
+    let any = |wanted: &[&str]| deliveries.clone().any(|state| wanted.contains(&state));
+    let state = match () {
+        () if any(&["pending", "paused"]) => State::Pending,
+        () if any(&["dead"]) => State::Dead,
+        () if any(&["delivered"]) => State::Delivered,
+        () => State::Expired,
+    };
+    if state == before {
+        return Ok(Vec::new());
+    }
+    let sql = if matches!(state, State::Pending | State::Dead) {
+        "UPDATE submission SET state = ? WHERE lead_id = ? AND submission_id = ?"
+    } else {
+        "UPDATE submission SET state = ?, payload = NULL WHERE lead_id = ? AND submission_id = ?"
+    };
+    let [lead_id, submission_id] = place;
+    let moved = write(sql, [state.as_str().into(), lead_id.into(), submission_id.into()]);
+    Ok(vec![moved, bucket.transfer(before, state)])
 }

@@ -162,7 +162,8 @@ impl<S: Store> Ledger<S> {
         let sql = "SELECT campaign, hour, source FROM submission WHERE lead_id = ? AND state = 'held'";
         for mut row in self.store.rows(sql, &[lead_id.into()])? {
             let bucket = Bucket { campaign: row.text(0)?, hour: row.int(1)?, source: row.text(2)? };
-            bucket.transfer(&self.store, State::Held, State::Expired)?;
+            let (sql, args) = bucket.transfer(State::Held, State::Expired);
+            self.store.run(&sql, &args)?;
         }
         self.store.run("DELETE FROM submission WHERE lead_id = ?", &[lead_id.into()])?;
         let (from, to) = delivery_range(lead_id);

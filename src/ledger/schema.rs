@@ -4,39 +4,42 @@ use super::store::Store;
 use crate::fault::Fault;
 
 /// The format of rows. A reader leaves rows of a newer format untouched.
-pub const ROW_FORMAT: i64 = 1;
+///
+/// 2: a payload does not repeat the consents, which lie beside it.
+pub const ROW_FORMAT: i64 = 2;
 
 /// Each entry is one step forward, never changed once released. Few rows a lead: with one
 /// identifier and one destination an admission writes a fingerprint, a submission, a delivery with
 /// its entry in `delivery_due`, and a counter.
-const MIGRATIONS: &[&[&str]] = &[&[
-    "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
-    // The campaigns' last good copies: what is sent does not depend on KV being there.
-    "CREATE TABLE campaign (id TEXT PRIMARY KEY, revision TEXT NOT NULL, stored TEXT NOT NULL)
+const MIGRATIONS: &[&[&str]] = &[
+    &[
+        "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+        // The campaigns' last good copies: what is sent does not depend on KV being there.
+        "CREATE TABLE campaign (id TEXT PRIMARY KEY, revision TEXT NOT NULL, stored TEXT NOT NULL)
      WITHOUT ROWID",
-    // Many to many: one phone may belong to two leads, one lead has several identifiers.
-    "CREATE TABLE fingerprint (tag TEXT NOT NULL, lead_id TEXT NOT NULL, PRIMARY KEY (tag, lead_id))
+        // Many to many: one phone may belong to two leads, one lead has several identifiers.
+        "CREATE TABLE fingerprint (tag TEXT NOT NULL, lead_id TEXT NOT NULL, PRIMARY KEY (tag, lead_id))
      WITHOUT ROWID",
-    // `payload` and `consent` are sealed. `hour` and `source` name the counter that counts the row.
-    "CREATE TABLE submission (
+        // `payload` and `consent` are sealed. `hour` and `source` name the counter that counts the row.
+        "CREATE TABLE submission (
        lead_id TEXT NOT NULL, submission_id TEXT NOT NULL, format INTEGER NOT NULL,
        campaign TEXT NOT NULL, source TEXT NOT NULL, hour INTEGER NOT NULL, state TEXT NOT NULL,
        at_ms INTEGER NOT NULL, known_until_ms INTEGER NOT NULL, payload TEXT, consent TEXT NOT NULL,
        PRIMARY KEY (lead_id, submission_id)) WITHOUT ROWID",
-    // A delivery's id begins with its lead's, so that the primary key finds a lead's deliveries.
-    "CREATE TABLE delivery (
+        // A delivery's id begins with its lead's, so that the primary key finds a lead's deliveries.
+        "CREATE TABLE delivery (
        delivery_id TEXT PRIMARY KEY, format INTEGER NOT NULL, lead_id TEXT NOT NULL,
        submission_id TEXT NOT NULL, campaign TEXT NOT NULL, destination TEXT NOT NULL,
        receiver TEXT NOT NULL, event TEXT NOT NULL, state TEXT NOT NULL, due_ms INTEGER NOT NULL,
        leased INTEGER NOT NULL DEFAULT 0, attempt_count INTEGER NOT NULL DEFAULT 0,
        attempts TEXT NOT NULL DEFAULT '[]', reason TEXT, created_ms INTEGER NOT NULL,
        settled_ms INTEGER) WITHOUT ROWID",
-    "CREATE INDEX delivery_due ON delivery (due_ms) WHERE state = 'pending'",
-    "CREATE TABLE disabled (campaign TEXT NOT NULL, destination TEXT NOT NULL,
+        "CREATE INDEX delivery_due ON delivery (due_ms) WHERE state = 'pending'",
+        "CREATE TABLE disabled (campaign TEXT NOT NULL, destination TEXT NOT NULL,
        at_ms INTEGER NOT NULL, PRIMARY KEY (campaign, destination)) WITHOUT ROWID",
-    "CREATE TABLE idempotency (tag TEXT PRIMARY KEY, submission_id TEXT NOT NULL,
+        "CREATE TABLE idempotency (tag TEXT PRIMARY KEY, submission_id TEXT NOT NULL,
        expires_ms INTEGER NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE counter (
+        "CREATE TABLE counter (
        campaign TEXT NOT NULL, hour INTEGER NOT NULL, source TEXT NOT NULL,
        repeats INTEGER NOT NULL DEFAULT 0, pending INTEGER NOT NULL DEFAULT 0,
        delivered INTEGER NOT NULL DEFAULT 0, dead INTEGER NOT NULL DEFAULT 0,
@@ -45,11 +48,20 @@ const MIGRATIONS: &[&[&str]] = &[&[
        unconfirmed INTEGER NOT NULL DEFAULT 0, withdrawn INTEGER NOT NULL DEFAULT 0,
        discarded INTEGER NOT NULL DEFAULT 0, expired INTEGER NOT NULL DEFAULT 0,
        erased INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (campaign, hour, source)) WITHOUT ROWID",
-    // What never reached the ledger, counted in batches: approximate.
-    "CREATE TABLE tally (campaign TEXT NOT NULL, hour INTEGER NOT NULL, field TEXT NOT NULL,
+        // What never reached the ledger, counted in batches: approximate.
+        "CREATE TABLE tally (campaign TEXT NOT NULL, hour INTEGER NOT NULL, field TEXT NOT NULL,
        code TEXT NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (campaign, hour, field, code))
      WITHOUT ROWID",
-]];
+    ],
+    &[
+        // What is in flight is known to the object alone: nobody else sends its deliveries.
+        "UPDATE delivery SET due_ms = created_ms WHERE leased = 1 AND state = 'pending'",
+        "ALTER TABLE delivery DROP COLUMN leased",
+        // By receiver, so that what waits for one that is busy need not be passed over each time.
+        "DROP INDEX delivery_due",
+        "CREATE INDEX delivery_due ON delivery (receiver, due_ms) WHERE state = 'pending'",
+    ],
+];
 
 /// Brings the tables up to date.
 ///

@@ -1,7 +1,6 @@
 //! The states that an accepted submission can be in, and the counters that add up to them.
 
-use super::store::{Arg, Store};
-use crate::fault::Fault;
+use super::store::{Arg, Write, write};
 
 /// Where an accepted submission is. It is in exactly one at any time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,47 +84,35 @@ pub struct Bucket {
 }
 
 impl Bucket {
-    fn args(&self) -> [Arg<'_>; 3] {
-        [(&self.campaign).into(), self.hour.into(), (&self.source).into()]
-    }
-
     /// Counts a submission that was accepted in this state.
-    ///
-    /// # Errors
-    /// The database's.
-    pub fn count(&self, store: &impl Store, state: State) -> Result<(), Fault> {
-        self.add(store, state.as_str())
+    pub fn count(&self, state: State) -> Write<'_> {
+        self.add(state.as_str())
     }
 
     /// Counts an exact repeat, beside the sum.
-    ///
-    /// # Errors
-    /// The database's.
-    pub fn count_repeat(&self, store: &impl Store) -> Result<(), Fault> {
-        self.add(store, "repeats")
+    pub fn count_repeat(&self) -> Write<'_> {
+        self.add("repeats")
     }
 
     /// Moves a submission from one state to another.
-    ///
-    /// # Errors
-    /// The database's.
-    pub fn transfer(&self, store: &impl Store, from: State, to: State) -> Result<(), Fault> {
+    pub fn transfer(&self, from: State, to: State) -> Write<'_> {
         let (from, to) = (from.as_str(), to.as_str());
-        if from == to {
-            return Ok(());
-        }
         let sql = format!(
             "UPDATE counter SET {from} = {from} - 1, {to} = {to} + 1
              WHERE campaign = ? AND hour = ? AND source = ?"
         );
-        store.run(&sql, &self.args())
+        write(sql, self.place())
     }
 
-    fn add(&self, store: &impl Store, column: &str) -> Result<(), Fault> {
+    fn add(&self, column: &str) -> Write<'_> {
         let sql = format!(
             "INSERT INTO counter (campaign, hour, source, {column}) VALUES (?, ?, ?, 1)
              ON CONFLICT DO UPDATE SET {column} = {column} + 1"
         );
-        store.run(&sql, &self.args())
+        write(sql, self.place())
+    }
+
+    fn place(&self) -> [Arg<'_>; 3] {
+        [(&self.campaign).into(), self.hour.into(), (&self.source).into()]
     }
 }

@@ -1,33 +1,50 @@
 //! The database of one ledger: SQLite, on a Durable Object or on the host.
 
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
 use crate::fault::Fault;
 
 /// A statement's argument. Integers stay within ±2^53, for they pass through JavaScript numbers.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
 pub enum Arg<'a> {
     /// NULL.
     Null,
     /// An integer.
     Int(i64),
     /// A text.
-    Text(&'a str),
+    Text(Cow<'a, str>),
 }
 
 impl<'a> From<&'a str> for Arg<'a> {
     fn from(text: &'a str) -> Self {
-        Self::Text(text)
+        Self::Text(Cow::Borrowed(text))
     }
 }
 
 impl<'a> From<&'a String> for Arg<'a> {
     fn from(text: &'a String) -> Self {
-        Self::Text(text)
+        Self::Text(Cow::Borrowed(text))
+    }
+}
+
+impl From<String> for Arg<'_> {
+    fn from(text: String) -> Self {
+        Self::Text(Cow::Owned(text))
     }
 }
 
 impl<'a> From<Option<&'a str>> for Arg<'a> {
     fn from(text: Option<&'a str>) -> Self {
-        text.map_or(Self::Null, Self::Text)
+        text.map_or(Self::Null, Self::from)
+    }
+}
+
+impl From<Option<i64>> for Arg<'_> {
+    fn from(number: Option<i64>) -> Self {
+        number.map_or(Self::Null, Self::Int)
     }
 }
 
@@ -38,7 +55,8 @@ impl From<i64> for Arg<'_> {
 }
 
 /// A value of a row.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(untagged)]
 pub enum Cell {
     /// NULL.
     Null,
@@ -85,6 +103,14 @@ impl Row {
     }
 }
 
+/// A statement that writes: its SQL and its arguments.
+pub type Write<'a> = (Cow<'static, str>, Vec<Arg<'a>>);
+
+/// A [`Write`].
+pub fn write<'a>(sql: impl Into<Cow<'static, str>>, args: impl Into<Vec<Arg<'a>>>) -> Write<'a> {
+    (sql.into(), args.into())
+}
+
 /// Runs statements, synchronously.
 pub trait Store {
     /// Runs one statement and gives its rows.
@@ -98,6 +124,14 @@ pub trait Store {
     /// # Errors
     /// The step's own, or the database's.
     fn atomically(&self, step: &mut dyn FnMut() -> Result<(), Fault>) -> Result<(), Fault>;
+
+    /// Runs the statements in one transaction.
+    ///
+    /// # Errors
+    /// The database's; nothing was written then.
+    fn write_all(&self, writes: &[Write<'_>]) -> Result<(), Fault> {
+        self.atomically(&mut || writes.iter().try_for_each(|(sql, args)| self.run(sql, args)))
+    }
 
     /// Runs one statement for its effect.
     ///

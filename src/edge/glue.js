@@ -1,0 +1,96 @@
+// What would take the Worker many crossings between wasm and JavaScript takes one here. These
+// functions carry values and decide nothing.
+import { waitUntil } from 'cloudflare:workers';
+
+const settled = Promise.resolve();
+// The runtime's own makes a function object a call; a promise's reaction does the same for less.
+globalThis.queueMicrotask = (task) => {
+  settled.then(task).catch(reportError);
+};
+
+const HEADERS = ['content-length', 'content-type', 'accept', 'origin', 'idempotency-key', 'authorization'];
+
+/** Method, URL and the headers that something asks for, one a line; an absent header is a NUL. */
+export function head(request) {
+  const { headers } = request;
+  let lines = `${request.method}\n${request.url}`;
+  for (const name of HEADERS) lines += `\n${headers.get(name) ?? '\0'}`;
+  return lines;
+}
+
+/** A response; `headers` has names and values in turn, one a line. */
+export function respond(status, headers, body) {
+  return new Response(body.length === 0 ? null : body, { status, headers: pairs(headers) });
+}
+
+const objects = new Map();
+
+/** Resolves to what the ledger answers. */
+export function ask(namespace, ledger, message) {
+  let id = objects.get(ledger);
+  if (id === undefined) objects.set(ledger, (id = namespace.idFromName(ledger)));
+  return namespace.get(id).answer(message);
+}
+
+/** A body up to this long is read, so that its connection serves the next request. */
+const MAX_DISCARDED_BYTES = 4096;
+
+/** Resolves to the status and the `Retry-After`, if any, on a second line. */
+export async function send(url, headers, body, timeoutMs) {
+  // Not AbortSignal.timeout: its timer would outlive the answer, and an object may have 10,000.
+  const controller = new AbortController();
+  const timer = setTimeout(() => controller.abort(), timeoutMs);
+  try {
+    const { signal } = controller;
+    const init = { method: 'POST', headers: pairs(headers), body, redirect: 'manual', signal };
+    const response = await fetch(url, init);
+    // A receiver has nothing to say but its status.
+    if (Number(response.headers.get('content-length') ?? Infinity) <= MAX_DISCARDED_BYTES) {
+      await response.arrayBuffer().catch(() => {});
+    } else {
+      response.body?.cancel().catch(() => {});
+    }
+    const after = response.headers.get('retry-after');
+    return after === null ? `${response.status}` : `${response.status}\n${after}`;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const statements = [];
+
+/** Keeps a statement's text; the number that names it from then on. */
+export function prepare(statement) {
+  return statements.push(statement) - 1;
+}
+
+/** Runs a statement; its rows as JSON, or nothing where there are none. */
+export function query({ sql }, statement, args) {
+  const rows = sql.exec(statements[statement], ...JSON.parse(args)).raw().toArray();
+  return rows.length === 0 ? undefined : JSON.stringify(rows);
+}
+
+/** Runs statements in one transaction. What throws is rolled back. */
+export function writeAll(storage, writes) {
+  const { sql } = storage;
+  storage.transactionSync(() => {
+    for (const [statement, args] of JSON.parse(writes)) sql.exec(statements[statement], ...args);
+  });
+}
+
+/** Without waiting for it: it is kept with the writes before it, and no answer leaves before them. */
+export function setAlarm(storage, atMs) {
+  storage.setAlarm(atMs).catch(() => {});
+}
+
+/** Keeps a value in KV after the answer. Best effort, one try. */
+export function remember(kv, key, value, ttlS) {
+  waitUntil(kv.put(key, value, { expirationTtl: ttlS }).catch(() => {}));
+}
+
+function pairs(lines) {
+  const parts = lines.split('\n');
+  const headers = {};
+  for (let at = 0; at + 1 < parts.length; at += 2) headers[parts[at]] = parts[at + 1];
+  return headers;
+}

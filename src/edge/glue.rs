@@ -1,0 +1,47 @@
+//! The JavaScript beside the wasm: `glue.js`. A crossing between the two costs about a microsecond,
+//! and one that waits ten.
+
+use js_sys::Promise;
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+/// What [`head`] writes for a header that is not there.
+pub const ABSENT: &str = "\0";
+
+#[wasm_bindgen(module = "/src/edge/glue.js")]
+extern "C" {
+    /// Method, URL, `content-length`, `content-type`, `accept`, `origin`, `idempotency-key` and
+    /// `authorization`, one a line.
+    pub fn head(request: &web_sys::Request) -> String;
+
+    /// A response with names and values of headers in turn, one a line.
+    #[wasm_bindgen(catch)]
+    pub fn respond(status: u16, headers: &str, body: &[u8]) -> Result<web_sys::Response, JsValue>;
+
+    /// Resolves to what the ledger answers.
+    #[wasm_bindgen(catch)]
+    pub fn ask(namespace: &JsValue, object: &str, message: &str) -> Result<Promise, JsValue>;
+
+    /// Resolves to the status and, where given, the `Retry-After` on a second line.
+    #[wasm_bindgen(catch)]
+    pub fn send(url: &str, headers: &str, body: &[u8], timeout_ms: u32) -> Result<Promise, JsValue>;
+
+    /// Keeps a statement's text; the number that names it from then on.
+    pub fn prepare(statement: &str) -> u32;
+
+    /// Runs a statement with a JSON array of arguments; its rows as JSON where there are any.
+    #[wasm_bindgen(catch)]
+    pub fn query(storage: &JsValue, statement: u32, arguments: &str) -> Result<Option<String>, JsValue>;
+
+    /// Runs statements, a JSON array of pairs of number and arguments, in one transaction.
+    #[wasm_bindgen(catch, js_name = writeAll)]
+    pub fn write_all(storage: &JsValue, writes: &str) -> Result<(), JsValue>;
+
+    /// Sets the object's alarm, without waiting for it.
+    #[wasm_bindgen(catch, js_name = setAlarm)]
+    pub fn set_alarm(storage: &JsValue, at_ms: f64) -> Result<(), JsValue>;
+
+    /// Keeps a value in KV after the answer, for so many seconds.
+    #[wasm_bindgen(catch)]
+    pub fn remember(kv: &JsValue, key: &str, value: &str, ttl_s: u32) -> Result<(), JsValue>;
+}
