@@ -35,14 +35,20 @@ export class World {
   answers = [];
   #child;
 
-  /** @param {{vars?: object}} options `vars`: text bindings beside the usual ones, or instead of them */
-  static async start({ vars = {} } = {}) {
+  /**
+   * @param {{vars?: object, main?: string}} options `vars`: text bindings beside the usual ones, or instead
+   * of them; `main`: the first module of another Worker that has the same bindings; `kvModule`: a Worker
+   * in the same runtime that stands behind the KV binding, instead of a KV that can be broken; `around`: a
+   * first module that is put beside the Worker's own and imports it
+   */
+  static async start({ vars = {}, main, kvModule, around } = {}) {
     const world = new World();
+    Object.assign(world, { main, kvModule, around });
     world.folder = fs.mkdtempSync(path.join(os.tmpdir(), 'leadhook-e2e-'));
     folders.add(world.folder);
     world.state = path.join(world.folder, 'state');
     fs.mkdirSync(world.state);
-    world.kv = await KvService.start();
+    if (!kvModule) world.kv = await KvService.start();
     world.adminToken = `admin-${randomBytes(24).toString('hex')}`;
     world.vars = {
       LEADHOOK_ENV: 'dev',
@@ -70,12 +76,18 @@ export class World {
     child.stderr.setEncoding('utf8').on('data', (text) => (this.stderr += text));
     let control = '';
     child.stdio[3].setEncoding('utf8').on('data', (text) => (control += text));
-    const port = await until('workerd listens', () => {
+    const port = (socket) => until('workerd listens', () => {
       if (!running.has(child)) throw Object.assign(new Error(`workerd ended: ${this.stderr.slice(-2000)}`), { final: true });
-      return control.match(/"port":(\d+)/)?.[1];
+      return control.match(new RegExp(`"socket":"${socket}","port":(\\d+)`))?.[1];
     });
-    this.url = `http://127.0.0.1:${port}`;
+    this.url = `http://127.0.0.1:${await port('http')}`;
+    if (this.kvModule) this.kvUrl = `http://127.0.0.1:${await port('kv')}`;
     await until('the Worker answers', () => this.request('GET', '/healthz'));
+  }
+
+  /** The runtime's process. */
+  get pid() {
+    return this.#child.pid;
   }
 
   /** Ends the runtime at once, as a power cut would. */
@@ -97,7 +109,7 @@ export class World {
   /** Ends the world; the folder goes with it. */
   async stop() {
     await this.kill();
-    await this.kv.stop();
+    await this.kv?.stop();
     fs.rmSync(this.folder, { recursive: true, force: true });
     folders.delete(this.folder);
   }
@@ -175,7 +187,8 @@ export class World {
 function writeConfig(world) {
   const wrangler = fs.readFileSync(WRANGLER, 'utf8');
   const setting = (pattern, otherwise) => wrangler.match(pattern)?.[1] ?? otherwise;
-  const main = path.resolve(path.dirname(WRANGLER), setting(/^main\s*=\s*"([^"]+)"/m, 'build/index.js'));
+  const built = path.resolve(path.dirname(WRANGLER), setting(/^main\s*=\s*"([^"]+)"/m, 'build/index.js'));
+  const main = world.main ?? built;
   const date = setting(/^compatibility_date\s*=\s*"([^"]+)"/m, '2026-04-01');
   const flags = setting(/^compatibility_flags\s*=\s*\[([^\]]*)\]/m, '');
   // A copy, so that a build in the meantime changes nothing under a running test. What begins with
@@ -184,22 +197,32 @@ function writeConfig(world) {
   const finished = (file) => !path.basename(file).startsWith('.');
   fs.cpSync(path.dirname(main), worker, { recursive: true, filter: finished });
   const kinds = { '.js': 'esModule', '.mjs': 'esModule', '.wasm': 'wasm' };
-  const first = path.basename(main);
+  if (world.around) fs.copyFileSync(world.around, path.join(worker, path.basename(world.around)));
+  const first = path.basename(world.around ?? main);
   const files = fs.readdirSync(worker, { recursive: true }).filter((file) => file !== first && kinds[path.extname(file)]);
   const modules = [first, ...files.sort()].map(
     (file) => `(name = ${text(file)}, ${kinds[path.extname(file)]} = embed ${text(`worker/${file}`)})`,
   );
   const variables = Object.entries(world.vars).map(([name, value]) => `(name = ${text(name)}, text = ${text(value)})`);
+  let kv = `(name = "kv", external = (address = "127.0.0.1:${world.kv?.port}", http = ()))`;
+  if (world.kvModule) {
+    fs.copyFileSync(world.kvModule, path.join(world.folder, 'kv.mjs'));
+    const module = '(name = "kv.mjs", esModule = embed "kv.mjs")';
+    kv = `(name = "kv", worker = (modules = [${module}], compatibilityDate = ${text(date)}))`;
+  }
   fs.writeFileSync(path.join(world.folder, 'config.capnp'), `
 using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [
     (name = "main", worker = .leadhook),
-    (name = "kv", external = (address = "127.0.0.1:${world.kv.port}", http = ())),
+    ${kv},
     (name = "state", disk = (path = ${text(world.state)}, writable = true)),
     (name = "internet", network = (allow = ["public", "private"])),
   ],
-  sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")],
+  sockets = [
+    (name = "http", address = "127.0.0.1:0", http = (), service = "main"),
+    ${world.kvModule ? '(name = "kv", address = "127.0.0.1:0", http = (), service = "kv"),' : ''}
+  ],
 );
 const leadhook :Workerd.Worker = (
   modules = [${modules.join(', ')}],

@@ -1,0 +1,160 @@
+// Keys, keyed hashes and sealing, all of it by crypto.subtle. Imported keys are kept by the isolate:
+// one set for each ledger, one for each webhook secret.
+
+const HMAC = { name: 'HMAC', hash: 'SHA-256', length: 256 };
+const AES = { name: 'AES-GCM', length: 256 };
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** The format of a sealed text; the first byte of it. */
+const SEALED_FORMAT = 1;
+/** What AES-GCM is specified with (NIST SP 800-38D). */
+const NONCE_BYTES = 12;
+/** 144 bits: above the 128 that keep guessing out, and 24 characters without a remainder. */
+const ID_BYTES = 18;
+/** The specification's bounds of a decoded webhook secret. */
+const SECRET_BYTES = { min: 24, max: 64 };
+
+interface NamedKey {
+  id: string;
+  key: CryptoKey;
+}
+
+/** What a ledger's secrets become. The first key of each list writes, all of them read. */
+export interface Keys {
+  ledger: string;
+  fingerprints: NamedKey[];
+  submissions: CryptoKey;
+  seals: NamedKey[];
+}
+
+const known = new Map<string, Keys>();
+
+/** The keys of a ledger. Not a promise where they are known, which is almost always. */
+export function keysOf(env: Env, ledger: string): Keys | Promise<Keys> {
+  return known.get(ledger) ?? derived(env, ledger);
+}
+
+async function derived(env: Env, ledger: string): Promise<Keys> {
+  const [peppers, sealing] = await Promise.all([ring(env, 'LEADHOOK_PEPPERS'), ring(env, 'LEADHOOK_SEALING_KEYS')]);
+  const derive = async (
+    { id, key }: NamedKey, usage: string, algorithm: SubtleCryptoImportKeyAlgorithm, uses: string[],
+  ) => {
+    const hkdf = { name: 'HKDF', hash: 'SHA-256', salt: encoder.encode(id), info: encoder.encode(usage + ledger) };
+    return { id, key: await crypto.subtle.deriveKey(hkdf, key, algorithm, false, uses) };
+  };
+  const [fingerprints, submissions, seals] = await Promise.all([
+    Promise.all(peppers.map((pepper) => derive(pepper, 'leadhook/fingerprint/v1/', HMAC, ['sign']))),
+    derive(peppers[0]!, 'leadhook/submission/v1/', HMAC, ['sign']),
+    Promise.all(sealing.map((key) => derive(key, 'leadhook/seal/v1/', AES, ['encrypt', 'decrypt']))),
+  ]);
+  const keys = { ledger, fingerprints, submissions: submissions.key, seals };
+  known.set(ledger, keys);
+  return keys;
+}
+
+/** `id:base64,id:base64,…`, each of 32 bytes or more. */
+function ring(env: Env, name: 'LEADHOOK_PEPPERS' | 'LEADHOOK_SEALING_KEYS'): Promise<NamedKey[]> {
+  const entries = (env[name] ?? '').split(',').filter((entry) => entry.trim());
+  if (!entries.length) throw new Error(`${name} is not set`);
+  return Promise.all(
+    entries.map(async (entry) => {
+      const [id, secret] = entry.trim().split(':');
+      const bytes = fromBase64(secret ?? '');
+      if (!/^[a-z0-9-]{1,16}$/.test(id!) || bytes.length < 32) throw new Error(`${name} is not id:base64 of 32 bytes`);
+      return { id: id!, key: await crypto.subtle.importKey('raw', bytes, 'HKDF', false, ['deriveKey']) };
+    }),
+  );
+}
+
+const hmac = async (key: CryptoKey, text: string) =>
+  new Uint8Array(await crypto.subtle.sign('HMAC', key, encoder.encode(text)));
+
+/** A person's identifier as it is stored: `{kind}.{key id}.{tag}`. */
+export async function fingerprint({ id, key }: NamedKey, kind: string, canonical: string): Promise<string> {
+  return `${kind}.${id}.${base64url(await hmac(key, `${kind}\0${canonical}`))}`;
+}
+
+/** Follows from the content: the same post has the same id everywhere, seen before or not. */
+export async function submissionId(keys: Keys, content: string): Promise<string> {
+  return `sub_${base64url((await hmac(keys.submissions, content)).subarray(0, ID_BYTES))}`;
+}
+
+export const idempotencyTag = async (keys: Keys, campaign: string, key: string) =>
+  base64url(await hmac(keys.submissions, `idempotency\0${campaign}\0${key}`));
+
+/** AES-256-GCM, bound to the place where it lies: format, length of the key's id, key's id, nonce, ciphertext. */
+export async function seal(keys: Keys, place: string, text: string): Promise<Uint8Array> {
+  const { id, key } = keys.seals[0]!;
+  const iv = crypto.getRandomValues(new Uint8Array(NONCE_BYTES));
+  const additionalData = encoder.encode(`${keys.ledger}/${place}`);
+  const sealed = await crypto.subtle.encrypt({ name: 'AES-GCM', iv, additionalData }, key, encoder.encode(text));
+  const head = 2 + id.length;
+  const bytes = new Uint8Array(head + NONCE_BYTES + sealed.byteLength);
+  bytes[0] = SEALED_FORMAT;
+  bytes[1] = id.length;
+  encoder.encodeInto(id, bytes.subarray(2));
+  bytes.set(iv, head);
+  bytes.set(new Uint8Array(sealed), head + NONCE_BYTES);
+  return bytes;
+}
+
+/** Throws where no living key opens it. */
+export async function open(keys: Keys, place: string, sealed: ArrayBuffer | Uint8Array): Promise<string> {
+  const bytes = sealed instanceof Uint8Array ? sealed : new Uint8Array(sealed);
+  if (bytes[0] !== SEALED_FORMAT) throw new Error('a sealed text is of another format');
+  const head = 2 + bytes[1]!;
+  const id = decoder.decode(bytes.subarray(2, head));
+  const key = keys.seals.find((seal) => seal.id === id)?.key;
+  if (!key) throw new Error('the key of a sealed text is not in the ring');
+  const iv = bytes.subarray(head, head + NONCE_BYTES);
+  const additionalData = encoder.encode(`${keys.ledger}/${place}`);
+  return decoder.decode(
+    await crypto.subtle.decrypt({ name: 'AES-GCM', iv, additionalData }, key, bytes.subarray(head + NONCE_BYTES)),
+  );
+}
+
+const signing = new Map<string, CryptoKey[]>();
+
+/** The keys of a Standard Webhooks secret: several, by a space, while it rotates. Nothing where it is none. */
+export async function signingKeys(secret: unknown): Promise<CryptoKey[] | undefined> {
+  if (typeof secret !== 'string') return undefined;
+  const cached = signing.get(secret);
+  if (cached) return cached;
+  const parts = secret.split(/\s+/).filter(Boolean);
+  const decoded = parts.map((part) => (part.startsWith('whsec_') ? fromBase64(part.slice(6)) : new Uint8Array()));
+  const fits = ({ length }: Uint8Array) => length >= SECRET_BYTES.min && length <= SECRET_BYTES.max;
+  if (!decoded.length || !decoded.every(fits)) return undefined;
+  const algorithm = { name: 'HMAC', hash: 'SHA-256' };
+  const keys = await Promise.all(
+    decoded.map((bytes) => crypto.subtle.importKey('raw', bytes, algorithm, false, ['sign'])),
+  );
+  signing.set(secret, keys);
+  return keys;
+}
+
+/** Standard Webhooks: HMAC-SHA256 over `{id}.{timestamp}.{body}`, and the very bytes of the body that it covers. */
+export async function signed(keys: CryptoKey[], id: string, timestamp: string, body: string) {
+  const bytes = encoder.encode(`${id}.${timestamp}.${body}`);
+  const sign = async (key: CryptoKey) =>
+    `v1,${new Uint8Array(await crypto.subtle.sign('HMAC', key, bytes)).toBase64()}`;
+  const signatures = keys.length === 1 ? await sign(keys[0]!) : (await Promise.all(keys.map(sign))).join(' ');
+  return { signatures, body: bytes.subarray(id.length + timestamp.length + 2) };
+}
+
+export async function sha256Hex(text: string): Promise<string> {
+  return new Uint8Array(await crypto.subtle.digest('SHA-256', encoder.encode(text))).toHex();
+}
+
+/** 128 random bits as 22 characters. */
+export const randomId = () => base64url(crypto.getRandomValues(new Uint8Array(16)));
+
+const base64url = (bytes: Uint8Array) => bytes.toBase64({ alphabet: 'base64url', omitPadding: true });
+
+function fromBase64(text: string): Uint8Array<ArrayBuffer> {
+  try {
+    return Uint8Array.fromBase64(text);
+  } catch {
+    return new Uint8Array();
+  }
+}

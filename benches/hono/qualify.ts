@@ -1,0 +1,112 @@
+// A lead → its score with reasons, and where it goes.
+import type { Campaign, When } from './campaign';
+import type { Submission } from './intake';
+
+const FREE = new Set<string>(FREE_MAIL);
+
+/** What conditions are asked about. */
+export interface Facts {
+  /** By field, the contact among them. */
+  answers: Record<string, unknown>;
+  attribution: Record<string, string>;
+  country: string | undefined;
+  emailKind: string | undefined;
+}
+
+export interface Condition {
+  holds(facts: Facts): boolean;
+  because: string;
+}
+
+export interface Score {
+  total: number;
+  temperature: 'cold' | 'warm' | 'hot';
+  stage: 'lead' | 'MQL' | 'SQL';
+  reasons: { rule: string; points: number; because: string }[];
+}
+
+/** A destination's name, and what it is known by across campaigns. */
+export type Target = [name: string, receiver: string];
+
+/** To these destinations, or to none for a reason. */
+export interface Decision {
+  to: Target[];
+  because: 'qualified' | 'below_forward_at' | 'no_destination_wants_it';
+}
+
+/** A condition as a function. Of what is absent only `present = false` and `is_none_of` are true. */
+export function condition(when: When): Condition {
+  const { field, attribution, about } = when;
+  const [subject, read]: [string, (facts: Facts) => unknown] =
+    field !== undefined ? [field, ({ answers }) => answers[field]]
+    : attribution !== undefined ? [attribution, (facts) => facts.attribution[attribution]]
+    : about === 'country' ? ['country', ({ country }) => country]
+    : ['kind of e-mail address', ({ emailKind }) => emailKind];
+  const { at_least: least, at_most: most, present } = when;
+  if (present !== undefined) {
+    const holds = (facts: Facts) => (read(facts) !== undefined) === present;
+    return { because: `${subject} ${present ? 'was given' : 'was not given'}`, holds };
+  }
+  if (least !== undefined) {
+    const holds = (facts: Facts) => (read(facts) as number) >= least;
+    return { because: `${subject} is at least ${least}`, holds };
+  }
+  if (most !== undefined) {
+    const holds = (facts: Facts) => (read(facts) as number) <= most;
+    return { because: `${subject} is at most ${most}`, holds };
+  }
+  const wanted = when.is_none_of === undefined;
+  const list = when.is_none_of ?? when.is_one_of ?? [when.is!];
+  const values = new Set<unknown>(list.map(folded));
+  const verb = wanted ? (list.length === 1 ? 'is' : 'is one of') : 'is none of';
+  const holds = (facts: Facts) => values.has(folded(read(facts))) === wanted;
+  return { because: `${subject} ${verb} ${list.join(', ')}`, holds };
+}
+
+/** Texts compare without case. */
+const folded = (value: unknown) => (typeof value === 'string' ? value.toLowerCase() : value);
+
+export function factsOf(
+  { contact: fields }: Campaign, lead: Pick<Submission, 'contact' | 'answers' | 'attribution'>, phoneCountry?: string,
+): Facts {
+  const { contact, attribution } = lead;
+  const answers: Facts['answers'] = { ...lead.answers };
+  if (contact.email) answers[fields.email!] = contact.email;
+  if (contact.phone) answers[fields.phone!] = contact.phone;
+  const answered = fields.country && (lead.answers[fields.country] as string | undefined);
+  const domain = contact.email?.slice(contact.email.indexOf('@') + 1);
+  return {
+    answers,
+    attribution,
+    country: answered || phoneCountry,
+    emailKind: domain && (FREE.has(domain) ? 'free' : 'business'),
+  };
+}
+
+export function score({ rules, thresholds: at }: Campaign, facts: Facts): Score {
+  let total = 0;
+  const reasons: Score['reasons'] = [];
+  for (const { rule, points, when, because } of rules) {
+    if (!all(when, facts)) continue;
+    total += points;
+    reasons.push({ rule, points, because });
+  }
+  return {
+    total,
+    temperature: total >= at.hot ? 'hot' : total >= at.warm ? 'warm' : 'cold',
+    stage: total >= at.sql ? 'SQL' : total >= at.mql ? 'MQL' : 'lead',
+    reasons,
+  };
+}
+
+export function decide(campaign: Campaign, facts: Facts, total: number, granted: string[]): Decision {
+  if (total < campaign.thresholds.forwardAt) return { to: [], because: 'below_forward_at' };
+  const to = campaign.destinations
+    .filter(({ forwardAt, when, needs }) => total >= forwardAt && all(when, facts) && consents(granted, needs))
+    .map(({ name, receiver }): Target => [name, receiver]);
+  return { to, because: to.length ? 'qualified' : 'no_destination_wants_it' };
+}
+
+export const consents = (granted: string[], needs: string[]) => needs.every((need) => granted.includes(need));
+
+const all = (when: Condition[], facts: Facts) => when.every((condition) => condition.holds(facts));

@@ -1,0 +1,56 @@
+// Rows written are what a lead costs: exactly so many, by table, and the alarms beside them.
+import assert from 'node:assert/strict';
+import { before, describe, test } from 'node:test';
+import { countRows } from '../../benches/ledger-rows.mjs';
+
+const RUSH = 100;
+/** The entry in `delivery_due` is one of a delivery's two rows. */
+const ADMITTED = { fingerprint: 1, submission: 1, counter: 1, delivery: 2 };
+const SETTLED = { delivery: 1, submission: 1, counter: 1 };
+const NOTHING = {};
+const MOST_FOR_A_FRESH_LEAD = 5;
+/** More would mean that leads in a rush do not share their alarms. */
+const MOST_ALARMS_A_LEAD_IN_A_RUSH = 0.25;
+
+let rows;
+
+describe('what the ledger writes', { timeout: 120_000 }, () => {
+  before(async () => {
+    rows = await countRows(RUSH);
+  });
+
+  /** @param alarms how often the alarm is set, in admission and in settling */
+  function costs(name, admitted, settled, alarms) {
+    test(name, () => {
+      const { admission, settling } = rows[name];
+      assert.deepEqual(admission.tables, admitted);
+      assert.deepEqual(settling.tables, settled);
+      assert.deepEqual([admission.alarmsSet, settling.alarmsSet], alarms);
+    });
+  }
+
+  test('a fresh lead with one identifier and one destination writes few rows', () => {
+    assert.ok(rows.fresh.admission.written <= MOST_FOR_A_FRESH_LEAD, `${rows.fresh.admission.written} rows`);
+  });
+
+  costs('fresh', ADMITTED, SETTLED, [1, 1]);
+  costs('after a pause', ADMITTED, SETTLED, [1, 1]);
+  costs('repeat', { counter: 1 }, NOTHING, [0, 0]);
+  costs('duplicate', { submission: 1, counter: 1 }, NOTHING, [0, 0]);
+  costs('with a phone', { ...ADMITTED, fingerprint: 2 }, SETTLED, [1, 1]);
+  costs('two destinations', { ...ADMITTED, delivery: 4 }, { ...SETTLED, delivery: 2 }, [1, 1]);
+  costs('with a phone, two destinations', { ...ADMITTED, fingerprint: 2, delivery: 4 }, { ...SETTLED, delivery: 2 }, [1, 1]);
+  costs('with an Idempotency-Key', { ...ADMITTED, idempotency: 1 }, SETTLED, [1, 1]);
+  costs('held', { fingerprint: 1, submission: 1, counter: 1 }, NOTHING, [0, 0]);
+  // The held submission and its counter move as well.
+  costs('held, then qualified', { ...ADMITTED, submission: 2, counter: 2 }, SETTLED, [1, 1]);
+  costs('first attempt fails', ADMITTED, { ...SETTLED, delivery: 3 }, [1, 2]);
+
+  test('leads in a rush write as many rows each, and share their alarms', () => {
+    const { admission, settling } = rows.rush;
+    const { admission: one, settling: other } = rows.fresh;
+    assert.equal(admission.written + settling.written, RUSH * (one.written + other.written));
+    const alarms = admission.alarmsSet + settling.alarmsSet;
+    assert.ok(alarms <= RUSH * MOST_ALARMS_A_LEAD_IN_A_RUSH, `${alarms} alarms for ${RUSH} leads`);
+  });
+});
