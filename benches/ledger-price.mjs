@@ -1,0 +1,116 @@
+// What leads cost at Cloudflare's list prices (SOURCES), and how many of them the free plan takes.
+
+const WORKERS = 'https://developers.cloudflare.com/workers/platform/pricing/';
+const OBJECTS = 'https://developers.cloudflare.com/durable-objects/platform/pricing/';
+const KV = 'https://developers.cloudflare.com/kv/platform/pricing/';
+const LIMITS = 'https://developers.cloudflare.com/durable-objects/platform/limits/';
+export const SOURCES = [WORKERS, OBJECTS, LIMITS, KV];
+
+const MILLION = 1e6;
+const OBJECT_GB = 0.128;
+/** The receivers of the real world are somewhere else. */
+const WEBHOOK_MS = 200;
+const OTHER_MS = 50;
+/** One receiver is sent so many webhooks at a time. */
+const WEBHOOKS_AT_ONCE = 2;
+
+/**
+ * USD for a million, and what Workers Paid includes a month; what the free plan allows a day. `soft`:
+ * beyond it no lead fails. `of` a lead, from its counts.
+ */
+const ITEMS = [
+  { what: 'Worker requests', usd: 0.3, included: 10e6, daily: 100_000, of: () => 1 },
+  { what: 'Worker CPU, ms', usd: 0.02, included: 30e6, of: ({ cpuMs }) => cpuMs },
+  { what: 'object requests', usd: 0.15, included: 1e6, daily: 100_000, of: ({ calls }) => calls },
+  { what: 'object duration, GB-s', usd: 12.5, included: 400_000, daily: 13_000, of: ({ activeMs }) => (activeMs / 1000) * OBJECT_GB },
+  { what: 'rows written', usd: 1, included: 50e6, daily: 100_000, of: ({ written, alarmsSet }) => written + alarmsSet },
+  { what: 'rows read', usd: 0.001, included: 25e9, daily: 5e6, of: ({ read }) => read },
+  { what: 'KV reads', usd: 0.5, included: 10e6, daily: 100_000, of: ({ kvReads }) => kvReads },
+  { what: 'KV writes', usd: 5, included: 1e6, daily: 1_000, soft: true, of: () => 1 },
+];
+const GB_MONTH_USD = 0.2;
+/** Of one object, and of an account with the free plan. */
+const MOST_GB = 10;
+const FREE_GB = 5;
+/** Deliveries, leads and fingerprints. */
+const SWEPT_TABLES = 3;
+const BASE_USD = 5;
+
+export const ASSUMPTIONS = [
+  `The lead is the fresh one with e-mail address and one destination, in a campaign as it is by default: KV is asked for it once and told once.`,
+  `**Alone**: nothing else happens meanwhile, and the object and both isolates have slept. So the campaign is read from KV twice, by the Worker and by the object.`,
+  `**In a rush**: leads come in faster than webhooks go out, and share their alarms.`,
+  `CPU is what the whole runtime took here at 32 connections; Cloudflare counts the Worker's part of it.`,
+  `A receiver answers in ${WEBHOOK_MS} ms, and all else keeps the object awake for ${OTHER_MS} ms. In a rush ${WEBHOOKS_AT_ONCE} webhooks are under way at a time.`,
+  'Each time that the alarm is set is a row written; each call of the object and each alarm is a request to it.',
+  'Left out: the cron, visitors who are turned away, and what it costs to keep people, which comes below.',
+];
+
+/** One lead's share of counts of rows.mjs. */
+export function aLead({ admission, settling }, { leads = 1, cpuMs }) {
+  const sum = (key) => (admission[key] + settling[key]) / leads;
+  const alone = leads === 1;
+  return {
+    cpuMs,
+    calls: 1 + settling.calls / leads,
+    written: sum('written'),
+    alarmsSet: sum('alarmsSet'),
+    read: sum('read'),
+    kvReads: alone ? 3 : 1,
+    activeMs: alone ? WEBHOOK_MS + OTHER_MS : WEBHOOK_MS / WEBHOOKS_AT_ONCE,
+  };
+}
+
+export const cents = (value) => value.toFixed(2);
+const plain = (value) => String(Number(value.toPrecision(3)));
+
+/** @returns {{rows, inAMonthUsd}} a table, and what a million in one month costs beyond what is included */
+export function price(alone, rush) {
+  const sums = [0, 0];
+  const inAMonthUsd = [BASE_USD, BASE_USD];
+  const rows = ITEMS.map(({ what, usd, included, of }) => {
+    const cells = [alone, rush].flatMap((lead, at) => {
+      sums[at] += of(lead) * usd;
+      inAMonthUsd[at] += Math.max(0, of(lead) - included / MILLION) * usd;
+      return [plain(of(lead)), cents(of(lead) * usd)];
+    });
+    return [what, plain(usd), ...cells];
+  });
+  const head = ['', 'USD a million', 'a lead alone', 'a million, USD', 'a lead in a rush', 'a million, USD'];
+  return { rows: [head, ...rows, ['together', '', '', cents(sums[0]), '', cents(sums[1])]], inAMonthUsd };
+}
+
+/** What a ledger that knows a million people costs, from its bytes and the counts of a sweep of `people`. */
+export function keeping(bytes, sweep, people) {
+  const days = 30;
+  // The last chunk of each table is nearly empty, whatever the size.
+  const chunks = ((sweep.calls - SWEPT_TABLES) / people) * MILLION;
+  const written = (chunks * (sweep.written + sweep.alarmsSet)) / sweep.calls;
+  const read = (sweep.read / people) * MILLION;
+  const costs = { 'rows written': written, 'rows read': read, 'object requests': chunks };
+  const sweepUsd = ITEMS.reduce((sum, { what, usd }) => sum + ((costs[what] ?? 0) * days * usd) / MILLION, 0);
+  const freeReads = ITEMS.find(({ what }) => what === 'rows read').daily;
+  return {
+    written,
+    read,
+    sweepUsd,
+    storageUsd: (bytes / 1e9) * GB_MONTH_USD,
+    freePeople: Math.min((freeReads / read) * MILLION, (FREE_GB / (bytes / 1e9)) * MILLION),
+    mostPeople: (MOST_GB / (bytes / 1e9)) * MILLION,
+  };
+}
+
+/** How many leads a day each limit of the free plan takes, and which one ends it. */
+export function freePlan(alone, rush) {
+  const limited = ITEMS.filter(({ daily }) => daily);
+  const leads = (item, lead) => Math.floor(item.daily / item.of(lead));
+  const rows = limited.map((item) => [
+    item.soft ? `${item.what} (soft)` : item.what,
+    item.daily.toLocaleString('en'),
+    ...[alone, rush].map((lead) => leads(item, lead).toLocaleString('en')),
+  ]);
+  const ceilings = [alone, rush].map((lead) =>
+    limited.filter(({ soft }) => !soft).map((item) => ({ what: item.what, leads: leads(item, lead) })).sort((a, b) => a.leads - b.leads)[0],
+  );
+  return { rows: [['', 'a day', 'leads alone', 'leads in a rush'], ...rows], ceilings };
+}

@@ -1,0 +1,18 @@
+// benches/RESULTS.md: each script that measures owns a section of it.
+import fs from 'node:fs';
+
+const FILE = new URL('RESULTS.md', import.meta.url);
+const SECTIONS = ['speed', 'core', 'ledger'];
+const EMPTY = `# What was measured
+
+Written by the scripts in this folder.
+
+${SECTIONS.map((name) => `<!-- ${name} -->\n<!-- /${name} -->\n`).join('\n')}`;
+
+/** Replaces a section, and leaves the others as they are. */
+export function writeSection(name, markdown) {
+  const before = fs.existsSync(FILE) ? fs.readFileSync(FILE, 'utf8') : EMPTY;
+  const section = new RegExp(`(<!-- ${name} -->\n)[^]*(<!-- /${name} -->)`);
+  if (!section.test(before)) throw new Error(`RESULTS.md has no section ${name}`);
+  fs.writeFileSync(FILE, before.replace(section, (_, start, end) => `${start}\n${markdown.trim()}\n\n${end}`));
+}

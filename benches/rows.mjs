@@ -1,0 +1,94 @@
+// The first module of a Worker that counts what its ledgers do to their databases. It stands beside
+// the built one, which stays as it is; `GET /rows?ledger=NAME` takes the counts.
+import worker, { Ledger as Product } from './index.js';
+
+export default {
+  async fetch(request, env, ctx) {
+    const { pathname, searchParams } = new URL(request.url);
+    if (pathname !== '/rows') return worker.fetch(request, env, ctx);
+    const id = env.LEDGER.idFromName(`v1:${searchParams.get('ledger')}`);
+    return Response.json(await env.LEDGER.get(id).takeCounts());
+  },
+  scheduled: (event, env, ctx) => worker.scheduled(event, env, ctx),
+};
+
+/**
+ * What is done while an alarm is at work counts as settling, all the rest as admission: that is true
+ * where a lead is posted once the one before it is settled.
+ */
+export class Ledger extends Product {
+  #counting;
+  #alarm = Promise.resolve();
+
+  constructor(ctx, env) {
+    const counting = new Counting(ctx.storage);
+    super(ctx, env);
+    this.#counting = counting;
+  }
+
+  answer(message) {
+    this.#counting.calls.admission += 1;
+    return super.answer(message);
+  }
+
+  async alarm() {
+    this.#counting.phase = 'settling';
+    this.#counting.calls.settling += 1;
+    this.#alarm = super.alarm();
+    await this.#alarm;
+    this.#counting.phase = 'admission';
+  }
+
+  /** What was counted since the last time, once the alarm that is at work has ended. */
+  async takeCounts() {
+    await this.#alarm;
+    return this.#counting.take();
+  }
+}
+
+class Counting {
+  phase = 'admission';
+  calls;
+  #cursors;
+  #alarmsSet;
+
+  constructor(storage) {
+    this.take();
+    const { sql } = storage;
+    const [exec, setAlarm] = [sql.exec, storage.setAlarm];
+    sql.exec = (statement, ...args) => {
+      const cursor = exec.call(sql, statement, ...args);
+      const table = statement.match(/\b(?:INTO|UPDATE|FROM)\s+(\w+)/)?.[1];
+      this.#cursors.push({ phase: this.phase, table, cursor });
+      return cursor;
+    };
+    storage.setAlarm = (...args) => {
+      this.#alarmsSet[this.phase] += 1;
+      return setAlarm.apply(storage, args);
+    };
+  }
+
+  /**
+   * By phase: `calls` of the object, times that the alarm was set, rows read and written, and those
+   * written by table.
+   */
+  take() {
+    const sums = {};
+    for (const phase of ['admission', 'settling']) {
+      // A cursor's numbers grow while it is read, so they are looked at only now.
+      const cursors = this.#cursors?.filter((one) => one.phase === phase) ?? [];
+      const tables = {};
+      let read = 0;
+      for (const { table, cursor } of cursors) {
+        read += cursor.rowsRead;
+        if (cursor.rowsWritten > 0) tables[table] = (tables[table] ?? 0) + cursor.rowsWritten;
+      }
+      const written = Object.values(tables).reduce((a, b) => a + b, 0);
+      sums[phase] = { calls: this.calls?.[phase], alarmsSet: this.#alarmsSet?.[phase], read, written, tables };
+    }
+    this.#cursors = [];
+    this.calls = { admission: 0, settling: 0 };
+    this.#alarmsSet = { admission: 0, settling: 0 };
+    return sums;
+  }
+}
