@@ -10,29 +10,38 @@ use crate::fault::Fault;
 /// last of these waits for about a second.
 pub const MAX_WAITING: usize = 256;
 
-/// The numbers, by ledger.
+/// Nobody waits for longer. The platform drops a request whose client has gone without a word, and
+/// its place must not stay taken.
+const LOST_MS: i64 = 30_000;
+
+/// By ledger: since when each of them waits; UTC, milliseconds.
 #[derive(Default)]
-pub struct Waiting(BTreeMap<String, usize>);
+pub struct Waiting(BTreeMap<String, Vec<i64>>);
 
 impl Waiting {
     /// One more waits.
     ///
     /// # Errors
     /// [`MAX_WAITING`] do already.
-    pub fn begin(&mut self, ledger: &str) -> Result<(), Fault> {
-        let count = self.0.entry(ledger.to_owned()).or_default();
-        if *count >= MAX_WAITING {
+    pub fn begin(&mut self, ledger: &str, now_ms: i64) -> Result<(), Fault> {
+        let since = self.0.entry(ledger.to_owned()).or_default();
+        if since.len() >= MAX_WAITING {
+            since.retain(|since_ms| now_ms - since_ms < LOST_MS);
+        }
+        if since.len() >= MAX_WAITING {
             return Err(Fault::new("too many requests wait for this ledger"));
         }
-        *count += 1;
+        since.push(now_ms);
         Ok(())
     }
 
-    /// One waits no longer.
-    pub fn end(&mut self, ledger: &str) {
-        if let Some(count) = self.0.get_mut(ledger) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
+    /// One that began to wait then waits no longer.
+    pub fn end(&mut self, ledger: &str, began_ms: i64) {
+        if let Some(since) = self.0.get_mut(ledger) {
+            if let Some(at) = since.iter().position(|since_ms| *since_ms == began_ms) {
+                since.swap_remove(at);
+            }
+            if since.is_empty() {
                 self.0.remove(ledger);
             }
         }
@@ -47,12 +56,24 @@ mod tests {
     fn beyond_the_limit_of_one_ledger_others_still_get_through() {
         let mut waiting = Waiting::default();
         for _ in 0..MAX_WAITING {
-            assert!(waiting.begin("a").is_ok());
+            assert!(waiting.begin("a", 1).is_ok());
         }
-        assert!(waiting.begin("a").is_err());
-        assert!(waiting.begin("b").is_ok());
-        waiting.end("a");
-        assert!(waiting.begin("a").is_ok());
-        assert!(waiting.begin("a").is_err());
+        assert!(waiting.begin("a", 2).is_err());
+        assert!(waiting.begin("b", 2).is_ok());
+        waiting.end("a", 1);
+        assert!(waiting.begin("a", 2).is_ok());
+        assert!(waiting.begin("a", 2).is_err());
+    }
+
+    #[test]
+    fn a_request_that_was_dropped_without_a_word_gives_its_place_back() {
+        let mut waiting = Waiting::default();
+        for _ in 0..MAX_WAITING {
+            assert!(waiting.begin("a", 1).is_ok());
+        }
+        assert!(waiting.begin("a", LOST_MS).is_err());
+        assert!(waiting.begin("a", LOST_MS + 1).is_ok());
+        waiting.end("a", 1);
+        waiting.end("unknown", 1);
     }
 }

@@ -10,7 +10,7 @@ use worker::{Context, Delay, Env};
 
 use super::http::log_fault;
 use super::kv::Kv;
-use super::{glue, message_of};
+use super::{glue, message_of, now_ms};
 use crate::campaigns::Shelf;
 use crate::capture::After;
 use crate::fault::Fault;
@@ -165,18 +165,22 @@ impl Ports for Platform {
 }
 
 /// A place among those who wait for a ledger, until the answer is there or nobody wants it.
-struct Place(String);
+struct Place {
+    ledger: String,
+    since_ms: i64,
+}
 
 impl Place {
     fn take(ledger: &str) -> Result<Self, Fault> {
-        WAITING.with_borrow_mut(|waiting| waiting.begin(ledger))?;
-        Ok(Self(ledger.to_owned()))
+        let since_ms = now_ms();
+        WAITING.with_borrow_mut(|waiting| waiting.begin(ledger, since_ms))?;
+        Ok(Self { ledger: ledger.to_owned(), since_ms })
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        WAITING.with_borrow_mut(|waiting| waiting.end(&self.0));
+        WAITING.with_borrow_mut(|waiting| waiting.end(&self.ledger, self.since_ms));
     }
 }
 
