@@ -30,6 +30,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(250);
 const SETTLE_WITHIN_MS: u32 = 10;
 /// The platform ends an alarm after 15 minutes; the rest is done by the next one.
 const MAX_ALARM_MS: i64 = 5 * 60_000;
+/// An alarm that has been at work for longer has ended in some way that nobody was told of.
+const LOST_ALARM_MS: i64 = 2 * MAX_ALARM_MS;
 /// The free plan allows an invocation 50 requests, readings of KV among them. What is still due goes
 /// out by the next alarm, at once.
 const MAX_SENDS_AN_ALARM: usize = 36;
@@ -50,7 +52,8 @@ pub struct Ledger {
     core: RefCell<Option<Rc<Core>>>,
     /// When the alarm is set to; nothing where that is not known.
     alarm_ms: Cell<Option<i64>>,
-    is_draining: Cell<bool>,
+    /// Since when an alarm is at work.
+    draining_ms: Cell<Option<i64>>,
 }
 
 #[wasm_bindgen(wasm_bindgen_futures = worker::wasm_bindgen_futures)]
@@ -58,8 +61,8 @@ impl Ledger {
     /// Over the object's storage.
     #[wasm_bindgen(constructor)]
     pub fn new(storage: JsValue, env: Env, turn: Function) -> Self {
-        let (core, alarm_ms, is_draining) = (RefCell::new(None), Cell::new(None), Cell::new(false));
-        Self { storage, env, turn, core, alarm_ms, is_draining }
+        let (core, alarm_ms, draining_ms) = (RefCell::new(None), Cell::new(None), Cell::new(None));
+        Self { storage, env, turn, core, alarm_ms, draining_ms }
     }
 
     /// Answers a message in one synchronous step: a JSON text, or [`ADMITTED`] or [`FAULT`].
@@ -86,7 +89,7 @@ impl Ledger {
     /// what fails here is tried again by an alarm of our own.
     pub async fn alarm(&self) {
         self.alarm_ms.set(None);
-        let draining = Draining::begin(&self.is_draining);
+        let draining = Draining::begin(&self.draining_ms);
         let next_ms = self.drain().await.unwrap_or_else(|fault| {
             log_fault("alarm", &fault);
             now_ms() + RETRY_MS
@@ -97,18 +100,18 @@ impl Ledger {
 }
 
 /// Says that an alarm is at work, until it ends, in whatever way.
-struct Draining<'a>(&'a Cell<bool>);
+struct Draining<'a>(&'a Cell<Option<i64>>);
 
 impl<'a> Draining<'a> {
-    fn begin(is_draining: &'a Cell<bool>) -> Self {
-        is_draining.set(true);
-        Self(is_draining)
+    fn begin(draining_ms: &'a Cell<Option<i64>>) -> Self {
+        draining_ms.set(Some(now_ms()));
+        Self(draining_ms)
     }
 }
 
 impl Drop for Draining<'_> {
     fn drop(&mut self) {
-        self.0.set(false);
+        self.0.set(None);
     }
 }
 
@@ -120,7 +123,8 @@ impl Ledger {
         let core = self.open(&message.ledger)?;
         let answered = core.call(message, &moment()?)?;
         // An alarm that is at work looks for what is due before it ends.
-        if !self.is_draining.get() {
+        let is_lost = |since_ms: i64| now_ms() - since_ms > LOST_ALARM_MS;
+        if self.draining_ms.get().is_none_or(is_lost) {
             self.wake_by(core.wake_at_ms());
         }
         Ok(answered)
