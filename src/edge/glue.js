@@ -1,5 +1,6 @@
 // What would take the Worker many crossings between wasm and JavaScript takes one here. These
-// functions carry values and decide nothing.
+// functions carry values and decide nothing. Bytes that come from Rust are copied before they are
+// kept: they lie in its memory, which it uses again or moves when it grows.
 import { waitUntil } from 'cloudflare:workers';
 
 const settled = Promise.resolve();
@@ -20,7 +21,7 @@ export function head(request) {
 
 /** A response; `headers` has names and values in turn, one a line. */
 export function respond(status, headers, body) {
-  return new Response(body.length === 0 ? null : body, { status, headers: pairs(headers) });
+  return new Response(body.length === 0 ? null : body.slice(), { status, headers: pairs(headers) });
 }
 
 const objects = new Map();
@@ -42,7 +43,7 @@ export async function send(url, headers, body, timeoutMs) {
   const timer = setTimeout(() => controller.abort(), timeoutMs);
   try {
     const { signal } = controller;
-    const init = { method: 'POST', headers: pairs(headers), body, redirect: 'manual', signal };
+    const init = { method: 'POST', headers: pairs(headers), body: body.slice(), redirect: 'manual', signal };
     const response = await fetch(url, init);
     // A receiver has nothing to say but its status.
     if (Number(response.headers.get('content-length') ?? Infinity) <= MAX_DISCARDED_BYTES) {
