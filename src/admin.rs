@@ -342,7 +342,7 @@ async fn publish(ports: &impl Ports, id: &str, request: &RawRequest) -> Result<R
         Err(problems) => return invalid(problems),
     };
     for (key, value) in writes {
-        ports.kv_put(&key, &value, None).await?;
+        ports.kv_put(&key, &value).await?;
     }
     ports.shelf().borrow_mut().forget(id);
     Ok(Reply::json(&json!({ "published": campaign.id, "revision": campaign.revision })))

@@ -221,6 +221,17 @@ impl World {
         Ok(())
     }
 
+    /// Writes to KV, for so many seconds where given.
+    fn keep(&self, key: &str, value: &str, ttl_s: Option<u32>) -> Result<(), Fault> {
+        let mut kv = self.kv.borrow_mut();
+        if matches!(kv.mode, KvMode::Failing | KvMode::RefusingWrites) {
+            return Err(Fault::new("KV put: refused"));
+        }
+        let until = ttl_s.map(|ttl_s| self.now_ms() + i64::from(ttl_s) * 1_000);
+        kv.values.insert(key.to_owned(), (value.to_owned(), until));
+        Ok(())
+    }
+
     /// Answers a request, and does what follows it.
     pub async fn answer(&self, request: &RawRequest) -> Answered {
         let answered = routes::answer(self, request, &self.moment()).await;
@@ -228,7 +239,7 @@ impl World {
         for after in &answered.after {
             match after {
                 After::Remember { key, value, ttl_s } => {
-                    let _ = self.kv_put(key, value, Some(*ttl_s)).await;
+                    let _ = self.keep(key, value, Some(*ttl_s));
                 }
                 After::Count { ledger, tally } => {
                     let _ = self.ask(ledger, &Call::Tally(vec![tally.clone()])).await;
@@ -438,14 +449,8 @@ impl Ports for World {
         Ok(values.get(key).filter(living).map(|(value, _)| value.clone()))
     }
 
-    async fn kv_put(&self, key: &str, value: &str, ttl_s: Option<u32>) -> Result<(), Fault> {
-        let mut kv = self.kv.borrow_mut();
-        if matches!(kv.mode, KvMode::Failing | KvMode::RefusingWrites) {
-            return Err(Fault::new("KV put: refused"));
-        }
-        let until = ttl_s.map(|ttl_s| self.now_ms() + i64::from(ttl_s) * 1_000);
-        kv.values.insert(key.to_owned(), (value.to_owned(), until));
-        Ok(())
+    async fn kv_put(&self, key: &str, value: &str) -> Result<(), Fault> {
+        self.keep(key, value, None)
     }
 
     async fn kv_list(&self, prefix: &str) -> Result<Vec<String>, Fault> {

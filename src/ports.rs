@@ -23,11 +23,11 @@ pub trait Ports {
     /// KV is down or refuses.
     async fn kv_get(&self, key: &str) -> Result<Option<String>, Fault>;
 
-    /// Writes a key, for so many seconds where given (60 or more).
+    /// Writes a key.
     ///
     /// # Errors
     /// KV is down or refuses.
-    async fn kv_put(&self, key: &str, value: &str, ttl_s: Option<u32>) -> Result<(), Fault>;
+    async fn kv_put(&self, key: &str, value: &str) -> Result<(), Fault>;
 
     /// The names of the keys that begin with a prefix.
     ///

@@ -8,6 +8,12 @@ use wasm_bindgen::prelude::wasm_bindgen;
 /// What [`head`] writes for a header that is not there.
 pub const ABSENT: &str = "\0";
 
+/// Headers as [`respond`] and [`send`] take them.
+pub fn lines(headers: &[(&str, String)]) -> String {
+    let lines: Vec<_> = headers.iter().map(|(name, value)| format!("{name}\n{value}")).collect();
+    lines.join("\n")
+}
+
 #[wasm_bindgen(module = "/src/edge/glue.js")]
 extern "C" {
     /// Method, URL, `content-length`, `content-type`, `accept`, `origin`, `idempotency-key` and

@@ -1,4 +1,4 @@
-//! `worker::Request` → [`RawRequest`], [`Reply`] → `worker::Response`.
+//! `Request` → [`RawRequest`], [`Reply`] → `Response`.
 
 use futures_util::StreamExt as _;
 use js_sys::Uint8Array;
@@ -43,16 +43,11 @@ pub async fn read(request: web_sys::Request) -> Result<RawRequest> {
     if has_body && announced.is_some_and(|length| length > limit) {
         raw.body = Err(TooLarge);
     } else if has_body && announced.is_some() {
-        raw.body = Ok(body(&request).await?);
+        raw.body = Ok(Uint8Array::new(&JsFuture::from(request.array_buffer()?).await?).to_vec());
     } else if has_body {
         raw.body = read_up_to(request, limit).await?;
     }
     Ok(raw)
-}
-
-/// The whole body.
-pub async fn body(request: &web_sys::Request) -> Result<Vec<u8>> {
-    Ok(Uint8Array::new(&JsFuture::from(request.array_buffer()?).await?).to_vec())
 }
 
 /// A body of unknown length: no more of it is read than its address takes.
@@ -85,8 +80,7 @@ fn path_and_query(url: &str) -> (&str, &str) {
 
 /// The platform's response.
 pub fn response(reply: &Reply) -> Result<web_sys::Response> {
-    let lines: Vec<_> = reply.headers.iter().map(|(name, value)| format!("{name}\n{value}")).collect();
-    Ok(glue::respond(reply.status, &lines.join("\n"), &reply.body)?)
+    Ok(glue::respond(reply.status, &glue::lines(&reply.headers), &reply.body)?)
 }
 
 /// One line for a fault.

@@ -21,7 +21,7 @@ extern "C" {
     fn get_text(this: &Kv, key: &str) -> Result<Promise, JsValue>;
 
     #[wasm_bindgen(method, catch, js_name = put)]
-    fn put_text(this: &Kv, key: &str, value: &str, options: &JsValue) -> Result<Promise, JsValue>;
+    fn put_text(this: &Kv, key: &str, value: &str) -> Result<Promise, JsValue>;
 
     #[wasm_bindgen(method, catch, js_name = list)]
     fn list_page(this: &Kv, options: &JsValue) -> Result<Promise, JsValue>;
@@ -45,14 +45,9 @@ impl Kv {
         Ok(settled("get", self.get_text(key)).await?.as_string())
     }
 
-    /// Writes a text, for so many seconds where given.
-    pub async fn write(&self, key: &str, value: &str, ttl_s: Option<u32>) -> Result<(), Fault> {
-        let options = match ttl_s {
-            #[allow(clippy::cast_precision_loss, reason = "a time to live is far below 2^53")]
-            Some(ttl_s) => object(&[("expirationTtl", JsValue::from_f64(ttl_s as f64))]),
-            None => JsValue::UNDEFINED,
-        };
-        settled("put", self.put_text(key, value, &options)).await.map(|_| ())
+    /// Writes a text.
+    pub async fn write(&self, key: &str, value: &str) -> Result<(), Fault> {
+        settled("put", self.put_text(key, value)).await.map(|_| ())
     }
 
     /// The names of the keys that begin with a prefix.

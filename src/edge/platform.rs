@@ -14,7 +14,7 @@ use super::{glue, message_of, now_ms};
 use crate::campaigns::Shelf;
 use crate::capture::After;
 use crate::fault::Fault;
-use crate::ledger::message::{Answer, Call, MESSAGE_FORMAT, Message, Tally};
+use crate::ledger::message::{Answer, Call, MESSAGE_FORMAT, Message};
 use crate::ports::Ports;
 use crate::settings::Settings;
 use crate::tallies::{GATHER_MS, Tallies};
@@ -99,8 +99,7 @@ impl Platform {
 
     async fn flush(&self) {
         Delay::from(std::time::Duration::from_millis(GATHER_MS)).await;
-        let batches: Vec<(String, Vec<Tally>)> = TALLIES.with_borrow_mut(Tallies::take).into_iter().collect();
-        for (ledger, tallies) in batches {
+        for (ledger, tallies) in TALLIES.with_borrow_mut(Tallies::take) {
             if let Err(fault) = self.ask(&ledger, &Call::Tally(tallies)).await {
                 log_fault("tally", &fault);
             }
@@ -135,8 +134,8 @@ impl Ports for Platform {
         self.kv()?.read(key).await
     }
 
-    async fn kv_put(&self, key: &str, value: &str, ttl_s: Option<u32>) -> Result<(), Fault> {
-        self.kv()?.write(key, value, ttl_s).await
+    async fn kv_put(&self, key: &str, value: &str) -> Result<(), Fault> {
+        self.kv()?.write(key, value).await
     }
 
     async fn kv_list(&self, prefix: &str) -> Result<Vec<String>, Fault> {

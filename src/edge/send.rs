@@ -19,8 +19,8 @@ pub async fn send(dispatch: Dispatch) -> Outcome {
 }
 
 async fn answer(dispatch: Dispatch) -> Result<Outcome, JsValue> {
-    let headers: Vec<_> = dispatch.headers.iter().map(|(name, value)| format!("{name}\n{value}")).collect();
-    let sent = glue::send(&dispatch.url, &headers.join("\n"), &dispatch.body, ATTEMPT_TIMEOUT_MS)?;
+    let headers = glue::lines(&dispatch.headers);
+    let sent = glue::send(&dispatch.url, &headers, &dispatch.body, ATTEMPT_TIMEOUT_MS)?;
     let answered = JsFuture::from(sent).await?.as_string().unwrap_or_default();
     let (status, retry_after) = answered.split_once('\n').unwrap_or((&answered, ""));
     Ok(Outcome::Answered {

@@ -13,18 +13,18 @@ use crate::ledger::store::{Arg, Cell, Row, Store, Write};
 #[wasm_bindgen]
 extern "C" {
     /// `DurableObjectStorage`, for the method that `worker` does not bind.
-    type Transactions;
+    type ObjectStorage;
 
     #[wasm_bindgen(method, catch, js_name = transactionSync)]
     fn transaction_sync(
-        this: &Transactions,
+        this: &ObjectStorage,
         step: &mut dyn FnMut() -> Result<(), JsValue>,
     ) -> Result<JsValue, JsValue>;
 }
 
 /// SQLite of the object.
 pub struct ObjectStore {
-    storage: Transactions,
+    storage: ObjectStorage,
 }
 
 impl ObjectStore {
