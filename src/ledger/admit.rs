@@ -102,8 +102,7 @@ impl<S: Store> Ledger<S> {
             return quiet(Answer::IdempotencyKeyReused);
         }
         if self.was_admitted(admit, &matches)? {
-            let (sql, args) = bucket.count_repeat();
-            self.store.run(&sql, &args)?;
+            self.store.write(&bucket.count_repeat())?;
             let log = json!({
                 "event": "decision", "campaign": admit.campaign, "submission_id": admit.submission_id,
                 "decision": "repeat",
@@ -427,6 +426,12 @@ pub(super) fn delivery_range(lead_id: &str) -> (String, String) {
     let from = delivery_prefix(lead_id);
     let to = format!("{from}~");
     (from, to)
+}
+
+/// The same in SQL, of a column of ids and one that holds the lead's.
+pub(super) fn is_delivery_of(delivery_id: &str, lead_id: &str) -> String {
+    let from = format!("'msg_' || substr({lead_id}, 6)");
+    format!("{delivery_id} >= {from} AND {delivery_id} < {from} || '~'")
 }
 
 fn hex(bytes: [u8; 4]) -> String {

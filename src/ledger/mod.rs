@@ -8,6 +8,7 @@
 //! Out of scope: sending (`deliver` and the edge do that), and knowing what time it is.
 
 mod admit;
+mod claim;
 pub mod message;
 mod outbox;
 mod report;
@@ -23,9 +24,10 @@ use std::rc::Rc;
 use serde::{Deserialize, Serialize};
 
 use self::admit::Sources;
+pub use self::claim::Claim;
+use self::claim::{Flight, Lane};
 use self::message::{Answer, Call, MESSAGE_FORMAT, Message, Operation, Verb};
-pub use self::outbox::{Claim, Dispatch};
-use self::outbox::{Flight, Lane};
+pub use self::outbox::Dispatch;
 pub use self::report::nothing_counted;
 pub use self::state::State;
 use self::store::Store;

@@ -1,82 +1,25 @@
-//! What is due, what became of it, and what follows.
-//!
-//! While a fetch is awaited other events enter the object, so what is in flight is remembered, in
-//! memory: nobody but this object sends its deliveries, and one that stops with a delivery in flight
-//! sends it again.
+//! The requests of what was claimed, what became of them, and what follows.
 
-use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 use serde_json::{Value, json};
 
 use super::admit::delivery_range;
+use super::claim::Claim;
 use super::message::Answer;
-use super::schema::ROW_FORMAT;
 use super::state::Bucket;
 use super::store::{Store, Write, write};
 use super::{Ledger, Payload, State};
 use crate::campaign::Campaign;
-use crate::deliver::{self, ATTEMPT_TIMEOUT_MS, Event, Next, Outcome, SigningSecret};
+use crate::deliver::{self, Event, Next, Outcome, SigningSecret};
 use crate::fault::Fault;
 use crate::moment::{Moment, rfc3339};
 
-/// The platform's limit of connections that one invocation may hold open.
-const MAX_CONNECTIONS: usize = 6;
-/// One hanging receiver must not take the connections of the others.
-const MAX_CONNECTIONS_EACH: usize = 2;
-/// Longer than an attempt can take; then its caller is gone, and the delivery is due again.
-const FLIGHT_MS: i64 = ATTEMPT_TIMEOUT_MS as i64 + 15_000;
-/// Deliveries of one receiver that are read at once: a few kilobytes.
-const READ_AHEAD: i64 = 32;
 /// Payloads kept open until they have been sent, the newest: most are sent within milliseconds.
 /// Each is as long as what the visitor typed, 70 KB at most.
 const MAX_OPEN: usize = 200;
 /// Attempts listed with a delivery: every one of a schedule, and those of a replay.
 const MAX_ATTEMPTS_LISTED: usize = 20;
-
-/// A delivery that is the caller's to send, and to settle.
-#[derive(Clone, Debug)]
-pub struct Claim {
-    /// The `webhook-id`.
-    pub delivery_id: String,
-    /// The campaign's id.
-    pub campaign: String,
-    /// The destination's name.
-    pub destination: String,
-    lead_id: String,
-    submission_id: String,
-    receiver: String,
-    event: String,
-    due_ms: i64,
-    created_ms: i64,
-    attempt_count: i64,
-    /// Its submission has no other delivery.
-    alone: bool,
-}
-
-/// What is known of one receiver's deliveries without asking the database.
-#[derive(Default)]
-pub(super) struct Lane {
-    /// Read ahead, the oldest first.
-    ahead: VecDeque<Claim>,
-    /// Before then nothing else of it is due; nothing where nothing else waits.
-    due_ms: Option<i64>,
-}
-
-impl Lane {
-    fn next_due_ms(&self) -> Option<i64> {
-        self.ahead.front().map(|claim| claim.due_ms).or(self.due_ms)
-    }
-}
-
-/// A claim, from its request until it is settled, or until its time has run out: a caller that
-/// never settles must not keep the connection.
-pub(super) struct Flight {
-    delivery_id: String,
-    receiver: String,
-    until_ms: i64,
-    has_connection: bool,
-}
 
 /// A request that is ready to be sent.
 pub struct Dispatch {
@@ -89,132 +32,6 @@ pub struct Dispatch {
 }
 
 impl<S: Store> Ledger<S> {
-    /// Claims what is due, the oldest first, as far as connections are free.
-    ///
-    /// # Errors
-    /// The database's.
-    pub fn claim(&self, moment: &Moment) -> Result<Vec<Claim>, Fault> {
-        let now = moment.now_ms;
-        self.in_flight.borrow_mut().retain(|flight| {
-            let lost = flight.until_ms <= now;
-            if lost {
-                self.note_due(&flight.receiver, now);
-            }
-            !lost
-        });
-        let mut claims = Vec::new();
-        while let Some(receiver) = self.next_receiver(now) {
-            if self.lane(&receiver, |lane| lane.ahead.is_empty()) {
-                self.read_ahead(&receiver, now)?;
-            }
-            let Some(claim) = self.lane(&receiver, |lane| lane.ahead.pop_front()) else { continue };
-            self.in_flight.borrow_mut().push(Flight {
-                delivery_id: claim.delivery_id.clone(),
-                receiver,
-                until_ms: now + FLIGHT_MS,
-                has_connection: true,
-            });
-            claims.push(claim);
-        }
-        Ok(claims)
-    }
-
-    /// The receiver whose next delivery has waited longest, of those with a connection to spare.
-    fn next_receiver(&self, now_ms: i64) -> Option<String> {
-        let in_flight = self.in_flight.borrow();
-        let connections = || in_flight.iter().filter(|flight| flight.has_connection);
-        if connections().count() >= MAX_CONNECTIONS {
-            return None;
-        }
-        let lanes = self.lanes.borrow();
-        let due = lanes.iter().filter_map(|(to, lane)| Some((lane.next_due_ms()?, to)));
-        let has_room =
-            |to: &String| connections().filter(|one| one.receiver == *to).count() < MAX_CONNECTIONS_EACH;
-        due.filter(|(at, to)| *at <= now_ms && has_room(to)).min().map(|(_, to)| to.clone())
-    }
-
-    fn lane<T>(&self, receiver: &str, look: impl FnOnce(&mut Lane) -> T) -> T {
-        look(self.lanes.borrow_mut().entry(receiver.to_owned()).or_default())
-    }
-
-    /// Reads the next deliveries of a receiver that are due, and when the first one behind them is.
-    fn read_ahead(&self, receiver: &str, now_ms: i64) -> Result<(), Fault> {
-        let sql = "SELECT delivery_id, due_ms, campaign, destination, lead_id, submission_id, event,
-                     created_ms, attempt_count, NOT EXISTS (SELECT 1 FROM delivery other
-                       WHERE other.delivery_id >= 'msg_' || substr(delivery.lead_id, 6)
-                         AND other.delivery_id < 'msg_' || substr(delivery.lead_id, 6) || '~'
-                         AND other.submission_id = delivery.submission_id
-                         AND other.delivery_id <> delivery.delivery_id)
-                   FROM delivery WHERE state = 'pending' AND receiver = ? AND format <= ?
-                   ORDER BY due_ms LIMIT ?";
-        // What is in flight is still pending, and comes first.
-        let in_flight = self.in_flight.borrow();
-        let limit = READ_AHEAD + i64::try_from(in_flight.len()).unwrap_or(0);
-        let rows = self.store.rows(sql, &[receiver.into(), ROW_FORMAT.into(), limit.into()])?;
-        let all = i64::try_from(rows.len()).is_ok_and(|read| read < limit);
-        let mut lane = Lane::default();
-        for mut row in rows {
-            let (delivery_id, due_ms) = (row.text(0)?, row.int(1)?);
-            lane.due_ms = Some(due_ms);
-            if due_ms > now_ms {
-                break;
-            }
-            if all {
-                lane.due_ms = None;
-            }
-            if in_flight.iter().any(|flight| flight.delivery_id == delivery_id) {
-                continue;
-            }
-            lane.ahead.push_back(Claim {
-                delivery_id,
-                due_ms,
-                campaign: row.text(2)?,
-                destination: row.text(3)?,
-                lead_id: row.text(4)?,
-                submission_id: row.text(5)?,
-                receiver: receiver.to_owned(),
-                event: row.text(6)?,
-                created_ms: row.int(7)?,
-                attempt_count: row.int(8)?,
-                alone: row.int(9)? == 1,
-            });
-        }
-        self.lane(receiver, |known| *known = lane);
-        Ok(())
-    }
-
-    /// A claim's request has been answered, or has failed: its connection is free.
-    pub fn release(&self, claim: &Claim) {
-        let mut in_flight = self.in_flight.borrow_mut();
-        if let Some(flight) = in_flight.iter_mut().find(|flight| flight.delivery_id == claim.delivery_id) {
-            flight.has_connection = false;
-        }
-    }
-
-    /// Learns from the database when each receiver's next delivery is due.
-    pub(super) fn learn_what_is_due(&self) -> Result<(), Fault> {
-        let sql = "SELECT receiver, min(due_ms) FROM delivery WHERE state = 'pending' AND format <= ?
-                   GROUP BY receiver";
-        let mut lanes = BTreeMap::new();
-        for mut row in self.store.rows(sql, &[ROW_FORMAT.into()])? {
-            lanes.insert(row.text(0)?, Lane { ahead: VecDeque::new(), due_ms: Some(row.int(1)?) });
-        }
-        *self.lanes.borrow_mut() = lanes;
-        Ok(())
-    }
-
-    /// Something of a receiver's becomes due then.
-    pub(super) fn note_due(&self, receiver: &str, at_ms: i64) {
-        self.lane(receiver, |lane| lane.due_ms = Some(lane.due_ms.map_or(at_ms, |known| known.min(at_ms))));
-    }
-
-    /// When the outbox wants to be looked at.
-    pub(super) fn next_due_ms(&self) -> i64 {
-        let (lanes, in_flight) = (self.lanes.borrow(), self.in_flight.borrow());
-        let lost = in_flight.iter().map(|flight| flight.until_ms);
-        lanes.values().filter_map(Lane::next_due_ms).chain(lost).min().unwrap_or(i64::MAX)
-    }
-
     /// The signed request of a claim. Address and secret are those of now, so that a correction
     /// heals what waits.
     ///
@@ -291,7 +108,7 @@ impl<S: Store> Ledger<S> {
         took_ms: i64,
         moment: &Moment,
     ) -> Result<serde_json::Value, Fault> {
-        self.in_flight.borrow_mut().retain(|flight| flight.delivery_id != claim.delivery_id);
+        self.land(claim);
         let attempt = claim.attempt_count + 1;
         let attempt_at = usize::try_from(attempt).unwrap_or(usize::MAX);
         let next = deliver::next(outcome, attempt_at, claim.created_ms, self.development, moment);
@@ -431,7 +248,7 @@ impl<S: Store> Ledger<S> {
         let bucket = Bucket { campaign: row.text(1)?, hour: row.int(2)?, source: row.text(3)? };
         let states = row.optional_text(4).unwrap_or_default();
         let writes = follow_deliveries([lead_id, submission_id], &before, &bucket, states.split(','))?;
-        writes.iter().try_for_each(|(sql, args)| self.store.run(sql, args))
+        writes.iter().try_for_each(|write| self.store.write(write))
     }
 
     pub(super) fn replay(&self, delivery_id: &str, moment: &Moment) -> Result<Answer, Fault> {
@@ -476,8 +293,8 @@ impl<S: Store> Ledger<S> {
         self.store.atomically(&mut || {
             let place = [campaign.into(), destination.into()];
             self.store.run("DELETE FROM disabled WHERE campaign = ? AND destination = ?", &place)?;
-            let sql =
-                "UPDATE delivery SET state = 'pending', attempt_count = 0, settled_ms = NULL, due_ms = ?
+            let sql = "UPDATE delivery SET state = 'pending', due_ms = ?, attempt_count = 0,
+                         settled_ms = NULL
                        WHERE state = 'paused' AND campaign = ? AND destination = ? RETURNING 1";
             let args = [moment.now_ms.into(), campaign.into(), destination.into()];
             resumed = i64::try_from(self.store.rows(sql, &args)?.len()).unwrap_or(i64::MAX);

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::message::{Answer, Operation, Tally};
-use super::store::{Arg, Row, Store};
+use super::store::{Arg, Row, Store, write};
 use super::{Ledger, State};
 use crate::fault::Fault;
 use crate::moment::rfc3339;
@@ -16,16 +16,14 @@ const MAX_PAGE: i64 = 200;
 
 impl<S: Store> Ledger<S> {
     /// Adds up what never reached the ledger.
-    pub(super) fn tally(&self, tallies: &[Tally]) -> Result<Answer, Fault> {
-        self.store.atomically(&mut || {
-            for Tally { campaign, hour, field, code, count } in tallies {
-                let sql = "INSERT INTO tally (campaign, hour, field, code, count) VALUES (?, ?, ?, ?, ?)
-                           ON CONFLICT DO UPDATE SET count = count + excluded.count";
-                let args = [campaign.into(), (*hour).into(), field.into(), code.into(), (*count).into()];
-                self.store.run(sql, &args)?;
-            }
-            Ok(())
-        })?;
+    pub(super) fn tally<'a>(&self, tallies: &'a [Tally]) -> Result<Answer, Fault> {
+        let add = |Tally { campaign, hour, field, code, count }: &'a Tally| {
+            let sql = "INSERT INTO tally (campaign, hour, field, code, count) VALUES (?, ?, ?, ?, ?)
+                       ON CONFLICT DO UPDATE SET count = count + excluded.count";
+            let args = [campaign.into(), (*hour).into(), field.into(), code.into(), (*count).into()];
+            write(sql, args)
+        };
+        self.store.write_all(&tallies.iter().map(add).collect::<Vec<_>>())?;
         Ok(Answer::Done(i64::try_from(tallies.len()).unwrap_or(i64::MAX)))
     }
 

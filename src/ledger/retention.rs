@@ -1,7 +1,7 @@
 //! Nothing stays without an end: dead letters, people whose window has passed, idempotency keys.
 //! A sweep goes through the tables in chunks, so that no alarm takes long.
 
-use super::admit::delivery_range;
+use super::admit::{delivery_range, is_delivery_of};
 use super::schema::ROW_FORMAT;
 use super::state::Bucket;
 use super::store::Store;
@@ -138,14 +138,15 @@ impl<S: Store> Ledger<S> {
 
     /// A lead ends with its window, unless a delivery of it can still arrive.
     fn sweep_leads(&self, after: &str, moment: &Moment) -> Result<Option<String>, Fault> {
-        let sql = "SELECT s.lead_id, max(s.known_until_ms) <= ? AND max(s.format) <= ? AND NOT EXISTS (SELECT 1 FROM delivery d
-                       WHERE d.delivery_id >= 'msg_' || substr(s.lead_id, 6)
-                         AND d.delivery_id < 'msg_' || substr(s.lead_id, 6) || '~'
-                         AND d.state IN ('pending', 'paused', 'dead'))
-                   FROM submission s WHERE s.lead_id > ?
-                   GROUP BY s.lead_id ORDER BY s.lead_id LIMIT ?";
+        let sql = format!(
+            "SELECT s.lead_id, max(s.known_until_ms) <= ? AND max(s.format) <= ? AND NOT EXISTS (
+               SELECT 1 FROM delivery d WHERE {} AND d.state IN ('pending', 'paused', 'dead'))
+             FROM submission s WHERE s.lead_id > ?
+             GROUP BY s.lead_id ORDER BY s.lead_id LIMIT ?",
+            is_delivery_of("d.delivery_id", "s.lead_id")
+        );
         let args = [moment.now_ms.into(), ROW_FORMAT.into(), after.into(), CHUNK_ROWS.into()];
-        let leads = self.store.rows(sql, &args)?;
+        let leads = self.store.rows(&sql, &args)?;
         let full = i64::try_from(leads.len()).is_ok_and(|read| read == CHUNK_ROWS);
         let mut last = None;
         for mut row in leads {
@@ -162,8 +163,7 @@ impl<S: Store> Ledger<S> {
         let sql = "SELECT campaign, hour, source FROM submission WHERE lead_id = ? AND state = 'held'";
         for mut row in self.store.rows(sql, &[lead_id.into()])? {
             let bucket = Bucket { campaign: row.text(0)?, hour: row.int(1)?, source: row.text(2)? };
-            let (sql, args) = bucket.transfer(State::Held, State::Expired);
-            self.store.run(&sql, &args)?;
+            self.store.write(&bucket.transfer(State::Held, State::Expired))?;
         }
         self.store.run("DELETE FROM submission WHERE lead_id = ?", &[lead_id.into()])?;
         let (from, to) = delivery_range(lead_id);

@@ -130,7 +130,15 @@ pub trait Store {
     /// # Errors
     /// The database's; nothing was written then.
     fn write_all(&self, writes: &[Write<'_>]) -> Result<(), Fault> {
-        self.atomically(&mut || writes.iter().try_for_each(|(sql, args)| self.run(sql, args)))
+        self.atomically(&mut || writes.iter().try_for_each(|write| self.write(write)))
+    }
+
+    /// Runs one of them.
+    ///
+    /// # Errors
+    /// The database's.
+    fn write(&self, (sql, args): &Write<'_>) -> Result<(), Fault> {
+        self.run(sql, args)
     }
 
     /// Runs one statement for its effect.
