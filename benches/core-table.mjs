@@ -6,8 +6,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { ROOT } from '../tests/e2e/world.mjs';
 import { machine, versions } from './machine.mjs';
-import { aligned } from './report.mjs';
 import { writeSection } from './results.mjs';
+import { aligned, list, markdown } from './tables.mjs';
 
 const WHOLE = 'decode to decision';
 const AIM_US = 60;
@@ -60,8 +60,6 @@ function section() {
   const stages = ROWS.filter(({ name, inside }) => inside === WHOLE && name !== WHOLE);
   const sum = stages.reduce((us, { name }) => us + measured[name].median, 0);
   const versionsHere = versions().filter(([what]) => what === 'Leadhook' || what === 'rustc');
-  const list = (pairs) => pairs.map(([what, which]) => `${what} ${which}`).join(', ');
-  const [head, ...body] = table.map((cells) => `| ${cells.join(' | ')} |`);
   return `## The core
 
 One fresh lead on the host: a demo request in JSON with e-mail, Swedish phone number, name, company size, consent and source, to a campaign with five fields, two purposes, four score rules and one destination. Measured by \`node benches/core-table.mjs\` with criterion on ${new Date().toISOString().slice(0, 10)}; what counts is the median.
@@ -71,7 +69,7 @@ One fresh lead on the host: a demo request in JSON with e-mail, Swedish phone nu
 
 **Decode to decision takes ${median.toFixed(1)} µs, which ${verdict}.**
 
-${[head, '|---|---|---:|---:|---:|', ...body].join('\n')}
+${markdown(table, 2)}
 
 Every iteration is a person nobody has seen before; keys, numbering plans and the parsed campaign are ready, as they are in a warm isolate. The share is that of ${WHOLE}, which has no database and no message in it. Measured one by one, its stages add up to ${sum.toFixed(1)} µs. \`admit\` scores, decides and seals by itself; its ledger grows by a lead each time.`;
 }

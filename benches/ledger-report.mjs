@@ -1,11 +1,10 @@
 // What ledger.mjs found, as tables and as its section of RESULTS.md.
 import { ASSUMPTIONS, cents, SOURCES } from './ledger-price.mjs';
 import { percentile, ratio, spread } from './statistics.mjs';
+import { DISTURBING, list, markdown, percent } from './tables.mjs';
 
 /** A fresh lead in a larger ledger may cost so much more than in the smallest one. */
 const MOST_SLOWER = 0.1;
-/** Above this share of all processors, what others do disturbs a round. */
-export const DISTURBING = 0.1;
 
 const number = (value, digits = 0) => value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
 const range = ({ median, min, max }, digits) => `${number(median, digits)} (${number(min, digits)}–${number(max, digits)})`;
@@ -90,14 +89,6 @@ export function keepingLine({ keeping }) {
   return `A million people who are known cost ${cents(storageUsd)} USD a month for storage and ${cents(sweepUsd)} USD for the daily sweep, which writes ${number(written)} rows a day, alarms included, and reads ${number(read)}. An object's 10 GB hold ${people(mostPeople)} people; the free plan's 5 GB, and the rows that a sweep may read there, are enough for ${people(freePeople)}.`;
 }
 
-function markdown([head, ...body]) {
-  const line = (row) => `| ${row.join(' | ')} |`;
-  const rule = `|${head.map((_, column) => (column ? '---:' : '---')).join('|')}|`;
-  return [line(head), rule, ...body.map(line)].join('\n');
-}
-
-const list = (pairs) => pairs.map(([what, which]) => `${what} ${which}`).join(', ');
-
 export function ledgerSection({ rows, sweep, ledgers, flooded, money, plan, seconds, machine, versions }) {
   const { price, freePlan } = money;
   const [alone, rush] = freePlan.ceilings;
@@ -108,7 +99,7 @@ export function ledgerSection({ rows, sweep, ledgers, flooded, money, plan, seco
 Measured with \`make bench-ledger\` on ${new Date().toISOString().slice(0, 10)} in ${number(seconds)} seconds.
 
 - Versions: ${list(versions.filter(([what]) => ['Leadhook', 'workerd', 'node', 'wrk'].includes(what)))}.
-- Machine: ${list(machine)}. During ${disturbed} of ${ledgers.length * plan.rounds} rounds something else took more than 10 % of it.
+- Machine: ${list(machine)}. During ${disturbed} of ${ledgers.length * plan.rounds} rounds something else took more than ${percent(DISTURBING)} of it.
 
 ### Rows
 

@@ -6,29 +6,25 @@
 import http from 'node:http';
 import { parseArgs } from 'node:util';
 import { fileURLToPath } from 'node:url';
-import { sleep } from '../tests/e2e/http.mjs';
 import { World } from '../tests/e2e/world.mjs';
 import { flood, steady } from './ledger-clients.mjs';
 import { fill, FILLED } from './ledger-fill.mjs';
 import { aLead, freePlan, keeping, price } from './ledger-price.mjs';
-import { DISTURBING, floodTable, growthTable, keepingLine, ledgerSection, rowsTable, sizeTable } from './ledger-report.mjs';
+import { floodTable, growthTable, keepingLine, ledgerSection, rowsTable, sizeTable } from './ledger-report.mjs';
 import { countRows, countSweep } from './ledger-rows.mjs';
 import { load, PACES, wrkVersion } from './load.mjs';
 import { machine, versions } from './machine.mjs';
-import { post } from './measure.mjs';
+import { calm, post } from './measure.mjs';
 import { cpuMs, watchOthers } from './processes.mjs';
-import { aligned } from './report.mjs';
 import { writeSection } from './results.mjs';
 import { spread } from './statistics.mjs';
+import { aligned, DISTURBING, percent } from './tables.mjs';
 import { benchCampaign, CAMPAIGN, FRESH } from './targets.mjs';
 
 const KV = fileURLToPath(new URL('kv.mjs', import.meta.url));
 const FLOODED = 'flooded';
 /** Requests a second to the ledger beside the flooded one. */
 const QUIET = 50;
-/** So long without a webhook and without processor time, and a ledger has finished. */
-const CALM_MS = 100;
-const DRAIN_TIMEOUT_MS = 60_000;
 const DEAD_LETTERS = `deliveries?campaign=${CAMPAIGN}&state=dead`;
 
 const { values: options } = parseArgs({ options: { quick: { type: 'boolean' } } });
@@ -113,7 +109,7 @@ async function prepare(people) {
   const ledger = { people, world, hook, campaign: benchCampaign({ url }), openMs: [], deadLettersMs: [], rounds: [] };
   await world.publish(ledger.campaign);
   await postFresh(world);
-  await calm(ledger, 1);
+  await rest(ledger, 1);
   await world.kill('SIGTERM');
   const startedAt = performance.now();
   const { bytes } = await fill(world, CAMPAIGN, people);
@@ -162,7 +158,7 @@ async function timeStarts() {
       await start(ledger);
       const before = hook.ids.size;
       ledger.openMs.push(await timed(() => postFresh(world)));
-      await calm(ledger, before + 1);
+      await rest(ledger, before + 1);
       ledger.deadLettersMs.push(await timed(() => world.ask('GET', DEAD_LETTERS)));
     }
   }
@@ -176,7 +172,7 @@ async function timeRounds() {
       const result = await fullRound(ledger);
       ledger.rounds.push(result);
       const { rps, deliveredPerSecond, cpuMs, others } = result;
-      const busy = others > DISTURBING ? `  (others took ${(others * 100).toFixed(0)} % of the machine)` : '';
+      const busy = others > DISTURBING ? `  (others took ${percent(others)} of the machine)` : '';
       console.log(`  round ${round}  ${String(ledger.people).padStart(7)} people  ${rps.toFixed(0)} requests/s  ${deliveredPerSecond.toFixed(0)} delivered/s  ${cpuMs.toFixed(2)} CPU ms${busy}`);
     }
   }
@@ -188,7 +184,7 @@ async function fullRound(ledger) {
   const others = watchOthers(ledgers.map((one) => one.world.pid));
   const cpu = cpuMs(world.pid);
   const run = await load(world.url, FRESH, plan.seconds, PACES.full);
-  await calm(ledger, before + run.requests);
+  await rest(ledger, before + run.requests);
   const delivered = hook.ids.size - before;
   return {
     rps: run.requests / run.seconds,
@@ -199,16 +195,8 @@ async function fullRound(ledger) {
 }
 
 /** Waits until so many webhooks have arrived in all, and the runtime rests. */
-async function calm({ world, hook }, webhooks) {
-  const end = Date.now() + DRAIN_TIMEOUT_MS;
-  let before = -1;
-  for (let calmSince = Date.now(); ; await sleep(10)) {
-    const now = cpuMs(world.pid) + hook.lastAtMs;
-    if (now > before) calmSince = Date.now();
-    before = now;
-    if (hook.ids.size >= webhooks && Date.now() - calmSince >= CALM_MS) break;
-    check(Date.now() < end, `${hook.ids.size} of ${webhooks} webhooks arrived`);
-  }
+async function rest({ world, hook }, webhooks) {
+  await calm('a ledger', world.pid, () => ({ distinct: hook.ids.size, lastAtMs: hook.lastAtMs }), webhooks);
   // Nobody reads what a Worker logs.
   world.stdout = '';
 }
@@ -233,8 +221,8 @@ async function floodOne({ world, hook: quietHook }) {
   const { accepted } = await world.counters(FLOODED);
   check(accepted >= admitted && accepted <= admitted + lost, `${accepted} are counted, ${admitted} got a 202, ${lost} no answer`);
   const endedAtMs = Date.now();
-  await calm({ world, hook }, accepted);
-  await calm({ world, hook: quietHook }, quietBefore + before.answers['202'].length + during.answers['202'].length);
+  await rest({ world, hook }, accepted);
+  await rest({ world, hook: quietHook }, quietBefore + before.answers['202'].length + during.answers['202'].length);
   const { states } = await world.counters(FLOODED);
   check(states.delivered === accepted, `${states.delivered} of ${accepted} are delivered`);
   check(hook.ids.size === accepted, `${hook.ids.size} webhooks for ${accepted} leads`);

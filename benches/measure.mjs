@@ -22,7 +22,7 @@ export async function measure(subject, operation, seconds, pace) {
   const others = watchOthers([pid, services.pid]);
   const cpu = cpuMs(pid);
   const run = await load(subject.url, operation, seconds, pace);
-  const drained = await calm(subject, delivers ? heard.distinct + run.requests : 0);
+  const drained = await rest(subject, delivers ? heard.distinct + run.requests : 0);
   const delivered = drained.distinct - heard.distinct;
   const cpuSpentMs = cpuMs(pid) - cpu;
   return {
@@ -41,7 +41,7 @@ export async function acquaint(subject, { name, people }) {
   const before = await services.remembered(target.name);
   const { distinct } = await services.heard(target.name);
   for (const person of people) await expect(subject, name, 202, person);
-  await calm(subject, distinct + people.length);
+  await rest(subject, distinct + people.length);
   const remembered = (await services.remembered(target.name)) - before;
   if (remembered < people.length) throw new Error(`${target.name}: KV remembers ${remembered} of ${people.length}`);
 }
@@ -50,7 +50,7 @@ async function sample(subject, { name, status, bodies }, delivers) {
   const samples = bodies?.(SAMPLES).slice(0, SAMPLES) ?? [undefined];
   const { distinct } = await subject.services.heard(subject.target.name);
   for (const body of samples) await expect(subject, name, status, body);
-  if (delivers) await calm(subject, distinct + samples.length);
+  if (delivers) await rest(subject, distinct + samples.length);
 }
 
 async function expect(subject, operation, expected, body) {
@@ -59,18 +59,24 @@ async function expect(subject, operation, expected, body) {
   throw new Error(`${subject.target.name}: ${operation}: ${status} instead of ${expected}: ${text}`);
 }
 
-/** Waits until a target rests, and has delivered so many webhooks in all. */
-async function calm({ target, pid, services }, deliveries) {
+/**
+ * Waits until a runtime rests, and so many webhooks in all have arrived.
+ * @param heard gives, or promises, {distinct, lastAtMs}: how many arrived, and when the last one did
+ * @returns the last that was heard
+ */
+export async function calm(name, pid, heard, webhooks) {
   const end = Date.now() + DRAIN_TIMEOUT_MS;
   let before = { distinct: -1, cpu: -1 };
   for (let calmSince = Date.now(); ; await sleep(10)) {
-    const now = { ...(await services.heard(target.name)), cpu: cpuMs(pid) };
+    const now = { ...(await heard()), cpu: cpuMs(pid) };
     if (now.distinct !== before.distinct || now.cpu > before.cpu) calmSince = Date.now();
-    if (now.distinct >= deliveries && Date.now() - calmSince >= CALM_MS) return now;
-    if (Date.now() > end) throw new Error(`${target.name} delivered ${now.distinct} of ${deliveries}`);
+    if (now.distinct >= webhooks && Date.now() - calmSince >= CALM_MS) return now;
+    if (Date.now() > end) throw new Error(`${name} delivered ${now.distinct} of ${webhooks}`);
     before = now;
   }
 }
+
+const rest = ({ target: { name }, pid, services }, webhooks) => calm(name, pid, () => services.heard(name), webhooks);
 
 /** Posts a body, or reads the criteria where there is none. */
 export function post(url, body) {

@@ -1,7 +1,7 @@
-// What was measured, as tables: aligned for the terminal, and as Markdown for RESULTS.md. A table is a
-// list of rows, the first of them its head; what is empty was not measured.
+// What was measured, as tables and as its section of RESULTS.md.
 import { judged } from './aims.mjs';
 import { percentile, ratio, spread } from './statistics.mjs';
+import { DISTURBING, list, markdown, percent } from './tables.mjs';
 import { OPERATIONS, RATIOS, TARGETS } from './targets.mjs';
 
 /** What a run yields that is compared. */
@@ -10,9 +10,6 @@ const VALUES = [
   { key: 'cpuMs', head: 'CPU ms', digits: 2 },
   { key: 'deliveredPerSecond', head: 'delivered/s', digits: 0 },
 ];
-/** Above this share of all processors, what others do disturbs a run. */
-const DISTURBING = 0.1;
-
 const HEADS = VALUES.map(({ head }) => head);
 
 const range = ({ median, min, max }, digits) =>
@@ -75,23 +72,6 @@ export function aimTable(results) {
   return [['', 'required', 'measured', '', 'aim'], ...rows];
 }
 
-const filled = (rows) => rows.map((row) => row.map((cell) => cell || ''));
-
-export function aligned(rows) {
-  const table = filled(rows);
-  const widths = table[0].map((_, column) => Math.max(...table.map((row) => row[column].length)));
-  const pad = (cell, column) => (column ? cell.padStart(widths[column]) : cell.padEnd(widths[column]));
-  return `\n${table.map((row) => `  ${row.map(pad).join('  ').trimEnd()}`).join('\n')}`;
-}
-
-function markdown(rows) {
-  const [head, ...body] = filled(rows).map((row) => `| ${row.join(' | ')} |`);
-  const rule = `|${rows[0].map((_, column) => (column ? '---:' : '---')).join('|')}|`;
-  return [head, rule, ...body].join('\n');
-}
-
-const list = (pairs) => pairs.map(([what, which]) => `${what} ${which}`).join(', ');
-const percent = (share) => `${(share * 100).toFixed(0)} %`;
 const sentence = (text) => `${text[0].toUpperCase()}${text.slice(1)}.`;
 
 /** The section of RESULTS.md. */

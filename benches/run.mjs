@@ -14,8 +14,9 @@ import { acquaint, measure } from './measure.mjs';
 import { coldStartMs, sizeKb } from './once.mjs';
 import { memoryMb } from './processes.mjs';
 import { startServices } from './remote.mjs';
-import { aimTable, aligned, onceTable, operationTable, ratioTable, runLine, speedSection } from './report.mjs';
+import { aimTable, onceTable, operationTable, ratioTable, runLine, speedSection } from './report.mjs';
 import { writeSection } from './results.mjs';
+import { aligned } from './tables.mjs';
 import { CAMPAIGN, conformanceModule, FRESH, OPERATIONS, TARGETS } from './targets.mjs';
 
 const { values: options } = parseArgs({

@@ -67,8 +67,7 @@ export class KvService {
     }
     if (key === '') return end(response, 200, JSON.stringify(list(seen, url.searchParams)));
     const entry = seen.get(key);
-    // Without a body: the runtime closes the connection over one that it does not read.
-    if (!entry) return end(response, 404);
+    if (!entry) return end(response, 404, 'Not Found');
     if (entry.metadata) response.setHeader('CF-KV-Metadata', entry.metadata);
     end(response, 200, entry.body);
   }
