@@ -88,7 +88,7 @@ pub fn score(campaign: &Campaign, lead: &Lead) -> Score {
     }
 }
 
-/// Decides where a lead with this score goes.
+/// Decides where a lead with this score goes, whose person is on no list.
 pub fn decide<'a>(campaign: &'a Campaign, lead: &Lead, score: &Score) -> Decision<'a> {
     if campaign.thresholds.forward_at.is_some_and(|least| score.total < least) {
         return Decision::Hold("below_forward_at");
@@ -96,7 +96,8 @@ pub fn decide<'a>(campaign: &'a Campaign, lead: &Lead, score: &Score) -> Decisio
     let answers = lead.all_answers(campaign);
     let facts = lead.facts(&answers);
     let wants = |destination: &&Destination| {
-        destination.forward_at.is_none_or(|least| score.total >= least)
+        campaign.takes_new_leads(destination)
+            && destination.forward_at.is_none_or(|least| score.total >= least)
             && destination.when.iter().all(|condition| condition.holds(&facts))
             && lead.consents_to(&destination.needs)
     };

@@ -133,6 +133,7 @@ impl Reply {
             "default_country": campaign.default_country.map(|country| country.as_str().to_owned()),
             "fields": campaign.fields.iter().map(field).collect::<Vec<_>>(),
             "purposes": campaign.purposes.iter().map(purpose).collect::<Vec<_>>(),
+            "double_opt_in": campaign.double_opt_in.is_some(),
             "controller": campaign.controller.name,
             "privacy_notice": campaign.controller.privacy_notice,
             "limits": { "body_bytes": MAX_BODY_BYTES, "fields": MAX_FIELDS },

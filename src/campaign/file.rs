@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use validator::{ValidateLength, ValidateRange};
 
 use super::table::{Judged, Problem, Rules, Verdict, keys, table, tables};
+use super::{SUPPRESSED, template};
 use crate::country::Country;
 use crate::text::WebAddress;
 
@@ -13,6 +14,12 @@ use crate::text::WebAddress;
 const MAX_SLUG: usize = 64;
 /// Texts of the file that a visitor reads; a consent's wording is the longest.
 const MAX_TEXT: u64 = 4_000;
+/// A mail's subject: what mail programs show of it is shorter still.
+const MAX_LINE: u64 = 200;
+/// Placeholders of a confirmation mail's subject.
+const SUBJECT_WORDS: [&str; 2] = ["controller", "title"];
+/// Placeholders that its text must hold, beside those of the subject, which it may.
+const LINK_WORDS: [&str; 2] = ["confirm_link", "withdraw_link"];
 /// Ten years: a longer window would be keeping people for ever.
 const MAX_DAYS: u32 = 3_650;
 /// Points beyond this say nothing more, and a sum of them stays far from any overflow.
@@ -26,6 +33,9 @@ pub struct CampaignFile {
     pub field: Vec<FieldTable>,
     pub purpose: Vec<PurposeTable>,
     pub dedupe: DedupeTable,
+    pub double_opt_in: Option<DoubleOptInTable>,
+    pub retention: RetentionTable,
+    pub list: Vec<ListTable>,
     pub score: Vec<ScoreTable>,
     pub qualify: QualifyTable,
     pub destination: Vec<DestinationTable>,
@@ -225,6 +235,73 @@ pub enum OnRepeat {
     Update,
 }
 
+/// `[double_opt_in]`.
+#[derive(Debug, Default)]
+pub struct DoubleOptInTable {
+    pub destination: String,
+    pub subject: String,
+    pub text: String,
+}
+
+keys!(DoubleOptInTable: destination, subject, text);
+
+impl Rules for DoubleOptInTable {
+    fn verdicts(&self) -> Vec<Verdict> {
+        vec![
+            ("destination", is_slug(&self.destination)),
+            ("subject", is_subject(&self.subject)),
+            ("text", is_mail_text(&self.text)),
+        ]
+    }
+}
+
+/// `[retention]`.
+#[derive(Debug, Default)]
+pub struct RetentionTable {
+    pub held_days: Option<u32>,
+    pub consents_days: Option<u32>,
+    pub quarantine_days: Option<u32>,
+}
+
+keys!(RetentionTable: held_days, consents_days, quarantine_days);
+
+impl Rules for RetentionTable {
+    fn verdicts(&self) -> Vec<Verdict> {
+        vec![
+            ("held_days", self.held_days.map_or(Ok(()), are_days)),
+            ("consents_days", self.consents_days.map_or(Ok(()), are_days)),
+            ("quarantine_days", self.quarantine_days.map_or(Ok(()), are_days)),
+        ]
+    }
+}
+
+/// One `[[list]]`.
+#[derive(Debug, Default)]
+pub struct ListTable {
+    pub name: String,
+    pub then: Option<Then>,
+    pub send_to: Option<Vec<String>>,
+}
+
+keys!(ListTable: name, then, send_to);
+
+impl Rules for ListTable {
+    fn verdicts(&self) -> Vec<Verdict> {
+        vec![
+            ("name", is_list_name(&self.name)),
+            ("then", ensure(self.then.is_some(), "is required: suppress or existing_customer")),
+        ]
+    }
+}
+
+/// What becomes of a lead that is on a list.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum Then {
+    Suppress,
+    ExistingCustomer,
+}
+
 /// One `[[score]]` rule.
 #[derive(Debug, Default)]
 pub struct ScoreTable {
@@ -288,15 +365,19 @@ impl Rules for QualifyTable {}
 #[derive(Debug, Default)]
 pub struct DestinationTable {
     pub name: String,
+    pub kind: DestinationKind,
     pub url: String,
     pub secret: String,
     pub needs: Option<Vec<String>>,
     /// One condition or a list of them; read by itself.
     pub when: Option<Value>,
     pub forward_at: Option<i64>,
+    pub third_party: Option<bool>,
+    pub header: Option<String>,
+    pub body: Option<Value>,
 }
 
-keys!(DestinationTable: name, url, secret, needs, when, forward_at);
+keys!(DestinationTable: name, kind, url, secret, needs, when, forward_at, third_party, header, body);
 
 impl Rules for DestinationTable {
     fn verdicts(&self) -> Vec<Verdict> {
@@ -308,23 +389,37 @@ impl Rules for DestinationTable {
     }
 }
 
+/// The kinds of destination.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum DestinationKind {
+    #[default]
+    Webhook,
+    Email,
+}
+
 /// Reads the whole file; whatever is wrong in a table is added to `problems`.
 pub fn read(file: Value, problems: &mut Vec<Problem>) -> CampaignFile {
     let Value::Object(mut keys) = file else {
         problems.push(Problem::new("campaign", "must be a table"));
         return CampaignFile::default();
     };
+    let double_opt_in = keys.remove("double_opt_in");
     let mut one = |name: &str| keys.remove(name).unwrap_or(Value::Object(Map::new()));
     let (controller, dedupe, qualify) = (one("controller"), one("dedupe"), one("qualify"));
+    let retention = one("retention");
     let mut many = |name: &'static str| (name, keys.remove(name));
-    let (field, purpose, score, destination) =
-        (many("field"), many("purpose"), many("score"), many("destination"));
+    let (field, purpose, list, score, destination) =
+        (many("field"), many("purpose"), many("list"), many("score"), many("destination"));
     CampaignFile {
         head: table(Value::Object(keys), "", problems),
         controller: table(controller, "controller", problems),
         field: tables(field, problems),
         purpose: tables(purpose, problems),
         dedupe: table(dedupe, "dedupe", problems),
+        double_opt_in: double_opt_in.map(|value| table(value, "double_opt_in", problems)),
+        retention: table(retention, "retention", problems),
+        list: tables(list, problems),
         score: tables(score, problems),
         qualify: table(qualify, "qualify", problems),
         destination: tables(destination, problems),
@@ -343,11 +438,39 @@ fn is_rule_name(text: &str) -> Judged {
     ensure(text.validate_length(Some(1), Some(200), None), "is required, up to 200 characters")
 }
 
+/// Whether a mail's subject can be this.
+pub fn is_line(text: &str) -> bool {
+    text.validate_length(Some(1), Some(MAX_LINE), None) && !text.contains(char::is_control)
+}
+
+fn is_subject(text: &str) -> Judged {
+    ensure(is_line(text), "is required: one line of up to 200 characters")?;
+    ensure(
+        template::words(text).all(|word| SUBJECT_WORDS.contains(&word)),
+        "may hold only {controller} and {title}",
+    )
+}
+
+fn is_mail_text(text: &str) -> Judged {
+    ensure(text.validate_length(Some(1), Some(MAX_TEXT), None), "is required, up to 4000 characters")?;
+    let words: Vec<_> = template::words(text).collect();
+    ensure(
+        words.iter().all(|word| SUBJECT_WORDS.contains(word) || LINK_WORDS.contains(word)),
+        "may hold only {confirm_link}, {withdraw_link}, {controller} and {title}",
+    )?;
+    ensure(LINK_WORDS.iter().all(|word| words.contains(word)), "must hold {confirm_link} and {withdraw_link}")
+}
+
+fn is_list_name(text: &str) -> Judged {
+    is_slug(text)?;
+    ensure(text != SUPPRESSED, "is reserved: the list \"suppressed\" is built in and always suppresses")
+}
+
 fn is_max_length(length: u32) -> Judged {
     ensure(length.validate_range(Some(1), Some(20_000), None, None), "must be 1 to 20000")
 }
 
-fn are_days(days: u32) -> Judged {
+pub fn are_days(days: u32) -> Judged {
     ensure(days.validate_range(Some(1), Some(MAX_DAYS), None, None), "must be 1 to 3650")
 }
 

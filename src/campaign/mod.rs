@@ -1,21 +1,25 @@
 //! What a marketer writes, as a value that is valid by construction.
 //!
 //! `file` mirrors the tables and `table` reads them, [`Campaign::accept`] checks what spans tables,
-//! `condition` is a `when`, `publish` says what is written to KV. A [`Campaign`] in hand has passed
-//! all of it.
+//! `condition` is a `when`, `mail` is what asks for a confirmation, `template` fills its texts in,
+//! `publish` says what is written to KV. A [`Campaign`] in hand has passed all of it.
 
 mod condition;
 mod file;
+mod mail;
 pub mod publish;
 mod table;
+mod template;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub use self::condition::{Condition, Facts, plain};
 pub use self::file::{About, ControllerTable as Controller, IdentifierKind, OnRepeat, UnknownFields};
-use self::file::{CampaignFile, FieldKind, FieldTable};
+use self::file::{CampaignFile, DestinationTable, FieldKind, FieldTable, ListTable, Then};
+pub use self::mail::{Channel, DoubleOptIn, EmailApi};
 pub use self::table::Problem;
+use self::table::told;
 use crate::country::Country;
 use crate::hash::sha256_hex;
 use crate::moment::DAY_MS;
@@ -29,6 +33,12 @@ pub const DEFAULT_MAX_LENGTH: usize = 2_000;
 const DEFAULT_MAX_URL: usize = 2_048;
 /// Files above this are no campaign: a KV value and a message to the ledger carry it whole.
 const MAX_CAMPAIGN_BYTES: usize = 128 * 1024;
+/// The built-in list: who is on it is suppressed by every campaign of the ledger.
+pub const SUPPRESSED: &str = "suppressed";
+/// Three years: the usual limitation period of claims about a consent.
+const DEFAULT_CONSENTS_DAYS: u32 = 1_095;
+/// A month: time to look through what was put aside, and no archive of it.
+const DEFAULT_QUARANTINE_DAYS: u32 = 30;
 /// Attribution that a submission may carry undeclared, beside every `utm_…`.
 const ATTRIBUTION: [&str; 4] = ["gclid", "fbclid", "page_url", "referrer"];
 
@@ -69,6 +79,12 @@ pub struct Campaign {
     pub purposes: Vec<Purpose>,
     /// How people are recognised.
     pub dedupe: Dedupe,
+    /// Single opt-in where absent.
+    pub double_opt_in: Option<DoubleOptIn>,
+    /// How long things are kept.
+    pub retention: Retention,
+    /// In the file's order, without [`SUPPRESSED`].
+    pub lists: Vec<List>,
     /// In the file's order.
     pub rules: Vec<Rule>,
     /// Thresholds of the score.
@@ -159,8 +175,8 @@ pub struct Purpose {
     pub channel: String,
     /// The kind of processing.
     pub category: String,
-    /// How long the receiver keeps the consent; not stated where absent. The ledger's own record ends
-    /// with the person's window.
+    /// How long the receiver keeps the consent; not stated where absent. Not longer than the ledger's
+    /// own record, [`Retention::consents_ms`].
     pub retention_days: Option<u32>,
 }
 
@@ -177,6 +193,38 @@ pub struct Dedupe {
     pub remember_in_kv: bool,
     /// Whether dots and tags of Gmail addresses count.
     pub fold_gmail: bool,
+}
+
+/// How long things are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// How long a lead below its threshold waits.
+    pub held_ms: i64,
+    /// How long the record of a person's consents is kept after the last one.
+    pub consents_ms: i64,
+    /// How long what was quarantined can be looked at.
+    pub quarantine_ms: i64,
+}
+
+/// People whom the operator knows.
+#[derive(Clone, Debug)]
+pub struct List {
+    /// Its people are imported under it.
+    pub name: String,
+    /// What becomes of a lead of theirs.
+    pub then: Listed,
+}
+
+/// What becomes of a lead whose person is on a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Listed {
+    /// Nobody gets it.
+    Suppress,
+    /// It goes to those who look after customers.
+    ExistingCustomer {
+        /// Names of destinations that are webhooks: at least one. They get no other leads.
+        send_to: Vec<String>,
+    },
 }
 
 /// A rule of the score.
@@ -209,8 +257,12 @@ pub struct Destination {
     pub name: String,
     /// Read when a delivery is sent.
     pub url: String,
-    /// The name of the Worker secret that signs.
+    /// The name of the Worker secret that signs, or that an e-mail provider asks for.
     pub secret: String,
+    /// Withheld from visitors who send `Sec-GPC: 1`.
+    pub third_party: bool,
+    /// How it is spoken to.
+    pub channel: Channel,
     /// Purposes without which nothing goes here.
     pub needs: Vec<String>,
     /// All of them must hold.
@@ -246,8 +298,19 @@ impl Campaign {
         if canonical.len() > MAX_CAMPAIGN_BYTES {
             return Err(vec![Problem::new("campaign", "is larger than 128 KiB")]);
         }
-        let CampaignFile { head, controller, field, purpose, dedupe, score, qualify, destination } =
-            file::read(file.clone(), &mut problems);
+        let CampaignFile {
+            head,
+            controller,
+            field,
+            purpose,
+            dedupe,
+            double_opt_in,
+            retention,
+            list,
+            score,
+            qualify,
+            destination,
+        } = file::read(file.clone(), &mut problems);
 
         let declared = field.len();
         let fields: Vec<Field> = field
@@ -276,6 +339,24 @@ impl Campaign {
             .collect();
         unique("purpose", purposes.iter().map(|purpose| purpose.id.as_str()), "id", &mut problems);
 
+        let days = |days: u32| i64::from(days) * DAY_MS;
+        let consents_days = retention.consents_days.unwrap_or(DEFAULT_CONSENTS_DAYS);
+        if !told(&problems, "retention.consents_days") {
+            for (at, purpose) in purposes.iter().enumerate() {
+                let path = format!("purpose[{at}].retention_days");
+                if purpose.retention_days.is_some_and(|kept| kept > consents_days) && !told(&problems, &path)
+                {
+                    let reason = format!("must not be above consents_days of [retention], {consents_days}");
+                    problems.push(Problem::new(path, reason));
+                }
+            }
+        }
+        let retention = Retention {
+            held_ms: days(retention.held_days.unwrap_or(dedupe.window_days)),
+            consents_ms: days(consents_days),
+            quarantine_ms: days(retention.quarantine_days.unwrap_or(DEFAULT_QUARANTINE_DAYS)),
+        };
+
         let rules = score
             .into_iter()
             .enumerate()
@@ -293,24 +374,44 @@ impl Campaign {
             .into_iter()
             .enumerate()
             .map(|(at, table)| {
-                let path = format!("destination[{at}]");
-                let required = || purposes.iter().filter(|p| p.required).map(|p| p.id.clone()).collect();
-                let needs: Vec<String> = table.needs.unwrap_or_else(required);
-                for need in needs.iter().filter(|need| purposes.iter().all(|p| p.id != **need)) {
-                    let reason = format!("{need:?} is not the id of a purpose");
-                    problems.push(Problem::new(format!("{path}.needs"), reason));
-                }
-                Destination {
-                    when: Condition::accept_all(table.when, &path, &fields, &mut problems),
-                    name: table.name,
-                    url: table.url,
-                    secret: table.secret,
-                    needs,
-                    forward_at: table.forward_at,
-                }
+                accept_destination(&format!("destination[{at}]"), table, &fields, &purposes, &mut problems)
             })
             .collect();
         unique("destination", destinations.iter().map(|d| d.name.as_str()), "name", &mut problems);
+
+        let lists: Vec<List> = list
+            .into_iter()
+            .enumerate()
+            .map(|(at, table)| accept_list(&format!("list[{at}]"), table, &destinations, &mut problems))
+            .collect();
+        unique("list", lists.iter().map(|list| list.name.as_str()), "name", &mut problems);
+
+        let double_opt_in = double_opt_in
+            .map(|table| DoubleOptIn::accept(table, &controller.name, &head.title, &mut problems));
+        let asked = double_opt_in.as_ref().map(|double| double.destination.as_str());
+        if !told(&problems, "double_opt_in.destination") {
+            for (at, destination) in destinations.iter().enumerate() {
+                let is_email = matches!(destination.channel, Channel::Email(_));
+                if is_email && asked != Some(destination.name.as_str()) {
+                    let reason = "nothing uses it: kind email is for the destination of [double_opt_in]";
+                    problems.push(Problem::new(format!("destination[{at}]"), reason));
+                }
+            }
+            if asked.is_some_and(|name| destinations.iter().all(|destination| destination.name != name)) {
+                let reason = "is not the name of a destination";
+                problems.push(Problem::new("double_opt_in.destination", reason));
+            }
+        }
+        if double_opt_in.is_some() {
+            if kinds_known && !fields.iter().any(|field| field.required && field.kind == Kind::Email) {
+                let reason = "needs a required field of kind email: the mail goes there";
+                problems.push(Problem::new("double_opt_in", reason));
+            }
+            if purposes.is_empty() {
+                let reason = "needs at least one purpose: without any there is nothing to confirm";
+                problems.push(Problem::new("double_opt_in", reason));
+            }
+        }
 
         let own_stages = qualify.mql.is_some() || qualify.sql.is_some();
         let (warm, hot) = (qualify.warm.unwrap_or(20), qualify.hot.unwrap_or(60));
@@ -346,12 +447,15 @@ impl Campaign {
             fields,
             purposes,
             dedupe: Dedupe {
-                window_ms: i64::from(dedupe.window_days) * DAY_MS,
+                window_ms: days(dedupe.window_days),
                 by: dedupe.by,
                 on_repeat: dedupe.on_repeat,
                 remember_in_kv: dedupe.remember_in_kv,
                 fold_gmail: dedupe.fold_gmail,
             },
+            double_opt_in,
+            retention,
+            lists,
             rules,
             thresholds,
             destinations,
@@ -396,6 +500,16 @@ impl Campaign {
         self.destinations.iter().find(|destination| destination.name == name)
     }
 
+    /// Whether leads of people who are on no list may go there: not to an e-mail provider, and not to
+    /// those who look after the customers of a list.
+    pub fn takes_new_leads(&self, destination: &Destination) -> bool {
+        let is_for = |list: &List| match &list.then {
+            Listed::Suppress => false,
+            Listed::ExistingCustomer { send_to } => send_to.contains(&destination.name),
+        };
+        matches!(destination.channel, Channel::Webhook) && !self.lists.iter().any(is_for)
+    }
+
     /// The field of that name.
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.name == name)
@@ -415,6 +529,69 @@ fn unique<'a>(table: &str, names: impl Iterator<Item = &'a str>, key: &str, prob
         }
         seen.push(name);
     }
+}
+
+fn accept_destination(
+    path: &str,
+    table: DestinationTable,
+    fields: &[Field],
+    purposes: &[Purpose],
+    problems: &mut Vec<Problem>,
+) -> Destination {
+    let channel = Channel::accept(&table, path, problems);
+    let is_webhook = matches!(channel, Channel::Webhook);
+    let required = || purposes.iter().filter(|p| p.required).map(|p| p.id.clone()).collect();
+    let needs: Vec<String> = if is_webhook { table.needs.unwrap_or_else(required) } else { Vec::new() };
+    for need in needs.iter().filter(|need| purposes.iter().all(|p| p.id != **need)) {
+        let reason = format!("{need:?} is not the id of a purpose");
+        problems.push(Problem::new(format!("{path}.needs"), reason));
+    }
+    Destination {
+        when: Condition::accept_all(table.when.filter(|_| is_webhook), path, fields, problems),
+        name: table.name,
+        url: table.url,
+        secret: table.secret,
+        third_party: table.third_party.unwrap_or_default(),
+        channel,
+        needs,
+        forward_at: table.forward_at,
+    }
+}
+
+fn accept_list(
+    path: &str,
+    table: ListTable,
+    destinations: &[Destination],
+    problems: &mut Vec<Problem>,
+) -> List {
+    let path = format!("{path}.send_to");
+    let mistyped = told(problems, &path);
+    let mut refuse = |reason: String| problems.push(Problem::new(path.as_str(), reason));
+    let then = match (table.then, table.send_to) {
+        (Some(Then::ExistingCustomer), send_to) => {
+            let send_to = send_to.unwrap_or_default();
+            if send_to.is_empty() && !mistyped {
+                refuse("is required with existing_customer: names of destinations".to_owned());
+            }
+            for (at, name) in send_to.iter().enumerate() {
+                let is_webhook = |d: &Destination| d.name == *name && matches!(d.channel, Channel::Webhook);
+                if !destinations.iter().any(is_webhook) {
+                    refuse(format!("{name:?} is not the name of a destination of kind webhook"));
+                }
+                if send_to.iter().take(at).any(|earlier| earlier == name) {
+                    refuse(format!("{name:?} stands twice"));
+                }
+            }
+            Listed::ExistingCustomer { send_to }
+        }
+        (Some(Then::Suppress), Some(_)) => {
+            refuse("is for existing_customer".to_owned());
+            Listed::Suppress
+        }
+        // A list without `then` has been told so.
+        (Some(Then::Suppress) | None, _) => Listed::Suppress,
+    };
+    List { name: table.name, then }
 }
 
 fn accept_field(path: &str, table: FieldTable, problems: &mut Vec<Problem>) -> Option<Field> {
