@@ -4,11 +4,12 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
-import { OWN_SECRETS, destinationSecrets, newWebhookSecret } from "./secrets.mjs";
+import { OWN_SECRETS, addValues, destinationSecrets, newWebhookSecret } from "./secrets.mjs";
 
 const WRANGLER = process.env.WRANGLER ?? "node_modules/.bin/wrangler";
 const CONFIG = "wrangler.deploy.toml";
 const NAMESPACE = "leadhook-kv";
+const KEYS = "leadhook.keys";
 const CAMPAIGNS = process.env.CAMPAIGNS ?? "examples/campaigns";
 
 function wrangler(args, { input, show = false } = {}) {
@@ -44,22 +45,36 @@ wrangler(["deploy", "--config", CONFIG], { show: true });
 const present = new Set(json(wrangler(["secret", "list", "--config", CONFIG])).map(({ name }) => name));
 const put = (name, value) => wrangler(["secret", "put", name, "--config", CONFIG], { input: value, show: true });
 
-for (const [name, make] of Object.entries(OWN_SECRETS)) {
-  if (present.has(name)) continue;
+const missing = Object.entries(OWN_SECRETS).filter(([name]) => !present.has(name));
+for (const [name, make] of missing) {
   const value = make();
+  // First, so that no value is in force that nobody has. Of several lines for a name the last counts.
+  addValues(KEYS, { [name]: value });
   put(name, value);
   // The operator needs this one; the keys are read by the Worker alone.
   if (name === "LEADHOOK_ADMIN_TOKEN") console.log(`${name}=${value}   Keep it: it is not shown again.`);
 }
 
+if (missing.length > 0) {
+  console.log(`${KEYS} has the secrets just made. Keep it in a safe place: Cloudflare does not show them again, and replacing one needs the old value.`);
+}
+
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
-for (const name of destinationSecrets(CAMPAIGNS).filter((name) => !present.has(name))) {
-  process.stdout.write(`${name} (whsec_…; empty makes a random one; - leaves it out): `);
-  const { value: given = "-" } = await lines.next();
-  if (given.trim() === "-") continue;
-  const value = given.trim() || newWebhookSecret();
+async function ask(question) {
+  process.stdout.write(question);
+  const { value = "-" } = await lines.next();
+  return value.trim();
+}
+
+for (const { name, isToken } of destinationSecrets(CAMPAIGNS).filter(({ name }) => !present.has(name))) {
+  const hint = isToken ? "the provider's token; - leaves it out" : "whsec_…; empty makes a random one; - leaves it out";
+  let given;
+  do given = await ask(`${name} (${hint}): `);
+  while (isToken && given === "");
+  if (given === "-") continue;
+  const value = given || newWebhookSecret();
   put(name, value);
-  if (!given.trim()) console.log(`${name}=${value}   Give it to the receiver.`);
+  if (!given) console.log(`${name}=${value}   Give it to the receiver.`);
 }
 process.stdin.destroy();
 console.log("Deployed. Now publish: target/release/leadhook publish FILE… --remote");

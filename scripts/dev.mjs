@@ -4,7 +4,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { createWriteStream, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { fillDevVars } from "./secrets.mjs";
+import { destinationSecrets, fillDevVars } from "./secrets.mjs";
 
 const { PORT = "8787", SINK_PORT = "8788", CAMPAIGNS = "examples/campaigns", STATE = ".state" } = process.env;
 const CLI = "target/release/leadhook";
@@ -127,12 +127,14 @@ if (!ending) {
   const example = ids.includes("spring-guide");
   const campaign = example ? "spring-guide" : ids[0];
   const fields = example ? "-d email=anna@example.com -d name=Anna -d interest=Garden -d consent.newsletter=on" : "-d email=anna@example.com";
+  const sendsMail = destinationSecrets(CAMPAIGNS).some(({ isToken }) => isToken);
+  const mailbox = sendsMail ? `\n  Mailbox            http://127.0.0.1:${SINK_PORT}/mailbox` : "";
   console.log(`
 Leadhook is ready.
   Landing page       ${worker}/${example ? campaign : ""}   (all of them: ${worker}/)
   Or from a shell    curl ${fields} ${worker}/c/${campaign}
   What a form needs  ${worker}/c/${campaign}
-  Deliveries         appear below, each with its score and reasons
+  Deliveries         appear below, each with its score and reasons${mailbox}
   Stop the receiver  kill ${sink.pid}    start it again: make sink SINK_PORT=${SINK_PORT}
   Worker's log       ${join(STATE, "worker.log")}
 Ctrl-C ends all of it.

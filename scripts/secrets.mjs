@@ -1,26 +1,52 @@
 // Random secrets: the Worker's own, and one for each destination that a campaign names.
-import { randomBytes } from "node:crypto";
-import { chmodSync, existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { generateKeyPairSync, randomBytes } from "node:crypto";
+import { appendFileSync, chmodSync, existsSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 
-const key = () => `k1:${randomBytes(32).toString("base64")}`;
+const key = (id) => `${id}:${randomBytes(32).toString("base64")}`;
+const newToken = () => randomBytes(24).toString("base64url");
+
+// The seed, and the public key behind it.
+function signingKey() {
+  const { d, x } = generateKeyPairSync("ed25519").privateKey.export({ format: "jwk" });
+  return `s1:${Buffer.concat([d, x].map((part) => Buffer.from(part, "base64url"))).toString("base64")}`;
+}
 
 export const OWN_SECRETS = {
-  LEADHOOK_PEPPERS: key,
-  LEADHOOK_SEALING_KEYS: key,
-  LEADHOOK_ADMIN_TOKEN: () => randomBytes(24).toString("base64url"),
+  LEADHOOK_PEPPERS: () => key("k1"),
+  LEADHOOK_SEALING_KEYS: () => key("k1"),
+  LEADHOOK_SIGNING_KEYS: signingKey,
+  LEADHOOK_LIST_KEYS: () => key("l1"),
+  LEADHOOK_ADMIN_TOKEN: newToken,
 };
 
 export const newWebhookSecret = () => `whsec_${randomBytes(32).toString("base64")}`;
 
-// The names of the destinations' secrets in a folder of campaign files.
+// The destinations' secrets in a folder of campaign files, as { name, isToken }: an e-mail provider
+// gives a token, a webhook is signed.
 export function destinationSecrets(folder) {
   const files = readdirSync(folder).filter((name) => name.endsWith(".toml"));
-  const names = files.flatMap((name) => {
-    const text = readFileSync(join(folder, name), "utf8");
-    return [...text.matchAll(/^\s*secret\s*=\s*"([A-Z][A-Z0-9_]*)"/gm)].map((match) => match[1]);
-  });
-  return [...new Set(names)];
+  const found = new Map();
+  for (const table of files.flatMap((name) => destinations(readFileSync(join(folder, name), "utf8")))) {
+    const value = (key) => new RegExp(`^\\s*${key}\\s*=\\s*["']([^"']*)["']`, "m").exec(table)?.[1];
+    const name = value("secret");
+    if (/^[A-Z][A-Z0-9_]*$/.test(name ?? "") && !found.has(name)) found.set(name, value("kind") === "email");
+  }
+  return [...found].map(([name, isToken]) => ({ name, isToken }));
+}
+
+// The text of each [[destination]]. A mail's text may look like a table.
+function destinations(text) {
+  const tables = text.replace(/"""[^]*?"""|'''[^]*?'''/g, '""').split(/^(?=\s*\[\[?[\w\s.-]+\])/m);
+  return tables.filter((table) => /^\s*\[\[\s*destination\s*\]\]/.test(table));
+}
+
+// Adds NAME="value" lines to a file that only its owner may read.
+export function addValues(file, values) {
+  const text = existsSync(file) ? readFileSync(file, "utf8") : "";
+  const lines = Object.entries(values).map(([name, value]) => `${name}="${value}"\n`);
+  appendFileSync(file, (text === "" || text.endsWith("\n") ? "" : "\n") + lines.join(""), { mode: 0o600 });
+  chmodSync(file, 0o600);
 }
 
 // Adds what is missing to a file of NAME=value lines; what stands in it is kept.
@@ -28,12 +54,9 @@ export function fillDevVars(file, campaigns) {
   const text = existsSync(file) ? readFileSync(file, "utf8") : "";
   const has = (name) => new RegExp(`^\\s*${name}\\s*=`, "m").test(text);
   const wanted = { LEADHOOK_ENV: () => "dev", ...OWN_SECRETS };
-  for (const name of destinationSecrets(campaigns)) wanted[name] = newWebhookSecret;
-  const lines = Object.entries(wanted)
-    .filter(([name]) => !has(name))
-    .map(([name, make]) => `${name}="${make()}"\n`);
-  if (lines.length === 0) return;
-  writeFileSync(file, text + (text === "" || text.endsWith("\n") ? "" : "\n") + lines.join(""));
-  chmodSync(file, 0o600);
-  console.log(`${file}: ${lines.length} random values added`);
+  for (const { name, isToken } of destinationSecrets(campaigns)) wanted[name] = isToken ? newToken : newWebhookSecret;
+  const missing = Object.entries(wanted).filter(([name]) => !has(name));
+  if (missing.length === 0) return;
+  addValues(file, Object.fromEntries(missing.map(([name, make]) => [name, make()])));
+  console.log(`${file}: ${missing.length} random values added`);
 }

@@ -10,7 +10,7 @@ const IDENTITY = /(@|%40)(example\.org|gmail\.com|googlemail\.com)|Lovelace|(46|
 const RUNTIME_LINE = /^(workerd|kj|capnp|external|src)\/\S*:\d+: /;
 
 export function audit(world) {
-  const { LEADHOOK_ENV, ...rest } = world.vars;
+  const { LEADHOOK_ENV, LEADHOOK_PUBLIC_URL, ...rest } = world.vars;
   const secrets = Object.values({ ...rest, ...SECRETS }).flatMap(parts);
   const log = world.stdout + world.stderr;
 

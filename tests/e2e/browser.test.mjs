@@ -6,7 +6,8 @@ import { NO_BROWSER, findChromium } from '../../scripts/chromium.mjs';
 import { audit } from './audit.mjs';
 import { person } from './campaigns.mjs';
 import { exampleCampaign, servePages } from './examples.mjs';
-import { until } from './http.mjs';
+import { sleep, until } from './http.mjs';
+import { Mailbox, links } from './mailbox.mjs';
 import { Receiver, SECRETS } from './receiver.mjs';
 import { World } from './world.mjs';
 
@@ -16,15 +17,16 @@ const executablePath = findChromium();
 const skip = !executablePath && !process.env.CI && NO_BROWSER;
 
 describe('a person in a browser', { skip, timeout: 180_000 }, () => {
-  let world, crm, sales, pages, browser;
+  let world, crm, sales, mailbox, pages, browser;
 
   before(async () => {
     assert.ok(executablePath, NO_BROWSER);
     crm = await Receiver.start();
     sales = await Receiver.start(SECRETS.SALES_WEBHOOK_SECRET);
-    world = await World.start();
-    await world.publish(...CAMPAIGNS.map((id) => exampleCampaign(id, { crm, sales })));
-    pages = await servePages(world);
+    mailbox = await Mailbox.start();
+    pages = await servePages(() => world);
+    world = await World.start({ vars: { LEADHOOK_PUBLIC_URL: pages.url } });
+    await world.publish(...CAMPAIGNS.map((id) => exampleCampaign(id, { crm, sales, mail: mailbox })));
     browser = await chromium.launch({ executablePath });
   });
 
@@ -34,6 +36,7 @@ describe('a person in a browser', { skip, timeout: 180_000 }, () => {
     await world?.stop();
     await crm?.down();
     await sales?.down();
+    await mailbox?.stop();
   });
 
   /** Opens a page in a fresh browser profile, runs `visit`, and fails on any error that the page had. */
@@ -55,6 +58,32 @@ describe('a person in a browser', { skip, timeout: 180_000 }, () => {
   const arrived = (receiver, email) => until('the webhook', () => receiver.to(email).length && receiver.to(email)[0].payload.data);
   const consentBox = (page, purpose) => page.locator(`input[name="consent.${purpose}"]`);
   const submit = (page) => page.locator('form button[type=submit]').click();
+
+  /** Fills in a form that needs an address and the newsletter's consent alone. */
+  async function signUp(page, email) {
+    await page.getByLabel('E-mail', { exact: true }).fill(email);
+    await consentBox(page, 'newsletter').check();
+    await submit(page);
+    await page.locator('[data-thanks]').waitFor({ state: 'visible' });
+  }
+
+  /** Opens a mail's link, which shows a page with one button and does nothing else. */
+  async function open(page, link) {
+    const answer = await page.goto(link);
+    assert.equal(answer.status(), 200);
+    assert.match(answer.headers()['content-security-policy'], /default-src 'none'/);
+    assert.equal(await page.locator('button').count(), 1);
+    assert.equal(await page.locator('input[type=submit], script').count(), 0);
+  }
+
+  /** Presses the page's only button. */
+  async function press(page) {
+    const posted = page.waitForRequest((request) => request.method() === 'POST');
+    await page.locator('button').click();
+    const answer = await (await posted).response();
+    assert.ok(answer.status() < 400, `${answer.status()}`);
+    await page.waitForLoadState();
+  }
 
   test('with JavaScript, a filled form is thanked for in place, and the lead arrives with its score', async () => {
     const { email } = person();
@@ -126,20 +155,72 @@ describe('a person in a browser', { skip, timeout: 180_000 }, () => {
 
   test('someone who comes again by another campaign of the ledger is the same lead', async () => {
     const { email } = person();
-    const signUp = (page) => async () => {
-      await page.getByLabel('E-mail', { exact: true }).fill(email);
-      await consentBox(page, 'newsletter').check();
-      await submit(page);
-      await page.locator('[data-thanks]').waitFor({ state: 'visible' });
-    };
-    for (const address of ['newsletter.html', 'newsletter.html', 'spring-guide.html']) {
-      await visiting(address, {}, (page) => signUp(page)());
+    await visiting('newsletter.html', {}, async (page) => {
+      await signUp(page, email);
+      await open(page, links(await mailbox.next(email)).confirm);
+      await press(page);
+    });
+    await arrived(crm, email);
+    for (const address of ['newsletter.html', 'spring-guide.html']) {
+      await visiting(address, {}, (page) => signUp(page, email));
     }
     await world.settled('newsletter');
     await world.settled('spring-guide');
     const both = crm.to(email).map(({ payload }) => payload.data);
     assert.deepEqual(both.map(({ campaign }) => campaign), ['newsletter', 'spring-guide']);
     assert.equal(both[0].lead_id, both[1].lead_id);
+  });
+
+  test('a newsletter sign-up counts once the button behind the link in its mail was pressed', async () => {
+    const { email } = person();
+    await visiting('newsletter.html', {}, async (page) => {
+      await page.getByLabel('First name').fill('Ada');
+      await signUp(page, email);
+      const mail = await mailbox.next(email);
+      assert.deepEqual([mail.From, mail.Subject], ['news@example.com', 'Please confirm: The Example newsletter']);
+      assert.match(mail.TextBody, /Someone signed up for The Example newsletter with this address/);
+      const { confirm, withdraw } = links(mail);
+      assert.ok(confirm.startsWith(`${pages.url}/confirm/newsletter/`), confirm);
+      assert.ok(withdraw.startsWith(`${pages.url}/withdraw/newsletter/`), withdraw);
+
+      // Mail programs and scanners open links too, more than once.
+      for (const link of [confirm, withdraw, confirm]) await open(page, link);
+      await sleep(1_000);
+      assert.deepEqual(crm.to(email), [], 'a GET confirms nothing');
+
+      await press(page);
+    });
+    const data = await arrived(crm, email);
+    assert.deepEqual([data.campaign, data.contact, data.answers], ['newsletter', { email }, { first_name: 'Ada' }]);
+    assert.deepEqual(data.consent.map(({ purpose, granted }) => [purpose, granted]), [['newsletter', true]]);
+    await world.settled('newsletter');
+    assert.deepEqual([mailbox.to(email).length, crm.to(email).length], [1, 1]);
+  });
+
+  test('without JavaScript, and with a provider that fails at first, a sign-up is confirmed as well', async () => {
+    const { email } = person();
+    mailbox.failures = 1;
+    await visiting('newsletter.html', { javaScript: false }, async (page) => {
+      await page.getByLabel('E-mail', { exact: true }).fill(email);
+      await consentBox(page, 'newsletter').check();
+      const [posted] = await Promise.all([page.waitForResponse(/\/c\/newsletter/), submit(page)]);
+      assert.ok(posted.status() < 400, `${posted.status()}`);
+      await open(page, links(await mailbox.next(email)).confirm);
+      await press(page);
+    });
+    assert.equal(mailbox.failures, 0);
+    assert.deepEqual((await arrived(crm, email)).contact, { email });
+  });
+
+  test('who was signed up by somebody else says so, and no lead arrives', async () => {
+    const { email } = person();
+    await visiting('newsletter.html', {}, async (page) => {
+      await signUp(page, email);
+      await open(page, links(await mailbox.next(email)).withdraw);
+      await press(page);
+    });
+    await sleep(1_000);
+    assert.deepEqual(crm.to(email), []);
   });
 
   test('a demo request that is hot goes to sales too, under its own secret', async () => {
@@ -182,7 +263,7 @@ describe('a person in a browser', { skip, timeout: 180_000 }, () => {
   });
 
   test('nothing of it is told, or readable where it is kept', () => {
-    assert.deepEqual([crm.refused, sales.refused], [[], []]);
+    assert.deepEqual([crm.refused, sales.refused, mailbox.refused], [[], [], []]);
     audit(world);
   });
 });

@@ -75,6 +75,8 @@ test('make dev shows each lead once, verified and scored, and Ctrl-C ends all of
     const page = await send(`http://127.0.0.1:${port}`, 'GET', '/spring-guide');
     const landing = page.status === 200 ? page : await send(`http://127.0.0.1:${port}`, 'GET', '/spring-guide.html');
     assert.match(landing.text, /action="\/c\/spring-guide"/);
+    assert.ok(dev.output.includes(`http://127.0.0.1:${sinkPort}/mailbox`), 'the mailbox is named');
+    assert.match((await send(`http://127.0.0.1:${sinkPort}`, 'GET', '/mailbox')).text, /No mail yet/);
 
     const ada = person({ interest: 'Kitchen garden' });
     const id = await post(ada);

@@ -17,11 +17,17 @@ export function exampleCampaign(id, receivers) {
   return campaign;
 }
 
-/** Serves examples/pages, and hands what is posted to `/c/…` on to the Worker, so that both have one origin. */
+/** What the Worker answers, and not a file. */
+const OF_THE_WORKER = /^\/(c|confirm|withdraw)\//;
+
+/**
+ * Serves examples/pages, and hands what is the Worker's on to it, so that both have one origin. `world` is a
+ * function: the Worker is told the pages' address as its own, so it starts after them.
+ */
 export async function servePages(world) {
   const server = http.createServer((request, response) => {
     const { pathname } = new URL(request.url, 'http://pages');
-    if (pathname.startsWith('/c/')) return proxy(world, request, response);
+    if (OF_THE_WORKER.test(pathname)) return proxy(world(), request, response);
     const file = path.join(ROOT, 'examples/pages', pathname === '/' ? 'index.html' : path.basename(pathname));
     fs.readFile(file, (error, body) => {
       if (error) return response.writeHead(404).end();

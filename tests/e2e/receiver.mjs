@@ -11,6 +11,7 @@ export const SECRETS = {
   CRM_WEBHOOK_SECRET: newSecret(),
   ERP_WEBHOOK_SECRET: newSecret(),
   SALES_WEBHOOK_SECRET: newSecret(),
+  MAIL_API_TOKEN: randomBytes(24).toString('base64url'),
 };
 
 export class Receiver {
@@ -53,7 +54,7 @@ export class Receiver {
 
   /** The deliveries to one e-mail address, or to all that a function picks. */
   to(email) {
-    return this.deliveries.filter(({ payload }) => payload.data.contact.email === email);
+    return this.deliveries.filter(({ payload }) => payload.data.contact?.email === email);
   }
 
   /** Those that were answered with 2xx. */

@@ -43,7 +43,7 @@ enum Command {
         #[arg(long)]
         lead: PathBuf,
     },
-    /// Receive webhooks: verify and print each delivered lead
+    /// Receive webhooks and mails: verify and print each
     Sink(sink::Options),
 }
 

@@ -1,9 +1,12 @@
-//! `sink`: a webhook receiver that verifies what it gets and prints it for people.
+//! `sink`: a webhook receiver that verifies what it gets and prints it for people, and a mailbox in
+//! an e-mail provider's stead.
+
+mod mailbox;
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 use std::{env, fs};
 
@@ -11,16 +14,22 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::routing::{get, post};
 use clap::Args;
 use leadhook::deliver::{SigningSecret, Unverified, verify};
 use serde_json::Value;
 
+use self::mailbox::Mailbox;
+
+/// The secret that a mail must come with.
+const TOKEN: &str = "MAIL_API_TOKEN";
+
 #[derive(Args)]
 pub struct Options {
-    /// The port on 127.0.0.1
+    /// The port on 127.0.0.1; 0 takes a free one
     #[arg(long, default_value_t = 8788)]
     port: u16,
-    /// A file of NAME=value lines; every value that begins whsec_ is tried
+    /// A file of NAME=value lines; every value that begins whsec_ is tried, and MAIL_API_TOKEN for mails
     #[arg(long, default_value = ".dev.vars")]
     secrets: PathBuf,
     /// Answer the first N deliveries with 500, to see them come again
@@ -30,21 +39,43 @@ pub struct Options {
 
 struct Sink {
     secrets: Vec<SigningSecret>,
-    state: Mutex<Received>,
+    tokens: Vec<String>,
+    port: u16,
+    received: Mutex<Received>,
 }
 
 struct Received {
     seen: HashSet<String>,
+    mailbox: Mailbox,
     to_fail: usize,
 }
 
+impl Sink {
+    fn received(&self) -> MutexGuard<'_, Received> {
+        self.received.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Received {
+    fn fails(&mut self, path: &str) -> bool {
+        let fails = self.to_fail > 0;
+        if fails {
+            self.to_fail -= 1;
+            println!("{path}: answered 500 on purpose");
+        }
+        fails
+    }
+}
+
 pub fn run(options: &Options) -> Result<(), String> {
-    let secrets = secrets(&options.secrets);
-    if secrets.is_empty() {
+    let values = values(&options.secrets);
+    let secrets: Vec<_> = values.iter().filter_map(|(_, value)| SigningSecret::parse(value)).collect();
+    let is_token = |(name, value): &(String, String)| name == TOKEN && !value.is_empty();
+    let tokens: Vec<_> = values.into_iter().filter(is_token).map(|(_, value)| value).collect();
+    if secrets.is_empty() && tokens.is_empty() {
         return Err(format!("no whsec_ secret in {} or the environment", options.secrets.display()));
     }
-    let state = Mutex::new(Received { seen: HashSet::new(), to_fail: options.fail });
-    let sink = Arc::new(Sink { secrets, state });
+    let received = Received { seen: HashSet::new(), mailbox: Mailbox::default(), to_fail: options.fail };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| error.to_string())?;
     runtime.block_on(async {
@@ -52,27 +83,32 @@ pub fn run(options: &Options) -> Result<(), String> {
         let listener = tokio::net::TcpListener::bind(address)
             .await
             .map_err(|error| format!("port {}: {error}", options.port))?;
-        println!("Receiving webhooks on http://127.0.0.1:{}", options.port);
+        let port = listener.local_addr().map_err(|error| error.to_string())?.port();
+        println!("Receiving webhooks on http://127.0.0.1:{port}");
         let stopped = async {
             let _ = tokio::signal::ctrl_c().await;
         };
-        let app = Router::new().fallback(receive).with_state(sink);
+        let app = Router::new()
+            .route("/mail", post(mailbox::take))
+            .route("/mailbox", get(mailbox::show))
+            .fallback(receive)
+            .with_state(Arc::new(Sink { secrets, tokens, port, received: Mutex::new(received) }));
         axum::serve(listener, app).with_graceful_shutdown(stopped).await.map_err(|error| error.to_string())
     })
 }
 
-fn secrets(file: &Path) -> Vec<SigningSecret> {
+fn values(file: &Path) -> Vec<(String, String)> {
     let text = fs::read_to_string(file).unwrap_or_default();
-    let in_file = text.lines().filter_map(|line| line.split_once('=')).map(|(_, value)| value.to_owned());
-    let values = in_file.chain(env::vars().map(|(_, value)| value));
-    values.filter_map(|value| SigningSecret::parse(value.trim().trim_matches('"'))).collect()
+    let in_file = text.lines().filter_map(|line| line.split_once('='));
+    let in_file = in_file.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let tidy =
+        |(name, value): (String, String)| (name.trim().to_owned(), value.trim().trim_matches('"').to_owned());
+    in_file.chain(env::vars()).map(tidy).collect()
 }
 
 async fn receive(State(sink): State<Arc<Sink>>, uri: Uri, headers: HeaderMap, body: Bytes) -> StatusCode {
-    let mut state = sink.state.lock().unwrap_or_else(PoisonError::into_inner);
-    if state.to_fail > 0 {
-        state.to_fail -= 1;
-        println!("{uri}: answered 500 on purpose");
+    let mut received = sink.received();
+    if received.fails(&uri.to_string()) {
         return StatusCode::INTERNAL_SERVER_ERROR;
     }
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -93,7 +129,7 @@ async fn receive(State(sink): State<Arc<Sink>>, uri: Uri, headers: HeaderMap, bo
         println!("{uri}: refused, signature NOT verified ({reason:?})");
         return StatusCode::UNAUTHORIZED;
     }
-    if !state.seen.insert(id.to_owned()) {
+    if !received.seen.insert(id.to_owned()) {
         println!("{uri}: {id} came again; it is known");
         return StatusCode::NO_CONTENT;
     }
@@ -104,7 +140,7 @@ async fn receive(State(sink): State<Arc<Sink>>, uri: Uri, headers: HeaderMap, bo
     StatusCode::NO_CONTENT
 }
 
-/// A delivered lead as a few lines.
+/// A delivered event as a few lines.
 fn readable(event: &Value, path: &str, id: &str) -> String {
     let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str).unwrap_or("-").to_owned();
     let list = |pointer: &str| event.pointer(pointer).and_then(Value::as_array).cloned().unwrap_or_default();
@@ -122,9 +158,13 @@ fn readable(event: &Value, path: &str, id: &str) -> String {
     };
     line(String::new());
     line(format!("{}  {} -> {path}  signature verified", text("/type"), text("/data/campaign")));
-    line(format!("  {}", pairs("/data/contact")));
-    let total = event.pointer("/data/score/total").and_then(Value::as_i64).unwrap_or(0);
-    line(format!("  score {total}, {}, {}", text("/data/score/temperature"), text("/data/score/stage")));
+    let contact = pairs("/data/contact");
+    if !contact.is_empty() {
+        line(format!("  {contact}"));
+    }
+    if let Some(total) = event.pointer("/data/score/total").and_then(Value::as_i64) {
+        line(format!("  score {total}, {}, {}", text("/data/score/temperature"), text("/data/score/stage")));
+    }
     for reason in list("/data/score/reasons") {
         let part = |key: &str| reason.get(key).and_then(Value::as_str).unwrap_or("-");
         let points = reason.get("points").and_then(Value::as_i64).unwrap_or(0);
@@ -147,6 +187,19 @@ fn readable(event: &Value, path: &str, id: &str) -> String {
             part("version_shown")
         ));
     }
-    line(format!("  {}  {id}", text("/data/lead_id")));
+    let purposes: Vec<_> =
+        list("/data/purposes").iter().filter_map(Value::as_str).map(str::to_owned).collect();
+    if !purposes.is_empty() {
+        line(format!("  purposes: {}", purposes.join(", ")));
+    }
+    for key in ["subject", "text", "confirm_url", "withdraw_url", "expires_at", "withdrawn_at", "erased_at"] {
+        if let Some(said) = event.pointer(&format!("/data/{key}")).and_then(Value::as_str) {
+            line(format!("  {key}: {}", said.trim_end().replace('\n', "\n    ")));
+        }
+    }
+    match event.pointer("/data/lead_id").and_then(Value::as_str) {
+        Some(lead_id) => line(format!("  {lead_id}  {id}")),
+        None => line(format!("  {id}")),
+    }
     out
 }

@@ -1,0 +1,148 @@
+//! The mails that a provider would have sent, for people to read.
+
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{Html, IntoResponse};
+use serde_json::Value;
+
+use super::{Sink, TOKEN};
+
+/// Mails that are kept.
+const MAX_MAILS: usize = 100;
+/// The page loads nothing and runs nothing.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; \
+                      frame-ancestors 'none'";
+const STYLE: &str = "body{font:1rem/1.5 system-ui,sans-serif;max-width:44rem;margin:2rem auto;padding:0 1rem}\
+                     pre{font:inherit;white-space:pre-wrap;overflow-wrap:anywhere}\
+                     article{border-top:1px solid;padding-top:1rem}";
+
+/// The last mails, newest first.
+#[derive(Default)]
+pub struct Mailbox(VecDeque<Mail>);
+
+struct Mail {
+    to: String,
+    subject: String,
+    text: String,
+}
+
+/// `POST /mail`: what an e-mail provider's API takes.
+pub async fn take(State(sink): State<Arc<Sink>>, headers: HeaderMap, body: Bytes) -> StatusCode {
+    let mut received = sink.received();
+    if received.fails("/mail") {
+        return StatusCode::INTERNAL_SERVER_ERROR;
+    }
+    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token = given.and_then(|value| value.strip_prefix("Bearer ")).map(str::trim);
+    if !token.is_some_and(|token| sink.tokens.iter().any(|known| known == token)) {
+        println!("/mail: refused, no Authorization: Bearer with {TOKEN}");
+        return StatusCode::UNAUTHORIZED;
+    }
+    let Ok(body) = serde_json::from_slice(&body) else {
+        println!("/mail: refused, it is not JSON");
+        return StatusCode::BAD_REQUEST;
+    };
+    let mail = Mail::read(&body);
+    let line = format!("mail to {}: {}", mail.to, mail.subject).replace(char::is_control, " ");
+    println!("{line}  -> http://127.0.0.1:{}/mailbox", sink.port);
+    received.mailbox.keep(mail);
+    StatusCode::OK
+}
+
+/// `GET /mailbox`.
+pub async fn show(State(sink): State<Arc<Sink>>) -> impl IntoResponse {
+    let headers = [
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ];
+    (headers, Html(sink.received().mailbox.page()))
+}
+
+impl Mailbox {
+    fn keep(&mut self, mail: Mail) {
+        self.0.push_front(mail);
+        self.0.truncate(MAX_MAILS);
+    }
+
+    fn page(&self) -> String {
+        let mut page = format!(
+            "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
+             <meta name=\"viewport\" content=\"width=device-width\"><title>Mailbox</title>\
+             <style>{STYLE}</style><h1>Mailbox</h1>"
+        );
+        if self.0.is_empty() {
+            page.push_str("<p>No mail yet.</p>");
+        }
+        for Mail { to, subject, text } in &self.0 {
+            let (to, subject, text) = (escape(to), escape(subject), linked(text));
+            let _ = write!(page, "<article><h2>{subject}</h2><p>To {to}</p><pre>\n{text}</pre></article>");
+        }
+        page.push_str("</html>\n");
+        page
+    }
+}
+
+impl Mail {
+    /// Providers differ in their bodies; one whose text is not found is shown as it is.
+    fn read(body: &Value) -> Self {
+        let part = |is_it: fn(&str) -> bool| find(body, is_it).and_then(first_text).map(str::to_owned);
+        Self {
+            to: part(|key| key == "to").unwrap_or_else(|| "-".to_owned()),
+            subject: part(|key| key == "subject").unwrap_or_else(|| "-".to_owned()),
+            text: part(|key| key.starts_with("text")).unwrap_or_else(|| format!("{body:#}")),
+        }
+    }
+}
+
+/// The value of the first key that fits, at any depth; keys are compared in lower case.
+fn find(value: &Value, is_it: fn(&str) -> bool) -> Option<&Value> {
+    match value {
+        Value::Object(table) => {
+            let here = table.iter().find(|(key, _)| is_it(&key.to_ascii_lowercase()));
+            here.map(|(_, value)| value).or_else(|| table.values().find_map(|value| find(value, is_it)))
+        }
+        Value::Array(list) => list.iter().find_map(|value| find(value, is_it)),
+        _ => None,
+    }
+}
+
+/// A text, or the first one in a list or a table.
+fn first_text(value: &Value) -> Option<&str> {
+    match value {
+        Value::String(text) => Some(text),
+        Value::Array(list) => list.iter().find_map(first_text),
+        Value::Object(table) => table.values().find_map(first_text),
+        _ => None,
+    }
+}
+
+/// A text as HTML, with its web addresses as links.
+fn linked(text: &str) -> String {
+    text.split_inclusive(char::is_whitespace)
+        .map(|word| {
+            let Some(start) = ["https://", "http://"].iter().filter_map(|scheme| word.find(scheme)).min()
+            else {
+                return escape(word);
+            };
+            let (before, rest) = word.split_at(start);
+            let end = rest.find(|c: char| c.is_whitespace() || "<>\"'".contains(c)).unwrap_or(rest.len());
+            let (address, after) = rest.split_at(end);
+            let (address, stop) =
+                address.split_at(address.trim_end_matches(['.', ',', ';', ':', '!', ')']).len());
+            let (before, address, after) = (escape(before), escape(address), escape(after));
+            format!("{before}<a href=\"{address}\">{address}</a>{stop}{after}")
+        })
+        .collect()
+}
+
+fn escape(text: &str) -> String {
+    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    text.replace('"', "&quot;").replace('\'', "&#39;")
+}
