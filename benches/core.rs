@@ -13,13 +13,14 @@ use leadhook::contact::{self, Phone};
 use leadhook::hash::base64;
 use leadhook::intake::decode::{Fields, decode};
 use leadhook::intake::{self, Submission};
-use leadhook::keys::{Keyring, Sealer};
+use leadhook::keys::Sealer;
 use leadhook::lead::{ConsentRecord, Fingerprint, Identity, Lead, SubmissionId, recognising};
 use leadhook::ledger::Ledger;
 use leadhook::ledger::message::{Admit, Answer, Call, MESSAGE_FORMAT, Message};
 use leadhook::memory::{START_MS, SqliteStore};
 use leadhook::moment::Moment;
 use leadhook::qualify::{self, Decision, Score};
+use leadhook::settings::Settings;
 use rusqlite::Connection;
 use serde::Serialize;
 use serde_json::json;
@@ -81,7 +82,7 @@ struct Sealable {
 struct Core {
     campaign: Campaign,
     identity: Identity,
-    ring: Keyring,
+    settings: Settings,
     sealer: Sealer,
 }
 
@@ -139,10 +140,15 @@ impl Core {
             ],
         }))
         .expect("a campaign");
-        let ring = Keyring::parse(&format!("k1:{}", base64(&[1; 32]))).expect("a ring");
-        let identity = Identity::new(&ring, &campaign.ledger);
-        let sealer = Sealer::new(&ring, &campaign.ledger);
-        Self { campaign, identity, ring, sealer }
+        let key = format!("k1:{}", base64(&[1; 32]));
+        let settings = Settings::read(|name| match name {
+            "LEADHOOK_PEPPERS" | "LEADHOOK_SEALING_KEYS" | "LEADHOOK_LIST_KEYS" => Some(key.clone()),
+            _ => None,
+        });
+        let settings = settings.expect("settings");
+        let identity = Identity::new(&settings, &campaign.ledger);
+        let sealer = Sealer::new(&settings.sealing, &campaign.ledger);
+        Self { campaign, identity, settings, sealer }
     }
 
     fn decode(&self, body: &[u8]) -> Fields {
@@ -183,6 +189,7 @@ impl Core {
             idempotency_tag: None,
             source: "google".to_owned(),
             fingerprints,
+            list_tags: Vec::new(),
             by: self.campaign.dedupe.by.clone(),
             lead: self.lead(submission, person.moment().now_ms),
         }
@@ -208,7 +215,7 @@ impl Core {
     /// A ledger that knows the campaign.
     fn ledger(&self) -> Ledger<SqliteStore> {
         let store = SqliteStore::new(Rc::new(Connection::open_in_memory().expect("a database")));
-        let ledger = Ledger::open(store, &self.campaign.ledger, &self.ring, false, START_MS);
+        let ledger = Ledger::open(store, &self.campaign.ledger, &self.settings, START_MS);
         let ledger = ledger.expect("a ledger");
         let person = Person::new();
         let admit = Admit { stored: Some(self.campaign.to_stored()), ..self.admit(&person) };

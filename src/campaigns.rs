@@ -6,9 +6,9 @@ use std::rc::Rc;
 use crate::campaign::publish::campaign_key;
 use crate::campaign::{Campaign, Unservable, is_id};
 use crate::fault::Fault;
-use crate::keys::Keyring;
 use crate::lead::Identity;
 use crate::ports::Ports;
+use crate::settings::Settings;
 
 /// A correction reaches every isolate in about the time that KV itself takes to spread it.
 const FRESH_MS: i64 = 60_000;
@@ -41,12 +41,12 @@ impl Shelf {
         self.campaigns.remove(id);
     }
 
-    /// The keys of a ledger. The peppers are the same for as long as the shelf lives.
-    pub fn identity(&mut self, peppers: &Keyring, ledger: &str) -> Rc<Identity> {
+    /// The keys of a ledger. The settings are the same for as long as the shelf lives.
+    pub fn identity(&mut self, settings: &Settings, ledger: &str) -> Rc<Identity> {
         if let Some(identity) = self.identities.get(ledger) {
             return Rc::clone(identity);
         }
-        let identity = Rc::new(Identity::new(peppers, ledger));
+        let identity = Rc::new(Identity::new(settings, ledger));
         self.identities.insert(ledger.to_owned(), Rc::clone(&identity));
         identity
     }

@@ -146,7 +146,7 @@ async fn submit(
     };
     let browser = fields.encoding != Encoding::Json && request.prefers_html();
     let key = request.idempotency_key.as_deref().map(idempotency_key).transpose();
-    let (submission, key) = match (intake::accept(fields, campaign), key) {
+    let (mut submission, key) = match (intake::accept(fields, campaign), key) {
         (Ok(submission), Ok(key)) => (submission, key),
         (accepted, key) => {
             let mut problems = accepted.err().map(|rejection| rejection.problems).unwrap_or_default();
@@ -155,7 +155,8 @@ async fn submit(
         }
     };
 
-    let identity = ports.shelf().borrow_mut().identity(&ports.settings().peppers, &campaign.ledger);
+    submission.gpc = request.gpc;
+    let identity = ports.shelf().borrow_mut().identity(ports.settings(), &campaign.ledger);
     let submission_id = identity.submission_id(&submission, campaign, key.as_deref());
     let fingerprints = identity.fingerprints(&submission, campaign);
     let source = source(&submission);
@@ -189,6 +190,7 @@ async fn submit(
         idempotency_tag: key.map(|key| identity.idempotency_tag(campaign, &key)),
         source,
         fingerprints,
+        list_tags: identity.list_tags_of(&submission),
         by: campaign.dedupe.by.clone(),
         lead: Lead::new(submission, campaign, moment.now_ms),
     };

@@ -12,6 +12,11 @@ use crate::hash::{Hash, base64url, derive_key, from_base64, from_base64url};
 const MIN_KEY_BYTES: usize = 32;
 /// A key id stands in every fingerprint and sealed text; longer ones would cost storage.
 const MAX_KEY_ID: usize = 16;
+/// RFC 8032 section 5.1.5.
+const SEED_BYTES: usize = 32;
+const PUBLIC_BYTES: usize = 32;
+const NOT_BASE64: &str = "a key is not base64";
+const NO_KEY: &str = "at least one key is needed";
 /// 96 bits: the nonce that both ciphers are specified with (RFC 8439, NIST SP 800-38D).
 const NONCE_BYTES: usize = 12;
 /// The format of a sealed text: ChaCha20-Poly1305, which is several times faster than AES where no
@@ -63,24 +68,15 @@ impl Keyring {
     /// # Errors
     /// What is wrong, without the text.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
-        let mut keys = Vec::<Key>::new();
-        for entry in text.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
-            let (id, encoded) = entry.split_once(':').ok_or("each key must be id:base64")?;
-            let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-            if id.is_empty() || id.len() > MAX_KEY_ID || !id.chars().all(plain) {
-                return Err("a key id is 1 to 16 lower-case letters, digits or hyphens");
-            }
-            if keys.iter().any(|key| key.id == id) {
-                return Err("two keys have the same id");
-            }
-            let secret = from_base64(encoded.trim()).ok_or("a key is not base64")?;
+        let key = |(id, encoded): (&str, &str)| {
+            let secret = from_base64(encoded).ok_or(NOT_BASE64)?;
             if secret.len() < MIN_KEY_BYTES {
                 return Err("a key must have 32 bytes or more");
             }
-            keys.push(Key { id: id.to_owned(), secret: Secret(secret) });
-        }
-        let mut keys = keys.into_iter();
-        let current = keys.next().ok_or("at least one key is needed")?;
+            Ok(Key { id: id.to_owned(), secret: Secret(secret) })
+        };
+        let mut keys = entries(text)?.into_iter().map(key).collect::<Result<Vec<_>, _>>()?.into_iter();
+        let current = keys.next().ok_or(NO_KEY)?;
         Ok(Self { current, older: keys.collect() })
     }
 
@@ -92,6 +88,78 @@ impl Keyring {
     /// Every key, the current one first.
     pub fn all(&self) -> impl Iterator<Item = &Key> {
         std::iter::once(&self.current).chain(&self.older)
+    }
+}
+
+/// The ids and texts of a ring, in its order.
+fn entries(text: &str) -> Result<Vec<(&str, &str)>, &'static str> {
+    let mut all = Vec::<(&str, &str)>::new();
+    for entry in text.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
+        let (id, encoded) = entry.split_once(':').ok_or("each key must be id:base64")?;
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if id.is_empty() || id.len() > MAX_KEY_ID || !id.chars().all(plain) {
+            return Err("a key id is 1 to 16 lower-case letters, digits or hyphens");
+        }
+        if all.iter().any(|(known, _)| *known == id) {
+            return Err("two keys have the same id");
+        }
+        all.push((id, encoded.trim()));
+    }
+    Ok(all)
+}
+
+/// Ed25519 keys (RFC 8032) that sign receipts. The first one signs, all of them are published, so
+/// that what an older one signed can still be verified.
+#[derive(Clone, Debug)]
+pub struct SigningKeys(Vec<SigningKey>);
+
+/// One of them.
+#[derive(Clone, Debug)]
+pub struct SigningKey {
+    /// The `kid` of what it signs; public.
+    pub id: String,
+    /// The public half.
+    pub public: [u8; PUBLIC_BYTES],
+    /// The seed; nothing where the key signs no more.
+    pub seed: Option<Secret>,
+}
+
+impl SigningKeys {
+    /// Reads `id:base64,…`: the seed and the public key behind it, 64 bytes, or `id:public.base64`
+    /// for a key that signs no more, 32 bytes. The first one must sign.
+    ///
+    /// # Errors
+    /// What is wrong, without the text.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        let key = |(id, encoded): (&str, &str)| -> Result<SigningKey, &'static str> {
+            let id = id.to_owned();
+            if let Some(encoded) = encoded.strip_prefix("public.") {
+                let public = from_base64(encoded).ok_or(NOT_BASE64)?;
+                let public = public.try_into().map_err(|_| "a public key must have 32 bytes")?;
+                return Ok(SigningKey { id, public, seed: None });
+            }
+            let pair = from_base64(encoded).ok_or(NOT_BASE64)?;
+            let halves = pair.split_at_checked(SEED_BYTES);
+            let halves = halves.and_then(|(seed, public)| Some((seed, public.try_into().ok()?)));
+            let (seed, public) = halves.ok_or("a signing key must be 64 bytes: seed and public key")?;
+            Ok(SigningKey { id, public, seed: Some(Secret::new(seed)) })
+        };
+        let keys = entries(text)?.into_iter().map(key).collect::<Result<Vec<_>, _>>()?;
+        match keys.first() {
+            None => Err(NO_KEY),
+            Some(first) if first.seed.is_none() => Err("the first key must sign"),
+            Some(_) => Ok(Self(keys)),
+        }
+    }
+
+    /// The key that signs.
+    pub fn current(&self) -> Option<&SigningKey> {
+        self.0.first()
+    }
+
+    /// Every key, the current one first.
+    pub fn all(&self) -> impl Iterator<Item = &SigningKey> {
+        self.0.iter()
     }
 }
 
@@ -136,6 +204,11 @@ impl Sealer {
         let mut bytes = nonce.to_vec();
         bytes.extend(self.ciphers.first()?.encrypt(Nonce::from_slice(&nonce), payload).ok()?);
         Some(format!("{SEALED_FORMAT}.{}.{}", self.ring.current().id, base64url(&bytes)))
+    }
+
+    /// What a text that the current key has sealed begins with.
+    pub fn current_prefix(&self) -> String {
+        format!("{SEALED_FORMAT}.{}.", self.ring.current().id)
     }
 
     /// The plaintext that was sealed at `place`.
@@ -205,6 +278,20 @@ mod tests {
         );
         let by_aes = "1.a.AQEBAQEBAQEBAQEB9rqlhG9heCRc4Ou1EgA96OVu17E";
         assert_eq!(sealer.open(by_aes, "x"), Ok(b"lead".to_vec()));
+    }
+
+    #[test]
+    fn a_signing_key_that_is_retired_verifies_and_does_not_sign() {
+        let pair = base64(&[1; 64]);
+        let public = base64(&[2; 32]);
+        let keys = SigningKeys::parse(&format!("s2:{pair},s1:public.{public}")).expect("keys");
+        assert!(keys.current().is_some_and(|key| key.id == "s2" && key.seed.is_some()));
+        assert!(keys.all().any(|key| key.id == "s1" && key.seed.is_none() && key.public == [2; 32]));
+        let short = base64(&[1; 32]);
+        for bad in ["", &format!("s1:public.{public}"), &format!("s1:{short}"), &format!("s1:public.{pair}")]
+        {
+            assert!(SigningKeys::parse(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -6,8 +6,8 @@
 //! | floor | modules |
 //! |---|---|
 //! | values | [`fault`], [`hash`], [`moment`], [`text`], [`keys`], [`country`], [`contact`], [`campaign`], [`settings`], [`request`] |
-//! | stages, in the order in which a lead passes them | [`intake`], [`lead`], [`seen`], [`qualify`], [`deliver`], [`reply`] |
-//! | use cases over ports | [`ledger`], [`campaigns`], [`ports`], [`capture`], [`admin`], [`routes`], [`tallies`], [`waiting`], `memory` |
+//! | stages, in the order in which a lead passes them | [`intake`], [`lead`], [`consent`], [`seen`], [`qualify`], [`deliver`], [`reply`] |
+//! | use cases over ports | [`ledger`], [`campaigns`], [`ports`], [`capture`], [`admin`], [`links`], [`routes`], [`tallies`], [`waiting`], `memory` |
 //! | the platform | `edge`, and the command line in `bin/leadhook` |
 
 pub mod fault;
@@ -25,6 +25,7 @@ pub mod campaign;
 pub mod request;
 pub mod settings;
 
+pub mod consent;
 pub mod intake;
 pub mod lead;
 pub mod qualify;
@@ -38,6 +39,7 @@ pub mod ledger;
 pub mod admin;
 pub mod campaigns;
 pub mod capture;
+pub mod links;
 pub mod ports;
 pub mod routes;
 pub mod tallies;

@@ -5,6 +5,7 @@ use std::cell::{Cell as Slot, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use ed25519_dalek::Signer as _;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ToSql, params_from_iter};
 
@@ -15,11 +16,12 @@ use crate::capture::{After, Answered};
 use crate::deliver::{Outcome, SigningSecret, retry_after_s, verify};
 use crate::fault::Fault;
 use crate::hash::{base64, hmac_sha256};
+use crate::keys::SigningKey;
 use crate::ledger::message::{Answer, Call, MESSAGE_FORMAT, Message};
 use crate::ledger::store::{Arg, Cell, Row, Store};
 use crate::ledger::{Dispatch, Ledger};
 use crate::moment::Moment;
-use crate::ports::Ports;
+use crate::ports::{Ports, signed};
 use crate::request::{Method, RawRequest};
 use crate::routes;
 use crate::settings::Settings;
@@ -30,6 +32,15 @@ pub const START_MS: i64 = 1_795_356_000_000;
 pub const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 /// The token of the admin API.
 pub const ADMIN_TOKEN: &str = "memory-admin-token";
+
+/// What links are built from.
+pub const PUBLIC_URL: &str = "https://leads.example.com";
+
+/// A signing key as [`SigningKeys`](crate::keys::SigningKeys) reads it.
+pub fn signing_key(id: &str, seed: [u8; 32]) -> String {
+    let pair = ed25519_dalek::SigningKey::from_bytes(&seed);
+    format!("{id}:{}", base64(&pair.to_keypair_bytes()))
+}
 
 /// A ledger's database on the host.
 pub struct SqliteStore {
@@ -182,6 +193,9 @@ impl World {
         let settings = Settings::read(|name| match name {
             "LEADHOOK_PEPPERS" => Some(key(1)),
             "LEADHOOK_SEALING_KEYS" => Some(key(2)),
+            "LEADHOOK_SIGNING_KEYS" => Some(signing_key("s1", [3; 32])),
+            "LEADHOOK_LIST_KEYS" => Some(key(4)),
+            "LEADHOOK_PUBLIC_URL" => Some(PUBLIC_URL.to_owned()),
             "LEADHOOK_ADMIN_TOKEN" => Some(ADMIN_TOKEN.to_owned()),
             _ => None,
         })?;
@@ -271,7 +285,14 @@ impl World {
                         Ok(None) | Err(_) => ledger.last_good_campaign(&claim.campaign)?,
                     };
                     let secret = |_: &str| Some(SECRET.to_owned());
-                    let outcome = match ledger.dispatch(&claim, campaign.as_deref(), secret, &self.moment()) {
+                    let receipts = match ledger.unsigned_receipts(&claim) {
+                        Ok(inputs) => Ok(signed(self, inputs).await?),
+                        Err(outcome) => Err(outcome),
+                    };
+                    let dispatch = receipts.and_then(|receipts| {
+                        ledger.dispatch(&claim, campaign.as_deref(), secret, &receipts, &self.moment())
+                    });
+                    let outcome = match dispatch {
                         Ok(dispatch) => self.receive(dispatch),
                         Err(outcome) => outcome,
                     };
@@ -392,8 +413,7 @@ impl World {
             }
         };
         let store = SqliteStore { connection, refuses: Rc::clone(&self.refuses) };
-        let settings = &self.settings;
-        let ledger = Ledger::open(store, name, &settings.sealing, settings.development, self.now_ms())?;
+        let ledger = Ledger::open(store, name, &self.settings, self.now_ms())?;
         let ledger = Rc::new(ledger);
         self.objects.borrow_mut().insert(name.to_owned(), Rc::clone(&ledger));
         Ok(ledger)
@@ -416,8 +436,10 @@ impl World {
             let (timestamp, signature) = (header("webhook-timestamp"), header("webhook-signature"));
             verify(&secret, id, timestamp, signature, &dispatch.body, self.now_ms() / 1_000).is_ok()
         });
+        let is_mail = header("Authorization").strip_prefix("Bearer ") == Some(SECRET);
+        let id = if is_mail { header("idempotency-key") } else { id };
         let body = serde_json::from_slice(&dispatch.body);
-        let (true, Ok(body)) = (verified, body) else {
+        let (true, Ok(body)) = (verified || is_mail, body) else {
             return Outcome::Answered { status: 401, retry_after_s: None };
         };
         self.received.borrow_mut().push(Received { id: id.to_owned(), url: dispatch.url.clone(), body });
@@ -451,6 +473,21 @@ impl Ports for World {
 
     async fn kv_put(&self, key: &str, value: &str) -> Result<(), Fault> {
         self.keep(key, value, None)
+    }
+
+    async fn kv_delete(&self, key: &str) -> Result<(), Fault> {
+        let mut kv = self.kv.borrow_mut();
+        if matches!(kv.mode, KvMode::Failing | KvMode::RefusingWrites) {
+            return Err(Fault::new("KV delete: refused"));
+        }
+        kv.values.remove(key);
+        Ok(())
+    }
+
+    async fn sign(&self, key: &SigningKey, text: &str) -> Result<Vec<u8>, Fault> {
+        let seed = key.seed.as_ref().and_then(|seed| seed.bytes().try_into().ok());
+        let seed = seed.ok_or_else(|| Fault::new("the key signs no more"))?;
+        Ok(ed25519_dalek::SigningKey::from_bytes(seed).sign(text.as_bytes()).to_vec())
     }
 
     async fn kv_list(&self, prefix: &str) -> Result<Vec<String>, Fault> {
@@ -496,6 +533,7 @@ pub fn request(method: Method, path: &str, content_type: &str, body: &str) -> Ra
         origin: None,
         idempotency_key: None,
         authorization: path.starts_with("/admin/").then(|| format!("Bearer {ADMIN_TOKEN}")),
+        gpc: false,
         body: Ok(body.as_bytes().to_vec()),
     }
 }

@@ -5,10 +5,11 @@ use std::cell::RefCell;
 
 use crate::campaigns::Shelf;
 use crate::fault::Fault;
+use crate::keys::{SigningKey, SigningKeys};
 use crate::ledger::message::{Answer, Call};
 use crate::settings::Settings;
 
-/// KV, ledgers and settings.
+/// KV, ledgers, settings and signatures.
 #[allow(async_fn_in_trait, reason = "one thread on the Worker and on the host: futures need no Send")]
 pub trait Ports {
     /// The operator's settings.
@@ -29,6 +30,18 @@ pub trait Ports {
     /// KV is down or refuses.
     async fn kv_put(&self, key: &str, value: &str) -> Result<(), Fault>;
 
+    /// Deletes a key.
+    ///
+    /// # Errors
+    /// KV is down or refuses.
+    async fn kv_delete(&self, key: &str) -> Result<(), Fault>;
+
+    /// Signs a text by Ed25519 (RFC 8032).
+    ///
+    /// # Errors
+    /// The key signs no more, or the platform refuses.
+    async fn sign(&self, key: &SigningKey, text: &str) -> Result<Vec<u8>, Fault>;
+
     /// The names of the keys that begin with a prefix.
     ///
     /// # Errors
@@ -40,4 +53,20 @@ pub trait Ports {
     /// # Errors
     /// It is down, too slow, or failed; whether the call was kept is not known then.
     async fn ask(&self, ledger: &str, call: &Call) -> Result<Answer, Fault>;
+}
+
+/// The receipts of these inputs, each with its signature. Empty where no key signs.
+///
+/// # Errors
+/// The platform's.
+pub async fn signed(ports: &impl Ports, inputs: Vec<String>) -> Result<Vec<(String, Vec<u8>)>, Fault> {
+    let Some(key) = ports.settings().signing.as_ref().and_then(SigningKeys::current) else {
+        return Ok(Vec::new());
+    };
+    let mut signed = Vec::new();
+    for input in inputs {
+        let signature = ports.sign(key, &input).await?;
+        signed.push((input, signature));
+    }
+    Ok(signed)
 }

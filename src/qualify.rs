@@ -88,18 +88,26 @@ pub fn score(campaign: &Campaign, lead: &Lead) -> Score {
     }
 }
 
-/// Decides where a lead with this score goes, whose person is on no list.
+/// Whether a destination may have a lead at all: it is for people on the lead's lists, the visitor's
+/// browser does not object (`Sec-GPC`), and every consent that it needs is there.
+pub fn may_have(campaign: &Campaign, lead: &Lead, destination: &Destination) -> bool {
+    campaign.routes_to(destination, &lead.lists)
+        && !(lead.gpc && destination.third_party)
+        && lead.consents_to(&destination.needs)
+}
+
+/// Decides where a lead with this score goes. An existing customer waits for no threshold of the
+/// campaign's.
 pub fn decide<'a>(campaign: &'a Campaign, lead: &Lead, score: &Score) -> Decision<'a> {
-    if campaign.thresholds.forward_at.is_some_and(|least| score.total < least) {
+    if lead.lists.is_empty() && campaign.thresholds.forward_at.is_some_and(|least| score.total < least) {
         return Decision::Hold("below_forward_at");
     }
     let answers = lead.all_answers(campaign);
     let facts = lead.facts(&answers);
     let wants = |destination: &&Destination| {
-        campaign.takes_new_leads(destination)
+        may_have(campaign, lead, destination)
             && destination.forward_at.is_none_or(|least| score.total >= least)
             && destination.when.iter().all(|condition| condition.holds(&facts))
-            && lead.consents_to(&destination.needs)
     };
     let destinations: Vec<_> = campaign.destinations.iter().filter(wants).collect();
     if destinations.is_empty() {

@@ -9,9 +9,11 @@ use crate::intake::{FieldProblem, Rejection};
 /// When to try again after a fault of ours: long enough for an object to move, short for a person.
 const RETRY_AFTER_S: u32 = 5;
 /// Pages load nothing and run nothing.
-const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
-const PAGE_STYLE: &str =
-    "body{font:1rem/1.5 system-ui,sans-serif;max-width:38rem;margin:15vh auto;padding:0 1rem}";
+const PAGE_POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'";
+/// Minutes, so that a key that is replaced in a hurry is soon gone.
+const KEY_SET_CACHING: &str = "public, max-age=300";
+const PAGE_STYLE: &str = "body{font:1rem/1.5 system-ui,sans-serif;max-width:38rem;margin:15vh auto;padding:0 1rem}pre{white-space:pre-wrap;overflow-wrap:anywhere}";
 
 /// An HTTP response.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,6 +98,88 @@ impl Reply {
     /// The built-in page that thanks.
     pub fn thanks(campaign: &Campaign) -> Self {
         page(200, &campaign.language, &campaign.title, "<p>Thank you. We have received your details.</p>")
+    }
+
+    /// The page of a link that asks the owner of an address to confirm.
+    pub fn ask_to_confirm(campaign: &Campaign) -> Self {
+        let text = format!(
+            "<p>{} has been given this e-mail address. Is it yours, and do you agree?</p>{}",
+            escape(&campaign.controller.name),
+            button("Yes, confirm")
+        );
+        link_page(200, campaign, &text)
+    }
+
+    /// The address is confirmed.
+    pub fn confirmed(campaign: &Campaign) -> Self {
+        link_page(200, campaign, "<p>Thank you. Your e-mail address is confirmed.</p>")
+    }
+
+    /// The page of a link that takes back a consent: this one, or everything.
+    pub fn ask_to_withdraw(campaign: &Campaign, wording: Option<&str>, receipt: &str) -> Self {
+        let what = match wording {
+            Some(text) => format!("<blockquote>{}</blockquote>", escape(text)),
+            None => "<p>Everything that you have agreed to here.</p>".to_owned(),
+        };
+        let text = format!(
+            "<p>Do you want to take back what you agreed to with {}?</p>{what}{}\
+             <p><a href=\"{}\">What was agreed to</a></p>",
+            escape(&campaign.controller.name),
+            button("Yes, take it back"),
+            escape(receipt)
+        );
+        link_page(200, campaign, &text)
+    }
+
+    /// The consent is taken back.
+    pub fn withdrawn(campaign: &Campaign) -> Self {
+        link_page(200, campaign, "<p>Done. You have taken back your consent.</p>")
+    }
+
+    /// 410: the link is not one of ours, or what it was about has ended.
+    pub fn link_ended(campaign: &Campaign) -> Self {
+        let text =
+            "<p>This link is not valid any more.</p><p>Please send the form again to get a new one.</p>";
+        link_page(410, campaign, text)
+    }
+
+    /// 503 to somebody who followed a link.
+    pub fn try_again(campaign: &Campaign) -> Self {
+        link_page(503, campaign, "<p>That did not work just now. Please try again in a moment.</p>")
+            .with("retry-after", RETRY_AFTER_S.to_string())
+    }
+
+    /// What a person has agreed to, with the signed receipts: a page, or JSON for programs.
+    pub fn receipts(campaign: &Campaign, consents: &[Value], browser: bool) -> Self {
+        if !browser {
+            return Self::json(&json!({ "consents": consents }));
+        }
+        let shown = |consent: &Value| {
+            let text = |key: &str| escape(consent.get(key).and_then(Value::as_str).unwrap_or("-"));
+            format!(
+                "<blockquote>{}</blockquote><p>{} since {}</p><details><summary>Signed receipt</summary>\
+                 <pre>{}</pre></details>",
+                text("text"),
+                text("state"),
+                text("since"),
+                text("receipt")
+            )
+        };
+        let text = format!(
+            "<p>What you have agreed to with {} (<a href=\"{}\">privacy notice</a>):</p>{}",
+            escape(&campaign.controller.name),
+            escape(&campaign.controller.privacy_notice),
+            consents.iter().map(shown).collect::<String>()
+        );
+        link_page(200, campaign, &text)
+    }
+
+    /// The public keys of receipts. They may be kept for a while: a new one is published before it
+    /// signs.
+    pub fn key_set(keys: &Value) -> Self {
+        let mut reply = Self::new(200, "application/jwk-set+json", keys.to_string());
+        reply.headers.retain(|(name, _)| *name != "cache-control");
+        reply.with("cache-control", KEY_SET_CACHING).with("access-control-allow-origin", "*")
     }
 
     /// What a form or a chatbot needs to be right the first time.
@@ -210,6 +294,18 @@ fn problem(
         extend(body);
     }
     Reply::new(status, "application/problem+json", body.to_string())
+}
+
+/// A page behind a link whose address lets its holder do something: it is not passed on.
+fn link_page(status: u16, campaign: &Campaign, text: &str) -> Reply {
+    page(status, &campaign.language, &campaign.title, text)
+        .with("referrer-policy", "no-referrer")
+        .with("x-robots-tag", "noindex")
+}
+
+/// Posts to the page's own address.
+fn button(label: &str) -> String {
+    format!("<form method=\"post\"><button>{label}</button></form>")
 }
 
 fn page(status: u16, language: &str, title: &str, text: &str) -> Reply {

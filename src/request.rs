@@ -34,6 +34,8 @@ pub struct RawRequest {
     pub idempotency_key: Option<String>,
     /// `Authorization`.
     pub authorization: Option<String>,
+    /// Whether `Sec-GPC` is `1`: no other value counts (<https://www.w3.org/TR/gpc/>).
+    pub gpc: bool,
     /// Empty where the method has none.
     pub body: Result<Vec<u8>, TooLarge>,
 }
@@ -80,6 +82,7 @@ mod tests {
             origin: None,
             idempotency_key: None,
             authorization: None,
+            gpc: false,
             body: Ok(Vec::new()),
         }
         .prefers_html()

@@ -3,6 +3,7 @@
 use crate::admin::{self, MAX_CAMPAIGN_BODY_BYTES};
 use crate::capture::{self, Answered};
 use crate::intake::decode::MAX_BODY_BYTES;
+use crate::links;
 use crate::moment::Moment;
 use crate::ports::Ports;
 use crate::reply::Reply;
@@ -22,11 +23,17 @@ pub async fn answer(ports: &impl Ports, request: &RawRequest, moment: &Moment) -
     match path.as_slice() {
         ["c", campaign] => capture::endpoint(ports, campaign, request, moment).await,
         ["c", campaign, "thanks"] => capture::thanks(ports, campaign, request, moment).await,
+        ["confirm", campaign, token] => links::confirm(ports, [*campaign, *token], request, moment).await,
+        ["withdraw", campaign, token] => links::withdraw(ports, [*campaign, *token], request, moment).await,
+        ["withdraw", campaign, token, "receipt"] => {
+            links::receipt(ports, [*campaign, *token], request, moment).await
+        }
         ["admin", "api", rest @ ..] => admin::answer(ports, rest, request, moment).await,
-        ["healthz" | "openapi.json"] if request.method != Method::Get => {
+        ["healthz" | "openapi.json"] | [".well-known", "jwks.json"] if request.method != Method::Get => {
             Reply::method_not_allowed("GET").into()
         }
         ["healthz"] => Reply::json_text(r#"{"status":"ok"}"#).into(),
+        [".well-known", "jwks.json"] => links::key_set(ports).into(),
         ["openapi.json"] => Reply::json_text(OPENAPI).into(),
         _ => Reply::not_found().into(),
     }

@@ -1,7 +1,7 @@
 //! What the operator sets: variables and secrets of the Worker, by name.
 
 use crate::fault::Fault;
-use crate::keys::{Keyring, Secret};
+use crate::keys::{Keyring, Secret, SigningKeys};
 
 /// The operator's settings.
 #[derive(Clone, Debug)]
@@ -17,6 +17,10 @@ pub struct Settings {
     pub peppers: Keyring,
     /// `LEADHOOK_SEALING_KEYS`: payloads at rest.
     pub sealing: Keyring,
+    /// `LEADHOOK_SIGNING_KEYS`: receipts. Where absent, there are none.
+    pub signing: Option<SigningKeys>,
+    /// `LEADHOOK_LIST_KEYS`: the lists, suppression among them. Where absent, there are none.
+    pub lists: Option<Keyring>,
     /// `LEADHOOK_ADMIN_TOKEN`; where absent, nobody is let in.
     pub admin_token: Option<Secret>,
 }
@@ -27,11 +31,17 @@ impl Settings {
     /// # Errors
     /// Which one is missing or wrong, without its value.
     pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, Fault> {
-        let ring = |name: &str| {
-            let text = get(name).ok_or_else(|| Fault::new(format!("{name} is not set")))?;
-            Keyring::parse(&text).map_err(|reason| Fault::new(format!("{name}: {reason}")))
-        };
         let text = |name: &str| get(name).filter(|text| !text.is_empty());
+        let wrong = |name: &str, reason: &str| Fault::new(format!("{name}: {reason}"));
+        let ring = |name: &str| {
+            let ring = text(name).map(|text| Keyring::parse(&text).map_err(|reason| wrong(name, reason)));
+            ring.transpose()
+        };
+        let required = |name: &str| ring(name)?.ok_or_else(|| wrong(name, "is not set"));
+        let signing = "LEADHOOK_SIGNING_KEYS";
+        let signing = text(signing)
+            .map(|text| SigningKeys::parse(&text).map_err(|reason| wrong(signing, reason)))
+            .transpose()?;
         let jurisdiction = text("LEADHOOK_JURISDICTION").filter(|word| word != "none");
         if jurisdiction.as_deref().is_some_and(|word| word != "eu") {
             return Err(Fault::new("LEADHOOK_JURISDICTION must be eu or none"));
@@ -40,8 +50,10 @@ impl Settings {
             development: text("LEADHOOK_ENV").as_deref() == Some("dev"),
             jurisdiction,
             public_url: text("LEADHOOK_PUBLIC_URL").map(|url| url.trim_end_matches('/').to_owned()),
-            peppers: ring("LEADHOOK_PEPPERS")?,
-            sealing: ring("LEADHOOK_SEALING_KEYS")?,
+            peppers: required("LEADHOOK_PEPPERS")?,
+            sealing: required("LEADHOOK_SEALING_KEYS")?,
+            signing,
+            lists: ring("LEADHOOK_LIST_KEYS")?,
             admin_token: text("LEADHOOK_ADMIN_TOKEN").map(Secret::new),
         })
     }

@@ -24,7 +24,7 @@ struct Object(Ledger<SqliteStore>);
 impl Object {
     fn open(site: &Site) -> Self {
         let store = SqliteStore::new(site.database(LEDGER).expect("a database"));
-        let opened = Ledger::open(store, LEDGER, &site.settings().sealing, false, site.now_ms());
+        let opened = Ledger::open(store, LEDGER, site.settings(), site.now_ms());
         Self(opened.expect("a ledger"))
     }
 
@@ -47,7 +47,8 @@ impl Object {
     }
 
     fn webhook(&self, site: &Site, claim: &Claim, campaign: &Campaign) -> (String, Vec<u8>) {
-        let dispatch = self.0.dispatch(claim, Some(campaign), |_| Some(SECRET.to_owned()), &site.moment());
+        let dispatch =
+            self.0.dispatch(claim, Some(campaign), |_| Some(SECRET.to_owned()), &[], &site.moment());
         let dispatch = dispatch.unwrap_or_else(|outcome| panic!("{outcome:?}"));
         (dispatch.headers[1].1.clone(), dispatch.body)
     }
@@ -209,10 +210,10 @@ fn a_receiver_that_asks_for_patience_gets_it() {
     let claim = object.claim(&site).remove(0);
     let secret = |text: Option<&str>| {
         let text = text.map(str::to_owned);
-        object.0.dispatch(&claim, Some(&campaign), |_| text, &site.moment()).err()
+        object.0.dispatch(&claim, Some(&campaign), |_| text, &[], &site.moment()).err()
     };
     assert_eq!(secret(None), Some(Outcome::SecretMissing));
     assert_eq!(secret(Some("not a secret")), Some(Outcome::SecretMissing));
-    let missing = object.0.dispatch(&claim, None, |_| None, &site.moment()).err();
+    let missing = object.0.dispatch(&claim, None, |_| None, &[], &site.moment()).err();
     assert_eq!(missing, Some(Outcome::Unreadable));
 }

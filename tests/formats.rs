@@ -92,8 +92,22 @@ fn the_tables_of_a_ledger() {
             "delivery",
             "delivery_id TEXT key 1, format INTEGER, lead_id TEXT, submission_id TEXT, campaign TEXT, \
              destination TEXT, receiver TEXT, event TEXT, state TEXT, due_ms INTEGER, \
-             attempt_count INTEGER, attempts TEXT, reason TEXT?, created_ms INTEGER, settled_ms INTEGER?",
+             attempt_count INTEGER, attempts TEXT, reason TEXT?, created_ms INTEGER, settled_ms INTEGER?, \
+             notice TEXT?",
         ),
+        (
+            "act",
+            "lead_id TEXT key 1, seq INTEGER key 2, format INTEGER, act TEXT, personal TEXT?, \
+             consent_until_ms INTEGER?, record_until_ms INTEGER",
+        ),
+        ("alias", "lead_id TEXT key 1, is_now TEXT"),
+        ("listed", "tag TEXT key 1, list TEXT key 2, at_ms INTEGER"),
+        (
+            "request",
+            "tag TEXT key 1, submission_id TEXT key 2, lead_id TEXT, campaign TEXT, mails INTEGER, \
+             mailed_ms INTEGER, expires_ms INTEGER, confirmed_ms INTEGER?",
+        ),
+        ("terms", "digest TEXT key 1, terms TEXT"),
         ("disabled", "campaign TEXT key 1, destination TEXT key 2, at_ms INTEGER"),
         ("fingerprint", "tag TEXT key 1, lead_id TEXT key 2"),
         ("idempotency", "tag TEXT key 1, submission_id TEXT, expires_ms INTEGER"),
@@ -102,7 +116,8 @@ fn the_tables_of_a_ledger() {
         (
             "submission",
             "lead_id TEXT key 1, submission_id TEXT key 2, format INTEGER, campaign TEXT, source TEXT, \
-             hour INTEGER, state TEXT, at_ms INTEGER, known_until_ms INTEGER, payload TEXT?, consent TEXT",
+             hour INTEGER, state TEXT, at_ms INTEGER, known_until_ms INTEGER, payload TEXT?, consent TEXT, \
+             act TEXT?, until_ms INTEGER?, consent_until_ms INTEGER?, record_until_ms INTEGER",
         ),
         (
             "tally",
@@ -112,7 +127,7 @@ fn the_tables_of_a_ledger() {
         assert_eq!(columns(table), expected, "{table}");
     }
     let tables = site.rows(LEDGER, "SELECT count(*) FROM sqlite_master WHERE type = 'table'");
-    assert_eq!(tables, [[json!(10)]], "a new table belongs above");
+    assert_eq!(tables, [[json!(15)]], "a new table belongs above");
 }
 
 #[test]
@@ -129,7 +144,7 @@ fn the_rows_of_a_lead() {
     assert_eq!(
         Value::from_iter(rows),
         json!([[
-            ANN_LEAD, ANN_ID, 2, "guide", "direct", START_MS, "pending", START_MS, until, "2.k1.", "2.k1."
+            ANN_LEAD, ANN_ID, 3, "guide", "direct", START_MS, "pending", START_MS, until, "2.k1.", "2.k1."
         ]])
     );
     let row = site.rows(LEDGER, "SELECT * FROM delivery");
@@ -137,7 +152,7 @@ fn the_rows_of_a_lead() {
         Value::from_iter(row),
         json!([[
             "msg_1k81osvo00nidep61va7ao5og_d7c735e6",
-            2,
+            3,
             ANN_LEAD,
             ANN_ID,
             "guide",
@@ -151,6 +166,7 @@ fn the_rows_of_a_lead() {
             null,
             START_MS,
             null,
+            null,
         ]])
     );
     let meta = site.rows(LEDGER, "SELECT * FROM meta");
@@ -163,7 +179,7 @@ fn admit() -> Admit {
     let campaign = campaign(&guide());
     let body = b"email=ann@example.com&phone=0701740605&name=Ann&consent.newsletter=on&utm_source=x";
     let submission = accept(decode(Some(FORM), body).expect("fields"), &campaign).expect("a submission");
-    let identity = Identity::new(&site.settings().peppers, &campaign.ledger);
+    let identity = Identity::new(site.settings(), &campaign.ledger);
     Admit {
         campaign: campaign.id.clone(),
         revision: "0123456789abcdef".to_owned(),
@@ -172,6 +188,7 @@ fn admit() -> Admit {
         idempotency_tag: Some(identity.idempotency_tag(&campaign, "k")),
         source: "x".to_owned(),
         fingerprints: identity.fingerprints(&submission, &campaign),
+        list_tags: Vec::new(),
         by: campaign.dedupe.by.clone(),
         lead: Lead::new(submission, &campaign, START_MS),
     }
@@ -248,18 +265,48 @@ fn the_other_messages_and_the_answers() {
         limit: Some(1),
         from_ms: Some(2),
         to_ms: Some(3),
+        lead_id: word("l"),
+        purpose: word("p"),
+        submission_id: word("u"),
+        method: word("h"),
+        fingerprints: vec!["f".to_owned()],
+        list: word("i"),
+        list_tags: vec!["t".to_owned()],
     };
     assert_eq!(
         written(Call::Operate(everything)),
         json!({ "operate": {
             "verb": "deliveries", "campaign": "c", "destination": "d", "delivery_id": "m", "state": "s",
-            "after": "a", "limit": 1, "from_ms": 2, "to_ms": 3,
+            "after": "a", "limit": 1, "from_ms": 2, "to_ms": 3, "lead_id": "l", "purpose": "p",
+            "submission_id": "u", "method": "h", "fingerprints": ["f"], "list": "i", "list_tags": ["t"],
         } })
     );
-    let verbs = [Verb::Delivery, Verb::Replay, Verb::ReplayAll, Verb::Enable];
+    use Verb::{
+        Access, Confirm, Consents, Delivery, Enable, Erase, Keys, ListAdd, ListClear, ListRemove, Lists,
+        Replay, ReplayAll, Withdraw,
+    };
+    let verbs = [
+        Delivery, Replay, ReplayAll, Enable, Confirm, Withdraw, Consents, Access, Erase, Lists, ListAdd,
+        ListRemove, ListClear, Keys,
+    ];
     assert_eq!(
         serde_json::to_value(verbs).expect("JSON"),
-        json!(["delivery", "replay", "replay_all", "enable"])
+        json!([
+            "delivery",
+            "replay",
+            "replay_all",
+            "enable",
+            "confirm",
+            "withdraw",
+            "consents",
+            "access",
+            "erase",
+            "lists",
+            "list_add",
+            "list_remove",
+            "list_clear",
+            "keys",
+        ])
     );
     for (answer, expected) in [
         (Answer::Admitted, json!("admitted")),

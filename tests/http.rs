@@ -223,7 +223,7 @@ fn a_form_can_ask_what_is_accepted_and_a_monitor_whether_it_lives() {
     let site = Site::new(&[guide()]);
     let reply = site.send(&request(Method::Get, "/c/guide", "", ""));
     let told = body(&reply);
-    assert_eq!(told["endpoint"], "/c/guide");
+    assert_eq!(told["endpoint"], "https://leads.example.com/c/guide");
     assert_eq!(told["double_opt_in"], false);
     assert_eq!(
         told["fields"][2],

@@ -6,10 +6,12 @@
 mod common;
 
 use common::*;
+use leadhook::keys::Sealer;
 use leadhook::ledger::Ledger;
 use leadhook::ledger::message::{Answer, Call, MESSAGE_FORMAT, Message, Operation};
 use leadhook::memory::{ReceiverMode, SqliteStore};
 use leadhook::ports::Ports as _;
+use serde_json::{Value, json};
 
 const ANN: &str = "email=ann%40example.com&consent.newsletter=on";
 const BOB: &str = "email=bob%40example.com&consent.newsletter=on";
@@ -35,8 +37,7 @@ fn a_newer_message_is_refused() {
     site.accept("guide", ANN);
     let before = dump(&site);
     let store = SqliteStore::new(site.database(LEDGER).expect("a database"));
-    let ledger =
-        Ledger::open(store, LEDGER, &site.settings().sealing, false, site.now_ms()).expect("a ledger");
+    let ledger = Ledger::open(store, LEDGER, site.settings(), site.now_ms()).expect("a ledger");
     let message = Message {
         format: MESSAGE_FORMAT + 1,
         ledger: LEDGER.to_owned(),
@@ -72,11 +73,9 @@ fn a_value_of_what_was_seen_in_another_shape_of_a_newer_code_is_left_too() {
 
 #[test]
 fn newer_rows_of_a_person_are_not_judged_sent_or_swept() {
-    let site = Site::new(&[guide_with(
-        serde_json::json!({ "dedupe": { "window_days": 1, "remember_in_kv": false } }),
-    )]);
+    let site = Site::new(&[guide_with(json!({ "dedupe": { "window_days": 1, "remember_in_kv": false } }))]);
     site.accept("guide", ANN);
-    site.execute(LEDGER, "UPDATE submission SET format = 3; UPDATE delivery SET format = 3");
+    site.execute(LEDGER, "UPDATE submission SET format = 4; UPDATE delivery SET format = 4");
     let before = dump(&site);
     assert_eq!(site.post("guide", ANN).status, 503);
     assert_eq!(site.post("guide", &format!("{ANN}&name=Ann")).status, 503);
@@ -100,24 +99,59 @@ fn tables_of_a_newer_code_are_left_alone() {
     site.accept("guide", BOB);
 }
 
+/// Brings a ledger with one undelivered lead back to what the code before wrote: the consents lie
+/// sealed beside the payload, and nothing is chained.
+fn age(site: &Site) {
+    let row = &site.rows(LEDGER, "SELECT lead_id, submission_id, payload FROM submission")[0];
+    let [lead_id, submission_id, payload] = [0, 1, 2].map(|column| row[column].as_str().expect("a text"));
+    let sealer = Sealer::new(&site.settings().sealing, LEDGER);
+    let place = format!("payload/{lead_id}/{submission_id}");
+    let opened = sealer.open(payload, &place).expect("a payload");
+    let mut payload: Value = serde_json::from_slice(&opened).expect("JSON");
+    payload.as_object_mut().expect("an object").remove("acts").expect("acts");
+    let payload = sealer.seal(payload.to_string().as_bytes(), &place, [1; 12]).expect("sealed");
+    let consent = json!([{
+        "purpose": "newsletter", "granted": true, "version": "2026-11", "version_shown": "unstated",
+        "text_sha256": "x", "language": "sv", "channel": "email", "category": "marketing",
+        "notice": { "url": "https://www.example.com/privacy", "sha256": "y" },
+        "at": "2026-11-22T14:00:00.000Z", "method": "form",
+    }]);
+    let place = format!("consent/{lead_id}/{submission_id}");
+    let consent = sealer.seal(consent.to_string().as_bytes(), &place, [2; 12]).expect("sealed");
+    site.execute(
+        LEDGER,
+        &format!(
+            "UPDATE submission SET format = 1, payload = '{payload}', consent = '{consent}';
+             ALTER TABLE submission DROP COLUMN act;
+             ALTER TABLE submission DROP COLUMN until_ms;
+             ALTER TABLE submission DROP COLUMN consent_until_ms;
+             ALTER TABLE submission DROP COLUMN record_until_ms;
+             ALTER TABLE delivery DROP COLUMN notice;
+             DROP TABLE act; DROP TABLE terms; DROP TABLE listed; DROP TABLE request; DROP TABLE alias;
+             DROP INDEX delivery_due;
+             CREATE INDEX delivery_due ON delivery (due_ms) WHERE state = 'pending';
+             ALTER TABLE delivery ADD COLUMN leased INTEGER NOT NULL DEFAULT 0;
+             UPDATE delivery SET leased = 1, due_ms = due_ms + 1000000, format = 1;
+             DELETE FROM migration WHERE version >= 2"
+        ),
+    );
+}
+
 #[test]
 fn a_ledger_of_an_older_code_is_brought_up_to_date_and_its_leads_go_out() {
     let site = Site::new(&[guide()]);
     site.set_receiver(ReceiverMode::Refuses(500));
     site.deliver("guide", ANN);
-    site.execute(
-        LEDGER,
-        "DROP INDEX delivery_due;
-         CREATE INDEX delivery_due ON delivery (due_ms) WHERE state = 'pending';
-         ALTER TABLE delivery ADD COLUMN leased INTEGER NOT NULL DEFAULT 0;
-         UPDATE delivery SET leased = 1, due_ms = due_ms + 1000000, format = 1;
-         UPDATE submission SET format = 1;
-         DELETE FROM migration WHERE version = 2",
-    );
+    age(&site);
     site.evict();
     site.set_receiver(ReceiverMode::Up);
     site.accept("guide", BOB);
     site.pass(1);
-    assert_eq!(site.received().len(), 2, "what was in flight when the older code stopped is due");
+    let received = site.received();
+    assert_eq!(received.len(), 2, "what was in flight when the older code stopped is due");
     assert_eq!(site.rows(LEDGER, "SELECT 1 FROM delivery WHERE state = 'delivered'").len(), 2);
+    let consents = |at: usize| &received[at].body["data"]["consent"][0];
+    assert!(consents(0)["granted"] == true && consents(1)["granted"] == true);
+    let chained = [0, 1].map(|at| consents(at)["receipt"].is_string());
+    assert!(chained.contains(&true) && chained.contains(&false), "what was not chained has no receipt");
 }

@@ -5,7 +5,7 @@
 mod common;
 
 use common::*;
-use leadhook::memory::{Received, START_MS, request};
+use leadhook::memory::{PUBLIC_URL, Received, START_MS, request};
 use leadhook::request::Method;
 use serde_json::{Value, json};
 
@@ -116,7 +116,15 @@ fn a_good_post_is_answered_and_delivered_alike_in_every_encoding() {
             url: "https://crm.example.com/hooks/guide".to_owned(),
             body: webhook(method),
         };
-        assert_eq!(site.received(), [expected], "{content_type}");
+        let mut received = site.received();
+        for consent in received[0].body["data"]["consent"].as_array_mut().expect("consents") {
+            let consent = consent.as_object_mut().expect("a record");
+            assert!(consent.remove("receipt").is_some_and(|receipt| receipt.is_string()));
+            let url = format!("{PUBLIC_URL}/withdraw/guide/lead_1k81osvo00nidep61va7ao5og.");
+            let withdraw = consent.remove("withdraw_url").expect("a link");
+            assert!(withdraw.as_str().expect("a text").starts_with(&url), "{withdraw}");
+        }
+        assert_eq!(received, [expected], "{content_type}");
         assert_eq!(site.states(), counts(&[("delivered", 1)]));
     }
 }

@@ -7,7 +7,7 @@ use super::table::{Judged, Problem, told};
 use super::{Campaign, template};
 
 /// The header that carries the secret where none is named; the only one that says `Bearer`.
-const AUTHORIZATION: &str = "Authorization";
+pub const AUTHORIZATION: &str = "Authorization";
 /// Letters of a header's name: no provider's is longer.
 const MAX_HEADER: usize = 64;
 /// Headers that are the request's own.
@@ -66,7 +66,7 @@ fn fill_subject(subject: &str, controller: &str, title: &str) -> String {
 }
 
 /// How a destination is spoken to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Channel {
     /// Signed events.
     Webhook,
@@ -75,7 +75,7 @@ pub enum Channel {
 }
 
 /// An e-mail provider's HTTP API.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct EmailApi {
     /// The header that carries the secret: as `Bearer …` in `Authorization`, else as it is.
     pub header: String,

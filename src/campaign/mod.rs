@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 pub use self::condition::{Condition, Facts, plain};
 pub use self::file::{About, ControllerTable as Controller, IdentifierKind, OnRepeat, UnknownFields};
 use self::file::{CampaignFile, DestinationTable, FieldKind, FieldTable, ListTable, Then};
-pub use self::mail::{Channel, DoubleOptIn, EmailApi};
+pub use self::mail::{AUTHORIZATION, Channel, DoubleOptIn, EmailApi};
 pub use self::table::Problem;
 use self::table::told;
 use crate::country::Country;
@@ -340,7 +340,8 @@ impl Campaign {
         unique("purpose", purposes.iter().map(|purpose| purpose.id.as_str()), "id", &mut problems);
 
         let days = |days: u32| i64::from(days) * DAY_MS;
-        let consents_days = retention.consents_days.unwrap_or(DEFAULT_CONSENTS_DAYS);
+        let longest = purposes.iter().filter_map(|purpose| purpose.retention_days).max().unwrap_or(0);
+        let consents_days = retention.consents_days.unwrap_or(DEFAULT_CONSENTS_DAYS.max(longest));
         if !told(&problems, "retention.consents_days") {
             for (at, purpose) in purposes.iter().enumerate() {
                 let path = format!("purpose[{at}].retention_days");
@@ -500,14 +501,17 @@ impl Campaign {
         self.destinations.iter().find(|destination| destination.name == name)
     }
 
-    /// Whether leads of people who are on no list may go there: not to an e-mail provider, and not to
-    /// those who look after the customers of a list.
-    pub fn takes_new_leads(&self, destination: &Destination) -> bool {
-        let is_for = |list: &List| match &list.then {
-            Listed::Suppress => false,
-            Listed::ExistingCustomer { send_to } => send_to.contains(&destination.name),
-        };
-        matches!(destination.channel, Channel::Webhook) && !self.lists.iter().any(is_for)
+    /// Whether leads of people who stand on these lists of existing customers may go there: to those
+    /// who look after them, and of somebody who stands on none to all others. An e-mail provider
+    /// gets none.
+    pub fn routes_to(&self, destination: &Destination, lists: &[String]) -> bool {
+        let mut is_for = self.lists.iter().filter_map(|list| match &list.then {
+            Listed::ExistingCustomer { send_to } if send_to.contains(&destination.name) => Some(&list.name),
+            Listed::Suppress | Listed::ExistingCustomer { .. } => None,
+        });
+        let routed =
+            if lists.is_empty() { is_for.next().is_none() } else { is_for.any(|name| lists.contains(name)) };
+        routed && matches!(destination.channel, Channel::Webhook)
     }
 
     /// The field of that name.

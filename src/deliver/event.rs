@@ -21,6 +21,8 @@ pub struct Event<'a> {
     pub campaign: &'a str,
     /// The lead.
     pub lead: &'a Lead,
+    /// Its consents, with their receipts.
+    pub consent: &'a [ConsentRecord],
     /// Its score.
     pub score: &'a Score,
 }
@@ -40,8 +42,16 @@ struct Data<'a> {
     answers: &'a BTreeMap<String, Value>,
     attribution: &'a BTreeMap<String, String>,
     consent: &'a [ConsentRecord],
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    existing_customer: &'a [String],
     score: &'a Score,
     submitted_at: String,
+}
+
+/// The body of an event that is not a lead.
+pub fn notice(kind: &str, at_ms: i64, data: &Value) -> Vec<u8> {
+    let body = serde_json::json!({ "type": kind, "timestamp": rfc3339(at_ms), "data": data });
+    body.to_string().into_bytes()
 }
 
 /// The body as JSON.
@@ -55,7 +65,8 @@ pub fn body(event: &Event<'_>) -> Vec<u8> {
             contact: &event.lead.contact,
             answers: &event.lead.answers,
             attribution: &event.lead.attribution,
-            consent: &event.lead.consent,
+            consent: event.consent,
+            existing_customer: &event.lead.lists,
             score: event.score,
             submitted_at: rfc3339(event.lead.submitted_at_ms),
         },

@@ -4,6 +4,6 @@ mod event;
 mod schedule;
 mod sign;
 
-pub use self::event::{Event, body};
+pub use self::event::{Event, body, notice};
 pub use self::schedule::{ATTEMPT_TIMEOUT_MS, Next, Outcome, next, retry_after_s};
 pub use self::sign::{SigningSecret, Unverified, sign, verify};

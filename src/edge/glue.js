@@ -9,7 +9,7 @@ globalThis.queueMicrotask = (task) => {
   settled.then(task).catch(reportError);
 };
 
-const HEADERS = ['content-length', 'content-type', 'accept', 'origin', 'idempotency-key', 'authorization'];
+const HEADERS = ['content-length', 'content-type', 'accept', 'origin', 'idempotency-key', 'authorization', 'sec-gpc'];
 
 /** Method, URL and the headers that something asks for, one a line; an absent header is a NUL. */
 export function head(request) {
@@ -58,6 +58,20 @@ export async function send(url, headers, body, timeoutMs) {
   }
 }
 
+const signers = new Map();
+
+/** Resolves to the Ed25519 signature of a text. */
+export async function sign(id, d, x, text) {
+  let key = signers.get(id);
+  if (key === undefined) {
+    const jwk = { kty: 'OKP', crv: 'Ed25519', d, x };
+    key = await crypto.subtle.importKey('jwk', jwk, { name: 'Ed25519' }, false, ['sign']);
+    signers.set(id, key);
+  }
+  return new Uint8Array(await crypto.subtle.sign('Ed25519', key, encoder.encode(text)));
+}
+
+const encoder = new TextEncoder();
 const statements = [];
 
 /** Keeps a statement's text; the number that names it from then on. */

@@ -1,6 +1,8 @@
 //! The JavaScript beside the wasm: `glue.js`. A crossing between the two costs about a microsecond,
 //! and one that waits ten.
 
+use std::fmt::Display;
+
 use js_sys::Promise;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -9,15 +11,15 @@ use wasm_bindgen::prelude::wasm_bindgen;
 pub const ABSENT: &str = "\0";
 
 /// Headers as [`respond`] and [`send`] take them.
-pub fn lines(headers: &[(&str, String)]) -> String {
+pub fn lines<N: Display>(headers: &[(N, String)]) -> String {
     let lines: Vec<_> = headers.iter().map(|(name, value)| format!("{name}\n{value}")).collect();
     lines.join("\n")
 }
 
 #[wasm_bindgen(module = "/src/edge/glue.js")]
 extern "C" {
-    /// Method, URL, `content-length`, `content-type`, `accept`, `origin`, `idempotency-key` and
-    /// `authorization`, one a line.
+    /// Method, URL, `content-length`, `content-type`, `accept`, `origin`, `idempotency-key`,
+    /// `authorization` and `sec-gpc`, one a line.
     pub fn head(request: &web_sys::Request) -> String;
 
     /// A response with names and values of headers in turn, one a line.
@@ -31,6 +33,11 @@ extern "C" {
     /// Resolves to the status and, where given, the `Retry-After` on a second line.
     #[wasm_bindgen(catch)]
     pub fn send(url: &str, headers: &str, body: &[u8], timeout_ms: u32) -> Result<Promise, JsValue>;
+
+    /// Resolves to the Ed25519 signature of a text, by a key of this id with these two halves in
+    /// base64url.
+    #[wasm_bindgen(catch)]
+    pub fn sign(id: &str, seed: &str, public: &str, text: &str) -> Result<Promise, JsValue>;
 
     /// Keeps a statement's text; the number that names it from then on.
     pub fn prepare(statement: &str) -> u32;

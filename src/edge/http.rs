@@ -38,6 +38,7 @@ pub async fn read(request: web_sys::Request) -> Result<RawRequest> {
         origin: line(),
         idempotency_key: line(),
         authorization: line(),
+        gpc: line().as_deref() == Some("1"),
         body: Ok(Vec::new()),
     };
     if has_body && announced.is_some_and(|length| length > limit) {

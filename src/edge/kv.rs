@@ -23,6 +23,9 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = put)]
     fn put_text(this: &Kv, key: &str, value: &str) -> Result<Promise, JsValue>;
 
+    #[wasm_bindgen(method, catch, js_name = delete)]
+    fn delete_key(this: &Kv, key: &str) -> Result<Promise, JsValue>;
+
     #[wasm_bindgen(method, catch, js_name = list)]
     fn list_page(this: &Kv, options: &JsValue) -> Result<Promise, JsValue>;
 
@@ -48,6 +51,11 @@ impl Kv {
     /// Writes a text.
     pub async fn write(&self, key: &str, value: &str) -> Result<(), Fault> {
         settled("put", self.put_text(key, value)).await.map(|_| ())
+    }
+
+    /// Deletes a key.
+    pub async fn delete(&self, key: &str) -> Result<(), Fault> {
+        settled("delete", self.delete_key(key)).await.map(|_| ())
     }
 
     /// The names of the keys that begin with a prefix.

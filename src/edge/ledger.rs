@@ -22,6 +22,7 @@ use crate::deliver::Outcome;
 use crate::fault::Fault;
 use crate::ledger::message::{Answer, Message};
 use crate::ledger::{self, Answered, Claim};
+use crate::ports::signed;
 
 /// While a receiver keeps an attempt waiting, leads for the others come in: how often to look.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
@@ -137,7 +138,7 @@ impl Ledger {
         let platform = Platform::new(self.env.clone())?;
         let settings = platform.shared_settings();
         let store = ObjectStore::new(&self.storage);
-        let core = Core::open(store, name, &settings.sealing, settings.development, now_ms())?;
+        let core = Core::open(store, name, &settings, now_ms())?;
         let core = Rc::new(core);
         *self.core.borrow_mut() = Some(Rc::clone(&core));
         Ok(core)
@@ -285,8 +286,16 @@ async fn attempt(core: Rc<Core>, platform: Platform, claim: Claim) -> Step {
             Err(fault) => return Step::Settled(Err(fault)),
         },
     };
-    let dispatch = match moment() {
-        Ok(moment) => core.dispatch(&claim, campaign.as_deref(), |name| platform.secret(name), &moment),
+    let receipts = match core.unsigned_receipts(&claim) {
+        Ok(inputs) => signed(&platform, inputs).await.map(Ok),
+        Err(outcome) => Ok(Err(outcome)),
+    };
+    let dispatch = match receipts.and_then(|receipts| Ok((receipts, moment()?))) {
+        Ok((Ok(receipts), moment)) => {
+            let secret = |name: &str| platform.secret(name);
+            core.dispatch(&claim, campaign.as_deref(), secret, &receipts, &moment)
+        }
+        Ok((Err(outcome), _)) => Err(outcome),
         Err(fault) => return Step::Settled(Err(fault)),
     };
     let outcome = match dispatch {

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use js_sys::Uint8Array;
 use js_sys::futures::JsFuture;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast as _, JsValue};
@@ -14,6 +15,8 @@ use super::{glue, message_of, now_ms};
 use crate::campaigns::Shelf;
 use crate::capture::After;
 use crate::fault::Fault;
+use crate::hash::base64url;
+use crate::keys::SigningKey;
 use crate::ledger::message::{Answer, Call, MESSAGE_FORMAT, Message};
 use crate::ports::Ports;
 use crate::settings::Settings;
@@ -136,6 +139,21 @@ impl Ports for Platform {
 
     async fn kv_put(&self, key: &str, value: &str) -> Result<(), Fault> {
         self.kv()?.write(key, value).await
+    }
+
+    async fn kv_delete(&self, key: &str) -> Result<(), Fault> {
+        self.kv()?.delete(key).await
+    }
+
+    async fn sign(&self, key: &SigningKey, text: &str) -> Result<Vec<u8>, Fault> {
+        let seed = key.seed.as_ref().ok_or_else(|| Fault::new("the key signs no more"))?;
+        let asked = glue::sign(&key.id, &base64url(seed.bytes()), &base64url(&key.public), text);
+        let signed = match asked {
+            Ok(promise) => JsFuture::from(promise).await,
+            Err(error) => Err(error),
+        };
+        let signed = signed.map_err(|error| Fault::new(format!("signing: {}", message_of(&error))))?;
+        Ok(Uint8Array::new(&signed).to_vec())
     }
 
     async fn kv_list(&self, prefix: &str) -> Result<Vec<String>, Fault> {

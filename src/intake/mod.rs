@@ -30,6 +30,8 @@ pub struct Submission {
     pub choices: Vec<ConsentChoice>,
     /// How it was sent.
     pub encoding: Encoding,
+    /// Whether the browser sent `Sec-GPC: 1`; the request says so, not the body.
+    pub gpc: bool,
 }
 
 /// How to reach the person.
@@ -90,6 +92,7 @@ pub fn accept(fields: Fields, campaign: &Campaign) -> Result<Submission, Rejecti
         attribution: BTreeMap::new(),
         choices: Vec::new(),
         encoding,
+        gpc: false,
     };
 
     for field in &campaign.fields {

@@ -38,6 +38,18 @@ pub struct ConsentRecord {
     pub page: Option<String>,
     /// How the choice was sent: `form` or `json`.
     pub method: String,
+    /// When the owner of the address confirmed it, by double opt-in; RFC 3339, UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmed_at: Option<String>,
+    /// Whether the browser sent `Sec-GPC: 1` (<https://www.w3.org/TR/gpc/>).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gpc: bool,
+    /// Where the person can take it back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withdraw_url: Option<String>,
+    /// The signed receipt of a consent that was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<String>,
 }
 
 /// The privacy notice that was in force.
@@ -78,6 +90,10 @@ pub fn records(submission: &Submission, campaign: &Campaign, now_ms: i64) -> Vec
                 Encoding::Urlencoded | Encoding::Multipart => "form",
             }
             .to_owned(),
+            confirmed_at: None,
+            gpc: submission.gpc,
+            withdraw_url: None,
+            receipt: None,
         })
     };
     campaign.purposes.iter().filter_map(record).collect()

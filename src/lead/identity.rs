@@ -3,19 +3,47 @@
 use serde::{Deserialize, Serialize};
 
 use crate::campaign::{Campaign, IdentifierKind};
-use crate::hash::{Hash, base64url, hmac_sha256};
+use crate::contact::{Email, Phone};
+use crate::hash::{Hash, base64url, hmac_sha256, same_secret, sha256};
 use crate::intake::Submission;
 use crate::keys::Keyring;
+use crate::settings::Settings;
 
 /// 144 bits: above the 128 that keep guessing out, and 24 characters without a remainder.
 const SUBMISSION_ID_BYTES: usize = 18;
 
-/// The keys of one ledger, derived from the peppers.
+/// 128 bits of a link's MAC: a link is guessed online or not at all.
+const LINK_MAC_BYTES: usize = 16;
+
+/// The keys of one ledger, derived from the operator's.
 #[derive(Clone)]
 pub struct Identity {
-    /// `(key id, key)`, the current one first.
-    fingerprint: Vec<(String, Hash)>,
+    fingerprint: Keys,
+    list: Keys,
+    link: Keys,
+    history: Keys,
     submission: Hash,
+}
+
+/// `(key id, key)`, the current one first.
+type Keys = Vec<(String, Hash)>;
+
+/// What a link lets its holder do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Link {
+    /// Confirm a submission.
+    Confirm,
+    /// Withdraw a consent, and see its receipt.
+    Withdraw,
+}
+
+impl Link {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Confirm => "confirm",
+            Self::Withdraw => "withdraw",
+        }
+    }
 }
 
 /// A person's identifier under one pepper: `{kind}.{key id}.{base64url tag}`.
@@ -34,12 +62,16 @@ pub type SubmissionId = String;
 
 impl Identity {
     /// Derives the keys of a ledger.
-    pub fn new(peppers: &Keyring, ledger: &str) -> Self {
-        let derive = |usage: &str| {
-            peppers.all().map(|key| (key.id.clone(), key.derive(usage, ledger))).collect::<Vec<_>>()
+    pub fn new(settings: &Settings, ledger: &str) -> Self {
+        let derive = |ring: &Keyring, usage: &str| {
+            ring.all().map(|key| (key.id.clone(), key.derive(usage, ledger))).collect::<Keys>()
         };
+        let peppers = &settings.peppers;
         Self {
-            fingerprint: derive("leadhook/fingerprint/v1/"),
+            fingerprint: derive(peppers, "leadhook/fingerprint/v1/"),
+            list: settings.lists.as_ref().map(|ring| derive(ring, LIST_USAGE)).unwrap_or_default(),
+            link: derive(peppers, "leadhook/link/v1/"),
+            history: derive(peppers, "leadhook/history/v1/"),
             submission: peppers.current().derive("leadhook/submission/v1/", ledger),
         }
     }
@@ -49,17 +81,57 @@ impl Identity {
         let email = submission.contact.email.as_ref();
         let email = email.map(|email| email.fingerprint_form(campaign.dedupe.fold_gmail));
         let phone = submission.contact.phone.as_ref().map(|phone| phone.e164().to_owned());
+        let identifiers = [(IdentifierKind::Email, email), (IdentifierKind::Phone, phone)];
         let mut all = Vec::new();
-        let identifiers = [(IdentifierKind::Email, "email", email), (IdentifierKind::Phone, "phone", phone)];
-        for (kind, word, canonical) in identifiers {
+        for (kind, canonical) in identifiers {
             let Some(canonical) = canonical else { continue };
-            for (at, (id, key)) in self.fingerprint.iter().enumerate() {
-                let tag = hmac_sha256(key, &[word.as_bytes(), &[0], canonical.as_bytes()]);
-                let tag = format!("{word}.{id}.{}", base64url(&tag));
-                all.push(Fingerprint { kind, tag, current: at == 0 });
-            }
+            let tags = tags(&self.fingerprint, kind, &canonical).enumerate();
+            all.extend(tags.map(|(at, tag)| Fingerprint { kind, tag, current: at == 0 }));
         }
         all
+    }
+
+    /// The fingerprints that an identifier may lie under, whatever a campaign folds.
+    pub fn fingerprints_of(&self, identifier: &Identifier) -> Vec<String> {
+        let forms = identifier.forms();
+        forms.iter().flat_map(|form| tags(&self.fingerprint, identifier.kind(), form)).collect()
+    }
+
+    /// What the lists know an identifier by, under every list key. Empty where there is none.
+    pub fn list_tags(&self, identifier: &Identifier) -> Vec<String> {
+        tags(&self.list, identifier.kind(), &identifier.listed_form()).collect()
+    }
+
+    /// The same of a submission's contact.
+    pub fn list_tags_of(&self, submission: &Submission) -> Vec<String> {
+        let email = submission.contact.email.clone().map(Identifier::Email);
+        let phone = submission.contact.phone.clone().map(Identifier::Phone);
+        email.iter().chain(&phone).flat_map(|identifier| self.list_tags(identifier)).collect()
+    }
+
+    /// A text that only this ledger can have written: `{parts, by dots}.{key id}.{MAC}`. The parts
+    /// hold no dots.
+    pub fn link(&self, link: Link, parts: &[&str]) -> String {
+        let Some((id, key)) = self.link.first() else { return String::new() };
+        let parts = parts.join(".");
+        format!("{parts}.{id}.{}", link_mac(key, link, &parts))
+    }
+
+    /// The parts of a text that [`Identity::link`] wrote under any living pepper; nothing where it
+    /// did not, or there are not `N` of them.
+    pub fn read_link<const N: usize>(&self, link: Link, text: &str) -> Option<[String; N]> {
+        let (rest, mac) = text.rsplit_once('.')?;
+        let (parts, id) = rest.rsplit_once('.')?;
+        let (_, key) = self.link.iter().find(|(known, _)| known == id)?;
+        if !same_secret(link_mac(key, link, parts).as_bytes(), mac.as_bytes()) {
+            return None;
+        }
+        parts.split('.').map(str::to_owned).collect::<Vec<_>>().try_into().ok()
+    }
+
+    /// The keys that the history of consents is chained with.
+    pub fn history_keys(&self) -> &[(String, Hash)] {
+        &self.history
     }
 
     /// The submission's id: a keyed hash of the campaign, the wordings' versions, the declared
@@ -93,6 +165,77 @@ impl Identity {
         let parts: [&[u8]; 4] = [b"idempotency", campaign.id.as_bytes(), &[0], key.as_bytes()];
         base64url(&hmac_sha256(&self.submission, &parts))
     }
+}
+
+/// What lists are hashed under, with the ledger's name behind it.
+const LIST_USAGE: &str = "leadhook/list/v1/";
+
+/// An identifier, normalised.
+#[derive(Clone, Debug)]
+pub enum Identifier {
+    /// An e-mail address.
+    Email(Email),
+    /// A phone number.
+    Phone(Phone),
+}
+
+impl Identifier {
+    fn kind(&self) -> IdentifierKind {
+        match self {
+            Self::Email(_) => IdentifierKind::Email,
+            Self::Phone(_) => IdentifierKind::Phone,
+        }
+    }
+
+    /// Lists fold Gmail addresses, so that one upload serves every campaign.
+    fn listed_form(&self) -> String {
+        match self {
+            Self::Email(email) => email.fingerprint_form(true),
+            Self::Phone(phone) => phone.e164().to_owned(),
+        }
+    }
+
+    fn forms(&self) -> Vec<String> {
+        let mut forms = vec![self.listed_form()];
+        if let Self::Email(email) = self {
+            forms.push(email.fingerprint_form(false));
+            forms.dedup();
+        }
+        forms
+    }
+}
+
+/// The tag of an identifier under the list key that writes, for a list that is hashed elsewhere:
+/// `{kind}.{key id}.{base64url tag}`.
+pub fn list_tag(ring: &Keyring, ledger: &str, identifier: &Identifier) -> String {
+    let key = ring.current();
+    let key = [(key.id.clone(), key.derive(LIST_USAGE, ledger))];
+    tags(&key, identifier.kind(), &identifier.listed_form()).collect()
+}
+
+/// Whom a consent is about, to whoever holds the pepper: a hash of a fingerprint, behind the
+/// pepper's id. It tells nothing to anybody else, the fingerprint neither.
+pub fn subject(fingerprint: &str) -> String {
+    let id = fingerprint.split('.').nth(1).unwrap_or_default();
+    let hash = sha256(&[b"leadhook/subject/v1/", fingerprint.as_bytes()]);
+    format!("{id}.{}", base64url(&hash))
+}
+
+/// `{kind}.{key id}.{base64url tag}` under each key.
+fn tags(keys: &[(String, Hash)], kind: IdentifierKind, canonical: &str) -> impl Iterator<Item = String> {
+    let word = match kind {
+        IdentifierKind::Email => "email",
+        IdentifierKind::Phone => "phone",
+    };
+    keys.iter().map(move |(id, key)| {
+        let tag = hmac_sha256(key, &[word.as_bytes(), &[0], canonical.as_bytes()]);
+        format!("{word}.{id}.{}", base64url(&tag))
+    })
+}
+
+fn link_mac(key: &Hash, link: Link, parts: &str) -> String {
+    let mac = hmac_sha256(key, &[link.word().as_bytes(), &[0], parts.as_bytes()]);
+    base64url(mac.get(..LINK_MAC_BYTES).unwrap_or(&mac))
 }
 
 /// The fingerprints by which the campaign recognises: those of the kinds that it lists, or, where

@@ -8,8 +8,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use self::consent::ConsentRecord;
-pub use self::identity::{Fingerprint, Identity, SubmissionId, recognising};
+pub use self::consent::{ConsentRecord, Notice};
+pub use self::identity::{
+    Fingerprint, Identifier, Identity, Link, SubmissionId, list_tag, recognising, subject,
+};
 use crate::campaign::{Campaign, Facts, Kind};
 use crate::intake::Submission;
 
@@ -30,6 +32,12 @@ pub struct Lead {
     /// `business` or `free`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email_kind: Option<String>,
+    /// Whether the browser sent `Sec-GPC: 1`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gpc: bool,
+    /// The lists of existing customers that the person stands on, as the ledger found them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lists: Vec<String>,
     /// UTC, milliseconds.
     pub submitted_at_ms: i64,
 }
@@ -49,7 +57,7 @@ impl Lead {
     /// The lead of a valid submission.
     pub fn new(submission: Submission, campaign: &Campaign, now_ms: i64) -> Self {
         let consent = consent::records(&submission, campaign, now_ms);
-        let Submission { contact, answers, attribution, .. } = submission;
+        let Submission { contact, answers, attribution, gpc, .. } = submission;
         let of_field = answered_country(campaign, &answers);
         let of_phone = contact.phone.as_ref().and_then(|phone| phone.country());
         let country = of_field.or(of_phone.as_ref().map(|country| country.as_str())).map(str::to_owned);
@@ -63,6 +71,8 @@ impl Lead {
             answers,
             attribution,
             consent,
+            gpc,
+            lists: Vec::new(),
             submitted_at_ms: now_ms,
         }
     }
@@ -125,6 +135,8 @@ impl Lead {
             consent,
             country: of_field.or(newer.country).or(self.country),
             email_kind: newer.email_kind.or(self.email_kind),
+            gpc: newer.gpc,
+            lists: newer.lists,
             submitted_at_ms: newer.submitted_at_ms,
         }
     }

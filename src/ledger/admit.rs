@@ -1,24 +1,32 @@
 //! Someone posts: who is it, what happens, and all of it written in one step.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::consents::{ActRow, Ends, Open, standing_of, text_of};
+use super::double_opt_in::Requests;
+use super::lists::{customer_lists, suppressing};
 use super::message::{Admit, Answer, Tally};
+use super::retention::DEAD_DAYS;
 use super::schema::ROW_FORMAT;
 use super::state::Bucket;
-use super::store::{Arg, Store, write};
-use super::{Answered, Ledger, Payload, State, consent_place, payload_place, serialised};
+use super::store::{Arg, Store, Write, write};
+use super::{Answered, Ledger, Payload, State, payload_place, serialised};
 use crate::campaign::{Campaign, Destination, IdentifierKind, OnRepeat};
+use crate::consent::{ConsentState, Personal, Receipt, Terms};
 use crate::fault::Fault;
 use crate::hash::sha256_hex;
-use crate::lead::{Lead, recognising};
-use crate::moment::{HOUR_MS, Moment, hour_of};
+use crate::lead::{Lead, recognising, subject};
+use crate::moment::{DAY_MS, HOUR_MS, Moment, hour_of};
 use crate::qualify::{self, Decision, Score};
 
 /// How long an idempotency key is remembered. Clients that retry do so within minutes; a day
 /// covers one that was offline.
 const IDEMPOTENCY_MS: i64 = 24 * HOUR_MS;
+/// How long an exact repeat of a suppressed post is known as such: as long as a dead letter.
+const SUPPRESSED_MS: i64 = DEAD_DAYS * DAY_MS;
 /// Sources counted by name in one campaign's hour; what comes beyond is counted as `other`, so
 /// that a visitor who invents sources cannot grow the table.
 const MAX_SOURCES: usize = 50;
@@ -35,14 +43,14 @@ pub(super) struct Sources {
 }
 
 /// What is to be written of one submission.
-struct Plan<'a> {
-    lead_id: String,
-    state: State,
+pub(super) struct Plan<'a> {
+    pub(super) lead_id: String,
+    pub(super) state: State,
     /// Why, for the log.
-    because: &'static str,
+    pub(super) because: &'static str,
     /// Kept until the last delivery is confirmed, or while held.
     payload: Option<(Lead, Score)>,
-    sends: Vec<(&'a Destination, &'static str)>,
+    pub(super) sends: Vec<(&'a Destination, &'static str)>,
     /// The held submission that this one has taken up.
     supersedes: Option<Held>,
 }
@@ -51,6 +59,21 @@ struct Plan<'a> {
 struct Held {
     submission_id: String,
     bucket: Bucket,
+    /// The acts by which its consents were given.
+    acts: Vec<i64>,
+}
+
+/// An earlier row of the very same submission, which the new one takes the place of.
+pub(super) struct Prior {
+    pub(super) lead_id: String,
+    pub(super) state: State,
+    pub(super) bucket: Bucket,
+}
+
+/// Whose post it is.
+struct Person {
+    lead_id: String,
+    acts: Vec<ActRow>,
 }
 
 /// A lead that a fingerprint leads to.
@@ -69,15 +92,16 @@ struct Had {
 }
 
 impl Had {
-    /// A delivery that has expired can never arrive: its destination has not had the lead.
+    /// A delivery that has expired or was stopped can never arrive: its destination has not had the
+    /// lead.
     fn counts(&self) -> bool {
-        self.state != "expired"
+        !matches!(self.state.as_str(), "expired" | "withdrawn")
     }
 }
 
 /// What a destination is known by across campaigns: its address, as a digest, for an address may
 /// hold a token.
-fn receiver_of(destination: &Destination) -> String {
+pub(super) fn receiver_of(destination: &Destination) -> String {
     sha256_hex(&destination.url).chars().take(16).collect()
 }
 
@@ -101,29 +125,102 @@ impl<S: Store> Ledger<S> {
             }])?;
             return quiet(Answer::IdempotencyKeyReused);
         }
-        if self.was_admitted(admit, &matches)? {
-            self.store.write(&bucket.count_repeat())?;
-            let log = json!({
-                "event": "decision", "campaign": admit.campaign, "submission_id": admit.submission_id,
-                "decision": "repeat",
-            });
-            return Ok(Answered { answer: Answer::Admitted, log: Some(log) });
-        }
-        let lead = std::mem::take(&mut admit.lead);
-        let consent = serialised(&lead.consent)?;
-        let plan = match self.person(admit, &matches) {
-            None => judge(&campaign, lead, moment.new_id("lead_")),
-            Some(lead_id) => self.judge_known(admit, lead, &campaign, lead_id)?,
+        let lists = self.lists_with(&admit.list_tags)?;
+        let requests = self.requests(admit, &campaign, moment)?;
+        let prior = self.prior(admit, &matches, &requests)?;
+        let person = self.person(admit, &matches).map(|lead_id| self.with_acts(lead_id)).transpose()?;
+        let acts = person.as_ref().map(|person| person.acts.as_slice()).unwrap_or_default();
+        let suppressed = suppressing(&campaign, &lists);
+        let post = Post { campaign: &campaign, bucket, prior };
+        let step = match suppressed {
+            _ if self.must_confirm(admit, &campaign, suppressed, acts) => {
+                Step::Request { may_mail: requests.may_mail(&campaign, moment.now_ms) }
+            }
+            Some(_) => Step::Suppress,
+            None => Step::Judge,
         };
-        let log = json!({
-            "event": "decision", "campaign": admit.campaign, "submission_id": admit.submission_id,
-            "decision": plan.state.as_str(),
-            "because": plan.because,
-            "lead_id": plan.lead_id,
-            "deliveries": plan.sends.len(),
-        });
-        self.write(admit, &consent, &campaign, &bucket, plan, moment)?;
-        Ok(Answered { answer: Answer::Admitted, log: Some(log) })
+        let is_news = match (&step, post.prior.as_ref().map(|prior| prior.state)) {
+            (_, None) => true,
+            (Step::Suppress, Some(state)) => state != State::Suppressed,
+            // The row that waits stays; its owner may get the mail once more.
+            (Step::Request { .. }, Some(State::Unconfirmed)) => false,
+            (Step::Request { may_mail }, Some(_)) => *may_mail,
+            (Step::Judge, Some(State::Suppressed | State::Unconfirmed)) => true,
+            (Step::Judge, Some(_)) => !regained(&admit.lead, acts).is_empty(),
+        };
+        if !is_news {
+            let again = matches!(step, Step::Request { may_mail: true });
+            let mut writes = vec![post.bucket.count_repeat()];
+            if let (true, Some(prior)) = (again, &post.prior) {
+                writes.extend(self.mail_again(&prior.lead_id, admit, &campaign, moment));
+            }
+            self.store.write_all(&writes)?;
+            self.note_mail(&campaign, again, moment);
+            return Ok(logged(admit, "repeat", json!({})));
+        }
+        match step {
+            Step::Suppress => self.suppress(admit, &post, moment),
+            Step::Request { may_mail: true } => self.request(admit, &post, moment),
+            Step::Request { may_mail: false } => self.ignore_request(admit, &post, &requests, moment),
+            Step::Judge => {
+                let mut lead = std::mem::take(&mut admit.lead);
+                lead.lists = customer_lists(&campaign, lists);
+                self.judge_and_write(admit, lead, &post, person, None, moment)
+            }
+        }
+    }
+
+    /// The rules decide, and all of it is written. `confirmed` where the owner of the address has
+    /// confirmed a request just now.
+    fn judge_and_write(
+        &self,
+        admit: &Admit,
+        lead: Lead,
+        post: &Post<'_>,
+        person: Option<Person>,
+        confirmed: Option<Vec<Write<'_>>>,
+        moment: &Moment,
+    ) -> Result<Answered, Fault> {
+        let own = lead.clone();
+        let (plan, acts) = match person {
+            None => {
+                let lead_id = post.prior.as_ref().filter(|prior| prior.state == State::Unconfirmed);
+                let lead_id = lead_id.map_or_else(|| moment.new_id("lead_"), |prior| prior.lead_id.clone());
+                (judge(post.campaign, lead, lead_id), Vec::new())
+            }
+            Some(Person { lead_id, acts }) => {
+                (self.judge_known(admit, lead, post.campaign, lead_id, &acts)?, acts)
+            }
+        };
+        let answered = logged(
+            admit,
+            plan.state.as_str(),
+            json!({
+                "because": plan.because, "lead_id": plan.lead_id, "deliveries": plan.sends.len(),
+            }),
+        );
+        self.write(admit, &own, post, plan, &acts, confirmed, moment)?;
+        Ok(answered)
+    }
+
+    /// Judges a submission whose owner has confirmed the address, as if it had come just now.
+    pub(super) fn admit_confirmed(
+        &self,
+        admit: &mut Admit,
+        post: &Post<'_>,
+        beside: Vec<Write<'_>>,
+        moment: &Moment,
+    ) -> Result<Answered, Fault> {
+        let matches = self.living_matches(admit, moment)?;
+        let person = self.person(admit, &matches).map(|lead_id| self.with_acts(lead_id)).transpose()?;
+        let mut lead = std::mem::take(&mut admit.lead);
+        lead.lists = customer_lists(post.campaign, self.lists_with(&admit.list_tags)?);
+        self.judge_and_write(admit, lead, post, person, Some(beside), moment)
+    }
+
+    fn with_acts(&self, lead_id: String) -> Result<Person, Fault> {
+        let acts = self.acts(&lead_id)?;
+        Ok(Person { lead_id, acts })
     }
 
     /// The leads that are known by one of the post's identifiers and whose window has not passed.
@@ -158,15 +255,20 @@ impl<S: Store> Ledger<S> {
             .map(|found| found.lead_id.clone())
     }
 
-    fn was_admitted(&self, admit: &Admit, matches: &[Match]) -> Result<bool, Fault> {
-        for found in matches {
-            let sql = "SELECT 1 FROM submission WHERE lead_id = ? AND submission_id = ?";
-            let args = [(&found.lead_id).into(), (&admit.submission_id).into()];
-            if self.store.row(sql, &args)?.is_some() {
-                return Ok(true);
-            }
+    /// The row of this very submission, where it was accepted before.
+    fn prior(&self, admit: &Admit, matches: &[Match], requests: &Requests) -> Result<Option<Prior>, Fault> {
+        let suppressed = suppressed_lead(&admit.submission_id);
+        let known = matches.iter().map(|found| &found.lead_id).chain(requests.leads());
+        let sql =
+            "SELECT state, campaign, hour, source FROM submission WHERE lead_id = ? AND submission_id = ?";
+        for lead_id in known.chain([&suppressed]) {
+            let args = [lead_id.into(), (&admit.submission_id).into()];
+            let Some(mut row) = self.store.row(sql, &args)? else { continue };
+            let state = State::parse(&row.text(0)?).ok_or_else(|| Fault::new("a state is not known"))?;
+            let bucket = Bucket { campaign: row.text(1)?, hour: row.int(2)?, source: row.text(3)? };
+            return Ok(Some(Prior { lead_id: lead_id.clone(), state, bucket }));
         }
-        Ok(false)
+        Ok(None)
     }
 
     fn key_is_taken(&self, admit: &Admit, moment: &Moment) -> Result<bool, Fault> {
@@ -206,13 +308,15 @@ impl<S: Store> Ledger<S> {
         lead: Lead,
         campaign: &'a Campaign,
         lead_id: String,
+        acts: &[ActRow],
     ) -> Result<Plan<'a>, Fault> {
         let had = self.deliveries_of(&lead_id)?;
         if had.iter().any(|had| had.campaign == campaign.id) {
-            return Ok(judge_followed_up(campaign, lead, lead_id, &had));
+            let regained = regained(&lead, acts);
+            return Ok(judge_followed_up(campaign, lead, lead_id, &had, &regained));
         }
-        if let Some((held, payload)) = self.held(admit, &lead_id)? {
-            let merged = payload.lead.merged_with_newer(lead, campaign);
+        if let Some((held, older)) = self.held(admit, &lead_id)? {
+            let merged = older.merged_with_newer(lead, campaign);
             let plan = judge(campaign, merged, lead_id);
             return Ok(Plan { supersedes: Some(held), ..mark_known_elsewhere(plan, &had) });
         }
@@ -222,7 +326,7 @@ impl<S: Store> Ledger<S> {
     fn deliveries_of(&self, lead_id: &str) -> Result<Vec<Had>, Fault> {
         let (from, to) = delivery_range(lead_id);
         let sql = "SELECT campaign, destination, receiver, state
-                   FROM delivery WHERE delivery_id >= ? AND delivery_id < ?";
+                   FROM delivery WHERE delivery_id >= ? AND delivery_id < ? AND submission_id <> ''";
         let mut all = Vec::new();
         for mut row in self.store.rows(sql, &[(&from).into(), (&to).into()])? {
             all.push(Had {
@@ -237,122 +341,359 @@ impl<S: Store> Ledger<S> {
 
     /// The newest held submission of this very person in this campaign. One whose payload no living
     /// key opens stays as it is: there is nothing left to merge.
-    fn held(&self, admit: &Admit, lead_id: &str) -> Result<Option<(Held, Payload)>, Fault> {
+    fn held(&self, admit: &Admit, lead_id: &str) -> Result<Option<(Held, Lead)>, Fault> {
         let sql = "SELECT submission_id, hour, source, payload, consent FROM submission
                    WHERE lead_id = ? AND campaign = ? AND state = 'held' ORDER BY at_ms DESC";
         for mut row in self.store.rows(sql, &[lead_id.into(), (&admit.campaign).into()])? {
             let submission_id = row.text(0)?;
+            // Given again after a withdrawal, it takes its own row's place.
+            if submission_id == admit.submission_id {
+                continue;
+            }
             let bucket = Bucket { campaign: admit.campaign.clone(), hour: row.int(1)?, source: row.text(2)? };
             let (payload, consent) = (row.optional_text(3), row.optional_text(4));
             let payload = payload.and_then(|payload| {
                 self.open_payload(&payload, consent.as_deref(), lead_id, &submission_id).ok()
             });
-            if let Some(payload) = payload
-                && admit.fingerprints.iter().any(|print| print.tag == payload.first)
+            if let Some(Open { lead, acts, .. }) =
+                payload.filter(|open| admit.fingerprints.iter().any(|print| print.tag == open.first))
             {
-                return Ok(Some((Held { submission_id, bucket }, payload)));
+                return Ok(Some((Held { submission_id, bucket, acts }, lead)));
             }
         }
         Ok(None)
     }
 
+    #[allow(clippy::too_many_arguments, reason = "all that one transaction is made of")]
     fn write(
         &self,
         admit: &Admit,
-        consent: &[u8],
-        campaign: &Campaign,
-        bucket: &Bucket,
+        own: &Lead,
+        post: &Post<'_>,
         plan: Plan<'_>,
+        acts: &[ActRow],
+        confirmed: Option<Vec<Write<'_>>>,
         moment: &Moment,
     ) -> Result<(), Fault> {
         let Plan { lead_id, state, payload, sends, supersedes, .. } = plan;
-        let consent = self.seal(consent, &consent_place(&lead_id, &admit.submission_id), moment)?;
-        let first = recognising(&admit.fingerprints, &admit.by).first().map(|print| print.tag.clone());
-        let mut payload =
-            payload.map(|(lead, score)| Payload { lead, score, first: first.unwrap_or_default() });
-        let sealed = payload.as_mut().map(|payload| {
-            // A lead that was merged has consents of both posts; else they are those beside it.
-            let mut beside = Vec::new();
-            if supersedes.is_none() {
-                std::mem::swap(&mut payload.lead.consent, &mut beside);
-            }
-            let plain = serialised(payload)?;
-            if supersedes.is_none() {
-                payload.lead.consent = beside;
-            }
-            self.seal(&plain, &payload_place(&lead_id, &admit.submission_id), moment)
+        let (now, campaign) = (moment.now_ms, post.campaign);
+        let terms = self.terms_of(campaign);
+        let given = |granted| match (granted, &confirmed) {
+            (false, _) => ConsentState::Refused,
+            (true, None) => ConsentState::Given,
+            (true, Some(_)) => ConsentState::Requested,
+        };
+        let chosen = own.consent.iter().filter_map(|record| {
+            let digest = campaign.purposes.iter().position(|purpose| purpose.id == record.purpose);
+            let digest = digest.and_then(|at| terms.get(at)).map(|terms| terms.digest.clone())?;
+            Some((record.purpose.clone(), given(record.granted), digest))
         });
-        let sealed = sealed.transpose()?;
-        let now = moment.now_ms;
+        let tags = admit.fingerprints.iter().filter(|print| print.current).map(|print| &print.tag);
+        let tags: Vec<&String> = tags.collect();
+        let personal = Personal {
+            subject: tags.first().map(|tag| subject(tag)).unwrap_or_default(),
+            fingerprints: tags.iter().map(|tag| (*tag).clone()).collect(),
+            submission_id: admit.submission_id.clone(),
+            method: own.consent.first().map(|record| record.method.clone()).unwrap_or_default(),
+            page: own.attribution.get("page_url").cloned(),
+            gpc: own.gpc,
+            shown: own.consent.iter().map(|r| (r.purpose.clone(), r.version_shown.clone())).collect(),
+            ..Personal::default()
+        };
+        let at = (own.submitted_at_ms, campaign.id.as_str());
+        let previous = acts.last().map(|(act, _)| &**act);
+        let act = self.next_act(previous, &lead_id, at, chosen.collect(), personal, moment)?;
+        let ends = Ends::of(campaign, own, own.submitted_at_ms);
+        let confirmation = match &confirmed {
+            None => None,
+            Some(_) => {
+                let requested =
+                    act.act.consents.iter().filter(|(_, state, _)| *state == ConsentState::Requested);
+                let consents =
+                    requested.map(|(id, _, digest)| (id.clone(), ConsentState::Confirmed, digest.clone()));
+                let personal = Personal {
+                    salt: String::new(),
+                    method: "link".to_owned(),
+                    shown: Vec::new(),
+                    ..(*act.personal).clone()
+                };
+                let at = (now, campaign.id.as_str());
+                Some(self.next_act(Some(&act.act), &lead_id, at, consents.collect(), personal, moment)?)
+            }
+        };
 
-        let mut writes = Vec::new();
-        let tags: Vec<_> = admit.fingerprints.iter().filter(|print| print.current).map(|p| &p.tag).collect();
+        let first = recognising(&admit.fingerprints, &admit.by).first().map(|print| print.tag.clone());
+        let mut open = None;
+        let mut sealed = None;
+        if let Some((mut lead, score)) = payload {
+            let older = supersedes.iter().flat_map(|held| held.acts.iter().copied());
+            let new = [Some(&act), confirmation.as_ref()].into_iter().flatten();
+            let acts: Vec<i64> = older.chain(new.map(|one| one.act.seq)).collect();
+            let consent = std::mem::take(&mut lead.consent);
+            let mut payload = Payload { lead, score, first: first.unwrap_or_default(), acts };
+            sealed = Some(self.seal(
+                &serialised(&payload)?,
+                &payload_place(&lead_id, &admit.submission_id),
+                moment,
+            )?);
+            // One that was merged is read anew, with the consents of both posts.
+            if supersedes.is_none() && !sends.is_empty() {
+                payload.lead.consent = consent;
+                let receipt = |(purpose, terms): (&crate::campaign::Purpose, &Rc<Terms>)| Receipt {
+                    purpose: purpose.id.clone(),
+                    act: Rc::clone(&act.act),
+                    personal: Rc::clone(&act.personal),
+                    terms: Rc::clone(terms),
+                    confirmed: confirmation.as_ref().map(|one| Rc::clone(&one.act)),
+                };
+                let receipts = campaign.purposes.iter().zip(terms.iter()).map(receipt).collect();
+                open = Some(Open::new(payload, receipts));
+            }
+        }
+
+        let mut writes = self.keep_terms(&terms);
         if !tags.is_empty() {
             let holes = vec!["(?, ?)"; tags.len()].join(", ");
             let sql = format!("INSERT INTO fingerprint (tag, lead_id) VALUES {holes} ON CONFLICT DO NOTHING");
             let pairs: Vec<_> = tags.into_iter().flat_map(|tag| [tag.into(), (&lead_id).into()]).collect();
             writes.push(write(sql, pairs));
         }
-        let sql = "INSERT INTO submission (lead_id, submission_id, format, campaign, source, hour, state,
-                     at_ms, known_until_ms, payload, consent)
-                   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-        let args = [
-            (&lead_id).into(),
-            (&admit.submission_id).into(),
-            ROW_FORMAT.into(),
-            (&bucket.campaign).into(),
-            (&bucket.source).into(),
-            bucket.hour.into(),
-            state.as_str().into(),
-            now.into(),
-            (now + campaign.dedupe.window_ms).into(),
-            sealed.as_deref().into(),
-            (&consent).into(),
-        ];
-        writes.push(write(sql, args));
-        writes.push(bucket.count(state));
+        writes.extend(post.make_room(&admit.submission_id));
+        let row = SubmissionRow {
+            lead_id: &lead_id,
+            submission_id: &admit.submission_id,
+            state,
+            at_ms: own.submitted_at_ms,
+            known_until_ms: now + campaign.dedupe.window_ms,
+            until_ms: (state == State::Held).then_some(now + campaign.retention.held_ms),
+            payload: sealed.as_deref(),
+            consent: &act.sealed,
+            act: Some(text_of(&act.act)?),
+            ends,
+        };
+        let bucket = post.bucket();
+        writes.push(row.write(bucket));
+        writes.push(post.count(state));
+        if let Some(confirmation) = &confirmation {
+            writes.push(confirmation.row(&lead_id, ends)?);
+        }
         let receivers: Vec<_> = sends.iter().map(|(destination, _)| receiver_of(destination)).collect();
         for (at, ((destination, event), receiver)) in sends.iter().zip(&receivers).enumerate() {
-            let id = format!("{}{}", delivery_prefix(&lead_id), hex(moment.random::<4>("delivery", at)));
-            let sql = "INSERT INTO delivery (delivery_id, format, lead_id, submission_id, campaign,
-                         destination, receiver, event, state, due_ms, created_ms)
-                       SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, CASE WHEN EXISTS (SELECT 1 FROM disabled
-                         WHERE campaign = ?5 AND destination = ?6) THEN 'paused' ELSE 'pending' END, ?9, ?9";
-            let args = [
-                id.into(),
-                ROW_FORMAT.into(),
-                (&lead_id).into(),
-                (&admit.submission_id).into(),
-                (&campaign.id).into(),
-                (&destination.name).into(),
-                receiver.into(),
-                (*event).into(),
-                now.into(),
-            ];
-            writes.push(write(sql, args));
+            let to = (campaign.id.as_str(), destination.name.as_str(), receiver.as_str());
+            writes.push(delivery_row(&lead_id, &admit.submission_id, to, event, None, at, moment));
         }
         if let Some(held) = &supersedes {
-            let sql = "UPDATE submission SET state = 'duplicate', payload = NULL
+            let sql = "UPDATE submission SET state = 'duplicate', payload = NULL, until_ms = NULL
                        WHERE lead_id = ? AND submission_id = ?";
             writes.push(write(sql, [(&lead_id).into(), (&held.submission_id).into()]));
             writes.push(held.bucket.transfer(State::Held, State::Duplicate));
         }
-        if let Some(tag) = &admit.idempotency_tag {
-            let sql = "INSERT INTO idempotency (tag, submission_id, expires_ms) VALUES (?, ?, ?)
-                       ON CONFLICT (tag) DO UPDATE SET
-                         submission_id = excluded.submission_id, expires_ms = excluded.expires_ms";
-            let expires = now + IDEMPOTENCY_MS;
-            writes.push(write(sql, [tag.into(), (&admit.submission_id).into(), expires.into()]));
+        writes.extend(remember_key(admit, now));
+        if let Some(prior) =
+            post.prior.as_ref().filter(|prior| prior.lead_id != lead_id && confirmed.is_some())
+        {
+            let sql = "INSERT INTO alias (lead_id, is_now) VALUES (?, ?) ON CONFLICT DO NOTHING";
+            writes.push(write(sql, [(&prior.lead_id).into(), (&lead_id).into()]));
         }
+        writes.extend(confirmed.unwrap_or_default());
         self.store.write_all(&writes)?;
+        drop(writes);
+        self.know_terms(&terms);
+        self.forget_open(&lead_id);
         for receiver in &receivers {
             self.note_due(receiver, now);
         }
-        if let Some(payload) = payload.filter(|_| !receivers.is_empty()) {
-            self.keep_open((lead_id, admit.submission_id.clone()), payload);
+        if let Some(open) = open {
+            self.keep_open((lead_id, admit.submission_id.clone()), open);
         }
         Ok(())
     }
+
+    /// Someone on a suppression list posts: nothing of it is kept but that it came.
+    fn suppress(&self, admit: &Admit, post: &Post<'_>, moment: &Moment) -> Result<Answered, Fault> {
+        let until_ms = moment.now_ms + SUPPRESSED_MS;
+        let lead_id = suppressed_lead(&admit.submission_id);
+        let row = SubmissionRow {
+            lead_id: &lead_id,
+            submission_id: &admit.submission_id,
+            state: State::Suppressed,
+            at_ms: moment.now_ms,
+            known_until_ms: until_ms,
+            until_ms: None,
+            payload: None,
+            consent: "",
+            act: None,
+            ends: Ends { consent_ms: None, record_ms: 0 },
+        };
+        let mut writes = post.make_room(&admit.submission_id);
+        writes.extend([row.write(post.bucket()), post.count(State::Suppressed)]);
+        writes.extend(remember_key(admit, moment.now_ms));
+        self.store.write_all(&writes)?;
+        Ok(logged(admit, "suppressed", json!({})))
+    }
+}
+
+/// What is decided of a post beside who it is.
+pub(super) struct Post<'a> {
+    pub(super) campaign: &'a Campaign,
+    pub(super) bucket: Bucket,
+    pub(super) prior: Option<Prior>,
+}
+
+impl Post<'_> {
+    /// The counter that counts it: a submission keeps the one of its first time.
+    pub(super) fn bucket(&self) -> &Bucket {
+        self.prior.as_ref().map_or(&self.bucket, |prior| &prior.bucket)
+    }
+
+    pub(super) fn count(&self, state: State) -> Write<'_> {
+        match &self.prior {
+            None => self.bucket.count(state),
+            Some(prior) => prior.bucket.transfer(prior.state, state),
+        }
+    }
+
+    /// An earlier row of it goes; its act stays in the history.
+    pub(super) fn make_room(&self, submission_id: &str) -> Vec<Write<'_>> {
+        let Some(prior) = &self.prior else { return Vec::new() };
+        let place = || [(&prior.lead_id).into(), submission_id.to_owned().into()];
+        let drop = "DELETE FROM submission WHERE lead_id = ? AND submission_id = ?";
+        let keep = format!("{KEEP_ACT} WHERE lead_id = ? AND submission_id = ? AND act IS NOT NULL");
+        vec![write(keep, place()), write(drop, place())]
+    }
+}
+
+/// Moves the acts of submissions that end to the table of those that have none.
+pub(super) const KEEP_ACT: &str = "INSERT INTO act (lead_id, seq, format, act, personal, consent_until_ms,
+     record_until_ms)
+   SELECT lead_id, json_extract(act, '$.seq'), format, act, consent, consent_until_ms, record_until_ms
+   FROM submission";
+
+/// What happens with a post.
+enum Step {
+    /// The rules decide.
+    Judge,
+    /// Its person wants nothing.
+    Suppress,
+    /// The owner of the address is asked first, by mail where one may still be sent.
+    Request { may_mail: bool },
+}
+
+/// A row of `submission`.
+pub(super) struct SubmissionRow<'a> {
+    pub(super) lead_id: &'a str,
+    pub(super) submission_id: &'a str,
+    pub(super) state: State,
+    pub(super) at_ms: i64,
+    pub(super) known_until_ms: i64,
+    pub(super) until_ms: Option<i64>,
+    pub(super) payload: Option<&'a str>,
+    pub(super) consent: &'a str,
+    pub(super) act: Option<String>,
+    pub(super) ends: Ends,
+}
+
+impl<'a> SubmissionRow<'a> {
+    pub(super) fn write(self, bucket: &'a Bucket) -> Write<'a> {
+        let sql = "INSERT INTO submission (lead_id, submission_id, format, campaign, source, hour, state,
+                     at_ms, known_until_ms, until_ms, payload, consent, act, consent_until_ms,
+                     record_until_ms)
+                   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        let args = [
+            self.lead_id.into(),
+            self.submission_id.into(),
+            ROW_FORMAT.into(),
+            (&bucket.campaign).into(),
+            (&bucket.source).into(),
+            bucket.hour.into(),
+            self.state.as_str().into(),
+            self.at_ms.into(),
+            self.known_until_ms.into(),
+            self.until_ms.into(),
+            self.payload.into(),
+            self.consent.into(),
+            self.act.map_or(Arg::Null, Arg::from),
+            self.ends.consent_ms.into(),
+            self.ends.record_ms.into(),
+        ];
+        write(sql, args)
+    }
+}
+
+/// A delivery that is due at once: campaign, destination and receiver say where to.
+pub(super) fn delivery_row<'a>(
+    lead_id: &'a str,
+    submission_id: &'a str,
+    (campaign, destination, receiver): (&'a str, &'a str, &str),
+    event: &'a str,
+    notice: Option<String>,
+    at: usize,
+    moment: &Moment,
+) -> Write<'a> {
+    let id = format!("{}{}", delivery_prefix(lead_id), hex(moment.random::<4>("delivery", at)));
+    let sql = "INSERT INTO delivery (delivery_id, format, lead_id, submission_id, campaign,
+                 destination, receiver, event, notice, state, due_ms, created_ms)
+               SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, CASE WHEN EXISTS (SELECT 1 FROM disabled
+                 WHERE campaign = ?5 AND destination = ?6) THEN 'paused' ELSE 'pending' END, ?10, ?10";
+    let args = [
+        id.into(),
+        ROW_FORMAT.into(),
+        lead_id.into(),
+        submission_id.into(),
+        campaign.into(),
+        destination.into(),
+        receiver.to_owned().into(),
+        event.into(),
+        notice.map_or(Arg::Null, Arg::from),
+        moment.now_ms.into(),
+    ];
+    write(sql, args)
+}
+
+/// A delivery that is about no submission, with what it says.
+pub(super) fn notice_row<'a>(
+    lead_id: &'a str,
+    to: (&'a str, &'a str, &str),
+    event: &'a str,
+    data: &Value,
+    at: usize,
+    moment: &Moment,
+) -> Write<'a> {
+    delivery_row(lead_id, "", to, event, Some(data.to_string()), at, moment)
+}
+
+/// Lets an idempotency key stand for its submission.
+pub(super) fn remember_key(admit: &Admit, now_ms: i64) -> Option<Write<'_>> {
+    let tag = admit.idempotency_tag.as_ref()?;
+    let sql = "INSERT INTO idempotency (tag, submission_id, expires_ms) VALUES (?, ?, ?)
+               ON CONFLICT (tag) DO UPDATE SET
+                 submission_id = excluded.submission_id, expires_ms = excluded.expires_ms";
+    Some(write(sql, [tag.into(), (&admit.submission_id).into(), (now_ms + IDEMPOTENCY_MS).into()]))
+}
+
+/// What is answered and logged of a decision.
+pub(super) fn logged(admit: &Admit, decision: &str, more: Value) -> Answered {
+    let mut log = json!({
+        "event": "decision", "campaign": admit.campaign, "submission_id": admit.submission_id,
+        "decision": decision,
+    });
+    if let (Some(log), Value::Object(more)) = (log.as_object_mut(), more) {
+        log.extend(more);
+    }
+    Answered { answer: Answer::Admitted, log: Some(log) }
+}
+
+/// The lead that a suppressed submission's row is under: nobody's.
+fn suppressed_lead(submission_id: &str) -> String {
+    format!("suppressed_{submission_id}")
+}
+
+/// The purposes that are granted now and were withdrawn, or had expired, before.
+fn regained(lead: &Lead, acts: &[ActRow]) -> Vec<String> {
+    let gone = |state| matches!(state, ConsentState::Withdrawn | ConsentState::Expired);
+    let lost = standing_of(acts).into_iter().filter(|place| gone(place.state)).map(|place| place.purpose);
+    let granted = |id: &String| lead.consent.iter().any(|record| record.granted && record.purpose == *id);
+    lost.filter(granted).collect()
 }
 
 /// A lead that this campaign has not followed up yet: the rules decide.
@@ -380,7 +721,13 @@ fn mark_known_elsewhere<'a>(mut plan: Plan<'a>, had: &[Had]) -> Plan<'a> {
 
 /// A lead that this campaign has followed up: destinations that it now qualifies for get it,
 /// the others hear of it where the campaign wants that, and else it is a duplicate.
-fn judge_followed_up<'a>(campaign: &'a Campaign, lead: Lead, lead_id: String, had: &[Had]) -> Plan<'a> {
+fn judge_followed_up<'a>(
+    campaign: &'a Campaign,
+    lead: Lead,
+    lead_id: String,
+    had: &[Had],
+    regained: &[String],
+) -> Plan<'a> {
     let score = qualify::score(campaign, &lead);
     let has_had = |destination: &Destination| {
         let receiver = receiver_of(destination);
@@ -398,10 +745,14 @@ fn judge_followed_up<'a>(campaign: &'a Campaign, lead: Lead, lead_id: String, ha
     };
     let fresh = wanted.into_iter().filter(|destination| !has_had(destination)).map(|d| (d, QUALIFIED));
     let mut sends: Vec<_> = fresh.collect();
-    if campaign.dedupe.on_repeat == OnRepeat::Update {
-        let told = |d: &&Destination| has_had(d) && lead.consents_to(&d.needs);
-        sends.extend(campaign.destinations.iter().filter(told).map(|d| (d, UPDATED)));
-    }
+    // An existing customer who asks is business, not a duplicate.
+    let all = campaign.dedupe.on_repeat == OnRepeat::Update || !lead.lists.is_empty();
+    let told = |d: &&Destination| {
+        has_had(d)
+            && qualify::may_have(campaign, &lead, d)
+            && (all || d.needs.iter().any(|need| regained.contains(need)))
+    };
+    sends.extend(campaign.destinations.iter().filter(told).map(|d| (d, UPDATED)));
     if sends.is_empty() {
         return Plan {
             lead_id,

@@ -22,6 +22,7 @@ const MAX_CONNECTIONS_EACH: usize = 2;
 const FLIGHT_MS: i64 = ATTEMPT_TIMEOUT_MS as i64 + 15_000;
 /// Deliveries of one receiver that are read at once: a few kilobytes.
 const READ_AHEAD: i64 = 32;
+
 /// A delivery that is the caller's to send, and to settle.
 #[derive(Clone, Debug)]
 pub struct Claim {
@@ -35,6 +36,8 @@ pub struct Claim {
     pub(super) submission_id: String,
     pub(super) receiver: String,
     pub(super) event: String,
+    /// What it says, where it is about no submission.
+    pub(super) notice: Option<String>,
     due_ms: i64,
     pub(super) created_ms: i64,
     pub(super) attempt_count: i64,
@@ -121,7 +124,7 @@ impl<S: Store> Ledger<S> {
             "SELECT delivery_id, due_ms, campaign, destination, lead_id, submission_id, event, created_ms,
                attempt_count, NOT EXISTS (SELECT 1 FROM delivery other WHERE {}
                  AND other.submission_id = delivery.submission_id
-                 AND other.delivery_id <> delivery.delivery_id)
+                 AND other.delivery_id <> delivery.delivery_id), notice
              FROM delivery WHERE state = 'pending' AND receiver = ? AND format <= ?
              ORDER BY due_ms LIMIT ?",
             is_delivery_of("other.delivery_id", "delivery.lead_id")
@@ -156,6 +159,7 @@ impl<S: Store> Ledger<S> {
                 created_ms: row.int(7)?,
                 attempt_count: row.int(8)?,
                 alone: row.int(9)? == 1,
+                notice: row.optional_text(10),
             });
         }
         self.lane(receiver, |known| *known = lane);
@@ -168,6 +172,11 @@ impl<S: Store> Ledger<S> {
         if let Some(flight) = in_flight.iter_mut().find(|flight| flight.delivery_id == claim.delivery_id) {
             flight.has_connection = false;
         }
+    }
+
+    /// Whether a delivery is on its way just now.
+    pub(super) fn is_in_flight(&self, delivery_id: &str) -> bool {
+        self.in_flight.borrow().iter().any(|flight| flight.delivery_id == delivery_id)
     }
 
     /// Learns from the database when each receiver's next delivery is due.

@@ -8,7 +8,9 @@ use crate::campaign::IdentifierKind;
 use crate::lead::{Fingerprint, Lead};
 
 /// The format of messages.
-pub const MESSAGE_FORMAT: u32 = 1;
+///
+/// 2: what withholds a lead (lists, `Sec-GPC`) must be understood.
+pub const MESSAGE_FORMAT: u32 = 2;
 
 /// From the Worker, which only lends its call, to a ledger.
 #[derive(Deserialize, Serialize)]
@@ -54,6 +56,9 @@ pub struct Admit {
     pub source: String,
     /// Under every pepper.
     pub fingerprints: Vec<Fingerprint>,
+    /// What the lists know the person by, under every list key.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub list_tags: Vec<String>,
     /// What is recognised by.
     pub by: Vec<IdentifierKind>,
     /// The lead.
@@ -80,7 +85,7 @@ impl Tally {
     pub const KV_REPEAT: &'static str = "kv_repeat";
 }
 
-/// What an operator asks or does. One shape for all of them: each shape costs a decoder.
+/// What an operator or a person asks or does. One shape for all of them: each shape costs a decoder.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Operation {
@@ -110,9 +115,30 @@ pub struct Operation {
     /// Counters before this time; UTC, milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to_ms: Option<i64>,
+    /// A person's lead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lead_id: Option<String>,
+    /// A purpose's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<String>,
+    /// A submission's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub submission_id: Option<String>,
+    /// How a consent was withdrawn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
+    /// A person's fingerprints, under every pepper.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fingerprints: Vec<String>,
+    /// A list's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub list: Option<String>,
+    /// What the lists know people by.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub list_tags: Vec<String>,
 }
 
-/// What an operator can ask or do.
+/// What an operator or a person can ask or do.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verb {
@@ -129,6 +155,26 @@ pub enum Verb {
     ReplayAll,
     /// Let a destination that answered 410 have its deliveries again.
     Enable,
+    /// The owner of the address confirms a submission.
+    Confirm,
+    /// A person takes consents back.
+    Withdraw,
+    /// What a person's consents are, for their receipts.
+    Consents,
+    /// Everything that is held about a person.
+    Access,
+    /// Forget a person.
+    Erase,
+    /// The lists and their lengths.
+    Lists,
+    /// Add to a list.
+    ListAdd,
+    /// Take from a list.
+    ListRemove,
+    /// Empty a list.
+    ListClear,
+    /// The ids of the keys that rows name.
+    Keys,
 }
 
 /// From a ledger to the Worker.

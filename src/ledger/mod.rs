@@ -9,6 +9,11 @@
 
 mod admit;
 mod claim;
+mod consents;
+mod double_opt_in;
+mod erasure;
+mod keys;
+mod lists;
 pub mod message;
 mod outbox;
 mod report;
@@ -26,17 +31,21 @@ use serde::{Deserialize, Serialize};
 use self::admit::Sources;
 pub use self::claim::Claim;
 use self::claim::{Flight, Lane};
+pub use self::consents::EVERY_PURPOSE;
+use self::consents::Open;
 use self::message::{Answer, Call, MESSAGE_FORMAT, Message, Operation, Verb};
 pub use self::outbox::Dispatch;
 pub use self::report::nothing_counted;
 pub use self::state::State;
 use self::store::Store;
 use crate::campaign::{Campaign, Unservable};
+use crate::consent::Terms;
 use crate::fault::Fault;
-use crate::keys::{Keyring, Sealer};
-use crate::lead::Lead;
+use crate::keys::{Sealer, SigningKeys};
+use crate::lead::{Identity, Lead};
 use crate::moment::Moment;
 use crate::qualify::Score;
+use crate::settings::Settings;
 
 /// Revisions of campaigns kept parsed: a deployment and a publication at once make two of each.
 const MAX_PARSED: usize = 64;
@@ -46,26 +55,44 @@ pub struct Ledger<S> {
     store: S,
     name: String,
     sealer: Sealer,
+    identity: Identity,
+    /// The `kid` of the key that signs receipts, where there is one.
+    signing_key: Option<String>,
+    public_url: Option<String>,
     development: bool,
     campaigns: RefCell<BTreeMap<(String, String), Rc<Campaign>>>,
+    /// By digest: terms that the database has.
+    terms: RefCell<BTreeMap<String, Rc<Terms>>>,
+    /// By campaign and revision: the terms of its purposes.
+    current_terms: RefCell<BTreeMap<(String, String), AllTerms>>,
     in_flight: RefCell<Vec<Flight>>,
-    /// Payloads that are about to be sent, by lead and submission.
-    open: RefCell<BTreeMap<(String, String), Rc<Payload>>>,
+    /// Leads that are about to be sent, by lead and submission.
+    open: RefCell<BTreeMap<(String, String), Rc<Open>>>,
     /// By receiver.
     lanes: RefCell<BTreeMap<String, Lane>>,
     /// By campaign: the sources that this hour's counters know.
     sources: RefCell<BTreeMap<String, Sources>>,
+    /// Whether anybody stands on a list.
+    has_lists: Cell<bool>,
     next_sweep_ms: Cell<i64>,
+    /// When the first request that waits for a confirmation expires.
+    next_expiry_ms: Cell<i64>,
 }
+
+/// The terms of a campaign's purposes, in their order.
+type AllTerms = Rc<Vec<Rc<Terms>>>;
 
 /// What lies sealed in a submission's row until its last delivery is confirmed.
 #[derive(Deserialize, Serialize)]
 struct Payload {
-    /// Without its consents where they are the submission's own: those lie beside it, and stay.
+    /// Without its consents, which are acts of the person's history.
     lead: Lead,
     score: Score,
     /// The fingerprint of the first identifier: only its owner's posts are merged.
     first: String,
+    /// The acts by which the lead's consents were given, by their numbers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    acts: Vec<i64>,
 }
 
 /// What a call leads to.
@@ -82,28 +109,32 @@ impl<S: Store> Ledger<S> {
     ///
     /// # Errors
     /// The database's, or that its tables are newer than this code.
-    pub fn open(
-        store: S,
-        name: &str,
-        sealing: &Keyring,
-        development: bool,
-        now_ms: i64,
-    ) -> Result<Self, Fault> {
+    pub fn open(store: S, name: &str, settings: &Settings, now_ms: i64) -> Result<Self, Fault> {
         schema::migrate(&store)?;
+        let signing_key = settings.signing.as_ref().and_then(SigningKeys::current);
         let ledger = Self {
-            sealer: Sealer::new(sealing, name),
+            sealer: Sealer::new(&settings.sealing, name),
+            identity: Identity::new(settings, name),
+            signing_key: signing_key.map(|key| key.id.clone()),
+            public_url: settings.public_url.clone(),
             store,
             name: name.to_owned(),
-            development,
+            development: settings.development,
             campaigns: RefCell::default(),
+            terms: RefCell::default(),
+            current_terms: RefCell::default(),
             in_flight: RefCell::default(),
             open: RefCell::default(),
             lanes: RefCell::default(),
             sources: RefCell::default(),
+            has_lists: Cell::new(false),
             next_sweep_ms: Cell::new(0),
+            next_expiry_ms: Cell::new(i64::MAX),
         };
         ledger.remember_name()?;
         ledger.learn_what_is_due()?;
+        ledger.learn_what_expires()?;
+        ledger.learn_whether_lists_are_empty()?;
         ledger.plan_first_sweep(now_ms)?;
         Ok(ledger)
     }
@@ -150,12 +181,23 @@ impl<S: Store> Ledger<S> {
             Verb::Replay => self.replay(&delivery_id, moment),
             Verb::ReplayAll => self.replay_all(&campaign, moment),
             Verb::Enable => self.enable(&campaign, &given(&operation.destination), moment),
+            Verb::Confirm => self.confirm(operation, moment),
+            Verb::Withdraw => self.withdraw(operation, moment),
+            Verb::Consents => self.consents(&given(&operation.lead_id)),
+            Verb::Access => self.access(operation),
+            Verb::Erase => self.erase(operation, moment),
+            Verb::Lists => self.lists(),
+            Verb::ListAdd => self.add_to_list(operation, moment),
+            Verb::ListRemove => self.take_from_list(operation),
+            Verb::ListClear => self.clear_list(&given(&operation.list)),
+            Verb::Keys => self.keys_in_use(),
         }
     }
 
-    /// When the ledger wants to be woken: for its next delivery or its next sweep.
+    /// When the ledger wants to be woken: for its next delivery, for a request that expires, or for
+    /// its next sweep.
     pub fn wake_at_ms(&self) -> i64 {
-        self.next_due_ms().min(self.next_sweep_ms.get())
+        self.next_due_ms().min(self.next_expiry_ms.get()).min(self.next_sweep_ms.get())
     }
 
     /// The last copy of a campaign that reached this ledger.
@@ -208,26 +250,13 @@ impl<S: Store> Ledger<S> {
         self.sealer.seal(plain, place, nonce).ok_or_else(|| Fault::new("a payload cannot be sealed"))
     }
 
-    /// A submission's payload, with its consents back in their place.
-    fn open_payload(
-        &self,
-        payload: &str,
-        consent: Option<&str>,
-        lead_id: &str,
-        submission_id: &str,
-    ) -> Result<Payload, Fault> {
-        let mut payload: Payload = self.open_sealed(payload, &payload_place(lead_id, submission_id))?;
-        if let (true, Some(consent)) = (payload.lead.consent.is_empty(), consent) {
-            payload.lead.consent = self.open_sealed(consent, &consent_place(lead_id, submission_id))?;
-        }
-        Ok(payload)
+    fn unsealed(&self, sealed: &str, place: &str) -> Result<Vec<u8>, Fault> {
+        let opened = self.sealer.open(sealed, place);
+        opened.map_err(|reason| Fault::new(format!("a sealed text stays closed: {reason:?}")))
     }
 
     fn open_sealed<T: for<'de> Deserialize<'de>>(&self, sealed: &str, place: &str) -> Result<T, Fault> {
-        let plain = self
-            .sealer
-            .open(sealed, place)
-            .map_err(|reason| Fault::new(format!("a sealed text stays closed: {reason:?}")))?;
+        let plain = self.unsealed(sealed, place)?;
         // As text, like messages: a decoder for bytes would be a second copy of each.
         let read = str::from_utf8(&plain).ok().and_then(|text| serde_json::from_str(text).ok());
         read.ok_or_else(|| Fault::new("a payload is unreadable"))
@@ -243,7 +272,12 @@ fn payload_place(lead_id: &str, submission_id: &str) -> String {
     format!("payload/{lead_id}/{submission_id}")
 }
 
-/// Where the consents lie.
+/// Where the consents of a row before format 3 lie.
 fn consent_place(lead_id: &str, submission_id: &str) -> String {
     format!("consent/{lead_id}/{submission_id}")
+}
+
+/// Where the personal part of an act lies, in whichever table.
+fn act_place(lead_id: &str, seq: i64) -> String {
+    format!("act/{lead_id}/{seq}")
 }

@@ -1,19 +1,27 @@
 //! The requests of what was claimed, what became of them, and what follows.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use serde_json::{Value, json};
 
 use super::admit::delivery_range;
 use super::claim::Claim;
+use super::consents::{EVERY_PURPOSE, Open};
+use super::double_opt_in::REQUEST_MS;
 use super::message::Answer;
 use super::state::Bucket;
 use super::store::{Store, Write, write};
-use super::{Ledger, Payload, State};
-use crate::campaign::Campaign;
+use super::{Ledger, State};
+use crate::campaign::{AUTHORIZATION, Campaign, Channel, Destination, EmailApi};
+use crate::consent::compact;
 use crate::deliver::{self, Event, Next, Outcome, SigningSecret};
 use crate::fault::Fault;
+use crate::lead::Link;
 use crate::moment::{Moment, rfc3339};
+
+/// The event that asks the owner of an address to confirm.
+pub(super) const REQUESTED: &str = "confirmation.requested";
 
 /// Payloads kept open until they have been sent, the newest: most are sent within milliseconds.
 /// Each is as long as what the visitor typed, 70 KB at most.
@@ -26,14 +34,38 @@ pub struct Dispatch {
     /// Where to.
     pub url: String,
     /// Names and values.
-    pub headers: [(&'static str, String); 4],
+    pub headers: Vec<(Cow<'static, str>, String)>,
     /// The exact bytes that were signed.
     pub body: Vec<u8>,
 }
 
+/// What a confirmation's mail says, and to whom.
+struct Asked {
+    to: String,
+    subject: String,
+    text: String,
+    confirm_url: String,
+    withdraw_url: String,
+    expires_ms: i64,
+}
+
 impl<S: Store> Ledger<S> {
+    /// What is to be signed before a claim can be sent: the receipts of its consents, in their order.
+    /// Nothing where it carries none, or no key signs.
+    ///
+    /// # Errors
+    /// What keeps it from being sent, to be settled as the attempt's outcome.
+    pub fn unsigned_receipts(&self, claim: &Claim) -> Result<Vec<String>, Outcome> {
+        if claim.notice.is_some() || self.signing_key.is_none() {
+            return Ok(Vec::new());
+        }
+        let open = self.open_of(claim).map_err(|_| Outcome::Unreadable)?;
+        let input = |receipt| self.receipt_input(receipt, &claim.lead_id);
+        Ok(open.receipts.iter().filter_map(input).collect())
+    }
+
     /// The signed request of a claim. Address and secret are those of now, so that a correction
-    /// heals what waits.
+    /// heals what waits. `signatures` are those of [`Ledger::unsigned_receipts`].
     ///
     /// # Errors
     /// What keeps it from being sent, to be settled as the attempt's outcome.
@@ -42,59 +74,128 @@ impl<S: Store> Ledger<S> {
         claim: &Claim,
         campaign: Option<&Campaign>,
         secret: impl FnOnce(&str) -> Option<String>,
+        receipts: &[(String, Vec<u8>)],
         moment: &Moment,
     ) -> Result<Dispatch, Outcome> {
         let campaign = campaign.ok_or(Outcome::Unreadable)?;
         let destination = campaign.destination(&claim.destination).ok_or(Outcome::DestinationRemoved)?;
-        let secret = secret(&destination.secret)
-            .and_then(|text| SigningSecret::parse(&text))
-            .ok_or(Outcome::SecretMissing)?;
-        let payload = self.payload_of(claim).map_err(|_| Outcome::Unreadable)?;
-        if !payload.lead.consents_to(&destination.needs) {
-            return Err(Outcome::ConsentMissing);
-        }
-        let body = deliver::body(&Event {
-            kind: &claim.event,
-            at_ms: claim.created_ms,
-            lead_id: &claim.lead_id,
-            campaign: &claim.campaign,
-            lead: &payload.lead,
-            score: &payload.score,
-        });
+        let secret = secret(&destination.secret).ok_or(Outcome::SecretMissing)?;
+        let asked = match claim.event == REQUESTED {
+            true => Some(self.asked(claim, campaign)?),
+            false => None,
+        };
+        let body = match (&destination.channel, asked) {
+            (Channel::Email(api), Some(asked)) => return Ok(mail(claim, destination, api, &secret, &asked)),
+            (Channel::Email(_), None) => return Err(Outcome::DestinationRemoved),
+            (Channel::Webhook, Some(asked)) => deliver::notice(
+                &claim.event,
+                claim.created_ms,
+                &json!({
+                    "campaign": claim.campaign, "contact": { "email": asked.to }, "subject": asked.subject,
+                    "text": asked.text, "confirm_url": asked.confirm_url, "withdraw_url": asked.withdraw_url,
+                    "expires_at": rfc3339(asked.expires_ms),
+                }),
+            ),
+            (Channel::Webhook, None) => match &claim.notice {
+                Some(notice) => {
+                    let data: Value = serde_json::from_str(notice).map_err(|_| Outcome::Unreadable)?;
+                    deliver::notice(&claim.event, claim.created_ms, &data)
+                }
+                None => self.lead_body(claim, destination, receipts)?,
+            },
+        };
+        let secret = SigningSecret::parse(&secret).ok_or(Outcome::SecretMissing)?;
         let timestamp_s = moment.now_ms / 1_000;
         let signature = deliver::sign(&secret, &claim.delivery_id, timestamp_s, &body);
         Ok(Dispatch {
             url: destination.url.clone(),
-            headers: [
-                ("content-type", "application/json".to_owned()),
-                ("webhook-id", claim.delivery_id.clone()),
-                ("webhook-timestamp", timestamp_s.to_string()),
-                ("webhook-signature", signature),
+            headers: vec![
+                ("content-type".into(), "application/json".to_owned()),
+                ("webhook-id".into(), claim.delivery_id.clone()),
+                ("webhook-timestamp".into(), timestamp_s.to_string()),
+                ("webhook-signature".into(), signature),
             ],
             body,
         })
     }
 
-    /// Keeps a payload open for the deliveries that follow at once.
-    pub(super) fn keep_open(&self, submission: (String, String), payload: Payload) {
+    /// The event of a lead, with its receipts in their place.
+    fn lead_body(
+        &self,
+        claim: &Claim,
+        destination: &Destination,
+        signed: &[(String, Vec<u8>)],
+    ) -> Result<Vec<u8>, Outcome> {
+        let open = self.open_of(claim).map_err(|_| Outcome::Unreadable)?;
+        if !open.lead.consents_to(&destination.needs) {
+            return Err(Outcome::ConsentMissing);
+        }
+        let mut consent = open.lead.consent.clone();
+        for (at, receipt) in open.receipts.iter().enumerate() {
+            if let Some(record) = consent.iter_mut().find(|record| record.purpose == receipt.purpose) {
+                record.withdraw_url =
+                    self.withdraw_url(&receipt.act.campaign, &claim.lead_id, &receipt.purpose);
+                record.receipt = signed.get(at).map(|(input, signature)| compact(input, signature));
+            }
+        }
+        Ok(deliver::body(&Event {
+            kind: &claim.event,
+            at_ms: claim.created_ms,
+            lead_id: &claim.lead_id,
+            campaign: &claim.campaign,
+            lead: &open.lead,
+            consent: &consent,
+            score: &open.score,
+        }))
+    }
+
+    /// What asks the owner of an address. No text of the visitor stands in it.
+    fn asked(&self, claim: &Claim, campaign: &Campaign) -> Result<Asked, Outcome> {
+        let (Some(how), Some(url)) = (&campaign.double_opt_in, &self.public_url) else {
+            return Err(Outcome::Unreadable);
+        };
+        let notice: Value =
+            serde_json::from_str(claim.notice.as_deref().unwrap_or_default()).unwrap_or_default();
+        let submission_id = notice.get("submission_id").and_then(Value::as_str).unwrap_or_default();
+        let request = self.requested(&claim.lead_id, submission_id).map_err(|_| Outcome::Unreadable)?;
+        let (admit, _) = request.ok_or(Outcome::ConsentMissing)?;
+        let token = self.identity.link(Link::Confirm, &[&claim.lead_id, submission_id]);
+        let confirm_url = format!("{url}/confirm/{}/{token}", campaign.id);
+        let withdraw_url = self.withdraw_url(&campaign.id, &claim.lead_id, EVERY_PURPOSE).unwrap_or_default();
+        Ok(Asked {
+            to: admit.lead.contact.email.unwrap_or_default(),
+            subject: how.subject(campaign),
+            text: how.text(&confirm_url, &withdraw_url, campaign),
+            confirm_url,
+            withdraw_url,
+            expires_ms: admit.lead.submitted_at_ms + REQUEST_MS,
+        })
+    }
+
+    /// Keeps a lead open for the deliveries that follow at once.
+    pub(super) fn keep_open(&self, submission: (String, String), lead: Open) {
         let mut open = self.open.borrow_mut();
-        open.insert(submission, Rc::new(payload));
+        open.insert(submission, Rc::new(lead));
         if open.len() > MAX_OPEN {
             // Leads' ids sort by time.
             open.pop_first();
         }
     }
 
-    fn payload_of(&self, claim: &Claim) -> Result<Rc<Payload>, Fault> {
+    fn open_of(&self, claim: &Claim) -> Result<Rc<Open>, Fault> {
         let submission = (claim.lead_id.clone(), claim.submission_id.clone());
-        if let Some(payload) = self.open.borrow().get(&submission) {
-            return Ok(Rc::clone(payload));
+        if let Some(open) = self.open.borrow().get(&submission) {
+            return Ok(Rc::clone(open));
         }
         let sql = "SELECT payload, consent FROM submission WHERE lead_id = ? AND submission_id = ?";
         let row = self.store.row(sql, &[(&claim.lead_id).into(), (&claim.submission_id).into()])?;
         let mut row = row.ok_or_else(|| Fault::new("a delivery's submission is gone"))?;
         let (payload, consent) = (row.text(0)?, row.optional_text(1));
-        self.open_payload(&payload, consent.as_deref(), &claim.lead_id, &claim.submission_id).map(Rc::new)
+        let open = self.open_payload(&payload, consent.as_deref(), &claim.lead_id, &claim.submission_id)?;
+        // The receipts are signed between two looks at it.
+        self.keep_open(submission.clone(), open);
+        let open = self.open.borrow().get(&submission).map(Rc::clone);
+        open.ok_or_else(|| Fault::new("a payload is not kept"))
     }
 
     /// Writes what became of a claim, and what follows. Gives the event for the log.
@@ -142,7 +243,7 @@ impl<S: Store> Ledger<S> {
         let place = [(&claim.lead_id).into(), (&claim.submission_id).into()];
         let delivery = "UPDATE delivery SET state = 'delivered', due_ms = ?1, settled_ms = ?1, reason = NULL,
                           attempt_count = ?2, attempts = json_insert(attempts, '$[#]', json(?3))
-                        WHERE delivery_id = ?4 AND state <> 'delivered'";
+                        WHERE delivery_id = ?4 AND state NOT IN ('delivered', 'withdrawn')";
         let submission = "UPDATE submission SET state = 'delivered', payload = NULL
                           WHERE lead_id = ? AND submission_id = ? AND state = 'pending'";
         let counter = "UPDATE counter SET pending = pending - 1, delivered = delivered + 1
@@ -186,9 +287,13 @@ impl<S: Store> Ledger<S> {
             return Ok(state);
         };
         let before = row.text(0)?;
-        // Where its time had run out, a later attempt may have delivered it: that stands.
+        // Where its time had run out, a later attempt may have delivered it: that stands. What was
+        // stopped on its way stays stopped: whoever may have it has been told.
         if before == "delivered" {
             return Ok("delivered");
+        }
+        if before == "withdrawn" {
+            return Ok("withdrawn");
         }
         // Another delivery's 410 may have paused this one while it was on its way.
         let state = if before == "paused" && state == "pending" { "paused" } else { state };
@@ -305,6 +410,27 @@ impl<S: Store> Ledger<S> {
     }
 }
 
+/// A mail by a provider's API. The key lets the provider recognise one that comes again.
+fn mail(claim: &Claim, destination: &Destination, api: &EmailApi, secret: &str, asked: &Asked) -> Dispatch {
+    let body = api.body(&[
+        ("to", &asked.to),
+        ("subject", &asked.subject),
+        ("text", &asked.text),
+        ("confirm_link", &asked.confirm_url),
+        ("withdraw_link", &asked.withdraw_url),
+    ]);
+    let secret = if api.header == AUTHORIZATION { format!("Bearer {secret}") } else { secret.to_owned() };
+    Dispatch {
+        url: destination.url.clone(),
+        headers: vec![
+            ("content-type".into(), "application/json".to_owned()),
+            ("idempotency-key".into(), claim.delivery_id.clone()),
+            (api.header.clone().into(), secret),
+        ],
+        body: body.to_string().into_bytes(),
+    }
+}
+
 /// What a submission's row and its counter need, so that they follow the states of its deliveries.
 /// With the last of them settled the payload is erased.
 fn follow_deliveries<'a, 'b>(
@@ -319,6 +445,7 @@ fn follow_deliveries<'a, 'b>(
         () if any(&["pending", "paused"]) => State::Pending,
         () if any(&["dead"]) => State::Dead,
         () if any(&["delivered"]) => State::Delivered,
+        () if any(&["withdrawn"]) => State::Withdrawn,
         () => State::Expired,
     };
     if state == before {

@@ -1,11 +1,14 @@
-//! Nothing stays without an end: dead letters, people whose window has passed, idempotency keys.
-//! A sweep goes through the tables in chunks, so that no alarm takes long.
+//! Nothing stays without an end: dead letters, held leads, people whose window has passed, consents,
+//! the record of them, idempotency keys. A sweep goes through the tables in chunks, so that no alarm
+//! takes long. On its way it seals anew what an older key has sealed, so that the key can be destroyed.
 
-use super::admit::{delivery_range, is_delivery_of};
+use super::admit::{KEEP_ACT, delivery_range, is_delivery_of};
+use super::consents::{Ends, standing_of};
 use super::schema::ROW_FORMAT;
 use super::state::Bucket;
-use super::store::Store;
-use super::{Ledger, State};
+use super::store::{Arg, Store};
+use super::{Ledger, State, act_place, consent_place, payload_place};
+use crate::consent::{ConsentState, Personal};
 use crate::fault::Fault;
 use crate::moment::{DAY_MS, Moment};
 
@@ -17,7 +20,7 @@ const SWEEP_EVERY_MS: i64 = DAY_MS;
 /// Between the chunks of one sweep, so that leads come first.
 const CHUNK_PAUSE_MS: i64 = 1_000;
 /// Rows of a chunk: a few milliseconds.
-const CHUNK_ROWS: i64 = 500;
+pub(super) const CHUNK_ROWS: i64 = 500;
 /// Beyond every key that a table holds.
 const NO_MORE: &str = "\u{10ffff}";
 
@@ -26,6 +29,7 @@ const NO_MORE: &str = "\u{10ffff}";
 enum Phase {
     Deliveries,
     Leads,
+    Acts,
     Fingerprints,
 }
 
@@ -43,6 +47,7 @@ impl Cursor {
         let phase = match phase {
             "deliveries" => Phase::Deliveries,
             "leads" => Phase::Leads,
+            "acts" => Phase::Acts,
             "fingerprints" => Phase::Fingerprints,
             _ => return None,
         };
@@ -53,6 +58,7 @@ impl Cursor {
         let phase = match self.phase {
             Phase::Deliveries => "deliveries",
             Phase::Leads => "leads",
+            Phase::Acts => "acts",
             Phase::Fingerprints => "fingerprints",
         };
         format!("{phase} {}", self.after)
@@ -83,11 +89,12 @@ impl<S: Store> Ledger<S> {
         self.store.run(sql, &[key.into(), value.into()])
     }
 
-    /// Does a chunk of the sweep where one is due.
+    /// Ends the requests whose time has passed, and does a chunk of the sweep where one is due.
     ///
     /// # Errors
     /// The database's; the chunk is done again then.
     pub fn sweep(&self, moment: &Moment) -> Result<(), Fault> {
+        self.expire_requests(moment)?;
         if self.next_sweep_ms.get() > moment.now_ms {
             return Ok(());
         }
@@ -97,12 +104,15 @@ impl<S: Store> Ledger<S> {
             let last = match cursor.phase {
                 Phase::Deliveries => self.sweep_deliveries(&cursor.after, moment)?,
                 Phase::Leads => self.sweep_leads(&cursor.after, moment)?,
+                Phase::Acts => self.sweep_acts(&cursor.after, moment)?,
                 Phase::Fingerprints => self.sweep_fingerprints(&cursor.after)?,
             };
+            let first_of = |phase| Some(Cursor { phase, after: String::new() });
             let next = match (last, cursor.phase) {
                 (Some(after), phase) => Some(Cursor { phase, after }),
-                (None, Phase::Deliveries) => Some(Cursor { phase: Phase::Leads, after: String::new() }),
-                (None, Phase::Leads) => Some(Cursor { phase: Phase::Fingerprints, after: String::new() }),
+                (None, Phase::Deliveries) => first_of(Phase::Leads),
+                (None, Phase::Leads) => first_of(Phase::Acts),
+                (None, Phase::Acts) => first_of(Phase::Fingerprints),
                 (None, Phase::Fingerprints) => None,
             };
             if next.is_none() {
@@ -133,49 +143,194 @@ impl<S: Store> Ledger<S> {
         for mut row in self.store.rows(sql, &[after.into(), to.into(), before.into(), ROW_FORMAT.into()])? {
             self.settle_submission(&row.text(0)?, &row.text(1)?)?;
         }
+        // Those of a lead go with it; these have none any more.
+        let sql = "DELETE FROM delivery WHERE delivery_id > ? AND delivery_id <= ? AND submission_id = ''
+                   AND state IN ('delivered', 'withdrawn', 'expired') AND settled_ms <= ? AND format <= ?
+                   AND NOT EXISTS (SELECT 1 FROM submission s WHERE s.lead_id = delivery.lead_id)";
+        self.store.run(sql, &[after.into(), to.into(), before.into(), ROW_FORMAT.into()])?;
         Ok(end)
     }
 
     /// A lead ends with its window, unless a delivery of it can still arrive.
     fn sweep_leads(&self, after: &str, moment: &Moment) -> Result<Option<String>, Fault> {
         let sql = format!(
-            "SELECT s.lead_id, max(s.known_until_ms) <= ? AND max(s.format) <= ? AND NOT EXISTS (
-               SELECT 1 FROM delivery d WHERE {} AND d.state IN ('pending', 'paused', 'dead'))
-             FROM submission s WHERE s.lead_id > ?
-             GROUP BY s.lead_id ORDER BY s.lead_id LIMIT ?",
+            "SELECT s.lead_id, max(s.format) <= ?1, max(s.known_until_ms) <= ?2 AND NOT EXISTS (
+               SELECT 1 FROM delivery d WHERE {} AND d.state IN ('pending', 'paused', 'dead')),
+               min(s.until_ms) <= ?2, min(s.consent_until_ms) <= ?2
+             FROM submission s WHERE s.lead_id > ?3
+             GROUP BY s.lead_id ORDER BY s.lead_id LIMIT ?4",
             is_delivery_of("d.delivery_id", "s.lead_id")
         );
-        let args = [moment.now_ms.into(), ROW_FORMAT.into(), after.into(), CHUNK_ROWS.into()];
+        let args = [ROW_FORMAT.into(), moment.now_ms.into(), after.into(), CHUNK_ROWS.into()];
         let leads = self.store.rows(&sql, &args)?;
         let full = i64::try_from(leads.len()).is_ok_and(|read| read == CHUNK_ROWS);
         let mut last = None;
         for mut row in leads {
-            let (lead_id, ended) = (row.text(0)?, row.int(1)? == 1);
-            if ended {
+            let (lead_id, is_known) = (row.text(0)?, row.int(1)? == 1);
+            let [ended, waited, expired] = [row.int(2)?, row.int(3).unwrap_or(0), row.int(4).unwrap_or(0)];
+            if is_known && expired == 1 {
+                self.expire_consents(&lead_id, moment)?;
+            }
+            if is_known && waited == 1 {
+                self.end_waiting(&lead_id, moment.now_ms)?;
+            }
+            if is_known && ended == 1 {
                 self.end_lead(&lead_id)?;
             }
             last = Some(lead_id);
         }
+        self.reseal_submissions(after, last.as_deref().unwrap_or(NO_MORE), moment)?;
         Ok(last.filter(|_| full))
     }
 
-    fn end_lead(&self, lead_id: &str) -> Result<(), Fault> {
-        let sql = "SELECT campaign, hour, source FROM submission WHERE lead_id = ? AND state = 'held'";
-        for mut row in self.store.rows(sql, &[lead_id.into()])? {
-            let bucket = Bucket { campaign: row.text(0)?, hour: row.int(1)?, source: row.text(2)? };
-            self.store.write(&bucket.transfer(State::Held, State::Expired))?;
+    /// What waits for the person to tell more ends, its payload with it.
+    fn end_waiting(&self, lead_id: &str, now_ms: i64) -> Result<(), Fault> {
+        let sql = "UPDATE submission SET payload = NULL, until_ms = NULL WHERE lead_id = ? AND until_ms <= ?
+                   RETURNING submission_id, state, campaign, hour, source";
+        for mut row in self.store.rows(sql, &[lead_id.into(), now_ms.into()])? {
+            let (submission_id, state) = (row.text(0)?, row.text(1)?);
+            let state = State::parse(&state).ok_or_else(|| Fault::new("a state is not known"))?;
+            let bucket = Bucket { campaign: row.text(2)?, hour: row.int(3)?, source: row.text(4)? };
+            let sql = "UPDATE submission SET state = 'expired' WHERE lead_id = ? AND submission_id = ?";
+            self.store.run(sql, &[lead_id.into(), (&submission_id).into()])?;
+            self.store.write(&bucket.transfer(state, State::Expired))?;
         }
+        Ok(())
+    }
+
+    fn end_lead(&self, lead_id: &str) -> Result<(), Fault> {
+        self.end_waiting(lead_id, i64::MAX >> 10)?;
+        let keep = format!("{KEEP_ACT} WHERE lead_id = ? AND act IS NOT NULL");
+        self.store.run(&keep, &[lead_id.into()])?;
         self.store.run("DELETE FROM submission WHERE lead_id = ?", &[lead_id.into()])?;
         let (from, to) = delivery_range(lead_id);
         let sql = "DELETE FROM delivery WHERE delivery_id >= ? AND delivery_id < ?";
         self.store.run(sql, &[(&from).into(), (&to).into()])
     }
 
-    /// A fingerprint ends with the lead that it leads to.
+    /// Consents whose time has passed expire, which is an act of its own.
+    fn expire_consents(&self, lead_id: &str, moment: &Moment) -> Result<(), Fault> {
+        let acts = self.acts(lead_id)?;
+        let (mut due, mut next_ms) = (Vec::new(), None::<i64>);
+        for place in standing_of(&acts).into_iter().filter(|place| place.state.is_valid()) {
+            let Some((act, _)) = place.granted_by.and_then(|at| acts.get(at)) else { continue };
+            let given = act.consents.iter().find(|(purpose, ..)| *purpose == place.purpose);
+            let Some((purpose, _, digest)) = given else { continue };
+            let Some(days) = self.terms_under(digest)?.retention_days() else { continue };
+            let end_ms = act.at_ms + i64::from(days) * DAY_MS;
+            if end_ms <= moment.now_ms {
+                due.push((purpose.clone(), ConsentState::Expired, digest.clone()));
+            } else {
+                next_ms = Some(next_ms.map_or(end_ms, |known| known.min(end_ms)));
+            }
+        }
+        for table in ["submission", "act"] {
+            let sql = format!("UPDATE {table} SET consent_until_ms = NULL WHERE lead_id = ?");
+            self.store.run(&sql, &[lead_id.into()])?;
+        }
+        let Some((last, _)) = acts.last() else { return Ok(()) };
+        if due.is_empty() {
+            let ends = [next_ms.into(), lead_id.into(), last.seq.into()];
+            self.store.run("UPDATE act SET consent_until_ms = ? WHERE lead_id = ? AND seq = ?", &ends)?;
+            let sql = "UPDATE submission SET consent_until_ms = ?
+                       WHERE lead_id = ? AND json_extract(act, '$.seq') = ?";
+            return self.store.run(sql, &ends);
+        }
+        let personal = Personal { method: "retention".to_owned(), ..Personal::default() };
+        let place = (moment.now_ms, last.campaign.as_str());
+        let act = self.next_act(Some(last), lead_id, place, due, personal, moment)?;
+        let kept_ms = self.last_good_campaign(&last.campaign)?.map_or(0, |found| found.retention.consents_ms);
+        let ends = Ends { consent_ms: next_ms, record_ms: moment.now_ms + kept_ms };
+        self.store.write(&act.row(lead_id, ends)?)?;
+        self.forget_open(lead_id);
+        Ok(())
+    }
+
+    /// The record of a person's consents ends after the last of its acts, once the lead has ended.
+    fn sweep_acts(&self, after: &str, moment: &Moment) -> Result<Option<String>, Fault> {
+        let sql = "SELECT a.lead_id, max(a.format) <= ?1, max(a.record_until_ms) <= ?2 AND NOT EXISTS
+                     (SELECT 1 FROM submission s WHERE s.lead_id = a.lead_id), min(a.consent_until_ms) <= ?2
+                   FROM act a WHERE a.lead_id > ?3 GROUP BY a.lead_id ORDER BY a.lead_id LIMIT ?4";
+        let args = [ROW_FORMAT.into(), moment.now_ms.into(), after.into(), CHUNK_ROWS.into()];
+        let leads = self.store.rows(sql, &args)?;
+        let full = i64::try_from(leads.len()).is_ok_and(|read| read == CHUNK_ROWS);
+        let mut last = None;
+        for mut row in leads {
+            let (lead_id, is_known) = (row.text(0)?, row.int(1)? == 1);
+            let [ended, expired] = [row.int(2)?, row.int(3).unwrap_or(0)];
+            if is_known && ended == 1 {
+                self.store.run("DELETE FROM act WHERE lead_id = ?", &[(&lead_id).into()])?;
+                self.store.run("DELETE FROM alias WHERE is_now = ?", &[(&lead_id).into()])?;
+            } else if is_known && expired == 1 {
+                self.expire_consents(&lead_id, moment)?;
+            }
+            last = Some(lead_id);
+        }
+        self.reseal_acts(after, last.as_deref().unwrap_or(NO_MORE), moment)?;
+        Ok(last.filter(|_| full))
+    }
+
+    fn reseal_submissions(&self, after: &str, to: &str, moment: &Moment) -> Result<(), Fault> {
+        let prefix = self.sealer.current_prefix();
+        let sql =
+            "SELECT lead_id, submission_id, payload, consent, json_extract(act, '$.seq') FROM submission
+                   WHERE lead_id > ?1 AND lead_id <= ?2 AND format <= ?3
+                     AND (substr(payload, 1, length(?4)) <> ?4
+                       OR consent <> '' AND substr(consent, 1, length(?4)) <> ?4)";
+        let args = [after.into(), to.into(), ROW_FORMAT.into(), (&prefix).into()];
+        for mut row in self.store.rows(sql, &args)? {
+            let (lead_id, submission_id) = (row.text(0)?, row.text(1)?);
+            let (payload, consent) = (row.optional_text(2), row.optional_text(3));
+            let place = match row.int(4) {
+                Ok(seq) => act_place(&lead_id, seq),
+                Err(_) => consent_place(&lead_id, &submission_id),
+            };
+            let payload = payload.map(|sealed| (payload_place(&lead_id, &submission_id), sealed));
+            let consent = consent.filter(|sealed| !sealed.is_empty()).map(|sealed| (place, sealed));
+            for (column, sealed) in [("payload", payload), ("consent", consent)] {
+                let Some(sealed) = sealed.and_then(|(place, sealed)| self.resealed(&sealed, &place, moment))
+                else {
+                    continue;
+                };
+                let sql =
+                    format!("UPDATE submission SET {column} = ? WHERE lead_id = ? AND submission_id = ?");
+                self.store.run(&sql, &[sealed.into(), (&lead_id).into(), (&submission_id).into()])?;
+            }
+        }
+        Ok(())
+    }
+
+    fn reseal_acts(&self, after: &str, to: &str, moment: &Moment) -> Result<(), Fault> {
+        let prefix = self.sealer.current_prefix();
+        let sql =
+            "SELECT lead_id, seq, personal FROM act WHERE lead_id > ?1 AND lead_id <= ?2 AND format <= ?3
+                     AND substr(personal, 1, length(?4)) <> ?4";
+        let args = [after.into(), to.into(), ROW_FORMAT.into(), (&prefix).into()];
+        for mut row in self.store.rows(sql, &args)? {
+            let (lead_id, seq, sealed) = (row.text(0)?, row.int(1)?, row.text(2)?);
+            if let Some(sealed) = self.resealed(&sealed, &act_place(&lead_id, seq), moment) {
+                let args: [Arg<'_>; 3] = [sealed.into(), (&lead_id).into(), seq.into()];
+                self.store.run("UPDATE act SET personal = ? WHERE lead_id = ? AND seq = ?", &args)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The same under the current key. Nothing where it is already, or no living key opens it.
+    fn resealed(&self, sealed: &str, place: &str, moment: &Moment) -> Option<String> {
+        if sealed.starts_with(&self.sealer.current_prefix()) {
+            return None;
+        }
+        self.seal(&self.unsealed(sealed, place).ok()?, place, moment).ok()
+    }
+
+    /// A fingerprint ends with the last thing that it leads to.
     fn sweep_fingerprints(&self, after: &str) -> Result<Option<String>, Fault> {
         let end = self.chunk_end("fingerprint", "tag", after)?;
         let sql = "DELETE FROM fingerprint WHERE tag > ? AND tag <= ? AND NOT EXISTS
-                     (SELECT 1 FROM submission s WHERE s.lead_id = fingerprint.lead_id)";
+                     (SELECT 1 FROM submission s WHERE s.lead_id = fingerprint.lead_id)
+                   AND NOT EXISTS (SELECT 1 FROM act a WHERE a.lead_id = fingerprint.lead_id
+                     AND a.personal IS NOT NULL)";
         self.store.run(sql, &[after.into(), end.as_deref().unwrap_or(NO_MORE).into()])?;
         Ok(end)
     }

@@ -6,7 +6,8 @@ use crate::fault::Fault;
 /// The format of rows. A reader leaves rows of a newer format untouched.
 ///
 /// 2: a payload does not repeat the consents, which lie beside it.
-pub const ROW_FORMAT: i64 = 2;
+/// 3: what was consented to is an act of the person's history.
+pub const ROW_FORMAT: i64 = 3;
 
 /// Each entry is one step forward, never changed once released. Few rows a lead: with one
 /// identifier and one destination an admission writes a fingerprint, a submission, a delivery with
@@ -60,6 +61,33 @@ const MIGRATIONS: &[&[&str]] = &[
         // By receiver, so that what waits for one that is busy need not be passed over each time.
         "DROP INDEX delivery_due",
         "CREATE INDEX delivery_due ON delivery (receiver, due_ms) WHERE state = 'pending'",
+    ],
+    &[
+        // The consents of a submission are an act: `act` the link of the chain, `consent` its sealed
+        // personal part. `until_ms` is when a state ends by itself, `consent_until_ms` when the first of
+        // the consents expires, `record_until_ms` when the record of them ends.
+        "ALTER TABLE submission ADD COLUMN act TEXT",
+        "ALTER TABLE submission ADD COLUMN until_ms INTEGER",
+        "ALTER TABLE submission ADD COLUMN consent_until_ms INTEGER",
+        "ALTER TABLE submission ADD COLUMN record_until_ms INTEGER NOT NULL DEFAULT 0",
+        // Acts that came with no submission, and those whose submission has ended.
+        "CREATE TABLE act (lead_id TEXT NOT NULL, seq INTEGER NOT NULL, format INTEGER NOT NULL,
+       act TEXT NOT NULL, personal TEXT, consent_until_ms INTEGER, record_until_ms INTEGER NOT NULL,
+       PRIMARY KEY (lead_id, seq)) WITHOUT ROWID",
+        "CREATE TABLE terms (digest TEXT PRIMARY KEY, terms TEXT NOT NULL) WITHOUT ROWID",
+        // Under the list keys.
+        "CREATE TABLE listed (tag TEXT NOT NULL, list TEXT NOT NULL, at_ms INTEGER NOT NULL,
+       PRIMARY KEY (tag, list)) WITHOUT ROWID",
+        // Submissions that wait for the owner of the address, under its fingerprint.
+        "CREATE TABLE request (tag TEXT NOT NULL, submission_id TEXT NOT NULL, lead_id TEXT NOT NULL,
+       campaign TEXT NOT NULL, mails INTEGER NOT NULL, mailed_ms INTEGER NOT NULL,
+       expires_ms INTEGER NOT NULL, confirmed_ms INTEGER, PRIMARY KEY (tag, submission_id))
+     WITHOUT ROWID",
+        "CREATE INDEX request_expires ON request (expires_ms)",
+        // A request's lead that turned out to be somebody who is known: links name the former.
+        "CREATE TABLE alias (lead_id TEXT PRIMARY KEY, is_now TEXT NOT NULL) WITHOUT ROWID",
+        // What a delivery says that is not about a submission.
+        "ALTER TABLE delivery ADD COLUMN notice TEXT",
     ],
 ];
 

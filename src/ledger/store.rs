@@ -111,6 +111,16 @@ pub fn write<'a>(sql: impl Into<Cow<'static, str>>, args: impl Into<Vec<Arg<'a>>
     (sql.into(), args.into())
 }
 
+/// The same, of arguments that it owns.
+pub fn owned((sql, args): Write<'_>) -> Write<'static> {
+    let args = args.into_iter().map(|arg| match arg {
+        Arg::Null => Arg::Null,
+        Arg::Int(number) => Arg::Int(number),
+        Arg::Text(text) => Arg::Text(text.into_owned().into()),
+    });
+    (sql, args.collect())
+}
+
 /// Runs statements, synchronously.
 pub trait Store {
     /// Runs one statement and gives its rows.

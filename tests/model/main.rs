@@ -169,7 +169,8 @@ impl Run {
     fn claim(&self, ledger: &str) {
         if let Some(database) = self.site.database(ledger) {
             let sealing = &self.site.settings().sealing;
-            let object = Ledger::open(SqliteStore::new(database), ledger, sealing, false, self.site.now_ms());
+            let object =
+                Ledger::open(SqliteStore::new(database), ledger, self.site.settings(), self.site.now_ms());
             object.and_then(|object| object.claim(&self.site.moment())).expect("claims");
         }
     }

@@ -1,5 +1,8 @@
 //! The use case of operators: `/admin/api/…`, behind a bearer token.
 
+mod lists;
+pub mod person;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
@@ -61,14 +64,21 @@ async fn route(
         (["deliveries", "replay"], Method::Post) => replay_all(ports, request, moment).await,
         (["deliveries", id], Method::Get) => first_that_knows(ports, Verb::Delivery, id).await,
         (["deliveries", id, "replay"], Method::Post) => first_that_knows(ports, Verb::Replay, id).await,
+        (["access"], Method::Post) => person::access(ports, request).await,
+        (["erase"], Method::Post) => person::erase(ports, request, moment).await,
+        (["lists"], Method::Get) => lists::show(ports, request).await,
+        (["lists", list], Method::Post) => lists::change(ports, list, request).await,
+        (["keys"], Method::Get) => keys_in_use(ports).await,
         (["campaigns"], Method::Get) => list_campaigns(ports).await,
         (["campaigns", id], Method::Get) => show_campaign(ports, id).await,
         (["campaigns", id], Method::Put) => publish(ports, id, request).await,
         (["campaigns", campaign, "destinations", destination, "enable"], Method::Post) => {
             enable(ports, campaign, destination, moment).await
         }
-        (["deliveries", "replay"], _) => Ok(Reply::method_not_allowed("POST")),
-        (["counters" | "deliveries" | "campaigns"] | ["deliveries", _], _) => {
+        (["deliveries", "replay"] | ["access" | "erase"] | ["lists", _], _) => {
+            Ok(Reply::method_not_allowed("POST"))
+        }
+        (["counters" | "deliveries" | "campaigns" | "lists" | "keys"] | ["deliveries", _], _) => {
             Ok(Reply::method_not_allowed("GET"))
         }
         (["deliveries", _, "replay"] | ["campaigns", _, "destinations", _, "enable"], _) => {
@@ -230,6 +240,19 @@ async fn deliveries(ports: &impl Ports, request: &RawRequest, moment: &Moment) -
         }
     }
     Ok(Reply::json(&json!({ "deliveries": found, "next": null })))
+}
+
+/// The ids of the keys that rows name, by ledger and ring.
+async fn keys_in_use(ports: &impl Ports) -> Result<Reply, Fault> {
+    let mut all = json!({ "ledgers": [] });
+    for ledger in registry(ports).await? {
+        let operation = Operation { verb: Verb::Keys, ..Operation::default() };
+        let Answer::Report(report) = ports.ask(&ledger, &Call::Operate(operation)).await? else {
+            return Err(Fault::new("a ledger gave another answer"));
+        };
+        all = added(all, report);
+    }
+    Ok(Reply::json(&all))
 }
 
 /// Asks one ledger after the other for something that one of them has.

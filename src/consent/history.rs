@@ -1,0 +1,316 @@
+//! What a person agreed to and took back, in the order in which it happened.
+//!
+//! Each act commits to its personal part by a salted hash and is chained to the act before it by a
+//! MAC. Whoever can edit rows cannot write an act that fits; the personal part can be erased with its
+//! salt, and the chain still holds. That its last acts were cut off is seen from a receipt, which
+//! names the act that it was made for.
+
+use serde::{Deserialize, Serialize};
+
+use crate::hash::{Hash, base64url, hmac_sha256, same_secret, sha256};
+
+/// What became of a consent (ISO/IEC TS 27560).
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ConsentState {
+    /// The box was ticked; the address has yet to be confirmed.
+    Requested,
+    /// The box was ticked.
+    Given,
+    /// The owner of the address confirmed it.
+    Confirmed,
+    /// The box was left empty.
+    Refused,
+    /// It was taken back.
+    Withdrawn,
+    /// Its time has ended.
+    Expired,
+}
+
+impl ConsentState {
+    /// As it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Requested => "requested",
+            Self::Given => "given",
+            Self::Confirmed => "confirmed",
+            Self::Refused => "refused",
+            Self::Withdrawn => "withdrawn",
+            Self::Expired => "expired",
+        }
+    }
+
+    /// Whether something may go out on the strength of it.
+    pub fn is_valid(self) -> bool {
+        matches!(self, Self::Given | Self::Confirmed)
+    }
+}
+
+/// Something that a person did about consents: one link of the chain.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct Act {
+    /// 1 for a person's first.
+    pub seq: i64,
+    /// UTC, milliseconds.
+    pub at_ms: i64,
+    /// Where it was done.
+    pub campaign: String,
+    /// Purpose, what became of it, and the digest of its [`Terms`](super::Terms).
+    pub consents: Vec<(String, ConsentState, String)>,
+    /// To the [`Personal`] part.
+    pub commitment: String,
+    /// `{key id}.{MAC}` over all of it and the MAC of the act before.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub mac: String,
+}
+
+/// What an act holds of the person. It is sealed, and erased when the person asks for that.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
+pub struct Personal {
+    /// Random: without it nobody can guess what was committed to.
+    pub salt: String,
+    /// The person, as [`subject`](crate::lead::subject) says.
+    pub subject: String,
+    /// The fingerprints that lead to the person, as this act knew them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fingerprints: Vec<String>,
+    /// The submission that it came with.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub submission_id: String,
+    /// How it was done: `form`, `json`, `link`, `one_click` or `retention`.
+    pub method: String,
+    /// The page that the form stood on, where it was sent, without query and fragment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<String>,
+    /// Whether the browser sent `Sec-GPC: 1`.
+    #[serde(default)]
+    pub gpc: bool,
+    /// By purpose, the wording's version that the form said it showed.
+    #[serde(default)]
+    pub shown: Vec<(String, String)>,
+}
+
+impl Personal {
+    /// The text that is committed to and sealed.
+    pub fn text(&self) -> String {
+        // Plain values always have a JSON form.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+impl Act {
+    /// The next act of a person, chained to the one before.
+    pub fn after(
+        previous: Option<&Self>,
+        lead_id: &str,
+        (at_ms, campaign): (i64, &str),
+        consents: Vec<(String, ConsentState, String)>,
+        personal: &str,
+        (key_id, key): &(String, Hash),
+    ) -> Self {
+        let mut act = Self {
+            seq: previous.map_or(1, |act| act.seq + 1),
+            at_ms,
+            campaign: campaign.to_owned(),
+            consents,
+            commitment: commitment(personal),
+            mac: String::new(),
+        };
+        let mac = act.mac_under(key, lead_id, previous.map_or("", |act| &act.mac));
+        act.mac = format!("{key_id}.{mac}");
+        act
+    }
+
+    fn mac_under(&self, key: &Hash, lead_id: &str, previous: &str) -> String {
+        let bare = Self { mac: String::new(), ..self.clone() };
+        let bare = serde_json::to_vec(&bare).unwrap_or_default();
+        let parts: [&[u8]; 5] = [lead_id.as_bytes(), b"\n", previous.as_bytes(), b"\n", &bare];
+        base64url(&hmac_sha256(key, &parts))
+    }
+}
+
+fn commitment(personal: &str) -> String {
+    base64url(&sha256(&[b"leadhook/commitment/v1/", personal.as_bytes()]))
+}
+
+/// What a look at an act shows.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// It is as it was written, the personal part too.
+    Valid,
+    /// It is as it was written; its personal part has been erased.
+    Erased,
+    /// It, its personal part or what came before it has been changed or taken out.
+    Changed,
+    /// The key that chained it is not at hand.
+    Unknown,
+}
+
+/// Looks at a person's acts, the first one first, each with its personal part where that is there.
+pub fn verify(keys: &[(String, Hash)], lead_id: &str, acts: &[(Act, Option<String>)]) -> Vec<Verdict> {
+    let mut previous: Option<&Act> = None;
+    let judge = |(act, personal): &'_ (Act, Option<String>), previous: Option<&Act>| {
+        let (id, mac) = act.mac.split_once('.').unwrap_or_default();
+        let Some((_, key)) = keys.iter().find(|(known, _)| known == id) else {
+            return Verdict::Unknown;
+        };
+        let expected = act.mac_under(key, lead_id, previous.map_or("", |act| &act.mac));
+        let follows = act.seq == previous.map_or(1, |act| act.seq + 1);
+        if !follows || !same_secret(expected.as_bytes(), mac.as_bytes()) {
+            return Verdict::Changed;
+        }
+        match personal {
+            None => Verdict::Erased,
+            Some(text) if commitment(text) == act.commitment => Verdict::Valid,
+            Some(_) => Verdict::Changed,
+        }
+    };
+    let mut verdicts = Vec::new();
+    for one in acts {
+        verdicts.push(judge(one, previous));
+        previous = Some(&one.0);
+    }
+    verdicts
+}
+
+/// Where a person's consent to one purpose stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The purpose's id.
+    pub purpose: String,
+    /// What it is now.
+    pub state: ConsentState,
+    /// Since when; UTC, milliseconds.
+    pub since_ms: i64,
+    /// The place, among the acts, of the one by which it was last given or asked for.
+    pub granted_by: Option<usize>,
+    /// When the address was confirmed, where it still counts.
+    pub confirmed_ms: Option<i64>,
+}
+
+/// Where each purpose stands after these acts. A box that is left empty the second time withdraws
+/// nothing, and what was confirmed once stays so until it is withdrawn or expires.
+pub fn standing<'a>(acts: impl IntoIterator<Item = &'a Act>) -> Vec<Standing> {
+    let mut all = Vec::<Standing>::new();
+    for (at, act) in acts.into_iter().enumerate() {
+        for (purpose, state, _) in &act.consents {
+            let before = all.iter().position(|known| known.purpose == *purpose);
+            let before = before.map(|at| all.swap_remove(at));
+            all.push(followed(before, purpose, *state, act.at_ms, at));
+        }
+    }
+    all.sort_by(|left, right| left.purpose.cmp(&right.purpose));
+    all
+}
+
+fn followed(before: Option<Standing>, purpose: &str, state: ConsentState, at_ms: i64, at: usize) -> Standing {
+    use ConsentState::{Confirmed, Expired, Given, Refused, Requested, Withdrawn};
+    let fresh = Standing {
+        purpose: purpose.to_owned(),
+        state,
+        since_ms: at_ms,
+        granted_by: None,
+        confirmed_ms: None,
+    };
+    let Some(before) = before else {
+        let granted_by = matches!(state, Requested | Given | Confirmed).then_some(at);
+        let confirmed_ms = (state == Confirmed).then_some(at_ms);
+        return Standing { granted_by, confirmed_ms, ..fresh };
+    };
+    match (state, before.state) {
+        (Refused, Given | Confirmed | Withdrawn | Expired) | (Requested, Given | Confirmed) => before,
+        (Given, Confirmed) => Standing { granted_by: Some(at), ..before },
+        (Given | Requested, _) => Standing { granted_by: Some(at), ..fresh },
+        (Confirmed, _) => Standing { granted_by: before.granted_by, confirmed_ms: Some(at_ms), ..fresh },
+        (Refused | Withdrawn | Expired, _) => Standing { granted_by: before.granted_by, ..fresh },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(byte: u8) -> (String, Hash) {
+        (format!("k{byte}"), [byte; 32])
+    }
+
+    fn chain(states: &[ConsentState]) -> Vec<(Act, Option<String>)> {
+        let mut acts = Vec::<(Act, Option<String>)>::new();
+        for (at, state) in (0..).zip(states) {
+            let personal = Personal { salt: format!("salt{at}"), ..Personal::default() }.text();
+            let consents = vec![("newsletter".to_owned(), *state, "terms".to_owned())];
+            let previous = acts.last().map(|(act, _)| act);
+            let act = Act::after(previous, "lead_1", (1_000 + at, "c"), consents, &personal, &key(1));
+            acts.push((act, Some(personal)));
+        }
+        acts
+    }
+
+    #[test]
+    fn valid_changed_and_erased_are_told_apart() {
+        use ConsentState::{Confirmed, Requested, Withdrawn};
+        use Verdict::{Changed, Erased, Unknown, Valid};
+        let keys = [key(2), key(1)];
+        let acts = chain(&[Requested, Confirmed, Withdrawn]);
+        assert_eq!(verify(&keys, "lead_1", &acts), [Valid, Valid, Valid]);
+        assert_eq!(verify(&keys, "lead_2", &acts), [Changed, Changed, Changed]);
+        assert_eq!(verify(&[key(2)], "lead_1", &acts), [Unknown, Unknown, Unknown]);
+
+        let mut erased = acts.clone();
+        erased[1].1 = None;
+        assert_eq!(verify(&keys, "lead_1", &erased), [Valid, Erased, Valid]);
+
+        let mut personal = acts.clone();
+        personal[0].1 = Some("{}".to_owned());
+        assert_eq!(verify(&keys, "lead_1", &personal), [Changed, Valid, Valid]);
+
+        let mut state = acts.clone();
+        state[2].0.consents[0].1 = Confirmed;
+        assert_eq!(verify(&keys, "lead_1", &state), [Valid, Valid, Changed]);
+
+        let mut shorter = acts.clone();
+        shorter.remove(1);
+        assert_eq!(verify(&keys, "lead_1", &shorter), [Valid, Changed]);
+
+        // A row that is written anew without the key does not fit, whatever follows.
+        let mut mended = acts;
+        mended[1].0 = Act::after(Some(&mended[0].0), "lead_1", (9, "c"), Vec::new(), "", &key(3));
+        mended[1].0.mac = mended[1].0.mac.replace("k3", "k1");
+        assert_eq!(verify(&keys, "lead_1", &mended), [Valid, Changed, Changed]);
+    }
+
+    #[test]
+    fn the_persisted_format_of_an_act_is_pinned() {
+        // A change here makes every stored history unverifiable.
+        let acts = chain(&[ConsentState::Given]);
+        let text = serde_json::to_string(&acts[0].0).unwrap();
+        assert_eq!(
+            text,
+            r#"{"seq":1,"at_ms":1000,"campaign":"c","consents":[["newsletter","given","terms"]],"commitment":"HRU7AEh7mtCKBODKKthK6OX_i_CX5EWXDbkSXg8VpJo","mac":"k1.Rj6zPbIfBqO4fTTQcCYfydTV_J9ShclmTkLjaG8pg88"}"#
+        );
+    }
+
+    #[test]
+    fn an_empty_box_withdraws_nothing_and_a_confirmation_stays() {
+        use ConsentState::{Confirmed, Expired, Given, Refused, Requested, Withdrawn};
+        for (states, expected, granted_by) in [
+            (&[Given, Refused][..], Given, Some(0)),
+            (&[Refused, Given], Given, Some(1)),
+            (&[Requested, Confirmed, Given], Confirmed, Some(2)),
+            (&[Requested, Confirmed, Requested], Confirmed, Some(0)),
+            (&[Given, Withdrawn, Refused], Withdrawn, Some(0)),
+            (&[Given, Withdrawn, Given], Given, Some(2)),
+            (&[Requested, Confirmed, Withdrawn, Given], Given, Some(3)),
+            (&[Requested, Refused], Refused, Some(0)),
+            (&[Given, Expired], Expired, Some(0)),
+        ] {
+            let acts = chain(states);
+            let all = standing(acts.iter().map(|(act, _)| act));
+            assert_eq!(all.len(), 1);
+            assert_eq!((all[0].state, all[0].granted_by), (expected, granted_by), "{states:?}");
+        }
+        let withdrawn = chain(&[Requested, Confirmed, Withdrawn, Given]);
+        assert_eq!(standing(withdrawn.iter().map(|(act, _)| act))[0].confirmed_ms, None);
+    }
+}

@@ -1,0 +1,90 @@
+//! What a consent was given to: everything about it that is the same for everybody. A ledger keeps
+//! it once, under its digest.
+
+use serde_json::{Value, json};
+
+use crate::campaign::{Campaign, Channel, Purpose};
+use crate::hash::{base64url, sha256};
+use crate::text::WebAddress;
+
+/// The format of the text.
+const TERMS_FORMAT: u32 = 1;
+
+/// What one purpose of a campaign asks for, as it was at a moment.
+#[derive(Debug)]
+pub struct Terms {
+    /// Of the text: base64url of its SHA-256.
+    pub digest: String,
+    /// As it is kept: JSON.
+    pub text: String,
+    value: Value,
+}
+
+impl Terms {
+    /// Of a purpose as the campaign has it now.
+    pub fn of(campaign: &Campaign, purpose: &Purpose) -> Self {
+        let recipient = |destination: &crate::campaign::Destination| {
+            let takes = destination.channel == Channel::Webhook && destination.needs.contains(&purpose.id);
+            let host = WebAddress::parse(&destination.url).map(|url| url.host().to_owned());
+            takes.then(
+                || json!({ "name": destination.name, "host": host, "third_party": destination.third_party }),
+            )
+        };
+        let notice = &campaign.notice;
+        Self::from_value(json!({
+            "format": TERMS_FORMAT,
+            "campaign": campaign.id,
+            "service": campaign.title,
+            "purpose": purpose.id,
+            "text": purpose.wording.text,
+            "version": purpose.version,
+            "text_sha256": purpose.wording.sha256,
+            "language": campaign.language,
+            "channel": purpose.channel,
+            "category": purpose.category,
+            "required": purpose.required,
+            "retention_days": purpose.retention_days,
+            "record_ms": campaign.retention.consents_ms,
+            "notice": {
+                "url": campaign.controller.privacy_notice, "version": notice.version, "sha256": notice.sha256,
+            },
+            "controller": campaign.controller,
+            "fields": campaign.fields.iter().map(|field| field.name.as_str()).collect::<Vec<_>>(),
+            "recipients": campaign.destinations.iter().filter_map(recipient).collect::<Vec<_>>(),
+        }))
+    }
+
+    /// As they were kept. Nothing where the text is not what the digest says.
+    pub fn read(text: &str, digest: &str) -> Option<Self> {
+        let terms = Self::from_value(serde_json::from_str(text).ok()?);
+        (digest_of(text) == digest).then(|| Self {
+            digest: digest.to_owned(),
+            text: text.to_owned(),
+            ..terms
+        })
+    }
+
+    fn from_value(value: Value) -> Self {
+        let text = value.to_string();
+        Self { digest: digest_of(&text), text, value }
+    }
+
+    /// What stands at a JSON pointer.
+    pub fn at(&self, pointer: &str) -> Option<&Value> {
+        self.value.pointer(pointer).filter(|value| !value.is_null())
+    }
+
+    /// The text at a JSON pointer; empty where none was stated.
+    pub fn text_at(&self, pointer: &str) -> &str {
+        self.at(pointer).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// How long a consent is good for, where that was stated.
+    pub fn retention_days(&self) -> Option<u32> {
+        self.at("/retention_days").and_then(Value::as_u64).and_then(|days| days.try_into().ok())
+    }
+}
+
+fn digest_of(text: &str) -> String {
+    base64url(&sha256(&[text.as_bytes()]))
+}

@@ -1,0 +1,346 @@
+//! A submission that waits for the owner of the address: the request to confirm goes out, and what
+//! is confirmed is judged as if it had come just now. Until then nothing is known of the person but
+//! what lies sealed, and when it expires nothing stays but a counter.
+
+use serde_json::json;
+
+use super::admit::{
+    Post, Prior, SubmissionRow, delivery_range, logged, notice_row, receiver_of, remember_key,
+};
+use super::consents::{ActRow, Ends, standing_of};
+use super::lists::{Suppression, lift};
+use super::message::{Admit, Answer, Operation};
+use super::outbox::REQUESTED;
+use super::state::Bucket;
+use super::store::{Arg, Store, Write, owned, write};
+use super::{Answered, Ledger, State, payload_place, serialised};
+use crate::campaign::{Campaign, IdentifierKind};
+use crate::consent::ConsentState;
+use crate::fault::Fault;
+use crate::moment::{HOUR_MS, Moment};
+
+/// How long a submission waits for its confirmation: a long weekend.
+pub const REQUEST_MS: i64 = 72 * HOUR_MS;
+/// Somebody who lost the mail may have it again after so long; then it is not in a slow queue.
+const MAIL_AGAIN_MS: i64 = 10 * 60_000;
+/// Mails to one address that nobody has answered. Whoever types in other people's addresses makes
+/// them get no third.
+const MAX_MAILS: i64 = 2;
+
+/// What waits for the owner of an address.
+#[derive(Default)]
+pub(super) struct Requests(Vec<Request>);
+
+struct Request {
+    lead_id: String,
+    campaign: String,
+    mails: i64,
+    mailed_ms: i64,
+    expires_ms: i64,
+    is_confirmed: bool,
+}
+
+impl Requests {
+    /// The leads that they are under until they are confirmed.
+    pub(super) fn leads(&self) -> impl Iterator<Item = &String> {
+        self.0.iter().map(|request| &request.lead_id)
+    }
+
+    /// Whether the owner may get a mail now. A campaign that has not asked yet need not wait.
+    pub(super) fn may_mail(&self, campaign: &Campaign, now_ms: i64) -> bool {
+        let open = || self.0.iter().filter(|request| !request.is_confirmed);
+        let mut asked = open().filter(|request| request.campaign == campaign.id);
+        open().map(|request| request.mails).sum::<i64>() < MAX_MAILS
+            && asked.all(|request| now_ms - request.mailed_ms >= MAIL_AGAIN_MS)
+    }
+}
+
+impl<S: Store> Ledger<S> {
+    /// The requests to the post's address, of every campaign.
+    pub(super) fn requests(
+        &self,
+        admit: &Admit,
+        campaign: &Campaign,
+        moment: &Moment,
+    ) -> Result<Requests, Fault> {
+        let mut found = Requests::default();
+        let tags: Vec<&String> = email_tags(admit).collect();
+        if campaign.double_opt_in.is_none() || tags.is_empty() {
+            return Ok(found);
+        }
+        let holes = vec!["?"; tags.len()].join(", ");
+        let sql = format!(
+            "SELECT lead_id, campaign, mails, mailed_ms, expires_ms, confirmed_ms IS NOT NULL
+             FROM request WHERE tag IN ({holes}) AND expires_ms > ?"
+        );
+        let mut args: Vec<Arg<'_>> = tags.into_iter().map(Into::into).collect();
+        args.push(moment.now_ms.into());
+        for mut row in self.store.rows(&sql, &args)? {
+            found.0.push(Request {
+                lead_id: row.text(0)?,
+                campaign: row.text(1)?,
+                mails: row.int(2)?,
+                mailed_ms: row.int(3)?,
+                expires_ms: row.int(4)?,
+                is_confirmed: row.int(5)? == 1,
+            });
+        }
+        Ok(found)
+    }
+
+    /// Whether the owner of the address must be asked: the campaign wants it, and something is granted
+    /// that the owner has not confirmed before. Somebody who wants nothing more is only back when they
+    /// say so themselves.
+    pub(super) fn must_confirm(
+        &self,
+        admit: &Admit,
+        campaign: &Campaign,
+        suppressed: Option<Suppression>,
+        acts: &[ActRow],
+    ) -> bool {
+        let confirmed = match suppressed {
+            Some(Suppression::ByCampaign) => return false,
+            Some(Suppression::Asked) => Vec::new(),
+            None => standing_of(acts),
+        };
+        let is_confirmed = |id: &str| {
+            confirmed.iter().any(|place| place.purpose == id && place.state == ConsentState::Confirmed)
+        };
+        let mut granted = admit.lead.consent.iter().filter(|record| record.granted);
+        campaign.double_opt_in.is_some()
+            && email_tags(admit).next().is_some()
+            && granted.any(|record| !is_confirmed(&record.purpose))
+    }
+
+    /// Keeps a submission until its owner confirms it, and asks.
+    pub(super) fn request(&self, admit: &Admit, post: &Post<'_>, moment: &Moment) -> Result<Answered, Fault> {
+        let now = moment.now_ms;
+        let (lead_id, until_ms) = (moment.new_id("lead_"), now + REQUEST_MS);
+        let kept = Admit { stored: None, idempotency_tag: None, ..admit.clone() };
+        let payload =
+            self.seal(&serialised(&kept)?, &payload_place(&lead_id, &admit.submission_id), moment)?;
+        let row = SubmissionRow {
+            lead_id: &lead_id,
+            submission_id: &admit.submission_id,
+            state: State::Unconfirmed,
+            at_ms: now,
+            known_until_ms: until_ms,
+            until_ms: Some(until_ms),
+            payload: Some(&payload),
+            consent: "",
+            act: None,
+            ends: Ends { consent_ms: None, record_ms: 0 },
+        };
+        let mut writes = post.make_room(&admit.submission_id);
+        writes.extend([row.write(post.bucket()), post.count(State::Unconfirmed)]);
+        let sql = "INSERT INTO request (tag, submission_id, lead_id, campaign, mails, mailed_ms, expires_ms)
+                   VALUES (?, ?, ?, ?, 0, ?, ?) ON CONFLICT DO UPDATE SET lead_id = excluded.lead_id";
+        let tag = email_tags(admit).next().map(String::as_str).unwrap_or_default();
+        let args = [
+            tag.into(),
+            (&admit.submission_id).into(),
+            (&lead_id).into(),
+            (&post.campaign.id).into(),
+            now.into(),
+            until_ms.into(),
+        ];
+        writes.push(write(sql, args));
+        writes.extend(remember_key(admit, now));
+        writes.extend(self.mail_again(&lead_id, admit, post.campaign, moment));
+        self.store.write_all(&writes)?;
+        self.note_mail(post.campaign, true, moment);
+        self.next_expiry_ms.set(self.next_expiry_ms.get().min(until_ms));
+        Ok(logged(admit, "unconfirmed", json!({})))
+    }
+
+    /// The owner of the address has been asked twice, or just now: it only counts.
+    pub(super) fn ignore_request(
+        &self,
+        admit: &Admit,
+        post: &Post<'_>,
+        requests: &Requests,
+        moment: &Moment,
+    ) -> Result<Answered, Fault> {
+        let first = requests.0.first().ok_or_else(|| Fault::new("nobody was asked"))?;
+        let row = SubmissionRow {
+            lead_id: &first.lead_id,
+            submission_id: &admit.submission_id,
+            state: State::Duplicate,
+            at_ms: moment.now_ms,
+            known_until_ms: first.expires_ms,
+            until_ms: None,
+            payload: None,
+            consent: "",
+            act: None,
+            ends: Ends { consent_ms: None, record_ms: 0 },
+        };
+        let mut writes = vec![row.write(post.bucket()), post.count(State::Duplicate)];
+        writes.extend(remember_key(admit, moment.now_ms));
+        self.store.write_all(&writes)?;
+        Ok(logged(admit, "duplicate", json!({ "because": "asked" })))
+    }
+
+    /// Lets the request of this submission go out, once more.
+    pub(super) fn mail_again<'a>(
+        &self,
+        lead_id: &'a str,
+        admit: &'a Admit,
+        campaign: &'a Campaign,
+        moment: &Moment,
+    ) -> Vec<Write<'a>> {
+        let Some(destination) = asking(campaign) else { return Vec::new() };
+        let receiver = receiver_of(destination);
+        let notice = json!({ "submission_id": admit.submission_id });
+        let sql = "UPDATE request SET mails = mails + 1, mailed_ms = ? WHERE tag IN (SELECT value
+                     FROM json_each(?)) AND submission_id = ?";
+        let tags = json!(email_tags(admit).collect::<Vec<_>>()).to_string();
+        let count = write(sql, [moment.now_ms.into(), tags.into(), (&admit.submission_id).into()]);
+        let to = (campaign.id.as_str(), destination.name.as_str(), receiver.as_str());
+        vec![count, notice_row(lead_id, to, REQUESTED, &notice, 0, moment)]
+    }
+
+    pub(super) fn note_mail(&self, campaign: &Campaign, mailed: bool, moment: &Moment) {
+        if let (true, Some(destination)) = (mailed, asking(campaign)) {
+            self.note_due(&receiver_of(destination), moment.now_ms);
+        }
+    }
+
+    /// What a request was about, as long as it waits.
+    pub(super) fn requested(
+        &self,
+        lead_id: &str,
+        submission_id: &str,
+    ) -> Result<Option<(Admit, Bucket)>, Fault> {
+        let sql = "SELECT payload, campaign, hour, source FROM submission
+                   WHERE lead_id = ? AND submission_id = ? AND state = 'unconfirmed'";
+        let Some(mut row) = self.store.row(sql, &[lead_id.into(), submission_id.into()])? else {
+            return Ok(None);
+        };
+        let admit = self.open_sealed(&row.text(0)?, &payload_place(lead_id, submission_id))?;
+        Ok(Some((admit, Bucket { campaign: row.text(1)?, hour: row.int(2)?, source: row.text(3)? })))
+    }
+
+    /// The owner of the address confirms a submission.
+    pub(super) fn confirm(&self, operation: &Operation, moment: &Moment) -> Result<Answer, Fault> {
+        let lead_id = operation.lead_id.clone().unwrap_or_default();
+        let submission_id = operation.submission_id.clone().unwrap_or_default();
+        let done = |tags: &[String]| Ok(Answer::Report(json!({ "fingerprints": tags })));
+        let Some((mut admit, bucket)) = self.requested(&lead_id, &submission_id)? else {
+            let now = self.lead_now(&lead_id)?;
+            let sql = "SELECT 1 FROM submission WHERE lead_id = ? AND submission_id = ? AND act IS NOT NULL
+                       AND state <> 'withdrawn'";
+            let confirmed = self.store.row(sql, &[(&now).into(), (&submission_id).into()])?;
+            // A second click is no mistake.
+            return if confirmed.is_some() { done(&[]) } else { Ok(Answer::NotFound) };
+        };
+        let tags: Vec<String> = email_tags(&admit).cloned().collect();
+        let sql = "SELECT lead_id, submission_id FROM request
+                   WHERE tag IN (SELECT value FROM json_each(?)) AND campaign = ? AND expires_ms > ?";
+        let args = [json!(tags).to_string().into(), (&admit.campaign).into(), moment.now_ms.into()];
+        let (mut waits, mut others) = (false, Vec::new());
+        for mut row in self.store.rows(sql, &args)? {
+            let (other, of) = (row.text(0)?, row.text(1)?);
+            if of == submission_id {
+                waits = true;
+            } else if let Some((_, bucket)) = self.requested(&other, &of)? {
+                others.push((other, of, bucket));
+            }
+        }
+        // Its time has passed, and only the alarm has not come yet.
+        if !waits {
+            return Ok(Answer::NotFound);
+        }
+        let known = self.campaign(&admit.campaign, &admit.revision, None)?;
+        let campaign =
+            known.map_or_else(|| self.last_good_campaign(&admit.campaign), |known| Ok(Some(known)))?;
+        let campaign = campaign.ok_or_else(|| Fault::new("a request's campaign is gone"))?;
+
+        let mut beside = vec![stop_asking(&lead_id, moment)];
+        let sql = "UPDATE request SET confirmed_ms = ? WHERE tag IN (SELECT value FROM json_each(?))
+                   AND campaign = ?";
+        let of = [moment.now_ms.into(), json!(tags).to_string().into(), admit.campaign.clone().into()];
+        beside.push(write(sql, of));
+        beside.extend(lift(&admit.list_tags));
+        for (other, of, bucket) in &others {
+            let sql = "UPDATE submission SET state = 'duplicate', payload = NULL, until_ms = NULL
+                       WHERE lead_id = ? AND submission_id = ?";
+            beside.push(write(sql, [other.into(), of.into()]));
+            beside.push(bucket.transfer(State::Unconfirmed, State::Duplicate));
+            beside.push(stop_asking(other, moment));
+        }
+        let list_tags = admit.list_tags.clone();
+        let beside: Vec<Write<'static>> = beside.into_iter().map(owned).collect();
+        let prior = Some(Prior { lead_id, state: State::Unconfirmed, bucket: bucket.clone() });
+        let post = Post { campaign: &campaign, bucket, prior };
+        self.admit_confirmed(&mut admit, &post, beside, moment)?;
+        if !list_tags.is_empty() {
+            self.learn_whether_lists_are_empty()?;
+        }
+        self.learn_what_is_due()?;
+        done(&tags)
+    }
+
+    /// Learns when the first request expires.
+    pub(super) fn learn_what_expires(&self) -> Result<(), Fault> {
+        let row = self.store.row("SELECT coalesce(min(expires_ms), -1) FROM request", &[])?;
+        let first = row.map_or(Ok(-1), |mut row| row.int(0))?;
+        self.next_expiry_ms.set(if first < 0 { i64::MAX } else { first });
+        Ok(())
+    }
+
+    /// Ends the requests whose time has passed.
+    pub(super) fn expire_requests(&self, moment: &Moment) -> Result<(), Fault> {
+        if self.next_expiry_ms.get() > moment.now_ms {
+            return Ok(());
+        }
+        let sql = "SELECT tag, submission_id, lead_id FROM request WHERE expires_ms <= ?
+                   ORDER BY expires_ms LIMIT ?";
+        let due = self.store.rows(sql, &[moment.now_ms.into(), super::retention::CHUNK_ROWS.into()])?;
+        let mut ended = Vec::new();
+        for mut row in due {
+            ended.push((row.text(0)?, row.text(1)?, row.text(2)?));
+        }
+        self.store.atomically(&mut || {
+            for (tag, submission_id, lead_id) in &ended {
+                if let Some(one) =
+                    self.ledgered(lead_id)?.into_iter().find(|one| one.submission_id == *submission_id)
+                    && one.state == State::Unconfirmed
+                {
+                    self.store.write(&one.bucket.transfer(State::Unconfirmed, State::Expired))?;
+                    let place = [lead_id.into(), submission_id.into()];
+                    self.store
+                        .run("DELETE FROM submission WHERE lead_id = ? AND submission_id = ?", &place)?;
+                    let (from, to) = delivery_range(lead_id);
+                    let sql = "DELETE FROM delivery WHERE delivery_id >= ? AND delivery_id < ?";
+                    self.store.run(sql, &[(&from).into(), (&to).into()])?;
+                }
+                let key = [tag.into(), submission_id.into()];
+                self.store.run("DELETE FROM request WHERE tag = ? AND submission_id = ?", &key)?;
+            }
+            Ok(())
+        })?;
+        if !ended.is_empty() {
+            self.learn_what_is_due()?;
+        }
+        self.learn_what_expires()
+    }
+}
+
+/// Where a campaign's requests go.
+fn asking(campaign: &Campaign) -> Option<&crate::campaign::Destination> {
+    campaign.double_opt_in.as_ref().and_then(|how| campaign.destination(&how.destination))
+}
+
+/// The fingerprints of the post's address, the current pepper's first.
+fn email_tags(admit: &Admit) -> impl Iterator<Item = &String> {
+    let prints = admit.fingerprints.iter().filter(|print| print.kind == IdentifierKind::Email);
+    prints.map(|print| &print.tag)
+}
+
+/// A request that has been answered need not go out.
+pub(super) fn stop_asking(lead_id: &str, moment: &Moment) -> Write<'static> {
+    let (from, to) = delivery_range(lead_id);
+    let sql = "UPDATE delivery SET state = 'withdrawn', settled_ms = ?, reason = 'answered'
+               WHERE delivery_id >= ? AND delivery_id < ? AND event = ? AND state IN ('pending', 'paused')";
+    write(sql, [moment.now_ms.into(), from.into(), to.into(), REQUESTED.into()])
+}

@@ -1,0 +1,224 @@
+//! What a person may ask for: everything that is held about them, and that it be forgotten.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::admit::{KEEP_ACT, delivery_range, notice_row};
+use super::consents::standing_of;
+use super::lists::suppress;
+use super::message::{Admit, Answer, Operation};
+use super::store::{Store, Write, owned, write};
+use super::{Ledger, Payload, State, payload_place};
+use crate::consent::verify;
+use crate::fault::Fault;
+use crate::moment::{Moment, rfc3339};
+
+/// The event that tells a destination to forget a lead.
+const ERASED: &str = "lead.erased";
+
+impl<S: Store> Ledger<S> {
+    /// The leads that any of these fingerprints leads to, and those that share one with them: where
+    /// two people were taken apart by one identifier and together by another, both are reached.
+    fn leads_of(&self, fingerprints: &[String]) -> Result<Vec<String>, Fault> {
+        let mut leads = self.leads_behind(fingerprints)?;
+        let mut shared = BTreeSet::new();
+        for lead_id in &leads {
+            shared.extend(self.fingerprints_of(lead_id, &self.acts(lead_id)?)?);
+        }
+        leads.extend(self.leads_behind(&shared.into_iter().collect::<Vec<_>>())?);
+        Ok(leads.into_iter().collect())
+    }
+
+    fn leads_behind(&self, fingerprints: &[String]) -> Result<BTreeSet<String>, Fault> {
+        let sql = "SELECT lead_id FROM fingerprint WHERE tag IN (SELECT value FROM json_each(?1))
+                   UNION SELECT lead_id FROM request WHERE tag IN (SELECT value FROM json_each(?1))";
+        let rows = self.store.rows(sql, &[json!(fingerprints).to_string().into()])?;
+        rows.into_iter().map(|mut row| row.text(0)).collect()
+    }
+
+    /// Everything that is held about the person behind these fingerprints.
+    pub(super) fn access(&self, operation: &Operation) -> Result<Answer, Fault> {
+        let mut leads = Vec::new();
+        for lead_id in self.leads_of(&operation.fingerprints)? {
+            leads.push(json!({
+                "lead_id": lead_id,
+                "submissions": self.submissions_held(&lead_id)?,
+                "consents": self.consents_held(&lead_id)?,
+                "history": self.history_held(&lead_id)?,
+                "recipients": self.recipients(&lead_id)?,
+                "fingerprints": self.fingerprints_held(&lead_id, &operation.fingerprints)?,
+            }));
+        }
+        let lists = self.lists_with(&operation.list_tags)?;
+        Ok(Answer::Report(json!({ "ledger": self.name, "leads": leads, "lists": lists })))
+    }
+
+    fn submissions_held(&self, lead_id: &str) -> Result<Vec<Value>, Fault> {
+        let sql = "SELECT submission_id, campaign, source, state, at_ms, known_until_ms, until_ms, payload,
+                     consent, act IS NULL FROM submission WHERE lead_id = ? ORDER BY at_ms";
+        let mut all = Vec::new();
+        for mut row in self.store.rows(sql, &[lead_id.into()])? {
+            let submission_id = row.text(0)?;
+            let (campaign, source, state) = (row.text(1)?, row.text(2)?, row.text(3)?);
+            let (at_ms, known_until_ms, until_ms) = (row.int(4)?, row.int(5)?, row.int(6).ok());
+            let (payload, consent) = (row.optional_text(7), row.optional_text(8));
+            let is_old = row.int(9)? == 1 && state != State::Unconfirmed.as_str();
+            let held = payload.map(|payload| self.payload_held(&payload, lead_id, &submission_id, &state));
+            let consent = consent.filter(|sealed| is_old && !sealed.is_empty());
+            let consent = consent.map(|sealed| {
+                let place = super::consent_place(lead_id, &submission_id);
+                self.open_sealed::<Value>(&sealed, &place)
+            });
+            all.push(json!({
+                "submission_id": submission_id, "campaign": campaign, "source": source, "state": state,
+                "at": rfc3339(at_ms), "recognised_until": rfc3339(known_until_ms),
+                "waits_until": until_ms.map(rfc3339), "data": held.transpose()?, "consent": consent.transpose()?,
+            }));
+        }
+        Ok(all)
+    }
+
+    fn payload_held(
+        &self,
+        payload: &str,
+        lead_id: &str,
+        submission_id: &str,
+        state: &str,
+    ) -> Result<Value, Fault> {
+        let place = payload_place(lead_id, submission_id);
+        let (lead, score) = if state == State::Unconfirmed.as_str() {
+            (self.open_sealed::<Admit>(payload, &place)?.lead, None)
+        } else {
+            let payload: Payload = self.open_sealed(payload, &place)?;
+            (payload.lead, Some(payload.score))
+        };
+        Ok(json!({ "lead": lead, "score": score }))
+    }
+
+    fn consents_held(&self, lead_id: &str) -> Result<Vec<Value>, Fault> {
+        let shown = standing_of(&self.acts(lead_id)?).into_iter().map(|place| {
+            json!({ "purpose": place.purpose, "state": place.state, "since": rfc3339(place.since_ms) })
+        });
+        Ok(shown.collect())
+    }
+
+    /// The history as it can be verified elsewhere: each act, its personal part as the text that was
+    /// committed to, and what a look at it shows here.
+    fn history_held(&self, lead_id: &str) -> Result<Vec<Value>, Fault> {
+        let mut acts = Vec::new();
+        for (act, sealed) in self.acts(lead_id)? {
+            let personal = sealed.map(|sealed| self.personal_text(lead_id, &act, &sealed)).transpose()?;
+            acts.push(((*act).clone(), personal));
+        }
+        let verdicts = verify(self.identity.history_keys(), lead_id, &acts);
+        let shown = acts.into_iter().zip(verdicts).map(|((act, personal), verdict)| {
+            json!({ "at": rfc3339(act.at_ms), "act": act, "personal": personal, "verdict": verdict })
+        });
+        Ok(shown.collect())
+    }
+
+    fn recipients(&self, lead_id: &str) -> Result<Vec<Value>, Fault> {
+        let (from, to) = delivery_range(lead_id);
+        let sql =
+            "SELECT delivery_id, campaign, destination, event, state, created_ms, settled_ms FROM delivery
+                   WHERE delivery_id >= ? AND delivery_id < ? ORDER BY created_ms";
+        let mut all = Vec::new();
+        for mut row in self.store.rows(sql, &[(&from).into(), (&to).into()])? {
+            all.push(json!({
+                "delivery_id": row.text(0)?, "campaign": row.text(1)?, "destination": row.text(2)?,
+                "event": row.text(3)?, "state": row.text(4)?, "decided_at": rfc3339(row.int(5)?),
+                "settled_at": row.int(6).ok().map(rfc3339),
+            }));
+        }
+        Ok(all)
+    }
+
+    /// By what the person is recognised: kinds and key ids, for the hashes never leave the system.
+    fn fingerprints_held(&self, lead_id: &str, asked: &[String]) -> Result<Vec<String>, Fault> {
+        let mut all = BTreeSet::new();
+        let known = self.fingerprints_of(lead_id, &self.acts(lead_id)?)?;
+        let sql = "SELECT 1 FROM fingerprint WHERE tag = ? AND lead_id = ?";
+        for tag in known.iter().chain(asked) {
+            if self.store.row(sql, &[tag.into(), lead_id.into()])?.is_some() {
+                all.insert(tag.rsplit_once('.').map_or_else(String::new, |(public, _)| public.to_owned()));
+            }
+        }
+        Ok(all.into_iter().collect())
+    }
+
+    /// Forgets the person behind these fingerprints, tells those who had the lead, and remembers by a
+    /// keyed hash that the person wants to hear nothing.
+    pub(super) fn erase(&self, operation: &Operation, moment: &Moment) -> Result<Answer, Fault> {
+        let leads = self.leads_of(&operation.fingerprints)?;
+        let mut writes: Vec<Write<'_>> = Vec::new();
+        let mut tags: BTreeSet<String> = operation.fingerprints.iter().cloned().collect();
+        let (mut submissions, mut told) = (0, Vec::new());
+        for lead_id in &leads {
+            tags.extend(self.fingerprints_of(lead_id, &self.acts(lead_id)?)?);
+            for one in self.ledgered(lead_id)? {
+                writes.push(owned(one.bucket.transfer(one.state, State::Erased)));
+                let sql = "DELETE FROM idempotency WHERE submission_id = ?";
+                writes.push(write(sql, [one.submission_id.into()]));
+                submissions += 1;
+            }
+            let receivers = self.who_had(lead_id)?;
+            let keep = format!("{KEEP_ACT} WHERE lead_id = ? AND act IS NOT NULL");
+            let (from, to) = delivery_range(lead_id);
+            writes.extend([
+                write(keep, [lead_id.into()]),
+                write("UPDATE act SET personal = NULL WHERE lead_id = ?", [lead_id.into()]),
+                write("DELETE FROM submission WHERE lead_id = ?", [lead_id.into()]),
+                write(
+                    "DELETE FROM delivery WHERE delivery_id >= ? AND delivery_id < ?",
+                    [from.into(), to.into()],
+                ),
+            ]);
+            for (at, (campaign, destination, receiver)) in receivers.iter().enumerate() {
+                let data = json!({
+                    "lead_id": lead_id, "campaign": campaign, "erased_at": rfc3339(moment.now_ms),
+                });
+                let to = (campaign.as_str(), destination.as_str(), receiver.as_str());
+                writes.push(owned(notice_row(lead_id, to, ERASED, &data, at, moment)));
+                told.push(json!({ "lead_id": lead_id, "campaign": campaign, "destination": destination }));
+            }
+        }
+        let all = json!(tags).to_string();
+        let gone = json!(leads).to_string();
+        let sql = "DELETE FROM fingerprint WHERE tag IN (SELECT value FROM json_each(?))
+                   AND lead_id IN (SELECT value FROM json_each(?))";
+        writes.push(write(sql, [all.clone().into(), gone.clone().into()]));
+        writes.push(write("DELETE FROM request WHERE tag IN (SELECT value FROM json_each(?))", [all.into()]));
+        let sql = "DELETE FROM alias WHERE is_now IN (SELECT value FROM json_each(?))";
+        writes.push(write(sql, [gone.into()]));
+        writes.push(suppress(&operation.list_tags, moment));
+        self.store.write_all(&writes)?;
+        for lead_id in &leads {
+            self.forget_open(lead_id);
+        }
+        self.learn_whether_lists_are_empty()?;
+        self.learn_what_expires()?;
+        self.learn_what_is_due()?;
+        Ok(Answer::Report(json!({
+            "ledger": self.name, "leads": leads, "submissions": submissions, "told": told,
+            "fingerprints": tags,
+        })))
+    }
+
+    /// Campaign, destination and receiver of those that have had a lead, or may have.
+    fn who_had(&self, lead_id: &str) -> Result<BTreeSet<(String, String, String)>, Fault> {
+        let (from, to) = delivery_range(lead_id);
+        let sql =
+            "SELECT delivery_id, campaign, destination, receiver, state = 'delivered' OR attempt_count > 0
+                   FROM delivery WHERE delivery_id >= ? AND delivery_id < ? AND submission_id <> ''";
+        let mut all = BTreeSet::new();
+        for mut row in self.store.rows(sql, &[(&from).into(), (&to).into()])? {
+            let delivery_id = row.text(0)?;
+            let to = (row.text(1)?, row.text(2)?, row.text(3)?);
+            if row.int(4)? == 1 || self.is_in_flight(&delivery_id) {
+                all.insert(to);
+            }
+        }
+        Ok(all)
+    }
+}

@@ -1,0 +1,202 @@
+//! The use cases of people: the links of mails and receipts. Whoever opens one sees a page, and only
+//! a post does something, for programs that look for viruses open links as well.
+
+use std::rc::Rc;
+
+use serde_json::{Value, json};
+
+use crate::admin::person::{forget_seen, texts};
+use crate::campaign::Campaign;
+use crate::campaigns;
+use crate::capture::{Answered, faulted};
+use crate::consent::compact;
+use crate::fault::Fault;
+use crate::hash::base64url;
+use crate::keys::SigningKey;
+use crate::lead::{Identity, Link};
+use crate::ledger::EVERY_PURPOSE;
+use crate::ledger::message::{Answer, Call, Operation, Verb};
+use crate::moment::Moment;
+use crate::ports::{Ports, signed};
+use crate::reply::Reply;
+use crate::request::{Method, RawRequest};
+
+/// What a mail program posts for its user (RFC 8058 section 3.1).
+const ONE_CLICK: &[u8] = b"One-Click";
+
+/// The public keys that receipts are verified with (RFC 7517).
+pub fn key_set(ports: &impl Ports) -> Reply {
+    let key = |key: &SigningKey| {
+        json!({ "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": key.id,
+                "x": base64url(&key.public) })
+    };
+    let keys: Vec<Value> = ports.settings().signing.iter().flat_map(|keys| keys.all()).map(key).collect();
+    Reply::key_set(&json!({ "keys": keys }))
+}
+
+/// A campaign, and what the links of its ledger are read with.
+struct Place {
+    campaign: Rc<Campaign>,
+    identity: Rc<Identity>,
+}
+
+async fn place(ports: &impl Ports, id: &str, moment: &Moment) -> Result<Option<Place>, Fault> {
+    let Some(campaign) = campaigns::find(ports, id, moment.now_ms).await? else { return Ok(None) };
+    let identity = ports.shelf().borrow_mut().identity(ports.settings(), &campaign.ledger);
+    Ok(Some(Place { campaign, identity }))
+}
+
+/// Answers a request to `/confirm/{campaign}/{token}`.
+pub async fn confirm(ports: &impl Ports, path: [&str; 2], request: &RawRequest, moment: &Moment) -> Answered {
+    let [id, token] = path;
+    let found = match place(ports, id, moment).await {
+        Ok(Some(found)) => found,
+        Ok(None) => return Reply::not_found().into(),
+        Err(fault) => return faulted("campaign", id, &fault),
+    };
+    let campaign = &found.campaign;
+    let Some([lead_id, submission_id]) = found.identity.read_link(Link::Confirm, token) else {
+        return Reply::link_ended(campaign).into();
+    };
+    match request.method {
+        Method::Get => Reply::ask_to_confirm(campaign).into(),
+        Method::Post => {
+            let operation = Operation {
+                verb: Verb::Confirm,
+                campaign: Some(campaign.id.clone()),
+                lead_id: Some(lead_id),
+                submission_id: Some(submission_id),
+                ..Operation::default()
+            };
+            match done(ports, campaign, operation).await {
+                Ok(Some(_)) => told(Reply::confirmed(campaign), "confirmed", campaign),
+                Ok(None) => told(Reply::link_ended(campaign), "confirmation_ended", campaign),
+                Err(fault) => failed(campaign, &fault),
+            }
+        }
+        _ => Reply::method_not_allowed("GET, POST").into(),
+    }
+}
+
+/// Answers a request to `/withdraw/{campaign}/{token}`. A post needs nothing but the address, so a
+/// mail program's single click (RFC 8058) is one.
+pub async fn withdraw(
+    ports: &impl Ports,
+    path: [&str; 2],
+    request: &RawRequest,
+    moment: &Moment,
+) -> Answered {
+    let [id, token] = path;
+    let found = match place(ports, id, moment).await {
+        Ok(Some(found)) => found,
+        Ok(None) => return Reply::not_found().into(),
+        Err(fault) => return faulted("campaign", id, &fault),
+    };
+    let campaign = &found.campaign;
+    let Some([lead_id, purpose]) = found.identity.read_link(Link::Withdraw, token) else {
+        return Reply::link_ended(campaign).into();
+    };
+    match request.method {
+        Method::Get => {
+            Reply::ask_to_withdraw(campaign, wording(campaign, &purpose), &format!("{token}/receipt")).into()
+        }
+        Method::Post => {
+            let body = request.body.as_deref().unwrap_or_default();
+            let one_click = body.windows(ONE_CLICK.len()).any(|part| part == ONE_CLICK);
+            let operation = Operation {
+                verb: Verb::Withdraw,
+                campaign: Some(campaign.id.clone()),
+                lead_id: Some(lead_id),
+                purpose: Some(purpose),
+                method: Some(if one_click { "one_click" } else { "link" }.to_owned()),
+                ..Operation::default()
+            };
+            match done(ports, campaign, operation).await {
+                // What is gone cannot be used any more, which is what was asked for.
+                Ok(_) => told(Reply::withdrawn(campaign), "withdrawn", campaign),
+                Err(fault) => failed(campaign, &fault),
+            }
+        }
+        _ => Reply::method_not_allowed("GET, POST").into(),
+    }
+}
+
+/// Answers a request to `/withdraw/{campaign}/{token}/receipt`: what was agreed to, readable, with the
+/// signed receipts.
+pub async fn receipt(ports: &impl Ports, path: [&str; 2], request: &RawRequest, moment: &Moment) -> Answered {
+    let [id, token] = path;
+    if request.method != Method::Get {
+        return Reply::method_not_allowed("GET").into();
+    }
+    let found = match place(ports, id, moment).await {
+        Ok(Some(found)) => found,
+        Ok(None) => return Reply::not_found().into(),
+        Err(fault) => return faulted("campaign", id, &fault),
+    };
+    let campaign = &found.campaign;
+    let Some([lead_id, purpose]) = found.identity.read_link(Link::Withdraw, token) else {
+        return Reply::link_ended(campaign).into();
+    };
+    match receipts(ports, campaign, lead_id, &purpose).await {
+        Ok(consents) if consents.is_empty() => Reply::link_ended(campaign).into(),
+        Ok(consents) => Reply::receipts(campaign, &consents, request.prefers_html()).into(),
+        Err(fault) => failed(campaign, &fault),
+    }
+}
+
+async fn receipts(
+    ports: &impl Ports,
+    campaign: &Campaign,
+    lead_id: String,
+    purpose: &str,
+) -> Result<Vec<Value>, Fault> {
+    let operation = Operation { verb: Verb::Consents, lead_id: Some(lead_id), ..Operation::default() };
+    let report = match ports.ask(&campaign.ledger, &Call::Operate(operation)).await? {
+        Answer::Report(report) => report,
+        Answer::NotFound => return Ok(Vec::new()),
+        _ => return Err(Fault::new("a ledger gave another answer")),
+    };
+    let all = report.get("consents").and_then(Value::as_array).cloned().unwrap_or_default();
+    let mut meant = Vec::new();
+    for mut consent in all {
+        let is = |key: &str| consent.get(key).and_then(Value::as_str).map(str::to_owned);
+        if purpose != EVERY_PURPOSE && is("purpose").as_deref() != Some(purpose) {
+            continue;
+        }
+        let signed = signed(ports, is("receipt").into_iter().collect()).await?;
+        let receipt = signed.first().map(|(input, signature)| compact(input, signature));
+        if let Some(consent) = consent.as_object_mut() {
+            consent.insert("receipt".to_owned(), json!(receipt));
+        }
+        meant.push(consent);
+    }
+    Ok(meant)
+}
+
+/// Lets the ledger do it, and KV forget the last minutes. Nothing where the ledger knows of nothing.
+async fn done(ports: &impl Ports, campaign: &Campaign, operation: Operation) -> Result<Option<()>, Fault> {
+    match ports.ask(&campaign.ledger, &Call::Operate(operation)).await? {
+        Answer::Report(report) => {
+            let tags = texts(report.get("fingerprints").cloned());
+            forget_seen(ports, &campaign.ledger, &tags).await;
+            Ok(Some(()))
+        }
+        Answer::NotFound => Ok(None),
+        _ => Err(Fault::new("a ledger gave another answer")),
+    }
+}
+
+/// What the person reads of a purpose; nothing where the link is about all of them.
+fn wording<'a>(campaign: &'a Campaign, purpose: &str) -> Option<&'a str> {
+    let found = campaign.purposes.iter().find(|known| known.id == purpose);
+    found.map(|purpose| purpose.wording.text.as_str())
+}
+
+fn told(reply: Reply, outcome: &str, campaign: &Campaign) -> Answered {
+    let log = json!({ "event": "consent", "outcome": outcome, "campaign": campaign.id });
+    Answered { log: Some(log), ..reply.into() }
+}
+
+fn failed(campaign: &Campaign, fault: &Fault) -> Answered {
+    Answered { reply: Reply::try_again(campaign), ..faulted("ledger", &campaign.id, fault) }
+}
