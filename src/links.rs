@@ -151,7 +151,7 @@ async fn receipts(
     purpose: &str,
 ) -> Result<Vec<Value>, Fault> {
     let operation = Operation { verb: Verb::Consents, lead_id: Some(lead_id), ..Operation::default() };
-    let report = match ports.ask(&campaign.ledger, &Call::Operate(operation)).await? {
+    let report = match ports.ask(&campaign.ledger, &Call::Operate(Box::new(operation))).await? {
         Answer::Report(report) => report,
         Answer::NotFound => return Ok(Vec::new()),
         _ => return Err(Fault::new("a ledger gave another answer")),
@@ -175,7 +175,7 @@ async fn receipts(
 
 /// Lets the ledger do it, and KV forget the last minutes. Nothing where the ledger knows of nothing.
 async fn done(ports: &impl Ports, campaign: &Campaign, operation: Operation) -> Result<Option<()>, Fault> {
-    match ports.ask(&campaign.ledger, &Call::Operate(operation)).await? {
+    match ports.ask(&campaign.ledger, &Call::Operate(Box::new(operation))).await? {
         Answer::Report(report) => {
             let tags = texts(report.get("fingerprints").cloned());
             forget_seen(ports, &campaign.ledger, &tags).await;

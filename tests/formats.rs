@@ -253,7 +253,7 @@ fn the_other_messages_and_the_answers() {
     let tallied = json!([{ "campaign": "c", "hour": 0, "field": "f", "code": "x", "count": 1 }]);
     assert_eq!(written(Call::Tally(vec![tally])), json!({ "tally": tallied }));
     assert_eq!(written(Call::Wake), json!("wake"));
-    assert_eq!(written(Call::Operate(Operation::default())), json!({ "operate": { "verb": "counters" } }));
+    assert_eq!(written(Call::Operate(Box::default())), json!({ "operate": { "verb": "counters" } }));
     let word = |text: &str| Some(text.to_owned());
     let everything = Operation {
         verb: Verb::Deliveries,
@@ -274,7 +274,7 @@ fn the_other_messages_and_the_answers() {
         list_tags: vec!["t".to_owned()],
     };
     assert_eq!(
-        written(Call::Operate(everything)),
+        written(Call::Operate(Box::new(everything))),
         json!({ "operate": {
             "verb": "deliveries", "campaign": "c", "destination": "d", "delivery_id": "m", "state": "s",
             "after": "a", "limit": 1, "from_ms": 2, "to_ms": 3, "lead_id": "l", "purpose": "p",

@@ -8,7 +8,7 @@ mod common;
 use common::*;
 use leadhook::keys::Sealer;
 use leadhook::ledger::Ledger;
-use leadhook::ledger::message::{Answer, Call, MESSAGE_FORMAT, Message, Operation};
+use leadhook::ledger::message::{Answer, Call, MESSAGE_FORMAT, Message};
 use leadhook::memory::{ReceiverMode, SqliteStore};
 use leadhook::ports::Ports as _;
 use serde_json::{Value, json};
@@ -41,7 +41,7 @@ fn a_newer_message_is_refused() {
     let message = Message {
         format: MESSAGE_FORMAT + 1,
         ledger: LEDGER.to_owned(),
-        call: Call::Operate(Operation::default()),
+        call: Call::Operate(Box::default()),
     };
     assert_eq!(ledger.call(message, &site.moment()).expect("an answer").answer, Answer::Newer);
     assert_eq!(dump(&site), before);

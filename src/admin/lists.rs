@@ -23,7 +23,7 @@ pub async fn show(ports: &impl Ports, request: &RawRequest) -> Result<Reply, Fau
             continue;
         }
         let operation = Operation { verb: Verb::Lists, ..Operation::default() };
-        let Answer::Report(report) = ports.ask(&ledger, &Call::Operate(operation)).await? else {
+        let Answer::Report(report) = ports.ask(&ledger, &Call::Operate(Box::new(operation))).await? else {
             return Err(Fault::new("a ledger gave another answer"));
         };
         all.extend(report.get("lists").and_then(Value::as_array).cloned().unwrap_or_default());
@@ -55,7 +55,7 @@ pub async fn change(ports: &impl Ports, list: &str, request: &RawRequest) -> Res
         return Ok(wrong_parameter(if verb == Verb::ListAdd { "add" } else { "remove" }, detail));
     }
     let operation = Operation { verb, list: Some(list.to_owned()), list_tags: tags, ..Operation::default() };
-    match ports.ask(&ledger, &Call::Operate(operation)).await? {
+    match ports.ask(&ledger, &Call::Operate(Box::new(operation))).await? {
         Answer::Done(count) => Ok(Reply::json(&json!({ done: count }))),
         _ => Err(Fault::new("a ledger gave another answer")),
     }

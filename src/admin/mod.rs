@@ -167,7 +167,7 @@ async fn counters(ports: &impl Ports, request: &RawRequest, moment: &Moment) -> 
     let mut total = nothing_counted();
     for ledger in ledgers {
         let operation = Operation { campaign: campaign.clone(), from_ms, to_ms, ..Operation::default() };
-        let Answer::Report(report) = ports.ask(&ledger, &Call::Operate(operation)).await? else {
+        let Answer::Report(report) = ports.ask(&ledger, &Call::Operate(Box::new(operation))).await? else {
             return Err(Fault::new("a ledger gave no counters"));
         };
         total = added(total, report);
@@ -231,7 +231,7 @@ async fn deliveries(ports: &impl Ports, request: &RawRequest, moment: &Moment) -
             limit: Some(room),
             ..Operation::default()
         };
-        let Answer::Report(report) = ports.ask(&ledger, &Call::Operate(operation)).await? else {
+        let Answer::Report(report) = ports.ask(&ledger, &Call::Operate(Box::new(operation))).await? else {
             return Err(Fault::new("a ledger gave no deliveries"));
         };
         found.extend(report.get("deliveries").and_then(Value::as_array).cloned().unwrap_or_default());
@@ -247,7 +247,7 @@ async fn keys_in_use(ports: &impl Ports) -> Result<Reply, Fault> {
     let mut all = json!({ "ledgers": [] });
     for ledger in registry(ports).await? {
         let operation = Operation { verb: Verb::Keys, ..Operation::default() };
-        let Answer::Report(report) = ports.ask(&ledger, &Call::Operate(operation)).await? else {
+        let Answer::Report(report) = ports.ask(&ledger, &Call::Operate(Box::new(operation))).await? else {
             return Err(Fault::new("a ledger gave another answer"));
         };
         all = added(all, report);
@@ -258,7 +258,7 @@ async fn keys_in_use(ports: &impl Ports) -> Result<Reply, Fault> {
 /// Asks one ledger after the other for something that one of them has.
 async fn first_that_knows(ports: &impl Ports, verb: Verb, delivery_id: &str) -> Result<Reply, Fault> {
     let delivery_id = Some(delivery_id.to_owned());
-    let call = Call::Operate(Operation { verb, delivery_id, ..Operation::default() });
+    let call = Call::Operate(Box::new(Operation { verb, delivery_id, ..Operation::default() }));
     for ledger in registry(ports).await? {
         match ports.ask(&ledger, &call).await? {
             Answer::NotFound => {}
@@ -305,7 +305,7 @@ async fn one_ledger(
     let Some(found) = campaigns::find(ports, campaign, moment.now_ms).await? else {
         return Ok(Reply::not_found());
     };
-    match ports.ask(&found.ledger, &Call::Operate(operation)).await? {
+    match ports.ask(&found.ledger, &Call::Operate(Box::new(operation))).await? {
         Answer::Done(count) => Ok(Reply::json(&json!({ done: count }))),
         _ => Err(Fault::new("a ledger gave another answer")),
     }

@@ -56,7 +56,7 @@ async fn ask_all(
             list_tags: people.iter().flat_map(|one| identity.list_tags(one)).collect(),
             ..Operation::default()
         };
-        let Answer::Report(report) = ports.ask(&ledger, &Call::Operate(operation)).await? else {
+        let Answer::Report(report) = ports.ask(&ledger, &Call::Operate(Box::new(operation))).await? else {
             return Err(Fault::new("a ledger gave another answer"));
         };
         reports.push((ledger, report));
@@ -119,12 +119,13 @@ pub async fn erase(ports: &impl Ports, request: &RawRequest, moment: &Moment) ->
     erased.insert("erased_at".to_owned(), json!(rfc3339(moment.now_ms)));
     erased.insert("suppressed".to_owned(), json!(true));
     erased.insert("ledgers".to_owned(), json!(ledgers));
-    let erased = Value::Object(erased);
     let key = ports.settings().signing.as_ref().and_then(SigningKeys::current);
-    let inputs = key.map(|key| signing_input(&key.id, &erased)).into_iter().collect();
+    let payload = Value::Object(erased.clone()).to_string();
+    let inputs = key.map(|key| signing_input(&key.id, &payload)).into_iter().collect();
     let receipt = signed(ports, inputs).await?.into_iter().next();
     let receipt = receipt.map(|(input, signature)| compact(&input, &signature));
-    Ok(Reply::json(&json!({ "erased": erased, "receipt": receipt })))
+    erased.insert("receipt".to_owned(), json!(receipt));
+    Ok(Reply::json(&Value::Object(erased)))
 }
 
 /// Lets KV forget a person's last minutes. Best effort: what it keeps ends after some minutes.

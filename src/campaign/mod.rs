@@ -9,7 +9,7 @@ mod file;
 mod mail;
 pub mod publish;
 mod table;
-mod template;
+pub mod template;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

@@ -195,12 +195,12 @@ pub fn standing<'a>(acts: impl IntoIterator<Item = &'a Act>) -> Vec<Standing> {
     let mut all = Vec::<Standing>::new();
     for (at, act) in acts.into_iter().enumerate() {
         for (purpose, state, _) in &act.consents {
-            let before = all.iter().position(|known| known.purpose == *purpose);
-            let before = before.map(|at| all.swap_remove(at));
-            all.push(followed(before, purpose, *state, act.at_ms, at));
+            match all.iter_mut().find(|known| known.purpose == *purpose) {
+                Some(known) => *known = followed(Some(known.clone()), purpose, *state, act.at_ms, at),
+                None => all.push(followed(None, purpose, *state, act.at_ms, at)),
+            }
         }
     }
-    all.sort_by(|left, right| left.purpose.cmp(&right.purpose));
     all
 }
 

@@ -6,18 +6,21 @@
 //! The receipt itself is a JWS in compact form (RFC 7515), signed with Ed25519 (RFC 8037).
 
 use std::rc::Rc;
+use std::sync::OnceLock;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{Act, ConsentState, Personal, Terms};
+use crate::campaign::template;
 use crate::hash::{base64url, from_base64url, sha256};
 use crate::lead::{ConsentRecord, Notice};
 use crate::moment::rfc3339;
 
 /// What stands where the campaign is silent.
 const NOT_STATED: &str = "not stated";
-/// The controller's id within a record.
-const CONTROLLER: &str = "controller";
+/// The payload, with a placeholder for the JSON of each value.
+const TEMPLATE: &str = include_str!("receipt.json");
+static LINE: OnceLock<String> = OnceLock::new();
 /// 144 bits: no two are the same, and 24 characters without a remainder.
 const RECEIPT_ID_BYTES: usize = 18;
 
@@ -85,138 +88,104 @@ impl Receipt {
         format!("rcpt_{}", base64url(hash.get(..RECEIPT_ID_BYTES).unwrap_or(&hash)))
     }
 
-    /// The payload. `withdraw_url` is where the person can take the consent back.
-    pub fn payload(&self, withdraw_url: Option<&str>) -> Value {
+    /// The payload: JSON. `withdraw_url` is where the person can take the consent back.
+    pub fn payload(&self, withdraw_url: Option<&str>) -> String {
         let Self { act, personal, terms, confirmed, .. } = self;
-        let stated = |pointer: &str| terms.at(pointer).cloned().unwrap_or_else(|| json!(NOT_STATED));
-        let withdraw = withdraw_url.unwrap_or(NOT_STATED);
+        let stated = |pointer: &str| terms.at(pointer).map_or_else(|| text(NOT_STATED), Value::to_string);
         let record = self.record();
-        let method = format!("{} sent as {}", field_of(&self.purpose), personal.method);
-        let recipients = terms.at("/recipients").and_then(Value::as_array).cloned().unwrap_or_default();
+        let control = format!("consent.{}", self.purpose);
+        let list = |pointer: &str| terms.at(pointer).and_then(Value::as_array).cloned().unwrap_or_default();
+        let pii: Vec<Value> = list("/fields")
+            .into_iter()
+            .map(|field| Value::from_iter([("pii_type".to_owned(), field)]))
+            .collect();
+        let recipients = list("/recipients");
         let third: Vec<&str> = recipients
             .iter()
             .filter(|recipient| recipient.get("third_party") == Some(&Value::Bool(true)))
             .filter_map(|recipient| recipient.get("name")?.as_str())
             .collect();
-        let mut purpose = json!({
-            "purpose": stated("/text"),
-            "purposeCategory": [stated("/category")],
-            "consentType": "EXPLICIT",
-            "piiCategory": stated("/fields"),
-            "primaryPurpose": stated("/required"),
-            "termination": withdraw,
-            "thirdPartyDisclosure": !third.is_empty(),
-        });
-        if let (false, Some(purpose)) = (third.is_empty(), purpose.as_object_mut()) {
-            purpose.insert("thirdPartyName".to_owned(), json!(third.join(", ")));
-        }
-        let retention = terms.retention_days().map_or(json!(NOT_STATED), |days| json!(format!("P{days}D")));
-        let event = |act: &Act, state: ConsentState| {
-            json!({
-                "event_time": rfc3339(act.at_ms), "event_type": "explicit",
-                "event_state": state.as_str(),
-                "validity_duration": retention, "entity_id": personal.subject,
-            })
+        let third_parties = match third.is_empty() {
+            true => "false".to_owned(),
+            false => format!("true, \"thirdPartyName\": {}", text(&third.join(", "))),
         };
-        let first = if confirmed.is_some() { ConsentState::Requested } else { ConsentState::Given };
-        let mut events = vec![event(act, first)];
-        events.extend(confirmed.iter().map(|act| event(act, ConsentState::Confirmed)));
+        let retention =
+            terms.retention_days().map_or_else(|| text(NOT_STATED), |days| text(&format!("P{days}D")));
+        let event = |act: &Act, state: ConsentState| {
+            format!(
+                r#"{{"event_time":"{}","event_type":"explicit","event_state":"{}","validity_duration":{retention},"entity_id":{}}}"#,
+                rfc3339(act.at_ms),
+                state.as_str(),
+                text(&personal.subject)
+            )
+        };
+        let events = match confirmed {
+            None => event(act, ConsentState::Given),
+            Some(confirmed) => {
+                let (asked, given) = (ConsentState::Requested, ConsentState::Confirmed);
+                format!("{},{}", event(act, asked), event(confirmed, given))
+            }
+        };
         let head = self.head();
-        let fields = terms.at("/fields").and_then(Value::as_array).cloned().unwrap_or_default();
-        let pii: Vec<Value> = fields.into_iter().map(|field| json!({ "pii_type": field })).collect();
-        let party = json!({
-            "party_id": CONTROLLER,
-            "party_role": "PII controller",
-            "party_type": NOT_STATED,
-            "party_name": stated("/controller/name"),
-            "party_address": stated("/controller/address"),
-            "party_email": stated("/controller/email"),
-            "party_phone": stated("/controller/phone"),
-            "party_contact": NOT_STATED,
-        });
-        // ISO 639-1, without the rest of the tag.
-        let language = terms.text_at("/language").split('-').next().unwrap_or_default();
-        let processing = json!({
-            "purpose": stated("/purpose"),
-            "purpose_type": stated("/category"),
-            "lawful_basis": "consent",
-            "wording": { "version": stated("/version"), "sha256": stated("/text_sha256"),
-                         "version_shown": record.version_shown },
-            "control": field_of(&self.purpose),
-            "channel": stated("/channel"),
-            "pii_information": pii,
-            "pii_controllers": [CONTROLLER],
-            "collection_method": method,
-            "processing_method": NOT_STATED,
-            "storage_locations": NOT_STATED,
-            "retention_period": retention,
-            "processing_locations": NOT_STATED,
-            "geographic_restrictions": NOT_STATED,
-            "services": [stated("/service")],
-            "jurisdiction": stated("/controller/country"),
-            "recipient_third_parties": recipients,
-            "withdrawal_method": withdraw,
-            "privacy_rights": NOT_STATED,
-            "codes_of_conduct": NOT_STATED,
-            "impact_assessment": NOT_STATED,
-            "authority_party": NOT_STATED,
-        });
-        let notice = json!({
-            "url": stated("/notice/url"), "version": stated("/notice/version"), "sha256": stated("/notice/sha256"),
-        });
-        let own = json!({
-            "schema_version": "ISO/IEC TS 27560:2023",
-            "record_id": self.id(),
-            "pii_principal_id": personal.subject,
-            "pii_processing": {
-                "privacy_notice": notice, "language": stated("/language"), "purposes": [processing],
-            },
-            "party_identification": [party],
-            "events": events,
-            "page": personal.page.as_deref().unwrap_or(NOT_STATED),
-            "gpc": personal.gpc,
-            "campaign": stated("/campaign"),
-            "submission_id": personal.submission_id,
-            "terms": terms.digest,
-            "history": { "seq": head.seq, "head": head.mac },
-        });
-        json!({
-            "version": "KI-CR-v1.1.0",
-            "jurisdiction": stated("/controller/country"),
-            "consentTimestamp": head.at_ms / 1_000,
-            "collectionMethod": method,
-            "consentReceiptID": self.id(),
-            "language": language,
-            "piiPrincipalId": personal.subject,
-            "piiControllers": [{
-                "piiController": stated("/controller/name"),
-                "onBehalf": false,
-                "contact": NOT_STATED,
-                "address": {
-                    "streetAddress": stated("/controller/address"),
-                    "addressCountry": stated("/controller/country"),
-                },
-                "email": stated("/controller/email"),
-                "phone": stated("/controller/phone"),
-            }],
-            "policyUrl": stated("/notice/url"),
-            "services": [{ "service": stated("/service"), "purposes": [purpose] }],
-            "sensitive": false,
-            "spiCat": [],
-            "record": own,
-        })
+        // On one line, for it is carried in every webhook.
+        let form = LINE.get_or_init(|| TEMPLATE.lines().map(str::trim_start).collect());
+        template::fill(
+            form,
+            &[
+                ("jurisdiction", &stated("/controller/country")),
+                ("seconds", &(head.at_ms / 1_000).to_string()),
+                ("collection", &text(&format!("{control} sent as {}", personal.method))),
+                ("id", &text(&self.id())),
+                // ISO 639-1, without the rest of the tag.
+                ("language", &text(record.language.split('-').next().unwrap_or_default())),
+                ("language_tag", &text(&record.language)),
+                ("subject", &text(&personal.subject)),
+                ("controller", &stated("/controller/name")),
+                ("address", &stated("/controller/address")),
+                ("email", &stated("/controller/email")),
+                ("phone", &stated("/controller/phone")),
+                ("notice_url", &stated("/notice/url")),
+                ("notice_version", &stated("/notice/version")),
+                ("notice_sha", &stated("/notice/sha256")),
+                ("service", &stated("/service")),
+                ("text", &stated("/text")),
+                ("category", &stated("/category")),
+                ("fields", &stated("/fields")),
+                ("required", &stated("/required")),
+                ("withdrawal", &text(withdraw_url.unwrap_or(NOT_STATED))),
+                ("third_parties", &third_parties),
+                ("purpose", &stated("/purpose")),
+                ("version", &stated("/version")),
+                ("text_sha", &stated("/text_sha256")),
+                ("shown", &text(&record.version_shown)),
+                ("control", &text(&control)),
+                ("channel", &stated("/channel")),
+                ("pii", &Value::Array(pii).to_string()),
+                ("retention", &retention),
+                ("recipients", &Value::Array(recipients.clone()).to_string()),
+                ("events", &format!("[{events}]")),
+                ("page", &text(personal.page.as_deref().unwrap_or(NOT_STATED))),
+                ("gpc", &personal.gpc.to_string()),
+                ("campaign", &stated("/campaign")),
+                ("submission", &text(&personal.submission_id)),
+                ("terms", &text(&terms.digest)),
+                ("seq", &head.seq.to_string()),
+                ("head", &text(&head.mac)),
+            ],
+        )
     }
 }
 
-/// The control that was used, by the name under which it is sent.
-fn field_of(purpose: &str) -> String {
-    format!("consent.{purpose}")
+/// A text as JSON.
+fn text(text: &str) -> String {
+    serde_json::to_string(text).unwrap_or_default()
 }
 
 /// What is signed of a payload: header and payload, in base64url (RFC 7515 section 5.1).
-pub fn signing_input(key_id: &str, payload: &Value) -> String {
-    let header = json!({ "alg": "EdDSA", "kid": key_id });
-    format!("{}.{}", base64url(header.to_string().as_bytes()), base64url(payload.to_string().as_bytes()))
+pub fn signing_input(key_id: &str, payload: &str) -> String {
+    // A key's id holds nothing that JSON would escape.
+    let header = format!(r#"{{"alg":"EdDSA","kid":"{key_id}"}}"#);
+    format!("{}.{}", base64url(header.as_bytes()), base64url(payload.as_bytes()))
 }
 
 /// The JWS of an input and its signature.

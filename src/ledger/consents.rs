@@ -114,13 +114,14 @@ impl<S: Store> Ledger<S> {
     pub(super) fn acts(&self, lead_id: &str) -> Result<Vec<ActRow>, Fault> {
         let sql = "SELECT act, consent FROM submission WHERE lead_id = ?1 AND act IS NOT NULL
                    UNION ALL SELECT act, personal FROM act WHERE lead_id = ?1";
-        let mut acts = Vec::new();
+        let mut acts = Vec::<ActRow>::new();
         for mut row in self.store.rows(sql, &[lead_id.into()])? {
             let act: Act = serde_json::from_str(&row.text(0)?)
                 .map_err(|_| Fault::new("an act is not what its reader expects"))?;
-            acts.push((Rc::new(act), row.optional_text(1)));
+            // A person has few.
+            let place = acts.iter().rposition(|(known, _)| known.seq < act.seq).map_or(0, |at| at + 1);
+            acts.insert(place, (Rc::new(act), row.optional_text(1)));
         }
-        acts.sort_by_key(|(act, _)| act.seq);
         Ok(acts)
     }
 
@@ -204,7 +205,7 @@ impl<S: Store> Ledger<S> {
         Ok(terms)
     }
 
-    /// For each purpose of these acts: how it was given or refused, the newest choice first.
+    /// For each purpose of these acts: how it was given or refused.
     fn receipts_of(&self, lead_id: &str, acts: &[ActRow]) -> Result<Vec<Receipt>, Fault> {
         let mut receipts = Vec::<Receipt>::new();
         for place in standing_of(acts) {
@@ -222,11 +223,6 @@ impl<S: Store> Ledger<S> {
                 purpose: place.purpose,
             });
         }
-        let order = |receipt: &Receipt| {
-            let place = receipt.act.consents.iter().position(|(purpose, ..)| *purpose == receipt.purpose);
-            (std::cmp::Reverse(receipt.act.seq), place)
-        };
-        receipts.sort_by_key(order);
         Ok(receipts)
     }
 

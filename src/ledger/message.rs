@@ -32,7 +32,7 @@ pub enum Call {
     /// Count what never reached the ledger.
     Tally(Vec<Tally>),
     /// What an operator asks or does.
-    Operate(Operation),
+    Operate(Box<Operation>),
     /// See to what is overdue: the cron's poke.
     Wake,
 }

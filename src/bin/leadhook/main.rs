@@ -1,13 +1,25 @@
 //! The command line of marketers and operators.
 
 mod campaigns;
+mod client;
+mod consents;
+mod contacts;
+mod jws;
+mod keys;
+mod lists;
+mod people;
+mod person;
 mod publish;
+mod receipts;
 mod sink;
+mod vars;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use self::lists::Change;
 
 /// Lead capture at the edge that a company runs itself.
 #[derive(Parser)]
@@ -43,8 +55,24 @@ enum Command {
         #[arg(long)]
         lead: PathBuf,
     },
-    /// Receive webhooks and mails: verify and print each
+    /// Receive webhooks: verify and print each delivered lead
     Sink(sink::Options),
+    /// Make, rotate and retire the keys
+    Keys(keys::Options),
+    /// Verify a signed receipt of a consent or an erasure
+    Receipt(receipts::Options),
+    /// Verify the history of a person's consents
+    Consent(consents::Options),
+    /// Print everything that is held about a person, as JSON
+    Access(people::Access),
+    /// Erase everything that is held about a person, and print a signed receipt
+    Erase(people::Erase),
+    /// Keep the lists: existing customers, people who want to hear nothing
+    List(lists::Options),
+    /// Put a person on the list of those who want to hear nothing
+    Suppress(lists::One),
+    /// Take a person off the list of those who want to hear nothing
+    Unsuppress(lists::One),
 }
 
 fn main() -> ExitCode {
@@ -54,6 +82,14 @@ fn main() -> ExitCode {
         Command::New { id } => campaigns::new(&id),
         Command::Score { file, lead } => campaigns::score(&file, &lead),
         Command::Sink(options) => sink::run(&options),
+        Command::Keys(options) => keys::run(&options),
+        Command::Receipt(options) => receipts::run(&options),
+        Command::Consent(options) => consents::run(&options),
+        Command::Access(options) => people::access(&options),
+        Command::Erase(options) => people::erase(&options),
+        Command::List(options) => lists::run(&options),
+        Command::Suppress(options) => lists::change_one(&options, Change::Add),
+        Command::Unsuppress(options) => lists::change_one(&options, Change::Remove),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,0 +1,164 @@
+//! A client of the admin API.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use std::{env, thread};
+
+use clap::Args;
+use leadhook::text::WebAddress;
+use serde_json::Value;
+use ureq::Agent;
+use ureq::http::Response;
+
+use super::vars::{ADMIN_TOKEN, KEYS_FILE, Vars};
+
+/// Where `make dev` serves.
+const DEVELOPMENT: &str = "http://127.0.0.1:8787";
+/// Beside the first one.
+const MORE_ATTEMPTS: u32 = 5;
+const RETRY_AFTER_S: u64 = 5;
+const LONGEST_WAIT_S: u64 = 60;
+const TIMEOUT: Duration = Duration::from_secs(120);
+/// Everything that is held about a person fits many times.
+const MAX_ANSWER_BYTES: u64 = 256 * 1024 * 1024;
+
+#[derive(Args)]
+pub struct Server {
+    /// Where Leadhook answers [default: LEADHOOK_URL, else http://127.0.0.1:8787]
+    #[arg(long)]
+    url: Option<String>,
+    /// The file with the keys. The admin token is taken from LEADHOOK_ADMIN_TOKEN in the environment,
+    /// else from this file
+    #[arg(long, alias = "file", value_name = "FILE", default_value = KEYS_FILE)]
+    pub keys: PathBuf,
+}
+
+impl Server {
+    pub fn client(&self) -> Result<Client, String> {
+        let url = self.url.clone().or_else(url_of_environment);
+        Client::new(url.as_deref().unwrap_or(DEVELOPMENT), &self.keys)
+    }
+}
+
+/// The address that the environment names.
+pub fn url_of_environment() -> Option<String> {
+    env::var("LEADHOOK_URL").ok().filter(|url| !url.is_empty())
+}
+
+pub struct Client {
+    agent: Agent,
+    base: String,
+    token: String,
+}
+
+impl Client {
+    pub fn new(base: &str, keys: &Path) -> Result<Self, String> {
+        let token = env::var(ADMIN_TOKEN).ok().filter(|token| !token.is_empty());
+        let token = match token {
+            Some(token) => token,
+            None => Vars::read_or_new(keys)?.need(ADMIN_TOKEN).map(str::to_owned).map_err(|reason| {
+                format!(
+                    "the admin token is missing: {reason}, and {ADMIN_TOKEN} is not set in the environment"
+                )
+            })?,
+        };
+        Ok(Self { agent: agent(base)?, base: base.trim_end_matches('/').to_owned(), token })
+    }
+
+    /// `GET /admin/api/{path}`.
+    pub fn get(&self, path: &str) -> Result<Value, String> {
+        self.ask(path, None)
+    }
+
+    /// `POST /admin/api/{path}`.
+    pub fn post(&self, path: &str, body: &Value) -> Result<Value, String> {
+        self.ask(path, Some(body))
+    }
+
+    fn ask(&self, path: &str, body: Option<&Value>) -> Result<Value, String> {
+        let address = format!("{}/admin/api/{path}", self.base);
+        let authorization = format!("Bearer {}", self.token);
+        let send = || match body {
+            None => self.agent.get(&address).header("authorization", &authorization).call(),
+            Some(body) => {
+                let request = self.agent.post(&address).header("authorization", &authorization);
+                request.header("content-type", "application/json").send(body.to_string())
+            }
+        };
+        let mut attempts = 0;
+        loop {
+            let mut answer = send().map_err(|error| format!("{}: {error}", self.base))?;
+            let status = answer.status();
+            if status.as_u16() == 503 && attempts < MORE_ATTEMPTS {
+                attempts += 1;
+                thread::sleep(wait_of(&answer));
+                continue;
+            }
+            let text = text_of(&mut answer).map_err(|error| format!("{}: {error}", self.base))?;
+            let value: Option<Value> = serde_json::from_str(&text).ok();
+            if status.is_success() {
+                let unreadable =
+                    || format!("{} gave an answer that is not JSON: is it a Leadhook?", self.base);
+                return value.ok_or_else(unreadable);
+            }
+            return Err(match value.as_ref().and_then(problem) {
+                Some(problem) => format!("{} answered {}: {problem}", self.base, status.as_u16()),
+                None => format!("{} answered {status}", self.base),
+            });
+        }
+    }
+}
+
+/// What stands at a public address.
+pub fn fetch(address: &str) -> Result<String, String> {
+    let failed = |error: ureq::Error| format!("{address}: {error}");
+    let mut answer = agent(address)?.get(address).call().map_err(failed)?;
+    if !answer.status().is_success() {
+        return Err(format!("{address} answered {}", answer.status()));
+    }
+    text_of(&mut answer).map_err(failed)
+}
+
+/// Nobody on the way may read the token or change a key, so it is https or this very machine.
+fn agent(address: &str) -> Result<Agent, String> {
+    let url = WebAddress::parse(address).ok_or_else(|| format!("{address} is not an address: https://…"))?;
+    if url.scheme() != "https" && !url.is_loopback_http() {
+        return Err(format!("{address} must begin with https://"));
+    }
+    let mut config = Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .timeout_global(Some(TIMEOUT));
+    if url.is_loopback_http() {
+        config = config.proxy(None);
+    }
+    Ok(config.build().new_agent())
+}
+
+fn text_of(answer: &mut Response<ureq::Body>) -> Result<String, ureq::Error> {
+    answer.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_string()
+}
+
+fn wait_of(answer: &Response<ureq::Body>) -> Duration {
+    let header = answer.headers().get("retry-after").and_then(|value| value.to_str().ok());
+    let seconds = header.and_then(|text| text.trim().parse().ok()).unwrap_or(RETRY_AFTER_S);
+    Duration::from_secs(seconds.min(LONGEST_WAIT_S))
+}
+
+/// Problem details (RFC 9457) as a sentence.
+fn problem(body: &Value) -> Option<String> {
+    let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+    let mut said = text(body, "title")?;
+    if let Some(detail) = text(body, "detail") {
+        said = format!("{said}. {detail}");
+    }
+    for error in body.get("errors").and_then(Value::as_array).into_iter().flatten() {
+        let detail = text(error, "detail").or_else(|| text(error, "code")).unwrap_or_default();
+        said = match text(error, "field") {
+            Some(field) => format!("{said} {field}: {detail}."),
+            None => format!("{said} {detail}."),
+        };
+    }
+    Some(said)
+}

@@ -1,0 +1,189 @@
+//! `consent verify`: whether a history is as it was written.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use leadhook::consent::{Act, Verdict, verify};
+use leadhook::lead::Identity;
+use leadhook::moment::rfc3339;
+use leadhook::settings::Settings;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::jws::PublicKeys;
+use super::receipts::{printable, read};
+use super::vars::{PEPPERS, Vars};
+
+#[derive(Args)]
+pub struct Options {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Verify the history of consents that `leadhook access` printed
+    Verify(Verify),
+}
+
+#[derive(Args)]
+struct Verify {
+    /// What `leadhook access` printed; - is standard input
+    file: PathBuf,
+    /// The file with the peppers
+    #[arg(long, value_name = "FILE")]
+    keys: PathBuf,
+    /// A receipt of the person: the history must hold what it was made for
+    #[arg(long, value_name = "FILE")]
+    receipt: Option<PathBuf>,
+}
+
+/// The part of an answer to `access` that is verified.
+#[derive(Deserialize)]
+struct Held {
+    ledgers: Vec<InLedger>,
+}
+
+#[derive(Deserialize)]
+struct InLedger {
+    ledger: String,
+    leads: Vec<HeldLead>,
+}
+
+#[derive(Deserialize)]
+struct HeldLead {
+    lead_id: String,
+    history: Vec<Link>,
+}
+
+#[derive(Deserialize)]
+struct Link {
+    #[serde(default)]
+    at: Option<String>,
+    act: Value,
+    #[serde(default)]
+    personal: Option<String>,
+}
+
+type Judged = Vec<(Act, Verdict)>;
+
+pub fn run(options: &Options) -> Result<(), String> {
+    let Command::Verify(options) = &options.command;
+    let name = options.file.display();
+    let held: Held = serde_json::from_str(&read(&options.file)?)
+        .map_err(|error| format!("{name}: not what leadhook access prints: {error}"))?;
+    let vars = Vars::read(&options.keys)?;
+    let settings = vars.settings(PEPPERS)?;
+    let mut acts = Vec::new();
+    for place in &held.ledgers {
+        let identity = Identity::new(&settings, &place.ledger);
+        for lead in &place.leads {
+            println!("{} in {}", printable(&lead.lead_id), printable(&place.ledger));
+            let judged = judge(&identity, lead);
+            judged.iter().for_each(|(act, verdict)| println!("  {}", in_words(act, *verdict)));
+            acts.extend(judged);
+        }
+    }
+    if acts.is_empty() {
+        println!("{name} holds no history");
+    }
+    let with = |wanted: Verdict| acts.iter().filter(|(_, verdict)| *verdict == wanted).count();
+    let (changed, unknown) = (with(Verdict::Changed), with(Verdict::Unknown));
+    if changed > 0 {
+        return Err(format!("{changed} of {} acts are not as they were written", acts.len()));
+    }
+    if let Some(receipt) = &options.receipt {
+        compare(receipt, &acts, &settings)?;
+    }
+    if unknown > 0 {
+        let file = vars.file();
+        return Err(format!(
+            "{unknown} of {} acts cannot be verified: {file} lacks their pepper",
+            acts.len()
+        ));
+    }
+    Ok(())
+}
+
+fn judge(identity: &Identity, lead: &HeldLead) -> Judged {
+    let mut intact = Vec::new();
+    let mut acts = Vec::new();
+    for link in &lead.history {
+        let (act, as_written) = typed(link);
+        intact.push(as_written);
+        acts.push((act, link.personal.clone()));
+    }
+    let verdicts = verify(identity.history_keys(), &lead.lead_id, &acts);
+    let judged = acts.into_iter().zip(verdicts).zip(intact);
+    judged
+        .map(|(((act, _), verdict), intact)| (act, if intact { verdict } else { Verdict::Changed }))
+        .collect()
+}
+
+/// The act, and whether the file says what the act says and nothing else: the MAC is over what is
+/// typed, so that it would not miss a part which is not, and an act without MAC is none.
+fn typed(link: &Link) -> (Act, bool) {
+    let Ok(act) = serde_json::from_value::<Act>(link.act.clone()) else {
+        return (remains(&link.act), false);
+    };
+    let whole = serde_json::to_value(&act).is_ok_and(|value| value == link.act);
+    let timely = link.at.as_ref().is_none_or(|at| *at == rfc3339(act.at_ms));
+    let chained = act.mac.contains('.');
+    (act, whole && timely && chained)
+}
+
+/// What is left of a damaged act, so that the ones after it can be told apart from it.
+fn remains(act: &Value) -> Act {
+    let text = |key: &str| act.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let number = |key: &str| act.get(key).and_then(Value::as_i64).unwrap_or_default();
+    Act {
+        seq: number("seq"),
+        at_ms: number("at_ms"),
+        campaign: text("campaign"),
+        consents: Vec::new(),
+        commitment: text("commitment"),
+        mac: text("mac"),
+    }
+}
+
+fn in_words(act: &Act, verdict: Verdict) -> String {
+    let said = match verdict {
+        Verdict::Valid => "valid",
+        Verdict::Erased => "erased",
+        Verdict::Changed => "CHANGED",
+        Verdict::Unknown => "unknown key",
+    };
+    let consents = act.consents.iter().map(|(purpose, state, _)| format!("{purpose} {}", state.as_str()));
+    let consents = consents.collect::<Vec<_>>().join(", ");
+    printable(&format!("{}  {}  {}  {consents}  {said}", act.seq, rfc3339(act.at_ms), act.campaign))
+}
+
+/// Whether the history holds the act that a receipt was made for.
+fn compare(file: &Path, acts: &Judged, settings: &Settings) -> Result<(), String> {
+    let name = file.display();
+    let text = read(file)?;
+    let payload = match &settings.signing {
+        Some(keys) => {
+            PublicKeys::of_keys(keys)?.verify(&text).map_err(|reason| format!("{name}: {reason}"))?.0
+        }
+        None => {
+            eprintln!("{name}: its signature was not looked at; leadhook receipt verify does that");
+            let payload = leadhook::consent::payload_of(&text).map(|(_, payload, ..)| payload);
+            payload
+                .ok_or_else(|| format!("{name}: the receipt is damaged: it is not a JWS in compact form"))?
+        }
+    };
+    let seq = payload.pointer("/record/history/seq").and_then(Value::as_i64);
+    let head = payload.pointer("/record/history/head").and_then(Value::as_str);
+    let (Some(seq), Some(head)) = (seq, head) else {
+        return Err(format!("{name}: the receipt names no act of a history"));
+    };
+    if !acts.iter().any(|(act, _)| act.seq == seq && act.mac == head) {
+        return Err(format!(
+            "{name}: the history does not hold act {seq} as the receipt has it: it was cut or rewritten, or it is \
+             another person's"
+        ));
+    }
+    println!("the history holds act {seq}, for which the receipt was made");
+    Ok(())
+}

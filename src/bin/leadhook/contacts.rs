@@ -1,0 +1,125 @@
+//! The people of a CSV file, as a spreadsheet or a CRM exports them.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use csv::{ByteRecord, Reader, ReaderBuilder};
+use leadhook::country::Country;
+use leadhook::lead::Identifier;
+
+use super::person;
+
+/// What a column of addresses is called unless another one is named.
+const EMAIL_COLUMNS: [&str; 3] = ["email", "e-mail", "mail"];
+
+#[derive(Args)]
+pub struct CsvFile {
+    /// The CSV file; its first line names the columns
+    file: PathBuf,
+    /// The column with the e-mail addresses [default: email, e-mail or mail]
+    #[arg(long)]
+    column: Option<String>,
+    /// The column with the phone numbers
+    #[arg(long)]
+    phone_column: Option<String>,
+    /// The country of phone numbers without + and country code, as in SE
+    #[arg(long)]
+    country: Option<String>,
+    /// What stands between two columns
+    #[arg(long, default_value = ",")]
+    delimiter: char,
+}
+
+/// A file that is being read.
+pub struct Contacts {
+    reader: Reader<File>,
+    file: PathBuf,
+    email: Option<usize>,
+    phone: Option<usize>,
+    country: Option<Country>,
+    record: ByteRecord,
+}
+
+/// A line of it: who stands there, and whether something stands there that is nobody.
+pub struct Row {
+    pub people: Vec<Identifier>,
+    pub line: u64,
+    pub is_readable: bool,
+}
+
+impl Contacts {
+    pub fn open(options: &CsvFile) -> Result<Self, String> {
+        let name = options.file.display();
+        let country = options.country.as_deref().map(|code| {
+            Country::parse(code).ok_or_else(|| format!("--country: {code:?} is not a code as SE or DE"))
+        });
+        let delimiter = u8::try_from(options.delimiter).ok().filter(u8::is_ascii);
+        let delimiter = delimiter.ok_or("--delimiter: must be a plain character, as in ;")?;
+        let opened = ReaderBuilder::new().delimiter(delimiter).flexible(true).from_path(&options.file);
+        let mut reader = opened.map_err(|error| format!("{name}: {error}"))?;
+        let header = reader.byte_headers().map_err(|error| unreadable(&options.file, &error))?;
+        let header: Vec<String> =
+            header.iter().map(|cell| String::from_utf8_lossy(cell).trim().to_owned()).collect();
+        let place = |wanted: &str| header.iter().position(|known| same(known, wanted));
+        let named = |wanted: &Option<String>| match wanted {
+            Some(wanted) => {
+                let lacking = || format!("{name} has no column {wanted:?}; {}", columns(&header));
+                place(wanted).map(Some).ok_or_else(lacking)
+            }
+            None => Ok(None),
+        };
+        let phone = named(&options.phone_column)?;
+        let email = named(&options.column)?.or_else(|| EMAIL_COLUMNS.into_iter().find_map(place));
+        if email.is_none() && phone.is_none() {
+            let columns = columns(&header);
+            return Err(format!(
+                "{name} has no column email, e-mail or mail; {columns}. Name one with --column"
+            ));
+        }
+        let (file, country) = (options.file.clone(), country.transpose()?);
+        Ok(Self { reader, file, email, phone, country, record: ByteRecord::new() })
+    }
+
+    /// The next line; nothing at the end.
+    pub fn next(&mut self) -> Result<Option<Row>, String> {
+        if !self.reader.read_byte_record(&mut self.record).map_err(|error| unreadable(&self.file, &error))? {
+            return Ok(None);
+        }
+        let line = self.record.position().map_or(0, csv::Position::line);
+        let cell = |column: Option<usize>| {
+            let cell = self.record.get(column?)?;
+            // What is not UTF-8 is no address either.
+            let text = str::from_utf8(cell).unwrap_or("?").trim();
+            Some(text).filter(|text| !text.is_empty())
+        };
+        let email = cell(self.email).map(person::email);
+        let phone = cell(self.phone).map(|text| person::phone(text, self.country));
+        let found = [email, phone].into_iter().flatten().collect::<Vec<_>>();
+        let is_readable = !found.is_empty() && found.iter().all(Option::is_some);
+        Ok(Some(Row { people: found.into_iter().flatten().collect(), line, is_readable }))
+    }
+}
+
+fn same(left: &str, right: &str) -> bool {
+    left.to_lowercase() == right.trim().to_lowercase()
+}
+
+/// The error of a line, without what stands there.
+fn unreadable(file: &Path, error: &csv::Error) -> String {
+    let place = error.position().map_or_else(String::new, |place| format!(" at line {}", place.line()));
+    format!("{}: cannot be read as CSV{place}", file.display())
+}
+
+/// The header's columns for an error. A file that begins with somebody's address has none to show.
+fn columns(header: &[String]) -> String {
+    if header.iter().any(|cell| cell.contains('@') || cell.chars().filter(char::is_ascii_digit).count() > 5) {
+        return "its first line holds data: it needs a line of names above".to_owned();
+    }
+    let hint = match header {
+        [one] if one.contains(';') => " (try --delimiter ';')",
+        [one] if one.contains('\t') => " (try --delimiter with a tab)",
+        _ => "",
+    };
+    format!("it has {}{hint}", header.join(", "))
+}

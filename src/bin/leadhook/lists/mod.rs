@@ -1,0 +1,201 @@
+//! `list`, `suppress` and `unsuppress`: lists of keyed hashes. Addresses stay on this machine.
+
+mod upload;
+
+use clap::{Args, Subcommand};
+use leadhook::campaign::{SUPPRESSED, is_id};
+use leadhook::keys::Keyring;
+use leadhook::lead::{Identifier, Identity, list_tag};
+use serde_json::{Value, json};
+
+use super::client::{self, Client};
+use super::contacts;
+use super::person::Person;
+use super::vars::{LISTS, Vars};
+
+#[derive(Args)]
+pub struct Options {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Add the people of a CSV file to a list; only keyed hashes leave this machine
+    Import(FromFile),
+    /// Take the people of a CSV file off a list
+    Remove(FromFile),
+    /// Show the lists and how long they are
+    Show {
+        /// Only those of this ledger
+        #[arg(long)]
+        ledger: Option<String>,
+        #[command(flatten)]
+        server: client::Server,
+    },
+    /// Empty a list
+    Clear {
+        /// The list
+        #[arg(value_name = "NAME")]
+        list: String,
+        /// The ledger that the list belongs to
+        #[arg(long)]
+        ledger: String,
+        #[command(flatten)]
+        server: client::Server,
+    },
+}
+
+#[derive(Args)]
+struct FromFile {
+    #[command(flatten)]
+    contacts: contacts::CsvFile,
+    /// The list, as campaigns name it
+    #[arg(long)]
+    list: String,
+    /// The ledger that the list belongs to
+    #[arg(long)]
+    ledger: String,
+    #[command(flatten)]
+    server: client::Server,
+}
+
+/// One person and the list of those who want to hear nothing.
+#[derive(Args)]
+pub struct One {
+    #[command(flatten)]
+    person: Person,
+    /// The ledger that the list belongs to
+    #[arg(long)]
+    ledger: String,
+    #[command(flatten)]
+    server: client::Server,
+}
+
+/// Whether people come or go.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    Add,
+    Remove,
+}
+
+pub fn run(options: &Options) -> Result<(), String> {
+    match &options.command {
+        Command::Import(options) => upload::change_by_file(options, Change::Add),
+        Command::Remove(options) => upload::change_by_file(options, Change::Remove),
+        Command::Show { ledger, server } => show(ledger.as_deref(), &server.client()?),
+        Command::Clear { list, ledger, server } => {
+            let list = List::of(list, ledger)?;
+            let cleared = count(&server.client()?.post(&list.path, &json!({ "clear": true }))?)?;
+            println!("{}: {cleared} entries removed; it is empty now", list.name);
+            Ok(())
+        }
+    }
+}
+
+/// A list of a ledger, and where it is changed.
+struct List {
+    name: String,
+    path: String,
+}
+
+impl List {
+    fn of(name: &str, ledger: &str) -> Result<Self, String> {
+        for (what, name) in [("list", name), ("ledger", ledger)] {
+            if !is_id(name) {
+                return Err(format!(
+                    "{name:?} is not the name of a {what}: lower-case letters, digits and hyphens"
+                ));
+            }
+        }
+        Ok(Self { name: name.to_owned(), path: format!("lists/{name}?ledger={ledger}") })
+    }
+}
+
+impl Change {
+    fn body(self, tags: &[String]) -> Value {
+        match self {
+            Self::Add => json!({ "add": tags }),
+            Self::Remove => json!({ "remove": tags }),
+        }
+    }
+
+    fn done(self) -> &'static str {
+        match self {
+            Self::Add => "new",
+            Self::Remove => "removed",
+        }
+    }
+}
+
+/// Computes what a list knows people by.
+struct Hasher {
+    ring: Keyring,
+    identity: Identity,
+    ledger: String,
+}
+
+impl Hasher {
+    fn of(server: &client::Server, ledger: &str) -> Result<Self, String> {
+        let vars = Vars::read(&server.keys)?;
+        let how = |reason| format!("{reason}; leadhook keys export lists prints it where the keys are kept");
+        let settings = vars.settings(LISTS).map_err(how)?;
+        let ring = settings.lists.clone().ok_or_else(|| format!("{LISTS} is not set"))?;
+        Ok(Self { ring, identity: Identity::new(&settings, ledger), ledger: ledger.to_owned() })
+    }
+
+    /// Added under the key that writes, removed under every one.
+    fn tags(&self, person: &Identifier, change: Change) -> Vec<String> {
+        match change {
+            Change::Add => vec![list_tag(&self.ring, &self.ledger, person)],
+            Change::Remove => self.identity.list_tags(person),
+        }
+    }
+}
+
+pub fn change_one(options: &One, change: Change) -> Result<(), String> {
+    let list = List::of(SUPPRESSED, &options.ledger)?;
+    let people = options.person.identifiers()?;
+    let hasher = Hasher::of(&options.server, &options.ledger)?;
+    let tags: Vec<String> = people.iter().flat_map(|person| hasher.tags(person, change)).collect();
+    let changed = count(&options.server.client()?.post(&list.path, &change.body(&tags))?)?;
+    println!(
+        "{}",
+        match (change, changed) {
+            (Change::Add, 0) =>
+                "The person was on the list already and hears nothing of this ledger's campaigns.",
+            (Change::Add, _) => "The person hears nothing of this ledger's campaigns from now on.",
+            (Change::Remove, 0) => "The person was not on the list.",
+            (Change::Remove, _) => "The person is off the list.",
+        }
+    );
+    Ok(())
+}
+
+fn show(ledger: Option<&str>, client: &Client) -> Result<(), String> {
+    let path = match ledger {
+        Some(ledger) => format!("lists?ledger={}", List::of(SUPPRESSED, ledger).map(|_| ledger)?),
+        None => "lists".to_owned(),
+    };
+    let answer = client.get(&path)?;
+    let lists =
+        answer.get("lists").and_then(Value::as_array).ok_or("the answer of the Worker holds no lists")?;
+    let text = |list: &Value, key: &str| list.get(key).and_then(Value::as_str).unwrap_or("-").to_owned();
+    let shown = lists.iter().filter(|list| ledger.is_none_or(|ledger| text(list, "ledger") == ledger));
+    let mut is_empty = true;
+    for list in shown {
+        is_empty = false;
+        let entries = list.get("entries").and_then(Value::as_u64).unwrap_or(0);
+        println!("{}  {}  {entries} entries", text(list, "ledger"), text(list, "list"));
+    }
+    if is_empty {
+        println!("There are no lists.");
+    }
+    Ok(())
+}
+
+/// What a change of a list has changed: `added`, `removed` or `cleared`.
+fn count(answer: &Value) -> Result<u64, String> {
+    let named = ["added", "removed", "cleared"].into_iter().find_map(|key| answer.get(key)?.as_u64());
+    named.ok_or_else(|| "the answer of the Worker does not say how much was changed".to_owned())
+}

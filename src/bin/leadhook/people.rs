@@ -1,0 +1,111 @@
+//! `access` and `erase`: what a person may ask for.
+
+use std::io::{self, IsTerminal as _};
+
+use clap::Args;
+use leadhook::consent::payload_of;
+use serde_json::Value;
+
+use super::client;
+use super::person::Person;
+use super::receipts::printable;
+
+#[derive(Args)]
+pub struct Access {
+    #[command(flatten)]
+    person: Person,
+    #[command(flatten)]
+    server: client::Server,
+}
+
+#[derive(Args)]
+pub struct Erase {
+    #[command(flatten)]
+    person: Person,
+    #[command(flatten)]
+    server: client::Server,
+    /// Do not ask first
+    #[arg(long)]
+    yes: bool,
+    /// Print the whole answer as JSON instead of the receipt
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn access(options: &Access) -> Result<(), String> {
+    let body = options.person.body()?;
+    print_json(&options.server.client()?.post("access", &body)?)
+}
+
+fn print_json(value: &Value) -> Result<(), String> {
+    println!("{}", serde_json::to_string_pretty(value).map_err(|error| error.to_string())?);
+    Ok(())
+}
+
+/// The receipt goes to standard output, the words to standard error.
+pub fn erase(options: &Erase) -> Result<(), String> {
+    let body = options.person.body()?;
+    let client = options.server.client()?;
+    if !options.yes {
+        confirm(&options.person)?;
+    }
+    let answer = client.post("erase", &body)?;
+    if options.json {
+        return print_json(&answer);
+    }
+    eprint!("{}", in_words(&answer));
+    let receipts = receipts(&answer);
+    if receipts.is_empty() {
+        eprintln!("There is no signed receipt: LEADHOOK_SIGNING_KEYS is not set.");
+    }
+    receipts.iter().for_each(|receipt| println!("{receipt}"));
+    Ok(())
+}
+
+fn confirm(person: &Person) -> Result<(), String> {
+    if !io::stdin().is_terminal() {
+        return Err("nothing was erased: without a terminal to ask on, --yes is needed".to_owned());
+    }
+    let whom = person.shown();
+    eprintln!("Erase everything about the person behind {whom}? It cannot be undone. Type yes to erase:");
+    let mut line = String::new();
+    io::stdin().read_line(&mut line).map_err(|error| error.to_string())?;
+    if line.trim() == "yes" { Ok(()) } else { Err("nothing was erased".to_owned()) }
+}
+
+fn in_words(answer: &Value) -> String {
+    let text = |value: &Value, key: &str| printable(value.get(key).and_then(Value::as_str).unwrap_or("-"));
+    let mut out = String::new();
+    let mut anybody = false;
+    for place in answer.get("ledgers").and_then(Value::as_array).into_iter().flatten() {
+        let (leads, submissions) = (count(place, "leads"), count(place, "submissions"));
+        if leads == 0 && submissions == 0 {
+            continue;
+        }
+        anybody = true;
+        let leads = if leads == 1 { "1 lead".to_owned() } else { format!("{leads} leads") };
+        out.push_str(&format!("{}: erased {leads} with {submissions} submissions\n", text(place, "ledger")));
+        for told in place.get("told").and_then(Value::as_array).into_iter().flatten() {
+            let (campaign, destination) = (text(told, "campaign"), text(told, "destination"));
+            out.push_str(&format!("  {destination} of {campaign} is told to erase it too\n"));
+        }
+    }
+    if !anybody {
+        out.push_str("Nothing was held about that person.\n");
+    }
+    out
+}
+
+/// A number, or the length of a list.
+fn count(value: &Value, key: &str) -> u64 {
+    let value = value.get(key);
+    let listed = || u64::try_from(value.and_then(Value::as_array)?.len()).ok();
+    value.and_then(Value::as_u64).or_else(listed).unwrap_or(0)
+}
+
+/// Every receipt of an answer: one for all, or one for each ledger.
+fn receipts(answer: &Value) -> Vec<&str> {
+    let ledgers = answer.get("ledgers").and_then(Value::as_array).into_iter().flatten();
+    let found = std::iter::once(answer).chain(ledgers).filter_map(|place| place.get("receipt"));
+    found.filter_map(Value::as_str).filter(|receipt| payload_of(receipt).is_some()).collect()
+}

@@ -1,0 +1,57 @@
+//! Whom a command is about.
+
+use clap::Args;
+use leadhook::contact::{Email, Phone};
+use leadhook::country::Country;
+use leadhook::lead::Identifier;
+use serde_json::{Value, json};
+
+#[derive(Args)]
+#[group(required = true, multiple = true)]
+pub struct Person {
+    /// The person's e-mail address
+    #[arg(long)]
+    email: Option<String>,
+    /// The person's phone number, with + and country code
+    #[arg(long)]
+    phone: Option<String>,
+}
+
+impl Person {
+    /// As they are hashed, the e-mail address first.
+    pub fn identifiers(&self) -> Result<Vec<Identifier>, String> {
+        let mut all = Vec::new();
+        if let Some(text) = &self.email {
+            all.push(email(text).ok_or("--email: that is not an e-mail address")?);
+        }
+        if let Some(text) = &self.phone {
+            let not_one = "--phone: that is not a phone number with + and country code, as in +46701740605";
+            all.push(phone(text, None).ok_or(not_one)?);
+        }
+        Ok(all)
+    }
+
+    /// As the admin API takes it.
+    pub fn body(&self) -> Result<Value, String> {
+        self.identifiers()?;
+        let given = [("email", &self.email), ("phone", &self.phone)];
+        let given =
+            given.into_iter().filter_map(|(key, text)| Some((key.to_owned(), json!(text.as_ref()?.trim()))));
+        Ok(Value::Object(given.collect()))
+    }
+
+    /// For the operator who typed it.
+    pub fn shown(&self) -> String {
+        let parts: Vec<&str> =
+            [&self.email, &self.phone].into_iter().filter_map(|text| text.as_deref()).collect();
+        parts.join(" and ")
+    }
+}
+
+pub fn email(text: &str) -> Option<Identifier> {
+    Email::parse(text).map(Identifier::Email)
+}
+
+pub fn phone(text: &str, country: Option<Country>) -> Option<Identifier> {
+    Phone::parse(text, country).map(Identifier::Phone)
+}

@@ -1,0 +1,149 @@
+//! A file of NAME="value" lines: the keys, as they lie on the operator's machine, and `.dev.vars`.
+
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write as _};
+#[cfg(unix)]
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use leadhook::settings::Settings;
+
+/// The file unless another one is named.
+pub const KEYS_FILE: &str = "leadhook.keys";
+pub const PEPPERS: &str = "LEADHOOK_PEPPERS";
+pub const SEALING: &str = "LEADHOOK_SEALING_KEYS";
+pub const SIGNING: &str = "LEADHOOK_SIGNING_KEYS";
+pub const LISTS: &str = "LEADHOOK_LIST_KEYS";
+pub const ADMIN_TOKEN: &str = "LEADHOOK_ADMIN_TOKEN";
+/// 32 bytes that seal nothing: `Settings` wants a key where none is used.
+const UNUSED_KEY: &str = "unused:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
+/// The lines of such a file, each as it stands there.
+pub struct Vars {
+    file: PathBuf,
+    lines: Vec<String>,
+}
+
+impl Vars {
+    pub fn read(file: &Path) -> Result<Self, String> {
+        let text = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+        Self::of(file, &text)
+    }
+
+    /// The same; a file that is not there is an empty one.
+    pub fn read_or_new(file: &Path) -> Result<Self, String> {
+        match fs::read_to_string(file) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Self::of(file, ""),
+            Err(error) => Err(format!("{}: {error}", file.display())),
+            Ok(text) => Self::of(file, &text),
+        }
+    }
+
+    fn of(file: &Path, text: &str) -> Result<Self, String> {
+        let lines: Vec<String> = text.split_inclusive('\n').map(str::to_owned).collect();
+        let mut known: Vec<&str> = Vec::new();
+        for name in lines.iter().filter_map(|line| Assignment::of(line)).map(|found| found.name) {
+            if known.contains(&name) {
+                return Err(format!("{}: {name} stands there twice; leave one of the lines", file.display()));
+            }
+            known.push(name);
+        }
+        Ok(Self { file: file.to_owned(), lines })
+    }
+
+    pub fn file(&self) -> std::path::Display<'_> {
+        self.file.display()
+    }
+
+    /// The value of a name; nothing where it is absent or empty.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let found =
+            self.lines.iter().filter_map(|line| Assignment::of(line)).find(|found| found.name == name)?;
+        Some(found.value).filter(|value| !value.is_empty())
+    }
+
+    /// The value of a name that must be there.
+    pub fn need(&self, name: &str) -> Result<&str, String> {
+        self.get(name).ok_or_else(|| format!("{name} is not in {}", self.file()))
+    }
+
+    /// Changes the value where it stands, or adds a line. The value holds no quotes.
+    pub fn set(&mut self, name: &str, value: &str) {
+        for line in &mut self.lines {
+            if let Some(found) = Assignment::of(line).filter(|found| found.name == name) {
+                *line = format!("{}\"{value}\"{}", found.before, found.after);
+                return;
+            }
+        }
+        if let Some(last) = self.lines.last_mut().filter(|last| !last.ends_with('\n')) {
+            last.push('\n');
+        }
+        self.lines.push(format!("{name}=\"{value}\"\n"));
+    }
+
+    /// Replaces the file in one step, so that nobody ever finds half of it, readable for its owner alone.
+    pub fn write(&self) -> Result<(), String> {
+        // A link stays one.
+        let file = fs::canonicalize(&self.file).unwrap_or_else(|_| self.file.clone());
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        let temporary = file.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
+        let written = write_private(&temporary, &self.lines.concat());
+        let written = written.and_then(|()| fs::rename(&temporary, &file));
+        written.map_err(|error| {
+            let _ = fs::remove_file(&temporary);
+            format!("{}: {error}", self.file())
+        })
+    }
+
+    /// What fingerprints, histories and lists are computed with. A file without peppers or sealing keys
+    /// will do where they are not needed.
+    pub fn settings(&self, needs: &str) -> Result<Settings, String> {
+        self.need(needs)?;
+        let get = |name: &str| match name {
+            PEPPERS | SEALING => Some(self.get(name).unwrap_or(UNUSED_KEY).to_owned()),
+            SIGNING | LISTS => self.get(name).map(str::to_owned),
+            _ => None,
+        };
+        Settings::read(get).map_err(|fault| format!("{}: {fault}", self.file()))
+    }
+}
+
+fn write_private(file: &Path, text: &str) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    options.mode(0o600);
+    let mut out = options.open(file)?;
+    out.write_all(text.as_bytes())?;
+    out.sync_all()
+}
+
+/// A line that gives a name a value: what stands before the value with its quotes, and behind it.
+struct Assignment<'a> {
+    name: &'a str,
+    value: &'a str,
+    before: &'a str,
+    after: &'a str,
+}
+
+impl<'a> Assignment<'a> {
+    fn of(line: &'a str) -> Option<Self> {
+        let (left, right) = line.split_once('=')?;
+        let name = left.trim_start_matches('\u{feff}').trim();
+        let name = name.strip_prefix("export ").unwrap_or(name).trim();
+        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        if name.is_empty() || !name.chars().all(is_name) {
+            return None;
+        }
+        let given = right.trim_start_matches([' ', '\t']);
+        let before = line.strip_suffix(given)?;
+        let quote = given.chars().next().filter(|first| matches!(first, '"' | '\''));
+        let quoted = quote.and_then(|quote| given.get(1..)?.split_once(quote));
+        let (value, after) = quoted.unwrap_or_else(|| {
+            let end = given.find(" #").unwrap_or(given.len());
+            let value = given.get(..end).unwrap_or(given).trim_end();
+            (value, given.get(value.len()..).unwrap_or_default())
+        });
+        Some(Self { name, value, before, after })
+    }
+}
