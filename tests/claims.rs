@@ -41,7 +41,7 @@ impl Object {
     }
 
     fn ask(&self, site: &Site, operation: Operation) -> Answer {
-        let call = Call::Operate(operation);
+        let call = Call::Operate(Box::new(operation));
         let message = Message { format: MESSAGE_FORMAT, ledger: LEDGER.to_owned(), call };
         self.0.call(message, &site.moment()).expect("an answer").answer
     }
