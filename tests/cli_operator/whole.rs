@@ -56,7 +56,8 @@ fn a_receipt_and_a_history_of_the_core_are_verified() {
     let person = Identifier::Email(Email::parse("eva@acme.example").expect("an address"));
     let fingerprints = identity.fingerprints_of(&person);
     let access = Operation { verb: Verb::Access, fingerprints, ..Operation::default() };
-    let answer = pollster::block_on(world.ask(&campaign.ledger, &Call::Operate(access))).expect("an answer");
+    let answer =
+        pollster::block_on(world.ask(&campaign.ledger, &Call::Operate(Box::new(access)))).expect("an answer");
     let Answer::Report(held) = answer else { panic!("a ledger says what it holds") };
     let mut held = json!({ "ledgers": [held] });
     write(&folder, "access.json", &held.to_string());
