@@ -168,7 +168,6 @@ impl Run {
     /// Takes what is due, and never says what became of it.
     fn claim(&self, ledger: &str) {
         if let Some(database) = self.site.database(ledger) {
-            let sealing = &self.site.settings().sealing;
             let object =
                 Ledger::open(SqliteStore::new(database), ledger, self.site.settings(), self.site.now_ms());
             object.and_then(|object| object.claim(&self.site.moment())).expect("claims");
