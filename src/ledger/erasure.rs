@@ -8,8 +8,9 @@ use super::admit::{KEEP_ACT, delivery_range, notice_row};
 use super::consents::standing_of;
 use super::lists::suppress;
 use super::message::{Admit, Answer, Operation};
+use super::report::{object, rfc3339_of};
 use super::store::{Store, Write, owned, write};
-use super::{Ledger, Payload, State, payload_place};
+use super::{Ledger, Payload, State, consent_place, payload_place};
 use crate::consent::verify;
 use crate::fault::Fault;
 use crate::moment::{Moment, rfc3339};
@@ -55,26 +56,29 @@ impl<S: Store> Ledger<S> {
     }
 
     fn submissions_held(&self, lead_id: &str) -> Result<Vec<Value>, Fault> {
-        let sql = "SELECT submission_id, campaign, source, state, at_ms, known_until_ms, until_ms, payload,
-                     consent, act IS NULL FROM submission WHERE lead_id = ? ORDER BY at_ms";
+        let sql = format!(
+            "SELECT submission_id, state, payload, CASE WHEN act IS NULL AND consent <> '' THEN consent END,
+               json_object('submission_id', submission_id, 'campaign', campaign, 'source', source,
+                 'state', state, 'at', {}, 'recognised_until', {}, 'waits_until', {})
+             FROM submission WHERE lead_id = ? ORDER BY at_ms",
+            rfc3339_of("at_ms"),
+            rfc3339_of("known_until_ms"),
+            rfc3339_of("until_ms")
+        );
         let mut all = Vec::new();
-        for mut row in self.store.rows(sql, &[lead_id.into()])? {
-            let submission_id = row.text(0)?;
-            let (campaign, source, state) = (row.text(1)?, row.text(2)?, row.text(3)?);
-            let (at_ms, known_until_ms, until_ms) = (row.int(4)?, row.int(5)?, row.int(6).ok());
-            let (payload, consent) = (row.optional_text(7), row.optional_text(8));
-            let is_old = row.int(9)? == 1 && state != State::Unconfirmed.as_str();
-            let held = payload.map(|payload| self.payload_held(&payload, lead_id, &submission_id, &state));
-            let consent = consent.filter(|sealed| is_old && !sealed.is_empty());
-            let consent = consent.map(|sealed| {
-                let place = super::consent_place(lead_id, &submission_id);
-                self.open_sealed::<Value>(&sealed, &place)
-            });
-            all.push(json!({
-                "submission_id": submission_id, "campaign": campaign, "source": source, "state": state,
-                "at": rfc3339(at_ms), "recognised_until": rfc3339(known_until_ms),
-                "waits_until": until_ms.map(rfc3339), "data": held.transpose()?, "consent": consent.transpose()?,
-            }));
+        for mut row in self.store.rows(&sql, &[lead_id.into()])? {
+            let (submission_id, state) = (row.text(0)?, row.text(1)?);
+            let (payload, consent) = (row.optional_text(2), row.optional_text(3));
+            let mut shown = object(&row.text(4)?)?;
+            if let Some(sealed) = payload {
+                shown.insert("data".to_owned(), self.payload_held(&sealed, lead_id, &submission_id, &state)?);
+            }
+            // Of a row before format 3.
+            if let Some(sealed) = consent {
+                let consent = self.open_sealed(&sealed, &consent_place(lead_id, &submission_id))?;
+                shown.insert("consent".to_owned(), consent);
+            }
+            all.push(Value::Object(shown));
         }
         Ok(all)
     }
@@ -120,18 +124,14 @@ impl<S: Store> Ledger<S> {
 
     fn recipients(&self, lead_id: &str) -> Result<Vec<Value>, Fault> {
         let (from, to) = delivery_range(lead_id);
-        let sql =
-            "SELECT delivery_id, campaign, destination, event, state, created_ms, settled_ms FROM delivery
-                   WHERE delivery_id >= ? AND delivery_id < ? ORDER BY created_ms";
-        let mut all = Vec::new();
-        for mut row in self.store.rows(sql, &[(&from).into(), (&to).into()])? {
-            all.push(json!({
-                "delivery_id": row.text(0)?, "campaign": row.text(1)?, "destination": row.text(2)?,
-                "event": row.text(3)?, "state": row.text(4)?, "decided_at": rfc3339(row.int(5)?),
-                "settled_at": row.int(6).ok().map(rfc3339),
-            }));
-        }
-        Ok(all)
+        let sql = format!(
+            "SELECT json_object('delivery_id', delivery_id, 'campaign', campaign, 'destination', destination,
+               'event', event, 'state', state, 'decided_at', {}, 'settled_at', {})
+             FROM delivery WHERE delivery_id >= ? AND delivery_id < ? ORDER BY created_ms",
+            rfc3339_of("created_ms"),
+            rfc3339_of("settled_ms")
+        );
+        self.objects(&sql, &[(&from).into(), (&to).into()])
     }
 
     /// By what the person is recognised: kinds and key ids, for the hashes never leave the system.

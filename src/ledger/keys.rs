@@ -1,6 +1,6 @@
 //! Which keys the rows name: one that none names any more can be destroyed.
 
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use super::Ledger;
 use super::message::Answer;
@@ -20,35 +20,29 @@ impl<S: Store> Ledger<S> {
         let acts = format!("substr({mac}, 1, instr({mac}, '.') - 1)");
         let named =
             |what: &str, id: &str, table: &str| format!("SELECT {id} AS id FROM {table} WHERE {what}");
-        let rings = [
-            (
-                "peppers",
-                vec![
-                    named("true", &key_id("tag"), "fingerprint"),
-                    named("true", &key_id("tag"), "request"),
-                    named("act IS NOT NULL", &acts, "submission"),
-                    named("true", &acts, "act"),
-                ],
-            ),
-            (
-                "sealing",
-                vec![
-                    named("payload IS NOT NULL", &key_id("payload"), "submission"),
-                    named("consent <> ''", &key_id("consent"), "submission"),
-                    named("personal IS NOT NULL", &key_id("personal"), "act"),
-                ],
-            ),
-            ("lists", vec![named("true", &key_id("tag"), "listed")]),
-        ];
-        let mut report = Map::new();
-        for (ring, parts) in rings {
-            let sql = format!("SELECT id, count(*) FROM ({}) GROUP BY id", parts.join(" UNION ALL "));
-            let mut ids = Map::new();
-            for mut row in self.store.rows(&sql, &[])? {
-                ids.insert(row.text(0)?, json!(row.int(1)?));
-            }
-            report.insert(ring.to_owned(), Value::Object(ids));
-        }
+        let ring = |parts: &[String]| {
+            let rows = parts.join(" UNION ALL ");
+            format!(
+                "(SELECT json_group_object(id, n) FROM (SELECT id, count(*) n FROM ({rows}) GROUP BY id))"
+            )
+        };
+        let peppers = ring(&[
+            named("true", &key_id("tag"), "fingerprint"),
+            named("true", &key_id("tag"), "request"),
+            named("act IS NOT NULL", &acts, "submission"),
+            named("true", &acts, "act"),
+        ]);
+        let sealing = ring(&[
+            named("payload IS NOT NULL", &key_id("payload"), "submission"),
+            named("consent <> ''", &key_id("consent"), "submission"),
+            named("personal IS NOT NULL", &key_id("personal"), "act"),
+        ]);
+        let lists = ring(&[named("true", &key_id("tag"), "listed")]);
+        let sql = format!(
+            "SELECT json_object('peppers', json({peppers}), 'sealing', json({sealing}),
+               'lists', json({lists}))"
+        );
+        let report = self.objects(&sql, &[])?.into_iter().next();
         Ok(Answer::Report(json!({ "ledgers": [{ "ledger": self.name, "in_use": report }] })))
     }
 }

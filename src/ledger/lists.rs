@@ -72,11 +72,9 @@ impl<S: Store> Ledger<S> {
     }
 
     pub(super) fn lists(&self) -> Result<Answer, Fault> {
-        let sql = "SELECT list, count(*) FROM listed GROUP BY list ORDER BY list";
-        let mut all = Vec::new();
-        for mut row in self.store.rows(sql, &[])? {
-            all.push(json!({ "ledger": self.name, "list": row.text(0)?, "entries": row.int(1)? }));
-        }
+        let sql = "SELECT json_object('ledger', ?, 'list', list, 'entries', count(*))
+                   FROM listed GROUP BY list ORDER BY list";
+        let all = self.objects(sql, &[(&self.name).into()])?;
         Ok(Answer::Report(json!({ "lists": all })))
     }
 

@@ -15,6 +15,15 @@ const MAX_BUCKETS: i64 = 3_000;
 const MAX_PAGE: i64 = 200;
 
 impl<S: Store> Ledger<S> {
+    /// The JSON objects that a statement makes, one a row.
+    pub(super) fn objects(&self, sql: &str, args: &[Arg<'_>]) -> Result<Vec<Value>, Fault> {
+        let mut all = Vec::new();
+        for mut row in self.store.rows(sql, args)? {
+            all.push(Value::Object(object(&row.text(0)?)?));
+        }
+        Ok(all)
+    }
+
     /// Adds up what never reached the ledger.
     pub(super) fn tally<'a>(&self, tallies: &'a [Tally]) -> Result<Answer, Fault> {
         let add = |Tally { campaign, hour, field, code, count }: &'a Tally| {
@@ -76,8 +85,9 @@ impl<S: Store> Ledger<S> {
     pub(super) fn deliveries(&self, query: &Operation) -> Result<Answer, Fault> {
         let limit = query.limit.unwrap_or(MAX_PAGE).clamp(1, MAX_PAGE);
         let sql = format!(
-            "SELECT {DELIVERY} FROM delivery WHERE (?1 IS NULL OR state = ?1)
-               AND (?2 IS NULL OR campaign = ?2) AND delivery_id > ?3 ORDER BY delivery_id LIMIT ?4"
+            "SELECT {} FROM delivery WHERE (?1 IS NULL OR state = ?1)
+               AND (?2 IS NULL OR campaign = ?2) AND delivery_id > ?3 ORDER BY delivery_id LIMIT ?4",
+            delivery_object()
         );
         let args: [Arg<'_>; 4] = [
             query.state.as_deref().into(),
@@ -85,10 +95,7 @@ impl<S: Store> Ledger<S> {
             query.after.as_deref().unwrap_or_default().into(),
             limit.into(),
         ];
-        let mut rows = Vec::new();
-        for mut row in self.store.rows(&sql, &args)? {
-            rows.push(shown(&row.text(0)?)?);
-        }
+        let rows = self.objects(&sql, &args)?;
         let full = i64::try_from(rows.len()).is_ok_and(|read| read == limit);
         let next = rows.last().filter(|_| full).and_then(|row| row.get("delivery_id")).cloned();
         Ok(Answer::Report(json!({ "deliveries": rows, "next": next })))
@@ -96,12 +103,11 @@ impl<S: Store> Ledger<S> {
 
     pub(super) fn delivery(&self, delivery_id: &str) -> Result<Answer, Fault> {
         let sql = format!(
-            "SELECT json_set({DELIVERY}, '$.attempts', json(attempts)) FROM delivery WHERE delivery_id = ?"
+            "SELECT json_set({}, '$.attempts', json(attempts)) FROM delivery WHERE delivery_id = ?",
+            delivery_object()
         );
-        match self.store.row(&sql, &[delivery_id.into()])? {
-            None => Ok(Answer::NotFound),
-            Some(mut row) => Ok(Answer::Report(shown(&row.text(0)?)?)),
-        }
+        let found = self.objects(&sql, &[delivery_id.into()])?.into_iter().next();
+        Ok(found.map_or(Answer::NotFound, Answer::Report))
     }
 }
 
@@ -129,24 +135,27 @@ fn counted(
 /// The largest integer that JavaScript holds exactly.
 const MAX_SAFE: i64 = (1 << 53) - 1;
 
-const DELIVERY: &str = "json_object('delivery_id', delivery_id, 'lead_id', lead_id,
-    'submission_id', submission_id, 'campaign', campaign, 'destination', destination,
-    'event', event, 'state', state, 'reason', reason, 'attempt_count', attempt_count,
-    'due_at', CASE WHEN state = 'pending' THEN due_ms END, 'created_at', created_ms,
-    'settled_at', settled_ms)";
+/// A column of milliseconds as RFC 3339 in UTC.
+pub(super) fn rfc3339_of(column: &str) -> String {
+    format!("strftime('%Y-%m-%dT%H:%M:%fZ', {column} / 1000.0, 'unixepoch')")
+}
 
-/// A delivery's row as it is shown: times in words.
-fn shown(row: &str) -> Result<Value, Fault> {
-    let mut row: Map<String, Value> =
-        serde_json::from_str(row).map_err(|_| Fault::new("a row is not what its reader expects"))?;
-    for key in ["due_at", "created_at", "settled_at"] {
-        if let Some(time) = row.get_mut(key)
-            && let Some(ms) = time.as_i64()
-        {
-            *time = Value::String(rfc3339(ms));
-        }
-    }
-    Ok(Value::Object(row))
+/// A delivery as it is shown.
+fn delivery_object() -> String {
+    let due_ms = rfc3339_of("CASE WHEN state = 'pending' THEN due_ms END");
+    format!(
+        "json_object('delivery_id', delivery_id, 'lead_id', lead_id, 'submission_id', submission_id,
+           'campaign', campaign, 'destination', destination, 'event', event, 'state', state,
+           'reason', reason, 'attempt_count', attempt_count, 'due_at', {due_ms}, 'created_at', {},
+           'settled_at', {})",
+        rfc3339_of("created_ms"),
+        rfc3339_of("settled_ms")
+    )
+}
+
+/// An object that SQL has made.
+pub(super) fn object(text: &str) -> Result<Map<String, Value>, Fault> {
+    serde_json::from_str(text).map_err(|_| Fault::new("a row is not what its reader expects"))
 }
 
 fn states_in(row: &mut Row, first: usize) -> Result<[i64; State::ALL.len()], Fault> {
