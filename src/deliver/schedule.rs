@@ -44,6 +44,8 @@ pub enum Outcome {
     Unreachable,
     /// The Worker has no such secret, or it is not `whsec_…`.
     SecretMissing,
+    /// The Worker has no `LEADHOOK_PUBLIC_URL`, which the links in it are built from.
+    PublicUrlMissing,
     /// The campaign could not be read, or the payload not opened.
     Unreadable,
     /// The campaign has no such destination any more.
@@ -60,6 +62,7 @@ impl Outcome {
             Self::TimedOut => "timed_out".to_owned(),
             Self::Unreachable => "unreachable".to_owned(),
             Self::SecretMissing => "secret_missing".to_owned(),
+            Self::PublicUrlMissing => "public_url_missing".to_owned(),
             Self::Unreadable => "unreadable".to_owned(),
             Self::DestinationRemoved => "destination_removed".to_owned(),
             Self::ConsentMissing => "consent_missing".to_owned(),

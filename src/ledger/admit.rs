@@ -141,12 +141,13 @@ impl<S: Store> Ledger<S> {
         };
         let is_news = match (&step, post.prior.as_ref().map(|prior| prior.state)) {
             (_, None) => true,
-            (Step::Suppress, Some(state)) => state != State::Suppressed,
             // The row that waits stays; its owner may get the mail once more.
-            (Step::Request { .. }, Some(State::Unconfirmed)) => false,
-            (Step::Request { may_mail }, Some(_)) => *may_mail,
+            (Step::Suppress, Some(_)) | (Step::Request { .. }, Some(State::Unconfirmed)) => false,
             (Step::Judge, Some(State::Suppressed | State::Unconfirmed)) => true,
-            (Step::Judge, Some(_)) => !regained(&admit.lead, acts).is_empty(),
+            (Step::Request { may_mail: false }, Some(_)) => false,
+            (Step::Request { .. }, Some(State::Suppressed)) => true,
+            (Step::Request { .. }, Some(_)) if requests.holds(&post.prior) => true,
+            (Step::Judge | Step::Request { .. }, Some(_)) => !regained(&admit.lead, acts).is_empty(),
         };
         if !is_news {
             let again = matches!(step, Step::Request { may_mail: true });
@@ -181,7 +182,7 @@ impl<S: Store> Ledger<S> {
         confirmed: Option<Vec<Write<'_>>>,
         moment: &Moment,
     ) -> Result<Answered, Fault> {
-        let own = lead.clone();
+        let given = Given::of(&lead);
         let (plan, acts) = match person {
             None => {
                 let lead_id = post.prior.as_ref().filter(|prior| prior.state == State::Unconfirmed);
@@ -199,7 +200,7 @@ impl<S: Store> Ledger<S> {
                 "because": plan.because, "lead_id": plan.lead_id, "deliveries": plan.sends.len(),
             }),
         );
-        self.write(admit, &own, post, plan, &acts, confirmed, moment)?;
+        self.write(admit, given, post, plan, &acts, confirmed, moment)?;
         Ok(answered)
     }
 
@@ -257,11 +258,11 @@ impl<S: Store> Ledger<S> {
 
     /// The row of this very submission, where it was accepted before.
     fn prior(&self, admit: &Admit, matches: &[Match], requests: &Requests) -> Result<Option<Prior>, Fault> {
-        let suppressed = suppressed_lead(&admit.submission_id);
+        let suppressed = self.has_suppressed.get().then(|| suppressed_lead(&admit.submission_id));
         let known = matches.iter().map(|found| &found.lead_id).chain(requests.leads());
         let sql =
             "SELECT state, campaign, hour, source FROM submission WHERE lead_id = ? AND submission_id = ?";
-        for lead_id in known.chain([&suppressed]) {
+        for lead_id in known.chain(&suppressed) {
             let args = [lead_id.into(), (&admit.submission_id).into()];
             let Some(mut row) = self.store.row(sql, &args)? else { continue };
             let state = State::parse(&row.text(0)?).ok_or_else(|| Fault::new("a state is not known"))?;
@@ -368,7 +369,7 @@ impl<S: Store> Ledger<S> {
     fn write(
         &self,
         admit: &Admit,
-        own: &Lead,
+        given: Given,
         post: &Post<'_>,
         plan: Plan<'_>,
         acts: &[ActRow],
@@ -378,15 +379,15 @@ impl<S: Store> Ledger<S> {
         let Plan { lead_id, state, payload, sends, supersedes, .. } = plan;
         let (now, campaign) = (moment.now_ms, post.campaign);
         let terms = self.terms_of(campaign);
-        let given = |granted| match (granted, &confirmed) {
+        let state_of = |granted| match (granted, &confirmed) {
             (false, _) => ConsentState::Refused,
             (true, None) => ConsentState::Given,
             (true, Some(_)) => ConsentState::Requested,
         };
-        let chosen = own.consent.iter().filter_map(|record| {
-            let digest = campaign.purposes.iter().position(|purpose| purpose.id == record.purpose);
+        let chosen = given.choices.iter().filter_map(|(id, granted)| {
+            let digest = campaign.purposes.iter().position(|purpose| purpose.id == *id);
             let digest = digest.and_then(|at| terms.get(at)).map(|terms| terms.digest.clone())?;
-            Some((record.purpose.clone(), given(record.granted), digest))
+            Some((id.clone(), state_of(*granted), digest))
         });
         let tags = admit.fingerprints.iter().filter(|print| print.current).map(|print| &print.tag);
         let tags: Vec<&String> = tags.collect();
@@ -394,16 +395,16 @@ impl<S: Store> Ledger<S> {
             subject: tags.first().map(|tag| subject(tag)).unwrap_or_default(),
             fingerprints: tags.iter().map(|tag| (*tag).clone()).collect(),
             submission_id: admit.submission_id.clone(),
-            method: own.consent.first().map(|record| record.method.clone()).unwrap_or_default(),
-            page: own.attribution.get("page_url").cloned(),
-            gpc: own.gpc,
-            shown: own.consent.iter().map(|r| (r.purpose.clone(), r.version_shown.clone())).collect(),
+            method: given.method,
+            page: given.page,
+            gpc: given.gpc,
+            shown: given.shown,
             ..Personal::default()
         };
-        let at = (own.submitted_at_ms, campaign.id.as_str());
+        let at = (given.at_ms, campaign.id.as_str());
         let previous = acts.last().map(|(act, _)| &**act);
         let act = self.next_act(previous, &lead_id, at, chosen.collect(), personal, moment)?;
-        let ends = Ends::of(campaign, own, own.submitted_at_ms);
+        let ends = Ends::of(campaign, &given.choices, given.at_ms);
         let confirmation = match &confirmed {
             None => None,
             Some(_) => {
@@ -463,7 +464,7 @@ impl<S: Store> Ledger<S> {
             lead_id: &lead_id,
             submission_id: &admit.submission_id,
             state,
-            at_ms: own.submitted_at_ms,
+            at_ms: given.at_ms,
             known_until_ms: now + campaign.dedupe.window_ms,
             until_ms: (state == State::Held).then_some(now + campaign.retention.held_ms),
             payload: sealed.as_deref(),
@@ -529,7 +530,41 @@ impl<S: Store> Ledger<S> {
         writes.extend([row.write(post.bucket()), post.count(State::Suppressed)]);
         writes.extend(remember_key(admit, moment.now_ms));
         self.store.write_all(&writes)?;
+        self.has_suppressed.set(true);
         Ok(logged(admit, "suppressed", json!({})))
+    }
+
+    /// Learns whether a post of somebody who is suppressed is remembered.
+    pub(super) fn learn_whether_any_is_suppressed(&self) -> Result<(), Fault> {
+        let sql = "SELECT 1 FROM submission WHERE lead_id >= ?1 AND lead_id < ?1 || '~' LIMIT 1";
+        self.has_suppressed.set(self.store.row(sql, &[suppressed_lead("").into()])?.is_some());
+        Ok(())
+    }
+}
+
+/// What a post said of consents, before it is judged.
+struct Given {
+    /// Purposes, and whether each was granted.
+    choices: Vec<(String, bool)>,
+    /// By purpose, the version that the form said it showed.
+    shown: Vec<(String, String)>,
+    method: String,
+    page: Option<String>,
+    gpc: bool,
+    at_ms: i64,
+}
+
+impl Given {
+    fn of(lead: &Lead) -> Self {
+        let records = lead.consent.iter();
+        Self {
+            choices: records.clone().map(|record| (record.purpose.clone(), record.granted)).collect(),
+            shown: records.map(|record| (record.purpose.clone(), record.version_shown.clone())).collect(),
+            method: lead.consent.first().map(|record| record.method.clone()).unwrap_or_default(),
+            page: lead.attribution.get("page_url").cloned(),
+            gpc: lead.gpc,
+            at_ms: lead.submitted_at_ms,
+        }
     }
 }
 

@@ -85,8 +85,8 @@ pub(super) struct Ends {
 
 impl Ends {
     /// Of consents that were given then.
-    pub(super) fn of(campaign: &Campaign, lead: &Lead, at_ms: i64) -> Self {
-        let granted = |id: &String| lead.consent.iter().any(|one| one.granted && one.purpose == *id);
+    pub(super) fn of(campaign: &Campaign, choices: &[(String, bool)], at_ms: i64) -> Self {
+        let granted = |id: &String| choices.iter().any(|(purpose, granted)| *granted && purpose == id);
         let days = campaign.purposes.iter().filter(|purpose| granted(&purpose.id));
         let days = days.filter_map(|purpose| purpose.retention_days).min();
         Self {

@@ -46,6 +46,11 @@ impl Requests {
         self.0.iter().map(|request| &request.lead_id)
     }
 
+    /// Whether the earlier row of a submission is one of theirs.
+    pub(super) fn holds(&self, prior: &Option<Prior>) -> bool {
+        prior.as_ref().is_some_and(|prior| self.leads().any(|lead_id| *lead_id == prior.lead_id))
+    }
+
     /// Whether the owner may get a mail now. A campaign that has not asked yet need not wait.
     pub(super) fn may_mail(&self, campaign: &Campaign, now_ms: i64) -> bool {
         let open = || self.0.iter().filter(|request| !request.is_confirmed);
@@ -134,7 +139,8 @@ impl<S: Store> Ledger<S> {
         let mut writes = post.make_room(&admit.submission_id);
         writes.extend([row.write(post.bucket()), post.count(State::Unconfirmed)]);
         let sql = "INSERT INTO request (tag, submission_id, lead_id, campaign, mails, mailed_ms, expires_ms)
-                   VALUES (?, ?, ?, ?, 0, ?, ?) ON CONFLICT DO UPDATE SET lead_id = excluded.lead_id";
+                   VALUES (?, ?, ?, ?, 0, ?, ?) ON CONFLICT DO UPDATE
+                   SET lead_id = excluded.lead_id, expires_ms = excluded.expires_ms";
         let tag = email_tags(admit).next().map(String::as_str).unwrap_or_default();
         let args = [
             tag.into(),

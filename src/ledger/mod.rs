@@ -74,6 +74,8 @@ pub struct Ledger<S> {
     sources: RefCell<BTreeMap<String, Sources>>,
     /// Whether anybody stands on a list.
     has_lists: Cell<bool>,
+    /// Whether a post of somebody who is suppressed is remembered.
+    has_suppressed: Cell<bool>,
     next_sweep_ms: Cell<i64>,
     /// When the first request that waits for a confirmation expires.
     next_expiry_ms: Cell<i64>,
@@ -128,6 +130,7 @@ impl<S: Store> Ledger<S> {
             lanes: RefCell::default(),
             sources: RefCell::default(),
             has_lists: Cell::new(false),
+            has_suppressed: Cell::new(false),
             next_sweep_ms: Cell::new(0),
             next_expiry_ms: Cell::new(i64::MAX),
         };
@@ -135,6 +138,7 @@ impl<S: Store> Ledger<S> {
         ledger.learn_what_is_due()?;
         ledger.learn_what_expires()?;
         ledger.learn_whether_lists_are_empty()?;
+        ledger.learn_whether_any_is_suppressed()?;
         ledger.plan_first_sweep(now_ms)?;
         Ok(ledger)
     }

@@ -151,9 +151,8 @@ impl<S: Store> Ledger<S> {
 
     /// What asks the owner of an address. No text of the visitor stands in it.
     fn asked(&self, claim: &Claim, campaign: &Campaign) -> Result<Asked, Outcome> {
-        let (Some(how), Some(url)) = (&campaign.double_opt_in, &self.public_url) else {
-            return Err(Outcome::Unreadable);
-        };
+        let how = campaign.double_opt_in.as_ref().ok_or(Outcome::DestinationRemoved)?;
+        let url = self.public_url.as_ref().ok_or(Outcome::PublicUrlMissing)?;
         let notice: Value =
             serde_json::from_str(claim.notice.as_deref().unwrap_or_default()).unwrap_or_default();
         let submission_id = notice.get("submission_id").and_then(Value::as_str).unwrap_or_default();

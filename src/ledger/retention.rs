@@ -144,7 +144,7 @@ impl<S: Store> Ledger<S> {
             self.settle_submission(&row.text(0)?, &row.text(1)?)?;
         }
         // Those of a lead go with it; these have none any more.
-        let sql = "DELETE FROM delivery WHERE delivery_id > ? AND delivery_id <= ? AND submission_id = ''
+        let sql = "DELETE FROM delivery WHERE delivery_id > ? AND delivery_id <= ?
                    AND state IN ('delivered', 'withdrawn', 'expired') AND settled_ms <= ? AND format <= ?
                    AND NOT EXISTS (SELECT 1 FROM submission s WHERE s.lead_id = delivery.lead_id)";
         self.store.run(sql, &[after.into(), to.into(), before.into(), ROW_FORMAT.into()])?;
