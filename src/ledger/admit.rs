@@ -146,7 +146,7 @@ impl<S: Store> Ledger<S> {
             (Step::Request { .. }, Some(State::Unconfirmed)) => false,
             (Step::Request { may_mail }, Some(_)) => *may_mail,
             (Step::Judge, Some(State::Suppressed | State::Unconfirmed)) => true,
-            (Step::Judge, Some(_)) => !regained(&admit.lead, acts).is_empty(),
+            (Step::Judge, Some(_)) => regains(&admit.lead, acts),
         };
         if !is_news {
             let again = matches!(step, Step::Request { may_mail: true });
@@ -189,7 +189,16 @@ impl<S: Store> Ledger<S> {
                 (judge(post.campaign, lead, lead_id), Vec::new())
             }
             Some(Person { lead_id, acts }) => {
-                (self.judge_known(admit, lead, post.campaign, lead_id, &acts)?, acts)
+                let mut plan = self.judge_known(admit, lead, post.campaign, lead_id, &acts)?;
+                if plan.state == State::Duplicate {
+                    // Deliveries of its own row may still wait for the payload.
+                    let own = post.prior.as_ref().filter(|prior| prior.lead_id == plan.lead_id);
+                    match own.map(|prior| prior.state) {
+                        Some(state @ (State::Pending | State::Dead)) => plan.state = state,
+                        _ => plan.payload = None,
+                    }
+                }
+                (plan, acts)
             }
         };
         let answered = logged(
@@ -312,8 +321,8 @@ impl<S: Store> Ledger<S> {
     ) -> Result<Plan<'a>, Fault> {
         let had = self.deliveries_of(&lead_id)?;
         if had.iter().any(|had| had.campaign == campaign.id) {
-            let regained = regained(&lead, acts);
-            return Ok(judge_followed_up(campaign, lead, lead_id, &had, &regained));
+            let regained = regains(&lead, acts);
+            return Ok(judge_followed_up(campaign, lead, lead_id, &had, regained));
         }
         if let Some((held, older)) = self.held(admit, &lead_id)? {
             let merged = older.merged_with_newer(lead, campaign);
@@ -688,12 +697,11 @@ fn suppressed_lead(submission_id: &str) -> String {
     format!("suppressed_{submission_id}")
 }
 
-/// The purposes that are granted now and were withdrawn, or had expired, before.
-fn regained(lead: &Lead, acts: &[ActRow]) -> Vec<String> {
-    let gone = |state| matches!(state, ConsentState::Withdrawn | ConsentState::Expired);
-    let lost = standing_of(acts).into_iter().filter(|place| gone(place.state)).map(|place| place.purpose);
+/// Whether a purpose is granted now that was withdrawn, or had expired, before.
+fn regains(lead: &Lead, acts: &[ActRow]) -> bool {
     let granted = |id: &String| lead.consent.iter().any(|record| record.granted && record.purpose == *id);
-    lost.filter(granted).collect()
+    let gone = |state| matches!(state, ConsentState::Withdrawn | ConsentState::Expired);
+    standing_of(acts).iter().any(|place| gone(place.state) && granted(&place.purpose))
 }
 
 /// A lead that this campaign has not followed up yet: the rules decide.
@@ -726,7 +734,7 @@ fn judge_followed_up<'a>(
     lead: Lead,
     lead_id: String,
     had: &[Had],
-    regained: &[String],
+    regained: bool,
 ) -> Plan<'a> {
     let score = qualify::score(campaign, &lead);
     let has_had = |destination: &Destination| {
@@ -745,26 +753,13 @@ fn judge_followed_up<'a>(
     };
     let fresh = wanted.into_iter().filter(|destination| !has_had(destination)).map(|d| (d, QUALIFIED));
     let mut sends: Vec<_> = fresh.collect();
-    // An existing customer who asks is business, not a duplicate.
-    let all = campaign.dedupe.on_repeat == OnRepeat::Update || !lead.lists.is_empty();
-    let told = |d: &&Destination| {
-        has_had(d)
-            && qualify::may_have(campaign, &lead, d)
-            && (all || d.needs.iter().any(|need| regained.contains(need)))
-    };
+    // An existing customer who asks is business, not a duplicate; and whoever has had the lead has been
+    // told that a consent was gone.
+    let all = campaign.dedupe.on_repeat == OnRepeat::Update || !lead.lists.is_empty() || regained;
+    let told = |d: &&Destination| all && has_had(d) && qualify::may_have(campaign, &lead, d);
     sends.extend(campaign.destinations.iter().filter(told).map(|d| (d, UPDATED)));
-    if sends.is_empty() {
-        return Plan {
-            lead_id,
-            state: State::Duplicate,
-            because: "known",
-            payload: None,
-            sends,
-            supersedes: None,
-        };
-    }
-    let payload = Some((lead, score));
-    Plan { lead_id, state: State::Pending, because: "known", payload, sends, supersedes: None }
+    let state = if sends.is_empty() { State::Duplicate } else { State::Pending };
+    Plan { lead_id, state, because: "known", payload: Some((lead, score)), sends, supersedes: None }
 }
 
 /// What the ids of a lead's deliveries begin with.
