@@ -6,7 +6,7 @@ use std::rc::Rc;
 use serde_json::{Value, json};
 
 use super::consents::{ActRow, Ends, Open, standing_of, text_of};
-use super::double_opt_in::Requests;
+use super::double_opt_in::{Requests, email_tags};
 use super::lists::{customer_lists, suppressing};
 use super::message::{Admit, Answer, Tally};
 use super::retention::DEAD_DAYS;
@@ -68,6 +68,8 @@ pub(super) struct Prior {
     pub(super) lead_id: String,
     pub(super) state: State,
     pub(super) bucket: Bucket,
+    /// Whether it holds consents: the row of a lead, not of a request.
+    pub(super) is_lead: bool,
 }
 
 /// Whose post it is.
@@ -139,20 +141,23 @@ impl<S: Store> Ledger<S> {
             Some(_) => Step::Suppress,
             None => Step::Judge,
         };
+        let is_lead = post.prior.as_ref().is_some_and(|prior| prior.is_lead);
         let is_news = match (&step, post.prior.as_ref().map(|prior| prior.state)) {
             (_, None) => true,
             // The row that waits stays; its owner may get the mail once more.
             (Step::Suppress, Some(_)) | (Step::Request { .. }, Some(State::Unconfirmed)) => false,
+            // A payload that is still needed keeps its place.
+            (Step::Request { .. }, Some(State::Pending | State::Dead | State::Held)) => false,
             (Step::Judge, Some(State::Suppressed | State::Unconfirmed)) => true,
             (Step::Request { may_mail: false }, Some(_)) => false,
-            (Step::Request { .. }, Some(State::Suppressed)) => true,
-            (Step::Request { .. }, Some(_)) if requests.holds(&post.prior) => true,
-            (Step::Judge | Step::Request { .. }, Some(_)) => !regained(&admit.lead, acts).is_empty(),
+            (Step::Request { .. }, Some(_)) if !is_lead => true,
+            (Step::Judge | Step::Request { .. }, Some(_)) => regains(&admit.lead, acts),
         };
         if !is_news {
-            let again = matches!(step, Step::Request { may_mail: true });
+            let waiting = post.prior.as_ref().filter(|prior| prior.state == State::Unconfirmed);
+            let again = waiting.is_some() && matches!(step, Step::Request { may_mail: true });
             let mut writes = vec![post.bucket.count_repeat()];
-            if let (true, Some(prior)) = (again, &post.prior) {
+            if let (true, Some(prior)) = (again, waiting) {
                 writes.extend(self.mail_again(&prior.lead_id, admit, &campaign, moment));
             }
             self.store.write_all(&writes)?;
@@ -190,7 +195,17 @@ impl<S: Store> Ledger<S> {
                 (judge(post.campaign, lead, lead_id), Vec::new())
             }
             Some(Person { lead_id, acts }) => {
-                (self.judge_known(admit, lead, post.campaign, lead_id, &acts)?, acts)
+                let mut plan = self.judge_known(admit, lead, post.campaign, lead_id, &acts)?;
+                if plan.state == State::Duplicate {
+                    // Its own earlier deliveries may still wait for the payload.
+                    let own = post.prior.as_ref().filter(|prior| prior.lead_id == plan.lead_id);
+                    let state = own.map(|_| self.state_by_deliveries(&plan.lead_id, &admit.submission_id));
+                    plan.state = state.transpose()?.flatten().unwrap_or(State::Duplicate);
+                    if !matches!(plan.state, State::Pending | State::Dead) {
+                        plan.payload = None;
+                    }
+                }
+                (plan, acts)
             }
         };
         let answered = logged(
@@ -260,14 +275,15 @@ impl<S: Store> Ledger<S> {
     fn prior(&self, admit: &Admit, matches: &[Match], requests: &Requests) -> Result<Option<Prior>, Fault> {
         let suppressed = self.has_suppressed.get().then(|| suppressed_lead(&admit.submission_id));
         let known = matches.iter().map(|found| &found.lead_id).chain(requests.leads());
-        let sql =
-            "SELECT state, campaign, hour, source FROM submission WHERE lead_id = ? AND submission_id = ?";
+        let sql = "SELECT state, campaign, hour, source, consent <> '' FROM submission
+                   WHERE lead_id = ? AND submission_id = ?";
         for lead_id in known.chain(&suppressed) {
             let args = [lead_id.into(), (&admit.submission_id).into()];
             let Some(mut row) = self.store.row(sql, &args)? else { continue };
             let state = State::parse(&row.text(0)?).ok_or_else(|| Fault::new("a state is not known"))?;
             let bucket = Bucket { campaign: row.text(1)?, hour: row.int(2)?, source: row.text(3)? };
-            return Ok(Some(Prior { lead_id: lead_id.clone(), state, bucket }));
+            let is_lead = row.int(4)? == 1;
+            return Ok(Some(Prior { lead_id: lead_id.clone(), state, bucket, is_lead }));
         }
         Ok(None)
     }
@@ -313,8 +329,8 @@ impl<S: Store> Ledger<S> {
     ) -> Result<Plan<'a>, Fault> {
         let had = self.deliveries_of(&lead_id)?;
         if had.iter().any(|had| had.campaign == campaign.id) {
-            let regained = regained(&lead, acts);
-            return Ok(judge_followed_up(campaign, lead, lead_id, &had, &regained));
+            let regained = regains(&lead, acts);
+            return Ok(judge_followed_up(campaign, lead, lead_id, &had, regained));
         }
         if let Some((held, older)) = self.held(admit, &lead_id)? {
             let merged = older.merged_with_newer(lead, campaign);
@@ -490,11 +506,12 @@ impl<S: Store> Ledger<S> {
             writes.push(held.bucket.transfer(State::Held, State::Duplicate));
         }
         writes.extend(remember_key(admit, now));
-        if let Some(prior) =
-            post.prior.as_ref().filter(|prior| prior.lead_id != lead_id && confirmed.is_some())
-        {
-            let sql = "INSERT INTO alias (lead_id, is_now) VALUES (?, ?) ON CONFLICT DO NOTHING";
-            writes.push(write(sql, [(&prior.lead_id).into(), (&lead_id).into()]));
+        if post.prior.as_ref().is_some_and(|prior| prior.state == State::Unconfirmed) {
+            let sql = "INSERT INTO alias (lead_id, is_now) SELECT DISTINCT lead_id, ?1 FROM request
+                         WHERE tag IN (SELECT value FROM json_each(?2)) AND campaign = ?3 AND lead_id <> ?1
+                       ON CONFLICT DO NOTHING";
+            let tags = json!(email_tags(admit).collect::<Vec<_>>()).to_string();
+            writes.push(write(sql, [(&lead_id).into(), tags.into(), (&campaign.id).into()]));
         }
         writes.extend(confirmed.unwrap_or_default());
         self.store.write_all(&writes)?;
@@ -723,12 +740,11 @@ fn suppressed_lead(submission_id: &str) -> String {
     format!("suppressed_{submission_id}")
 }
 
-/// The purposes that are granted now and were withdrawn, or had expired, before.
-fn regained(lead: &Lead, acts: &[ActRow]) -> Vec<String> {
-    let gone = |state| matches!(state, ConsentState::Withdrawn | ConsentState::Expired);
-    let lost = standing_of(acts).into_iter().filter(|place| gone(place.state)).map(|place| place.purpose);
+/// Whether a purpose is granted now that was withdrawn, or had expired, before.
+fn regains(lead: &Lead, acts: &[ActRow]) -> bool {
     let granted = |id: &String| lead.consent.iter().any(|record| record.granted && record.purpose == *id);
-    lost.filter(granted).collect()
+    let gone = |state| matches!(state, ConsentState::Withdrawn | ConsentState::Expired);
+    standing_of(acts).iter().any(|place| gone(place.state) && granted(&place.purpose))
 }
 
 /// A lead that this campaign has not followed up yet: the rules decide.
@@ -761,7 +777,7 @@ fn judge_followed_up<'a>(
     lead: Lead,
     lead_id: String,
     had: &[Had],
-    regained: &[String],
+    regained: bool,
 ) -> Plan<'a> {
     let score = qualify::score(campaign, &lead);
     let has_had = |destination: &Destination| {
@@ -780,26 +796,13 @@ fn judge_followed_up<'a>(
     };
     let fresh = wanted.into_iter().filter(|destination| !has_had(destination)).map(|d| (d, QUALIFIED));
     let mut sends: Vec<_> = fresh.collect();
-    // An existing customer who asks is business, not a duplicate.
-    let all = campaign.dedupe.on_repeat == OnRepeat::Update || !lead.lists.is_empty();
-    let told = |d: &&Destination| {
-        has_had(d)
-            && qualify::may_have(campaign, &lead, d)
-            && (all || d.needs.iter().any(|need| regained.contains(need)))
-    };
+    // An existing customer who asks is business, not a duplicate; and whoever has had the lead has been
+    // told that a consent was gone.
+    let all = campaign.dedupe.on_repeat == OnRepeat::Update || !lead.lists.is_empty() || regained;
+    let told = |d: &&Destination| all && has_had(d) && qualify::may_have(campaign, &lead, d);
     sends.extend(campaign.destinations.iter().filter(told).map(|d| (d, UPDATED)));
-    if sends.is_empty() {
-        return Plan {
-            lead_id,
-            state: State::Duplicate,
-            because: "known",
-            payload: None,
-            sends,
-            supersedes: None,
-        };
-    }
-    let payload = Some((lead, score));
-    Plan { lead_id, state: State::Pending, because: "known", payload, sends, supersedes: None }
+    let state = if sends.is_empty() { State::Duplicate } else { State::Pending };
+    Plan { lead_id, state, because: "known", payload: Some((lead, score)), sends, supersedes: None }
 }
 
 /// What the ids of a lead's deliveries begin with.

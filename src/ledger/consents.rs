@@ -7,6 +7,7 @@ use std::rc::Rc;
 use serde_json::{Value, json};
 
 use super::admit::{delivery_range, notice_row};
+use super::double_opt_in::stop_asking;
 use super::message::{Answer, Operation};
 use super::schema::ROW_FORMAT;
 use super::state::Bucket;
@@ -343,8 +344,8 @@ impl<S: Store> Ledger<S> {
             let kept_ms = self.last_good_campaign(&campaign)?.map_or(0, |found| found.retention.consents_ms);
             let ends = Ends { consent_ms: None, record_ms: moment.now_ms + kept_ms };
             writes.push(act.row(&lead_id, ends)?);
-            for delivery in self.deliveries_to_stop(&lead_id, &gone)? {
-                if delivery.undelivered {
+            for delivery in self.deliveries_concerned(&lead_id, &gone)? {
+                if delivery.stops {
                     let sql = "UPDATE delivery SET state = 'withdrawn', settled_ms = ?, reason = 'consent_withdrawn'
                                WHERE delivery_id = ?";
                     writes.push(write(sql, [moment.now_ms.into(), delivery.delivery_id.into()]));
@@ -373,6 +374,9 @@ impl<S: Store> Ledger<S> {
             State::Held => !gone.is_empty() && !self.can_still_go(&one.bucket.campaign, &gone, &still),
             _ => false,
         });
+        if submissions.iter().any(|one| one.state == State::Unconfirmed) {
+            writes.push(stop_asking(&lead_id, moment));
+        }
         for one in &submissions {
             let sql = "UPDATE submission SET state = 'withdrawn', payload = NULL, until_ms = NULL
                        WHERE lead_id = ? AND submission_id = ?";
@@ -405,11 +409,11 @@ impl<S: Store> Ledger<S> {
             && open.any(|one| one.needs.iter().all(|need| still.contains(need)))
     }
 
-    /// A lead's deliveries that need one of these purposes. Where the campaign does not say any more,
-    /// they count as if they did.
-    fn deliveries_to_stop(&self, lead_id: &str, purposes: &[&str]) -> Result<Vec<Stoppable>, Fault> {
+    /// A lead's deliveries, and which of them need one of these purposes. Where the campaign does not
+    /// say any more, they count as if they did.
+    fn deliveries_concerned(&self, lead_id: &str, purposes: &[&str]) -> Result<Vec<Concerned>, Fault> {
         let (from, to) = delivery_range(lead_id);
-        let sql = "SELECT delivery_id, campaign, destination, receiver, state, attempt_count FROM delivery
+        let sql = "SELECT delivery_id, campaign, destination, receiver, state, attempts <> '[]' FROM delivery
                    WHERE delivery_id >= ? AND delivery_id < ? AND submission_id <> ''";
         let mut all = Vec::new();
         for mut row in self.store.rows(sql, &[(&from).into(), (&to).into()])? {
@@ -417,12 +421,10 @@ impl<S: Store> Ledger<S> {
             let known = self.last_good_campaign(&campaign).ok().flatten();
             let needs = known.as_deref().and_then(|campaign| campaign.destination(&destination));
             let needs = needs.is_none_or(|to| to.needs.iter().any(|need| purposes.contains(&need.as_str())));
-            let (receiver, state, attempts) = (row.text(3)?, row.text(4)?, row.int(5)?);
-            if needs {
-                let undelivered = matches!(state.as_str(), "pending" | "paused" | "dead");
-                let was_tried = state == "delivered" || attempts > 0 || self.is_in_flight(&delivery_id);
-                all.push(Stoppable { delivery_id, campaign, destination, receiver, undelivered, was_tried });
-            }
+            let (receiver, state) = (row.text(3)?, row.text(4)?);
+            let stops = needs && matches!(state.as_str(), "pending" | "paused" | "dead");
+            let was_tried = row.int(5)? == 1 || self.is_in_flight(&delivery_id);
+            all.push(Concerned { delivery_id, campaign, destination, receiver, stops, was_tried });
         }
         Ok(all)
     }
@@ -457,13 +459,13 @@ impl<S: Store> Ledger<S> {
     }
 }
 
-/// A delivery that a withdrawal may stop.
-struct Stoppable {
+/// A delivery of a lead whose person withdraws.
+struct Concerned {
     delivery_id: String,
     campaign: String,
     destination: String,
     receiver: String,
-    undelivered: bool,
+    stops: bool,
     was_tried: bool,
 }
 

@@ -208,9 +208,8 @@ impl<S: Store> Ledger<S> {
     /// Campaign, destination and receiver of those that have had a lead, or may have.
     fn who_had(&self, lead_id: &str) -> Result<BTreeSet<(String, String, String)>, Fault> {
         let (from, to) = delivery_range(lead_id);
-        let sql =
-            "SELECT delivery_id, campaign, destination, receiver, state = 'delivered' OR attempt_count > 0
-                   FROM delivery WHERE delivery_id >= ? AND delivery_id < ? AND submission_id <> ''";
+        let sql = "SELECT delivery_id, campaign, destination, receiver, attempts <> '[]' FROM delivery
+                   WHERE delivery_id >= ? AND delivery_id < ? AND submission_id <> ''";
         let mut all = BTreeSet::new();
         for mut row in self.store.rows(sql, &[(&from).into(), (&to).into()])? {
             let delivery_id = row.text(0)?;

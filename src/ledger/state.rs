@@ -97,10 +97,12 @@ impl Bucket {
     /// Moves a submission from one state to another.
     pub fn transfer(&self, from: State, to: State) -> Write<'_> {
         let (from, to) = (from.as_str(), to.as_str());
-        let sql = format!(
-            "UPDATE counter SET {from} = {from} - 1, {to} = {to} + 1
-             WHERE campaign = ? AND hour = ? AND source = ?"
-        );
+        let moves = match from == to {
+            // Of two assignments to one column SQLite takes the last.
+            true => format!("{from} = {from}"),
+            false => format!("{from} = {from} - 1, {to} = {to} + 1"),
+        };
+        let sql = format!("UPDATE counter SET {moves} WHERE campaign = ? AND hour = ? AND source = ?");
         write(sql, self.place())
     }
 

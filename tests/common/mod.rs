@@ -1,6 +1,8 @@
 //! What the host tests share: campaigns, a site that people post to, and a look into its ledgers.
 #![allow(dead_code, reason = "each test file is a crate of its own and uses a part of this")]
 
+pub mod person;
+
 use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
 

@@ -1,0 +1,423 @@
+//! Consents as they are proven and taken back: receipts, the history, withdrawals.
+#![cfg(feature = "cli")]
+#![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+
+mod common;
+
+use common::person::*;
+use common::*;
+use leadhook::keys::Sealer;
+use leadhook::lead::subject;
+use leadhook::memory::{LedgerMode, PUBLIC_URL, ReceiverMode, request};
+use leadhook::ports::Ports as _;
+use leadhook::request::Method;
+use serde_json::{Value, json};
+
+const ANN: &str = "email=ann%40example.com&consent.newsletter=2026-11";
+const BOTH: &str = "email=ann%40example.com&consent.newsletter=2026-11&consent.call=2";
+
+#[test]
+fn a_granted_purpose_has_a_receipt_that_anybody_can_verify_and_a_refused_one_has_none() {
+    let partner = destination_with("partner", CALLS, json!({ "third_party": true }));
+    let site = Site::new(&[guide_with(json!({ "destination": [destination("crm", CRM), partner] }))]);
+    let id = site.deliver("guide", &format!("{ANN}&page_url=https%3A%2F%2Fwww.example.com%2Fa"));
+    let data = site.newest("lead.qualified");
+    let refused = consent(&data, "call");
+    assert_eq!((refused.get("receipt"), refused.get("withdraw_url")), (None, None));
+    let given = consent(&data, "newsletter");
+    let (payload, kid) = site.verified(&receipt(&given));
+    assert_eq!(kid, "s1");
+
+    let record = &payload["record"];
+    assert_eq!(payload["piiPrincipalId"], json!(subject(&site.tags_of("ann@example.com")[0])));
+    assert_eq!(
+        record["pii_processing"]["purposes"][0]["wording"],
+        json!({ "version": "2026-11", "sha256": given["text_sha256"], "version_shown": "2026-11" })
+    );
+    assert_eq!(payload["services"][0]["purposes"][0]["termination"], given["withdraw_url"]);
+    assert_eq!(payload["services"][0]["purposes"][0]["purpose"], "Yes, send me <i>news</i>.");
+    let third = &payload["services"][0]["purposes"][0];
+    assert_eq!((&third["thirdPartyDisclosure"], &third["thirdPartyName"]), (&json!(true), &json!("partner")));
+    let recipients = &record["pii_processing"]["purposes"][0]["recipient_third_parties"];
+    let told: Vec<_> =
+        recipients.as_array().expect("recipients").iter().map(|one| one["third_party"].clone()).collect();
+    assert_eq!(told, [false, true]);
+    assert_eq!((&record["page"], &record["submission_id"]), (&given["page"], &json!(id)));
+    let act = &site.lead_of("ann@example.com")["history"][0]["act"];
+    assert_eq!(record["history"], json!({ "seq": 1, "head": act["mac"] }));
+}
+
+#[test]
+fn every_attempt_of_a_delivery_has_the_same_bytes_and_an_evicted_object_makes_the_same_receipt() {
+    let site = Site::new(&[guide()]);
+    site.set_receiver(ReceiverMode::LosesAnswers);
+    site.deliver("guide", BOTH);
+    site.pass(MINUTE);
+    site.restart();
+    site.pass(HOUR);
+    site.set_receiver(ReceiverMode::Up);
+    site.restart();
+    site.pass(DAY);
+    let received = site.received();
+    assert!(received.len() > 3);
+    assert!(received.iter().all(|one| *one == received[0]));
+    for purpose in ["newsletter", "call"] {
+        site.verified(&receipt(&consent(&received[0].body["data"], purpose)));
+    }
+}
+
+#[test]
+fn without_a_signing_key_there_are_no_receipts_and_all_else_works() {
+    let mut site = Site::new(&[guide()]);
+    site.set_settings(|settings| settings.signing = None);
+    site.deliver("guide", BOTH);
+    let given = consent(&site.newest("lead.qualified"), "newsletter");
+    assert_eq!(given.get("receipt"), None);
+    let keys = body(&site.get(&format!("{PUBLIC_URL}/.well-known/jwks.json")));
+    assert_eq!(keys, json!({ "keys": [] }));
+    let url = given["withdraw_url"].as_str().expect("a link");
+    let shown = body(&site.get(&format!("{url}/receipt")));
+    assert_eq!(shown["consents"][0]["receipt"], Value::Null);
+    assert_eq!(site.click(url), 200);
+    let expected = ["newsletter=given call=given valid", "newsletter=withdrawn valid"];
+    assert_eq!(site.history_of("ann@example.com"), expected);
+    let erased = site.order("erase", &json!({ "email": "ann@example.com" }));
+    assert_eq!(erased["receipt"], Value::Null);
+}
+
+#[test]
+fn without_a_public_url_there_are_no_links_and_all_else_works() {
+    let mut site = Site::new(&[guide()]);
+    site.set_settings(|settings| settings.public_url = None);
+    site.deliver("guide", ANN);
+    let given = consent(&site.newest("lead.qualified"), "newsletter");
+    assert_eq!(given.get("withdraw_url"), None);
+    site.verified(&receipt(&given));
+}
+
+#[test]
+fn a_person_sees_by_the_link_what_was_agreed_to() {
+    let site = Site::new(&[guide()]);
+    site.deliver("guide", BOTH);
+    let data = site.newest("lead.qualified");
+    let before = site.dump(LEDGER);
+    let url = site.withdraw_url("call");
+    let page = site.get(&url);
+    assert_eq!(page.status, 200);
+    assert!(text(&page).contains("Yes, call me.") && text(&page).contains("method=\"post\""));
+    assert_eq!(page.header("referrer-policy"), Some("no-referrer"));
+    let shown = body(&site.get(&format!("{url}/receipt")));
+    assert_eq!(shown["consents"].as_array().map(Vec::len), Some(1), "the link is about one purpose");
+    assert_eq!(shown["consents"][0]["receipt"], consent(&data, "call")["receipt"]);
+    assert_eq!(site.dump(LEDGER), before, "to look changes nothing");
+}
+
+#[test]
+fn the_history_holds_every_act_in_its_order() {
+    let site = Site::new(&[guide(), guide_with(json!({ "id": "other" }))]);
+    site.deliver("guide", ANN);
+    site.pass(MINUTE);
+    site.deliver("guide", BOTH);
+    site.pass(MINUTE);
+    site.deliver("other", ANN);
+    site.pass(MINUTE);
+    site.click(&site.withdraw_url("newsletter"));
+    site.pass(MINUTE);
+    site.deliver("guide", &format!("{BOTH}&name=Ann"));
+    assert_eq!(
+        site.history_of("ann@example.com"),
+        [
+            "newsletter=given call=refused valid",
+            "newsletter=given call=given valid",
+            "newsletter=given call=refused valid",
+            "newsletter=withdrawn valid",
+            "newsletter=given call=given valid",
+        ]
+    );
+    let lead = site.lead_of("ann@example.com");
+    let campaigns: Vec<_> =
+        lead["history"].as_array().expect("acts").iter().map(|one| one["act"]["campaign"].clone()).collect();
+    assert_eq!(campaigns, ["guide", "guide", "other", "other", "guide"]);
+    let now: Vec<_> =
+        lead["consents"].as_array().expect("consents").iter().map(|c| c["state"].clone()).collect();
+    assert_eq!(now, ["given", "given"]);
+}
+
+#[test]
+fn a_history_that_somebody_edited_says_so() {
+    let edited = |sql: &dyn Fn(&Site) -> String| {
+        let site = Site::new(&[guide()]);
+        for more in ["", "&name=Ann", "&name=Bea"] {
+            site.deliver("guide", &format!("{ANN}{more}"));
+            site.pass(MINUTE);
+        }
+        site.execute(LEDGER, &sql(&site));
+        let lead = site.lead_of("ann@example.com");
+        let verdicts: Vec<_> =
+            lead["history"].as_array().expect("acts").iter().map(|one| one["verdict"].clone()).collect();
+        verdicts
+    };
+    let second = "json_extract(act, '$.seq') = 2";
+    assert_eq!(edited(&|_| "SELECT 1".to_owned()), ["valid", "valid", "valid"]);
+    let flipped = format!("UPDATE submission SET act = replace(act, 'refused', 'given') WHERE {second}");
+    assert_eq!(edited(&|_| flipped.clone()), ["valid", "changed", "valid"]);
+    let later = format!("UPDATE submission SET act = json_set(act, '$.at_ms', 1) WHERE {second}");
+    assert_eq!(edited(&|_| later.clone()), ["valid", "changed", "valid"]);
+    let gone = format!("DELETE FROM submission WHERE {second}");
+    assert_eq!(edited(&|_| gone.clone()), ["valid", "changed"]);
+    let resealed = |site: &Site| {
+        let sql = format!("SELECT lead_id, consent FROM submission WHERE {second}");
+        let row = &site.rows(LEDGER, &sql)[0];
+        let [lead_id, sealed] = [0, 1].map(|at| row[at].as_str().expect("a text"));
+        let place = format!("act/{lead_id}/2");
+        let sealer = Sealer::new(&site.settings().sealing, LEDGER);
+        let text = String::from_utf8(sealer.open(sealed, &place).expect("opened")).expect("UTF-8");
+        let text = text.replace("2026-11", "2026-10");
+        let sealed = sealer.seal(text.as_bytes(), &place, [7; 12]).expect("sealed");
+        format!("UPDATE submission SET consent = '{sealed}' WHERE {second}")
+    };
+    assert_eq!(edited(&resealed), ["valid", "changed", "valid"]);
+}
+
+#[test]
+fn a_withdrawal_stops_what_needed_it_and_tells_who_has_had_it_once() {
+    let site = Site::new(&[two_receivers(json!({}))]);
+    site.deliver("guide", BOTH);
+    let call = site.withdraw_url("call");
+    assert_eq!(site.click(&call), 200);
+    site.ring();
+    let told = site.newest("consent.withdrawn");
+    assert_eq!(told["purposes"], json!(["call"]));
+    assert_eq!(told["lead_id"], site.newest("lead.qualified")["lead_id"]);
+    let before = (site.dump(LEDGER), site.story());
+    for _ in 0..2 {
+        assert_eq!(site.click(&call), 200);
+        site.ring();
+    }
+    assert_eq!((site.dump(LEDGER), site.story()), before, "the second time there is nothing to do");
+    let mut to: Vec<_> = site.events().into_iter().filter(|event| event.0 == "consent.withdrawn").collect();
+    to.sort_by(|a, b| a.2.cmp(&b.2));
+    let to: Vec<_> = to.into_iter().map(|event| event.2).collect();
+    assert_eq!(to, ["calls", "crm"], "whoever has a record of the consent hears that it holds no more");
+    assert_eq!(site.states(), counts(&[("delivered", 1)]));
+    site.adds_up(LEDGER);
+}
+
+#[test]
+fn whatever_a_mail_program_posts_withdraws() {
+    let multipart =
+        "--x\r\nContent-Disposition: form-data; name=\"List-Unsubscribe\"\r\n\r\nOne-Click\r\n--x--\r\n";
+    for (content_type, sent, method) in [
+        (FORM, "List-Unsubscribe=One-Click", "one_click"),
+        ("multipart/form-data; boundary=x", multipart, "one_click"),
+        (FORM, "", "link"),
+        ("text/plain", "hello", "link"),
+        ("application/json", "{", "link"),
+    ] {
+        let site = Site::new(&[guide()]);
+        site.deliver("guide", ANN);
+        let reply =
+            site.send(&request(Method::Post, &path(&site.withdraw_url("newsletter")), content_type, sent));
+        assert_eq!(reply.status, 200);
+        assert_eq!((reply.header("location"), reply.header("set-cookie")), (None, None));
+        let lead = site.lead_of("ann@example.com");
+        assert_eq!(told(&lead)[1], "newsletter=withdrawn valid");
+        let personal = lead["history"][1]["personal"].as_str().expect("a text");
+        assert!(personal.contains(&format!("\"method\":\"{method}\"")), "{personal}");
+    }
+}
+
+#[test]
+fn what_has_not_arrived_and_needed_the_consent_stops_and_the_rest_goes_on() {
+    for (paused, dead) in [(false, false), (true, false), (false, true)] {
+        let site = Site::new(&[two_receivers(json!({}))]);
+        site.deliver("guide", BOTH.replace("ann", "eva").as_str());
+        site.set_receiver(ReceiverMode::Refuses(if paused { 410 } else { 500 }));
+        site.deliver("guide", BOTH);
+        if dead {
+            site.pass(10 * DAY);
+        }
+        let taken = site.received().len();
+        let lead_id = site.lead_id_of("ann@example.com");
+        assert_eq!(site.click(&site.withdrawal_of("ann@example.com", "call")), 200);
+        let sql = format!(
+            "SELECT destination, state, delivery_id FROM delivery WHERE lead_id = '{lead_id}' AND submission_id <> '' ORDER BY 1"
+        );
+        let rows = site.rows(LEDGER, &sql);
+        let left = if dead {
+            "dead"
+        } else if paused {
+            "paused"
+        } else {
+            "pending"
+        };
+        assert_eq!((&rows[0][1], &rows[1][1]), (&json!("withdrawn"), &json!(left)));
+        let replay = format!("deliveries/{}/replay", rows[0][2].as_str().expect("an id"));
+        assert_eq!(site.order_reply(&replay, &json!({})).status, 409);
+        site.set_receiver(ReceiverMode::Up);
+        if paused {
+            for destination in ["crm", "calls"] {
+                site.order(&format!("campaigns/guide/destinations/{destination}/enable"), &json!({}));
+            }
+        }
+        if dead {
+            site.order("deliveries/replay?campaign=guide", &json!({}));
+        }
+        site.pass(DAY);
+        let of_ann: Vec<_> = site.received()[taken..]
+            .iter()
+            .map(|one| (one.body["type"].clone(), one.url.rsplit('/').next().expect("a place").to_owned()))
+            .collect();
+        assert!(of_ann.contains(&(json!("lead.qualified"), "crm".to_owned())), "{of_ann:?}");
+        assert!(!of_ann.contains(&(json!("lead.qualified"), "calls".to_owned())), "{of_ann:?}");
+        assert!(
+            of_ann.contains(&(json!("consent.withdrawn"), "calls".to_owned())),
+            "it was tried, so it may have it"
+        );
+        assert_eq!(consent(&site.newest("lead.qualified"), "call")["granted"], false);
+        assert_eq!(site.states(), counts(&[("delivered", 2)]));
+        site.adds_up(LEDGER);
+    }
+}
+
+#[test]
+fn a_lead_whose_only_delivery_stopped_is_withdrawn_and_who_never_had_it_hears_nothing() {
+    let site = Site::new(&[guide()]);
+    site.accept("guide", ANN);
+    let url = site.withdrawal_of("ann@example.com", "newsletter");
+    assert_eq!(site.click(&url), 200);
+    site.pass(DAY);
+    assert_eq!(site.received().len(), 0);
+    assert_eq!(site.states(), counts(&[("withdrawn", 1)]));
+    site.adds_up(LEDGER);
+}
+
+#[test]
+fn a_replayed_delivery_that_has_not_gone_out_yet_may_still_have_arrived_before() {
+    let site = Site::new(&[guide()]);
+    site.set_receiver(ReceiverMode::LosesAnswers);
+    site.deliver("guide", ANN);
+    site.pass(10 * DAY);
+    assert_eq!(site.states(), counts(&[("dead", 1)]));
+    let url = site.withdraw_url("newsletter");
+    site.order("deliveries/replay?campaign=guide", &json!({}));
+    assert_eq!(site.click(&url), 200);
+    site.set_receiver(ReceiverMode::Up);
+    site.ring();
+    assert_eq!(site.newest("consent.withdrawn")["purposes"], json!(["newsletter"]));
+}
+
+#[test]
+fn a_held_lead_without_the_consent_that_its_campaign_requires_is_withdrawn() {
+    let site = Site::new(&[two_receivers(json!({ "qualify": { "forward_at": 20 } }))]);
+    site.deliver("guide", BOTH);
+    assert_eq!(site.states(), counts(&[("held", 1)]));
+    site.click(&site.withdrawal_of("ann@example.com", "call"));
+    assert_eq!(site.states(), counts(&[("held", 1)]), "the newsletter holds");
+    site.click(&site.withdrawal_of("ann@example.com", "newsletter"));
+    assert_eq!(site.states(), counts(&[("withdrawn", 1)]));
+    assert_eq!(site.rows(LEDGER, "SELECT payload FROM submission"), [[Value::Null]]);
+    site.adds_up(LEDGER);
+    site.deliver("guide", &format!("{ANN}&size=51%2B"));
+    assert_eq!(site.story(), ["qualified crm of 1"]);
+    assert_eq!(site.newest("lead.qualified")["answers"], json!({ "size": "51+" }), "nothing was merged");
+}
+
+#[test]
+fn a_held_lead_that_lost_an_optional_consent_goes_out_without_it() {
+    let site = Site::new(&[two_receivers(json!({ "qualify": { "forward_at": 20 } }))]);
+    site.deliver("guide", BOTH);
+    let url = site.withdrawal_of("ann@example.com", "call");
+    site.click(&url);
+    site.deliver("guide", &format!("{ANN}&size=51%2B"));
+    assert_eq!(site.story(), ["qualified crm of 1"]);
+    let call = consent(&site.newest("lead.qualified"), "call");
+    assert_eq!((&call["granted"], call.get("receipt")), (&json!(false), None));
+}
+
+#[test]
+fn a_link_that_is_not_ours_ends_and_writes_nothing() {
+    let site = Site::new(&[guide(), guide_with(json!({ "id": "apart", "ledger": null }))]);
+    site.deliver("guide", ANN);
+    let url = site.withdraw_url("newsletter");
+    let before = site.dump(LEDGER);
+    let (rest, last) = url.split_at(url.len() - 1);
+    let forged = format!("{rest}{}", if last == "A" { "B" } else { "A" });
+    let other_purpose = url.replace(".newsletter.", ".call.");
+    let other_ledger = url.replace("/guide/", "/apart/");
+    let confirming = url.replace("/withdraw/", "/confirm/");
+    for wrong in [forged, other_purpose, other_ledger, confirming, format!("{PUBLIC_URL}/withdraw/guide/x")] {
+        assert_eq!(site.click(&wrong), 410, "{wrong}");
+        assert_eq!(site.get(&wrong).status, 410);
+    }
+    assert_eq!(site.dump(LEDGER), before);
+    assert_eq!(site.click(&url.replace("/guide/", "/nobody/")), 404);
+    let reply = site.with_ledger(LedgerMode::LosesRequests, || site.click(&url));
+    assert_eq!(reply, 503, "a person is told to try again");
+    assert_eq!(site.click(&url), 200);
+}
+
+#[test]
+fn the_same_post_given_again_after_a_withdrawal_counts_and_goes_to_who_had_it() {
+    for later in [0, HOUR] {
+        let site = Site::new(&[guide()]);
+        let id = site.deliver("guide", ANN);
+        site.click(&site.withdraw_url("newsletter"));
+        site.pass(later);
+        assert_eq!(site.deliver("guide", ANN), id);
+        assert_eq!(
+            site.story(),
+            ["qualified guide of 1", "withdrawn guide of 1", "updated guide of 1"]
+                .map(|line| { line.replace("withdrawn", "consent.withdrawn") })
+        );
+        let given = consent(&site.newest("lead.updated"), "newsletter");
+        assert_eq!(given["granted"], true);
+        site.verified(&receipt(&given));
+        assert_eq!(
+            site.history_of("ann@example.com"),
+            [
+                "newsletter=given call=refused valid",
+                "newsletter=withdrawn valid",
+                "newsletter=given call=refused valid"
+            ]
+        );
+        assert_eq!(site.states(), counts(&[("delivered", 1)]), "it is one submission");
+        site.adds_up(LEDGER);
+        site.pass(HOUR);
+        site.deliver("guide", ANN);
+        assert_eq!(site.last_decision(), "repeat");
+    }
+}
+
+#[test]
+fn the_same_post_given_again_before_anything_arrived_goes_out_as_new() {
+    let site = Site::new(&[guide()]);
+    site.accept("guide", ANN);
+    let url = site.withdrawal_of("ann@example.com", "_");
+    site.click(&url);
+    site.deliver("guide", ANN);
+    assert_eq!(site.story(), ["qualified guide of 1"]);
+    assert_eq!(site.states(), counts(&[("delivered", 1)]));
+    site.adds_up(LEDGER);
+}
+
+#[test]
+fn what_still_waits_for_a_receiver_is_not_lost_when_another_consent_is_given_again() {
+    let site = Site::new(&[guide()]);
+    site.set_receiver(ReceiverMode::LosesAnswers);
+    site.deliver("guide", BOTH);
+    site.click(&site.withdraw_url("call"));
+    let taken = site.received().len();
+    site.set_receiver(ReceiverMode::Refuses(500));
+    site.deliver("guide", BOTH);
+    assert_eq!(site.states(), counts(&[("pending", 1)]));
+    site.adds_up(LEDGER);
+    site.set_receiver(ReceiverMode::Up);
+    site.pass(DAY);
+    let later: Vec<_> =
+        site.received()[taken..].iter().filter(|one| one.body["type"] == "lead.qualified").cloned().collect();
+    assert_eq!(later.len(), 1);
+    assert_eq!(consent(&later[0].body["data"], "call")["granted"], true);
+    assert_eq!(site.states(), counts(&[("delivered", 1)]));
+    site.adds_up(LEDGER);
+}
