@@ -1,7 +1,7 @@
 // A world for one test file: the built Worker under plain workerd, its state in a folder of its
 // own, and a KV that can be broken. Nothing of the Worker is replaced.
 import { spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -20,6 +20,22 @@ const folders = new Set();
 
 /** A key as a keyring holds it. */
 export const newKey = () => randomBytes(32).toString('base64');
+
+/** A signing key as its ring holds it: the seed and its public half. */
+export function newSigningKey() {
+  const { d, x } = generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' });
+  return Buffer.concat([d, x].map((part) => Buffer.from(part, 'base64url'))).toString('base64');
+}
+
+/** Where links lead to; `World.open` follows them. */
+export const PUBLIC_URL = 'https://leads.example.com';
+
+/** Settings without which there are no receipts, no lists and no links. */
+export const consentVars = () => ({
+  LEADHOOK_SIGNING_KEYS: `r1:${newSigningKey()}`,
+  LEADHOOK_LIST_KEYS: `l1:${newKey()}`,
+  LEADHOOK_PUBLIC_URL: PUBLIC_URL,
+});
 
 // Also where a test ended before it could clean up.
 process.on('exit', () => {
@@ -139,6 +155,12 @@ export class World {
     const encoded = new Response(form);
     const type = { 'Content-Type': encoded.headers.get('content-type'), ...headers };
     return this.request('POST', `/c/${campaign}`, { headers: type, body: Buffer.from(await encoded.arrayBuffer()) });
+  }
+
+  /** Opens a link of a mail or a receipt, or posts to it. */
+  open(link, method = 'GET', options) {
+    if (!link?.startsWith(`${PUBLIC_URL}/`)) throw new Error(`not a link of ours: ${link}`);
+    return this.request(method, link.slice(PUBLIC_URL.length), options);
   }
 
   admin(method, path, value, token = this.adminToken) {
