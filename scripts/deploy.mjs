@@ -48,7 +48,7 @@ const put = (name, value) => wrangler(["secret", "put", name, "--config", CONFIG
 const missing = Object.entries(OWN_SECRETS).filter(([name]) => !present.has(name));
 for (const [name, make] of missing) {
   const value = make();
-  // First, so that no value is in force that nobody has. Of several lines for a name the last counts.
+  // First, so that no value is in force that nobody has.
   addValues(KEYS, { [name]: value });
   put(name, value);
   // The operator needs this one; the keys are read by the Worker alone.
@@ -64,6 +64,12 @@ async function ask(question) {
   process.stdout.write(question);
   const { value = "-" } = await lines.next();
   return value.trim();
+}
+
+const ADDRESS = "LEADHOOK_PUBLIC_URL";
+if (!present.has(ADDRESS)) {
+  const given = await ask(`${ADDRESS} (https://…: what the links in mails and receipts are built from; - leaves it out): `);
+  if (given !== "-" && given !== "") put(ADDRESS, given);
 }
 
 for (const { name, isToken } of destinationSecrets(CAMPAIGNS).filter(({ name }) => !present.has(name))) {

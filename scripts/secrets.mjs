@@ -1,6 +1,6 @@
 // Random secrets: the Worker's own, and one for each destination that a campaign names.
 import { generateKeyPairSync, randomBytes } from "node:crypto";
-import { appendFileSync, chmodSync, existsSync, readFileSync, readdirSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 
 const key = (id) => `${id}:${randomBytes(32).toString("base64")}`;
@@ -41,11 +41,15 @@ function destinations(text) {
   return tables.filter((table) => /^\s*\[\[\s*destination\s*\]\]/.test(table));
 }
 
-// Adds NAME="value" lines to a file that only its owner may read.
+// Adds NAME="value" lines to a file that only its owner may read. An older line of a name stays as
+// a comment: what it is the key to may still lie somewhere.
 export function addValues(file, values) {
-  const text = existsSync(file) ? readFileSync(file, "utf8") : "";
-  const lines = Object.entries(values).map(([name, value]) => `${name}="${value}"\n`);
-  appendFileSync(file, (text === "" || text.endsWith("\n") ? "" : "\n") + lines.join(""), { mode: 0o600 });
+  let text = existsSync(file) ? readFileSync(file, "utf8") : "";
+  if (text !== "" && !text.endsWith("\n")) text += "\n";
+  for (const [name, value] of Object.entries(values)) {
+    text = text.replace(new RegExp(`^(?=\\s*${name}\\s*=)`, "gm"), "# replaced: ") + `${name}="${value}"\n`;
+  }
+  writeFileSync(file, text, { mode: 0o600 });
   chmodSync(file, 0o600);
 }
 

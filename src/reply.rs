@@ -174,8 +174,8 @@ impl Reply {
         link_page(200, campaign, &text)
     }
 
-    /// The public keys of receipts. They may be kept for a while: a new one is published before it
-    /// signs.
+    /// The public keys of receipts. They may be kept for a while; who meets a key that is not among
+    /// them asks again.
     pub fn key_set(keys: &Value) -> Self {
         let mut reply = Self::new(200, "application/jwk-set+json", keys.to_string());
         reply.headers.retain(|(name, _)| *name != "cache-control");

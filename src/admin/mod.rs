@@ -199,9 +199,12 @@ fn added(left: Value, right: Value) -> Value {
 async fn deliveries(ports: &impl Ports, request: &RawRequest, moment: &Moment) -> Result<Reply, Fault> {
     let query = Query::of(request);
     let state = query.text("state");
-    let states = ["pending", "paused", "delivered", "dead", "expired"];
+    let states = ["pending", "paused", "delivered", "dead", "withdrawn", "expired"];
     if state.as_deref().is_some_and(|state| !states.contains(&state)) {
-        return Ok(wrong_parameter("state", "must be pending, paused, delivered, dead or expired"));
+        return Ok(wrong_parameter(
+            "state",
+            "must be pending, paused, delivered, dead, withdrawn or expired",
+        ));
     }
     let limit = query.text("limit").map(|text| text.parse::<i64>().ok().filter(|limit| *limit > 0));
     let Some(limit) = limit.unwrap_or(Some(DEFAULT_PAGE)) else {

@@ -109,10 +109,11 @@ impl Identity {
         email.iter().chain(&phone).flat_map(|identifier| self.list_tags(identifier)).collect()
     }
 
-    /// A text that only this ledger can have written: `{parts, by dots}.{key id}.{MAC}`. The parts
-    /// hold no dots.
-    pub fn link(&self, link: Link, parts: &[&str]) -> String {
-        let Some((id, key)) = self.link.first() else { return String::new() };
+    /// A text that only this ledger can have written: `{parts, by dots}.{key id}.{MAC}`, under the
+    /// pepper of that id or, where it has gone, the current one. The parts hold no dots.
+    pub fn link(&self, link: Link, pepper: Option<&str>, parts: &[&str]) -> String {
+        let named = self.link.iter().find(|(id, _)| pepper == Some(id));
+        let Some((id, key)) = named.or(self.link.first()) else { return String::new() };
         let parts = parts.join(".");
         format!("{parts}.{id}.{}", link_mac(key, link, &parts))
     }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::consents::{ActRow, Ends, Open, standing_of, text_of};
 use super::double_opt_in::{Requests, email_tags};
-use super::lists::{customer_lists, suppressing};
+use super::lists::{Suppression, customer_lists, suppressing};
 use super::message::{Admit, Answer, Tally};
 use super::retention::DEAD_DAYS;
 use super::schema::ROW_FORMAT;
@@ -141,7 +141,6 @@ impl<S: Store> Ledger<S> {
             Some(_) => Step::Suppress,
             None => Step::Judge,
         };
-        let is_lead = post.prior.as_ref().is_some_and(|prior| prior.is_lead);
         let is_news = match (&step, post.prior.as_ref().map(|prior| prior.state)) {
             (_, None) => true,
             // The row that waits stays; its owner may get the mail once more.
@@ -149,9 +148,8 @@ impl<S: Store> Ledger<S> {
             // A payload that is still needed keeps its place.
             (Step::Request { .. }, Some(State::Pending | State::Dead | State::Held)) => false,
             (Step::Judge, Some(State::Suppressed | State::Unconfirmed)) => true,
-            (Step::Request { may_mail: false }, Some(_)) => false,
-            (Step::Request { .. }, Some(_)) if !is_lead => true,
-            (Step::Judge | Step::Request { .. }, Some(_)) => regains(&admit.lead, acts),
+            (Step::Request { may_mail }, Some(_)) => *may_mail,
+            (Step::Judge, Some(_)) => regains(&admit.lead, acts),
         };
         if !is_news {
             let waiting = post.prior.as_ref().filter(|prior| prior.state == State::Unconfirmed);
@@ -229,8 +227,13 @@ impl<S: Store> Ledger<S> {
     ) -> Result<Answered, Fault> {
         let matches = self.living_matches(admit, moment)?;
         let person = self.person(admit, &matches).map(|lead_id| self.with_acts(lead_id)).transpose()?;
+        let lists = self.lists_with(&admit.list_tags)?;
+        if suppressing(post.campaign, &lists) == Some(Suppression::ByCampaign) {
+            self.store.write_all(&beside)?;
+            return self.suppress(admit, post, moment);
+        }
         let mut lead = std::mem::take(&mut admit.lead);
-        lead.lists = customer_lists(post.campaign, self.lists_with(&admit.list_tags)?);
+        lead.lists = customer_lists(post.campaign, lists);
         self.judge_and_write(admit, lead, post, person, Some(beside), moment)
     }
 

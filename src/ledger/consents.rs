@@ -105,6 +105,11 @@ pub(super) fn text_of(act: &Act) -> Result<String, Fault> {
 /// An act and its personal part as it lies there, if it does.
 pub(super) type ActRow = (Rc<Act>, Option<String>);
 
+/// Whether nothing is there of a person but, at most, acts without their personal parts.
+fn is_erased(acts: &[ActRow]) -> bool {
+    acts.iter().all(|(_, personal)| personal.is_none())
+}
+
 /// Where the consents of these acts stand.
 pub(super) fn standing_of(acts: &[ActRow]) -> Vec<Standing> {
     standing(acts.iter().map(|(act, _)| &**act))
@@ -263,13 +268,25 @@ impl<S: Store> Ledger<S> {
 
     /// What a receipt's signature is over; nothing where no key signs.
     pub(super) fn receipt_input(&self, receipt: &Receipt, lead_id: &str) -> Option<String> {
-        let withdraw = self.withdraw_url(&receipt.act.campaign, lead_id, &receipt.purpose);
+        let withdraw = self.withdraw_url(receipt, lead_id);
         Some(signing_input(self.signing_key.as_deref()?, &receipt.payload(withdraw.as_deref())))
     }
 
     /// Where a person takes a consent back.
-    pub(super) fn withdraw_url(&self, campaign: &str, lead_id: &str, purpose: &str) -> Option<String> {
-        let token = self.identity.link(Link::Withdraw, &[lead_id, purpose]);
+    pub(super) fn withdraw_url(&self, receipt: &Receipt, lead_id: &str) -> Option<String> {
+        let pepper = receipt.act.mac.split('.').next();
+        self.withdraw_link(&receipt.act.campaign, pepper, lead_id, &receipt.purpose)
+    }
+
+    /// A link under the pepper of this id: one that a row names lives as long as the row.
+    pub(super) fn withdraw_link(
+        &self,
+        campaign: &str,
+        pepper: Option<&str>,
+        lead_id: &str,
+        purpose: &str,
+    ) -> Option<String> {
+        let token = self.identity.link(Link::Withdraw, pepper, &[lead_id, purpose]);
         self.public_url.as_ref().map(|url| format!("{url}/withdraw/{campaign}/{token}"))
     }
 
@@ -283,6 +300,9 @@ impl<S: Store> Ledger<S> {
     pub(super) fn consents(&self, lead_id: &str) -> Result<Answer, Fault> {
         let lead_id = self.lead_now(lead_id)?;
         let acts = self.acts(&lead_id)?;
+        if is_erased(&acts) {
+            return Ok(Answer::NotFound);
+        }
         let receipts = self.receipts_of(&lead_id, &acts)?;
         let shown = |place: Standing| {
             let receipt = receipts.iter().find(|receipt| receipt.purpose == place.purpose);
@@ -309,7 +329,7 @@ impl<S: Store> Ledger<S> {
         let is_meant = |purpose: &str| wanted == EVERY_PURPOSE || wanted == purpose;
         let mut submissions = self.ledgered(&lead_id)?;
         let acts = self.acts(&lead_id)?;
-        if submissions.is_empty() && acts.is_empty() {
+        if submissions.is_empty() && is_erased(&acts) {
             return Ok(Answer::NotFound);
         }
         let now = standing_of(&acts);
@@ -324,10 +344,11 @@ impl<S: Store> Ledger<S> {
         let mut told = Vec::new();
         let gone: Vec<&str> = open.iter().map(|place| place.purpose.as_str()).collect();
         if let Some((_, sealed)) = newest {
-            let subject =
-                newest.zip(sealed.as_deref()).map(|((act, _), sealed)| self.personal(&lead_id, act, sealed));
+            // A personal part that no living key opens must not stand in a withdrawal's way.
+            let subject = newest.zip(sealed.as_deref());
+            let subject = subject.and_then(|((act, _), sealed)| self.personal(&lead_id, act, sealed).ok());
             let personal = Personal {
-                subject: subject.transpose()?.map(|personal| personal.subject).unwrap_or_default(),
+                subject: subject.map(|personal| personal.subject).unwrap_or_default(),
                 method: operation.method.clone().unwrap_or_else(|| "link".to_owned()),
                 ..Personal::default()
             };
@@ -446,8 +467,9 @@ impl<S: Store> Ledger<S> {
     pub(super) fn fingerprints_of(&self, lead_id: &str, acts: &[ActRow]) -> Result<Vec<String>, Fault> {
         let mut all = BTreeSet::new();
         for (act, sealed) in acts {
-            if let Some(sealed) = sealed {
-                all.extend(self.personal(lead_id, act, sealed)?.fingerprints);
+            // One that no living key opens any more tells nothing; the others still count.
+            if let Some(Ok(personal)) = sealed.as_ref().map(|sealed| self.personal(lead_id, act, sealed)) {
+                all.extend(personal.fingerprints);
             }
         }
         Ok(all.into_iter().collect())

@@ -118,7 +118,9 @@ impl<S: Store> Ledger<S> {
         let until_ms = now + REQUEST_MS;
         let prior = post.prior.as_ref().filter(|prior| prior.state != State::Suppressed);
         let lead_id = prior.map_or_else(|| moment.new_id("lead_"), |prior| prior.lead_id.clone());
-        let kept = Admit { stored: None, idempotency_tag: None, ..admit.clone() };
+        // What was shown is what is confirmed, whatever is published meanwhile.
+        let stored = Some(post.campaign.to_stored());
+        let kept = Admit { stored, idempotency_tag: None, ..admit.clone() };
         let payload =
             self.seal(&serialised(&kept)?, &payload_place(&lead_id, &admit.submission_id), moment)?;
         let row = SubmissionRow {
@@ -263,10 +265,8 @@ impl<S: Store> Ledger<S> {
         if !waits {
             return Ok(Answer::NotFound);
         }
-        let known = self.campaign(&admit.campaign, &admit.revision, None)?;
-        let campaign =
-            known.map_or_else(|| self.last_good_campaign(&admit.campaign), |known| Ok(Some(known)))?;
-        let campaign = campaign.ok_or_else(|| Fault::new("a request's campaign is gone"))?;
+        let stored = admit.stored.take().ok_or_else(|| Fault::new("a request's campaign is gone"))?;
+        let campaign = self.parse(&stored)?;
 
         let mut beside = vec![stop_asking(&lead_id, moment)];
         let sql = "UPDATE request SET confirmed_ms = ? WHERE tag IN (SELECT value FROM json_each(?))

@@ -11,7 +11,7 @@ use super::message::{Admit, Answer, Operation};
 use super::report::{object, rfc3339_of};
 use super::store::{Store, Write, owned, write};
 use super::{Ledger, Payload, State, consent_place, payload_place};
-use crate::consent::verify;
+use crate::consent::{Verdict, verify};
 use crate::fault::Fault;
 use crate::moment::{Moment, rfc3339};
 
@@ -70,13 +70,15 @@ impl<S: Store> Ledger<S> {
             let (submission_id, state) = (row.text(0)?, row.text(1)?);
             let (payload, consent) = (row.optional_text(2), row.optional_text(3));
             let mut shown = object(&row.text(4)?)?;
+            // What no living key opens is not held any more.
             if let Some(sealed) = payload {
-                shown.insert("data".to_owned(), self.payload_held(&sealed, lead_id, &submission_id, &state)?);
+                let held = self.payload_held(&sealed, lead_id, &submission_id, &state);
+                shown.insert("data".to_owned(), held.unwrap_or_default());
             }
             // Of a row before format 3.
             if let Some(sealed) = consent {
-                let consent = self.open_sealed(&sealed, &consent_place(lead_id, &submission_id))?;
-                shown.insert("consent".to_owned(), consent);
+                let consent = self.open_sealed(&sealed, &consent_place(lead_id, &submission_id));
+                shown.insert("consent".to_owned(), consent.unwrap_or_default());
             }
             all.push(Value::Object(shown));
         }
@@ -110,13 +112,16 @@ impl<S: Store> Ledger<S> {
     /// The history as it can be verified elsewhere: each act, its personal part as the text that was
     /// committed to, and what a look at it shows here.
     fn history_held(&self, lead_id: &str) -> Result<Vec<Value>, Fault> {
-        let mut acts = Vec::new();
+        let (mut acts, mut closed) = (Vec::new(), Vec::new());
         for (act, sealed) in self.acts(lead_id)? {
-            let personal = sealed.map(|sealed| self.personal_text(lead_id, &act, &sealed)).transpose()?;
-            acts.push(((*act).clone(), personal));
+            let personal = sealed.map(|sealed| self.personal_text(lead_id, &act, &sealed)).transpose();
+            closed.push(personal.is_err());
+            acts.push(((*act).clone(), personal.ok().flatten()));
         }
-        let verdicts = verify(self.identity.history_keys(), lead_id, &acts);
-        let shown = acts.into_iter().zip(verdicts).map(|((act, personal), verdict)| {
+        let verdicts = verify(self.identity.history_keys(), lead_id, &acts).into_iter().zip(closed);
+        let shown = acts.into_iter().zip(verdicts).map(|((act, personal), (verdict, is_closed))| {
+            // Not erased: no living key opens its personal part.
+            let verdict = if is_closed { Verdict::Unknown } else { verdict };
             json!({ "at": rfc3339(act.at_ms), "act": act, "personal": personal, "verdict": verdict })
         });
         Ok(shown.collect())
@@ -167,7 +172,10 @@ impl<S: Store> Ledger<S> {
             let (from, to) = delivery_range(lead_id);
             writes.extend([
                 write(keep, [lead_id.into()]),
-                write("UPDATE act SET personal = NULL WHERE lead_id = ?", [lead_id.into()]),
+                write(
+                    "UPDATE act SET personal = NULL, consent_until_ms = NULL WHERE lead_id = ?",
+                    [lead_id.into()],
+                ),
                 write("DELETE FROM submission WHERE lead_id = ?", [lead_id.into()]),
                 write(
                     "DELETE FROM delivery WHERE delivery_id >= ? AND delivery_id < ?",

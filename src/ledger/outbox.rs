@@ -133,8 +133,7 @@ impl<S: Store> Ledger<S> {
         let mut consent = open.lead.consent.clone();
         for (at, receipt) in open.receipts.iter().enumerate() {
             if let Some(record) = consent.iter_mut().find(|record| record.purpose == receipt.purpose) {
-                record.withdraw_url =
-                    self.withdraw_url(&receipt.act.campaign, &claim.lead_id, &receipt.purpose);
+                record.withdraw_url = self.withdraw_url(receipt, &claim.lead_id);
                 record.receipt = signed.get(at).map(|(input, signature)| compact(input, signature));
             }
         }
@@ -158,9 +157,10 @@ impl<S: Store> Ledger<S> {
         let submission_id = notice.get("submission_id").and_then(Value::as_str).unwrap_or_default();
         let request = self.requested(&claim.lead_id, submission_id).map_err(|_| Outcome::Unreadable)?;
         let (admit, _) = request.ok_or(Outcome::ConsentMissing)?;
-        let token = self.identity.link(Link::Confirm, &[&claim.lead_id, submission_id]);
+        let token = self.identity.link(Link::Confirm, None, &[&claim.lead_id, submission_id]);
         let confirm_url = format!("{url}/confirm/{}/{token}", campaign.id);
-        let withdraw_url = self.withdraw_url(&campaign.id, &claim.lead_id, EVERY_PURPOSE).unwrap_or_default();
+        let withdraw_url =
+            self.withdraw_link(&campaign.id, None, &claim.lead_id, EVERY_PURPOSE).unwrap_or_default();
         Ok(Asked {
             to: admit.lead.contact.email.unwrap_or_default(),
             subject: how.subject(campaign),

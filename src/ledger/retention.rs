@@ -145,8 +145,10 @@ impl<S: Store> Ledger<S> {
         }
         // Those of a lead go with it; these have none any more.
         let sql = "DELETE FROM delivery WHERE delivery_id > ? AND delivery_id <= ?
-                   AND state IN ('delivered', 'withdrawn', 'expired') AND settled_ms <= ? AND format <= ?
-                   AND NOT EXISTS (SELECT 1 FROM submission s WHERE s.lead_id = delivery.lead_id)";
+                   AND state IN ('delivered', 'withdrawn', 'expired')
+                   AND coalesce(settled_ms, created_ms) <= ? AND format <= ?
+                   AND NOT EXISTS (SELECT 1 FROM submission s WHERE s.lead_id = delivery.lead_id)
+                   AND NOT EXISTS (SELECT 1 FROM act a WHERE a.lead_id = delivery.lead_id)";
         self.store.run(sql, &[after.into(), to.into(), before.into(), ROW_FORMAT.into()])?;
         Ok(end)
     }
@@ -203,9 +205,11 @@ impl<S: Store> Ledger<S> {
         let keep = format!("{KEEP_ACT} WHERE lead_id = ? AND act IS NOT NULL");
         self.store.run(&keep, &[lead_id.into()])?;
         self.store.run("DELETE FROM submission WHERE lead_id = ?", &[lead_id.into()])?;
+        // Who has had the lead is known for as long as its consents are: they hear of a withdrawal.
         let (from, to) = delivery_range(lead_id);
-        let sql = "DELETE FROM delivery WHERE delivery_id >= ? AND delivery_id < ?";
-        self.store.run(sql, &[(&from).into(), (&to).into()])
+        let sql = "DELETE FROM delivery WHERE delivery_id >= ?1 AND delivery_id < ?2 AND (attempts = '[]'
+                     OR NOT EXISTS (SELECT 1 FROM act WHERE lead_id = ?3))";
+        self.store.run(sql, &[(&from).into(), (&to).into(), lead_id.into()])
     }
 
     /// Consents whose time has passed expire, which is an act of its own.
@@ -260,6 +264,9 @@ impl<S: Store> Ledger<S> {
             let [ended, expired] = [row.int(2)?, row.int(3).unwrap_or(0)];
             if is_known && ended == 1 {
                 self.store.run("DELETE FROM act WHERE lead_id = ?", &[(&lead_id).into()])?;
+                let (from, to) = delivery_range(&lead_id);
+                let sql = "DELETE FROM delivery WHERE delivery_id >= ? AND delivery_id < ?";
+                self.store.run(sql, &[(&from).into(), (&to).into()])?;
                 self.store.run("DELETE FROM alias WHERE is_now = ?", &[(&lead_id).into()])?;
             } else if is_known && expired == 1 {
                 self.expire_consents(&lead_id, moment)?;

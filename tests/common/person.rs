@@ -131,7 +131,7 @@ impl Site {
     /// Where a person withdraws a purpose, as a receipt would say; `_` is all of them.
     pub fn withdrawal_of(&self, email: &str, purpose: &str) -> String {
         let lead_id = self.lead_id_of(email);
-        let token = Identity::new(self.settings(), LEDGER).link(Link::Withdraw, &[&lead_id, purpose]);
+        let token = Identity::new(self.settings(), LEDGER).link(Link::Withdraw, None, &[&lead_id, purpose]);
         format!("{PUBLIC_URL}/withdraw/guide/{token}")
     }
 

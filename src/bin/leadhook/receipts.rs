@@ -126,8 +126,12 @@ impl Sought {
 
 /// The pseudonyms that a receipt names.
 fn subjects(payload: &Value) -> Vec<&str> {
+    // An erasure names them ledger by ledger.
+    let ledgers = payload.get("ledgers").and_then(Value::as_array).into_iter().flatten();
+    let of_ledgers = ledgers.filter_map(|ledger| ledger.get("subjects"));
     let all = ["piiPrincipalId", "subject", "subjects"].into_iter().filter_map(|key| payload.get(key));
-    all.flat_map(|value| value.as_array().map_or_else(|| vec![value], |many| many.iter().collect()))
+    all.chain(of_ledgers)
+        .flat_map(|value| value.as_array().map_or_else(|| vec![value], |many| many.iter().collect()))
         .filter_map(Value::as_str)
         .collect()
 }
