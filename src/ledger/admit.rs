@@ -6,7 +6,7 @@ use std::rc::Rc;
 use serde_json::{Value, json};
 
 use super::consents::{ActRow, Ends, Open, standing_of, text_of};
-use super::double_opt_in::Requests;
+use super::double_opt_in::{Requests, email_tags};
 use super::lists::{customer_lists, suppressing};
 use super::message::{Admit, Answer, Tally};
 use super::retention::DEAD_DAYS;
@@ -68,6 +68,8 @@ pub(super) struct Prior {
     pub(super) lead_id: String,
     pub(super) state: State,
     pub(super) bucket: Bucket,
+    /// Whether it holds consents: the row of a lead, not of a request.
+    pub(super) is_lead: bool,
 }
 
 /// Whose post it is.
@@ -139,19 +141,23 @@ impl<S: Store> Ledger<S> {
             Some(_) => Step::Suppress,
             None => Step::Judge,
         };
+        let is_lead = post.prior.as_ref().is_some_and(|prior| prior.is_lead);
         let is_news = match (&step, post.prior.as_ref().map(|prior| prior.state)) {
             (_, None) => true,
-            (Step::Suppress, Some(state)) => state != State::Suppressed,
+            (Step::Suppress, Some(state)) => !is_lead && state != State::Suppressed,
             // The row that waits stays; its owner may get the mail once more.
             (Step::Request { .. }, Some(State::Unconfirmed)) => false,
+            // A payload that is still needed keeps its place.
+            (Step::Request { .. }, Some(State::Pending | State::Dead | State::Held)) => false,
             (Step::Request { may_mail }, Some(_)) => *may_mail,
             (Step::Judge, Some(State::Suppressed | State::Unconfirmed)) => true,
             (Step::Judge, Some(_)) => regains(&admit.lead, acts),
         };
         if !is_news {
-            let again = matches!(step, Step::Request { may_mail: true });
+            let waiting = post.prior.as_ref().filter(|prior| prior.state == State::Unconfirmed);
+            let again = waiting.is_some() && matches!(step, Step::Request { may_mail: true });
             let mut writes = vec![post.bucket.count_repeat()];
-            if let (true, Some(prior)) = (again, &post.prior) {
+            if let (true, Some(prior)) = (again, waiting) {
                 writes.extend(self.mail_again(&prior.lead_id, admit, &campaign, moment));
             }
             self.store.write_all(&writes)?;
@@ -191,11 +197,12 @@ impl<S: Store> Ledger<S> {
             Some(Person { lead_id, acts }) => {
                 let mut plan = self.judge_known(admit, lead, post.campaign, lead_id, &acts)?;
                 if plan.state == State::Duplicate {
-                    // Deliveries of its own row may still wait for the payload.
+                    // Its own earlier deliveries may still wait for the payload.
                     let own = post.prior.as_ref().filter(|prior| prior.lead_id == plan.lead_id);
-                    match own.map(|prior| prior.state) {
-                        Some(state @ (State::Pending | State::Dead)) => plan.state = state,
-                        _ => plan.payload = None,
+                    let state = own.map(|_| self.state_by_deliveries(&plan.lead_id, &admit.submission_id));
+                    plan.state = state.transpose()?.flatten().unwrap_or(State::Duplicate);
+                    if !matches!(plan.state, State::Pending | State::Dead) {
+                        plan.payload = None;
                     }
                 }
                 (plan, acts)
@@ -268,14 +275,15 @@ impl<S: Store> Ledger<S> {
     fn prior(&self, admit: &Admit, matches: &[Match], requests: &Requests) -> Result<Option<Prior>, Fault> {
         let suppressed = suppressed_lead(&admit.submission_id);
         let known = matches.iter().map(|found| &found.lead_id).chain(requests.leads());
-        let sql =
-            "SELECT state, campaign, hour, source FROM submission WHERE lead_id = ? AND submission_id = ?";
+        let sql = "SELECT state, campaign, hour, source, consent <> '' FROM submission
+                   WHERE lead_id = ? AND submission_id = ?";
         for lead_id in known.chain([&suppressed]) {
             let args = [lead_id.into(), (&admit.submission_id).into()];
             let Some(mut row) = self.store.row(sql, &args)? else { continue };
             let state = State::parse(&row.text(0)?).ok_or_else(|| Fault::new("a state is not known"))?;
             let bucket = Bucket { campaign: row.text(1)?, hour: row.int(2)?, source: row.text(3)? };
-            return Ok(Some(Prior { lead_id: lead_id.clone(), state, bucket }));
+            let is_lead = row.int(4)? == 1;
+            return Ok(Some(Prior { lead_id: lead_id.clone(), state, bucket, is_lead }));
         }
         Ok(None)
     }
@@ -498,11 +506,12 @@ impl<S: Store> Ledger<S> {
             writes.push(held.bucket.transfer(State::Held, State::Duplicate));
         }
         writes.extend(remember_key(admit, now));
-        if let Some(prior) =
-            post.prior.as_ref().filter(|prior| prior.lead_id != lead_id && confirmed.is_some())
-        {
-            let sql = "INSERT INTO alias (lead_id, is_now) VALUES (?, ?) ON CONFLICT DO NOTHING";
-            writes.push(write(sql, [(&prior.lead_id).into(), (&lead_id).into()]));
+        if post.prior.as_ref().is_some_and(|prior| prior.state == State::Unconfirmed) {
+            let sql = "INSERT INTO alias (lead_id, is_now) SELECT DISTINCT lead_id, ?1 FROM request
+                         WHERE tag IN (SELECT value FROM json_each(?2)) AND campaign = ?3 AND lead_id <> ?1
+                       ON CONFLICT DO NOTHING";
+            let tags = json!(email_tags(admit).collect::<Vec<_>>()).to_string();
+            writes.push(write(sql, [(&lead_id).into(), tags.into(), (&campaign.id).into()]));
         }
         writes.extend(confirmed.unwrap_or_default());
         self.store.write_all(&writes)?;

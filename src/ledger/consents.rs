@@ -7,6 +7,7 @@ use std::rc::Rc;
 use serde_json::{Value, json};
 
 use super::admit::{delivery_range, notice_row};
+use super::double_opt_in::stop_asking;
 use super::message::{Answer, Operation};
 use super::schema::ROW_FORMAT;
 use super::state::Bucket;
@@ -373,6 +374,9 @@ impl<S: Store> Ledger<S> {
             State::Held => !gone.is_empty() && !self.can_still_go(&one.bucket.campaign, &gone, &still),
             _ => false,
         });
+        if submissions.iter().any(|one| one.state == State::Unconfirmed) {
+            writes.push(stop_asking(&lead_id, moment));
+        }
         for one in &submissions {
             let sql = "UPDATE submission SET state = 'withdrawn', payload = NULL, until_ms = NULL
                        WHERE lead_id = ? AND submission_id = ?";

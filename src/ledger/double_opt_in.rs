@@ -115,7 +115,9 @@ impl<S: Store> Ledger<S> {
     /// Keeps a submission until its owner confirms it, and asks.
     pub(super) fn request(&self, admit: &Admit, post: &Post<'_>, moment: &Moment) -> Result<Answered, Fault> {
         let now = moment.now_ms;
-        let (lead_id, until_ms) = (moment.new_id("lead_"), now + REQUEST_MS);
+        let until_ms = now + REQUEST_MS;
+        let prior = post.prior.as_ref().filter(|prior| prior.state != State::Suppressed);
+        let lead_id = prior.map_or_else(|| moment.new_id("lead_"), |prior| prior.lead_id.clone());
         let kept = Admit { stored: None, idempotency_tag: None, ..admit.clone() };
         let payload =
             self.seal(&serialised(&kept)?, &payload_place(&lead_id, &admit.submission_id), moment)?;
@@ -131,10 +133,21 @@ impl<S: Store> Ledger<S> {
             act: None,
             ends: Ends { consent_ms: None, record_ms: 0 },
         };
-        let mut writes = post.make_room(&admit.submission_id);
-        writes.extend([row.write(post.bucket()), post.count(State::Unconfirmed)]);
+        let mut writes = Vec::new();
+        if prior.is_some_and(|prior| prior.is_lead) {
+            // By its row the person is recognised.
+            let sql = "UPDATE submission SET state = 'unconfirmed', payload = ?1, until_ms = ?2,
+                         known_until_ms = max(known_until_ms, ?2) WHERE lead_id = ?3 AND submission_id = ?4";
+            let place = [(&lead_id).into(), (&admit.submission_id).into()];
+            writes.push(write(sql, [&[(&payload).into(), until_ms.into()], &place[..]].concat()));
+        } else {
+            writes.extend(post.make_room(&admit.submission_id));
+            writes.push(row.write(post.bucket()));
+        }
+        writes.push(post.count(State::Unconfirmed));
         let sql = "INSERT INTO request (tag, submission_id, lead_id, campaign, mails, mailed_ms, expires_ms)
-                   VALUES (?, ?, ?, ?, 0, ?, ?) ON CONFLICT DO UPDATE SET lead_id = excluded.lead_id";
+                   VALUES (?, ?, ?, ?, 0, ?, ?) ON CONFLICT DO UPDATE SET lead_id = excluded.lead_id,
+                     expires_ms = excluded.expires_ms, confirmed_ms = NULL";
         let tag = email_tags(admit).next().map(String::as_str).unwrap_or_default();
         let args = [
             tag.into(),
@@ -228,7 +241,7 @@ impl<S: Store> Ledger<S> {
         let Some((mut admit, bucket)) = self.requested(&lead_id, &submission_id)? else {
             let now = self.lead_now(&lead_id)?;
             let sql = "SELECT 1 FROM submission WHERE lead_id = ? AND submission_id = ? AND act IS NOT NULL
-                       AND state <> 'withdrawn'";
+                       AND state NOT IN ('withdrawn', 'expired')";
             let confirmed = self.store.row(sql, &[(&now).into(), (&submission_id).into()])?;
             // A second click is no mistake.
             return if confirmed.is_some() { done(&[]) } else { Ok(Answer::NotFound) };
@@ -270,7 +283,8 @@ impl<S: Store> Ledger<S> {
         }
         let list_tags = admit.list_tags.clone();
         let beside: Vec<Write<'static>> = beside.into_iter().map(owned).collect();
-        let prior = Some(Prior { lead_id, state: State::Unconfirmed, bucket: bucket.clone() });
+        let state = State::Unconfirmed;
+        let prior = Some(Prior { lead_id, state, bucket: bucket.clone(), is_lead: false });
         let post = Post { campaign: &campaign, bucket, prior };
         self.admit_confirmed(&mut admit, &post, beside, moment)?;
         if !list_tags.is_empty() {
@@ -308,11 +322,17 @@ impl<S: Store> Ledger<S> {
                 {
                     self.store.write(&one.bucket.transfer(State::Unconfirmed, State::Expired))?;
                     let place = [lead_id.into(), submission_id.into()];
-                    self.store
-                        .run("DELETE FROM submission WHERE lead_id = ? AND submission_id = ?", &place)?;
+                    let sql = "DELETE FROM submission
+                               WHERE lead_id = ? AND submission_id = ? AND consent = ''";
+                    self.store.run(sql, &place)?;
+                    let sql = "UPDATE submission SET state = 'expired', payload = NULL, until_ms = NULL
+                               WHERE lead_id = ? AND submission_id = ?";
+                    self.store.run(sql, &place)?;
+                    self.store.write(&stop_asking(lead_id, moment))?;
                     let (from, to) = delivery_range(lead_id);
-                    let sql = "DELETE FROM delivery WHERE delivery_id >= ? AND delivery_id < ?";
-                    self.store.run(sql, &[(&from).into(), (&to).into()])?;
+                    let sql = "DELETE FROM delivery WHERE delivery_id >= ? AND delivery_id < ?
+                               AND NOT EXISTS (SELECT 1 FROM submission WHERE lead_id = ?)";
+                    self.store.run(sql, &[(&from).into(), (&to).into(), lead_id.into()])?;
                 }
                 let key = [tag.into(), submission_id.into()];
                 self.store.run("DELETE FROM request WHERE tag = ? AND submission_id = ?", &key)?;
@@ -332,7 +352,7 @@ fn asking(campaign: &Campaign) -> Option<&crate::campaign::Destination> {
 }
 
 /// The fingerprints of the post's address, the current pepper's first.
-fn email_tags(admit: &Admit) -> impl Iterator<Item = &String> {
+pub(super) fn email_tags(admit: &Admit) -> impl Iterator<Item = &String> {
     let prints = admit.fingerprints.iter().filter(|print| print.kind == IdentifierKind::Email);
     prints.map(|print| &print.tag)
 }

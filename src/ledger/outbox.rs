@@ -356,6 +356,20 @@ impl<S: Store> Ledger<S> {
         writes.iter().try_for_each(|write| self.store.write(write))
     }
 
+    /// What a submission's deliveries say that its state is; nothing where it has none.
+    pub(super) fn state_by_deliveries(
+        &self,
+        lead_id: &str,
+        submission_id: &str,
+    ) -> Result<Option<State>, Fault> {
+        let (from, to) = delivery_range(lead_id);
+        let sql = "SELECT group_concat(state) FROM delivery
+                   WHERE delivery_id >= ? AND delivery_id < ? AND submission_id = ?";
+        let row = self.store.row(sql, &[from.into(), to.into(), submission_id.into()])?;
+        let states = row.and_then(|mut row| row.optional_text(0));
+        Ok(states.map(|states| state_of(states.split(','))))
+    }
+
     pub(super) fn replay(&self, delivery_id: &str, moment: &Moment) -> Result<Answer, Fault> {
         let sql = "SELECT state FROM delivery WHERE delivery_id = ?";
         let Some(mut row) = self.store.row(sql, &[delivery_id.into()])? else {
@@ -431,6 +445,18 @@ fn mail(claim: &Claim, destination: &Destination, api: &EmailApi, secret: &str, 
     }
 }
 
+/// A submission's state by those of its deliveries.
+fn state_of<'b>(deliveries: impl Iterator<Item = &'b str> + Clone) -> State {
+    let any = |wanted: &[&str]| deliveries.clone().any(|state| wanted.contains(&state));
+    match () {
+        () if any(&["pending", "paused"]) => State::Pending,
+        () if any(&["dead"]) => State::Dead,
+        () if any(&["delivered"]) => State::Delivered,
+        () if any(&["withdrawn"]) => State::Withdrawn,
+        () => State::Expired,
+    }
+}
+
 /// What a submission's row and its counter need, so that they follow the states of its deliveries.
 /// With the last of them settled the payload is erased.
 fn follow_deliveries<'a, 'b>(
@@ -440,14 +466,7 @@ fn follow_deliveries<'a, 'b>(
     deliveries: impl Iterator<Item = &'b str> + Clone,
 ) -> Result<Vec<Write<'a>>, Fault> {
     let before = State::parse(before).ok_or_else(|| Fault::new("a state is not known"))?;
-    let any = |wanted: &[&str]| deliveries.clone().any(|state| wanted.contains(&state));
-    let state = match () {
-        () if any(&["pending", "paused"]) => State::Pending,
-        () if any(&["dead"]) => State::Dead,
-        () if any(&["delivered"]) => State::Delivered,
-        () if any(&["withdrawn"]) => State::Withdrawn,
-        () => State::Expired,
-    };
+    let state = state_of(deliveries);
     if state == before {
         return Ok(Vec::new());
     }

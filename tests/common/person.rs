@@ -106,9 +106,10 @@ impl Site {
 
     /// The one lead that is held of an address.
     pub fn lead_of(&self, email: &str) -> Value {
-        let leads = leads(&self.order("access", &json!({ "email": email })));
-        assert_eq!(leads.len(), 1, "{leads:?}");
-        leads[0].clone()
+        let mut leads = leads(&self.order("access", &json!({ "email": email })));
+        leads.retain(|lead| lead["history"][0].is_object());
+        assert_eq!(leads.len(), 1, "there is one lead with a history");
+        leads.remove(0)
     }
 
     pub fn history_of(&self, email: &str) -> Vec<String> {
