@@ -145,7 +145,8 @@ impl<S: Store> Ledger<S> {
         }
         // Those of a lead go with it; these have none any more.
         let sql = "DELETE FROM delivery WHERE delivery_id > ? AND delivery_id <= ? AND submission_id = ''
-                   AND state IN ('delivered', 'withdrawn', 'expired') AND settled_ms <= ? AND format <= ?
+                   AND state IN ('delivered', 'withdrawn', 'expired')
+                   AND coalesce(settled_ms, created_ms) <= ? AND format <= ?
                    AND NOT EXISTS (SELECT 1 FROM submission s WHERE s.lead_id = delivery.lead_id)";
         self.store.run(sql, &[after.into(), to.into(), before.into(), ROW_FORMAT.into()])?;
         Ok(end)
