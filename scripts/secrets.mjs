@@ -1,6 +1,6 @@
 // Random secrets: the Worker's own, and one for each destination that a campaign names.
 import { generateKeyPairSync, randomBytes } from "node:crypto";
-import { chmodSync, existsSync, readFileSync, readdirSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 const key = (id) => `${id}:${randomBytes(32).toString("base64")}`;

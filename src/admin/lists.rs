@@ -43,10 +43,13 @@ pub async fn change(ports: &impl Ports, list: &str, request: &RawRequest) -> Res
     let body = request.body.as_deref().unwrap_or_default();
     let body: Value =
         str::from_utf8(body).ok().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-    let (verb, done, tags) = match (body.get("add"), body.get("remove"), body.get("clear")) {
-        (Some(tags), None, None) => (Verb::ListAdd, "added", super::person::texts(Some(tags.clone()))),
-        (None, Some(tags), None) => (Verb::ListRemove, "removed", super::person::texts(Some(tags.clone()))),
-        (None, None, Some(Value::Bool(true))) => (Verb::ListClear, "removed", Vec::new()),
+    let given = body.get("add").or(body.get("remove"));
+    let tags = super::person::texts(given.cloned());
+    let are_texts = given.is_none_or(|given| given.as_array().is_some_and(|given| given.len() == tags.len()));
+    let (verb, done) = match (body.get("add"), body.get("remove"), body.get("clear")) {
+        (Some(_), None, None) if are_texts => (Verb::ListAdd, "added"),
+        (None, Some(_), None) if are_texts => (Verb::ListRemove, "removed"),
+        (None, None, Some(Value::Bool(true))) => (Verb::ListClear, "removed"),
         _ => return Ok(Reply::malformed(r#"It must be {"add": […]}, {"remove": […]} or {"clear": true}."#)),
     };
     let known = ports.settings().lists.as_ref();

@@ -333,9 +333,12 @@ impl<S: Store> Ledger<S> {
             return Ok(Answer::NotFound);
         }
         let now = standing_of(&acts);
-        let open: Vec<&Standing> =
-            now.iter().filter(|place| place.state.is_valid() && is_meant(&place.purpose)).collect();
         let given_by = |place: &Standing| place.granted_by.and_then(|at| acts.get(at));
+        // Of somebody who was erased there is nothing left to take back.
+        let is_kept = |place: &Standing| given_by(place).is_some_and(|(_, sealed)| sealed.is_some());
+        let is_open =
+            |place: &&Standing| place.state.is_valid() && is_meant(&place.purpose) && is_kept(place);
+        let open: Vec<&Standing> = now.iter().filter(is_open).collect();
         let newest = open.iter().filter_map(|place| given_by(place)).max_by_key(|(act, _)| act.seq);
         let campaign = newest.map(|(act, _)| act.campaign.clone()).or(operation.campaign.clone());
         let campaign = campaign.unwrap_or_default();

@@ -19,21 +19,21 @@ use crate::moment::{Moment, rfc3339};
 const ERASED: &str = "lead.erased";
 
 impl<S: Store> Ledger<S> {
-    /// The leads that any of these fingerprints leads to, and those that share one with them: where
-    /// two people were taken apart by one identifier and together by another, both are reached.
+    /// The leads that any of these fingerprints leads to, with the requests to their addresses. Not
+    /// those that share another identifier with them: a phone may be a household's.
     fn leads_of(&self, fingerprints: &[String]) -> Result<Vec<String>, Fault> {
-        let mut leads = self.leads_behind(fingerprints)?;
-        let mut shared = BTreeSet::new();
+        let known = "SELECT lead_id FROM fingerprint WHERE tag IN (SELECT value FROM json_each(?))";
+        let mut leads = self.leads_behind(known, fingerprints)?;
+        let mut tags: BTreeSet<String> = fingerprints.iter().cloned().collect();
         for lead_id in &leads {
-            shared.extend(self.fingerprints_of(lead_id, &self.acts(lead_id)?)?);
+            tags.extend(self.fingerprints_of(lead_id, &self.acts(lead_id)?)?);
         }
-        leads.extend(self.leads_behind(&shared.into_iter().collect::<Vec<_>>())?);
+        let asked = "SELECT lead_id FROM request WHERE tag IN (SELECT value FROM json_each(?))";
+        leads.extend(self.leads_behind(asked, &tags.into_iter().collect::<Vec<_>>())?);
         Ok(leads.into_iter().collect())
     }
 
-    fn leads_behind(&self, fingerprints: &[String]) -> Result<BTreeSet<String>, Fault> {
-        let sql = "SELECT lead_id FROM fingerprint WHERE tag IN (SELECT value FROM json_each(?1))
-                   UNION SELECT lead_id FROM request WHERE tag IN (SELECT value FROM json_each(?1))";
+    fn leads_behind(&self, sql: &str, fingerprints: &[String]) -> Result<BTreeSet<String>, Fault> {
         let rows = self.store.rows(sql, &[json!(fingerprints).to_string().into()])?;
         rows.into_iter().map(|mut row| row.text(0)).collect()
     }

@@ -1,0 +1,202 @@
+//! People on lists, and people whose browser objects.
+#![cfg(feature = "cli")]
+#![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+
+mod common;
+
+use common::person::*;
+use common::*;
+use leadhook::contact::Email;
+use leadhook::lead::{Identifier, list_tag};
+use leadhook::memory::request;
+use leadhook::ports::Ports as _;
+use leadhook::request::Method;
+use serde_json::{Value, json};
+
+const ANN: &str = "email=ann%40example.com&consent.newsletter=2026-11";
+
+fn tag(site: &Site, email: &str) -> String {
+    let ring = site.settings().lists.clone().expect("list keys");
+    list_tag(&ring, LEDGER, &Identifier::Email(Email::parse(email).expect("an address")))
+}
+
+fn add(site: &Site, list: &str, emails: &[&str]) -> Value {
+    let tags: Vec<_> = emails.iter().map(|email| tag(site, email)).collect();
+    site.order(&format!("lists/{list}?ledger=example-ab"), &json!({ "add": tags }))
+}
+
+fn listing(changes: Value) -> Value {
+    let lists = json!([
+        { "name": "customers", "then": "existing_customer", "send_to": ["care"] },
+        { "name": "competitors", "then": "suppress" },
+    ]);
+    let destinations = json!([destination("crm", CRM), destination("care", "https://crm.example.com/care")]);
+    guide_with(edited(json!({ "list": lists, "destination": destinations }), changes))
+}
+
+#[test]
+fn an_existing_customer_goes_to_those_who_look_after_customers_and_nobody_else_does() {
+    let site = Site::new(&[listing(json!({ "qualify": { "forward_at": 90 } }))]);
+    assert_eq!(add(&site, "customers", &["ann@example.com", "kari@gmail.com"]), json!({ "added": 2 }));
+    site.deliver("guide", ANN);
+    assert_eq!(site.story(), ["qualified care of 1"], "no threshold holds a customer back");
+    let data = site.newest("lead.qualified");
+    assert_eq!(data["existing_customer"], json!(["customers"]));
+    site.deliver("guide", &format!("{ANN}&name=Ann"));
+    assert_eq!(site.story(), ["qualified care of 1", "updated care of 1"], "who asks again is business");
+    assert_eq!(site.newest("lead.updated")["existing_customer"], json!(["customers"]));
+    site.deliver("guide", "email=k.ari%2Bx%40googlemail.com&consent.newsletter=on");
+    assert_eq!(site.story().last().map(String::as_str), Some("qualified care of 2"));
+    site.deliver("guide", "email=bob%40example.com&consent.newsletter=on");
+    assert_eq!(site.last_decision(), "held");
+    site.deliver("guide", "email=bob%40firm.example&size=51%2B&name=Bob&country=SE&consent.newsletter=on");
+    assert_eq!(site.states(), counts(&[("delivered", 3), ("held", 2)]));
+    site.adds_up(LEDGER);
+}
+
+#[test]
+fn somebody_who_is_no_customer_never_goes_there() {
+    let site = Site::new(&[listing(json!({}))]);
+    add(&site, "customers", &["ann@example.com"]);
+    site.deliver("guide", "email=bob%40example.com&consent.newsletter=on");
+    assert_eq!(site.story(), ["qualified crm of 1"]);
+    assert_eq!(site.newest("lead.qualified").get("existing_customer"), None);
+    site.deliver("guide", ANN);
+    assert_eq!(site.story(), ["qualified crm of 1", "qualified care of 2"]);
+    let removed = json!({ "remove": [tag(&site, "ann@example.com")] });
+    assert_eq!(site.order("lists/customers?ledger=example-ab", &removed), json!({ "removed": 1 }));
+    site.deliver("guide", &format!("{ANN}&name=Ann"));
+    assert_eq!(site.story().last().map(String::as_str), Some("qualified crm of 2"));
+}
+
+#[test]
+fn whom_a_campaign_suppresses_nobody_gets() {
+    for list in ["competitors", "suppressed"] {
+        let site = Site::new(&[listing(json!({})), guide_with(json!({ "id": "other" }))]);
+        add(&site, list, &["ann@example.com"]);
+        let reply = site.post("guide", ANN);
+        let other = site.post("guide", "email=bob%40example.com&consent.newsletter=on");
+        assert_eq!((reply.status, headers(&reply)), (other.status, headers(&other)));
+        site.ring();
+        assert_eq!(site.story(), ["qualified crm of 1"]);
+        assert_eq!(site.states(), counts(&[("delivered", 1), ("suppressed", 1)]));
+        site.deliver("other", ANN);
+        let heard = site.story().len();
+        assert_eq!(heard, if list == "suppressed" { 1 } else { 2 }, "a campaign's list is the campaign's");
+        site.adds_up(LEDGER);
+    }
+}
+
+#[test]
+fn somebody_who_is_suppressed_later_keeps_what_was_counted_and_is_known_when_it_ends() {
+    let site = Site::new(&[guide()]);
+    site.deliver("guide", ANN);
+    add(&site, "suppressed", &["ann@example.com"]);
+    site.pass(HOUR);
+    site.deliver("guide", ANN);
+    assert_eq!(site.states(), counts(&[("delivered", 1)]));
+    site.deliver("guide", &format!("{ANN}&name=Ann"));
+    assert_eq!(site.states(), counts(&[("delivered", 1), ("suppressed", 1)]));
+    site.order("lists/suppressed?ledger=example-ab", &json!({ "clear": true }));
+    site.pass(HOUR);
+    site.deliver("guide", &format!("{ANN}&name=Ann"));
+    assert_eq!(site.states(), counts(&[("delivered", 1), ("duplicate", 1)]));
+    assert_eq!(site.story(), ["qualified guide of 1"]);
+    site.adds_up(LEDGER);
+}
+
+#[test]
+fn a_campaigns_list_is_not_lifted_by_a_confirmation() {
+    let lists = json!([{ "name": "competitors", "then": "suppress" }]);
+    let site = Site::new(&[confirmed_guide(json!({ "list": lists }))]);
+    add(&site, "competitors", &["ann@example.com"]);
+    site.deliver("guide", ANN);
+    assert_eq!((site.last_decision(), site.received().len()), (json!("suppressed"), 0));
+}
+
+#[test]
+fn lists_are_filled_shown_and_emptied() {
+    let site = Site::new(&[listing(json!({}))]);
+    let path = "lists/customers?ledger=example-ab";
+    assert_eq!(site.admin(Method::Get, "lists"), json!({ "lists": [] }));
+    assert_eq!(add(&site, "customers", &["ann@example.com", "bob@example.com"]), json!({ "added": 2 }));
+    assert_eq!(add(&site, "customers", &["ann@example.com"]), json!({ "added": 0 }), "again is harmless");
+    add(&site, "competitors", &["eva@example.com"]);
+    let shown = json!([
+        { "ledger": "example-ab", "list": "competitors", "entries": 1 },
+        { "ledger": "example-ab", "list": "customers", "entries": 2 },
+    ]);
+    assert_eq!(site.admin(Method::Get, "lists?ledger=example-ab")["lists"], shown);
+    assert_eq!(site.admin(Method::Get, "lists?ledger=other"), json!({ "lists": [] }));
+    assert_eq!(
+        site.order(path, &json!({ "remove": [tag(&site, "eva@example.com")] })),
+        json!({ "removed": 0 })
+    );
+    assert_eq!(site.order(path, &json!({ "clear": true })), json!({ "removed": 2 }));
+    assert_eq!(site.order(path, &json!({ "clear": true })), json!({ "removed": 0 }));
+
+    let good = tag(&site, "ann@example.com");
+    let foreign = good.replace(".k1.", ".k9.");
+    for (path, order, field) in [
+        (path, json!({ "add": [good, foreign] }), "add"),
+        (path, json!({ "remove": ["ann@example.com"] }), "remove"),
+        (path, json!({ "add": [format!("{good}x")] }), "add"),
+        (path, json!({ "add": ["name.k1.x"] }), "add"),
+        ("lists/customers?ledger=other", json!({ "clear": true }), "ledger"),
+        ("lists/customers", json!({ "clear": true }), "ledger"),
+        ("lists/Bad!?ledger=example-ab", json!({ "clear": true }), "list"),
+    ] {
+        assert_eq!(problems(&site.order_reply(path, &order)), [format!("{field} invalid_parameter")]);
+    }
+    for order in [json!({}), json!({ "add": [], "remove": [] }), json!({ "clear": false }), json!(1)] {
+        assert_eq!(site.order_reply(path, &order).status, 400, "{order}");
+    }
+    for order in [json!({ "add": "x" }), json!({ "add": [7] })] {
+        assert_eq!(site.order_reply(path, &order).status, 400, "{order}");
+    }
+    assert_eq!(site.count("listed"), 1);
+}
+
+#[test]
+fn a_browser_that_objects_is_kept_from_third_parties_and_nobody_else() {
+    let partner = destination_with("partner", CALLS, json!({ "third_party": true }));
+    let site = Site::new(&[guide_with(json!({ "destination": [destination("crm", CRM), partner] }))]);
+    let post = |email: &str, gpc| {
+        let form = format!("email={email}%40example.com&consent.newsletter=on");
+        let mut post = request(Method::Post, "/c/guide", FORM, &form);
+        post.gpc = gpc;
+        let reply = site.send(&post);
+        site.ring();
+        reply
+    };
+    let (objects, silent) = (post("ann", true), post("bob", false));
+    assert_eq!((objects.status, headers(&objects)), (silent.status, headers(&silent)));
+    assert_eq!(site.story()[0], "qualified crm of 1");
+    assert_eq!(site.story().len(), 3, "crm twice, the partner once");
+    assert!(!site.story().contains(&"qualified calls of 1".to_owned()));
+    let received = site.received();
+    let recorded = consent(&received[0].body["data"], "newsletter");
+    assert_eq!(recorded["gpc"], true);
+    assert_eq!(site.verified(&receipt(&recorded)).0["record"]["gpc"], true);
+    assert_eq!(consent(&received[1].body["data"], "newsletter").get("gpc"), None);
+}
+
+#[test]
+fn an_objection_holds_for_a_held_lead_and_for_an_update() {
+    let partner = destination_with("partner", CALLS, json!({ "third_party": true }));
+    let site = Site::new(&[guide_with(json!({
+        "destination": [partner], "dedupe": { "on_repeat": "update" },
+    }))]);
+    let post = |more: &str, gpc| {
+        let mut post = request(Method::Post, "/c/guide", FORM, &format!("{ANN}{more}"));
+        post.gpc = gpc;
+        site.send(&post);
+        site.ring();
+    };
+    post("", true);
+    assert_eq!((site.last_decision(), site.story().len()), (json!("held"), 0));
+    post("&name=Ann", false);
+    assert_eq!(site.story(), ["qualified calls of 1"], "the newer post counts");
+    post("&name=Bea", true);
+    assert_eq!(site.story().len(), 1);
+}
