@@ -148,7 +148,8 @@ impl<S: Store> Ledger<S> {
                    AND state IN ('delivered', 'withdrawn', 'expired')
                    AND coalesce(settled_ms, created_ms) <= ? AND format <= ?
                    AND NOT EXISTS (SELECT 1 FROM submission s WHERE s.lead_id = delivery.lead_id)
-                   AND NOT EXISTS (SELECT 1 FROM act a WHERE a.lead_id = delivery.lead_id)";
+                   AND (submission_id = ''
+                     OR NOT EXISTS (SELECT 1 FROM act a WHERE a.lead_id = delivery.lead_id))";
         self.store.run(sql, &[after.into(), to.into(), before.into(), ROW_FORMAT.into()])?;
         Ok(end)
     }
