@@ -7,7 +7,7 @@ import { audit } from './audit.mjs';
 import { asForm, campaign, NEWSLETTER_TEXT, person, phoneNumber } from './campaigns.mjs';
 import { until } from './http.mjs';
 import { Receiver } from './receiver.mjs';
-import { World } from './world.mjs';
+import { consentVars, PUBLIC_URL, World } from './world.mjs';
 
 const HTML = { Accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8' };
 let world, crm;
@@ -15,7 +15,7 @@ let world, crm;
 describe('the story of a campaign', { timeout: 240_000 }, () => {
   before(async () => {
     crm = await Receiver.start();
-    world = await World.start();
+    world = await World.start({ vars: consentVars() });
     await world.publish(campaign('story', crm), campaign('builtin-thanks', crm, { thanks_url: undefined }));
   });
 
@@ -78,7 +78,9 @@ describe('the story of a campaign', { timeout: 240_000 }, () => {
     assert.ok(reasons.every(({ because }) => because && !because.includes(phone.e164)), JSON.stringify(reasons));
 
     const given = consent.find(({ purpose }) => purpose === 'newsletter');
-    const { at, text_sha256, ...proof } = given;
+    const { at, text_sha256, receipt, withdraw_url, ...proof } = given;
+    assert.match(receipt, /^[\w-]+\.[\w-]+\.[\w-]+$/, 'consent.test.mjs verifies it');
+    assert.ok(withdraw_url.startsWith(`${PUBLIC_URL}/withdraw/story/`), withdraw_url);
     assert.ok(Math.abs(Date.parse(at) - before) < 60_000, at);
     const wording = createHash('sha256').update(NEWSLETTER_TEXT);
     assert.equal(text_sha256, wording.digest('hex'));
