@@ -285,13 +285,14 @@ impl World {
                         Ok(None) | Err(_) => ledger.last_good_campaign(&claim.campaign)?,
                     };
                     let secret = |_: &str| Some(SECRET.to_owned());
-                    let receipts = match ledger.unsigned_receipts(&claim) {
-                        Ok(inputs) => Ok(signed(self, inputs).await?),
+                    let dispatch = match ledger.prepare(&claim) {
+                        Ok(mut prepared) => {
+                            let unsigned = std::mem::take(&mut prepared.unsigned);
+                            let (receipts, now) = (signed(self, unsigned).await?, self.moment());
+                            ledger.dispatch(&claim, &prepared, campaign.as_deref(), secret, &receipts, &now)
+                        }
                         Err(outcome) => Err(outcome),
                     };
-                    let dispatch = receipts.and_then(|receipts| {
-                        ledger.dispatch(&claim, campaign.as_deref(), secret, &receipts, &self.moment())
-                    });
                     let outcome = match dispatch {
                         Ok(dispatch) => self.receive(dispatch),
                         Err(outcome) => outcome,

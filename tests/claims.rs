@@ -47,8 +47,9 @@ impl Object {
     }
 
     fn webhook(&self, site: &Site, claim: &Claim, campaign: &Campaign) -> (String, Vec<u8>) {
-        let dispatch =
-            self.0.dispatch(claim, Some(campaign), |_| Some(SECRET.to_owned()), &[], &site.moment());
+        let prepared = self.0.prepare(claim).unwrap_or_else(|outcome| panic!("{outcome:?}"));
+        let secret = |_: &str| Some(SECRET.to_owned());
+        let dispatch = self.0.dispatch(claim, &prepared, Some(campaign), secret, &[], &site.moment());
         let dispatch = dispatch.unwrap_or_else(|outcome| panic!("{outcome:?}"));
         (dispatch.headers[1].1.clone(), dispatch.body)
     }
@@ -208,12 +209,13 @@ fn a_receiver_that_asks_for_patience_gets_it() {
     let campaign = campaign(&with_destinations(&["a"]));
     site.set_clock(site.now_ms() + HOUR);
     let claim = object.claim(&site).remove(0);
+    let prepared = object.0.prepare(&claim).unwrap_or_else(|outcome| panic!("{outcome:?}"));
     let secret = |text: Option<&str>| {
         let text = text.map(str::to_owned);
-        object.0.dispatch(&claim, Some(&campaign), |_| text, &[], &site.moment()).err()
+        object.0.dispatch(&claim, &prepared, Some(&campaign), |_| text, &[], &site.moment()).err()
     };
     assert_eq!(secret(None), Some(Outcome::SecretMissing));
     assert_eq!(secret(Some("not a secret")), Some(Outcome::SecretMissing));
-    let missing = object.0.dispatch(&claim, None, |_| None, &[], &site.moment()).err();
+    let missing = object.0.dispatch(&claim, &prepared, None, |_| None, &[], &site.moment()).err();
     assert_eq!(missing, Some(Outcome::Unreadable));
 }

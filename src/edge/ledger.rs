@@ -286,17 +286,18 @@ async fn attempt(core: Rc<Core>, platform: Platform, claim: Claim) -> Step {
             Err(fault) => return Step::Settled(Err(fault)),
         },
     };
-    let receipts = match core.unsigned_receipts(&claim) {
-        Ok(inputs) => signed(&platform, inputs).await.map(Ok),
-        Err(outcome) => Ok(Err(outcome)),
-    };
-    let dispatch = match receipts.and_then(|receipts| Ok((receipts, moment()?))) {
-        Ok((Ok(receipts), moment)) => {
-            let secret = |name: &str| platform.secret(name);
-            core.dispatch(&claim, campaign.as_deref(), secret, &receipts, &moment)
+    let dispatch = match core.prepare(&claim) {
+        Ok(mut prepared) => {
+            let signed = signed(&platform, std::mem::take(&mut prepared.unsigned)).await;
+            match signed.and_then(|receipts| Ok((receipts, moment()?))) {
+                Ok((receipts, moment)) => {
+                    let secret = |name: &str| platform.secret(name);
+                    core.dispatch(&claim, &prepared, campaign.as_deref(), secret, &receipts, &moment)
+                }
+                Err(fault) => return Step::Settled(Err(fault)),
+            }
         }
-        Ok((Err(outcome), _)) => Err(outcome),
-        Err(fault) => return Step::Settled(Err(fault)),
+        Err(outcome) => Err(outcome),
     };
     let outcome = match dispatch {
         Ok(dispatch) => send::send(dispatch).await,

@@ -34,7 +34,7 @@ use self::claim::{Flight, Lane};
 pub use self::consents::EVERY_PURPOSE;
 use self::consents::Open;
 use self::message::{Answer, Call, MESSAGE_FORMAT, Message, Operation, Verb};
-pub use self::outbox::Dispatch;
+pub use self::outbox::{Dispatch, Prepared};
 pub use self::report::nothing_counted;
 pub use self::state::State;
 use self::store::Store;

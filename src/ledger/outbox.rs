@@ -39,6 +39,14 @@ pub struct Dispatch {
     pub body: Vec<u8>,
 }
 
+/// A claim's lead, opened, and what is to be signed before it can be sent.
+pub struct Prepared {
+    /// Nothing where the claim is about no submission.
+    open: Option<Rc<Open>>,
+    /// The receipts of the lead's consents, in their order. Empty where no key signs.
+    pub unsigned: Vec<String>,
+}
+
 /// What a confirmation's mail says, and to whom.
 struct Asked {
     to: String,
@@ -50,28 +58,29 @@ struct Asked {
 }
 
 impl<S: Store> Ledger<S> {
-    /// What is to be signed before a claim can be sent: the receipts of its consents, in their order.
-    /// Nothing where it carries none, or no key signs.
+    /// Opens what a claim sends, and says what is to be signed first.
     ///
     /// # Errors
     /// What keeps it from being sent, to be settled as the attempt's outcome.
-    pub fn unsigned_receipts(&self, claim: &Claim) -> Result<Vec<String>, Outcome> {
-        if claim.notice.is_some() || self.signing_key.is_none() {
-            return Ok(Vec::new());
+    pub fn prepare(&self, claim: &Claim) -> Result<Prepared, Outcome> {
+        if claim.notice.is_some() {
+            return Ok(Prepared { open: None, unsigned: Vec::new() });
         }
         let open = self.open_of(claim).map_err(|_| Outcome::Unreadable)?;
         let input = |receipt| self.receipt_input(receipt, &claim.lead_id);
-        Ok(open.receipts.iter().filter_map(input).collect())
+        let unsigned = open.receipts.iter().filter_map(input).collect();
+        Ok(Prepared { open: Some(open), unsigned })
     }
 
     /// The signed request of a claim. Address and secret are those of now, so that a correction
-    /// heals what waits. `signatures` are those of [`Ledger::unsigned_receipts`].
+    /// heals what waits. `receipts` are what was to be signed, each with its signature.
     ///
     /// # Errors
     /// What keeps it from being sent, to be settled as the attempt's outcome.
     pub fn dispatch(
         &self,
         claim: &Claim,
+        prepared: &Prepared,
         campaign: Option<&Campaign>,
         secret: impl FnOnce(&str) -> Option<String>,
         receipts: &[(String, Vec<u8>)],
@@ -101,7 +110,10 @@ impl<S: Store> Ledger<S> {
                     let data: Value = serde_json::from_str(notice).map_err(|_| Outcome::Unreadable)?;
                     deliver::notice(&claim.event, claim.created_ms, &data)
                 }
-                None => self.lead_body(claim, destination, receipts)?,
+                None => {
+                    let open = prepared.open.as_ref().ok_or(Outcome::Unreadable)?;
+                    self.lead_body(claim, open, destination, receipts)?
+                }
             },
         };
         let secret = SigningSecret::parse(&secret).ok_or(Outcome::SecretMissing)?;
@@ -123,10 +135,10 @@ impl<S: Store> Ledger<S> {
     fn lead_body(
         &self,
         claim: &Claim,
+        open: &Open,
         destination: &Destination,
         signed: &[(String, Vec<u8>)],
     ) -> Result<Vec<u8>, Outcome> {
-        let open = self.open_of(claim).map_err(|_| Outcome::Unreadable)?;
         if !open.lead.consents_to(&destination.needs) {
             return Err(Outcome::ConsentMissing);
         }
@@ -190,11 +202,7 @@ impl<S: Store> Ledger<S> {
         let row = self.store.row(sql, &[(&claim.lead_id).into(), (&claim.submission_id).into()])?;
         let mut row = row.ok_or_else(|| Fault::new("a delivery's submission is gone"))?;
         let (payload, consent) = (row.text(0)?, row.optional_text(1));
-        let open = self.open_payload(&payload, consent.as_deref(), &claim.lead_id, &claim.submission_id)?;
-        // The receipts are signed between two looks at it.
-        self.keep_open(submission.clone(), open);
-        let open = self.open.borrow().get(&submission).map(Rc::clone);
-        open.ok_or_else(|| Fault::new("a payload is not kept"))
+        self.open_payload(&payload, consent.as_deref(), &claim.lead_id, &claim.submission_id).map(Rc::new)
     }
 
     /// Writes what became of a claim, and what follows. Gives the event for the log.
