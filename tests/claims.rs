@@ -219,3 +219,20 @@ fn a_receiver_that_asks_for_patience_gets_it() {
     let missing = object.0.dispatch(&claim, &prepared, None, |_| None, &[], &site.moment()).err();
     assert_eq!(missing, Some(Outcome::Unreadable));
 }
+
+#[test]
+fn what_was_stopped_on_its_way_does_not_settle_what_was_given_again_since() {
+    let site = Site::new(&[guide()]);
+    let ann = "email=ann%40example.com&consent.newsletter=on";
+    site.accept("guide", ann);
+    let object = Object::open(&site);
+    let claims = object.claim(&site);
+    assert_eq!(site.click(&site.withdrawal_of("ann@example.com", "newsletter")), 200);
+    site.accept("guide", ann);
+    object.settle(&site, &claims[0], 200);
+    assert_eq!((payloads(&site), site.states()), (1, counts(&[("pending", 1)])));
+    site.ring();
+    assert_eq!(site.story(), ["qualified guide of 1"]);
+    assert_eq!(site.states(), counts(&[("delivered", 1)]));
+    site.adds_up(LEDGER);
+}

@@ -5,11 +5,13 @@
 
 mod common;
 
+use common::person::{confirmed_guide, consent, leads, told};
 use common::*;
 use leadhook::keys::Sealer;
+use leadhook::lead::{Identity, Link};
 use leadhook::ledger::Ledger;
 use leadhook::ledger::message::{Answer, Call, MESSAGE_FORMAT, Message};
-use leadhook::memory::{ReceiverMode, SqliteStore};
+use leadhook::memory::{PUBLIC_URL, ReceiverMode, SqliteStore};
 use leadhook::ports::Ports as _;
 use serde_json::{Value, json};
 
@@ -154,4 +156,114 @@ fn a_ledger_of_an_older_code_is_brought_up_to_date_and_its_leads_go_out() {
     assert!(consents(0)["granted"] == true && consents(1)["granted"] == true);
     let chained = [0, 1].map(|at| consents(at)["receipt"].is_string());
     assert!(chained.contains(&true) && chained.contains(&false), "what was not chained has no receipt");
+}
+
+/// A ledger of an older code with one lead of Ann's that nobody has received.
+fn aged(campaigns: &[Value], form: &str) -> Site {
+    let site = Site::new(campaigns);
+    site.set_receiver(ReceiverMode::Refuses(500));
+    site.deliver("guide", form);
+    age(&site);
+    site.evict();
+    site
+}
+
+#[test]
+fn a_person_of_an_older_code_sees_what_is_held() {
+    let site = aged(&[guide()], "email=ann%40example.com&phone=0701740605&name=Ann&consent.newsletter=on");
+    let shown = leads(&site.order("access", &json!({ "email": "ann@example.com" })));
+    assert_eq!(shown.len(), 1);
+    let submission = &shown[0]["submissions"][0];
+    assert_eq!(submission["data"]["lead"]["answers"], json!({ "name": "Ann" }));
+    assert_eq!(submission["consent"][0]["purpose"], "newsletter");
+    assert_eq!(
+        (&shown[0]["history"], &shown[0]["recipients"][0]["destination"]),
+        (&json!([]), &json!("crm"))
+    );
+}
+
+#[test]
+fn a_person_of_an_older_code_is_erased() {
+    let site = aged(&[guide()], "email=ann%40example.com&phone=0701740605&name=Ann&consent.newsletter=on");
+    let erased = site.order("erase", &json!({ "email": "ann@example.com" }));
+    assert_eq!(erased["ledgers"][0]["submissions"], 1);
+    site.set_receiver(ReceiverMode::Up);
+    site.pass(2 * DAY);
+    let kinds: Vec<_> = site.events().into_iter().map(|event| event.0).collect();
+    assert_eq!(kinds, ["lead.erased"]);
+    let tables = ["submission", "fingerprint", "act"];
+    assert_eq!(tables.map(|table| site.count(table)), [0; 3]);
+    assert_eq!(site.states(), counts(&[("erased", 1)]));
+}
+
+#[test]
+fn a_withdrawal_reaches_what_an_older_code_has_kept() {
+    let site = aged(&[guide()], ANN);
+    let link = |purpose: &str| site.withdrawal_of("ann@example.com", purpose);
+    assert_eq!(site.click(&link_of_old(&site)), 200);
+    site.deliver("guide", &format!("{ANN}&name=Ann"));
+    assert_eq!(site.click(&link("newsletter")), 200);
+    site.set_receiver(ReceiverMode::Up);
+    site.pass(2 * DAY);
+    let kinds: Vec<_> = site.events().into_iter().map(|event| event.0).collect();
+    assert_eq!(kinds, ["consent.withdrawn"]);
+    assert_eq!(site.states(), counts(&[("withdrawn", 1), ("duplicate", 1)]));
+    site.adds_up(LEDGER);
+}
+
+/// The link that a receipt of the older lead would have had.
+fn link_of_old(site: &Site) -> String {
+    let shown = leads(&site.order("access", &json!({ "email": "ann@example.com" })));
+    let lead_id = shown[0]["lead_id"].as_str().expect("an id");
+    let token = Identity::new(site.settings(), LEDGER).link(Link::Withdraw, None, &[lead_id, "newsletter"]);
+    format!("{PUBLIC_URL}/withdraw/guide/{token}")
+}
+
+#[test]
+fn a_held_lead_of_an_older_code_is_merged_without_what_was_withdrawn_since() {
+    let optional = json!([{ "id": "newsletter", "text": "News?", "version": "2026-11" }]);
+    let crm = destination_with("crm", "https://crm.example.com/crm", json!({ "needs": [] }));
+    let file = guide_with(json!({
+        "purpose": optional, "destination": [crm], "qualify": { "forward_at": 20 },
+    }));
+    let site = aged(&[file], &format!("{ANN}&name=Ann"));
+    site.deliver("guide", &format!("{ANN}&seats=3"));
+    assert_eq!(site.states(), counts(&[("held", 1), ("duplicate", 1)]));
+    site.click(&site.withdrawal_of("ann@example.com", "newsletter"));
+    site.set_receiver(ReceiverMode::Up);
+    site.deliver("guide", "email=ann%40example.com&size=51%2B");
+    let data = site.newest("lead.qualified");
+    assert_eq!(data["answers"], json!({ "name": "Ann", "seats": 3, "size": "51+" }));
+    assert_eq!(consent(&data, "newsletter")["granted"], false);
+    let lead = site.lead_of("ann@example.com");
+    assert_eq!(told(&lead)[1], "newsletter=withdrawn valid");
+}
+
+#[test]
+fn a_dead_lead_of_an_older_code_is_not_replayed_with_what_was_withdrawn_since() {
+    let crm = destination_with("crm", "https://crm.example.com/crm", json!({ "needs": [] }));
+    let optional = json!([{ "id": "newsletter", "text": "News?", "version": "2026-11" }]);
+    let site = aged(&[guide_with(json!({ "purpose": optional, "destination": [crm] }))], ANN);
+    site.deliver("guide", &format!("{ANN}&seats=3"));
+    site.click(&site.withdrawal_of("ann@example.com", "newsletter"));
+    site.set_receiver(ReceiverMode::Up);
+    site.pass(DAY);
+    assert_eq!(consent(&site.newest("lead.qualified"), "newsletter")["granted"], false);
+}
+
+#[test]
+fn a_person_of_an_older_code_is_asked_where_the_campaign_asks_now() {
+    let site = aged(&[guide()], ANN);
+    site.set_receiver(ReceiverMode::Up);
+    site.pass(DAY);
+    let known = site.newest("lead.qualified")["lead_id"].clone();
+    site.republish(&confirmed_guide(json!({})));
+    site.deliver("guide", ANN);
+    assert_eq!(site.mails().len(), 1);
+    assert_eq!(site.click(&site.mails()[0].1), 200);
+    site.ring();
+    assert_eq!(site.lead_of("ann@example.com")["lead_id"], known);
+    assert_eq!(site.states(), counts(&[("delivered", 1)]));
+    site.pass(400 * DAY);
+    assert_eq!(site.count("submission"), 0);
 }

@@ -44,6 +44,11 @@ impl ConsentState {
     pub fn is_valid(self) -> bool {
         matches!(self, Self::Given | Self::Confirmed)
     }
+
+    /// Whether it was valid and is no more.
+    pub fn has_ended(self) -> bool {
+        matches!(self, Self::Withdrawn | Self::Expired)
+    }
 }
 
 /// Something that a person did about consents: one link of the chain.

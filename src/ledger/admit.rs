@@ -375,9 +375,13 @@ impl<S: Store> Ledger<S> {
             let payload = payload.and_then(|payload| {
                 self.open_payload(&payload, consent.as_deref(), lead_id, &submission_id).ok()
             });
-            if let Some(Open { lead, acts, .. }) =
+            if let Some(Open { mut lead, acts, .. }) =
                 payload.filter(|open| admit.fingerprints.iter().any(|print| print.tag == open.first))
             {
+                if acts.is_empty() {
+                    // Consents of before format 3 are no acts, and cannot be read with the new ones.
+                    lead.consent.clear();
+                }
                 return Ok(Some((Held { submission_id, bucket, acts }, lead)));
             }
         }
@@ -746,8 +750,7 @@ fn suppressed_lead(submission_id: &str) -> String {
 /// Whether a purpose is granted now that was withdrawn, or had expired, before.
 fn regains(lead: &Lead, acts: &[ActRow]) -> bool {
     let granted = |id: &String| lead.consent.iter().any(|record| record.granted && record.purpose == *id);
-    let gone = |state| matches!(state, ConsentState::Withdrawn | ConsentState::Expired);
-    standing_of(acts).iter().any(|place| gone(place.state) && granted(&place.purpose))
+    standing_of(acts).iter().any(|place| place.state.has_ended() && granted(&place.purpose))
 }
 
 /// A lead that this campaign has not followed up yet: the rules decide.

@@ -242,18 +242,22 @@ impl<S: Store> Ledger<S> {
         submission_id: &str,
     ) -> Result<Open, Fault> {
         let mut payload: Payload = self.open_sealed(payload, &payload_place(lead_id, submission_id))?;
+        let all = self.acts(lead_id)?;
+        let now = standing_of(&all);
         if payload.acts.is_empty() {
             // Of a row before format 3.
             let mut consents = std::mem::take(&mut payload.lead.consent);
             if let (true, Some(consent)) = (consents.is_empty(), consent) {
                 consents = self.open_sealed(consent, &consent_place(lead_id, submission_id))?;
             }
+            let gone = |id: &String| now.iter().any(|one| one.purpose == *id && one.state.has_ended());
+            for record in &mut consents {
+                record.granted &= !gone(&record.purpose);
+            }
             let mut open = Open::new(payload, Vec::new());
             open.lead.consent = consents;
             return Ok(open);
         }
-        let all = self.acts(lead_id)?;
-        let now = standing_of(&all);
         let chosen: Vec<ActRow> =
             all.into_iter().filter(|(act, _)| payload.acts.contains(&act.seq)).collect();
         let receipts = self.receipts_of(lead_id, &chosen)?;

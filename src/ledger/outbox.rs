@@ -252,7 +252,7 @@ impl<S: Store> Ledger<S> {
                           attempt_count = ?2, attempts = json_insert(attempts, '$[#]', json(?3))
                         WHERE delivery_id = ?4 AND state NOT IN ('delivered', 'withdrawn')";
         let submission = "UPDATE submission SET state = 'delivered', payload = NULL
-                          WHERE lead_id = ? AND submission_id = ? AND state = 'pending'";
+                          WHERE changes() = 1 AND lead_id = ? AND submission_id = ? AND state = 'pending'";
         let counter = "UPDATE counter SET pending = pending - 1, delivered = delivered + 1
                        WHERE changes() = 1 AND (campaign, hour, source) = (SELECT campaign, hour, source
                          FROM submission WHERE lead_id = ?1 AND submission_id = ?2)";
