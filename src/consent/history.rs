@@ -126,9 +126,9 @@ impl Act {
         act
     }
 
+    /// Of an act without its MAC.
     fn mac_under(&self, key: &Hash, lead_id: &str, previous: &str) -> String {
-        let bare = Self { mac: String::new(), ..self.clone() };
-        let bare = serde_json::to_vec(&bare).unwrap_or_default();
+        let bare = serde_json::to_vec(self).unwrap_or_default();
         let parts: [&[u8]; 5] = [lead_id.as_bytes(), b"\n", previous.as_bytes(), b"\n", &bare];
         base64url(&hmac_sha256(key, &parts))
     }
@@ -160,7 +160,8 @@ pub fn verify(keys: &[(String, Hash)], lead_id: &str, acts: &[(Act, Option<Strin
         let Some((_, key)) = keys.iter().find(|(known, _)| known == id) else {
             return Verdict::Unknown;
         };
-        let expected = act.mac_under(key, lead_id, previous.map_or("", |act| &act.mac));
+        let bare = Act { mac: String::new(), ..act.clone() };
+        let expected = bare.mac_under(key, lead_id, previous.map_or("", |act| &act.mac));
         let follows = act.seq == previous.map_or(1, |act| act.seq + 1);
         if !follows || !same_secret(expected.as_bytes(), mac.as_bytes()) {
             return Verdict::Changed;

@@ -335,7 +335,7 @@ impl<S: Store> Ledger<S> {
             let regained = regains(&lead, acts);
             return Ok(judge_followed_up(campaign, lead, lead_id, &had, regained));
         }
-        if let Some((held, older)) = self.held(admit, &lead_id)? {
+        if let Some((held, older)) = self.held(admit, &lead_id, acts)? {
             let merged = older.merged_with_newer(lead, campaign);
             let plan = judge(campaign, merged, lead_id);
             return Ok(Plan { supersedes: Some(held), ..mark_known_elsewhere(plan, &had) });
@@ -361,7 +361,7 @@ impl<S: Store> Ledger<S> {
 
     /// The newest held submission of this very person in this campaign. One whose payload no living
     /// key opens stays as it is: there is nothing left to merge.
-    fn held(&self, admit: &Admit, lead_id: &str) -> Result<Option<(Held, Lead)>, Fault> {
+    fn held(&self, admit: &Admit, lead_id: &str, acts: &[ActRow]) -> Result<Option<(Held, Lead)>, Fault> {
         let sql = "SELECT submission_id, hour, source, payload, consent FROM submission
                    WHERE lead_id = ? AND campaign = ? AND state = 'held' ORDER BY at_ms DESC";
         for mut row in self.store.rows(sql, &[lead_id.into(), (&admit.campaign).into()])? {
@@ -373,7 +373,7 @@ impl<S: Store> Ledger<S> {
             let bucket = Bucket { campaign: admit.campaign.clone(), hour: row.int(1)?, source: row.text(2)? };
             let (payload, consent) = (row.optional_text(3), row.optional_text(4));
             let payload = payload.and_then(|payload| {
-                self.open_payload(&payload, consent.as_deref(), lead_id, &submission_id).ok()
+                self.open_payload(&payload, consent.as_deref(), lead_id, &submission_id, acts.to_vec()).ok()
             });
             if let Some(Open { mut lead, acts, .. }) =
                 payload.filter(|open| admit.fingerprints.iter().any(|print| print.tag == open.first))
@@ -454,7 +454,7 @@ impl<S: Store> Ledger<S> {
             let new = [Some(&act), confirmation.as_ref()].into_iter().flatten();
             let acts: Vec<i64> = older.chain(new.map(|one| one.act.seq)).collect();
             let consent = std::mem::take(&mut lead.consent);
-            let mut payload = Payload { lead, score, first: first.unwrap_or_default(), acts };
+            let payload = Payload { lead, score, first: first.unwrap_or_default(), acts };
             sealed = Some(self.seal(
                 &serialised(&payload)?,
                 &payload_place(&lead_id, &admit.submission_id),
@@ -462,7 +462,6 @@ impl<S: Store> Ledger<S> {
             )?);
             // One that was merged is read anew, with the consents of both posts.
             if supersedes.is_none() && !sends.is_empty() {
-                payload.lead.consent = consent;
                 let receipt = |(purpose, terms): (&crate::campaign::Purpose, &Rc<Terms>)| Receipt {
                     purpose: purpose.id.clone(),
                     act: Rc::clone(&act.act),
@@ -470,8 +469,17 @@ impl<S: Store> Ledger<S> {
                     terms: Rc::clone(terms),
                     confirmed: confirmation.as_ref().map(|one| Rc::clone(&one.act)),
                 };
-                let receipts = campaign.purposes.iter().zip(terms.iter()).map(receipt).collect();
-                open = Some(Open::new(payload, receipts));
+                let all = campaign.purposes.iter().zip(terms.iter());
+                open = Some(if confirmation.is_some() {
+                    Open::new(payload, all.map(receipt).collect())
+                } else {
+                    let granted = all.filter(|(purpose, _)| {
+                        consent.iter().any(|record| record.granted && record.purpose == purpose.id)
+                    });
+                    let receipts = granted.map(receipt).collect();
+                    let Payload { lead, score, first, acts } = payload;
+                    Open { lead: Lead { consent, ..lead }, score, first, acts, receipts }
+                });
             }
         }
 

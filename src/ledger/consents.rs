@@ -97,6 +97,10 @@ impl Ends {
     }
 }
 
+pub(super) fn read_act(text: &str) -> Result<Act, Fault> {
+    serde_json::from_str(text).map_err(|_| Fault::new("an act is not what its reader expects"))
+}
+
 /// An act as it is kept.
 pub(super) fn text_of(act: &Act) -> Result<String, Fault> {
     serde_json::to_string(act).map_err(|_| Fault::new("an act cannot be written"))
@@ -122,8 +126,7 @@ impl<S: Store> Ledger<S> {
                    UNION ALL SELECT act, personal FROM act WHERE lead_id = ?1";
         let mut acts = Vec::<ActRow>::new();
         for mut row in self.store.rows(sql, &[lead_id.into()])? {
-            let act: Act = serde_json::from_str(&row.text(0)?)
-                .map_err(|_| Fault::new("an act is not what its reader expects"))?;
+            let act = read_act(&row.text(0)?)?;
             // A person has few.
             let place = acts.iter().rposition(|(known, _)| known.seq < act.seq).map_or(0, |at| at + 1);
             acts.insert(place, (Rc::new(act), row.optional_text(1)));
@@ -232,7 +235,7 @@ impl<S: Store> Ledger<S> {
         Ok(receipts)
     }
 
-    /// A submission's lead, with its consents in their place. What was withdrawn since, or has
+    /// A submission's lead, with its consents in their place. `all` are the person's acts. What was withdrawn since, or has
     /// expired, is not granted.
     pub(super) fn open_payload(
         &self,
@@ -240,9 +243,9 @@ impl<S: Store> Ledger<S> {
         consent: Option<&str>,
         lead_id: &str,
         submission_id: &str,
+        all: Vec<ActRow>,
     ) -> Result<Open, Fault> {
         let mut payload: Payload = self.open_sealed(payload, &payload_place(lead_id, submission_id))?;
-        let all = self.acts(lead_id)?;
         let now = standing_of(&all);
         if payload.acts.is_empty() {
             // Of a row before format 3.
@@ -272,8 +275,9 @@ impl<S: Store> Ledger<S> {
 
     /// What a receipt's signature is over; nothing where no key signs.
     pub(super) fn receipt_input(&self, receipt: &Receipt, lead_id: &str) -> Option<String> {
+        let key_id = self.signing_key.as_deref()?;
         let withdraw = self.withdraw_url(receipt, lead_id);
-        Some(signing_input(self.signing_key.as_deref()?, &receipt.payload(withdraw.as_deref())))
+        Some(signing_input(key_id, &receipt.payload(withdraw.as_deref())))
     }
 
     /// Where a person takes a consent back.
@@ -290,8 +294,9 @@ impl<S: Store> Ledger<S> {
         lead_id: &str,
         purpose: &str,
     ) -> Option<String> {
+        let url = self.public_url.as_ref()?;
         let token = self.identity.link(Link::Withdraw, pepper, &[lead_id, purpose]);
-        self.public_url.as_ref().map(|url| format!("{url}/withdraw/{campaign}/{token}"))
+        Some(format!("{url}/withdraw/{campaign}/{token}"))
     }
 
     /// The lead that a link means.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::admit::delivery_range;
 use super::claim::Claim;
-use super::consents::{EVERY_PURPOSE, Open};
+use super::consents::{EVERY_PURPOSE, Open, read_act};
 use super::double_opt_in::REQUEST_MS;
 use super::message::Answer;
 use super::state::Bucket;
@@ -198,11 +198,20 @@ impl<S: Store> Ledger<S> {
         if let Some(open) = self.open.borrow().get(&submission) {
             return Ok(Rc::clone(open));
         }
-        let sql = "SELECT payload, consent FROM submission WHERE lead_id = ? AND submission_id = ?";
+        // Nearly everybody has one act, which lies beside the payload.
+        let sql =
+            "SELECT payload, consent, act, (SELECT count(*) FROM submission o WHERE o.lead_id = s.lead_id)
+                     + (SELECT count(*) FROM act a WHERE a.lead_id = s.lead_id)
+                   FROM submission s WHERE lead_id = ? AND submission_id = ?";
         let row = self.store.row(sql, &[(&claim.lead_id).into(), (&claim.submission_id).into()])?;
         let mut row = row.ok_or_else(|| Fault::new("a delivery's submission is gone"))?;
         let (payload, consent) = (row.text(0)?, row.optional_text(1));
-        self.open_payload(&payload, consent.as_deref(), &claim.lead_id, &claim.submission_id).map(Rc::new)
+        let acts = match (row.optional_text(2), row.int(3)?) {
+            (Some(act), 1) => vec![(Rc::new(read_act(&act)?), consent.clone())],
+            _ => self.acts(&claim.lead_id)?,
+        };
+        let (lead_id, submission_id) = (&claim.lead_id, &claim.submission_id);
+        self.open_payload(&payload, consent.as_deref(), lead_id, submission_id, acts).map(Rc::new)
     }
 
     /// Writes what became of a claim, and what follows. Gives the event for the log.
