@@ -54,11 +54,13 @@ function statements(people, tags) {
   return [
     'CREATE TEMP TABLE lead AS SELECT * FROM submission',
     'CREATE TEMP TABLE sent AS SELECT * FROM delivery',
-    `INSERT INTO submission ${numbers}
+    `INSERT INTO submission (lead_id, submission_id, format, campaign, source, hour, state, at_ms, known_until_ms,
+       payload, consent, act, record_until_ms) ${numbers}
      SELECT 'lead_' || ${time} || ${random(8)}, 'sub_' || ${random(12)}, format, campaign, source,
-       at - at % ${HOUR_MS}, state, at, at + known_until_ms - at_ms, payload, consent
+       at - at % ${HOUR_MS}, state, at, at + known_until_ms - at_ms, payload, consent, act, at + record_until_ms - at_ms
      FROM (SELECT ${firstMs} + n * ${SPAN_MS} / ${people} AS at FROM number) CROSS JOIN lead`,
-    `INSERT INTO delivery
+    `INSERT INTO delivery (delivery_id, format, lead_id, submission_id, campaign, destination, receiver, event, state,
+       due_ms, attempt_count, attempts, reason, created_ms, settled_ms)
      SELECT 'msg_' || substr(s.lead_id, 6) || '_' || ${random(4)}, d.format, s.lead_id, s.submission_id, d.campaign,
        d.destination, d.receiver, d.event, d.state, s.at_ms + d.due_ms - d.created_ms, d.attempt_count, d.attempts,
        d.reason, s.at_ms, s.at_ms + d.settled_ms - d.created_ms
