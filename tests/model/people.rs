@@ -188,7 +188,7 @@ struct Lead {
     contents: BTreeMap<String, (i64, i64)>,
     /// What the person agrees to, by purpose.
     consents: BTreeMap<&'static str, Consent>,
-    request: Option<Request>,
+    requests: Vec<Request>,
     /// Only posts that were judged make somebody known.
     is_known: bool,
 }
@@ -206,8 +206,8 @@ impl Lead {
         self.contents.values().map(|(at, _)| *at).max().unwrap_or(0)
     }
 
-    fn asks(&self, now: i64) -> Option<&Request> {
-        self.request.as_ref().filter(|request| request.expires() > now)
+    fn asks(&self, now: i64) -> impl Iterator<Item = &Request> {
+        self.requests.iter().filter(move |request| request.expires() > now)
     }
 }
 
@@ -285,7 +285,7 @@ impl People {
     pub fn expected(&self, post: &Post, now: i64) -> Expected {
         let (matching, person) = self.person(post, now);
         let asking = self.leads.iter().filter(|lead| {
-            let asks = lead.asks(now).is_some_and(|request| request.is_to(post.email()));
+            let asks = lead.asks(now).any(|request| request.is_to(post.email()));
             post.is_confirmed() && lead.ledger == post.ledger() && asks
         });
         let content = post.content();
@@ -336,7 +336,7 @@ impl People {
                 phones: BTreeSet::new(),
                 contents: BTreeMap::new(),
                 consents: BTreeMap::new(),
-                request: None,
+                requests: Vec::new(),
                 is_known: false,
             });
             self.leads.len() - 1
@@ -358,7 +358,7 @@ impl People {
         }
         // What comes again takes its own row's place, of those that the post leads to.
         let same_ledger = self.leads.iter_mut().filter(|lead| lead.ledger == ledger);
-        let mut living = same_ledger.filter(|lead| lead.known_until() > now || lead.asks(now).is_some());
+        let mut living = same_ledger.filter(|lead| lead.known_until() > now || lead.asks(now).next().is_some());
         let earlier = living.find(|lead| lead.contents.contains_key(&content));
         if let Some(earlier) = earlier.filter(|_| expected.is_repeat) {
             earlier.contents.remove(&content);
@@ -371,23 +371,25 @@ impl People {
             }
             "unconfirmed" => {
                 self.must_be_asked(post, expected);
-                for lead in &mut self.leads {
-                    lead.request.take_if(|request| lead.ledger == ledger && request.post.content() == content);
+                for lead in self.leads.iter_mut().filter(|lead| lead.ledger == ledger) {
+                    lead.requests.retain(|request| request.post.content() != content);
                 }
-                let (request, ends) = (
-                    Request { post: post.clone(), at: now, is_open: true, is_answered: false, mails: 0 },
-                    now + REQUEST_MS,
-                );
+                let ends = now + REQUEST_MS;
                 let lead = self.lead_or_new(post, &row.lead_id);
-                assert!(!lead.is_known && lead.contents.is_empty(), "a request is under a lead of its own");
-                lead.request = Some(request);
+                lead.requests.push(Request {
+                    post: post.clone(),
+                    at: now,
+                    is_open: true,
+                    is_answered: false,
+                    mails: 0,
+                });
                 lead.contents.insert(content, (now, ends));
             }
             _ if !row.is_act => {
                 assert_eq!(row.state, "duplicate");
                 self.must_be_asked(post, expected);
                 let lead = self.lead(&row.lead_id).expect("a request's lead");
-                let ends = lead.asks(now).expect("a request").expires();
+                let ends = lead.asks(now).map(Request::expires).max().expect("a request");
                 lead.contents.insert(content, (now, ends));
             }
             _ => {
@@ -411,7 +413,7 @@ impl People {
                     let until = (purpose == "call").then_some(now + CALL_DAYS * DAY);
                     lead.consents.insert(purpose, Consent { is_confirmed, until });
                 }
-                for request in self.leads.iter_mut().filter_map(|lead| lead.request.as_mut()) {
+                for request in self.leads.iter_mut().flat_map(|lead| &mut lead.requests) {
                     request.is_open &= request.post.content() != content;
                 }
             }
@@ -440,15 +442,34 @@ impl People {
         assert!(expected.is_listed || !needless, "somebody was asked for what they have confirmed");
     }
 
-    /// A mail was decided on, for the request under this lead.
-    pub fn mail(&mut self, lead_id: &str, now: i64) {
+    /// A post of somebody who is known waits for the owner of the address again, in its row's place.
+    pub fn ask_again(&mut self, post: &Post, lead_id: &str, now: i64) {
+        let content = post.content();
+        let waits = |request: &Request| request.post.content() == content && request.is_open;
+        let lead = self.lead(lead_id).expect("a lead");
+        if lead.asks(now).any(waits) {
+            return;
+        }
+        let row = lead.contents.get_mut(&content).expect("a row");
+        row.1 = row.1.max(now + REQUEST_MS);
+        for lead in self.leads.iter_mut().filter(|lead| lead.ledger == post.ledger()) {
+            lead.requests.retain(|request| request.post.content() != content);
+        }
+        let request = Request { post: post.clone(), at: now, is_open: true, is_answered: false, mails: 0 };
+        self.lead(lead_id).expect("a lead").requests.push(request);
+    }
+
+    /// A mail was decided on, for the request of this post under this lead.
+    pub fn mail(&mut self, post: &Post, lead_id: &str, now: i64) {
+        let content = post.content();
         let lead = self.lead(lead_id).expect("a request's lead");
         let ledger = lead.ledger;
-        let request = lead.request.as_mut().expect("a request");
+        let mut all = lead.requests.iter_mut();
+        let request = all.find(|request| request.post.content() == content).expect("a request");
         assert!(request.expires() > now && request.is_open, "a mail about what has ended");
         request.mails += 1;
         let email = request.post.email().cloned();
-        let all = self.leads.iter().filter(|lead| lead.ledger == ledger).filter_map(|lead| lead.asks(now));
+        let all = self.leads.iter().filter(|lead| lead.ledger == ledger).flat_map(|lead| lead.asks(now));
         let unanswered = all.filter(|request| request.is_to(email.as_ref()) && !request.is_answered);
         let mails: usize = unanswered.map(|request| request.mails).sum();
         assert!(mails <= MAX_MAILS, "{mails} mails that nobody has answered");
@@ -462,7 +483,7 @@ impl People {
     fn asked(&self, lead_id: &str, submission_id: &str, now: i64) -> Option<&Request> {
         let lead = self.leads.iter().find(|lead| lead.real_id == lead_id)?;
         let id = |request: &Request| self.ids.get(&request.post.content()).cloned();
-        lead.asks(now).filter(|request| request.is_open && id(request).as_deref() == Some(submission_id))
+        lead.asks(now).find(|request| request.is_open && id(request).as_deref() == Some(submission_id))
     }
 
     /// The owner of the address has confirmed; the submission is now a lead's.
@@ -474,7 +495,7 @@ impl People {
             Person::Known(known) => assert_eq!(real_id, known, "someone who is known keeps the lead id"),
         }
         let others = self.leads.iter_mut().filter(|lead| lead.ledger == post.ledger());
-        for other in others.filter_map(|lead| lead.request.as_mut()) {
+        for other in others.flat_map(|lead| &mut lead.requests) {
             if other.is_to(post.email()) && other.post.campaign == post.campaign {
                 (other.is_open, other.is_answered) = (false, true);
             }
@@ -503,7 +524,7 @@ impl People {
         let Some(lead) = self.lead(&lead_id) else { return };
         if purpose == "_" {
             lead.consents.clear();
-            if let Some(request) = &mut lead.request {
+            for request in &mut lead.requests {
                 request.is_open = false;
             }
         }
@@ -520,7 +541,7 @@ impl People {
         let national = who.1.as_ref().map(|phone| phone.replacen("+46", "0", 1));
         let phone = |lead: &&Lead| national.as_ref().is_some_and(|phone| lead.phones.contains(phone));
         let asked = |lead: &&Lead| {
-            who.0.is_some() && lead.asks(now).is_some_and(|request| request.is_to(who.0.as_ref()))
+            who.0.is_some() && lead.asks(now).any(|request| request.is_to(who.0.as_ref()))
         };
         let known = |lead: &&Lead| lead.known_until() > now && (email(lead) || phone(lead));
         let reached = self.leads.iter().filter(|lead| known(lead) || asked(lead));
@@ -533,7 +554,7 @@ impl People {
             let Some(lead) = self.lead(real_id) else { continue };
             let contents = std::mem::take(&mut lead.contents);
             lead.consents.clear();
-            lead.request = None;
+            lead.requests.clear();
             lead.is_known = false;
             for content in contents.into_keys() {
                 self.keys.retain(|_, (of, _)| *of != content);
