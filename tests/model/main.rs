@@ -128,7 +128,8 @@ fn mails_of(site: &Site) -> BTreeSet<(String, String)> {
 
 /// What was written just now.
 fn newest(site: &Site, ledger: &str, now: i64) -> Option<Row> {
-    let sql = format!("SELECT lead_id, submission_id, state, act IS NOT NULL FROM submission WHERE at_ms = {now}");
+    let sql =
+        format!("SELECT lead_id, submission_id, state, act IS NOT NULL FROM submission WHERE at_ms = {now}");
     let rows = site.rows(ledger, &sql);
     let row = rows.first()?;
     assert_eq!(rows.len(), 1, "one post, one row");
@@ -345,8 +346,10 @@ impl Run {
             return;
         }
         assert_eq!(status, 200, "a link of the last three days");
-        let sql = format!("SELECT lead_id FROM submission WHERE submission_id = '{submission_id}' AND act IS NOT NULL
-                             AND at_ms > {now} - 260000000 ORDER BY at_ms DESC");
+        let sql = format!(
+            "SELECT lead_id FROM submission WHERE submission_id = '{submission_id}' AND act IS NOT NULL
+                             AND at_ms > {now} - 260000000 ORDER BY at_ms DESC"
+        );
         let rows = self.site.rows("shared", &sql);
         assert!(!rows.is_empty(), "what was confirmed is gone");
         let lead_id = rows[0][0].as_str().expect("a lead").to_owned();
@@ -369,7 +372,8 @@ impl Run {
         self.note(format!("erase {who:?}"));
         let now = self.site.now_ms();
         let must = self.people.reached_by(&who, now);
-        let identifiers = edited(json!({ "email": "", "phone": "" }), json!({ "email": who.0, "phone": who.1 }));
+        let identifiers =
+            edited(json!({ "email": "", "phone": "" }), json!({ "email": who.0, "phone": who.1 }));
         let report = self.operate("erase", &identifiers);
         let leads = report["ledgers"].as_array().expect("ledgers").iter();
         let leads = leads.flat_map(|one| one["leads"].as_array().cloned().unwrap_or_default());

@@ -358,7 +358,8 @@ impl People {
         }
         // What comes again takes its own row's place, of those that the post leads to.
         let same_ledger = self.leads.iter_mut().filter(|lead| lead.ledger == ledger);
-        let mut living = same_ledger.filter(|lead| lead.known_until() > now || lead.asks(now).next().is_some());
+        let mut living =
+            same_ledger.filter(|lead| lead.known_until() > now || lead.asks(now).next().is_some());
         let earlier = living.find(|lead| lead.contents.contains_key(&content));
         if let Some(earlier) = earlier.filter(|_| expected.is_repeat) {
             earlier.contents.remove(&content);
@@ -540,9 +541,8 @@ impl People {
         let email = |lead: &&Lead| who.0.as_ref().is_some_and(|email| lead.emails.contains(email));
         let national = who.1.as_ref().map(|phone| phone.replacen("+46", "0", 1));
         let phone = |lead: &&Lead| national.as_ref().is_some_and(|phone| lead.phones.contains(phone));
-        let asked = |lead: &&Lead| {
-            who.0.is_some() && lead.asks(now).any(|request| request.is_to(who.0.as_ref()))
-        };
+        let asked =
+            |lead: &&Lead| who.0.is_some() && lead.asks(now).any(|request| request.is_to(who.0.as_ref()));
         let known = |lead: &&Lead| lead.known_until() > now && (email(lead) || phone(lead));
         let reached = self.leads.iter().filter(|lead| known(lead) || asked(lead));
         reached.map(|lead| lead.real_id.clone()).collect()
@@ -571,7 +571,11 @@ impl People {
     /// Somebody is put on a list, or taken off it.
     pub fn list(&mut self, ledger: &'static str, list: &'static str, identifier: &str, is_on: bool) {
         let entry = (ledger, list, identifier.to_owned());
-        if is_on { self.listed.insert(entry) } else { self.listed.remove(&entry) };
+        if is_on {
+            self.listed.insert(entry)
+        } else {
+            self.listed.remove(&entry)
+        };
     }
 
     /// Whether something that needs this purpose may go out about a lead now.
