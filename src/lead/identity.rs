@@ -7,6 +7,7 @@ use crate::contact::{Email, Phone};
 use crate::hash::{Hash, base64url, hmac_sha256, same_secret, sha256};
 use crate::intake::Submission;
 use crate::keys::Keyring;
+use crate::lead::Contact;
 use crate::settings::Settings;
 
 /// 144 bits: above the 128 that keep guessing out, and 24 characters without a remainder.
@@ -78,9 +79,24 @@ impl Identity {
 
     /// Fingerprints under every pepper, e-mail first, current pepper first.
     pub fn fingerprints(&self, submission: &Submission, campaign: &Campaign) -> Vec<Fingerprint> {
-        let email = submission.contact.email.as_ref();
+        self.fingerprints_by(submission.contact.email.as_ref(), submission.contact.phone.as_ref(), campaign)
+    }
+
+    /// The same of a lead that was kept, for the peppers may have been rotated since.
+    pub fn fingerprints_again(&self, contact: &Contact, campaign: &Campaign) -> Vec<Fingerprint> {
+        let email = contact.email.as_deref().and_then(Email::parse);
+        let phone = contact.phone.as_deref().and_then(|phone| Phone::parse(phone, None));
+        self.fingerprints_by(email.as_ref(), phone.as_ref(), campaign)
+    }
+
+    fn fingerprints_by(
+        &self,
+        email: Option<&Email>,
+        phone: Option<&Phone>,
+        campaign: &Campaign,
+    ) -> Vec<Fingerprint> {
         let email = email.map(|email| email.fingerprint_form(campaign.dedupe.fold_gmail));
-        let phone = submission.contact.phone.as_ref().map(|phone| phone.e164().to_owned());
+        let phone = phone.map(|phone| phone.e164().to_owned());
         let identifiers = [(IdentifierKind::Email, email), (IdentifierKind::Phone, phone)];
         let mut all = Vec::new();
         for (kind, canonical) in identifiers {

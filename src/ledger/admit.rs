@@ -141,12 +141,18 @@ impl<S: Store> Ledger<S> {
             Some(_) => Step::Suppress,
             None => Step::Judge,
         };
+        let is_elsewhere = match (&post.prior, &person) {
+            (Some(prior), Some(person)) => prior.lead_id != person.lead_id,
+            _ => false,
+        };
         let is_news = match (&step, post.prior.as_ref().map(|prior| prior.state)) {
             (_, None) => true,
             // The row that waits stays; its owner may get the mail once more.
             (Step::Suppress, Some(_)) | (Step::Request { .. }, Some(State::Unconfirmed)) => false,
             // A payload that is still needed keeps its place.
             (Step::Request { .. }, Some(State::Pending | State::Dead | State::Held)) => false,
+            // So does that of somebody else whom the post leads to as well.
+            (Step::Judge, Some(State::Pending | State::Dead)) if is_elsewhere => false,
             (Step::Judge, Some(State::Suppressed | State::Unconfirmed)) => true,
             (Step::Request { may_mail }, Some(_)) => *may_mail,
             (Step::Judge, Some(_)) => regains(&admit.lead, acts),

@@ -248,6 +248,9 @@ impl<S: Store> Ledger<S> {
             // A second click is no mistake.
             return if confirmed.is_some() { done(&[]) } else { Ok(Answer::NotFound) };
         };
+        let stored = admit.stored.take().ok_or_else(|| Fault::new("a request's campaign is gone"))?;
+        let campaign = self.parse(&stored)?;
+        admit.fingerprints = self.identity.fingerprints_again(&admit.lead.contact, &campaign);
         let tags: Vec<String> = email_tags(&admit).cloned().collect();
         let sql = "SELECT lead_id, submission_id FROM request
                    WHERE tag IN (SELECT value FROM json_each(?)) AND campaign = ? AND expires_ms > ?";
@@ -265,8 +268,6 @@ impl<S: Store> Ledger<S> {
         if !waits {
             return Ok(Answer::NotFound);
         }
-        let stored = admit.stored.take().ok_or_else(|| Fault::new("a request's campaign is gone"))?;
-        let campaign = self.parse(&stored)?;
 
         let mut beside = vec![stop_asking(&lead_id, moment)];
         let sql = "UPDATE request SET confirmed_ms = ? WHERE tag IN (SELECT value FROM json_each(?))

@@ -2,7 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use leadhook::consent::{Act, Verdict, verify};
+use leadhook::contact::{Email, Phone};
+use leadhook::keys::Sealer;
+use leadhook::lead::{Identifier, Identity};
 use leadhook::ledger::State;
+use leadhook::memory::Received;
+use leadhook::ports::Ports as _;
 use serde_json::{Value, json};
 
 use crate::common::Site;
@@ -25,7 +31,7 @@ pub fn ledgers(site: &Site, people: &People, deliveries: &mut BTreeSet<String>) 
         let (mut by_lead, mut by_state) = (BTreeMap::new(), BTreeMap::new());
         for row in &rows {
             let state = State::parse(&text(&row[2])).expect("a state");
-            let keeps = matches!(state, State::Pending | State::Dead | State::Held);
+            let keeps = matches!(state, State::Pending | State::Dead | State::Held | State::Unconfirmed);
             assert_eq!(row[3] == json!(1), keeps, "a payload is kept while somebody waits for it: {state:?}");
             *by_lead.entry(text(&row[0])).or_insert(0_usize) += 1;
             *by_state.entry((text(&row[1]), state.as_str())).or_insert(0_i64) += 1;
@@ -36,7 +42,7 @@ pub fn ledgers(site: &Site, people: &People, deliveries: &mut BTreeSet<String>) 
         counters(site, ledger, people, &by_state);
         states_follow_deliveries(site, ledger);
         let twice = "SELECT lead_id, campaign, destination FROM delivery
-                     WHERE event = 'lead.qualified' AND state <> 'expired' GROUP BY 1, 2, 3 HAVING count(*) > 1";
+                     WHERE event = 'lead.qualified' AND state NOT IN ('expired', 'withdrawn') GROUP BY 1, 2, 3 HAVING count(*) > 1";
         assert_eq!(site.rows(ledger, twice), [[Value::Null; 0]; 0], "a destination gets a lead once");
         let ids = site.rows(ledger, "SELECT delivery_id FROM delivery");
         deliveries.extend(ids.iter().map(|row| text(&row[0])));
@@ -53,7 +59,7 @@ fn counters(site: &Site, ledger: &str, people: &People, by_state: &BTreeMap<(Str
             let (count, least) = (number(&cells[0]), number(&cells[1]));
             assert!(least >= 0, "{campaign}: {} is negative", state.as_str());
             let rows = by_state.get(&(campaign.clone(), state.as_str())).copied().unwrap_or(0);
-            if matches!(state, State::Pending | State::Dead | State::Held) {
+            if matches!(state, State::Pending | State::Dead | State::Held | State::Unconfirmed) {
                 assert_eq!(count, rows, "{campaign}: {} by counter and by row", state.as_str());
             } else {
                 assert!(count >= rows, "{campaign}: {} by counter and by row", state.as_str());
@@ -75,6 +81,10 @@ fn counters(site: &Site, ledger: &str, people: &People, by_state: &BTreeMap<(Str
 }
 
 fn states_follow_deliveries(site: &Site, ledger: &str) {
+    let lost = "SELECT d.delivery_id, d.state, s.state FROM delivery d LEFT JOIN submission s
+                  ON s.lead_id = d.lead_id AND s.submission_id = d.submission_id
+                WHERE d.submission_id <> '' AND d.state IN ('pending', 'paused', 'dead') AND s.payload IS NULL";
+    assert_eq!(site.rows(ledger, lost), [[Value::Null; 0]; 0], "a delivery has lost its payload");
     let sql = "SELECT s.state, group_concat(DISTINCT d.state) FROM submission s JOIN delivery d
                  ON d.lead_id = s.lead_id AND d.submission_id = s.submission_id
                GROUP BY s.lead_id, s.submission_id";
@@ -84,25 +94,115 @@ fn states_follow_deliveries(site: &Site, ledger: &str) {
         let expected = match () {
             () if any("pending") || any("paused") => "pending",
             () if any("dead") => "dead",
-            () if any("delivered") => "delivered",
-            () => "expired",
+            // It may have come again after a withdrawal, and nothing more went out.
+            () => {
+                let state = text(&row[0]);
+                assert!(!["pending", "dead"].contains(&state.as_str()), "{state} of {deliveries}");
+                assert!(state != "delivered" || any("delivered"), "{state} of {deliveries}");
+                continue;
+            }
         };
         assert_eq!(text(&row[0]), expected, "of {deliveries}");
     }
 }
 
-/// What receivers have taken: one body an id, and nothing without the consent that it needs.
+/// What receivers have taken: one id is about one thing. What is signed, and the links, are those
+/// of the keys that wrote last.
 pub fn webhooks(site: &Site) -> BTreeSet<String> {
-    let mut bodies = BTreeMap::new();
+    let mut known = BTreeMap::new();
     for received in site.received() {
-        let consent = received.body["data"]["consent"].as_array().expect("consent").clone();
-        let granted = |purpose: &str| consent.iter().any(|c| c["purpose"] == purpose && c["granted"] == true);
-        assert!(granted("newsletter"), "{}", received.body);
-        assert!(!received.url.ends_with("calls") || granted("call"), "{}", received.body);
-        let body = bodies.entry(received.id.clone()).or_insert_with(|| received.body.clone());
-        assert_eq!(*body, received.body, "{}: one body an id", received.id);
+        let body = &received.body;
+        let of = ["/type", "/data/lead_id", "/data/campaign", "/data/contact", "/To"];
+        let about = of.map(|pointer| body.pointer(pointer).cloned());
+        let before = known.entry(received.id.clone()).or_insert_with(|| about.clone());
+        assert_eq!(*before, about, "{}: one thing an id", received.id);
     }
-    bodies.into_keys().collect()
+    known.into_keys().collect()
+}
+
+/// A lead arrives with the consents that its destination needs, and only while the person agrees.
+pub fn consents(received: &Received, people: &People, now: i64) {
+    let body = &received.body;
+    if !["lead.qualified", "lead.updated"].contains(&body["type"].as_str().unwrap_or_default()) {
+        return;
+    }
+    let consent = body["data"]["consent"].as_array().expect("consent").clone();
+    let granted = |purpose: &str| consent.iter().any(|c| c["purpose"] == purpose && c["granted"] == true);
+    let lead_id = text(&body["data"]["lead_id"]);
+    let calls = received.url.ends_with("calls").then_some("call");
+    for purpose in ["newsletter"].into_iter().chain(calls) {
+        assert!(granted(purpose), "without {purpose}: {body}");
+        assert!(people.agrees(&lead_id, purpose, now), "{lead_id} does not agree to {purpose}: {body}");
+    }
+    let is_customer = body["data"].get("existing_customer").is_some();
+    assert_eq!(received.url.ends_with("demo-sales"), is_customer, "customers go where they are looked after");
+}
+
+/// What was erased is nowhere until it comes again.
+pub fn erased(site: &Site, people: &People) {
+    for ledger in LEDGERS {
+        let ids = "SELECT submission_id FROM submission WHERE lead_id NOT LIKE 'suppressed_%'
+                   UNION SELECT submission_id FROM request UNION SELECT submission_id FROM delivery
+                   UNION SELECT submission_id FROM idempotency";
+        let ids = site.rows(ledger, ids);
+        let mut left = ids.iter().map(|row| text(&row[0])).filter(|id| people.erased.contains(id));
+        assert_eq!(left.next(), None, "the id of a submission outlived its person");
+    }
+}
+
+/// Nothing leads to somebody who was erased just now.
+pub fn forgotten(site: &Site, who: &(Option<String>, Option<String>), leads: &[String]) {
+    let email = who.0.as_deref().and_then(Email::parse).map(Identifier::Email);
+    let phone = who.1.as_deref().and_then(|phone| Phone::parse(phone, None)).map(Identifier::Phone);
+    let people: Vec<_> = email.into_iter().chain(phone).collect();
+    for ledger in LEDGERS {
+        let identity = Identity::new(site.settings(), ledger);
+        let tags: Vec<String> = people.iter().flat_map(|one| identity.fingerprints_of(one)).collect();
+        let sql = "SELECT tag FROM fingerprint UNION SELECT tag FROM request";
+        let kept = site.rows(ledger, sql).into_iter().any(|row| tags.contains(&text(&row[0])));
+        assert!(!kept, "a fingerprint outlived its person");
+        let sql = "SELECT lead_id FROM submission UNION SELECT lead_id FROM fingerprint
+                   UNION SELECT lead_id FROM request UNION SELECT is_now FROM alias
+                   UNION SELECT lead_id FROM act WHERE personal IS NOT NULL
+                   UNION SELECT lead_id FROM delivery WHERE submission_id <> ''";
+        let kept = site.rows(ledger, sql).into_iter().map(|row| text(&row[0])).find(|id| leads.contains(id));
+        assert_eq!(kept, None, "something of an erased lead is left");
+    }
+}
+
+/// Every living history is as it was written.
+pub fn histories(site: &Site) {
+    for ledger in LEDGERS {
+        let (sealer, identity) =
+            (Sealer::new(&site.settings().sealing, ledger), Identity::new(site.settings(), ledger));
+        let sql = "SELECT lead_id, act, consent FROM submission WHERE act IS NOT NULL
+                   UNION ALL SELECT lead_id, act, personal FROM act";
+        let mut histories = BTreeMap::<String, Vec<(Act, Option<String>)>>::new();
+        for row in site.rows(ledger, sql) {
+            let lead_id = text(&row[0]);
+            let act: Act = serde_json::from_str(&text(&row[1])).expect("an act");
+            let place = format!("act/{lead_id}/{}", act.seq);
+            let personal = row[2].as_str().map(|sealed| sealer.open(sealed, &place).expect("it opens"));
+            let personal = personal.map(|personal| String::from_utf8(personal).expect("UTF-8"));
+            histories.entry(lead_id).or_default().push((act, personal));
+        }
+        for (lead_id, mut acts) in histories {
+            acts.sort_by_key(|(act, _)| act.seq);
+            let verdicts = verify(identity.history_keys(), &lead_id, &acts);
+            let sound = verdicts.iter().all(|one| matches!(one, Verdict::Valid | Verdict::Erased));
+            assert!(sound, "the history of {lead_id}: {verdicts:?}");
+        }
+    }
+}
+
+/// Nothing of anybody is left.
+pub fn nobody(site: &Site) {
+    for ledger in LEDGERS {
+        for table in ["submission", "fingerprint", "act", "delivery", "request", "alias", "idempotency"] {
+            let left = site.rows(ledger, &format!("SELECT * FROM {table} LIMIT 3"));
+            assert!(left.is_empty(), "{ledger}: left in {table}: {left:?}");
+        }
+    }
 }
 
 /// Nobody can be read where things are kept.
