@@ -350,6 +350,19 @@ fn two_people_who_share_a_phone_do_not_see_each_other() {
 }
 
 #[test]
+fn someone_who_was_two_leads_is_erased_as_both_by_either_identifier() {
+    for person in [ann(), json!({ "phone": "+46701740605" })] {
+        let site = Site::new(&[guide_with(json!({ "dedupe": { "by": ["email", "phone"] } }))]);
+        site.deliver("guide", ANN);
+        site.deliver("guide", "phone=0701740605&consent.newsletter=on");
+        site.deliver("guide", &format!("{ANN}&phone=0701740605"));
+        let erased = erase(&site, person);
+        assert_eq!(erased["ledgers"][0]["leads"].as_array().map(Vec::len), Some(2));
+        assert_eq!(site.states(), counts(&[("erased", 3)]));
+    }
+}
+
+#[test]
 fn a_person_who_asked_and_was_never_confirmed_sees_what_waits() {
     let site = Site::new(&[confirmed_guide(json!({}))]);
     site.deliver("guide", &format!("{ANN}&name=Ann"));

@@ -19,14 +19,22 @@ use crate::moment::{Moment, rfc3339};
 const ERASED: &str = "lead.erased";
 
 impl<S: Store> Ledger<S> {
-    /// The leads that any of these fingerprints leads to, with the requests to their addresses. Not
-    /// those that share another identifier with them: a phone may be a household's.
+    /// The leads that any of these fingerprints leads to, those that are known by nothing that these are
+    /// not known by as well, and the requests to their addresses. Not those that merely share an
+    /// identifier with them: a phone may be a household's.
     fn leads_of(&self, fingerprints: &[String]) -> Result<Vec<String>, Fault> {
         let known = "SELECT lead_id FROM fingerprint WHERE tag IN (SELECT value FROM json_each(?))";
         let mut leads = self.leads_behind(known, fingerprints)?;
         let mut tags: BTreeSet<String> = fingerprints.iter().cloned().collect();
         for lead_id in &leads {
             tags.extend(self.fingerprints_of(lead_id, &self.acts(lead_id)?)?);
+        }
+        let all: Vec<String> = tags.iter().cloned().collect();
+        for lead_id in self.leads_behind(known, &all)? {
+            let own = self.fingerprints_of(&lead_id, &self.acts(&lead_id)?)?;
+            if !own.is_empty() && own.iter().all(|tag| tags.contains(tag)) {
+                leads.insert(lead_id);
+            }
         }
         let asked = "SELECT lead_id FROM request WHERE tag IN (SELECT value FROM json_each(?))";
         leads.extend(self.leads_behind(asked, &tags.into_iter().collect::<Vec<_>>())?);

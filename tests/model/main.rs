@@ -501,11 +501,11 @@ impl Run {
         }
         let may_write = matches!(mode, LedgerMode::Up | LedgerMode::LosesAnswers) && !taken;
         assert!(is_new == 0 || is_new == 1 && may_write && !expected.is_repeat, "{is_new} new rows");
-        if let Some(row) = newest(&self.site, ledger, now).filter(|_| may_write) {
-            if is_new == 1 || !self.written.contains(&(now, row.submission_id.clone())) {
-                self.people.admit(post, &expected, &row, now);
-                self.written.insert((now, row.submission_id));
-            }
+        if let Some(row) = newest(&self.site, ledger, now).filter(|_| may_write)
+            && (is_new == 1 || !self.written.contains(&(now, row.submission_id.clone())))
+        {
+            self.people.admit(post, &expected, &row, now);
+            self.written.insert((now, row.submission_id));
         }
         for lead_id in mails_of(&self.site).difference(&mails).map(|(_, lead_id)| lead_id) {
             self.people.ask_again(post, lead_id, now);
