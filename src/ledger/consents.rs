@@ -390,7 +390,7 @@ impl<S: Store> Ledger<S> {
             }
             let data = |campaign: &str| {
                 json!({ "lead_id": lead_id, "campaign": campaign, "purposes": gone,
-                        "withdrawn_at": rfc3339(moment.now_ms), "receipt_of": act.act.mac })
+                        "withdrawn_at": rfc3339(moment.now_ms), "history": { "seq": act.act.seq, "head": act.act.mac } })
             };
             for (at, (campaign, destination, receiver)) in told.iter().enumerate() {
                 let to = (campaign.as_str(), destination.as_str(), receiver.as_str());

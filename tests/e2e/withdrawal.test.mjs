@@ -82,7 +82,7 @@ describe('a consent is taken back', { timeout: 180_000 }, () => {
       const answer = await withdraw(linkOf(lead), click);
       for (const name of ['set-cookie', 'location', 'access-control-allow-origin']) assert.equal(answer.headers[name], undefined);
       const { data } = await hears(crm, lead.lead_id, 'consent.withdrawn');
-      const { withdrawn_at, receipt_of, ...rest } = data;
+      const { withdrawn_at, history, ...rest } = data;
       assert.deepEqual(rest, { lead_id: lead.lead_id, campaign: id, purposes: ['newsletter'] });
       assert.ok(Math.abs(Date.parse(withdrawn_at) - Date.now()) < 60_000, withdrawn_at);
       await withdraw(linkOf(lead), click);
@@ -93,7 +93,7 @@ describe('a consent is taken back', { timeout: 180_000 }, () => {
       assert.deepEqual(held.consents.map(({ purpose, state }) => [purpose, state]), [['newsletter', 'withdrawn'], ['calls', 'refused']]);
       assert.deepEqual(held.history.map(({ verdict }) => verdict), ['valid', 'valid']);
       assert.equal(JSON.parse(held.history[1].personal).method, click.method);
-      assert.equal(held.history[1].act.mac, receipt_of);
+      assert.deepEqual({ seq: held.history[1].act.seq, head: held.history[1].act.mac }, history);
       const { json } = await world.open(`${linkOf(lead)}/receipt`);
       assert.deepEqual(json.consents.map(({ state, receipt }) => [state, receipt]), [['withdrawn', null]]);
     });
