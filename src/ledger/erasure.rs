@@ -204,7 +204,10 @@ impl<S: Store> Ledger<S> {
         let sql = "DELETE FROM fingerprint WHERE tag IN (SELECT value FROM json_each(?))
                    AND lead_id IN (SELECT value FROM json_each(?))";
         writes.push(write(sql, [all.clone().into(), gone.clone().into()]));
-        writes.push(write("DELETE FROM request WHERE tag IN (SELECT value FROM json_each(?))", [all.into()]));
+        // Under an older pepper than any of the acts, perhaps.
+        let sql = "DELETE FROM request WHERE tag IN (SELECT value FROM json_each(?))
+                   OR lead_id IN (SELECT value FROM json_each(?))";
+        writes.push(write(sql, [all.into(), gone.clone().into()]));
         let sql = "DELETE FROM alias WHERE is_now IN (SELECT value FROM json_each(?))";
         writes.push(write(sql, [gone.into()]));
         writes.push(suppress(&operation.list_tags, moment));

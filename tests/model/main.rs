@@ -25,7 +25,7 @@ use people::{CALL_DAYS, CAMPAIGNS, CONFIRMED, Dice, People, Post, RECORD_DAYS, R
 use serde_json::{Value, json};
 
 const OPERATIONS: usize = 250;
-const DEFAULT_SEEDS: u64 = 40;
+const DEFAULT_SEEDS: u64 = 6;
 /// Looking through all that was sent and kept takes time.
 const LOOK_EVERY: usize = 50;
 const URL: &str = "https://crm.example.com/";
@@ -181,8 +181,8 @@ impl Run {
         let pause = 1 + i64::try_from(self.dice.roll(3_000)).expect("small");
         self.site.set_clock(self.site.now_ms() + pause);
         self.began = self.site.now_ms();
-        match self.dice.roll(118) {
-            100..105 => self.confirm(),
+        match self.dice.roll(121) {
+            100..105 | 118..121 => self.confirm(),
             105..110 => self.withdraw(),
             110..112 => self.erase(),
             112..115 => self.list(),
@@ -324,9 +324,19 @@ impl Run {
         if links.is_empty() {
             return None;
         }
-        // The newest ones are followed most.
+        // Those of the last mails and leads are followed most.
         if !self.dice.one_in(4) {
+            let now = self.site.now_ms();
+            let is_open = |path: &String| {
+                let mut parts = path.rsplit('/').next().unwrap_or_default().split('.');
+                let [lead_id, submission_id] = [parts.next(), parts.next()].map(Option::unwrap_or_default);
+                self.people.is_open(lead_id, submission_id, now)
+            };
+            let open: Vec<_> = links.iter().filter(|path| is_open(path)).cloned().collect();
             links.drain(..links.len().saturating_sub(6));
+            if !open.is_empty() {
+                links = open;
+            }
         }
         let path = self.dice.of(&links).clone();
         let token = path.rsplit('/').next().unwrap_or_default();
@@ -362,7 +372,12 @@ impl Run {
         let status = self.follow(&path);
         assert_eq!(status, if is_known { 200 } else { 410 });
         if is_known {
+            let now_id = self.people.lead_now(&lead_id);
+            let held = self.people.holds(&now_id, &purpose, self.site.now_ms());
             self.people.withdraw(&lead_id, &purpose, self.kv_forgets());
+            if held {
+                checks::nothing_waits(&self.site, &now_id, &purpose);
+            }
         }
     }
 

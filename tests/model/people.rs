@@ -255,6 +255,7 @@ pub struct People {
     pub admitted: BTreeMap<&'static str, i64>,
     /// Submission ids that were erased, and have not come again.
     pub erased: BTreeSet<String>,
+    pub erased_leads: BTreeSet<String>,
 }
 
 impl People {
@@ -453,6 +454,9 @@ impl People {
         }
         let row = lead.contents.get_mut(&content).expect("a row");
         row.1 = row.1.max(now + REQUEST_MS);
+        if let Some(key) = &post.key {
+            self.keys.insert((post.campaign, post.pepper, key.clone()), (content.clone(), now + DAY));
+        }
         for lead in self.leads.iter_mut().filter(|lead| lead.ledger == post.ledger()) {
             lead.requests.retain(|request| request.post.content() != content);
         }
@@ -519,9 +523,22 @@ impl People {
         }
     }
 
+    /// Whether there is something to take back: a consent that is said to hold for sure.
+    pub fn holds(&self, lead_id: &str, purpose: &str, now: i64) -> bool {
+        let purpose = if purpose == "_" { "newsletter" } else { purpose };
+        let lead = self.leads.iter().find(|lead| lead.real_id == lead_id);
+        let consent = lead.and_then(|lead| lead.consents.get(purpose));
+        consent.is_some_and(|consent| consent.until.is_none_or(|until| until > now))
+    }
+
+    /// The lead that a link means.
+    pub fn lead_now(&self, lead_id: &str) -> String {
+        self.aliases.get(lead_id).map_or(lead_id, String::as_str).to_owned()
+    }
+
     /// A person has taken a consent back, or with `_` all of them.
     pub fn withdraw(&mut self, lead_id: &str, purpose: &str, kv_forgets: bool) {
-        let lead_id = self.aliases.get(lead_id).map_or(lead_id, String::as_str).to_owned();
+        let lead_id = self.lead_now(lead_id);
         let Some(lead) = self.lead(&lead_id) else { return };
         if purpose == "_" {
             lead.consents.clear();
@@ -565,6 +582,7 @@ impl People {
                 self.erased.extend(self.ids.get(&content).filter(|_| !elsewhere).cloned());
             }
         }
+        self.erased_leads.extend(leads.iter().cloned());
         self.aliases.retain(|_, lead_id| !leads.contains(lead_id));
     }
 
