@@ -89,7 +89,7 @@ fn a_mail_from_before_the_rotation_confirms() {
     site.ring();
     assert_eq!(consent(&site.newest("lead.qualified"), "newsletter")["granted"], true);
     site.deliver("guide", ANN);
-    assert_eq!(site.last_decision(), "duplicate");
+    assert_eq!(site.last_decision(), "repeat");
     assert_eq!(site.mails().len(), 1);
     assert_eq!(site.click(&withdraw), 200);
     assert_eq!(
