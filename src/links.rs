@@ -13,7 +13,7 @@ use crate::consent::compact;
 use crate::fault::Fault;
 use crate::hash::base64url;
 use crate::keys::SigningKey;
-use crate::lead::{Identity, Link};
+use crate::lead::Link;
 use crate::ledger::EVERY_PURPOSE;
 use crate::ledger::message::{Answer, Call, Operation, Verb};
 use crate::moment::Moment;
@@ -34,30 +34,32 @@ pub fn key_set(ports: &impl Ports) -> Reply {
     Reply::key_set(&json!({ "keys": keys }))
 }
 
-/// A campaign, and what the links of its ledger are read with.
-struct Place {
-    campaign: Rc<Campaign>,
-    identity: Rc<Identity>,
-}
-
-async fn place(ports: &impl Ports, id: &str, moment: &Moment) -> Result<Option<Place>, Fault> {
-    let Some(campaign) = campaigns::find(ports, id, moment.now_ms).await? else { return Ok(None) };
+/// What a link of `{campaign}/{token}` is about: the campaign and the token's parts.
+async fn follow(
+    ports: &impl Ports,
+    [id, token]: [&str; 2],
+    link: Link,
+    moment: &Moment,
+) -> Result<(Rc<Campaign>, [String; 2]), Answered> {
+    let campaign = match campaigns::find(ports, id, moment.now_ms).await {
+        Ok(Some(campaign)) => campaign,
+        Ok(None) => return Err(Reply::not_found().into()),
+        Err(fault) => return Err(faulted("campaign", id, &fault)),
+    };
     let identity = ports.shelf().borrow_mut().identity(ports.settings(), &campaign.ledger);
-    Ok(Some(Place { campaign, identity }))
+    match identity.read_link(link, token) {
+        Some(parts) => Ok((campaign, parts)),
+        None => Err(Reply::link_ended(&campaign).into()),
+    }
 }
 
 /// Answers a request to `/confirm/{campaign}/{token}`.
 pub async fn confirm(ports: &impl Ports, path: [&str; 2], request: &RawRequest, moment: &Moment) -> Answered {
-    let [id, token] = path;
-    let found = match place(ports, id, moment).await {
-        Ok(Some(found)) => found,
-        Ok(None) => return Reply::not_found().into(),
-        Err(fault) => return faulted("campaign", id, &fault),
+    let (campaign, [lead_id, submission_id]) = match follow(ports, path, Link::Confirm, moment).await {
+        Ok(found) => found,
+        Err(answered) => return answered,
     };
-    let campaign = &found.campaign;
-    let Some([lead_id, submission_id]) = found.identity.read_link(Link::Confirm, token) else {
-        return Reply::link_ended(campaign).into();
-    };
+    let campaign = &campaign;
     match request.method {
         Method::Get => Reply::ask_to_confirm(campaign).into(),
         Method::Post => {
@@ -86,19 +88,15 @@ pub async fn withdraw(
     request: &RawRequest,
     moment: &Moment,
 ) -> Answered {
-    let [id, token] = path;
-    let found = match place(ports, id, moment).await {
-        Ok(Some(found)) => found,
-        Ok(None) => return Reply::not_found().into(),
-        Err(fault) => return faulted("campaign", id, &fault),
+    let (campaign, [lead_id, purpose]) = match follow(ports, path, Link::Withdraw, moment).await {
+        Ok(found) => found,
+        Err(answered) => return answered,
     };
-    let campaign = &found.campaign;
-    let Some([lead_id, purpose]) = found.identity.read_link(Link::Withdraw, token) else {
-        return Reply::link_ended(campaign).into();
-    };
+    let campaign = &campaign;
     match request.method {
         Method::Get => {
-            Reply::ask_to_withdraw(campaign, wording(campaign, &purpose), &format!("{token}/receipt")).into()
+            Reply::ask_to_withdraw(campaign, wording(campaign, &purpose), &format!("{}/receipt", path[1]))
+                .into()
         }
         Method::Post => {
             let body = request.body.as_deref().unwrap_or_default();
@@ -124,19 +122,14 @@ pub async fn withdraw(
 /// Answers a request to `/withdraw/{campaign}/{token}/receipt`: what was agreed to, readable, with the
 /// signed receipts.
 pub async fn receipt(ports: &impl Ports, path: [&str; 2], request: &RawRequest, moment: &Moment) -> Answered {
-    let [id, token] = path;
     if request.method != Method::Get {
         return Reply::method_not_allowed("GET").into();
     }
-    let found = match place(ports, id, moment).await {
-        Ok(Some(found)) => found,
-        Ok(None) => return Reply::not_found().into(),
-        Err(fault) => return faulted("campaign", id, &fault),
+    let (campaign, [lead_id, purpose]) = match follow(ports, path, Link::Withdraw, moment).await {
+        Ok(found) => found,
+        Err(answered) => return answered,
     };
-    let campaign = &found.campaign;
-    let Some([lead_id, purpose]) = found.identity.read_link(Link::Withdraw, token) else {
-        return Reply::link_ended(campaign).into();
-    };
+    let campaign = &campaign;
     match receipts(ports, campaign, lead_id, &purpose).await {
         Ok(consents) if consents.is_empty() => Reply::link_ended(campaign).into(),
         Ok(consents) => Reply::receipts(campaign, &consents, request.prefers_html()).into(),

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::Ledger;
-use super::admit::is_delivery_of;
+use super::rows::is_delivery_of;
 use super::schema::ROW_FORMAT;
 use super::store::Store;
 use crate::deliver::ATTEMPT_TIMEOUT_MS;

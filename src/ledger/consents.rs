@@ -6,9 +6,9 @@ use std::rc::Rc;
 
 use serde_json::{Value, json};
 
-use super::admit::{delivery_range, notice_row};
 use super::double_opt_in::stop_asking;
 use super::message::{Answer, Operation};
+use super::rows::{delivery_range, notice_row};
 use super::schema::ROW_FORMAT;
 use super::state::Bucket;
 use super::store::{Store, Write, write};

@@ -4,13 +4,12 @@
 
 use serde_json::json;
 
-use super::admit::{
-    Post, Prior, SubmissionRow, delivery_range, logged, notice_row, receiver_of, remember_key,
-};
+use super::admit::{Post, Prior, logged};
 use super::consents::{ActRow, Ends, standing_of};
 use super::lists::{Suppression, lift};
 use super::message::{Admit, Answer, Operation};
 use super::outbox::REQUESTED;
+use super::rows::{SubmissionRow, delivery_range, notice_row, receiver_of, remember_key};
 use super::state::Bucket;
 use super::store::{Arg, Store, Write, owned, write};
 use super::{Answered, Ledger, State, payload_place, serialised};

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::admit::{KEEP_ACT, delivery_range, notice_row};
 use super::consents::standing_of;
 use super::lists::suppress;
 use super::message::{Admit, Answer, Operation};
 use super::report::{object, rfc3339_of};
+use super::rows::{KEEP_ACT, delivery_range, notice_row};
 use super::store::{Store, Write, owned, write};
 use super::{Ledger, Payload, State, consent_place, payload_place};
 use crate::consent::{Verdict, verify};

@@ -18,6 +18,7 @@ pub mod message;
 mod outbox;
 mod report;
 mod retention;
+mod rows;
 mod schema;
 mod state;
 pub mod store;

@@ -5,11 +5,11 @@ use std::rc::Rc;
 
 use serde_json::{Value, json};
 
-use super::admit::delivery_range;
 use super::claim::Claim;
 use super::consents::{EVERY_PURPOSE, Open, read_act};
 use super::double_opt_in::REQUEST_MS;
 use super::message::Answer;
+use super::rows::delivery_range;
 use super::state::Bucket;
 use super::store::{Store, Write, write};
 use super::{Ledger, State};

@@ -2,8 +2,8 @@
 //! the record of them, idempotency keys. A sweep goes through the tables in chunks, so that no alarm
 //! takes long. On its way it seals anew what an older key has sealed, so that the key can be destroyed.
 
-use super::admit::{KEEP_ACT, delivery_range, is_delivery_of};
 use super::consents::{Ends, standing_of};
+use super::rows::{KEEP_ACT, delivery_range, is_delivery_of};
 use super::schema::ROW_FORMAT;
 use super::state::Bucket;
 use super::store::{Arg, Store};

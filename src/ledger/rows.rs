@@ -1,0 +1,143 @@
+//! The rows of submissions and deliveries, as they are written.
+
+use serde_json::Value;
+
+use super::State;
+use super::consents::Ends;
+use super::message::Admit;
+use super::schema::ROW_FORMAT;
+use super::state::Bucket;
+use super::store::{Arg, Write, write};
+use crate::campaign::Destination;
+use crate::hash::sha256_hex;
+use crate::moment::{HOUR_MS, Moment};
+
+/// How long an idempotency key is remembered. Clients that retry do so within minutes; a day
+/// covers one that was offline.
+const IDEMPOTENCY_MS: i64 = 24 * HOUR_MS;
+
+/// Moves the acts of submissions that end to the table of those that have none.
+pub(super) const KEEP_ACT: &str = "INSERT INTO act (lead_id, seq, format, act, personal, consent_until_ms,
+     record_until_ms)
+   SELECT lead_id, json_extract(act, '$.seq'), format, act, consent, consent_until_ms, record_until_ms
+   FROM submission";
+
+/// A row of `submission`.
+pub(super) struct SubmissionRow<'a> {
+    pub(super) lead_id: &'a str,
+    pub(super) submission_id: &'a str,
+    pub(super) state: State,
+    pub(super) at_ms: i64,
+    pub(super) known_until_ms: i64,
+    pub(super) until_ms: Option<i64>,
+    pub(super) payload: Option<&'a str>,
+    pub(super) consent: &'a str,
+    pub(super) act: Option<String>,
+    pub(super) ends: Ends,
+}
+
+impl<'a> SubmissionRow<'a> {
+    pub(super) fn write(self, bucket: &'a Bucket) -> Write<'a> {
+        let sql = "INSERT INTO submission (lead_id, submission_id, format, campaign, source, hour, state,
+                     at_ms, known_until_ms, until_ms, payload, consent, act, consent_until_ms,
+                     record_until_ms)
+                   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        let args = [
+            self.lead_id.into(),
+            self.submission_id.into(),
+            ROW_FORMAT.into(),
+            (&bucket.campaign).into(),
+            (&bucket.source).into(),
+            bucket.hour.into(),
+            self.state.as_str().into(),
+            self.at_ms.into(),
+            self.known_until_ms.into(),
+            self.until_ms.into(),
+            self.payload.into(),
+            self.consent.into(),
+            self.act.map_or(Arg::Null, Arg::from),
+            self.ends.consent_ms.into(),
+            self.ends.record_ms.into(),
+        ];
+        write(sql, args)
+    }
+}
+
+/// A delivery that is due at once: campaign, destination and receiver say where to.
+pub(super) fn delivery_row<'a>(
+    lead_id: &'a str,
+    submission_id: &'a str,
+    (campaign, destination, receiver): (&'a str, &'a str, &str),
+    event: &'a str,
+    notice: Option<String>,
+    at: usize,
+    moment: &Moment,
+) -> Write<'a> {
+    let id = format!("{}{}", delivery_prefix(lead_id), hex(moment.random::<4>("delivery", at)));
+    let sql = "INSERT INTO delivery (delivery_id, format, lead_id, submission_id, campaign,
+                 destination, receiver, event, notice, state, due_ms, created_ms)
+               SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, CASE WHEN EXISTS (SELECT 1 FROM disabled
+                 WHERE campaign = ?5 AND destination = ?6) THEN 'paused' ELSE 'pending' END, ?10, ?10";
+    let args = [
+        id.into(),
+        ROW_FORMAT.into(),
+        lead_id.into(),
+        submission_id.into(),
+        campaign.into(),
+        destination.into(),
+        receiver.to_owned().into(),
+        event.into(),
+        notice.map_or(Arg::Null, Arg::from),
+        moment.now_ms.into(),
+    ];
+    write(sql, args)
+}
+
+/// A delivery that is about no submission, with what it says.
+pub(super) fn notice_row<'a>(
+    lead_id: &'a str,
+    to: (&'a str, &'a str, &str),
+    event: &'a str,
+    data: &Value,
+    at: usize,
+    moment: &Moment,
+) -> Write<'a> {
+    delivery_row(lead_id, "", to, event, Some(data.to_string()), at, moment)
+}
+
+/// Lets an idempotency key stand for its submission.
+pub(super) fn remember_key(admit: &Admit, now_ms: i64) -> Option<Write<'_>> {
+    let tag = admit.idempotency_tag.as_ref()?;
+    let sql = "INSERT INTO idempotency (tag, submission_id, expires_ms) VALUES (?, ?, ?)
+               ON CONFLICT (tag) DO UPDATE SET
+                 submission_id = excluded.submission_id, expires_ms = excluded.expires_ms";
+    Some(write(sql, [tag.into(), (&admit.submission_id).into(), (now_ms + IDEMPOTENCY_MS).into()]))
+}
+
+/// What a destination is known by across campaigns: its address, as a digest, for an address may
+/// hold a token.
+pub(super) fn receiver_of(destination: &Destination) -> String {
+    sha256_hex(&destination.url).chars().take(16).collect()
+}
+
+/// What the ids of a lead's deliveries begin with.
+fn delivery_prefix(lead_id: &str) -> String {
+    format!("msg_{}_", lead_id.strip_prefix("lead_").unwrap_or(lead_id))
+}
+
+/// Between which ids a lead's deliveries lie: `~` is behind every character of an id.
+pub(super) fn delivery_range(lead_id: &str) -> (String, String) {
+    let from = delivery_prefix(lead_id);
+    let to = format!("{from}~");
+    (from, to)
+}
+
+/// The same in SQL, of a column of ids and one that holds the lead's.
+pub(super) fn is_delivery_of(delivery_id: &str, lead_id: &str) -> String {
+    let from = format!("'msg_' || substr({lead_id}, 6)");
+    format!("{delivery_id} >= {from} AND {delivery_id} < {from} || '~'")
+}
+
+fn hex(bytes: [u8; 4]) -> String {
+    format!("{:08x}", u32::from_be_bytes(bytes))
+}
