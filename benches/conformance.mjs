@@ -152,7 +152,7 @@ export async function conformance({ world, receiver, campaignId: id }) {
     purposes: file.purpose.map(({ required = false, ...purpose }) => ({
       ...purpose, required, category: 'marketing', field: `consent.${purpose.id}`, text_sha256: sha256(purpose.text),
     })),
-    controller: file.controller.name, privacy_notice: file.controller.privacy_notice,
+    double_opt_in: false, controller: file.controller.name, privacy_notice: file.controller.privacy_notice,
     limits: { body_bytes: 65_536, fields: 100 },
   });
   const preflight = (Origin) =>

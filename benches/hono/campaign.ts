@@ -259,6 +259,7 @@ async function ready(file: File, env: Env): Promise<Campaign> {
         const { name, kind, required, label = name, choices, min, max } = field;
         return { name, kind, required, label, choices, min, max, ...lengths(field) };
       }),
+      double_opt_in: false,
       purposes: purposes.map(({ id, required, text, version, text_sha256, channel, category }) => ({
         id, field: `consent.${id}`, required, text, version, text_sha256, channel, category,
       })),

@@ -1,4 +1,5 @@
-//! The body of a webhook. It is the same in every attempt.
+//! The body of a webhook. It is the same in every attempt, but for receipts and links that are made
+//! under a key that was rotated in between.
 
 use std::collections::BTreeMap;
 
