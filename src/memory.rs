@@ -534,6 +534,7 @@ pub fn request(method: Method, path: &str, content_type: &str, body: &str) -> Ra
         origin: None,
         idempotency_key: None,
         authorization: path.starts_with("/admin/").then(|| format!("Bearer {ADMIN_TOKEN}")),
+        client_address: None,
         gpc: false,
         body: Ok(body.as_bytes().to_vec()),
     }

@@ -34,6 +34,8 @@ pub struct RawRequest {
     pub idempotency_key: Option<String>,
     /// `Authorization`.
     pub authorization: Option<String>,
+    /// The address that the request came from, as the platform states it (`CF-Connecting-IP`). Never kept.
+    pub client_address: Option<String>,
     /// Whether `Sec-GPC` is `1`: no other value counts (<https://www.w3.org/TR/gpc/>).
     pub gpc: bool,
     /// Empty where the method has none.
@@ -82,6 +84,7 @@ mod tests {
             origin: None,
             idempotency_key: None,
             authorization: None,
+            client_address: None,
             gpc: false,
             body: Ok(Vec::new()),
         }

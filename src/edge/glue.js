@@ -9,7 +9,10 @@ globalThis.queueMicrotask = (task) => {
   settled.then(task).catch(reportError);
 };
 
-const HEADERS = ['content-length', 'content-type', 'accept', 'origin', 'idempotency-key', 'authorization', 'sec-gpc'];
+const HEADERS = [
+  'content-length', 'content-type', 'accept', 'origin', 'idempotency-key', 'authorization', 'sec-gpc',
+  'cf-connecting-ip',
+];
 
 /** Method, URL and the headers that something asks for, one a line; an absent header is a NUL. */
 export function head(request) {

@@ -19,7 +19,7 @@ pub fn lines<N: Display>(headers: &[(N, String)]) -> String {
 #[wasm_bindgen(module = "/src/edge/glue.js")]
 extern "C" {
     /// Method, URL, `content-length`, `content-type`, `accept`, `origin`, `idempotency-key`,
-    /// `authorization` and `sec-gpc`, one a line.
+    /// `authorization`, `sec-gpc` and `cf-connecting-ip`, one a line.
     pub fn head(request: &web_sys::Request) -> String;
 
     /// A response with names and values of headers in turn, one a line.

@@ -39,6 +39,7 @@ pub async fn read(request: web_sys::Request) -> Result<RawRequest> {
         idempotency_key: line(),
         authorization: line(),
         gpc: line().as_deref() == Some("1"),
+        client_address: line(),
         body: Ok(Vec::new()),
     };
     if has_body && announced.is_some_and(|length| length > limit) {
