@@ -9,12 +9,14 @@ use super::consents::{ActRow, Ends, Open, standing_of, text_of};
 use super::double_opt_in::{Requests, email_tags};
 use super::lists::{Suppression, customer_lists, suppressing};
 use super::message::{Admit, Answer, Tally};
+use super::quarantine::quarantined_lead;
 use super::retention::DEAD_DAYS;
-use super::rows::{KEEP_ACT, SubmissionRow, delivery_range, delivery_row, receiver_of, remember_key};
+use super::rows::{KEEP_ACT, SubmissionRow, delivery_range, delivery_row, receiver_of, remember};
 use super::schema::ROW_FORMAT;
 use super::state::Bucket;
 use super::store::{Arg, Store, Write, write};
 use super::{Answered, Ledger, Payload, State, payload_place, serialised};
+use crate::abuse::Evidence;
 use crate::campaign::{Campaign, Destination, IdentifierKind, OnRepeat};
 use crate::consent::{ConsentState, Personal, Receipt, Terms};
 use crate::fault::Fault;
@@ -69,6 +71,22 @@ pub(super) struct Prior {
     pub(super) is_lead: bool,
 }
 
+impl Prior {
+    /// Whether its row is under somebody's lead, and not under one that is made from the submission.
+    pub(super) fn is_somebody(&self) -> bool {
+        !matches!(self.state, State::Suppressed | State::Quarantined | State::Discarded)
+    }
+}
+
+/// By which way a post comes to be judged.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Door {
+    /// Somebody has sent it.
+    Posted,
+    /// An operator has released it from quarantine.
+    Released,
+}
+
 /// Whose post it is.
 struct Person {
     lead_id: String,
@@ -106,6 +124,21 @@ impl<S: Store> Ledger<S> {
         let Some(campaign) = self.campaign(&admit.campaign, &admit.revision, admit.stored.as_deref())? else {
             return quiet(Answer::CampaignUnknown);
         };
+        if let Some(throttled) = self.sightings.borrow_mut().note(admit, &campaign, moment.now_ms) {
+            return quiet(throttled);
+        }
+        self.admit_to(&campaign, admit, Door::Posted, moment)
+    }
+
+    /// The same, of a post that may come in.
+    pub(super) fn admit_to(
+        &self,
+        campaign: &Campaign,
+        admit: &mut Admit,
+        door: Door,
+        moment: &Moment,
+    ) -> Result<Answered, Fault> {
+        let quiet = |answer| Ok(Answered { answer, log: None });
         let matches = self.living_matches(admit, moment)?;
         let bucket = self.bucket(admit, moment)?;
         if self.key_is_taken(admit, moment)? {
@@ -119,18 +152,23 @@ impl<S: Store> Ledger<S> {
             return quiet(Answer::IdempotencyKeyReused);
         }
         let lists = self.lists_with(&admit.list_tags)?;
-        let requests = self.requests(admit, &campaign, moment)?;
+        let requests = self.requests(admit, campaign, moment)?;
         let prior = self.prior(admit, &matches, &requests)?;
         let person = self.person(admit, &matches).map(|lead_id| self.with_acts(lead_id)).transpose()?;
         let acts = person.as_ref().map(|person| person.acts.as_slice()).unwrap_or_default();
-        let suppressed = suppressing(&campaign, &lists);
-        let post = Post { campaign: &campaign, bucket, prior };
+        let suppressed = suppressing(campaign, &lists);
+        let post = Post { campaign, bucket, prior };
         let step = match suppressed {
-            _ if self.must_confirm(admit, &campaign, suppressed, acts) => {
-                Step::Request { may_mail: requests.may_mail(&campaign, moment.now_ms) }
+            _ if self.must_confirm(admit, campaign, suppressed, acts) => {
+                Step::Request { may_mail: requests.may_mail(campaign, moment.now_ms) }
             }
             Some(_) => Step::Suppress,
             None => Step::Judge,
+        };
+        let step = match step {
+            Step::Suppress => Step::Suppress,
+            _ if self.is_put_aside(admit, &post, door, moment)? => Step::Quarantine,
+            step => step,
         };
         let is_elsewhere = match (&post.prior, &person) {
             (Some(prior), Some(person)) => prior.lead_id != person.lead_id,
@@ -139,7 +177,10 @@ impl<S: Store> Ledger<S> {
         let is_news = match (&step, post.prior.as_ref().map(|prior| prior.state)) {
             (_, None) => true,
             // The row that waits stays; its owner may get the mail once more.
-            (Step::Suppress, Some(_)) | (Step::Request { .. }, Some(State::Unconfirmed)) => false,
+            (Step::Request { .. }, Some(State::Unconfirmed)) | (Step::Quarantine, Some(_)) => false,
+            // It shows fewer signs now, or was released.
+            (_, Some(State::Quarantined | State::Discarded)) => true,
+            (Step::Suppress, Some(_)) => false,
             // A payload that is still needed keeps its place.
             (Step::Request { .. }, Some(State::Pending | State::Dead | State::Held)) => false,
             // So does that of somebody else whom the post leads to as well.
@@ -153,22 +194,45 @@ impl<S: Store> Ledger<S> {
             let again = waiting.is_some() && matches!(step, Step::Request { may_mail: true });
             let mut writes = vec![post.bucket.count_repeat()];
             if let (true, Some(prior)) = (again, waiting) {
-                writes.extend(self.mail_again(&prior.lead_id, admit, &campaign, moment));
+                writes.extend(self.mail_again(&prior.lead_id, admit, campaign, moment));
             }
             self.store.write_all(&writes)?;
-            self.note_mail(&campaign, again, moment);
+            self.note_mail(campaign, again, moment);
             return Ok(logged(admit, "repeat", json!({})));
         }
         match step {
             Step::Suppress => self.suppress(admit, &post, moment),
+            Step::Quarantine => self.quarantine(admit, &post, moment),
             Step::Request { may_mail: true } => self.request(admit, &post, moment),
             Step::Request { may_mail: false } => self.ignore_request(admit, &post, &requests, moment),
             Step::Judge => {
                 let mut lead = std::mem::take(&mut admit.lead);
-                lead.lists = customer_lists(&campaign, lists);
+                lead.lists = customer_lists(campaign, lists);
                 self.judge_and_write(admit, lead, &post, person, None, moment)
             }
         }
+    }
+
+    /// Whether a post is put aside for its signs, which its lead bears from now on. What was accepted
+    /// before is not doubted again.
+    fn is_put_aside(
+        &self,
+        admit: &mut Admit,
+        post: &Post<'_>,
+        door: Door,
+        moment: &Moment,
+    ) -> Result<bool, Fault> {
+        let signs = match door {
+            Door::Posted => self.signs_of(admit, post.campaign, moment)?,
+            Door::Released => std::mem::take(&mut admit.lead.signals),
+        };
+        let was_aside = |prior: &Prior| matches!(prior.state, State::Quarantined | State::Discarded);
+        let is_new = post.prior.as_ref().is_none_or(was_aside);
+        let is_put_aside = door == Door::Posted && is_new && post.campaign.abuse.quarantines(&signs);
+        admit.lead.signals = signs;
+        // What was met is of no use any more, and must not be kept with what waits.
+        admit.evidence = Evidence { token: admit.evidence.token.take(), ..Evidence::default() };
+        Ok(is_put_aside)
     }
 
     /// The rules decide, and all of it is written. `confirmed` where the owner of the address has
@@ -274,10 +338,11 @@ impl<S: Store> Ledger<S> {
     /// The row of this very submission, where it was accepted before.
     fn prior(&self, admit: &Admit, matches: &[Match], requests: &Requests) -> Result<Option<Prior>, Fault> {
         let suppressed = self.has_suppressed.get().then(|| suppressed_lead(&admit.submission_id));
+        let quarantined = self.has_quarantined.get().then(|| quarantined_lead(&admit.submission_id));
         let known = matches.iter().map(|found| &found.lead_id).chain(requests.leads());
         let sql = "SELECT state, campaign, hour, source, consent <> '' FROM submission
                    WHERE lead_id = ? AND submission_id = ?";
-        for lead_id in known.chain(&suppressed) {
+        for lead_id in known.chain(&suppressed).chain(&quarantined) {
             let args = [lead_id.into(), (&admit.submission_id).into()];
             let Some(mut row) = self.store.row(sql, &args)? else { continue };
             let state = State::parse(&row.text(0)?).ok_or_else(|| Fault::new("a state is not known"))?;
@@ -517,7 +582,7 @@ impl<S: Store> Ledger<S> {
             writes.push(write(sql, [(&lead_id).into(), (&held.submission_id).into()]));
             writes.push(held.bucket.transfer(State::Held, State::Duplicate));
         }
-        writes.extend(remember_key(admit, now));
+        writes.extend(remember(admit, now));
         if post.prior.as_ref().is_some_and(|prior| prior.state == State::Unconfirmed) {
             let sql = "INSERT INTO alias (lead_id, is_now) SELECT DISTINCT lead_id, ?1 FROM request
                          WHERE tag IN (SELECT value FROM json_each(?2)) AND campaign = ?3 AND lead_id <> ?1
@@ -557,7 +622,7 @@ impl<S: Store> Ledger<S> {
         };
         let mut writes = post.make_room(&admit.submission_id);
         writes.extend([row.write(post.bucket()), post.count(State::Suppressed)]);
-        writes.extend(remember_key(admit, moment.now_ms));
+        writes.extend(remember(admit, moment.now_ms));
         self.store.write_all(&writes)?;
         self.has_suppressed.set(true);
         Ok(logged(admit, "suppressed", json!({})))
@@ -633,6 +698,8 @@ enum Step {
     Judge,
     /// Its person wants nothing.
     Suppress,
+    /// It looks like abuse.
+    Quarantine,
     /// The owner of the address is asked first, by mail where one may still be sent.
     Request { may_mail: bool },
 }

@@ -9,7 +9,7 @@ use super::consents::{ActRow, Ends, standing_of};
 use super::lists::{Suppression, lift};
 use super::message::{Admit, Answer, Operation};
 use super::outbox::REQUESTED;
-use super::rows::{SubmissionRow, delivery_range, notice_row, receiver_of, remember_key};
+use super::rows::{SubmissionRow, delivery_range, notice_row, receiver_of, remember};
 use super::state::Bucket;
 use super::store::{Arg, Store, Write, owned, write};
 use super::{Answered, Ledger, State, payload_place, serialised};
@@ -115,7 +115,7 @@ impl<S: Store> Ledger<S> {
     pub(super) fn request(&self, admit: &Admit, post: &Post<'_>, moment: &Moment) -> Result<Answered, Fault> {
         let now = moment.now_ms;
         let until_ms = now + REQUEST_MS;
-        let prior = post.prior.as_ref().filter(|prior| prior.state != State::Suppressed);
+        let prior = post.prior.as_ref().filter(|prior| prior.is_somebody());
         let lead_id = prior.map_or_else(|| moment.new_id("lead_"), |prior| prior.lead_id.clone());
         // What was shown is what is confirmed, whatever is published meanwhile.
         let stored = Some(post.campaign.to_stored());
@@ -159,7 +159,7 @@ impl<S: Store> Ledger<S> {
             until_ms.into(),
         ];
         writes.push(write(sql, args));
-        writes.extend(remember_key(admit, now));
+        writes.extend(remember(admit, now));
         writes.extend(self.mail_again(&lead_id, admit, post.campaign, moment));
         self.store.write_all(&writes)?;
         self.note_mail(post.campaign, true, moment);
@@ -188,8 +188,9 @@ impl<S: Store> Ledger<S> {
             act: None,
             ends: Ends { consent_ms: None, record_ms: 0 },
         };
-        let mut writes = vec![row.write(post.bucket()), post.count(State::Duplicate)];
-        writes.extend(remember_key(admit, moment.now_ms));
+        let mut writes = post.make_room(&admit.submission_id);
+        writes.extend([row.write(post.bucket()), post.count(State::Duplicate)]);
+        writes.extend(remember(admit, moment.now_ms));
         self.store.write_all(&writes)?;
         Ok(logged(admit, "duplicate", json!({ "because": "asked" })))
     }

@@ -37,7 +37,9 @@ impl<S: Store> Ledger<S> {
             }
         }
         let asked = "SELECT lead_id FROM request WHERE tag IN (SELECT value FROM json_each(?))";
-        leads.extend(self.leads_behind(asked, &tags.into_iter().collect::<Vec<_>>())?);
+        let tags = tags.into_iter().collect::<Vec<_>>();
+        leads.extend(self.leads_behind(asked, &tags)?);
+        leads.extend(self.quarantined_of(&tags)?);
         Ok(leads.into_iter().collect())
     }
 
@@ -101,7 +103,8 @@ impl<S: Store> Ledger<S> {
         state: &str,
     ) -> Result<Value, Fault> {
         let place = payload_place(lead_id, submission_id);
-        let (lead, score) = if state == State::Unconfirmed.as_str() {
+        let waits_whole = [State::Unconfirmed, State::Quarantined].iter().any(|one| one.as_str() == state);
+        let (lead, score) = if waits_whole {
             (self.open_sealed::<Admit>(payload, &place)?.lead, None)
         } else {
             let payload: Payload = self.open_sealed(payload, &place)?;

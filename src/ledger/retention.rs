@@ -117,6 +117,7 @@ impl<S: Store> Ledger<S> {
             };
             if next.is_none() {
                 self.store.run("DELETE FROM idempotency WHERE expires_ms <= ?", &[moment.now_ms.into()])?;
+                self.sweep_revisions()?;
             }
             self.put_meta("sweep", &next.as_ref().unwrap_or(&Cursor::START).to_text())?;
             next_sweep_ms = moment.now_ms + if next.is_some() { CHUNK_PAUSE_MS } else { SWEEP_EVERY_MS };

@@ -105,13 +105,21 @@ pub(super) fn notice_row<'a>(
     delivery_row(lead_id, "", to, event, Some(data.to_string()), at, moment)
 }
 
-/// Lets an idempotency key stand for its submission.
-pub(super) fn remember_key(admit: &Admit, now_ms: i64) -> Option<Write<'_>> {
-    let tag = admit.idempotency_tag.as_ref()?;
-    let sql = "INSERT INTO idempotency (tag, submission_id, expires_ms) VALUES (?, ?, ?)
-               ON CONFLICT (tag) DO UPDATE SET
-                 submission_id = excluded.submission_id, expires_ms = excluded.expires_ms";
-    Some(write(sql, [tag.into(), (&admit.submission_id).into(), (now_ms + IDEMPOTENCY_MS).into()]))
+/// Lets what only one submission should bring stand for it: its idempotency key, and its form's token,
+/// which stays with the first that brought it.
+pub(super) fn remember(admit: &Admit, now_ms: i64) -> impl Iterator<Item = Write<'_>> {
+    let key = admit.idempotency_tag.as_ref().map(|tag| {
+        let sql = "INSERT INTO idempotency (tag, submission_id, expires_ms) VALUES (?, ?, ?)
+                   ON CONFLICT (tag) DO UPDATE SET
+                     submission_id = excluded.submission_id, expires_ms = excluded.expires_ms";
+        write(sql, [tag.into(), (&admit.submission_id).into(), (now_ms + IDEMPOTENCY_MS).into()])
+    });
+    let token = admit.evidence.token.as_ref().map(|token| {
+        let sql = "INSERT INTO idempotency (tag, submission_id, expires_ms) VALUES (?, ?, ?)
+                   ON CONFLICT DO NOTHING";
+        write(sql, [(&token.tag).into(), (&admit.submission_id).into(), token.until_ms.into()])
+    });
+    key.into_iter().chain(token)
 }
 
 /// What a destination is known by across campaigns: its address, as a digest, for an address may
