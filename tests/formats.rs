@@ -119,8 +119,10 @@ fn the_tables_of_a_ledger() {
             "submission",
             "lead_id TEXT key 1, submission_id TEXT key 2, format INTEGER, campaign TEXT, source TEXT, \
              hour INTEGER, state TEXT, at_ms INTEGER, known_until_ms INTEGER, payload TEXT?, consent TEXT, \
-             act TEXT?, until_ms INTEGER?, consent_until_ms INTEGER?, record_until_ms INTEGER",
+             act TEXT?, until_ms INTEGER?, consent_until_ms INTEGER?, record_until_ms INTEGER, \
+             quarantine TEXT?",
         ),
+        ("revision", "revision TEXT key 1, stored TEXT"),
         (
             "tally",
             "campaign TEXT key 1, hour INTEGER key 2, field TEXT key 3, code TEXT key 4, count INTEGER",
@@ -129,7 +131,7 @@ fn the_tables_of_a_ledger() {
         assert_eq!(columns(table), expected, "{table}");
     }
     let tables = site.rows(LEDGER, "SELECT count(*) FROM sqlite_master WHERE type = 'table'");
-    assert_eq!(tables, [[json!(15)]], "a new table belongs above");
+    assert_eq!(tables, [[json!(16)]], "a new table belongs above");
 }
 
 #[test]

@@ -99,7 +99,7 @@ pub fn evidence(
     let mut signals = Vec::new();
     match submission.traps.honeypot {
         Some(true) => signals.push(Signal::HoneypotFilled),
-        None if is_form && campaign.abuse.honeypot.is_some() => signals.push(Signal::HoneypotMissing),
+        None if is_form && campaign.abuse.expects_honeypot => signals.push(Signal::HoneypotMissing),
         Some(false) | None => {}
     }
     let token = match read_token(submission, campaign, identity, now_ms) {

@@ -110,7 +110,7 @@ impl Signal {
     fn about(self) -> (&'static str, i64, &'static str) {
         match self {
             Self::HoneypotFilled => ("honeypot_filled", 60, "a field that people do not see was filled in"),
-            Self::HoneypotMissing => ("honeypot_missing", 10, "a form's hidden field was not sent"),
+            Self::HoneypotMissing => ("honeypot_missing", 20, "a form's hidden field was not sent"),
             Self::TokenMissing => ("token_missing", 10, "a form's time token was not sent"),
             Self::TokenInvalid => ("token_invalid", 40, "the time token is not one of this campaign's"),
             Self::TokenExpired => ("token_expired", 10, "the form was rendered more than a day ago"),
@@ -153,6 +153,8 @@ pub struct Abuse {
     pub quarantine_at: i64,
     /// The hidden field that must stay empty; nothing where a field of the campaign has its name.
     pub honeypot: Option<String>,
+    /// Whether every form is expected to send it: where the campaign names it.
+    pub expects_honeypot: bool,
     /// Sooner than this nobody has filled the form in.
     pub min_fill_ms: i64,
     /// By [`Signal::ALL`].
@@ -192,6 +194,7 @@ impl Abuse {
         let quarantine_at = quarantine_at.unwrap_or(DEFAULT_QUARANTINE_AT);
         let abuse = Self {
             quarantine_at,
+            expects_honeypot: honeypot.is_some(),
             honeypot: honeypot.or(default),
             min_fill_ms: i64::from(min_seconds.unwrap_or(DEFAULT_MIN_SECONDS)) * 1_000,
             weights: read_weights(&weights.unwrap_or_default(), problems),
