@@ -162,7 +162,7 @@ impl<S: Store> Ledger<S> {
             };
             // The peppers may have been rotated since.
             admit.fingerprints = self.identity.fingerprints_again(&admit.lead.contact, &campaign);
-            self.admit_to(&campaign, &mut admit, Door::Released, moment)?;
+            self.admit_to(&campaign, &mut admit, Door::Released, &moment.part(submission_id))?;
             Ok(true)
         })
     }
