@@ -183,7 +183,7 @@ pub struct World {
     received: RefCell<Vec<Received>>,
     throttle: RefCell<Throttle>,
     secrets: RefCell<BTreeMap<String, String>>,
-    is_within_limits: Slot<bool>,
+    is_within_limits: Slot<Option<bool>>,
     service: RefCell<Option<String>>,
     questions: RefCell<Vec<String>>,
     log: RefCell<Vec<serde_json::Value>>,
@@ -220,7 +220,7 @@ impl World {
             received: RefCell::default(),
             throttle: RefCell::default(),
             secrets: RefCell::default(),
-            is_within_limits: Slot::new(true),
+            is_within_limits: Slot::new(Some(true)),
             service: RefCell::default(),
             questions: RefCell::default(),
             log: RefCell::default(),
@@ -381,8 +381,8 @@ impl World {
         self.secrets.borrow_mut().insert(name.to_owned(), value.to_owned());
     }
 
-    /// Sets whether the platform's limits take more.
-    pub fn set_within_limits(&self, is_within: bool) {
+    /// Sets whether the platform's limits take more; nothing where they cannot be asked.
+    pub fn set_within_limits(&self, is_within: Option<bool>) {
         self.is_within_limits.set(is_within);
     }
 
@@ -501,7 +501,7 @@ impl Ports for World {
     }
 
     async fn is_within_limits(&self, _campaign: &str, _network: Option<&str>) -> Result<bool, Fault> {
-        Ok(self.is_within_limits.get())
+        self.is_within_limits.get().ok_or_else(|| Fault::new("limit: down"))
     }
 
     async fn ask_service(&self, _url: &str, form: &str) -> Result<String, Fault> {
