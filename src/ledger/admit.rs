@@ -5,19 +5,20 @@ use std::rc::Rc;
 
 use serde_json::{Value, json};
 
-use super::consents::{ActRow, Ends, Open, standing_of, text_of};
+use super::consents::{ActRow, Ends, Open, text_of};
 use super::double_opt_in::{Requests, email_tags};
+use super::known::{Held, regains};
 use super::lists::{Suppression, customer_lists, suppressing};
 use super::message::{Admit, Answer, Tally};
 use super::quarantine::quarantined_lead;
 use super::retention::DEAD_DAYS;
-use super::rows::{KEEP_ACT, SubmissionRow, delivery_range, delivery_row, receiver_of, remember};
+use super::rows::{KEEP_ACT, SubmissionRow, delivery_row, ended, receiver_of, remember};
 use super::schema::ROW_FORMAT;
 use super::state::Bucket;
 use super::store::{Arg, Store, Write, write};
 use super::{Answered, Ledger, Payload, State, payload_place, serialised};
 use crate::abuse::Evidence;
-use crate::campaign::{Campaign, Destination, IdentifierKind, OnRepeat};
+use crate::campaign::{Campaign, Destination, IdentifierKind};
 use crate::consent::{ConsentState, Personal, Receipt, Terms};
 use crate::fault::Fault;
 use crate::lead::{Lead, recognising, subject};
@@ -31,8 +32,8 @@ const SUPPRESSED_MS: i64 = DEAD_DAYS * DAY_MS;
 const MAX_SOURCES: usize = 50;
 
 /// The event of a delivery, as the webhook names it.
-const QUALIFIED: &str = "lead.qualified";
-const UPDATED: &str = "lead.updated";
+pub(super) const QUALIFIED: &str = "lead.qualified";
+pub(super) const UPDATED: &str = "lead.updated";
 
 /// The sources by which one campaign's hour is counted.
 #[derive(Default)]
@@ -48,18 +49,10 @@ pub(super) struct Plan<'a> {
     /// Why, for the log.
     pub(super) because: &'static str,
     /// Kept until the last delivery is confirmed, or while held.
-    payload: Option<(Lead, Score)>,
+    pub(super) payload: Option<(Lead, Score)>,
     pub(super) sends: Vec<(&'a Destination, &'static str)>,
     /// The held submission that this one has taken up.
-    supersedes: Option<Held>,
-}
-
-/// A submission that waits in this campaign for the person to tell more.
-struct Held {
-    submission_id: String,
-    bucket: Bucket,
-    /// The acts by which its consents were given.
-    acts: Vec<i64>,
+    pub(super) supersedes: Option<Held>,
 }
 
 /// An earlier row of the very same submission, which the new one takes the place of.
@@ -98,22 +91,6 @@ struct Match {
     tag: String,
     lead_id: String,
     last_ms: i64,
-}
-
-/// A delivery of the lead, of any campaign.
-struct Had {
-    campaign: String,
-    destination: String,
-    receiver: String,
-    state: String,
-}
-
-impl Had {
-    /// A delivery that has expired or was stopped can never arrive: its destination has not had the
-    /// lead.
-    fn counts(&self) -> bool {
-        !matches!(self.state.as_str(), "expired" | "withdrawn")
-    }
 }
 
 impl<S: Store> Ledger<S> {
@@ -383,73 +360,6 @@ impl<S: Store> Ledger<S> {
         Ok(Bucket { campaign: admit.campaign.clone(), hour, source: source.to_owned() })
     }
 
-    /// Someone who is known: by this campaign, or by another one of the ledger.
-    fn judge_known<'a>(
-        &self,
-        admit: &Admit,
-        lead: Lead,
-        campaign: &'a Campaign,
-        lead_id: String,
-        acts: &[ActRow],
-    ) -> Result<Plan<'a>, Fault> {
-        let had = self.deliveries_of(&lead_id)?;
-        if had.iter().any(|had| had.campaign == campaign.id) {
-            let regained = regains(&lead, acts);
-            return Ok(judge_followed_up(campaign, lead, lead_id, &had, regained));
-        }
-        if let Some((held, older)) = self.held(admit, &lead_id, acts)? {
-            let merged = older.merged_with_newer(lead, campaign);
-            let plan = judge(campaign, merged, lead_id);
-            return Ok(Plan { supersedes: Some(held), ..mark_known_elsewhere(plan, &had) });
-        }
-        Ok(mark_known_elsewhere(judge(campaign, lead, lead_id), &had))
-    }
-
-    fn deliveries_of(&self, lead_id: &str) -> Result<Vec<Had>, Fault> {
-        let (from, to) = delivery_range(lead_id);
-        let sql = "SELECT campaign, destination, receiver, state
-                   FROM delivery WHERE delivery_id >= ? AND delivery_id < ? AND submission_id <> ''";
-        let mut all = Vec::new();
-        for mut row in self.store.rows(sql, &[(&from).into(), (&to).into()])? {
-            all.push(Had {
-                campaign: row.text(0)?,
-                destination: row.text(1)?,
-                receiver: row.text(2)?,
-                state: row.text(3)?,
-            });
-        }
-        Ok(all)
-    }
-
-    /// The newest held submission of this very person in this campaign. One whose payload no living
-    /// key opens stays as it is: there is nothing left to merge.
-    fn held(&self, admit: &Admit, lead_id: &str, acts: &[ActRow]) -> Result<Option<(Held, Lead)>, Fault> {
-        let sql = "SELECT submission_id, hour, source, payload, consent FROM submission
-                   WHERE lead_id = ? AND campaign = ? AND state = 'held' ORDER BY at_ms DESC";
-        for mut row in self.store.rows(sql, &[lead_id.into(), (&admit.campaign).into()])? {
-            let submission_id = row.text(0)?;
-            // Given again after a withdrawal, it takes its own row's place.
-            if submission_id == admit.submission_id {
-                continue;
-            }
-            let bucket = Bucket { campaign: admit.campaign.clone(), hour: row.int(1)?, source: row.text(2)? };
-            let (payload, consent) = (row.optional_text(3), row.optional_text(4));
-            let payload = payload.and_then(|payload| {
-                self.open_payload(&payload, consent.as_deref(), lead_id, &submission_id, acts.to_vec()).ok()
-            });
-            if let Some(Open { mut lead, acts, .. }) =
-                payload.filter(|open| admit.fingerprints.iter().any(|print| print.tag == open.first))
-            {
-                if acts.is_empty() {
-                    // Consents of before format 3 are no acts, and cannot be read with the new ones.
-                    lead.consent.clear();
-                }
-                return Ok(Some((Held { submission_id, bucket, acts }, lead)));
-            }
-        }
-        Ok(None)
-    }
-
     #[allow(clippy::too_many_arguments, reason = "all that one transaction is made of")]
     fn write(
         &self,
@@ -577,10 +487,7 @@ impl<S: Store> Ledger<S> {
             writes.push(delivery_row(&lead_id, &admit.submission_id, to, event, None, at, moment));
         }
         if let Some(held) = &supersedes {
-            let sql = "UPDATE submission SET state = 'duplicate', payload = NULL, until_ms = NULL
-                       WHERE lead_id = ? AND submission_id = ?";
-            writes.push(write(sql, [(&lead_id).into(), (&held.submission_id).into()]));
-            writes.push(held.bucket.transfer(State::Held, State::Duplicate));
+            writes.extend(ended(&lead_id, &held.submission_id, &held.bucket, State::Held, State::Duplicate));
         }
         writes.extend(remember(admit, now));
         if post.prior.as_ref().is_some_and(|prior| prior.state == State::Unconfirmed) {
@@ -608,18 +515,8 @@ impl<S: Store> Ledger<S> {
     fn suppress(&self, admit: &Admit, post: &Post<'_>, moment: &Moment) -> Result<Answered, Fault> {
         let until_ms = moment.now_ms + SUPPRESSED_MS;
         let lead_id = suppressed_lead(&admit.submission_id);
-        let row = SubmissionRow {
-            lead_id: &lead_id,
-            submission_id: &admit.submission_id,
-            state: State::Suppressed,
-            at_ms: moment.now_ms,
-            known_until_ms: until_ms,
-            until_ms: None,
-            payload: None,
-            consent: "",
-            act: None,
-            ends: Ends { consent_ms: None, record_ms: 0 },
-        };
+        let (id, state) = (&admit.submission_id, State::Suppressed);
+        let row = SubmissionRow::bare(&lead_id, id, state, moment.now_ms, until_ms);
         let mut writes = post.make_room(&admit.submission_id);
         writes.extend([row.write(post.bucket()), post.count(State::Suppressed)]);
         writes.extend(remember(admit, moment.now_ms));
@@ -721,14 +618,8 @@ fn suppressed_lead(submission_id: &str) -> String {
     format!("suppressed_{submission_id}")
 }
 
-/// Whether a purpose is granted now that was withdrawn, or had expired, before.
-fn regains(lead: &Lead, acts: &[ActRow]) -> bool {
-    let granted = |id: &String| lead.consent.iter().any(|record| record.granted && record.purpose == *id);
-    standing_of(acts).iter().any(|place| place.state.has_ended() && granted(&place.purpose))
-}
-
 /// A lead that this campaign has not followed up yet: the rules decide.
-fn judge(campaign: &Campaign, lead: Lead, lead_id: String) -> Plan<'_> {
+pub(super) fn judge(campaign: &Campaign, lead: Lead, lead_id: String) -> Plan<'_> {
     let score = qualify::score(campaign, &lead);
     let (state, because, sends) = match qualify::decide(campaign, &lead, &score) {
         Decision::Forward(to) => {
@@ -737,50 +628,4 @@ fn judge(campaign: &Campaign, lead: Lead, lead_id: String) -> Plan<'_> {
         Decision::Hold(because) => (State::Held, because, Vec::new()),
     };
     Plan { lead_id, state, because, payload: Some((lead, score)), sends, supersedes: None }
-}
-
-/// A receiver that has had the lead from another campaign hears that it was updated.
-fn mark_known_elsewhere<'a>(mut plan: Plan<'a>, had: &[Had]) -> Plan<'a> {
-    for (destination, event) in &mut plan.sends {
-        let receiver = receiver_of(destination);
-        if had.iter().any(|had| had.counts() && had.receiver == receiver) {
-            *event = UPDATED;
-        }
-    }
-    plan
-}
-
-/// A lead that this campaign has followed up: destinations that it now qualifies for get it,
-/// the others hear of it where the campaign wants that, and else it is a duplicate.
-fn judge_followed_up<'a>(
-    campaign: &'a Campaign,
-    lead: Lead,
-    lead_id: String,
-    had: &[Had],
-    regained: bool,
-) -> Plan<'a> {
-    let score = qualify::score(campaign, &lead);
-    let has_had = |destination: &Destination| {
-        let receiver = receiver_of(destination);
-        had.iter().filter(|had| had.counts()).any(|had| {
-            if had.campaign == campaign.id {
-                had.destination == destination.name
-            } else {
-                had.receiver == receiver
-            }
-        })
-    };
-    let wanted = match qualify::decide(campaign, &lead, &score) {
-        Decision::Forward(to) => to,
-        Decision::Hold(_) => Vec::new(),
-    };
-    let fresh = wanted.into_iter().filter(|destination| !has_had(destination)).map(|d| (d, QUALIFIED));
-    let mut sends: Vec<_> = fresh.collect();
-    // An existing customer who asks is business, not a duplicate; and whoever has had the lead has been
-    // told that a consent was gone.
-    let all = campaign.dedupe.on_repeat == OnRepeat::Update || !lead.lists.is_empty() || regained;
-    let told = |d: &&Destination| all && has_had(d) && qualify::may_have(campaign, &lead, d);
-    sends.extend(campaign.destinations.iter().filter(told).map(|d| (d, UPDATED)));
-    let state = if sends.is_empty() { State::Duplicate } else { State::Pending };
-    Plan { lead_id, state, because: "known", payload: Some((lead, score)), sends, supersedes: None }
 }
