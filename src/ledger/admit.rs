@@ -1,27 +1,26 @@
 //! Someone posts: who is it, what happens, and all of it written in one step.
 
 use std::collections::BTreeSet;
-use std::rc::Rc;
 
 use serde_json::{Value, json};
 
-use super::consents::{ActRow, Ends, Open, text_of};
-use super::double_opt_in::{Requests, email_tags};
+use super::admission::{Admission, Given};
+use super::consents::ActRow;
+use super::double_opt_in::Requests;
 use super::known::{Held, regains};
 use super::lists::{Suppression, customer_lists, suppressing};
 use super::message::{Admit, Answer, Tally};
 use super::quarantine::quarantined_lead;
 use super::retention::DEAD_DAYS;
-use super::rows::{KEEP_ACT, SubmissionRow, delivery_row, ended, receiver_of, remember};
+use super::rows::{KEEP_ACT, SubmissionRow, remember};
 use super::schema::ROW_FORMAT;
 use super::state::Bucket;
 use super::store::{Arg, Store, Write, write};
-use super::{Answered, Ledger, Payload, State, payload_place, serialised};
+use super::{Answered, Ledger, State};
 use crate::abuse::Evidence;
 use crate::campaign::{Campaign, Destination, IdentifierKind};
-use crate::consent::{ConsentState, Personal, Receipt, Terms};
 use crate::fault::Fault;
-use crate::lead::{Lead, recognising, subject};
+use crate::lead::{Lead, recognising};
 use crate::moment::{DAY_MS, Moment, hour_of};
 use crate::qualify::{self, Decision, Score};
 
@@ -251,7 +250,7 @@ impl<S: Store> Ledger<S> {
                 "because": plan.because, "lead_id": plan.lead_id, "deliveries": plan.sends.len(),
             }),
         );
-        self.write(admit, given, post, plan, &acts, confirmed, moment)?;
+        self.write_admission(Admission { admit, given, post, plan, acts: &acts, confirmed }, moment)?;
         Ok(answered)
     }
 
@@ -360,157 +359,6 @@ impl<S: Store> Ledger<S> {
         Ok(Bucket { campaign: admit.campaign.clone(), hour, source: source.to_owned() })
     }
 
-    #[allow(clippy::too_many_arguments, reason = "all that one transaction is made of")]
-    fn write(
-        &self,
-        admit: &Admit,
-        given: Given,
-        post: &Post<'_>,
-        plan: Plan<'_>,
-        acts: &[ActRow],
-        confirmed: Option<Vec<Write<'_>>>,
-        moment: &Moment,
-    ) -> Result<(), Fault> {
-        let Plan { lead_id, state, payload, sends, supersedes, .. } = plan;
-        let (now, campaign) = (moment.now_ms, post.campaign);
-        let terms = self.terms_of(campaign);
-        let state_of = |granted| match (granted, &confirmed) {
-            (false, _) => ConsentState::Refused,
-            (true, None) => ConsentState::Given,
-            (true, Some(_)) => ConsentState::Requested,
-        };
-        let chosen = given.choices.iter().filter_map(|(id, granted)| {
-            let digest = campaign.purposes.iter().position(|purpose| purpose.id == *id);
-            let digest = digest.and_then(|at| terms.get(at)).map(|terms| terms.digest.clone())?;
-            Some((id.clone(), state_of(*granted), digest))
-        });
-        let tags = admit.fingerprints.iter().filter(|print| print.current).map(|print| &print.tag);
-        let tags: Vec<&String> = tags.collect();
-        let personal = Personal {
-            subject: tags.first().map(|tag| subject(tag)).unwrap_or_default(),
-            fingerprints: tags.iter().map(|tag| (*tag).clone()).collect(),
-            submission_id: admit.submission_id.clone(),
-            method: given.method,
-            page: given.page,
-            gpc: given.gpc,
-            shown: given.shown,
-            ..Personal::default()
-        };
-        let at = (given.at_ms, campaign.id.as_str());
-        let previous = acts.last().map(|(act, _)| &**act);
-        let act = self.next_act(previous, &lead_id, at, chosen.collect(), personal, moment)?;
-        let ends = Ends::of(campaign, &given.choices, given.at_ms);
-        let confirmation = match &confirmed {
-            None => None,
-            Some(_) => {
-                let requested =
-                    act.act.consents.iter().filter(|(_, state, _)| *state == ConsentState::Requested);
-                let consents =
-                    requested.map(|(id, _, digest)| (id.clone(), ConsentState::Confirmed, digest.clone()));
-                let personal = Personal {
-                    salt: String::new(),
-                    method: "link".to_owned(),
-                    shown: Vec::new(),
-                    ..(*act.personal).clone()
-                };
-                let at = (now, campaign.id.as_str());
-                Some(self.next_act(Some(&act.act), &lead_id, at, consents.collect(), personal, moment)?)
-            }
-        };
-
-        let first = recognising(&admit.fingerprints, &admit.by).first().map(|print| print.tag.clone());
-        let mut open = None;
-        let mut sealed = None;
-        if let Some((mut lead, score)) = payload {
-            let older = supersedes.iter().flat_map(|held| held.acts.iter().copied());
-            let new = [Some(&act), confirmation.as_ref()].into_iter().flatten();
-            let acts: Vec<i64> = older.chain(new.map(|one| one.act.seq)).collect();
-            let consent = std::mem::take(&mut lead.consent);
-            let payload = Payload { lead, score, first: first.unwrap_or_default(), acts };
-            sealed = Some(self.seal(
-                &serialised(&payload)?,
-                &payload_place(&lead_id, &admit.submission_id),
-                moment,
-            )?);
-            // One that was merged is read anew, with the consents of both posts.
-            if supersedes.is_none() && !sends.is_empty() {
-                let receipt = |(purpose, terms): (&crate::campaign::Purpose, &Rc<Terms>)| Receipt {
-                    purpose: purpose.id.clone(),
-                    act: Rc::clone(&act.act),
-                    personal: Rc::clone(&act.personal),
-                    terms: Rc::clone(terms),
-                    confirmed: confirmation.as_ref().map(|one| Rc::clone(&one.act)),
-                };
-                let all = campaign.purposes.iter().zip(terms.iter());
-                open = Some(if confirmation.is_some() {
-                    Open::new(payload, all.map(receipt).collect())
-                } else {
-                    let granted = all.filter(|(purpose, _)| {
-                        consent.iter().any(|record| record.granted && record.purpose == purpose.id)
-                    });
-                    let receipts = granted.map(receipt).collect();
-                    let Payload { lead, score, first, acts } = payload;
-                    Open { lead: Lead { consent, ..lead }, score, first, acts, receipts }
-                });
-            }
-        }
-
-        let mut writes = self.keep_terms(&terms);
-        if !tags.is_empty() {
-            let holes = vec!["(?, ?)"; tags.len()].join(", ");
-            let sql = format!("INSERT INTO fingerprint (tag, lead_id) VALUES {holes} ON CONFLICT DO NOTHING");
-            let pairs: Vec<_> = tags.into_iter().flat_map(|tag| [tag.into(), (&lead_id).into()]).collect();
-            writes.push(write(sql, pairs));
-        }
-        writes.extend(post.make_room(&admit.submission_id));
-        let row = SubmissionRow {
-            lead_id: &lead_id,
-            submission_id: &admit.submission_id,
-            state,
-            at_ms: given.at_ms,
-            known_until_ms: now + campaign.dedupe.window_ms,
-            until_ms: (state == State::Held).then_some(now + campaign.retention.held_ms),
-            payload: sealed.as_deref(),
-            consent: &act.sealed,
-            act: Some(text_of(&act.act)?),
-            ends,
-        };
-        let bucket = post.bucket();
-        writes.push(row.write(bucket));
-        writes.push(post.count(state));
-        if let Some(confirmation) = &confirmation {
-            writes.push(confirmation.row(&lead_id, ends)?);
-        }
-        let receivers: Vec<_> = sends.iter().map(|(destination, _)| receiver_of(destination)).collect();
-        for (at, ((destination, event), receiver)) in sends.iter().zip(&receivers).enumerate() {
-            let to = (campaign.id.as_str(), destination.name.as_str(), receiver.as_str());
-            writes.push(delivery_row(&lead_id, &admit.submission_id, to, event, None, at, moment));
-        }
-        if let Some(held) = &supersedes {
-            writes.extend(ended(&lead_id, &held.submission_id, &held.bucket, State::Held, State::Duplicate));
-        }
-        writes.extend(remember(admit, now));
-        if post.prior.as_ref().is_some_and(|prior| prior.state == State::Unconfirmed) {
-            let sql = "INSERT INTO alias (lead_id, is_now) SELECT DISTINCT lead_id, ?1 FROM request
-                         WHERE tag IN (SELECT value FROM json_each(?2)) AND campaign = ?3 AND lead_id <> ?1
-                       ON CONFLICT DO NOTHING";
-            let tags = json!(email_tags(admit).collect::<Vec<_>>()).to_string();
-            writes.push(write(sql, [(&lead_id).into(), tags.into(), (&campaign.id).into()]));
-        }
-        writes.extend(confirmed.unwrap_or_default());
-        self.store.write_all(&writes)?;
-        drop(writes);
-        self.know_terms(&terms);
-        self.forget_open(&lead_id);
-        for receiver in &receivers {
-            self.note_due(receiver, now);
-        }
-        if let Some(open) = open {
-            self.keep_open((lead_id, admit.submission_id.clone()), open);
-        }
-        Ok(())
-    }
-
     /// Someone on a suppression list posts: nothing of it is kept but that it came.
     fn suppress(&self, admit: &Admit, post: &Post<'_>, moment: &Moment) -> Result<Answered, Fault> {
         let until_ms = moment.now_ms + SUPPRESSED_MS;
@@ -530,32 +378,6 @@ impl<S: Store> Ledger<S> {
         let sql = "SELECT 1 FROM submission WHERE lead_id >= ?1 AND lead_id < ?1 || '~' LIMIT 1";
         self.has_suppressed.set(self.store.row(sql, &[suppressed_lead("").into()])?.is_some());
         Ok(())
-    }
-}
-
-/// What a post said of consents, before it is judged.
-struct Given {
-    /// Purposes, and whether each was granted.
-    choices: Vec<(String, bool)>,
-    /// By purpose, the version that the form said it showed.
-    shown: Vec<(String, String)>,
-    method: String,
-    page: Option<String>,
-    gpc: bool,
-    at_ms: i64,
-}
-
-impl Given {
-    fn of(lead: &Lead) -> Self {
-        let records = lead.consent.iter();
-        Self {
-            choices: records.clone().map(|record| (record.purpose.clone(), record.granted)).collect(),
-            shown: records.map(|record| (record.purpose.clone(), record.version_shown.clone())).collect(),
-            method: lead.consent.first().map(|record| record.method.clone()).unwrap_or_default(),
-            page: lead.attribution.get("page_url").cloned(),
-            gpc: lead.gpc,
-            at_ms: lead.submitted_at_ms,
-        }
     }
 }
 

@@ -7,6 +7,7 @@
 //!
 //! Out of scope: sending (`deliver` and the edge do that), and knowing what time it is.
 
+mod admission;
 mod admit;
 mod claim;
 mod consents;
