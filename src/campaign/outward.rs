@@ -134,7 +134,7 @@ fn judge(address: &WebAddress, own: Option<&WebAddress>, development: bool) -> J
 
 /// Whether a host (as [`WebAddress::host`] gives it) is of no use outside a machine or a network.
 fn is_inward(host: &str) -> bool {
-    let host = host.strip_suffix('.').unwrap_or(host);
+    let host = host.trim_end_matches('.');
     if let Ok(ip) = host.parse::<Ipv4Addr>() {
         return INWARD_IPV4.iter().any(|network| is_within_ipv4(ip, *network));
     }
@@ -200,6 +200,14 @@ fn carries_a_token(name: &str) -> Judged {
 mod tests {
     use super::*;
 
+    /// The hosts that the end-to-end test publishes too, where the runtime reads them.
+    fn hosts(kind: &str) -> Vec<String> {
+        let hosts: serde_json::Value =
+            serde_json::from_str(include_str!("../../tests/data/hosts.json")).unwrap();
+        let hosts = hosts[kind].as_array().unwrap().iter();
+        hosts.map(|host| host.as_str().unwrap().to_owned()).collect()
+    }
+
     fn judged(url: &str, own: Option<&str>, development: bool) -> Judged {
         let own = own.map(|own| WebAddress::parse(own).unwrap());
         judge(&WebAddress::parse(url).unwrap(), own.as_ref(), development)
@@ -207,80 +215,7 @@ mod tests {
 
     #[test]
     fn nothing_goes_inward_however_it_is_spelt() {
-        for host in [
-            "0.0.0.0",
-            "0",
-            "10.0.0.1",
-            "100.64.0.1",
-            "100.127.255.255",
-            "127.0.0.1",
-            "127.1",
-            "2130706433",
-            "0x7f000001",
-            "0177.0.0.1",
-            "017700000001",
-            "0x7f.1",
-            "127.0.0.1.",
-            "1２7.0.0.1",
-            "169.254.169.254",
-            "0xa9fea9fe",
-            "2852039166",
-            "172.16.0.1",
-            "172.31.255.255",
-            "192.0.0.8",
-            "192.0.2.1",
-            "192.88.99.1",
-            "192.168.0.1",
-            "198.18.0.1",
-            "198.19.255.255",
-            "198.51.100.7",
-            "203.0.113.9",
-            "224.0.0.1",
-            "239.255.255.255",
-            "240.0.0.1",
-            "255.255.255.255",
-            "[::]",
-            "[::1]",
-            "[0:0:0:0:0:0:0:1]",
-            "[::ffff:127.0.0.1]",
-            "[::ffff:8.8.8.8]",
-            "[::127.0.0.1]",
-            "[64:ff9b::10.0.0.1]",
-            "[64:ff9b:1::1]",
-            "[100::1]",
-            "[2001::1]",
-            "[2001:2::1]",
-            "[2001:10::1]",
-            "[2001:db8::1]",
-            "[2002:7f00:1::]",
-            "[2002:808:808::]",
-            "[3fff::1]",
-            "[5f00::1]",
-            "[fc00::1]",
-            "[fd12:3456::1]",
-            "[fe80::1]",
-            "[fec0::1]",
-            "[ff02::1]",
-            "[4000::1]",
-            "localhost",
-            "LOCALHOST",
-            "localhost.",
-            "a.localhost",
-            "ｌocalhost",
-            "printer.local",
-            "db.internal",
-            "metadata.google.internal",
-            "nas.lan",
-            "router.home.arpa",
-            "home.arpa",
-            "a.localdomain",
-            "erp.corp",
-            "nas.home",
-            "wiki.intranet",
-            "x.private",
-            "crm",
-            "crm.",
-        ] {
+        for host in hosts("inward") {
             let url = format!("https://{host}/hooks");
             assert!(judged(&url, None, true).is_err(), "{url}");
             assert!(judged(&url, None, false).is_err(), "{url}");
@@ -289,38 +224,7 @@ mod tests {
 
     #[test]
     fn the_public_internet_is_open_at_any_port() {
-        for host in [
-            "crm.example.com",
-            "crm.example.com.",
-            "crm.example.com:8443",
-            "xn--blbr-noae.example",
-            "Blåbär.example",
-            "notlocalhost.example.com",
-            "mylocal.se",
-            "internal.example.com",
-            "local.example.com",
-            "lan.se",
-            "homearpa.se",
-            "8.8.8.8",
-            "9.255.255.255",
-            "11.0.0.1",
-            "100.63.255.255",
-            "100.128.0.1",
-            "126.0.0.1",
-            "128.0.0.1",
-            "169.253.0.1",
-            "172.15.0.1",
-            "172.32.0.1",
-            "192.0.1.1",
-            "192.167.0.1",
-            "198.17.0.1",
-            "198.20.0.1",
-            "223.255.255.255",
-            "[2606:4700::1111]",
-            "[2a00:1450:4001::1]",
-            "[2001:200::1]",
-            "[3ffe::1]",
-        ] {
+        for host in hosts("outward") {
             let url = format!("https://{host}/hooks");
             assert_eq!(judged(&url, None, false), Ok(()), "{url}");
         }
