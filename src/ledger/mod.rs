@@ -54,6 +54,7 @@ use crate::lead::{Identity, Lead};
 use crate::moment::Moment;
 use crate::qualify::Score;
 use crate::settings::Settings;
+use crate::text::WebAddress;
 
 /// Revisions of campaigns kept parsed: a deployment and a publication at once make two of each.
 const MAX_PARSED: usize = 64;
@@ -67,6 +68,8 @@ pub struct Ledger<S> {
     /// The `kid` of the key that signs receipts, where there is one.
     signing_key: Option<String>,
     public_url: Option<String>,
+    /// The same, taken apart: nothing is sent there.
+    own: Option<WebAddress>,
     development: bool,
     campaigns: RefCell<BTreeMap<(String, String), Rc<Campaign>>>,
     /// By digest: terms that the database has.
@@ -130,6 +133,7 @@ impl<S: Store> Ledger<S> {
             identity: Identity::new(settings, name),
             signing_key: signing_key.map(|key| key.id.clone()),
             public_url: settings.public_url.clone(),
+            own: settings.public_url.as_deref().and_then(WebAddress::parse),
             store,
             name: name.to_owned(),
             development: settings.development,
