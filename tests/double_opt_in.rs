@@ -475,3 +475,20 @@ fn a_request_survives_a_restart_and_a_newer_campaign() {
     assert!(path(&site.mails()[0].2).starts_with("/withdraw/guide/"));
     assert!(site.mails()[0].1.starts_with(PUBLIC_URL));
 }
+
+#[test]
+fn every_attempt_to_tell_of_a_confirmed_lead_says_the_same() {
+    let site = asking();
+    site.deliver("guide", &ann("name=Ann"));
+    let confirm = site.mails()[0].1.clone();
+    assert_eq!(site.click(&confirm), 200);
+    site.set_receiver(ReceiverMode::LosesAnswers);
+    site.ring();
+    site.set_receiver(ReceiverMode::Up);
+    site.pass(MINUTE);
+    let told: Vec<_> =
+        site.received().into_iter().filter(|one| one.body["type"] == "lead.qualified").collect();
+    assert_eq!(told.len(), 2);
+    assert_eq!(told[0].body, told[1].body);
+    assert_eq!(consent(&told[0].body["data"], "call").get("confirmed_at"), None, "it was refused");
+}

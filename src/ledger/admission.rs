@@ -13,7 +13,7 @@ use super::rows::{SubmissionRow, delivery_row, ended, receiver_of, remember};
 use super::store::{Store, Write, write};
 use super::{Ledger, Payload, State, payload_place, serialised};
 use crate::campaign::Purpose;
-use crate::consent::{ConsentState, Personal, Receipt, Terms};
+use crate::consent::{Act, ConsentState, Personal, Receipt, Terms};
 use crate::fault::Fault;
 use crate::lead::{Lead, recognising, subject};
 use crate::moment::Moment;
@@ -47,6 +47,12 @@ struct Acted {
 impl Acted {
     fn all(&self) -> impl Iterator<Item = &NewAct> {
         std::iter::once(&self.act).chain(&self.confirmation)
+    }
+
+    /// The act that confirms a purpose: a refused one it does not mention.
+    fn confirmed(&self, purpose: &str) -> Option<Rc<Act>> {
+        let mentions = |one: &&NewAct| one.act.of(purpose).is_some();
+        self.confirmation.as_ref().filter(mentions).map(|one| Rc::clone(&one.act))
     }
 }
 
@@ -223,7 +229,7 @@ impl<S: Store> Ledger<S> {
             act: Rc::clone(&acted.act.act),
             personal: Rc::clone(&acted.act.personal),
             terms: Rc::clone(terms),
-            confirmed: acted.confirmation.as_ref().map(|one| Rc::clone(&one.act)),
+            confirmed: acted.confirmed(&purpose.id),
         };
         let all = post.campaign.purposes.iter().zip(terms);
         if acted.confirmation.is_some() {

@@ -216,7 +216,9 @@ impl<S: Store> Ledger<S> {
             let by = place.granted_by.or_else(|| acts.iter().rposition(|(act, _)| mentions(act)));
             let Some((act, Some(sealed))) = by.and_then(|at| acts.get(at)) else { continue };
             let digest = act.of(&place.purpose).map(|(_, digest)| digest).unwrap_or_default();
-            let confirms = |act: &Act| Some(act.at_ms) == place.confirmed_ms && mentions(act);
+            let is_confirmed =
+                |act: &Act| act.of(&place.purpose).map(|(state, _)| state) == Some(ConsentState::Confirmed);
+            let confirms = |act: &Act| Some(act.at_ms) == place.confirmed_ms && is_confirmed(act);
             receipts.push(Receipt {
                 terms: self.terms_under(digest)?,
                 personal: Rc::new(self.personal(lead_id, act, sealed)?),
