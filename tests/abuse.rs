@@ -87,9 +87,11 @@ fn a_script_is_not_asked_for_what_only_forms_have() {
     assert_eq!(signals(&site), [""; 0]);
 }
 
+type Post = fn(&Site) -> RawRequest;
+
 #[test]
 fn no_signal_alone_keeps_a_post_back_and_each_is_listed_with_its_weight() {
-    let posts: [(&str, fn(&Site) -> RawRequest); 12] = [
+    let posts: [(&str, Post); 12] = [
         ("honeypot_filled", |site| rendered(site, &format!("{}&contact_website=x", somebody(1)))),
         ("token_missing", |_| page(&somebody(1))),
         ("token_invalid", |_| page(&format!("{}&leadhook_token=guide.1.x.k1.y", somebody(1)))),
@@ -219,10 +221,7 @@ fn enough_signs_put_a_post_aside_and_the_answer_is_that_of_any_other() {
     assert_eq!(answers(&aside, junk), answers(&through, &somebody(1)));
     assert_eq!(aside.states(), counts(&[("quarantined", 1)]));
     assert_eq!(aside.received(), [], "nothing goes out");
-    assert_eq!(
-        through.states(),
-        counts(&[("delivered", 1)]).into_iter().map(|(_, n)| ("pending".to_owned(), n)).collect()
-    );
+    assert_eq!(through.states(), counts(&[("pending", 1)]));
 }
 
 fn body_id(reply: &Reply) -> String {
