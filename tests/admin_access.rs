@@ -101,7 +101,11 @@ fn the_document_names_the_scope_of_every_address() {
             if method == "parameters" {
                 continue;
             }
-            told.push(format!("{} {path} {}", method.to_uppercase(), operation["security"][0]["adminToken"][0]));
+            told.push(format!(
+                "{} {path} {}",
+                method.to_uppercase(),
+                operation["security"][0]["adminToken"][0]
+            ));
             for status in ["401", "403", "429"] {
                 assert!(operation["responses"][status].is_object(), "{method} {path} tells of no {status}");
             }

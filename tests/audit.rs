@@ -20,7 +20,9 @@ const EVERYTHING: &str = "alice:read+operate+erase:alice-0123456789-abcdefgh";
 
 fn site() -> Site {
     let mut site = Site::new(&[guide()]);
-    site.set_settings(|settings| settings.admin = AdminTokens::sole("admin").and(EVERYTHING).expect("tokens"));
+    site.set_settings(|settings| {
+        settings.admin = AdminTokens::sole("admin").and(EVERYTHING).expect("tokens")
+    });
     site
 }
 
@@ -65,7 +67,9 @@ fn every_act_has_its_entry_and_no_look_has_one() {
     let site = site();
     let dead = dead_delivery(&site);
     let tag = format!("email.k1.{}", "A".repeat(43));
-    for path in ["counters", "deliveries", "lists", "keys", "campaigns", "campaigns/guide", "quarantine", "audit"] {
+    for path in
+        ["counters", "deliveries", "lists", "keys", "campaigns", "campaigns/guide", "quarantine", "audit"]
+    {
         done(&site, Method::Get, path, &Value::Null);
     }
     assert_eq!(story(&site), Vec::<String>::new());
@@ -109,7 +113,10 @@ fn every_act_has_its_entry_and_no_look_has_one() {
             "outcome": "done",
         })
     );
-    assert_eq!((&entry("enable")["destination"], &entry("list_add")["list"]), (&json!("crm"), &json!("customers")));
+    assert_eq!(
+        (&entry("enable")["destination"], &entry("list_add")["list"]),
+        (&json!("crm"), &json!("customers"))
+    );
     for act in ["access", "erase", "list_add"] {
         assert_eq!(entry(act)["campaign"], Value::Null, "{act}");
     }
@@ -120,10 +127,14 @@ fn every_act_has_its_entry_and_no_look_has_one() {
 fn the_quarantine_has_entries_without_ids_of_submissions() {
     let site = Site::new(&[guide_with(json!({ "abuse": { "quarantine_at": 1, "honeypot": "website2" } }))]);
     let mut site = site;
-    site.set_settings(|settings| settings.admin = AdminTokens::sole("admin").and(EVERYTHING).expect("tokens"));
+    site.set_settings(|settings| {
+        settings.admin = AdminTokens::sole("admin").and(EVERYTHING).expect("tokens")
+    });
     let ids: Vec<String> = ["a", "b", "c"]
         .iter()
-        .map(|who| site.accept("guide", &format!("email={who}%40example.com&consent.newsletter=on&website2=x")))
+        .map(|who| {
+            site.accept("guide", &format!("email={who}%40example.com&consent.newsletter=on&website2=x"))
+        })
         .collect();
     assert_eq!(site.states(), counts(&[("quarantined", 3)]));
     done(&site, Method::Get, &format!("quarantine/{}", ids[0]), &Value::Null);
@@ -152,7 +163,8 @@ fn no_entry_tells_who_it_was_about() {
     assert_eq!(site.rows(LEDGER, "SELECT seq FROM audit").len(), 4);
     // Every text that the system knows the person by, in whatever form.
     let fingerprints = site.rows(LEDGER, "SELECT tag FROM listed");
-    let mut forbidden: Vec<String> = fingerprints.iter().map(|row| row[0].as_str().expect("a tag").to_owned()).collect();
+    let mut forbidden: Vec<String> =
+        fingerprints.iter().map(|row| row[0].as_str().expect("a tag").to_owned()).collect();
     assert!(forbidden.len() >= 3, "{forbidden:?}");
     for known in ["ann@example.com", "+46701740605"] {
         forbidden.extend([known.to_owned(), sha256_hex(known), known.replace(['@', '+'], "")]);
@@ -239,7 +251,10 @@ fn an_act_without_its_entry_is_not_done_and_memory_follows() {
 fn an_act_that_fails_has_no_entry_that_says_it_was_done() {
     let site = site();
     site.deliver("guide", ANN);
-    site.execute(LEDGER, "CREATE TRIGGER stuck BEFORE INSERT ON listed BEGIN SELECT RAISE(ABORT, 'stuck'); END");
+    site.execute(
+        LEDGER,
+        "CREATE TRIGGER stuck BEFORE INSERT ON listed BEGIN SELECT RAISE(ABORT, 'stuck'); END",
+    );
     assert_eq!(act(&site, Method::Post, "erase", &json!({ "email": "ann@example.com" })).status, 503);
     assert_eq!(story(&site), Vec::<String>::new());
     site.set_kv(KvMode::RefusingWrites);
@@ -257,7 +272,9 @@ fn an_act_that_fails_has_no_entry_that_says_it_was_done() {
 fn pages_run_through_all_ledgers_by_time_the_newest_first() {
     let site = Site::new(&[guide(), guide_with(json!({ "id": "other", "ledger": "other-ab" }))]);
     let mut site = site;
-    site.set_settings(|settings| settings.admin = AdminTokens::sole("admin").and(EVERYTHING).expect("tokens"));
+    site.set_settings(|settings| {
+        settings.admin = AdminTokens::sole("admin").and(EVERYTHING).expect("tokens")
+    });
     let none = &Value::Null;
     for at in 0..9 {
         let campaign = if at % 3 == 0 { "other" } else { "guide" };
