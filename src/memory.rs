@@ -419,6 +419,11 @@ impl World {
         *self.throttle.borrow_mut() = Throttle::default();
     }
 
+    /// The names of the ledgers that have ever been asked anything.
+    pub fn ledgers(&self) -> Vec<String> {
+        self.databases.borrow().keys().cloned().collect()
+    }
+
     /// The database of a ledger, to look at.
     pub fn database(&self, ledger: &str) -> Option<Rc<Connection>> {
         self.databases.borrow().get(ledger).cloned()

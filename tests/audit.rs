@@ -8,7 +8,7 @@ mod common;
 use common::*;
 use leadhook::access::AdminTokens;
 use leadhook::hash::sha256_hex;
-use leadhook::memory::{KvMode, LedgerMode, ReceiverMode, request};
+use leadhook::memory::{ADMIN_TOKEN, KvMode, LedgerMode, ReceiverMode, request};
 use leadhook::reply::Reply;
 use leadhook::request::{Method, RawRequest};
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ const EVERYTHING: &str = "alice:read+operate+erase:alice-0123456789-abcdefgh";
 fn site() -> Site {
     let mut site = Site::new(&[guide()]);
     site.set_settings(|settings| {
-        settings.admin = AdminTokens::sole("admin").and(EVERYTHING).expect("tokens")
+        settings.admin = AdminTokens::sole(ADMIN_TOKEN).and(EVERYTHING).expect("tokens")
     });
     site
 }
@@ -125,17 +125,13 @@ fn every_act_has_its_entry_and_no_look_has_one() {
 
 #[test]
 fn the_quarantine_has_entries_without_ids_of_submissions() {
-    let site = Site::new(&[guide_with(json!({ "abuse": { "quarantine_at": 1, "honeypot": "website2" } }))]);
-    let mut site = site;
-    site.set_settings(|settings| {
-        settings.admin = AdminTokens::sole("admin").and(EVERYTHING).expect("tokens")
-    });
-    let ids: Vec<String> = ["a", "b", "c"]
-        .iter()
-        .map(|who| {
-            site.accept("guide", &format!("email={who}%40example.com&consent.newsletter=on&website2=x"))
-        })
-        .collect();
+    let site = site();
+    let junk = |who: &str| {
+        format!(
+            "email={who}%40example.com&name=www.spam.example&contact_website=x&consent.newsletter=2026-11"
+        )
+    };
+    let ids: Vec<String> = ["a", "b", "c"].iter().map(|who| site.accept("guide", &junk(who))).collect();
     assert_eq!(site.states(), counts(&[("quarantined", 3)]));
     done(&site, Method::Get, &format!("quarantine/{}", ids[0]), &Value::Null);
     done(&site, Method::Post, "quarantine/release", &json!({ "submission_ids": [ids[0]] }));
@@ -273,7 +269,7 @@ fn pages_run_through_all_ledgers_by_time_the_newest_first() {
     let site = Site::new(&[guide(), guide_with(json!({ "id": "other", "ledger": "other-ab" }))]);
     let mut site = site;
     site.set_settings(|settings| {
-        settings.admin = AdminTokens::sole("admin").and(EVERYTHING).expect("tokens")
+        settings.admin = AdminTokens::sole(ADMIN_TOKEN).and(EVERYTHING).expect("tokens")
     });
     let none = &Value::Null;
     for at in 0..9 {
