@@ -8,6 +8,7 @@ use crate::abuse::turnstile::{self, Question};
 use crate::abuse::{self, Circumstances, Turnstiled};
 use crate::campaign::Campaign;
 use crate::campaigns;
+use crate::contact::Email;
 use crate::fault::Fault;
 use crate::intake::decode::{self, Encoding, Undecodable};
 use crate::intake::{self, FieldProblem, Rejection};
@@ -171,8 +172,9 @@ async fn submit(
     let submission_id = identity.submission_id(&submission, campaign, key.as_deref());
     let fingerprints = identity.fingerprints(&submission, campaign);
     let source = source(&submission);
+    let likely_meant = submission.contact.email.as_ref().and_then(Email::likely_meant);
     let accepted = |log: Option<Value>, after: Vec<After>| Answered {
-        reply: Reply::accepted(&submission_id, campaign, browser),
+        reply: Reply::accepted(&submission_id, campaign, browser, likely_meant),
         log,
         after,
     };

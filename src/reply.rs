@@ -62,14 +62,28 @@ impl Reply {
         Self { status: 204, headers: Vec::new(), body: Vec::new() }
     }
 
-    /// The submission is stored: 202 for programs, a redirect to the thanks page for browsers.
-    pub fn accepted(submission_id: &str, campaign: &Campaign, browser: bool) -> Self {
+    /// The submission is stored: 202 for programs, a redirect to the thanks page for browsers. A program
+    /// is told what domain was likely meant, and may ask the visitor.
+    pub fn accepted(
+        submission_id: &str,
+        campaign: &Campaign,
+        browser: bool,
+        likely_meant: Option<&str>,
+    ) -> Self {
         if browser {
             let built_in = || format!("/c/{}/thanks", campaign.id);
             let to = campaign.thanks_url.clone().unwrap_or_else(built_in);
             return Self::new(303, "text/plain", "").with("location", to);
         }
-        let body = json!({ "submission_id": submission_id, "status": "accepted" });
+        let mut body = json!({ "submission_id": submission_id, "status": "accepted" });
+        let field = campaign.fields.iter().find(|field| field.kind == Kind::Email);
+        if let (Some(domain), Some(field), Some(body)) = (likely_meant, field, body.as_object_mut()) {
+            let hint = json!({
+                "field": field.name, "code": "likely_typing_error", "suggested_domain": domain,
+                "detail": format!("was {domain} meant?"),
+            });
+            body.insert("hints".to_owned(), json!([hint]));
+        }
         Self { status: 202, ..Self::json(&body) }
     }
 

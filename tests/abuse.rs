@@ -353,3 +353,41 @@ fn where_a_post_came_from_is_kept_nowhere() {
         assert!(!everything.contains(secret), "{secret}");
     }
 }
+
+#[test]
+fn what_kind_of_address_it_is_weighs_with_the_rest() {
+    let site = site();
+    for (email, expected) in [
+        ("ann@mailinator.com", &["disposable_address"][..]),
+        ("info@example.com", &["role_address"]),
+        ("info@mailinator.com", &["disposable_address", "role_address"]),
+        ("ann@gmail.com", &[]),
+        ("ann@duck.com", &[]),
+    ] {
+        accepted(&site, &script(&json!({ "email": email, "consent": { "newsletter": true } })));
+        assert_eq!(signals(&site), expected, "{email}");
+    }
+    let business = json!({ "weights": { "free_mail_address": 30 } });
+    let site = Site::new(&[open_guide(json!({ "abuse": business }))]);
+    accepted(&site, &script(&json!({ "email": "ann@gmail.com", "consent": { "newsletter": true } })));
+    assert_eq!(signals(&site), ["free_mail_address"]);
+}
+
+#[test]
+fn a_likely_slip_is_a_hint_that_keeps_nobody_out_and_tells_nothing_of_who_is_known() {
+    let site = site();
+    let slip = script(&json!({ "email": "ann.secret@gmial.com", "consent": { "newsletter": true } }));
+    let first = accepted(&site, &slip);
+    let hint = json!([{ "field": "email", "code": "likely_typing_error", "suggested_domain": "gmail.com",
+                        "detail": "was gmail.com meant?" }]);
+    assert_eq!(body(&first)["hints"], hint);
+    assert!(!text(&first).contains("secret") && !text(&first).contains("gmial"), "nothing is echoed");
+    site.ring();
+    assert_eq!(site.states(), counts(&[("delivered", 1)]));
+    assert_eq!(text(&accepted(&site, &slip)), text(&first), "KV answers the same");
+    site.pass(HOUR);
+    assert_eq!(text(&accepted(&site, &slip)), text(&first), "and so does the ledger");
+    let right =
+        accepted(&site, &script(&json!({ "email": "bo@gmail.com", "consent": { "newsletter": true } })));
+    assert_eq!(body(&right).get("hints"), None);
+}

@@ -1,8 +1,9 @@
-// Bundles the Worker into target/bench/hono/index.js. Which countries there are and who gives out
-// mailboxes to everyone is read from Leadhook's own tables, so that both Workers mean the same.
+// Bundles the Worker into target/bench/hono/index.js. Which countries there are and what is known of
+// mail domains is read from where Leadhook has it, so that both Workers mean the same.
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { lists } from '../../scripts/mail-domains.mjs';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -14,6 +15,7 @@ function table(file, pattern) {
   return JSON.stringify(entries);
 }
 
+const { disposable, free } = lists();
 await build({
   entryPoints: [`${root}benches/hono/index.ts`],
   outfile: `${root}target/bench/hono/index.js`,
@@ -24,6 +26,7 @@ await build({
   external: ['cloudflare:workers'],
   define: {
     COUNTRIES: table('country.rs', /\*b"([A-Z]{2})"/g),
-    FREE_MAIL: table('contact/free_mail.rs', /^ {4}"([^"]+)",$/gm),
+    DISPOSABLE: JSON.stringify(disposable),
+    FREE_MAIL: JSON.stringify(free),
   },
 });

@@ -10,6 +10,7 @@ interface Env {
 
 /** Put in by build.mjs. */
 declare const COUNTRIES: readonly string[];
+declare const DISPOSABLE: readonly string[];
 declare const FREE_MAIL: readonly string[];
 
 interface Uint8Array {

@@ -3,6 +3,7 @@ import type { Campaign, When } from './campaign';
 import type { Submission } from './intake';
 
 const FREE = new Set<string>(FREE_MAIL);
+const THROWN_AWAY = new Set<string>(DISPOSABLE);
 
 /** What conditions are asked about. */
 export interface Facts {
@@ -79,8 +80,16 @@ export function factsOf(
     answers,
     attribution,
     country: answered || phoneCountry,
-    emailKind: domain && (FREE.has(domain) ? 'free' : 'business'),
+    emailKind: domain && kindOf(domain),
   };
+}
+
+function kindOf(domain: string): string {
+  if (FREE.has(domain)) return 'free';
+  for (let rest = domain; rest.includes('.'); rest = rest.slice(rest.indexOf('.') + 1)) {
+    if (THROWN_AWAY.has(rest)) return 'disposable';
+  }
+  return 'business';
 }
 
 export function score({ rules, thresholds: at }: Campaign, facts: Facts): Score {

@@ -159,8 +159,9 @@ fn of_address(email: &Email) -> Vec<Signal> {
     let kind = match email.kind() {
         EmailKind::Business => None,
         EmailKind::Free => Some(Signal::FreeMailAddress),
+        EmailKind::Disposable => Some(Signal::DisposableAddress),
     };
-    kind.into_iter().collect()
+    kind.into_iter().chain(email.is_role().then_some(Signal::RoleAddress)).collect()
 }
 
 /// Links and markup in the answers of kind text.

@@ -56,6 +56,11 @@ pub async fn publish(ports: &impl Ports, id: &str, asked: &Asked<'_>) -> Result<
     if !ports.settings().development && !campaign.development_only().is_empty() {
         return invalid(campaign.development_only());
     }
+    let settings = ports.settings();
+    let refused = campaign.refused_destinations(settings.public_url.as_deref(), settings.development);
+    if !refused.is_empty() {
+        return invalid(refused);
+    }
     let mut stored = Vec::new();
     for key in keys(&campaign) {
         if let Some(value) = ports.kv_get(&key).await? {

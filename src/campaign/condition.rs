@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::file::{About, ConditionTable};
 use super::table::table;
 use super::{Field, Kind, Problem, is_attribution};
+use crate::contact::EmailKind;
 use crate::text::lowercase;
 
 /// What conditions are asked about, in their words.
@@ -19,7 +20,7 @@ pub struct Facts<'a> {
     pub attribution: &'a BTreeMap<String, String>,
     /// ISO 3166-1 alpha-2.
     pub country: Option<&'a str>,
-    /// `business` or `free`.
+    /// One of [`EmailKind::NAMES`].
     pub email_kind: Option<&'a str>,
 }
 
@@ -150,7 +151,7 @@ impl Condition {
                         (Some(Kind::Number { .. }), _) => value.is_number(),
                         (Some(Kind::Boolean), _) => value.is_boolean(),
                         (_, Some(Subject::EmailKind)) => {
-                            value.as_str().is_some_and(|kind| ["business", "free"].contains(&kind))
+                            value.as_str().is_some_and(|kind| EmailKind::NAMES.contains(&kind))
                         }
                         _ => value.is_string(),
                     };

@@ -347,7 +347,7 @@ impl Rules for ConditionTable {}
 pub enum About {
     /// The answer of the first country field, else the phone number's country.
     Country,
-    /// `business` or `free`.
+    /// `business`, `free` or `disposable`.
     EmailKind,
 }
 

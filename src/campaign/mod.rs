@@ -2,13 +2,14 @@
 //!
 //! `file` mirrors the tables and `table` reads them, [`Campaign::accept`] checks what spans tables,
 //! `condition` is a `when`, `abuse` says what signs of abuse weigh, `mail` is what asks for a
-//! confirmation, `template` fills its texts in, `publish` says what is written to KV. A [`Campaign`] in
-//! hand has passed all of it.
+//! confirmation, `outward` says where events may go, `template` fills texts in, `publish` says what is
+//! written to KV. A [`Campaign`] in hand has passed all of it.
 
 mod abuse;
 mod condition;
 mod file;
 mod mail;
+mod outward;
 pub mod publish;
 mod table;
 pub mod template;
@@ -264,8 +265,10 @@ pub struct Thresholds {
 pub struct Destination {
     /// Deliveries are stored under it.
     pub name: String,
-    /// Read when a delivery is sent.
+    /// Read when a delivery is sent, and judged: [`Destination::refusals`].
     pub url: String,
+    /// The same, taken apart. None where it is no address.
+    address: Option<WebAddress>,
     /// The name of the Worker secret that signs, or that an e-mail provider asks for.
     pub secret: String,
     /// Withheld from visitors who send `Sec-GPC: 1`.
@@ -302,6 +305,12 @@ impl Campaign {
     /// # Errors
     /// Every problem of the file, at once.
     pub fn accept(file: &Value) -> Result<Self, Vec<Problem>> {
+        Self::read(file, true)
+    }
+
+    /// Reads a file. `to_publish` refuses destinations that nothing may be sent to; what lies in KV
+    /// takes leads all the same, and a correction of the destination heals what waits for it.
+    fn read(file: &Value, to_publish: bool) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
         let canonical = file.to_string();
         if canonical.len() > MAX_CAMPAIGN_BYTES {
@@ -390,7 +399,12 @@ impl Campaign {
             .into_iter()
             .enumerate()
             .map(|(at, table)| {
-                accept_destination(&format!("destination[{at}]"), table, &fields, &purposes, &mut problems)
+                let path = format!("destination[{at}]");
+                let destination = accept_destination(&path, table, &fields, &purposes, &mut problems);
+                if to_publish {
+                    destination.report_refusals(&path, None, true, &mut problems);
+                }
+                destination
             })
             .collect();
         unique("destination", destinations.iter().map(|d| d.name.as_str()), "name", &mut problems);
@@ -493,7 +507,7 @@ impl Campaign {
         if stored.format > CAMPAIGN_FORMAT {
             return Err(Unservable::Newer);
         }
-        Self::accept(&stored.campaign).map_err(Unservable::Invalid)
+        Self::read(&stored.campaign, false).map_err(Unservable::Invalid)
     }
 
     /// The text that lies in KV.
@@ -513,6 +527,17 @@ impl Campaign {
             .map(|(path, _)| Problem::new(path, "http to a loopback address is for development only"))
             .chain(self.dummy_site_key())
             .collect()
+    }
+
+    /// Destinations that nothing may be sent to where Leadhook answers at `own`.
+    pub fn refused_destinations(&self, own: Option<&str>, development: bool) -> Vec<Problem> {
+        let own = own.and_then(WebAddress::parse);
+        let mut problems = Vec::new();
+        for (at, destination) in self.destinations.iter().enumerate() {
+            let path = format!("destination[{at}]");
+            destination.report_refusals(&path, own.as_ref(), development, &mut problems);
+        }
+        problems
     }
 
     /// The destination of that name.
@@ -572,6 +597,7 @@ fn accept_destination(
     Destination {
         when: Condition::accept_all(table.when.filter(|_| is_webhook), path, fields, problems),
         name: table.name,
+        address: WebAddress::parse(&table.url),
         url: table.url,
         secret: table.secret,
         third_party: table.third_party.unwrap_or_default(),

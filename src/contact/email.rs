@@ -3,7 +3,8 @@
 
 use std::fmt;
 
-use super::free_mail::is_free_mail;
+use super::mail_domains::{is_disposable, is_free_mail};
+use super::{role, slip};
 use crate::text::{domain_to_ascii, nfc};
 
 /// Octets of a path in SMTP without its angle brackets (RFC 5321 section 4.5.3.1.3, erratum 1690).
@@ -35,14 +36,20 @@ pub enum EmailKind {
     Business,
     /// A mailbox that anyone can have.
     Free,
+    /// A mailbox that is made to be thrown away. A signal, not a verdict: lists err.
+    Disposable,
 }
 
 impl EmailKind {
-    /// `business` or `free`.
+    /// The words of a condition about `email_kind`.
+    pub const NAMES: [&'static str; 3] = ["business", "free", "disposable"];
+
+    /// `business`, `free` or `disposable`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Business => "business",
             Self::Free => "free",
+            Self::Disposable => "disposable",
         }
     }
 }
@@ -52,8 +59,9 @@ impl Email {
     ///
     /// The local part follows the grammar of the HTML standard (valid e-mail address), without a
     /// leading, trailing or double dot, in at most 64 octets. The domain is a name of at least
-    /// two labels, in letters of any script (see [`domain_to_ascii`]). Quoted local parts, comments, IP literals and local parts beyond ASCII
-    /// (RFC 6531) are refused: hardly a mailbox has one, and many mail systems cannot send to it.
+    /// two labels, in letters of any script (see [`domain_to_ascii`]). Quoted local parts, comments, IP
+    /// literals and local parts beyond ASCII (RFC 6531) are refused: hardly a mailbox has one, and many
+    /// mail systems cannot send to it.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         if text.len() > MAX_TEXT_BYTES {
@@ -93,9 +101,25 @@ impl Email {
         format!("{}@{GMAIL}", untagged.replace('.', ""))
     }
 
-    /// Whether the domain is one of the known providers of mailboxes for everyone.
+    /// What the domain is known as.
     pub fn kind(&self) -> EmailKind {
-        if is_free_mail(self.domain()) { EmailKind::Free } else { EmailKind::Business }
+        match self.domain() {
+            // No domain is on both lists, and most people are on this one: it takes one look.
+            domain if is_free_mail(domain) => EmailKind::Free,
+            domain if is_disposable(domain) => EmailKind::Disposable,
+            _ => EmailKind::Business,
+        }
+    }
+
+    /// Whether the local part names a task and not a person: `info`, `sales`, `noreply`.
+    pub fn is_role(&self) -> bool {
+        role::is_role(self.parts().0)
+    }
+
+    /// The domain that was very likely meant, where this one is a slip: `gmail.com` for `gmial.com`.
+    /// To ask the visitor, never to change what was typed.
+    pub fn likely_meant(&self) -> Option<&'static str> {
+        slip::likely_meant(self.domain())
     }
 
     fn parts(&self) -> (&str, &str) {
@@ -246,8 +270,19 @@ mod tests {
     fn the_kind_follows_from_the_domain() {
         assert_eq!(Email::parse("a@hotmail.se").unwrap().kind(), EmailKind::Free);
         assert_eq!(Email::parse("a@Example.com").unwrap().kind(), EmailKind::Business);
-        assert_eq!(EmailKind::Free.as_str(), "free");
-        assert_eq!(EmailKind::Business.as_str(), "business");
+        assert_eq!(Email::parse("a@mailinator.com").unwrap().kind(), EmailKind::Disposable);
+        let names = [EmailKind::Business, EmailKind::Free, EmailKind::Disposable].map(EmailKind::as_str);
+        assert_eq!(names, EmailKind::NAMES);
+    }
+
+    #[test]
+    fn a_role_and_a_slip_are_read_off_the_address() {
+        let email = Email::parse("No-Reply+x@Gmial.com").unwrap();
+        assert!(email.is_role());
+        assert_eq!(email.likely_meant(), Some("gmail.com"));
+        let email = Email::parse("info.larsson@gmail.com").unwrap();
+        assert!(!email.is_role());
+        assert_eq!(email.likely_meant(), None);
     }
 
     #[test]

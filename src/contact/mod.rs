@@ -1,8 +1,10 @@
 //! What identifies a person: e-mail address and phone number, normalised.
 
 mod email;
-mod free_mail;
+mod mail_domains;
 mod phone;
+mod role;
+mod slip;
 
 pub use self::email::{Email, EmailKind};
 pub use self::phone::{Phone, warm_up};

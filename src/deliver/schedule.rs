@@ -42,10 +42,12 @@ pub enum Outcome {
     TimedOut,
     /// No connection, or it broke.
     Unreachable,
-    /// The Worker has no such secret, or it is not `whsec_…`.
+    /// The Worker has no such secret, or it is not `whsec_…`, or no header can carry it.
     SecretMissing,
     /// The Worker has no `LEADHOOK_PUBLIC_URL`, which the links in it are built from.
     PublicUrlMissing,
+    /// Nothing may be sent to the destination's address, or its secret not in that header.
+    DestinationRefused,
     /// The campaign could not be read, or the payload not opened.
     Unreadable,
     /// The campaign has no such destination any more.
@@ -63,6 +65,7 @@ impl Outcome {
             Self::Unreachable => "unreachable".to_owned(),
             Self::SecretMissing => "secret_missing".to_owned(),
             Self::PublicUrlMissing => "public_url_missing".to_owned(),
+            Self::DestinationRefused => "destination_refused".to_owned(),
             Self::Unreadable => "unreadable".to_owned(),
             Self::DestinationRemoved => "destination_removed".to_owned(),
             Self::ConsentMissing => "consent_missing".to_owned(),

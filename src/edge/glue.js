@@ -36,7 +36,10 @@ export function ask(namespace, ledger, message) {
   return namespace.get(id).answer(message);
 }
 
-/** A body up to this long is read, so that its connection serves the next request. */
+/**
+ * A body up to this long is read, so that its connection serves the next request. Not one that is
+ * compressed: a few hundred bytes of it may be gigabytes once the runtime has read them.
+ */
 const MAX_DISCARDED_BYTES = 4096;
 
 /** Resolves to the status and the `Retry-After`, if any, on a second line. */
@@ -49,7 +52,8 @@ export async function send(url, headers, body, timeoutMs) {
     const init = { method: 'POST', headers: pairs(headers), body: body.slice(), redirect: 'manual', signal };
     const response = await fetch(url, init);
     // A receiver has nothing to say but its status.
-    if (Number(response.headers.get('content-length') ?? Infinity) <= MAX_DISCARDED_BYTES) {
+    const length = Number(response.headers.get('content-length') ?? Infinity);
+    if (length <= MAX_DISCARDED_BYTES && !response.headers.has('content-encoding')) {
       await response.arrayBuffer().catch(() => {});
     } else {
       response.body?.cancel().catch(() => {});

@@ -29,7 +29,7 @@ pub struct Lead {
     /// ISO 3166-1 alpha-2: of the first country field, else of the phone number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub country: Option<String>,
-    /// `business` or `free`.
+    /// `business`, `free` or `disposable`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email_kind: Option<String>,
     /// Whether the browser sent `Sec-GPC: 1`.

@@ -226,20 +226,4 @@ impl<S: Store> Ledger<S> {
             "fingerprints": tags,
         })))
     }
-
-    /// Campaign, destination and receiver of those that have had a lead, or may have.
-    fn who_had(&self, lead_id: &str) -> Result<BTreeSet<(String, String, String)>, Fault> {
-        let (from, to) = delivery_range(lead_id);
-        let sql = "SELECT delivery_id, campaign, destination, receiver, attempts <> '[]' FROM delivery
-                   WHERE delivery_id >= ? AND delivery_id < ? AND submission_id <> ''";
-        let mut all = BTreeSet::new();
-        for mut row in self.store.rows(sql, &[(&from).into(), (&to).into()])? {
-            let delivery_id = row.text(0)?;
-            let to = (row.text(1)?, row.text(2)?, row.text(3)?);
-            if row.int(4)? == 1 || self.is_in_flight(&delivery_id) {
-                all.insert(to);
-            }
-        }
-        Ok(all)
-    }
 }

@@ -7,6 +7,7 @@
 //!
 //! Out of scope: sending (`deliver` and the edge do that), and knowing what time it is.
 
+mod admission;
 mod admit;
 mod audit;
 mod claim;
@@ -14,6 +15,7 @@ mod consents;
 mod double_opt_in;
 mod erasure;
 mod keys;
+mod known;
 mod lists;
 pub mod message;
 mod outbox;
@@ -25,6 +27,7 @@ mod schema;
 mod sightings;
 mod state;
 pub mod store;
+mod withdrawal;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -35,7 +38,7 @@ use serde::{Deserialize, Serialize};
 use self::admit::Sources;
 pub use self::claim::Claim;
 use self::claim::{Flight, Lane};
-pub use self::consents::EVERY_PURPOSE;
+
 use self::consents::Open;
 use self::message::{Answer, Call, MESSAGE_FORMAT, Message, Operation, Verb};
 pub use self::outbox::{Dispatch, Prepared};
@@ -43,6 +46,7 @@ pub use self::report::nothing_counted;
 use self::sightings::Sightings;
 pub use self::state::State;
 use self::store::Store;
+pub use self::withdrawal::EVERY_PURPOSE;
 use crate::campaign::{Campaign, Unservable};
 use crate::consent::Terms;
 use crate::fault::Fault;
@@ -51,6 +55,7 @@ use crate::lead::{Identity, Lead};
 use crate::moment::Moment;
 use crate::qualify::Score;
 use crate::settings::Settings;
+use crate::text::WebAddress;
 
 /// Revisions of campaigns kept parsed: a deployment and a publication at once make two of each.
 const MAX_PARSED: usize = 64;
@@ -64,6 +69,8 @@ pub struct Ledger<S> {
     /// The `kid` of the key that signs receipts, where there is one.
     signing_key: Option<String>,
     public_url: Option<String>,
+    /// The same, taken apart: nothing is sent there.
+    own: Option<WebAddress>,
     development: bool,
     campaigns: RefCell<BTreeMap<(String, String), Rc<Campaign>>>,
     /// By digest: terms that the database has.
@@ -129,6 +136,7 @@ impl<S: Store> Ledger<S> {
             identity: Identity::new(settings, name),
             signing_key: signing_key.map(|key| key.id.clone()),
             public_url: settings.public_url.clone(),
+            own: settings.public_url.as_deref().and_then(WebAddress::parse),
             store,
             name: name.to_owned(),
             development: settings.development,

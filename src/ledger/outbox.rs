@@ -6,12 +6,13 @@ use std::rc::Rc;
 use serde_json::{Value, json};
 
 use super::claim::Claim;
-use super::consents::{EVERY_PURPOSE, Open, read_act};
+use super::consents::{Open, read_act};
 use super::double_opt_in::REQUEST_MS;
 use super::message::Answer;
 use super::rows::delivery_range;
 use super::state::Bucket;
 use super::store::{Store, Write, write};
+use super::withdrawal::EVERY_PURPOSE;
 use super::{Ledger, State};
 use crate::campaign::{AUTHORIZATION, Campaign, Channel, Destination, EmailApi};
 use crate::consent::compact;
@@ -88,13 +89,17 @@ impl<S: Store> Ledger<S> {
     ) -> Result<Dispatch, Outcome> {
         let campaign = campaign.ok_or(Outcome::Unreadable)?;
         let destination = campaign.destination(&claim.destination).ok_or(Outcome::DestinationRemoved)?;
+        // Again, for a campaign may lie in KV that nobody would publish any more.
+        if !destination.refusals(self.own.as_ref(), self.development).is_empty() {
+            return Err(Outcome::DestinationRefused);
+        }
         let secret = secret(&destination.secret).ok_or(Outcome::SecretMissing)?;
         let asked = match claim.event == REQUESTED {
             true => Some(self.asked(claim, campaign)?),
             false => None,
         };
         let body = match (&destination.channel, asked) {
-            (Channel::Email(api), Some(asked)) => return Ok(mail(claim, destination, api, &secret, &asked)),
+            (Channel::Email(api), Some(asked)) => return mail(claim, destination, api, &secret, &asked),
             (Channel::Email(_), None) => return Err(Outcome::DestinationRemoved),
             (Channel::Webhook, Some(asked)) => deliver::notice(
                 &claim.event,
@@ -441,7 +446,18 @@ impl<S: Store> Ledger<S> {
 }
 
 /// A mail by a provider's API. The key lets the provider recognise one that comes again.
-fn mail(claim: &Claim, destination: &Destination, api: &EmailApi, secret: &str, asked: &Asked) -> Dispatch {
+fn mail(
+    claim: &Claim,
+    destination: &Destination,
+    api: &EmailApi,
+    secret: &str,
+    asked: &Asked,
+) -> Result<Dispatch, Outcome> {
+    // A file's last newline is often put with the secret. Within it, a newline would be another header.
+    let secret = secret.trim();
+    if secret.is_empty() || !secret.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
+        return Err(Outcome::SecretMissing);
+    }
     let body = api.body(&[
         ("to", &asked.to),
         ("subject", &asked.subject),
@@ -450,7 +466,7 @@ fn mail(claim: &Claim, destination: &Destination, api: &EmailApi, secret: &str, 
         ("withdraw_link", &asked.withdraw_url),
     ]);
     let secret = if api.header == AUTHORIZATION { format!("Bearer {secret}") } else { secret.to_owned() };
-    Dispatch {
+    Ok(Dispatch {
         url: destination.url.clone(),
         headers: vec![
             ("content-type".into(), "application/json".to_owned()),
@@ -458,7 +474,7 @@ fn mail(claim: &Claim, destination: &Destination, api: &EmailApi, secret: &str, 
             (api.header.clone().into(), secret),
         ],
         body: body.to_string().into_bytes(),
-    }
+    })
 }
 
 /// A submission's state by those of its deliveries.

@@ -5,10 +5,9 @@
 use serde_json::{Value, json};
 
 use super::admit::{Door, Post, logged};
-use super::consents::Ends;
 use super::message::{Admit, Answer, Operation};
 use super::report::{object, rfc3339_of};
-use super::rows::{SubmissionRow, remember};
+use super::rows::{SubmissionRow, ended, remember};
 use super::state::Bucket;
 use super::store::{Arg, Store, write};
 use super::{Answered, Ledger, State, payload_place, serialised};
@@ -71,17 +70,11 @@ impl<S: Store> Ledger<S> {
         let kept = Admit { stored: None, idempotency_tag: None, ..admit.clone() };
         let place = payload_place(&lead_id, &admit.submission_id);
         let payload = self.seal(&serialised(&kept)?, &place, moment)?;
+        let (id, state) = (&admit.submission_id, State::Quarantined);
         let row = SubmissionRow {
-            lead_id: &lead_id,
-            submission_id: &admit.submission_id,
-            state: State::Quarantined,
-            at_ms: moment.now_ms,
-            known_until_ms: until_ms,
             until_ms: Some(until_ms),
             payload: Some(&payload),
-            consent: "",
-            act: None,
-            ends: Ends { consent_ms: None, record_ms: 0 },
+            ..SubmissionRow::bare(&lead_id, id, state, moment.now_ms, until_ms)
         };
         let signs = &admit.lead.signals;
         let weight: i64 = signs.iter().map(|sign| sign.weight).sum();
@@ -175,10 +168,8 @@ impl<S: Store> Ledger<S> {
             let place = [Arg::from(&lead_id), submission_id.into()];
             let Some(mut row) = self.store.row(sql, &place)? else { return Ok(false) };
             let bucket = Bucket { campaign: row.text(0)?, hour: row.int(1)?, source: row.text(2)? };
-            let sql = "UPDATE submission SET state = 'discarded', payload = NULL, until_ms = NULL,
-                         quarantine = NULL WHERE lead_id = ? AND submission_id = ?";
-            let counted = bucket.transfer(State::Quarantined, State::Discarded);
-            self.store.write_all(&[write(sql, place), counted])?;
+            let (from, to) = (State::Quarantined, State::Discarded);
+            self.store.write_all(&ended(&lead_id, submission_id, &bucket, from, to))?;
             Ok(true)
         })
     }

@@ -37,6 +37,29 @@ pub(super) struct SubmissionRow<'a> {
 }
 
 impl<'a> SubmissionRow<'a> {
+    /// The row of a submission of which nothing is kept but that it came.
+    pub(super) fn bare(
+        lead_id: &'a str,
+        submission_id: &'a str,
+        state: State,
+        at_ms: i64,
+        known_until_ms: i64,
+    ) -> Self {
+        let ends = Ends { consent_ms: None, record_ms: 0 };
+        Self {
+            lead_id,
+            submission_id,
+            state,
+            at_ms,
+            known_until_ms,
+            until_ms: None,
+            payload: None,
+            consent: "",
+            act: None,
+            ends,
+        }
+    }
+
     pub(super) fn write(self, bucket: &'a Bucket) -> Write<'a> {
         let sql = "INSERT INTO submission (lead_id, submission_id, format, campaign, source, hour, state,
                      at_ms, known_until_ms, until_ms, payload, consent, act, consent_until_ms,
@@ -61,6 +84,20 @@ impl<'a> SubmissionRow<'a> {
         ];
         write(sql, args)
     }
+}
+
+/// A submission comes to a state in which nothing waits: its payload goes.
+pub(super) fn ended<'a>(
+    lead_id: &'a str,
+    submission_id: &'a str,
+    bucket: &'a Bucket,
+    from: State,
+    to: State,
+) -> [Write<'a>; 2] {
+    let sql = "UPDATE submission SET state = ?, payload = NULL, until_ms = NULL, quarantine = NULL
+               WHERE lead_id = ? AND submission_id = ?";
+    let args = [to.as_str().into(), lead_id.into(), submission_id.into()];
+    [write(sql, args), bucket.transfer(from, to)]
 }
 
 /// A delivery that is due at once: campaign, destination and receiver say where to.

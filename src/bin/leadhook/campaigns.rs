@@ -9,6 +9,8 @@ use leadhook::lead::Lead;
 use leadhook::qualify::{self, Decision};
 use serde_json::Value;
 
+use super::client::url_of_environment;
+
 /// What `new` starts from.
 const TEMPLATE: &str = include_str!("template.toml");
 
@@ -18,7 +20,12 @@ pub fn read(file: &Path) -> Result<Campaign, String> {
     let text = fs::read_to_string(file).map_err(|error| format!("{name}: {error}"))?;
     let table: toml::Table = toml::from_str(&text).map_err(|error| format!("{name}: {error}"))?;
     let value = serde_json::to_value(table).map_err(|error| format!("{name}: {error}"))?;
-    Campaign::accept(&value).map_err(|problems| {
+    let accepted = Campaign::accept(&value).and_then(|campaign| {
+        // The Worker knows where it answers, and judges again; this is to say so in time.
+        let refused = campaign.refused_destinations(url_of_environment().as_deref(), true);
+        if refused.is_empty() { Ok(campaign) } else { Err(refused) }
+    });
+    accepted.map_err(|problems| {
         problems.iter().map(|problem| format!("{name}: {problem}")).collect::<Vec<_>>().join("\n")
     })
 }

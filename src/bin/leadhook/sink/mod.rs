@@ -170,6 +170,11 @@ fn readable(event: &Value, path: &str, id: &str) -> String {
         let points = reason.get("points").and_then(Value::as_i64).unwrap_or(0);
         line(format!("    {points:+} {}: {}", part("rule"), part("because")));
     }
+    for sign in list("/data/signals") {
+        let weight = sign.get("weight").and_then(Value::as_i64).unwrap_or(0);
+        let because = sign.get("because").and_then(Value::as_str).unwrap_or("-");
+        line(format!("  sign of abuse, weight {weight}: {because}"));
+    }
     for pointer in ["answers", "attribution"] {
         let pairs = pairs(&format!("/data/{pointer}"));
         if !pairs.is_empty() {

@@ -1,0 +1,224 @@
+//! Domains at which anyone can have a mailbox, so that an address there names no company, and those
+//! that give out mailboxes to be thrown away.
+//!
+//! The lists come from packages that others keep; `scripts/mail-domains.mjs` writes them and
+//! `mail_domains.txt` says from what. They lie here as parts of SHA-256, a third of the size of the
+//! names: a name that stands on no list is taken for one that does about once in 100,000 cases.
+
+use crate::hash::sha256;
+
+const DISPOSABLE: Domains = Domains(include_bytes!("disposable.bin"));
+const FREE_MAIL: Domains = Domains(include_bytes!("free_mail.bin"));
+
+/// Bits of the hash that name a bucket: about one domain in each, so that its count is mostly zeros.
+const BUCKET_BITS: u32 = 14;
+const BUCKETS: usize = 1 << BUCKET_BITS;
+/// Bits of the hash that are kept in the bucket.
+const REST_BITS: u32 = 16;
+
+/// A set of domains: the salt of the hash, how many each bucket holds, and the rests of all.
+struct Domains(&'static [u8]);
+
+impl Domains {
+    fn hold(&self, domain: &str) -> bool {
+        self.bucket(domain).is_some_and(|(rests, wanted)| rests.chunks_exact(2).any(|rest| *rest == wanted))
+    }
+
+    /// The rests that lie in the domain's bucket, and its own.
+    fn bucket(&self, domain: &str) -> Option<(&'static [u8], [u8; 2])> {
+        let (salt, sets) = self.0.split_first()?;
+        let (counts, rests) = sets.split_at_checked(BUCKETS)?;
+        let [a, b, c, d, ..] = sha256(&[&[*salt], domain.as_bytes()]);
+        let hash = u32::from_be_bytes([a, b, c, d]);
+        let bucket = usize::try_from(hash >> (u32::BITS - BUCKET_BITS)).ok()?;
+        let [_, _, high, low] = (hash >> (u32::BITS - BUCKET_BITS - REST_BITS)).to_be_bytes();
+        let (before, from) = counts.split_at_checked(bucket)?;
+        let start = 2 * before.iter().map(|count| usize::from(*count)).sum::<usize>();
+        let count = 2 * usize::from(*from.first()?);
+        Some((rests.get(start..start + count)?, [high, low]))
+    }
+}
+
+/// Whether the domain (lower case, A-labels) is a provider of mailboxes for everyone, privacy relays
+/// among them. A subdomain of one is not. Never true of one that is disposable.
+pub fn is_free_mail(domain: &str) -> bool {
+    FREE_MAIL.hold(domain)
+}
+
+/// Whether the domain (lower case, A-labels), or one that it lies in, gives out mailboxes to be
+/// thrown away. The list holds no public suffixes, so no neighbour is meant.
+pub fn is_disposable(domain: &str) -> bool {
+    let mut rest = domain;
+    loop {
+        let Some((_, parent)) = rest.split_once('.') else { return false };
+        if DISPOSABLE.hold(rest) {
+            return true;
+        }
+        rest = parent;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lists_hold_as_many_as_their_buckets_say() {
+        let provenance = include_str!("mail_domains.txt");
+        for (file, list) in [("disposable.bin", DISPOSABLE), ("free_mail.bin", FREE_MAIL)] {
+            let count: usize = list.0[1..=BUCKETS].iter().map(|count| usize::from(*count)).sum();
+            assert_eq!(list.0.len(), 1 + BUCKETS + 2 * count, "{file}");
+            let told = provenance.lines().find_map(|line| line.strip_prefix(file)?.split(' ').nth(1));
+            let told: usize = told.and_then(|count| count.parse().ok()).expect("a count");
+            // Two domains may share a hash: then the file has one rest for both.
+            assert!((told - 2..=told).contains(&count), "{file}: {count} of {told}");
+        }
+    }
+
+    #[test]
+    fn private_mailboxes_are_known() {
+        for domain in [
+            "126.com",
+            "gmail.com",
+            "googlemail.com",
+            "hotmail.se",
+            "live.se",
+            "outlook.com",
+            "yahoo.se",
+            "spray.se",
+            "comhem.se",
+            "home.se",
+            "bredband.net",
+            "glocalnet.net",
+            "swipnet.se",
+            "passagen.se",
+            "online.no",
+            "broadpark.no",
+            "hotmail.no",
+            "live.no",
+            "yahoo.no",
+            "mail.dk",
+            "jubii.dk",
+            "ofir.dk",
+            "stofanet.dk",
+            "hotmail.dk",
+            "live.dk",
+            "suomi24.fi",
+            "luukku.com",
+            "elisanet.fi",
+            "kolumbus.fi",
+            "saunalahti.fi",
+            "welho.com",
+            "hotmail.fi",
+            "simnet.is",
+            "web.de",
+            "gmx.de",
+            "t-online.de",
+            "ziggo.nl",
+            "zohomail.eu",
+        ] {
+            assert!(is_free_mail(domain), "{domain}");
+            assert!(!is_disposable(domain), "{domain}");
+        }
+    }
+
+    #[test]
+    fn mailboxes_to_be_thrown_away_are_known_and_those_below_them() {
+        for domain in
+            ["mailinator.com", "guerrillamail.com", "yopmail.com", "10minutemail.com", "trashmail.se"]
+        {
+            for domain in [domain.to_owned(), format!("mx.{domain}"), format!("a.b.{domain}")] {
+                assert!(is_disposable(&domain), "{domain}");
+                assert!(!is_free_mail(&domain), "{domain}");
+            }
+        }
+        for domain in
+            ["not-mailinator.com", "mailinator.com.example.com", "mailinator.example", "com", "co.uk", ""]
+        {
+            assert!(!is_disposable(domain), "{domain}");
+        }
+    }
+
+    #[test]
+    fn a_privacy_relay_is_free_mail_and_never_disposable() {
+        for domain in [
+            "duck.com",
+            "mozmail.com",
+            "relay.firefox.com",
+            "privaterelay.appleid.com",
+            "icloud.com",
+            "me.com",
+            "simplelogin.com",
+            "simplelogin.io",
+            "simplelogin.co",
+            "simplelogin.fr",
+            "aleeas.com",
+            "slmail.me",
+            "slmails.com",
+            "8alias.com",
+            "8shield.net",
+            "dralias.com",
+            "silomails.com",
+            "anonaddy.com",
+            "anonaddy.me",
+            "addymail.com",
+            "addy.io",
+            "fastmail.com",
+            "fastmail.fm",
+            "proton.me",
+            "protonmail.com",
+            "protonmail.ch",
+            "pm.me",
+            "passmail.net",
+            "passmail.com",
+            "passinbox.com",
+            "passfwd.com",
+            "tuta.com",
+            "tuta.io",
+            "tutanota.com",
+            "tutanota.de",
+            "tutamail.com",
+            "keemail.me",
+            "hey.com",
+            "startmail.com",
+            "mailfence.com",
+            "mailbox.org",
+            "posteo.de",
+            "posteo.net",
+            "riseup.net",
+            "hushmail.com",
+            "cloaked.id",
+            "opayq.com",
+        ] {
+            assert!(is_free_mail(domain), "{domain}");
+            assert!(!is_disposable(domain), "{domain}");
+            assert!(!is_disposable(&format!("anna.{domain}")), "a subdomain of {domain}");
+        }
+    }
+
+    #[test]
+    fn employers_institutions_and_subdomains_are_not_free_mail() {
+        for domain in [
+            "example.com",
+            "example.org",
+            "facebook.com",
+            "bt.com",
+            "telenor.no",
+            "telia.com",
+            "ericsson.com",
+            "volvo.com",
+            "ikea.com",
+            "equinor.com",
+            "nus.edu.sg",
+            "kth.se",
+            "ntnu.no",
+            "microsoft.com",
+            "mail.gmail.com",
+            "",
+            "com",
+        ] {
+            assert!(!is_free_mail(domain), "{domain}");
+            assert!(!is_disposable(domain), "{domain}");
+        }
+    }
+}
