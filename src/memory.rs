@@ -2,7 +2,7 @@
 //! what the host tests drive. Ledgers are the real ones, over SQLite; messages take their wire form.
 
 use std::cell::{Cell as Slot, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use ed25519_dalek::Signer as _;
@@ -179,6 +179,7 @@ pub struct World {
     seed: u64,
     ledger_mode: Slot<LedgerMode>,
     receiver_mode: Slot<ReceiverMode>,
+    unset_secrets: RefCell<BTreeSet<String>>,
     received: RefCell<Vec<Received>>,
     log: RefCell<Vec<serde_json::Value>>,
 }
@@ -211,6 +212,7 @@ impl World {
             seed,
             ledger_mode: Slot::default(),
             receiver_mode: Slot::default(),
+            unset_secrets: RefCell::default(),
             received: RefCell::default(),
             log: RefCell::default(),
         })
@@ -284,7 +286,7 @@ impl World {
                         Ok(Some(campaign)) => Some(campaign),
                         Ok(None) | Err(_) => ledger.last_good_campaign(&claim.campaign)?,
                     };
-                    let secret = |_: &str| Some(SECRET.to_owned());
+                    let secret = |name: &str| self.secret(name);
                     let dispatch = match ledger.prepare(&claim) {
                         Ok(mut prepared) => {
                             let unsigned = std::mem::take(&mut prepared.unsigned);
@@ -358,6 +360,11 @@ impl World {
     /// Sets how the way to ledgers behaves from now on.
     pub fn set_ledger(&self, mode: LedgerMode) {
         self.ledger_mode.set(mode);
+    }
+
+    /// Takes a secret from the Worker.
+    pub fn unset_secret(&self, name: &str) {
+        self.unset_secrets.borrow_mut().insert(name.to_owned());
     }
 
     /// Sets how the receiver behaves from now on.
@@ -454,6 +461,11 @@ impl World {
 impl Ports for World {
     fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    fn secret(&self, name: &str) -> Option<String> {
+        let is_set = !self.unset_secrets.borrow().contains(name);
+        is_set.then(|| SECRET.to_owned())
     }
 
     fn shelf(&self) -> &RefCell<Shelf> {

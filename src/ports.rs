@@ -15,6 +15,9 @@ pub trait Ports {
     /// The operator's settings.
     fn settings(&self) -> &Settings;
 
+    /// A secret of the Worker by its name, where it is set.
+    fn secret(&self, name: &str) -> Option<String>;
+
     /// The campaigns that this isolate has read.
     fn shelf(&self) -> &RefCell<Shelf>;
 

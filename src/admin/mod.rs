@@ -1,5 +1,6 @@
 //! The use case of operators: `/admin/api/…`, behind a bearer token.
 
+mod doctor;
 mod lists;
 pub mod person;
 
@@ -69,6 +70,7 @@ async fn route(
         (["lists"], Method::Get) => lists::show(ports, request).await,
         (["lists", list], Method::Post) => lists::change(ports, list, request).await,
         (["keys"], Method::Get) => keys_in_use(ports).await,
+        (["doctor"], Method::Get) => doctor::examine(ports, request, moment).await,
         (["campaigns"], Method::Get) => list_campaigns(ports).await,
         (["campaigns", id], Method::Get) => show_campaign(ports, id).await,
         (["campaigns", id], Method::Put) => publish(ports, id, request).await,
@@ -78,7 +80,7 @@ async fn route(
         (["deliveries", "replay"] | ["access" | "erase"] | ["lists", _], _) => {
             Ok(Reply::method_not_allowed("POST"))
         }
-        (["counters" | "deliveries" | "campaigns" | "lists" | "keys"] | ["deliveries", _], _) => {
+        (["counters" | "deliveries" | "campaigns" | "lists" | "keys" | "doctor"] | ["deliveries", _], _) => {
             Ok(Reply::method_not_allowed("GET"))
         }
         (["deliveries", _, "replay"] | ["campaigns", _, "destinations", _, "enable"], _) => {

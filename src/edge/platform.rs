@@ -75,11 +75,6 @@ impl Platform {
         Rc::clone(&self.settings)
     }
 
-    /// A secret of the Worker by its name.
-    pub fn secret(&self, name: &str) -> Option<String> {
-        text(&self.env, name)
-    }
-
     /// Does what follows a reply, after it.
     pub fn follow_up(&self, context: &Context, after: Vec<After>) {
         for after in after {
@@ -127,6 +122,10 @@ impl Platform {
 impl Ports for Platform {
     fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    fn secret(&self, name: &str) -> Option<String> {
+        text(&self.env, name).filter(|secret| !secret.is_empty())
     }
 
     fn shelf(&self) -> &RefCell<Shelf> {

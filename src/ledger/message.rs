@@ -175,6 +175,8 @@ pub enum Verb {
     ListClear,
     /// The ids of the keys that rows name.
     Keys,
+    /// Whether counters and rows agree, and what waits can be sent: a chunk of it.
+    Checkup,
 }
 
 /// From a ledger to the Worker.

@@ -8,6 +8,7 @@
 //! Out of scope: sending (`deliver` and the edge do that), and knowing what time it is.
 
 mod admit;
+mod checkup;
 mod claim;
 mod consents;
 mod double_opt_in;
@@ -30,6 +31,7 @@ use std::rc::Rc;
 use serde::{Deserialize, Serialize};
 
 use self::admit::Sources;
+pub use self::checkup::CHUNK_ROWS as CHECKUP_ROWS;
 pub use self::claim::Claim;
 use self::claim::{Flight, Lane};
 pub use self::consents::EVERY_PURPOSE;
@@ -136,6 +138,7 @@ impl<S: Store> Ledger<S> {
             next_expiry_ms: Cell::new(i64::MAX),
         };
         ledger.remember_name()?;
+        ledger.mend_what_is_due(now_ms)?;
         ledger.learn_what_is_due()?;
         ledger.learn_what_expires()?;
         ledger.learn_whether_lists_are_empty()?;
@@ -196,6 +199,7 @@ impl<S: Store> Ledger<S> {
             Verb::ListRemove => self.take_from_list(operation),
             Verb::ListClear => self.clear_list(&given(&operation.list)),
             Verb::Keys => self.keys_in_use(),
+            Verb::Checkup => self.checkup(operation, moment.now_ms),
         }
     }
 
