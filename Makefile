@@ -104,7 +104,8 @@ test-host:
 
 test-e2e: build $(CLI)
 	node scripts/chromium.mjs
-	node --test --test-concurrency=2 tests/receivers/*.test.mjs tests/e2e/*.test.mjs
+	node --test --test-concurrency=2 tests/receivers/*.test.mjs tests/e2e/*.test.mjs \
+	  tests/e2e/faults/*.test.mjs
 
 lint: .tools/target
 	cargo fmt --check

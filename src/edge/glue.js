@@ -44,9 +44,11 @@ export function ask(namespace, ledger, message) {
   if (id === undefined) objects.set(ledger, (id = namespace.idFromName(ledger)));
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error(`no answer in ${ANSWER_WITHIN_MS} ms`)), ANSWER_WITHIN_MS);
+    const begun = globalThis.coreBreaks;
     const settle = (done) => (value) => {
       clearTimeout(timer);
-      done(value);
+      // After a panic there is another core, and who asked is not in it.
+      if (globalThis.coreBreaks === begun) done(value);
     };
     namespace.get(id).answer(message).then(settle(resolve), settle(reject));
   });

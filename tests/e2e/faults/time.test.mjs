@@ -1,0 +1,130 @@
+// Power cuts, clocks that jump, and two versions of the code.
+import assert from 'node:assert/strict';
+import { randomInt } from 'node:crypto';
+import { test } from 'node:test';
+import { campaign, person } from '../campaigns.mjs';
+import { dice } from '../crowd.mjs';
+import { sql } from '../disk.mjs';
+import { send, sleep, until } from '../http.mjs';
+import { Receiver } from '../receiver.mjs';
+import { CRM_HOST, cron, faults, isWell, Load, startBroken } from './well.mjs';
+
+const DAY_MS = 86_400_000;
+const ROUNDS = 6;
+const CLIENTS = 6;
+/** A life ends at any moment of its first seconds. */
+const LONGEST_LIFE_MS = 1_500;
+
+/** A receiver, a broken world that calls it by its name, and the load of one campaign. */
+async function story(id, act, options) {
+  const crm = await Receiver.start();
+  const world = await startBroken(options);
+  try {
+    await world.publish(campaign(id, { url: `https://${CRM_HOST}/hooks/leads` }));
+    const named = () => faults(world, { hosts: { [CRM_HOST]: new URL(crm.url).origin } });
+    await named();
+    await act(world, crm, new Load(world, id), named);
+  } finally {
+    await world.stop();
+    await crm.down();
+  }
+}
+
+test('kill -9 at any moment under load', { timeout: 240_000 }, async (t) => {
+  const seed = Number(process.env.SEED ?? randomInt(2 ** 31));
+  t.diagnostic(`SEED=${seed}`);
+  const roll = dice(seed);
+  await story('cut', async (world, crm, load, named) => {
+    crm.answer = () => ({ status: crm.deliveries.length % 7 === 0 ? 500 : 204 });
+    let over = false;
+    const clients = load.clients(CLIENTS, () => over);
+    clients.catch(() => {}); // Awaited below; a failure before that is not an unhandled one.
+    for (let round = 0; round < ROUNDS; round += 1) {
+      await sleep(roll() * LONGEST_LIFE_MS);
+      await world.restart('SIGKILL');
+      await named();
+    }
+    const before = load.accepted.size;
+    await until('leads after the last one', () => load.accepted.size > before + 20);
+    over = true;
+    await clients;
+    crm.answer = { status: 204 };
+    await isWell(world, load, crm);
+  });
+});
+
+for (const days of [1, -1, 90, -90]) {
+  test(`the clock jumps by ${days} days while leads wait, and back`, { timeout: 120_000 }, async () => {
+    await story('clock', async (world, crm, load) => {
+      await load.people(2);
+      await world.settled('clock');
+      crm.answer = { status: 503 };
+      await load.people(2);
+      await until('attempts', () => crm.deliveries.length > 4);
+      const jump = async (clockMs) => {
+        crm.clockMs = clockMs;
+        await faults(world, { clockMs });
+        await cron(world);
+      };
+      await jump(days * DAY_MS);
+      const people = await load.people(2);
+      await until('attempts in the other time', () => crm.to(people[1].email).length > 0);
+      await jump(0);
+      await load.people(2);
+      crm.answer = { status: 204 };
+      // An object that nobody asks anything is put away, and the cron opens it again.
+      const arrived = () => new Set(crm.confirmed.map(({ id }) => id)).size === load.accepted.size;
+      for (let looks = 0; !arrived() && looks < 4; looks += 1) {
+        await sleep(12_000);
+        await cron(world);
+      }
+      await until('all have arrived', arrived);
+      await isWell(world, load, crm);
+    });
+  });
+}
+
+test('newer code has written: this code answers 503 and leaves it, and the newer code goes on', { timeout: 120_000 }, async () => {
+  await story('newer', async (world, crm, load, named) => {
+    await load.people(2);
+    await world.settled('newer');
+    crm.answer = { status: 503 };
+    const [waiting] = await load.people(1);
+    const tables = () => ['submission', 'delivery', 'fingerprint', 'counter'].map((table) => sql(world, `SELECT * FROM ${table}`));
+    const again = async (change) => {
+      await world.kill('SIGTERM');
+      if (change) sql(world, change);
+      const before = tables();
+      await world.startAgain();
+      await named();
+      return before;
+    };
+
+    crm.answer = { status: 204 };
+    let before = await again('INSERT INTO migration (version) VALUES (1000)');
+    const sent = crm.deliveries.length;
+    assert.equal(await load.post(person()), 503);
+    const silent = await world.ask('GET', 'doctor?ledger=newer');
+    assert.deepEqual(silent.findings.map(({ problem }) => problem), ['ledger_silent']);
+    await cron(world);
+    await sleep(2_000);
+    assert.equal(crm.deliveries.length, sent, 'nothing of it is sent');
+    await world.kill('SIGTERM');
+    assert.deepEqual(tables(), before, 'nor touched');
+
+    sql(world, 'DELETE FROM migration WHERE version = 1000');
+    before = await again('UPDATE submission SET format = format + 96; ');
+    await again('UPDATE delivery SET format = format + 96');
+    assert.equal(await load.post({ ...waiting, seats: 2 }), 503, 'a person whose rows are newer');
+    await load.people(1);
+    const { findings } = await world.ask('GET', 'doctor?ledger=newer');
+    assert.ok(findings.some(({ problem }) => problem === 'newer'), JSON.stringify(findings));
+    assert.equal(crm.to(waiting.email).filter(({ status }) => status === 204).length, 0);
+    const asked = { ledger: 'newer', message: { format: 99, ledger: 'newer', call: 'wake' } };
+    assert.deepEqual((await send(world.url, 'POST', '/message', { body: JSON.stringify(asked) })).json, { answer: '"newer"' });
+
+    await again('UPDATE submission SET format = format - 96 WHERE format > 96');
+    await again('UPDATE delivery SET format = format - 96 WHERE format > 96');
+    await isWell(world, load, crm);
+  });
+});
