@@ -17,11 +17,11 @@ const WARM_UP_S = 20;
 /** Memory is compared over so many seconds, for a heap breathes. */
 const SAMPLE_S = 10;
 /**
- * What the runtime may grow by between the two samples: its database's cache grows with the first
- * leads, and a heap is collected late. A kilobyte that stays of each of the ten thousand requests
- * between them, beside that, is over it.
+ * What the runtime may grow by between the two samples, some eight thousand requests apart. Its heap
+ * and its database's cache fill for the first two minutes of such a load, to about 250 MB, and then
+ * stay: of that about 40 MB fall between them. Ten kilobytes that stay of each request are over it.
  */
-const MAX_GROWTH_MB = 32;
+const MAX_GROWTH_MB = 100;
 
 test('a minute at 64 connections', { timeout: 280_000 }, async (t) => {
   const crm = await Receiver.start();

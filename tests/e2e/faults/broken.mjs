@@ -42,8 +42,16 @@ globalThis.fetch = (url, init) => {
   return fetchOutside(url, init);
 };
 
+/** What is broken from the start on: the variable FAULTS. */
+let hasBegun = false;
+function begin({ FAULTS }) {
+  if (FAULTS && !hasBegun) Object.assign(faults, JSON.parse(FAULTS));
+  hasBegun = true;
+}
+
 export default {
   async fetch(request, env, ctx) {
+    begin(env);
     const { pathname } = new URL(request.url);
     if (pathname === '/faults') {
       Object.assign(faults, await request.json());
@@ -67,6 +75,7 @@ export class Ledger extends Built {
   #ctx;
 
   constructor(ctx, env) {
+    begin(env);
     super(breakable(ctx), env);
     this.#ctx = ctx;
   }

@@ -7,6 +7,7 @@ import { dice } from '../crowd.mjs';
 import { sql } from '../disk.mjs';
 import { send, sleep, until } from '../http.mjs';
 import { Receiver } from '../receiver.mjs';
+import { openOlder, PEOPLE } from './older.mjs';
 import { cron, faults, isWell, Load, startBroken } from './well.mjs';
 
 const DAY_MS = 86_400_000;
@@ -130,4 +131,39 @@ test('newer code has written: this code answers 503 and leaves it, and the newer
     await again('UPDATE delivery SET format = format - 96 WHERE format > 96');
     await isWell(world, load, crm);
   });
+});
+
+test('older code has written: everything in it is known, delivered, told and erased', { timeout: 120_000 }, async () => {
+  const crm = await Receiver.start();
+  const world = await openOlder(crm);
+  try {
+    const { delivered, held, pending, erased } = PEOPLE;
+    const before = await world.counters('older');
+    assert.deepEqual([before.states.delivered, before.states.duplicate, before.states.pending], [1, 1, 2]);
+    await cron(world);
+    await until('what waited is delivered', () => crm.to(pending.email).length === 1 && crm.to(erased.email).length === 1);
+    await world.settled('older');
+
+    const accepted = async (id, someone) => assert.equal((await world.postJson(id, someone)).status, 202);
+    await accepted('older', delivered);
+    await accepted('older', { ...delivered, seats: 3 });
+    await accepted('older-held', { ...held, company_size: '201+' });
+    await until('the held lead qualifies with its second post', () => crm.to(held.email).length === 1);
+    const [known] = (await world.ask('POST', 'access', { email: delivered.email })).ledgers;
+    assert.equal(known.leads.length, 1);
+    assert.ok(known.leads[0].history.every(({ verdict }) => verdict === 'valid'), JSON.stringify(known.leads[0].history));
+    const gone = await world.ask('POST', 'erase', { email: erased.email });
+    assert.equal(gone.ledgers.flatMap(({ leads }) => leads).length, 1);
+    await until('the receiver is told', () => crm.deliveries.some(({ payload }) => payload.type === 'lead.erased'));
+
+    const { states, accepted: sum, repeats } = await world.settled('older');
+    assert.deepEqual([states.delivered, states.duplicate, states.erased, sum, repeats], [2, 2, 1, 5, 1]);
+    assert.equal(crm.to(delivered.email).length, 0, 'nothing is sent twice');
+    assert.deepEqual(crm.refused, []);
+    const doctor = await world.ask('GET', 'doctor?ledger=older');
+    assert.deepEqual(doctor.findings.filter(({ is_wrong }) => is_wrong), []);
+  } finally {
+    await world.stop();
+    await crm.down();
+  }
 });
