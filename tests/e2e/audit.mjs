@@ -10,7 +10,7 @@ const IDENTITY = /(@|%40)(example\.org|gmail\.com|googlemail\.com)|Lovelace|(46|
 const RUNTIME_LINE = /^(workerd|kj|capnp|external|src)\/\S*:\d+: /;
 
 /** What the runtime and the bindings print where the core has panicked: a place in the code, no values. */
-const PANIC_LINE = /^(Reinitializing Wasm application$|Critical (RuntimeError|Error): |    at |finish: callbacks should be Some$|stack: )/;
+const PANIC_LINE = /^(Reinitializing Wasm application$|Critical (RuntimeError|Error): |    at |(finish: callbacks should be Some|RefCell already borrowed)$|stack: )/;
 
 /** @param panicked whether a test has made the core panic */
 export function audit(world, panicked = false) {

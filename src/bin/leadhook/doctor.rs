@@ -49,7 +49,10 @@ pub fn run(options: &Options) -> Result<(), String> {
         println!("{}", counted(&states));
     }
     match wrong {
-        0 => Ok(eprintln!("Everything is well.")),
+        0 => {
+            eprintln!("Everything is well.");
+            Ok(())
+        }
         1 => Err("1 thing is wrong.".to_owned()),
         more => Err(format!("{more} things are wrong.")),
     }
