@@ -6,6 +6,7 @@ PORT ?= 8787
 SINK_PORT ?= 8788
 CAMPAIGNS ?= examples/campaigns
 STATE ?= .state
+SOAK_MINUTES ?= 30
 export PORT SINK_PORT CAMPAIGNS STATE
 
 # The versions that fit the crates in Cargo.lock.
@@ -29,12 +30,13 @@ CLI := target/release/leadhook
 SOURCES := $(shell find src -type f) Cargo.toml Cargo.lock
 WORKER_SOURCES := $(filter-out src/bin/% src/memory.rs,$(SOURCES))
 
-.PHONY: help dev sink lists test test-host test-e2e lint build cli bench bench-core bench-ledger deploy size clean
+.PHONY: help dev sink lists test test-host test-e2e lint build cli soak bench bench-core bench-ledger deploy size clean
 
 help:
 	@echo "make dev     run Leadhook here: Worker, example campaigns, webhook receiver"
 	@echo "make sink    start the webhook receiver alone"
 	@echo "make test    every test: host, end to end on workerd, browser"
+	@echo "make soak    load with faults that come and go, for SOAK_MINUTES (30)"
 	@echo "make bench   Leadhook against floors and a TypeScript peer; bench-core and bench-ledger:"
 	@echo "             the core alone, and what a lead costs and how far one ledger reaches"
 	@echo "make lists   the mail domains of src/contact, from the pinned npm packages"
@@ -110,7 +112,11 @@ test-host: node_modules/.package-lock.json
 
 test-e2e: build $(CLI)
 	node scripts/chromium.mjs
-	node --test --test-concurrency=2 tests/receivers/*.test.mjs tests/e2e/*.test.mjs
+	node --test --test-concurrency=2 tests/receivers/*.test.mjs tests/e2e/*.test.mjs \
+	  tests/e2e/faults/*.test.mjs
+
+soak: build $(CLI)
+	@SOAK_MINUTES=$(SOAK_MINUTES) node tests/e2e/soak.mjs
 
 lint: .tools/target
 	cargo fmt --check

@@ -76,10 +76,6 @@ process.on('message', async ({ call, name, args }) => {
     process.send({ call, error: error.stack });
   }
 });
-// A runtime that is killed leaves requests to its KV unfinished.
-process.on('unhandledRejection', (error) => {
-  if (error.code !== 'ECONNRESET') throw error;
-});
 process.on('disconnect', () => process.exit());
 process.on('SIGINT', () => process.exit(1));
 process.on('exit', () => copies.forEach((folder) => fs.rmSync(folder, { recursive: true, force: true })));

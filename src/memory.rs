@@ -2,7 +2,7 @@
 //! what the host tests drive. Ledgers are the real ones, over SQLite; messages take their wire form.
 
 use std::cell::{Cell as Slot, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use ed25519_dalek::Signer as _;
@@ -181,6 +181,7 @@ pub struct World {
     seed: u64,
     ledger_mode: Slot<LedgerMode>,
     receiver_mode: Slot<ReceiverMode>,
+    unset_secrets: RefCell<BTreeSet<String>>,
     received: RefCell<Vec<Received>>,
     throttle: RefCell<Throttle>,
     secrets: RefCell<BTreeMap<String, String>>,
@@ -218,6 +219,7 @@ impl World {
             seed,
             ledger_mode: Slot::default(),
             receiver_mode: Slot::default(),
+            unset_secrets: RefCell::default(),
             received: RefCell::default(),
             throttle: RefCell::default(),
             secrets: RefCell::default(),
@@ -372,6 +374,11 @@ impl World {
         self.ledger_mode.set(mode);
     }
 
+    /// Takes a secret from the Worker.
+    pub fn unset_secret(&self, name: &str) {
+        self.unset_secrets.borrow_mut().insert(name.to_owned());
+    }
+
     /// Sets how the receiver behaves from now on.
     pub fn set_receiver(&self, mode: ReceiverMode) {
         self.receiver_mode.set(mode);
@@ -499,7 +506,8 @@ impl Ports for World {
     }
 
     fn secret(&self, name: &str) -> Option<String> {
-        Some(self.secrets.borrow().get(name).cloned().unwrap_or_else(|| SECRET.to_owned()))
+        let is_set = !self.unset_secrets.borrow().contains(name);
+        is_set.then(|| self.secrets.borrow().get(name).cloned().unwrap_or_else(|| SECRET.to_owned()))
     }
 
     fn throttle(&self) -> &RefCell<Throttle> {

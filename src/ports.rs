@@ -16,6 +16,9 @@ pub trait Ports {
     /// The operator's settings.
     fn settings(&self) -> &Settings;
 
+    /// A secret of the Worker by its name, where it is set.
+    fn secret(&self, name: &str) -> Option<String>;
+
     /// The campaigns that this isolate has read.
     fn shelf(&self) -> &RefCell<Shelf>;
 
@@ -48,9 +51,6 @@ pub trait Ports {
     /// # Errors
     /// KV is down or refuses.
     async fn kv_list(&self, prefix: &str) -> Result<Vec<String>, Fault>;
-
-    /// A secret of the Worker by its name.
-    fn secret(&self, name: &str) -> Option<String>;
 
     /// Who was told to come again later, in this isolate.
     fn throttle(&self) -> &RefCell<Throttle>;

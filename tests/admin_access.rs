@@ -36,6 +36,7 @@ const TABLE: &[(&str, Method, Scope)] = &[
     ("lists", Method::Get, Scope::Read),
     ("lists/{}", Method::Post, Scope::Operate),
     ("keys", Method::Get, Scope::Read),
+    ("doctor", Method::Get, Scope::Read),
     ("quarantine", Method::Get, Scope::Read),
     ("quarantine/release", Method::Post, Scope::Operate),
     ("quarantine/discard", Method::Post, Scope::Operate),

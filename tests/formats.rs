@@ -122,6 +122,11 @@ fn the_tables_of_a_ledger() {
              act TEXT?, until_ms INTEGER?, consent_until_ms INTEGER?, record_until_ms INTEGER, \
              quarantine TEXT?",
         ),
+        (
+            "audit",
+            "seq INTEGER? key 1, at_ms INTEGER, actor TEXT, act TEXT, campaign TEXT?, destination TEXT?, \
+             delivery_id TEXT?, list TEXT?, count INTEGER?, outcome TEXT",
+        ),
         ("revision", "revision TEXT key 1, stored TEXT"),
         (
             "tally",
@@ -131,7 +136,7 @@ fn the_tables_of_a_ledger() {
         assert_eq!(columns(table), expected, "{table}");
     }
     let tables = site.rows(LEDGER, "SELECT count(*) FROM sqlite_master WHERE type = 'table'");
-    assert_eq!(tables, [[json!(16)]], "a new table belongs above");
+    assert_eq!(tables, [[json!(17)]], "a new table belongs above");
 }
 
 #[test]

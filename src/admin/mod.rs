@@ -5,6 +5,7 @@ mod audit;
 mod campaigns;
 mod counters;
 mod deliveries;
+mod doctor;
 mod lists;
 mod pages;
 pub mod person;

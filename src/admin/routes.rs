@@ -1,7 +1,7 @@
 //! What the admin API answers, each address with the scope that it needs. A route without one does not
 //! compile.
 
-use super::{Asked, audit, campaigns, counters, deliveries, lists, person, quarantine};
+use super::{Asked, audit, campaigns, counters, deliveries, doctor, lists, person, quarantine};
 use crate::access::Scope;
 use crate::fault::Fault;
 use crate::ledger::message::Verb;
@@ -34,6 +34,7 @@ enum Target {
     Lists,
     ListChange,
     Keys,
+    Doctor,
     Quarantine,
     Quarantined,
     Release,
@@ -59,6 +60,7 @@ const ROUTES: &[Route] = {
         route("lists", Get, Read, Target::Lists),
         route("lists/{}", Post, Operate, Target::ListChange),
         route("keys", Get, Read, Target::Keys),
+        route("doctor", Get, Read, Target::Doctor),
         route("quarantine", Get, Read, Target::Quarantine),
         route("quarantine/release", Post, Operate, Target::Release),
         route("quarantine/discard", Post, Operate, Target::Discard),
@@ -134,6 +136,7 @@ impl Route {
             Target::Lists => lists::show(ports, asked).await,
             Target::ListChange => lists::change(ports, first, asked).await,
             Target::Keys => counters::keys_in_use(ports).await,
+            Target::Doctor => doctor::examine(ports, asked).await,
             Target::Quarantine => quarantine::list(ports, asked).await,
             Target::Quarantined => quarantine::show(ports, first, asked).await,
             Target::Release => quarantine::release(ports, asked).await,

@@ -5,5 +5,5 @@ mod schedule;
 mod sign;
 
 pub use self::event::{Event, body, notice};
-pub use self::schedule::{ATTEMPT_TIMEOUT_MS, Next, Outcome, next, retry_after_s};
+pub use self::schedule::{ATTEMPT_TIMEOUT_MS, LONGEST_WAIT_MS, Next, Outcome, next, retry_after_s};
 pub use self::sign::{SigningSecret, Unverified, sign, verify};

@@ -25,6 +25,9 @@ const MAX_RETRY_AFTER_MS: i64 = 24 * HOUR_MS;
 /// A publication reaches everyone within KV's minute and an isolate's. A younger delivery may have
 /// been decided by a campaign that the sender does not know yet.
 const SPREADING_MS: i64 = 3 * 60_000;
+/// No attempt is due later than so long after the one before: what waits for longer was written by a
+/// clock that was wrong.
+pub const LONGEST_WAIT_MS: i64 = 27 * HOUR_MS;
 /// Waits grow by up to a tenth, so that deliveries that failed together do not return together.
 const JITTER: f64 = 0.1;
 

@@ -6,18 +6,69 @@ import worker, { Ledger as Core } from './core.js';
 // panic it goes that way once, for there a broken core is replaced.
 const { fetch } = worker.prototype;
 let isBroken = false;
-addEventListener('error', ({ error }) => {
-  isBroken ||= error instanceof WebAssembly.RuntimeError;
-});
+/** How often the core has broken, which glue.js looks at as well. */
+globalThis.coreBreaks = 0;
+
+function noteBreak(error) {
+  if (!(error instanceof WebAssembly.RuntimeError)) return;
+  isBroken = true;
+  globalThis.coreBreaks += 1;
+}
+addEventListener('error', ({ error }) => noteBreak(error));
+
+/**
+ * How often what is under way looks whether its core has broken: it would never end, and no other
+ * request may end it. Long enough that hardly any request is still there to look.
+ */
+const LOOK_MS = 1_000;
+
+/** The promise of something that the core does; it rejects where the core breaks meanwhile. */
+function guarded(promise) {
+  const begun = globalThis.coreBreaks;
+  return new Promise((resolve, reject) => {
+    const look = () => {
+      if (globalThis.coreBreaks !== begun) reject(new Error('the core broke'));
+      else timer = setTimeout(look, LOOK_MS);
+    };
+    let timer = setTimeout(look, LOOK_MS);
+    const settle = (done) => (value) => {
+      clearTimeout(timer);
+      done(value);
+    };
+    promise.then(settle(resolve), settle(reject));
+  });
+}
+
+/** What `Reply::fault` says, where the core can say nothing. */
+function unavailable(error) {
+  noteBreak(error);
+  console.error(JSON.stringify({ event: 'fault', in: 'core', fault: String(error?.message) }));
+  const problem = {
+    type: 'about:blank',
+    title: 'Not available now',
+    status: 503,
+    detail: 'Please try again: the same post counts once.',
+  };
+  const headers = { 'content-type': 'application/problem+json', 'retry-after': '5' };
+  return new Response(JSON.stringify(problem), { status: 503, headers });
+}
+
+function answer(request, env, ctx) {
+  if (!isBroken) return fetch.call({ env, ctx }, request);
+  isBroken = false;
+  return new worker(ctx, env).fetch(request);
+}
 
 export default {
   fetch(request, env, ctx) {
-    if (!isBroken) return fetch.call({ env, ctx }, request);
-    isBroken = false;
-    return new worker(ctx, env).fetch(request);
+    try {
+      return guarded(answer(request, env, ctx)).catch(unavailable);
+    } catch (error) {
+      return unavailable(error);
+    }
   },
   scheduled(event, env, ctx) {
-    return new worker(ctx, env).scheduled(event);
+    return guarded(new worker(ctx, env).scheduled(event));
   },
 };
 
@@ -42,8 +93,9 @@ export class Ledger extends DurableObject {
     return this.#turn(0, () => this.#core.answer(message));
   }
 
+  /** Where it fails, the platform rings it again. */
   alarm() {
-    return this.#core.alarm();
+    return guarded(this.#core.alarm());
   }
 
   /** Does a step in the next turn, which comes within so many milliseconds. */
@@ -67,6 +119,7 @@ export class Ledger extends DurableObject {
       try {
         resolve(step());
       } catch (error) {
+        noteBreak(error);
         reject(error);
       }
     }

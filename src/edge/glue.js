@@ -29,11 +29,29 @@ export function respond(status, headers, body) {
 
 const objects = new Map();
 
-/** Resolves to what the ledger answers. */
+/**
+ * Longest wait for a ledger's answer. The last of those who may wait for one gets it within two seconds
+ * or so, a restart of the object included; who waits longer waits for something that is broken.
+ */
+const ANSWER_WITHIN_MS = 10_000;
+
+/**
+ * Resolves to what the ledger answers. Where it does not in time, whether the call was kept is not
+ * known: the caller comes again, and the same submission counts once.
+ */
 export function ask(namespace, ledger, message) {
   let id = objects.get(ledger);
   if (id === undefined) objects.set(ledger, (id = namespace.idFromName(ledger)));
-  return namespace.get(id).answer(message);
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`no answer in ${ANSWER_WITHIN_MS} ms`)), ANSWER_WITHIN_MS);
+    const begun = globalThis.coreBreaks;
+    const settle = (done) => (value) => {
+      clearTimeout(timer);
+      // After a panic there is another core, and who asked is not in it.
+      if (globalThis.coreBreaks === begun) done(value);
+    };
+    namespace.get(id).answer(message).then(settle(resolve), settle(reject));
+  });
 }
 
 /**

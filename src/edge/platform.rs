@@ -131,12 +131,12 @@ impl Ports for Platform {
         &self.settings
     }
 
-    fn shelf(&self) -> &RefCell<Shelf> {
-        &self.shelf
+    fn secret(&self, name: &str) -> Option<String> {
+        text(&self.env, name).filter(|secret| !secret.is_empty())
     }
 
-    fn secret(&self, name: &str) -> Option<String> {
-        text(&self.env, name)
+    fn shelf(&self) -> &RefCell<Shelf> {
+        &self.shelf
     }
 
     fn throttle(&self) -> &RefCell<Throttle> {

@@ -10,7 +10,7 @@ use super::Ledger;
 use super::rows::is_delivery_of;
 use super::schema::ROW_FORMAT;
 use super::store::Store;
-use crate::deliver::ATTEMPT_TIMEOUT_MS;
+use crate::deliver::{ATTEMPT_TIMEOUT_MS, LONGEST_WAIT_MS};
 use crate::fault::Fault;
 use crate::moment::Moment;
 
@@ -177,6 +177,12 @@ impl<S: Store> Ledger<S> {
     /// Whether a delivery is on its way just now.
     pub(super) fn is_in_flight(&self, delivery_id: &str) -> bool {
         self.in_flight.borrow().iter().any(|flight| flight.delivery_id == delivery_id)
+    }
+
+    /// What a clock that went ahead has put off for longer than any wait is due now.
+    pub(super) fn mend_what_is_due(&self, now_ms: i64) -> Result<(), Fault> {
+        let sql = "UPDATE delivery SET due_ms = ? WHERE state = 'pending' AND format <= ? AND due_ms > ?";
+        self.store.run(sql, &[now_ms.into(), ROW_FORMAT.into(), (now_ms + LONGEST_WAIT_MS).into()])
     }
 
     /// Learns from the database when each receiver's next delivery is due.

@@ -203,6 +203,8 @@ pub enum Verb {
     Publish,
     /// Who has done what, a page of it.
     Audit,
+    /// Whether counters and rows agree, and what waits can be sent: a chunk of it.
+    Checkup,
 }
 
 /// From a ledger to the Worker.

@@ -10,6 +10,7 @@
 mod admission;
 mod admit;
 mod audit;
+mod checkup;
 mod claim;
 mod consents;
 mod double_opt_in;
@@ -36,9 +37,9 @@ use std::rc::Rc;
 use serde::{Deserialize, Serialize};
 
 use self::admit::Sources;
+pub use self::checkup::CHUNK_ROWS as CHECKUP_ROWS;
 pub use self::claim::Claim;
 use self::claim::{Flight, Lane};
-
 use self::consents::Open;
 use self::message::{Answer, Call, MESSAGE_FORMAT, Message, Operation, Verb};
 pub use self::outbox::{Dispatch, Prepared};
@@ -156,6 +157,7 @@ impl<S: Store> Ledger<S> {
             next_expiry_ms: Cell::new(i64::MAX),
         };
         ledger.remember_name()?;
+        ledger.mend_what_is_due(now_ms)?;
         ledger.learn()?;
         ledger.plan_first_sweep(now_ms)?;
         Ok(ledger)
@@ -243,6 +245,7 @@ impl<S: Store> Ledger<S> {
             Verb::Discard => self.discard_quarantined(operation),
             Verb::Publish => Ok(Answer::Done(operation.is_done.into())),
             Verb::Audit => self.audit_page(operation),
+            Verb::Checkup => self.checkup(operation, moment.now_ms),
         }
     }
 

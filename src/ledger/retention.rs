@@ -68,7 +68,8 @@ impl Cursor {
 impl<S: Store> Ledger<S> {
     pub(super) fn plan_first_sweep(&self, now_ms: i64) -> Result<(), Fault> {
         match self.meta("next_sweep_ms")?.and_then(|text| text.parse().ok()) {
-            Some(at) => self.next_sweep_ms.set(at),
+            // One that lies further ahead was written by a clock that was wrong.
+            Some(at) => self.next_sweep_ms.set(i64::min(at, now_ms + SWEEP_EVERY_MS)),
             None => {
                 let at_ms = now_ms + SWEEP_EVERY_MS;
                 self.put_meta("next_sweep_ms", &at_ms.to_string())?;

@@ -45,6 +45,17 @@ export async function until(what, check, seconds = 40) {
   }
 }
 
+/** The body of a request to a server, or nothing where its sender was killed in the middle of it. */
+export async function bodyOf(request) {
+  const chunks = [];
+  try {
+    for await (const chunk of request) chunks.push(chunk);
+  } catch {
+    return null;
+  }
+  return Buffer.concat(chunks);
+}
+
 export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
 /** A port that was free a moment ago. */

@@ -1,11 +1,12 @@
 // The store behind the Worker's KV binding. workerd turns each KV call into an HTTP request;
 // this answers them from a Map, and can be as stale, slow or broken as real KV sometimes is.
 import http from 'node:http';
+import { bodyOf } from './http.mjs';
 
 export class KvService {
   /** 'ok', 'stale' (what was there when staleness began), 'empty' or 'failing'. */
   reads = 'ok';
-  /** 'ok', 'refusing' (429, the quota or one write a second) or 'failing'. */
+  /** 'ok', 'refusing' (429: more than one write a second), 'spent' (429: the day's quota) or 'failing'. */
   writes = 'ok';
   delayMs = 0;
   entries = new Map();
@@ -38,15 +39,15 @@ export class KvService {
   }
 
   async #answer(request, response) {
-    const chunks = [];
-    for await (const chunk of request) chunks.push(chunk);
-    const body = Buffer.concat(chunks);
+    const body = await bodyOf(request);
+    if (body === null) return;
     const url = new URL(request.url, 'http://kv');
     const key = decodeURIComponent(url.pathname.slice(1));
     if (this.delayMs) await new Promise((done) => setTimeout(done, this.delayMs));
 
     if (request.method === 'PUT' || request.method === 'DELETE') {
       if (this.writes === 'refusing') return end(response, 429, 'Too Many Requests');
+      if (this.writes === 'spent') return end(response, 429, 'KV put() limit exceeded for the day.');
       if (this.writes === 'failing') return end(response, 500);
       if (request.method === 'DELETE') {
         this.entries.delete(key);

@@ -1,6 +1,6 @@
 // An e-mail provider's HTTP API, which keeps the mails instead of sending them.
 import http from 'node:http';
-import { until } from './http.mjs';
+import { bodyOf, until } from './http.mjs';
 import { SECRETS } from './receiver.mjs';
 
 export class Mailbox {
@@ -42,14 +42,10 @@ export class Mailbox {
   }
 
   async #receive(request, response) {
-    const chunks = [];
-    try {
-      for await (const chunk of request) chunks.push(chunk);
-    } catch {
-      return; // The sender was killed in the middle of its request.
-    }
+    const read = await bodyOf(request);
+    if (read === null) return;
     const { method, url, headers } = request;
-    const body = Buffer.concat(chunks).toString();
+    const body = read.toString();
     const refuse = (status, reason) => {
       this.refused.push({ method, url, headers, body, reason });
       response.writeHead(status).end();

@@ -55,15 +55,18 @@ export class World {
    * @param {{vars?: object, main?: string}} options `vars`: text bindings beside the usual ones, or instead
    * of them; `main`: the first module of another Worker that has the same bindings; `kvModule`: a Worker
    * in the same runtime that stands behind the KV binding, instead of a KV that can be broken; `around`: a
-   * first module that is put beside the Worker's own and imports it
+   * first module that is put beside the Worker's own and imports it, with the files
+   * `beside` it; `state`: a folder that its state
+   * begins as a copy of
    */
-  static async start({ vars = {}, main, kvModule, around } = {}) {
+  static async start({ vars = {}, main, kvModule, around, beside = [], state } = {}) {
     const world = new World();
-    Object.assign(world, { main, kvModule, around });
+    Object.assign(world, { main, kvModule, around, beside });
     world.folder = fs.mkdtempSync(path.join(os.tmpdir(), 'leadhook-e2e-'));
     folders.add(world.folder);
     world.state = path.join(world.folder, 'state');
-    fs.mkdirSync(world.state);
+    if (state) fs.cpSync(state, world.state, { recursive: true });
+    else fs.mkdirSync(world.state);
     if (!kvModule) world.kv = await KvService.start();
     world.adminToken = `admin-${randomBytes(24).toString('hex')}`;
     world.vars = {
@@ -220,6 +223,7 @@ function writeConfig(world) {
   fs.cpSync(path.dirname(main), worker, { recursive: true, filter: finished });
   const kinds = { '.js': 'esModule', '.mjs': 'esModule', '.wasm': 'wasm' };
   if (world.around) fs.copyFileSync(world.around, path.join(worker, path.basename(world.around)));
+  for (const file of world.beside) fs.copyFileSync(file, path.join(worker, path.basename(file)));
   const first = path.basename(world.around ?? main);
   const files = fs.readdirSync(worker, { recursive: true }).filter((file) => file !== first && kinds[path.extname(file)]);
   const modules = [first, ...files.sort()].map(

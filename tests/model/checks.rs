@@ -7,8 +7,10 @@ use leadhook::contact::{Email, Phone};
 use leadhook::keys::Sealer;
 use leadhook::lead::{Identifier, Identity};
 use leadhook::ledger::State;
+use leadhook::ledger::message::{Answer, Call, Operation, Verb};
 use leadhook::memory::Received;
 use leadhook::ports::Ports as _;
+use pollster::block_on;
 use serde_json::{Value, json};
 
 use crate::common::Site;
@@ -41,6 +43,7 @@ pub fn ledgers(site: &Site, people: &People, deliveries: &mut BTreeSet<String>) 
         }
         counters(site, ledger, people, &by_state);
         states_follow_deliveries(site, ledger);
+        doctor(site, ledger);
         let twice = "SELECT lead_id, campaign, destination FROM delivery
                      WHERE event = 'lead.qualified' AND state NOT IN ('expired', 'withdrawn') GROUP BY 1, 2, 3 HAVING count(*) > 1";
         assert_eq!(site.rows(ledger, twice), [[Value::Null; 0]; 0], "a destination gets a lead once");
@@ -78,6 +81,20 @@ fn counters(site: &Site, ledger: &str, people: &People, by_state: &BTreeMap<(Str
             );
         }
     }
+}
+
+/// The ledger's own check sees nothing else than what receivers and the operator have not done yet.
+fn doctor(site: &Site, ledger: &str) {
+    let open = ["dead_letters", "destination_paused", "overdue"];
+    let operation = Operation { verb: Verb::Checkup, ..Operation::default() };
+    // Where its faults keep it from answering, the next operation's check sees it.
+    let Ok(Answer::Report(report)) = block_on(site.ask(ledger, &Call::Operate(Box::new(operation)))) else {
+        return;
+    };
+    let findings = report["findings"].as_array().expect("findings").iter();
+    let wrong: Vec<_> =
+        findings.filter(|one| !open.contains(&one["problem"].as_str().expect("a code"))).collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
 }
 
 fn states_follow_deliveries(site: &Site, ledger: &str) {

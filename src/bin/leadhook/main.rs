@@ -5,6 +5,7 @@ mod campaigns;
 mod client;
 mod consents;
 mod contacts;
+mod doctor;
 mod jws;
 mod keys;
 mod lists;
@@ -66,6 +67,8 @@ enum Command {
     Receipt(receipts::Options),
     /// Verify the history of a person's consents
     Consent(consents::Options),
+    /// Say whether a live system is well, and what to do where it is not
+    Doctor(doctor::Options),
     /// Print everything that is held about a person, as JSON
     Access(people::Access),
     /// Erase everything that is held about a person, and print a signed receipt
@@ -94,6 +97,7 @@ fn main() -> ExitCode {
         Command::Keys(options) => keys::run(&options),
         Command::Receipt(options) => receipts::run(&options),
         Command::Consent(options) => consents::run(&options),
+        Command::Doctor(options) => doctor::run(&options),
         Command::Access(options) => people::access(&options),
         Command::Erase(options) => people::erase(&options),
         Command::List(options) => lists::run(&options),

@@ -1,0 +1,333 @@
+//! What is wrong with a live system, in words, and what to do about it. It changes nothing.
+
+use serde_json::{Value, json};
+
+use super::{Asked, registry, wrong_parameter};
+use crate::campaign::publish::{CAMPAIGN_PREFIX, campaign_key};
+use crate::campaign::{Campaign, Channel, Unservable, is_dummy};
+use crate::deliver::SigningSecret;
+use crate::fault::Fault;
+use crate::ledger::message::{Answer, Call, Operation, Verb};
+use crate::moment::{Moment, rfc3339};
+use crate::ports::Ports;
+use crate::reply::Reply;
+
+/// A code, whether it is wrong or merely worth knowing, what it means, and what to do.
+type Words = (&'static str, bool, &'static str, &'static str);
+
+const WORDS: &[Words] = &[
+    (
+        "counters_differ",
+        true,
+        "The counters of the ledger are not what its rows say",
+        "Compare them with what receivers have got before you rely on either, and report it as a defect.",
+    ),
+    (
+        "counter_negative",
+        true,
+        "A counter is below zero",
+        "Something was counted twice on its way out. Report it as a defect.",
+    ),
+    (
+        "state_unknown",
+        true,
+        "A submission is in a state that this code does not know",
+        "Deploy the newest version again.",
+    ),
+    (
+        "no_delivery",
+        true,
+        "A submission is pending, and no delivery of it is",
+        "It will not be sent by itself. Report it as a defect.",
+    ),
+    (
+        "state_behind",
+        true,
+        "A submission's state is not what its deliveries say",
+        "What is sent follows the deliveries, and the counters the state. Report it as a defect.",
+    ),
+    (
+        "no_submission",
+        true,
+        "A delivery waits whose submission is gone",
+        "It cannot be sent and will become a dead letter. Report it as a defect.",
+    ),
+    (
+        "payload_missing",
+        true,
+        "A submission waits, and its payload is gone",
+        "It cannot be sent. Restore the ledger to a point in time before, or ask the person again.",
+    ),
+    (
+        "payload_left",
+        true,
+        "A submission has ended, and its payload is still kept",
+        "It should have been erased. Report it as a defect.",
+    ),
+    (
+        "newer",
+        false,
+        "Rows were written by newer code; they are left alone",
+        "Deploy the newest version; until then they wait.",
+    ),
+    (
+        "overdue",
+        true,
+        "A delivery is overdue by more than 15 minutes",
+        "Look whether the receiver is slow. If it is not, the alarm is lost: check that the cron trigger is \
+         there, for it wakes every ledger.",
+    ),
+    (
+        "due_too_late",
+        true,
+        "A delivery is to be tried later than any wait is long",
+        "A clock was wrong when it was written. The ledger mends it when it is opened next: deploy again.",
+    ),
+    (
+        "dead_letters",
+        true,
+        "Deliveries were given up",
+        "Mend what the reason names, then replay them: POST /admin/api/deliveries/replay?campaign=…",
+    ),
+    (
+        "destination_paused",
+        true,
+        "A destination answered 410 and gets nothing more",
+        "Once it wants leads again, enable it: POST /admin/api/campaigns/…/destinations/…/enable",
+    ),
+    (
+        "moving",
+        false,
+        "Leads came in during the check, so counters and rows could not be compared exactly",
+        "Run it again in a quieter moment.",
+    ),
+    (
+        "ledger_silent",
+        true,
+        "The ledger does not answer",
+        "Look at the Worker's log for faults, and run it again. Its leads get 503 until it answers.",
+    ),
+    (
+        "kv_down",
+        true,
+        "KV cannot be read",
+        "Campaigns that were read before are served on; others get 503. Look at the platform's status.",
+    ),
+    (
+        "campaign_unreadable",
+        true,
+        "A campaign in KV cannot be read",
+        "Publish it again with `leadhook publish`.",
+    ),
+    (
+        "campaign_newer",
+        true,
+        "A campaign in KV was published by newer code",
+        "Deploy that version of the Worker.",
+    ),
+    (
+        "campaign_gone",
+        true,
+        "The ledger knows a campaign that is not in KV",
+        "It is sent by the ledger's copy. Publish it again with `leadhook publish`.",
+    ),
+    (
+        "campaign_older",
+        false,
+        "The ledger's copy of a campaign is another revision than KV's",
+        "The next lead brings the published one.",
+    ),
+    (
+        "secret_missing",
+        true,
+        "A destination's secret is not set, so nothing can be sent to it",
+        "Set it with `wrangler secret put`; what waits is sent then.",
+    ),
+    (
+        "turnstile_secret_missing",
+        true,
+        "Turnstile's secret is not set, so nobody is asked about posts",
+        "Set it with `wrangler secret put`. Posts are taken meanwhile.",
+    ),
+    (
+        "turnstile_for_tests",
+        true,
+        "Turnstile's secret is one of those for tests, which is not used outside development",
+        "Set the secret of your widget. Posts are taken meanwhile.",
+    ),
+    (
+        "secret_unusable",
+        true,
+        "A destination's secret is not of the form whsec_…, so nothing can be signed",
+        "Set the secret that the receiver has; what waits is sent then.",
+    ),
+    (
+        "development",
+        false,
+        "LEADHOOK_ENV is dev: loopback addresses are allowed, and attempts follow each other in seconds",
+        "Leave it out in production.",
+    ),
+    (
+        "signing_keys_missing",
+        false,
+        "LEADHOOK_SIGNING_KEYS is not set: there are no signed receipts",
+        "`leadhook keys` makes one; put it with `wrangler secret put`.",
+    ),
+    (
+        "list_keys_missing",
+        false,
+        "LEADHOOK_LIST_KEYS is not set: there are no lists, so nobody can be suppressed",
+        "`leadhook keys` makes one; put it with `wrangler secret put`.",
+    ),
+    (
+        "public_url_missing",
+        false,
+        "LEADHOOK_PUBLIC_URL is not set: receipts and events carry no links",
+        "Set it to the address under which the Worker answers.",
+    ),
+    (
+        "public_url_needed",
+        true,
+        "A campaign asks people to confirm, and LEADHOOK_PUBLIC_URL, which the links need, is not set",
+        "Set it to the address under which the Worker answers; mails that wait are sent then.",
+    ),
+];
+
+/// `GET /admin/api/doctor`: the Worker, its settings and campaigns, and which ledgers there are. With
+/// `ledger`, one of them, a chunk at a time: `next` is the `after` of the next one.
+pub(super) async fn examine(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {
+    match asked.query.text("ledger") {
+        Some(ledger) => examine_ledger(ports, &ledger, asked.query.text("after")).await,
+        None => examine_worker(ports, asked.moment).await,
+    }
+}
+
+async fn examine_worker(ports: &impl Ports, moment: &Moment) -> Result<Reply, Fault> {
+    let mut findings = Vec::new();
+    check_settings(ports, &mut findings);
+    let ledgers = match registry(ports).await {
+        Ok(ledgers) => {
+            check_campaigns(ports, &mut findings).await;
+            ledgers
+        }
+        Err(_) => {
+            findings.push(finding("kv_down", "", 1, &Value::Null));
+            Vec::new()
+        }
+    };
+    let now = rfc3339(moment.now_ms);
+    Ok(Reply::json(&json!({ "now": now, "ledgers": ledgers, "findings": findings })))
+}
+
+fn check_settings(ports: &impl Ports, into: &mut Vec<Value>) {
+    let settings = ports.settings();
+    let missing = [
+        ("development", settings.development),
+        ("signing_keys_missing", settings.signing.is_none()),
+        ("list_keys_missing", settings.lists.is_none()),
+        ("public_url_missing", settings.public_url.is_none()),
+    ];
+    let missing = missing.into_iter().filter(|(_, is_missing)| *is_missing);
+    into.extend(missing.map(|(problem, _)| finding(problem, "", 1, &Value::Null)));
+}
+
+async fn check_campaigns(ports: &impl Ports, into: &mut Vec<Value>) {
+    let Ok(keys) = ports.kv_list(CAMPAIGN_PREFIX).await else {
+        return into.push(finding("kv_down", "", 1, &Value::Null));
+    };
+    for key in keys {
+        let id = key.strip_prefix(CAMPAIGN_PREFIX).unwrap_or(&key);
+        match ports.kv_get(&key).await {
+            Err(_) => into.push(finding("kv_down", id, 1, &Value::Null)),
+            // Its deletion is still spreading.
+            Ok(None) => {}
+            Ok(Some(text)) => match Campaign::from_stored(&text) {
+                Ok(campaign) => check_campaign(ports, &campaign, into),
+                Err(Unservable::Newer) => into.push(finding("campaign_newer", id, 1, &Value::Null)),
+                Err(Unservable::Invalid(_)) => {
+                    into.push(finding("campaign_unreadable", id, 1, &Value::Null));
+                }
+            },
+        }
+    }
+}
+
+fn check_campaign(ports: &impl Ports, campaign: &Campaign, into: &mut Vec<Value>) {
+    if campaign.double_opt_in.is_some() && ports.settings().public_url.is_none() {
+        into.push(finding("public_url_needed", &campaign.id, 1, &Value::Null));
+    }
+    if let Some(turnstile) = &campaign.turnstile {
+        let about = format!("{}/turnstile ({})", campaign.id, turnstile.secret);
+        match ports.secret(&turnstile.secret) {
+            None => into.push(finding("turnstile_secret_missing", &about, 1, &Value::Null)),
+            Some(secret) if is_dummy(&secret) && !ports.settings().development => {
+                into.push(finding("turnstile_for_tests", &about, 1, &Value::Null));
+            }
+            Some(_) => {}
+        }
+    }
+    for destination in &campaign.destinations {
+        let about = format!("{}/{} ({})", campaign.id, destination.name, destination.secret);
+        match ports.secret(&destination.secret) {
+            None => into.push(finding("secret_missing", &about, 1, &Value::Null)),
+            Some(secret) => {
+                let is_webhook = matches!(destination.channel, Channel::Webhook);
+                if is_webhook && SigningSecret::parse(&secret).is_none() {
+                    into.push(finding("secret_unusable", &about, 1, &Value::Null));
+                }
+            }
+        }
+    }
+}
+
+async fn examine_ledger(ports: &impl Ports, ledger: &str, after: Option<String>) -> Result<Reply, Fault> {
+    // Asking would make one that is not there.
+    if !registry(ports).await?.iter().any(|known| known == ledger) {
+        return Ok(Reply::not_found());
+    }
+    let operation = Operation { verb: Verb::Checkup, after, ..Operation::default() };
+    let report = match ports.ask(ledger, &Call::Operate(Box::new(operation))).await {
+        Ok(Answer::Report(report)) => report,
+        Ok(Answer::NotFound) => {
+            return Ok(wrong_parameter("after", "must be the next of an earlier chunk"));
+        }
+        Ok(_) | Err(_) => {
+            let findings = [finding("ledger_silent", "", 1, &Value::Null)];
+            return Ok(Reply::json(&json!({ "ledger": ledger, "findings": findings, "next": null })));
+        }
+    };
+    let text =
+        |value: &Value, key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let mut findings = Vec::new();
+    for found in report.get("findings").and_then(Value::as_array).into_iter().flatten() {
+        let count = found.get("count").and_then(Value::as_i64).unwrap_or(1);
+        let example = found.get("example").unwrap_or(&Value::Null);
+        findings.push(finding(&text(found, "problem"), &text(found, "about"), count, example));
+    }
+    for (id, revision) in report.get("campaigns").and_then(Value::as_object).into_iter().flatten() {
+        let stored = ports.kv_get(&campaign_key(id)).await?;
+        match stored.map(|stored| Campaign::from_stored(&stored)) {
+            None => findings.push(finding("campaign_gone", id, 1, &Value::Null)),
+            Some(Ok(campaign)) if revision.as_str() != Some(&campaign.revision) => {
+                findings.push(finding("campaign_older", id, 1, &Value::Null));
+            }
+            // What cannot be read is found with the Worker.
+            Some(_) => {}
+        }
+    }
+    let part = |key: &str| report.get(key).cloned().unwrap_or_default();
+    let (states, next) = (part("states"), part("next"));
+    Ok(Reply::json(&json!({ "ledger": ledger, "states": states, "findings": findings, "next": next })))
+}
+
+fn finding(problem: &str, about: &str, count: i64, example: &Value) -> Value {
+    let known = WORDS.iter().find(|(code, ..)| *code == problem);
+    let (is_wrong, says, advice) = match known {
+        Some((_, is_wrong, says, advice)) => (*is_wrong, *says, *advice),
+        None => (true, "The ledger found what this Worker has no words for", "Deploy the newest version."),
+    };
+    json!({
+        "problem": problem, "is_wrong": is_wrong, "about": about, "count": count, "example": example,
+        "says": says, "advice": advice,
+    })
+}

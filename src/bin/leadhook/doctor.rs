@@ -1,0 +1,182 @@
+//! `doctor`: whether a live system is well, and what to do where it is not.
+
+use std::collections::BTreeMap;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::Args;
+use leadhook::moment::parse_rfc3339;
+use serde_json::{Value, json};
+
+use super::client::{self, Client};
+use super::receipts::printable;
+
+/// Signatures of webhooks are refused by receivers whose clock is five minutes away.
+const MAX_CLOCK_DIFFERENCE_MS: i64 = 5 * 60_000;
+/// How often a ledger that was moving is looked at again.
+const MORE_LOOKS: usize = 2;
+
+#[derive(Args)]
+pub struct Options {
+    #[command(flatten)]
+    server: client::Server,
+    /// Print what was found as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(options: &Options) -> Result<(), String> {
+    let client = options.server.client()?;
+    let asked_ms = now_ms();
+    let worker = client.get("doctor")?;
+    let mut found = Findings::default();
+    check_clock(&worker, asked_ms, now_ms(), &mut found);
+    found.take("", &worker)?;
+    let mut states = BTreeMap::new();
+    for ledger in list(&worker, "ledgers")? {
+        let name = ledger.as_str().ok_or_else(unreadable)?;
+        let (of_ledger, counted) = examine(&client, name)?;
+        for finding in of_ledger.0 {
+            found.add(finding);
+        }
+        states.insert(name.to_owned(), counted);
+    }
+    let wrong = found.0.iter().filter(|finding| is_wrong(finding)).count();
+    if options.json {
+        let whole = json!({ "is_well": wrong == 0, "ledgers": states, "findings": found.0 });
+        println!("{}", serde_json::to_string_pretty(&whole).map_err(|error| error.to_string())?);
+    } else {
+        found.0.iter().for_each(|finding| println!("{}", in_words(finding)));
+        println!("{}", counted(&states));
+    }
+    match wrong {
+        0 => {
+            eprintln!("Everything is well.");
+            Ok(())
+        }
+        1 => Err("1 thing is wrong.".to_owned()),
+        more => Err(format!("{more} things are wrong.")),
+    }
+}
+
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.ok().and_then(|since| i64::try_from(since.as_millis()).ok()).unwrap_or_default()
+}
+
+/// The Worker read its clock somewhere between asking and answering.
+fn check_clock(worker: &Value, asked_ms: i64, answered_ms: i64, found: &mut Findings) {
+    let there_ms = worker.get("now").and_then(Value::as_str).and_then(parse_rfc3339).unwrap_or_default();
+    let difference_ms = there_ms - there_ms.clamp(asked_ms, answered_ms);
+    if difference_ms.abs() > MAX_CLOCK_DIFFERENCE_MS {
+        found.add(json!({
+            "ledger": "", "problem": "clock", "is_wrong": true, "about": format!("{} s", difference_ms / 1_000),
+            "count": 1, "says": "The Worker's clock and this machine's differ",
+            "advice": "Set the one that is wrong: receivers refuse what was signed at another time.",
+        }));
+    }
+}
+
+/// What was found, each thing once with its count.
+#[derive(Default)]
+struct Findings(Vec<Value>);
+
+impl Findings {
+    fn take(&mut self, ledger: &str, answer: &Value) -> Result<(), String> {
+        for finding in list(answer, "findings")? {
+            let mut finding = finding.clone();
+            finding.as_object_mut().ok_or_else(unreadable)?.insert("ledger".to_owned(), ledger.into());
+            self.add(finding);
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, finding: Value) {
+        let same = |one: &&mut Value| {
+            ["ledger", "problem", "about"].iter().all(|key| one.get(key) == finding.get(key))
+        };
+        match self.0.iter_mut().find(same) {
+            Some(known) => {
+                let sum = count(known) + count(&finding);
+                if let Some(known) = known.as_object_mut() {
+                    known.insert("count".to_owned(), sum.into());
+                }
+            }
+            None => self.0.push(finding),
+        }
+    }
+}
+
+/// One ledger, chunk after chunk; once more where it was moving. With it, its counters.
+fn examine(client: &Client, ledger: &str) -> Result<(Findings, Value), String> {
+    let mut looks = 0;
+    loop {
+        let mut found = Findings::default();
+        let mut cursor = String::new();
+        let states = loop {
+            let answer = client.get(&format!("doctor?ledger={ledger}{cursor}"))?;
+            found.take(ledger, &answer)?;
+            match answer.get("next").and_then(Value::as_str) {
+                Some(next) => cursor = format!("&after={next}"),
+                None => break answer.get("states").cloned().unwrap_or_default(),
+            }
+        };
+        let is_moving = found.0.iter().any(|finding| text(finding, "problem") == "moving");
+        if !is_moving || looks == MORE_LOOKS {
+            return Ok((found, states));
+        }
+        looks += 1;
+    }
+}
+
+fn is_wrong(finding: &Value) -> bool {
+    finding.get("is_wrong").and_then(Value::as_bool).unwrap_or(true)
+}
+
+fn in_words(finding: &Value) -> String {
+    let mut line = if is_wrong(finding) { "WRONG ".to_owned() } else { "note  ".to_owned() };
+    for key in ["ledger", "about"] {
+        if !text(finding, key).is_empty() {
+            line.push_str(&format!("{}: ", printable(text(finding, key))));
+        }
+    }
+    line.push_str(&printable(text(finding, "says")));
+    if count(finding) > 1 {
+        line.push_str(&format!(" ({} times)", count(finding)));
+    }
+    if !text(finding, "example").is_empty() {
+        line.push_str(&format!(", for example {}", printable(text(finding, "example"))));
+    }
+    format!("{line}.\n      {}", printable(text(finding, "advice")))
+}
+
+/// By ledger, the submissions of each state.
+fn counted(states: &BTreeMap<String, Value>) -> String {
+    let line = |(ledger, states): (&String, &Value)| {
+        let counts = states.as_object().into_iter().flatten();
+        let counts = counts.filter_map(|(state, count)| Some((state, count.as_i64()?)));
+        let counts: Vec<_> = counts.filter(|(_, count)| *count != 0).collect();
+        let accepted: i64 = counts.iter().map(|(_, count)| count).sum();
+        let each: Vec<_> = counts.iter().map(|(state, count)| format!("{count} {state}")).collect();
+        format!(
+            "{ledger}: {accepted} accepted: {}",
+            if each.is_empty() { "none".to_owned() } else { each.join(", ") }
+        )
+    };
+    states.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn list<'a>(answer: &'a Value, key: &str) -> Result<&'a Vec<Value>, String> {
+    answer.get(key).and_then(Value::as_array).ok_or_else(unreadable)
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn count(finding: &Value) -> i64 {
+    finding.get("count").and_then(Value::as_i64).unwrap_or(1)
+}
+
+fn unreadable() -> String {
+    "the answer of the Worker is not one of a doctor: is it older than this command line?".to_owned()
+}
