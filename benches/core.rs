@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use criterion::measurement::WallTime;
 use criterion::{BatchSize, BenchmarkGroup, Criterion};
+use leadhook::abuse::{self, Circumstances, Evidence, Turnstiled};
 use leadhook::campaign::Campaign;
 use leadhook::contact::{self, Phone};
 use leadhook::hash::base64;
@@ -17,9 +18,10 @@ use leadhook::keys::Sealer;
 use leadhook::lead::{ConsentRecord, Fingerprint, Identity, Lead, SubmissionId, recognising};
 use leadhook::ledger::Ledger;
 use leadhook::ledger::message::{Admit, Answer, Call, MESSAGE_FORMAT, Message};
-use leadhook::memory::{START_MS, SqliteStore};
+use leadhook::memory::{START_MS, SqliteStore, request};
 use leadhook::moment::Moment;
 use leadhook::qualify::{self, Decision, Score};
+use leadhook::request::Method;
 use leadhook::settings::Settings;
 use rusqlite::Connection;
 use serde::Serialize;
@@ -164,6 +166,17 @@ impl Core {
         (id, self.identity.fingerprints(submission, &self.campaign))
     }
 
+    fn evidence(&self, submission: &Submission) -> Evidence {
+        let circumstances = Circumstances {
+            request: &request(Method::Post, "/c/demo", "application/json", ""),
+            own_origin: None,
+            sender: abuse::sender(Some("203.0.113.7"), &self.identity),
+            turnstile: Turnstiled::Silent,
+            now_ms: START_MS,
+        };
+        abuse::evidence(submission, &self.campaign, &self.identity, circumstances)
+    }
+
     fn lead(&self, submission: Submission, now_ms: i64) -> Lead {
         Lead::new(submission, &self.campaign, now_ms)
     }
@@ -190,6 +203,7 @@ impl Core {
             source: "google".to_owned(),
             fingerprints,
             list_tags: Vec::new(),
+            evidence: self.evidence(&submission),
             by: self.campaign.dedupe.by.clone(),
             lead: self.lead(submission, person.moment().now_ms),
         }
@@ -261,6 +275,10 @@ fn stages(group: &mut BenchmarkGroup<'_, WallTime>, core: &Core) {
         let submission = || core.submission(&Person::new());
         bench.iter_batched_ref(submission, |submission| core.identify(submission), BATCH);
     });
+    group.bench_function("evidence", |bench| {
+        let submission = || core.submission(&Person::new());
+        bench.iter_batched_ref(submission, |submission| core.evidence(submission), BATCH);
+    });
     group.bench_function("lead", |bench| {
         let submission = || core.submission(&Person::new());
         bench.iter_batched(submission, |submission| core.lead(submission, START_MS), BATCH);
@@ -276,9 +294,10 @@ fn whole_path(group: &mut BenchmarkGroup<'_, WallTime>, core: &Core) {
         let path = |body: &mut Vec<u8>| {
             let submission = core.accept(core.decode(body));
             let identified = core.identify(&submission);
+            let evidence = core.evidence(&submission);
             let lead = core.lead(submission, START_MS);
             let decided = core.decide(&lead);
-            (identified, lead, decided)
+            (identified, evidence, lead, decided)
         };
         bench.iter_batched_ref(|| Person::new().body(), path, BATCH);
     });

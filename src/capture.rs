@@ -4,6 +4,8 @@ use std::rc::Rc;
 
 use serde_json::{Value, json};
 
+use crate::abuse::turnstile::{self, Question};
+use crate::abuse::{self, Circumstances, Turnstiled};
 use crate::campaign::Campaign;
 use crate::campaigns;
 use crate::fault::Fault;
@@ -17,6 +19,7 @@ use crate::reply::Reply;
 use crate::request::{Method, RawRequest};
 use crate::seen::Seen;
 use crate::text::lowercase;
+use crate::throttle::{door_of, must_wait};
 
 /// An idempotency key is an identifier, in the draft's examples a UUID.
 const MAX_IDEMPOTENCY_KEY: usize = 255;
@@ -71,7 +74,11 @@ pub async fn endpoint(ports: &impl Ports, id: &str, request: &RawRequest, moment
     };
     let answered: Answered = match request.method {
         Method::Post => submit(ports, &campaign, request, moment).await,
-        Method::Get => Reply::acceptance_criteria(&campaign, ports.settings().public_url.as_deref()).into(),
+        Method::Get => {
+            let identity = ports.shelf().borrow_mut().identity(ports.settings(), &campaign.ledger);
+            let token = abuse::form_token(&identity, &campaign, moment);
+            Reply::acceptance_criteria(&campaign, &token, ports.settings().public_url.as_deref()).into()
+        }
         Method::Options => preflight(&campaign, request).into(),
         Method::Put | Method::Other => Reply::method_not_allowed("GET, POST, OPTIONS").into(),
     };
@@ -124,6 +131,11 @@ async fn submit(
     request: &RawRequest,
     moment: &Moment,
 ) -> Answered {
+    let identity = ports.shelf().borrow_mut().identity(ports.settings(), &campaign.ledger);
+    let sender = abuse::sender(request.client_address.as_deref(), &identity);
+    if let Some(wait_s) = must_wait(ports, campaign, sender.as_ref(), moment).await {
+        return throttled(campaign, wait_s, request, moment);
+    }
     let Ok(body) = &request.body else {
         return refused(campaign, "too_large", Reply::too_large(decode::MAX_BODY_BYTES));
     };
@@ -156,7 +168,6 @@ async fn submit(
     };
 
     submission.gpc = request.gpc;
-    let identity = ports.shelf().borrow_mut().identity(ports.settings(), &campaign.ledger);
     let submission_id = identity.submission_id(&submission, campaign, key.as_deref());
     let fingerprints = identity.fingerprints(&submission, campaign);
     let source = source(&submission);
@@ -182,7 +193,20 @@ async fn submit(
         }
     }
 
+    let asked = ask_turnstile(ports, campaign, submission.traps.turnstile.as_deref()).await;
+    let (turnstile, log) = match asked {
+        Ok(said) => (said, None),
+        Err(fault) => (Turnstiled::Silent, faulted("turnstile", &campaign.id, &fault).log),
+    };
+    let circumstances = Circumstances {
+        request,
+        own_origin: ports.settings().public_url.as_deref(),
+        sender: sender.clone(),
+        turnstile,
+        now_ms: moment.now_ms,
+    };
     let admit = Admit {
+        evidence: abuse::evidence(&submission, campaign, &identity, circumstances),
         campaign: campaign.id.clone(),
         revision: campaign.revision.clone(),
         stored: None,
@@ -203,7 +227,7 @@ async fn submit(
             let value = remembered.zip(seen.remembering(&submission_id, moment.now_ms));
             let remember = value.map(|(key, value)| After::Remember { key, value, ttl_s: Seen::ttl_s() });
             // The ledger has logged its decision.
-            accepted(None, remember.into_iter().collect())
+            accepted(log, remember.into_iter().collect())
         }
         Ok(Answer::IdempotencyKeyReused) => {
             let detail = "was used for another submission within the last 24 hours";
@@ -215,9 +239,50 @@ async fn submit(
                 after: Vec::new(),
             }
         }
+        Ok(Answer::Throttled { wait_s, network }) => {
+            let whom = door_of(campaign, sender.as_ref().filter(|_| network));
+            ports.throttle().borrow_mut().close(&whom, wait_s, moment.now_ms);
+            throttled(campaign, wait_s, request, moment)
+        }
         Ok(_) => failed(&Fault::new("the ledger does not understand this code")),
         Err(fault) => failed(&fault),
     }
+}
+
+fn throttled(campaign: &Campaign, wait_s: i64, request: &RawRequest, moment: &Moment) -> Answered {
+    let browser = request.prefers_html();
+    let reply = if browser { Reply::throttled_page(campaign, wait_s) } else { Reply::throttled(wait_s) };
+    // Not logged one by one: it is a flood.
+    Answered { reply, log: None, after: vec![count(campaign, "", Tally::THROTTLED, moment)] }
+}
+
+/// Asks Turnstile about a post, where the campaign does.
+///
+/// # Errors
+/// It cannot be asked.
+async fn ask_turnstile(
+    ports: &impl Ports,
+    campaign: &Campaign,
+    token: Option<&str>,
+) -> Result<Turnstiled, Fault> {
+    let Some(turnstile) = &campaign.turnstile else {
+        return Ok(Turnstiled::Silent);
+    };
+    let Some(token) = token else {
+        return Ok(Turnstiled::Missing);
+    };
+    let settings = ports.settings();
+    let secret = ports.secret(&turnstile.secret);
+    let secret = secret.ok_or_else(|| Fault::new("the secret of Turnstile is missing"))?;
+    let verdict = match turnstile::question(&secret, token, settings.development) {
+        Question::Known(verdict) => verdict,
+        Question::Ask(form) => {
+            let url = settings.turnstile_url.as_deref().unwrap_or(turnstile::VERIFY_URL);
+            turnstile::verdict(&ports.ask_service(url, &form).await?, turnstile)
+        }
+    };
+    let refused = || Fault::new("Turnstile refuses its secret, or the secret is one for tests");
+    verdict.map(Turnstiled::Said).ok_or_else(refused)
 }
 
 /// Asks the ledger, and once more with the campaign where it does not know this revision.

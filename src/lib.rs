@@ -6,8 +6,8 @@
 //! | floor | modules |
 //! |---|---|
 //! | values | [`fault`], [`hash`], [`moment`], [`text`], [`keys`], [`country`], [`contact`], [`campaign`], [`settings`], [`request`] |
-//! | stages, in the order in which a lead passes them | [`intake`], [`lead`], [`consent`], [`seen`], [`qualify`], [`deliver`], [`reply`] |
-//! | use cases over ports | [`ledger`], [`campaigns`], [`ports`], [`capture`], [`admin`], [`links`], [`routes`], [`tallies`], [`waiting`], `memory` |
+//! | stages, in the order in which a lead passes them | [`intake`], [`lead`], [`consent`], [`abuse`], [`seen`], [`qualify`], [`deliver`], [`reply`] |
+//! | use cases over ports | [`ledger`], [`campaigns`], [`ports`], [`capture`], [`admin`], [`links`], [`routes`], [`tallies`], [`throttle`], [`waiting`], `memory` |
 //! | the platform | `edge`, and the command line in `bin/leadhook` |
 
 pub mod fault;
@@ -25,6 +25,7 @@ pub mod campaign;
 pub mod request;
 pub mod settings;
 
+pub mod abuse;
 pub mod consent;
 pub mod intake;
 pub mod lead;
@@ -43,6 +44,7 @@ pub mod links;
 pub mod ports;
 pub mod routes;
 pub mod tallies;
+pub mod throttle;
 pub mod waiting;
 
 #[cfg(feature = "cli")]

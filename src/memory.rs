@@ -25,6 +25,7 @@ use crate::ports::{Ports, signed};
 use crate::request::{Method, RawRequest};
 use crate::routes;
 use crate::settings::Settings;
+use crate::throttle::Throttle;
 
 /// 2026-11-22T14:00:00Z: where the clock stands at first.
 pub const START_MS: i64 = 1_795_356_000_000;
@@ -180,6 +181,11 @@ pub struct World {
     ledger_mode: Slot<LedgerMode>,
     receiver_mode: Slot<ReceiverMode>,
     received: RefCell<Vec<Received>>,
+    throttle: RefCell<Throttle>,
+    secrets: RefCell<BTreeMap<String, String>>,
+    is_within_limits: Slot<Option<bool>>,
+    service: RefCell<Option<String>>,
+    questions: RefCell<Vec<String>>,
     log: RefCell<Vec<serde_json::Value>>,
 }
 
@@ -212,6 +218,11 @@ impl World {
             ledger_mode: Slot::default(),
             receiver_mode: Slot::default(),
             received: RefCell::default(),
+            throttle: RefCell::default(),
+            secrets: RefCell::default(),
+            is_within_limits: Slot::new(Some(true)),
+            service: RefCell::default(),
+            questions: RefCell::default(),
             log: RefCell::default(),
         })
     }
@@ -284,7 +295,7 @@ impl World {
                         Ok(Some(campaign)) => Some(campaign),
                         Ok(None) | Err(_) => ledger.last_good_campaign(&claim.campaign)?,
                     };
-                    let secret = |_: &str| Some(SECRET.to_owned());
+                    let secret = |name: &str| self.secret(name);
                     let dispatch = match ledger.prepare(&claim) {
                         Ok(mut prepared) => {
                             let unsigned = std::mem::take(&mut prepared.unsigned);
@@ -365,6 +376,26 @@ impl World {
         self.receiver_mode.set(mode);
     }
 
+    /// Sets a secret of the Worker. Any other is [`SECRET`].
+    pub fn set_secret(&self, name: &str, value: &str) {
+        self.secrets.borrow_mut().insert(name.to_owned(), value.to_owned());
+    }
+
+    /// Sets whether the platform's limits take more; nothing where they cannot be asked.
+    pub fn set_within_limits(&self, is_within: Option<bool>) {
+        self.is_within_limits.set(is_within);
+    }
+
+    /// Sets what the services say that are asked; nothing where they are down.
+    pub fn set_service(&self, answer: Option<&str>) {
+        *self.service.borrow_mut() = answer.map(str::to_owned);
+    }
+
+    /// What services were asked, in order.
+    pub fn questions(&self) -> Vec<String> {
+        self.questions.borrow().clone()
+    }
+
     /// What the receiver has taken, in order.
     pub fn received(&self) -> Vec<Received> {
         self.received.borrow().clone()
@@ -384,6 +415,7 @@ impl World {
     pub fn restart(&self) {
         self.evict();
         *self.shelf.borrow_mut() = Shelf::default();
+        *self.throttle.borrow_mut() = Throttle::default();
     }
 
     /// The database of a ledger, to look at.
@@ -458,6 +490,23 @@ impl Ports for World {
 
     fn shelf(&self) -> &RefCell<Shelf> {
         &self.shelf
+    }
+
+    fn secret(&self, name: &str) -> Option<String> {
+        Some(self.secrets.borrow().get(name).cloned().unwrap_or_else(|| SECRET.to_owned()))
+    }
+
+    fn throttle(&self) -> &RefCell<Throttle> {
+        &self.throttle
+    }
+
+    async fn is_within_limits(&self, _campaign: &str, _network: Option<&str>) -> Result<bool, Fault> {
+        self.is_within_limits.get().ok_or_else(|| Fault::new("limit: down"))
+    }
+
+    async fn ask_service(&self, _url: &str, form: &str) -> Result<String, Fault> {
+        self.questions.borrow_mut().push(form.to_owned());
+        self.service.borrow().clone().ok_or_else(|| Fault::new("service: down"))
     }
 
     async fn kv_get(&self, key: &str) -> Result<Option<String>, Fault> {

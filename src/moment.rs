@@ -35,6 +35,11 @@ impl Moment {
         bytes
     }
 
+    /// The same time with other randomness, for one of several things that happen at once.
+    pub fn part(&self, label: &str) -> Self {
+        Self { now_ms: self.now_ms, seed: self.random(label, 0) }
+    }
+
     /// A new identifier behind a prefix: 45 bits of the time in milliseconds and 80 random ones, as
     /// 25 characters that sort by time (base32hex in lower case, RFC 4648 section 7). What is
     /// written together so lies together in the tables, however many people are known.

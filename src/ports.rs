@@ -8,6 +8,7 @@ use crate::fault::Fault;
 use crate::keys::{SigningKey, SigningKeys};
 use crate::ledger::message::{Answer, Call};
 use crate::settings::Settings;
+use crate::throttle::Throttle;
 
 /// KV, ledgers, settings and signatures.
 #[allow(async_fn_in_trait, reason = "one thread on the Worker and on the host: futures need no Send")]
@@ -47,6 +48,25 @@ pub trait Ports {
     /// # Errors
     /// KV is down or refuses.
     async fn kv_list(&self, prefix: &str) -> Result<Vec<String>, Fault>;
+
+    /// A secret of the Worker by its name.
+    fn secret(&self, name: &str) -> Option<String>;
+
+    /// Who was told to come again later, in this isolate.
+    fn throttle(&self) -> &RefCell<Throttle>;
+
+    /// Whether the platform's limits take another post of this campaign, and of this network where it is
+    /// known. It also does where there are no such limits.
+    ///
+    /// # Errors
+    /// The platform's.
+    async fn is_within_limits(&self, campaign: &str, network: Option<&str>) -> Result<bool, Fault>;
+
+    /// What a service answers to a form that is posted to it.
+    ///
+    /// # Errors
+    /// It is down, too slow, or says too much.
+    async fn ask_service(&self, url: &str, form: &str) -> Result<String, Fault>;
 
     /// Asks a ledger.
     ///

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::campaign::{Campaign, Kind};
+use crate::campaign::{Campaign, FORM_TOKEN, Kind, TURNSTILE_TOKEN};
 use crate::intake::decode::{MAX_BODY_BYTES, MAX_FIELDS};
 use crate::intake::{FieldProblem, Rejection};
 
@@ -183,7 +183,7 @@ impl Reply {
     }
 
     /// What a form or a chatbot needs to be right the first time.
-    pub fn acceptance_criteria(campaign: &Campaign, public_url: Option<&str>) -> Self {
+    pub fn acceptance_criteria(campaign: &Campaign, token: &str, public_url: Option<&str>) -> Self {
         let field = |field: &crate::campaign::Field| {
             let mut shown = json!({
                 "name": field.name, "kind": field.kind.name(), "required": field.required,
@@ -209,6 +209,9 @@ impl Reply {
                 "category": purpose.category,
             })
         };
+        let turnstile = campaign.turnstile.as_ref().map(|turnstile| {
+            json!({ "field": TURNSTILE_TOKEN, "site_key": turnstile.site_key, "action": turnstile.action })
+        });
         Self::json(&json!({
             "campaign": campaign.id,
             "title": campaign.title,
@@ -218,6 +221,9 @@ impl Reply {
             "fields": campaign.fields.iter().map(field).collect::<Vec<_>>(),
             "purposes": campaign.purposes.iter().map(purpose).collect::<Vec<_>>(),
             "double_opt_in": campaign.double_opt_in.is_some(),
+            "honeypot": campaign.abuse.honeypot,
+            "token": { "field": FORM_TOKEN, "value": token },
+            "turnstile": turnstile,
             "controller": campaign.controller.name,
             "privacy_notice": campaign.controller.privacy_notice,
             "limits": { "body_bytes": MAX_BODY_BYTES, "fields": MAX_FIELDS },
@@ -266,6 +272,19 @@ impl Reply {
         problem(422, "Not valid", "Correct what is listed and send it again.", |body| {
             body.insert("errors".to_owned(), Value::Array(problems));
         })
+    }
+
+    /// 429: too much at once, whoever it is.
+    pub fn throttled(wait_s: i64) -> Self {
+        problem(429, "Too many requests", "Please try again: the same post counts once.", |_| {})
+            .with("retry-after", wait_s.to_string())
+    }
+
+    /// 429 to a browser's form post.
+    pub fn throttled_page(campaign: &Campaign, wait_s: i64) -> Self {
+        let text = "<p>Very many people are sending this form just now.</p>\
+                    <p>Please go back and send it again in a minute.</p>";
+        page(429, &campaign.language, &campaign.title, text).with("retry-after", wait_s.to_string())
     }
 
     /// 503: our fault. Nothing of it is shown.

@@ -13,6 +13,8 @@ pub struct Settings {
     pub jurisdiction: Option<String>,
     /// `LEADHOOK_PUBLIC_URL`: what links are built from, without a slash at the end.
     pub public_url: Option<String>,
+    /// `LEADHOOK_TURNSTILE_URL`: who is asked instead of Turnstile, in development alone.
+    pub turnstile_url: Option<String>,
     /// `LEADHOOK_PEPPERS`: fingerprints and submission ids.
     pub peppers: Keyring,
     /// `LEADHOOK_SEALING_KEYS`: payloads at rest.
@@ -46,8 +48,10 @@ impl Settings {
         if jurisdiction.as_deref().is_some_and(|word| word != "eu") {
             return Err(Fault::new("LEADHOOK_JURISDICTION must be eu or none"));
         }
+        let development = text("LEADHOOK_ENV").as_deref() == Some("dev");
         Ok(Self {
-            development: text("LEADHOOK_ENV").as_deref() == Some("dev"),
+            development,
+            turnstile_url: text("LEADHOOK_TURNSTILE_URL").filter(|_| development),
             jurisdiction,
             public_url: text("LEADHOOK_PUBLIC_URL").map(|url| url.trim_end_matches('/').to_owned()),
             peppers: required("LEADHOOK_PEPPERS")?,

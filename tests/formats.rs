@@ -6,6 +6,8 @@
 mod common;
 
 use common::*;
+use leadhook::abuse::{Evidence, Sender, UsedToken};
+use leadhook::campaign::{Sign, Signal};
 use leadhook::intake::{accept, decode::decode};
 use leadhook::lead::{Identity, Lead};
 use leadhook::ledger::message::{Admit, Answer, Call, Message, Operation, Tally, Verb};
@@ -117,8 +119,10 @@ fn the_tables_of_a_ledger() {
             "submission",
             "lead_id TEXT key 1, submission_id TEXT key 2, format INTEGER, campaign TEXT, source TEXT, \
              hour INTEGER, state TEXT, at_ms INTEGER, known_until_ms INTEGER, payload TEXT?, consent TEXT, \
-             act TEXT?, until_ms INTEGER?, consent_until_ms INTEGER?, record_until_ms INTEGER",
+             act TEXT?, until_ms INTEGER?, consent_until_ms INTEGER?, record_until_ms INTEGER, \
+             quarantine TEXT?",
         ),
+        ("revision", "revision TEXT key 1, stored TEXT"),
         (
             "tally",
             "campaign TEXT key 1, hour INTEGER key 2, field TEXT key 3, code TEXT key 4, count INTEGER",
@@ -127,7 +131,7 @@ fn the_tables_of_a_ledger() {
         assert_eq!(columns(table), expected, "{table}");
     }
     let tables = site.rows(LEDGER, "SELECT count(*) FROM sqlite_master WHERE type = 'table'");
-    assert_eq!(tables, [[json!(15)]], "a new table belongs above");
+    assert_eq!(tables, [[json!(16)]], "a new table belongs above");
 }
 
 #[test]
@@ -189,6 +193,7 @@ fn admit() -> Admit {
         source: "x".to_owned(),
         fingerprints: identity.fingerprints(&submission, &campaign),
         list_tags: Vec::new(),
+        evidence: Evidence::default(),
         by: campaign.dedupe.by.clone(),
         lead: Lead::new(submission, &campaign, START_MS),
     }
@@ -268,6 +273,7 @@ fn the_other_messages_and_the_answers() {
         lead_id: word("l"),
         purpose: word("p"),
         submission_id: word("u"),
+        submission_ids: vec!["v".to_owned()],
         method: word("h"),
         fingerprints: vec!["f".to_owned()],
         list: word("i"),
@@ -278,16 +284,32 @@ fn the_other_messages_and_the_answers() {
         json!({ "operate": {
             "verb": "deliveries", "campaign": "c", "destination": "d", "delivery_id": "m", "state": "s",
             "after": "a", "limit": 1, "from_ms": 2, "to_ms": 3, "lead_id": "l", "purpose": "p",
-            "submission_id": "u", "method": "h", "fingerprints": ["f"], "list": "i", "list_tags": ["t"],
+            "submission_id": "u", "submission_ids": ["v"], "method": "h", "fingerprints": ["f"], "list": "i", "list_tags": ["t"],
         } })
     );
     use Verb::{
-        Access, Confirm, Consents, Delivery, Enable, Erase, Keys, ListAdd, ListClear, ListRemove, Lists,
-        Replay, ReplayAll, Withdraw,
+        Access, Confirm, Consents, Delivery, Discard, Enable, Erase, Keys, ListAdd, ListClear, ListRemove,
+        Lists, Quarantine, Quarantined, Release, Replay, ReplayAll, Withdraw,
     };
     let verbs = [
-        Delivery, Replay, ReplayAll, Enable, Confirm, Withdraw, Consents, Access, Erase, Lists, ListAdd,
-        ListRemove, ListClear, Keys,
+        Delivery,
+        Replay,
+        ReplayAll,
+        Enable,
+        Confirm,
+        Withdraw,
+        Consents,
+        Access,
+        Erase,
+        Lists,
+        ListAdd,
+        ListRemove,
+        ListClear,
+        Keys,
+        Quarantine,
+        Quarantined,
+        Release,
+        Discard,
     ];
     assert_eq!(
         serde_json::to_value(verbs).expect("JSON"),
@@ -306,11 +328,19 @@ fn the_other_messages_and_the_answers() {
             "list_remove",
             "list_clear",
             "keys",
+            "quarantine",
+            "quarantined",
+            "release",
+            "discard",
         ])
     );
     for (answer, expected) in [
         (Answer::Admitted, json!("admitted")),
         (Answer::IdempotencyKeyReused, json!("idempotency_key_reused")),
+        (
+            Answer::Throttled { wait_s: 7, network: true },
+            json!({ "throttled": { "wait_s": 7, "network": true } }),
+        ),
         (Answer::CampaignUnknown, json!("campaign_unknown")),
         (Answer::Newer, json!("newer")),
         (Answer::NotFound, json!("not_found")),
@@ -320,6 +350,25 @@ fn the_other_messages_and_the_answers() {
     ] {
         assert_eq!(serde_json::to_value(answer).expect("JSON"), expected);
     }
+}
+
+#[test]
+fn the_evidence_of_a_post() {
+    let sign = Sign { signal: Signal::LinkInName, weight: 60, because: "b".to_owned() };
+    let evidence = Evidence {
+        signs: vec![sign],
+        sender: Some(Sender { address: "a".to_owned(), network: "n".to_owned() }),
+        token: Some(UsedToken { tag: "t".to_owned(), until_ms: 5 }),
+        texts: Some("x".to_owned()),
+    };
+    let written = json!({
+        "signs": [{ "signal": "link_in_name", "weight": 60, "because": "b" }],
+        "sender": { "address": "a", "network": "n" },
+        "token": { "tag": "t", "until_ms": 5 },
+        "texts": "x",
+    });
+    assert_eq!(serde_json::to_value(&evidence).expect("JSON"), written);
+    assert_eq!(serde_json::from_value::<Evidence>(written).expect("evidence"), evidence);
 }
 
 #[test]

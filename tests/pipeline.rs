@@ -117,6 +117,10 @@ fn a_good_post_is_answered_and_delivered_alike_in_every_encoding() {
             body: webhook(method),
         };
         let mut received = site.received();
+        // A form that is no page's says so, and a script's says nothing.
+        let data = received[0].body["data"].as_object_mut().expect("data");
+        let signals = data.remove("signals").map(|signals| signals.as_array().expect("a list").len());
+        assert_eq!(signals, (method == "form").then_some(2), "{content_type}");
         for consent in received[0].body["data"]["consent"].as_array_mut().expect("consents") {
             let consent = consent.as_object_mut().expect("a record");
             assert!(consent.remove("receipt").is_some_and(|receipt| receipt.is_string()));

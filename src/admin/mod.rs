@@ -1,7 +1,9 @@
 //! The use case of operators: `/admin/api/…`, behind a bearer token.
 
 mod lists;
+mod pages;
 pub mod person;
+mod quarantine;
 
 use std::collections::BTreeMap;
 
@@ -22,8 +24,6 @@ use crate::request::{Method, RawRequest};
 
 /// A campaign as JSON, with room for its wordings.
 pub const MAX_CAMPAIGN_BODY_BYTES: usize = 128 * 1024;
-/// Deliveries of a page unless asked for otherwise.
-const DEFAULT_PAGE: i64 = 50;
 
 /// Answers a request to `/admin/api/…`; `path` holds the segments behind it.
 pub async fn answer(ports: &impl Ports, path: &[&str], request: &RawRequest, moment: &Moment) -> Answered {
@@ -69,18 +69,28 @@ async fn route(
         (["lists"], Method::Get) => lists::show(ports, request).await,
         (["lists", list], Method::Post) => lists::change(ports, list, request).await,
         (["keys"], Method::Get) => keys_in_use(ports).await,
+        (["quarantine"], Method::Get) => quarantine::list(ports, request, moment).await,
+        (["quarantine", "release"], Method::Post) => quarantine::release(ports, request, moment).await,
+        (["quarantine", "discard"], Method::Post) => quarantine::discard(ports, request, moment).await,
+        (["quarantine", id], Method::Get) => quarantine::show(ports, id).await,
         (["campaigns"], Method::Get) => list_campaigns(ports).await,
         (["campaigns", id], Method::Get) => show_campaign(ports, id).await,
         (["campaigns", id], Method::Put) => publish(ports, id, request).await,
         (["campaigns", campaign, "destinations", destination, "enable"], Method::Post) => {
             enable(ports, campaign, destination, moment).await
         }
-        (["deliveries", "replay"] | ["access" | "erase"] | ["lists", _], _) => {
-            Ok(Reply::method_not_allowed("POST"))
-        }
-        (["counters" | "deliveries" | "campaigns" | "lists" | "keys"] | ["deliveries", _], _) => {
-            Ok(Reply::method_not_allowed("GET"))
-        }
+        (
+            ["deliveries", "replay"]
+            | ["access" | "erase"]
+            | ["lists", _]
+            | ["quarantine", "release" | "discard"],
+            _,
+        ) => Ok(Reply::method_not_allowed("POST")),
+        (
+            ["counters" | "deliveries" | "campaigns" | "lists" | "keys" | "quarantine"]
+            | ["deliveries" | "quarantine", _],
+            _,
+        ) => Ok(Reply::method_not_allowed("GET")),
         (["deliveries", _, "replay"] | ["campaigns", _, "destinations", _, "enable"], _) => {
             Ok(Reply::method_not_allowed("POST"))
         }
@@ -206,43 +216,8 @@ async fn deliveries(ports: &impl Ports, request: &RawRequest, moment: &Moment) -
             "must be pending, paused, delivered, dead, withdrawn or expired",
         ));
     }
-    let limit = query.text("limit").map(|text| text.parse::<i64>().ok().filter(|limit| *limit > 0));
-    let Some(limit) = limit.unwrap_or(Some(DEFAULT_PAGE)) else {
-        return Ok(wrong_parameter("limit", "must be a number above 0"));
-    };
-    let campaign = query.text("campaign");
-    // KV lists its keys in order, so the pages do not overlap.
-    let ledgers = ledgers(ports, campaign.as_deref(), moment).await?;
-    // A cursor names the ledger in which the last page ended, and the delivery after which.
-    let after = query.text("after");
-    let (resume, mut after) = match after.as_deref().and_then(|cursor| cursor.split_once('.')) {
-        Some((ledger, id)) => (Some(ledger.to_owned()), Some(id.to_owned())),
-        None if after.is_some() => {
-            return Ok(wrong_parameter("after", "must be the next of an earlier page"));
-        }
-        None => (None, None),
-    };
-    let mut found = Vec::new();
-    for ledger in ledgers.into_iter().filter(|ledger| resume.as_ref().is_none_or(|from| ledger >= from)) {
-        let after = if resume.as_ref() == Some(&ledger) { after.take() } else { None };
-        let room = limit - i64::try_from(found.len()).unwrap_or(limit);
-        let operation = Operation {
-            verb: Verb::Deliveries,
-            state: state.clone(),
-            campaign: campaign.clone(),
-            after,
-            limit: Some(room),
-            ..Operation::default()
-        };
-        let Answer::Report(report) = ports.ask(&ledger, &Call::Operate(Box::new(operation))).await? else {
-            return Err(Fault::new("a ledger gave no deliveries"));
-        };
-        found.extend(report.get("deliveries").and_then(Value::as_array).cloned().unwrap_or_default());
-        if let Some(next) = report.get("next").and_then(Value::as_str) {
-            return Ok(Reply::json(&json!({ "deliveries": found, "next": format!("{ledger}.{next}") })));
-        }
-    }
-    Ok(Reply::json(&json!({ "deliveries": found, "next": null })))
+    let operation = Operation { verb: Verb::Deliveries, state, ..Operation::default() };
+    pages::page(ports, &query, operation, "deliveries", moment).await
 }
 
 /// The ids of the keys that rows name, by ledger and ring.

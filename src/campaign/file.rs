@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use validator::{ValidateLength, ValidateRange};
 
+use super::abuse::{AbuseTable, FORM_TOKEN, LimitsTable, TurnstileTable};
 use super::table::{Judged, Problem, Rules, Verdict, keys, table, tables};
 use super::{SUPPRESSED, template};
 use crate::country::Country;
@@ -36,6 +37,9 @@ pub struct CampaignFile {
     pub double_opt_in: Option<DoubleOptInTable>,
     pub retention: RetentionTable,
     pub list: Vec<ListTable>,
+    pub abuse: AbuseTable,
+    pub limits: LimitsTable,
+    pub turnstile: Option<TurnstileTable>,
     pub score: Vec<ScoreTable>,
     pub qualify: QualifyTable,
     pub destination: Vec<DestinationTable>,
@@ -405,9 +409,10 @@ pub fn read(file: Value, problems: &mut Vec<Problem>) -> CampaignFile {
         return CampaignFile::default();
     };
     let double_opt_in = keys.remove("double_opt_in");
+    let turnstile = keys.remove("turnstile");
     let mut one = |name: &str| keys.remove(name).unwrap_or(Value::Object(Map::new()));
     let (controller, dedupe, qualify) = (one("controller"), one("dedupe"), one("qualify"));
-    let retention = one("retention");
+    let (retention, abuse, limits) = (one("retention"), one("abuse"), one("limits"));
     let mut many = |name: &'static str| (name, keys.remove(name));
     let (field, purpose, list, score, destination) =
         (many("field"), many("purpose"), many("list"), many("score"), many("destination"));
@@ -420,13 +425,16 @@ pub fn read(file: Value, problems: &mut Vec<Problem>) -> CampaignFile {
         double_opt_in: double_opt_in.map(|value| table(value, "double_opt_in", problems)),
         retention: table(retention, "retention", problems),
         list: tables(list, problems),
+        abuse: table(abuse, "abuse", problems),
+        limits: table(limits, "limits", problems),
+        turnstile: turnstile.map(|value| table(value, "turnstile", problems)),
         score: tables(score, problems),
         qualify: table(qualify, "qualify", problems),
         destination: tables(destination, problems),
     }
 }
 
-fn ensure(holds: bool, reason: &'static str) -> Judged {
+pub fn ensure(holds: bool, reason: &'static str) -> Judged {
     if holds { Ok(()) } else { Err(reason) }
 }
 
@@ -494,7 +502,7 @@ pub fn is_slug(text: &str) -> Judged {
     )
 }
 
-fn is_field_name(text: &str) -> Judged {
+pub fn is_field_name(text: &str) -> Judged {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     ensure(
         text.starts_with(|c: char| c.is_ascii_lowercase())
@@ -503,8 +511,8 @@ fn is_field_name(text: &str) -> Judged {
         "is required: a lower-case letter, then lower-case letters, digits and underscores",
     )?;
     ensure(
-        !super::is_attribution(text) && text != "consent",
-        "is reserved: attribution and consent need no field",
+        !super::is_attribution(text) && !matches!(text, "consent" | FORM_TOKEN),
+        "is reserved: attribution, consent and the form's token need no field",
     )
 }
 
@@ -516,7 +524,7 @@ fn is_version(text: &str) -> Judged {
     )
 }
 
-fn is_secret_name(text: &str) -> Judged {
+pub fn is_secret_name(text: &str) -> Judged {
     let plain = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
     ensure(
         text.starts_with(|c: char| c.is_ascii_uppercase())

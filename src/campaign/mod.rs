@@ -1,9 +1,11 @@
 //! What a marketer writes, as a value that is valid by construction.
 //!
 //! `file` mirrors the tables and `table` reads them, [`Campaign::accept`] checks what spans tables,
-//! `condition` is a `when`, `mail` is what asks for a confirmation, `template` fills its texts in,
-//! `publish` says what is written to KV. A [`Campaign`] in hand has passed all of it.
+//! `condition` is a `when`, `abuse` says what signs of abuse weigh, `mail` is what asks for a
+//! confirmation, `template` fills its texts in, `publish` says what is written to KV. A [`Campaign`] in
+//! hand has passed all of it.
 
+mod abuse;
 mod condition;
 mod file;
 mod mail;
@@ -14,6 +16,7 @@ pub mod template;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+pub use self::abuse::{Abuse, FORM_TOKEN, Limits, Sign, Signal, TURNSTILE_TOKEN, Turnstile, is_dummy};
 pub use self::condition::{Condition, Facts, plain};
 pub use self::file::{About, ControllerTable as Controller, IdentifierKind, OnRepeat, UnknownFields};
 use self::file::{CampaignFile, DestinationTable, FieldKind, FieldTable, ListTable, Then};
@@ -85,6 +88,12 @@ pub struct Campaign {
     pub retention: Retention,
     /// In the file's order, without [`SUPPRESSED`].
     pub lists: Vec<List>,
+    /// What signs of abuse weigh, and from where on a submission is put aside.
+    pub abuse: Abuse,
+    /// How many posts a minute are taken.
+    pub limits: Limits,
+    /// Not asked where absent.
+    pub turnstile: Option<Turnstile>,
     /// In the file's order.
     pub rules: Vec<Rule>,
     /// Thresholds of the score.
@@ -307,6 +316,9 @@ impl Campaign {
             double_opt_in,
             retention,
             list,
+            abuse,
+            limits,
+            turnstile,
             score,
             qualify,
             destination,
@@ -357,6 +369,9 @@ impl Campaign {
             consents_ms: days(consents_days),
             quarantine_ms: days(retention.quarantine_days.unwrap_or(DEFAULT_QUARANTINE_DAYS)),
         };
+
+        let abuse = Abuse::accept(abuse, &fields, &mut problems);
+        let turnstile = turnstile.map(|table| Turnstile::accept(table, &head.origins));
 
         let rules = score
             .into_iter()
@@ -457,6 +472,9 @@ impl Campaign {
             double_opt_in,
             retention,
             lists,
+            abuse,
+            limits: Limits::accept(&limits),
+            turnstile,
             rules,
             thresholds,
             destinations,
@@ -493,6 +511,7 @@ impl Campaign {
             .into_iter()
             .filter(|(_, url)| WebAddress::parse(url).is_some_and(|url| url.is_loopback_http()))
             .map(|(path, _)| Problem::new(path, "http to a loopback address is for development only"))
+            .chain(self.dummy_site_key())
             .collect()
     }
 

@@ -104,6 +104,12 @@ impl Personal {
 }
 
 impl Act {
+    /// What became of a purpose in this act, and the digest of its terms.
+    pub fn of(&self, purpose: &str) -> Option<(ConsentState, &str)> {
+        let found = self.consents.iter().find(|(known, ..)| known == purpose);
+        found.map(|(_, state, digest)| (*state, digest.as_str()))
+    }
+
     /// The next act of a person, chained to the one before.
     pub fn after(
         previous: Option<&Self>,

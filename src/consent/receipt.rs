@@ -43,7 +43,7 @@ impl Receipt {
     /// The record of the consent, as the webhook has it.
     pub fn record(&self) -> ConsentRecord {
         let Self { purpose, act, personal, terms, confirmed } = self;
-        let state = act.consents.iter().find(|(known, ..)| known == purpose).map(|(_, state, _)| *state);
+        let state = act.of(purpose).map(|(state, _)| state);
         let shown = personal.shown.iter().find(|(known, _)| known == purpose).map(|(_, version)| version);
         let text = |pointer: &str| terms.text_at(pointer).to_owned();
         let granted = match state {

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::campaign::Sign;
 use crate::lead::{ConsentRecord, Contact, Lead};
 use crate::moment::rfc3339;
 use crate::qualify::Score;
@@ -46,6 +47,8 @@ struct Data<'a> {
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     existing_customer: &'a [String],
     score: &'a Score,
+    #[serde(skip_serializing_if = "<[Sign]>::is_empty")]
+    signals: &'a [Sign],
     submitted_at: String,
 }
 
@@ -69,6 +72,7 @@ pub fn body(event: &Event<'_>) -> Vec<u8> {
             consent: event.consent,
             existing_customer: &event.lead.lists,
             score: event.score,
+            signals: &event.lead.signals,
             submitted_at: rfc3339(event.lead.submitted_at_ms),
         },
     };

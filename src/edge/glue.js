@@ -61,6 +61,36 @@ export async function send(url, headers, body, timeoutMs) {
   }
 }
 
+/** Resolves to whether the limits that are bound take one more; undefined where none is bound. */
+export function withinLimits({ CAMPAIGN_LIMIT, NETWORK_LIMIT }, campaign, network) {
+  const asked = [];
+  if (CAMPAIGN_LIMIT) asked.push(CAMPAIGN_LIMIT.limit({ key: campaign }));
+  if (NETWORK_LIMIT && network) asked.push(NETWORK_LIMIT.limit({ key: network }));
+  if (asked.length === 0) return undefined;
+  return Promise.all(asked).then((answers) => answers.every(({ success }) => success));
+}
+
+/** Resolves to the text that a form is answered with. */
+export async function postForm(url, form, timeoutMs, maxLength) {
+  const controller = new AbortController();
+  const timer = setTimeout(() => controller.abort(), timeoutMs);
+  try {
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+    const init = { method: 'POST', headers, body: form, redirect: 'manual', signal: controller.signal };
+    const { ok, body } = await fetch(url, init);
+    const decoder = new TextDecoder();
+    let text = '';
+    for await (const chunk of body ?? []) {
+      text += decoder.decode(chunk, { stream: true });
+      if (text.length > maxLength) throw new Error('the answer is too long');
+    }
+    if (!ok) throw new Error('the answer is no success');
+    return text;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 const signers = new Map();
 
 /** Resolves to the Ed25519 signature of a text. */

@@ -34,6 +34,14 @@ extern "C" {
     #[wasm_bindgen(catch)]
     pub fn send(url: &str, headers: &str, body: &[u8], timeout_ms: u32) -> Result<Promise, JsValue>;
 
+    /// Resolves to whether the limits that are bound take one more; nothing where none is bound.
+    #[wasm_bindgen(js_name = withinLimits)]
+    pub fn within_limits(env: &JsValue, campaign: &str, network: &str) -> Option<Promise>;
+
+    /// Resolves to the text that a form is answered with.
+    #[wasm_bindgen(catch, js_name = postForm)]
+    pub fn post_form(url: &str, form: &str, timeout_ms: u32, max_length: u32) -> Result<Promise, JsValue>;
+
     /// Resolves to the Ed25519 signature of a text, by a key of this id with these two halves in
     /// base64url.
     #[wasm_bindgen(catch)]

@@ -22,7 +22,7 @@ use crate::deliver::Outcome;
 use crate::fault::Fault;
 use crate::ledger::message::{Answer, Message};
 use crate::ledger::{self, Answered, Claim};
-use crate::ports::signed;
+use crate::ports::{Ports as _, signed};
 
 /// While a receiver keeps an attempt waiting, leads for the others come in: how often to look.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);

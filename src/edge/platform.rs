@@ -21,11 +21,16 @@ use crate::ledger::message::{Answer, Call, MESSAGE_FORMAT, Message};
 use crate::ports::Ports;
 use crate::settings::Settings;
 use crate::tallies::{GATHER_MS, Tallies};
+use crate::throttle::Throttle;
 use crate::waiting::Waiting;
 
 /// The bindings of `wrangler.toml`.
 const KV: &str = "KV";
 const LEDGER: &str = "LEDGER";
+/// A visitor waits meanwhile.
+const SERVICE_TIMEOUT_MS: u32 = 3_000;
+/// Characters of a service's answer: a few fields of JSON.
+const MAX_SERVICE_ANSWER: u32 = 16_384;
 /// The most frequent answer needs no text.
 pub const ADMITTED: u32 = 1;
 /// The ledger had a fault, and has logged it.
@@ -36,6 +41,7 @@ thread_local! {
     static SHELF: Rc<RefCell<Shelf>> = Rc::default();
     static TALLIES: RefCell<Tallies> = RefCell::default();
     static WAITING: RefCell<Waiting> = RefCell::default();
+    static THROTTLE: Rc<RefCell<Throttle>> = Rc::default();
 }
 
 #[wasm_bindgen]
@@ -53,6 +59,7 @@ pub struct Platform {
     env: Env,
     settings: Rc<Settings>,
     shelf: Rc<RefCell<Shelf>>,
+    throttle: Rc<RefCell<Throttle>>,
 }
 
 impl Platform {
@@ -67,17 +74,12 @@ impl Platform {
                 read
             }
         };
-        Ok(Self { env, settings, shelf: SHELF.with(Rc::clone) })
+        Ok(Self { env, settings, shelf: SHELF.with(Rc::clone), throttle: THROTTLE.with(Rc::clone) })
     }
 
     /// The settings, shared.
     pub fn shared_settings(&self) -> Rc<Settings> {
         Rc::clone(&self.settings)
-    }
-
-    /// A secret of the Worker by its name.
-    pub fn secret(&self, name: &str) -> Option<String> {
-        text(&self.env, name)
     }
 
     /// Does what follows a reply, after it.
@@ -131,6 +133,35 @@ impl Ports for Platform {
 
     fn shelf(&self) -> &RefCell<Shelf> {
         &self.shelf
+    }
+
+    fn secret(&self, name: &str) -> Option<String> {
+        text(&self.env, name)
+    }
+
+    fn throttle(&self) -> &RefCell<Throttle> {
+        &self.throttle
+    }
+
+    async fn is_within_limits(&self, campaign: &str, network: Option<&str>) -> Result<bool, Fault> {
+        match glue::within_limits(&self.env, campaign, network.unwrap_or_default()) {
+            Some(asked) => {
+                let answered = JsFuture::from(asked).await;
+                let answered = answered.map_err(|error| Fault::new(format!("limit: {}", message_of(&error))));
+                Ok(answered?.is_truthy())
+            }
+            None => Ok(true),
+        }
+    }
+
+    async fn ask_service(&self, url: &str, form: &str) -> Result<String, Fault> {
+        let asked = glue::post_form(url, form, SERVICE_TIMEOUT_MS, MAX_SERVICE_ANSWER);
+        let answered = match asked {
+            Ok(promise) => JsFuture::from(promise).await,
+            Err(error) => Err(error),
+        };
+        let answered = answered.map_err(|error| Fault::new(format!("service: {}", message_of(&error))))?;
+        answered.as_string().ok_or_else(|| Fault::new("service: an answer that is no text"))
     }
 
     async fn kv_get(&self, key: &str) -> Result<Option<String>, Fault> {

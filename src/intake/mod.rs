@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use self::decode::{Encoding, Entry, Fields, Raw};
-use crate::campaign::{Campaign, Kind, UnknownFields, is_attribution};
+use crate::campaign::{Campaign, FORM_TOKEN, Kind, TURNSTILE_TOKEN, UnknownFields, is_attribution};
 use crate::contact::{Email, Phone};
 
 /// Characters of an attribution value; what is longer is cut, for attribution never rejects.
@@ -32,6 +32,19 @@ pub struct Submission {
     pub encoding: Encoding,
     /// Whether the browser sent `Sec-GPC: 1`; the request says so, not the body.
     pub gpc: bool,
+    /// What the form sent beside its fields.
+    pub traps: Traps,
+}
+
+/// What a form sends that no visitor types: it is looked at once, and never kept.
+#[derive(Debug, Default)]
+pub struct Traps {
+    /// Whether the hidden field was filled in; nothing where it was not sent.
+    pub honeypot: Option<bool>,
+    /// Says when the form was rendered.
+    pub token: Option<String>,
+    /// Turnstile's.
+    pub turnstile: Option<String>,
 }
 
 /// How to reach the person.
@@ -93,6 +106,7 @@ pub fn accept(fields: Fields, campaign: &Campaign) -> Result<Submission, Rejecti
         choices: Vec::new(),
         encoding,
         gpc: false,
+        traps: traps(&mut given, campaign),
     };
 
     for field in &campaign.fields {
@@ -152,6 +166,21 @@ pub fn accept(fields: Fields, campaign: &Campaign) -> Result<Submission, Rejecti
         problems.push(FieldProblem::new("", "unknown_field", detail));
     }
     if problems.is_empty() { Ok(submission) } else { Err(Rejection { problems }) }
+}
+
+/// Takes out what the form sent beside its fields.
+fn traps(given: &mut Vec<Entry>, campaign: &Campaign) -> Traps {
+    let is_empty = |raw: &Raw| matches!(raw, Raw::Text(text) if text.trim().is_empty());
+    let honeypot = campaign.abuse.honeypot.as_deref().map(|name| take(given, name));
+    let mut text = |name: &str| match take(given, name).pop() {
+        Some(Raw::Text(text)) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
+        _ => None,
+    };
+    Traps {
+        token: text(FORM_TOKEN),
+        turnstile: text(TURNSTILE_TOKEN),
+        honeypot: honeypot.filter(|sent| !sent.is_empty()).map(|sent| !sent.iter().all(is_empty)),
+    }
 }
 
 /// Takes the values of a name out of what was given, in order of arrival.

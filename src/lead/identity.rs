@@ -13,6 +13,8 @@ use crate::settings::Settings;
 /// 144 bits: above the 128 that keep guessing out, and 24 characters without a remainder.
 const SUBMISSION_ID_BYTES: usize = 18;
 
+/// 128 bits: nobody can look for two that collide without the key.
+const SIGHTING_BYTES: usize = 16;
 /// 128 bits of a link's MAC: a link is guessed online or not at all.
 const LINK_MAC_BYTES: usize = 16;
 
@@ -24,6 +26,7 @@ pub struct Identity {
     link: Keys,
     history: Keys,
     submission: Hash,
+    sighting: Hash,
 }
 
 /// `(key id, key)`, the current one first.
@@ -36,6 +39,8 @@ pub enum Link {
     Confirm,
     /// Withdraw a consent, and see its receipt.
     Withdraw,
+    /// Say when its form was rendered. No address, but signed like one.
+    Form,
 }
 
 impl Link {
@@ -43,6 +48,7 @@ impl Link {
         match self {
             Self::Confirm => "confirm",
             Self::Withdraw => "withdraw",
+            Self::Form => "form",
         }
     }
 }
@@ -74,6 +80,7 @@ impl Identity {
             link: derive(peppers, "leadhook/link/v1/"),
             history: derive(peppers, "leadhook/history/v1/"),
             submission: peppers.current().derive("leadhook/submission/v1/", ledger),
+            sighting: peppers.current().derive("leadhook/sighting/v1/", ledger),
         }
     }
 
@@ -175,6 +182,13 @@ impl Identity {
         let content = serde_json::to_vec(&content).unwrap_or_default();
         let tag = hmac_sha256(&self.submission, &[&content]);
         format!("sub_{}", base64url(tag.get(..SUBMISSION_ID_BYTES).unwrap_or(&tag)))
+    }
+
+    /// By what the ledger knows for a while that it has met something before: an address, a text, a
+    /// form's token.
+    pub fn tag(&self, what: &str, text: &str) -> String {
+        let tag = hmac_sha256(&self.sighting, &[what.as_bytes(), &[0], text.as_bytes()]);
+        base64url(tag.get(..SIGHTING_BYTES).unwrap_or(&tag))
     }
 
     /// The hash under which the ledger keeps an idempotency key of a campaign.

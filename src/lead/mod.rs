@@ -12,7 +12,7 @@ pub use self::consent::{ConsentRecord, Notice};
 pub use self::identity::{
     Fingerprint, Identifier, Identity, Link, SubmissionId, list_tag, recognising, subject,
 };
-use crate::campaign::{Campaign, Facts, Kind};
+use crate::campaign::{Campaign, Facts, Kind, Sign};
 use crate::intake::Submission;
 
 /// A person to follow up, before the ledger has said who it is.
@@ -38,6 +38,9 @@ pub struct Lead {
     /// The lists of existing customers that the person stands on, as the ledger found them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lists: Vec<String>,
+    /// Signs of abuse, which were not enough to keep it back. They give no points.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signals: Vec<Sign>,
     /// UTC, milliseconds.
     pub submitted_at_ms: i64,
 }
@@ -73,6 +76,7 @@ impl Lead {
             consent,
             gpc,
             lists: Vec::new(),
+            signals: Vec::new(),
             submitted_at_ms: now_ms,
         }
     }
@@ -137,6 +141,7 @@ impl Lead {
             email_kind: newer.email_kind.or(self.email_kind),
             gpc: newer.gpc,
             lists: newer.lists,
+            signals: newer.signals,
             submitted_at_ms: newer.submitted_at_ms,
         }
     }

@@ -1,24 +1,26 @@
 //! Someone posts: who is it, what happens, and all of it written in one step.
 
 use std::collections::BTreeSet;
-use std::rc::Rc;
 
 use serde_json::{Value, json};
 
-use super::consents::{ActRow, Ends, Open, standing_of, text_of};
-use super::double_opt_in::{Requests, email_tags};
+use super::admission::{Admission, Given};
+use super::consents::ActRow;
+use super::double_opt_in::Requests;
+use super::known::{Held, regains};
 use super::lists::{Suppression, customer_lists, suppressing};
 use super::message::{Admit, Answer, Tally};
+use super::quarantine::quarantined_lead;
 use super::retention::DEAD_DAYS;
-use super::rows::{KEEP_ACT, SubmissionRow, delivery_range, delivery_row, receiver_of, remember_key};
+use super::rows::{KEEP_ACT, SubmissionRow, remember};
 use super::schema::ROW_FORMAT;
 use super::state::Bucket;
 use super::store::{Arg, Store, Write, write};
-use super::{Answered, Ledger, Payload, State, payload_place, serialised};
-use crate::campaign::{Campaign, Destination, IdentifierKind, OnRepeat};
-use crate::consent::{ConsentState, Personal, Receipt, Terms};
+use super::{Answered, Ledger, State};
+use crate::abuse::Evidence;
+use crate::campaign::{Campaign, Destination, IdentifierKind};
 use crate::fault::Fault;
-use crate::lead::{Lead, recognising, subject};
+use crate::lead::{Lead, recognising};
 use crate::moment::{DAY_MS, Moment, hour_of};
 use crate::qualify::{self, Decision, Score};
 
@@ -29,8 +31,8 @@ const SUPPRESSED_MS: i64 = DEAD_DAYS * DAY_MS;
 const MAX_SOURCES: usize = 50;
 
 /// The event of a delivery, as the webhook names it.
-const QUALIFIED: &str = "lead.qualified";
-const UPDATED: &str = "lead.updated";
+pub(super) const QUALIFIED: &str = "lead.qualified";
+pub(super) const UPDATED: &str = "lead.updated";
 
 /// The sources by which one campaign's hour is counted.
 #[derive(Default)]
@@ -46,18 +48,10 @@ pub(super) struct Plan<'a> {
     /// Why, for the log.
     pub(super) because: &'static str,
     /// Kept until the last delivery is confirmed, or while held.
-    payload: Option<(Lead, Score)>,
+    pub(super) payload: Option<(Lead, Score)>,
     pub(super) sends: Vec<(&'a Destination, &'static str)>,
     /// The held submission that this one has taken up.
-    supersedes: Option<Held>,
-}
-
-/// A submission that waits in this campaign for the person to tell more.
-struct Held {
-    submission_id: String,
-    bucket: Bucket,
-    /// The acts by which its consents were given.
-    acts: Vec<i64>,
+    pub(super) supersedes: Option<Held>,
 }
 
 /// An earlier row of the very same submission, which the new one takes the place of.
@@ -67,6 +61,22 @@ pub(super) struct Prior {
     pub(super) bucket: Bucket,
     /// Whether it holds consents: the row of a lead, not of a request.
     pub(super) is_lead: bool,
+}
+
+impl Prior {
+    /// Whether its row is under somebody's lead, and not under one that is made from the submission.
+    pub(super) fn is_somebody(&self) -> bool {
+        !matches!(self.state, State::Suppressed | State::Quarantined | State::Discarded)
+    }
+}
+
+/// By which way a post comes to be judged.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Door {
+    /// Somebody has sent it.
+    Posted,
+    /// An operator has released it from quarantine.
+    Released,
 }
 
 /// Whose post it is.
@@ -82,22 +92,6 @@ struct Match {
     last_ms: i64,
 }
 
-/// A delivery of the lead, of any campaign.
-struct Had {
-    campaign: String,
-    destination: String,
-    receiver: String,
-    state: String,
-}
-
-impl Had {
-    /// A delivery that has expired or was stopped can never arrive: its destination has not had the
-    /// lead.
-    fn counts(&self) -> bool {
-        !matches!(self.state.as_str(), "expired" | "withdrawn")
-    }
-}
-
 impl<S: Store> Ledger<S> {
     /// Judges a lead. Whatever it is, something is written before the answer, so that neither the
     /// answer nor its time tells whether the person is known.
@@ -106,6 +100,21 @@ impl<S: Store> Ledger<S> {
         let Some(campaign) = self.campaign(&admit.campaign, &admit.revision, admit.stored.as_deref())? else {
             return quiet(Answer::CampaignUnknown);
         };
+        if let Some(throttled) = self.sightings.borrow_mut().note(admit, &campaign, moment.now_ms) {
+            return quiet(throttled);
+        }
+        self.admit_to(&campaign, admit, Door::Posted, moment)
+    }
+
+    /// The same, of a post that may come in.
+    pub(super) fn admit_to(
+        &self,
+        campaign: &Campaign,
+        admit: &mut Admit,
+        door: Door,
+        moment: &Moment,
+    ) -> Result<Answered, Fault> {
+        let quiet = |answer| Ok(Answered { answer, log: None });
         let matches = self.living_matches(admit, moment)?;
         let bucket = self.bucket(admit, moment)?;
         if self.key_is_taken(admit, moment)? {
@@ -119,18 +128,23 @@ impl<S: Store> Ledger<S> {
             return quiet(Answer::IdempotencyKeyReused);
         }
         let lists = self.lists_with(&admit.list_tags)?;
-        let requests = self.requests(admit, &campaign, moment)?;
+        let requests = self.requests(admit, campaign, moment)?;
         let prior = self.prior(admit, &matches, &requests)?;
         let person = self.person(admit, &matches).map(|lead_id| self.with_acts(lead_id)).transpose()?;
         let acts = person.as_ref().map(|person| person.acts.as_slice()).unwrap_or_default();
-        let suppressed = suppressing(&campaign, &lists);
-        let post = Post { campaign: &campaign, bucket, prior };
+        let suppressed = suppressing(campaign, &lists);
+        let post = Post { campaign, bucket, prior };
         let step = match suppressed {
-            _ if self.must_confirm(admit, &campaign, suppressed, acts) => {
-                Step::Request { may_mail: requests.may_mail(&campaign, moment.now_ms) }
+            _ if self.must_confirm(admit, campaign, suppressed, acts) => {
+                Step::Request { may_mail: requests.may_mail(campaign, moment.now_ms) }
             }
             Some(_) => Step::Suppress,
             None => Step::Judge,
+        };
+        let step = match step {
+            Step::Suppress => Step::Suppress,
+            _ if self.is_put_aside(admit, &post, door, moment)? => Step::Quarantine,
+            step => step,
         };
         let is_elsewhere = match (&post.prior, &person) {
             (Some(prior), Some(person)) => prior.lead_id != person.lead_id,
@@ -139,7 +153,10 @@ impl<S: Store> Ledger<S> {
         let is_news = match (&step, post.prior.as_ref().map(|prior| prior.state)) {
             (_, None) => true,
             // The row that waits stays; its owner may get the mail once more.
-            (Step::Suppress, Some(_)) | (Step::Request { .. }, Some(State::Unconfirmed)) => false,
+            (Step::Request { .. }, Some(State::Unconfirmed)) | (Step::Quarantine, Some(_)) => false,
+            // It shows fewer signs now, or was released.
+            (_, Some(State::Quarantined | State::Discarded)) => true,
+            (Step::Suppress, Some(_)) => false,
             // A payload that is still needed keeps its place.
             (Step::Request { .. }, Some(State::Pending | State::Dead | State::Held)) => false,
             // So does that of somebody else whom the post leads to as well.
@@ -153,22 +170,45 @@ impl<S: Store> Ledger<S> {
             let again = waiting.is_some() && matches!(step, Step::Request { may_mail: true });
             let mut writes = vec![post.bucket.count_repeat()];
             if let (true, Some(prior)) = (again, waiting) {
-                writes.extend(self.mail_again(&prior.lead_id, admit, &campaign, moment));
+                writes.extend(self.mail_again(&prior.lead_id, admit, campaign, moment));
             }
             self.store.write_all(&writes)?;
-            self.note_mail(&campaign, again, moment);
+            self.note_mail(campaign, again, moment);
             return Ok(logged(admit, "repeat", json!({})));
         }
         match step {
             Step::Suppress => self.suppress(admit, &post, moment),
+            Step::Quarantine => self.quarantine(admit, &post, moment),
             Step::Request { may_mail: true } => self.request(admit, &post, moment),
             Step::Request { may_mail: false } => self.ignore_request(admit, &post, &requests, moment),
             Step::Judge => {
                 let mut lead = std::mem::take(&mut admit.lead);
-                lead.lists = customer_lists(&campaign, lists);
+                lead.lists = customer_lists(campaign, lists);
                 self.judge_and_write(admit, lead, &post, person, None, moment)
             }
         }
+    }
+
+    /// Whether a post is put aside for its signs, which its lead bears from now on. What was accepted
+    /// before is not doubted again.
+    fn is_put_aside(
+        &self,
+        admit: &mut Admit,
+        post: &Post<'_>,
+        door: Door,
+        moment: &Moment,
+    ) -> Result<bool, Fault> {
+        let signs = match door {
+            Door::Posted => self.signs_of(admit, post.campaign, moment)?,
+            Door::Released => std::mem::take(&mut admit.lead.signals),
+        };
+        let was_aside = |prior: &Prior| matches!(prior.state, State::Quarantined | State::Discarded);
+        let is_new = post.prior.as_ref().is_none_or(was_aside);
+        let is_put_aside = door == Door::Posted && is_new && post.campaign.abuse.quarantines(&signs);
+        admit.lead.signals = signs;
+        // What was met is of no use any more, and must not be kept with what waits.
+        admit.evidence = Evidence { token: admit.evidence.token.take(), ..Evidence::default() };
+        Ok(is_put_aside)
     }
 
     /// The rules decide, and all of it is written. `confirmed` where the owner of the address has
@@ -210,7 +250,7 @@ impl<S: Store> Ledger<S> {
                 "because": plan.because, "lead_id": plan.lead_id, "deliveries": plan.sends.len(),
             }),
         );
-        self.write(admit, given, post, plan, &acts, confirmed, moment)?;
+        self.write_admission(Admission { admit, given, post, plan, acts: &acts, confirmed }, moment)?;
         Ok(answered)
     }
 
@@ -274,10 +314,11 @@ impl<S: Store> Ledger<S> {
     /// The row of this very submission, where it was accepted before.
     fn prior(&self, admit: &Admit, matches: &[Match], requests: &Requests) -> Result<Option<Prior>, Fault> {
         let suppressed = self.has_suppressed.get().then(|| suppressed_lead(&admit.submission_id));
+        let quarantined = self.has_quarantined.get().then(|| quarantined_lead(&admit.submission_id));
         let known = matches.iter().map(|found| &found.lead_id).chain(requests.leads());
         let sql = "SELECT state, campaign, hour, source, consent <> '' FROM submission
                    WHERE lead_id = ? AND submission_id = ?";
-        for lead_id in known.chain(&suppressed) {
+        for lead_id in known.chain(&suppressed).chain(&quarantined) {
             let args = [lead_id.into(), (&admit.submission_id).into()];
             let Some(mut row) = self.store.row(sql, &args)? else { continue };
             let state = State::parse(&row.text(0)?).ok_or_else(|| Fault::new("a state is not known"))?;
@@ -318,246 +359,15 @@ impl<S: Store> Ledger<S> {
         Ok(Bucket { campaign: admit.campaign.clone(), hour, source: source.to_owned() })
     }
 
-    /// Someone who is known: by this campaign, or by another one of the ledger.
-    fn judge_known<'a>(
-        &self,
-        admit: &Admit,
-        lead: Lead,
-        campaign: &'a Campaign,
-        lead_id: String,
-        acts: &[ActRow],
-    ) -> Result<Plan<'a>, Fault> {
-        let had = self.deliveries_of(&lead_id)?;
-        if had.iter().any(|had| had.campaign == campaign.id) {
-            let regained = regains(&lead, acts);
-            return Ok(judge_followed_up(campaign, lead, lead_id, &had, regained));
-        }
-        if let Some((held, older)) = self.held(admit, &lead_id, acts)? {
-            let merged = older.merged_with_newer(lead, campaign);
-            let plan = judge(campaign, merged, lead_id);
-            return Ok(Plan { supersedes: Some(held), ..mark_known_elsewhere(plan, &had) });
-        }
-        Ok(mark_known_elsewhere(judge(campaign, lead, lead_id), &had))
-    }
-
-    fn deliveries_of(&self, lead_id: &str) -> Result<Vec<Had>, Fault> {
-        let (from, to) = delivery_range(lead_id);
-        let sql = "SELECT campaign, destination, receiver, state
-                   FROM delivery WHERE delivery_id >= ? AND delivery_id < ? AND submission_id <> ''";
-        let mut all = Vec::new();
-        for mut row in self.store.rows(sql, &[(&from).into(), (&to).into()])? {
-            all.push(Had {
-                campaign: row.text(0)?,
-                destination: row.text(1)?,
-                receiver: row.text(2)?,
-                state: row.text(3)?,
-            });
-        }
-        Ok(all)
-    }
-
-    /// The newest held submission of this very person in this campaign. One whose payload no living
-    /// key opens stays as it is: there is nothing left to merge.
-    fn held(&self, admit: &Admit, lead_id: &str, acts: &[ActRow]) -> Result<Option<(Held, Lead)>, Fault> {
-        let sql = "SELECT submission_id, hour, source, payload, consent FROM submission
-                   WHERE lead_id = ? AND campaign = ? AND state = 'held' ORDER BY at_ms DESC";
-        for mut row in self.store.rows(sql, &[lead_id.into(), (&admit.campaign).into()])? {
-            let submission_id = row.text(0)?;
-            // Given again after a withdrawal, it takes its own row's place.
-            if submission_id == admit.submission_id {
-                continue;
-            }
-            let bucket = Bucket { campaign: admit.campaign.clone(), hour: row.int(1)?, source: row.text(2)? };
-            let (payload, consent) = (row.optional_text(3), row.optional_text(4));
-            let payload = payload.and_then(|payload| {
-                self.open_payload(&payload, consent.as_deref(), lead_id, &submission_id, acts.to_vec()).ok()
-            });
-            if let Some(Open { mut lead, acts, .. }) =
-                payload.filter(|open| admit.fingerprints.iter().any(|print| print.tag == open.first))
-            {
-                if acts.is_empty() {
-                    // Consents of before format 3 are no acts, and cannot be read with the new ones.
-                    lead.consent.clear();
-                }
-                return Ok(Some((Held { submission_id, bucket, acts }, lead)));
-            }
-        }
-        Ok(None)
-    }
-
-    #[allow(clippy::too_many_arguments, reason = "all that one transaction is made of")]
-    fn write(
-        &self,
-        admit: &Admit,
-        given: Given,
-        post: &Post<'_>,
-        plan: Plan<'_>,
-        acts: &[ActRow],
-        confirmed: Option<Vec<Write<'_>>>,
-        moment: &Moment,
-    ) -> Result<(), Fault> {
-        let Plan { lead_id, state, payload, sends, supersedes, .. } = plan;
-        let (now, campaign) = (moment.now_ms, post.campaign);
-        let terms = self.terms_of(campaign);
-        let state_of = |granted| match (granted, &confirmed) {
-            (false, _) => ConsentState::Refused,
-            (true, None) => ConsentState::Given,
-            (true, Some(_)) => ConsentState::Requested,
-        };
-        let chosen = given.choices.iter().filter_map(|(id, granted)| {
-            let digest = campaign.purposes.iter().position(|purpose| purpose.id == *id);
-            let digest = digest.and_then(|at| terms.get(at)).map(|terms| terms.digest.clone())?;
-            Some((id.clone(), state_of(*granted), digest))
-        });
-        let tags = admit.fingerprints.iter().filter(|print| print.current).map(|print| &print.tag);
-        let tags: Vec<&String> = tags.collect();
-        let personal = Personal {
-            subject: tags.first().map(|tag| subject(tag)).unwrap_or_default(),
-            fingerprints: tags.iter().map(|tag| (*tag).clone()).collect(),
-            submission_id: admit.submission_id.clone(),
-            method: given.method,
-            page: given.page,
-            gpc: given.gpc,
-            shown: given.shown,
-            ..Personal::default()
-        };
-        let at = (given.at_ms, campaign.id.as_str());
-        let previous = acts.last().map(|(act, _)| &**act);
-        let act = self.next_act(previous, &lead_id, at, chosen.collect(), personal, moment)?;
-        let ends = Ends::of(campaign, &given.choices, given.at_ms);
-        let confirmation = match &confirmed {
-            None => None,
-            Some(_) => {
-                let requested =
-                    act.act.consents.iter().filter(|(_, state, _)| *state == ConsentState::Requested);
-                let consents =
-                    requested.map(|(id, _, digest)| (id.clone(), ConsentState::Confirmed, digest.clone()));
-                let personal = Personal {
-                    salt: String::new(),
-                    method: "link".to_owned(),
-                    shown: Vec::new(),
-                    ..(*act.personal).clone()
-                };
-                let at = (now, campaign.id.as_str());
-                Some(self.next_act(Some(&act.act), &lead_id, at, consents.collect(), personal, moment)?)
-            }
-        };
-
-        let first = recognising(&admit.fingerprints, &admit.by).first().map(|print| print.tag.clone());
-        let mut open = None;
-        let mut sealed = None;
-        if let Some((mut lead, score)) = payload {
-            let older = supersedes.iter().flat_map(|held| held.acts.iter().copied());
-            let new = [Some(&act), confirmation.as_ref()].into_iter().flatten();
-            let acts: Vec<i64> = older.chain(new.map(|one| one.act.seq)).collect();
-            let consent = std::mem::take(&mut lead.consent);
-            let payload = Payload { lead, score, first: first.unwrap_or_default(), acts };
-            sealed = Some(self.seal(
-                &serialised(&payload)?,
-                &payload_place(&lead_id, &admit.submission_id),
-                moment,
-            )?);
-            // One that was merged is read anew, with the consents of both posts.
-            if supersedes.is_none() && !sends.is_empty() {
-                let receipt = |(purpose, terms): (&crate::campaign::Purpose, &Rc<Terms>)| Receipt {
-                    purpose: purpose.id.clone(),
-                    act: Rc::clone(&act.act),
-                    personal: Rc::clone(&act.personal),
-                    terms: Rc::clone(terms),
-                    confirmed: confirmation.as_ref().map(|one| Rc::clone(&one.act)),
-                };
-                let all = campaign.purposes.iter().zip(terms.iter());
-                open = Some(if confirmation.is_some() {
-                    Open::new(payload, all.map(receipt).collect())
-                } else {
-                    let granted = all.filter(|(purpose, _)| {
-                        consent.iter().any(|record| record.granted && record.purpose == purpose.id)
-                    });
-                    let receipts = granted.map(receipt).collect();
-                    let Payload { lead, score, first, acts } = payload;
-                    Open { lead: Lead { consent, ..lead }, score, first, acts, receipts }
-                });
-            }
-        }
-
-        let mut writes = self.keep_terms(&terms);
-        if !tags.is_empty() {
-            let holes = vec!["(?, ?)"; tags.len()].join(", ");
-            let sql = format!("INSERT INTO fingerprint (tag, lead_id) VALUES {holes} ON CONFLICT DO NOTHING");
-            let pairs: Vec<_> = tags.into_iter().flat_map(|tag| [tag.into(), (&lead_id).into()]).collect();
-            writes.push(write(sql, pairs));
-        }
-        writes.extend(post.make_room(&admit.submission_id));
-        let row = SubmissionRow {
-            lead_id: &lead_id,
-            submission_id: &admit.submission_id,
-            state,
-            at_ms: given.at_ms,
-            known_until_ms: now + campaign.dedupe.window_ms,
-            until_ms: (state == State::Held).then_some(now + campaign.retention.held_ms),
-            payload: sealed.as_deref(),
-            consent: &act.sealed,
-            act: Some(text_of(&act.act)?),
-            ends,
-        };
-        let bucket = post.bucket();
-        writes.push(row.write(bucket));
-        writes.push(post.count(state));
-        if let Some(confirmation) = &confirmation {
-            writes.push(confirmation.row(&lead_id, ends)?);
-        }
-        let receivers: Vec<_> = sends.iter().map(|(destination, _)| receiver_of(destination)).collect();
-        for (at, ((destination, event), receiver)) in sends.iter().zip(&receivers).enumerate() {
-            let to = (campaign.id.as_str(), destination.name.as_str(), receiver.as_str());
-            writes.push(delivery_row(&lead_id, &admit.submission_id, to, event, None, at, moment));
-        }
-        if let Some(held) = &supersedes {
-            let sql = "UPDATE submission SET state = 'duplicate', payload = NULL, until_ms = NULL
-                       WHERE lead_id = ? AND submission_id = ?";
-            writes.push(write(sql, [(&lead_id).into(), (&held.submission_id).into()]));
-            writes.push(held.bucket.transfer(State::Held, State::Duplicate));
-        }
-        writes.extend(remember_key(admit, now));
-        if post.prior.as_ref().is_some_and(|prior| prior.state == State::Unconfirmed) {
-            let sql = "INSERT INTO alias (lead_id, is_now) SELECT DISTINCT lead_id, ?1 FROM request
-                         WHERE tag IN (SELECT value FROM json_each(?2)) AND campaign = ?3 AND lead_id <> ?1
-                       ON CONFLICT DO NOTHING";
-            let tags = json!(email_tags(admit).collect::<Vec<_>>()).to_string();
-            writes.push(write(sql, [(&lead_id).into(), tags.into(), (&campaign.id).into()]));
-        }
-        writes.extend(confirmed.unwrap_or_default());
-        self.store.write_all(&writes)?;
-        drop(writes);
-        self.know_terms(&terms);
-        self.forget_open(&lead_id);
-        for receiver in &receivers {
-            self.note_due(receiver, now);
-        }
-        if let Some(open) = open {
-            self.keep_open((lead_id, admit.submission_id.clone()), open);
-        }
-        Ok(())
-    }
-
     /// Someone on a suppression list posts: nothing of it is kept but that it came.
     fn suppress(&self, admit: &Admit, post: &Post<'_>, moment: &Moment) -> Result<Answered, Fault> {
         let until_ms = moment.now_ms + SUPPRESSED_MS;
         let lead_id = suppressed_lead(&admit.submission_id);
-        let row = SubmissionRow {
-            lead_id: &lead_id,
-            submission_id: &admit.submission_id,
-            state: State::Suppressed,
-            at_ms: moment.now_ms,
-            known_until_ms: until_ms,
-            until_ms: None,
-            payload: None,
-            consent: "",
-            act: None,
-            ends: Ends { consent_ms: None, record_ms: 0 },
-        };
+        let (id, state) = (&admit.submission_id, State::Suppressed);
+        let row = SubmissionRow::bare(&lead_id, id, state, moment.now_ms, until_ms);
         let mut writes = post.make_room(&admit.submission_id);
         writes.extend([row.write(post.bucket()), post.count(State::Suppressed)]);
-        writes.extend(remember_key(admit, moment.now_ms));
+        writes.extend(remember(admit, moment.now_ms));
         self.store.write_all(&writes)?;
         self.has_suppressed.set(true);
         Ok(logged(admit, "suppressed", json!({})))
@@ -568,32 +378,6 @@ impl<S: Store> Ledger<S> {
         let sql = "SELECT 1 FROM submission WHERE lead_id >= ?1 AND lead_id < ?1 || '~' LIMIT 1";
         self.has_suppressed.set(self.store.row(sql, &[suppressed_lead("").into()])?.is_some());
         Ok(())
-    }
-}
-
-/// What a post said of consents, before it is judged.
-struct Given {
-    /// Purposes, and whether each was granted.
-    choices: Vec<(String, bool)>,
-    /// By purpose, the version that the form said it showed.
-    shown: Vec<(String, String)>,
-    method: String,
-    page: Option<String>,
-    gpc: bool,
-    at_ms: i64,
-}
-
-impl Given {
-    fn of(lead: &Lead) -> Self {
-        let records = lead.consent.iter();
-        Self {
-            choices: records.clone().map(|record| (record.purpose.clone(), record.granted)).collect(),
-            shown: records.map(|record| (record.purpose.clone(), record.version_shown.clone())).collect(),
-            method: lead.consent.first().map(|record| record.method.clone()).unwrap_or_default(),
-            page: lead.attribution.get("page_url").cloned(),
-            gpc: lead.gpc,
-            at_ms: lead.submitted_at_ms,
-        }
     }
 }
 
@@ -633,6 +417,8 @@ enum Step {
     Judge,
     /// Its person wants nothing.
     Suppress,
+    /// It looks like abuse.
+    Quarantine,
     /// The owner of the address is asked first, by mail where one may still be sent.
     Request { may_mail: bool },
 }
@@ -654,14 +440,8 @@ fn suppressed_lead(submission_id: &str) -> String {
     format!("suppressed_{submission_id}")
 }
 
-/// Whether a purpose is granted now that was withdrawn, or had expired, before.
-fn regains(lead: &Lead, acts: &[ActRow]) -> bool {
-    let granted = |id: &String| lead.consent.iter().any(|record| record.granted && record.purpose == *id);
-    standing_of(acts).iter().any(|place| place.state.has_ended() && granted(&place.purpose))
-}
-
 /// A lead that this campaign has not followed up yet: the rules decide.
-fn judge(campaign: &Campaign, lead: Lead, lead_id: String) -> Plan<'_> {
+pub(super) fn judge(campaign: &Campaign, lead: Lead, lead_id: String) -> Plan<'_> {
     let score = qualify::score(campaign, &lead);
     let (state, because, sends) = match qualify::decide(campaign, &lead, &score) {
         Decision::Forward(to) => {
@@ -670,50 +450,4 @@ fn judge(campaign: &Campaign, lead: Lead, lead_id: String) -> Plan<'_> {
         Decision::Hold(because) => (State::Held, because, Vec::new()),
     };
     Plan { lead_id, state, because, payload: Some((lead, score)), sends, supersedes: None }
-}
-
-/// A receiver that has had the lead from another campaign hears that it was updated.
-fn mark_known_elsewhere<'a>(mut plan: Plan<'a>, had: &[Had]) -> Plan<'a> {
-    for (destination, event) in &mut plan.sends {
-        let receiver = receiver_of(destination);
-        if had.iter().any(|had| had.counts() && had.receiver == receiver) {
-            *event = UPDATED;
-        }
-    }
-    plan
-}
-
-/// A lead that this campaign has followed up: destinations that it now qualifies for get it,
-/// the others hear of it where the campaign wants that, and else it is a duplicate.
-fn judge_followed_up<'a>(
-    campaign: &'a Campaign,
-    lead: Lead,
-    lead_id: String,
-    had: &[Had],
-    regained: bool,
-) -> Plan<'a> {
-    let score = qualify::score(campaign, &lead);
-    let has_had = |destination: &Destination| {
-        let receiver = receiver_of(destination);
-        had.iter().filter(|had| had.counts()).any(|had| {
-            if had.campaign == campaign.id {
-                had.destination == destination.name
-            } else {
-                had.receiver == receiver
-            }
-        })
-    };
-    let wanted = match qualify::decide(campaign, &lead, &score) {
-        Decision::Forward(to) => to,
-        Decision::Hold(_) => Vec::new(),
-    };
-    let fresh = wanted.into_iter().filter(|destination| !has_had(destination)).map(|d| (d, QUALIFIED));
-    let mut sends: Vec<_> = fresh.collect();
-    // An existing customer who asks is business, not a duplicate; and whoever has had the lead has been
-    // told that a consent was gone.
-    let all = campaign.dedupe.on_repeat == OnRepeat::Update || !lead.lists.is_empty() || regained;
-    let told = |d: &&Destination| all && has_had(d) && qualify::may_have(campaign, &lead, d);
-    sends.extend(campaign.destinations.iter().filter(told).map(|d| (d, UPDATED)));
-    let state = if sends.is_empty() { State::Duplicate } else { State::Pending };
-    Plan { lead_id, state, because: "known", payload: Some((lead, score)), sends, supersedes: None }
 }

@@ -1,19 +1,17 @@
-//! The history of a person's consents: how acts are written and read, what a lead's consents are by
-//! them, and how a person takes one back.
+//! The history of a person's consents: how acts are written and read, and what a lead's consents are by
+//! them.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use serde_json::{Value, json};
 
-use super::double_opt_in::stop_asking;
-use super::message::{Answer, Operation};
-use super::rows::{delivery_range, notice_row};
+use super::message::Answer;
 use super::schema::ROW_FORMAT;
 use super::state::Bucket;
 use super::store::{Store, Write, write};
 use super::{Ledger, Payload, State, act_place, consent_place, payload_place};
-use crate::campaign::{Campaign, Channel};
+use crate::campaign::Campaign;
 use crate::consent::{Act, ConsentState, Personal, Receipt, Standing, Terms, signing_input, standing};
 use crate::fault::Fault;
 use crate::hash::base64url;
@@ -23,10 +21,6 @@ use crate::qualify::Score;
 
 /// Digests whose terms are kept parsed: every revision of a campaign has its own.
 const MAX_TERMS: usize = 256;
-/// A purpose's place in a link that is about all of them. No purpose has this id.
-pub const EVERY_PURPOSE: &str = "_";
-/// The event that tells a destination of a withdrawal.
-const WITHDRAWN: &str = "consent.withdrawn";
 
 /// A lead that is ready to be sent: its consents are in their place.
 pub(super) struct Open {
@@ -110,7 +104,7 @@ pub(super) fn text_of(act: &Act) -> Result<String, Fault> {
 pub(super) type ActRow = (Rc<Act>, Option<String>);
 
 /// Whether nothing is there of a person but, at most, acts without their personal parts.
-fn is_erased(acts: &[ActRow]) -> bool {
+pub(super) fn is_erased(acts: &[ActRow]) -> bool {
     acts.iter().all(|(_, personal)| personal.is_none())
 }
 
@@ -140,7 +134,7 @@ impl<S: Store> Ledger<S> {
         String::from_utf8(plain).map_err(|_| Fault::new("a personal part is unreadable"))
     }
 
-    fn personal(&self, lead_id: &str, act: &Act, sealed: &str) -> Result<Personal, Fault> {
+    pub(super) fn personal(&self, lead_id: &str, act: &Act, sealed: &str) -> Result<Personal, Fault> {
         let text = self.personal_text(lead_id, act, sealed)?;
         serde_json::from_str(&text).map_err(|_| Fault::new("a personal part is unreadable"))
     }
@@ -218,11 +212,10 @@ impl<S: Store> Ledger<S> {
     fn receipts_of(&self, lead_id: &str, acts: &[ActRow]) -> Result<Vec<Receipt>, Fault> {
         let mut receipts = Vec::<Receipt>::new();
         for place in standing_of(acts) {
-            let mentions = |act: &Act| act.consents.iter().any(|(purpose, ..)| *purpose == place.purpose);
+            let mentions = |act: &Act| act.of(&place.purpose).is_some();
             let by = place.granted_by.or_else(|| acts.iter().rposition(|(act, _)| mentions(act)));
             let Some((act, Some(sealed))) = by.and_then(|at| acts.get(at)) else { continue };
-            let digest = act.consents.iter().find(|(purpose, ..)| *purpose == place.purpose);
-            let digest = digest.map(|(_, _, digest)| digest.as_str()).unwrap_or_default();
+            let digest = act.of(&place.purpose).map(|(_, digest)| digest).unwrap_or_default();
             let confirms = |act: &Act| Some(act.at_ms) == place.confirmed_ms && mentions(act);
             receipts.push(Receipt {
                 terms: self.terms_under(digest)?,
@@ -235,8 +228,8 @@ impl<S: Store> Ledger<S> {
         Ok(receipts)
     }
 
-    /// A submission's lead, with its consents in their place. `all` are the person's acts. What was withdrawn since, or has
-    /// expired, is not granted.
+    /// A submission's lead, with its consents in their place. `all` are the person's acts. What was
+    /// withdrawn since, or has expired, is not granted.
     pub(super) fn open_payload(
         &self,
         payload: &str,
@@ -330,138 +323,6 @@ impl<S: Store> Ledger<S> {
         })
     }
 
-    /// A person takes a consent back, or all of them. What has not arrived and needed it stops, and
-    /// whoever has had the lead hears of it.
-    pub(super) fn withdraw(&self, operation: &Operation, moment: &Moment) -> Result<Answer, Fault> {
-        let lead_id = self.lead_now(operation.lead_id.as_deref().unwrap_or_default())?;
-        let wanted = operation.purpose.as_deref().unwrap_or(EVERY_PURPOSE);
-        let is_meant = |purpose: &str| wanted == EVERY_PURPOSE || wanted == purpose;
-        let mut submissions = self.ledgered(&lead_id)?;
-        let acts = self.acts(&lead_id)?;
-        if submissions.is_empty() && is_erased(&acts) {
-            return Ok(Answer::NotFound);
-        }
-        let now = standing_of(&acts);
-        let given_by = |place: &Standing| place.granted_by.and_then(|at| acts.get(at));
-        // Of somebody who was erased there is nothing left to take back.
-        let is_kept = |place: &Standing| given_by(place).is_some_and(|(_, sealed)| sealed.is_some());
-        let is_open =
-            |place: &&Standing| place.state.is_valid() && is_meant(&place.purpose) && is_kept(place);
-        let open: Vec<&Standing> = now.iter().filter(is_open).collect();
-        let newest = open.iter().filter_map(|place| given_by(place)).max_by_key(|(act, _)| act.seq);
-        let campaign = newest.map(|(act, _)| act.campaign.clone()).or(operation.campaign.clone());
-        let campaign = campaign.unwrap_or_default();
-
-        let mut writes = Vec::new();
-        let mut told = Vec::new();
-        let gone: Vec<&str> = open.iter().map(|place| place.purpose.as_str()).collect();
-        if let Some((_, sealed)) = newest {
-            // A personal part that no living key opens must not stand in a withdrawal's way.
-            let subject = newest.zip(sealed.as_deref());
-            let subject = subject.and_then(|((act, _), sealed)| self.personal(&lead_id, act, sealed).ok());
-            let personal = Personal {
-                subject: subject.map(|personal| personal.subject).unwrap_or_default(),
-                method: operation.method.clone().unwrap_or_else(|| "link".to_owned()),
-                ..Personal::default()
-            };
-            let taken_back = |place: &&Standing| {
-                let digest = given_by(place)
-                    .and_then(|(act, _)| act.consents.iter().find(|(purpose, ..)| *purpose == place.purpose))
-                    .map(|(_, _, digest)| digest.clone());
-                (place.purpose.clone(), ConsentState::Withdrawn, digest.unwrap_or_default())
-            };
-            let consents = open.iter().map(taken_back).collect();
-            let previous = acts.last().map(|(act, _)| &**act);
-            let act =
-                self.next_act(previous, &lead_id, (moment.now_ms, &campaign), consents, personal, moment)?;
-            let kept_ms = self.last_good_campaign(&campaign)?.map_or(0, |found| found.retention.consents_ms);
-            let ends = Ends { consent_ms: None, record_ms: moment.now_ms + kept_ms };
-            writes.push(act.row(&lead_id, ends)?);
-            for delivery in self.deliveries_concerned(&lead_id, &gone)? {
-                if delivery.stops {
-                    let sql = "UPDATE delivery SET state = 'withdrawn', settled_ms = ?, reason = 'consent_withdrawn'
-                               WHERE delivery_id = ?";
-                    writes.push(write(sql, [moment.now_ms.into(), delivery.delivery_id.into()]));
-                }
-                let to = (delivery.campaign, delivery.destination, delivery.receiver);
-                if delivery.was_tried && !told.contains(&to) {
-                    told.push(to);
-                }
-            }
-            let data = |campaign: &str| {
-                json!({ "lead_id": lead_id, "campaign": campaign, "purposes": gone,
-                        "withdrawn_at": rfc3339(moment.now_ms), "history": { "seq": act.act.seq, "head": act.act.mac } })
-            };
-            for (at, (campaign, destination, receiver)) in told.iter().enumerate() {
-                let to = (campaign.as_str(), destination.as_str(), receiver.as_str());
-                writes.push(notice_row(&lead_id, to, WITHDRAWN, &data(campaign), at, moment));
-            }
-        }
-        let still: Vec<String> = now
-            .iter()
-            .filter(|place| place.state.is_valid() && !gone.contains(&place.purpose.as_str()))
-            .map(|place| place.purpose.clone())
-            .collect();
-        submissions.retain(|one| match one.state {
-            State::Unconfirmed => wanted == EVERY_PURPOSE,
-            State::Held => !gone.is_empty() && !self.can_still_go(&one.bucket.campaign, &gone, &still),
-            _ => false,
-        });
-        if submissions.iter().any(|one| one.state == State::Unconfirmed) {
-            writes.push(stop_asking(&lead_id, moment));
-        }
-        for one in &submissions {
-            let sql = "UPDATE submission SET state = 'withdrawn', payload = NULL, until_ms = NULL
-                       WHERE lead_id = ? AND submission_id = ?";
-            writes.push(write(sql, [(&lead_id).into(), (&one.submission_id).into()]));
-            writes.push(one.bucket.transfer(one.state, State::Withdrawn));
-        }
-        self.store.atomically(&mut || {
-            writes.iter().try_for_each(|write| self.store.write(write))?;
-            for one in self.ledgered(&lead_id)? {
-                if matches!(one.state, State::Pending | State::Dead) {
-                    self.settle_submission(&lead_id, &one.submission_id)?;
-                }
-            }
-            Ok(())
-        })?;
-        self.forget_open(&lead_id);
-        self.learn_what_is_due()?;
-        let tags = self.fingerprints_of(&lead_id, &acts)?;
-        Ok(Answer::Report(json!({ "withdrawn": gone, "refused": submissions.len(), "fingerprints": tags })))
-    }
-
-    /// Whether a held lead could still go anywhere: no consent that the campaign requires is gone, and
-    /// a destination is left that needs none of those.
-    fn can_still_go(&self, campaign: &str, gone: &[&str], still: &[String]) -> bool {
-        let Ok(Some(campaign)) = self.last_good_campaign(campaign) else { return false };
-        let required =
-            |id: &str| campaign.purposes.iter().any(|purpose| purpose.required && purpose.id == id);
-        let mut open = campaign.destinations.iter().filter(|one| one.channel == Channel::Webhook);
-        !gone.iter().any(|id| required(id))
-            && open.any(|one| one.needs.iter().all(|need| still.contains(need)))
-    }
-
-    /// A lead's deliveries, and which of them need one of these purposes. Where the campaign does not
-    /// say any more, they count as if they did.
-    fn deliveries_concerned(&self, lead_id: &str, purposes: &[&str]) -> Result<Vec<Concerned>, Fault> {
-        let (from, to) = delivery_range(lead_id);
-        let sql = "SELECT delivery_id, campaign, destination, receiver, state, attempts <> '[]' FROM delivery
-                   WHERE delivery_id >= ? AND delivery_id < ? AND submission_id <> ''";
-        let mut all = Vec::new();
-        for mut row in self.store.rows(sql, &[(&from).into(), (&to).into()])? {
-            let (delivery_id, campaign, destination) = (row.text(0)?, row.text(1)?, row.text(2)?);
-            let known = self.last_good_campaign(&campaign).ok().flatten();
-            let needs = known.as_deref().and_then(|campaign| campaign.destination(&destination));
-            let needs = needs.is_none_or(|to| to.needs.iter().any(|need| purposes.contains(&need.as_str())));
-            let (receiver, state) = (row.text(3)?, row.text(4)?);
-            let stops = needs && matches!(state.as_str(), "pending" | "paused" | "dead");
-            let was_tried = row.int(5)? == 1 || self.is_in_flight(&delivery_id);
-            all.push(Concerned { delivery_id, campaign, destination, receiver, stops, was_tried });
-        }
-        Ok(all)
-    }
-
     /// A lead's submissions with their states.
     pub(super) fn ledgered(&self, lead_id: &str) -> Result<Vec<Ledgered>, Fault> {
         let sql = "SELECT submission_id, state, campaign, hour, source FROM submission WHERE lead_id = ?";
@@ -491,16 +352,6 @@ impl<S: Store> Ledger<S> {
     pub(super) fn forget_open(&self, lead_id: &str) {
         self.open.borrow_mut().retain(|(lead, _), _| lead != lead_id);
     }
-}
-
-/// A delivery of a lead whose person withdraws.
-struct Concerned {
-    delivery_id: String,
-    campaign: String,
-    destination: String,
-    receiver: String,
-    stops: bool,
-    was_tried: bool,
 }
 
 /// A submission, as counters see it.

@@ -5,11 +5,11 @@
 use serde_json::json;
 
 use super::admit::{Post, Prior, logged};
-use super::consents::{ActRow, Ends, standing_of};
+use super::consents::{ActRow, standing_of};
 use super::lists::{Suppression, lift};
 use super::message::{Admit, Answer, Operation};
 use super::outbox::REQUESTED;
-use super::rows::{SubmissionRow, delivery_range, notice_row, receiver_of, remember_key};
+use super::rows::{SubmissionRow, delivery_range, ended, notice_row, receiver_of, remember};
 use super::state::Bucket;
 use super::store::{Arg, Store, Write, owned, write};
 use super::{Answered, Ledger, State, payload_place, serialised};
@@ -115,7 +115,7 @@ impl<S: Store> Ledger<S> {
     pub(super) fn request(&self, admit: &Admit, post: &Post<'_>, moment: &Moment) -> Result<Answered, Fault> {
         let now = moment.now_ms;
         let until_ms = now + REQUEST_MS;
-        let prior = post.prior.as_ref().filter(|prior| prior.state != State::Suppressed);
+        let prior = post.prior.as_ref().filter(|prior| prior.is_somebody());
         let lead_id = prior.map_or_else(|| moment.new_id("lead_"), |prior| prior.lead_id.clone());
         // What was shown is what is confirmed, whatever is published meanwhile.
         let stored = Some(post.campaign.to_stored());
@@ -123,16 +123,9 @@ impl<S: Store> Ledger<S> {
         let payload =
             self.seal(&serialised(&kept)?, &payload_place(&lead_id, &admit.submission_id), moment)?;
         let row = SubmissionRow {
-            lead_id: &lead_id,
-            submission_id: &admit.submission_id,
-            state: State::Unconfirmed,
-            at_ms: now,
-            known_until_ms: until_ms,
             until_ms: Some(until_ms),
             payload: Some(&payload),
-            consent: "",
-            act: None,
-            ends: Ends { consent_ms: None, record_ms: 0 },
+            ..SubmissionRow::bare(&lead_id, &admit.submission_id, State::Unconfirmed, now, until_ms)
         };
         let mut writes = Vec::new();
         if prior.is_some_and(|prior| prior.is_lead) {
@@ -159,7 +152,7 @@ impl<S: Store> Ledger<S> {
             until_ms.into(),
         ];
         writes.push(write(sql, args));
-        writes.extend(remember_key(admit, now));
+        writes.extend(remember(admit, now));
         writes.extend(self.mail_again(&lead_id, admit, post.campaign, moment));
         self.store.write_all(&writes)?;
         self.note_mail(post.campaign, true, moment);
@@ -176,20 +169,11 @@ impl<S: Store> Ledger<S> {
         moment: &Moment,
     ) -> Result<Answered, Fault> {
         let first = requests.0.first().ok_or_else(|| Fault::new("nobody was asked"))?;
-        let row = SubmissionRow {
-            lead_id: &first.lead_id,
-            submission_id: &admit.submission_id,
-            state: State::Duplicate,
-            at_ms: moment.now_ms,
-            known_until_ms: first.expires_ms,
-            until_ms: None,
-            payload: None,
-            consent: "",
-            act: None,
-            ends: Ends { consent_ms: None, record_ms: 0 },
-        };
-        let mut writes = vec![row.write(post.bucket()), post.count(State::Duplicate)];
-        writes.extend(remember_key(admit, moment.now_ms));
+        let (id, until_ms) = (&admit.submission_id, first.expires_ms);
+        let row = SubmissionRow::bare(&first.lead_id, id, State::Duplicate, moment.now_ms, until_ms);
+        let mut writes = post.make_room(&admit.submission_id);
+        writes.extend([row.write(post.bucket()), post.count(State::Duplicate)]);
+        writes.extend(remember(admit, moment.now_ms));
         self.store.write_all(&writes)?;
         Ok(logged(admit, "duplicate", json!({ "because": "asked" })))
     }
@@ -275,10 +259,7 @@ impl<S: Store> Ledger<S> {
         beside.push(write(sql, of));
         beside.extend(lift(&admit.list_tags));
         for (other, of, bucket) in &others {
-            let sql = "UPDATE submission SET state = 'duplicate', payload = NULL, until_ms = NULL
-                       WHERE lead_id = ? AND submission_id = ?";
-            beside.push(write(sql, [other.into(), of.into()]));
-            beside.push(bucket.transfer(State::Unconfirmed, State::Duplicate));
+            beside.extend(ended(other, of, bucket, State::Unconfirmed, State::Duplicate));
             beside.push(stop_asking(other, moment));
         }
         let list_tags = admit.list_tags.clone();
@@ -310,24 +291,23 @@ impl<S: Store> Ledger<S> {
         let sql = "SELECT tag, submission_id, lead_id FROM request WHERE expires_ms <= ?
                    ORDER BY expires_ms LIMIT ?";
         let due = self.store.rows(sql, &[moment.now_ms.into(), super::retention::CHUNK_ROWS.into()])?;
-        let mut ended = Vec::new();
+        let mut expired = Vec::new();
         for mut row in due {
-            ended.push((row.text(0)?, row.text(1)?, row.text(2)?));
+            expired.push((row.text(0)?, row.text(1)?, row.text(2)?));
         }
         self.store.atomically(&mut || {
-            for (tag, submission_id, lead_id) in &ended {
+            for (tag, submission_id, lead_id) in &expired {
                 if let Some(one) =
                     self.ledgered(lead_id)?.into_iter().find(|one| one.submission_id == *submission_id)
                     && one.state == State::Unconfirmed
                 {
-                    self.store.write(&one.bucket.transfer(State::Unconfirmed, State::Expired))?;
                     let place = [lead_id.into(), submission_id.into()];
                     let sql = "DELETE FROM submission
                                WHERE lead_id = ? AND submission_id = ? AND consent = ''";
                     self.store.run(sql, &place)?;
-                    let sql = "UPDATE submission SET state = 'expired', payload = NULL, until_ms = NULL
-                               WHERE lead_id = ? AND submission_id = ?";
-                    self.store.run(sql, &place)?;
+                    for write in ended(lead_id, submission_id, &one.bucket, one.state, State::Expired) {
+                        self.store.write(&write)?;
+                    }
                     self.store.write(&stop_asking(lead_id, moment))?;
                     let (from, to) = delivery_range(lead_id);
                     let sql = "DELETE FROM delivery WHERE delivery_id >= ? AND delivery_id < ?
@@ -339,7 +319,7 @@ impl<S: Store> Ledger<S> {
             }
             Ok(())
         })?;
-        if !ended.is_empty() {
+        if !expired.is_empty() {
             self.learn_what_is_due()?;
         }
         self.learn_what_expires()

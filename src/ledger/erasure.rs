@@ -37,7 +37,9 @@ impl<S: Store> Ledger<S> {
             }
         }
         let asked = "SELECT lead_id FROM request WHERE tag IN (SELECT value FROM json_each(?))";
-        leads.extend(self.leads_behind(asked, &tags.into_iter().collect::<Vec<_>>())?);
+        let tags = tags.into_iter().collect::<Vec<_>>();
+        leads.extend(self.leads_behind(asked, &tags)?);
+        leads.extend(self.quarantined_of(&tags)?);
         Ok(leads.into_iter().collect())
     }
 
@@ -101,7 +103,8 @@ impl<S: Store> Ledger<S> {
         state: &str,
     ) -> Result<Value, Fault> {
         let place = payload_place(lead_id, submission_id);
-        let (lead, score) = if state == State::Unconfirmed.as_str() {
+        let waits_whole = [State::Unconfirmed, State::Quarantined].iter().any(|one| one.as_str() == state);
+        let (lead, score) = if waits_whole {
             (self.open_sealed::<Admit>(payload, &place)?.lead, None)
         } else {
             let payload: Payload = self.open_sealed(payload, &place)?;
@@ -222,21 +225,5 @@ impl<S: Store> Ledger<S> {
             "ledger": self.name, "leads": leads, "submissions": submissions, "told": told,
             "fingerprints": tags,
         })))
-    }
-
-    /// Campaign, destination and receiver of those that have had a lead, or may have.
-    fn who_had(&self, lead_id: &str) -> Result<BTreeSet<(String, String, String)>, Fault> {
-        let (from, to) = delivery_range(lead_id);
-        let sql = "SELECT delivery_id, campaign, destination, receiver, attempts <> '[]' FROM delivery
-                   WHERE delivery_id >= ? AND delivery_id < ? AND submission_id <> ''";
-        let mut all = BTreeSet::new();
-        for mut row in self.store.rows(sql, &[(&from).into(), (&to).into()])? {
-            let delivery_id = row.text(0)?;
-            let to = (row.text(1)?, row.text(2)?, row.text(3)?);
-            if row.int(4)? == 1 || self.is_in_flight(&delivery_id) {
-                all.insert(to);
-            }
-        }
-        Ok(all)
     }
 }

@@ -30,6 +30,7 @@ impl<S: Store> Ledger<S> {
             named("true", &key_id("tag"), "fingerprint"),
             named("true", &key_id("tag"), "request"),
             named("act IS NOT NULL", &acts, "submission"),
+            named("true", &key_id("value"), "submission, json_each(quarantine, '$.tags')"),
             named("true", &acts, "act"),
         ]);
         let sealing = ring(&[

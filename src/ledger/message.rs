@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::abuse::Evidence;
 use crate::campaign::IdentifierKind;
 use crate::lead::{Fingerprint, Lead};
 
@@ -59,6 +60,9 @@ pub struct Admit {
     /// What the lists know the person by, under every list key.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub list_tags: Vec<String>,
+    /// What speaks against it.
+    #[serde(default, skip_serializing_if = "Evidence::is_nothing")]
+    pub evidence: Evidence,
     /// What is recognised by.
     pub by: Vec<IdentifierKind>,
     /// The lead.
@@ -81,6 +85,8 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// The code of a post that was one too many in its minute.
+    pub const THROTTLED: &'static str = "throttled";
     /// The code of an exact repeat that KV answered. No rejection has it.
     pub const KV_REPEAT: &'static str = "kv_repeat";
 }
@@ -124,6 +130,9 @@ pub struct Operation {
     /// A submission's id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub submission_id: Option<String>,
+    /// Submissions, by their ids.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub submission_ids: Vec<String>,
     /// How a consent was withdrawn.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub method: Option<String>,
@@ -175,6 +184,14 @@ pub enum Verb {
     ListClear,
     /// The ids of the keys that rows name.
     Keys,
+    /// What is quarantined, a page of it.
+    Quarantine,
+    /// One quarantined submission with what it says.
+    Quarantined,
+    /// Judge quarantined submissions as if they had shown no sign.
+    Release,
+    /// Throw quarantined submissions away.
+    Discard,
 }
 
 /// From a ledger to the Worker.
@@ -185,6 +202,13 @@ pub enum Answer {
     Admitted,
     /// The idempotency key belongs to another submission.
     IdempotencyKeyReused,
+    /// Too many posts came in this minute. It is not stored.
+    Throttled {
+        /// Seconds until more is taken.
+        wait_s: i64,
+        /// Of this network, and not of the campaign.
+        network: bool,
+    },
     /// Send the campaign along.
     CampaignUnknown,
     /// The message is newer than this ledger's code.

@@ -7,21 +7,26 @@
 //!
 //! Out of scope: sending (`deliver` and the edge do that), and knowing what time it is.
 
+mod admission;
 mod admit;
 mod claim;
 mod consents;
 mod double_opt_in;
 mod erasure;
 mod keys;
+mod known;
 mod lists;
 pub mod message;
 mod outbox;
+mod quarantine;
 mod report;
 mod retention;
 mod rows;
 mod schema;
+mod sightings;
 mod state;
 pub mod store;
+mod withdrawal;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -32,13 +37,15 @@ use serde::{Deserialize, Serialize};
 use self::admit::Sources;
 pub use self::claim::Claim;
 use self::claim::{Flight, Lane};
-pub use self::consents::EVERY_PURPOSE;
+
 use self::consents::Open;
 use self::message::{Answer, Call, MESSAGE_FORMAT, Message, Operation, Verb};
 pub use self::outbox::{Dispatch, Prepared};
 pub use self::report::nothing_counted;
+use self::sightings::Sightings;
 pub use self::state::State;
 use self::store::Store;
+pub use self::withdrawal::EVERY_PURPOSE;
 use crate::campaign::{Campaign, Unservable};
 use crate::consent::Terms;
 use crate::fault::Fault;
@@ -77,6 +84,9 @@ pub struct Ledger<S> {
     has_lists: Cell<bool>,
     /// Whether a post of somebody who is suppressed is remembered.
     has_suppressed: Cell<bool>,
+    /// Whether anything is quarantined, or was within its time.
+    has_quarantined: Cell<bool>,
+    sightings: RefCell<Sightings>,
     next_sweep_ms: Cell<i64>,
     /// When the first request that waits for a confirmation expires.
     next_expiry_ms: Cell<i64>,
@@ -132,6 +142,8 @@ impl<S: Store> Ledger<S> {
             sources: RefCell::default(),
             has_lists: Cell::new(false),
             has_suppressed: Cell::new(false),
+            has_quarantined: Cell::new(false),
+            sightings: RefCell::default(),
             next_sweep_ms: Cell::new(0),
             next_expiry_ms: Cell::new(i64::MAX),
         };
@@ -140,6 +152,7 @@ impl<S: Store> Ledger<S> {
         ledger.learn_what_expires()?;
         ledger.learn_whether_lists_are_empty()?;
         ledger.learn_whether_any_is_suppressed()?;
+        ledger.learn_whether_any_is_quarantined()?;
         ledger.plan_first_sweep(now_ms)?;
         Ok(ledger)
     }
@@ -196,6 +209,10 @@ impl<S: Store> Ledger<S> {
             Verb::ListRemove => self.take_from_list(operation),
             Verb::ListClear => self.clear_list(&given(&operation.list)),
             Verb::Keys => self.keys_in_use(),
+            Verb::Quarantine => self.quarantine_page(operation),
+            Verb::Quarantined => self.quarantined(&given(&operation.submission_id)),
+            Verb::Release => self.release_quarantined(operation, moment),
+            Verb::Discard => self.discard_quarantined(operation),
         }
     }
 

@@ -6,12 +6,13 @@ use std::rc::Rc;
 use serde_json::{Value, json};
 
 use super::claim::Claim;
-use super::consents::{EVERY_PURPOSE, Open, read_act};
+use super::consents::{Open, read_act};
 use super::double_opt_in::REQUEST_MS;
 use super::message::Answer;
 use super::rows::delivery_range;
 use super::state::Bucket;
 use super::store::{Store, Write, write};
+use super::withdrawal::EVERY_PURPOSE;
 use super::{Ledger, State};
 use crate::campaign::{AUTHORIZATION, Campaign, Channel, Destination, EmailApi};
 use crate::consent::compact;

@@ -2,8 +2,8 @@
 //! the record of them, idempotency keys. A sweep goes through the tables in chunks, so that no alarm
 //! takes long. On its way it seals anew what an older key has sealed, so that the key can be destroyed.
 
-use super::consents::{Ends, standing_of};
-use super::rows::{KEEP_ACT, delivery_range, is_delivery_of};
+use super::consents::standing_of;
+use super::rows::{KEEP_ACT, delivery_range, ended, is_delivery_of};
 use super::schema::ROW_FORMAT;
 use super::state::Bucket;
 use super::store::{Arg, Store};
@@ -117,6 +117,7 @@ impl<S: Store> Ledger<S> {
             };
             if next.is_none() {
                 self.store.run("DELETE FROM idempotency WHERE expires_ms <= ?", &[moment.now_ms.into()])?;
+                self.sweep_revisions()?;
             }
             self.put_meta("sweep", &next.as_ref().unwrap_or(&Cursor::START).to_text())?;
             next_sweep_ms = moment.now_ms + if next.is_some() { CHUNK_PAUSE_MS } else { SWEEP_EVERY_MS };
@@ -188,15 +189,15 @@ impl<S: Store> Ledger<S> {
 
     /// What waits for the person to tell more ends, its payload with it.
     fn end_waiting(&self, lead_id: &str, now_ms: i64) -> Result<(), Fault> {
-        let sql = "UPDATE submission SET payload = NULL, until_ms = NULL WHERE lead_id = ? AND until_ms <= ?
-                   RETURNING submission_id, state, campaign, hour, source";
+        let sql = "SELECT submission_id, state, campaign, hour, source FROM submission
+                   WHERE lead_id = ? AND until_ms <= ?";
         for mut row in self.store.rows(sql, &[lead_id.into(), now_ms.into()])? {
             let (submission_id, state) = (row.text(0)?, row.text(1)?);
             let state = State::parse(&state).ok_or_else(|| Fault::new("a state is not known"))?;
             let bucket = Bucket { campaign: row.text(2)?, hour: row.int(3)?, source: row.text(4)? };
-            let sql = "UPDATE submission SET state = 'expired' WHERE lead_id = ? AND submission_id = ?";
-            self.store.run(sql, &[lead_id.into(), (&submission_id).into()])?;
-            self.store.write(&bucket.transfer(state, State::Expired))?;
+            for write in ended(lead_id, &submission_id, &bucket, state, State::Expired) {
+                self.store.write(&write)?;
+            }
         }
         Ok(())
     }
@@ -219,12 +220,11 @@ impl<S: Store> Ledger<S> {
         let (mut due, mut next_ms) = (Vec::new(), None::<i64>);
         for place in standing_of(&acts).into_iter().filter(|place| place.state.is_valid()) {
             let Some((act, _)) = place.granted_by.and_then(|at| acts.get(at)) else { continue };
-            let given = act.consents.iter().find(|(purpose, ..)| *purpose == place.purpose);
-            let Some((purpose, _, digest)) = given else { continue };
+            let Some((_, digest)) = act.of(&place.purpose) else { continue };
             let Some(days) = self.terms_under(digest)?.retention_days() else { continue };
             let end_ms = act.at_ms + i64::from(days) * DAY_MS;
             if end_ms <= moment.now_ms {
-                due.push((purpose.clone(), ConsentState::Expired, digest.clone()));
+                due.push((place.purpose, ConsentState::Expired, digest.to_owned()));
             } else {
                 next_ms = Some(next_ms.map_or(end_ms, |known| known.min(end_ms)));
             }
@@ -244,8 +244,7 @@ impl<S: Store> Ledger<S> {
         let personal = Personal { method: "retention".to_owned(), ..Personal::default() };
         let place = (moment.now_ms, last.campaign.as_str());
         let act = self.next_act(Some(last), lead_id, place, due, personal, moment)?;
-        let kept_ms = self.last_good_campaign(&last.campaign)?.map_or(0, |found| found.retention.consents_ms);
-        let ends = Ends { consent_ms: next_ms, record_ms: moment.now_ms + kept_ms };
+        let ends = self.record_ends(&last.campaign, next_ms, moment)?;
         self.store.write(&act.row(lead_id, ends)?)?;
         self.forget_open(lead_id);
         Ok(())

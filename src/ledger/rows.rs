@@ -37,6 +37,29 @@ pub(super) struct SubmissionRow<'a> {
 }
 
 impl<'a> SubmissionRow<'a> {
+    /// The row of a submission of which nothing is kept but that it came.
+    pub(super) fn bare(
+        lead_id: &'a str,
+        submission_id: &'a str,
+        state: State,
+        at_ms: i64,
+        known_until_ms: i64,
+    ) -> Self {
+        let ends = Ends { consent_ms: None, record_ms: 0 };
+        Self {
+            lead_id,
+            submission_id,
+            state,
+            at_ms,
+            known_until_ms,
+            until_ms: None,
+            payload: None,
+            consent: "",
+            act: None,
+            ends,
+        }
+    }
+
     pub(super) fn write(self, bucket: &'a Bucket) -> Write<'a> {
         let sql = "INSERT INTO submission (lead_id, submission_id, format, campaign, source, hour, state,
                      at_ms, known_until_ms, until_ms, payload, consent, act, consent_until_ms,
@@ -61,6 +84,20 @@ impl<'a> SubmissionRow<'a> {
         ];
         write(sql, args)
     }
+}
+
+/// A submission comes to a state in which nothing waits: its payload goes.
+pub(super) fn ended<'a>(
+    lead_id: &'a str,
+    submission_id: &'a str,
+    bucket: &'a Bucket,
+    from: State,
+    to: State,
+) -> [Write<'a>; 2] {
+    let sql = "UPDATE submission SET state = ?, payload = NULL, until_ms = NULL, quarantine = NULL
+               WHERE lead_id = ? AND submission_id = ?";
+    let args = [to.as_str().into(), lead_id.into(), submission_id.into()];
+    [write(sql, args), bucket.transfer(from, to)]
 }
 
 /// A delivery that is due at once: campaign, destination and receiver say where to.
@@ -105,13 +142,21 @@ pub(super) fn notice_row<'a>(
     delivery_row(lead_id, "", to, event, Some(data.to_string()), at, moment)
 }
 
-/// Lets an idempotency key stand for its submission.
-pub(super) fn remember_key(admit: &Admit, now_ms: i64) -> Option<Write<'_>> {
-    let tag = admit.idempotency_tag.as_ref()?;
-    let sql = "INSERT INTO idempotency (tag, submission_id, expires_ms) VALUES (?, ?, ?)
-               ON CONFLICT (tag) DO UPDATE SET
-                 submission_id = excluded.submission_id, expires_ms = excluded.expires_ms";
-    Some(write(sql, [tag.into(), (&admit.submission_id).into(), (now_ms + IDEMPOTENCY_MS).into()]))
+/// Lets what only one submission should bring stand for it: its idempotency key, and its form's token,
+/// which stays with the first that brought it.
+pub(super) fn remember(admit: &Admit, now_ms: i64) -> impl Iterator<Item = Write<'_>> {
+    let key = admit.idempotency_tag.as_ref().map(|tag| {
+        let sql = "INSERT INTO idempotency (tag, submission_id, expires_ms) VALUES (?, ?, ?)
+                   ON CONFLICT (tag) DO UPDATE SET
+                     submission_id = excluded.submission_id, expires_ms = excluded.expires_ms";
+        write(sql, [tag.into(), (&admit.submission_id).into(), (now_ms + IDEMPOTENCY_MS).into()])
+    });
+    let token = admit.evidence.token.as_ref().map(|token| {
+        let sql = "INSERT INTO idempotency (tag, submission_id, expires_ms) VALUES (?, ?, ?)
+                   ON CONFLICT DO NOTHING";
+        write(sql, [(&token.tag).into(), (&admit.submission_id).into(), token.until_ms.into()])
+    });
+    key.into_iter().chain(token)
 }
 
 /// What a destination is known by across campaigns: its address, as a digest, for an address may

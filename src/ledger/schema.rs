@@ -89,6 +89,12 @@ const MIGRATIONS: &[&[&str]] = &[
         // What a delivery says that is not about a submission.
         "ALTER TABLE delivery ADD COLUMN notice TEXT",
     ],
+    &[
+        // Why a submission was put aside: its signs, the tags that it is found by, the campaign's revision.
+        "ALTER TABLE submission ADD COLUMN quarantine TEXT",
+        // The campaigns by which what is quarantined will be judged.
+        "CREATE TABLE revision (revision TEXT PRIMARY KEY, stored TEXT NOT NULL) WITHOUT ROWID",
+    ],
 ];
 
 /// Brings the tables up to date.

@@ -10,6 +10,7 @@ mod lists;
 mod people;
 mod person;
 mod publish;
+mod quarantine;
 mod receipts;
 mod sink;
 mod vars;
@@ -69,6 +70,8 @@ enum Command {
     Erase(people::Erase),
     /// Keep the lists: existing customers, people who want to hear nothing
     List(lists::Options),
+    /// See what was put aside for its signs of abuse, and release or discard it
+    Quarantine(quarantine::Options),
     /// Put a person on the list of those who want to hear nothing
     Suppress(lists::One),
     /// Take a person off the list of those who want to hear nothing
@@ -88,6 +91,7 @@ fn main() -> ExitCode {
         Command::Access(options) => people::access(&options),
         Command::Erase(options) => people::erase(&options),
         Command::List(options) => lists::run(&options),
+        Command::Quarantine(options) => quarantine::run(&options),
         Command::Suppress(options) => lists::change_one(&options, Change::Add),
         Command::Unsuppress(options) => lists::change_one(&options, Change::Remove),
     };

@@ -1,0 +1,220 @@
+//! Signs that a post is not what it seems. Each is looked for here by itself; the ledger, which also
+//! sees what others post, adds its own and judges them together. No sign ever drops a post.
+
+mod sender;
+mod text;
+pub mod turnstile;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::sender::{Sender, sender};
+use self::turnstile::Verdict;
+use crate::campaign::{Campaign, Kind, Sign, Signal};
+use crate::contact::{Email, EmailKind};
+use crate::intake::Submission;
+use crate::intake::decode::Encoding;
+use crate::lead::{Identity, Link};
+use crate::moment::{HOUR_MS, Moment};
+use crate::request::RawRequest;
+
+/// A page may stay open for so long; a token that is older was collected.
+const TOKEN_MS: i64 = 24 * HOUR_MS;
+/// Letters of a text below which many people say the same: a greeting, the name of a town.
+const MIN_COMPARED: usize = 24;
+
+/// What the Worker has seen of a post, for the ledger to judge. None of it is kept beside the signs.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(default)]
+pub struct Evidence {
+    /// In the order in which they were looked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub signs: Vec<Sign>,
+    /// Keyed hashes of the address and the network that it came from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sender: Option<Sender>,
+    /// The form's token, which only one submission should bring.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<UsedToken>,
+    /// A keyed hash of what was typed as text, where it is long enough to be one's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub texts: Option<String>,
+}
+
+impl Evidence {
+    /// Whether there is none.
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A form's token that a submission brought.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct UsedToken {
+    /// Its keyed hash.
+    pub tag: String,
+    /// Until when it is one; UTC, milliseconds.
+    pub until_ms: i64,
+}
+
+/// A token for a form that is rendered now: when, and a number that no other form has, signed.
+pub fn form_token(identity: &Identity, campaign: &Campaign, moment: &Moment) -> String {
+    let number = crate::hash::base64url(&moment.random::<12>("form", 0));
+    identity.link(Link::Form, None, &[&campaign.id, &moment.now_ms.to_string(), &number])
+}
+
+/// What came of asking Turnstile about a post.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turnstiled {
+    /// Its answer.
+    Said(Verdict),
+    /// It was to be asked, and the post brought nothing to ask with.
+    Missing,
+    /// It is not asked, or could not be, which is no fault of the visitor's.
+    Silent,
+}
+
+/// What is known of a post beside what it says.
+pub struct Circumstances<'a> {
+    /// The request that brought it.
+    pub request: &'a RawRequest,
+    /// Leadhook's own origin, whose pages count as the campaign's.
+    pub own_origin: Option<&'a str>,
+    /// From [`sender()`].
+    pub sender: Option<Sender>,
+    /// What came of asking Turnstile.
+    pub turnstile: Turnstiled,
+    /// UTC, milliseconds.
+    pub now_ms: i64,
+}
+
+/// Looks for every sign that a post shows by itself.
+pub fn evidence(
+    submission: &Submission,
+    campaign: &Campaign,
+    identity: &Identity,
+    circumstances: Circumstances<'_>,
+) -> Evidence {
+    let Circumstances { request, own_origin, sender, turnstile, now_ms } = circumstances;
+    let is_form = submission.encoding != Encoding::Json;
+    let mut signals = Vec::new();
+    match submission.traps.honeypot {
+        Some(true) => signals.push(Signal::HoneypotFilled),
+        None if is_form && campaign.abuse.expects_honeypot => signals.push(Signal::HoneypotMissing),
+        Some(false) | None => {}
+    }
+    let token = match read_token(submission, campaign, identity, now_ms) {
+        Ok(token) => token,
+        Err(Signal::TokenMissing) if !is_form => None,
+        Err(signal) => {
+            signals.push(signal);
+            None
+        }
+    };
+    if token.as_ref().is_some_and(|token| token.is_fast) {
+        signals.push(Signal::TooFast);
+    }
+    match turnstile {
+        Turnstiled::Said(Verdict::Failed) => signals.push(Signal::TurnstileFailed),
+        Turnstiled::Missing => signals.push(Signal::TurnstileMissing),
+        Turnstiled::Said(Verdict::Passed) | Turnstiled::Silent => {}
+    }
+    signals.extend(submission.contact.email.iter().flat_map(of_address));
+    let mut signs: Vec<Sign> = signals.into_iter().filter_map(|signal| campaign.abuse.sign(signal)).collect();
+    signs.extend(in_texts(submission, campaign));
+    let of_origin = of_origin(request, campaign, own_origin, is_form);
+    signs.extend(of_origin.and_then(|signal| campaign.abuse.sign(signal)));
+    Evidence {
+        signs,
+        sender,
+        token: token.map(|token| token.used),
+        texts: texts(submission, campaign, identity),
+    }
+}
+
+struct Token {
+    used: UsedToken,
+    is_fast: bool,
+}
+
+fn read_token(
+    submission: &Submission,
+    campaign: &Campaign,
+    identity: &Identity,
+    now_ms: i64,
+) -> Result<Option<Token>, Signal> {
+    let text = submission.traps.token.as_deref().ok_or(Signal::TokenMissing)?;
+    let [of, rendered, _] = identity.read_link::<3>(Link::Form, text).ok_or(Signal::TokenInvalid)?;
+    let rendered_ms =
+        rendered.parse::<i64>().ok().filter(|_| of == campaign.id).ok_or(Signal::TokenInvalid)?;
+    let until_ms = rendered_ms + TOKEN_MS;
+    if now_ms >= until_ms {
+        return Err(Signal::TokenExpired);
+    }
+    // Clocks of two machines differ a little: a form from the future is as good as one of just now.
+    let is_fast = (0..campaign.abuse.min_fill_ms).contains(&(now_ms - rendered_ms));
+    Ok(Some(Token { used: UsedToken { tag: identity.tag("token", text), until_ms }, is_fast }))
+}
+
+fn of_address(email: &Email) -> Vec<Signal> {
+    let kind = match email.kind() {
+        EmailKind::Business => None,
+        EmailKind::Free => Some(Signal::FreeMailAddress),
+    };
+    kind.into_iter().collect()
+}
+
+/// Links and markup in the answers of kind text.
+fn in_texts(submission: &Submission, campaign: &Campaign) -> Vec<Sign> {
+    let mut signs = Vec::new();
+    for (field, answer) in texts_of(submission, campaign) {
+        let (link, markup) = match text::is_name(field) {
+            true => (Signal::LinkInName, Signal::MarkupInName),
+            false => (Signal::LinkInText, Signal::MarkupInText),
+        };
+        let found = [(text::has_link(answer), link), (text::has_markup(answer), markup)];
+        for (_, signal) in found.into_iter().filter(|(is_there, _)| *is_there) {
+            // One field's is enough: three links in three texts are no three signs.
+            if signs.iter().all(|sign: &Sign| sign.signal != signal) {
+                signs.extend(campaign.abuse.sign_in(signal, field));
+            }
+        }
+    }
+    signs
+}
+
+fn texts_of<'a>(
+    submission: &'a Submission,
+    campaign: &'a Campaign,
+) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let is_text = |field: &&crate::campaign::Field| matches!(field.kind, Kind::Text { .. });
+    campaign.fields.iter().filter(is_text).filter_map(|field| {
+        let answer = submission.answers.get(&field.name)?.as_str()?;
+        Some((field.name.as_str(), answer))
+    })
+}
+
+/// The keyed hash by which the same text of many people is noticed, whatever its case and spaces.
+fn texts(submission: &Submission, campaign: &Campaign, identity: &Identity) -> Option<String> {
+    let said = texts_of(submission, campaign).filter(|(field, _)| !text::is_name(field));
+    let letters: String =
+        said.flat_map(|(_, answer)| answer.chars()).filter(|c| c.is_alphanumeric()).collect();
+    (letters.chars().count() >= MIN_COMPARED)
+        .then(|| identity.tag("texts", &crate::text::lowercase(&letters)))
+}
+
+/// Browsers say where a form's page is; only scripts that are no page's do not.
+fn of_origin(
+    request: &RawRequest,
+    campaign: &Campaign,
+    own_origin: Option<&str>,
+    is_form: bool,
+) -> Option<Signal> {
+    match request.origin.as_deref() {
+        // What a page says that wants to stay private.
+        None | Some("null") => is_form.then_some(Signal::OriginMissing),
+        Some(origin) if own_origin == Some(origin) || campaign.origins.is_empty() => None,
+        Some(origin) => {
+            (!campaign.origins.iter().any(|known| known == origin)).then_some(Signal::ForeignOrigin)
+        }
+    }
+}

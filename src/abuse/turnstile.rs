@@ -1,0 +1,78 @@
+//! What Turnstile is asked about a post, and what its answer means
+//! (<https://developers.cloudflare.com/turnstile/get-started/server-side-validation/>).
+
+use serde_json::Value;
+
+use crate::campaign::{Turnstile, is_dummy};
+use crate::hash::hmac_sha256;
+
+/// Where Turnstile answers.
+pub const VERIFY_URL: &str = "https://challenges.cloudflare.com/turnstile/v0/siteverify";
+/// Characters of a token, by its documentation.
+const MAX_TOKEN: usize = 2_048;
+/// What is wrong with a token. All other errors are about the secret, the question or Turnstile.
+const TOKEN_ERRORS: [&str; 3] = ["missing-input-response", "invalid-input-response", "timeout-or-duplicate"];
+
+/// What Turnstile makes of a post.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// A person, on a page of the campaign's.
+    Passed,
+    /// Not so.
+    Failed,
+}
+
+/// What is asked; or the answer, where nobody need be asked.
+pub enum Question {
+    /// To be posted to [`VERIFY_URL`] as a form.
+    Ask(String),
+    /// Known already; nothing where the secret must not be used.
+    Known(Option<Verdict>),
+}
+
+/// What is asked about a token. The idempotency key follows from the token, so that a post that comes
+/// again is answered as before, though a token is good for one question. Cloudflare's secrets for tests
+/// always give one answer, which in development is known without asking; elsewhere they are refused.
+pub fn question(secret: &str, token: &str, development: bool) -> Question {
+    if token.len() > MAX_TOKEN {
+        return Question::Known(Some(Verdict::Failed));
+    }
+    if is_dummy(secret) {
+        let said = if secret.starts_with('1') { Verdict::Passed } else { Verdict::Failed };
+        return Question::Known(development.then_some(said));
+    }
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    form.append_pair("secret", secret).append_pair("response", token);
+    form.append_pair("idempotency_key", &idempotency_key(secret, token));
+    Question::Ask(form.finish())
+}
+
+/// What the answer to a question means; nothing where it is about something else than the visitor. The
+/// host must be one of the campaign's, and the action the one that it names.
+pub fn verdict(answer: &str, turnstile: &Turnstile) -> Option<Verdict> {
+    let answer: Value = serde_json::from_str(answer).ok()?;
+    let text = |key: &str| answer.get(key).and_then(Value::as_str);
+    let is_host =
+        |hosts: &[String]| hosts.is_empty() || hosts.iter().any(|host| text("hostname") == Some(host));
+    let is_action = |action: &String| text("action") == Some(action);
+    if answer.get("success")?.as_bool()? {
+        let is_ours = is_host(&turnstile.hosts) && turnstile.action.as_ref().is_none_or(is_action);
+        return Some(if is_ours { Verdict::Passed } else { Verdict::Failed });
+    }
+    let errors = answer.get("error-codes").and_then(Value::as_array).into_iter().flatten();
+    let of_token = |code: &Value| code.as_str().is_some_and(|code| TOKEN_ERRORS.contains(&code));
+    errors.into_iter().any(of_token).then_some(Verdict::Failed)
+}
+
+/// A UUID (RFC 9562 version 8) that follows from the token.
+fn idempotency_key(secret: &str, token: &str) -> String {
+    let mac = hmac_sha256(secret.as_bytes(), &[b"leadhook/turnstile/v1/", token.as_bytes()]);
+    let mut bits = [0; 16];
+    for (to, from) in bits.iter_mut().zip(mac) {
+        *to = from;
+    }
+    let bits = u128::from_be_bytes(bits) & !(0xf << 76 | 0x3 << 62) | (0x8 << 76 | 0x2 << 62);
+    let (a, b, c, d, e) =
+        (bits >> 96, bits >> 80 & 0xffff, bits >> 64 & 0xffff, bits >> 48 & 0xffff, bits & 0xffff_ffff_ffff);
+    format!("{a:08x}-{b:04x}-{c:04x}-{d:04x}-{e:012x}")
+}

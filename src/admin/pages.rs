@@ -1,0 +1,55 @@
+//! Pages over several ledgers.
+
+use serde_json::{Value, json};
+
+use super::{Query, ledgers, wrong_parameter};
+use crate::fault::Fault;
+use crate::ledger::message::{Answer, Call, Operation};
+use crate::moment::Moment;
+use crate::ports::Ports;
+use crate::reply::Reply;
+
+/// Entries of a page unless the operator says otherwise.
+const DEFAULT_PAGE: i64 = 50;
+
+/// The page that a query asks for, of one campaign's ledger or of all. `operation` asks a ledger for its
+/// part; the entries stand under `key` in its answer and in this one.
+pub async fn page(
+    ports: &impl Ports,
+    query: &Query,
+    operation: Operation,
+    key: &str,
+    moment: &Moment,
+) -> Result<Reply, Fault> {
+    let limit = query.text("limit").map(|text| text.parse::<i64>().ok().filter(|limit| *limit > 0));
+    let Some(limit) = limit.unwrap_or(Some(DEFAULT_PAGE)) else {
+        return Ok(wrong_parameter("limit", "must be a number above 0"));
+    };
+    let campaign = query.text("campaign");
+    // A cursor names the ledger in which the last page ended, and the entry after which.
+    let after = query.text("after");
+    let (resume, mut after) = match after.as_deref().and_then(|cursor| cursor.split_once('.')) {
+        Some((ledger, id)) => (Some(ledger.to_owned()), Some(id.to_owned())),
+        None if after.is_some() => {
+            return Ok(wrong_parameter("after", "must be the next of an earlier page"));
+        }
+        None => (None, None),
+    };
+    let mut found = Vec::new();
+    // KV lists its keys in order, so the pages do not overlap.
+    let ledgers = ledgers(ports, campaign.as_deref(), moment).await?;
+    for ledger in ledgers.into_iter().filter(|ledger| resume.as_ref().is_none_or(|from| ledger >= from)) {
+        let after = if resume.as_ref() == Some(&ledger) { after.take() } else { None };
+        let room = limit - i64::try_from(found.len()).unwrap_or(limit);
+        let operation =
+            Operation { campaign: campaign.clone(), after, limit: Some(room), ..operation.clone() };
+        let Answer::Report(report) = ports.ask(&ledger, &Call::Operate(Box::new(operation))).await? else {
+            return Err(Fault::new("a ledger gave another answer"));
+        };
+        found.extend(report.get(key).and_then(Value::as_array).cloned().unwrap_or_default());
+        if let Some(next) = report.get("next").and_then(Value::as_str) {
+            return Ok(Reply::json(&json!({ key: found, "next": format!("{ledger}.{next}") })));
+        }
+    }
+    Ok(Reply::json(&json!({ key: found, "next": null })))
+}

@@ -1,0 +1,158 @@
+//! `quarantine`: what was put aside, and what becomes of it.
+
+use clap::{Args, Subcommand};
+use leadhook::campaign::is_id;
+use serde_json::{Value, json};
+
+use super::client::{self, Client};
+
+/// Submissions that one request may name.
+const NAMED_AT_ONCE: usize = 100;
+
+#[derive(Args)]
+pub struct Options {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// List what is quarantined, with the signs that put it there
+    List {
+        /// Only of this campaign
+        #[arg(long)]
+        campaign: Option<String>,
+        /// Print JSON, one submission a line
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        server: client::Server,
+    },
+    /// Print a submission with what it says, as JSON
+    Show {
+        /// Its id
+        submission_id: String,
+        #[command(flatten)]
+        server: client::Server,
+    },
+    /// Let submissions go the way of any other: they are judged and delivered
+    Release(Chosen),
+    /// Throw submissions away
+    Discard(Chosen),
+}
+
+#[derive(Args)]
+struct Chosen {
+    /// Their ids
+    #[arg(value_name = "SUBMISSION_ID", required_unless_present = "all_of", conflicts_with = "all_of")]
+    submission_ids: Vec<String>,
+    /// All that is quarantined of this campaign
+    #[arg(long, value_name = "CAMPAIGN")]
+    all_of: Option<String>,
+    #[command(flatten)]
+    server: client::Server,
+}
+
+pub fn run(options: &Options) -> Result<(), String> {
+    match &options.command {
+        Command::List { campaign, json, server } => list(campaign.as_deref(), *json, &server.client()?),
+        Command::Show { submission_id, server } => {
+            is_submission_id(submission_id)?;
+            let shown = server.client()?.get(&format!("quarantine/{submission_id}"))?;
+            println!("{}", serde_json::to_string_pretty(&shown).map_err(|error| error.to_string())?);
+            Ok(())
+        }
+        Command::Release(chosen) => act(chosen, "release", "released"),
+        Command::Discard(chosen) => act(chosen, "discard", "discarded"),
+    }
+}
+
+fn list(campaign: Option<&str>, as_json: bool, client: &Client) -> Result<(), String> {
+    let of = match campaign {
+        Some(id) if !is_id(id) => return Err(format!("{id:?} is not the id of a campaign")),
+        Some(id) => format!("&campaign={id}"),
+        None => String::new(),
+    };
+    let (mut after, mut count) = (String::new(), 0);
+    loop {
+        let page = client.get(&format!("quarantine?limit=200{of}{after}"))?;
+        for submission in page.get("submissions").and_then(Value::as_array).into_iter().flatten() {
+            count += 1;
+            println!("{}", if as_json { submission.to_string() } else { in_words(submission) });
+        }
+        match page.get("next").and_then(Value::as_str) {
+            Some(next) => after = format!("&after={next}"),
+            None => break,
+        }
+    }
+    if count == 0 && !as_json {
+        println!("Nothing is quarantined.");
+    }
+    Ok(())
+}
+
+fn in_words(submission: &Value) -> String {
+    let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).unwrap_or("-").to_owned();
+    let number = |value: &Value| value.get("weight").and_then(Value::as_i64).unwrap_or(0);
+    let mut words = format!(
+        "{}  {}  {}  weight {}, kept until {}",
+        text(submission, "submission_id"),
+        text(submission, "campaign"),
+        text(submission, "at"),
+        number(submission),
+        text(submission, "kept_until")
+    );
+    for sign in submission.get("signals").and_then(Value::as_array).into_iter().flatten() {
+        words.push_str(&format!(
+            "\n  {:>4}  {}: {}",
+            number(sign),
+            text(sign, "signal"),
+            text(sign, "because")
+        ));
+    }
+    words
+}
+
+fn act(chosen: &Chosen, what: &str, done: &str) -> Result<(), String> {
+    let client = chosen.server.client()?;
+    let (mut acted, mut left) = (0, Vec::new());
+    let mut order = |order: Value| -> Result<Value, String> {
+        let answer = client.post(&format!("quarantine/{what}"), &order)?;
+        let ids = |key: &str| answer.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
+        acted += ids(done).len();
+        left.extend(ids("not_possible"));
+        Ok(answer.get("next").cloned().unwrap_or_default())
+    };
+    match &chosen.all_of {
+        Some(campaign) => {
+            let mut after = Value::Null;
+            loop {
+                after = order(json!({ "campaign": campaign, "after": after }))?;
+                if after.is_null() {
+                    break;
+                }
+            }
+        }
+        None => {
+            for ids in chosen.submission_ids.chunks(NAMED_AT_ONCE) {
+                ids.iter().try_for_each(|id| is_submission_id(id))?;
+                order(json!({ "submission_ids": ids }))?;
+            }
+        }
+    }
+    println!("{acted} {done}");
+    if left.is_empty() {
+        return Ok(());
+    }
+    let left: Vec<_> = left.iter().filter_map(Value::as_str).collect();
+    Err(format!("not {done}, for they are not quarantined, or no living key opens them: {}", left.join(" ")))
+}
+
+fn is_submission_id(id: &str) -> Result<(), String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    if id.starts_with("sub_") && id.chars().all(plain) {
+        Ok(())
+    } else {
+        Err(format!("{id:?} is not the id of a submission: sub_…"))
+    }
+}

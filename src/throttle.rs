@@ -1,0 +1,78 @@
+//! Who was told to come again later. An isolate remembers it, so that a flood that a ledger has refused
+//! does not reach the ledger again before its time.
+
+use std::collections::BTreeMap;
+
+use crate::abuse::Sender;
+use crate::campaign::Campaign;
+use crate::moment::Moment;
+use crate::ports::Ports;
+
+/// The platform's limits count a minute, and do not say when it ends.
+const LIMIT_WAIT_S: i64 = 60;
+/// What is remembered: campaigns and networks, far below an isolate's memory. Beyond that all of it is
+/// forgotten, and the ledger says it again.
+const MAX_REMEMBERED: usize = 10_000;
+
+/// By campaign, or campaign and network: until when nothing more is taken; UTC, milliseconds.
+#[derive(Default)]
+pub struct Throttle(BTreeMap<String, i64>);
+
+impl Throttle {
+    /// Nothing more is taken for so many seconds.
+    pub fn close(&mut self, whom: &str, wait_s: i64, now_ms: i64) {
+        if self.0.len() >= MAX_REMEMBERED {
+            self.0.clear();
+        }
+        self.0.insert(whom.to_owned(), now_ms + wait_s * 1_000);
+    }
+
+    /// The seconds to wait, where nothing more is taken now.
+    pub fn wait_s(&self, whom: &str, now_ms: i64) -> Option<i64> {
+        let left_ms = self.0.get(whom)? - now_ms;
+        (left_ms > 0).then(|| (left_ms + 999) / 1_000)
+    }
+}
+
+/// The seconds after which a post may come again, where too many come now: as a ledger has said, or
+/// the platform says. Never by person, for that would tell who is known.
+pub async fn must_wait(
+    ports: &impl Ports,
+    campaign: &Campaign,
+    sender: Option<&Sender>,
+    moment: &Moment,
+) -> Option<i64> {
+    for sender in [None, sender] {
+        let wait_s = ports.throttle().borrow().wait_s(&door_of(campaign, sender), moment.now_ms);
+        if wait_s.is_some() {
+            return wait_s;
+        }
+    }
+    let network = sender.map(|sender| sender.network.as_str());
+    // A limit that cannot be asked keeps nobody out.
+    let is_within = ports.is_within_limits(&campaign.id, network).await.unwrap_or(true);
+    (!is_within).then_some(LIMIT_WAIT_S)
+}
+
+/// What is closed for a while: a campaign, or a campaign to one network.
+pub fn door_of(campaign: &Campaign, sender: Option<&Sender>) -> String {
+    match sender {
+        None => campaign.id.clone(),
+        Some(sender) => format!("{}/{}", campaign.id, sender.network),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_campaign_is_closed_for_so_many_seconds_and_others_are_not() {
+        let mut throttle = Throttle::default();
+        throttle.close("a", 5, 1_000);
+        assert_eq!(throttle.wait_s("a", 1_000), Some(5));
+        assert_eq!(throttle.wait_s("a", 5_999), Some(1));
+        assert_eq!(throttle.wait_s("a", 6_000), None);
+        assert_eq!(throttle.wait_s("b", 1_000), None);
+    }
+}
