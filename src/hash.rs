@@ -73,7 +73,12 @@ pub fn from_base64(text: &str) -> Option<Vec<u8>> {
 /// Whether two secrets are the same, in a time that tells neither content nor length:
 /// their digests are compared.
 pub fn same_secret(left: &[u8], right: &[u8]) -> bool {
-    sha256(&[left]).ct_eq(&sha256(&[right])).into()
+    same_hash(&sha256(&[left]), &sha256(&[right]))
+}
+
+/// Whether two hashes are the same, in a time that tells nothing of them.
+pub fn same_hash(left: &Hash, right: &Hash) -> bool {
+    left.ct_eq(right).into()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 //!
 //! | floor | modules |
 //! |---|---|
-//! | values | [`fault`], [`hash`], [`moment`], [`text`], [`keys`], [`country`], [`contact`], [`campaign`], [`settings`], [`request`] |
+//! | values | [`fault`], [`hash`], [`moment`], [`text`], [`keys`], [`country`], [`contact`], [`access`], [`campaign`], [`settings`], [`request`] |
 //! | stages, in the order in which a lead passes them | [`intake`], [`lead`], [`consent`], [`abuse`], [`seen`], [`qualify`], [`deliver`], [`reply`] |
 //! | use cases over ports | [`ledger`], [`campaigns`], [`ports`], [`capture`], [`admin`], [`links`], [`routes`], [`tallies`], [`throttle`], [`waiting`], `memory` |
 //! | the platform | `edge`, and the command line in `bin/leadhook` |
@@ -20,6 +20,8 @@ pub mod keys;
 pub mod country;
 
 pub mod contact;
+
+pub mod access;
 
 pub mod campaign;
 pub mod request;

@@ -92,11 +92,12 @@ impl Store for SqliteStore {
     }
 
     fn atomically(&self, step: &mut dyn FnMut() -> Result<(), Fault>) -> Result<(), Fault> {
-        self.run("BEGIN", &[])?;
+        // The outermost savepoint is a transaction.
+        self.run("SAVEPOINT step", &[])?;
         match step() {
-            Ok(()) => self.run("COMMIT", &[]),
+            Ok(()) => self.run("RELEASE step", &[]),
             Err(fault) => {
-                let _ = self.connection.execute_batch("ROLLBACK");
+                let _ = self.connection.execute_batch("ROLLBACK TO step; RELEASE step");
                 Err(fault)
             }
         }
@@ -416,6 +417,11 @@ impl World {
         self.evict();
         *self.shelf.borrow_mut() = Shelf::default();
         *self.throttle.borrow_mut() = Throttle::default();
+    }
+
+    /// The names of the ledgers that have ever been asked anything.
+    pub fn ledgers(&self) -> Vec<String> {
+        self.databases.borrow().keys().cloned().collect()
     }
 
     /// The database of a ledger, to look at.

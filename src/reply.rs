@@ -237,8 +237,21 @@ impl Reply {
 
     /// 401, with a challenge (RFC 6750).
     pub fn unauthorized() -> Self {
-        problem(401, "Not authorised", "Send the admin token as Authorization: Bearer.", |_| {})
+        problem(401, "Not authorised", "Send an admin token as Authorization: Bearer.", |_| {})
             .with("www-authenticate", "Bearer")
+    }
+
+    /// 403: the token does not let its holder do that (RFC 6750 section 3.1).
+    pub fn insufficient_scope(scope: &str) -> Self {
+        let detail = format!("This needs a token with the scope {scope}.");
+        problem(403, "Not allowed", &detail, |_| {})
+            .with("www-authenticate", format!(r#"Bearer error="insufficient_scope", scope="{scope}""#))
+    }
+
+    /// 429: too many wrong tokens came from there, so a right one is not looked at either.
+    pub fn too_many_attempts(wait_s: i64) -> Self {
+        let detail = "Too many wrong tokens came from your address. Wait, then send the right one.";
+        problem(429, "Too many attempts", detail, |_| {}).with("retry-after", wait_s.to_string())
     }
 
     /// 404.
@@ -247,7 +260,7 @@ impl Reply {
     }
 
     /// 405 with what is allowed.
-    pub fn method_not_allowed(allow: &'static str) -> Self {
+    pub fn method_not_allowed(allow: &str) -> Self {
         let detail = format!("This address answers {allow}.");
         problem(405, "Method not allowed", &detail, |_| {}).with("allow", allow)
     }

@@ -11,6 +11,19 @@ pub enum Method {
     Other,
 }
 
+impl Method {
+    /// As HTTP names it; nothing for those that nothing here answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Options => "OPTIONS",
+            Self::Other => "",
+        }
+    }
+}
+
 /// The body is larger than its address reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooLarge;

@@ -1,7 +1,8 @@
 //! What the operator sets: variables and secrets of the Worker, by name.
 
+use crate::access::AdminTokens;
 use crate::fault::Fault;
-use crate::keys::{Keyring, Secret, SigningKeys};
+use crate::keys::{Keyring, SigningKeys};
 
 /// The operator's settings.
 #[derive(Clone, Debug)]
@@ -23,8 +24,8 @@ pub struct Settings {
     pub signing: Option<SigningKeys>,
     /// `LEADHOOK_LIST_KEYS`: the lists, suppression among them. Where absent, there are none.
     pub lists: Option<Keyring>,
-    /// `LEADHOOK_ADMIN_TOKEN`; where absent, nobody is let in.
-    pub admin_token: Option<Secret>,
+    /// `LEADHOOK_ADMIN_TOKEN` and `LEADHOOK_ADMIN_TOKENS`; where both are absent, nobody is let in.
+    pub admin: AdminTokens,
 }
 
 impl Settings {
@@ -44,6 +45,8 @@ impl Settings {
         let signing = text(signing)
             .map(|text| SigningKeys::parse(&text).map_err(|reason| wrong(signing, reason)))
             .transpose()?;
+        let named = "LEADHOOK_ADMIN_TOKENS";
+        let sole = text("LEADHOOK_ADMIN_TOKEN").map(|token| AdminTokens::sole(&token)).unwrap_or_default();
         let jurisdiction = text("LEADHOOK_JURISDICTION").filter(|word| word != "none");
         if jurisdiction.as_deref().is_some_and(|word| word != "eu") {
             return Err(Fault::new("LEADHOOK_JURISDICTION must be eu or none"));
@@ -58,7 +61,7 @@ impl Settings {
             sealing: required("LEADHOOK_SEALING_KEYS")?,
             signing,
             lists: ring("LEADHOOK_LIST_KEYS")?,
-            admin_token: text("LEADHOOK_ADMIN_TOKEN").map(Secret::new),
+            admin: sole.and(&text(named).unwrap_or_default()).map_err(|reason| wrong(named, reason))?,
         })
     }
 }

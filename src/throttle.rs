@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::abuse::Sender;
+use crate::admin::Attempts;
 use crate::campaign::Campaign;
 use crate::moment::Moment;
 use crate::ports::Ports;
@@ -14,22 +15,27 @@ const LIMIT_WAIT_S: i64 = 60;
 /// forgotten, and the ledger says it again.
 const MAX_REMEMBERED: usize = 10_000;
 
-/// By campaign, or campaign and network: until when nothing more is taken; UTC, milliseconds.
+/// Who must wait in this isolate.
 #[derive(Default)]
-pub struct Throttle(BTreeMap<String, i64>);
+pub struct Throttle {
+    /// By campaign, or campaign and network: until when nothing more is taken; UTC, milliseconds.
+    closed: BTreeMap<String, i64>,
+    /// Wrong tokens at the admin API.
+    pub attempts: Attempts,
+}
 
 impl Throttle {
     /// Nothing more is taken for so many seconds.
     pub fn close(&mut self, whom: &str, wait_s: i64, now_ms: i64) {
-        if self.0.len() >= MAX_REMEMBERED {
-            self.0.clear();
+        if self.closed.len() >= MAX_REMEMBERED {
+            self.closed.clear();
         }
-        self.0.insert(whom.to_owned(), now_ms + wait_s * 1_000);
+        self.closed.insert(whom.to_owned(), now_ms + wait_s * 1_000);
     }
 
     /// The seconds to wait, where nothing more is taken now.
     pub fn wait_s(&self, whom: &str, now_ms: i64) -> Option<i64> {
-        let left_ms = self.0.get(whom)? - now_ms;
+        let left_ms = self.closed.get(whom)? - now_ms;
         (left_ms > 0).then(|| (left_ms + 999) / 1_000)
     }
 }

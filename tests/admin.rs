@@ -5,6 +5,7 @@
 mod common;
 
 use common::*;
+use leadhook::access::AdminTokens;
 use leadhook::memory::{KvMode, LedgerMode, ReceiverMode, request};
 use leadhook::reply::Reply;
 use leadhook::request::{Method, RawRequest};
@@ -54,7 +55,7 @@ fn nobody_is_let_in_without_the_token() {
     }
     assert_eq!(with(&site, Some("bearer memory-admin-token"), "/admin/api/counters").status, 200);
     assert_eq!(with(&site, Some("Bearer memory-admin-token"), "/admin/api/nothing").status, 404);
-    site.set_settings(|settings| settings.admin_token = None);
+    site.set_settings(|settings| settings.admin = AdminTokens::default());
     assert_eq!(with(&site, Some("Bearer "), "/admin/api/counters").status, 401);
     assert!(!format!("{:?}", site.log()).contains("memory-admin"));
 }

@@ -262,6 +262,8 @@ fn the_other_messages_and_the_answers() {
     let word = |text: &str| Some(text.to_owned());
     let everything = Operation {
         verb: Verb::Deliveries,
+        actor: word("o"),
+        is_done: true,
         campaign: word("c"),
         destination: word("d"),
         delivery_id: word("m"),
@@ -282,14 +284,14 @@ fn the_other_messages_and_the_answers() {
     assert_eq!(
         written(Call::Operate(Box::new(everything))),
         json!({ "operate": {
-            "verb": "deliveries", "campaign": "c", "destination": "d", "delivery_id": "m", "state": "s",
+            "verb": "deliveries", "actor": "o", "is_done": true, "campaign": "c", "destination": "d", "delivery_id": "m", "state": "s",
             "after": "a", "limit": 1, "from_ms": 2, "to_ms": 3, "lead_id": "l", "purpose": "p",
             "submission_id": "u", "submission_ids": ["v"], "method": "h", "fingerprints": ["f"], "list": "i", "list_tags": ["t"],
         } })
     );
     use Verb::{
-        Access, Confirm, Consents, Delivery, Discard, Enable, Erase, Keys, ListAdd, ListClear, ListRemove,
-        Lists, Quarantine, Quarantined, Release, Replay, ReplayAll, Withdraw,
+        Access, Audit, Confirm, Consents, Delivery, Discard, Enable, Erase, Keys, ListAdd, ListClear,
+        ListRemove, Lists, Publish, Quarantine, Quarantined, Release, Replay, ReplayAll, Withdraw,
     };
     let verbs = [
         Delivery,
@@ -310,6 +312,8 @@ fn the_other_messages_and_the_answers() {
         Quarantined,
         Release,
         Discard,
+        Publish,
+        Audit,
     ];
     assert_eq!(
         serde_json::to_value(verbs).expect("JSON"),
@@ -332,6 +336,8 @@ fn the_other_messages_and_the_answers() {
             "quarantined",
             "release",
             "discard",
+            "publish",
+            "audit",
         ])
     );
     for (answer, expected) in [

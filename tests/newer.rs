@@ -130,7 +130,7 @@ fn age(site: &Site) {
              ALTER TABLE submission DROP COLUMN record_until_ms;
              ALTER TABLE delivery DROP COLUMN notice;
              ALTER TABLE submission DROP COLUMN quarantine;
-             DROP TABLE revision;
+             DROP TABLE revision; DROP TABLE audit;
              DROP TABLE act; DROP TABLE terms; DROP TABLE listed; DROP TABLE request; DROP TABLE alias;
              DROP INDEX delivery_due;
              CREATE INDEX delivery_due ON delivery (due_ms) WHERE state = 'pending';

@@ -2,28 +2,26 @@
 
 use serde_json::{Value, json};
 
-use super::{Query, registry, wrong_parameter};
+use super::{Asked, registry, wrong_parameter};
 use crate::campaign::is_id;
 use crate::fault::Fault;
 use crate::keys::Keyring;
-use crate::ledger::message::{Answer, Call, Operation, Verb};
+use crate::ledger::message::{Answer, Operation, Verb};
 use crate::ports::Ports;
 use crate::reply::Reply;
-use crate::request::RawRequest;
 
 /// base64url of a SHA-256.
 const TAG_CHARACTERS: usize = 43;
 
 /// The lists of a ledger, or of all.
-pub async fn show(ports: &impl Ports, request: &RawRequest) -> Result<Reply, Fault> {
-    let wanted = Query::of(request).text("ledger");
+pub async fn show(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {
+    let wanted = asked.query.text("ledger");
     let mut all = Vec::new();
     for ledger in registry(ports).await? {
         if wanted.as_ref().is_some_and(|wanted| *wanted != ledger) {
             continue;
         }
-        let operation = Operation { verb: Verb::Lists, ..Operation::default() };
-        let Answer::Report(report) = ports.ask(&ledger, &Call::Operate(Box::new(operation))).await? else {
+        let Answer::Report(report) = asked.ask(ports, &ledger, asked.operation(Verb::Lists)).await? else {
             return Err(Fault::new("a ledger gave another answer"));
         };
         all.extend(report.get("lists").and_then(Value::as_array).cloned().unwrap_or_default());
@@ -32,15 +30,15 @@ pub async fn show(ports: &impl Ports, request: &RawRequest) -> Result<Reply, Fau
 }
 
 /// Adds to a list, takes from it, or empties it.
-pub async fn change(ports: &impl Ports, list: &str, request: &RawRequest) -> Result<Reply, Fault> {
-    let ledger = Query::of(request).text("ledger").unwrap_or_default();
+pub async fn change(ports: &impl Ports, list: &str, asked: &Asked<'_>) -> Result<Reply, Fault> {
+    let ledger = asked.query.text("ledger").unwrap_or_default();
     if !registry(ports).await?.contains(&ledger) {
         return Ok(wrong_parameter("ledger", "must be the name of a ledger"));
     }
     if !is_id(list) {
         return Ok(wrong_parameter("list", "must be lower-case letters, digits and hyphens"));
     }
-    let body = request.body.as_deref().unwrap_or_default();
+    let body = asked.request.body.as_deref().unwrap_or_default();
     let body: Value =
         str::from_utf8(body).ok().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     let given = body.get("add").or(body.get("remove"));
@@ -57,8 +55,8 @@ pub async fn change(ports: &impl Ports, list: &str, request: &RawRequest) -> Res
         let detail = "holds something that is not a hash under a list key of this Worker";
         return Ok(wrong_parameter(if verb == Verb::ListAdd { "add" } else { "remove" }, detail));
     }
-    let operation = Operation { verb, list: Some(list.to_owned()), list_tags: tags, ..Operation::default() };
-    match ports.ask(&ledger, &Call::Operate(Box::new(operation))).await? {
+    let operation = Operation { list: Some(list.to_owned()), list_tags: tags, ..asked.operation(verb) };
+    match asked.ask(ports, &ledger, operation).await? {
         Answer::Done(count) => Ok(Reply::json(&json!({ done: count }))),
         _ => Err(Fault::new("a ledger gave another answer")),
     }

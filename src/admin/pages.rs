@@ -2,10 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{Query, ledgers, wrong_parameter};
+use super::{Asked, ledgers, wrong_parameter};
 use crate::fault::Fault;
-use crate::ledger::message::{Answer, Call, Operation};
-use crate::moment::Moment;
+use crate::ledger::message::{Answer, Operation};
 use crate::ports::Ports;
 use crate::reply::Reply;
 
@@ -16,18 +15,17 @@ const DEFAULT_PAGE: i64 = 50;
 /// part; the entries stand under `key` in its answer and in this one.
 pub async fn page(
     ports: &impl Ports,
-    query: &Query,
+    asked: &Asked<'_>,
     operation: Operation,
     key: &str,
-    moment: &Moment,
 ) -> Result<Reply, Fault> {
-    let limit = query.text("limit").map(|text| text.parse::<i64>().ok().filter(|limit| *limit > 0));
+    let limit = asked.query.text("limit").map(|text| text.parse::<i64>().ok().filter(|limit| *limit > 0));
     let Some(limit) = limit.unwrap_or(Some(DEFAULT_PAGE)) else {
         return Ok(wrong_parameter("limit", "must be a number above 0"));
     };
-    let campaign = query.text("campaign");
+    let campaign = asked.query.text("campaign");
     // A cursor names the ledger in which the last page ended, and the entry after which.
-    let after = query.text("after");
+    let after = asked.query.text("after");
     let (resume, mut after) = match after.as_deref().and_then(|cursor| cursor.split_once('.')) {
         Some((ledger, id)) => (Some(ledger.to_owned()), Some(id.to_owned())),
         None if after.is_some() => {
@@ -37,13 +35,13 @@ pub async fn page(
     };
     let mut found = Vec::new();
     // KV lists its keys in order, so the pages do not overlap.
-    let ledgers = ledgers(ports, campaign.as_deref(), moment).await?;
+    let ledgers = ledgers(ports, campaign.as_deref(), asked.moment).await?;
     for ledger in ledgers.into_iter().filter(|ledger| resume.as_ref().is_none_or(|from| ledger >= from)) {
         let after = if resume.as_ref() == Some(&ledger) { after.take() } else { None };
         let room = limit - i64::try_from(found.len()).unwrap_or(limit);
         let operation =
             Operation { campaign: campaign.clone(), after, limit: Some(room), ..operation.clone() };
-        let Answer::Report(report) = ports.ask(&ledger, &Call::Operate(Box::new(operation))).await? else {
+        let Answer::Report(report) = asked.ask(ports, &ledger, operation).await? else {
             return Err(Fault::new("a ledger gave another answer"));
         };
         found.extend(report.get(key).and_then(Value::as_array).cloned().unwrap_or_default());

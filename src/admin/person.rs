@@ -3,14 +3,14 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{registry, wrong_parameter};
+use super::{Asked, registry, wrong_parameter};
 use crate::consent::{compact, signing_input};
 use crate::contact::{Email, Phone};
 use crate::fault::Fault;
 use crate::keys::SigningKeys;
 use crate::lead::{Identifier, subject};
-use crate::ledger::message::{Answer, Call, Operation, Verb};
-use crate::moment::{Moment, rfc3339};
+use crate::ledger::message::{Answer, Operation, Verb};
+use crate::moment::rfc3339;
 use crate::ports::{Ports, signed};
 use crate::reply::Reply;
 use crate::request::RawRequest;
@@ -46,17 +46,17 @@ async fn ask_all(
     ports: &impl Ports,
     verb: Verb,
     people: &[Identifier],
+    asked: &Asked<'_>,
 ) -> Result<Vec<(String, Value)>, Fault> {
     let mut reports = Vec::new();
     for ledger in registry(ports).await? {
         let identity = ports.shelf().borrow_mut().identity(ports.settings(), &ledger);
         let operation = Operation {
-            verb,
             fingerprints: people.iter().flat_map(|one| identity.fingerprints_of(one)).collect(),
             list_tags: people.iter().flat_map(|one| identity.list_tags(one)).collect(),
-            ..Operation::default()
+            ..asked.operation(verb)
         };
-        let Answer::Report(report) = ports.ask(&ledger, &Call::Operate(Box::new(operation))).await? else {
+        let Answer::Report(report) = asked.ask(ports, &ledger, operation).await? else {
             return Err(Fault::new("a ledger gave another answer"));
         };
         reports.push((ledger, report));
@@ -65,13 +65,13 @@ async fn ask_all(
 }
 
 /// Everything that is held about a person.
-pub async fn access(ports: &impl Ports, request: &RawRequest) -> Result<Reply, Fault> {
-    let people = match identifiers(request) {
+pub async fn access(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {
+    let people = match identifiers(asked.request) {
         Ok(people) => people,
         Err(reply) => return Ok(reply),
     };
     let mut ledgers = Vec::new();
-    for (ledger, mut report) in ask_all(ports, Verb::Access, &people).await? {
+    for (ledger, mut report) in ask_all(ports, Verb::Access, &people, asked).await? {
         let identity = ports.shelf().borrow_mut().identity(ports.settings(), &ledger);
         let mut seen = 0;
         for tag in people.iter().flat_map(|one| identity.fingerprints_of(one)) {
@@ -86,8 +86,8 @@ pub async fn access(ports: &impl Ports, request: &RawRequest) -> Result<Reply, F
 }
 
 /// Forgets a person. The answer is signed.
-pub async fn erase(ports: &impl Ports, request: &RawRequest, moment: &Moment) -> Result<Reply, Fault> {
-    let people = match identifiers(request) {
+pub async fn erase(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {
+    let people = match identifiers(asked.request) {
         Ok(people) => people,
         Err(reply) => return Ok(reply),
     };
@@ -97,7 +97,7 @@ pub async fn erase(ports: &impl Ports, request: &RawRequest, moment: &Moment) ->
         return Ok(Reply::conflict(detail));
     }
     let mut ledgers = Vec::new();
-    for (ledger, report) in ask_all(ports, Verb::Erase, &people).await? {
+    for (ledger, report) in ask_all(ports, Verb::Erase, &people, asked).await? {
         let Value::Object(mut report) = report else {
             return Err(Fault::new("a ledger gave another answer"));
         };
@@ -115,8 +115,8 @@ pub async fn erase(ports: &impl Ports, request: &RawRequest, moment: &Moment) ->
     let mut erased = Map::new();
     erased.insert("type".to_owned(), json!("erasure"));
     erased.insert("iss".to_owned(), json!(ports.settings().public_url));
-    erased.insert("iat".to_owned(), json!(moment.now_ms / 1_000));
-    erased.insert("erased_at".to_owned(), json!(rfc3339(moment.now_ms)));
+    erased.insert("iat".to_owned(), json!(asked.moment.now_ms / 1_000));
+    erased.insert("erased_at".to_owned(), json!(rfc3339(asked.moment.now_ms)));
     erased.insert("suppressed".to_owned(), json!(true));
     erased.insert("ledgers".to_owned(), json!(ledgers));
     let key = ports.settings().signing.as_ref().and_then(SigningKeys::current);

@@ -4,33 +4,26 @@ use serde_json::{Value, json};
 
 use super::pages::page;
 use super::person::{forget_seen, texts};
-use super::{Query, ledgers, registry, wrong_parameter};
+use super::{Asked, ledgers, registry, wrong_parameter};
 use crate::fault::Fault;
-use crate::ledger::message::{Answer, Call, Operation, Verb};
-use crate::moment::Moment;
+use crate::ledger::message::{Answer, Operation, Verb};
 use crate::ports::Ports;
 use crate::reply::Reply;
-use crate::request::RawRequest;
 
 /// Submissions that a request may name: what a ledger acts on in one call.
 const MAX_NAMED: usize = 100;
 
 /// What is quarantined, of one campaign or of all, a page of it.
-pub async fn list(ports: &impl Ports, request: &RawRequest, moment: &Moment) -> Result<Reply, Fault> {
-    let operation = Operation { verb: Verb::Quarantine, ..Operation::default() };
-    page(ports, &Query::of(request), operation, "submissions", moment).await
+pub async fn list(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {
+    page(ports, asked, asked.operation(Verb::Quarantine), "submissions").await
 }
 
 /// One submission, with what it says.
-pub async fn show(ports: &impl Ports, submission_id: &str) -> Result<Reply, Fault> {
-    let operation = Operation {
-        verb: Verb::Quarantined,
-        submission_id: Some(submission_id.to_owned()),
-        ..Operation::default()
-    };
-    let call = Call::Operate(Box::new(operation));
+pub async fn show(ports: &impl Ports, submission_id: &str, asked: &Asked<'_>) -> Result<Reply, Fault> {
+    let operation =
+        Operation { submission_id: Some(submission_id.to_owned()), ..asked.operation(Verb::Quarantined) };
     for ledger in registry(ports).await? {
-        match ports.ask(&ledger, &call).await? {
+        match asked.ask(ports, &ledger, operation.clone()).await? {
             Answer::NotFound => {}
             Answer::Report(report) => return Ok(Reply::json(&report)),
             _ => return Err(Fault::new("a ledger gave another answer")),
@@ -40,24 +33,18 @@ pub async fn show(ports: &impl Ports, submission_id: &str) -> Result<Reply, Faul
 }
 
 /// Judges submissions as if they had shown no sign.
-pub async fn release(ports: &impl Ports, request: &RawRequest, moment: &Moment) -> Result<Reply, Fault> {
-    act(ports, Verb::Release, "released", request, moment).await
+pub async fn release(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {
+    act(ports, Verb::Release, "released", asked).await
 }
 
 /// Throws submissions away.
-pub async fn discard(ports: &impl Ports, request: &RawRequest, moment: &Moment) -> Result<Reply, Fault> {
-    act(ports, Verb::Discard, "discarded", request, moment).await
+pub async fn discard(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {
+    act(ports, Verb::Discard, "discarded", asked).await
 }
 
 /// Does it to the submissions that are named, or to a page of the campaign's.
-async fn act(
-    ports: &impl Ports,
-    verb: Verb,
-    done: &str,
-    request: &RawRequest,
-    moment: &Moment,
-) -> Result<Reply, Fault> {
-    let body = request.body.as_deref().unwrap_or_default();
+async fn act(ports: &impl Ports, verb: Verb, done: &str, asked: &Asked<'_>) -> Result<Reply, Fault> {
+    let body = asked.request.body.as_deref().unwrap_or_default();
     let body: Value =
         str::from_utf8(body).ok().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     let campaign = body.get("campaign").and_then(Value::as_str);
@@ -69,20 +56,19 @@ async fn act(
         return Ok(wrong_parameter("submission_ids", "must name at most 100"));
     }
     let after = body.get("after").and_then(Value::as_str).map(str::to_owned);
-    let asked = ledgers(ports, campaign, moment).await?;
-    if asked.is_empty() {
+    let ledgers = ledgers(ports, campaign, asked.moment).await?;
+    if ledgers.is_empty() {
         return Ok(Reply::not_found());
     }
     let (mut acted, mut left, mut next) = (Vec::new(), Vec::new(), Value::Null);
-    for ledger in asked {
+    for ledger in ledgers {
         let operation = Operation {
-            verb,
             campaign: campaign.map(str::to_owned),
             submission_ids: ids.clone(),
             after: after.clone(),
-            ..Operation::default()
+            ..asked.operation(verb)
         };
-        let Answer::Report(report) = ports.ask(&ledger, &Call::Operate(Box::new(operation))).await? else {
+        let Answer::Report(report) = asked.ask(ports, &ledger, operation).await? else {
             return Err(Fault::new("a ledger gave another answer"));
         };
         acted.extend(texts(report.get(done).cloned()));

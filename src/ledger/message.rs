@@ -11,7 +11,8 @@ use crate::lead::{Fingerprint, Lead};
 /// The format of messages.
 ///
 /// 2: what withholds a lead (lists, `Sec-GPC`) must be understood.
-pub const MESSAGE_FORMAT: u32 = 2;
+/// 3: who acts must be written down.
+pub const MESSAGE_FORMAT: u32 = 3;
 
 /// From the Worker, which only lends its call, to a ledger.
 #[derive(Deserialize, Serialize)]
@@ -97,6 +98,12 @@ impl Tally {
 pub struct Operation {
     /// Which.
     pub verb: Verb,
+    /// The operator who does it, by the name of their token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actor: Option<String>,
+    /// Whether what is published lies in KV.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_done: bool,
     /// Of one campaign, by its id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub campaign: Option<String>,
@@ -192,6 +199,10 @@ pub enum Verb {
     Release,
     /// Throw quarantined submissions away.
     Discard,
+    /// A campaign is about to be published, or has been: KV has it, the audit log says who it was.
+    Publish,
+    /// Who has done what, a page of it.
+    Audit,
 }
 
 /// From a ledger to the Worker.

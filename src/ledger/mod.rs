@@ -9,6 +9,7 @@
 
 mod admission;
 mod admit;
+mod audit;
 mod claim;
 mod consents;
 mod double_opt_in;
@@ -87,6 +88,8 @@ pub struct Ledger<S> {
     /// Whether anything is quarantined, or was within its time.
     has_quarantined: Cell<bool>,
     sightings: RefCell<Sightings>,
+    /// Whether a transaction was rolled back after memory had followed it.
+    is_unsure: Cell<bool>,
     next_sweep_ms: Cell<i64>,
     /// When the first request that waits for a confirmation expires.
     next_expiry_ms: Cell<i64>,
@@ -144,17 +147,37 @@ impl<S: Store> Ledger<S> {
             has_suppressed: Cell::new(false),
             has_quarantined: Cell::new(false),
             sightings: RefCell::default(),
+            is_unsure: Cell::new(false),
             next_sweep_ms: Cell::new(0),
             next_expiry_ms: Cell::new(i64::MAX),
         };
         ledger.remember_name()?;
-        ledger.learn_what_is_due()?;
-        ledger.learn_what_expires()?;
-        ledger.learn_whether_lists_are_empty()?;
-        ledger.learn_whether_any_is_suppressed()?;
-        ledger.learn_whether_any_is_quarantined()?;
+        ledger.learn()?;
         ledger.plan_first_sweep(now_ms)?;
         Ok(ledger)
+    }
+
+    /// Learns what it keeps in memory beside the rows.
+    fn learn(&self) -> Result<(), Fault> {
+        self.learn_what_is_due()?;
+        self.learn_what_expires()?;
+        self.learn_whether_lists_are_empty()?;
+        self.learn_whether_any_is_suppressed()?;
+        self.learn_whether_any_is_quarantined()
+    }
+
+    /// Forgets what may come from rows that were rolled back, and learns it again.
+    fn be_sure(&self) -> Result<(), Fault> {
+        if self.is_unsure.get() {
+            self.campaigns.take();
+            self.terms.take();
+            self.current_terms.take();
+            self.sources.take();
+            self.open.take();
+            self.learn()?;
+            self.is_unsure.set(false);
+        }
+        Ok(())
     }
 
     /// The name under which the database was opened last, for an alarm that carries none.
@@ -181,6 +204,7 @@ impl<S: Store> Ledger<S> {
         if message.format > MESSAGE_FORMAT {
             return quiet(Answer::Newer);
         }
+        self.be_sure()?;
         match message.call {
             Call::Admit(mut admit) => self.admit(&mut admit, moment),
             Call::Tally(tallies) => quiet(self.tally(&tallies)?),
@@ -189,7 +213,7 @@ impl<S: Store> Ledger<S> {
         }
     }
 
-    fn operate(&self, operation: &Operation, moment: &Moment) -> Result<Answer, Fault> {
+    fn perform(&self, operation: &Operation, moment: &Moment) -> Result<Answer, Fault> {
         let given = |text: &Option<String>| text.clone().unwrap_or_default();
         let (campaign, delivery_id) = (given(&operation.campaign), given(&operation.delivery_id));
         match operation.verb {
@@ -213,6 +237,8 @@ impl<S: Store> Ledger<S> {
             Verb::Quarantined => self.quarantined(&given(&operation.submission_id)),
             Verb::Release => self.release_quarantined(operation, moment),
             Verb::Discard => self.discard_quarantined(operation),
+            Verb::Publish => Ok(Answer::Done(operation.is_done.into())),
+            Verb::Audit => self.audit_page(operation),
         }
     }
 

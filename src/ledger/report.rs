@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::message::{Answer, Operation, Tally};
-use super::store::{Arg, Row, Store, write};
+use super::store::{Arg, MAX_SAFE, Row, Store, write};
 use super::{Ledger, State};
 use crate::fault::Fault;
 use crate::moment::rfc3339;
@@ -131,9 +131,6 @@ fn counted(
         "buckets": buckets,
     })
 }
-
-/// The largest integer that JavaScript holds exactly.
-const MAX_SAFE: i64 = (1 << 53) - 1;
 
 /// A column of milliseconds as RFC 3339 in UTC.
 pub(super) fn rfc3339_of(column: &str) -> String {

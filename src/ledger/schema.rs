@@ -94,6 +94,18 @@ const MIGRATIONS: &[&[&str]] = &[
         "ALTER TABLE submission ADD COLUMN quarantine TEXT",
         // The campaigns by which what is quarantined will be judged.
         "CREATE TABLE revision (revision TEXT PRIMARY KEY, stored TEXT NOT NULL) WITHOUT ROWID",
+        // Who has done what, never to whom. REPLACE takes a row away without asking the trigger that guards
+        // deletion, so a number that is taken is refused as well.
+        "CREATE TABLE audit (seq INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, actor TEXT NOT NULL,
+       act TEXT NOT NULL, campaign TEXT, destination TEXT, delivery_id TEXT, list TEXT, count INTEGER,
+       outcome TEXT NOT NULL)",
+        "CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit
+     BEGIN SELECT RAISE(ABORT, 'the audit log is not changed'); END",
+        "CREATE TRIGGER audit_is_not_deleted BEFORE DELETE ON audit
+     BEGIN SELECT RAISE(ABORT, 'the audit log is not deleted'); END",
+        "CREATE TRIGGER audit_is_not_replaced BEFORE INSERT ON audit
+       WHEN EXISTS (SELECT 1 FROM audit WHERE seq = NEW.seq)
+     BEGIN SELECT RAISE(ABORT, 'the audit log is not replaced'); END",
     ],
 ];
 

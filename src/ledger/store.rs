@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::fault::Fault;
 
+/// The largest integer that JavaScript holds exactly.
+pub const MAX_SAFE: i64 = (1 << 53) - 1;
+
 /// A statement's argument. Integers stay within ±2^53, for they pass through JavaScript numbers.
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
@@ -129,7 +132,8 @@ pub trait Store {
     /// The database refused or is not there.
     fn rows(&self, sql: &str, args: &[Arg<'_>]) -> Result<Vec<Row>, Fault>;
 
-    /// Runs the step in one transaction: all of it is kept, or nothing where it fails.
+    /// Runs the step in one transaction: all of it is kept, or nothing where it fails. Within another
+    /// step it is a part of that one's transaction, which may still undo it.
     ///
     /// # Errors
     /// The step's own, or the database's.

@@ -8,6 +8,7 @@ mod lists;
 mod people;
 mod receipts;
 mod server;
+mod tokens;
 mod whole;
 
 use std::fs;

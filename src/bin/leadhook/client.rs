@@ -102,6 +102,13 @@ impl Client {
                 return value.ok_or_else(unreadable);
             }
             return Err(match value.as_ref().and_then(problem) {
+                Some(problem) if status.as_u16() == 429 => {
+                    format!("{}: {problem} Try again in {} s.", self.base, wait_of(&answer).as_secs())
+                }
+                Some(problem) if status.as_u16() == 403 => {
+                    let where_from = format!("{ADMIN_TOKEN} in the environment or in the file of keys");
+                    format!("{}: {problem} Yours is from {where_from}.", self.base)
+                }
                 Some(problem) => format!("{} answered {}: {problem}", self.base, status.as_u16()),
                 None => format!("{} answered {status}", self.base),
             });

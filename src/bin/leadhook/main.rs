@@ -1,5 +1,6 @@
 //! The command line of marketers and operators.
 
+mod audit;
 mod campaigns;
 mod client;
 mod consents;
@@ -13,6 +14,7 @@ mod publish;
 mod quarantine;
 mod receipts;
 mod sink;
+mod token;
 mod vars;
 
 use std::path::PathBuf;
@@ -72,6 +74,10 @@ enum Command {
     List(lists::Options),
     /// See what was put aside for its signs of abuse, and release or discard it
     Quarantine(quarantine::Options),
+    /// List who has done what, the newest first
+    Audit(audit::Options),
+    /// Make tokens for the admin API
+    Token(token::Options),
     /// Put a person on the list of those who want to hear nothing
     Suppress(lists::One),
     /// Take a person off the list of those who want to hear nothing
@@ -92,6 +98,8 @@ fn main() -> ExitCode {
         Command::Erase(options) => people::erase(&options),
         Command::List(options) => lists::run(&options),
         Command::Quarantine(options) => quarantine::run(&options),
+        Command::Audit(options) => audit::run(&options),
+        Command::Token(options) => token::run(&options),
         Command::Suppress(options) => lists::change_one(&options, Change::Add),
         Command::Unsuppress(options) => lists::change_one(&options, Change::Remove),
     };

@@ -15,7 +15,7 @@ use super::client;
 use super::vars::{ADMIN_TOKEN, KEYS_FILE, LISTS, PEPPERS, SEALING, SIGNING, Vars};
 
 const KEY_BYTES: usize = 32;
-const TOKEN_BYTES: usize = 24;
+pub const TOKEN_BYTES: usize = 24;
 /// Why lists keep their key.
 const LISTS_STAY: &str = "the key of the lists is not rotated or retired: lists hold hashes alone and outlive \
                           the other keys, and they cannot be hashed again without the people's addresses";
@@ -138,14 +138,14 @@ fn check(vars: &Vars, name: &str) -> Result<(), String> {
     read.map_err(|reason| format!("{}: {name}: {reason}", vars.file()))
 }
 
-fn say_how_to_deploy(vars: &Vars, names: &[&str]) {
+pub fn say_how_to_deploy(vars: &Vars, names: &[&str]) {
     println!("Bring it to Cloudflare; wrangler asks for what stands between the quotes in {}:", vars.file());
     for name in names {
         println!("  node_modules/.bin/wrangler secret put {name} --config wrangler.deploy.toml");
     }
 }
 
-fn random<const N: usize>() -> Result<[u8; N], String> {
+pub fn random<const N: usize>() -> Result<[u8; N], String> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|error| format!("this machine gives no randomness: {error}"))?;
     Ok(bytes)

@@ -1,0 +1,113 @@
+//! Wrong tokens, by the address that they came from: who has sent too many must wait, also with a right
+//! one, or guessing would go on. Kept in memory, so a guesser has so many tries in each isolate.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::{IpAddr, Ipv6Addr};
+
+/// Wrong tokens within [`WINDOW_MS`]: more than anybody needs who has copied one badly.
+pub const MAX_WRONG: usize = 10;
+/// How long a wrong token counts.
+pub const WINDOW_MS: i64 = 60_000;
+/// Addresses that are remembered: less than a megabyte of an isolate's memory.
+const MAX_ADDRESSES: usize = 2_000;
+/// Bits of an IPv6 address that its owner chooses freely (RFC 6177).
+const IPV6_OWN_BITS: u32 = 64;
+
+/// By address: when its last wrong tokens came; UTC, milliseconds. Those without an address are one.
+#[derive(Default)]
+pub struct Attempts(BTreeMap<Option<IpAddr>, VecDeque<i64>>);
+
+impl Attempts {
+    /// The seconds to wait, where too many wrong tokens have come from there.
+    pub fn wait_s(&self, client_address: Option<&str>, now_ms: i64) -> Option<i64> {
+        let wrong = self.0.get(&line(client_address))?;
+        let ends_ms = wrong.front().filter(|_| wrong.len() >= MAX_WRONG)? + WINDOW_MS;
+        // Not longer where the clock was set back.
+        let left_ms = (ends_ms - now_ms).min(WINDOW_MS);
+        (left_ms > 0).then(|| (left_ms + 999) / 1_000)
+    }
+
+    /// A wrong token came from there.
+    pub fn note_wrong(&mut self, client_address: Option<&str>, now_ms: i64) {
+        let line = line(client_address);
+        if self.0.len() >= MAX_ADDRESSES && !self.0.contains_key(&line) {
+            self.make_room(now_ms);
+        }
+        let wrong = self.0.entry(line).or_default();
+        wrong.push_back(now_ms);
+        if wrong.len() > MAX_WRONG {
+            wrong.pop_front();
+        }
+    }
+
+    /// Forgets those whose time is over, else whoever has been quiet for longest.
+    fn make_room(&mut self, now_ms: i64) {
+        let last = |wrong: &VecDeque<i64>| wrong.back().copied().unwrap_or(0);
+        self.0.retain(|_, wrong| now_ms - last(wrong) < WINDOW_MS);
+        if self.0.len() >= MAX_ADDRESSES {
+            let quiet = self.0.iter().min_by_key(|(_, wrong)| last(wrong)).map(|(line, _)| *line);
+            if let Some(quiet) = quiet {
+                self.0.remove(&quiet);
+            }
+        }
+    }
+}
+
+/// What one customer of a provider has: an IPv4 address, or the IPv6 addresses of one line.
+fn line(client_address: Option<&str>) -> Option<IpAddr> {
+    let address: IpAddr = client_address?.trim().parse().ok()?;
+    Some(match address.to_canonical() {
+        IpAddr::V6(address) => {
+            Ipv6Addr::from_bits(address.to_bits() >> IPV6_OWN_BITS << IPV6_OWN_BITS).into()
+        }
+        address @ IpAddr::V4(_) => address,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tenth_wrong_token_closes_the_door_for_a_minute_to_that_address_alone() {
+        let (mut attempts, from) = (Attempts::default(), Some("192.0.2.1"));
+        for second in 0..10 {
+            assert_eq!(attempts.wait_s(from, second * 1_000), None);
+            attempts.note_wrong(from, second * 1_000);
+        }
+        assert_eq!(attempts.wait_s(from, 9_000), Some(51));
+        assert_eq!(attempts.wait_s(Some(" ::ffff:192.0.2.1"), 9_000), Some(51), "the same address");
+        assert_eq!(attempts.wait_s(from, 59_999), Some(1));
+        assert_eq!(attempts.wait_s(from, 60_000), None, "the first one counts no more");
+        attempts.note_wrong(from, 60_000);
+        assert_eq!(attempts.wait_s(from, 60_000), Some(1), "until the second does not either");
+        for other in [None, Some("192.0.2.2"), Some("2001:db8::1")] {
+            assert_eq!(attempts.wait_s(other, 9_000), None, "{other:?}");
+        }
+        assert_eq!(attempts.wait_s(from, -1_000_000), Some(60), "the clock was set back");
+    }
+
+    #[test]
+    fn one_line_and_those_without_an_address_are_one() {
+        let mut attempts = Attempts::default();
+        for n in 0..10 {
+            attempts.note_wrong(Some(&format!("2001:db8:0:1::{n:x}")), 0);
+            attempts.note_wrong(None, 0);
+        }
+        assert!(attempts.wait_s(Some("2001:db8:0:1:ffff::1"), 0).is_some());
+        assert!(attempts.wait_s(Some("2001:db8:0:2::1"), 0).is_none());
+        assert!(attempts.wait_s(Some("not an address"), 0).is_some());
+    }
+
+    #[test]
+    fn many_addresses_are_forgotten_one_by_one_and_memory_stays_bounded() {
+        let mut attempts = Attempts::default();
+        let address = |n: usize| Ipv6Addr::from_bits((n as u128) << 64).to_string();
+        for n in 0..3 * MAX_ADDRESSES {
+            attempts.note_wrong(Some(&address(n)), 1_000 + n as i64);
+        }
+        assert_eq!(attempts.0.len(), MAX_ADDRESSES);
+        assert!(attempts.0.contains_key(&line(Some(&address(3 * MAX_ADDRESSES - 1)))));
+        assert!(attempts.0.values().all(|wrong| wrong.len() <= MAX_WRONG));
+    }
+}

@@ -1,0 +1,102 @@
+//! Who has done what: the audit logs of the ledgers as one, the newest entry first.
+
+use std::cmp::Reverse;
+
+use serde_json::{Value, json};
+
+use super::{Asked, ledgers, range, wrong_parameter};
+use crate::fault::Fault;
+use crate::ledger::message::{Answer, Operation, Verb};
+use crate::ports::Ports;
+use crate::reply::Reply;
+
+/// Entries of a page unless the operator says otherwise.
+const DEFAULT_PAGE: usize = 50;
+/// Entries of a page at most: what each ledger gives for it.
+const MAX_PAGE: usize = 200;
+/// Above every number of an entry.
+const LAST: &str = "9007199254740991";
+
+/// Where an entry stands among those of all ledgers.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    at_ms: i64,
+    ledger: String,
+    seq: i64,
+}
+
+impl Place {
+    /// Reads `{at_ms}.{seq}.{ledger}`.
+    fn parse(cursor: &str) -> Option<Self> {
+        let mut parts = cursor.splitn(3, '.');
+        let at_ms = parts.next()?.parse().ok()?;
+        let seq = parts.next()?.parse().ok()?;
+        Some(Self { at_ms, seq, ledger: parts.next()?.to_owned() })
+    }
+
+    fn of(entry: &Value) -> Option<Self> {
+        let number = |key: &str| entry.get(key).and_then(Value::as_i64);
+        let ledger = entry.get("ledger")?.as_str()?.to_owned();
+        Some(Self { at_ms: number("at_ms")?, seq: number("seq")?, ledger })
+    }
+
+    /// What this ledger is asked for, so that it gives what stands behind this place.
+    fn in_ledger(&self, ledger: &str) -> String {
+        let Self { at_ms, seq, .. } = self;
+        match ledger.cmp(&self.ledger) {
+            std::cmp::Ordering::Less => format!("{at_ms}.{LAST}"),
+            std::cmp::Ordering::Equal => format!("{at_ms}.{seq}"),
+            std::cmp::Ordering::Greater => format!("{at_ms}.0"),
+        }
+    }
+}
+
+/// A page of what operators have done: of the ledger of a campaign, or of all.
+pub async fn list(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {
+    let [from_ms, to_ms] = match range(&asked.query) {
+        Ok(range) => range,
+        Err(reply) => return Ok(reply),
+    };
+    let limit = asked.query.text("limit").map(|text| text.parse::<usize>().ok().filter(|limit| *limit > 0));
+    let Some(limit) = limit.unwrap_or(Some(DEFAULT_PAGE)) else {
+        return Ok(wrong_parameter("limit", "must be a number above 0"));
+    };
+    let limit = limit.min(MAX_PAGE);
+    let after = asked.query.text("after").map(|cursor| Place::parse(&cursor));
+    if after == Some(None) {
+        return Ok(wrong_parameter("after", "must be the next of an earlier page"));
+    }
+    let after = after.flatten();
+    let campaign = asked.query.text("campaign");
+    let ledgers = ledgers(ports, campaign.as_deref(), asked.moment).await?;
+    if campaign.is_some() && ledgers.is_empty() {
+        return Ok(Reply::not_found());
+    }
+    let mut found = Vec::new();
+    for ledger in ledgers {
+        let operation = Operation {
+            campaign: campaign.clone(),
+            from_ms,
+            to_ms,
+            after: after.as_ref().map(|place| place.in_ledger(&ledger)),
+            limit: i64::try_from(limit).ok(),
+            ..asked.operation(Verb::Audit)
+        };
+        let Answer::Report(report) = asked.ask(ports, &ledger, operation).await? else {
+            return Err(Fault::new("a ledger gave another answer"));
+        };
+        found.extend(report.get("entries").and_then(Value::as_array).cloned().unwrap_or_default());
+    }
+    found.sort_by_cached_key(|entry| Reverse(Place::of(entry)));
+    let is_full = found.len() >= limit;
+    found.truncate(limit);
+    let last = found.last().filter(|_| is_full).and_then(Place::of);
+    let next = last.map(|Place { at_ms, ledger, seq }| format!("{at_ms}.{seq}.{ledger}"));
+    for entry in &mut found {
+        if let Some(entry) = entry.as_object_mut() {
+            entry.remove("at_ms");
+            entry.remove("seq");
+        }
+    }
+    Ok(Reply::json(&json!({ "entries": found, "next": next })))
+}

@@ -1,0 +1,66 @@
+//! What the ledgers have counted, added up.
+
+use serde_json::{Value, json};
+
+use super::{Asked, ledgers, range, registry};
+use crate::fault::Fault;
+use crate::ledger::message::{Answer, Call, Operation, Verb};
+use crate::ledger::nothing_counted;
+use crate::ports::Ports;
+use crate::reply::Reply;
+
+/// The counters of a campaign, or of all.
+pub async fn report(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {
+    let [from_ms, to_ms] = match range(&asked.query) {
+        Ok(range) => range,
+        Err(reply) => return Ok(reply),
+    };
+    let campaign = asked.query.text("campaign");
+    let ledgers = ledgers(ports, campaign.as_deref(), asked.moment).await?;
+    if campaign.is_some() && ledgers.is_empty() {
+        return Ok(Reply::not_found());
+    }
+    let mut total = nothing_counted();
+    for ledger in ledgers {
+        let operation = Operation { campaign: campaign.clone(), from_ms, to_ms, ..Operation::default() };
+        let Answer::Report(report) = ports.ask(&ledger, &Call::Operate(Box::new(operation))).await? else {
+            return Err(Fault::new("a ledger gave no counters"));
+        };
+        total = added(total, report);
+    }
+    Ok(Reply::json(&total))
+}
+
+/// Two reports as one: numbers are added, lists joined.
+fn added(left: Value, right: Value) -> Value {
+    match (left, right) {
+        (Value::Object(mut left), Value::Object(right)) => {
+            for (key, value) in right {
+                let sum = added(left.remove(&key).unwrap_or(Value::Null), value);
+                left.insert(key, sum);
+            }
+            Value::Object(left)
+        }
+        (Value::Array(mut left), Value::Array(right)) => {
+            left.extend(right);
+            Value::Array(left)
+        }
+        (Value::Number(left), Value::Number(right)) => {
+            json!(left.as_i64().unwrap_or(0) + right.as_i64().unwrap_or(0))
+        }
+        (_, right) => right,
+    }
+}
+
+/// The ids of the keys that rows name, by ledger and ring.
+pub async fn keys_in_use(ports: &impl Ports) -> Result<Reply, Fault> {
+    let mut all = json!({ "ledgers": [] });
+    for ledger in registry(ports).await? {
+        let operation = Operation { verb: Verb::Keys, ..Operation::default() };
+        let Answer::Report(report) = ports.ask(&ledger, &Call::Operate(Box::new(operation))).await? else {
+            return Err(Fault::new("a ledger gave another answer"));
+        };
+        all = added(all, report);
+    }
+    Ok(Reply::json(&all))
+}

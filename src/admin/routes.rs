@@ -1,0 +1,147 @@
+//! What the admin API answers, each address with the scope that it needs. A route without one does not
+//! compile.
+
+use super::{Asked, audit, campaigns, counters, deliveries, lists, person, quarantine};
+use crate::access::Scope;
+use crate::fault::Fault;
+use crate::ledger::message::Verb;
+use crate::ports::Ports;
+use crate::reply::Reply;
+use crate::request::Method;
+
+/// An address behind `/admin/api/`, what it takes, and what it does.
+pub struct Route {
+    /// The address; `{}` is any name.
+    pub path: &'static str,
+    /// The method.
+    pub method: Method,
+    /// Without which nobody gets further.
+    pub scope: Scope,
+    target: Target,
+}
+
+/// What a route does.
+#[derive(Clone, Copy)]
+enum Target {
+    Counters,
+    Deliveries,
+    Delivery,
+    Replay,
+    ReplayAll,
+    Enable,
+    Access,
+    Erase,
+    Lists,
+    ListChange,
+    Keys,
+    Quarantine,
+    Quarantined,
+    Release,
+    Discard,
+    Campaigns,
+    Campaign,
+    Publish,
+    Audit,
+}
+
+/// The routes. Of two paths that fit, the first one is meant.
+const ROUTES: &[Route] = {
+    use Method::{Get, Post, Put};
+    use Scope::{Erase, Operate, Read};
+    &[
+        route("counters", Get, Read, Target::Counters),
+        route("deliveries", Get, Read, Target::Deliveries),
+        route("deliveries/replay", Post, Operate, Target::ReplayAll),
+        route("deliveries/{}", Get, Read, Target::Delivery),
+        route("deliveries/{}/replay", Post, Operate, Target::Replay),
+        route("access", Post, Erase, Target::Access),
+        route("erase", Post, Erase, Target::Erase),
+        route("lists", Get, Read, Target::Lists),
+        route("lists/{}", Post, Operate, Target::ListChange),
+        route("keys", Get, Read, Target::Keys),
+        route("quarantine", Get, Read, Target::Quarantine),
+        route("quarantine/release", Post, Operate, Target::Release),
+        route("quarantine/discard", Post, Operate, Target::Discard),
+        route("quarantine/{}", Get, Operate, Target::Quarantined),
+        route("campaigns", Get, Read, Target::Campaigns),
+        route("campaigns/{}", Get, Read, Target::Campaign),
+        route("campaigns/{}", Put, Operate, Target::Publish),
+        route("campaigns/{}/destinations/{}/enable", Post, Operate, Target::Enable),
+        route("audit", Get, Read, Target::Audit),
+    ]
+};
+
+const fn route(path: &'static str, method: Method, scope: Scope, target: Target) -> Route {
+    Route { path, method, scope, target }
+}
+
+/// Every route, for whoever checks them.
+pub fn all() -> &'static [Route] {
+    ROUTES
+}
+
+/// The names that stand at `{}` of a path.
+type Names<'a> = [&'a str; 2];
+
+/// The route of a request, or why there is none: 404, or 405 with what the address takes.
+pub fn find<'a>(path: &[&'a str], method: Method) -> Result<(&'static Route, Names<'a>), Reply> {
+    let first = ROUTES.iter().find_map(|route| Some((route.path, names_in(route.path, path)?)));
+    let (meant, names) = first.ok_or_else(Reply::not_found)?;
+    let here = || ROUTES.iter().filter(|route| route.path == meant);
+    let found = here().find(|route| route.method == method);
+    found.map(|route| (route, names)).ok_or_else(|| {
+        let allowed: Vec<_> = here().map(|route| route.method.name()).collect();
+        Reply::method_not_allowed(&allowed.join(", "))
+    })
+}
+
+fn names_in<'a>(pattern: &str, path: &[&'a str]) -> Option<Names<'a>> {
+    let mut names = [""; 2];
+    let mut free = names.iter_mut();
+    let mut given = path.iter();
+    for part in pattern.split('/') {
+        let given = given.next()?;
+        match part {
+            "{}" if given.is_empty() => return None,
+            "{}" => *free.next()? = given,
+            _ if part != *given => return None,
+            _ => {}
+        }
+    }
+    given.next().is_none().then_some(names)
+}
+
+impl Route {
+    /// Does what it is for.
+    ///
+    /// # Errors
+    /// KV's or a ledger's.
+    pub async fn answer(
+        &self,
+        ports: &impl Ports,
+        [first, second]: Names<'_>,
+        asked: &Asked<'_>,
+    ) -> Result<Reply, Fault> {
+        match self.target {
+            Target::Counters => counters::report(ports, asked).await,
+            Target::Deliveries => deliveries::list(ports, asked).await,
+            Target::Delivery => deliveries::first_that_knows(ports, Verb::Delivery, first, asked).await,
+            Target::Replay => deliveries::first_that_knows(ports, Verb::Replay, first, asked).await,
+            Target::ReplayAll => deliveries::replay_all(ports, asked).await,
+            Target::Enable => deliveries::enable(ports, first, second, asked).await,
+            Target::Access => person::access(ports, asked).await,
+            Target::Erase => person::erase(ports, asked).await,
+            Target::Lists => lists::show(ports, asked).await,
+            Target::ListChange => lists::change(ports, first, asked).await,
+            Target::Keys => counters::keys_in_use(ports).await,
+            Target::Quarantine => quarantine::list(ports, asked).await,
+            Target::Quarantined => quarantine::show(ports, first, asked).await,
+            Target::Release => quarantine::release(ports, asked).await,
+            Target::Discard => quarantine::discard(ports, asked).await,
+            Target::Campaigns => campaigns::list(ports).await,
+            Target::Campaign => campaigns::show(ports, first).await,
+            Target::Publish => campaigns::publish(ports, first, asked).await,
+            Target::Audit => audit::list(ports, asked).await,
+        }
+    }
+}

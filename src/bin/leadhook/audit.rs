@@ -1,0 +1,94 @@
+//! `audit`: who has done what.
+
+use clap::Args;
+use leadhook::campaign::is_id;
+use leadhook::moment::parse_rfc3339;
+use serde_json::Value;
+
+use super::client;
+use super::receipts::printable;
+
+#[derive(Args)]
+pub struct Options {
+    /// Only of this campaign, and what was done in its ledger about no campaign
+    #[arg(long)]
+    campaign: Option<String>,
+    /// From this time on, as in 2026-11-22T00:00:00Z
+    #[arg(long)]
+    from: Option<String>,
+    /// Before this time
+    #[arg(long)]
+    to: Option<String>,
+    /// Entries that a request asks for
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u16).range(1..=200))]
+    limit: u16,
+    /// Print only the page behind this place, and on standard error where it ended
+    #[arg(long)]
+    after: Option<String>,
+    /// Print JSON, one entry a line
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    server: client::Server,
+}
+
+pub fn run(options: &Options) -> Result<(), String> {
+    let mut query = format!("audit?limit={}", options.limit);
+    if let Some(id) = &options.campaign {
+        if !is_id(id) {
+            return Err(format!("{id:?} is not the id of a campaign"));
+        }
+        query.push_str(&format!("&campaign={id}"));
+    }
+    for (name, time) in [("from", &options.from), ("to", &options.to)] {
+        let Some(time) = time else { continue };
+        if parse_rfc3339(time).is_none() {
+            return Err(format!("--{name} must be a time by RFC 3339, as in 2026-11-22T00:00:00Z"));
+        }
+        query.push_str(&format!("&{name}={}", encoded(time)));
+    }
+    let client = options.server.client()?;
+    let (mut after, mut count) = (options.after.clone(), 0);
+    loop {
+        let place = after.as_ref().map(|place| format!("&after={}", encoded(place))).unwrap_or_default();
+        let page = client.get(&format!("{query}{place}"))?;
+        for entry in page.get("entries").and_then(Value::as_array).into_iter().flatten() {
+            count += 1;
+            println!("{}", if options.json { entry.to_string() } else { in_words(entry) });
+        }
+        after = page.get("next").and_then(Value::as_str).map(str::to_owned);
+        match &after {
+            Some(next) if options.after.is_some() => {
+                eprintln!("More: --after {}", printable(next));
+                break;
+            }
+            Some(_) => {}
+            None => break,
+        }
+    }
+    if count == 0 && !options.json {
+        println!("There are no entries.");
+    }
+    Ok(())
+}
+
+fn encoded(text: &str) -> String {
+    form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+/// `2026-11-22T14:00:00.000Z  alice  replay  done  ledger example-ab, campaign guide, 3`
+fn in_words(entry: &Value) -> String {
+    let text = |key: &str| entry.get(key).and_then(Value::as_str).map(printable);
+    let word = |key: &str| text(key).unwrap_or_else(|| "-".to_owned());
+    let mut about = vec![format!("ledger {}", word("ledger"))];
+    for (key, name) in [
+        ("campaign", "campaign"),
+        ("destination", "destination"),
+        ("delivery_id", "delivery"),
+        ("list", "list"),
+    ] {
+        about.extend(text(key).map(|value| format!("{name} {value}")));
+    }
+    about.extend(entry.get("count").and_then(Value::as_i64).map(|count| format!("count {count}")));
+    format!("{}  {}  {}  {}  {}", word("at"), word("actor"), word("act"), word("outcome"), about.join(", "))
+}
