@@ -28,7 +28,7 @@ fn accepted(file: &Value) {
             assert_eq!(stored.revision, campaign.revision);
             assert!(!campaign.fields.is_empty() && campaign.first_contact_field().is_some());
             let _ = campaign.development_only();
-            let criteria = Reply::acceptance_criteria(&campaign, None);
+            let criteria = Reply::acceptance_criteria(&campaign, "token", None);
             assert!(serde_json::from_slice::<Value>(&criteria.body).is_ok());
             assert_eq!(Reply::thanks(&campaign).status, 200);
         }
