@@ -28,7 +28,7 @@ fuzz_one() {
     printf '%-9s %9s runs, none broke it\n' "$target" "$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")"
   else
     printf '%-9s BROKEN, input in %s\n' "$target" "$findings"
-    grep -v '^#' "$log" | tail -25
+    grep -a -m1 -A6 'panicked at\|ERROR: libFuzzer' "$log"
     return 1
   fi
 }

@@ -1,7 +1,9 @@
 #![no_main]
 //! The history of consents and receipts, as they are read back: from rows, from files.
 
-use leadhook::consent::{Act, ConsentState, Personal, Verdict, compact, payload_of, signing_input, standing, verify};
+use leadhook::consent::{
+    Act, ConsentState, Personal, Verdict, compact, payload_of, signing_input, standing, verify,
+};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
@@ -22,14 +24,17 @@ fuzz_target!(|text: &str| {
     chain(text, &keys);
     let _ = payload_of(text);
     let signed = compact(&signing_input("r1", "{\"a\":1}"), text.as_bytes());
-    assert!(payload_of(&signed).is_some_and(|(header, _, _, signature)| {
-        header["kid"] == "r1" && signature == text.as_bytes()
-    }));
+    assert!(
+        payload_of(&signed).is_some_and(|(header, _, _, signature)| {
+            header["kid"] == "r1" && signature == text.as_bytes()
+        })
+    );
 });
 
 /// A chain that is written holds, and one that is changed does not.
 fn chain(text: &str, keys: &[(String, [u8; 32])]) {
-    let personal = Personal { salt: "salt".to_owned(), method: text.to_owned(), ..Personal::default() }.text();
+    let personal =
+        Personal { salt: "salt".to_owned(), method: text.to_owned(), ..Personal::default() }.text();
     let consents = vec![(text.to_owned(), ConsentState::Given, "digest".to_owned())];
     let first = Act::after(None, "lead_1", (1, "guide"), consents.clone(), &personal, &keys[0]);
     let second = Act::after(Some(&first), "lead_1", (2, text), consents, &personal, &keys[0]);

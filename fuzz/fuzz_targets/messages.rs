@@ -36,7 +36,8 @@ fn seen(text: &str) {
             let again = Seen::read(Some(&value));
             assert!(again.holds("sub_1", now_ms));
             assert!(!again.holds("sub_1", now_ms + 11 * 60_000));
-            let held = serde_json::from_str::<Value>(&value).expect("JSON")["submissions"].as_array().map(Vec::len);
+            let held =
+                serde_json::from_str::<Value>(&value).expect("JSON")["submissions"].as_array().map(Vec::len);
             assert!(held.is_some_and(|count| (1..=8).contains(&count)));
         }
         None => assert!(newer, "only what is newer is left as it is"),
