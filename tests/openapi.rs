@@ -144,3 +144,26 @@ fn whoever_sends_no_token_or_too_much_is_told_so_as_documented() {
         }
     }
 }
+
+#[test]
+fn a_body_of_other_types_than_documented_changes_nothing() {
+    let site = Site::new(&[guide()]);
+    let sub = r#"{"submission_ids":["sub_1"]"#;
+    for (path, bodies) in [
+        (
+            "quarantine/discard",
+            [r#"{"campaign":{}}"#, &format!(r#"{sub},"campaign":{{}}}}"#), &format!(r#"{sub},"after":1}}"#)],
+        ),
+        (
+            "quarantine/release",
+            [r#"{"submission_ids":[1]}"#, r#"{"submission_ids":{},"campaign":"guide"}"#, "[]"],
+        ),
+        ("lists/partners?ledger=example-ab", [r#"{"clear":true,"x":1}"#, r#"{"add":[],"remove":[]}"#, "[]"]),
+    ] {
+        for text in bodies {
+            let reply =
+                site.send(&request(Method::Post, &format!("/admin/api/{path}"), "application/json", text));
+            assert_eq!(reply.status, 400, "{path}: {text}");
+        }
+    }
+}
