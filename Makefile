@@ -12,10 +12,18 @@ export PORT SINK_PORT CAMPAIGNS STATE
 # The versions that fit the crates in Cargo.lock.
 WORKER_BUILD_VERSION := 0.8.7
 WASM_BINDGEN_VERSION := 0.2.129
+CARGO_FUZZ_VERSION := 0.13.1
 # Gzip size that fits every plan with room, and starts fast.
 MAX_WASM_GZIP_KB := 560
 
 BENCH := target/bench
+
+# Seconds that `make fuzz` gives each target, and how many run at once.
+FUZZ_SECONDS ?= 600
+FUZZ_JOBS ?= 2
+FUZZ_TARGETS := $(patsubst fuzz/fuzz_targets/%.rs,%,$(wildcard fuzz/fuzz_targets/*.rs))
+# The most examples of an operation that schemathesis makes up.
+CONTRACT_EXAMPLES ?= 25
 
 # What the compiler and wasm-bindgen emit; worker-build allows the same, and Workers run it.
 WASM_FEATURES := mutable-globals sign-ext nontrapping-float-to-int bulk-memory multivalue \
@@ -30,12 +38,14 @@ CLI := target/release/leadhook
 SOURCES := $(shell find src -type f) Cargo.toml Cargo.lock
 WORKER_SOURCES := $(filter-out src/bin/% src/memory.rs,$(SOURCES))
 
-.PHONY: help dev sink lists test test-host test-e2e lint build cli soak bench bench-core bench-ledger deploy size clean
+.PHONY: help dev sink lists test test-host test-e2e test-contract fuzz python-requirements lint build cli soak bench \
+  bench-core bench-ledger deploy size clean
 
 help:
 	@echo "make dev     run Leadhook here: Worker, example campaigns, webhook receiver"
 	@echo "make sink    start the webhook receiver alone"
-	@echo "make test    every test: host, end to end on workerd, browser"
+	@echo "make test    every test: host, end to end on workerd, browser, by the OpenAPI document"
+	@echo "make fuzz    fuzz every decoder, FUZZ_SECONDS=600 each"
 	@echo "make soak    load with faults that come and go, for SOAK_MINUTES (30)"
 	@echo "make bench   Leadhook against floors and a TypeScript peer; bench-core and bench-ledger:"
 	@echo "             the core alone, and what a lead costs and how far one ledger reaches"
@@ -59,6 +69,28 @@ help:
 	@echo "Installing wasm-bindgen $(WASM_BINDGEN_VERSION) into .tools (once; about 3 minutes)"
 	cargo install wasm-bindgen-cli --version $(WASM_BINDGEN_VERSION) --locked --force --root .tools --quiet
 	@touch $@
+
+.tools/cargo-fuzz-$(CARGO_FUZZ_VERSION):
+	@echo "Installing cargo-fuzz $(CARGO_FUZZ_VERSION) into .tools (once; about a minute)"
+	cargo install cargo-fuzz --version $(CARGO_FUZZ_VERSION) --locked --force --root .tools --quiet
+	@touch $@
+
+.tools/python/installed: tests/python/requirements.txt
+	@echo "Installing Python packages into .tools/python (once; about a minute)"
+	python3 -m venv --clear .tools/python
+	.tools/python/bin/pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r $<
+	@touch $@
+
+# Not from a wheel: only the source distribution has the cases.
+.tools/corpora/multipart.json: tests/python/corpora.txt tests/python/multipart_cases.py .tools/python/installed
+	@mkdir -p $(@D) && rm -f $(@D)/*.tar.gz
+	.tools/python/bin/pip download --quiet --disable-pip-version-check --no-deps --no-binary :all: \
+	  --no-build-isolation --require-hashes --dest $(@D) -r $<
+	@.tools/python/bin/python tests/python/multipart_cases.py $(@D)/*.tar.gz > $@.new && mv $@.new $@
+
+python-requirements:
+	cd tests/python && uv pip compile --universal --generate-hashes --python-version 3.11 --quiet \
+	  --custom-compile-command 'make python-requirements' requirements.in -o requirements.txt
 
 node_modules/.package-lock.json: package.json package-lock.json
 	@echo "Installing npm packages into node_modules (once; about a minute)"
@@ -100,7 +132,7 @@ dev: build $(CLI)
 sink: $(CLI)
 	@exec $(CLI) sink --port $(SINK_PORT) --secrets .dev.vars
 
-test: test-host test-e2e
+test: test-host test-e2e test-contract
 
 # After a change of the packages' versions in package.json.
 lists: node_modules/.package-lock.json
@@ -110,13 +142,19 @@ test-host: node_modules/.package-lock.json
 	cargo test --locked --features cli
 	node scripts/mail-domains.mjs --check
 
-test-e2e: build $(CLI)
+test-e2e: build $(CLI) .tools/corpora/multipart.json
 	node scripts/chromium.mjs
 	node --test --test-concurrency=2 tests/receivers/*.test.mjs tests/e2e/*.test.mjs \
 	  tests/e2e/faults/*.test.mjs
 
 soak: build $(CLI)
 	@SOAK_MINUTES=$(SOAK_MINUTES) node tests/e2e/soak.mjs
+
+test-contract: build .tools/python/installed
+	@node tests/contract.mjs $(CONTRACT_EXAMPLES)
+
+fuzz: .tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_JOBS=$(FUZZ_JOBS) scripts/fuzz.sh $(FUZZ_TARGETS)
 
 lint: .tools/target
 	cargo fmt --check

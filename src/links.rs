@@ -55,6 +55,9 @@ async fn follow(
 
 /// Answers a request to `/confirm/{campaign}/{token}`.
 pub async fn confirm(ports: &impl Ports, path: [&str; 2], request: &RawRequest, moment: &Moment) -> Answered {
+    if !matches!(request.method, Method::Get | Method::Post) {
+        return Reply::method_not_allowed("GET, POST").into();
+    }
     let (campaign, [lead_id, submission_id]) = match follow(ports, path, Link::Confirm, moment).await {
         Ok(found) => found,
         Err(answered) => return answered,
@@ -62,7 +65,7 @@ pub async fn confirm(ports: &impl Ports, path: [&str; 2], request: &RawRequest, 
     let campaign = &campaign;
     match request.method {
         Method::Get => Reply::ask_to_confirm(campaign).into(),
-        Method::Post => {
+        _ => {
             let operation = Operation {
                 verb: Verb::Confirm,
                 campaign: Some(campaign.id.clone()),
@@ -76,7 +79,6 @@ pub async fn confirm(ports: &impl Ports, path: [&str; 2], request: &RawRequest, 
                 Err(fault) => failed(campaign, &fault),
             }
         }
-        _ => Reply::method_not_allowed("GET, POST").into(),
     }
 }
 
@@ -88,6 +90,9 @@ pub async fn withdraw(
     request: &RawRequest,
     moment: &Moment,
 ) -> Answered {
+    if !matches!(request.method, Method::Get | Method::Post) {
+        return Reply::method_not_allowed("GET, POST").into();
+    }
     let (campaign, [lead_id, purpose]) = match follow(ports, path, Link::Withdraw, moment).await {
         Ok(found) => found,
         Err(answered) => return answered,
@@ -98,7 +103,7 @@ pub async fn withdraw(
             Reply::ask_to_withdraw(campaign, wording(campaign, &purpose), &format!("{}/receipt", path[1]))
                 .into()
         }
-        Method::Post => {
+        _ => {
             let body = request.body.as_deref().unwrap_or_default();
             let one_click = body.windows(ONE_CLICK.len()).any(|part| part == ONE_CLICK);
             let operation = Operation {
@@ -115,7 +120,6 @@ pub async fn withdraw(
                 Err(fault) => failed(campaign, &fault),
             }
         }
-        _ => Reply::method_not_allowed("GET, POST").into(),
     }
 }
 

@@ -12,6 +12,7 @@ use crate::reply::Reply;
 
 /// base64url of a SHA-256.
 const TAG_CHARACTERS: usize = 43;
+const CHANGES: &str = r#"It must be {"add": […]}, {"remove": […]} or {"clear": true}."#;
 
 /// The lists of a ledger, or of all.
 pub async fn show(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {
@@ -41,6 +42,9 @@ pub async fn change(ports: &impl Ports, list: &str, asked: &Asked<'_>) -> Result
     let body = asked.request.body.as_deref().unwrap_or_default();
     let body: Value =
         str::from_utf8(body).ok().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    if body.as_object().is_none_or(|body| body.len() != 1) {
+        return Ok(Reply::malformed(CHANGES));
+    }
     let given = body.get("add").or(body.get("remove"));
     let tags = super::person::texts(given.cloned());
     let are_texts = given.is_none_or(|given| given.as_array().is_some_and(|given| given.len() == tags.len()));
@@ -48,7 +52,7 @@ pub async fn change(ports: &impl Ports, list: &str, asked: &Asked<'_>) -> Result
         (Some(_), None, None) if are_texts => (Verb::ListAdd, "added"),
         (None, Some(_), None) if are_texts => (Verb::ListRemove, "removed"),
         (None, None, Some(Value::Bool(true))) => (Verb::ListClear, "removed"),
-        _ => return Ok(Reply::malformed(r#"It must be {"add": […]}, {"remove": […]} or {"clear": true}."#)),
+        _ => return Ok(Reply::malformed(CHANGES)),
     };
     let known = ports.settings().lists.as_ref();
     if tags.iter().any(|tag| !is_tag(tag, known)) {

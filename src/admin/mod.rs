@@ -44,6 +44,9 @@ pub async fn answer(ports: &impl Ports, path: &[&str], request: &RawRequest, mom
     if !actor.may(route.scope) {
         return logged(Reply::insufficient_scope(route.scope.name()), Some(&actor), Some(route));
     }
+    if request.body.is_err() {
+        return logged(Reply::too_large(MAX_CAMPAIGN_BODY_BYTES), Some(&actor), Some(route));
+    }
     let asked = Asked { request, query: Query::of(request), actor: &actor.name, moment };
     match route.answer(ports, names, &asked).await {
         Ok(reply) => logged(reply, Some(&actor), Some(route)),

@@ -49,7 +49,7 @@ async fn act(ports: &impl Ports, verb: Verb, done: &str, asked: &Asked<'_>) -> R
         str::from_utf8(body).ok().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     let campaign = body.get("campaign").and_then(Value::as_str);
     let ids = texts(body.get("submission_ids").cloned());
-    if ids.is_empty() == campaign.is_none() {
+    if !is_choice(&body) || ids.is_empty() == campaign.is_none() {
         return Ok(Reply::malformed(r#"It must be {"submission_ids": ["…"]} or {"campaign": "…"}."#));
     }
     if ids.len() > MAX_NAMED {
@@ -84,4 +84,13 @@ async fn act(ports: &impl Ports, verb: Verb, done: &str, asked: &Asked<'_>) -> R
         ids.into_iter().filter(|id| !acted.contains(id)).filter(|id| !left.contains(id)).collect::<Vec<_>>(),
     );
     Ok(Reply::json(&json!({ done: acted, "not_possible": left, "next": next })))
+}
+
+/// Whether what names submissions is of the documented types: what is not understood is not passed over
+/// where something is thrown away.
+fn is_choice(body: &Value) -> bool {
+    let are_texts = |ids: &Value| ids.as_array().is_some_and(|ids| ids.iter().all(Value::is_string));
+    body.get("campaign").is_none_or(Value::is_string)
+        && body.get("submission_ids").is_none_or(are_texts)
+        && body.get("after").is_none_or(|after| after.is_string() || after.is_null())
 }

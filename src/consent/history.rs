@@ -120,7 +120,7 @@ impl Act {
         (key_id, key): &(String, Hash),
     ) -> Self {
         let mut act = Self {
-            seq: previous.map_or(1, |act| act.seq + 1),
+            seq: previous.map_or(1, |act| act.seq.saturating_add(1)),
             at_ms,
             campaign: campaign.to_owned(),
             consents,
@@ -168,7 +168,7 @@ pub fn verify(keys: &[(String, Hash)], lead_id: &str, acts: &[(Act, Option<Strin
         };
         let bare = Act { mac: String::new(), ..act.clone() };
         let expected = bare.mac_under(key, lead_id, previous.map_or("", |act| &act.mac));
-        let follows = act.seq == previous.map_or(1, |act| act.seq + 1);
+        let follows = Some(act.seq) == previous.map_or(Some(1), |act| act.seq.checked_add(1));
         if !follows || !same_secret(expected.as_bytes(), mac.as_bytes()) {
             return Verdict::Changed;
         }

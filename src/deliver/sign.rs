@@ -6,7 +6,7 @@ use crate::keys::Secret;
 
 /// How far a sender's clock may be off, either way. The specification leaves it to the verifier;
 /// its libraries take five minutes.
-const TOLERANCE_S: i64 = 300;
+const TOLERANCE_S: u64 = 300;
 /// The specification's bounds of a decoded secret.
 const SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 
@@ -64,7 +64,7 @@ pub fn verify(
     if id.is_empty() {
         return Err(Unverified::Headers);
     }
-    if (now_s - timestamp_s).abs() > TOLERANCE_S {
+    if now_s.abs_diff(timestamp_s) > TOLERANCE_S {
         return Err(Unverified::Time);
     }
     let expected = sign(secret, id, timestamp_s, body);
@@ -111,6 +111,8 @@ mod tests {
             assert_eq!(verify(&secret, "msg_1", "1000", &signatures, b"{}", 1_300), Ok(()));
             let late = verify(&secret, "msg_1", "1000", &signatures, b"{}", 1_301);
             assert_eq!(late, Err(Unverified::Time));
+            let ages_ago = verify(&secret, "msg_1", &i64::MIN.to_string(), &signatures, b"{}", 1_300);
+            assert_eq!(ages_ago, Err(Unverified::Time));
             let other = verify(&secret, "msg_1", "1000", &signatures, b"{ }", 1_000);
             assert_eq!(other, Err(Unverified::Signature));
         }
