@@ -121,8 +121,11 @@ impl AdminTokens {
     /// neither how many there are nor how much of one was right.
     pub fn holder(&self, token: &str) -> Option<&Actor> {
         let digest = sha256(&[token.as_bytes()]);
-        let fits = |known: &&Token| same_hash(&known.digest, &digest);
-        self.0.iter().filter(fits).map(|known| &known.actor).last()
+        let compare = |found, known| {
+            let Token { digest: right, actor } = known;
+            if same_hash(right, &digest) { Some(actor) } else { found }
+        };
+        self.0.iter().fold(None, compare)
     }
 }
 

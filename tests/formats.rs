@@ -124,6 +124,11 @@ fn the_tables_of_a_ledger() {
         ),
         ("revision", "revision TEXT key 1, stored TEXT"),
         (
+            "audit",
+            "seq INTEGER? key 1, at_ms INTEGER, actor TEXT, act TEXT, campaign TEXT?, destination TEXT?, \
+             delivery_id TEXT?, list TEXT?, count INTEGER?, outcome TEXT",
+        ),
+        (
             "tally",
             "campaign TEXT key 1, hour INTEGER key 2, field TEXT key 3, code TEXT key 4, count INTEGER",
         ),
@@ -131,7 +136,7 @@ fn the_tables_of_a_ledger() {
         assert_eq!(columns(table), expected, "{table}");
     }
     let tables = site.rows(LEDGER, "SELECT count(*) FROM sqlite_master WHERE type = 'table'");
-    assert_eq!(tables, [[json!(16)]], "a new table belongs above");
+    assert_eq!(tables, [[json!(17)]], "a new table belongs above");
 }
 
 #[test]
