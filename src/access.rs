@@ -121,11 +121,13 @@ impl AdminTokens {
     /// neither how many there are nor how much of one was right.
     pub fn holder(&self, token: &str) -> Option<&Actor> {
         let digest = sha256(&[token.as_bytes()]);
-        let compare = |found, known| {
-            let Token { digest: right, actor } = known;
-            if same_hash(right, &digest) { Some(actor) } else { found }
-        };
-        self.0.iter().fold(None, compare)
+        let mut holder = None;
+        for known in &self.0 {
+            if same_hash(&known.digest, &digest) {
+                holder = Some(&known.actor);
+            }
+        }
+        holder
     }
 }
 
