@@ -147,9 +147,14 @@ describe('the edge', { timeout: 180_000 }, () => {
       ['GET', 'counters'], ['GET', 'deliveries'], ['GET', 'campaigns'], ['GET', 'campaigns/edge'], ['PUT', 'campaigns/edge'],
       ['POST', 'deliveries/replay?campaign=edge'], ['POST', 'campaigns/edge/destinations/crm/enable'], ['GET', 'no-such-thing'],
     ];
+    // Each from an address of its own: after ten wrong tokens one has to wait.
+    let address = 0;
     for (const [method, path] of doors) {
       for (const token of [null, '', 'wrong', world.adminToken.slice(0, -1), `${world.adminToken}x`]) {
-        isProblem(await world.admin(method, path, method === 'PUT' ? campaign('edge', crm) : undefined, token), 401);
+        address += 1;
+        const headers = { 'CF-Connecting-IP': `192.0.2.${address}`, ...(token !== null && { Authorization: `Bearer ${token}` }) };
+        const body = method === 'PUT' ? JSON.stringify(campaign('edge', crm)) : undefined;
+        isProblem(await world.request(method, `/admin/api/${path}`, { headers, body }), 401);
       }
     }
     const inAddress = await world.request('GET', `/admin/api/counters?token=${world.adminToken}`);
