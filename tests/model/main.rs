@@ -50,10 +50,6 @@ fn file(campaign: usize, variant: u64) -> Value {
         "purpose": guide()["purpose"],
     });
     base["purpose"][1]["retention_days"] = json!(CALL_DAYS);
-    if variant & 16 != 0 {
-        base["purpose"][0]["version"] = json!(quarantine::NEWER_VERSION);
-        base["purpose"][0]["text"] = json!("Yes, send me news now and then.");
-    }
     if id == "demo" {
         base["list"] = json!([{ "name": "customers", "then": "existing_customer", "send_to": ["sales"] }]);
     }
@@ -72,9 +68,11 @@ fn file(campaign: usize, variant: u64) -> Value {
     if variant & 4 == 0 {
         destinations.push(destination("extra", &format!("{URL}{id}-extra")));
     }
+    let title =
+        if variant & 16 == 0 { format!("The {id}") } else { format!("The {id}{}", quarantine::RETITLED) };
     let forward_at = if id == "guide" { Value::Null } else { json!(if variant & 8 == 0 { 10 } else { 60 }) };
     let file = guide_with(json!({
-        "id": id, "ledger": ledger, "title": format!("The {id}"), "destination": destinations,
+        "id": id, "ledger": ledger, "title": title, "destination": destinations,
         "qualify": edited(json!({}), json!({ "forward_at": forward_at })),
         "dedupe": { "by": by, "window_days": days, "on_repeat": on_repeat },
     }));
@@ -387,6 +385,7 @@ impl Run {
             self.site.pass(2 * DAY);
             self.look();
         }
+        self.forget_what_has_ended();
         checks::ledgers(&self.site, &self.people, &mut self.deliveries);
         checks::secrecy(&self.site);
         let received = checks::webhooks(&self.site);
@@ -404,6 +403,7 @@ impl Run {
         }
         self.site.pass(4 * RECORD_DAYS * DAY);
         self.look();
+        self.forget_what_has_ended();
         checks::ledgers(&self.site, &self.people, &mut self.deliveries);
         checks::nobody(&self.site);
     }
@@ -413,6 +413,7 @@ fn run(seed: u64) {
     let mut run = Run::new(seed);
     for n in 1..=OPERATIONS {
         run.step();
+        run.forget_what_has_ended();
         checks::ledgers(&run.site, &run.people, &mut run.deliveries);
         if n % LOOK_EVERY == 0 {
             checks::webhooks(&run.site);

@@ -101,8 +101,8 @@ pub struct Aside {
     pub post: Post,
     pub at: i64,
     pub is_discarded: bool,
-    /// The version of the required purpose that was shown.
-    pub version: String,
+    /// Under which of the campaign's titles it was shown.
+    pub is_retitled: bool,
 }
 
 /// The row that a post has written.
@@ -210,8 +210,8 @@ impl People {
         all
     }
 
-    pub fn put_aside(&mut self, post: &Post, at: i64, version: String) {
-        let aside = Aside { post: post.clone(), at, is_discarded: false, version };
+    pub fn put_aside(&mut self, post: &Post, at: i64, is_retitled: bool) {
+        let aside = Aside { post: post.clone(), at, is_discarded: false, is_retitled };
         self.aside.insert((post.ledger(), post.content()), aside);
     }
 

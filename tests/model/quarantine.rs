@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use leadhook::hash::base64;
 use leadhook::keys::Keyring;
-use leadhook::memory::{LedgerMode, request};
+use leadhook::memory::{KvMode, LedgerMode, request};
 use leadhook::request::Method;
 use serde_json::{Value, json};
 
@@ -12,9 +12,9 @@ use crate::people::{Aside, Row};
 use crate::posts::{CAMPAIGNS, Post};
 use crate::{Run, mails_of};
 
-/// The version of the required purpose in every second variant of a campaign.
-pub const NEWER_VERSION: &str = "2026-12";
-const VERSION: &str = "2026-11";
+/// What the title of a campaign ends with in every second variant: terms say it, and no submission's
+/// id depends on it.
+pub const RETITLED: &str = " anew";
 
 impl Run {
     /// Follows retention: rows end with a sweep, and not to the hour.
@@ -28,7 +28,7 @@ impl Run {
         self.people.forget_aside(now, |ledger, id| is_there("quarantine", ledger, id));
     }
 
-    /// Notes what was put aside, with the version that was shown.
+    /// Notes what was put aside, with the title that was shown.
     pub fn put_aside(&mut self, post: &Post, row: &Row, ledger: &str) {
         if row.state == "quarantined" {
             let sql = format!(
@@ -38,15 +38,18 @@ impl Run {
                 row.lead_id
             );
             let stored = self.site.rows(ledger, &sql);
-            let is_newer = stored[0][0].as_str().is_some_and(|stored| stored.contains(NEWER_VERSION));
-            let version = if is_newer { NEWER_VERSION } else { VERSION };
-            self.people.put_aside(post, self.site.now_ms(), version.to_owned());
+            let is_retitled = stored[0][0].as_str().is_some_and(|stored| stored.contains(RETITLED));
+            self.people.put_aside(post, self.site.now_ms(), is_retitled);
         }
     }
 
     /// An operator lets some in or throws them away, one by one or a whole campaign's; now and then
     /// the answer is lost, or no key opens them.
     pub fn decide_on_quarantined(&mut self) {
+        // An empty one knows no campaign: the order is answered 404, and nothing is done.
+        if self.kv == KvMode::Empty {
+            self.kv = KvMode::Failing;
+        }
         self.calm_kv();
         self.forget_what_has_ended();
         let campaign = self.dice.one_in(2).then(|| self.dice.roll(CAMPAIGNS.len() as u64));
@@ -158,7 +161,10 @@ impl Run {
         rows.retain(|row| !before.contains(&(id.to_owned(), text(&row[0]))));
         assert_eq!(rows.len(), 1, "what is released has one row: {rows:?}");
         let is_act = rows[0][2] == json!(1);
-        assert!(!is_act || text(&rows[0][3]).contains(&aside.version), "judged by what was shown: {rows:?}");
+        assert!(
+            !is_act || text(&rows[0][3]).contains(RETITLED) == aside.is_retitled,
+            "judged by what was shown: {rows:?}"
+        );
         Row { lead_id: text(&rows[0][0]), submission_id: id.to_owned(), state: text(&rows[0][1]), is_act }
     }
 }
