@@ -14,9 +14,13 @@ use pollster::block_on;
 use serde_json::{Value, json};
 
 use crate::common::Site;
-use crate::people::{CAMPAIGNS, MARK, People};
+use crate::people::People;
+use crate::posts::{CAMPAIGNS, MARK};
 
 pub const LEDGERS: [&str; 2] = ["shared", "chat"];
+/// The states in which a submission keeps what it says.
+const WAITING: [State; 5] =
+    [State::Pending, State::Dead, State::Held, State::Unconfirmed, State::Quarantined];
 
 fn text(value: &Value) -> String {
     value.as_str().expect("a text").to_owned()
@@ -33,7 +37,7 @@ pub fn ledgers(site: &Site, people: &People, deliveries: &mut BTreeSet<String>) 
         let (mut by_lead, mut by_state) = (BTreeMap::new(), BTreeMap::new());
         for row in &rows {
             let state = State::parse(&text(&row[2])).expect("a state");
-            let keeps = matches!(state, State::Pending | State::Dead | State::Held | State::Unconfirmed);
+            let keeps = WAITING.contains(&state);
             assert_eq!(row[3] == json!(1), keeps, "a payload is kept while somebody waits for it: {state:?}");
             *by_lead.entry(text(&row[0])).or_insert(0_usize) += 1;
             *by_state.entry((text(&row[1]), state.as_str())).or_insert(0_i64) += 1;
@@ -41,6 +45,7 @@ pub fn ledgers(site: &Site, people: &People, deliveries: &mut BTreeSet<String>) 
         for (lead_id, count) in people.living(ledger, site.now_ms()) {
             assert_eq!(by_lead.get(&lead_id), Some(&count), "{lead_id}: every accepted post is in one state");
         }
+        quarantine(site, ledger, people);
         counters(site, ledger, people, &by_state);
         states_follow_deliveries(site, ledger);
         doctor(site, ledger);
@@ -49,6 +54,34 @@ pub fn ledgers(site: &Site, people: &People, deliveries: &mut BTreeSet<String>) 
         assert_eq!(site.rows(ledger, twice), [[Value::Null; 0]; 0], "a destination gets a lead once");
         let ids = site.rows(ledger, "SELECT delivery_id FROM delivery");
         deliveries.extend(ids.iter().map(|row| text(&row[0])));
+    }
+}
+
+/// What is put aside is nobody's: only its own row and the campaign that was shown tell of it.
+fn quarantine(site: &Site, ledger: &str, people: &People) {
+    let mut predicted = people.all_aside(ledger);
+    let sql = "SELECT s.lead_id, s.submission_id, s.state, s.quarantine IS NOT NULL, r.stored IS NOT NULL
+               FROM submission s LEFT JOIN revision r ON r.revision = json_extract(s.quarantine, '$.revision')
+               WHERE s.lead_id LIKE 'quarantine_%' OR s.state IN ('quarantined', 'discarded')";
+    for row in site.rows(ledger, sql) {
+        let (lead_id, state) = (text(&row[0]), text(&row[2]));
+        assert_eq!(lead_id, format!("quarantine_{}", text(&row[1])), "what waits is under nobody's lead");
+        let waits = predicted.remove(&lead_id);
+        assert!(waits.is_some(), "{lead_id} is {state}, and nobody put it aside");
+        assert_eq!(state, if waits == Some(true) { "quarantined" } else { "discarded" }, "{lead_id}");
+        assert_eq!(row[3] == json!(1), waits == Some(true), "{lead_id}: why it waits, and for no longer");
+        assert_eq!(row[4], row[3], "{lead_id}: the campaign that was shown is kept");
+    }
+    assert!(predicted.is_empty(), "gone without a word: {predicted:?}");
+    for (table, column) in [
+        ("fingerprint", "lead_id"),
+        ("request", "lead_id"),
+        ("act", "lead_id"),
+        ("delivery", "lead_id"),
+        ("alias", "is_now"),
+    ] {
+        let sql = format!("SELECT * FROM {table} WHERE {column} LIKE 'quarantine_%'");
+        assert_eq!(site.rows(ledger, &sql), [[Value::Null; 0]; 0], "{table} tells of what is put aside");
     }
 }
 
@@ -62,7 +95,7 @@ fn counters(site: &Site, ledger: &str, people: &People, by_state: &BTreeMap<(Str
             let (count, least) = (number(&cells[0]), number(&cells[1]));
             assert!(least >= 0, "{campaign}: {} is negative", state.as_str());
             let rows = by_state.get(&(campaign.clone(), state.as_str())).copied().unwrap_or(0);
-            if matches!(state, State::Pending | State::Dead | State::Held | State::Unconfirmed) {
+            if WAITING.contains(state) {
                 assert_eq!(count, rows, "{campaign}: {} by counter and by row", state.as_str());
             } else {
                 assert!(count >= rows, "{campaign}: {} by counter and by row", state.as_str());
@@ -233,7 +266,9 @@ pub fn histories(site: &Site) {
 /// Nothing of anybody is left.
 pub fn nobody(site: &Site) {
     for ledger in LEDGERS {
-        for table in ["submission", "fingerprint", "act", "delivery", "request", "alias", "idempotency"] {
+        for table in
+            ["submission", "fingerprint", "act", "delivery", "request", "alias", "idempotency", "revision"]
+        {
             let left = site.rows(ledger, &format!("SELECT * FROM {table} LIMIT 3"));
             assert!(left.is_empty(), "{ledger}: left in {table}: {left:?}");
         }

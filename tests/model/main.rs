@@ -7,21 +7,19 @@
 mod checks;
 #[path = "../common/mod.rs"]
 mod common;
+mod operators;
 mod people;
+mod posts;
+mod quarantine;
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::*;
-use leadhook::contact::{Email, Phone};
-use leadhook::hash::base64;
-use leadhook::keys::{Keyring, SigningKeys};
-use leadhook::lead::{Identifier, list_tag};
-use leadhook::ledger::Ledger;
-use leadhook::memory::{KvMode, LedgerMode, ReceiverMode, SqliteStore, request, signing_key};
-use leadhook::ports::Ports as _;
+use leadhook::memory::{KvMode, LedgerMode, ReceiverMode, request};
 use leadhook::request::{Method, RawRequest};
-use people::{CALL_DAYS, CAMPAIGNS, CONFIRMED, Dice, People, Post, RECORD_DAYS, Row, somebody};
+use people::{Expected, People, Row};
+use posts::{CALL_DAYS, CAMPAIGNS, CONFIRMED, Dice, Post, QUARANTINE_DAYS, RECORD_DAYS};
 use serde_json::{Value, json};
 
 const OPERATIONS: usize = 250;
@@ -48,7 +46,7 @@ fn file(campaign: usize, variant: u64) -> Value {
         destination_with("sales", &format!("{URL}{id}-sales"), sales),
     ];
     let mut base = json!({
-        "retention": { "consents_days": RECORD_DAYS },
+        "retention": { "consents_days": RECORD_DAYS, "quarantine_days": QUARANTINE_DAYS },
         "purpose": guide()["purpose"],
     });
     base["purpose"][1]["retention_days"] = json!(CALL_DAYS);
@@ -70,9 +68,11 @@ fn file(campaign: usize, variant: u64) -> Value {
     if variant & 4 == 0 {
         destinations.push(destination("extra", &format!("{URL}{id}-extra")));
     }
+    let title =
+        if variant & 16 == 0 { format!("The {id}") } else { format!("The {id}{}", quarantine::RETITLED) };
     let forward_at = if id == "guide" { Value::Null } else { json!(if variant & 8 == 0 { 10 } else { 60 }) };
     let file = guide_with(json!({
-        "id": id, "ledger": ledger, "title": format!("The {id}"), "destination": destinations,
+        "id": id, "ledger": ledger, "title": title, "destination": destinations,
         "qualify": edited(json!({}), json!({ "forward_at": forward_at })),
         "dedupe": { "by": by, "window_days": days, "on_repeat": on_repeat },
     }));
@@ -91,6 +91,12 @@ impl Drop for Journal {
             eprintln!("seed {} failed after:\n{}", self.seed, self.lines.join("\n"));
         }
     }
+}
+
+/// What is sent of a post, and whether it shows enough signs to be put aside.
+struct Sent {
+    form: String,
+    is_junk: bool,
 }
 
 struct Run {
@@ -181,9 +187,10 @@ impl Run {
         let pause = 1 + i64::try_from(self.dice.roll(3_000)).expect("small");
         self.site.set_clock(self.site.now_ms() + pause);
         self.began = self.site.now_ms();
-        match self.dice.roll(121) {
+        match self.dice.roll(131) {
             100..105 | 118..121 => self.confirm(),
             105..110 => self.withdraw(),
+            121..131 => self.decide_on_quarantined(),
             110..112 => self.erase(),
             112..115 => self.list(),
             115..118 => self.rotate(),
@@ -229,7 +236,7 @@ impl Run {
             93..95 => self.replay_all(),
             95..97 => self.enable_all(),
             _ => {
-                let (campaign, variant) = (self.dice.roll(CAMPAIGNS.len() as u64), self.dice.roll(16));
+                let (campaign, variant) = (self.dice.roll(CAMPAIGNS.len() as u64), self.dice.roll(32));
                 self.note(format!("publish campaign {campaign} as variant {variant}"));
                 self.site.republish(&file(usize::try_from(campaign).expect("a place"), variant));
                 self.read_campaigns();
@@ -254,194 +261,6 @@ impl Run {
         self.seen = received.len();
     }
 
-    fn set_keys(&mut self) {
-        let ring = |kind: u8, numbers: &[u8]| {
-            let key = |n: &u8| format!("k{n}:{}", base64(&[kind.wrapping_mul(80).wrapping_add(*n); 32]));
-            Keyring::parse(&numbers.iter().map(key).collect::<Vec<_>>().join(",")).expect("a ring")
-        };
-        let (peppers, sealing) = (ring(1, &self.keys[0]), ring(2, &self.keys[1]));
-        let signing = self.keys[2].iter().map(|n| signing_key(&format!("s{n}"), [*n; 32]));
-        let signing = SigningKeys::parse(&signing.collect::<Vec<_>>().join(",")).expect("keys");
-        self.site.set_settings(|settings| {
-            (settings.peppers, settings.sealing, settings.signing) = (peppers, sealing, Some(signing));
-        });
-    }
-
-    /// The newest pepper: submissions' ids are made with it.
-    fn pepper(&self) -> usize {
-        usize::from(self.keys[0][0])
-    }
-
-    /// A new key is put in front, or the oldest one dropped where nothing names it any more.
-    fn rotate(&mut self) {
-        let at = usize::try_from(self.dice.roll(3)).expect("a ring");
-        let (newest, oldest) = (self.keys[at][0], self.keys[at][self.keys[at].len() - 1]);
-        if self.dice.one_in(3) && newest < 70 {
-            self.note(format!("a new key in {}", RINGS[at]));
-            self.keys[at].insert(0, newest + 1);
-        } else {
-            self.calm_kv();
-            let report = self.site.admin(Method::Get, "keys");
-            let ledgers = report["ledgers"].as_array().expect("ledgers");
-            let named = |one: &Value| one["in_use"][RINGS[at]].get(format!("k{oldest}")).is_some();
-            if ledgers.iter().any(named) || newest == oldest {
-                return;
-            }
-            self.note(format!("key {oldest} of {} is dropped", RINGS[at]));
-            self.keys[at].pop();
-        }
-        self.set_keys();
-        self.read_campaigns();
-    }
-
-    /// Operators do nothing while KV fails.
-    fn calm_kv(&mut self) {
-        if self.kv == KvMode::Failing {
-            self.note("KV works again".to_owned());
-            self.kv = KvMode::Fresh;
-            self.site.set_kv(self.kv);
-        }
-    }
-
-    fn kv_forgets(&self) -> bool {
-        matches!(self.kv, KvMode::Fresh | KvMode::Empty)
-    }
-
-    /// Somebody follows a link, and what it does may be done without an answer at first.
-    fn follow(&mut self, path: &str) -> u16 {
-        if self.dice.one_in(4) {
-            let lost = self.site.with_ledger(LedgerMode::LosesAnswers, || {
-                self.site.send(&request(Method::Post, path, FORM, "")).status
-            });
-            assert!(matches!(lost, 410 | 503), "{lost}");
-        }
-        self.site.send(&request(Method::Post, path, FORM, "")).status
-    }
-
-    /// One of the links, and the parts of its token that are before the key's.
-    fn link(&mut self, kind: &str) -> Option<(String, String, String, bool)> {
-        let mut links: Vec<_> = self.links.iter().filter(|path| path.starts_with(kind)).cloned().collect();
-        if links.is_empty() {
-            return None;
-        }
-        // Those of the last mails and leads are followed most.
-        if !self.dice.one_in(4) {
-            let now = self.site.now_ms();
-            let is_open = |path: &String| {
-                let mut parts = path.rsplit('/').next().unwrap_or_default().split('.');
-                let [lead_id, submission_id] = [parts.next(), parts.next()].map(Option::unwrap_or_default);
-                self.people.is_open(lead_id, submission_id, now)
-            };
-            let open: Vec<_> = links.iter().filter(|path| is_open(path)).cloned().collect();
-            links.drain(..links.len().saturating_sub(6));
-            if !open.is_empty() {
-                links = open;
-            }
-        }
-        let path = self.dice.of(&links).clone();
-        let token = path.rsplit('/').next().unwrap_or_default();
-        let parts: Vec<_> = token.split('.').map(str::to_owned).collect();
-        let is_known = self.keys[0].iter().any(|n| format!("k{n}") == parts[2]);
-        Some((path, parts[0].clone(), parts[1].clone(), is_known))
-    }
-
-    fn confirm(&mut self) {
-        let Some((path, asked, submission_id, is_known)) = self.link("/confirm/") else { return };
-        self.note(format!("confirm {asked} {submission_id}"));
-        let now = self.site.now_ms();
-        let is_open = is_known && self.people.is_open(&asked, &submission_id, now);
-        let status = self.follow(&path);
-        if !is_open {
-            assert!(matches!(status, 200 | 410), "{status}");
-            return;
-        }
-        assert_eq!(status, 200, "a link of the last three days");
-        let sql = format!(
-            "SELECT lead_id FROM submission WHERE submission_id = '{submission_id}' AND act IS NOT NULL
-                             AND at_ms > {now} - 260000000 ORDER BY at_ms DESC"
-        );
-        let rows = self.site.rows("shared", &sql);
-        assert!(!rows.is_empty(), "what was confirmed is gone");
-        let lead_id = rows[0][0].as_str().expect("a lead").to_owned();
-        self.people.confirm(&asked, &submission_id, &lead_id, now);
-    }
-
-    fn withdraw(&mut self) {
-        let Some((path, lead_id, purpose, is_known)) = self.link("/withdraw/") else { return };
-        self.note(format!("withdraw {purpose} of {lead_id}"));
-        let status = self.follow(&path);
-        assert_eq!(status, if is_known { 200 } else { 410 });
-        if is_known {
-            let now_id = self.people.lead_now(&lead_id);
-            let held = self.people.holds(&now_id, &purpose, self.site.now_ms());
-            self.people.withdraw(&lead_id, &purpose, self.kv_forgets());
-            if held {
-                checks::nothing_waits(&self.site, &now_id, &purpose);
-            }
-        }
-    }
-
-    fn erase(&mut self) {
-        self.calm_kv();
-        let who = somebody(&mut self.dice);
-        self.note(format!("erase {who:?}"));
-        let now = self.site.now_ms();
-        let must = self.people.reached_by(&who, now);
-        let identifiers =
-            edited(json!({ "email": "", "phone": "" }), json!({ "email": who.0, "phone": who.1 }));
-        let report = self.operate("erase", &identifiers);
-        let leads = report["ledgers"].as_array().expect("ledgers").iter();
-        let leads = leads.flat_map(|one| one["leads"].as_array().cloned().unwrap_or_default());
-        let leads: Vec<String> = leads.map(|id| id.as_str().expect("an id").to_owned()).collect();
-        assert!(must.iter().all(|id| leads.contains(id)), "{must:?} are among {leads:?}");
-        self.people.erase(&leads, self.kv_forgets());
-        for ledger in checks::LEDGERS {
-            for one in [&who.0, &who.1].into_iter().flatten() {
-                self.people.list(ledger, "suppressed", one, true);
-            }
-        }
-        checks::forgotten(&self.site, &who, &leads);
-        checks::erased(&self.site, &self.people);
-    }
-
-    fn operate(&self, path: &str, body: &Value) -> Value {
-        let path = format!("/admin/api/{path}");
-        let reply = self.site.send(&request(Method::Post, &path, "application/json", &body.to_string()));
-        assert_eq!(reply.status, 200, "{path}: {}", text(&reply));
-        common::body(&reply)
-    }
-
-    /// Somebody is put on a list, or taken off it.
-    fn list(&mut self) {
-        self.calm_kv();
-        let (ledger, list) = (*self.dice.of(&checks::LEDGERS), *self.dice.of(&["suppressed", "customers"]));
-        // The suppression list fills by itself.
-        let is_on = self.dice.one_in(if list == "suppressed" { 5 } else { 2 });
-        let who = somebody(&mut self.dice);
-        let identifier = match &who {
-            (Some(email), _) => Identifier::Email(Email::parse(email).expect("an address")),
-            (None, phone) => {
-                let phone = phone.as_deref().and_then(|phone| Phone::parse(phone, None));
-                Identifier::Phone(phone.expect("a number"))
-            }
-        };
-        let one = who.0.or(who.1).expect("somebody");
-        self.note(format!("{one} is {} {list} of {ledger}", if is_on { "put on" } else { "taken off" }));
-        let tag = list_tag(self.site.settings().lists.as_ref().expect("list keys"), ledger, &identifier);
-        let change = if is_on { "add" } else { "remove" };
-        self.operate(&format!("lists/{list}?ledger={ledger}"), &json!({ change: [tag] }));
-        self.people.list(ledger, list, &one, is_on);
-    }
-
-    /// Takes what is due, and never says what became of it.
-    fn claim(&self, ledger: &str) {
-        if let Some(database) = self.site.database(ledger) {
-            let object =
-                Ledger::open(SqliteStore::new(database), ledger, self.site.settings(), self.site.now_ms());
-            object.and_then(|object| object.claim(&self.site.moment())).expect("claims");
-        }
-    }
-
     fn pass_time(&mut self) {
         let unit = *self.dice.of(&[MINUTE, MINUTE, HOUR, HOUR, DAY]);
         let count = if unit == DAY && self.dice.one_in(6) { 31 } else { 1 + self.dice.roll(8) };
@@ -454,7 +273,7 @@ impl Run {
         let post = Post::random(&mut self.dice);
         let bad =
             *self.dice.of(&["consent.newsletter=off", "email=zqxjkvw", "phone=1", "seats=0", "size=zqxjkvw"]);
-        let form = format!("{}&{bad}", post.form(&mut self.dice));
+        let form = format!("{}&{bad}", post.form(&mut self.dice, false));
         self.note(format!("invalid {form}"));
         let reply = self.send(&post, &form);
         assert_eq!(reply.status, 422);
@@ -466,14 +285,16 @@ impl Run {
         let mut post = if again { self.dice.of(&self.posts).clone() } else { Post::random(&mut self.dice) };
         post.pepper = self.pepper();
         self.posts.push(post.clone());
-        let form = post.form(&mut self.dice);
-        self.note(format!("post {mode:?} {} {form}", post.content()));
+        let is_trapped = if post.has_link() { !self.dice.one_in(4) } else { self.dice.one_in(8) };
+        let form = post.form(&mut self.dice, is_trapped);
+        let sent = Sent { form, is_junk: is_trapped && post.has_link() };
+        self.note(format!("post {mode:?} {} {}", post.content(), sent.form));
         self.site.set_ledger(mode);
-        self.submit(&post, &form, mode);
+        self.submit(&post, &sent, mode);
         self.site.set_ledger(LedgerMode::Up);
         if mode != LedgerMode::Up && !self.dice.one_in(3) {
             self.note("the client tries again".to_owned());
-            self.submit(&post, &form, LedgerMode::Up);
+            self.submit(&post, &sent, LedgerMode::Up);
         }
     }
 
@@ -483,17 +304,15 @@ impl Run {
         self.site.send(&RawRequest { idempotency_key, ..request(Method::Post, &path, FORM, form) })
     }
 
-    fn submit(&mut self, post: &Post, form: &str, mode: LedgerMode) {
+    fn submit(&mut self, post: &Post, sent: &Sent, mode: LedgerMode) {
         let now = self.site.now_ms();
         let (_, ledger, ..) = CAMPAIGNS[post.campaign];
-        self.people.forget_suppressed(now, |ledger, id| {
-            let sql = format!("SELECT 1 FROM submission WHERE lead_id = 'suppressed_{id}'");
-            !self.site.rows(ledger, &sql).is_empty()
-        });
+        self.forget_what_has_ended();
         let taken = self.people.key_is_taken(post, now);
-        let expected = self.people.expected(post, now);
+        let expected = Expected { is_junk: sent.is_junk, ..self.people.expected(post, now) };
+        let had_answered = self.people.kv_may_answer(post, now);
         let (rows, mails) = (count_of(&self.site, ledger, ROWS), mails_of(&self.site));
-        let reply = self.send(post, form);
+        let reply = self.send(post, &sent.form);
         let is_new = count_of(&self.site, ledger, ROWS) - rows;
         match (reply.status, mode) {
             (202, _) => {
@@ -516,10 +335,16 @@ impl Run {
         }
         let may_write = matches!(mode, LedgerMode::Up | LedgerMode::LosesAnswers) && !taken;
         assert!(is_new == 0 || is_new == 1 && may_write && !expected.is_repeat, "{is_new} new rows");
-        if let Some(row) = newest(&self.site, ledger, now).filter(|_| may_write)
-            && (is_new == 1 || !self.written.contains(&(now, row.submission_id.clone())))
-        {
+        let written = newest(&self.site, ledger, now).filter(|_| may_write);
+        let written =
+            written.filter(|row| is_new == 1 || !self.written.contains(&(now, row.submission_id.clone())));
+        let is_let_in = expected.is_aside && !self.people.is_put_aside(post, &expected);
+        if is_let_in && mode == LedgerMode::Up && !taken {
+            assert!(written.is_some() || had_answered, "what shows no sign any more is let in");
+        }
+        if let Some(row) = written {
             self.people.admit(post, &expected, &row, now);
+            self.put_aside(post, &row, ledger);
             self.written.insert((now, row.submission_id));
         }
         for lead_id in mails_of(&self.site).difference(&mails).map(|(_, lead_id)| lead_id) {
@@ -560,6 +385,7 @@ impl Run {
             self.site.pass(2 * DAY);
             self.look();
         }
+        self.forget_what_has_ended();
         checks::ledgers(&self.site, &self.people, &mut self.deliveries);
         checks::secrecy(&self.site);
         let received = checks::webhooks(&self.site);
@@ -577,6 +403,7 @@ impl Run {
         }
         self.site.pass(4 * RECORD_DAYS * DAY);
         self.look();
+        self.forget_what_has_ended();
         checks::ledgers(&self.site, &self.people, &mut self.deliveries);
         checks::nobody(&self.site);
     }
@@ -586,6 +413,7 @@ fn run(seed: u64) {
     let mut run = Run::new(seed);
     for n in 1..=OPERATIONS {
         run.step();
+        run.forget_what_has_ended();
         checks::ledgers(&run.site, &run.people, &mut run.deliveries);
         if n % LOOK_EVERY == 0 {
             checks::webhooks(&run.site);

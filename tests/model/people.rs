@@ -5,150 +5,12 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::common::{DAY, HOUR, MINUTE};
+use crate::posts::{CALL_DAYS, CAMPAIGNS, Post, QUARANTINE_DAYS, REQUEST_MS};
 
-/// No two texts of the model's people lack it, and nothing else holds it.
-pub const MARK: &str = "zqxjkvw";
-const PEOPLE: u64 = 7;
-
-/// Pseudo-random numbers that follow from a seed (splitmix64).
-pub struct Dice(pub u64);
-
-impl Dice {
-    pub fn roll(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % sides
-    }
-
-    pub fn one_in(&mut self, sides: u64) -> bool {
-        self.roll(sides) == 0
-    }
-
-    pub fn of<'a, T>(&mut self, list: &'a [T]) -> &'a T {
-        let at = usize::try_from(self.roll(list.len() as u64)).expect("a place");
-        &list[at]
-    }
-}
-
-/// The campaigns, each with its ledger, the days of its window, and whether phones recognise.
-pub const CAMPAIGNS: [(&str, &str, i64, bool); 4] = [
-    ("guide", "shared", 30, false),
-    ("demo", "shared", 20, false),
-    ("chat", "chat", 5, true),
-    (CONFIRMED, "shared", 10, false),
-];
-/// The campaign with a double opt-in.
-pub const CONFIRMED: &str = "join";
-/// How long the consent to be called is good for, and the record of consents is kept.
-pub const CALL_DAYS: i64 = 12;
-pub const RECORD_DAYS: i64 = 40;
-/// What a request waits, and how many mails nobody needs to answer.
-const REQUEST_MS: i64 = 72 * HOUR;
+/// Mails that nobody needs to answer.
 const MAX_MAILS: usize = 2;
 /// A consent that has expired is noted by a sweep, once a day.
 const SWEEP_MS: i64 = DAY + HOUR;
-
-/// A post that is valid.
-#[derive(Clone, Debug)]
-pub struct Post {
-    pub campaign: usize,
-    /// As it is typed, and as a fingerprint sees it.
-    pub email: Option<(String, String)>,
-    pub phone: Option<String>,
-    pub answers: String,
-    pub key: Option<String>,
-    /// How often the peppers have been rotated: ids are made with the newest.
-    pub pepper: usize,
-}
-
-/// An address as a fingerprint sees it.
-fn canonical(person: u64) -> String {
-    format!("{MARK}{person}@{}", if person < 2 { "gmail.com" } else { "example.com" })
-}
-
-/// Somebody's e-mail address, phone number, or both, as an operator types them.
-pub fn somebody(dice: &mut Dice) -> (Option<String>, Option<String>) {
-    let person = dice.roll(PEOPLE);
-    let (by_email, by_phone) = *dice.of(&[(true, false), (true, false), (true, true), (false, true)]);
-    let phone = format!("+467017406{:02}", 5 + dice.roll(PEOPLE));
-    (by_email.then(|| canonical(person)), by_phone.then_some(phone))
-}
-
-impl Post {
-    pub fn random(dice: &mut Dice) -> Self {
-        let person = dice.roll(PEOPLE);
-        let campaign = usize::try_from(dice.roll(CAMPAIGNS.len() as u64)).expect("a place");
-        let (has_email, has_phone) = *dice.of(&[(true, false), (true, false), (true, true), (false, true)]);
-        // Who is asked by mail has an address.
-        let has_email = has_email || CAMPAIGNS[campaign].0 == CONFIRMED;
-        // Some people share a phone.
-        let phone = format!("07017406{:02}", 5 + if dice.one_in(4) { 0 } else { person });
-        let typed = match person {
-            0 | 1 => dice.of(&["{}@gmail.com", "{}%2Bx@googlemail.com", "{}@gmail.com"]),
-            _ => dice.of(&["{}@example.com", "+{}@EXAMPLE.com"]),
-        };
-        let address = typed.replace("{}", &format!("{MARK}{person}"));
-        let answers = [
-            dice.of(&["", "", "&name=Zqxjkvw", "&name=Zqxjkvw+Anna"]),
-            dice.of(&["", "", "&size=51%2B", "&size=1-10"]),
-            dice.of(&["", "", "&consent.call=on", "&consent.call=2"]),
-            dice.of(&["", "", "&seats=2", "&seats=3"]),
-        ];
-        Self {
-            campaign,
-            email: has_email.then(|| (address, canonical(person))),
-            phone: has_phone.then_some(phone),
-            answers: answers.map(|answer| *answer).concat(),
-            key: dice.one_in(6).then(|| format!("{MARK}-{}", dice.roll(12))),
-            pepper: 0,
-        }
-    }
-
-    pub fn form(&self, dice: &mut Dice) -> String {
-        let contact = [
-            self.email.as_ref().map(|(typed, _)| format!("&email={typed}")),
-            self.phone.as_ref().map(|phone| format!("&phone={phone}")),
-        ];
-        let contact: String = contact.into_iter().flatten().collect();
-        // Neither attribution nor unknown fields make it another post.
-        let typed = self.email.as_ref().map(|(typed, _)| typed.as_str()).or(self.phone.as_deref());
-        let somebody = format!("&utm_source={}", typed.unwrap_or_default());
-        let around = *dice.of(&["", "", "&utm_source=partner", &somebody, "&other=zqxjkvw"]);
-        format!("consent.newsletter=on{contact}{}{around}", self.answers)
-    }
-
-    /// What makes it the same post.
-    pub fn content(&self) -> String {
-        let address = self.email.as_ref().map(|(typed, _)| typed.trim_start_matches('+').to_lowercase());
-        let (campaign, ..) = CAMPAIGNS[self.campaign];
-        format!("{campaign} {address:?} {:?} {} {:?} {}", self.phone, self.answers, self.key, self.pepper)
-    }
-
-    fn email(&self) -> Option<&String> {
-        self.email.as_ref().map(|(_, canonical)| canonical)
-    }
-
-    /// As lists know it.
-    fn international_phone(&self) -> Option<String> {
-        self.phone.as_ref().map(|phone| phone.replacen('0', "+46", 1))
-    }
-
-    fn ledger(&self) -> &'static str {
-        CAMPAIGNS[self.campaign].1
-    }
-
-    fn is_confirmed(&self) -> bool {
-        CAMPAIGNS[self.campaign].0 == CONFIRMED
-    }
-
-    /// The purposes that it consents to.
-    fn granted(&self) -> Vec<&'static str> {
-        let call = self.answers.contains("consent.call").then_some("call");
-        [Some("newsletter"), call].into_iter().flatten().collect()
-    }
-}
 
 /// A consent that holds.
 #[derive(Clone, Debug)]
@@ -162,6 +24,8 @@ struct Consent {
 struct Request {
     post: Post,
     at: i64,
+    /// When its consents were given.
+    given: i64,
     /// A link of the mail would still do something.
     is_open: bool,
     is_answered: bool,
@@ -224,7 +88,21 @@ pub struct Expected {
     pub person: Person,
     /// It was accepted before, and its row lives.
     pub is_repeat: bool,
-    is_listed: bool,
+    pub is_listed: bool,
+    /// It was put aside, and nobody let it in since.
+    pub is_aside: bool,
+    /// It shows enough signs.
+    pub is_junk: bool,
+}
+
+/// A post that was put aside.
+#[derive(Clone, Debug)]
+pub struct Aside {
+    pub post: Post,
+    pub at: i64,
+    pub is_discarded: bool,
+    /// Under which of the campaign's titles it was shown.
+    pub is_retitled: bool,
 }
 
 /// The row that a post has written.
@@ -250,6 +128,8 @@ pub struct People {
     listed: BTreeSet<(&'static str, &'static str, String)>,
     /// By ledger and content: until when a suppressed post is known at least.
     suppressed: BTreeMap<(&'static str, String), i64>,
+    /// By ledger and content.
+    aside: BTreeMap<(&'static str, String), Aside>,
     aliases: BTreeMap<String, String>,
     /// Admissions by campaign.
     pub admitted: BTreeMap<&'static str, i64>,
@@ -291,14 +171,69 @@ impl People {
         });
         let content = post.content();
         let is_kept = matching.into_iter().chain(asking).any(|lead| lead.contents.contains_key(&content));
-        let is_suppressed = self.suppressed.contains_key(&(post.ledger(), content));
-        Expected { person, is_repeat: is_kept || is_suppressed, is_listed: self.is_suppressed(post) }
+        let place = (post.ledger(), content);
+        let was_suppressed = self.suppressed.contains_key(&place);
+        let is_aside = !is_kept && !was_suppressed && self.aside.contains_key(&place);
+        let is_repeat = is_kept || was_suppressed || is_aside;
+        Expected { person, is_repeat, is_listed: self.is_suppressed(post), is_aside, is_junk: false }
     }
 
     fn is_suppressed(&self, post: &Post) -> bool {
         let identifiers = [post.email().cloned(), post.international_phone()];
         let mut listed = identifiers.into_iter().flatten();
         listed.any(|one| self.listed.contains(&(post.ledger(), "suppressed", one)))
+    }
+
+    /// Whether it waits for an operator: nobody let it in before, and its person may be written to.
+    pub fn is_put_aside(&self, post: &Post, expected: &Expected) -> bool {
+        let is_new = !expected.is_repeat || expected.is_aside;
+        expected.is_junk && is_new && (post.is_confirmed() || !expected.is_listed)
+    }
+
+    /// What is put aside, or was discarded: the lead of its row, and whether it still waits.
+    pub fn all_aside(&self, ledger: &str) -> BTreeMap<String, bool> {
+        let here = self.aside.iter().filter(|((of, _), _)| *of == ledger);
+        here.map(|((_, content), aside)| (self.aside_lead(content), !aside.is_discarded)).collect()
+    }
+
+    fn aside_lead(&self, content: &str) -> String {
+        format!("quarantine_{}", self.ids.get(content).map_or("", String::as_str))
+    }
+
+    /// Those that wait, in the order in which a ledger goes through them.
+    pub fn waiting(&self, campaign: Option<usize>) -> Vec<(String, Aside)> {
+        let asked = |aside: &Aside| campaign.is_none_or(|campaign| aside.post.campaign == campaign);
+        let all = self.aside.iter().filter(|(_, aside)| !aside.is_discarded && asked(aside));
+        let mut all: Vec<_> =
+            all.map(|((_, content), aside)| (self.ids[content].clone(), aside.clone())).collect();
+        all.sort_by(|one, other| one.0.cmp(&other.0));
+        all
+    }
+
+    pub fn put_aside(&mut self, post: &Post, at: i64, is_retitled: bool) {
+        let aside = Aside { post: post.clone(), at, is_discarded: false, is_retitled };
+        self.aside.insert((post.ledger(), post.content()), aside);
+    }
+
+    /// An operator has thrown it away.
+    pub fn discard(&mut self, post: &Post, kv_forgets: bool) {
+        let aside = self.aside.get_mut(&(post.ledger(), post.content())).expect("a post");
+        aside.is_discarded = true;
+        if kv_forgets {
+            self.answered.remove(&post.content());
+        }
+    }
+
+    /// What retention has ended of what was put aside.
+    pub fn forget_aside(&mut self, now: i64, is_there: impl Fn(&str, &str) -> bool) {
+        let ids = &self.ids;
+        self.aside.retain(|(ledger, content), aside| {
+            let is_kept = is_there(ledger, &ids[content]);
+            let until = aside.at + QUARANTINE_DAYS * DAY;
+            assert!(is_kept || until <= now, "what was put aside ended too early");
+            assert!(!is_kept || now < until + SWEEP_MS, "what was put aside is kept for too long");
+            is_kept
+        });
     }
 
     /// The rows of suppressed posts that retention has ended.
@@ -347,15 +282,29 @@ impl People {
 
     /// The ledger wrote a row for the post.
     pub fn admit(&mut self, post: &Post, expected: &Expected, row: &Row, now: i64) {
+        if let Some(key) = &post.key {
+            self.keys.insert((post.campaign, post.pepper, key.clone()), (post.content(), now + DAY));
+        }
+        let is_put_aside = self.is_put_aside(post, expected);
+        assert_eq!(row.state == "quarantined", is_put_aside, "what shows signs waits: {expected:?} {row:?}");
+        assert!(!expected.is_aside || !is_put_aside, "what waits already is written again");
+        self.learn(post, expected, row, now, now);
+    }
+
+    /// An operator has let in what was put aside.
+    pub fn release(&mut self, aside: &Aside, expected: &Expected, row: &Row, now: i64) {
+        assert_ne!(row.state, "quarantined", "what was released waits no more");
+        self.learn(&aside.post, expected, row, aside.at, now);
+    }
+
+    /// What became of a post, whose consents were given at a time.
+    fn learn(&mut self, post: &Post, expected: &Expected, row: &Row, given: i64, now: i64) {
         let (campaign, ledger, days, _) = CAMPAIGNS[post.campaign];
         let content = post.content();
         self.learn_id(post, &row.submission_id);
         self.erased.remove(&row.submission_id);
         if !expected.is_repeat {
             *self.admitted.entry(campaign).or_default() += 1;
-        }
-        if let Some(key) = &post.key {
-            self.keys.insert((post.campaign, post.pepper, key.clone()), (content.clone(), now + DAY));
         }
         // What comes again takes its own row's place, of those that the post leads to.
         let same_ledger = self.leads.iter_mut().filter(|lead| lead.ledger == ledger);
@@ -366,11 +315,14 @@ impl People {
             earlier.contents.remove(&content);
         }
         self.suppressed.remove(&(ledger, content.clone()));
+        self.aside.remove(&(ledger, content.clone()));
         match row.state.as_str() {
             "suppressed" => {
                 assert!(expected.is_listed, "somebody who is on no list was suppressed");
                 self.suppressed.insert((ledger, content), now + 30 * DAY);
             }
+            // Whoever calls says how it was shown.
+            "quarantined" => {}
             "unconfirmed" => {
                 self.must_be_asked(post, expected);
                 for lead in self.leads.iter_mut().filter(|lead| lead.ledger == ledger) {
@@ -381,6 +333,7 @@ impl People {
                 lead.requests.push(Request {
                     post: post.clone(),
                     at: now,
+                    given,
                     is_open: true,
                     is_answered: false,
                     mails: 0,
@@ -406,13 +359,13 @@ impl People {
                 lead.is_known = true;
                 lead.emails.extend(post.email().cloned());
                 lead.phones.extend(post.phone.clone());
-                lead.contents.insert(content.clone(), (now, now + days * DAY));
+                lead.contents.insert(content.clone(), (given, now + days * DAY));
                 for purpose in granted {
                     let known = lead.consents.get(purpose);
                     let is_confirmed = known.is_some_and(|consent| {
                         consent.is_confirmed && consent.until.is_none_or(|until| until + SWEEP_MS > now)
                     });
-                    let until = (purpose == "call").then_some(now + CALL_DAYS * DAY);
+                    let until = (purpose == "call").then_some(given + CALL_DAYS * DAY);
                     lead.consents.insert(purpose, Consent { is_confirmed, until });
                 }
                 for request in self.leads.iter_mut().flat_map(|lead| &mut lead.requests) {
@@ -460,7 +413,8 @@ impl People {
         for lead in self.leads.iter_mut().filter(|lead| lead.ledger == post.ledger()) {
             lead.requests.retain(|request| request.post.content() != content);
         }
-        let request = Request { post: post.clone(), at: now, is_open: true, is_answered: false, mails: 0 };
+        let request =
+            Request { post: post.clone(), at: now, given: now, is_open: true, is_answered: false, mails: 0 };
         self.lead(lead_id).expect("a lead").requests.push(request);
     }
 
@@ -516,9 +470,9 @@ impl People {
         lead.is_known = true;
         lead.emails.extend(post.email().cloned());
         lead.phones.extend(post.phone.clone());
-        lead.contents.insert(content, (request.at, now + CAMPAIGNS[post.campaign].2 * DAY));
+        lead.contents.insert(content, (request.given, now + CAMPAIGNS[post.campaign].2 * DAY));
         for purpose in post.granted() {
-            let until = (purpose == "call").then_some(request.at + CALL_DAYS * DAY);
+            let until = (purpose == "call").then_some(request.given + CALL_DAYS * DAY);
             lead.consents.insert(purpose, Consent { is_confirmed: true, until });
         }
     }
@@ -562,11 +516,28 @@ impl People {
             |lead: &&Lead| who.0.is_some() && lead.asks(now).any(|request| request.is_to(who.0.as_ref()));
         let known = |lead: &&Lead| lead.known_until() > now && (email(lead) || phone(lead));
         let reached = self.leads.iter().filter(|lead| known(lead) || asked(lead));
-        reached.map(|lead| lead.real_id.clone()).collect()
+        let mut reached: Vec<String> = reached.map(|lead| lead.real_id.clone()).collect();
+        let same = |one: Option<String>, other: &Option<String>| one.is_some() && one == *other;
+        let theirs =
+            |post: &Post| same(post.email().cloned(), &who.0) || same(post.international_phone(), &who.1);
+        let aside = self.aside.iter().filter(|(_, aside)| !aside.is_discarded && theirs(&aside.post));
+        reached.extend(aside.map(|((_, content), _)| self.aside_lead(content)));
+        reached
     }
 
     /// These leads are gone.
     pub fn erase(&mut self, leads: &[String], kv_forgets: bool) {
+        let is_gone = |content: &String| leads.contains(&self.aside_lead(content));
+        let gone: Vec<_> = self.aside.keys().filter(|(_, content)| is_gone(content)).cloned().collect();
+        for place in gone {
+            self.aside.remove(&place);
+            let content = place.1;
+            self.keys.retain(|_, (of, _)| *of != content);
+            if kv_forgets {
+                self.answered.remove(&content);
+            }
+            self.erased.extend(self.ids.get(&content).cloned());
+        }
         for real_id in leads {
             let Some(lead) = self.lead(real_id) else { continue };
             let contents = std::mem::take(&mut lead.contents);
