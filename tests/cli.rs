@@ -79,6 +79,31 @@ fn check_names_every_problem_with_file_and_path_and_fails() {
 }
 
 #[test]
+fn check_refuses_destinations_that_lead_inward_or_back_to_leadhook() {
+    let folder = folder("inward");
+    assert!(leadhook(&folder, &["new", "guide"]).status.success());
+    let file = fs::read_to_string(folder.join("guide.toml")).expect("a file");
+    let checked = |url: &str| {
+        let moved = file.replace("https://crm.example.com/hooks/leads", url);
+        assert_ne!(moved, file);
+        fs::write(folder.join("moved.toml"), moved).expect("written");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_leadhook"));
+        command.args(["check", "moved.toml"]).current_dir(&folder);
+        let output = command.env("LEADHOOK_URL", "https://leads.example.com").output().expect("it runs");
+        (output.status.code(), text(&output.stderr))
+    };
+    for (url, reason) in [
+        ("https://172.16.0.1/hooks", "must be on the public internet"),
+        ("https://leads.example.com/hooks", "must not lead back to Leadhook"),
+    ] {
+        let (code, told) = checked(url);
+        assert_eq!(code, Some(1));
+        assert!(told.starts_with(&format!("moved.toml: destination[0].url: {reason}")), "{told}");
+    }
+    assert_eq!(checked("https://sales.example.com/hooks"), (Some(0), String::new()));
+}
+
+#[test]
 fn new_writes_a_campaign_that_passes_the_check_and_overwrites_nothing() {
     let folder = folder("new");
     assert!(leadhook(&folder, &["new", "autumn-fair"]).status.success());
