@@ -129,11 +129,6 @@ fn the_tables_of_a_ledger() {
         ),
         ("revision", "revision TEXT key 1, stored TEXT"),
         (
-            "audit",
-            "seq INTEGER? key 1, at_ms INTEGER, actor TEXT, act TEXT, campaign TEXT?, destination TEXT?, \
-             delivery_id TEXT?, list TEXT?, count INTEGER?, outcome TEXT",
-        ),
-        (
             "tally",
             "campaign TEXT key 1, hour INTEGER key 2, field TEXT key 3, code TEXT key 4, count INTEGER",
         ),
