@@ -2,9 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use leadhook::contact::Email;
 use leadhook::hash::base64;
 use leadhook::keys::Keyring;
+use leadhook::lead::{Identifier, list_tag};
 use leadhook::memory::{KvMode, LedgerMode, request};
+use leadhook::ports::Ports as _;
 use leadhook::request::Method;
 use serde_json::{Value, json};
 
@@ -65,6 +68,9 @@ impl Run {
             None => json!({ "submission_ids": ids }),
         };
         self.look_at(&ids);
+        if let Some((_, aside)) = chosen.first() {
+            self.change_meanwhile(&aside.post);
+        }
         let is_release = !self.dice.one_in(3);
         let (what, done) = if is_release { ("release", "released") } else { ("discard", "discarded") };
         self.note(format!("{what} {order}: {ids:?}"));
@@ -113,6 +119,25 @@ impl Run {
             }
         }
         assert!(asked.is_empty(), "a mail about nothing that was released: {asked:?}");
+    }
+
+    /// Its campaign is published anew, or its person wants nothing more.
+    fn change_meanwhile(&mut self, post: &Post) {
+        if self.dice.one_in(3) {
+            let variant = self.dice.roll(32);
+            self.note(format!("publish campaign {} as variant {variant}", post.campaign));
+            self.site.republish(&crate::file(post.campaign, variant));
+            self.read_campaigns();
+        }
+        if let Some(email) = post.email().filter(|_| self.dice.one_in(4)) {
+            let ledger = post.ledger();
+            self.note(format!("{email} is put on suppressed of {ledger}"));
+            let identifier = Identifier::Email(Email::parse(email).expect("an address"));
+            let keys = self.site.settings().lists.as_ref().expect("list keys");
+            let tag = list_tag(keys, ledger, &identifier);
+            self.operate(&format!("lists/suppressed?ledger={ledger}"), &json!({ "add": [tag] }));
+            self.people.list(ledger, "suppressed", email, true);
+        }
     }
 
     /// What is listed is what waits, and it says nothing of anybody.
