@@ -492,3 +492,13 @@ fn every_attempt_to_tell_of_a_confirmed_lead_says_the_same() {
     assert_eq!(told[0].body, told[1].body);
     assert_eq!(consent(&told[0].body["data"], "call").get("confirmed_at"), None, "it was refused");
 }
+
+#[test]
+fn kv_forgets_a_request_that_was_refused() {
+    let site = asking();
+    site.deliver("guide", &ann("name=Ann"));
+    assert!(site.kv_contents().keys().any(|key| key.starts_with("seen/")));
+    let withdraw = site.mails()[0].2.clone();
+    assert_eq!(site.click(&withdraw), 200);
+    assert_eq!(site.kv_contents().keys().find(|key| key.starts_with("seen/")), None, "KV has forgotten it");
+}

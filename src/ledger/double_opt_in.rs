@@ -275,6 +275,12 @@ impl<S: Store> Ledger<S> {
         done(&tags)
     }
 
+    /// The tags of the addresses that were asked about a lead.
+    pub(super) fn asked_of(&self, lead_id: &str) -> Result<Vec<String>, Fault> {
+        let rows = self.store.rows("SELECT tag FROM request WHERE lead_id = ?", &[lead_id.into()])?;
+        rows.into_iter().map(|mut row| row.text(0)).collect()
+    }
+
     /// Learns when the first request expires.
     pub(super) fn learn_what_expires(&self) -> Result<(), Fault> {
         let row = self.store.row("SELECT coalesce(min(expires_ms), -1) FROM request", &[])?;

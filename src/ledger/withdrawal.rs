@@ -114,7 +114,9 @@ impl<S: Store> Ledger<S> {
         })?;
         self.forget_open(&lead_id);
         self.learn_what_is_due()?;
-        let tags = self.fingerprints_of(&lead_id, &acts)?;
+        let mut tags = self.fingerprints_of(&lead_id, &acts)?;
+        // A request has no act yet.
+        tags.extend(self.asked_of(&lead_id)?);
         Ok(Answer::Report(json!({ "withdrawn": gone, "refused": submissions.len(), "fingerprints": tags })))
     }
 
