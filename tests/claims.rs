@@ -236,3 +236,16 @@ fn what_was_stopped_on_its_way_does_not_settle_what_was_given_again_since() {
     assert_eq!(site.states(), counts(&[("delivered", 1)]));
     site.adds_up(LEDGER);
 }
+
+#[test]
+fn what_waits_for_a_connection_wakes_nobody_until_one_is_free() {
+    let site = Site::new(&[with_destinations(&["a"])]);
+    posts(&site, 5);
+    let object = Object::open(&site);
+    let claims = object.claim(&site);
+    assert_eq!(claims.len(), 2);
+    assert!(object.0.wake_at_ms() > site.now_ms(), "an alarm that can send nothing costs rows");
+    object.settle(&site, &claims[0], 503);
+    assert_eq!(object.0.wake_at_ms(), site.now_ms());
+    assert_eq!(object.claim(&site).len(), 1);
+}

@@ -51,10 +51,7 @@ pub struct Ledger {
     /// Of a number of milliseconds: the object's next turn.
     turn: Function,
     core: RefCell<Option<Rc<Core>>>,
-    /// When the alarm is set to; nothing where that is not known.
-    alarm_ms: Cell<Option<i64>>,
-    /// Since when an alarm is at work.
-    draining_ms: Cell<Option<i64>>,
+    alarm: Alarm,
 }
 
 #[wasm_bindgen(wasm_bindgen_futures = worker::wasm_bindgen_futures)]
@@ -62,8 +59,8 @@ impl Ledger {
     /// Over the object's storage.
     #[wasm_bindgen(constructor)]
     pub fn new(storage: JsValue, env: Env, turn: Function) -> Self {
-        let (core, alarm_ms, draining_ms) = (RefCell::new(None), Cell::new(None), Cell::new(None));
-        Self { storage, env, turn, core, alarm_ms, draining_ms }
+        let alarm = Alarm { storage: storage.clone(), set_ms: Rc::default(), draining_ms: Rc::default() };
+        Self { storage, env, turn, core: RefCell::new(None), alarm }
     }
 
     /// Answers a message in one synchronous step: a JSON text, or [`ADMITTED`] or [`FAULT`].
@@ -89,14 +86,14 @@ impl Ledger {
     /// Sends what is due. It always succeeds, for the platform gives an alarm up after six failures:
     /// what fails here is tried again by an alarm of our own.
     pub async fn alarm(&self) {
-        self.alarm_ms.set(None);
-        let draining = Draining::begin(&self.draining_ms);
+        self.alarm.set_ms.set(None);
+        let draining = Draining::begin(&self.alarm.draining_ms);
         let next_ms = self.drain().await.unwrap_or_else(|fault| {
             log_fault("alarm", &fault);
             now_ms() + RETRY_MS
         });
         drop(draining);
-        self.wake_by(next_ms);
+        self.alarm.wake_by(next_ms);
     }
 }
 
@@ -123,10 +120,8 @@ impl Ledger {
             .map_err(|_| Fault::new("a message that this code does not understand"))?;
         let core = self.open(&message.ledger)?;
         let answered = core.call(message, &moment()?)?;
-        // An alarm that is at work looks for what is due before it ends.
-        let is_lost = |since_ms: i64| now_ms() - since_ms > LOST_ALARM_MS;
-        if self.draining_ms.get().is_none_or(is_lost) {
-            self.wake_by(core.wake_at_ms());
+        if !self.alarm.is_draining() {
+            self.alarm.wake_by(core.wake_at_ms());
         }
         Ok(answered)
     }
@@ -184,7 +179,7 @@ impl Ledger {
                 Some(settled) => failure = failure.or(settled.err()),
                 // A receiver that hangs must not keep the others waiting for the next alarm.
                 None if sent >= MAX_SENDS_AN_ALARM => {
-                    spawn_local(in_flight.finish());
+                    spawn_local(in_flight.finish(self.alarm.clone()));
                     break;
                 }
                 None => look_again = Delay::from(LOOK_AGAIN),
@@ -196,19 +191,36 @@ impl Ledger {
         core.sweep(&moment()?)?;
         Ok(core.wake_at_ms())
     }
+}
+
+/// The object's alarm.
+#[derive(Clone)]
+struct Alarm {
+    storage: JsValue,
+    /// When it is set to; nothing where that is not known.
+    set_ms: Rc<Cell<Option<i64>>>,
+    /// Since when one is at work.
+    draining_ms: Rc<Cell<Option<i64>>>,
+}
+
+impl Alarm {
+    /// Whether an alarm is at work: it looks for what is due before it ends.
+    fn is_draining(&self) -> bool {
+        self.draining_ms.get().is_some_and(|since_ms| now_ms() - since_ms <= LOST_ALARM_MS)
+    }
 
     /// Sets the alarm where none is set that is as early. One that is long due and has not gone off
     /// may be lost. A failure loses nothing: the cron pokes.
     fn wake_by(&self, at_ms: i64) {
         let late_ms = now_ms() - ALARM_LATE_MS;
-        let is_set = self.alarm_ms.get().is_some_and(|set_ms| set_ms <= at_ms && set_ms >= late_ms);
+        let is_set = self.set_ms.get().is_some_and(|set_ms| set_ms <= at_ms && set_ms >= late_ms);
         if at_ms == i64::MAX || is_set {
             return;
         }
         #[allow(clippy::cast_precision_loss, reason = "milliseconds since 1970 are far below 2^53")]
         let set = glue::set_alarm(&self.storage, at_ms as f64);
         match set {
-            Ok(()) => self.alarm_ms.set(Some(at_ms)),
+            Ok(()) => self.set_ms.set(Some(at_ms)),
             Err(error) => log_fault("alarm", &Fault::new(format!("not set: {}", message_of(&error)))),
         }
     }
@@ -266,10 +278,14 @@ impl Deliveries {
         }
     }
 
-    async fn finish(mut self) {
+    /// Goes on until all have been settled. Meanwhile others may have waited for their connections.
+    async fn finish(mut self, alarm: Alarm) {
         while !self.is_empty() {
             if let Err(fault) = self.next().await {
                 log_fault("delivery", &fault);
+            }
+            if !alarm.is_draining() {
+                alarm.wake_by(self.core.wake_at_ms());
             }
         }
     }

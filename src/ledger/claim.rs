@@ -69,6 +69,13 @@ pub(super) struct Flight {
     has_connection: bool,
 }
 
+/// Whether one more request to a receiver may be under way.
+fn has_room(in_flight: &[Flight], receiver: &str) -> bool {
+    let connections = || in_flight.iter().filter(|flight| flight.has_connection);
+    connections().count() < MAX_CONNECTIONS
+        && connections().filter(|flight| flight.receiver == receiver).count() < MAX_CONNECTIONS_EACH
+}
+
 impl<S: Store> Ledger<S> {
     /// Claims what is due, the oldest first, as far as connections are free.
     ///
@@ -103,15 +110,9 @@ impl<S: Store> Ledger<S> {
     /// The receiver whose next delivery has waited longest, of those with a connection to spare.
     fn next_receiver(&self, now_ms: i64) -> Option<String> {
         let in_flight = self.in_flight.borrow();
-        let connections = || in_flight.iter().filter(|flight| flight.has_connection);
-        if connections().count() >= MAX_CONNECTIONS {
-            return None;
-        }
         let lanes = self.lanes.borrow();
         let due = lanes.iter().filter_map(|(to, lane)| Some((lane.next_due_ms()?, to)));
-        let has_room =
-            |to: &String| connections().filter(|one| one.receiver == *to).count() < MAX_CONNECTIONS_EACH;
-        due.filter(|(at, to)| *at <= now_ms && has_room(to)).min().map(|(_, to)| to.clone())
+        due.filter(|(at, to)| *at <= now_ms && has_room(&in_flight, to)).min().map(|(_, to)| to.clone())
     }
 
     fn lane<T>(&self, receiver: &str, look: impl FnOnce(&mut Lane) -> T) -> T {
@@ -202,11 +203,13 @@ impl<S: Store> Ledger<S> {
         self.lane(receiver, |lane| lane.due_ms = Some(lane.due_ms.map_or(at_ms, |known| known.min(at_ms))));
     }
 
-    /// When the outbox wants to be looked at.
+    /// When the outbox wants to be looked at. What waits for a connection is looked at when one is free:
+    /// whoever settles a claim asks again.
     pub(super) fn next_due_ms(&self) -> i64 {
         let (lanes, in_flight) = (self.lanes.borrow(), self.in_flight.borrow());
         let lost = in_flight.iter().map(|flight| flight.until_ms);
-        lanes.values().filter_map(Lane::next_due_ms).chain(lost).min().unwrap_or(i64::MAX)
+        let open = lanes.iter().filter(|(to, _)| has_room(&in_flight, to));
+        open.filter_map(|(_, lane)| lane.next_due_ms()).chain(lost).min().unwrap_or(i64::MAX)
     }
 
     /// A claim is settled, and its delivery may be claimed again.
