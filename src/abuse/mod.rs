@@ -11,8 +11,8 @@ pub use self::sender::{Sender, sender};
 use self::turnstile::Verdict;
 use crate::campaign::{Campaign, Kind, Sign, Signal};
 use crate::contact::{Email, EmailKind};
-use crate::intake::Submission;
 use crate::intake::decode::Encoding;
+use crate::intake::{Contact, Submission};
 use crate::lead::{Identity, Link};
 use crate::moment::{HOUR_MS, Moment};
 use crate::request::RawRequest;
@@ -118,7 +118,7 @@ pub fn evidence(
         Turnstiled::Missing => signals.push(Signal::TurnstileMissing),
         Turnstiled::Said(Verdict::Passed) | Turnstiled::Silent => {}
     }
-    signals.extend(submission.contact.email.iter().flat_map(of_address));
+    signals.extend(of_address(&submission.contact));
     let mut signs: Vec<Sign> = signals.into_iter().filter_map(|signal| campaign.abuse.sign(signal)).collect();
     signs.extend(in_texts(submission, campaign));
     let of_origin = of_origin(request, campaign, own_origin, is_form);
@@ -155,13 +155,14 @@ fn read_token(
     Ok(Some(Token { used: UsedToken { tag: identity.tag("token", text), until_ms }, is_fast }))
 }
 
-fn of_address(email: &Email) -> Vec<Signal> {
-    let kind = match email.kind() {
-        EmailKind::Business => None,
-        EmailKind::Free => Some(Signal::FreeMailAddress),
-        EmailKind::Disposable => Some(Signal::DisposableAddress),
+fn of_address(contact: &Contact) -> impl Iterator<Item = Signal> {
+    let kind = match contact.email_kind() {
+        Some(EmailKind::Free) => Some(Signal::FreeMailAddress),
+        Some(EmailKind::Disposable) => Some(Signal::DisposableAddress),
+        Some(EmailKind::Business) | None => None,
     };
-    kind.into_iter().chain(email.is_role().then_some(Signal::RoleAddress)).collect()
+    let is_role = contact.email.as_ref().is_some_and(Email::is_role);
+    kind.into_iter().chain(is_role.then_some(Signal::RoleAddress))
 }
 
 /// Links and markup in the answers of kind text.

@@ -6,13 +6,14 @@ mod mime;
 mod multipart;
 mod rules;
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use self::decode::{Encoding, Entry, Fields, Raw};
 use crate::campaign::{Campaign, FORM_TOKEN, Kind, TURNSTILE_TOKEN, UnknownFields, is_attribution};
-use crate::contact::{Email, Phone};
+use crate::contact::{Email, EmailKind, Phone};
 
 /// Characters of an attribution value; what is longer is cut, for attribution never rejects.
 const MAX_ATTRIBUTION: usize = 500;
@@ -53,6 +54,14 @@ pub struct Traps {
 pub struct Contact {
     pub email: Option<Email>,
     pub phone: Option<Phone>,
+    email_kind: OnceCell<EmailKind>,
+}
+
+impl Contact {
+    /// What the address's domain is known as. It is looked up once, for that takes longer than a score.
+    pub fn email_kind(&self) -> Option<EmailKind> {
+        self.email.as_ref().map(|email| *self.email_kind.get_or_init(|| email.kind()))
+    }
 }
 
 /// What the visitor chose for one purpose.

@@ -25,7 +25,7 @@ fn posted(campaign: &Campaign, body: Value) -> Result<Submission, Vec<(String, &
 }
 
 fn contact(submission: &Submission) -> (Option<&str>, Option<&str>) {
-    let Contact { email, phone } = &submission.contact;
+    let Contact { email, phone, .. } = &submission.contact;
     (email.as_ref().map(|email| email.address()), phone.as_ref().map(|phone| phone.e164()))
 }
 

@@ -66,7 +66,7 @@ impl Lead {
         let country = of_field.or(of_phone.as_ref().map(|country| country.as_str())).map(str::to_owned);
         Self {
             country,
-            email_kind: contact.email.as_ref().map(|email| email.kind().as_str().to_owned()),
+            email_kind: contact.email_kind().map(|kind| kind.as_str().to_owned()),
             contact: Contact {
                 email: contact.email.map(|email| email.address().to_owned()),
                 phone: contact.phone.map(|phone| phone.e164().to_owned()),
