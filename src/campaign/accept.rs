@@ -1,0 +1,380 @@
+//! A whole campaign file → a [`Campaign`]: what each table becomes, and what must hold between them.
+
+use serde_json::{Value, json};
+
+use super::file::{
+    self, CampaignFile, DestinationTable, FieldKind, FieldTable, ListTable, PurposeTable, QualifyTable,
+    RetentionTable, Then,
+};
+use super::table::told;
+use super::{
+    Abuse, Campaign, Channel, Condition, Dedupe, Destination, DoubleOptIn, Field, Kind, Limits, List, Listed,
+    Problem, Purpose, Retention, Rule, Thresholds, Turnstile, Wording,
+};
+use crate::country::Country;
+use crate::hash::sha256_hex;
+use crate::moment::DAY_MS;
+use crate::text::WebAddress;
+
+/// Characters of a text unless the field says otherwise: a paragraph, not a document.
+const DEFAULT_MAX_LENGTH: usize = 2_000;
+/// Characters of an address: what browsers and proxies agree on.
+const DEFAULT_MAX_URL: usize = 2_048;
+/// Files above this are no campaign: a KV value and a message to the ledger carry it whole.
+const MAX_CAMPAIGN_BYTES: usize = 128 * 1024;
+/// Three years: the usual limitation period of claims about a consent.
+const DEFAULT_CONSENTS_DAYS: u32 = 1_095;
+/// A month: time to look through what was put aside, and no archive of it.
+const DEFAULT_QUARANTINE_DAYS: u32 = 30;
+
+impl Campaign {
+    /// Checks a whole file.
+    ///
+    /// # Errors
+    /// Every problem of the file, at once.
+    pub fn accept(file: &Value) -> Result<Self, Vec<Problem>> {
+        Self::read(file, true)
+    }
+
+    /// Reads a file. `to_publish` refuses destinations that nothing may be sent to; what lies in KV
+    /// takes leads all the same, and a correction of the destination heals what waits for it.
+    pub(super) fn read(file: &Value, to_publish: bool) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let canonical = file.to_string();
+        if canonical.len() > MAX_CAMPAIGN_BYTES {
+            return Err(vec![Problem::new("campaign", "is larger than 128 KiB")]);
+        }
+        let CampaignFile {
+            head,
+            controller,
+            field,
+            purpose,
+            dedupe,
+            double_opt_in,
+            retention,
+            list,
+            abuse,
+            limits,
+            turnstile,
+            score,
+            qualify,
+            destination,
+        } = file::read(file.clone(), &mut problems);
+
+        let declared = field.len();
+        let fields: Vec<Field> = field
+            .into_iter()
+            .enumerate()
+            .filter_map(|(at, table)| accept_field(&format!("field[{at}]"), table, &mut problems))
+            .collect();
+        unique("field", fields.iter().map(|field| field.name.as_str()), "name", &mut problems);
+        let kinds_known = fields.len() == declared;
+        if kinds_known && !fields.iter().any(|field| matches!(field.kind, Kind::Email | Kind::Phone)) {
+            let reason = "one must be of kind email or phone: without contact data there is no lead";
+            problems.push(Problem::new("field", reason));
+        }
+
+        let purposes: Vec<Purpose> = purpose.into_iter().map(accept_purpose).collect();
+        unique("purpose", purposes.iter().map(|purpose| purpose.id.as_str()), "id", &mut problems);
+
+        let retention = accept_retention(&retention, dedupe.window_days, &purposes, &mut problems);
+        let abuse = Abuse::accept(abuse, &fields, &mut problems);
+        let turnstile = turnstile.map(|table| Turnstile::accept(table, &head.origins));
+
+        let rules = score
+            .into_iter()
+            .enumerate()
+            .map(|(at, table)| {
+                let path = format!("score[{at}]");
+                if table.when.is_none() {
+                    problems.push(Problem::new(format!("{path}.when"), "is required"));
+                }
+                let when = Condition::accept_all(table.when, &path, &fields, &mut problems);
+                Rule { name: table.rule, when, points: table.points }
+            })
+            .collect();
+
+        let destinations: Vec<Destination> = destination
+            .into_iter()
+            .enumerate()
+            .map(|(at, table)| {
+                let path = format!("destination[{at}]");
+                let destination = accept_destination(&path, table, &fields, &purposes, &mut problems);
+                if to_publish {
+                    destination.report_refusals(&path, None, true, &mut problems);
+                }
+                destination
+            })
+            .collect();
+        unique("destination", destinations.iter().map(|d| d.name.as_str()), "name", &mut problems);
+
+        let lists: Vec<List> = list
+            .into_iter()
+            .enumerate()
+            .map(|(at, table)| accept_list(&format!("list[{at}]"), table, &destinations, &mut problems))
+            .collect();
+        unique("list", lists.iter().map(|list| list.name.as_str()), "name", &mut problems);
+
+        let double_opt_in = double_opt_in
+            .map(|table| DoubleOptIn::accept(table, &controller.name, &head.title, &mut problems));
+        check_mail(double_opt_in.as_ref(), &destinations, &mut problems);
+        if double_opt_in.is_some() {
+            if kinds_known && !fields.iter().any(|field| field.required && field.kind == Kind::Email) {
+                let reason = "needs a required field of kind email: the mail goes there";
+                problems.push(Problem::new("double_opt_in", reason));
+            }
+            if purposes.is_empty() {
+                let reason = "needs at least one purpose: without any there is nothing to confirm";
+                problems.push(Problem::new("double_opt_in", reason));
+            }
+        }
+
+        let thresholds = accept_thresholds(&qualify, &mut problems);
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let revision = sha256_hex(&canonical).chars().take(16).collect();
+        Ok(Self {
+            ledger: head.ledger.unwrap_or_else(|| head.id.clone()),
+            id: head.id,
+            title: head.title,
+            origins: head.origins,
+            thanks_url: head.thanks_url,
+            default_country: head.default_country.as_deref().and_then(Country::parse),
+            language: head.language.unwrap_or_else(|| "en".to_owned()),
+            unknown_fields: head.unknown_fields,
+            notice: Wording::new(json!(controller).to_string(), controller.privacy_notice_version.clone()),
+            controller,
+            fields,
+            purposes,
+            dedupe: Dedupe {
+                window_ms: days_ms(dedupe.window_days),
+                by: dedupe.by,
+                on_repeat: dedupe.on_repeat,
+                remember_in_kv: dedupe.remember_in_kv,
+                fold_gmail: dedupe.fold_gmail,
+            },
+            double_opt_in,
+            retention,
+            lists,
+            abuse,
+            limits: Limits::accept(&limits),
+            turnstile,
+            rules,
+            thresholds,
+            destinations,
+            canonical,
+            revision,
+        })
+    }
+}
+
+fn days_ms(days: u32) -> i64 {
+    i64::from(days) * DAY_MS
+}
+
+fn accept_purpose(table: PurposeTable) -> Purpose {
+    Purpose {
+        wording: Wording::new(table.text, Some(table.version.clone())),
+        id: table.id,
+        version: table.version,
+        required: table.required,
+        channel: table.channel.unwrap_or_else(|| "email".to_owned()),
+        category: table.category.unwrap_or_else(|| "marketing".to_owned()),
+        retention_days: table.retention_days,
+    }
+}
+
+fn accept_retention(
+    table: &RetentionTable,
+    window_days: u32,
+    purposes: &[Purpose],
+    problems: &mut Vec<Problem>,
+) -> Retention {
+    let longest = purposes.iter().filter_map(|purpose| purpose.retention_days).max().unwrap_or(0);
+    let consents_days = table.consents_days.unwrap_or(DEFAULT_CONSENTS_DAYS.max(longest));
+    if !told(problems, "retention.consents_days") {
+        for (at, purpose) in purposes.iter().enumerate() {
+            let path = format!("purpose[{at}].retention_days");
+            if purpose.retention_days.is_some_and(|kept| kept > consents_days) && !told(problems, &path) {
+                let reason = format!("must not be above consents_days of [retention], {consents_days}");
+                problems.push(Problem::new(path, reason));
+            }
+        }
+    }
+    Retention {
+        held_ms: days_ms(table.held_days.unwrap_or(window_days)),
+        consents_ms: days_ms(consents_days),
+        quarantine_ms: days_ms(table.quarantine_days.unwrap_or(DEFAULT_QUARANTINE_DAYS)),
+    }
+}
+
+fn accept_thresholds(table: &QualifyTable, problems: &mut Vec<Problem>) -> Thresholds {
+    let own_stages = table.mql.is_some() || table.sql.is_some();
+    let (warm, hot) = (table.warm.unwrap_or(20), table.hot.unwrap_or(60));
+    let thresholds = Thresholds {
+        warm,
+        hot,
+        mql: table.mql.unwrap_or(warm),
+        sql: table.sql.unwrap_or(hot),
+        forward_at: table.forward_at,
+    };
+    if thresholds.warm > thresholds.hot {
+        problems.push(Problem::new("qualify.warm", "must not be above hot"));
+    }
+    if own_stages && thresholds.mql > thresholds.sql {
+        problems.push(Problem::new("qualify.mql", "must not be above sql"));
+    }
+    thresholds
+}
+
+/// The destination of a double opt-in is there, and no other is an e-mail provider.
+fn check_mail(
+    double_opt_in: Option<&DoubleOptIn>,
+    destinations: &[Destination],
+    problems: &mut Vec<Problem>,
+) {
+    let asked = double_opt_in.map(|double| double.destination.as_str());
+    if told(problems, "double_opt_in.destination") {
+        return;
+    }
+    for (at, destination) in destinations.iter().enumerate() {
+        let is_email = matches!(destination.channel, Channel::Email(_));
+        if is_email && asked != Some(destination.name.as_str()) {
+            let reason = "nothing uses it: kind email is for the destination of [double_opt_in]";
+            problems.push(Problem::new(format!("destination[{at}]"), reason));
+        }
+    }
+    if asked.is_some_and(|name| destinations.iter().all(|destination| destination.name != name)) {
+        let reason = "is not the name of a destination";
+        problems.push(Problem::new("double_opt_in.destination", reason));
+    }
+}
+
+fn unique<'a>(table: &str, names: impl Iterator<Item = &'a str>, key: &str, problems: &mut Vec<Problem>) {
+    let mut seen = Vec::new();
+    for (at, name) in names.enumerate() {
+        if seen.contains(&name) {
+            problems.push(Problem::new(format!("{table}[{at}].{key}"), "stands twice"));
+        }
+        seen.push(name);
+    }
+}
+
+fn accept_destination(
+    path: &str,
+    table: DestinationTable,
+    fields: &[Field],
+    purposes: &[Purpose],
+    problems: &mut Vec<Problem>,
+) -> Destination {
+    let channel = Channel::accept(&table, path, problems);
+    let is_webhook = matches!(channel, Channel::Webhook);
+    let required = || purposes.iter().filter(|p| p.required).map(|p| p.id.clone()).collect();
+    let needs: Vec<String> = if is_webhook { table.needs.unwrap_or_else(required) } else { Vec::new() };
+    for need in needs.iter().filter(|need| purposes.iter().all(|p| p.id != **need)) {
+        let reason = format!("{need:?} is not the id of a purpose");
+        problems.push(Problem::new(format!("{path}.needs"), reason));
+    }
+    Destination {
+        when: Condition::accept_all(table.when.filter(|_| is_webhook), path, fields, problems),
+        name: table.name,
+        address: WebAddress::parse(&table.url),
+        url: table.url,
+        secret: table.secret,
+        third_party: table.third_party.unwrap_or_default(),
+        channel,
+        needs,
+        forward_at: table.forward_at,
+    }
+}
+
+fn accept_list(
+    path: &str,
+    table: ListTable,
+    destinations: &[Destination],
+    problems: &mut Vec<Problem>,
+) -> List {
+    let path = format!("{path}.send_to");
+    let mistyped = told(problems, &path);
+    let mut refuse = |reason: String| problems.push(Problem::new(path.as_str(), reason));
+    let then = match (table.then, table.send_to) {
+        (Some(Then::ExistingCustomer), send_to) => {
+            let send_to = send_to.unwrap_or_default();
+            if send_to.is_empty() && !mistyped {
+                refuse("is required with existing_customer: names of destinations".to_owned());
+            }
+            for (at, name) in send_to.iter().enumerate() {
+                let is_webhook = |d: &Destination| d.name == *name && matches!(d.channel, Channel::Webhook);
+                if !destinations.iter().any(is_webhook) {
+                    refuse(format!("{name:?} is not the name of a destination of kind webhook"));
+                }
+                if send_to.iter().take(at).any(|earlier| earlier == name) {
+                    refuse(format!("{name:?} stands twice"));
+                }
+            }
+            Listed::ExistingCustomer { send_to }
+        }
+        (Some(Then::Suppress), Some(_)) => {
+            refuse("is for existing_customer".to_owned());
+            Listed::Suppress
+        }
+        // A list without `then` has been told so.
+        (Some(Then::Suppress) | None, _) => Listed::Suppress,
+    };
+    List { name: table.name, then }
+}
+
+fn accept_field(path: &str, table: FieldTable, problems: &mut Vec<Problem>) -> Option<Field> {
+    let misspelt = problems.iter().any(|problem| problem.path == format!("{path}.kind"));
+    let mut refuse = |key: &str, reason: &str| problems.push(Problem::new(format!("{path}.{key}"), reason));
+    let Some(kind) = table.kind else {
+        // A kind that is misspelt has been reported as such.
+        if !misspelt {
+            refuse("kind", "is required: email, phone, text, choice, number, boolean, country or url");
+        }
+        return None;
+    };
+    let has_length = matches!(kind, FieldKind::Text | FieldKind::Url);
+    if !has_length && table.max_length.is_some() {
+        refuse("max_length", "is for text and url");
+    }
+    if kind != FieldKind::Text && table.min_length.is_some() {
+        refuse("min_length", "is for text");
+    }
+    if kind != FieldKind::Number && (table.min.is_some() || table.max.is_some()) {
+        refuse("min", "and max are for number");
+    }
+    if kind != FieldKind::Choice && table.choices.is_some() {
+        refuse("choices", "is for choice");
+    }
+    let max_length = |default| table.max_length.map_or(default, |max| max as usize);
+    let kind = match kind {
+        FieldKind::Email => Kind::Email,
+        FieldKind::Phone => Kind::Phone,
+        FieldKind::Boolean => Kind::Boolean,
+        FieldKind::Country => Kind::Country,
+        FieldKind::Url => Kind::Url { max: max_length(DEFAULT_MAX_URL) },
+        FieldKind::Text => {
+            let (min, max) = (table.min_length.unwrap_or(0) as usize, max_length(DEFAULT_MAX_LENGTH));
+            if min > max {
+                refuse("min_length", "must not be above max_length");
+            }
+            Kind::Text { min, max }
+        }
+        FieldKind::Number => {
+            if table.min.zip(table.max).is_some_and(|(min, max)| min > max) {
+                refuse("min", "must not be above max");
+            }
+            Kind::Number { min: table.min, max: table.max }
+        }
+        FieldKind::Choice => {
+            let choices = table.choices.unwrap_or_default();
+            if choices.is_empty() || choices.iter().any(String::is_empty) {
+                refuse("choices", "must list at least one, and none may be empty");
+            }
+            Kind::Choice { choices }
+        }
+    };
+    Some(Field { name: table.name, label: table.label, required: table.required, kind })
+}
