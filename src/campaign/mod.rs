@@ -1,9 +1,8 @@
 //! What a marketer writes, as a value that is valid by construction.
 //!
-//! `file` mirrors the tables and `table` reads them, `accept` says what they become and what must hold
-//! between them,
-//! `condition` is a `when`, `abuse` says what signs of abuse weigh, `mail` is what asks for a
-//! confirmation, `outward` says where events may go, `template` fills texts in, `publish` says what is
+//! `file` mirrors the tables, `table` reads them, `accept` says what they become and what must hold
+//! between them. `condition` is a `when`, `abuse` says what signs of abuse weigh, `mail` is what asks for
+//! a confirmation, `outward` says where events may go, `template` fills texts in, `publish` says what is
 //! written to KV. A [`Campaign`] in hand has passed all of it.
 
 mod abuse;
