@@ -12,7 +12,10 @@ const ANSWER_WITHIN_MS = 10_000;
 const ROOM_MS = 5_000;
 const MINUTE_MS = 60_000;
 
-/** What breaks, and whether the call may have been kept all the same. */
+/**
+ * What breaks. One that ends the object after it has stored may end it between a receiver's answer and
+ * the commit of it: then that webhook comes again, under its id.
+ */
 const ROWS = {
   'evicted before it answers': { object: 'evicted' },
   'evicted after it has stored': { object: 'evicted after' },
@@ -50,7 +53,8 @@ describe('a ledger that is', { timeout: 280_000, concurrency: 1 }, () => {
         await faults(world, { object: 'well', refusesWrites: false });
         for (const one of people) await load.persist(one);
         await load.people(3);
-        await isWell(world, load, crm, { once: true, panicked: broken.object === 'panicking' });
+        const mayComeAgain = ['evicted after', 'panicking'].includes(broken.object);
+        await isWell(world, load, crm, { once: !mayComeAgain, panicked: broken.object === 'panicking' });
       } finally {
         await world.stop();
       }
