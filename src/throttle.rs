@@ -9,7 +9,7 @@ use crate::campaign::Campaign;
 use crate::moment::Moment;
 use crate::ports::Ports;
 
-/// The platform's limits count a minute, and do not say when it ends.
+/// Every limit counts a minute: nobody waits longer. When the platform's minute ends, it does not say.
 const LIMIT_WAIT_S: i64 = 60;
 /// What is remembered: campaigns and networks, far below an isolate's memory. Beyond that all of it is
 /// forgotten, and the ledger says it again.
@@ -33,10 +33,11 @@ impl Throttle {
         self.closed.insert(whom.to_owned(), now_ms + wait_s * 1_000);
     }
 
-    /// The seconds to wait, where nothing more is taken now.
+    /// The seconds to wait, where nothing more is taken now: at most a minute, also for a post that
+    /// arrived before the one that was refused. Where the clock was set back, the ledger is asked.
     pub fn wait_s(&self, whom: &str, now_ms: i64) -> Option<i64> {
-        let left_ms = self.closed.get(whom)? - now_ms;
-        (left_ms > 0).then(|| (left_ms + 999) / 1_000)
+        let left_s = (self.closed.get(whom)? - now_ms + 999).div_euclid(1_000);
+        (1..=2 * LIMIT_WAIT_S).contains(&left_s).then(|| left_s.min(LIMIT_WAIT_S))
     }
 }
 
@@ -80,5 +81,13 @@ mod tests {
         assert_eq!(throttle.wait_s("a", 5_999), Some(1));
         assert_eq!(throttle.wait_s("a", 6_000), None);
         assert_eq!(throttle.wait_s("b", 1_000), None);
+    }
+
+    #[test]
+    fn nobody_waits_longer_than_a_minute() {
+        let mut throttle = Throttle::default();
+        throttle.close("a", 60, 10_000);
+        assert_eq!(throttle.wait_s("a", 9_999), Some(60), "a post that arrived before the refused one");
+        assert_eq!(throttle.wait_s("a", -3_600_000), None, "the clock was set back");
     }
 }
