@@ -173,4 +173,19 @@ mod tests {
             assert_eq!(decimal(text), None, "{text}");
         }
     }
+
+    #[test]
+    fn a_number_stays_the_same_however_often_it_is_stored() {
+        for text in
+            ["1.1111111111111109e38", "0.30000000000000004", "59.32911712345678", "31.245270191439438"]
+        {
+            let number = decimal(text).unwrap();
+            assert_eq!(number.as_f64(), text.parse().ok(), "{text}");
+            assert_eq!(
+                number.to_string(),
+                serde_json::json!(text.parse::<f64>().unwrap()).to_string(),
+                "{text}"
+            );
+        }
+    }
 }
