@@ -149,6 +149,12 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
     (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 
+/// The seconds from now to a time, rounded up; not above zero where it is over. What `Retry-After` says
+/// (RFC 9110 section 10.2.3).
+pub fn seconds_until(ms: i64, now_ms: i64) -> i64 {
+    (ms - now_ms + 999).div_euclid(1_000)
+}
+
 /// The start of the hour in which the time lies.
 pub fn hour_of(ms: i64) -> i64 {
     ms - ms.rem_euclid(HOUR_MS)
@@ -228,6 +234,12 @@ mod tests {
         ] {
             assert_eq!(parse_http_date(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_wait_is_in_whole_seconds_and_not_too_short() {
+        let left = [-1_000, -1, 0, 1, 1_000, 1_001].map(|now_ms| seconds_until(1_001, now_ms));
+        assert_eq!(left, [3, 2, 2, 1, 1, 0]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::abuse::Sender;
 use crate::admin::Attempts;
 use crate::campaign::Campaign;
-use crate::moment::Moment;
+use crate::moment::{Moment, seconds_until};
 use crate::ports::Ports;
 
 /// Every limit counts a minute: nobody waits longer. When the platform's minute ends, it does not say.
@@ -36,7 +36,7 @@ impl Throttle {
     /// The seconds to wait, where nothing more is taken now: at most a minute, also for a post that
     /// arrived before the one that was refused. Where the clock was set back, the ledger is asked.
     pub fn wait_s(&self, whom: &str, now_ms: i64) -> Option<i64> {
-        let left_s = (self.closed.get(whom)? - now_ms + 999).div_euclid(1_000);
+        let left_s = seconds_until(*self.closed.get(whom)?, now_ms);
         (1..=2 * LIMIT_WAIT_S).contains(&left_s).then(|| left_s.min(LIMIT_WAIT_S))
     }
 }

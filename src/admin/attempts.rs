@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv6Addr};
 
+use crate::moment::seconds_until;
+
 /// Wrong tokens within [`WINDOW_MS`]: more than anybody needs who has copied one badly.
 pub const MAX_WRONG: usize = 10;
 /// How long a wrong token counts.
@@ -23,8 +25,8 @@ impl Attempts {
         let wrong = self.0.get(&line(client_address))?;
         let ends_ms = wrong.front().filter(|_| wrong.len() >= MAX_WRONG)? + WINDOW_MS;
         // Not longer where the clock was set back.
-        let left_ms = (ends_ms - now_ms).min(WINDOW_MS);
-        (left_ms > 0).then(|| (left_ms + 999) / 1_000)
+        let ends_ms = ends_ms.min(now_ms + WINDOW_MS);
+        Some(seconds_until(ends_ms, now_ms)).filter(|left_s| *left_s > 0)
     }
 
     /// A wrong token came from there.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::message::{Admit, Answer};
 use crate::abuse::Evidence;
 use crate::campaign::{Abuse, Campaign, Sign, Signal};
-use crate::moment::HOUR_MS;
+use crate::moment::{HOUR_MS, seconds_until};
 
 const MINUTE_MS: i64 = 60_000;
 /// Posts a minute from one address: more than a family or a small office sends.
@@ -49,8 +49,7 @@ impl Sightings {
             }
             self.meet(format!("address/{}", sender.address));
         }
-        // Whole seconds, rounded up.
-        let wait_s = (MINUTE_MS - now_ms.rem_euclid(MINUTE_MS) + 999) / 1_000;
+        let wait_s = seconds_until((minute + 1) * MINUTE_MS, now_ms);
         too_many.map(|network| Answer::Throttled { wait_s, network })
     }
 
