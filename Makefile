@@ -38,7 +38,9 @@ CLI := target/release/leadhook
 SOURCES := $(shell find src -type f) Cargo.toml Cargo.lock
 WORKER_SOURCES := $(filter-out src/bin/% src/memory.rs,$(SOURCES))
 
-.PHONY: help dev sink lists test test-host test-e2e test-contract fuzz python-requirements lint build cli soak bench \
+WEB := $(shell find web texts -type f)
+
+.PHONY: help dev sink lists test test-host test-e2e test-contract fuzz python-requirements lint build assets cli soak bench \
   bench-core bench-ledger deploy size clean
 
 help:
@@ -117,7 +119,13 @@ build/index.js: $(WORKER_SOURCES) wrangler.toml $(WORKER_TOOLS)
 	  --external:./index_bg.wasm --log-level=error --outfile=build/index.js
 	@rm build/core.js build/entry.js && touch $@
 
-build: build/index.js
+# What the Worker serves as it is.
+assets/admin.html: $(WEB) scripts/assets.mjs node_modules/.package-lock.json
+	@node scripts/assets.mjs
+
+assets: assets/admin.html
+
+build: build/index.js assets
 
 $(CLI): $(SOURCES)
 	@echo "Building the command line (a few minutes the first time)"

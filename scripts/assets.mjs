@@ -1,0 +1,27 @@
+// Makes the files that the Worker serves as they are: the form script, the chat, the style of hosted
+// forms, and the dashboard. From web/ into assets/.
+import { build } from 'esbuild';
+import { copyFileSync, mkdirSync, rmSync } from 'node:fs';
+
+const OUT = 'assets';
+
+rmSync(OUT, { recursive: true, force: true });
+mkdirSync(OUT);
+// What stands on other people's pages leaves no names there, and runs in the browsers of their visitors.
+const shared = { bundle: true, minify: true, legalComments: 'none', logLevel: 'error', charset: 'utf8' };
+await build({
+  ...shared,
+  entryPoints: { leadhook: 'web/leadhook.js', 'leadhook-chat': 'web/chat.js' },
+  format: 'iife',
+  target: ['es2020'],
+  outdir: OUT,
+});
+await build({
+  ...shared,
+  entryPoints: { admin: 'web/admin/admin.js', form: 'web/form.css' },
+  format: 'esm',
+  target: ['es2022'],
+  outdir: OUT,
+});
+copyFileSync('web/admin/admin.html', `${OUT}/admin.html`);
+copyFileSync('web/_headers', `${OUT}/_headers`);
