@@ -16,7 +16,7 @@ use crate::lead::{Lead, recognising};
 use crate::ledger::message::{Admit, Answer, Call, Tally};
 use crate::moment::{Moment, hour_of};
 use crate::ports::Ports;
-use crate::reply::Reply;
+use crate::reply::{Reader, Reply, Shown};
 use crate::request::{Method, RawRequest};
 use crate::seen::Seen;
 use crate::text::lowercase;
@@ -78,7 +78,8 @@ pub async fn endpoint(ports: &impl Ports, id: &str, request: &RawRequest, moment
         Method::Get => {
             let identity = ports.shelf().borrow_mut().identity(ports.settings(), &campaign.ledger);
             let token = abuse::form_token(&identity, &campaign, moment);
-            Reply::acceptance_criteria(&campaign, &token, ports.settings().public_url.as_deref()).into()
+            let reader = Reader::new(&campaign, request);
+            Reply::acceptance_criteria(&reader, &token, ports.settings().public_url.as_deref()).into()
         }
         Method::Options => preflight(&campaign, request).into(),
         Method::Put | Method::Other => Reply::method_not_allowed("GET, POST, OPTIONS").into(),
@@ -92,7 +93,25 @@ pub async fn thanks(ports: &impl Ports, id: &str, request: &RawRequest, moment: 
         return Reply::method_not_allowed("GET").into();
     }
     match campaigns::find(ports, id, moment.now_ms).await {
-        Ok(Some(campaign)) => Reply::thanks(&campaign).into(),
+        Ok(Some(campaign)) => Reader::new(&campaign, request).thanks().into(),
+        Ok(None) => Reply::not_found().into(),
+        Err(fault) => faulted("campaign", id, &fault),
+    }
+}
+
+/// Answers a request to `/f/{campaign}`: the campaign's form as a page.
+pub async fn form(ports: &impl Ports, id: &str, request: &RawRequest, moment: &Moment) -> Answered {
+    if request.method != Method::Get {
+        return Reply::method_not_allowed("GET").into();
+    }
+    match campaigns::find(ports, id, moment.now_ms).await {
+        Ok(Some(campaign)) => {
+            let identity = ports.shelf().borrow_mut().identity(ports.settings(), &campaign.ledger);
+            let token = abuse::form_token(&identity, &campaign, moment);
+            let public_url = ports.settings().public_url.as_deref();
+            let shown = Shown { token: &token, query: &request.query, public_url };
+            Reader::new(&campaign, request).form(&shown).into()
+        }
         Ok(None) => Reply::not_found().into(),
         Err(fault) => faulted("campaign", id, &fault),
     }
@@ -157,14 +176,15 @@ async fn submit(
             return refused(campaign, code, reply);
         }
     };
-    let browser = fields.encoding != Encoding::Json && request.prefers_html();
+    let is_browsers = fields.encoding != Encoding::Json && request.prefers_html();
+    let reader = is_browsers.then(|| Reader::new(campaign, request));
     let key = request.idempotency_key.as_deref().map(idempotency_key).transpose();
     let (mut submission, key) = match (intake::accept(fields, campaign), key) {
         (Ok(submission), Ok(key)) => (submission, key),
         (accepted, key) => {
             let mut problems = accepted.err().map(|rejection| rejection.problems).unwrap_or_default();
             problems.extend(key.err());
-            return rejected(campaign, Rejection { problems }, browser, moment);
+            return rejected(campaign, &Rejection { problems }, reader, moment);
         }
     };
 
@@ -174,7 +194,7 @@ async fn submit(
     let source = source(&submission);
     let likely_meant = submission.contact.email.as_ref().and_then(Email::likely_meant);
     let accepted = |log: Option<Value>, after: Vec<After>| Answered {
-        reply: Reply::accepted(&submission_id, campaign, browser, likely_meant),
+        reply: Reply::accepted(&submission_id, campaign, is_browsers, likely_meant),
         log,
         after,
     };
@@ -222,7 +242,10 @@ async fn submit(
     };
     let failed = |fault: &Fault| {
         let answered = faulted("ledger", &campaign.id, fault);
-        if browser { Answered { reply: Reply::fault_page(campaign), ..answered } } else { answered }
+        match &reader {
+            Some(reader) => Answered { reply: reader.fault(), ..answered },
+            None => answered,
+        }
     };
     match judge(ports, campaign, admit).await {
         Ok(Answer::Admitted) => {
@@ -236,7 +259,7 @@ async fn submit(
             let problem = FieldProblem::new("Idempotency-Key", "idempotency_key_reused", detail);
             let rejection = Rejection { problems: vec![problem] };
             Answered {
-                reply: Reply::rejected(&rejection, campaign, browser),
+                reply: refusal(&rejection, reader),
                 log: Some(rejection_log(campaign, &rejection)),
                 after: Vec::new(),
             }
@@ -253,7 +276,8 @@ async fn submit(
 
 fn throttled(campaign: &Campaign, wait_s: i64, request: &RawRequest, moment: &Moment) -> Answered {
     let browser = request.prefers_html();
-    let reply = if browser { Reply::throttled_page(campaign, wait_s) } else { Reply::throttled(wait_s) };
+    let reply =
+        if browser { Reader::new(campaign, request).throttled(wait_s) } else { Reply::throttled(wait_s) };
     // Not logged one by one: it is a flood.
     Answered { reply, log: None, after: vec![count(campaign, "", Tally::THROTTLED, moment)] }
 }
@@ -298,13 +322,23 @@ async fn judge(ports: &impl Ports, campaign: &Campaign, admit: Admit) -> Result<
     Ok(answer)
 }
 
-fn rejected(campaign: &Campaign, rejection: Rejection, browser: bool, moment: &Moment) -> Answered {
+fn rejected(
+    campaign: &Campaign,
+    rejection: &Rejection,
+    reader: Option<Reader<'_>>,
+    moment: &Moment,
+) -> Answered {
     let tally = |problem: &FieldProblem| count(campaign, &problem.field, problem.code, moment);
     Answered {
-        reply: Reply::rejected(&rejection, campaign, browser),
-        log: Some(rejection_log(campaign, &rejection)),
+        reply: refusal(rejection, reader),
+        log: Some(rejection_log(campaign, rejection)),
         after: rejection.problems.iter().map(tally).collect(),
     }
+}
+
+/// As a page where a person reads it.
+fn refusal(rejection: &Rejection, reader: Option<Reader<'_>>) -> Reply {
+    reader.map_or_else(|| Reply::rejected(rejection), |reader| reader.rejected(rejection))
 }
 
 fn rejection_log(campaign: &Campaign, rejection: &Rejection) -> Value {

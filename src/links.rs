@@ -18,7 +18,7 @@ use crate::ledger::EVERY_PURPOSE;
 use crate::ledger::message::{Answer, Call, Operation, Verb};
 use crate::moment::Moment;
 use crate::ports::{Ports, signed};
-use crate::reply::Reply;
+use crate::reply::{Reader, Reply};
 use crate::request::{Method, RawRequest};
 
 /// What a mail program posts for its user (RFC 8058 section 3.1).
@@ -39,6 +39,7 @@ async fn follow(
     ports: &impl Ports,
     [id, token]: [&str; 2],
     link: Link,
+    request: &RawRequest,
     moment: &Moment,
 ) -> Result<(Rc<Campaign>, [String; 2]), Answered> {
     let campaign = match campaigns::find(ports, id, moment.now_ms).await {
@@ -49,7 +50,7 @@ async fn follow(
     let identity = ports.shelf().borrow_mut().identity(ports.settings(), &campaign.ledger);
     match identity.read_link(link, token) {
         Some(parts) => Ok((campaign, parts)),
-        None => Err(Reply::link_ended(&campaign).into()),
+        None => Err(Reader::new(&campaign, request).link_ended().into()),
     }
 }
 
@@ -58,13 +59,15 @@ pub async fn confirm(ports: &impl Ports, path: [&str; 2], request: &RawRequest, 
     if !matches!(request.method, Method::Get | Method::Post) {
         return Reply::method_not_allowed("GET, POST").into();
     }
-    let (campaign, [lead_id, submission_id]) = match follow(ports, path, Link::Confirm, moment).await {
+    let (campaign, [lead_id, submission_id]) = match follow(ports, path, Link::Confirm, request, moment).await
+    {
         Ok(found) => found,
         Err(answered) => return answered,
     };
     let campaign = &campaign;
+    let reader = Reader::new(campaign, request);
     match request.method {
-        Method::Get => Reply::ask_to_confirm(campaign).into(),
+        Method::Get => reader.ask_to_confirm().into(),
         _ => {
             let operation = Operation {
                 verb: Verb::Confirm,
@@ -74,9 +77,9 @@ pub async fn confirm(ports: &impl Ports, path: [&str; 2], request: &RawRequest, 
                 ..Operation::default()
             };
             match done(ports, campaign, operation).await {
-                Ok(Some(_)) => told(Reply::confirmed(campaign), "confirmed", campaign),
-                Ok(None) => told(Reply::link_ended(campaign), "confirmation_ended", campaign),
-                Err(fault) => failed(campaign, &fault),
+                Ok(Some(_)) => told(reader.confirmed(), "confirmed", campaign),
+                Ok(None) => told(reader.link_ended(), "confirmation_ended", campaign),
+                Err(fault) => failed(&reader, &fault),
             }
         }
     }
@@ -93,15 +96,15 @@ pub async fn withdraw(
     if !matches!(request.method, Method::Get | Method::Post) {
         return Reply::method_not_allowed("GET, POST").into();
     }
-    let (campaign, [lead_id, purpose]) = match follow(ports, path, Link::Withdraw, moment).await {
+    let (campaign, [lead_id, purpose]) = match follow(ports, path, Link::Withdraw, request, moment).await {
         Ok(found) => found,
         Err(answered) => return answered,
     };
     let campaign = &campaign;
+    let reader = Reader::new(campaign, request);
     match request.method {
         Method::Get => {
-            Reply::ask_to_withdraw(campaign, wording(campaign, &purpose), &format!("{}/receipt", path[1]))
-                .into()
+            reader.ask_to_withdraw(wording(campaign, &purpose), &format!("{}/receipt", path[1])).into()
         }
         _ => {
             let body = request.body.as_deref().unwrap_or_default();
@@ -116,8 +119,8 @@ pub async fn withdraw(
             };
             match done(ports, campaign, operation).await {
                 // What is gone cannot be used any more, which is what was asked for.
-                Ok(_) => told(Reply::withdrawn(campaign), "withdrawn", campaign),
-                Err(fault) => failed(campaign, &fault),
+                Ok(_) => told(reader.withdrawn(), "withdrawn", campaign),
+                Err(fault) => failed(&reader, &fault),
             }
         }
     }
@@ -129,15 +132,17 @@ pub async fn receipt(ports: &impl Ports, path: [&str; 2], request: &RawRequest, 
     if request.method != Method::Get {
         return Reply::method_not_allowed("GET").into();
     }
-    let (campaign, [lead_id, purpose]) = match follow(ports, path, Link::Withdraw, moment).await {
+    let (campaign, [lead_id, purpose]) = match follow(ports, path, Link::Withdraw, request, moment).await {
         Ok(found) => found,
         Err(answered) => return answered,
     };
     let campaign = &campaign;
+    let reader = Reader::new(campaign, request);
     match receipts(ports, campaign, lead_id, &purpose).await {
-        Ok(consents) if consents.is_empty() => Reply::link_ended(campaign).into(),
-        Ok(consents) => Reply::receipts(campaign, &consents, request.prefers_html()).into(),
-        Err(fault) => failed(campaign, &fault),
+        Ok(consents) if consents.is_empty() => reader.link_ended().into(),
+        Ok(consents) if request.prefers_html() => reader.receipts(&consents).into(),
+        Ok(consents) => Reply::receipts(&consents).into(),
+        Err(fault) => failed(&reader, &fault),
     }
 }
 
@@ -194,6 +199,6 @@ fn told(reply: Reply, outcome: &str, campaign: &Campaign) -> Answered {
     Answered { log: Some(log), ..reply.into() }
 }
 
-fn failed(campaign: &Campaign, fault: &Fault) -> Answered {
-    Answered { reply: Reply::try_again(campaign), ..faulted("ledger", &campaign.id, fault) }
+fn failed(reader: &Reader<'_>, fault: &Fault) -> Answered {
+    Answered { reply: reader.try_again(), ..faulted("ledger", &reader.campaign.id, fault) }
 }

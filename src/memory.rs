@@ -594,6 +594,7 @@ pub fn request(method: Method, path: &str, content_type: &str, body: &str) -> Ra
         query: query.to_owned(),
         content_type: Some(content_type.to_owned()),
         accept: None,
+        accept_language: None,
         origin: None,
         idempotency_key: None,
         authorization: path.starts_with("/admin/").then(|| format!("Bearer {ADMIN_TOKEN}")),
