@@ -1,7 +1,7 @@
 // Runs Leadhook here: publishes the campaigns to the local KV, starts the webhook receiver and
 // `wrangler dev` with its state on disk, and says what can be done now. Ctrl-C ends all of it.
 import { spawn, spawnSync } from "node:child_process";
-import { createWriteStream, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, createWriteStream, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { destinationSecrets, fillDevVars } from "./secrets.mjs";
@@ -77,6 +77,14 @@ function publishCampaigns() {
   return texts.map((text) => /^id\s*=\s*"([^"]+)"/m.exec(text)?.[1]).filter(Boolean);
 }
 
+// What the Worker serves as it is, with the example pages beside it.
+function gatherPages() {
+  const folder = join(STATE, "pages");
+  rmSync(folder, { recursive: true, force: true });
+  for (const from of ["assets", "examples/pages"]) cpSync(from, folder, { recursive: true });
+  return folder;
+}
+
 async function ready() {
   const until = Date.now() + START_TIMEOUT_MS;
   while (Date.now() < until && !ending) {
@@ -110,7 +118,7 @@ const log = createWriteStream(join(STATE, "worker.log"));
 const wrangler = start(
   "node_modules/.bin/wrangler",
   [
-    "dev", "--ip", "127.0.0.1", "--port", PORT, "--persist-to", STATE, "--assets", "examples/pages",
+    "dev", "--ip", "127.0.0.1", "--port", PORT, "--persist-to", STATE, "--assets", gatherPages(),
     "--var", `LEADHOOK_PUBLIC_URL:${worker}`, "--show-interactive-dev-session=false",
   ],
   { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, WRANGLER_SEND_METRICS: "false", NO_COLOR: "1" } },
@@ -132,6 +140,8 @@ if (!ending) {
   console.log(`
 Leadhook is ready.
   Landing page       ${worker}/${example ? campaign : ""}   (all of them: ${worker}/)
+  Hosted form        ${worker}/f/${campaign}
+  Dashboard          ${worker}/admin   sign in with the LEADHOOK_ADMIN_TOKEN of .dev.vars
   Or from a shell    curl ${fields} ${worker}/c/${campaign}
   What a form needs  ${worker}/c/${campaign}
   Deliveries         appear below, each with its score and reasons${mailbox}
