@@ -94,8 +94,8 @@ pub async fn thanks(ports: &impl Ports, id: &str, request: &RawRequest, moment: 
     }
     match campaigns::find(ports, id, moment.now_ms).await {
         Ok(Some(campaign)) => Reader::new(&campaign, request).thanks().into(),
-        Ok(None) => Reply::not_found().into(),
-        Err(fault) => faulted("campaign", id, &fault),
+        Ok(None) => Reply::nothing_here(request).into(),
+        Err(fault) => unread(id, request, &fault),
     }
 }
 
@@ -112,8 +112,8 @@ pub async fn form(ports: &impl Ports, id: &str, request: &RawRequest, moment: &M
             let shown = Shown { token: &token, query: &request.query, public_url };
             Reader::new(&campaign, request).form(&shown).into()
         }
-        Ok(None) => Reply::not_found().into(),
-        Err(fault) => faulted("campaign", id, &fault),
+        Ok(None) => Reply::nothing_here(request).into(),
+        Err(fault) => unread(id, request, &fault),
     }
 }
 
@@ -356,6 +356,11 @@ fn refused(campaign: &Campaign, code: &str, reply: Reply) -> Answered {
 pub fn faulted(what: &str, campaign: &str, fault: &Fault) -> Answered {
     let log = json!({ "event": "fault", "in": what, "campaign": campaign, "fault": fault.to_string() });
     Answered { reply: Reply::fault(), log: Some(log), after: Vec::new() }
+}
+
+/// The same where a campaign could not be read that somebody wanted to look at.
+pub fn unread(id: &str, request: &RawRequest, fault: &Fault) -> Answered {
+    Answered { reply: Reply::not_now(request), ..faulted("campaign", id, fault) }
 }
 
 fn count(campaign: &Campaign, field: &str, code: &str, moment: &Moment) -> After {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::admin::person::{forget_seen, texts};
 use crate::campaign::Campaign;
 use crate::campaigns;
-use crate::capture::{Answered, faulted};
+use crate::capture::{Answered, faulted, unread};
 use crate::consent::compact;
 use crate::fault::Fault;
 use crate::hash::base64url;
@@ -44,8 +44,8 @@ async fn follow(
 ) -> Result<(Rc<Campaign>, [String; 2]), Answered> {
     let campaign = match campaigns::find(ports, id, moment.now_ms).await {
         Ok(Some(campaign)) => campaign,
-        Ok(None) => return Err(Reply::not_found().into()),
-        Err(fault) => return Err(faulted("campaign", id, &fault)),
+        Ok(None) => return Err(Reply::nothing_here(request).into()),
+        Err(fault) => return Err(unread(id, request, &fault)),
     };
     let identity = ports.shelf().borrow_mut().identity(ports.settings(), &campaign.ledger);
     match identity.read_link(link, token) {

@@ -36,6 +36,6 @@ pub async fn answer(ports: &impl Ports, request: &RawRequest, moment: &Moment) -
         ["healthz"] => Reply::json_text(r#"{"status":"ok"}"#).into(),
         [".well-known", "jwks.json"] => links::key_set(ports).into(),
         ["openapi.json"] => Reply::json_text(OPENAPI).into(),
-        _ => Reply::not_found().into(),
+        _ => Reply::nothing_here(request).into(),
     }
 }

@@ -193,7 +193,7 @@ fn pages_are_in_the_campaigns_language_and_else_in_the_browsers() {
         let criteria: Value = serde_json::from_str(&in_language(site, "/c/guide", asked)).expect("JSON");
         assert_eq!(criteria["texts_language"], language);
         assert!(
-            criteria["texts"]["error.required"].is_string() && criteria["texts"]["page.thanks"].is_null()
+            criteria["texts"]["error.required"].is_string() && criteria["texts"]["page.confirm"].is_null()
         );
     }
 }
@@ -201,7 +201,16 @@ fn pages_are_in_the_campaigns_language_and_else_in_the_browsers() {
 #[test]
 fn a_form_is_only_looked_at() {
     let site = Site::new(&[guide()]);
-    assert_eq!(get(&site, "/f/nothing").status, 404);
+    let reply = get(&site, "/f/nothing");
+    assert_eq!((reply.status, reply.header("content-type")), (404, Some("application/problem+json")));
+    let danish = RawRequest {
+        accept: Some("text/html".to_owned()),
+        accept_language: Some("da".to_owned()),
+        ..request(Method::Get, "/f/nothing", "", "")
+    };
+    let reply = site.send(&danish);
+    assert_eq!(reply.status, 404);
+    holds(&text(&reply), &["<html lang=\"da\">", "<h1>Der er ikke noget på denne adresse.</h1>"]);
     for method in [Method::Post, Method::Put, Method::Options, Method::Other] {
         let reply = site.send(&request(method, "/f/guide", FORM, "email=ann%40example.com"));
         assert_eq!((reply.status, reply.header("allow")), (405, Some("GET")), "{method:?}");

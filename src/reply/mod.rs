@@ -161,6 +161,7 @@ impl Reply {
             "controller": campaign.controller.name,
             "privacy_notice": campaign.controller.privacy_notice,
             "thanks_url": campaign.thanks_url,
+            "thanks": campaign.page.thanks,
             "attribution": { "remember_days": campaign.remember_days },
             "texts_language": language.tag(),
             "texts": language.groups(&TEXT_GROUPS).collect::<BTreeMap<_, _>>(),

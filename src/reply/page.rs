@@ -102,8 +102,8 @@ impl<'a> Reader<'a> {
         self.page(
             200,
             html! {
-                p { (own.unwrap_or(self.text("page.thanks"))) }
-                @if self.campaign.double_opt_in.is_some() { p { (self.text("page.look_into_mailbox")) } }
+                p { (own.unwrap_or(self.text("form.thanks"))) }
+                @if self.campaign.double_opt_in.is_some() { p { (self.text("form.look_into_mailbox")) } }
             },
         )
     }
@@ -227,11 +227,7 @@ impl<'a> Reader<'a> {
             (DOCTYPE)
             html lang=(self.language.tag()) {
                 head {
-                    meta charset="utf-8";
-                    meta name="viewport" content="width=device-width, initial-scale=1";
-                    title { (title) }
-                    link rel="icon" href="data:,";
-                    link rel="stylesheet" href=(STYLE);
+                    (self::head(title))
                     @if let Some(style) = self.own_style() { style { (maud::PreEscaped(style)) } }
                     (head)
                 }
@@ -267,6 +263,47 @@ impl<'a> Reader<'a> {
         let own: String =
             page.accent.map(accent).into_iter().chain(page.background.map(background)).collect();
         (!own.is_empty()).then(|| format!(":root{{{own}}}"))
+    }
+}
+
+impl Reply {
+    /// 404 to whoever asked: a page, or problem details.
+    pub fn nothing_here(request: &RawRequest) -> Self {
+        if request.prefers_html() { bare(404, request, "page.not_found") } else { Self::not_found() }
+    }
+
+    /// 503 to whoever asked, where not even the campaign is known.
+    pub fn not_now(request: &RawRequest) -> Self {
+        if !request.prefers_html() {
+            return Self::fault();
+        }
+        bare(503, request, "page.try_again").with("retry-after", RETRY_AFTER_S.to_string())
+    }
+}
+
+/// A page of one sentence that is no campaign's.
+fn bare(status: u16, request: &RawRequest, key: &'static str) -> Reply {
+    let language =
+        request.accept_language.as_deref().and_then(Language::accepted).unwrap_or(Language::English);
+    let html = html! {
+        (DOCTYPE)
+        html lang=(language.tag()) {
+            head { (head(language.text(key))) }
+            body { main { h1 { (language.text(key)) } } }
+        }
+    };
+    let policy = "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; \
+                  frame-ancestors 'none'";
+    Reply::new(status, "text/html; charset=utf-8", html.into_string()).with("content-security-policy", policy)
+}
+
+fn head(title: &str) -> Markup {
+    html! {
+        meta charset="utf-8";
+        meta name="viewport" content="width=device-width, initial-scale=1";
+        title { (title) }
+        link rel="icon" href="data:,";
+        link rel="stylesheet" href=(STYLE);
     }
 }
 
