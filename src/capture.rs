@@ -157,7 +157,7 @@ async fn submit(
         return throttled(campaign, wait_s, request, moment);
     }
     let Ok(body) = &request.body else {
-        return refused(campaign, "too_large", Reply::too_large(decode::MAX_BODY_BYTES));
+        return refused(campaign, "too_large", Reply::too_large(decode::MAX_BODY_BYTES), moment);
     };
     let fields = match decode::decode(request.content_type.as_deref(), body) {
         Ok(fields) => fields,
@@ -173,7 +173,7 @@ async fn submit(
                 }
                 Undecodable::Malformed(detail) => ("malformed", Reply::malformed(detail)),
             };
-            return refused(campaign, code, reply);
+            return refused(campaign, code, reply, moment);
         }
     };
     let is_browsers = fields.encoding != Encoding::Json && request.prefers_html();
@@ -329,10 +329,14 @@ fn rejected(
     moment: &Moment,
 ) -> Answered {
     let tally = |problem: &FieldProblem| count(campaign, &problem.field, problem.code, moment);
+    let lacks_consent = |problem: &FieldProblem| problem.is_missing_consent();
+    let whole =
+        if rejection.problems.iter().all(lacks_consent) { Tally::UNCONSENTED } else { Tally::REJECTED };
+    let problems = rejection.problems.iter().map(tally);
     Answered {
         reply: refusal(rejection, reader),
         log: Some(rejection_log(campaign, rejection)),
-        after: rejection.problems.iter().map(tally).collect(),
+        after: problems.chain([count(campaign, "", whole, moment)]).collect(),
     }
 }
 
@@ -347,9 +351,9 @@ fn rejection_log(campaign: &Campaign, rejection: &Rejection) -> Value {
 }
 
 /// A body that could not be read as fields.
-fn refused(campaign: &Campaign, code: &str, reply: Reply) -> Answered {
+fn refused(campaign: &Campaign, code: &str, reply: Reply, moment: &Moment) -> Answered {
     let log = json!({ "event": "submission", "outcome": "refused", "campaign": campaign.id, "code": code });
-    Answered { reply, log: Some(log), after: Vec::new() }
+    Answered { reply, log: Some(log), after: vec![count(campaign, "", Tally::REJECTED, moment)] }
 }
 
 /// A fault is logged here, where it is handled, and hidden outside.

@@ -100,6 +100,11 @@ impl FieldProblem {
     pub fn new(field: &str, code: &'static str, detail: impl Into<String>) -> Self {
         Self { field: field.to_owned(), code, detail: detail.into() }
     }
+
+    /// Whether a consent is missing, or was given to a wording that is not in force any more.
+    pub fn is_missing_consent(&self) -> bool {
+        matches!(self.code, "consent_required" | "wording_outdated")
+    }
 }
 
 /// Checks decoded fields against the campaign.

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::consents::standing_of;
 use super::lists::suppress;
 use super::message::{Admit, Answer, Operation};
+use super::milestone::Steps;
 use super::report::{object, rfc3339_of};
 use super::rows::{KEEP_ACT, delivery_range, notice_row};
 use super::store::{Store, Write, owned, write};
@@ -173,7 +174,7 @@ impl<S: Store> Ledger<S> {
         for lead_id in &leads {
             tags.extend(self.fingerprints_of(lead_id, &self.acts(lead_id)?)?);
             for one in self.ledgered(lead_id)? {
-                writes.push(owned(one.bucket.transfer(one.state, State::Erased)));
+                writes.push(owned(one.bucket.transfer(one.state, State::Erased, Steps::NONE)));
                 let sql = "DELETE FROM idempotency WHERE submission_id = ?";
                 writes.push(write(sql, [one.submission_id.into()]));
                 submissions += 1;

@@ -15,11 +15,14 @@ mod claim;
 mod consents;
 mod double_opt_in;
 mod erasure;
+mod held;
 mod keys;
 mod known;
 mod lists;
 pub mod message;
+mod milestone;
 mod outbox;
+mod overview;
 mod quarantine;
 mod report;
 mod retention;
@@ -42,7 +45,9 @@ pub use self::claim::Claim;
 use self::claim::{Flight, Lane};
 use self::consents::Open;
 use self::message::{Answer, Call, MESSAGE_FORMAT, Message, Operation, Verb};
+pub use self::milestone::BIN_POINTS;
 pub use self::outbox::{Dispatch, Prepared};
+pub use self::overview::{MAX_SOURCES as MAX_SHOWN_SOURCES, Step, step_of};
 pub use self::report::nothing_counted;
 use self::sightings::Sightings;
 pub use self::state::State;
@@ -246,6 +251,8 @@ impl<S: Store> Ledger<S> {
             Verb::Publish => Ok(Answer::Done(operation.is_done.into())),
             Verb::Audit => self.audit_page(operation),
             Verb::Checkup => self.checkup(operation, moment.now_ms),
+            Verb::Overview => self.overview(operation),
+            Verb::Held => self.held_page(operation),
         }
     }
 
