@@ -25,7 +25,7 @@ function draw({ entries, next }, app) {
   if (entries.length === 0) return [empty('Nobody has done anything yet', 'Replays, releases and publications are written down here, with who has done them.')];
   const rows = entries.map((entry) => [time(entry.at), entry.actor, act(entry.act), about(entry), entry.count === null ? '–' : count(entry.count), entry.outcome]);
   return [card('Acts', { class: 'full', note: 'The newest first; of whom is never written down' },
-    box('Recent acts', table('Recent acts', ['When', 'Who', 'What', 'About', 'How many', 'Outcome'], rows)), pager(next, app))];
+    box('Recent acts', table('Recent acts', ['When', 'Who', 'What', 'About', 'How many', 'Outcome'], rows, { isList: true })), pager(next, app))];
 }
 
 export const acts = { title: 'Recent acts', load, draw, acts: {} };

@@ -20,7 +20,7 @@ function draw({ deliveries, next }, app) {
   const { campaign } = app.place;
   const why = app.whyNot('operate') ?? (campaign ? null : 'Choose a campaign first: all dead letters of one campaign are replayed together.');
   return [card('Dead letters', { class: 'full', note: 'A replay keeps its webhook-id and gets the whole schedule of attempts again', actions: button('Replay all', 'replay-all', { why, kind: 'primary' }) },
-    box('Dead letters', table('Dead letters', heads, rows, { keys: deliveries.map(({ delivery_id: id }) => id) })), pager(next, app))];
+    box('Dead letters', table('Dead letters', heads, rows, { keys: deliveries.map(({ delivery_id: id }) => id), isList: true })), pager(next, app))];
 }
 
 const acts = {

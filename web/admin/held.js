@@ -12,7 +12,7 @@ function draw({ held, next }, app) {
   const rows = held.map((lead) => [code(lead.lead_id), lead.campaign, scoreOf(lead), reasonsOf(lead.score), plain(lead.because ?? ''), time(lead.held_since), time(lead.until)]);
   const heads = ['Lead', 'Campaign', 'Score', 'Rules', 'Why it is held', 'Since', 'Until'];
   return [card('Held leads', { class: 'full', note: 'They go out once the person tells more; at the end of their time they expire' },
-    box('Held leads', table('Held leads', heads, rows, { keys: held.map(({ submission_id: id }) => id), class: 'tall' })), pager(next, app))];
+    box('Held leads', table('Held leads', heads, rows, { keys: held.map(({ submission_id: id }) => id), class: 'tall', isList: true })), pager(next, app))];
 }
 
 function scoreOf({ score: { total, temperature, stage }, forward_at: threshold }) {

@@ -10,19 +10,24 @@ export function card(title, { class: kind = '', note, actions } = {}, ...childre
 }
 
 /** A box that scrolls sideways by itself, with the mouse and with the keyboard. */
-export const box = (name, ...children) => h('div', { class: 'box', role: 'region', 'aria-label': name, tabindex: 0, 'data-key': `box-${name}` }, ...children);
+export const box = (name, ...children) => h('div', { class: 'box', role: 'group', 'aria-label': name, tabindex: 0, 'data-key': `box-${name}` }, ...children);
 
 /**
  * A table. A cell is a text, an element, or a list of these.
- * @param {object} options `numbersFrom`: the first column of numbers; `keys`: a key for each row
+ * @param {object} options `numbersFrom`: the first column of numbers; `keys`: a key for each row; `isList`:
+ * where there is no room each row stands as a list of its cells. That takes the table's meaning from its
+ * elements, so their roles say it.
  */
-export function table(name, heads, rows, { numbersFrom = Infinity, keys = [], class: kind = '' } = {}) {
-  const align = (at) => ({ class: at >= numbersFrom ? 'number' : null });
-  return h('table', { class: kind },
+export function table(name, heads, rows, { numbersFrom = Infinity, keys = [], class: kind = '', isList = false } = {}) {
+  const role = (is) => (isList ? is : null);
+  const cell = (tag, is, at, rest = {}) => ({
+    class: at >= numbersFrom ? 'number' : null, role: role(is), 'data-label': isList && typeof heads[at] === 'string' && tag !== 'head' ? heads[at] : null, ...rest,
+  });
+  return h('table', { class: `${kind}${isList ? ' listed' : ''}`, role: role('table') },
     h('caption', { class: 'unseen' }, name),
-    h('thead', {}, h('tr', {}, heads.map((head, at) => h('th', { scope: 'col', ...align(at) }, head)))),
-    h('tbody', {}, rows.map((cells, row) => h('tr', { 'data-key': keys[row] ? `row-${keys[row]}` : null },
-      cells.map((cell, at) => (at === 0 ? h('th', { scope: 'row', ...align(0) }, cell) : h('td', align(at), cell)))))));
+    h('thead', { role: role('rowgroup') }, h('tr', { role: role('row') }, heads.map((head, at) => h('th', cell('head', 'columnheader', at, { scope: 'col' }), head)))),
+    h('tbody', { role: role('rowgroup') }, rows.map((cells, row) => h('tr', { 'data-key': keys[row] ? `row-${keys[row]}` : null, role: role('row') },
+      cells.map((content, at) => (at === 0 ? h('th', cell('th', 'rowheader', at, { scope: 'row' }), content) : h('td', cell('td', 'cell', at), content)))))));
 }
 
 /** A number with a bar as long as its part of the largest. */

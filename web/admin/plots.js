@@ -7,9 +7,9 @@ import { count } from './words.js';
 
 const HEIGHT = 240;
 const FONT = '12px system-ui, sans-serif';
-/** Room above a plot for the names of its marks, in three rows. */
-const MARK_ROW = 16;
-const MARK_ROWS = 3;
+/** Room above a plot for the names of its marks, in rows. */
+const MARK_ROW = 15;
+const MARK_ROWS = 4;
 /** Counts have no halves. */
 const WHOLE_STEPS = Array.from({ length: 9 }, (_, power) => [1, 2, 5].map((part) => part * 10 ** power)).flat();
 
@@ -90,7 +90,7 @@ function draw(place, shows) {
       y: { range: (plot, least, most) => [0, Math.max(4, (most ?? 0) * 1.08)] },
     },
     axes: [
-      { ...axis, grid: { show: false }, space: 64, ...axisOf(shows), values: (plot, at, index, space, step) => at.map((x) => shows.tick(x, step)) },
+      { ...axis, grid: { show: false }, space: 64, size: 30, ...axisOf(shows), values: (plot, at, index, space, step) => at.map((x) => shows.tick(x, step)) },
       { ...axis, grid, size: 52, incrs: WHOLE_STEPS, values: (plot, at) => at.map(count) },
     ],
     series: [{}, ...shows.series.map(({ shade }) => ({ paths: bars, fill: () => colour(shade), stroke: () => colour(shade), width: 0, points: { show: false } }))],
@@ -114,29 +114,31 @@ function axisOf(shows) {
   };
 }
 
-/** Lines across the plot with their names above it, each in the first row that has room. */
+/**
+ * Lines across the plot, each with its name above it and to the right. A name that would touch one before
+ * stands a row lower, so that no line crosses a name.
+ */
 function drawMarks(plot, marks) {
   const { ctx, bbox } = plot;
   const ratio = devicePixelRatio;
-  const rowEnds = Array(MARK_ROWS).fill(-Infinity);
+  let [row, taken] = [0, -Infinity];
   ctx.save();
   ctx.font = `600 ${11 * ratio}px system-ui, sans-serif`;
   ctx.lineWidth = ratio;
   ctx.strokeStyle = ctx.fillStyle = colour('mark');
+  ctx.setLineDash([4 * ratio, 3 * ratio]);
   for (const { at, name } of marks) {
     const x = Math.round(plot.valToPos(at, 'x', true)) + 0.5;
     const width = ctx.measureText(name).width;
-    const left = Math.min(Math.max(x - width / 2, 2), ctx.canvas.width - width - 2);
-    const free = rowEnds.findIndex((end) => left > end + 6 * ratio);
-    const row = free < 0 ? MARK_ROWS - 1 : free;
-    rowEnds[row] = left + width;
-    const y = bbox.top - (row * MARK_ROW + 6) * ratio;
-    ctx.setLineDash([4 * ratio, 3 * ratio]);
+    const left = Math.min(x + 5 * ratio, ctx.canvas.width - width - 2);
+    row = x > taken ? 0 : Math.min(row + 1, MARK_ROWS - 1);
+    taken = Math.max(taken, left + width + 6 * ratio);
+    const bottom = bbox.top - ((MARK_ROWS - 1 - row) * MARK_ROW + 6) * ratio;
     ctx.beginPath();
-    ctx.moveTo(x, y + 3 * ratio);
+    ctx.moveTo(x, bottom - 9 * ratio);
     ctx.lineTo(x, bbox.top + bbox.height);
     ctx.stroke();
-    ctx.fillText(name, left, y);
+    ctx.fillText(name, left, bottom);
   }
   ctx.restore();
 }

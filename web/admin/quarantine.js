@@ -39,7 +39,7 @@ function draw({ submissions, next }, app) {
     button(`Release ${count(chosen.size)} chosen`, 'release-chosen', { why: nothing }), button(`Discard ${count(chosen.size)} chosen`, 'discard-chosen', { why: nothing, kind: 'danger' }),
     button('Release all', 'release-all', { why: whole }), button('Discard all', 'discard-all', { why: whole, kind: 'danger' }));
   return [card('Quarantine', { class: 'full', note: 'Released, it is judged and delivered like any other', actions },
-    box('Quarantine', table('Quarantine', heads, rows, { keys: [...here], class: 'tall' })), pager(next, app))];
+    box('Quarantine', table('Quarantine', heads, rows, { keys: [...here], class: 'tall', isList: true })), pager(next, app))];
 }
 
 const signsOf = ({ signals }) => h('ul', { class: 'reasons' }, (signals ?? []).map(({ signal, weight, because }) =>
