@@ -1,1 +1,238 @@
-// The dashboard.
+// The dashboard: reads the admin API and draws what it says. State is the place in the address, what was
+// read last for it, and who has signed in.
+import 'uplot/dist/uPlot.min.css';
+import './admin.css';
+import { acts } from './acts.js';
+import { Refused, ask, token } from './api.js';
+import { dead } from './dead.js';
+import { isDialogOpen } from './dialog.js';
+import { h, morph } from './dom.js';
+import { held } from './held.js';
+import * as jobs from './jobs.js';
+import { overview } from './overview.js';
+import { notice } from './parts.js';
+import { isDay, placeOf, searchOf } from './place.js';
+import { drawPlots } from './plots.js';
+import { quarantine } from './quarantine.js';
+import { controls, header } from './shell.js';
+import { drawSignIn, signIn, tell } from './signin.js';
+import { nextTheme, setTheme } from './theme.js';
+
+const REFRESH_MS = 30_000;
+/** Places whose last answer is shown at once when one comes back to them. */
+const MOST_REMEMBERED = 12;
+const VIEWS = { overview, dead, quarantine, held, acts };
+
+const remembered = new Map();
+let reading = null;
+let problem = null;
+let said = '';
+let retry = null;
+let askedAt = 0;
+let isEntering = token.get() !== null;
+
+const app = {
+  who: null,
+  campaigns: [],
+  place: placeOf(location.search),
+  views: Object.entries(VIEWS),
+  get freshAt() { return remembered.get(placeKey())?.at ?? null; },
+  /** The address of the same place with other parts; another view or campaign begins at its first page. */
+  addressOf: (parts) => searchOf({ ...app.place, after: '', ...parts }),
+  /** Why something cannot be done with this token, or nothing. */
+  whyNot: (scope) => (app.who.scopes.includes(scope) ? null : `Your token lacks the scope ${scope}.`),
+  redraw,
+  reload: () => read(),
+  /** Shows what came of an act, until one goes elsewhere. */
+  say(text) {
+    said = text;
+    redraw();
+  },
+  announce(text) {
+    document.getElementById('spoken').textContent = text;
+  },
+  refused,
+};
+
+const placeKey = () => JSON.stringify(app.place);
+
+function redraw() {
+  const root = document.getElementById('app');
+  const view = VIEWS[app.place.view];
+  document.title = app.who ? `${view.title} · Leadhook` : 'Sign in · Leadhook';
+  const outside = () => (isEntering ? h('main', { class: 'signin' }, h('p', { class: 'loading', role: 'status' }, 'Signing in…')) : drawSignIn());
+  const spoken = h('p', { id: 'spoken', class: 'unseen', role: 'status', 'data-keep': true });
+  morph(root, h('div', { id: 'app' }, app.who ? [header(app), main(view)] : outside(), spoken));
+  drawPlots();
+}
+
+function main(view) {
+  const known = remembered.get(placeKey());
+  return h('main', { 'data-key': 'main', 'aria-busy': reading ? 'true' : null },
+    h('h1', { tabindex: -1, id: 'title' }, view.title),
+    controls(app),
+    problem && notice('error', h('p', {}, problem), h('button', { type: 'button', class: 'button small', 'data-act': 'refresh', 'data-key': 'again' }, 'Try again')),
+    said && notice('info', h('p', {}, said)),
+    jobs.drawJobs(),
+    h('div', { class: 'view', 'data-key': `view-${app.place.view}` }, known ? view.draw(known.data, app) : !problem && h('p', { class: 'loading', role: 'status' }, 'Reading…')));
+}
+
+/** Reads what the place shows. An answer for a place that one has left is dropped. */
+async function read() {
+  if (!app.who) return;
+  reading?.abort();
+  clearTimeout(retry);
+  const mine = (reading = new AbortController());
+  const key = placeKey();
+  askedAt = Date.now();
+  redraw();
+  try {
+    const data = await VIEWS[app.place.view].load(app.place, mine.signal);
+    remembered.delete(key);
+    remembered.set(key, { data, at: Date.now() });
+    if (remembered.size > MOST_REMEMBERED) remembered.delete(remembered.keys().next().value);
+    problem = null;
+  } catch (error) {
+    if (mine.signal.aborted) return;
+    if (!(error instanceof Refused)) throw error;
+    if (error.status === 401) return void refused(error);
+    problem = wordsOf(error);
+    if (error.passes) retry = setTimeout(read, (error.waitS ?? REFRESH_MS / 1_000) * 1_000);
+  }
+  if (reading === mine) reading = null;
+  redraw();
+}
+
+function wordsOf({ status, message, waitS }) {
+  if (status === 503) return `Leadhook is busy or cannot reach its storage. It is asked again in ${waitS} s.`;
+  if (status === 429) return `Leadhook asks to wait. It is asked again in ${waitS} s.`;
+  if (status === 404) return 'There is no campaign of that name.';
+  return message;
+}
+
+/** The token is not accepted any more: nothing that was read stays in the page. */
+function refused() {
+  signOut();
+  tell('Your token is not accepted any more. Sign in again.');
+  redraw();
+}
+
+function signOut() {
+  token.forget();
+  jobs.forget();
+  reading?.abort();
+  clearTimeout(retry);
+  remembered.clear();
+  Object.assign(app, { who: null, campaigns: [] });
+  [reading, problem, said] = [null, null, ''];
+}
+
+/** Goes to a place; the title is read out, unless one is using a control that stays. */
+function go(search, { isControl = false } = {}) {
+  history.pushState(null, '', search);
+  arrive(isControl);
+}
+
+function arrive(isControl) {
+  const { view } = app.place;
+  app.place = placeOf(location.search);
+  [problem, said] = [null, ''];
+  read();
+  if (isControl || !app.who) return;
+  document.getElementById('title').focus({ preventScroll: view === app.place.view });
+  if (view !== app.place.view) scrollTo(0, 0);
+}
+
+async function begin(who) {
+  app.who = who;
+  jobs.resume(app);
+  read();
+  document.getElementById('title')?.focus();
+  await readCampaigns();
+}
+
+async function readCampaigns() {
+  try {
+    app.campaigns = (await ask('GET', 'campaigns')).campaigns;
+    redraw();
+  } catch (error) {
+    // The view says what is wrong, and asks again.
+    if (!(error instanceof Refused)) throw error;
+  }
+}
+
+const common = {
+  ...jobs.acts,
+  refresh: async () => Promise.all([read(), readCampaigns()]),
+  theme: () => {
+    setTheme(nextTheme());
+    redraw();
+  },
+  'sign-out': () => {
+    signOut();
+    tell(null);
+    redraw();
+    document.getElementById('token').focus();
+  },
+};
+
+/** Does what a button says. What goes wrong is said above the view. */
+async function perform(target) {
+  const { act, value } = target.dataset;
+  const does = common[act] ?? VIEWS[app.place.view].acts[act];
+  try {
+    await does(value, app, remembered.get(placeKey())?.data);
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    if (error.status === 401) return refused();
+    problem = error.message;
+    redraw();
+  }
+}
+
+addEventListener('click', (event) => {
+  const target = event.target.closest('[data-act], [data-go]');
+  if (!target || event.target.closest('dialog')) return;
+  if (target.hasAttribute('data-act')) return perform(target);
+  const isPlain = event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey;
+  if (!isPlain) return;
+  event.preventDefault();
+  go(target.getAttribute('href'));
+});
+
+addEventListener('change', ({ target }) => {
+  const name = target.dataset.change;
+  if (name) go(app.addressOf({ [name]: target.value }), { isControl: true });
+});
+
+addEventListener('submit', async (event) => {
+  event.preventDefault();
+  const form = event.target;
+  if (form.dataset.form === 'sign-in') {
+    const who = await signIn(form, redraw);
+    if (who) begin(who);
+  } else if (form.dataset.form === 'days') {
+    const [from, to] = [form.elements.from.value, form.elements.to.value];
+    if (isDay(from) && isDay(to)) go(app.addressOf(from <= to ? { from, to } : { from: to, to: from }), { isControl: true });
+  }
+});
+
+addEventListener('popstate', () => arrive(false));
+
+const isDue = () => app.who && !reading && !document.hidden && !isDialogOpen() && Date.now() - askedAt >= REFRESH_MS;
+setInterval(() => { if (isDue()) read(); }, 1_000);
+
+redraw();
+if (isEntering) {
+  try {
+    const who = await ask('GET', 'whoami');
+    isEntering = false;
+    await begin(who);
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    isEntering = false;
+    if (error.status === 401) token.forget();
+    tell(error.status === 401 ? 'Your token is not accepted any more. Sign in again.' : error.message);
+    redraw();
+  }
+}

@@ -1,0 +1,72 @@
+// The admin API: one function that asks, and what may come back instead of an answer.
+
+/** Longer than a ledger is waited for, so that the Worker's own answer comes first. */
+const TIMEOUT_MS = 30_000;
+/** Where the service does not say how long to wait. */
+const DEFAULT_WAIT_S = 5;
+const TOKEN = 'leadhook.token';
+
+/** An answer that is not one: `status` 0 is no connection. */
+export class Refused extends Error {
+  constructor(status, message, waitS = null) {
+    super(message);
+    Object.assign(this, { status, waitS });
+  }
+
+  /** Whether the same may succeed in a while. */
+  get passes() {
+    return this.status === 0 || this.status === 429 || this.status === 503;
+  }
+}
+
+/** The token, which lives as long as the tab and is sent nowhere but to the admin API. */
+export const token = {
+  get: () => sessionStorage.getItem(TOKEN),
+  set: (value) => sessionStorage.setItem(TOKEN, value),
+  forget: () => sessionStorage.removeItem(TOKEN),
+};
+
+/**
+ * @param {object} options `query`: its empty values are left out; `body`: sent as JSON; `as`: a token to
+ * try, in place of the kept one
+ * @returns {Promise<any>} the answer's JSON
+ * @throws {Refused}
+ */
+export async function ask(method, path, { query = {}, body, signal, as = token.get() } = {}) {
+  const given = Object.entries(query).filter(([, value]) => value !== null && value !== undefined && value !== '');
+  const address = `/admin/api/${path}${given.length ? `?${new URLSearchParams(given)}` : ''}`;
+  const headers = { Authorization: `Bearer ${as}`, ...(body && { 'Content-Type': 'application/json' }) };
+  const signals = [AbortSignal.timeout(TIMEOUT_MS), ...(signal ? [signal] : [])];
+  const options = { method, headers, body: body && JSON.stringify(body), signal: AbortSignal.any(signals) };
+  let response, answer;
+  try {
+    response = await fetch(address, { ...options, cache: 'no-store', credentials: 'omit', redirect: 'error' });
+    answer = await response.json();
+  } catch (error) {
+    if (signal?.aborted) throw signal.reason;
+    // A body that is no JSON comes from something between here and Leadhook.
+    if (response && response.status >= 400) throw refusal(response, {});
+    throw new Refused(0, 'There is no connection to Leadhook.');
+  }
+  if (!response.ok) throw refusal(response, answer);
+  return answer;
+}
+
+function refusal({ status, headers }, problem) {
+  const wait = Number(headers.get('Retry-After'));
+  const waitS = status === 429 || status === 503 ? Math.max(1, Number.isFinite(wait) && wait > 0 ? wait : DEFAULT_WAIT_S) : null;
+  const says = problem?.errors?.[0] ? `${problem.errors[0].field} ${problem.errors[0].detail}` : problem?.detail;
+  return new Refused(status, says ?? `Leadhook answered ${status}.`, waitS);
+}
+
+/** Every page of a list, up to `most` entries: `{entries, isAll}`. `isEnough` ends it early, by a page's last entry. */
+export async function pages(path, key, { query, most, signal, isEnough = () => false }) {
+  const entries = [];
+  for (let after = ''; ;) {
+    const page = await ask('GET', path, { query: { ...query, limit: 200, after }, signal });
+    entries.push(...page[key]);
+    after = page.next;
+    if (after === null || isEnough(entries.at(-1))) return { entries, isAll: true };
+    if (entries.length >= most) return { entries, isAll: false };
+  }
+}

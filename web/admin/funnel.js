@@ -1,0 +1,57 @@
+// The funnel: six numbers, each a part of the one before, and in words what was lost between two.
+import { h } from './dom.js';
+import { card } from './parts.js';
+import { count, plural, share } from './words.js';
+
+const STEPS = [
+  ['received', 'Received', 'posts that were read'],
+  ['valid', 'Valid', 'every field right'],
+  ['consented', 'Consented', 'with the consent that it needs'],
+  ['new', 'New', 'not known before'],
+  ['qualified', 'Qualified', 'sent on, at once or later'],
+  ['delivered', 'Delivered', 'confirmed by every destination'],
+];
+
+/** What was lost at each step: `[number, one, many]`. The rest of a step is what has ended since. */
+function losses({ funnel, states, repeats, kv_repeats: kvRepeats }) {
+  const of = (name) => states[name] ?? 0;
+  const named = {
+    valid: [[funnel.received - funnel.valid, 'rejected']],
+    consented: [[funnel.valid - funnel.consented, 'without consent']],
+    new: [
+      [repeats + kvRepeats, 'repeat', 'repeats'], [of('duplicate'), 'duplicate', 'duplicates'], [of('suppressed'), 'suppressed'],
+      [of('quarantined'), 'quarantined'], [of('discarded'), 'discarded'], [of('unconfirmed'), 'unconfirmed'],
+    ],
+    qualified: [[of('held'), 'held']],
+    delivered: [[of('pending'), 'pending'], [of('dead'), 'dead']],
+  };
+  const before = Object.fromEntries(STEPS.map(([name], at) => [name, STEPS[at - 1]?.[0]]));
+  for (const [name, list] of Object.entries(named)) {
+    const rest = funnel[before[name]] - funnel[name] - list.reduce((sum, [number]) => sum + number, 0);
+    list.push([Math.max(0, rest), 'ended otherwise (expired, withdrawn or erased)']);
+  }
+  return named;
+}
+
+const said = ([number, one, many = one]) => `${count(number)} ${number === 1 ? one : many}`;
+
+export function funnelCard(overview) {
+  const { funnel, refused } = overview;
+  const lost = losses(overview);
+  const part = (name) => (funnel.received > 0 ? funnel[name] / funnel.received : 0);
+  const steps = STEPS.map(([name, title, meaning], at) => {
+    const before = STEPS[at - 1]?.[0];
+    const next = STEPS[at + 1]?.[0];
+    const words = (lost[name] ?? []).filter(([number]) => number > 0).map(said);
+    return h('li', { class: 'step', vars: { part: part(name), next: next ? part(next) : part(name) }, 'data-step': name },
+      h('div', { class: 'step-head' },
+        h('span', { class: 'step-name', title: meaning }, title),
+        h('span', { class: 'step-number' }, count(funnel[name])),
+        h('span', { class: 'step-share' }, before ? `${share(funnel[name], funnel[before])} of ${before}` : meaning)),
+      h('div', { class: 'step-picture', 'aria-hidden': 'true' }, h('div', { class: 'step-bar' }), next && h('div', { class: 'step-fall' })),
+      before && h('ul', { class: 'step-lost', 'aria-label': `Lost before ${name}` }, words.length ? words.map((word) => h('li', {}, word)) : h('li', { class: 'nothing' }, 'nothing lost')));
+  });
+  const throttled = refused?.throttled ?? 0;
+  return card('Funnel', { class: 'full', note: throttled > 0 ? `${plural(throttled, 'more post')} came too fast and were not read` : null },
+    h('ol', { class: 'funnel' }, steps));
+}

@@ -1,0 +1,70 @@
+// Signing in: a token, and what is wrong with it.
+import { Refused, ask, token } from './api.js';
+import { h } from './dom.js';
+
+/** What a header can carry; a token of other characters is none. */
+const SENDABLE = /^[\x21-\x7e]+$/;
+
+let problem = null;
+let closedUntil = 0;
+let isBusy = false;
+
+/** Says why one must sign in again. */
+export const tell = (text) => { problem = text; };
+
+export function drawSignIn() {
+  const waitS = Math.max(0, Math.ceil((closedUntil - Date.now()) / 1_000));
+  const said = waitS > 0 ? `Too many wrong tokens came from your address. Try again in ${waitS} s.` : problem;
+  return h('main', { class: 'signin' },
+    h('form', { class: 'card', 'data-form': 'sign-in', novalidate: true, 'data-key': 'sign-in' },
+      h('p', { class: 'brand' }, 'Leadhook'),
+      h('h1', {}, 'Sign in'),
+      h('label', { for: 'token' }, 'Admin token'),
+      h('input', { id: 'token', name: 'token', type: 'password', autocomplete: 'current-password', autocapitalize: 'off', spellcheck: 'false', required: true, 'aria-describedby': 'token-hint token-problem', 'aria-invalid': said ? 'true' : null }),
+      h('p', { class: 'quiet', id: 'token-hint' }, 'It stays in this tab and is gone when you close it.'),
+      h('p', { class: 'bad-text', id: 'token-problem', role: 'alert' }, said ?? ''),
+      h('button', { class: 'button primary', 'aria-disabled': waitS > 0 || isBusy ? 'true' : null }, isBusy ? 'Signing in…' : 'Sign in')));
+}
+
+/** Tries a token; the answer is who it is, or nothing and the form says why. */
+export async function signIn(form, redraw) {
+  const given = form.elements.token.value.trim();
+  if (isBusy || closedUntil > Date.now()) return null;
+  problem = null;
+  isBusy = true;
+  redraw();
+  try {
+    if (!SENDABLE.test(given)) throw new Refused(401, '');
+    const who = await ask('GET', 'whoami', { as: given });
+    token.set(given);
+    form.reset();
+    return who;
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    problem = reasonOf(error, given);
+    if (error.status === 429) count(error.waitS, redraw);
+    return null;
+  } finally {
+    isBusy = false;
+    redraw();
+    document.getElementById('token')?.focus();
+  }
+}
+
+function reasonOf({ status, message, waitS }, given) {
+  if (given === '') return 'Type or paste your admin token.';
+  if (status === 401) return 'That token is not known.';
+  if (status === 403) return 'That token may not read. The dashboard needs the scope read.';
+  if (status === 0) return 'There is no connection to Leadhook. Check the network and try again.';
+  return waitS ? `Leadhook is busy. Try again in ${waitS} s.` : message;
+}
+
+/** Says every second how long it still takes. */
+function count(waitS, redraw) {
+  closedUntil = Date.now() + waitS * 1_000;
+  problem = null;
+  const ticking = setInterval(() => {
+    if (Date.now() >= closedUntil) clearInterval(ticking);
+    redraw();
+  }, 1_000);
+}
