@@ -16,7 +16,7 @@ use crate::lead::{Lead, recognising};
 use crate::ledger::message::{Admit, Answer, Call, Tally};
 use crate::moment::{Moment, hour_of};
 use crate::ports::Ports;
-use crate::reply::{Reader, Reply, Shown};
+use crate::reply::{Download, Reader, Reply, Shown};
 use crate::request::{Method, RawRequest};
 use crate::seen::Seen;
 use crate::text::lowercase;
@@ -93,7 +93,13 @@ pub async fn thanks(ports: &impl Ports, id: &str, request: &RawRequest, moment: 
         return Reply::method_not_allowed("GET").into();
     }
     match campaigns::find(ports, id, moment.now_ms).await {
-        Ok(Some(campaign)) => Reader::new(&campaign, request).thanks().into(),
+        Ok(Some(campaign)) => {
+            let identity = ports.shelf().borrow_mut().identity(ports.settings(), &campaign.ledger);
+            let token = form_urlencoded::parse(request.query.as_bytes()).find(|(name, _)| name == "d");
+            let token = token.map(|(_, token)| token.into_owned());
+            let good = token.filter(|token| Download::read(&identity, token, moment.now_ms).is_some());
+            Reader::new(&campaign, request).thanks(good.as_deref()).into()
+        }
         Ok(None) => Reply::nothing_here(request).into(),
         Err(fault) => unread(id, request, &fault),
     }
@@ -193,8 +199,14 @@ async fn submit(
     let fingerprints = identity.fingerprints(&submission, campaign);
     let source = source(&submission);
     let likely_meant = submission.contact.email.as_ref().and_then(Email::likely_meant);
+    // With double opt-in it is behind the confirmation.
+    let public_url = ports.settings().public_url.as_deref();
+    let download = match campaign.double_opt_in {
+        Some(_) => None,
+        None => Download::new(campaign, &identity, &submission_id, public_url, moment.now_ms),
+    };
     let accepted = |log: Option<Value>, after: Vec<After>| Answered {
-        reply: Reply::accepted(&submission_id, campaign, is_browsers, likely_meant),
+        reply: Reply::accepted(&submission_id, campaign, is_browsers, likely_meant, download.as_ref()),
         log,
         after,
     };

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use serde_json::{Value, json};
 
 use crate::admin::person::{forget_seen, texts};
-use crate::campaign::Campaign;
+use crate::campaign::{Campaign, Source};
 use crate::campaigns;
 use crate::capture::{Answered, faulted, unread};
 use crate::consent::compact;
@@ -18,7 +18,7 @@ use crate::ledger::EVERY_PURPOSE;
 use crate::ledger::message::{Answer, Call, Operation, Verb};
 use crate::moment::Moment;
 use crate::ports::{Ports, signed};
-use crate::reply::{Reader, Reply};
+use crate::reply::{Download, Reader, Reply};
 use crate::request::{Method, RawRequest};
 
 /// What a mail program posts for its user (RFC 8058 section 3.1).
@@ -73,15 +73,73 @@ pub async fn confirm(ports: &impl Ports, path: [&str; 2], request: &RawRequest, 
                 verb: Verb::Confirm,
                 campaign: Some(campaign.id.clone()),
                 lead_id: Some(lead_id),
-                submission_id: Some(submission_id),
+                submission_id: Some(submission_id.clone()),
                 ..Operation::default()
             };
             match done(ports, campaign, operation).await {
-                Ok(Some(_)) => told(reader.confirmed(), "confirmed", campaign),
+                Ok(Some(_)) => {
+                    let identity = ports.shelf().borrow_mut().identity(ports.settings(), &campaign.ledger);
+                    let link = Download::new(campaign, &identity, &submission_id, None, moment.now_ms);
+                    let token = link.as_ref().map(|link| link.token.as_str());
+                    told(reader.confirmed(token), "confirmed", campaign)
+                }
                 Ok(None) => told(reader.link_ended(), "confirmation_ended", campaign),
                 Err(fault) => failed(&reader, &fault),
             }
         }
+    }
+}
+
+/// Answers a request to `/d/{campaign}/{token}`: what the campaign gives in exchange. It is recorded before
+/// it is given. A link of somebody of whom nothing is kept gives it as well, and tells nothing.
+pub async fn download(
+    ports: &impl Ports,
+    [id, token]: [&str; 2],
+    request: &RawRequest,
+    moment: &Moment,
+) -> Answered {
+    if !matches!(request.method, Method::Get | Method::Post) {
+        return Reply::method_not_allowed("GET, POST").into();
+    }
+    let campaign = match campaigns::find(ports, id, moment.now_ms).await {
+        Ok(Some(campaign)) => campaign,
+        Ok(None) => return Reply::nothing_here(request).into(),
+        Err(fault) => return unread(id, request, &fault),
+    };
+    let reader = Reader::new(&campaign, request);
+    let identity = ports.shelf().borrow_mut().identity(ports.settings(), &campaign.ledger);
+    let submission_id = Download::read(&identity, token, moment.now_ms);
+    let Some((magnet, submission_id)) = campaign.magnet.as_ref().zip(submission_id) else {
+        return reader.link_ended().into();
+    };
+    if request.method == Method::Get {
+        return reader.download(magnet).into();
+    }
+    if let Source::File(key) = &magnet.source {
+        match ports.has_file(key).await {
+            Ok(true) => {}
+            Ok(false) => {
+                let fault = Fault::new("the file of a magnet is not in the bucket");
+                return Answered { reply: reader.file_gone(), ..faulted("files", &campaign.id, &fault) };
+            }
+            Err(fault) => {
+                return Answered { reply: reader.file_gone(), ..faulted("files", &campaign.id, &fault) };
+            }
+        }
+    }
+    let operation = Operation {
+        verb: Verb::Engage,
+        campaign: Some(campaign.id.clone()),
+        submission_id: Some(submission_id),
+        ..Operation::default()
+    };
+    match ports.ask(&campaign.ledger, &Call::Operate(Box::new(operation))).await {
+        Ok(Answer::Done(_) | Answer::NotFound) => {
+            let log = json!({ "event": "download", "campaign": campaign.id });
+            Answered { log: Some(log), ..Reply::given(magnet).into() }
+        }
+        Ok(_) => failed(&reader, &Fault::new("a ledger gave another answer")),
+        Err(fault) => failed(&reader, &fault),
     }
 }
 

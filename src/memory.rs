@@ -188,6 +188,7 @@ pub struct World {
     is_within_limits: Slot<Option<bool>>,
     service: RefCell<Option<String>>,
     questions: RefCell<Vec<String>>,
+    files: RefCell<BTreeSet<String>>,
     log: RefCell<Vec<serde_json::Value>>,
 }
 
@@ -226,6 +227,7 @@ impl World {
             is_within_limits: Slot::new(Some(true)),
             service: RefCell::default(),
             questions: RefCell::default(),
+            files: RefCell::default(),
             log: RefCell::default(),
         })
     }
@@ -394,6 +396,11 @@ impl World {
         self.is_within_limits.set(is_within);
     }
 
+    /// Puts a file into the bucket.
+    pub fn put_file(&self, key: &str) {
+        self.files.borrow_mut().insert(key.to_owned());
+    }
+
     /// Sets what the services say that are asked; nothing where they are down.
     pub fn set_service(&self, answer: Option<&str>) {
         *self.service.borrow_mut() = answer.map(str::to_owned);
@@ -521,6 +528,10 @@ impl Ports for World {
     async fn ask_service(&self, _url: &str, form: &str) -> Result<String, Fault> {
         self.questions.borrow_mut().push(form.to_owned());
         self.service.borrow().clone().ok_or_else(|| Fault::new("service: down"))
+    }
+
+    async fn has_file(&self, key: &str) -> Result<bool, Fault> {
+        Ok(self.files.borrow().contains(key))
     }
 
     async fn kv_get(&self, key: &str) -> Result<Option<String>, Fault> {

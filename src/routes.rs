@@ -24,6 +24,7 @@ pub async fn answer(ports: &impl Ports, request: &RawRequest, moment: &Moment) -
         ["c", campaign] => capture::endpoint(ports, campaign, request, moment).await,
         ["c", campaign, "thanks"] => capture::thanks(ports, campaign, request, moment).await,
         ["f", campaign] => capture::form(ports, campaign, request, moment).await,
+        ["d", campaign, token] => links::download(ports, [*campaign, *token], request, moment).await,
         ["confirm", campaign, token] => links::confirm(ports, [*campaign, *token], request, moment).await,
         ["withdraw", campaign, token] => links::withdraw(ports, [*campaign, *token], request, moment).await,
         ["withdraw", campaign, token, "receipt"] => {

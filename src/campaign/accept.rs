@@ -9,7 +9,7 @@ use super::file::{
 use super::table::told;
 use super::{
     Abuse, Campaign, Channel, Condition, Dedupe, Destination, DoubleOptIn, Field, Kind, Limits, List, Listed,
-    Page, Problem, Purpose, Retention, Rule, Thresholds, Turnstile, Wording,
+    Magnet, Page, Problem, Purpose, Retention, Rule, Thresholds, Turnstile, Wording,
 };
 use crate::country::Country;
 use crate::hash::sha256_hex;
@@ -58,6 +58,7 @@ impl Campaign {
             limits,
             turnstile,
             page,
+            magnet,
             attribution,
             score,
             qualify,
@@ -82,6 +83,7 @@ impl Campaign {
 
         let retention = accept_retention(&retention, dedupe.window_days, &purposes, &mut problems);
         let abuse = Abuse::accept(abuse, &fields, &mut problems);
+        let magnet = magnet.and_then(|table| Magnet::accept(table, &mut problems));
         let turnstile = turnstile.map(|table| Turnstile::accept(table, &head.origins));
 
         let rules = score
@@ -147,6 +149,7 @@ impl Campaign {
             visitors_read: head.language.as_deref().and_then(Language::of_tag),
             language: head.language.unwrap_or_else(|| "en".to_owned()),
             page: Page::accept(page),
+            magnet,
             remember_days: attribution.remember_days,
             unknown_fields: head.unknown_fields,
             notice: Wording::new(json!(controller).to_string(), controller.privacy_notice_version.clone()),

@@ -8,6 +8,7 @@ use validator::{ValidateLength, ValidateRange};
 use super::SUPPRESSED;
 use super::abuse::{AbuseTable, FORM_TOKEN, LimitsTable, TurnstileTable};
 use super::attribution::AttributionTable;
+use super::magnet::MagnetTable;
 use super::page::PageTable;
 use super::table::{Judged, Problem, Rules, Verdict, ensure, keys, table, tables};
 use crate::country::Country;
@@ -44,6 +45,7 @@ pub struct CampaignFile {
     pub limits: LimitsTable,
     pub turnstile: Option<TurnstileTable>,
     pub page: PageTable,
+    pub magnet: Option<MagnetTable>,
     pub attribution: AttributionTable,
     pub score: Vec<ScoreTable>,
     pub qualify: QualifyTable,
@@ -415,6 +417,7 @@ pub fn read(file: Value, problems: &mut Vec<Problem>) -> CampaignFile {
     };
     let double_opt_in = keys.remove("double_opt_in");
     let turnstile = keys.remove("turnstile");
+    let magnet = keys.remove("magnet");
     let mut one = |name: &str| keys.remove(name).unwrap_or(Value::Object(Map::new()));
     let (controller, dedupe, qualify) = (one("controller"), one("dedupe"), one("qualify"));
     let (retention, abuse, limits) = (one("retention"), one("abuse"), one("limits"));
@@ -435,6 +438,7 @@ pub fn read(file: Value, problems: &mut Vec<Problem>) -> CampaignFile {
         limits: table(limits, "limits", problems),
         turnstile: turnstile.map(|value| table(value, "turnstile", problems)),
         page: table(page, "page", problems),
+        magnet: magnet.map(|value| table(value, "magnet", problems)),
         attribution: table(attribution, "attribution", problems),
         score: tables(score, problems),
         qualify: table(qualify, "qualify", problems),

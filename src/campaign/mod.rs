@@ -2,7 +2,7 @@
 //!
 //! `file` mirrors the tables, `table` reads them, `accept` says what they become and what must hold
 //! between them. `condition` is a `when`, `abuse` says what signs of abuse weigh, `mail` is what asks for
-//! a confirmation, `page` how the hosted form looks, `attribution` what may come undeclared, `outward` says
+//! a confirmation, `page` how the hosted form looks, `magnet` what the person gets, `attribution` what may come undeclared, `outward` says
 //! where events may go, `publish` what is written to KV. A [`Campaign`] in hand has passed all of it.
 
 mod abuse;
@@ -10,6 +10,7 @@ mod accept;
 mod attribution;
 mod condition;
 mod file;
+mod magnet;
 mod mail;
 mod outward;
 mod page;
@@ -23,6 +24,7 @@ pub use self::abuse::{Abuse, FORM_TOKEN, Limits, Sign, Signal, TURNSTILE_TOKEN, 
 pub use self::attribution::{is_address, is_attribution};
 pub use self::condition::{Condition, Facts, plain};
 pub use self::file::{About, ControllerTable as Controller, IdentifierKind, OnRepeat, UnknownFields};
+pub use self::magnet::{Magnet, Source};
 pub use self::mail::{AUTHORIZATION, Channel, DoubleOptIn, EmailApi};
 pub use self::page::{Colour, Logo, Page};
 pub use self::table::Problem;
@@ -63,6 +65,8 @@ pub struct Campaign {
     pub visitors_read: Option<Language>,
     /// How the hosted form looks.
     pub page: Page,
+    /// What the person gets in exchange.
+    pub magnet: Option<Magnet>,
     /// For how many days the form script keeps in a cookie where a visitor came from; without one for the
     /// visit alone.
     pub remember_days: Option<u32>,
@@ -323,6 +327,7 @@ impl Campaign {
             .map(|(path, _)| Problem::new(path, "http to a loopback address is for development only"))
             .chain(self.dummy_site_key())
             .chain(self.page.development_only())
+            .chain(self.magnet.as_ref().and_then(Magnet::development_only))
             .collect()
     }
 

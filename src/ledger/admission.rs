@@ -8,6 +8,7 @@ use serde_json::json;
 use super::admit::{Plan, Post};
 use super::consents::{ActRow, Ends, NewAct, Open, text_of};
 use super::double_opt_in::email_tags;
+use super::engagement::linked;
 use super::message::Admit;
 use super::milestone::{Milestone, Steps};
 use super::rows::{SubmissionRow, delivery_row, receiver_of, remember, taken_up};
@@ -142,6 +143,7 @@ impl<S: Store> Ledger<S> {
         if let Some(held) = &plan.supersedes {
             writes.extend(taken_up(lead_id, &held.submission_id, &held.bucket));
         }
+        writes.extend(linked(campaign, lead_id, &admit.submission_id, now));
         writes.extend(remember(admit, now));
         if post.prior.as_ref().is_some_and(|prior| prior.state == State::Unconfirmed) {
             let sql = "INSERT INTO alias (lead_id, is_now) SELECT DISTINCT lead_id, ?1 FROM request

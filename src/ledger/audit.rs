@@ -34,7 +34,7 @@ impl Verb {
             Self::Discard => Some("quarantine_discard"),
             Self::Counters | Self::Deliveries | Self::Delivery | Self::Lists | Self::Keys => None,
             Self::Quarantine | Self::Audit | Self::Checkup | Self::Overview | Self::Held => None,
-            Self::Confirm | Self::Withdraw | Self::Consents => None,
+            Self::Confirm | Self::Withdraw | Self::Engage | Self::Consents => None,
         }
     }
 }

@@ -180,6 +180,8 @@ pub enum Verb {
     Confirm,
     /// A person takes consents back.
     Withdraw,
+    /// A person downloads what the campaign gives in exchange.
+    Engage,
     /// What a person's consents are, for their receipts.
     Consents,
     /// Everything that is held about a person.

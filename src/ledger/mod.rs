@@ -14,6 +14,7 @@ mod checkup;
 mod claim;
 mod consents;
 mod double_opt_in;
+mod engagement;
 mod erasure;
 mod held;
 mod keys;
@@ -236,6 +237,7 @@ impl<S: Store> Ledger<S> {
             Verb::Enable => self.enable(&campaign, &given(&operation.destination), moment),
             Verb::Confirm => self.confirm(operation, moment),
             Verb::Withdraw => self.withdraw(operation, moment),
+            Verb::Engage => self.engage(operation, moment),
             Verb::Consents => self.consents(&given(&operation.lead_id)),
             Verb::Access => self.access(operation),
             Verb::Erase => self.erase(operation, moment),

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::claim::Claim;
 use super::consents::{Open, read_act};
 use super::double_opt_in::REQUEST_MS;
+use super::engagement::ENGAGED;
 use super::message::Answer;
 use super::milestone::{Milestone, Steps};
 use super::rows::delivery_range;
@@ -114,6 +115,10 @@ impl<S: Store> Ledger<S> {
             (Channel::Webhook, None) => match &claim.notice {
                 Some(notice) => {
                     let data: Value = serde_json::from_str(notice).map_err(|_| Outcome::Unreadable)?;
+                    let allowed = || self.consents_to(&claim.lead_id, &destination.needs);
+                    if claim.event == ENGAGED && !allowed().map_err(|_| Outcome::Unreadable)? {
+                        return Err(Outcome::ConsentMissing);
+                    }
                     deliver::notice(&claim.event, claim.created_ms, &data)
                 }
                 None => {

@@ -115,6 +115,10 @@ const MIGRATIONS: &[&[&str]] = &[
         "ALTER TABLE counter ADD COLUMN arrived INTEGER NOT NULL DEFAULT 0",
         // By the least points of each bin.
         "ALTER TABLE counter ADD COLUMN scores TEXT NOT NULL DEFAULT '{}'",
+        // Whose link to a magnet it is, by the submission that got it.
+        "CREATE TABLE engagement (submission_id TEXT PRIMARY KEY, lead_id TEXT NOT NULL,
+       campaign TEXT NOT NULL, until_ms INTEGER NOT NULL, downloads INTEGER NOT NULL DEFAULT 0,
+       first_ms INTEGER) WITHOUT ROWID",
         // Of what came before only the states are known. Approximate: what was withdrawn, expired or erased
         // since is left out, a known person's post that went out counts as a lead of its own, and no score
         // was counted.

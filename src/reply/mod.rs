@@ -3,6 +3,7 @@
 //! Programs get JSON, which is made here; people get a page: `page` has those that tell them something,
 //! `form` the hosted form.
 
+mod download;
 mod form;
 mod page;
 
@@ -10,6 +11,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+pub use self::download::Download;
 pub use self::form::Shown;
 pub use self::page::Reader;
 use crate::campaign::{Campaign, FORM_TOKEN, Kind, TURNSTILE_TOKEN};
@@ -32,6 +34,8 @@ pub struct Reply {
     pub headers: Vec<(&'static str, String)>,
     /// The whole body.
     pub body: Vec<u8>,
+    /// The key of a file that is the body.
+    pub file: Option<String>,
 }
 
 impl Reply {
@@ -41,7 +45,7 @@ impl Reply {
             ("cache-control", "no-store".to_owned()),
             ("x-content-type-options", "nosniff".to_owned()),
         ];
-        Self { status, headers, body: body.into() }
+        Self { status, headers, body: body.into(), file: None }
     }
 
     /// Adds a header.
@@ -67,7 +71,7 @@ impl Reply {
 
     /// 204.
     pub fn nothing() -> Self {
-        Self { status: 204, headers: Vec::new(), body: Vec::new() }
+        Self { status: 204, headers: Vec::new(), body: Vec::new(), file: None }
     }
 
     /// The submission is stored: 202 for programs, a redirect to the thanks page for browsers. A program
@@ -77,13 +81,18 @@ impl Reply {
         campaign: &Campaign,
         browser: bool,
         likely_meant: Option<&str>,
+        download: Option<&Download>,
     ) -> Self {
         if browser {
-            let built_in = || format!("/c/{}/thanks", campaign.id);
+            let token = download.map(|download| format!("?d={}", download.token)).unwrap_or_default();
+            let built_in = || format!("/c/{}/thanks{token}", campaign.id);
             let to = campaign.thanks_url.clone().unwrap_or_else(built_in);
             return Self::new(303, "text/plain", "").with("location", to);
         }
         let mut body = json!({ "submission_id": submission_id, "status": "accepted" });
+        if let (Some(download), Some(body)) = (download, body.as_object_mut()) {
+            body.insert("download".to_owned(), download.to_json());
+        }
         let field = campaign.fields.iter().find(|field| field.kind == Kind::Email);
         if let (Some(domain), Some(field), Some(body)) = (likely_meant, field, body.as_object_mut()) {
             let hint = json!({
@@ -162,6 +171,7 @@ impl Reply {
             "privacy_notice": campaign.controller.privacy_notice,
             "thanks_url": campaign.thanks_url,
             "thanks": campaign.page.thanks,
+            "magnet": campaign.magnet.as_ref().map(|magnet| json!({ "title": magnet.title })),
             "attribution": { "remember_days": campaign.remember_days },
             "texts_language": language.tag(),
             "texts": language.groups(&TEXT_GROUPS).collect::<BTreeMap<_, _>>(),

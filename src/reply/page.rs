@@ -4,7 +4,7 @@ use maud::{DOCTYPE, Markup, html};
 use serde_json::Value;
 
 use super::{RETRY_AFTER_S, Reply};
-use crate::campaign::{Campaign, Colour, Kind, plain};
+use crate::campaign::{Campaign, Colour, Kind, Magnet, Source, plain};
 use crate::hash::{base64, sha256};
 use crate::intake::{FieldProblem, Rejection};
 use crate::request::RawRequest;
@@ -96,14 +96,15 @@ impl<'a> Reader<'a> {
         self.language.filled(key, &[("min", &min), ("max", &max)])
     }
 
-    /// The built-in page that thanks.
-    pub fn thanks(&self) -> Reply {
+    /// The built-in page that thanks, with a link to what the campaign gives.
+    pub fn thanks(&self, download: Option<&str>) -> Reply {
         let own = self.campaign.page.thanks.as_deref();
         self.page(
             200,
             html! {
                 p { (own.unwrap_or(self.text("form.thanks"))) }
                 @if self.campaign.double_opt_in.is_some() { p { (self.text("form.look_into_mailbox")) } }
+                (self.offered(download))
             },
         )
     }
@@ -130,9 +131,13 @@ impl<'a> Reader<'a> {
         )
     }
 
-    /// The address is confirmed.
-    pub fn confirmed(&self) -> Reply {
-        unlisted(self.said(200, &["page.confirmed"]))
+    /// The address is confirmed, with a link to what the campaign gives.
+    pub fn confirmed(&self, download: Option<&str>) -> Reply {
+        let content = html! {
+            p { (self.text("page.confirmed")) }
+            (self.offered(download))
+        };
+        self.link_page(200, content)
     }
 
     /// The page of a link that takes back a consent: this one, or everything.
@@ -206,7 +211,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A page of some sentences.
-    fn said(&self, status: u16, keys: &[&'static str]) -> Reply {
+    pub(super) fn said(&self, status: u16, keys: &[&'static str]) -> Reply {
         self.page(status, html! { @for key in keys { p { (self.text(key)) } } })
     }
 
@@ -215,9 +220,15 @@ impl<'a> Reader<'a> {
         unlisted(self.page(status, content))
     }
 
-    fn page(&self, status: u16, content: Markup) -> Reply {
-        let policy = "form-action 'self'; frame-ancestors 'none'";
-        self.document(status, html! {}, content).with("content-security-policy", self.policy(policy))
+    pub(super) fn page(&self, status: u16, content: Markup) -> Reply {
+        // Browsers hold the address that a button leads on to to `form-action` as well.
+        let onward = match &self.campaign.magnet {
+            Some(magnet) if magnet.is_on_this_machine() => " http: https:",
+            Some(Magnet { source: Source::Url(_), .. }) => " https:",
+            _ => "",
+        };
+        let policy = self.policy(&format!("form-action 'self'{onward}; frame-ancestors 'none'"));
+        self.document(status, html! {}, content).with("content-security-policy", policy)
     }
 
     /// A whole page without its policy.
@@ -308,11 +319,11 @@ fn head(title: &str) -> Markup {
 }
 
 /// A page that is not passed on and not found.
-fn unlisted(reply: Reply) -> Reply {
+pub(super) fn unlisted(reply: Reply) -> Reply {
     reply.with("referrer-policy", "no-referrer").with("x-robots-tag", "noindex")
 }
 
 /// Posts to the page's own address.
-fn button(label: &str) -> Markup {
+pub(super) fn button(label: &str) -> Markup {
     html! { form method="post" { button { (label) } } }
 }
