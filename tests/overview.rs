@@ -381,7 +381,7 @@ fn what_is_held_is_listed_with_its_score_and_why_and_never_of_whom() {
     assert_eq!((&guide["score"], &guide["forward_at"]), (&score, &json!(10)));
     assert_eq!(guide["held_since"], "2026-11-22T14:00:00.000Z");
     assert!(guide["until"].as_str() > Some("2026-11-23"));
-    let reasons = json!([{ "rule": "gave a name", "points": 10, "because": "field name is given" }]);
+    let reasons = json!([{ "rule": "gave a name", "points": 10, "because": "name was given" }]);
     let cid = held.iter().find(|one| one["score"]["total"] == 10).expect("who gave a name");
     assert_eq!(cid["score"]["reasons"], reasons);
     for told in ["bob", "cid", "example.com", "Cid"] {
