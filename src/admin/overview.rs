@@ -9,7 +9,7 @@ use crate::campaign::Thresholds;
 use crate::campaigns;
 use crate::fault::Fault;
 use crate::ledger::message::{Answer, Operation, Verb};
-use crate::ledger::{BIN_POINTS, MAX_SHOWN_SOURCES, nothing_counted, step_of};
+use crate::ledger::{BIN_POINTS, MAX_SHOWN_SOURCES, NOTHING_SEEN, nothing_counted, step_of};
 use crate::moment::{DAY_MS, HOUR_MS, hour_of, rfc3339};
 use crate::ports::Ports;
 use crate::reply::Reply;
@@ -33,7 +33,8 @@ pub async fn report(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Faul
     if campaign.is_some() && found.is_none() {
         return Ok(Reply::not_found());
     }
-    let mut total = json!({ "states": nothing_counted().get("states") });
+    let mut total: Value = serde_json::from_str(NOTHING_SEEN).unwrap_or_default();
+    total = added(total, json!({ "states": nothing_counted().get("states") }));
     for ledger in ledgers(ports, campaign.as_deref(), asked.moment).await? {
         let (from_ms, to_ms) = (Some(from_ms), Some(to_ms));
         let operation =
@@ -43,31 +44,19 @@ pub async fn report(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Faul
         };
         total = added(total, report);
     }
-    let count = |pointer: &str| total.pointer(pointer).and_then(Value::as_i64).unwrap_or(0);
-    let list = |key: &str, empty: Value| total.get(key).cloned().unwrap_or(empty);
-    let consented = count("/accepted") + count("/repeats") + count("/refused/kv_repeat");
-    let valid = consented + count("/refused/unconsented");
-    Ok(Reply::json(&json!({
-        "from": rfc3339(from_ms), "to": rfc3339(to_ms), "step": step_of(from_ms, to_ms).name(),
-        "funnel": {
-            "received": valid + count("/refused/rejected"), "valid": valid, "consented": consented,
-            "new": count("/new"), "qualified": count("/qualified"), "delivered": count("/delivered"),
-        },
-        "accepted": count("/accepted"), "repeats": count("/repeats"),
-        "kv_repeats": count("/refused/kv_repeat"), "states": list("states", json!({})),
-        "refused": {
-            "rejected": count("/refused/rejected"), "unconsented": count("/refused/unconsented"),
-            "throttled": count("/refused/throttled"),
-        },
-        "timeline": list("timeline", json!({})),
-        "sources": first_sources(list("sources", json!({}))),
-        "scores": { "bin_points": BIN_POINTS, "bins": list("scores", json!({})) },
-        "rejections": list("rejections", json!({})),
-        "destinations": list("destinations", json!([])),
-        "deliveries_counted": count("/deliveries_counted"),
-        "deliveries_capped": count("/deliveries_capped") > 0,
-        "thresholds": found.map(|campaign| shown(&campaign.thresholds)),
-    })))
+    if let Some(sources) = total.get_mut("sources") {
+        *sources = first_sources(sources.take());
+    }
+    let is_capped = total.get("deliveries_capped").and_then(Value::as_i64).unwrap_or(0) > 0;
+    // What is no number takes the place of what was added up.
+    Ok(Reply::json(&added(
+        total,
+        json!({
+            "from": rfc3339(from_ms), "to": rfc3339(to_ms), "step": step_of(from_ms, to_ms).name(),
+            "scores": { "bin_points": BIN_POINTS }, "deliveries_capped": is_capped,
+            "thresholds": found.map(|campaign| shown(&campaign.thresholds)),
+        }),
+    )))
 }
 
 fn shown(at: &Thresholds) -> Value {

@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use super::message::{Answer, Operation};
+use super::report::{object, rfc3339_of};
 use super::store::{Arg, Row, Store};
 use super::{Ledger, State};
 use crate::fault::Fault;
-use crate::moment::rfc3339;
 use crate::qualify;
 
 /// Leads of a page. Each is opened, with the consents of its person.
@@ -20,9 +20,14 @@ impl<S: Store> Ledger<S> {
         let limit = query.limit.unwrap_or(MAX_PAGE).clamp(1, MAX_PAGE);
         let after = query.after.as_deref().unwrap_or_default();
         let (lead_id, submission_id) = after.split_once('.').unwrap_or((after, ""));
-        let sql = "SELECT lead_id, submission_id, campaign, at_ms, until_ms, payload, consent FROM submission
-                   WHERE (lead_id, submission_id) > (?1, ?2) AND state = ?3
-                     AND (?4 IS NULL OR campaign = ?4) ORDER BY lead_id, submission_id LIMIT ?5";
+        let sql = format!(
+            "SELECT lead_id, submission_id, campaign, payload, consent, json_object('lead_id', lead_id,
+               'submission_id', submission_id, 'campaign', campaign, 'held_since', {}, 'until', {})
+             FROM submission WHERE (lead_id, submission_id) > (?1, ?2) AND state = ?3
+               AND (?4 IS NULL OR campaign = ?4) ORDER BY lead_id, submission_id LIMIT ?5",
+            rfc3339_of("at_ms"),
+            rfc3339_of("until_ms")
+        );
         let args: [Arg<'_>; 5] = [
             lead_id.into(),
             submission_id.into(),
@@ -31,7 +36,7 @@ impl<S: Store> Ledger<S> {
             limit.into(),
         ];
         let (mut shown, mut last) = (Vec::new(), None);
-        for row in self.store.rows(sql, &args)? {
+        for row in self.store.rows(&sql, &args)? {
             let (one, place) = self.held_entry(row)?;
             shown.push(one);
             last = Some(place);
@@ -43,8 +48,8 @@ impl<S: Store> Ledger<S> {
     /// One of them as it is listed, and its place.
     fn held_entry(&self, mut row: Row) -> Result<(Value, String), Fault> {
         let (lead_id, submission_id, campaign) = (row.text(0)?, row.text(1)?, row.text(2)?);
-        let since_ms = row.int(3)?;
-        let (until_ms, payload, consent) = (row.int(4).ok(), row.optional_text(5), row.optional_text(6));
+        let (payload, consent) = (row.optional_text(3), row.optional_text(4));
+        let mut shown = object(&row.text(5)?)?;
         let rules = self.last_good_campaign(&campaign).ok().flatten();
         let open = payload.and_then(|payload| {
             let acts = self.acts(&lead_id).ok()?;
@@ -53,13 +58,9 @@ impl<S: Store> Ledger<S> {
         let because = rules.as_deref().zip(open.as_ref());
         let because = because.map(|(rules, open)| qualify::why_held(rules, &open.lead, &open.score));
         let forward_at = rules.as_ref().and_then(|rules| rules.thresholds.forward_at);
-        let place = format!("{lead_id}.{submission_id}");
-        let shown = json!({
-            "lead_id": lead_id, "submission_id": submission_id, "campaign": campaign,
-            "held_since": rfc3339(since_ms), "until": until_ms.map(rfc3339),
-            "because": because.unwrap_or(UNREADABLE), "forward_at": forward_at,
-            "score": open.map(|open| open.score),
-        });
-        Ok((shown, place))
+        shown.insert("because".to_owned(), because.unwrap_or(UNREADABLE).into());
+        shown.insert("forward_at".to_owned(), forward_at.into());
+        shown.insert("score".to_owned(), json!(open.map(|open| open.score)));
+        Ok((Value::Object(shown), format!("{lead_id}.{submission_id}")))
     }
 }

@@ -48,7 +48,7 @@ use self::consents::Open;
 use self::message::{Answer, Call, MESSAGE_FORMAT, Message, Operation, Verb};
 pub use self::milestone::BIN_POINTS;
 pub use self::outbox::{Dispatch, Prepared};
-pub use self::overview::{MAX_SOURCES as MAX_SHOWN_SOURCES, Step, step_of};
+pub use self::overview::{MAX_SOURCES as MAX_SHOWN_SOURCES, NOTHING as NOTHING_SEEN, Step, step_of};
 pub use self::report::nothing_counted;
 use self::sightings::Sightings;
 pub use self::state::State;

@@ -53,17 +53,22 @@ pub fn step_of(from_ms: i64, to_ms: i64) -> Step {
 const SUMS: &str = "'accepted', sum(accepted), 'new', sum(fresh), 'qualified', sum(qualified),
                     'delivered', sum(arrived)";
 
+/// What is answered where nothing was counted.
+pub const NOTHING: &str = r#"{"funnel":{"received":0,"valid":0,"consented":0,"new":0,"qualified":0,"delivered":0},
+"accepted":0,"repeats":0,"kv_repeats":0,"refused":{"rejected":0,"unconsented":0,"throttled":0},
+"timeline":{},"sources":{},"scores":{"bins":{}},"rejections":{},
+"destinations":[],"deliveries_counted":0,"deliveries_capped":0}"#;
+
 impl<S: Store> Ledger<S> {
-    /// What happened from one time to before another, in one campaign or all of the ledger's.
+    /// What happened from one time to before another, in one campaign or all of the ledger's. Two such
+    /// reports are added up number by number.
     pub(super) fn overview(&self, query: &Operation) -> Result<Answer, Fault> {
         let campaign = query.campaign.as_deref();
         let (from_ms, to_ms) = (query.from_ms.unwrap_or(0), query.to_ms.unwrap_or(MAX_SAFE));
         let period = [campaign.into(), from_ms.into(), to_ms.into()];
         let mut report = self.made(&counted(step_of(from_ms, to_ms)), &period)?;
-        report.extend(self.made(&refused(), &period)?);
         let first = |at_ms| Arg::from(first_id("msg_", at_ms));
-        let range = [campaign.into(), first(from_ms), first(to_ms)];
-        report.extend(self.made(&delivered(), &range)?);
+        report.extend(self.made(&delivered(), &[campaign.into(), first(from_ms), first(to_ms)])?);
         Ok(Answer::Report(Value::Object(report)))
     }
 
@@ -72,11 +77,21 @@ impl<S: Store> Ledger<S> {
     }
 }
 
-/// Of the counters: campaign, from and to.
+/// Of counters, and of tallies of what never reached the ledger: campaign, from and to.
 fn counted(step: Step) -> String {
     let states = State::ALL.map(State::as_str);
     let accepted = states.join(" + ");
-    let sums = states.map(|state| format!("'{state}', coalesce(sum({state}), 0)")).join(", ");
+    let sums = states.map(|state| format!("coalesce(sum({state}), 0) AS {state}")).join(", ");
+    let by_state = states.map(|state| format!("'{state}', {state}")).join(", ");
+    let posts = [
+        (Tally::KV_REPEAT, "kv_repeats"),
+        (Tally::REJECTED, "rejected"),
+        (Tally::UNCONSENTED, "unconsented"),
+        (Tally::THROTTLED, "throttled"),
+    ];
+    let told =
+        posts.map(|(code, name)| format!("coalesce(sum(iif(code = '{code}', count, 0)), 0) AS {name}"));
+    let (told, codes) = (told.join(", "), posts.map(|(code, _)| format!("'{code}'")).join(", "));
     let step_ms = step.ms();
     format!(
         "WITH chosen AS MATERIALIZED (SELECT *, {accepted} AS accepted FROM counter
@@ -84,37 +99,35 @@ fn counted(step: Step) -> String {
          sourced AS (SELECT source, sum(accepted) AS accepted, sum(fresh) AS fresh,
              sum(qualified) AS qualified, sum(arrived) AS arrived,
              row_number() OVER (ORDER BY sum(accepted) DESC, source) AS place
-           FROM chosen GROUP BY source HAVING sum(accepted) > 0)
-         SELECT json_object('accepted', coalesce(sum(accepted), 0), 'repeats', coalesce(sum(repeats), 0),
-           'new', coalesce(sum(fresh), 0), 'qualified', coalesce(sum(qualified), 0),
-           'delivered', coalesce(sum(arrived), 0), 'states', json_object({sums}),
+           FROM chosen GROUP BY source HAVING sum(accepted) > 0),
+         tallied AS MATERIALIZED (SELECT field, code, sum(count) AS count FROM tally
+           WHERE (?1 IS NULL OR campaign = ?1) AND hour >= ?2 AND hour < ?3 GROUP BY field, code),
+         sums AS (SELECT coalesce(sum(accepted), 0) AS accepted, coalesce(sum(repeats), 0) AS repeats,
+             coalesce(sum(fresh), 0) AS fresh, coalesce(sum(qualified), 0) AS qualified,
+             coalesce(sum(arrived), 0) AS arrived, {sums} FROM chosen),
+         refusals AS (SELECT {told} FROM tallied)
+         SELECT json_object('funnel', json_object(
+             'received', accepted + repeats + kv_repeats + unconsented + rejected,
+             'valid', accepted + repeats + kv_repeats + unconsented,
+             'consented', accepted + repeats + kv_repeats,
+             'new', fresh, 'qualified', qualified, 'delivered', arrived),
+           'accepted', accepted, 'repeats', repeats, 'kv_repeats', kv_repeats,
+           'states', json_object({by_state}),
+           'refused', json_object('rejected', rejected, 'unconsented', unconsented, 'throttled', throttled),
            'timeline', json((SELECT json_group_object(at, json(sums)) FROM (
              SELECT strftime('%Y-%m-%dT%H:%M:%SZ', hour / {step_ms} * {step_ms} / 1000, 'unixepoch') AS at,
                json_object({SUMS}) AS sums
              FROM chosen GROUP BY hour / {step_ms} HAVING sum(accepted) > 0))),
            'sources', json((SELECT json_group_object(name, json(sums)) FROM (
-             SELECT CASE WHEN place <= {MAX_SOURCES} THEN source ELSE 'other' END AS name,
-               json_object({SUMS}) AS sums FROM sourced GROUP BY name))),
-           'scores', json((SELECT json_group_object(bin, count) FROM (
+             SELECT iif(place <= {MAX_SOURCES}, source, 'other') AS name, json_object({SUMS}) AS sums
+             FROM sourced GROUP BY name))),
+           'scores', json_object('bins', json((SELECT json_group_object(bin, count) FROM (
              SELECT bins.key AS bin, sum(bins.value) AS count
-             FROM chosen, json_each(chosen.scores) bins GROUP BY bins.key))))
-         FROM chosen"
-    )
-}
-
-/// Of what never reached the ledger: campaign, from and to.
-fn refused() -> String {
-    let whole = [Tally::KV_REPEAT, Tally::REJECTED, Tally::UNCONSENTED, Tally::THROTTLED];
-    let sums = whole.map(|code| format!("'{code}', coalesce(sum(count) FILTER (WHERE code = '{code}'), 0)"));
-    let (sums, whole) = (sums.join(", "), whole.map(|code| format!("'{code}'")).join(", "));
-    format!(
-        "WITH chosen AS MATERIALIZED (SELECT field, code, sum(count) AS count FROM tally
-           WHERE (?1 IS NULL OR campaign = ?1) AND hour >= ?2 AND hour < ?3 GROUP BY field, code)
-         SELECT json_object('refused', json_object({sums}),
+             FROM chosen, json_each(chosen.scores) bins GROUP BY bins.key)))),
            'rejections', json((SELECT json_group_object(field, json(codes)) FROM (
-             SELECT field, json_group_object(code, count) AS codes FROM chosen
-             WHERE code NOT IN ({whole}) GROUP BY field))))
-         FROM chosen"
+             SELECT field, json_group_object(code, count) AS codes FROM tallied
+             WHERE code NOT IN ({codes}) GROUP BY field))))
+         FROM sums, refusals"
     )
 }
 
