@@ -5,9 +5,10 @@ SHELL := /bin/bash -o pipefail
 PORT ?= 8787
 SINK_PORT ?= 8788
 CAMPAIGNS ?= examples/campaigns
+FILES ?= examples/files
 STATE ?= .state
 SOAK_MINUTES ?= 30
-export PORT SINK_PORT CAMPAIGNS STATE
+export PORT SINK_PORT CAMPAIGNS FILES STATE
 
 # The versions that fit the crates in Cargo.lock.
 WORKER_BUILD_VERSION := 0.8.7

@@ -130,6 +130,11 @@ fn the_tables_of_a_ledger() {
         ),
         ("revision", "revision TEXT key 1, stored TEXT"),
         (
+            "engagement",
+            "submission_id TEXT key 1, lead_id TEXT, campaign TEXT, until_ms INTEGER, downloads INTEGER, \
+             first_ms INTEGER?",
+        ),
+        (
             "tally",
             "campaign TEXT key 1, hour INTEGER key 2, field TEXT key 3, code TEXT key 4, count INTEGER",
         ),
@@ -137,7 +142,7 @@ fn the_tables_of_a_ledger() {
         assert_eq!(columns(table), expected, "{table}");
     }
     let tables = site.rows(LEDGER, "SELECT count(*) FROM sqlite_master WHERE type = 'table'");
-    assert_eq!(tables, [[json!(17)]], "a new table belongs above");
+    assert_eq!(tables, [[json!(18)]], "a new table belongs above");
 }
 
 #[test]

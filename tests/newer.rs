@@ -135,7 +135,7 @@ fn age(site: &Site) {
              ALTER TABLE counter DROP COLUMN qualified;
              ALTER TABLE counter DROP COLUMN arrived;
              ALTER TABLE counter DROP COLUMN scores;
-             DROP TABLE revision; DROP TABLE audit;
+             DROP TABLE revision; DROP TABLE audit; DROP TABLE engagement;
              DROP TABLE act; DROP TABLE terms; DROP TABLE listed; DROP TABLE request; DROP TABLE alias;
              DROP INDEX delivery_due;
              CREATE INDEX delivery_due ON delivery (due_ms) WHERE state = 'pending';
