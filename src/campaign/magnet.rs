@@ -77,16 +77,10 @@ impl Magnet {
 
     /// Addresses that only development may use.
     pub(super) fn development_only(&self) -> Option<Problem> {
+        let Source::Url(url) = &self.source else { return None };
         let reason = "http to a loopback address is for development only";
-        self.is_on_this_machine().then(|| Problem::new("magnet.url", reason))
-    }
-
-    /// Whether it is an address of development.
-    pub fn is_on_this_machine(&self) -> bool {
-        match &self.source {
-            Source::Url(url) => WebAddress::parse(url).is_some_and(|url| url.is_loopback_http()),
-            Source::File(_) => false,
-        }
+        let is_here = WebAddress::parse(url).is_some_and(|url| url.is_loopback_http());
+        is_here.then(|| Problem::new("magnet.url", reason))
     }
 }
 

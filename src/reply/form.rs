@@ -56,24 +56,18 @@ impl Reader<'_> {
         page.with("cache-control", "private, no-cache").with("content-security-policy", self.form_policy())
     }
 
-    /// The form's own script may run, and Turnstile's where the campaign asks it. Browsers hold the page
-    /// that a post is redirected to to `form-action` as well, and it may redirect further. The
-    /// campaign's own pages may show it in a frame.
+    /// The form's own script may run, and Turnstile's where the campaign asks it. The campaign's own pages
+    /// may show it in a frame.
     fn form_policy(&self) -> String {
         let campaign = self.campaign;
         let (script, frame) = match &campaign.turnstile {
             Some(_) => (format!(" {TURNSTILE}"), format!("frame-src {TURNSTILE}; ")),
             None => Default::default(),
         };
-        let thanks = match &campaign.thanks_url {
-            Some(url) if url.starts_with("http:") => " http: https:",
-            Some(_) => " https:",
-            None => "",
-        };
         let frames: String = campaign.origins.iter().map(|origin| format!(" {origin}")).collect();
         self.policy(&format!(
-            "script-src 'self'{script}; connect-src 'self'; {frame}form-action 'self'{thanks}; \
-             frame-ancestors 'self'{frames}"
+            "script-src 'self'{script}; connect-src 'self'; {frame}{}; frame-ancestors 'self'{frames}",
+            self.form_action()
         ))
     }
 

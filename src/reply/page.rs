@@ -4,7 +4,7 @@ use maud::{DOCTYPE, Markup, html};
 use serde_json::Value;
 
 use super::{RETRY_AFTER_S, Reply};
-use crate::campaign::{Campaign, Colour, Kind, Magnet, Source, plain};
+use crate::campaign::{Campaign, Colour, Kind, Source, plain};
 use crate::hash::{base64, sha256};
 use crate::intake::{FieldProblem, Rejection};
 use crate::request::RawRequest;
@@ -221,13 +221,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn page(&self, status: u16, content: Markup) -> Reply {
-        // Browsers hold the address that a button leads on to to `form-action` as well.
-        let onward = match &self.campaign.magnet {
-            Some(magnet) if magnet.is_on_this_machine() => " http: https:",
-            Some(Magnet { source: Source::Url(_), .. }) => " https:",
-            _ => "",
-        };
-        let policy = self.policy(&format!("form-action 'self'{onward}; frame-ancestors 'none'"));
+        let policy = self.policy(&format!("{}; frame-ancestors 'none'", self.form_action()));
         self.document(status, html! {}, content).with("content-security-policy", policy)
     }
 
@@ -252,6 +246,22 @@ impl<'a> Reader<'a> {
             }
         };
         Reply::new(status, "text/html; charset=utf-8", html.into_string())
+    }
+
+    /// Where a page's forms may lead. Browsers hold what a post is redirected to to it as well, which may
+    /// redirect further.
+    pub(super) fn form_action(&self) -> String {
+        let magnet = self.campaign.magnet.as_ref().and_then(|magnet| match &magnet.source {
+            Source::Url(url) => Some(url),
+            Source::File(_) => None,
+        });
+        let onward: Vec<_> = self.campaign.thanks_url.iter().chain(magnet).collect();
+        let schemes = match () {
+            () if onward.iter().any(|url| url.starts_with("http:")) => " http: https:",
+            () if onward.is_empty() => "",
+            () => " https:",
+        };
+        format!("form-action 'self'{schemes}")
     }
 
     /// What a page may load, with more directives: its style and its logo, and nothing else.
