@@ -119,8 +119,8 @@ function statesCard({ states, accepted, repeats, kv_repeats: kvRepeats }) {
     : h('p', { class: 'quiet' }, 'Nothing was accepted in this period.'));
 }
 
-function destinationsCard({ destinations, deliveries_counted: counted, deliveries_capped: capped, to }, app) {
-  const now = Date.parse(to);
+function destinationsCard({ destinations, deliveries_counted: counted, deliveries_capped: capped }, app) {
+  const now = app.freshAt;
   const one = app.place.campaign !== '';
   const rows = destinations.map((of) => [
     one ? of.destination : `${of.destination} · ${of.campaign}`,

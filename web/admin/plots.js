@@ -125,6 +125,7 @@ function drawMarks(plot, marks) {
   ctx.save();
   ctx.font = `600 ${11 * ratio}px system-ui, sans-serif`;
   ctx.lineWidth = ratio;
+  [ctx.textAlign, ctx.textBaseline] = ['left', 'alphabetic'];
   ctx.strokeStyle = ctx.fillStyle = colour('mark');
   ctx.setLineDash([4 * ratio, 3 * ratio]);
   for (const { at, name } of marks) {

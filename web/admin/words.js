@@ -35,6 +35,9 @@ export function duration(ms) {
   return rest > 0 ? `${said(Math.floor(ms / unit), name)} ${said(rest, smaller[0])}` : said(Math.floor(ms / unit), name);
 }
 
+/** `honeypot_filled` as people write it. */
+export const plain = (name) => name.replaceAll('_', ' ');
+
 /** The states of a submission, and what each means to whoever reads it. */
 export const STATES = {
   delivered: 'Every destination has confirmed it',
@@ -65,6 +68,18 @@ const OUTCOMES = {
 /** What became of an attempt. A name that is not known here is shown as it is. */
 export const outcome = (name) => (name ? OUTCOMES[name] ?? name.replace(/^status (\d+)$/, 'answered $1') : '–');
 
+const HELD = {
+  below_forward_at: 'below the campaign\'s threshold',
+  below_forward_at_of_destination: 'below the threshold of each destination',
+  no_destination_wants_it: 'no destination wants it',
+  consent_missing: 'it lacks a consent that the destinations need',
+  would_be_forwarded: 'the campaign has changed; it goes with the person\'s next post',
+  unreadable: 'its key is gone; it cannot be read',
+};
+
+/** Why a lead is held. */
+export const heldBecause = (name) => HELD[name] ?? plain(name ?? '');
+
 const ACTS = {
   publish: 'published a campaign',
   replay: 'replayed a delivery',
@@ -80,6 +95,3 @@ const ACTS = {
   quarantine_discard: 'discarded from quarantine',
 };
 export const act = (name) => ACTS[name] ?? name.replaceAll('_', ' ');
-
-/** `honeypot_filled` as people write it. */
-export const plain = (name) => name.replaceAll('_', ' ');
