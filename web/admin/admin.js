@@ -61,9 +61,12 @@ function redraw() {
   const view = VIEWS[app.place.view];
   document.title = app.who ? `${view.title} · Leadhook` : 'Sign in · Leadhook';
   const outside = () => (isEntering ? h('main', { class: 'signin' }, h('p', { class: 'loading', role: 'status' }, 'Signing in…')) : drawSignIn());
+  const hadFocus = root.contains(document.activeElement);
   const spoken = h('p', { id: 'spoken', class: 'unseen', role: 'status', 'data-keep': true });
   morph(root, h('div', { id: 'app' }, app.who ? [header(app), main(view)] : outside(), spoken));
   drawPlots();
+  // What had the focus is gone, with its row perhaps: the next Tab goes on from the view's title.
+  if (hadFocus && document.activeElement === document.body) document.getElementById('title')?.focus({ preventScroll: true });
 }
 
 function main(view) {

@@ -17,7 +17,7 @@ function open(title, content, buttons, kind = '') {
   return new Promise((done) => dialog.addEventListener('close', () => {
     dialog.remove();
     // What has opened it may have gone meanwhile.
-    if (opener?.isConnected) opener.focus();
+    (opener?.isConnected ? opener : document.getElementById('title'))?.focus();
     done(dialog.returnValue);
   }));
 }

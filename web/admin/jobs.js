@@ -41,12 +41,17 @@ export function forget() {
 }
 
 function keep() {
-  sessionStorage.setItem(KEPT, JSON.stringify(jobs));
+  try {
+    sessionStorage.setItem(KEPT, JSON.stringify(jobs));
+  } catch {
+    // There is no room for so many ids: then they live as long as the page.
+    sessionStorage.removeItem(KEPT);
+  }
   app.redraw();
 }
 
 function start(job) {
-  jobs = [{ id: crypto.randomUUID(), state: 'running', at: Date.now(), ...job }, ...jobs].slice(0, MOST_JOBS);
+  jobs = [{ id: crypto.randomUUID(), state: 'running', at: Date.now(), ...job }, ...jobs].filter(({ state }, at) => at < MOST_JOBS || state === 'running');
   keep();
   return run(jobs[0]);
 }
@@ -58,7 +63,7 @@ async function run(job) {
   try {
     await (job.kind === 'replay' ? follow(job) : workThrough(job));
     if (dismissed.has(job.id)) return;
-    job.state = 'ended';
+    Object.assign(job, { state: 'ended', ids: null, left: null });
     app.announce(wordsOf(job));
     app.reload();
   } catch (error) {

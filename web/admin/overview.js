@@ -12,14 +12,16 @@ import { STATES, count, duration, outcome, plural, share } from './words.js';
 
 /** Acts below the numbers; all of them have a view of their own. */
 const RECENT_ACTS = 5;
+/** Publications begin and are done: only the latter are shown here. */
+const READ_ACTS = 2 * RECENT_ACTS;
 
 async function load(place, signal) {
   const { campaign } = place;
   const [overview, audit] = await Promise.all([
     ask('GET', 'overview', { query: { campaign, ...rangeOf(place) }, signal }),
-    ask('GET', 'audit', { query: { campaign, limit: RECENT_ACTS }, signal }),
+    ask('GET', 'audit', { query: { campaign, limit: READ_ACTS }, signal }),
   ]);
-  return { overview, entries: audit.entries };
+  return { overview, entries: audit.entries.filter(({ outcome: how }) => how !== 'begun').slice(0, RECENT_ACTS) };
 }
 
 function draw({ overview, entries }, app) {
@@ -134,7 +136,7 @@ function destinationsCard({ destinations, deliveries_counted: counted, deliverie
   const heads = ['Destination', 'delivered', 'pending', 'dead', 'paused', 'ended otherwise', 'failed attempts', 'Time to delivery', 'Oldest waits', 'Last failure'];
   const keys = destinations.map(({ campaign, destination }) => `${campaign}/${destination}`);
   return card('Delivery', { class: 'full', note }, rows.length
-    ? box('Delivery by destination', table('Delivery by destination', heads, rows, { keys, class: 'deliveries' }))
+    ? box('Delivery by destination', table('Delivery by destination', heads, rows, { keys, isList: true }))
     : h('p', { class: 'quiet' }, 'Nothing was sent in this period.'));
 }
 

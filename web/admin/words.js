@@ -8,8 +8,13 @@ const clock = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' });
 
 export const count = (number) => whole.format(number);
 export const plural = (number, one, many = `${one}s`) => `${count(number)} ${number === 1 ? one : many}`;
-/** A part of a whole; of nothing there is none. */
-export const share = (part, of) => (of > 0 ? percent.format(part / of) : '–');
+
+/** A part of a whole; of nothing there is none. What is not all is not 100 %, nor is something nothing. */
+export function share(part, of) {
+  if (of <= 0) return '–';
+  return percent.format(part > 0 && part < of ? Math.min(0.999, Math.max(0.001, part / of)) : part / of);
+}
+
 export const signed = (points) => (points < 0 ? `−${count(-points)}` : `+${count(points)}`);
 export const clockTime = (ms) => clock.format(ms);
 
