@@ -51,7 +51,9 @@ function keep() {
 }
 
 function start(job) {
-  jobs = [{ id: crypto.randomUUID(), state: 'running', at: Date.now(), ...job }, ...jobs].filter(({ state }, at) => at < MOST_JOBS || state === 'running');
+  jobs = [{ id: crypto.randomUUID(), state: 'running', at: Date.now(), ...job }, ...jobs].filter(
+    ({ state }, at) => at < MOST_JOBS || state === 'running',
+  );
   keep();
   return run(jobs[0]);
 }
@@ -65,7 +67,7 @@ async function run(job) {
     if (dismissed.has(job.id)) return;
     Object.assign(job, { state: 'ended', ids: null, left: null });
     app.announce(wordsOf(job));
-    app.reload();
+    await app.reload();
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     if (dismissed.has(job.id)) return;
@@ -96,7 +98,20 @@ export async function replay({ campaign, ids, destination }) {
   const path = one ? `deliveries/${encodeURIComponent(ids[0])}/replay` : 'deliveries/replay';
   const { replayed } = await ask('POST', path, { query: one ? {} : { campaign } });
   const title = one ? `Replay of one delivery to ${destination}, ${campaign}` : `Replay of all dead letters of ${campaign}`;
-  start({ kind: 'replay', title, campaign, ids, total: ids.length, more: Math.max(0, replayed - ids.length), waiting: ids.length, delivered: 0, dead: 0, ended: 0, failing: 0, next: null });
+  start({
+    kind: 'replay',
+    title,
+    campaign,
+    ids,
+    total: ids.length,
+    more: Math.max(0, replayed - ids.length),
+    waiting: ids.length,
+    delivered: 0,
+    dead: 0,
+    ended: 0,
+    failing: 0,
+    next: null,
+  });
 }
 
 async function follow(job) {
@@ -119,18 +134,31 @@ async function look(job) {
   const of = async (state) => {
     const query = { campaign: job.campaign, state };
     // A page is in the order of its ids: what comes behind the last one is none of them.
-    const { entries } = await pages('deliveries', 'deliveries', { query, most: Infinity, isEnough: (entry) => entry?.delivery_id >= last });
+    const { entries } = await pages('deliveries', 'deliveries', {
+      query,
+      most: Infinity,
+      isEnough: (entry) => entry?.delivery_id >= last,
+    });
     return entries.filter(({ delivery_id: id }) => ids.has(id));
   };
   const [pending, paused] = [await of('pending'), await of('paused')];
   const dead = await of('dead');
-  const gone = pending.length + paused.length + dead.length < ids.size ? [...await of('withdrawn'), ...await of('expired')] : [];
+  const gone =
+    pending.length + paused.length + dead.length < ids.size ? [...(await of('withdrawn')), ...(await of('expired'))] : [];
   const failing = pending.filter(({ attempt_count: attempts }) => attempts > 0);
   const waiting = pending.length + paused.length;
   Object.assign(job, {
-    waiting, dead: dead.length, ended: gone.length, failing: failing.length, paused: paused.length,
+    waiting,
+    dead: dead.length,
+    ended: gone.length,
+    failing: failing.length,
+    paused: paused.length,
     delivered: ids.size - waiting - dead.length - gone.length,
-    next: failing.map(({ due_at: due }) => due).filter(Boolean).sort()[0] ?? null,
+    next:
+      failing
+        .map(({ due_at: due }) => due)
+        .filter(Boolean)
+        .sort()[0] ?? null,
   });
 }
 
@@ -138,7 +166,16 @@ async function look(job) {
 export function decide({ kind, campaign, ids, total }) {
   const verb = kind === 'release' ? 'Release' : 'Discarding';
   const title = ids ? `${verb} of ${plural(ids.length, 'submission')}` : `${verb} of all quarantined submissions of ${campaign}`;
-  return start({ kind, title, campaign: ids ? null : campaign, left: ids ?? null, total: ids?.length ?? total, done: 0, notPossible: 0, after: null });
+  return start({
+    kind,
+    title,
+    campaign: ids ? null : campaign,
+    left: ids ?? null,
+    total: ids?.length ?? total,
+    done: 0,
+    notPossible: 0,
+    after: null,
+  });
 }
 
 async function workThrough(job) {
@@ -163,7 +200,8 @@ function wordsOf(job) {
   if (job.kind === 'replay') {
     const parts = [`${count(job.delivered)} delivered`, `${count(job.waiting)} waiting`, `${count(job.dead)} dead again`];
     if (job.ended) parts.push(`${count(job.ended)} withdrawn or expired`);
-    if (job.failing) parts.push(`${plural(job.failing, 'has', 'have')} failed and will be tried again${job.next ? ` from ${clockTime(Date.parse(job.next))} on` : ''}`);
+    const again = job.next ? ` from ${clockTime(Date.parse(job.next))} on` : '';
+    if (job.failing) parts.push(`${plural(job.failing, 'has', 'have')} failed and will be tried again${again}`);
     if (job.paused) parts.push(`${count(job.paused)} paused until the destination is enabled`);
     if (job.more) parts.push(`${count(job.more)} more were replayed and are not followed here`);
     return `${job.state === 'ended' ? 'Ended: ' : ''}${parts.join(', ')}.`;
@@ -178,16 +216,27 @@ const doneOf = (job) => (job.kind === 'replay' ? job.total - job.waiting : job.d
 /** The jobs of this tab, above every view. */
 export function drawJobs() {
   if (jobs.length === 0) return null;
-  return h('section', { class: 'jobs', 'aria-label': 'Long acts', 'data-key': 'jobs' }, jobs.map((job) => {
-    const id = `job-${job.id}`;
-    return h('article', { class: `job ${job.state}`, 'data-key': id, 'aria-labelledby': id, 'data-job': job.kind, 'data-state': job.state },
-      h('h2', { id }, job.title, h('span', { class: 'quiet' }, ` since ${clockTime(job.at)}`)),
-      h('progress', { max: Math.max(1, job.total), value: doneOf(job), 'aria-labelledby': id }),
-      h('p', { class: 'job-words' }, wordsOf(job), job.problem && h('span', { class: 'bad-text' }, ` ${job.problem}`)),
-      h('div', { class: 'job-buttons' },
-        job.state === 'interrupted' && button('Continue', 'continue-job', { value: job.id, kind: 'small' }),
-        (job.state !== 'running' || job.kind === 'replay') && button(job.state === 'running' ? 'Stop watching' : 'Dismiss', 'dismiss-job', { value: job.id, kind: 'small' })));
-  }));
+  return h(
+    'section',
+    { class: 'jobs', 'aria-label': 'Long acts', 'data-key': 'jobs' },
+    jobs.map((job) => {
+      const id = `job-${job.id}`;
+      return h(
+        'article',
+        { class: `job ${job.state}`, 'data-key': id, 'aria-labelledby': id, 'data-job': job.kind, 'data-state': job.state },
+        h('h2', { id }, job.title, h('span', { class: 'quiet' }, ` since ${clockTime(job.at)}`)),
+        h('progress', { max: Math.max(1, job.total), value: doneOf(job), 'aria-labelledby': id }),
+        h('p', { class: 'job-words' }, wordsOf(job), job.problem && h('span', { class: 'bad-text' }, ` ${job.problem}`)),
+        h(
+          'div',
+          { class: 'job-buttons' },
+          job.state === 'interrupted' && button('Continue', 'continue-job', { value: job.id, kind: 'small' }),
+          (job.state !== 'running' || job.kind === 'replay') &&
+            button(job.state === 'running' ? 'Stop watching' : 'Dismiss', 'dismiss-job', { value: job.id, kind: 'small' }),
+        ),
+      );
+    }),
+  );
 }
 
 export const acts = {

@@ -22,10 +22,19 @@ export const clockTime = (ms) => clock.format(ms);
 export function time(iso) {
   const ms = Date.parse(iso ?? '');
   if (!Number.isFinite(ms)) return '–';
-  return h('time', { datetime: iso, title: `${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')} UTC` }, moment.format(ms));
+  return h(
+    'time',
+    { datetime: iso, title: `${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')} UTC` },
+    moment.format(ms),
+  );
 }
 
-const UNITS = [['day', 86_400_000], ['h', 3_600_000], ['min', 60_000], ['s', 1_000]];
+const UNITS = [
+  ['day', 86_400_000],
+  ['h', 3_600_000],
+  ['min', 60_000],
+  ['s', 1_000],
+];
 
 /** How long something takes, in its two largest units. */
 export function duration(ms) {
@@ -71,14 +80,14 @@ const OUTCOMES = {
 };
 
 /** What became of an attempt. A name that is not known here is shown as it is. */
-export const outcome = (name) => (name ? OUTCOMES[name] ?? name.replace(/^status (\d+)$/, 'answered $1') : '–');
+export const outcome = (name) => (name ? (OUTCOMES[name] ?? name.replace(/^status (\d+)$/, 'answered $1')) : '–');
 
 const HELD = {
-  below_forward_at: 'below the campaign\'s threshold',
+  below_forward_at: "below the campaign's threshold",
   below_forward_at_of_destination: 'below the threshold of each destination',
   no_destination_wants_it: 'no destination wants it',
   consent_missing: 'it lacks a consent that the destinations need',
-  would_be_forwarded: 'the campaign has changed; it goes with the person\'s next post',
+  would_be_forwarded: "the campaign has changed; it goes with the person's next post",
   unreadable: 'its key is gone; it cannot be read',
 };
 
