@@ -71,21 +71,19 @@ describe('the dashboard does', { skip, timeout: 300_000 }, () => {
       const rest = JUNK - 3;
       await page.getByRole('button', { name: 'Release all' }).click();
       await dialog.getByText(`Release all ${rest} submissions of junk?`).waitFor();
-      // The first hundred wait, so that the progress can be seen.
-      let goOn;
-      const waits = new Promise((done) => { goOn = done; });
+      // The second hundred get lost, with the page.
       let batches = 0;
-      await page.route('**/quarantine/release', async (route) => {
+      await page.route('**/quarantine/release', (route) => {
         batches += 1;
-        if (batches === 2) await waits;
-        await route.continue();
+        if (batches !== 2) route.continue();
       });
       await dialog.getByRole('button', { name: 'Release all' }).click();
       await said(page, `100 of ${rest} released.`).waitFor();
       await go(page, 'Overview');
       const progress = page.getByRole('progressbar').first();
       assert.deepEqual(await progress.evaluate(({ value, max }) => [value, max]), [100, rest]);
-      goOn();
+      await page.reload();
+      await page.getByRole('button', { name: 'Continue' }).click();
       await said(page, `Ended: ${rest} of ${rest} released.`).waitFor();
       assert.equal(await left(), 0);
       assert.equal((await world.settled('junk')).states.delivered, JUNK - 2);
@@ -140,6 +138,25 @@ describe('the dashboard does', { skip, timeout: 300_000 }, () => {
     });
   });
 
+  test('a destination that said stop is enabled again', async () => {
+    const gone = await Receiver.start();
+    gone.answer = { status: 410 };
+    await world.publish(campaign('gone', gone));
+    await world.postJson('gone', person());
+    await until('it is paused', async () => (await world.deliveries('gone', 'paused')).length === 1);
+    await dashboard.visiting({ search: '?campaign=gone' }, async (page) => {
+      await page.getByText('1 delivery paused after a 410').waitFor();
+      await page.getByRole('button', { name: 'Enable crm of gone' }).click();
+      gone.answer = { status: 204 };
+      await page.getByRole('dialog').getByRole('button', { name: 'Enable' }).click();
+      await page.getByText('crm is enabled: 1 delivery goes on.').waitFor();
+      await world.settled('gone');
+      await page.getByRole('button', { name: 'Refresh' }).click();
+      await until('it is shown', async () => (await step(page, 'delivered')) === 1);
+    });
+    await gone.down();
+  });
+
   test('a ledger of ten thousand leads is shown as quickly as a small one', async () => {
     const sources = ['google', 'partner', 'newsletter', 'bing'];
     let posted = 0;
@@ -172,6 +189,16 @@ describe('the dashboard does', { skip, timeout: 300_000 }, () => {
       assert.ok(Math.min(...shown) < 1_000, `${shown.join(', ')} ms`);
       await go(page, 'Held leads');
       await until('a page of held leads', async () => (await rows(page, 'Held leads')).length === 50);
+    });
+  });
+
+  test('a token that is taken away ends the session, and nothing that was read stays', async () => {
+    await dashboard.visiting({ search: '?view=held&campaign=many' }, async (page) => {
+      await world.restart('SIGTERM', { LEADHOOK_ADMIN_TOKENS: '' });
+      await page.getByRole('button', { name: 'Refresh' }).click();
+      await page.getByText('Your token is not accepted any more. Sign in again.').waitFor();
+      assert.equal(await page.getByText('lead_').count(), 0);
+      assert.equal(await page.evaluate(() => sessionStorage.length), 0);
     });
   });
 

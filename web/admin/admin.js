@@ -158,7 +158,9 @@ function arrive(isControl) {
   read();
   if (isControl || !app.who) return;
   document.getElementById('title').focus({ preventScroll: view === app.place.view });
-  if (view !== app.place.view) scrollTo(0, 0);
+  if (view === app.place.view) return;
+  scrollTo(0, 0);
+  document.querySelector('.views [aria-current]').scrollIntoView({ block: 'nearest', inline: 'nearest' });
 }
 
 async function begin(who) {

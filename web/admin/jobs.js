@@ -206,9 +206,12 @@ function wordsOf(job) {
     if (job.more) parts.push(`${count(job.more)} more were replayed and are not followed here`);
     return `${job.state === 'ended' ? 'Ended: ' : ''}${parts.join(', ')}.`;
   }
-  const verb = job.kind === 'release' ? 'released' : 'discarded';
-  const impossible = job.notPossible ? `, ${count(job.notPossible)} could not be (already decided, or only to be discarded)` : '';
-  return `${job.state === 'ended' ? 'Ended: ' : ''}${count(job.done)} of ${count(job.total)} ${verb}${impossible}.`;
+  const parts = [`${count(job.done)} of ${count(job.total)} ${job.kind === 'release' ? 'released' : 'discarded'}`];
+  if (job.notPossible) parts.push(`${count(job.notPossible)} could not be (already decided, or only to be discarded)`);
+  // An answer that was lost, or somebody else at the same time.
+  const others = job.total - job.done - job.notPossible;
+  if (job.state === 'ended' && others > 0) parts.push(`${count(others)} had been decided already`);
+  return `${job.state === 'ended' ? 'Ended: ' : ''}${parts.join(', ')}.`;
 }
 
 const doneOf = (job) => (job.kind === 'replay' ? job.total - job.waiting : job.done + job.notPossible);

@@ -203,6 +203,7 @@ const acts = {
       `campaigns/${encodeURIComponent(campaign)}/destinations/${encodeURIComponent(destination)}/enable`,
     );
     app.say(`${destination} is enabled: ${plural(resumed, 'delivery goes', 'deliveries go')} on.`);
+    app.reload();
   },
 };
 

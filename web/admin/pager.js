@@ -8,7 +8,7 @@ import { box, card, empty, table } from './parts.js';
  * `nothing`: title and text where there is nothing at all; `note`, `actions`, `class`: the card's and the table's
  */
 export function listView({ title, note, actions, heads, rows, keys, next, nothing, class: kind }, app) {
-  if (rows.length === 0 && !app.place.after) return [empty(...nothing)];
+  if (rows.length === 0 && !next && !app.place.after) return [empty(...nothing)];
   const list = table(title, heads, rows, { keys, class: kind, isList: true });
   return [card(title, { class: 'full', note, actions }, rows.length > 0 && box(title, list), pager(next, app))];
 }

@@ -89,13 +89,13 @@ function draw(place, shows) {
       ...values.map((value) => h('span', {}, value)),
     );
   };
-  const bars = uPlot.paths.bars({ size: [0.84, 56], align: 1 });
+  const bars = uPlot.paths.bars({ size: [0.9], align: 1 });
   const grid = { stroke: () => colour('line'), width: 1 };
   const axis = { stroke: () => colour('muted'), font: FONT, ticks: { ...grid, size: 4 } };
   const options = {
     width: Math.max(place.clientWidth, 200),
     height: HEIGHT,
-    padding: [() => (shows.marks?.length ? MARK_ROW * MARK_ROWS + 6 : 10), 10, 0, 0],
+    padding: [() => (shows.marks?.length ? MARK_ROW * MARK_ROWS + 6 : 10), 20, 0, 0],
     legend: { show: false },
     cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
     scales: {
