@@ -78,7 +78,7 @@ export class Dashboard {
 export async function signIn(page, token = OPERATOR) {
   await page.getByLabel('Admin token').fill(token);
   await page.keyboard.press('Enter');
-  await page.locator('.view > *').first().waitFor();
+  await page.locator('.view > :not(.loading)').first().waitFor();
 }
 
 /** The number of a step of the funnel. */
