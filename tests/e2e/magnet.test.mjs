@@ -112,7 +112,7 @@ describe('a lead magnet in the bucket that wrangler.toml binds', { timeout: 120_
     });
     base = await worker.ready;
     const bucket = await worker.getR2Bucket(binding);
-    await bucket.put('guides/Vårguiden.pdf', PDF, { httpMetadata: { contentType: 'application/pdf' } });
+    await bucket.put('guides/Vårguiden.pdf', Uint8Array.from(PDF), { httpMetadata: { contentType: 'application/pdf' } });
     await bucket.put('secret.pdf', 'nobody gets this');
     for (const [id, file] of [['guide', 'guides/Vårguiden.pdf'], ['missing', 'guides/gone.pdf']]) {
       const headers = { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' };

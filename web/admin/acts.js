@@ -1,8 +1,7 @@
 // Who has done what, the newest first: also the results of long acts of others.
 import { ask } from './api.js';
 import { h } from './dom.js';
-import { box, card, empty, table } from './parts.js';
-import { pager } from './pager.js';
+import { listView } from './pager.js';
 import { act, count, time } from './words.js';
 
 /** What an act was about, of what the log names. */
@@ -10,9 +9,19 @@ const about = ({ campaign, destination, list, delivery_id: delivery }) =>
   [campaign, destination, list && `list ${list}`, delivery].filter(Boolean).join(' · ') || 'all';
 
 /** A few acts as lines. */
-export const actLines = (entries) => h('ul', { class: 'lines' }, entries.map((entry) => h('li', {},
-  h('span', { class: 'lines-time' }, time(entry.at)),
-  h('span', {}, h('b', {}, entry.actor), ` ${act(entry.act)}: ${about(entry)}`, result(entry)))));
+export const actLines = (entries) =>
+  h(
+    'ul',
+    { class: 'lines' },
+    entries.map((entry) =>
+      h(
+        'li',
+        {},
+        h('span', { class: 'lines-time' }, time(entry.at)),
+        h('span', {}, h('b', {}, entry.actor), ` ${act(entry.act)}: ${about(entry)}`, result(entry)),
+      ),
+    ),
+  );
 
 function result({ count: number, outcome }) {
   const said = [number === null ? null : count(number), outcome === 'done' ? null : outcome].filter((word) => word !== null);
@@ -22,10 +31,21 @@ function result({ count: number, outcome }) {
 const load = ({ campaign, after }, signal) => ask('GET', 'audit', { query: { campaign, after }, signal });
 
 function draw({ entries, next }, app) {
-  if (entries.length === 0) return [empty('Nobody has done anything yet', 'Replays, releases and publications are written down here, with who has done them.')];
-  const rows = entries.map((entry) => [time(entry.at), entry.actor, act(entry.act), about(entry), entry.count === null ? '–' : count(entry.count), entry.outcome]);
-  return [card('Acts', { class: 'full', note: 'The newest first; of whom is never written down' },
-    box('Recent acts', table('Recent acts', ['When', 'Who', 'What', 'About', 'How many', 'Outcome'], rows, { isList: true })), pager(next, app))];
+  const rows = entries.map((entry) => [
+    time(entry.at),
+    entry.actor,
+    act(entry.act),
+    about(entry),
+    entry.count === null ? '–' : count(entry.count),
+    entry.outcome,
+  ]);
+  const list = {
+    title: 'Recent acts',
+    note: 'The newest first; of whom is never written down',
+    heads: ['When', 'Who', 'What', 'About', 'How many', 'Outcome'],
+    nothing: ['Nobody has done anything yet', 'Replays, releases and publications stand here, with who has done them.'],
+  };
+  return listView({ ...list, rows, next }, app);
 }
 
 export const acts = { title: 'Recent acts', load, draw, acts: {} };

@@ -36,7 +36,9 @@ const app = {
   campaigns: [],
   place: placeOf(location.search),
   views: Object.entries(VIEWS),
-  get freshAt() { return remembered.get(placeKey())?.at ?? null; },
+  get freshAt() {
+    return remembered.get(placeKey())?.at ?? null;
+  },
   /** The address of the same place with other parts; another view or campaign begins at its first page. */
   addressOf: (parts) => searchOf({ ...app.place, after: '', ...parts }),
   /** Why something cannot be done with this token, or nothing. */
@@ -60,21 +62,37 @@ function redraw() {
   const root = document.getElementById('app');
   const view = VIEWS[app.place.view];
   document.title = app.who ? `${view.title} · Leadhook` : 'Sign in · Leadhook';
-  const outside = () => (isEntering ? h('main', { class: 'signin' }, h('p', { class: 'loading', role: 'status' }, 'Signing in…')) : drawSignIn());
+  const outside = () =>
+    isEntering ? h('main', { class: 'signin' }, h('p', { class: 'loading', role: 'status' }, 'Signing in…')) : drawSignIn();
+  const hadFocus = root.contains(document.activeElement);
   const spoken = h('p', { id: 'spoken', class: 'unseen', role: 'status', 'data-keep': true });
   morph(root, h('div', { id: 'app' }, app.who ? [header(app), main(view)] : outside(), spoken));
   drawPlots();
+  // What had the focus is gone, with its row perhaps: the next Tab goes on from the view's title.
+  if (hadFocus && document.activeElement === document.body) document.getElementById('title')?.focus({ preventScroll: true });
 }
 
 function main(view) {
   const known = remembered.get(placeKey());
-  return h('main', { 'data-key': 'main', 'aria-busy': reading ? 'true' : null },
+  return h(
+    'main',
+    { 'data-key': 'main', 'aria-busy': reading ? 'true' : null },
     h('h1', { tabindex: -1, id: 'title' }, view.title),
     controls(app),
-    problem && notice('error', h('p', {}, problem), h('button', { type: 'button', class: 'button small', 'data-act': 'refresh', 'data-key': 'again' }, 'Try again')),
+    problem &&
+      notice(
+        'error',
+        h('p', {}, problem),
+        h('button', { type: 'button', class: 'button small', 'data-act': 'refresh', 'data-key': 'again' }, 'Try again'),
+      ),
     said && notice('info', h('p', {}, said)),
     jobs.drawJobs(),
-    h('div', { class: 'view', 'data-key': `view-${app.place.view}` }, known ? view.draw(known.data, app) : !problem && h('p', { class: 'loading', role: 'status' }, 'Reading…')));
+    h(
+      'div',
+      { class: 'view', 'data-key': `view-${app.place.view}` },
+      known ? view.draw(known.data, app) : !problem && h('p', { class: 'loading', role: 'status' }, 'Reading…'),
+    ),
+  );
 }
 
 /** Reads what the place shows. An answer for a place that one has left is dropped. */
@@ -140,7 +158,9 @@ function arrive(isControl) {
   read();
   if (isControl || !app.who) return;
   document.getElementById('title').focus({ preventScroll: view === app.place.view });
-  if (view !== app.place.view) scrollTo(0, 0);
+  if (view === app.place.view) return;
+  scrollTo(0, 0);
+  document.querySelector('.views [aria-current]').scrollIntoView({ block: 'nearest', inline: 'nearest' });
 }
 
 async function begin(who) {
@@ -220,7 +240,9 @@ addEventListener('submit', async (event) => {
 addEventListener('popstate', () => arrive(false));
 
 const isDue = () => app.who && !reading && !document.hidden && !isDialogOpen() && Date.now() - askedAt >= REFRESH_MS;
-setInterval(() => { if (isDue()) read(); }, 1_000);
+setInterval(() => {
+  if (isDue()) read();
+}, 1_000);
 
 redraw();
 if (isEntering) {

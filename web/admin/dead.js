@@ -3,34 +3,74 @@ import { ask, pages } from './api.js';
 import { h } from './dom.js';
 import { confirm, show } from './dialog.js';
 import { MOST_FOLLOWED, replay } from './jobs.js';
-import { box, button, card, code, empty, table } from './parts.js';
-import { pager } from './pager.js';
+import { listView } from './pager.js';
+import { box, button, code, table } from './parts.js';
 import { count, duration, outcome, plural, time } from './words.js';
 
-const load = ({ campaign, after }, signal) => ask('GET', 'deliveries', { query: { campaign, after, state: 'dead', limit: 50 }, signal });
+const load = ({ campaign, after }, signal) =>
+  ask('GET', 'deliveries', { query: { campaign, after, state: 'dead', limit: 50 }, signal });
 
 function draw({ deliveries, next }, app) {
-  if (deliveries.length === 0) return [empty('No dead letters', 'A delivery that ten attempts in three days could not bring lands here and can be sent again for 30 days.')];
-  const rows = deliveries.map((one) => [
-    h('button', { type: 'button', class: 'link', 'data-act': 'details', 'data-value': one.delivery_id, 'data-key': `details-${one.delivery_id}`, 'aria-label': `Details of the delivery to ${one.destination}, ${one.delivery_id}` }, one.destination),
-    one.campaign, code(one.event), outcome(one.reason), count(one.attempt_count), time(one.created_at), time(one.settled_at),
-    button('Replay', 'replay', { value: `${one.delivery_id} ${one.campaign} ${one.destination}`, kind: 'small', why: app.whyNot('operate'), label: `Replay the delivery to ${one.destination}, ${one.delivery_id}` }),
-  ]);
-  const heads = ['Destination', 'Campaign', 'Event', 'Reason', 'Attempts', 'Decided', 'Given up', 'Act'];
   const { campaign } = app.place;
-  const why = app.whyNot('operate') ?? (campaign ? null : 'Choose a campaign first: all dead letters of one campaign are replayed together.');
-  return [card('Dead letters', { class: 'full', note: 'A replay keeps its webhook-id and gets the whole schedule of attempts again', actions: button('Replay all', 'replay-all', { why, kind: 'primary' }) },
-    box('Dead letters', table('Dead letters', heads, rows, { keys: deliveries.map(({ delivery_id: id }) => id), isList: true })), pager(next, app))];
+  const whole = campaign ? null : 'Choose a campaign first: all dead letters of one campaign are replayed together.';
+  const list = {
+    title: 'Dead letters',
+    note: 'A replay keeps its webhook-id and gets the whole schedule of attempts again',
+    actions: button('Replay all', 'replay-all', { why: app.whyNot('operate') ?? whole, kind: 'primary' }),
+    heads: ['Destination', 'Campaign', 'Event', 'Reason', 'Attempts', 'Decided', 'Given up', 'Act'],
+    nothing: [
+      'No dead letters',
+      'What ten attempts in three days could not bring lands here, and can be sent again for 30 days.',
+    ],
+    keys: deliveries.map(({ delivery_id: id }) => id),
+  };
+  return listView({ ...list, rows: deliveries.map((one) => rowOf(one, app)), next }, app);
+}
+
+function rowOf(one, app) {
+  const { delivery_id: id, campaign, destination } = one;
+  const label = `Details of the delivery to ${destination}, ${id}`;
+  const details = { type: 'button', class: 'link', 'data-act': 'details', 'data-value': id, 'data-key': `details-${id}` };
+  return [
+    h('button', { ...details, 'aria-label': label }, destination),
+    campaign,
+    code(one.event),
+    outcome(one.reason),
+    count(one.attempt_count),
+    time(one.created_at),
+    time(one.settled_at),
+    button('Replay', 'replay', {
+      value: `${id} ${campaign} ${destination}`,
+      kind: 'small',
+      why: app.whyNot('operate'),
+      label: `Replay the delivery to ${destination}, ${id}`,
+    }),
+  ];
 }
 
 const acts = {
   async details(id) {
     const one = await ask('GET', `deliveries/${encodeURIComponent(id)}`);
-    const facts = [['Delivery', code(one.delivery_id)], ['Lead', code(one.lead_id)], ['Submission', code(one.submission_id)], ['Campaign', one.campaign],
-      ['Event', code(one.event)], ['State', one.state], ['Reason', outcome(one.reason)], ['Decided', time(one.created_at)], ['Given up', time(one.settled_at)]];
-    const rows = one.attempts.map((attempt) => [count(attempt.attempt), time(attempt.at), outcome(attempt.outcome), duration(attempt.ms)]);
+    const facts = [
+      ['Delivery', code(one.delivery_id)],
+      ['Lead', code(one.lead_id)],
+      ['Submission', code(one.submission_id)],
+      ['Campaign', one.campaign],
+      ['Event', code(one.event)],
+      ['State', one.state],
+      ['Reason', outcome(one.reason)],
+      ['Decided', time(one.created_at)],
+      ['Given up', time(one.settled_at)],
+    ];
+    const rows = one.attempts.map((attempt) => [
+      count(attempt.attempt),
+      time(attempt.at),
+      outcome(attempt.outcome),
+      duration(attempt.ms),
+    ]);
+    const shown = facts.flatMap(([name, value]) => [h('dt', {}, name), h('dd', {}, value)]);
     await show(`Delivery to ${one.destination}`, [
-      h('dl', { class: 'facts' }, facts.map(([name, value]) => [h('dt', {}, name), h('dd', {}, value)])),
+      h('dl', { class: 'facts' }, ...shown),
       h('h3', {}, plural(rows.length, 'attempt')),
       box('Attempts', table('Attempts', ['Attempt', 'When', 'Outcome', 'Took'], rows)),
     ]);
@@ -42,9 +82,16 @@ const acts = {
   },
   async 'replay-all'(value, app) {
     const { campaign } = app.place;
-    const { entries, isAll } = await pages('deliveries', 'deliveries', { query: { campaign, state: 'dead' }, most: MOST_FOLLOWED });
+    const { entries, isAll } = await pages('deliveries', 'deliveries', {
+      query: { campaign, state: 'dead' },
+      most: MOST_FOLLOWED,
+    });
     const many = `${isAll ? '' : 'more than '}${plural(entries.length, 'dead letter')}`;
-    const sure = await confirm({ title: `Replay ${many} of ${campaign}?`, text: 'They are sent at once, each under its own webhook-id, so a receiver that has had one knows it again.', yes: 'Replay all' });
+    const sure = await confirm({
+      title: `Replay ${many} of ${campaign}?`,
+      text: 'They are sent at once, each under its own webhook-id, so a receiver that has had one knows it again.',
+      yes: 'Replay all',
+    });
     if (!sure) return;
     await replay({ campaign, ids: entries.map(({ delivery_id: id }) => id) });
     app.reload();

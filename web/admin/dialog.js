@@ -4,9 +4,19 @@ import { h } from './dom.js';
 
 /** Opens a dialog; ends with the value of the button that closed it, '' for Escape. */
 function open(title, content, buttons, kind = '') {
-  const dialog = h('dialog', { 'aria-labelledby': 'dialog-title', class: kind },
-    h('h2', { id: 'dialog-title' }, title), ...content,
-    h('div', { class: 'dialog-buttons' }, buttons.map(({ text, value, kind: look = '' }) => h('button', { type: 'button', class: `button ${look}`, 'data-answer': value }, text))));
+  const dialog = h(
+    'dialog',
+    { 'aria-labelledby': 'dialog-title', class: kind },
+    h('h2', { id: 'dialog-title' }, title),
+    ...content,
+    h(
+      'div',
+      { class: 'dialog-buttons' },
+      buttons.map(({ text, value, kind: look = '' }) =>
+        h('button', { type: 'button', class: `button ${look}`, 'data-answer': value }, text),
+      ),
+    ),
+  );
   const opener = document.activeElement;
   document.body.append(dialog);
   dialog.addEventListener('click', ({ target }) => {
@@ -14,20 +24,25 @@ function open(title, content, buttons, kind = '') {
     if (answer) dialog.close(answer.dataset.answer);
   });
   dialog.showModal();
-  return new Promise((done) => dialog.addEventListener('close', () => {
-    dialog.remove();
-    // What has opened it may have gone meanwhile.
-    if (opener?.isConnected) opener.focus();
-    done(dialog.returnValue);
-  }));
+  return new Promise((done) =>
+    dialog.addEventListener('close', () => {
+      dialog.remove();
+      // What has opened it may have gone meanwhile.
+      (opener?.isConnected ? opener : document.getElementById('title'))?.focus();
+      done(dialog.returnValue);
+    }),
+  );
 }
 
 export const isDialogOpen = () => document.querySelector('dialog[open]') !== null;
 
 /** Whether somebody is sure. The way back comes first, so that Enter alone does nothing. */
 export async function confirm({ title, text, yes, isDanger = false }) {
-  const buttons = [{ text: 'Cancel', value: '' }, { text: yes, value: 'yes', kind: isDanger ? 'danger' : 'primary' }];
-  return await open(title, [h('p', {}, text)], buttons) === 'yes';
+  const buttons = [
+    { text: 'Cancel', value: '' },
+    { text: yes, value: 'yes', kind: isDanger ? 'danger' : 'primary' },
+  ];
+  return (await open(title, [h('p', {}, text)], buttons)) === 'yes';
 }
 
 /** Shows something until it is closed. `more`: other buttons; the value of the one that was pressed. */

@@ -19,7 +19,7 @@ export function h(tag, attributes = {}, ...children) {
   return element;
 }
 
-const keyOf = (node) => node.nodeType === Node.ELEMENT_NODE ? node.dataset?.key ?? (node.id || null) : null;
+const keyOf = (node) => (node.nodeType === Node.ELEMENT_NODE ? (node.dataset?.key ?? (node.id || null)) : null);
 const isSame = (one, other) => one.nodeName === other.nodeName && keyOf(one) === keyOf(other);
 
 /**
@@ -56,7 +56,8 @@ export function morph(from, to) {
 function syncAttributes(from, to) {
   const isNewValue = from.getAttribute('value') !== to.getAttribute('value');
   for (const { name } of [...from.attributes]) {
-    if (!to.hasAttribute(name) && name !== 'style' && !(name === 'open' && from.nodeName === 'DETAILS')) from.removeAttribute(name);
+    const isTheirs = name === 'style' || (name === 'open' && from.nodeName === 'DETAILS');
+    if (!isTheirs && !to.hasAttribute(name)) from.removeAttribute(name);
   }
   for (const { name, value } of to.attributes) {
     if (name !== 'style' && from.getAttribute(name) !== value) from.setAttribute(name, value);
@@ -68,4 +69,5 @@ function syncAttributes(from, to) {
 }
 
 /** A picture of one path, 20 units wide and high, that says nothing by itself. */
-export const icon = (path) => h('svg', { viewBox: '0 0 20 20', class: 'icon', 'aria-hidden': 'true', focusable: 'false' }, h('path', { d: path }));
+export const icon = (path) =>
+  h('svg', { viewBox: '0 0 20 20', class: 'icon', 'aria-hidden': 'true', focusable: 'false' }, h('path', { d: path }));

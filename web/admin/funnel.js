@@ -19,11 +19,18 @@ function losses({ funnel, states, repeats, kv_repeats: kvRepeats }) {
     valid: [[funnel.received - funnel.valid, 'rejected']],
     consented: [[funnel.valid - funnel.consented, 'without consent']],
     new: [
-      [repeats + kvRepeats, 'repeat', 'repeats'], [of('duplicate'), 'duplicate', 'duplicates'], [of('suppressed'), 'suppressed'],
-      [of('quarantined'), 'quarantined'], [of('discarded'), 'discarded'], [of('unconfirmed'), 'unconfirmed'],
+      [repeats + kvRepeats, 'repeat', 'repeats'],
+      [of('duplicate'), 'duplicate', 'duplicates'],
+      [of('suppressed'), 'suppressed'],
+      [of('quarantined'), 'quarantined'],
+      [of('discarded'), 'discarded'],
+      [of('unconfirmed'), 'unconfirmed'],
     ],
     qualified: [[of('held'), 'held']],
-    delivered: [[of('pending'), 'pending'], [of('dead'), 'dead']],
+    delivered: [
+      [of('pending'), 'pending'],
+      [of('dead'), 'dead'],
+    ],
   };
   const before = Object.fromEntries(STEPS.map(([name], at) => [name, STEPS[at - 1]?.[0]]));
   for (const [name, list] of Object.entries(named)) {
@@ -43,15 +50,34 @@ export function funnelCard(overview) {
     const before = STEPS[at - 1]?.[0];
     const next = STEPS[at + 1]?.[0];
     const words = (lost[name] ?? []).filter(([number]) => number > 0).map(said);
-    return h('li', { class: 'step', vars: { part: part(name), next: next ? part(next) : part(name) }, 'data-step': name },
-      h('div', { class: 'step-head' },
+    return h(
+      'li',
+      { class: 'step', vars: { part: part(name), next: next ? part(next) : part(name) }, 'data-step': name },
+      h(
+        'div',
+        { class: 'step-head' },
         h('span', { class: 'step-name', title: meaning }, title),
         h('span', { class: 'step-number' }, count(funnel[name])),
-        h('span', { class: 'step-share' }, before ? `${share(funnel[name], funnel[before])} of ${before}` : meaning)),
-      h('div', { class: 'step-picture', 'aria-hidden': 'true' }, h('div', { class: 'step-bar' }), next && h('div', { class: 'step-fall' })),
-      before && h('ul', { class: 'step-lost', 'aria-label': `Lost before ${name}` }, words.length ? words.map((word) => h('li', {}, word)) : h('li', { class: 'nothing' }, 'nothing lost')));
+        h('span', { class: 'step-share' }, before ? `${share(funnel[name], funnel[before])} of ${before}` : meaning),
+      ),
+      h(
+        'div',
+        { class: 'step-picture', 'aria-hidden': 'true' },
+        h('div', { class: 'step-bar' }),
+        next && h('div', { class: 'step-fall' }),
+      ),
+      before &&
+        h(
+          'ul',
+          { class: 'step-lost', 'aria-label': `Lost before ${name}` },
+          words.length ? words.map((word) => h('li', {}, word)) : h('li', { class: 'nothing' }, 'nothing lost'),
+        ),
+    );
   });
   const throttled = refused?.throttled ?? 0;
-  return card('Funnel', { class: 'full', note: throttled > 0 ? `${plural(throttled, 'more post')} came too fast and were not read` : null },
-    h('ol', { class: 'funnel' }, steps));
+  return card(
+    'Funnel',
+    { class: 'full', note: throttled > 0 ? `${plural(throttled, 'more post')} came too fast and were not read` : null },
+    h('ol', { class: 'funnel' }, steps),
+  );
 }

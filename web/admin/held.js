@@ -1,30 +1,50 @@
 // Leads that do not qualify yet, and why.
 import { ask } from './api.js';
 import { h } from './dom.js';
-import { box, card, code, empty, table } from './parts.js';
-import { pager } from './pager.js';
-import { plain, signed, time } from './words.js';
+import { listView } from './pager.js';
+import { code, reasons } from './parts.js';
+import { heldBecause, signed, time } from './words.js';
 
 const load = ({ campaign, after }, signal) => ask('GET', 'held', { query: { campaign, after, limit: 50 }, signal });
 
 function draw({ held, next }, app) {
-  if (held.length === 0) return [empty('No lead is held', 'A lead that does not reach its campaign\'s threshold waits here until the person tells more.')];
-  const rows = held.map((lead) => [code(lead.lead_id), lead.campaign, scoreOf(lead), reasonsOf(lead.score), plain(lead.because ?? ''), time(lead.held_since), time(lead.until)]);
-  const heads = ['Lead', 'Campaign', 'Score', 'Rules', 'Why it is held', 'Since', 'Until'];
-  return [card('Held leads', { class: 'full', note: 'They go out once the person tells more; at the end of their time they expire' },
-    box('Held leads', table('Held leads', heads, rows, { keys: held.map(({ submission_id: id }) => id), class: 'tall', isList: true })), pager(next, app))];
+  const rows = held.map((lead) => [
+    code(lead.lead_id),
+    lead.campaign,
+    scoreOf(lead),
+    reasonsOf(lead),
+    heldBecause(lead.because),
+    time(lead.held_since),
+    time(lead.until),
+  ]);
+  const list = {
+    title: 'Held leads',
+    note: 'They go out once the person tells more; at the end of their time they expire',
+    heads: ['Lead', 'Campaign', 'Score', 'Rules', 'Why it is held', 'Since', 'Until'],
+    nothing: ['No lead is held', 'A lead that its campaign does not send on yet waits here until the person tells more.'],
+    keys: held.map(({ submission_id: id }) => id),
+    class: 'tall',
+  };
+  return listView({ ...list, rows, next }, app);
 }
 
-function scoreOf({ score: { total, temperature, stage }, forward_at: threshold }) {
+/** Its payload is not readable where its key is gone. */
+function scoreOf({ score, forward_at: threshold }) {
+  if (!score) return '–';
+  const { total, temperature, stage } = score;
   const part = threshold > 0 ? Math.min(1, Math.max(0, total / threshold)) : 0;
-  return h('div', { class: 'score' },
+  return h(
+    'div',
+    { class: 'score' },
     h('b', {}, threshold === null ? `${total}` : `${total} of ${threshold}`),
     threshold !== null && h('span', { class: 'meter', vars: { part }, 'aria-hidden': 'true' }),
-    h('span', { class: 'quiet' }, [temperature, stage].filter(Boolean).join(', ')));
+    h('span', { class: 'quiet' }, [temperature, stage].filter(Boolean).join(', ')),
+  );
 }
 
-const reasonsOf = ({ reasons }) => (reasons.length
-  ? h('ul', { class: 'reasons' }, reasons.map(({ rule, points, because }) => h('li', {}, h('b', { class: 'points' }, signed(points)), h('span', {}, rule, h('span', { class: 'quiet' }, ` ${because}`)))))
-  : h('span', { class: 'quiet' }, 'No rule gave points'));
+function reasonsOf({ score }) {
+  if (!score?.reasons.length) return h('span', { class: 'quiet' }, 'No rule gave points');
+  return reasons(score.reasons.map(({ rule, points, because }) => [signed(points), rule, because]));
+}
 
 export const held = { title: 'Held leads', load, draw, acts: {} };

@@ -41,12 +41,19 @@ export function forget() {
 }
 
 function keep() {
-  sessionStorage.setItem(KEPT, JSON.stringify(jobs));
+  try {
+    sessionStorage.setItem(KEPT, JSON.stringify(jobs));
+  } catch {
+    // There is no room for so many ids: then they live as long as the page.
+    sessionStorage.removeItem(KEPT);
+  }
   app.redraw();
 }
 
 function start(job) {
-  jobs = [{ id: crypto.randomUUID(), state: 'running', at: Date.now(), ...job }, ...jobs].slice(0, MOST_JOBS);
+  jobs = [{ id: crypto.randomUUID(), state: 'running', at: Date.now(), ...job }, ...jobs].filter(
+    ({ state }, at) => at < MOST_JOBS || state === 'running',
+  );
   keep();
   return run(jobs[0]);
 }
@@ -58,9 +65,9 @@ async function run(job) {
   try {
     await (job.kind === 'replay' ? follow(job) : workThrough(job));
     if (dismissed.has(job.id)) return;
-    job.state = 'ended';
+    Object.assign(job, { state: 'ended', ids: null, left: null });
     app.announce(wordsOf(job));
-    app.reload();
+    await app.reload();
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     if (dismissed.has(job.id)) return;
@@ -91,7 +98,20 @@ export async function replay({ campaign, ids, destination }) {
   const path = one ? `deliveries/${encodeURIComponent(ids[0])}/replay` : 'deliveries/replay';
   const { replayed } = await ask('POST', path, { query: one ? {} : { campaign } });
   const title = one ? `Replay of one delivery to ${destination}, ${campaign}` : `Replay of all dead letters of ${campaign}`;
-  start({ kind: 'replay', title, campaign, ids, total: ids.length, more: Math.max(0, replayed - ids.length), waiting: ids.length, delivered: 0, dead: 0, ended: 0, failing: 0, next: null });
+  start({
+    kind: 'replay',
+    title,
+    campaign,
+    ids,
+    total: ids.length,
+    more: Math.max(0, replayed - ids.length),
+    waiting: ids.length,
+    delivered: 0,
+    dead: 0,
+    ended: 0,
+    failing: 0,
+    next: null,
+  });
 }
 
 async function follow(job) {
@@ -114,18 +134,31 @@ async function look(job) {
   const of = async (state) => {
     const query = { campaign: job.campaign, state };
     // A page is in the order of its ids: what comes behind the last one is none of them.
-    const { entries } = await pages('deliveries', 'deliveries', { query, most: Infinity, isEnough: (entry) => entry?.delivery_id >= last });
+    const { entries } = await pages('deliveries', 'deliveries', {
+      query,
+      most: Infinity,
+      isEnough: (entry) => entry?.delivery_id >= last,
+    });
     return entries.filter(({ delivery_id: id }) => ids.has(id));
   };
   const [pending, paused] = [await of('pending'), await of('paused')];
   const dead = await of('dead');
-  const gone = pending.length + paused.length + dead.length < ids.size ? [...await of('withdrawn'), ...await of('expired')] : [];
+  const gone =
+    pending.length + paused.length + dead.length < ids.size ? [...(await of('withdrawn')), ...(await of('expired'))] : [];
   const failing = pending.filter(({ attempt_count: attempts }) => attempts > 0);
   const waiting = pending.length + paused.length;
   Object.assign(job, {
-    waiting, dead: dead.length, ended: gone.length, failing: failing.length, paused: paused.length,
+    waiting,
+    dead: dead.length,
+    ended: gone.length,
+    failing: failing.length,
+    paused: paused.length,
     delivered: ids.size - waiting - dead.length - gone.length,
-    next: failing.map(({ due_at: due }) => due).filter(Boolean).sort()[0] ?? null,
+    next:
+      failing
+        .map(({ due_at: due }) => due)
+        .filter(Boolean)
+        .sort()[0] ?? null,
   });
 }
 
@@ -133,7 +166,16 @@ async function look(job) {
 export function decide({ kind, campaign, ids, total }) {
   const verb = kind === 'release' ? 'Release' : 'Discarding';
   const title = ids ? `${verb} of ${plural(ids.length, 'submission')}` : `${verb} of all quarantined submissions of ${campaign}`;
-  return start({ kind, title, campaign: ids ? null : campaign, left: ids ?? null, total: ids?.length ?? total, done: 0, notPossible: 0, after: null });
+  return start({
+    kind,
+    title,
+    campaign: ids ? null : campaign,
+    left: ids ?? null,
+    total: ids?.length ?? total,
+    done: 0,
+    notPossible: 0,
+    after: null,
+  });
 }
 
 async function workThrough(job) {
@@ -158,14 +200,18 @@ function wordsOf(job) {
   if (job.kind === 'replay') {
     const parts = [`${count(job.delivered)} delivered`, `${count(job.waiting)} waiting`, `${count(job.dead)} dead again`];
     if (job.ended) parts.push(`${count(job.ended)} withdrawn or expired`);
-    if (job.failing) parts.push(`${plural(job.failing, 'has', 'have')} failed and will be tried again${job.next ? ` from ${clockTime(Date.parse(job.next))} on` : ''}`);
+    const again = job.next ? ` from ${clockTime(Date.parse(job.next))} on` : '';
+    if (job.failing) parts.push(`${plural(job.failing, 'has', 'have')} failed and will be tried again${again}`);
     if (job.paused) parts.push(`${count(job.paused)} paused until the destination is enabled`);
     if (job.more) parts.push(`${count(job.more)} more were replayed and are not followed here`);
     return `${job.state === 'ended' ? 'Ended: ' : ''}${parts.join(', ')}.`;
   }
-  const verb = job.kind === 'release' ? 'released' : 'discarded';
-  const impossible = job.notPossible ? `, ${count(job.notPossible)} could not be (already decided, or only to be discarded)` : '';
-  return `${job.state === 'ended' ? 'Ended: ' : ''}${count(job.done)} of ${count(job.total)} ${verb}${impossible}.`;
+  const parts = [`${count(job.done)} of ${count(job.total)} ${job.kind === 'release' ? 'released' : 'discarded'}`];
+  if (job.notPossible) parts.push(`${count(job.notPossible)} could not be (already decided, or only to be discarded)`);
+  // An answer that was lost, or somebody else at the same time.
+  const others = job.total - job.done - job.notPossible;
+  if (job.state === 'ended' && others > 0) parts.push(`${count(others)} had been decided already`);
+  return `${job.state === 'ended' ? 'Ended: ' : ''}${parts.join(', ')}.`;
 }
 
 const doneOf = (job) => (job.kind === 'replay' ? job.total - job.waiting : job.done + job.notPossible);
@@ -173,16 +219,27 @@ const doneOf = (job) => (job.kind === 'replay' ? job.total - job.waiting : job.d
 /** The jobs of this tab, above every view. */
 export function drawJobs() {
   if (jobs.length === 0) return null;
-  return h('section', { class: 'jobs', 'aria-label': 'Long acts', 'data-key': 'jobs' }, jobs.map((job) => {
-    const id = `job-${job.id}`;
-    return h('article', { class: `job ${job.state}`, 'data-key': id, 'aria-labelledby': id, 'data-job': job.kind, 'data-state': job.state },
-      h('h2', { id }, job.title, h('span', { class: 'quiet' }, ` since ${clockTime(job.at)}`)),
-      h('progress', { max: Math.max(1, job.total), value: doneOf(job), 'aria-labelledby': id }),
-      h('p', { class: 'job-words' }, wordsOf(job), job.problem && h('span', { class: 'bad-text' }, ` ${job.problem}`)),
-      h('div', { class: 'job-buttons' },
-        job.state === 'interrupted' && button('Continue', 'continue-job', { value: job.id, kind: 'small' }),
-        (job.state !== 'running' || job.kind === 'replay') && button(job.state === 'running' ? 'Stop watching' : 'Dismiss', 'dismiss-job', { value: job.id, kind: 'small' })));
-  }));
+  return h(
+    'section',
+    { class: 'jobs', 'aria-label': 'Long acts', 'data-key': 'jobs' },
+    jobs.map((job) => {
+      const id = `job-${job.id}`;
+      return h(
+        'article',
+        { class: `job ${job.state}`, 'data-key': id, 'aria-labelledby': id, 'data-job': job.kind, 'data-state': job.state },
+        h('h2', { id }, job.title, h('span', { class: 'quiet' }, ` since ${clockTime(job.at)}`)),
+        h('progress', { max: Math.max(1, job.total), value: doneOf(job), 'aria-labelledby': id }),
+        h('p', { class: 'job-words' }, wordsOf(job), job.problem && h('span', { class: 'bad-text' }, ` ${job.problem}`)),
+        h(
+          'div',
+          { class: 'job-buttons' },
+          job.state === 'interrupted' && button('Continue', 'continue-job', { value: job.id, kind: 'small' }),
+          (job.state !== 'running' || job.kind === 'replay') &&
+            button(job.state === 'running' ? 'Stop watching' : 'Dismiss', 'dismiss-job', { value: job.id, kind: 'small' }),
+        ),
+      );
+    }),
+  );
 }
 
 export const acts = {

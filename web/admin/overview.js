@@ -5,37 +5,47 @@ import { confirm } from './dialog.js';
 import { funnelCard } from './funnel.js';
 import { bar, box, button, card, empty, table } from './parts.js';
 import { rangeOf } from './place.js';
-import { plotPlace } from './plots.js';
+import { scoresCard } from './scores.js';
 import { MILESTONES, timelineCard } from './timeline.js';
 import { actLines } from './acts.js';
 import { STATES, count, duration, outcome, plural, share } from './words.js';
 
 /** Acts below the numbers; all of them have a view of their own. */
 const RECENT_ACTS = 5;
+/** Publications begin and are done: only the latter are shown here. */
+const READ_ACTS = 2 * RECENT_ACTS;
 
 async function load(place, signal) {
   const { campaign } = place;
   const [overview, audit] = await Promise.all([
     ask('GET', 'overview', { query: { campaign, ...rangeOf(place) }, signal }),
-    ask('GET', 'audit', { query: { campaign, limit: RECENT_ACTS }, signal }),
+    ask('GET', 'audit', { query: { campaign, limit: READ_ACTS }, signal }),
   ]);
-  return { overview, entries: audit.entries };
+  return { overview, entries: audit.entries.filter(({ outcome: how }) => how !== 'begun').slice(0, RECENT_ACTS) };
 }
 
 function draw({ overview, entries }, app) {
   const nothing = overview.funnel.received === 0 && overview.accepted === 0;
   return [
     attention(overview, app),
-    nothing && empty('Nothing came in this period', 'Choose a longer period, or send a form. Numbers appear here within half a minute.'),
+    nothing &&
+      empty('Nothing came in this period', 'Choose a longer period, or send a form. Numbers appear here within half a minute.'),
     funnelCard(overview),
-    h('div', { class: 'grid' },
+    h(
+      'div',
+      { class: 'grid' },
       timelineCard(overview),
       sourcesCard(overview),
       scoresCard(overview),
       rejectionsCard(overview),
-      statesCard(overview)),
+      statesCard(overview),
+    ),
     destinationsCard(overview, app),
-    card('Recent acts', { class: 'full' }, entries.length ? actLines(entries) : h('p', { class: 'quiet' }, 'Nobody has done anything yet.')),
+    card(
+      'Recent acts',
+      { class: 'full' },
+      entries.length ? actLines(entries) : h('p', { class: 'quiet' }, 'Nobody has done anything yet.'),
+    ),
   ];
 }
 
@@ -49,108 +59,151 @@ function attention({ states, destinations }, app) {
     [states.quarantined ?? 0, 'in quarantine', 'in quarantine', 'quarantine', 'warn'],
     [states.held ?? 0, 'held lead', 'held leads', 'held', 'calm'],
   ].filter(([number]) => number > 0);
-  return lines.length > 0 && h('ul', { class: 'attention', 'aria-label': 'Waiting for a decision, of this period' },
-    lines.map(([number, one, many, view, kind]) => h('li', {}, h(view ? 'a' : 'span', { class: `chip ${kind}`, href: view && app.addressOf({ view }), 'data-go': view && true },
-      h('b', {}, count(number)), ` ${number === 1 ? one : many}`))));
+  return (
+    lines.length > 0 &&
+    h(
+      'ul',
+      { class: 'attention', 'aria-label': 'Waiting for a decision, of this period' },
+      lines.map(([number, one, many, view, kind]) =>
+        h(
+          'li',
+          {},
+          h(
+            view ? 'a' : 'span',
+            { class: `chip ${kind}`, href: view && app.addressOf({ view }), 'data-go': view && true },
+            h('b', {}, count(number)),
+            ` ${number === 1 ? one : many}`,
+          ),
+        ),
+      ),
+    )
+  );
 }
 
 function sourcesCard({ sources }) {
   const all = Object.entries(sources).sort(([, one], [, other]) => other.accepted - one.accepted);
   const most = all[0]?.[1].accepted ?? 0;
   const rows = all.map(([source, counts]) => [
-    source, bar(count(counts.accepted), most > 0 ? counts.accepted / most : 0), count(counts.new), count(counts.qualified), count(counts.delivered), share(counts.qualified, counts.accepted),
+    source,
+    bar(count(counts.accepted), most > 0 ? counts.accepted / most : 0),
+    count(counts.new),
+    count(counts.qualified),
+    count(counts.delivered),
+    share(counts.qualified, counts.accepted),
   ]);
-  return card('Sources', { note: 'By utm_source' }, rows.length
-    ? box('Sources', table('Sources', ['Source', ...MILESTONES.map(([name]) => name), 'qualified of accepted'], rows, { numbersFrom: 1 }))
-    : h('p', { class: 'quiet' }, 'No source yet.'));
-}
-
-const MARKS = [['warm', 'warm'], ['hot', 'hot'], ['mql', 'MQL'], ['sql', 'SQL'], ['forward_at', 'sent on']];
-
-/** Thresholds by their points, those of the same points together. */
-function marksOf(thresholds) {
-  const marks = new Map();
-  for (const [key, name] of MARKS) {
-    const at = thresholds?.[key];
-    if (at !== null && at !== undefined) marks.set(at, [...(marks.get(at) ?? []), name]);
-  }
-  return [...marks].sort(([one], [other]) => one - other).map(([at, names]) => ({ at, name: `${names.join(', ')} ${at}` }));
-}
-
-function scoresCard({ scores, thresholds }) {
-  const size = scores.bin_points;
-  const bins = Object.entries(scores.bins).map(([least, number]) => [Number(least), number]).sort(([one], [other]) => one - other);
-  const told = [...MARKS].filter(([key]) => thresholds?.[key] !== null && thresholds?.[key] !== undefined).map(([key, name]) => `${name} from ${thresholds[key]}`).join(', ');
-  const note = told ? `Points of new leads; ${told}` : 'Points of new leads; choose a campaign to see its thresholds';
-  if (bins.length === 0) return card('Scores', { note }, h('p', { class: 'quiet' }, 'No lead has been scored in this period.'));
-  const marks = marksOf(thresholds);
-  const from = Math.min(bins[0][0], ...marks.map(({ at }) => Math.floor(at / size) * size));
-  const to = Math.max(bins.at(-1)[0], ...marks.map(({ at }) => Math.floor(at / size) * size)) + size;
-  const known = new Map(bins);
-  const xs = Array.from({ length: Math.round((to - from) / size) }, (_, at) => from + at * size);
-  const name = (least) => (size === 1 ? `${least}` : `${least} to ${least + size - 1}`);
-  const rows = bins.map(([least, number]) => [name(least), count(number)]);
-  const total = bins.reduce((sum, [, number]) => sum + number, 0);
-  const most = bins.reduce((best, bin) => (bin[1] > best[1] ? bin : best));
-  return card('Scores', { note },
-    plotPlace('scores', {
-      summary: `Score distribution of ${plural(total, 'lead')}: most, ${count(most[1])}, have ${name(most[0])} points.${told ? ` Thresholds: ${told}.` : ''}`,
-      xs, range: [from, to], marks, series: [{ name: 'leads', shade: 'shade-3', values: xs.map((least) => known.get(least) ?? 0) }],
-      tick: (points) => `${points}`, point: (least) => `${name(least)} points`,
-    }),
-    h('details', {}, h('summary', {}, 'The scores as a table'), box('Scores by points', table('Scores by points', ['Points', 'leads'], rows, { numbersFrom: 1 }))));
+  return card(
+    'Sources',
+    { note: 'By utm_source' },
+    rows.length
+      ? box(
+          'Sources',
+          table('Sources', ['Source', ...MILESTONES.map(([name]) => name), 'qualified of accepted'], rows, { numbersFrom: 1 }),
+        )
+      : h('p', { class: 'quiet' }, 'No source yet.'),
+  );
 }
 
 function rejectionsCard({ rejections }) {
-  const all = Object.entries(rejections).flatMap(([field, codes]) => Object.entries(codes).map(([why, number]) => [field, why, number]));
+  const all = Object.entries(rejections).flatMap(([field, codes]) =>
+    Object.entries(codes).map(([why, number]) => [field, why, number]),
+  );
   all.sort(([, , one], [, , other]) => other - one);
   const most = all[0]?.[2] ?? 0;
   const rows = all.map(([field, why, number]) => [field, h('code', {}, why), bar(count(number), number / most, 'shade-bad')]);
-  return card('Rejections', { note: 'By field and reason; a post may have several' }, rows.length
-    ? box('Rejections', table('Rejections', ['Field', 'Code', 'posts'], rows, { numbersFrom: 2 }))
-    : h('p', { class: 'quiet' }, 'Nothing was rejected in this period.'));
+  return card(
+    'Rejections',
+    { note: 'By field and reason; a post may have several' },
+    rows.length
+      ? box('Rejections', table('Rejections', ['Field', 'Code', 'posts'], rows, { numbersFrom: 2 }))
+      : h('p', { class: 'quiet' }, 'Nothing was rejected in this period.'),
+  );
 }
 
 function statesCard({ states, accepted, repeats, kv_repeats: kvRepeats }) {
-  const rows = Object.keys({ ...STATES, ...states }).filter((state) => states[state] > 0)
-    .map((state) => [h('span', { title: STATES[state] }, state), bar(count(states[state]), states[state] / accepted), STATES[state] ?? '']);
-  return card('Where they are now', { note: `${plural(accepted, 'accepted submission')}; ${plural(repeats + kvRepeats, 'repeat')} beside them` }, rows.length
-    ? box('Accepted submissions by state', table('Accepted submissions by state', ['State', 'submissions', 'What it means'], rows, { class: 'states' }))
-    : h('p', { class: 'quiet' }, 'Nothing was accepted in this period.'));
+  const rows = Object.keys({ ...STATES, ...states })
+    .filter((state) => states[state] > 0)
+    .map((state) => [
+      h('span', { title: STATES[state] }, state),
+      bar(count(states[state]), states[state] / accepted),
+      STATES[state] ?? '',
+    ]);
+  return card(
+    'Where they are now',
+    { note: `${plural(accepted, 'accepted submission')}; ${plural(repeats + kvRepeats, 'repeat')} beside them` },
+    rows.length
+      ? box(
+          'Accepted submissions by state',
+          table('Accepted submissions by state', ['State', 'submissions', 'What it means'], rows, { class: 'states' }),
+        )
+      : h('p', { class: 'quiet' }, 'Nothing was accepted in this period.'),
+  );
 }
 
-function destinationsCard({ destinations, deliveries_counted: counted, deliveries_capped: capped, to }, app) {
-  const now = Date.parse(to);
+function destinationsCard({ destinations, deliveries_counted: counted, deliveries_capped: capped }, app) {
+  const now = app.freshAt;
   const one = app.place.campaign !== '';
   const rows = destinations.map((of) => [
     one ? of.destination : `${of.destination} · ${of.campaign}`,
-    count(of.delivered), count(of.pending), bad(of.dead), of.paused > 0 ? [bad(of.paused), ' ', enableButton(of, app)] : count(0), count(of.expired + of.withdrawn),
+    count(of.delivered),
+    count(of.pending),
+    bad(of.dead),
+    of.paused > 0 ? [bad(of.paused), ' ', enableButton(of, app)] : count(0),
+    count(of.expired + of.withdrawn),
     of.failed_attempts > 0 ? `${count(of.failed_attempts)} of ${count(of.attempts)}` : `none of ${count(of.attempts)}`,
     of.p50_ms === null ? '–' : `half within ${duration(of.p50_ms)}, 95 % within ${duration(of.p95_ms)}`,
     of.oldest_pending_at ? h('span', {}, `for ${duration(Math.max(0, now - Date.parse(of.oldest_pending_at)))}`) : '–',
     outcome(of.last_failure),
   ]);
-  const note = capped ? `Of the newest ${count(counted)} deliveries of this period` : `${plural(counted, 'delivery', 'deliveries')} of this period`;
-  const heads = ['Destination', 'delivered', 'pending', 'dead', 'paused', 'ended otherwise', 'failed attempts', 'Time to delivery', 'Oldest waits', 'Last failure'];
+  const note = capped
+    ? `Of the newest ${count(counted)} deliveries of this period`
+    : `${plural(counted, 'delivery', 'deliveries')} of this period`;
+  const heads = [
+    'Destination',
+    'delivered',
+    'pending',
+    'dead',
+    'paused',
+    'ended otherwise',
+    'failed attempts',
+    'Time to delivery',
+    'Oldest waits',
+    'Last failure',
+  ];
   const keys = destinations.map(({ campaign, destination }) => `${campaign}/${destination}`);
-  return card('Delivery', { class: 'full', note }, rows.length
-    ? box('Delivery by destination', table('Delivery by destination', heads, rows, { keys, class: 'deliveries' }))
-    : h('p', { class: 'quiet' }, 'Nothing was sent in this period.'));
+  return card(
+    'Delivery',
+    { class: 'full', note },
+    rows.length
+      ? box('Delivery by destination', table('Delivery by destination', heads, rows, { keys, isList: true }))
+      : h('p', { class: 'quiet' }, 'Nothing was sent in this period.'),
+  );
 }
 
 const bad = (number) => (number > 0 ? h('b', { class: 'bad-number' }, count(number)) : count(0));
 
-const enableButton = ({ campaign, destination }, app) => button('Enable', 'enable', {
-  value: `${campaign}/${destination}`, kind: 'small', why: app.whyNot('operate'), label: `Enable ${destination} of ${campaign}`,
-});
+const enableButton = ({ campaign, destination }, app) =>
+  button('Enable', 'enable', {
+    value: `${campaign}/${destination}`,
+    kind: 'small',
+    why: app.whyNot('operate'),
+    label: `Enable ${destination} of ${campaign}`,
+  });
 
 const acts = {
   async enable(value, app) {
     const [campaign, destination] = value.split('/');
-    const sure = await confirm({ title: `Send to ${destination} again?`, text: 'It answered 410, which means: stop. Its paused deliveries go out at once.', yes: 'Enable' });
+    const sure = await confirm({
+      title: `Send to ${destination} again?`,
+      text: 'It answered 410, which means: stop. Its paused deliveries go out at once.',
+      yes: 'Enable',
+    });
     if (!sure) return;
-    const { resumed } = await ask('POST', `campaigns/${encodeURIComponent(campaign)}/destinations/${encodeURIComponent(destination)}/enable`);
+    const { resumed } = await ask(
+      'POST',
+      `campaigns/${encodeURIComponent(campaign)}/destinations/${encodeURIComponent(destination)}/enable`,
+    );
     app.say(`${destination} is enabled: ${plural(resumed, 'delivery goes', 'deliveries go')} on.`);
+    app.reload();
   },
 };
 

@@ -1,9 +1,28 @@
-// The way through a long list: each page has an address, so the browser's back is the way back.
+// Long lists, a page at a time. Each page has an address, so the browser's back is the way back.
 import { h } from './dom.js';
+import { box, card, empty, table } from './parts.js';
 
-export function pager(next, app) {
+/**
+ * A page of a list as a view.
+ * @param {object} page `title`, `heads`, `rows`; `keys`: of the rows; `next`: where the API goes on, or null;
+ * `nothing`: title and text where there is nothing at all; `note`, `actions`, `class`: the card's and the table's
+ */
+export function listView({ title, note, actions, heads, rows, keys, next, nothing, class: kind }, app) {
+  if (rows.length === 0 && !next && !app.place.after) return [empty(...nothing)];
+  const list = table(title, heads, rows, { keys, class: kind, isList: true });
+  return [card(title, { class: 'full', note, actions }, rows.length > 0 && box(title, list), pager(next, app))];
+}
+
+function pager(next, app) {
   const { after } = app.place;
   if (!next && !after) return null;
-  const link = (text, to) => h('a', { class: 'button', href: app.addressOf({ after: to }), 'data-go': true, 'data-key': `page-${text}` }, text);
-  return h('nav', { class: 'pager', 'aria-label': 'Pages' }, after && link('First page', ''), next ? link('Next page', next) : h('span', { class: 'quiet' }, 'This is the last page.'));
+  const link = (text, to) =>
+    h('a', { class: 'button', href: app.addressOf({ after: to }), 'data-go': true, 'data-key': `page-${text}` }, text);
+  const last = h('span', { class: 'quiet' }, 'There is nothing more.');
+  return h(
+    'nav',
+    { class: 'pager', 'aria-label': 'Pages' },
+    after && link('First page', ''),
+    next ? link('Next page', next) : last,
+  );
 }

@@ -4,13 +4,17 @@ import { h } from './dom.js';
 /** A titled part of a page. */
 export function card(title, { class: kind = '', note, actions } = {}, ...children) {
   const id = `card-${title.toLowerCase().replaceAll(/\W+/g, '-')}`;
-  return h('section', { class: `card ${kind}`, 'aria-labelledby': id },
+  return h(
+    'section',
+    { class: `card ${kind}`, 'aria-labelledby': id },
     h('header', {}, h('h2', { id }, title), note && h('p', { class: 'note' }, note), actions),
-    ...children);
+    ...children,
+  );
 }
 
 /** A box that scrolls sideways by itself, with the mouse and with the keyboard. */
-export const box = (name, ...children) => h('div', { class: 'box', role: 'group', 'aria-label': name, tabindex: 0, 'data-key': `box-${name}` }, ...children);
+export const box = (name, ...children) =>
+  h('div', { class: 'box', role: 'group', 'aria-label': name, tabindex: 0, 'data-key': `box-${name}` }, ...children);
 
 /**
  * A table. A cell is a text, an element, or a list of these.
@@ -21,18 +25,48 @@ export const box = (name, ...children) => h('div', { class: 'box', role: 'group'
 export function table(name, heads, rows, { numbersFrom = Infinity, keys = [], class: kind = '', isList = false } = {}) {
   const role = (is) => (isList ? is : null);
   const cell = (tag, is, at, rest = {}) => ({
-    class: at >= numbersFrom ? 'number' : null, role: role(is), 'data-label': isList && typeof heads[at] === 'string' && tag !== 'head' ? heads[at] : null, ...rest,
+    class: at >= numbersFrom ? 'number' : null,
+    role: role(is),
+    'data-label': isList && typeof heads[at] === 'string' && tag !== 'head' ? heads[at] : null,
+    ...rest,
   });
-  return h('table', { class: `${kind}${isList ? ' listed' : ''}`, role: role('table') },
+  return h(
+    'table',
+    { class: `${kind}${isList ? ' listed' : ''}`, role: role('table') },
     h('caption', { class: 'unseen' }, name),
-    h('thead', { role: role('rowgroup') }, h('tr', { role: role('row') }, heads.map((head, at) => h('th', cell('head', 'columnheader', at, { scope: 'col' }), head)))),
-    h('tbody', { role: role('rowgroup') }, rows.map((cells, row) => h('tr', { 'data-key': keys[row] ? `row-${keys[row]}` : null, role: role('row') },
-      cells.map((content, at) => (at === 0 ? h('th', cell('th', 'rowheader', at, { scope: 'row' }), content) : h('td', cell('td', 'cell', at), content)))))));
+    h(
+      'thead',
+      { role: role('rowgroup') },
+      h(
+        'tr',
+        { role: role('row') },
+        heads.map((head, at) => h('th', cell('head', 'columnheader', at, { scope: 'col' }), head)),
+      ),
+    ),
+    h(
+      'tbody',
+      { role: role('rowgroup') },
+      rows.map((cells, row) =>
+        h(
+          'tr',
+          { 'data-key': keys[row] ? `row-${keys[row]}` : null, role: role('row') },
+          cells.map((content, at) =>
+            at === 0 ? h('th', cell('th', 'rowheader', at, { scope: 'row' }), content) : h('td', cell('td', 'cell', at), content),
+          ),
+        ),
+      ),
+    ),
+  );
 }
 
 /** A number with a bar as long as its part of the largest. */
-export const bar = (text, part, kind = 'shade-3') => h('span', { class: 'barred' },
-  h('span', { class: 'barred-text' }, text), h('span', { class: `barred-bar ${kind}`, vars: { part } }));
+export const bar = (text, part, kind = 'shade-3') =>
+  h(
+    'span',
+    { class: 'barred' },
+    h('span', { class: 'barred-text' }, text),
+    h('span', { class: `barred-bar ${kind}`, vars: { part } }),
+  );
 
 /**
  * A button that does the act of that name of the view. `why`: it cannot be done now, and the reason, which
@@ -40,17 +74,45 @@ export const bar = (text, part, kind = 'shade-3') => h('span', { class: 'barred'
  */
 export function button(text, act, { value, why, kind = '', label } = {}) {
   const described = why ? `why-${act}-${value ?? ''}`.replaceAll(/\W+/g, '-') : null;
-  const made = h('button', {
-    type: 'button', class: `button ${kind}`, 'data-act': why ? null : act, 'data-value': value, 'aria-disabled': why ? 'true' : null,
-    title: why, 'aria-label': label, 'aria-describedby': described, 'data-key': `${act}-${value ?? ''}`,
-  }, text);
-  return why ? h('span', { class: 'with-reason', 'data-key': `reason-${act}-${value ?? ''}` }, made, h('span', { id: described, class: 'unseen' }, why)) : made;
+  const made = h(
+    'button',
+    {
+      type: 'button',
+      class: `button ${kind}`,
+      'data-act': why ? null : act,
+      'data-value': value,
+      'aria-disabled': why ? 'true' : null,
+      title: why,
+      'aria-label': label,
+      'aria-describedby': described,
+      'data-key': `${act}-${value ?? ''}`,
+    },
+    text,
+  );
+  return why
+    ? h(
+        'span',
+        { class: 'with-reason', 'data-key': `reason-${act}-${value ?? ''}` },
+        made,
+        h('span', { id: described, class: 'unseen' }, why),
+      )
+    : made;
 }
 
 /** Something that is said in a box: `kind` is info, warning or error. */
-export const notice = (kind, ...children) => h('div', { class: `notice ${kind}`, role: kind === 'error' ? 'alert' : 'status' }, ...children);
+export const notice = (kind, ...children) =>
+  h('div', { class: `notice ${kind}`, role: kind === 'error' ? 'alert' : 'status' }, ...children);
 
 export const empty = (title, text) => h('div', { class: 'empty' }, h('p', { class: 'empty-title' }, title), h('p', {}, text));
+
+/** Numbers with what they are for: `[number, name, because]`. */
+export function reasons(list) {
+  const line = ([number, name, because]) => [
+    h('b', { class: 'points' }, number),
+    h('span', {}, name, h('span', { class: 'quiet' }, ` ${because}`)),
+  ];
+  return h('ul', { class: 'reasons' }, ...list.map((one) => h('li', {}, ...line(one))));
+}
 
 /** What may be long and is read by machines: broken anywhere, and selected whole. */
 export const code = (text) => h('code', {}, text);

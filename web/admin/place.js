@@ -28,8 +28,9 @@ export function placeOf(search) {
 
 /** The query string of a place, without what goes without saying. */
 export function searchOf(place) {
-  const said = Object.entries(place).filter(([name, value]) => value !== DEFAULT[name]
-    && (place.period === 'custom' || !['from', 'to'].includes(name)));
+  const said = Object.entries(place).filter(
+    ([name, value]) => value !== DEFAULT[name] && (place.period === 'custom' || !['from', 'to'].includes(name)),
+  );
   return said.length ? `?${new URLSearchParams(said)}` : location.pathname;
 }
 

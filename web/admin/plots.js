@@ -31,7 +31,14 @@ onTheme(() => drawn.forEach(({ plot }) => plot.redraw(false, true)));
  */
 export function plotPlace(name, shows) {
   wanted.set(name, shows);
-  return h('div', { class: 'plot', 'data-keep': true, 'data-key': `plot-${name}`, 'data-plot': name, role: 'img', 'aria-label': shows.summary });
+  return h('div', {
+    class: 'plot',
+    'data-keep': true,
+    'data-key': `plot-${name}`,
+    'data-plot': name,
+    role: 'img',
+    'aria-label': shows.summary,
+  });
 }
 
 /** Draws the plots that stand in the page, and ends those that no longer do. */
@@ -73,16 +80,22 @@ function draw(place, shows) {
   const readout = h('p', { class: 'readout' });
   place.replaceChildren(readout);
   const read = (at) => {
-    const values = shows.series.map(({ name, shade, values }) => [h('span', { class: `swatch ${shade}` }), at === null ? name : `${name} ${count(values[at] ?? 0)}`]);
-    readout.replaceChildren(...(at === null ? [] : [h('b', {}, shows.point(shows.xs[at]))]), ...values.map((value) => h('span', {}, value)));
+    const values = shows.series.map(({ name, shade, values }) => [
+      h('span', { class: `swatch ${shade}` }),
+      at === null ? name : `${name} ${count(values[at] ?? 0)}`,
+    ]);
+    readout.replaceChildren(
+      ...(at === null ? [] : [h('b', {}, shows.point(shows.xs[at]))]),
+      ...values.map((value) => h('span', {}, value)),
+    );
   };
-  const bars = uPlot.paths.bars({ size: [0.84, 56], align: 1 });
+  const bars = uPlot.paths.bars({ size: [0.9], align: 1 });
   const grid = { stroke: () => colour('line'), width: 1 };
   const axis = { stroke: () => colour('muted'), font: FONT, ticks: { ...grid, size: 4 } };
   const options = {
     width: Math.max(place.clientWidth, 200),
     height: HEIGHT,
-    padding: [() => (shows.marks?.length ? MARK_ROW * MARK_ROWS + 6 : 10), 10, 0, 0],
+    padding: [() => (shows.marks?.length ? MARK_ROW * MARK_ROWS + 6 : 10), 20, 0, 0],
     legend: { show: false },
     cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
     scales: {
@@ -90,10 +103,26 @@ function draw(place, shows) {
       y: { range: (plot, least, most) => [0, Math.max(4, (most ?? 0) * 1.08)] },
     },
     axes: [
-      { ...axis, grid: { show: false }, space: 64, size: 30, ...axisOf(shows), values: (plot, at, index, space, step) => at.map((x) => shows.tick(x, step)) },
+      {
+        ...axis,
+        grid: { show: false },
+        space: 64,
+        size: 30,
+        ...axisOf(shows),
+        values: (plot, at, index, space, step) => at.map((x) => shows.tick(x, step)),
+      },
       { ...axis, grid, size: 52, incrs: WHOLE_STEPS, values: (plot, at) => at.map(count) },
     ],
-    series: [{}, ...shows.series.map(({ shade }) => ({ paths: bars, fill: () => colour(shade), stroke: () => colour(shade), width: 0, points: { show: false } }))],
+    series: [
+      {},
+      ...shows.series.map(({ shade }) => ({
+        paths: bars,
+        fill: () => colour(shade),
+        stroke: () => colour(shade),
+        width: 0,
+        points: { show: false },
+      })),
+    ],
     hooks: { draw: [(plot) => drawMarks(plot, shows.marks ?? [])], setCursor: [({ cursor }) => read(cursor.idx ?? null)] },
   };
   const plot = new uPlot(options, dataOf(shows), place);
@@ -125,6 +154,7 @@ function drawMarks(plot, marks) {
   ctx.save();
   ctx.font = `600 ${11 * ratio}px system-ui, sans-serif`;
   ctx.lineWidth = ratio;
+  [ctx.textAlign, ctx.textBaseline] = ['left', 'alphabetic'];
   ctx.strokeStyle = ctx.fillStyle = colour('mark');
   ctx.setLineDash([4 * ratio, 3 * ratio]);
   for (const { at, name } of marks) {

@@ -3,8 +3,8 @@ import { ask, pages } from './api.js';
 import { h } from './dom.js';
 import { confirm, show } from './dialog.js';
 import { decide } from './jobs.js';
-import { box, button, card, code, empty, table } from './parts.js';
-import { pager } from './pager.js';
+import { listView } from './pager.js';
+import { button, code, reasons } from './parts.js';
 import { count, plain, plural, time } from './words.js';
 
 /** Counted before a bulk act; beyond it, it is told as more than that. */
@@ -12,59 +12,117 @@ const MOST_COUNTED = 10_000;
 
 /** What is chosen on this page. */
 const chosen = new Set();
+/** What is being released or discarded: it is not shown, so that nobody decides it twice. */
+const deciding = new Set();
+
+const undecided = ({ submissions }) => submissions.filter(({ submission_id: id }) => !deciding.has(id));
 
 const load = ({ campaign, after }, signal) => ask('GET', 'quarantine', { query: { campaign, after, limit: 50 }, signal });
 
-function draw({ submissions, next }, app) {
-  const here = new Set(submissions.map(({ submission_id: id }) => id));
-  for (const id of chosen) if (!here.has(id)) chosen.delete(id);
-  if (submissions.length === 0) return [empty('Nothing is in quarantine', 'A post whose signs weigh too much is put aside here, sealed, until you release or discard it.')];
-  const not = app.whyNot('operate');
-  const rows = submissions.map((one) => {
-    const { submission_id: id } = one;
-    return [
-      h('input', { type: 'checkbox', 'data-act': 'choose', 'data-value': id, 'data-key': `choose-${id}`, checked: chosen.has(id), 'aria-label': `Choose ${id}`, class: 'check' }),
-      time(one.at), one.campaign, one.source, h('b', {}, one.weight === null ? '–' : count(one.weight)), signsOf(one), time(one.kept_until),
-      h('div', { class: 'row-buttons' },
-        button('Show', 'show', { value: id, kind: 'small', why: not, label: `Show ${id}` }),
-        button('Release', 'release', { value: id, kind: 'small', why: not, label: `Release ${id}` }),
-        button('Discard', 'discard', { value: id, kind: 'small danger', why: not, label: `Discard ${id}` })),
-    ];
-  });
-  const heads = [h('input', { type: 'checkbox', 'data-act': 'choose-page', 'data-key': 'choose-page', checked: chosen.size === here.size, 'aria-label': 'Choose all of this page', class: 'check' }),
-    'When', 'Campaign', 'Source', 'Weight', 'Signs', 'Kept until', 'Act'];
-  const nothing = not ?? (chosen.size ? null : 'Choose submissions first.');
-  const whole = not ?? (app.place.campaign ? null : 'Choose a campaign first: only one campaign is decided as a whole.');
-  const actions = h('div', { class: 'row-buttons' },
-    button(`Release ${count(chosen.size)} chosen`, 'release-chosen', { why: nothing }), button(`Discard ${count(chosen.size)} chosen`, 'discard-chosen', { why: nothing, kind: 'danger' }),
-    button('Release all', 'release-all', { why: whole }), button('Discard all', 'discard-all', { why: whole, kind: 'danger' }));
-  return [card('Quarantine', { class: 'full', note: 'Released, it is judged and delivered like any other', actions },
-    box('Quarantine', table('Quarantine', heads, rows, { keys: [...here], class: 'tall', isList: true })), pager(next, app))];
+function draw({ next, ...page }, app) {
+  const submissions = undecided(page);
+  const here = submissions.map(({ submission_id: id }) => id);
+  for (const id of chosen) if (!here.includes(id)) chosen.delete(id);
+  const all = check('choose-page', null, chosen.size === here.length, 'Choose all of this page');
+  const list = {
+    title: 'Quarantine',
+    note: 'Released, it is judged and delivered like any other',
+    actions: actionsOf(app),
+    heads: [all, 'When', 'Campaign', 'Source', 'Weight', 'Signs', 'Kept until', 'Act'],
+    nothing: [
+      'Nothing is in quarantine',
+      'A post whose signs weigh too much is put aside here, until you release or discard it.',
+    ],
+    keys: here,
+    class: 'tall',
+  };
+  return listView({ ...list, rows: submissions.map((one) => rowOf(one, app)), next }, app);
 }
 
-const signsOf = ({ signals }) => h('ul', { class: 'reasons' }, (signals ?? []).map(({ signal, weight, because }) =>
-  h('li', {}, h('b', { class: 'points' }, count(weight)), h('span', {}, plain(signal), h('span', { class: 'quiet' }, ` ${because ?? ''}`)))));
+function actionsOf(app) {
+  const not = app.whyNot('operate');
+  const some = not ?? (chosen.size ? null : 'Choose submissions first.');
+  const whole = not ?? (app.place.campaign ? null : 'Choose a campaign first: only one campaign is decided as a whole.');
+  return h(
+    'div',
+    { class: 'row-buttons' },
+    button(`Release ${count(chosen.size)} chosen`, 'release-chosen', { why: some }),
+    button(`Discard ${count(chosen.size)} chosen`, 'discard-chosen', { why: some, kind: 'danger' }),
+    button('Release all', 'release-all', { why: whole }),
+    button('Discard all', 'discard-all', { why: whole, kind: 'danger' }),
+  );
+}
+
+function rowOf(one, app) {
+  const { submission_id: id } = one;
+  const why = app.whyNot('operate');
+  const act = (name, doing, kind = '') => button(name, doing, { value: id, kind: `small ${kind}`, why, label: `${name} ${id}` });
+  return [
+    check('choose', id, chosen.has(id), `Choose ${id}`),
+    time(one.at),
+    one.campaign,
+    one.source,
+    h('b', {}, one.weight === null ? '–' : count(one.weight)),
+    signsOf(one),
+    time(one.kept_until),
+    h('div', { class: 'row-buttons' }, act('Show', 'show'), act('Release', 'release'), act('Discard', 'discard', 'danger')),
+  ];
+}
+
+const check = (act, id, checked, label) =>
+  h('input', {
+    type: 'checkbox',
+    class: 'check',
+    'data-act': act,
+    'data-value': id,
+    'data-key': `${act}-${id}`,
+    checked,
+    'aria-label': label,
+  });
+
+const signsOf = ({ signals }) =>
+  reasons((signals ?? []).map(({ signal, weight, because }) => [count(weight), plain(signal), because ?? '']));
 
 /** The values of an object that a visitor has filled, as text. */
 const textOf = (value) => (value !== null && typeof value === 'object' ? JSON.stringify(value) : String(value));
-const list = (title, values) => Object.keys(values ?? {}).length > 0 && [h('h3', {}, title),
-  h('dl', { class: 'facts' }, Object.entries(values).map(([name, value]) => [h('dt', {}, name), h('dd', {}, textOf(value))]))];
+const list = (title, values) =>
+  Object.keys(values ?? {}).length > 0 && [
+    h('h3', {}, title),
+    h(
+      'dl',
+      { class: 'facts' },
+      Object.entries(values).map(([name, value]) => [h('dt', {}, name), h('dd', {}, textOf(value))]),
+    ),
+  ];
 
-const releasing = { kind: 'release', doing: 'Release', text: 'Each is judged by its campaign as if it had come just now, and goes out where it qualifies.' };
+const releasing = {
+  kind: 'release',
+  doing: 'Release',
+  text: 'Each is judged by its campaign as if it had come just now, and goes out where it qualifies.',
+};
 const discarding = { kind: 'discard', doing: 'Discard', text: 'What they say is thrown away for good.', isDanger: true };
 
 /** Decides those of these ids. One release needs no question: it is what would have happened anyhow. */
 async function decideThese({ kind, doing, text, isDanger }, ids, isAsked) {
-  if (isAsked && !await confirm({ title: `${doing} ${plural(ids.length, 'submission')}?`, text, yes: doing, isDanger })) return;
-  for (const id of ids) chosen.delete(id);
+  if (isAsked && !(await confirm({ title: `${doing} ${plural(ids.length, 'submission')}?`, text, yes: doing, isDanger }))) return;
+  for (const id of ids) deciding.add(id);
   await decide({ kind, ids });
+  for (const id of ids) deciding.delete(id);
 }
 
 async function decideAll({ kind, doing, text, isDanger }, app) {
   const { campaign } = app.place;
   const { entries, isAll } = await pages('quarantine', 'submissions', { query: { campaign }, most: MOST_COUNTED });
   const many = `${isAll ? 'all' : 'more than'} ${plural(entries.length, 'submission')}`;
-  if (!await confirm({ title: `${doing} ${many} of ${campaign}?`, text: `${text} It is done 100 at a time.`, yes: `${doing} all`, isDanger })) return;
+  if (
+    !(await confirm({
+      title: `${doing} ${many} of ${campaign}?`,
+      text: `${text} It is done 100 at a time.`,
+      yes: `${doing} all`,
+      isDanger,
+    }))
+  )
+    return;
   await decide({ kind, campaign, total: entries.length });
 }
 
@@ -73,18 +131,36 @@ const acts = {
     if (!chosen.delete(id)) chosen.add(id);
     app.redraw();
   },
-  'choose-page'(value, app, { submissions }) {
+  'choose-page'(value, app, page) {
+    const submissions = undecided(page);
     const all = chosen.size === submissions.length;
     for (const { submission_id: id } of submissions) all ? chosen.delete(id) : chosen.add(id);
     app.redraw();
   },
   async show(id) {
     const one = await ask('GET', `quarantine/${encodeURIComponent(id)}`);
-    const consent = Object.fromEntries((one.consent ?? []).map(({ purpose, granted }) => [purpose, granted ? 'given' : 'not given']));
-    const answer = await show('What it says', [
-      h('p', { class: 'quiet' }, 'That you have looked is in the audit log.'), code(one.submission_id),
-      list('Contact', one.contact), list('Answers', one.answers), list('Attribution', one.attribution), list('Consent', consent), h('h3', {}, 'Signs'), signsOf(one),
-    ].flat(2).filter(Boolean), [{ text: 'Discard', value: 'discard', kind: 'danger' }, { text: 'Release', value: 'release', kind: 'primary' }]);
+    const consent = Object.fromEntries(
+      (one.consent ?? []).map(({ purpose, granted }) => [purpose, granted ? 'given' : 'not given']),
+    );
+    const answer = await show(
+      'What it says',
+      [
+        h('p', { class: 'quiet' }, 'That you have looked is in the audit log.'),
+        code(one.submission_id),
+        list('Contact', one.contact),
+        list('Answers', one.answers),
+        list('Attribution', one.attribution),
+        list('Consent', consent),
+        h('h3', {}, 'Signs'),
+        signsOf(one),
+      ]
+        .flat(2)
+        .filter(Boolean),
+      [
+        { text: 'Discard', value: 'discard', kind: 'danger' },
+        { text: 'Release', value: 'release', kind: 'primary' },
+      ],
+    );
     if (answer === 'release') await decideThese(releasing, [id], false);
     if (answer === 'discard') await decideThese(discarding, [id], true);
   },

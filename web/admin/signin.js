@@ -10,20 +10,42 @@ let closedUntil = 0;
 let isBusy = false;
 
 /** Says why one must sign in again. */
-export const tell = (text) => { problem = text; };
+export const tell = (text) => {
+  problem = text;
+};
 
 export function drawSignIn() {
   const waitS = Math.max(0, Math.ceil((closedUntil - Date.now()) / 1_000));
   const said = waitS > 0 ? `Too many wrong tokens came from your address. Try again in ${waitS} s.` : problem;
-  return h('main', { class: 'signin' },
-    h('form', { class: 'card', 'data-form': 'sign-in', novalidate: true, 'data-key': 'sign-in' },
+  return h(
+    'main',
+    { class: 'signin' },
+    h(
+      'form',
+      { class: 'card', 'data-form': 'sign-in', novalidate: true, 'data-key': 'sign-in' },
       h('p', { class: 'brand' }, 'Leadhook'),
       h('h1', {}, 'Sign in'),
       h('label', { for: 'token' }, 'Admin token'),
-      h('input', { id: 'token', name: 'token', type: 'password', autocomplete: 'current-password', autocapitalize: 'off', spellcheck: 'false', required: true, 'aria-describedby': 'token-hint token-problem', 'aria-invalid': said ? 'true' : null }),
+      h('input', {
+        id: 'token',
+        name: 'token',
+        type: 'password',
+        autocomplete: 'current-password',
+        autocapitalize: 'off',
+        spellcheck: 'false',
+        required: true,
+        'aria-describedby': 'token-hint token-problem',
+        'aria-invalid': said ? 'true' : null,
+      }),
       h('p', { class: 'quiet', id: 'token-hint' }, 'It stays in this tab and is gone when you close it.'),
       h('p', { class: 'bad-text', id: 'token-problem', role: 'alert' }, said ?? ''),
-      h('button', { class: 'button primary', 'aria-disabled': waitS > 0 || isBusy ? 'true' : null }, isBusy ? 'Signing in…' : 'Sign in')));
+      h(
+        'button',
+        { class: 'button primary', 'aria-disabled': waitS > 0 || isBusy ? 'true' : null },
+        isBusy ? 'Signing in…' : 'Sign in',
+      ),
+    ),
+  );
 }
 
 /** Tries a token; the answer is who it is, or nothing and the form says why. */

@@ -8,7 +8,12 @@ const STEP_S = { hour: 3_600, day: 86_400 };
 /** Bars of a plot: fourteen years of days. */
 const MOST_STEPS = 5_000;
 /** From what came in to what arrived; each holds the next. */
-export const MILESTONES = [['accepted', 'shade-1'], ['new', 'shade-2'], ['qualified', 'shade-3'], ['delivered', 'shade-4']];
+export const MILESTONES = [
+  ['accepted', 'shade-1'],
+  ['new', 'shade-2'],
+  ['qualified', 'shade-3'],
+  ['delivered', 'shade-4'],
+];
 
 /** The steps from one time to another with what happened in each; zero where the API names none. */
 export function filled({ timeline, step, from, to }) {
@@ -37,7 +42,8 @@ export function timelineCard(overview) {
   const sum = (name) => steps.reduce((total, at) => total + at[name], 0);
   const most = steps.reduce((best, at) => (at.accepted > best.accepted ? at : best));
   const told = MILESTONES.map(([name]) => `${count(sum(name))} ${name}`).join(', ');
-  const summary = `Leads by ${step}: ${told}.${most.accepted ? ` Most in one ${step}: ${count(most.accepted)}, ${full(most.second)}.` : ''}`;
+  const peak = most.accepted ? ` Most in one ${step}: ${count(most.accepted)}, ${full(most.second)}.` : '';
+  const summary = `Leads by ${step}: ${told}.${peak}`;
   const shows = {
     summary,
     xs: steps.map(({ second }) => second),
@@ -50,8 +56,15 @@ export function timelineCard(overview) {
   };
   const rows = steps.map((at) => [full(at.second), ...MILESTONES.map(([name]) => count(at[name]))]).reverse();
   const name = `Leads by ${step}`;
-  return card('Leads over time', { class: 'wide', note: `By ${step}${step === 'day' ? ' (UTC)' : ''}` },
+  return card(
+    'Leads over time',
+    { class: 'wide', note: `By ${step}${step === 'day' ? ' (UTC)' : ''}` },
     plotPlace('timeline', shows),
-    h('details', {}, h('summary', {}, `The ${plural(steps.length, step)} as a table`),
-      box(name, table(name, [step === 'day' ? 'Day' : 'Hour', ...MILESTONES.map(([title]) => title)], rows, { numbersFrom: 1 }))));
+    h(
+      'details',
+      {},
+      h('summary', {}, `The ${plural(steps.length, step)} as a table`),
+      box(name, table(name, [step === 'day' ? 'Day' : 'Hour', ...MILESTONES.map(([title]) => title)], rows, { numbersFrom: 1 })),
+    ),
+  );
 }

@@ -8,8 +8,13 @@ const clock = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' });
 
 export const count = (number) => whole.format(number);
 export const plural = (number, one, many = `${one}s`) => `${count(number)} ${number === 1 ? one : many}`;
-/** A part of a whole; of nothing there is none. */
-export const share = (part, of) => (of > 0 ? percent.format(part / of) : '–');
+
+/** A part of a whole; of nothing there is none. What is not all is not 100 %, nor is something nothing. */
+export function share(part, of) {
+  if (of <= 0) return '–';
+  return percent.format(part > 0 && part < of ? Math.min(0.999, Math.max(0.001, part / of)) : part / of);
+}
+
 export const signed = (points) => (points < 0 ? `−${count(-points)}` : `+${count(points)}`);
 export const clockTime = (ms) => clock.format(ms);
 
@@ -17,10 +22,19 @@ export const clockTime = (ms) => clock.format(ms);
 export function time(iso) {
   const ms = Date.parse(iso ?? '');
   if (!Number.isFinite(ms)) return '–';
-  return h('time', { datetime: iso, title: `${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')} UTC` }, moment.format(ms));
+  return h(
+    'time',
+    { datetime: iso, title: `${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')} UTC` },
+    moment.format(ms),
+  );
 }
 
-const UNITS = [['day', 86_400_000], ['h', 3_600_000], ['min', 60_000], ['s', 1_000]];
+const UNITS = [
+  ['day', 86_400_000],
+  ['h', 3_600_000],
+  ['min', 60_000],
+  ['s', 1_000],
+];
 
 /** How long something takes, in its two largest units. */
 export function duration(ms) {
@@ -34,6 +48,9 @@ export function duration(ms) {
   const said = (number, of) => (of === 'day' ? plural(number, 'day') : `${number} ${of}`);
   return rest > 0 ? `${said(Math.floor(ms / unit), name)} ${said(rest, smaller[0])}` : said(Math.floor(ms / unit), name);
 }
+
+/** `honeypot_filled` as people write it. */
+export const plain = (name) => name.replaceAll('_', ' ');
 
 /** The states of a submission, and what each means to whoever reads it. */
 export const STATES = {
@@ -63,7 +80,19 @@ const OUTCOMES = {
 };
 
 /** What became of an attempt. A name that is not known here is shown as it is. */
-export const outcome = (name) => (name ? OUTCOMES[name] ?? name.replace(/^status (\d+)$/, 'answered $1') : '–');
+export const outcome = (name) => (name ? (OUTCOMES[name] ?? name.replace(/^status (\d+)$/, 'answered $1')) : '–');
+
+const HELD = {
+  below_forward_at: "below the campaign's threshold",
+  below_forward_at_of_destination: 'below the threshold of each destination',
+  no_destination_wants_it: 'no destination wants it',
+  consent_missing: 'it lacks a consent that the destinations need',
+  would_be_forwarded: "the campaign has changed; it goes with the person's next post",
+  unreadable: 'its key is gone; it cannot be read',
+};
+
+/** Why a lead is held. */
+export const heldBecause = (name) => HELD[name] ?? plain(name ?? '');
 
 const ACTS = {
   publish: 'published a campaign',
@@ -80,6 +109,3 @@ const ACTS = {
   quarantine_discard: 'discarded from quarantine',
 };
 export const act = (name) => ACTS[name] ?? name.replaceAll('_', ' ');
-
-/** `honeypot_filled` as people write it. */
-export const plain = (name) => name.replaceAll('_', ' ');

@@ -1,0 +1,79 @@
+// How leads score, with the thresholds of the campaign drawn in.
+import { h } from './dom.js';
+import { box, card, table } from './parts.js';
+import { plotPlace } from './plots.js';
+import { count, plural } from './words.js';
+
+const MARKS = [
+  ['warm', 'warm'],
+  ['hot', 'hot'],
+  ['mql', 'MQL'],
+  ['sql', 'SQL'],
+  ['forward_at', 'sent on'],
+];
+
+/** Bars of a plot: more are too thin to be told apart, so neighbours are drawn as one. */
+const MOST_BARS = 120;
+
+/** Bins from the lowest to beyond the highest of what is shown, wide enough that there are few. */
+function barsOf(bins, marks, points) {
+  const all = [...bins.map(([least]) => least), ...marks.map(({ at }) => at)];
+  const [low, high] = [Math.min(...all), Math.max(...all)];
+  let size = points;
+  while ((high - low) / size >= MOST_BARS) size *= 2;
+  const binOf = (at) => Math.floor(at / size) * size;
+  const [from, to] = [binOf(low), binOf(high) + size];
+  const sums = new Map();
+  for (const [least, number] of bins) sums.set(binOf(least), (sums.get(binOf(least)) ?? 0) + number);
+  const xs = Array.from({ length: Math.round((to - from) / size) }, (_, at) => from + at * size);
+  return { xs, range: [from, to], values: xs.map((least) => sums.get(least) ?? 0), size };
+}
+
+/** Thresholds by their points, those of the same points together. */
+function marksOf(thresholds) {
+  const marks = new Map();
+  for (const [key, name] of MARKS) {
+    const at = thresholds?.[key];
+    if (at !== null && at !== undefined) marks.set(at, [...(marks.get(at) ?? []), name]);
+  }
+  return [...marks].sort(([one], [other]) => one - other).map(([at, names]) => ({ at, name: `${names.join(', ')} ${at}` }));
+}
+
+export function scoresCard({ scores, thresholds }) {
+  const points = scores.bin_points;
+  const bins = Object.entries(scores.bins)
+    .map(([least, number]) => [Number(least), number])
+    .sort(([one], [other]) => one - other);
+  const told = [...MARKS]
+    .filter(([key]) => thresholds?.[key] !== null && thresholds?.[key] !== undefined)
+    .map(([key, name]) => `${name} from ${thresholds[key]}`)
+    .join(', ');
+  const note = told ? `Points of new leads; ${told}` : 'Points of new leads; choose a campaign to see its thresholds';
+  if (bins.length === 0) return card('Scores', { note }, h('p', { class: 'quiet' }, 'No lead has been scored in this period.'));
+  const marks = marksOf(thresholds);
+  const { size, xs, range, values } = barsOf(bins, marks, points);
+  const name = (least, wide = points) => (wide === 1 ? `${least}` : `${least} to ${least + wide - 1}`);
+  const rows = bins.map(([least, number]) => [name(least), count(number)]);
+  const total = bins.reduce((sum, [, number]) => sum + number, 0);
+  const most = bins.reduce((best, bin) => (bin[1] > best[1] ? bin : best));
+  const limits = told ? ` Thresholds: ${told}.` : '';
+  return card(
+    'Scores',
+    { note },
+    plotPlace('scores', {
+      summary: `Score distribution of ${plural(total, 'lead')}: most, ${count(most[1])}, have ${name(most[0])} points.${limits}`,
+      xs,
+      range,
+      marks,
+      series: [{ name: 'leads', shade: 'shade-3', values }],
+      tick: (at) => `${at}`,
+      point: (least) => `${name(least, size)} points`,
+    }),
+    h(
+      'details',
+      {},
+      h('summary', {}, 'The scores as a table'),
+      box('Scores by points', table('Scores by points', ['Points', 'leads'], rows, { numbersFrom: 1 })),
+    ),
+  );
+}
