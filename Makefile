@@ -122,7 +122,7 @@ build/index.js: $(WORKER_SOURCES) wrangler.toml $(WORKER_TOOLS)
 	@rm build/core.js build/entry.js && touch $@
 
 # What the Worker serves as it is.
-assets/admin.html: $(WEB) scripts/assets.mjs node_modules/.package-lock.json
+assets/admin.html: $(WEB) src/country.rs scripts/assets.mjs node_modules/.package-lock.json
 	@node scripts/assets.mjs
 
 assets: assets/admin.html

@@ -1,6 +1,6 @@
 // Makes the files that the Worker serves as they are: the form script, the chat, the style of hosted
 // forms, and the dashboard. From web/ into assets/.
-import { build } from 'esbuild';
+import { build, transform } from 'esbuild';
 import { copyFileSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 
 const OUT = 'assets';
@@ -13,6 +13,9 @@ for (const file of readdirSync('texts')) {
   texts[file.slice(0, 2)] = Object.fromEntries(OWN.map((key) => [key, all[key]]));
 }
 
+const { code: chatStyle } = await transform(readFileSync('web/chat.css', 'utf8'), { loader: 'css', minify: true });
+const countries = [...readFileSync('src/country.rs', 'utf8').matchAll(/\*b"([A-Z]{2})"/g)].map(([, code]) => code);
+
 rmSync(OUT, { recursive: true, force: true });
 mkdirSync(OUT);
 // What stands on other people's pages leaves no names there, and runs in the browsers of their visitors.
@@ -22,7 +25,11 @@ await build({
   entryPoints: { leadhook: 'web/leadhook.js', 'leadhook-chat': 'web/chat.js' },
   format: 'iife',
   target: ['es2020'],
-  define: { TEXTS_OF_THE_SCRIPT: JSON.stringify(texts) },
+  define: {
+    TEXTS_OF_THE_SCRIPT: JSON.stringify(texts),
+    STYLE_OF_THE_CHAT: JSON.stringify(chatStyle),
+    COUNTRY_CODES: JSON.stringify(countries),
+  },
   outdir: OUT,
 });
 await build({

@@ -246,7 +246,7 @@ describe('a person in a browser', { skip, timeout: 180_000 }, () => {
     await visiting('chatbot.html', {}, async (page) => {
       const answer = async (question, text) => {
         await page.getByText(question).waitFor();
-        await page.getByLabel('Your answer').fill(text);
+        await page.getByLabel(question).fill(text);
         await page.getByRole('button', { name: 'Send' }).click();
       };
       await answer('What would you like to know?', 'Do you ship to Gotland?');

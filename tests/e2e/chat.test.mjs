@@ -1,0 +1,269 @@
+// The chat, as people use it on somebody's page: by mouse and by keyboard alone, over a connection that
+// fails, in their language.
+import assert from 'node:assert/strict';
+import http from 'node:http';
+import { after, before, describe, test } from 'node:test';
+import { chromium } from 'playwright-core';
+import { NO_BROWSER, findChromium } from '../../scripts/chromium.mjs';
+import { serveAssets } from './assets.mjs';
+import { findings } from './axe.mjs';
+import { campaign, person } from './campaigns.mjs';
+import { until } from './http.mjs';
+import { Receiver } from './receiver.mjs';
+import { World } from './world.mjs';
+
+const executablePath = findChromium();
+const skip = !executablePath && !process.env.CI && NO_BROWSER;
+const HOSTILE = '<img src=x onerror="window.hit=1">';
+const FIELDS = [
+  { name: 'question', kind: 'text', label: 'What would you like to know?', required: true, min_length: 3 },
+  { name: 'size', kind: 'choice', label: 'How many are you?', choices: ['1-10', '11+'] },
+  { name: 'demo', kind: 'boolean', label: 'A demo?' },
+  { name: 'country', kind: 'country', label: 'Where are you?' },
+  { name: 'email', kind: 'email', label: 'Your e-mail address?', required: true },
+  { name: 'phone', kind: 'phone', label: 'Your phone number?' },
+];
+
+describe('the chat', { skip, timeout: 180_000 }, () => {
+  let world, crm, assets, site, browser;
+
+  before(async () => {
+    assert.ok(executablePath, NO_BROWSER);
+    crm = await Receiver.start();
+    assets = await serveAssets(() => world);
+    site = await startSite();
+    world = await World.start({ vars: { LEADHOOK_PUBLIC_URL: assets.url } });
+    const own = (id, changes) => campaign(id, crm, { origins: [site.url], thanks_url: undefined, field: FIELDS, score: [], ...changes });
+    await world.publish(
+      own('plain', { magnet: { title: 'The guide', url: `${assets.url}/form.css` } }),
+      own('svensk', { language: 'sv' }),
+      own('hostile', {
+        title: HOSTILE,
+        field: [{ name: 'email', kind: 'email', label: `Mail ${HOSTILE}`, required: true }, { name: 'size', kind: 'choice', label: 'Size', choices: [HOSTILE] }],
+        purpose: [{ id: 'news', text: HOSTILE, version: '1', required: true }],
+        page: { thanks: HOSTILE },
+      }),
+    );
+    browser = await chromium.launch({ executablePath });
+  });
+
+  after(async () => {
+    await browser?.close();
+    await site?.stop();
+    await assets?.stop();
+    await world?.stop();
+    await crm?.down();
+  });
+
+  /** A page of another origin, with a policy that lets in what the README says and nothing more. */
+  async function startSite() {
+    const server = http.createServer((request, response) => {
+      const [, id, greeting] = request.url.split('/').map(decodeURIComponent);
+      const policy = `default-src 'none'; script-src ${assets.url}; connect-src ${assets.url}; form-action ${assets.url}; img-src data:`;
+      response.writeHead(200, { 'Content-Type': 'text/html; charset=utf-8', 'Content-Security-Policy': policy });
+      const escaped = (greeting ?? 'Hello there!').replaceAll('<', '&lt;').replaceAll('"', '&quot;');
+      response.end(`<!doctype html><html lang="en"><meta name="viewport" content="width=device-width"><title>Site</title><link rel="icon" href="data:,">
+        <script src="${assets.url}/leadhook-chat.js" defer></script>
+        <main><h1>Ask</h1><leadhook-chat campaign="${id}" greeting="${escaped}"></leadhook-chat></main></html>`);
+    });
+    await new Promise((done) => server.listen(0, '127.0.0.1', done));
+    return {
+      url: `http://127.0.0.1:${server.address().port}`,
+      stop: () => new Promise((done) => {
+        server.closeAllConnections();
+        server.close(done);
+      }),
+    };
+  }
+
+  async function visiting(path, options, visit) {
+    const context = await browser.newContext(options);
+    context.setDefaultTimeout(30_000);
+    const page = await context.newPage();
+    const problems = [];
+    page.on('pageerror', (error) => problems.push(error.message));
+    page.on('console', (message) => {
+      if (/Content Security Policy/.test(message.text())) problems.push(message.text());
+    });
+    try {
+      await page.goto(`${site.url}${path}`);
+      await visit(page);
+      assert.deepEqual(problems, []);
+      assert.deepEqual(await context.cookies(), []);
+    } finally {
+      await context.close();
+    }
+  }
+
+  const press = (page, name) => page.getByRole('button', { name, exact: true }).click();
+  async function answer(page, question, text) {
+    await page.getByLabel(question).fill(text);
+    await press(page, 'Send');
+  }
+  /** What was said last. */
+  const last = (page) => page.locator('.log p').last().textContent();
+  const arrived = (email) => until('the lead', () => crm.to(email)[0]?.payload.data);
+
+  async function untilConsent(page, email) {
+    await answer(page, 'What would you like to know?', 'Do you ship to Gotland?');
+    await press(page, '11+');
+    await press(page, 'Yes');
+    await page.getByLabel('Where are you?').selectOption('SE');
+    await press(page, 'Send');
+    await answer(page, 'Your e-mail address?', email);
+  }
+
+  test('a conversation, with an answer that is no answer, becomes a lead', async () => {
+    const { email } = person();
+    await visiting('/plain', {}, async (page) => {
+      await answer(page, 'What would you like to know?', 'Hm');
+      await page.getByText('Please write at least 3 characters.').waitFor();
+      await untilConsent(page, 'no address');
+      await page.getByText('Please enter an e-mail address').waitFor();
+      await answer(page, 'Your e-mail address?', email);
+      await answer(page, 'Your phone number?', '0701740605');
+      assert.equal(await page.getByRole('link', { name: 'Privacy notice' }).getAttribute('href'), 'https://www.example.com/privacy');
+      await page.getByText('Yes, send me news and offers from Example AB by e-mail.').waitFor();
+      await press(page, 'Yes');
+      await page.getByText('You may call me about my enquiry.').waitFor();
+      await press(page, 'No');
+      await page.getByText('Thank you! We will be in touch soon.').waitFor();
+      await page.getByText('Here it is: The guide').waitFor();
+      await Promise.all([page.waitForURL('**/form.css'), press(page, 'Download')]);
+    });
+    const lead = await arrived(email);
+    assert.deepEqual(lead.answers, { question: 'Do you ship to Gotland?', size: '11+', demo: true, country: 'SE' });
+    assert.equal(lead.contact.phone, '+46701740605');
+    assert.deepEqual(lead.consent.map(({ purpose, granted, method }) => [purpose, granted, method]), [['newsletter', true, 'json'], ['calls', false, 'json']]);
+    assert.equal(lead.consent[0].version_shown, '2026-11');
+    assert.equal(lead.attribution.page_url, `${site.url}/plain`);
+    await until('the download', () => crm.deliveries.some(({ payload }) => payload.type === 'lead.engaged' && payload.data.lead_id === lead.lead_id));
+  });
+
+  test('by keyboard alone, with each question said to whoever hears it', async () => {
+    const { email } = person();
+    await visiting('/plain', {}, async (page) => {
+      await page.getByLabel('What would you like to know?').waitFor();
+      const begun = await page.evaluate(() => document.activeElement.tagName);
+      assert.equal(begun, 'BODY', 'nobody loses their place to a chat that they have not used');
+      for (let step = 0; step < 5; step += 1) {
+        await page.keyboard.press('Tab');
+        if (await page.evaluate(() => document.querySelector('leadhook-chat').shadowRoot.activeElement?.tagName === 'INPUT' || document.querySelector('leadhook-chat').shadowRoot.activeElement?.tagName === 'TEXTAREA')) break;
+      }
+      await page.keyboard.type('Do you ship?');
+      const isText = await page.evaluate(() => document.querySelector('leadhook-chat').shadowRoot.activeElement.tagName === 'TEXTAREA');
+      if (isText) await page.keyboard.press('Tab');
+      await page.keyboard.press('Enter');
+      for (const question of ['How many are you?', 'A demo?']) {
+        await page.getByText(question).waitFor();
+        const described = await page.evaluate(() => {
+          const { shadowRoot } = document.querySelector('leadhook-chat');
+          return shadowRoot.getElementById(shadowRoot.activeElement.getAttribute('aria-describedby')).textContent;
+        });
+        assert.equal(described, question);
+        await page.keyboard.press('Enter');
+      }
+      await page.getByLabel('Where are you?').waitFor();
+      await page.keyboard.type('Swe');
+      await page.keyboard.press('Tab');
+      await page.keyboard.press('Enter');
+      await page.getByLabel('Your e-mail address?').waitFor();
+      await page.keyboard.type(`${email}\n`);
+      await page.getByLabel('Your phone number?').waitFor();
+      await page.keyboard.press('Enter');
+      await page.getByText('Yes, send me news and offers').waitFor();
+      await page.keyboard.press('Enter');
+      await page.getByText('Thank you!').waitFor();
+      assert.equal(await page.evaluate(() => document.querySelector('leadhook-chat').shadowRoot.activeElement.getAttribute('role')), 'log');
+    });
+    assert.deepEqual((await arrived(email)).answers, { question: 'Do you ship?', size: '1-10', demo: true, country: 'SE' });
+  });
+
+  test('a No where a Yes is needed sends nothing', async () => {
+    const { email } = person();
+    await visiting('/plain', {}, async (page) => {
+      const sent = [];
+      page.on('request', (request) => request.method() === 'POST' && sent.push(request.url()));
+      await untilConsent(page, email);
+      await press(page, 'Skip');
+      await press(page, 'No');
+      await page.getByText('Then nothing is sent.').waitFor();
+      assert.equal(await page.getByRole('button').count(), 0);
+      assert.deepEqual(sent, []);
+    });
+  });
+
+  test('what only the server can judge is asked again', async () => {
+    const { email } = person();
+    await visiting('/plain', {}, async (page) => {
+      await untilConsent(page, email);
+      await answer(page, 'Your phone number?', '0000000');
+      await press(page, 'Yes');
+      await press(page, 'Yes');
+      await page.getByText('Please enter a phone number, best with its country code.').waitFor();
+      await answer(page, 'Your phone number?', '+46 70 174 06 05');
+      await page.getByText('Thank you!').waitFor();
+    });
+    assert.equal((await arrived(email)).contact.phone, '+46701740605');
+  });
+
+  test('an answer that is lost on the way makes no second lead', async () => {
+    const { email } = person();
+    const keys = [];
+    await visiting('/plain', {}, async (page) => {
+      await page.route('**/c/plain', async (route) => {
+        if (route.request().method() !== 'POST') return route.continue();
+        keys.push(route.request().headers()['idempotency-key']);
+        if (keys.length > 1) return route.continue();
+        await route.fetch();
+        return route.abort('connectionreset');
+      });
+      await untilConsent(page, email);
+      await press(page, 'Skip');
+      await press(page, 'Yes');
+      await page.getByText('Thank you!').waitFor();
+    });
+    assert.equal(keys.length, 2);
+    assert.equal(keys[0], keys[1]);
+    await arrived(email);
+    await world.settled('plain');
+    assert.equal(crm.to(email).length, 1);
+  });
+
+  test('a chat that cannot begin says so, and begins when it can', async () => {
+    await visiting('/nothing', { locale: 'sv-SE' }, async (page) => {
+      await page.getByText('Sorry, I cannot answer right now.').waitFor();
+      await page.route('**/c/nothing', (route) => route.continue({ url: route.request().url().replace('nothing', 'svensk') }));
+      await press(page, 'Try again');
+      await page.getByLabel('What would you like to know?').waitFor();
+      assert.equal(await page.locator('leadhook-chat').getAttribute('lang'), 'sv');
+      await page.getByRole('button', { name: 'Skicka' }).waitFor();
+    });
+  });
+
+  for (const colorScheme of ['light', 'dark']) {
+    for (const width of [360, 1440]) {
+      test(`at ${width} px, ${colorScheme}, axe finds nothing and nothing is cut off`, async () => {
+        await visiting('/plain', { colorScheme, viewport: { width, height: 800 } }, async (page) => {
+          await answer(page, 'What would you like to know?', 'w'.repeat(300));
+          await page.getByText('How many are you?').waitFor();
+          assert.deepEqual(await findings(page), []);
+          assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), width);
+          if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/chat-${width}-${colorScheme}.png` });
+        });
+      });
+    }
+  }
+
+  test('what anybody typed or configured is text and never markup', async () => {
+    await visiting(`/hostile/${encodeURIComponent(HOSTILE)}`, {}, async (page) => {
+      await answer(page, `Mail ${HOSTILE}`, HOSTILE);
+      await answer(page, `Mail ${HOSTILE}`, 'eve@example.org');
+      await press(page, HOSTILE);
+      await press(page, 'Yes');
+      await until('thanks', async () => (await last(page)) === HOSTILE);
+      assert.equal(await page.locator('leadhook-chat img').count(), 0);
+      assert.equal(await page.evaluate(() => window.hit), undefined);
+    });
+  });
+});
