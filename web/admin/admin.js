@@ -162,6 +162,11 @@ function arrive(isControl) {
   document.getElementById('title').focus({ preventScroll: view === app.place.view });
   if (view === app.place.view) return;
   scrollTo(0, 0);
+  showWhere();
+}
+
+/** Where there is no room for all views, the chosen one is seen. */
+function showWhere() {
   document.querySelector('.views [aria-current]').scrollIntoView({ block: 'nearest', inline: 'nearest' });
 }
 
@@ -169,7 +174,8 @@ async function begin(who) {
   app.who = who;
   jobs.resume(app);
   read();
-  document.getElementById('title')?.focus();
+  showWhere();
+  document.getElementById('title').focus();
   await readCampaigns();
 }
 
