@@ -5,9 +5,10 @@ SHELL := /bin/bash -o pipefail
 PORT ?= 8787
 SINK_PORT ?= 8788
 CAMPAIGNS ?= examples/campaigns
+FILES ?= examples/files
 STATE ?= .state
 SOAK_MINUTES ?= 30
-export PORT SINK_PORT CAMPAIGNS STATE
+export PORT SINK_PORT CAMPAIGNS FILES STATE
 
 # The versions that fit the crates in Cargo.lock.
 WORKER_BUILD_VERSION := 0.8.7
@@ -40,7 +41,7 @@ WORKER_SOURCES := $(filter-out src/bin/% src/memory.rs,$(SOURCES))
 
 WEB := $(shell find web texts -type f)
 
-.PHONY: help dev sink lists test test-host test-e2e test-contract fuzz python-requirements lint build assets cli soak bench \
+.PHONY: help dev sink lists test test-host test-e2e test-contract fuzz python-requirements lint build assets cli soak bench pictures \
   bench-core bench-ledger deploy size clean
 
 help:
@@ -51,6 +52,7 @@ help:
 	@echo "make soak    load with faults that come and go, for SOAK_MINUTES (30)"
 	@echo "make bench   Leadhook against floors and a TypeScript peer; bench-core and bench-ledger:"
 	@echo "             the core alone, and what a lead costs and how far one ledger reaches"
+	@echo "make pictures   the README's pictures, from the running system"
 	@echo "make lists   the mail domains of src/contact, from the pinned npm packages"
 	@echo "make lint    format, clippy and rustdoc"
 	@echo "make build   the Worker, into build/"
@@ -185,6 +187,10 @@ $(BENCH)/hono/index.js: $(wildcard benches/hono/*) src/country.rs scripts/mail-d
 
 bench: build $(BENCH)/floor-js/index.js $(BENCH)/floor-rust/index.js $(BENCH)/hono/index.js
 	@node benches/run.mjs
+
+# The README's pictures, from the running system.
+pictures: build $(CLI)
+	@node scripts/pictures.mjs
 
 bench-core: node_modules/.package-lock.json
 	@node benches/core-table.mjs

@@ -16,6 +16,7 @@ import { memoryMb } from './processes.mjs';
 import { startServices } from './remote.mjs';
 import { aimTable, onceTable, operationTable, ratioTable, runLine, speedSection } from './report.mjs';
 import { writeSection } from './results.mjs';
+import { weigh } from './weights.mjs';
 import { aligned } from './tables.mjs';
 import { CAMPAIGN, conformanceModule, FRESH, OPERATIONS, TARGETS } from './targets.mjs';
 
@@ -56,6 +57,7 @@ if (complete) console.log(aligned(aimTable({ measured, once })));
 console.log(`\n${minutes.toFixed(1)} minutes`);
 if (complete && !options.quick) {
   writeSection('speed', speedSection({ measured, once, plan, minutes, ...place }));
+  await weigh();
   console.log('Written: benches/RESULTS.md');
 }
 

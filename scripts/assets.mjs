@@ -1,9 +1,17 @@
 // Makes the files that the Worker serves as they are: the form script, the chat, the style of hosted
 // forms, and the dashboard. From web/ into assets/.
 import { build } from 'esbuild';
-import { copyFileSync, mkdirSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 
 const OUT = 'assets';
+
+/** What the scripts say where the campaign's texts did not come. */
+const OWN = ['form.sending', 'form.trying_again', 'form.failed', 'form.thanks', 'chat.unavailable', 'chat.try_again'];
+const texts = {};
+for (const file of readdirSync('texts')) {
+  const all = JSON.parse(readFileSync(`texts/${file}`, 'utf8'));
+  texts[file.slice(0, 2)] = Object.fromEntries(OWN.map((key) => [key, all[key]]));
+}
 
 rmSync(OUT, { recursive: true, force: true });
 mkdirSync(OUT);
@@ -14,6 +22,7 @@ await build({
   entryPoints: { leadhook: 'web/leadhook.js', 'leadhook-chat': 'web/chat.js' },
   format: 'iife',
   target: ['es2020'],
+  define: { TEXTS_OF_THE_SCRIPT: JSON.stringify(texts) },
   outdir: OUT,
 });
 await build({

@@ -4,7 +4,7 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
-import { OWN_SECRETS, addValues, destinationSecrets, newWebhookSecret } from "./secrets.mjs";
+import { OWN_SECRETS, addValues, destinationSecrets, givesFiles, newWebhookSecret } from "./secrets.mjs";
 
 const WRANGLER = process.env.WRANGLER ?? "node_modules/.bin/wrangler";
 const CONFIG = "wrangler.deploy.toml";
@@ -38,8 +38,19 @@ function namespaceId() {
   return found.id;
 }
 
+// An account without R2 can deploy what needs none.
+function withFiles(config) {
+  const bucket = /(?:^#.*\n)*\[\[r2_buckets\]\]\nbinding = "FILES"\nbucket_name = "(.+)"\n\n?/m;
+  if (!givesFiles(CAMPAIGNS)) return config.replace(bucket, "");
+  const name = bucket.exec(config)[1];
+  const there = new RegExp(`^name:\\s+${name}$`, "m").test(wrangler(["r2", "bucket", "list"]));
+  if (!there) wrangler(["r2", "bucket", "create", name], { show: true });
+  return config;
+}
+
 const binding = 'binding = "KV"\n';
-writeFileSync(CONFIG, readFileSync("wrangler.toml", "utf8").replace(binding, `${binding}id = "${namespaceId()}"\n`));
+const config = withFiles(readFileSync("wrangler.toml", "utf8"));
+writeFileSync(CONFIG, config.replace(binding, `${binding}id = "${namespaceId()}"\n`));
 wrangler(["deploy", "--config", CONFIG], { show: true });
 
 const present = new Set(json(wrangler(["secret", "list", "--config", CONFIG])).map(({ name }) => name));

@@ -1,13 +1,15 @@
 // Runs Leadhook here: publishes the campaigns to the local KV, starts the webhook receiver and
 // `wrangler dev` with its state on disk, and says what can be done now. Ctrl-C ends all of it.
 import { spawn, spawnSync } from "node:child_process";
-import { createWriteStream, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, createWriteStream, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { join } from "node:path";
+import { join, sep } from "node:path";
 import { destinationSecrets, fillDevVars } from "./secrets.mjs";
 
-const { PORT = "8787", SINK_PORT = "8788", CAMPAIGNS = "examples/campaigns", STATE = ".state" } = process.env;
+const { PORT = "8787", SINK_PORT = "8788", CAMPAIGNS = "examples/campaigns", FILES = "examples/files", STATE = ".state" } = process.env;
 const CLI = "target/release/leadhook";
+const WRANGLER = "node_modules/.bin/wrangler";
+const ENV = { ...process.env, WRANGLER_SEND_METRICS: "false", NO_COLOR: "1" };
 const worker = `http://127.0.0.1:${PORT}`;
 const START_TIMEOUT_MS = 90_000;
 
@@ -77,6 +79,26 @@ function publishCampaigns() {
   return texts.map((text) => /^id\s*=\s*"([^"]+)"/m.exec(text)?.[1]).filter(Boolean);
 }
 
+// What the Worker serves as it is, with the example pages beside it.
+function gatherPages() {
+  const folder = join(STATE, "pages");
+  rmSync(folder, { recursive: true, force: true });
+  for (const from of ["assets", "examples/pages"]) cpSync(from, folder, { recursive: true });
+  return folder;
+}
+
+// A second Miniflare on the same folder would be one too many once `wrangler dev` runs.
+function putFiles() {
+  for (const name of existsSync(FILES) ? readdirSync(FILES, { recursive: true }) : []) {
+    const file = join(FILES, name);
+    if (!statSync(file).isFile()) continue;
+    const key = `leadhook-files/${name.split(sep).join("/")}`;
+    const args = ["r2", "object", "put", key, "--file", file, "--local", "--persist-to", STATE];
+    const done = spawnSync(WRANGLER, args, { encoding: "utf8", env: ENV });
+    if (done.status !== 0) fail(`${file} did not get into the bucket:\n${done.stderr}`);
+  }
+}
+
 async function ready() {
   const until = Date.now() + START_TIMEOUT_MS;
   while (Date.now() < until && !ending) {
@@ -100,6 +122,7 @@ for (const [name, port] of [["PORT", PORT], ["SINK_PORT", SINK_PORT]]) {
 mkdirSync(STATE, { recursive: true });
 fillDevVars(".dev.vars", CAMPAIGNS);
 const ids = publishCampaigns();
+putFiles();
 
 const sink = start(CLI, ["sink", "--port", SINK_PORT, "--secrets", ".dev.vars"], { stdio: ["ignore", "inherit", "inherit"] });
 sink.on("exit", () => {
@@ -108,12 +131,12 @@ sink.on("exit", () => {
 
 const log = createWriteStream(join(STATE, "worker.log"));
 const wrangler = start(
-  "node_modules/.bin/wrangler",
+  WRANGLER,
   [
-    "dev", "--ip", "127.0.0.1", "--port", PORT, "--persist-to", STATE, "--assets", "examples/pages",
+    "dev", "--ip", "127.0.0.1", "--port", PORT, "--persist-to", STATE, "--assets", gatherPages(),
     "--var", `LEADHOOK_PUBLIC_URL:${worker}`, "--show-interactive-dev-session=false",
   ],
-  { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, WRANGLER_SEND_METRICS: "false", NO_COLOR: "1" } },
+  { stdio: ["ignore", "pipe", "pipe"], env: ENV },
 );
 wrangler.stdout.pipe(log);
 wrangler.stderr.pipe(log);
@@ -132,6 +155,8 @@ if (!ending) {
   console.log(`
 Leadhook is ready.
   Landing page       ${worker}/${example ? campaign : ""}   (all of them: ${worker}/)
+  Hosted form        ${worker}/f/${campaign}
+  Dashboard          ${worker}/admin   sign in with the LEADHOOK_ADMIN_TOKEN of .dev.vars
   Or from a shell    curl ${fields} ${worker}/c/${campaign}
   What a form needs  ${worker}/c/${campaign}
   Deliveries         appear below, each with its score and reasons${mailbox}

@@ -35,6 +35,12 @@ export function destinationSecrets(folder) {
   return [...found].map(([name, isToken]) => ({ name, isToken }));
 }
 
+// Whether a campaign of a folder gives a file of the bucket.
+export function givesFiles(folder) {
+  const files = readdirSync(folder).filter((name) => name.endsWith(".toml"));
+  return files.some((name) => /^\s*\[magnet\](?:(?!^\s*\[)[^])*?^\s*file\s*=/m.test(readFileSync(join(folder, name), "utf8")));
+}
+
 // The text of each [[destination]]. A mail's text may look like a table.
 function destinations(text) {
   const tables = text.replace(/"""[^]*?"""|'''[^]*?'''/g, '""').split(/^(?=\s*\[\[?[\w\s.-]+\])/m);

@@ -54,6 +54,11 @@ impl Actor {
     pub fn may(&self, scope: Scope) -> bool {
         self.scopes.contains(&scope)
     }
+
+    /// The scopes that the token has.
+    pub fn scopes(&self) -> impl Iterator<Item = Scope> {
+        Scope::ALL.into_iter().filter(|scope| self.may(*scope))
+    }
 }
 
 /// A token's digest, which shows no more than a random number, and its holder.

@@ -16,7 +16,7 @@ use crate::lead::{Lead, recognising};
 use crate::ledger::message::{Admit, Answer, Call, Tally};
 use crate::moment::{Moment, hour_of};
 use crate::ports::Ports;
-use crate::reply::Reply;
+use crate::reply::{Download, Reader, Reply, Shown};
 use crate::request::{Method, RawRequest};
 use crate::seen::Seen;
 use crate::text::lowercase;
@@ -78,7 +78,8 @@ pub async fn endpoint(ports: &impl Ports, id: &str, request: &RawRequest, moment
         Method::Get => {
             let identity = ports.shelf().borrow_mut().identity(ports.settings(), &campaign.ledger);
             let token = abuse::form_token(&identity, &campaign, moment);
-            Reply::acceptance_criteria(&campaign, &token, ports.settings().public_url.as_deref()).into()
+            let reader = Reader::new(&campaign, request);
+            Reply::acceptance_criteria(&reader, &token, ports.settings().public_url.as_deref()).into()
         }
         Method::Options => preflight(&campaign, request).into(),
         Method::Put | Method::Other => Reply::method_not_allowed("GET, POST, OPTIONS").into(),
@@ -92,9 +93,33 @@ pub async fn thanks(ports: &impl Ports, id: &str, request: &RawRequest, moment: 
         return Reply::method_not_allowed("GET").into();
     }
     match campaigns::find(ports, id, moment.now_ms).await {
-        Ok(Some(campaign)) => Reply::thanks(&campaign).into(),
-        Ok(None) => Reply::not_found().into(),
-        Err(fault) => faulted("campaign", id, &fault),
+        Ok(Some(campaign)) => {
+            let identity = ports.shelf().borrow_mut().identity(ports.settings(), &campaign.ledger);
+            let token = form_urlencoded::parse(request.query.as_bytes()).find(|(name, _)| name == "d");
+            let token = token.map(|(_, token)| token.into_owned());
+            let good = token.filter(|token| Download::read(&identity, token, moment.now_ms).is_some());
+            Reader::new(&campaign, request).thanks(good.as_deref()).into()
+        }
+        Ok(None) => Reply::nothing_here(request).into(),
+        Err(fault) => unread(id, request, &fault),
+    }
+}
+
+/// Answers a request to `/f/{campaign}`: the campaign's form as a page.
+pub async fn form(ports: &impl Ports, id: &str, request: &RawRequest, moment: &Moment) -> Answered {
+    if request.method != Method::Get {
+        return Reply::method_not_allowed("GET").into();
+    }
+    match campaigns::find(ports, id, moment.now_ms).await {
+        Ok(Some(campaign)) => {
+            let identity = ports.shelf().borrow_mut().identity(ports.settings(), &campaign.ledger);
+            let token = abuse::form_token(&identity, &campaign, moment);
+            let public_url = ports.settings().public_url.as_deref();
+            let shown = Shown { token: &token, query: &request.query, public_url };
+            Reader::new(&campaign, request).form(&shown).into()
+        }
+        Ok(None) => Reply::nothing_here(request).into(),
+        Err(fault) => unread(id, request, &fault),
     }
 }
 
@@ -138,7 +163,7 @@ async fn submit(
         return throttled(campaign, wait_s, request, moment);
     }
     let Ok(body) = &request.body else {
-        return refused(campaign, "too_large", Reply::too_large(decode::MAX_BODY_BYTES));
+        return refused(campaign, "too_large", Reply::too_large(decode::MAX_BODY_BYTES), moment);
     };
     let fields = match decode::decode(request.content_type.as_deref(), body) {
         Ok(fields) => fields,
@@ -154,17 +179,18 @@ async fn submit(
                 }
                 Undecodable::Malformed(detail) => ("malformed", Reply::malformed(detail)),
             };
-            return refused(campaign, code, reply);
+            return refused(campaign, code, reply, moment);
         }
     };
-    let browser = fields.encoding != Encoding::Json && request.prefers_html();
+    let is_browsers = fields.encoding != Encoding::Json && request.prefers_html();
+    let reader = is_browsers.then(|| Reader::new(campaign, request));
     let key = request.idempotency_key.as_deref().map(idempotency_key).transpose();
     let (mut submission, key) = match (intake::accept(fields, campaign), key) {
         (Ok(submission), Ok(key)) => (submission, key),
         (accepted, key) => {
             let mut problems = accepted.err().map(|rejection| rejection.problems).unwrap_or_default();
             problems.extend(key.err());
-            return rejected(campaign, Rejection { problems }, browser, moment);
+            return rejected(campaign, &Rejection { problems }, reader, moment);
         }
     };
 
@@ -173,8 +199,14 @@ async fn submit(
     let fingerprints = identity.fingerprints(&submission, campaign);
     let source = source(&submission);
     let likely_meant = submission.contact.email.as_ref().and_then(Email::likely_meant);
+    // With double opt-in it is behind the confirmation.
+    let public_url = ports.settings().public_url.as_deref();
+    let download = match campaign.double_opt_in {
+        Some(_) => None,
+        None => Download::new(campaign, &identity, &submission_id, public_url, moment.now_ms),
+    };
     let accepted = |log: Option<Value>, after: Vec<After>| Answered {
-        reply: Reply::accepted(&submission_id, campaign, browser, likely_meant),
+        reply: Reply::accepted(&submission_id, campaign, is_browsers, likely_meant, download.as_ref()),
         log,
         after,
     };
@@ -222,7 +254,10 @@ async fn submit(
     };
     let failed = |fault: &Fault| {
         let answered = faulted("ledger", &campaign.id, fault);
-        if browser { Answered { reply: Reply::fault_page(campaign), ..answered } } else { answered }
+        match &reader {
+            Some(reader) => Answered { reply: reader.fault(), ..answered },
+            None => answered,
+        }
     };
     match judge(ports, campaign, admit).await {
         Ok(Answer::Admitted) => {
@@ -236,7 +271,7 @@ async fn submit(
             let problem = FieldProblem::new("Idempotency-Key", "idempotency_key_reused", detail);
             let rejection = Rejection { problems: vec![problem] };
             Answered {
-                reply: Reply::rejected(&rejection, campaign, browser),
+                reply: refusal(&rejection, reader),
                 log: Some(rejection_log(campaign, &rejection)),
                 after: Vec::new(),
             }
@@ -253,7 +288,8 @@ async fn submit(
 
 fn throttled(campaign: &Campaign, wait_s: i64, request: &RawRequest, moment: &Moment) -> Answered {
     let browser = request.prefers_html();
-    let reply = if browser { Reply::throttled_page(campaign, wait_s) } else { Reply::throttled(wait_s) };
+    let reply =
+        if browser { Reader::new(campaign, request).throttled(wait_s) } else { Reply::throttled(wait_s) };
     // Not logged one by one: it is a flood.
     Answered { reply, log: None, after: vec![count(campaign, "", Tally::THROTTLED, moment)] }
 }
@@ -298,13 +334,27 @@ async fn judge(ports: &impl Ports, campaign: &Campaign, admit: Admit) -> Result<
     Ok(answer)
 }
 
-fn rejected(campaign: &Campaign, rejection: Rejection, browser: bool, moment: &Moment) -> Answered {
+fn rejected(
+    campaign: &Campaign,
+    rejection: &Rejection,
+    reader: Option<Reader<'_>>,
+    moment: &Moment,
+) -> Answered {
     let tally = |problem: &FieldProblem| count(campaign, &problem.field, problem.code, moment);
+    let lacks_consent = |problem: &FieldProblem| problem.is_missing_consent();
+    let whole =
+        if rejection.problems.iter().all(lacks_consent) { Tally::UNCONSENTED } else { Tally::REJECTED };
+    let problems = rejection.problems.iter().map(tally);
     Answered {
-        reply: Reply::rejected(&rejection, campaign, browser),
-        log: Some(rejection_log(campaign, &rejection)),
-        after: rejection.problems.iter().map(tally).collect(),
+        reply: refusal(rejection, reader),
+        log: Some(rejection_log(campaign, rejection)),
+        after: problems.chain([count(campaign, "", whole, moment)]).collect(),
     }
+}
+
+/// As a page where a person reads it.
+fn refusal(rejection: &Rejection, reader: Option<Reader<'_>>) -> Reply {
+    reader.map_or_else(|| Reply::rejected(rejection), |reader| reader.rejected(rejection))
 }
 
 fn rejection_log(campaign: &Campaign, rejection: &Rejection) -> Value {
@@ -313,15 +363,20 @@ fn rejection_log(campaign: &Campaign, rejection: &Rejection) -> Value {
 }
 
 /// A body that could not be read as fields.
-fn refused(campaign: &Campaign, code: &str, reply: Reply) -> Answered {
+fn refused(campaign: &Campaign, code: &str, reply: Reply, moment: &Moment) -> Answered {
     let log = json!({ "event": "submission", "outcome": "refused", "campaign": campaign.id, "code": code });
-    Answered { reply, log: Some(log), after: Vec::new() }
+    Answered { reply, log: Some(log), after: vec![count(campaign, "", Tally::REJECTED, moment)] }
 }
 
 /// A fault is logged here, where it is handled, and hidden outside.
 pub fn faulted(what: &str, campaign: &str, fault: &Fault) -> Answered {
     let log = json!({ "event": "fault", "in": what, "campaign": campaign, "fault": fault.to_string() });
     Answered { reply: Reply::fault(), log: Some(log), after: Vec::new() }
+}
+
+/// The same where a campaign could not be read that somebody wanted to look at.
+pub fn unread(id: &str, request: &RawRequest, fault: &Fault) -> Answered {
+    Answered { reply: Reply::not_now(request), ..faulted("campaign", id, fault) }
 }
 
 fn count(campaign: &Campaign, field: &str, code: &str, moment: &Moment) -> After {

@@ -48,6 +48,11 @@ impl Country {
         ASSIGNED.binary_search(&code).ok().map(|_| Self(code))
     }
 
+    /// Every one of them, by code.
+    pub fn all() -> impl Iterator<Item = Self> {
+        ASSIGNED.iter().copied().map(Self)
+    }
+
     /// The code: two upper-case letters.
     pub fn as_str(&self) -> &str {
         // Always ASCII: a value is made from the list alone.

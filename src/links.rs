@@ -6,9 +6,9 @@ use std::rc::Rc;
 use serde_json::{Value, json};
 
 use crate::admin::person::{forget_seen, texts};
-use crate::campaign::Campaign;
+use crate::campaign::{Campaign, Source};
 use crate::campaigns;
-use crate::capture::{Answered, faulted};
+use crate::capture::{Answered, faulted, unread};
 use crate::consent::compact;
 use crate::fault::Fault;
 use crate::hash::base64url;
@@ -18,7 +18,7 @@ use crate::ledger::EVERY_PURPOSE;
 use crate::ledger::message::{Answer, Call, Operation, Verb};
 use crate::moment::Moment;
 use crate::ports::{Ports, signed};
-use crate::reply::Reply;
+use crate::reply::{Download, Reader, Reply};
 use crate::request::{Method, RawRequest};
 
 /// What a mail program posts for its user (RFC 8058 section 3.1).
@@ -39,17 +39,18 @@ async fn follow(
     ports: &impl Ports,
     [id, token]: [&str; 2],
     link: Link,
+    request: &RawRequest,
     moment: &Moment,
 ) -> Result<(Rc<Campaign>, [String; 2]), Answered> {
     let campaign = match campaigns::find(ports, id, moment.now_ms).await {
         Ok(Some(campaign)) => campaign,
-        Ok(None) => return Err(Reply::not_found().into()),
-        Err(fault) => return Err(faulted("campaign", id, &fault)),
+        Ok(None) => return Err(Reply::nothing_here(request).into()),
+        Err(fault) => return Err(unread(id, request, &fault)),
     };
     let identity = ports.shelf().borrow_mut().identity(ports.settings(), &campaign.ledger);
     match identity.read_link(link, token) {
         Some(parts) => Ok((campaign, parts)),
-        None => Err(Reply::link_ended(&campaign).into()),
+        None => Err(Reader::new(&campaign, request).link_ended().into()),
     }
 }
 
@@ -58,27 +59,87 @@ pub async fn confirm(ports: &impl Ports, path: [&str; 2], request: &RawRequest, 
     if !matches!(request.method, Method::Get | Method::Post) {
         return Reply::method_not_allowed("GET, POST").into();
     }
-    let (campaign, [lead_id, submission_id]) = match follow(ports, path, Link::Confirm, moment).await {
+    let (campaign, [lead_id, submission_id]) = match follow(ports, path, Link::Confirm, request, moment).await
+    {
         Ok(found) => found,
         Err(answered) => return answered,
     };
     let campaign = &campaign;
+    let reader = Reader::new(campaign, request);
     match request.method {
-        Method::Get => Reply::ask_to_confirm(campaign).into(),
+        Method::Get => reader.ask_to_confirm().into(),
         _ => {
             let operation = Operation {
                 verb: Verb::Confirm,
                 campaign: Some(campaign.id.clone()),
                 lead_id: Some(lead_id),
-                submission_id: Some(submission_id),
+                submission_id: Some(submission_id.clone()),
                 ..Operation::default()
             };
             match done(ports, campaign, operation).await {
-                Ok(Some(_)) => told(Reply::confirmed(campaign), "confirmed", campaign),
-                Ok(None) => told(Reply::link_ended(campaign), "confirmation_ended", campaign),
-                Err(fault) => failed(campaign, &fault),
+                Ok(Some(_)) => {
+                    let identity = ports.shelf().borrow_mut().identity(ports.settings(), &campaign.ledger);
+                    let link = Download::new(campaign, &identity, &submission_id, None, moment.now_ms);
+                    let token = link.as_ref().map(|link| link.token.as_str());
+                    told(reader.confirmed(token), "confirmed", campaign)
+                }
+                Ok(None) => told(reader.link_ended(), "confirmation_ended", campaign),
+                Err(fault) => failed(&reader, &fault),
             }
         }
+    }
+}
+
+/// Answers a request to `/d/{campaign}/{token}`: what the campaign gives in exchange. It is recorded before
+/// it is given. A link of somebody of whom nothing is kept gives it as well, and tells nothing.
+pub async fn download(
+    ports: &impl Ports,
+    [id, token]: [&str; 2],
+    request: &RawRequest,
+    moment: &Moment,
+) -> Answered {
+    if !matches!(request.method, Method::Get | Method::Post) {
+        return Reply::method_not_allowed("GET, POST").into();
+    }
+    let campaign = match campaigns::find(ports, id, moment.now_ms).await {
+        Ok(Some(campaign)) => campaign,
+        Ok(None) => return Reply::nothing_here(request).into(),
+        Err(fault) => return unread(id, request, &fault),
+    };
+    let reader = Reader::new(&campaign, request);
+    let identity = ports.shelf().borrow_mut().identity(ports.settings(), &campaign.ledger);
+    let submission_id = Download::read(&identity, token, moment.now_ms);
+    let Some((magnet, submission_id)) = campaign.magnet.as_ref().zip(submission_id) else {
+        return reader.link_ended().into();
+    };
+    if request.method == Method::Get {
+        return reader.download(magnet).into();
+    }
+    if let Source::File(key) = &magnet.source {
+        match ports.has_file(key).await {
+            Ok(true) => {}
+            Ok(false) => {
+                let fault = Fault::new("the file of a magnet is not in the bucket");
+                return Answered { reply: reader.file_gone(), ..faulted("files", &campaign.id, &fault) };
+            }
+            Err(fault) => {
+                return Answered { reply: reader.file_gone(), ..faulted("files", &campaign.id, &fault) };
+            }
+        }
+    }
+    let operation = Operation {
+        verb: Verb::Engage,
+        campaign: Some(campaign.id.clone()),
+        submission_id: Some(submission_id),
+        ..Operation::default()
+    };
+    match ports.ask(&campaign.ledger, &Call::Operate(Box::new(operation))).await {
+        Ok(Answer::Done(_) | Answer::NotFound) => {
+            let log = json!({ "event": "download", "campaign": campaign.id });
+            Answered { log: Some(log), ..Reply::given(magnet).into() }
+        }
+        Ok(_) => failed(&reader, &Fault::new("a ledger gave another answer")),
+        Err(fault) => failed(&reader, &fault),
     }
 }
 
@@ -93,15 +154,15 @@ pub async fn withdraw(
     if !matches!(request.method, Method::Get | Method::Post) {
         return Reply::method_not_allowed("GET, POST").into();
     }
-    let (campaign, [lead_id, purpose]) = match follow(ports, path, Link::Withdraw, moment).await {
+    let (campaign, [lead_id, purpose]) = match follow(ports, path, Link::Withdraw, request, moment).await {
         Ok(found) => found,
         Err(answered) => return answered,
     };
     let campaign = &campaign;
+    let reader = Reader::new(campaign, request);
     match request.method {
         Method::Get => {
-            Reply::ask_to_withdraw(campaign, wording(campaign, &purpose), &format!("{}/receipt", path[1]))
-                .into()
+            reader.ask_to_withdraw(wording(campaign, &purpose), &format!("{}/receipt", path[1])).into()
         }
         _ => {
             let body = request.body.as_deref().unwrap_or_default();
@@ -116,8 +177,8 @@ pub async fn withdraw(
             };
             match done(ports, campaign, operation).await {
                 // What is gone cannot be used any more, which is what was asked for.
-                Ok(_) => told(Reply::withdrawn(campaign), "withdrawn", campaign),
-                Err(fault) => failed(campaign, &fault),
+                Ok(_) => told(reader.withdrawn(), "withdrawn", campaign),
+                Err(fault) => failed(&reader, &fault),
             }
         }
     }
@@ -129,15 +190,17 @@ pub async fn receipt(ports: &impl Ports, path: [&str; 2], request: &RawRequest, 
     if request.method != Method::Get {
         return Reply::method_not_allowed("GET").into();
     }
-    let (campaign, [lead_id, purpose]) = match follow(ports, path, Link::Withdraw, moment).await {
+    let (campaign, [lead_id, purpose]) = match follow(ports, path, Link::Withdraw, request, moment).await {
         Ok(found) => found,
         Err(answered) => return answered,
     };
     let campaign = &campaign;
+    let reader = Reader::new(campaign, request);
     match receipts(ports, campaign, lead_id, &purpose).await {
-        Ok(consents) if consents.is_empty() => Reply::link_ended(campaign).into(),
-        Ok(consents) => Reply::receipts(campaign, &consents, request.prefers_html()).into(),
-        Err(fault) => failed(campaign, &fault),
+        Ok(consents) if consents.is_empty() => reader.link_ended().into(),
+        Ok(consents) if request.prefers_html() => reader.receipts(&consents).into(),
+        Ok(consents) => Reply::receipts(&consents).into(),
+        Err(fault) => failed(&reader, &fault),
     }
 }
 
@@ -194,6 +257,6 @@ fn told(reply: Reply, outcome: &str, campaign: &Campaign) -> Answered {
     Answered { log: Some(log), ..reply.into() }
 }
 
-fn failed(campaign: &Campaign, fault: &Fault) -> Answered {
-    Answered { reply: Reply::try_again(campaign), ..faulted("ledger", &campaign.id, fault) }
+fn failed(reader: &Reader<'_>, fault: &Fault) -> Answered {
+    Answered { reply: reader.try_again(), ..faulted("ledger", &reader.campaign.id, fault) }
 }

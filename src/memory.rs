@@ -188,6 +188,7 @@ pub struct World {
     is_within_limits: Slot<Option<bool>>,
     service: RefCell<Option<String>>,
     questions: RefCell<Vec<String>>,
+    files: RefCell<BTreeSet<String>>,
     log: RefCell<Vec<serde_json::Value>>,
 }
 
@@ -226,6 +227,7 @@ impl World {
             is_within_limits: Slot::new(Some(true)),
             service: RefCell::default(),
             questions: RefCell::default(),
+            files: RefCell::default(),
             log: RefCell::default(),
         })
     }
@@ -394,6 +396,11 @@ impl World {
         self.is_within_limits.set(is_within);
     }
 
+    /// Puts a file into the bucket.
+    pub fn put_file(&self, key: &str) {
+        self.files.borrow_mut().insert(key.to_owned());
+    }
+
     /// Sets what the services say that are asked; nothing where they are down.
     pub fn set_service(&self, answer: Option<&str>) {
         *self.service.borrow_mut() = answer.map(str::to_owned);
@@ -523,6 +530,10 @@ impl Ports for World {
         self.service.borrow().clone().ok_or_else(|| Fault::new("service: down"))
     }
 
+    async fn has_file(&self, key: &str) -> Result<bool, Fault> {
+        Ok(self.files.borrow().contains(key))
+    }
+
     async fn kv_get(&self, key: &str) -> Result<Option<String>, Fault> {
         let kv = self.kv.borrow();
         let values = match kv.mode {
@@ -594,6 +605,7 @@ pub fn request(method: Method, path: &str, content_type: &str, body: &str) -> Ra
         query: query.to_owned(),
         content_type: Some(content_type.to_owned()),
         accept: None,
+        accept_language: None,
         origin: None,
         idempotency_key: None,
         authorization: path.starts_with("/admin/").then(|| format!("Bearer {ADMIN_TOKEN}")),

@@ -11,6 +11,8 @@ pub const DAY_MS: i64 = 24 * HOUR_MS;
 const FIRST_MS: i64 = -719_528 * DAY_MS;
 /// The last millisecond of 9999-12-31.
 const LAST_MS: i64 = 2_932_897 * DAY_MS - 1;
+/// The last that an identifier has room for, in the year 3084.
+const LAST_ID_MS: i64 = (1 << 45) - 1;
 /// As they are written in HTTP.
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -44,23 +46,29 @@ impl Moment {
     /// 25 characters that sort by time (base32hex in lower case, RFC 4648 section 7). What is
     /// written together so lies together in the tables, however many people are known.
     pub fn new_id(&self, prefix: &str) -> String {
-        const DIGITS: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
         let random = u128::from_be_bytes(self.random(prefix, 0)) >> 48;
-        let bits = (u128::from(self.now_ms.unsigned_abs()) << 80) | random;
-        let digit = |at: u32| {
-            let value = (bits >> (120 - 5 * at)) & 31;
-            usize::try_from(value)
-                .ok()
-                .and_then(|value| DIGITS.get(value))
-                .map_or('0', |digit| (*digit).into())
-        };
-        prefix.chars().chain((0..25).map(digit)).collect()
+        sortable(prefix, self.now_ms, random)
     }
 
     /// A number from 0 up to 1, for jitter.
     pub fn fraction(&self, label: &str) -> f64 {
         f64::from(u32::from_be_bytes(self.random::<4>(label, 0))) / (f64::from(u32::MAX) + 1.0)
     }
+}
+
+/// The first of the identifiers that [`Moment::new_id`] gives from a time on.
+pub fn first_id(prefix: &str, from_ms: i64) -> String {
+    sortable(prefix, from_ms.clamp(0, LAST_ID_MS), 0)
+}
+
+fn sortable(prefix: &str, at_ms: i64, random: u128) -> String {
+    const DIGITS: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
+    let bits = (u128::from(at_ms.unsigned_abs()) << 80) | random;
+    let digit = |at: u32| {
+        let value = (bits >> (120 - 5 * at)) & 31;
+        usize::try_from(value).ok().and_then(|value| DIGITS.get(value)).map_or('0', |digit| (*digit).into())
+    };
+    prefix.chars().chain((0..25).map(digit)).collect()
 }
 
 /// RFC 3339 in UTC with milliseconds: `2026-11-22T14:00:00.000Z`. The years are 0 to 9999, beyond

@@ -68,6 +68,12 @@ pub trait Ports {
     /// It is down, too slow, or says too much.
     async fn ask_service(&self, url: &str, form: &str) -> Result<String, Fault>;
 
+    /// Whether a file is in the bucket.
+    ///
+    /// # Errors
+    /// No bucket is bound, or it is down.
+    async fn has_file(&self, key: &str) -> Result<bool, Fault>;
+
     /// Asks a ledger.
     ///
     /// # Errors

@@ -117,6 +117,27 @@ pub fn decide<'a>(campaign: &'a Campaign, lead: &Lead, score: &Score) -> Decisio
     }
 }
 
+/// Why a lead is held, by the campaign as it is now: what [`decide`] would hold it for, or, where it would go
+/// to nobody, what is nearest to keep it from the destinations of its list.
+pub fn why_held(campaign: &Campaign, lead: &Lead, score: &Score) -> &'static str {
+    match decide(campaign, lead, score) {
+        // The campaign has changed. The lead goes with the next post of its person.
+        Decision::Forward(_) => "would_be_forwarded",
+        Decision::Hold("no_destination_wants_it") => {
+            let routed = campaign.destinations.iter().filter(|one| campaign.routes_to(one, &lead.lists));
+            let allowed: Vec<_> = routed.clone().filter(|one| may_have(campaign, lead, one)).collect();
+            if allowed.iter().any(|one| one.forward_at.is_some_and(|least| score.total < least)) {
+                "below_forward_at_of_destination"
+            } else if allowed.is_empty() && routed.clone().any(|one| !lead.consents_to(&one.needs)) {
+                "consent_missing"
+            } else {
+                "no_destination_wants_it"
+            }
+        }
+        Decision::Hold(because) => because,
+    }
+}
+
 fn because(when: &[Condition]) -> String {
     when.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ")
 }

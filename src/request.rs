@@ -41,6 +41,8 @@ pub struct RawRequest {
     pub content_type: Option<String>,
     /// `Accept`.
     pub accept: Option<String>,
+    /// `Accept-Language`.
+    pub accept_language: Option<String>,
     /// `Origin`.
     pub origin: Option<String>,
     /// `Idempotency-Key`.
@@ -94,6 +96,7 @@ mod tests {
             query: String::new(),
             content_type: None,
             accept: accept.map(str::to_owned),
+            accept_language: None,
             origin: None,
             idempotency_key: None,
             authorization: None,

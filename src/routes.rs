@@ -23,6 +23,8 @@ pub async fn answer(ports: &impl Ports, request: &RawRequest, moment: &Moment) -
     match path.as_slice() {
         ["c", campaign] => capture::endpoint(ports, campaign, request, moment).await,
         ["c", campaign, "thanks"] => capture::thanks(ports, campaign, request, moment).await,
+        ["f", campaign] => capture::form(ports, campaign, request, moment).await,
+        ["d", campaign, token] => links::download(ports, [*campaign, *token], request, moment).await,
         ["confirm", campaign, token] => links::confirm(ports, [*campaign, *token], request, moment).await,
         ["withdraw", campaign, token] => links::withdraw(ports, [*campaign, *token], request, moment).await,
         ["withdraw", campaign, token, "receipt"] => {
@@ -35,6 +37,6 @@ pub async fn answer(ports: &impl Ports, request: &RawRequest, moment: &Moment) -
         ["healthz"] => Reply::json_text(r#"{"status":"ok"}"#).into(),
         [".well-known", "jwks.json"] => links::key_set(ports).into(),
         ["openapi.json"] => Reply::json_text(OPENAPI).into(),
-        _ => Reply::not_found().into(),
+        _ => Reply::nothing_here(request).into(),
     }
 }

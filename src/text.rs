@@ -49,6 +49,12 @@ pub fn domain_to_ascii(domain: &str) -> Option<String> {
     (fits && !ends_in_a_number(&ascii)).then_some(ascii)
 }
 
+/// Regions with their names in a language, in the order of its alphabet. On the host a region's name is its
+/// code.
+pub fn regions(language: &str, codes: impl Iterator<Item = String>) -> Vec<(String, String)> {
+    platform::regions(language, codes.collect())
+}
+
 /// The URL standard's ends-in-a-number checker, for a name without a trailing dot.
 fn ends_in_a_number(domain: &str) -> bool {
     let last = domain.rsplit('.').next().unwrap_or(domain);
@@ -104,7 +110,9 @@ impl WebAddress {
 mod platform {
     use std::borrow::Cow;
 
-    use js_sys::JsString;
+    use js_sys::{Array, Intl, JsString, Object, Reflect};
+    use wasm_bindgen::JsValue;
+    use wasm_bindgen::prelude::wasm_bindgen;
     use web_sys::Url;
 
     use super::WebAddress;
@@ -115,6 +123,34 @@ mod platform {
 
     pub fn lowercase(text: &str) -> String {
         JsString::from(text).to_lower_case().into()
+    }
+
+    #[wasm_bindgen]
+    extern "C" {
+        /// <https://tc39.es/ecma402/#intl-displaynames-objects>
+        #[wasm_bindgen(js_namespace = Intl)]
+        type DisplayNames;
+
+        #[wasm_bindgen(constructor, js_namespace = Intl)]
+        fn new(locale: &str, options: &Object) -> DisplayNames;
+
+        #[wasm_bindgen(method)]
+        fn of(this: &DisplayNames, code: &str) -> Option<String>;
+    }
+
+    pub fn regions(language: &str, codes: Vec<String>) -> Vec<(String, String)> {
+        let options = Object::new();
+        // A property of a new object can always be set.
+        let _ = Reflect::set(&options, &"type".into(), &"region".into());
+        let names = DisplayNames::new(language, &options);
+        let mut named: Vec<_> =
+            codes.into_iter().map(|code| (names.of(&code).unwrap_or_default(), code)).collect();
+        let order = Intl::Collator::new(&Array::of1(&language.into()), &Object::new()).compare();
+        named.sort_by(|(one, _), (other, _)| {
+            let order = order.call2(&JsValue::NULL, &one.as_str().into(), &other.as_str().into());
+            order.ok().and_then(|order| order.as_f64()).unwrap_or_default().total_cmp(&0.0)
+        });
+        named.into_iter().map(|(name, code)| (code, name)).collect()
     }
 
     pub fn domain_to_ascii(domain: &str) -> Option<String> {
@@ -148,6 +184,10 @@ mod platform {
 
     pub fn lowercase(text: &str) -> String {
         text.to_lowercase()
+    }
+
+    pub fn regions(_: &str, codes: Vec<String>) -> Vec<(String, String)> {
+        codes.into_iter().map(|code| (code.clone(), code)).collect()
     }
 
     pub fn domain_to_ascii(domain: &str) -> Option<String> {

@@ -46,6 +46,9 @@ const TABLE: &[(&str, Method, Scope)] = &[
     ("campaigns/{}", Method::Put, Scope::Operate),
     ("campaigns/{}/destinations/{}/enable", Method::Post, Scope::Operate),
     ("audit", Method::Get, Scope::Read),
+    ("overview", Method::Get, Scope::Read),
+    ("held", Method::Get, Scope::Read),
+    ("whoami", Method::Get, Scope::Read),
 ];
 
 fn site() -> Site {

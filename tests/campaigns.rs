@@ -411,7 +411,9 @@ fn a_condition_asks_one_thing_that_can_be_true() {
     let second = json!([{ "field": "name", "present": true }, { "attribution": "name", "is": "x" }]);
     assert_eq!(
         wrong(second),
-        ["score[0].when[1].attribution: must be utm_…, gclid, fbclid, page_url or referrer"]
+        [
+            "score[0].when[1].attribution: must be utm_…, a click id, page_url, landing_page or referrer, or first_ and one of them"
+        ]
     );
 }
 

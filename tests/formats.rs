@@ -86,7 +86,8 @@ fn the_tables_of_a_ledger() {
     };
     let states = "repeats INTEGER, pending INTEGER, delivered INTEGER, dead INTEGER, held INTEGER, \
         duplicate INTEGER, suppressed INTEGER, quarantined INTEGER, unconfirmed INTEGER, withdrawn INTEGER, \
-        discarded INTEGER, expired INTEGER, erased INTEGER";
+        discarded INTEGER, expired INTEGER, erased INTEGER, fresh INTEGER, qualified INTEGER, \
+        arrived INTEGER, scores TEXT";
     for (table, expected) in [
         ("campaign", "id TEXT key 1, revision TEXT, stored TEXT"),
         ("counter", &format!("campaign TEXT key 1, hour INTEGER key 2, source TEXT key 3, {states}")),
@@ -120,7 +121,7 @@ fn the_tables_of_a_ledger() {
             "lead_id TEXT key 1, submission_id TEXT key 2, format INTEGER, campaign TEXT, source TEXT, \
              hour INTEGER, state TEXT, at_ms INTEGER, known_until_ms INTEGER, payload TEXT?, consent TEXT, \
              act TEXT?, until_ms INTEGER?, consent_until_ms INTEGER?, record_until_ms INTEGER, \
-             quarantine TEXT?",
+             quarantine TEXT?, milestone INTEGER",
         ),
         (
             "audit",
@@ -129,6 +130,11 @@ fn the_tables_of_a_ledger() {
         ),
         ("revision", "revision TEXT key 1, stored TEXT"),
         (
+            "engagement",
+            "submission_id TEXT key 1, lead_id TEXT, campaign TEXT, until_ms INTEGER, downloads INTEGER, \
+             first_ms INTEGER?",
+        ),
+        (
             "tally",
             "campaign TEXT key 1, hour INTEGER key 2, field TEXT key 3, code TEXT key 4, count INTEGER",
         ),
@@ -136,7 +142,7 @@ fn the_tables_of_a_ledger() {
         assert_eq!(columns(table), expected, "{table}");
     }
     let tables = site.rows(LEDGER, "SELECT count(*) FROM sqlite_master WHERE type = 'table'");
-    assert_eq!(tables, [[json!(17)]], "a new table belongs above");
+    assert_eq!(tables, [[json!(18)]], "a new table belongs above");
 }
 
 #[test]

@@ -48,7 +48,7 @@ fn a_browser_is_sent_to_the_thanks_page() {
     let thanks = site.send(&request(Method::Get, "/c/guide/thanks", "", ""));
     assert_eq!((thanks.status, thanks.header("content-type")), (200, Some("text/html; charset=utf-8")));
     assert!(text(&thanks).contains("<html lang=\"sv\">"));
-    assert!(text(&thanks).contains("<h1>The &lt;b&gt;guide&lt;/b&gt;</h1><p>Thank you."));
+    assert!(text(&thanks).contains("<h1>The &lt;b&gt;guide&lt;/b&gt;</h1><p>Tack!"));
 
     site.republish(&guide_with(json!({ "id": "own", "thanks_url": "https://www.example.com/thanks" })));
     let reply = site.send(&RawRequest { path: "/c/own".to_owned(), ..browser(ANN) });
@@ -65,9 +65,9 @@ fn a_browser_gets_a_readable_page_with_nothing_echoed_and_everything_escaped() {
     let page = text(&reply);
     for line in [
         "<h1>The &lt;b&gt;guide&lt;/b&gt;</h1>",
-        "<li><strong>email</strong>: must be an e-mail address, as in name@example.com</li>",
-        "<li><strong>Your &lt;name&gt;</strong>: must have at least 2 characters</li>",
-        "<li><strong>Yes, send me &lt;i&gt;news&lt;/i&gt;.</strong>: this consent is required</li>",
+        "<li><strong>email</strong> Ange en e-postadress, till exempel namn@example.com.</li>",
+        "<li><strong>Your &lt;name&gt;</strong> Skriv minst 2 tecken.</li>",
+        "<li><strong>Yes, send me &lt;i&gt;news&lt;/i&gt;.</strong> Vi behöver ditt samtycke för att gå vidare.</li>",
     ] {
         assert!(page.contains(line), "{line} is not in {page}");
     }

@@ -130,7 +130,12 @@ fn age(site: &Site) {
              ALTER TABLE submission DROP COLUMN record_until_ms;
              ALTER TABLE delivery DROP COLUMN notice;
              ALTER TABLE submission DROP COLUMN quarantine;
-             DROP TABLE revision; DROP TABLE audit;
+             ALTER TABLE submission DROP COLUMN milestone;
+             ALTER TABLE counter DROP COLUMN fresh;
+             ALTER TABLE counter DROP COLUMN qualified;
+             ALTER TABLE counter DROP COLUMN arrived;
+             ALTER TABLE counter DROP COLUMN scores;
+             DROP TABLE revision; DROP TABLE audit; DROP TABLE engagement;
              DROP TABLE act; DROP TABLE terms; DROP TABLE listed; DROP TABLE request; DROP TABLE alias;
              DROP INDEX delivery_due;
              CREATE INDEX delivery_due ON delivery (due_ms) WHERE state = 'pending';
@@ -158,6 +163,8 @@ fn a_ledger_of_an_older_code_is_brought_up_to_date_and_its_leads_go_out() {
     assert!(consents(0)["granted"] == true && consents(1)["granted"] == true);
     let chained = [0, 1].map(|at| consents(at)["receipt"].is_string());
     assert!(chained.contains(&true) && chained.contains(&false), "what was not chained has no receipt");
+    let milestones = "SELECT sum(fresh), sum(qualified), sum(arrived) FROM counter";
+    assert_eq!(site.rows(LEDGER, milestones), [[json!(2), json!(2), json!(2)]], "each is counted once");
 }
 
 /// A ledger of an older code with one lead of Ann's that nobody has received.

@@ -32,7 +32,7 @@ pub async fn report(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Faul
 }
 
 /// Two reports as one: numbers are added, lists joined.
-fn added(left: Value, right: Value) -> Value {
+pub fn added(left: Value, right: Value) -> Value {
     match (left, right) {
         (Value::Object(mut left), Value::Object(right)) => {
             for (key, value) in right {

@@ -7,6 +7,7 @@ mod counters;
 mod deliveries;
 mod doctor;
 mod lists;
+mod overview;
 mod pages;
 pub mod person;
 mod quarantine;
@@ -47,7 +48,7 @@ pub async fn answer(ports: &impl Ports, path: &[&str], request: &RawRequest, mom
     if request.body.is_err() {
         return logged(Reply::too_large(MAX_CAMPAIGN_BODY_BYTES), Some(&actor), Some(route));
     }
-    let asked = Asked { request, query: Query::of(request), actor: &actor.name, moment };
+    let asked = Asked { request, query: Query::of(request), actor: &actor, moment };
     match route.answer(ports, names, &asked).await {
         Ok(reply) => logged(reply, Some(&actor), Some(route)),
         Err(fault) => {
@@ -100,15 +101,14 @@ fn actor_of(ports: &impl Ports, request: &RawRequest, moment: &Moment) -> Result
 pub struct Asked<'a> {
     request: &'a RawRequest,
     query: Query,
-    /// The name of the token.
-    actor: &'a str,
+    actor: &'a Actor,
     moment: &'a Moment,
 }
 
 impl Asked<'_> {
     /// An operation in the name of whoever asks.
     fn operation(&self, verb: Verb) -> Operation {
-        Operation { verb, actor: Some(self.actor.to_owned()), ..Operation::default() }
+        Operation { verb, actor: Some(self.actor.name.clone()), ..Operation::default() }
     }
 
     async fn ask(&self, ports: &impl Ports, ledger: &str, operation: Operation) -> Result<Answer, Fault> {

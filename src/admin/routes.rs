@@ -1,7 +1,7 @@
 //! What the admin API answers, each address with the scope that it needs. A route without one does not
 //! compile.
 
-use super::{Asked, audit, campaigns, counters, deliveries, doctor, lists, person, quarantine};
+use super::{Asked, audit, campaigns, counters, deliveries, doctor, lists, overview, person, quarantine};
 use crate::access::Scope;
 use crate::fault::Fault;
 use crate::ledger::message::Verb;
@@ -43,6 +43,9 @@ enum Target {
     Campaign,
     Publish,
     Audit,
+    Overview,
+    Held,
+    Whoami,
 }
 
 /// The routes. Of two paths that fit, the first one is meant.
@@ -70,6 +73,9 @@ const ROUTES: &[Route] = {
         route("campaigns/{}", Put, Operate, Target::Publish),
         route("campaigns/{}/destinations/{}/enable", Post, Operate, Target::Enable),
         route("audit", Get, Read, Target::Audit),
+        route("overview", Get, Read, Target::Overview),
+        route("held", Get, Read, Target::Held),
+        route("whoami", Get, Read, Target::Whoami),
     ]
 };
 
@@ -145,6 +151,9 @@ impl Route {
             Target::Campaign => campaigns::show(ports, first).await,
             Target::Publish => campaigns::publish(ports, first, asked).await,
             Target::Audit => audit::list(ports, asked).await,
+            Target::Overview => overview::report(ports, asked).await,
+            Target::Held => overview::held(ports, asked).await,
+            Target::Whoami => Ok(overview::whoami(asked)),
         }
     }
 }

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use validator::ValidateRange;
 
-use super::file::{ensure, is_field_name, is_secret_name};
-use super::table::{Judged, Problem, Rules, Verdict, keys, told};
+use super::file::{is_field_name, is_secret_name};
+use super::table::{Judged, Problem, Rules, Verdict, ensure, keys, told};
 use super::{Campaign, Field};
 use crate::text::{WebAddress, domain_to_ascii};
 

@@ -9,12 +9,13 @@ use super::file::{
 use super::table::told;
 use super::{
     Abuse, Campaign, Channel, Condition, Dedupe, Destination, DoubleOptIn, Field, Kind, Limits, List, Listed,
-    Problem, Purpose, Retention, Rule, Thresholds, Turnstile, Wording,
+    Magnet, Page, Problem, Purpose, Retention, Rule, Thresholds, Turnstile, Wording,
 };
 use crate::country::Country;
 use crate::hash::sha256_hex;
 use crate::moment::DAY_MS;
 use crate::text::WebAddress;
+use crate::texts::Language;
 
 /// Characters of a text unless the field says otherwise: a paragraph, not a document.
 const DEFAULT_MAX_LENGTH: usize = 2_000;
@@ -56,6 +57,9 @@ impl Campaign {
             abuse,
             limits,
             turnstile,
+            page,
+            magnet,
+            attribution,
             score,
             qualify,
             destination,
@@ -79,6 +83,7 @@ impl Campaign {
 
         let retention = accept_retention(&retention, dedupe.window_days, &purposes, &mut problems);
         let abuse = Abuse::accept(abuse, &fields, &mut problems);
+        let magnet = magnet.and_then(|table| Magnet::accept(table, &mut problems));
         let turnstile = turnstile.map(|table| Turnstile::accept(table, &head.origins));
 
         let rules = score
@@ -141,7 +146,11 @@ impl Campaign {
             origins: head.origins,
             thanks_url: head.thanks_url,
             default_country: head.default_country.as_deref().and_then(Country::parse),
+            visitors_read: head.language.as_deref().and_then(Language::of_tag),
             language: head.language.unwrap_or_else(|| "en".to_owned()),
+            page: Page::accept(page),
+            magnet,
+            remember_days: attribution.remember_days,
             unknown_fields: head.unknown_fields,
             notice: Wording::new(json!(controller).to_string(), controller.privacy_notice_version.clone()),
             controller,

@@ -132,7 +132,10 @@ impl Condition {
             }
             Some(Subject::Attribution(name)) => {
                 if !is_attribution(name) {
-                    refuse("attribution", "must be utm_…, gclid, fbclid, page_url or referrer");
+                    refuse(
+                        "attribution",
+                        "must be utm_…, a click id, page_url, landing_page or referrer, or first_ and one of them",
+                    );
                 }
                 None
             }

@@ -5,16 +5,20 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use validator::{ValidateLength, ValidateRange};
 
+use super::SUPPRESSED;
 use super::abuse::{AbuseTable, FORM_TOKEN, LimitsTable, TurnstileTable};
-use super::table::{Judged, Problem, Rules, Verdict, keys, table, tables};
-use super::{SUPPRESSED, template};
+use super::attribution::AttributionTable;
+use super::magnet::MagnetTable;
+use super::page::PageTable;
+use super::table::{Judged, Problem, Rules, Verdict, ensure, keys, table, tables};
 use crate::country::Country;
+use crate::template;
 use crate::text::WebAddress;
 
 /// Identifiers stand in addresses, keys and logs.
 const MAX_SLUG: usize = 64;
 /// Texts of the file that a visitor reads; a consent's wording is the longest.
-const MAX_TEXT: u64 = 4_000;
+pub const MAX_TEXT: u64 = 4_000;
 /// A mail's subject: what mail programs show of it is shorter still.
 const MAX_LINE: u64 = 200;
 /// Placeholders of a confirmation mail's subject.
@@ -40,6 +44,9 @@ pub struct CampaignFile {
     pub abuse: AbuseTable,
     pub limits: LimitsTable,
     pub turnstile: Option<TurnstileTable>,
+    pub page: PageTable,
+    pub magnet: Option<MagnetTable>,
+    pub attribution: AttributionTable,
     pub score: Vec<ScoreTable>,
     pub qualify: QualifyTable,
     pub destination: Vec<DestinationTable>,
@@ -410,9 +417,11 @@ pub fn read(file: Value, problems: &mut Vec<Problem>) -> CampaignFile {
     };
     let double_opt_in = keys.remove("double_opt_in");
     let turnstile = keys.remove("turnstile");
+    let magnet = keys.remove("magnet");
     let mut one = |name: &str| keys.remove(name).unwrap_or(Value::Object(Map::new()));
     let (controller, dedupe, qualify) = (one("controller"), one("dedupe"), one("qualify"));
     let (retention, abuse, limits) = (one("retention"), one("abuse"), one("limits"));
+    let (page, attribution) = (one("page"), one("attribution"));
     let mut many = |name: &'static str| (name, keys.remove(name));
     let (field, purpose, list, score, destination) =
         (many("field"), many("purpose"), many("list"), many("score"), many("destination"));
@@ -428,14 +437,13 @@ pub fn read(file: Value, problems: &mut Vec<Problem>) -> CampaignFile {
         abuse: table(abuse, "abuse", problems),
         limits: table(limits, "limits", problems),
         turnstile: turnstile.map(|value| table(value, "turnstile", problems)),
+        page: table(page, "page", problems),
+        magnet: magnet.map(|value| table(value, "magnet", problems)),
+        attribution: table(attribution, "attribution", problems),
         score: tables(score, problems),
         qualify: table(qualify, "qualify", problems),
         destination: tables(destination, problems),
     }
-}
-
-pub fn ensure(holds: bool, reason: &'static str) -> Judged {
-    if holds { Ok(()) } else { Err(reason) }
 }
 
 fn is_text(text: &str) -> Judged {
@@ -556,7 +564,7 @@ fn is_email(text: &str) -> Judged {
 }
 
 /// https, or http to a loopback address for development.
-fn is_web_address(text: &str) -> Judged {
+pub fn is_web_address(text: &str) -> Judged {
     ensure(!text.is_empty(), "is required: an https address")?;
     let Some(address) = WebAddress::parse(text) else {
         return Err("must be an address, as in https://example.com/x");

@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
+use super::Campaign;
 use super::file::{DestinationKind, DestinationTable, DoubleOptInTable, is_line};
 use super::table::{Judged, Problem, told};
-use super::{Campaign, template};
+use crate::template;
 
 /// The header that carries the secret where none is named; the only one that says `Bearer`.
 pub const AUTHORIZATION: &str = "Authorization";

@@ -2,46 +2,45 @@
 //!
 //! `file` mirrors the tables, `table` reads them, `accept` says what they become and what must hold
 //! between them. `condition` is a `when`, `abuse` says what signs of abuse weigh, `mail` is what asks for
-//! a confirmation, `outward` says where events may go, `template` fills texts in, `publish` says what is
-//! written to KV. A [`Campaign`] in hand has passed all of it.
+//! a confirmation, `page` how the hosted form looks, `magnet` what the person gets, `attribution` what may come undeclared, `outward` says
+//! where events may go, `publish` what is written to KV. A [`Campaign`] in hand has passed all of it.
 
 mod abuse;
 mod accept;
+mod attribution;
 mod condition;
 mod file;
+mod magnet;
 mod mail;
 mod outward;
+mod page;
 pub mod publish;
 mod table;
-pub mod template;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use self::abuse::{Abuse, FORM_TOKEN, Limits, Sign, Signal, TURNSTILE_TOKEN, Turnstile, is_dummy};
+pub use self::attribution::{is_address, is_attribution};
 pub use self::condition::{Condition, Facts, plain};
 pub use self::file::{About, ControllerTable as Controller, IdentifierKind, OnRepeat, UnknownFields};
+pub use self::magnet::{Magnet, Source};
 pub use self::mail::{AUTHORIZATION, Channel, DoubleOptIn, EmailApi};
+pub use self::page::{Colour, Logo, Page};
 pub use self::table::Problem;
 use crate::country::Country;
 use crate::hash::sha256_hex;
 use crate::text::WebAddress;
+use crate::texts::Language;
 
 /// The format of a campaign in KV. A reader leaves newer formats untouched.
 pub const CAMPAIGN_FORMAT: u32 = 1;
 /// The built-in list: who is on it is suppressed by every campaign of the ledger.
 pub const SUPPRESSED: &str = "suppressed";
-/// Attribution that a submission may carry undeclared, beside every `utm_…`.
-const ATTRIBUTION: [&str; 4] = ["gclid", "fbclid", "page_url", "referrer"];
 
 /// Whether a campaign, a ledger, a purpose or a destination can have this id.
 pub fn is_id(text: &str) -> bool {
     file::is_slug(text).is_ok()
-}
-
-/// Whether a field's name is attribution, which needs no declaration.
-pub fn is_attribution(name: &str) -> bool {
-    name.starts_with("utm_") || ATTRIBUTION.contains(&name)
 }
 
 /// A campaign that is valid.
@@ -61,6 +60,16 @@ pub struct Campaign {
     pub default_country: Option<Country>,
     /// BCP 47; the language of the wordings.
     pub language: String,
+    /// What visitors read beside the wordings: the same language, where it is stated and there are texts
+    /// in it.
+    pub visitors_read: Option<Language>,
+    /// How the hosted form looks.
+    pub page: Page,
+    /// What the person gets in exchange.
+    pub magnet: Option<Magnet>,
+    /// For how many days the form script keeps in a cookie where a visitor came from; without one for the
+    /// visit alone.
+    pub remember_days: Option<u32>,
     /// What happens to undeclared fields.
     pub unknown_fields: UnknownFields,
     /// Who is responsible for the data.
@@ -317,6 +326,8 @@ impl Campaign {
             .filter(|(_, url)| WebAddress::parse(url).is_some_and(|url| url.is_loopback_http()))
             .map(|(path, _)| Problem::new(path, "http to a loopback address is for development only"))
             .chain(self.dummy_site_key())
+            .chain(self.page.development_only())
+            .chain(self.magnet.as_ref().and_then(Magnet::development_only))
             .collect()
     }
 

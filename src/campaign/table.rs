@@ -33,6 +33,11 @@ impl fmt::Display for Problem {
 /// What a rule says of a value: nothing, or why it cannot be.
 pub type Judged = Result<(), &'static str>;
 
+/// That it holds, or why it cannot be.
+pub fn ensure(holds: bool, reason: &'static str) -> Judged {
+    if holds { Ok(()) } else { Err(reason) }
+}
+
 /// What its rule says of a key's value.
 pub type Verdict = (&'static str, Judged);
 

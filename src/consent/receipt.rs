@@ -11,10 +11,10 @@ use std::sync::OnceLock;
 use serde_json::Value;
 
 use super::{Act, ConsentState, Personal, Terms};
-use crate::campaign::template;
 use crate::hash::{base64url, from_base64url, sha256};
 use crate::lead::{ConsentRecord, Notice};
 use crate::moment::rfc3339;
+use crate::template;
 
 /// What stands where the campaign is silent.
 const NOT_STATED: &str = "not stated";

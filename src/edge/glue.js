@@ -10,8 +10,8 @@ globalThis.queueMicrotask = (task) => {
 };
 
 const HEADERS = [
-  'content-length', 'content-type', 'accept', 'origin', 'idempotency-key', 'authorization', 'sec-gpc',
-  'cf-connecting-ip',
+  'content-length', 'content-type', 'accept', 'accept-language', 'origin', 'idempotency-key',
+  'authorization', 'sec-gpc', 'cf-connecting-ip',
 ];
 
 /** Method, URL and the headers that something asks for, one a line; an absent header is a NUL. */
@@ -111,6 +111,20 @@ export async function postForm(url, form, timeoutMs, maxLength) {
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Resolves to whether a file is in the bucket; undefined where none is bound. */
+export function hasFile({ FILES }, key) {
+  return FILES?.head(key).then((object) => object !== null);
+}
+
+/** Resolves to a response with a file of the bucket, which is not read here; nothing where it has gone. */
+export async function respondWithFile({ FILES }, key, status, headers) {
+  const object = await FILES.get(key);
+  if (object === null) return undefined;
+  const all = pairs(headers);
+  all['content-type'] = object.httpMetadata?.contentType ?? all['content-type'];
+  return new Response(object.body, { status, headers: all });
 }
 
 const signers = new Map();

@@ -18,7 +18,7 @@ pub fn lines<N: Display>(headers: &[(N, String)]) -> String {
 
 #[wasm_bindgen(module = "/src/edge/glue.js")]
 extern "C" {
-    /// Method, URL, `content-length`, `content-type`, `accept`, `origin`, `idempotency-key`,
+    /// Method, URL, `content-length`, `content-type`, `accept`, `accept-language`, `origin`, `idempotency-key`,
     /// `authorization`, `sec-gpc` and `cf-connecting-ip`, one a line.
     pub fn head(request: &web_sys::Request) -> String;
 
@@ -41,6 +41,19 @@ extern "C" {
     /// Resolves to the text that a form is answered with.
     #[wasm_bindgen(catch, js_name = postForm)]
     pub fn post_form(url: &str, form: &str, timeout_ms: u32, max_length: u32) -> Result<Promise, JsValue>;
+
+    /// Resolves to whether a file is in the bucket; nothing where none is bound.
+    #[wasm_bindgen(catch, js_name = hasFile)]
+    pub fn has_file(env: &JsValue, key: &str) -> Result<Option<Promise>, JsValue>;
+
+    /// Resolves to a response with a file of the bucket, or to nothing where it has gone.
+    #[wasm_bindgen(catch, js_name = respondWithFile)]
+    pub fn respond_with_file(
+        env: &JsValue,
+        key: &str,
+        status: u16,
+        headers: &str,
+    ) -> Result<Promise, JsValue>;
 
     /// Resolves to the Ed25519 signature of a text, by a key of this id with these two halves in
     /// base64url.

@@ -35,6 +35,7 @@ pub async fn read(request: web_sys::Request) -> Result<RawRequest> {
         query: query.to_owned(),
         content_type: line(),
         accept: line(),
+        accept_language: line(),
         origin: line(),
         idempotency_key: line(),
         authorization: line(),

@@ -49,7 +49,10 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
         log(event, moment.now_ms);
     }
     platform.follow_up(&context, answered.after);
-    http::response(&answered.reply)
+    match &answered.reply.file {
+        Some(key) => platform.file(key, &answered.reply).await,
+        None => http::response(&answered.reply),
+    }
 }
 
 #[event(scheduled)]

@@ -9,7 +9,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast as _, JsValue};
 use worker::{Context, Delay, Env};
 
-use super::http::log_fault;
+use super::http::{log_fault, response};
 use super::kv::Kv;
 use super::{glue, message_of, now_ms};
 use crate::campaigns::Shelf;
@@ -19,6 +19,7 @@ use crate::hash::base64url;
 use crate::keys::SigningKey;
 use crate::ledger::message::{Answer, Call, MESSAGE_FORMAT, Message};
 use crate::ports::Ports;
+use crate::reply::Reply;
 use crate::settings::Settings;
 use crate::tallies::{GATHER_MS, Tallies};
 use crate::throttle::Throttle;
@@ -111,6 +112,17 @@ impl Platform {
         }
     }
 
+    /// A reply whose body is a file. The runtime passes it on; it never is in the wasm.
+    pub async fn file(&self, key: &str, reply: &Reply) -> worker::Result<web_sys::Response> {
+        let asked = glue::respond_with_file(&self.env, key, reply.status, &glue::lines(&reply.headers))?;
+        let answered = JsFuture::from(asked).await?;
+        if answered.is_undefined() {
+            log_fault("files", &Fault::new("a file has gone"));
+            return response(&Reply::fault());
+        }
+        Ok(answered.unchecked_into())
+    }
+
     fn kv(&self) -> Result<Kv, Fault> {
         let binding = js_sys::Reflect::get(&self.env, &KV.into());
         let binding = binding.ok().filter(|binding| binding.is_object());
@@ -162,6 +174,16 @@ impl Ports for Platform {
         };
         let answered = answered.map_err(|error| Fault::new(format!("service: {}", message_of(&error))))?;
         answered.as_string().ok_or_else(|| Fault::new("service: an answer that is no text"))
+    }
+
+    async fn has_file(&self, key: &str) -> Result<bool, Fault> {
+        let asked = match glue::has_file(&self.env, key) {
+            Ok(Some(promise)) => JsFuture::from(promise).await,
+            Ok(None) => return Err(Fault::new("no bucket is bound")),
+            Err(error) => Err(error),
+        };
+        let answered = asked.map_err(|error| Fault::new(format!("bucket: {}", message_of(&error))))?;
+        Ok(answered.is_truthy())
     }
 
     async fn kv_get(&self, key: &str) -> Result<Option<String>, Fault> {

@@ -12,7 +12,9 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use self::decode::{Encoding, Entry, Fields, Raw};
-use crate::campaign::{Campaign, FORM_TOKEN, Kind, TURNSTILE_TOKEN, UnknownFields, is_attribution};
+use crate::campaign::{
+    Campaign, FORM_TOKEN, Kind, TURNSTILE_TOKEN, UnknownFields, is_address, is_attribution,
+};
 use crate::contact::{Email, EmailKind, Phone};
 
 /// Characters of an attribution value; what is longer is cut, for attribution never rejects.
@@ -97,6 +99,11 @@ impl FieldProblem {
     /// A problem of one field.
     pub fn new(field: &str, code: &'static str, detail: impl Into<String>) -> Self {
         Self { field: field.to_owned(), code, detail: detail.into() }
+    }
+
+    /// Whether a consent is missing, or was given to a wording that is not in force any more.
+    pub fn is_missing_consent(&self) -> bool {
+        matches!(self.code, "consent_required" | "wording_outdated")
     }
 }
 
@@ -204,7 +211,7 @@ fn is_contact(campaign: &Campaign, field: &str) -> bool {
 /// Query and fragment of an address may hold anything: a token, an e-mail address.
 fn without_query<'a>(name: &str, text: &'a str) -> &'a str {
     match name {
-        "page_url" | "referrer" => text.split(['?', '#']).next().unwrap_or_default(),
+        _ if is_address(name) => text.split(['?', '#']).next().unwrap_or_default(),
         _ => text,
     }
 }

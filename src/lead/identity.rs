@@ -39,6 +39,8 @@ pub enum Link {
     Confirm,
     /// Withdraw a consent, and see its receipt.
     Withdraw,
+    /// Get what the campaign gives in exchange.
+    Download,
     /// Say when its form was rendered. No address, but signed like one.
     Form,
 }
@@ -48,6 +50,7 @@ impl Link {
         match self {
             Self::Confirm => "confirm",
             Self::Withdraw => "withdraw",
+            Self::Download => "download",
             Self::Form => "form",
         }
     }

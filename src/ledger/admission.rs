@@ -8,8 +8,10 @@ use serde_json::json;
 use super::admit::{Plan, Post};
 use super::consents::{ActRow, Ends, NewAct, Open, text_of};
 use super::double_opt_in::email_tags;
+use super::engagement::linked;
 use super::message::Admit;
-use super::rows::{SubmissionRow, delivery_row, ended, receiver_of, remember};
+use super::milestone::{Milestone, Steps};
+use super::rows::{SubmissionRow, delivery_row, receiver_of, remember, taken_up};
 use super::store::{Store, Write, write};
 use super::{Ledger, Payload, State, payload_place, serialised};
 use crate::campaign::Purpose;
@@ -35,6 +37,14 @@ impl Admission<'_> {
     /// The fingerprints under the pepper that writes.
     fn tags(&self) -> Vec<&String> {
         self.admit.fingerprints.iter().filter(|print| print.current).map(|print| &print.tag).collect()
+    }
+
+    /// The steps that the submission takes as a lead, and where it stands after them.
+    fn steps(&self) -> (Steps, Milestone) {
+        let (before, plan) = (self.post.milestone(), &self.plan);
+        let score = plan.payload.as_ref().filter(|_| plan.is_first).map(|(_, score)| score.total);
+        let held = plan.supersedes.as_ref().map(|held| held.milestone);
+        score.map_or((Steps::NONE, before), |score| Steps::judged(before, held, plan.state, score))
     }
 }
 
@@ -87,6 +97,7 @@ impl<S: Store> Ledger<S> {
     pub(super) fn write_admission(&self, mut admission: Admission<'_>, moment: &Moment) -> Result<(), Fault> {
         let terms = self.terms_of(admission.post.campaign);
         let acted = self.acts_of(&admission, &terms, moment)?;
+        let (steps, milestone) = admission.steps();
         let (sealed, open) = match admission.plan.payload.take() {
             Some((lead, score)) => {
                 let (sealed, open) = self.sealed_lead(&admission, lead, score, &acted, &terms, moment)?;
@@ -111,6 +122,7 @@ impl<S: Store> Ledger<S> {
             lead_id,
             submission_id: &admit.submission_id,
             state: plan.state,
+            milestone,
             at_ms: given.at_ms,
             known_until_ms: now + campaign.dedupe.window_ms,
             until_ms: (plan.state == State::Held).then_some(now + campaign.retention.held_ms),
@@ -119,7 +131,7 @@ impl<S: Store> Ledger<S> {
             act: Some(text_of(&acted.act.act)?),
             ends,
         };
-        writes.extend([row.write(post.bucket()), post.count(plan.state)]);
+        writes.extend([row.write(post.bucket()), post.count_steps(plan.state, steps)]);
         if let Some(confirmation) = &acted.confirmation {
             writes.push(confirmation.row(lead_id, ends)?);
         }
@@ -129,8 +141,9 @@ impl<S: Store> Ledger<S> {
             writes.push(delivery_row(lead_id, &admit.submission_id, to, event, None, at, moment));
         }
         if let Some(held) = &plan.supersedes {
-            writes.extend(ended(lead_id, &held.submission_id, &held.bucket, State::Held, State::Duplicate));
+            writes.extend(taken_up(lead_id, &held.submission_id, &held.bucket));
         }
+        writes.extend(linked(campaign, lead_id, &admit.submission_id, now));
         writes.extend(remember(admit, now));
         if post.prior.as_ref().is_some_and(|prior| prior.state == State::Unconfirmed) {
             let sql = "INSERT INTO alias (lead_id, is_now) SELECT DISTINCT lead_id, ?1 FROM request

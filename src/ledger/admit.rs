@@ -10,6 +10,7 @@ use super::double_opt_in::Requests;
 use super::known::{Held, regains};
 use super::lists::{Suppression, customer_lists, suppressing};
 use super::message::{Admit, Answer, Tally};
+use super::milestone::{Milestone, Steps};
 use super::quarantine::quarantined_lead;
 use super::retention::DEAD_DAYS;
 use super::rows::{KEEP_ACT, SubmissionRow, remember};
@@ -52,6 +53,8 @@ pub(super) struct Plan<'a> {
     pub(super) sends: Vec<(&'a Destination, &'static str)>,
     /// The held submission that this one has taken up.
     pub(super) supersedes: Option<Held>,
+    /// The campaign has not followed its lead up before.
+    pub(super) is_first: bool,
 }
 
 /// An earlier row of the very same submission, which the new one takes the place of.
@@ -61,6 +64,7 @@ pub(super) struct Prior {
     pub(super) bucket: Bucket,
     /// Whether it holds consents: the row of a lead, not of a request.
     pub(super) is_lead: bool,
+    pub(super) milestone: Milestone,
 }
 
 impl Prior {
@@ -118,13 +122,15 @@ impl<S: Store> Ledger<S> {
         let matches = self.living_matches(admit, moment)?;
         let bucket = self.bucket(admit, moment)?;
         if self.key_is_taken(admit, moment)? {
-            self.tally(&[Tally {
+            let problem = Tally {
                 campaign: bucket.campaign,
                 hour: bucket.hour,
                 field: "Idempotency-Key".to_owned(),
                 code: "idempotency_key_reused".to_owned(),
                 count: 1,
-            }])?;
+            };
+            let post = Tally { field: String::new(), code: Tally::REJECTED.to_owned(), ..problem.clone() };
+            self.tally(&[problem, post])?;
             return quiet(Answer::IdempotencyKeyReused);
         }
         let lists = self.lists_with(&admit.list_tags)?;
@@ -316,7 +322,7 @@ impl<S: Store> Ledger<S> {
         let suppressed = self.has_suppressed.get().then(|| suppressed_lead(&admit.submission_id));
         let quarantined = self.has_quarantined.get().then(|| quarantined_lead(&admit.submission_id));
         let known = matches.iter().map(|found| &found.lead_id).chain(requests.leads());
-        let sql = "SELECT state, campaign, hour, source, consent <> '' FROM submission
+        let sql = "SELECT state, campaign, hour, source, consent <> '', milestone FROM submission
                    WHERE lead_id = ? AND submission_id = ?";
         for lead_id in known.chain(&suppressed).chain(&quarantined) {
             let args = [lead_id.into(), (&admit.submission_id).into()];
@@ -324,7 +330,8 @@ impl<S: Store> Ledger<S> {
             let state = State::parse(&row.text(0)?).ok_or_else(|| Fault::new("a state is not known"))?;
             let bucket = Bucket { campaign: row.text(1)?, hour: row.int(2)?, source: row.text(3)? };
             let is_lead = row.int(4)? == 1;
-            return Ok(Some(Prior { lead_id: lead_id.clone(), state, bucket, is_lead }));
+            let milestone = Milestone::of(row.int(5)?);
+            return Ok(Some(Prior { lead_id: lead_id.clone(), state, bucket, is_lead, milestone }));
         }
         Ok(None)
     }
@@ -364,7 +371,10 @@ impl<S: Store> Ledger<S> {
         let until_ms = moment.now_ms + SUPPRESSED_MS;
         let lead_id = suppressed_lead(&admit.submission_id);
         let (id, state) = (&admit.submission_id, State::Suppressed);
-        let row = SubmissionRow::bare(&lead_id, id, state, moment.now_ms, until_ms);
+        let row = SubmissionRow {
+            milestone: post.milestone(),
+            ..SubmissionRow::bare(&lead_id, id, state, moment.now_ms, until_ms)
+        };
         let mut writes = post.make_room(&admit.submission_id);
         writes.extend([row.write(post.bucket()), post.count(State::Suppressed)]);
         writes.extend(remember(admit, moment.now_ms));
@@ -395,10 +405,19 @@ impl Post<'_> {
     }
 
     pub(super) fn count(&self, state: State) -> Write<'_> {
+        self.count_steps(state, Steps::NONE)
+    }
+
+    pub(super) fn count_steps(&self, state: State, steps: Steps) -> Write<'_> {
         match &self.prior {
-            None => self.bucket.count(state),
-            Some(prior) => prior.bucket.transfer(prior.state, state),
+            None => self.bucket.count(state, steps),
+            Some(prior) => prior.bucket.transfer(prior.state, state, steps),
         }
+    }
+
+    /// How far it came before.
+    pub(super) fn milestone(&self) -> Milestone {
+        self.prior.as_ref().map_or(Milestone::Nothing, |prior| prior.milestone)
     }
 
     /// An earlier row of it goes; its act stays in the history.
@@ -449,5 +468,5 @@ pub(super) fn judge(campaign: &Campaign, lead: Lead, lead_id: String) -> Plan<'_
         }
         Decision::Hold(because) => (State::Held, because, Vec::new()),
     };
-    Plan { lead_id, state, because, payload: Some((lead, score)), sends, supersedes: None }
+    Plan { lead_id, state, because, payload: Some((lead, score)), sends, supersedes: None, is_first: true }
 }

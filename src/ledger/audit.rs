@@ -33,8 +33,8 @@ impl Verb {
             Self::Release => Some("quarantine_release"),
             Self::Discard => Some("quarantine_discard"),
             Self::Counters | Self::Deliveries | Self::Delivery | Self::Lists | Self::Keys => None,
-            Self::Quarantine | Self::Audit | Self::Checkup => None,
-            Self::Confirm | Self::Withdraw | Self::Consents => None,
+            Self::Quarantine | Self::Audit | Self::Checkup | Self::Overview | Self::Held => None,
+            Self::Confirm | Self::Withdraw | Self::Engage | Self::Consents => None,
         }
     }
 }

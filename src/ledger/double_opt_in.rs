@@ -8,6 +8,7 @@ use super::admit::{Post, Prior, logged};
 use super::consents::{ActRow, standing_of};
 use super::lists::{Suppression, lift};
 use super::message::{Admit, Answer, Operation};
+use super::milestone::Milestone;
 use super::outbox::REQUESTED;
 use super::rows::{SubmissionRow, delivery_range, ended, notice_row, receiver_of, remember};
 use super::state::Bucket;
@@ -208,14 +209,17 @@ impl<S: Store> Ledger<S> {
         &self,
         lead_id: &str,
         submission_id: &str,
-    ) -> Result<Option<(Admit, Bucket)>, Fault> {
-        let sql = "SELECT payload, campaign, hour, source FROM submission
+    ) -> Result<Option<(Admit, Prior)>, Fault> {
+        let sql = "SELECT payload, campaign, hour, source, milestone FROM submission
                    WHERE lead_id = ? AND submission_id = ? AND state = 'unconfirmed'";
         let Some(mut row) = self.store.row(sql, &[lead_id.into(), submission_id.into()])? else {
             return Ok(None);
         };
         let admit = self.open_sealed(&row.text(0)?, &payload_place(lead_id, submission_id))?;
-        Ok(Some((admit, Bucket { campaign: row.text(1)?, hour: row.int(2)?, source: row.text(3)? })))
+        let bucket = Bucket { campaign: row.text(1)?, hour: row.int(2)?, source: row.text(3)? };
+        let (lead_id, milestone) = (lead_id.to_owned(), Milestone::of(row.int(4)?));
+        let prior = Prior { lead_id, state: State::Unconfirmed, bucket, is_lead: false, milestone };
+        Ok(Some((admit, prior)))
     }
 
     /// The owner of the address confirms a submission.
@@ -223,7 +227,7 @@ impl<S: Store> Ledger<S> {
         let lead_id = operation.lead_id.clone().unwrap_or_default();
         let submission_id = operation.submission_id.clone().unwrap_or_default();
         let done = |tags: &[String]| Ok(Answer::Report(json!({ "fingerprints": tags })));
-        let Some((mut admit, bucket)) = self.requested(&lead_id, &submission_id)? else {
+        let Some((mut admit, prior)) = self.requested(&lead_id, &submission_id)? else {
             let now = self.lead_now(&lead_id)?;
             let sql = "SELECT 1 FROM submission WHERE lead_id = ? AND submission_id = ? AND act IS NOT NULL
                        AND state NOT IN ('withdrawn', 'expired')";
@@ -243,8 +247,8 @@ impl<S: Store> Ledger<S> {
             let (other, of) = (row.text(0)?, row.text(1)?);
             if of == submission_id {
                 waits = true;
-            } else if let Some((_, bucket)) = self.requested(&other, &of)? {
-                others.push((other, of, bucket));
+            } else if let Some((_, prior)) = self.requested(&other, &of)? {
+                others.push((other, of, prior.bucket));
             }
         }
         // Its time has passed, and only the alarm has not come yet.
@@ -264,9 +268,7 @@ impl<S: Store> Ledger<S> {
         }
         let list_tags = admit.list_tags.clone();
         let beside: Vec<Write<'static>> = beside.into_iter().map(owned).collect();
-        let state = State::Unconfirmed;
-        let prior = Some(Prior { lead_id, state, bucket: bucket.clone(), is_lead: false });
-        let post = Post { campaign: &campaign, bucket, prior };
+        let post = Post { campaign: &campaign, bucket: prior.bucket.clone(), prior: Some(prior) };
         self.admit_confirmed(&mut admit, &post, beside, moment)?;
         if !list_tags.is_empty() {
             self.learn_whether_lists_are_empty()?;

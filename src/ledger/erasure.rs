@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::consents::standing_of;
 use super::lists::suppress;
 use super::message::{Admit, Answer, Operation};
+use super::milestone::Steps;
 use super::report::{object, rfc3339_of};
 use super::rows::{KEEP_ACT, delivery_range, notice_row};
 use super::store::{Store, Write, owned, write};
@@ -57,6 +58,7 @@ impl<S: Store> Ledger<S> {
                 "submissions": self.submissions_held(&lead_id)?,
                 "consents": self.consents_held(&lead_id)?,
                 "history": self.history_held(&lead_id)?,
+                "downloads": self.engagements(&lead_id)?,
                 "recipients": self.recipients(&lead_id)?,
                 "fingerprints": self.fingerprints_held(&lead_id, &operation.fingerprints)?,
             }));
@@ -173,7 +175,7 @@ impl<S: Store> Ledger<S> {
         for lead_id in &leads {
             tags.extend(self.fingerprints_of(lead_id, &self.acts(lead_id)?)?);
             for one in self.ledgered(lead_id)? {
-                writes.push(owned(one.bucket.transfer(one.state, State::Erased)));
+                writes.push(owned(one.bucket.transfer(one.state, State::Erased, Steps::NONE)));
                 let sql = "DELETE FROM idempotency WHERE submission_id = ?";
                 writes.push(write(sql, [one.submission_id.into()]));
                 submissions += 1;
@@ -211,8 +213,10 @@ impl<S: Store> Ledger<S> {
         let sql = "DELETE FROM request WHERE tag IN (SELECT value FROM json_each(?))
                    OR lead_id IN (SELECT value FROM json_each(?))";
         writes.push(write(sql, [all.into(), gone.clone().into()]));
-        let sql = "DELETE FROM alias WHERE is_now IN (SELECT value FROM json_each(?))";
-        writes.push(write(sql, [gone.into()]));
+        for (table, column) in [("alias", "is_now"), ("engagement", "lead_id")] {
+            let sql = format!("DELETE FROM {table} WHERE {column} IN (SELECT value FROM json_each(?))");
+            writes.push(write(sql, [gone.clone().into()]));
+        }
         writes.push(suppress(&operation.list_tags, moment));
         self.store.write_all(&writes)?;
         for lead_id in &leads {

@@ -3,6 +3,7 @@
 use super::admit::{Plan, QUALIFIED, UPDATED, judge};
 use super::consents::{ActRow, Open, standing_of};
 use super::message::Admit;
+use super::milestone::Milestone;
 use super::rows::{delivery_range, receiver_of};
 use super::state::Bucket;
 use super::store::Store;
@@ -16,6 +17,7 @@ use crate::qualify::{self, Decision};
 pub(super) struct Held {
     pub(super) submission_id: String,
     pub(super) bucket: Bucket,
+    pub(super) milestone: Milestone,
     /// The acts by which its consents were given.
     pub(super) acts: Vec<i64>,
 }
@@ -78,7 +80,7 @@ impl<S: Store> Ledger<S> {
     /// The newest held submission of this very person in this campaign. One whose payload no living
     /// key opens stays as it is: there is nothing left to merge.
     fn held(&self, admit: &Admit, lead_id: &str, acts: &[ActRow]) -> Result<Option<(Held, Lead)>, Fault> {
-        let sql = "SELECT submission_id, hour, source, payload, consent FROM submission
+        let sql = "SELECT submission_id, hour, source, payload, consent, milestone FROM submission
                    WHERE lead_id = ? AND campaign = ? AND state = 'held' ORDER BY at_ms DESC";
         for mut row in self.store.rows(sql, &[lead_id.into(), (&admit.campaign).into()])? {
             let submission_id = row.text(0)?;
@@ -88,6 +90,7 @@ impl<S: Store> Ledger<S> {
             }
             let bucket = Bucket { campaign: admit.campaign.clone(), hour: row.int(1)?, source: row.text(2)? };
             let (payload, consent) = (row.optional_text(3), row.optional_text(4));
+            let milestone = Milestone::of(row.int(5)?);
             let payload = payload.and_then(|payload| {
                 self.open_payload(&payload, consent.as_deref(), lead_id, &submission_id, acts.to_vec()).ok()
             });
@@ -98,7 +101,7 @@ impl<S: Store> Ledger<S> {
                     // Consents of before format 3 are no acts, and cannot be read with the new ones.
                     lead.consent.clear();
                 }
-                return Ok(Some((Held { submission_id, bucket, acts }, lead)));
+                return Ok(Some((Held { submission_id, bucket, milestone, acts }, lead)));
             }
         }
         Ok(None)
@@ -154,5 +157,6 @@ fn judge_followed_up<'a>(
     let told = |d: &&Destination| all && has_had(d) && qualify::may_have(campaign, &lead, d);
     sends.extend(campaign.destinations.iter().filter(told).map(|d| (d, UPDATED)));
     let state = if sends.is_empty() { State::Duplicate } else { State::Pending };
-    Plan { lead_id, state, because: "known", payload: Some((lead, score)), sends, supersedes: None }
+    let payload = Some((lead, score));
+    Plan { lead_id, state, because: "known", payload, sends, supersedes: None, is_first: false }
 }

@@ -88,6 +88,11 @@ pub struct Tally {
 impl Tally {
     /// The code of a post that was one too many in its minute.
     pub const THROTTLED: &'static str = "throttled";
+    /// The code of a post that was refused for more than a missing consent, or could not be read. It counts
+    /// posts, where a rejection's code counts problems. No rejection has it.
+    pub const REJECTED: &'static str = "rejected";
+    /// The code of a post that was refused for nothing but its consents. No rejection has it.
+    pub const UNCONSENTED: &'static str = "unconsented";
     /// The code of an exact repeat that KV answered. No rejection has it.
     pub const KV_REPEAT: &'static str = "kv_repeat";
 }
@@ -175,6 +180,8 @@ pub enum Verb {
     Confirm,
     /// A person takes consents back.
     Withdraw,
+    /// A person downloads what the campaign gives in exchange.
+    Engage,
     /// What a person's consents are, for their receipts.
     Consents,
     /// Everything that is held about a person.
@@ -205,6 +212,10 @@ pub enum Verb {
     Audit,
     /// Whether counters and rows agree, and what waits can be sent: a chunk of it.
     Checkup,
+    /// The numbers of a period, by time, source, score and destination.
+    Overview,
+    /// What is held, a page of it, each with its score and why.
+    Held,
 }
 
 /// From a ledger to the Worker.

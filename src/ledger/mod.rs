@@ -14,12 +14,16 @@ mod checkup;
 mod claim;
 mod consents;
 mod double_opt_in;
+mod engagement;
 mod erasure;
+mod held;
 mod keys;
 mod known;
 mod lists;
 pub mod message;
+mod milestone;
 mod outbox;
+mod overview;
 mod quarantine;
 mod report;
 mod retention;
@@ -42,7 +46,9 @@ pub use self::claim::Claim;
 use self::claim::{Flight, Lane};
 use self::consents::Open;
 use self::message::{Answer, Call, MESSAGE_FORMAT, Message, Operation, Verb};
+pub use self::milestone::BIN_POINTS;
 pub use self::outbox::{Dispatch, Prepared};
+pub use self::overview::{MAX_SOURCES as MAX_SHOWN_SOURCES, NOTHING as NOTHING_SEEN, Step, step_of};
 pub use self::report::nothing_counted;
 use self::sightings::Sightings;
 pub use self::state::State;
@@ -231,6 +237,7 @@ impl<S: Store> Ledger<S> {
             Verb::Enable => self.enable(&campaign, &given(&operation.destination), moment),
             Verb::Confirm => self.confirm(operation, moment),
             Verb::Withdraw => self.withdraw(operation, moment),
+            Verb::Engage => self.engage(operation, moment),
             Verb::Consents => self.consents(&given(&operation.lead_id)),
             Verb::Access => self.access(operation),
             Verb::Erase => self.erase(operation, moment),
@@ -246,6 +253,8 @@ impl<S: Store> Ledger<S> {
             Verb::Publish => Ok(Answer::Done(operation.is_done.into())),
             Verb::Audit => self.audit_page(operation),
             Verb::Checkup => self.checkup(operation, moment.now_ms),
+            Verb::Overview => self.overview(operation),
+            Verb::Held => self.held_page(operation),
         }
     }
 

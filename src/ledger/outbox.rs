@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 use super::claim::Claim;
 use super::consents::{Open, read_act};
 use super::double_opt_in::REQUEST_MS;
+use super::engagement::ENGAGED;
 use super::message::Answer;
+use super::milestone::{Milestone, Steps};
 use super::rows::delivery_range;
 use super::state::Bucket;
 use super::store::{Store, Write, write};
@@ -113,6 +115,10 @@ impl<S: Store> Ledger<S> {
             (Channel::Webhook, None) => match &claim.notice {
                 Some(notice) => {
                     let data: Value = serde_json::from_str(notice).map_err(|_| Outcome::Unreadable)?;
+                    let allowed = || self.consents_to(&claim.lead_id, &destination.needs);
+                    if claim.event == ENGAGED && !allowed().map_err(|_| Outcome::Unreadable)? {
+                        return Err(Outcome::ConsentMissing);
+                    }
                     deliver::notice(&claim.event, claim.created_ms, &data)
                 }
                 None => {
@@ -262,14 +268,23 @@ impl<S: Store> Ledger<S> {
     /// needs no look at what is there.
     fn write_delivered(&self, claim: &Claim, listed: &Value, now_ms: i64) -> Result<&'static str, Fault> {
         let place = [(&claim.lead_id).into(), (&claim.submission_id).into()];
+        let [before, after] = [Milestone::Qualified, Milestone::Arrived].map(Milestone::number);
         let delivery = "UPDATE delivery SET state = 'delivered', due_ms = ?1, settled_ms = ?1, reason = NULL,
                           attempt_count = ?2, attempts = json_insert(attempts, '$[#]', json(?3))
                         WHERE delivery_id = ?4 AND state NOT IN ('delivered', 'withdrawn')";
-        let submission = "UPDATE submission SET state = 'delivered', payload = NULL
-                          WHERE changes() = 1 AND lead_id = ? AND submission_id = ? AND state = 'pending'";
-        let counter = "UPDATE counter SET pending = pending - 1, delivered = delivered + 1
-                       WHERE changes() = 1 AND (campaign, hour, source) = (SELECT campaign, hour, source
-                         FROM submission WHERE lead_id = ?1 AND submission_id = ?2)";
+        let counter = format!(
+            "UPDATE counter SET pending = pending - 1, delivered = delivered + 1,
+               arrived = arrived + (SELECT milestone = {before} FROM submission
+                 WHERE lead_id = ?1 AND submission_id = ?2)
+             WHERE changes() = 1 AND (campaign, hour, source) = (SELECT campaign, hour, source
+               FROM submission WHERE lead_id = ?1 AND submission_id = ?2 AND state = 'pending')"
+        );
+        // Behind the counter, which must see how far it had come.
+        let submission = format!(
+            "UPDATE submission SET state = 'delivered', payload = NULL,
+               milestone = CASE milestone WHEN {before} THEN {after} ELSE milestone END
+             WHERE changes() = 1 AND lead_id = ?1 AND submission_id = ?2"
+        );
         let settled = [
             now_ms.into(),
             (claim.attempt_count + 1).into(),
@@ -278,8 +293,8 @@ impl<S: Store> Ledger<S> {
         ];
         self.store.write_all(&[
             write(delivery, settled),
-            write(submission, place.clone()),
-            write(counter, place),
+            write(counter, place.clone()),
+            write(submission, place),
         ])?;
         Ok("delivered")
     }
@@ -294,7 +309,7 @@ impl<S: Store> Ledger<S> {
         listed: Value,
         now_ms: i64,
     ) -> Result<&'static str, Fault> {
-        let sql = "SELECT d.state, d.attempts, s.state, s.campaign, s.hour, s.source,
+        let sql = "SELECT d.state, d.attempts, s.state, s.campaign, s.hour, s.source, s.milestone,
                      (SELECT group_concat(o.state) FROM delivery o WHERE o.delivery_id >= ?2
                         AND o.delivery_id < ?3 AND o.submission_id = d.submission_id
                         AND o.delivery_id <> d.delivery_id)
@@ -347,10 +362,11 @@ impl<S: Store> Ledger<S> {
         let bucket;
         if let Some(before) = row.optional_text(2) {
             bucket = Bucket { campaign: row.text(3)?, hour: row.int(4)?, source: row.text(5)? };
-            let others = row.optional_text(6).unwrap_or_default();
+            let milestone = Milestone::of(row.int(6)?);
+            let others = row.optional_text(7).unwrap_or_default();
             let states = others.split(',').chain([state]);
             let place = [claim.lead_id.as_str(), &claim.submission_id];
-            writes.extend(follow_deliveries(place, &before, &bucket, states)?);
+            writes.extend(follow_deliveries(place, (&before, milestone), &bucket, states)?);
         }
         self.store.write_all(&writes)?;
         if state == "paused" {
@@ -362,7 +378,7 @@ impl<S: Store> Ledger<S> {
 
     /// Brings a submission's state in line with its deliveries'.
     pub(super) fn settle_submission(&self, lead_id: &str, submission_id: &str) -> Result<(), Fault> {
-        let sql = "SELECT state, campaign, hour, source, (SELECT group_concat(state) FROM delivery
+        let sql = "SELECT state, campaign, hour, source, milestone, (SELECT group_concat(state) FROM delivery
                      WHERE delivery_id >= ?3 AND delivery_id < ?4 AND submission_id = ?2)
                    FROM submission WHERE lead_id = ?1 AND submission_id = ?2";
         let (from, to) = delivery_range(lead_id);
@@ -372,8 +388,9 @@ impl<S: Store> Ledger<S> {
         };
         let before = row.text(0)?;
         let bucket = Bucket { campaign: row.text(1)?, hour: row.int(2)?, source: row.text(3)? };
-        let states = row.optional_text(4).unwrap_or_default();
-        let writes = follow_deliveries([lead_id, submission_id], &before, &bucket, states.split(','))?;
+        let before = (before.as_str(), Milestone::of(row.int(4)?));
+        let states = row.optional_text(5).unwrap_or_default();
+        let writes = follow_deliveries([lead_id, submission_id], before, &bucket, states.split(','))?;
         writes.iter().try_for_each(|write| self.store.write(write))
     }
 
@@ -493,7 +510,7 @@ fn state_of<'b>(deliveries: impl Iterator<Item = &'b str> + Clone) -> State {
 /// With the last of them settled the payload is erased.
 fn follow_deliveries<'a, 'b>(
     place: [&'a str; 2],
-    before: &str,
+    (before, milestone): (&str, Milestone),
     bucket: &'a Bucket,
     deliveries: impl Iterator<Item = &'b str> + Clone,
 ) -> Result<Vec<Write<'a>>, Fault> {
@@ -503,11 +520,15 @@ fn follow_deliveries<'a, 'b>(
         return Ok(Vec::new());
     }
     let sql = if matches!(state, State::Pending | State::Dead) {
-        "UPDATE submission SET state = ? WHERE lead_id = ? AND submission_id = ?"
+        "UPDATE submission SET state = ?, milestone = ? WHERE lead_id = ? AND submission_id = ?"
     } else {
-        "UPDATE submission SET state = ?, payload = NULL WHERE lead_id = ? AND submission_id = ?"
+        "UPDATE submission SET state = ?, milestone = ?, payload = NULL WHERE lead_id = ? AND submission_id = ?"
+    };
+    let (steps, milestone) = match state {
+        State::Delivered => Steps::delivered(milestone),
+        _ => (Steps::NONE, milestone),
     };
     let [lead_id, submission_id] = place;
-    let moved = write(sql, [state.as_str().into(), lead_id.into(), submission_id.into()]);
-    Ok(vec![moved, bucket.transfer(before, state)])
+    let args = [state.as_str().into(), milestone.number().into(), lead_id.into(), submission_id.into()];
+    Ok(vec![write(sql, args), bucket.transfer(before, state, steps)])
 }

@@ -73,7 +73,7 @@ impl<S: Store> Ledger<S> {
             let (campaign, field, code, count) = (row.text(0)?, row.text(1)?, row.text(2)?, row.int(3)?);
             if code == Tally::KV_REPEAT {
                 kv_repeats += count;
-            } else {
+            } else if ![Tally::REJECTED, Tally::UNCONSENTED].contains(&code.as_str()) {
                 rejections.push(json!({
                     "campaign": campaign, "field": field, "code": code, "count": count,
                 }));

@@ -118,6 +118,7 @@ impl<S: Store> Ledger<S> {
             };
             if next.is_none() {
                 self.store.run("DELETE FROM idempotency WHERE expires_ms <= ?", &[moment.now_ms.into()])?;
+                self.store.run("DELETE FROM engagement WHERE until_ms <= ?", &[moment.now_ms.into()])?;
                 self.sweep_revisions()?;
             }
             self.put_meta("sweep", &next.as_ref().unwrap_or(&Cursor::START).to_text())?;

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::State;
 use super::consents::Ends;
 use super::message::Admit;
+use super::milestone::{Milestone, Steps};
 use super::schema::ROW_FORMAT;
 use super::state::Bucket;
 use super::store::{Arg, Write, write};
@@ -27,6 +28,7 @@ pub(super) struct SubmissionRow<'a> {
     pub(super) lead_id: &'a str,
     pub(super) submission_id: &'a str,
     pub(super) state: State,
+    pub(super) milestone: Milestone,
     pub(super) at_ms: i64,
     pub(super) known_until_ms: i64,
     pub(super) until_ms: Option<i64>,
@@ -50,6 +52,7 @@ impl<'a> SubmissionRow<'a> {
             lead_id,
             submission_id,
             state,
+            milestone: Milestone::Nothing,
             at_ms,
             known_until_ms,
             until_ms: None,
@@ -63,8 +66,8 @@ impl<'a> SubmissionRow<'a> {
     pub(super) fn write(self, bucket: &'a Bucket) -> Write<'a> {
         let sql = "INSERT INTO submission (lead_id, submission_id, format, campaign, source, hour, state,
                      at_ms, known_until_ms, until_ms, payload, consent, act, consent_until_ms,
-                     record_until_ms)
-                   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+                     record_until_ms, milestone)
+                   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
         let args = [
             self.lead_id.into(),
             self.submission_id.into(),
@@ -81,6 +84,7 @@ impl<'a> SubmissionRow<'a> {
             self.act.map_or(Arg::Null, Arg::from),
             self.ends.consent_ms.into(),
             self.ends.record_ms.into(),
+            self.milestone.number().into(),
         ];
         write(sql, args)
     }
@@ -97,7 +101,17 @@ pub(super) fn ended<'a>(
     let sql = "UPDATE submission SET state = ?, payload = NULL, until_ms = NULL, quarantine = NULL
                WHERE lead_id = ? AND submission_id = ?";
     let args = [to.as_str().into(), lead_id.into(), submission_id.into()];
-    [write(sql, args), bucket.transfer(from, to)]
+    [write(sql, args), bucket.transfer(from, to, Steps::NONE)]
+}
+
+/// A held submission is taken up by a later one, which goes on from where it stands.
+pub(super) fn taken_up<'a>(lead_id: &'a str, submission_id: &'a str, bucket: &'a Bucket) -> [Write<'a>; 2] {
+    let sql = "UPDATE submission SET state = ?, milestone = ?, payload = NULL, until_ms = NULL
+               WHERE lead_id = ? AND submission_id = ?";
+    let (from, to) = (State::Held, State::Duplicate);
+    let passed_on = Milestone::PassedOn.number();
+    let args = [to.as_str().into(), passed_on.into(), lead_id.into(), submission_id.into()];
+    [write(sql, args), bucket.transfer(from, to, Steps::NONE)]
 }
 
 /// A delivery that is due at once: campaign, destination and receiver say where to.

@@ -107,6 +107,27 @@ const MIGRATIONS: &[&[&str]] = &[
        WHEN EXISTS (SELECT 1 FROM audit WHERE seq = NEW.seq)
      BEGIN SELECT RAISE(ABORT, 'the audit log is not replaced'); END",
     ],
+    &[
+        // How far a submission has come as a lead, and how many came so far: what the funnel is made of.
+        "ALTER TABLE submission ADD COLUMN milestone INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE counter ADD COLUMN fresh INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE counter ADD COLUMN qualified INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE counter ADD COLUMN arrived INTEGER NOT NULL DEFAULT 0",
+        // By the least points of each bin.
+        "ALTER TABLE counter ADD COLUMN scores TEXT NOT NULL DEFAULT '{}'",
+        // Whose link to a magnet it is, by the submission that got it.
+        "CREATE TABLE engagement (submission_id TEXT PRIMARY KEY, lead_id TEXT NOT NULL,
+       campaign TEXT NOT NULL, until_ms INTEGER NOT NULL, downloads INTEGER NOT NULL DEFAULT 0,
+       first_ms INTEGER) WITHOUT ROWID",
+        // Of what came before only the states are known. Approximate: what was withdrawn, expired or erased
+        // since is left out, a known person's post that went out counts as a lead of its own, and no score
+        // was counted.
+        "UPDATE counter SET fresh = pending + delivered + dead + held,
+       qualified = pending + delivered + dead, arrived = delivered",
+        // Only what can still move: what has been delivered counts nothing more.
+        "UPDATE submission SET milestone = CASE state WHEN 'held' THEN 1 ELSE 2 END
+       WHERE state IN ('pending', 'dead', 'held')",
+    ],
 ];
 
 /// Brings the tables up to date.

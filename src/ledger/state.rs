@@ -1,5 +1,6 @@
 //! The states that an accepted submission can be in, and the counters that add up to them.
 
+use super::milestone::Steps;
 use super::store::{Arg, Write, write};
 
 /// Where an accepted submission is. It is in exactly one at any time.
@@ -83,38 +84,55 @@ pub struct Bucket {
     pub source: String,
 }
 
+/// One more of a score's bin; `?4` is the bin.
+const ONE_MORE: &str =
+    r#"json_set(scores, '$."' || ?4 || '"', coalesce(json_extract(scores, '$."' || ?4 || '"'), 0) + 1)"#;
+
 impl Bucket {
-    /// Counts a submission that was accepted in this state.
-    pub fn count(&self, state: State) -> Write<'_> {
-        self.add(state.as_str())
+    /// Counts a submission that was accepted in this state, with the steps that it takes.
+    pub fn count(&self, state: State, steps: Steps) -> Write<'_> {
+        self.add(state.as_str(), steps)
     }
 
     /// Counts an exact repeat, beside the sum.
     pub fn count_repeat(&self) -> Write<'_> {
-        self.add("repeats")
+        self.add("repeats", Steps::NONE)
     }
 
-    /// Moves a submission from one state to another.
-    pub fn transfer(&self, from: State, to: State) -> Write<'_> {
+    /// Moves a submission from one state to another, with the steps that it takes.
+    pub fn transfer(&self, from: State, to: State, steps: Steps) -> Write<'_> {
         let (from, to) = (from.as_str(), to.as_str());
-        let moves = match from == to {
+        let mut moves = match from == to {
             // Of two assignments to one column SQLite takes the last.
-            true => format!("{from} = {from}"),
-            false => format!("{from} = {from} - 1, {to} = {to} + 1"),
+            true => vec![format!("{from} = {from}")],
+            false => vec![format!("{from} = {from} - 1"), format!("{to} = {to} + 1")],
         };
-        let sql = format!("UPDATE counter SET {moves} WHERE campaign = ? AND hour = ? AND source = ?");
-        write(sql, self.place())
+        moves.extend(steps.columns().map(|column| format!("{column} = {column} + 1")));
+        moves.extend(steps.bin().map(|_| format!("scores = {ONE_MORE}")));
+        let moves = moves.join(", ");
+        let sql = format!("UPDATE counter SET {moves} WHERE campaign = ?1 AND hour = ?2 AND source = ?3");
+        write(sql, self.place(steps))
     }
 
-    fn add(&self, column: &str) -> Write<'_> {
+    fn add(&self, column: &'static str, steps: Steps) -> Write<'_> {
+        let columns: Vec<_> = std::iter::once(column).chain(steps.columns()).collect();
+        let mut sums: Vec<_> = columns.iter().map(|column| format!("{column} = {column} + 1")).collect();
+        let (names, ones) = (columns.join(", "), vec!["1"; columns.len()].join(", "));
+        let (mut scores, mut bin) = ("", "");
+        if steps.bin().is_some() {
+            (scores, bin) = (", scores", ", json_object(?4, 1)");
+            sums.push(format!("scores = {ONE_MORE}"));
+        }
+        let sums = sums.join(", ");
         let sql = format!(
-            "INSERT INTO counter (campaign, hour, source, {column}) VALUES (?, ?, ?, 1)
-             ON CONFLICT DO UPDATE SET {column} = {column} + 1"
+            "INSERT INTO counter (campaign, hour, source, {names}{scores}) VALUES (?1, ?2, ?3, {ones}{bin})
+             ON CONFLICT DO UPDATE SET {sums}"
         );
-        write(sql, self.place())
+        write(sql, self.place(steps))
     }
 
-    fn place(&self) -> [Arg<'_>; 3] {
-        [(&self.campaign).into(), self.hour.into(), (&self.source).into()]
+    fn place(&self, steps: Steps) -> Vec<Arg<'_>> {
+        let place = [(&self.campaign).into(), self.hour.into(), (&self.source).into()];
+        place.into_iter().chain(steps.bin().map(Arg::from)).collect()
     }
 }

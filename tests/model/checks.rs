@@ -31,7 +31,7 @@ fn number(value: &Value) -> i64 {
 }
 
 /// What every ledger holds of submissions, deliveries and counters.
-pub fn ledgers(site: &Site, people: &People, deliveries: &mut BTreeSet<String>) {
+pub fn ledgers(site: &Site, people: &People, deliveries: &mut BTreeSet<String>, forwarded: &mut Forwarded) {
     for ledger in LEDGERS {
         let rows = site.rows(ledger, "SELECT lead_id, campaign, state, payload IS NOT NULL FROM submission");
         let (mut by_lead, mut by_state) = (BTreeMap::new(), BTreeMap::new());
@@ -47,6 +47,7 @@ pub fn ledgers(site: &Site, people: &People, deliveries: &mut BTreeSet<String>) 
         }
         quarantine(site, ledger, people);
         counters(site, ledger, people, &by_state);
+        milestones(site, ledger, forwarded);
         states_follow_deliveries(site, ledger);
         doctor(site, ledger);
         let twice = "SELECT lead_id, campaign, destination FROM delivery
@@ -113,6 +114,41 @@ fn counters(site: &Site, ledger: &str, people: &People, by_state: &BTreeMap<(Str
                 "{campaign}: the counters add up"
             );
         }
+    }
+}
+
+/// By ledger and campaign: leads that were followed up, and by which submissions, as deliveries tell.
+pub type Forwarded = BTreeSet<(&'static str, String, String, String)>;
+
+/// No step of the funnel is wider than the one before it, and each is counted once.
+fn milestones(site: &Site, ledger: &'static str, forwarded: &mut Forwarded) {
+    let rows = "SELECT DISTINCT campaign, lead_id, submission_id FROM delivery WHERE submission_id <> ''";
+    let of_row = |row: &Vec<Value>| (ledger, text(&row[0]), text(&row[1]), text(&row[2]));
+    forwarded.extend(site.rows(ledger, rows).iter().map(of_row));
+    let accepted = State::ALL.map(State::as_str).join(" + ");
+    let sql = format!(
+        "SELECT campaign, sum({accepted}), sum(fresh), sum(qualified), sum(arrived), min(min(fresh, qualified, arrived)),
+           sum((SELECT sum(value) FROM json_each(scores))) FROM counter GROUP BY campaign"
+    );
+    for row in site.rows(ledger, &sql) {
+        let campaign = text(&row[0]);
+        let steps: Vec<i64> = row[1..5].iter().map(number).collect();
+        assert!(steps.is_sorted_by(|wider, narrower| wider >= narrower), "{campaign}: {steps:?}");
+        assert!(number(&row[5]) >= 0, "{campaign}: a milestone was taken back");
+        assert_eq!(row[6].as_i64().unwrap_or(0), steps[1], "{campaign}: each new lead has a score");
+        let of = || forwarded.iter().filter(|(_, of, ..)| *of == campaign);
+        let leads: BTreeSet<_> = of().map(|(_, _, lead, _)| lead).collect();
+        let submissions: BTreeSet<_> = of().map(|(_, _, _, submission)| submission).collect();
+        // A post that comes again, and is another person's by then, is counted already.
+        let (moved, qualified) = (of().count() - submissions.len(), usize::try_from(steps[2]));
+        let expected = leads.len() - moved..=leads.len();
+        assert!(expected.contains(&qualified.expect("a count")), "{campaign}: each lead qualifies once");
+    }
+    for (state, fitting) in [("held", "1, 4"), ("unconfirmed", "0, 1, 2, 3, 4"), ("quarantined", "0")] {
+        let sql = format!(
+            "SELECT submission_id, milestone FROM submission WHERE state = '{state}' AND milestone NOT IN ({fitting})"
+        );
+        assert_eq!(site.rows(ledger, &sql), [[Value::Null; 0]; 0], "{state}");
     }
 }
 

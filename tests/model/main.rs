@@ -105,6 +105,7 @@ struct Run {
     site: Site,
     people: People,
     deliveries: BTreeSet<String>,
+    forwarded: checks::Forwarded,
     posts: Vec<Post>,
     kv: KvMode,
     /// By ring: the numbers of the living keys, the newest first.
@@ -155,6 +156,7 @@ impl Run {
             site,
             people: People::default(),
             deliveries: BTreeSet::new(),
+            forwarded: BTreeSet::new(),
             posts: Vec::new(),
             kv: KvMode::Fresh,
             keys: [vec![1], vec![1], vec![1]],
@@ -386,7 +388,7 @@ impl Run {
             self.look();
         }
         self.forget_what_has_ended();
-        checks::ledgers(&self.site, &self.people, &mut self.deliveries);
+        checks::ledgers(&self.site, &self.people, &mut self.deliveries, &mut self.forwarded);
         checks::secrecy(&self.site);
         let received = checks::webhooks(&self.site);
         assert!(received.is_subset(&self.deliveries), "somebody heard of what nobody wrote");
@@ -404,7 +406,7 @@ impl Run {
         self.site.pass(4 * RECORD_DAYS * DAY);
         self.look();
         self.forget_what_has_ended();
-        checks::ledgers(&self.site, &self.people, &mut self.deliveries);
+        checks::ledgers(&self.site, &self.people, &mut self.deliveries, &mut self.forwarded);
         checks::nobody(&self.site);
     }
 }
@@ -414,7 +416,7 @@ fn run(seed: u64) {
     for n in 1..=OPERATIONS {
         run.step();
         run.forget_what_has_ended();
-        checks::ledgers(&run.site, &run.people, &mut run.deliveries);
+        checks::ledgers(&run.site, &run.people, &mut run.deliveries, &mut run.forwarded);
         if n % LOOK_EVERY == 0 {
             checks::webhooks(&run.site);
             checks::secrecy(&run.site);

@@ -77,7 +77,8 @@ impl Run {
         let path = format!("quarantine/{what}");
         if is_release && self.dice.one_in(5) {
             self.without_keys(|run| {
-                assert_eq!(run.operate(&path, &order)["not_possible"], json!(ids), "no key opens them");
+                let left = texts(&run.operate(&path, &order)["not_possible"]);
+                assert_eq!(left, ids.iter().cloned().collect(), "no key opens them");
             });
             return;
         }

@@ -1,19 +1,29 @@
 //! What goes back: the only place that knows HTTP's status codes and what a browser sees.
+//!
+//! Programs get JSON, which is made here; people get a page: `page` has those that tell them something,
+//! `form` the hosted form.
+
+mod download;
+mod form;
+mod page;
+
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+pub use self::download::Download;
+pub use self::form::Shown;
+pub use self::page::Reader;
 use crate::campaign::{Campaign, FORM_TOKEN, Kind, TURNSTILE_TOKEN};
+use crate::intake::Rejection;
 use crate::intake::decode::{MAX_BODY_BYTES, MAX_FIELDS};
-use crate::intake::{FieldProblem, Rejection};
 
 /// When to try again after a fault of ours: long enough for an object to move, short for a person.
 const RETRY_AFTER_S: u32 = 5;
-/// Pages load nothing and run nothing.
-const PAGE_POLICY: &str =
-    "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'";
+/// The groups of texts that scripts on pages show.
+const TEXT_GROUPS: [&str; 4] = ["chat", "download", "error", "form"];
 /// Minutes, so that a key that is replaced in a hurry is soon gone.
 const KEY_SET_CACHING: &str = "public, max-age=300";
-const PAGE_STYLE: &str = "body{font:1rem/1.5 system-ui,sans-serif;max-width:38rem;margin:15vh auto;padding:0 1rem}pre{white-space:pre-wrap;overflow-wrap:anywhere}";
 
 /// An HTTP response.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +34,8 @@ pub struct Reply {
     pub headers: Vec<(&'static str, String)>,
     /// The whole body.
     pub body: Vec<u8>,
+    /// The key of a file that is the body.
+    pub file: Option<String>,
 }
 
 impl Reply {
@@ -33,7 +45,7 @@ impl Reply {
             ("cache-control", "no-store".to_owned()),
             ("x-content-type-options", "nosniff".to_owned()),
         ];
-        Self { status, headers, body: body.into() }
+        Self { status, headers, body: body.into(), file: None }
     }
 
     /// Adds a header.
@@ -59,7 +71,7 @@ impl Reply {
 
     /// 204.
     pub fn nothing() -> Self {
-        Self { status: 204, headers: Vec::new(), body: Vec::new() }
+        Self { status: 204, headers: Vec::new(), body: Vec::new(), file: None }
     }
 
     /// The submission is stored: 202 for programs, a redirect to the thanks page for browsers. A program
@@ -69,13 +81,18 @@ impl Reply {
         campaign: &Campaign,
         browser: bool,
         likely_meant: Option<&str>,
+        download: Option<&Download>,
     ) -> Self {
         if browser {
-            let built_in = || format!("/c/{}/thanks", campaign.id);
+            let token = download.map(|download| format!("?d={}", download.token)).unwrap_or_default();
+            let built_in = || format!("/c/{}/thanks{token}", campaign.id);
             let to = campaign.thanks_url.clone().unwrap_or_else(built_in);
             return Self::new(303, "text/plain", "").with("location", to);
         }
         let mut body = json!({ "submission_id": submission_id, "status": "accepted" });
+        if let (Some(download), Some(body)) = (download, body.as_object_mut()) {
+            body.insert("download".to_owned(), download.to_json());
+        }
         let field = campaign.fields.iter().find(|field| field.kind == Kind::Email);
         if let (Some(domain), Some(field), Some(body)) = (likely_meant, field, body.as_object_mut()) {
             let hint = json!({
@@ -88,104 +105,15 @@ impl Reply {
     }
 
     /// 422: every problem at once.
-    pub fn rejected(rejection: &Rejection, campaign: &Campaign, browser: bool) -> Self {
-        if browser {
-            let line = |problem: &FieldProblem| {
-                let label = campaign.field(&problem.field).map(|f| f.label.as_deref().unwrap_or(&f.name));
-                let consent = problem.field.strip_prefix("consent.");
-                let purpose = consent.and_then(|id| campaign.purposes.iter().find(|p| p.id == id));
-                let about = purpose.map(|p| p.wording.text.as_str()).or(label).unwrap_or(&problem.field);
-                format!("<li><strong>{}</strong>: {}</li>", escape(about), escape(&problem.detail))
-            };
-            let lines: String = rejection.problems.iter().map(line).collect();
-            let text = format!(
-                "<p>Please go back, correct this and send it again:</p><ul>{lines}</ul>
-                 <p>What you typed is still in the form when you go back.</p>"
-            );
-            return page(422, &campaign.language, &campaign.title, &text);
-        }
+    pub fn rejected(rejection: &Rejection) -> Self {
         problem(422, "The submission is not valid", "Correct the listed fields and send it again.", |body| {
             body.insert("errors".to_owned(), json!(rejection.problems));
         })
     }
 
-    /// The built-in page that thanks.
-    pub fn thanks(campaign: &Campaign) -> Self {
-        page(200, &campaign.language, &campaign.title, "<p>Thank you. We have received your details.</p>")
-    }
-
-    /// The page of a link that asks the owner of an address to confirm.
-    pub fn ask_to_confirm(campaign: &Campaign) -> Self {
-        let text = format!(
-            "<p>{} has been given this e-mail address. Is it yours, and do you agree?</p>{}",
-            escape(&campaign.controller.name),
-            button("Yes, confirm")
-        );
-        link_page(200, campaign, &text)
-    }
-
-    /// The address is confirmed.
-    pub fn confirmed(campaign: &Campaign) -> Self {
-        link_page(200, campaign, "<p>Thank you. Your e-mail address is confirmed.</p>")
-    }
-
-    /// The page of a link that takes back a consent: this one, or everything.
-    pub fn ask_to_withdraw(campaign: &Campaign, wording: Option<&str>, receipt: &str) -> Self {
-        let what = match wording {
-            Some(text) => format!("<blockquote>{}</blockquote>", escape(text)),
-            None => "<p>Everything that you have agreed to here.</p>".to_owned(),
-        };
-        let text = format!(
-            "<p>Do you want to take back what you agreed to with {}?</p>{what}{}\
-             <p><a href=\"{}\">What was agreed to</a></p>",
-            escape(&campaign.controller.name),
-            button("Yes, take it back"),
-            escape(receipt)
-        );
-        link_page(200, campaign, &text)
-    }
-
-    /// The consent is taken back.
-    pub fn withdrawn(campaign: &Campaign) -> Self {
-        link_page(200, campaign, "<p>Done. You have taken back your consent.</p>")
-    }
-
-    /// 410: the link is not one of ours, or what it was about has ended.
-    pub fn link_ended(campaign: &Campaign) -> Self {
-        let text =
-            "<p>This link is not valid any more.</p><p>Please send the form again to get a new one.</p>";
-        link_page(410, campaign, text)
-    }
-
-    /// 503 to somebody who followed a link.
-    pub fn try_again(campaign: &Campaign) -> Self {
-        link_page(503, campaign, "<p>That did not work just now. Please try again in a moment.</p>")
-            .with("retry-after", RETRY_AFTER_S.to_string())
-    }
-
-    /// What a person has agreed to, with the signed receipts: a page, or JSON for programs.
-    pub fn receipts(campaign: &Campaign, consents: &[Value], browser: bool) -> Self {
-        if !browser {
-            return Self::json(&json!({ "consents": consents }));
-        }
-        let shown = |consent: &Value| {
-            let text = |key: &str| escape(consent.get(key).and_then(Value::as_str).unwrap_or("-"));
-            format!(
-                "<blockquote>{}</blockquote><p>{} since {}</p><details><summary>Signed receipt</summary>\
-                 <pre>{}</pre></details>",
-                text("text"),
-                text("state"),
-                text("since"),
-                text("receipt")
-            )
-        };
-        let text = format!(
-            "<p>What you have agreed to with {} (<a href=\"{}\">privacy notice</a>):</p>{}",
-            escape(&campaign.controller.name),
-            escape(&campaign.controller.privacy_notice),
-            consents.iter().map(shown).collect::<String>()
-        );
-        link_page(200, campaign, &text)
+    /// What a person has agreed to, with the signed receipts, for programs.
+    pub fn receipts(consents: &[Value]) -> Self {
+        Self::json(&json!({ "consents": consents }))
     }
 
     /// The public keys of receipts. They may be kept for a while; who meets a key that is not among
@@ -196,8 +124,9 @@ impl Reply {
         reply.with("cache-control", KEY_SET_CACHING).with("access-control-allow-origin", "*")
     }
 
-    /// What a form or a chatbot needs to be right the first time.
-    pub fn acceptance_criteria(campaign: &Campaign, token: &str, public_url: Option<&str>) -> Self {
+    /// What a form or a chatbot needs to be right the first time, and what its visitors read.
+    pub fn acceptance_criteria(reader: &Reader<'_>, token: &str, public_url: Option<&str>) -> Self {
+        let Reader { campaign, language } = *reader;
         let field = |field: &crate::campaign::Field| {
             let mut shown = json!({
                 "name": field.name, "kind": field.kind.name(), "required": field.required,
@@ -240,6 +169,12 @@ impl Reply {
             "turnstile": turnstile,
             "controller": campaign.controller.name,
             "privacy_notice": campaign.controller.privacy_notice,
+            "thanks_url": campaign.thanks_url,
+            "thanks": campaign.page.thanks,
+            "magnet": campaign.magnet.as_ref().map(|magnet| json!({ "title": magnet.title })),
+            "attribution": { "remember_days": campaign.remember_days },
+            "texts_language": language.tag(),
+            "texts": language.groups(&TEXT_GROUPS).collect::<BTreeMap<_, _>>(),
             "limits": { "body_bytes": MAX_BODY_BYTES, "fields": MAX_FIELDS },
         }))
     }
@@ -307,24 +242,10 @@ impl Reply {
             .with("retry-after", wait_s.to_string())
     }
 
-    /// 429 to a browser's form post.
-    pub fn throttled_page(campaign: &Campaign, wait_s: i64) -> Self {
-        let text = "<p>Very many people are sending this form just now.</p>\
-                    <p>Please go back and send it again in a minute.</p>";
-        page(429, &campaign.language, &campaign.title, text).with("retry-after", wait_s.to_string())
-    }
-
     /// 503: our fault. Nothing of it is shown.
     pub fn fault() -> Self {
         problem(503, "Not available now", "Please try again: the same post counts once.", |_| {})
             .with("retry-after", RETRY_AFTER_S.to_string())
-    }
-
-    /// 503 to a browser's form post: a page, for nobody retries for a person.
-    pub fn fault_page(campaign: &Campaign) -> Self {
-        let text = "<p>Your details could not be received just now.</p>\
-                    <p>Please go back and send the form again in a moment.</p>";
-        page(503, &campaign.language, &campaign.title, text).with("retry-after", RETRY_AFTER_S.to_string())
     }
 }
 
@@ -340,30 +261,4 @@ fn problem(
         extend(body);
     }
     Reply::new(status, "application/problem+json", body.to_string())
-}
-
-/// A page behind a link whose address lets its holder do something: it is not passed on.
-fn link_page(status: u16, campaign: &Campaign, text: &str) -> Reply {
-    page(status, &campaign.language, &campaign.title, text)
-        .with("referrer-policy", "no-referrer")
-        .with("x-robots-tag", "noindex")
-}
-
-/// Posts to the page's own address.
-fn button(label: &str) -> String {
-    format!("<form method=\"post\"><button>{label}</button></form>")
-}
-
-fn page(status: u16, language: &str, title: &str, text: &str) -> Reply {
-    let (language, title) = (escape(language), escape(title));
-    let html = format!(
-        "<!doctype html><html lang=\"{language}\"><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width\"><title>{title}</title>\
-         <style>{PAGE_STYLE}</style><h1>{title}</h1>{text}</html>"
-    );
-    Reply::new(status, "text/html; charset=utf-8", html).with("content-security-policy", PAGE_POLICY)
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

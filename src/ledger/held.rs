@@ -1,0 +1,66 @@
+//! What is held, with its score and why: never anything that tells who it is.
+
+use serde_json::{Value, json};
+
+use super::message::{Answer, Operation};
+use super::report::{object, rfc3339_of};
+use super::store::{Arg, Row, Store};
+use super::{Ledger, State};
+use crate::fault::Fault;
+use crate::qualify;
+
+/// Leads of a page. Each is opened, with the consents of its person.
+const MAX_PAGE: i64 = 50;
+/// No living key opens it.
+const UNREADABLE: &str = "unreadable";
+
+impl<S: Store> Ledger<S> {
+    /// What is held, a page of it, by lead and submission.
+    pub(super) fn held_page(&self, query: &Operation) -> Result<Answer, Fault> {
+        let limit = query.limit.unwrap_or(MAX_PAGE).clamp(1, MAX_PAGE);
+        let after = query.after.as_deref().unwrap_or_default();
+        let (lead_id, submission_id) = after.split_once('.').unwrap_or((after, ""));
+        let sql = format!(
+            "SELECT lead_id, submission_id, campaign, payload, consent, json_object('lead_id', lead_id,
+               'submission_id', submission_id, 'campaign', campaign, 'held_since', {}, 'until', {})
+             FROM submission WHERE (lead_id, submission_id) > (?1, ?2) AND state = ?3
+               AND (?4 IS NULL OR campaign = ?4) ORDER BY lead_id, submission_id LIMIT ?5",
+            rfc3339_of("at_ms"),
+            rfc3339_of("until_ms")
+        );
+        let args: [Arg<'_>; 5] = [
+            lead_id.into(),
+            submission_id.into(),
+            State::Held.as_str().into(),
+            query.campaign.as_deref().into(),
+            limit.into(),
+        ];
+        let (mut shown, mut last) = (Vec::new(), None);
+        for row in self.store.rows(&sql, &args)? {
+            let (one, place) = self.held_entry(row)?;
+            shown.push(one);
+            last = Some(place);
+        }
+        let full = i64::try_from(shown.len()).is_ok_and(|read| read == limit);
+        Ok(Answer::Report(json!({ "held": shown, "next": last.filter(|_| full) })))
+    }
+
+    /// One of them as it is listed, and its place.
+    fn held_entry(&self, mut row: Row) -> Result<(Value, String), Fault> {
+        let (lead_id, submission_id, campaign) = (row.text(0)?, row.text(1)?, row.text(2)?);
+        let (payload, consent) = (row.optional_text(3), row.optional_text(4));
+        let mut shown = object(&row.text(5)?)?;
+        let rules = self.last_good_campaign(&campaign).ok().flatten();
+        let open = payload.and_then(|payload| {
+            let acts = self.acts(&lead_id).ok()?;
+            self.open_payload(&payload, consent.as_deref(), &lead_id, &submission_id, acts).ok()
+        });
+        let because = rules.as_deref().zip(open.as_ref());
+        let because = because.map(|(rules, open)| qualify::why_held(rules, &open.lead, &open.score));
+        let forward_at = rules.as_ref().and_then(|rules| rules.thresholds.forward_at);
+        shown.insert("because".to_owned(), because.unwrap_or(UNREADABLE).into());
+        shown.insert("forward_at".to_owned(), forward_at.into());
+        shown.insert("score".to_owned(), json!(open.map(|open| open.score)));
+        Ok((Value::Object(shown), format!("{lead_id}.{submission_id}")))
+    }
+}

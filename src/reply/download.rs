@@ -1,0 +1,134 @@
+//! Links to what a campaign gives in exchange.
+
+use maud::{Markup, html};
+use serde_json::{Value, json};
+
+use super::Reply;
+use super::page::{Reader, button, unlisted};
+use crate::campaign::{Campaign, Magnet, Source};
+use crate::lead::{Identity, Link};
+use crate::moment::{HOUR_MS, hour_of, rfc3339};
+
+/// A link of one submission.
+pub struct Download {
+    /// What its address ends with.
+    pub token: String,
+    /// The whole address; below the root where Leadhook's own is not known.
+    url: String,
+    until_ms: i64,
+}
+
+impl Download {
+    /// The link of a submission. Whoever posts within the same hour gets the same end, so that it says
+    /// nothing about them.
+    pub fn new(
+        campaign: &Campaign,
+        identity: &Identity,
+        submission_id: &str,
+        public_url: Option<&str>,
+        now_ms: i64,
+    ) -> Option<Self> {
+        let magnet = campaign.magnet.as_ref()?;
+        let until_ms = hour_of(now_ms) + HOUR_MS + magnet.valid_ms;
+        let token = identity.link(Link::Download, None, &[submission_id, &(until_ms / 1_000).to_string()]);
+        let url = format!("{}{}", public_url.unwrap_or_default(), address(campaign, &token));
+        Some(Self { token, url, until_ms })
+    }
+
+    /// The submission of a token that is still good.
+    pub fn read(identity: &Identity, token: &str, now_ms: i64) -> Option<String> {
+        let [submission_id, until_s] = identity.read_link(Link::Download, token)?;
+        (now_ms < until_s.parse::<i64>().ok()? * 1_000).then_some(submission_id)
+    }
+
+    /// As a program gets it.
+    pub fn to_json(&self) -> Value {
+        json!({ "url": self.url, "expires_at": rfc3339(self.until_ms) })
+    }
+}
+
+fn address(campaign: &Campaign, token: &str) -> String {
+    format!("/d/{}/{token}", campaign.id)
+}
+
+impl Reader<'_> {
+    /// A button to what the campaign gives, on a page that says something else.
+    pub(super) fn offered(&self, token: Option<&str>) -> Markup {
+        let offer = self.campaign.magnet.as_ref().zip(token);
+        html! {
+            @if let Some((magnet, token)) = offer {
+                p { (self.ready(magnet)) }
+                form method="post" action=(address(self.campaign, token)) {
+                    button { (self.text("download.button")) }
+                }
+            }
+        }
+    }
+
+    /// The page of a link: only its button gives anything, for programs open links too.
+    pub fn download(&self, magnet: &Magnet) -> Reply {
+        let content = html! {
+            p { (self.ready(magnet)) }
+            (button(self.text("download.button")))
+        };
+        unlisted(self.page(200, content))
+    }
+
+    fn ready(&self, magnet: &Magnet) -> String {
+        self.language.filled("download.ready", &[("title", &magnet.title)])
+    }
+
+    /// 503: the file is not in the bucket.
+    pub fn file_gone(&self) -> Reply {
+        unlisted(self.said(503, &["download.gone"])).with("retry-after", super::RETRY_AFTER_S.to_string())
+    }
+}
+
+impl Reply {
+    /// What the campaign gives: the way to an address, or a file of the bucket.
+    pub fn given(magnet: &Magnet) -> Self {
+        let given = match &magnet.source {
+            Source::Url(url) => Self::new(303, "text/plain", "").with("location", url),
+            Source::File(key) => {
+                let file = Some(key.clone());
+                let named = Self::new(200, "application/octet-stream", "");
+                Self { file, ..named }.with("content-disposition", disposition(key))
+            }
+        };
+        unlisted(given)
+    }
+}
+
+/// Lets browsers keep a file under the last part of its key (RFC 6266, and RFC 8187 for its letters).
+fn disposition(key: &str) -> String {
+    let name = key.rsplit('/').next().unwrap_or(key);
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | ' ');
+    let plain: String = name.chars().map(|c| if is_plain(c) { c } else { '_' }).collect();
+    let mut encoded = String::new();
+    for byte in name.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' => encoded.push(char::from(byte)),
+            _ => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::disposition;
+
+    #[test]
+    fn a_file_is_kept_under_its_name_whatever_its_letters() {
+        for (key, kept) in [
+            ("guides/spring.pdf", "attachment; filename=\"spring.pdf\"; filename*=UTF-8''spring.pdf"),
+            (
+                "Vår guide.pdf",
+                "attachment; filename=\"V_r guide.pdf\"; filename*=UTF-8''V%C3%A5r%20guide.pdf",
+            ),
+            ("a\";x=1.pdf", "attachment; filename=\"a__x_1.pdf\"; filename*=UTF-8''a%22%3Bx%3D1.pdf"),
+        ] {
+            assert_eq!(disposition(key), kept);
+        }
+    }
+}

@@ -1,0 +1,339 @@
+//! The pages that tell people something, in their language.
+
+use maud::{DOCTYPE, Markup, html};
+use serde_json::Value;
+
+use super::{RETRY_AFTER_S, Reply};
+use crate::campaign::{Campaign, Colour, Kind, Source, plain};
+use crate::hash::{base64, sha256};
+use crate::intake::{FieldProblem, Rejection};
+use crate::request::RawRequest;
+use crate::texts::Language;
+
+/// The style of all pages, one of the files that are served as they are.
+const STYLE: &str = "/form.css";
+/// Characters of RFC 3339 that are the date.
+const DATE: usize = "2026-11-22".len();
+
+/// Who reads a page: a visitor of a campaign, in a language.
+#[derive(Clone, Copy)]
+pub struct Reader<'a> {
+    /// What the page is about.
+    pub campaign: &'a Campaign,
+    /// What it is written in.
+    pub language: Language,
+}
+
+impl<'a> Reader<'a> {
+    /// The campaign's language goes ahead, for its wordings are in it. Where it states none that there are
+    /// texts in, the browser's counts.
+    pub fn new(campaign: &'a Campaign, request: &RawRequest) -> Self {
+        let browsers = || request.accept_language.as_deref().and_then(Language::accepted);
+        let language = campaign.visitors_read.or_else(browsers).unwrap_or(Language::English);
+        Self { campaign, language }
+    }
+
+    pub(super) fn text(&self, key: &'static str) -> &'static str {
+        self.language.text(key)
+    }
+
+    /// A text in which the controller may be named.
+    pub(super) fn naming(&self, key: &'static str) -> String {
+        self.language.filled(key, &[("controller", &self.campaign.controller.name)])
+    }
+
+    /// 422 to a browser's form post: every problem at once.
+    pub fn rejected(&self, rejection: &Rejection) -> Reply {
+        let line = |problem: &FieldProblem| {
+            html! { li { strong { (self.named(&problem.field)) } " " (self.told(problem)) } }
+        };
+        self.page(
+            422,
+            html! {
+                p { (self.text("page.correct")) }
+                ul { @for problem in &rejection.problems { (line(problem)) } }
+                p { (self.text("page.still_there")) }
+            },
+        )
+    }
+
+    /// What the visitor knows a field by.
+    fn named<'b>(&'b self, field: &'b str) -> &'b str {
+        let label = self.campaign.field(field).map(|field| field.label.as_deref().unwrap_or(&field.name));
+        let consent = field.strip_prefix("consent.");
+        let purpose = consent.and_then(|id| self.campaign.purposes.iter().find(|purpose| purpose.id == id));
+        purpose.map(|purpose| purpose.wording.text.as_str()).or(label).unwrap_or(field)
+    }
+
+    /// What a visitor reads of a problem.
+    fn told(&self, problem: &FieldProblem) -> String {
+        let key = match problem.code {
+            "required" => "error.required",
+            "consent_required" => "error.consent_required",
+            "wording_outdated" => "error.wording_outdated",
+            "invalid_email" => "error.invalid_email",
+            "invalid_phone" => "error.invalid_phone",
+            "too_short" => "error.too_short",
+            "too_long" => "error.too_long",
+            "not_a_choice" => "error.not_a_choice",
+            "invalid_number" => "error.invalid_number",
+            "too_small" => "error.too_small",
+            "too_large" => "error.too_large",
+            "invalid_boolean" => "error.invalid_boolean",
+            "invalid_country" => "error.invalid_country",
+            "invalid_url" => "error.invalid_url",
+            _ => "error.other",
+        };
+        let (min, max) = match self.campaign.field(&problem.field).map(|field| &field.kind) {
+            Some(Kind::Text { min, max }) => (min.to_string(), max.to_string()),
+            Some(Kind::Url { max }) => (String::new(), max.to_string()),
+            Some(Kind::Number { min, max }) => {
+                let shown = |bound: &Option<f64>| bound.map(plain).unwrap_or_default();
+                (shown(min), shown(max))
+            }
+            _ => Default::default(),
+        };
+        self.language.filled(key, &[("min", &min), ("max", &max)])
+    }
+
+    /// The built-in page that thanks, with a link to what the campaign gives.
+    pub fn thanks(&self, download: Option<&str>) -> Reply {
+        let own = self.campaign.page.thanks.as_deref();
+        self.page(
+            200,
+            html! {
+                p { (own.unwrap_or(self.text("form.thanks"))) }
+                @if self.campaign.double_opt_in.is_some() { p { (self.text("form.look_into_mailbox")) } }
+                (self.offered(download))
+            },
+        )
+    }
+
+    /// 429 to a browser's form post.
+    pub fn throttled(&self, wait_s: i64) -> Reply {
+        self.said(429, &["page.crowded", "page.back_in_a_minute"]).with("retry-after", wait_s.to_string())
+    }
+
+    /// 503 to a browser's form post: a page, for nobody retries for a person.
+    pub fn fault(&self) -> Reply {
+        let page = self.said(503, &["page.not_received", "page.back_in_a_moment"]);
+        page.with("retry-after", RETRY_AFTER_S.to_string())
+    }
+
+    /// The page of a link that asks the owner of an address to confirm.
+    pub fn ask_to_confirm(&self) -> Reply {
+        self.link_page(
+            200,
+            html! {
+                p { (self.naming("page.ask_to_confirm")) }
+                (button(self.text("page.confirm")))
+            },
+        )
+    }
+
+    /// The address is confirmed, with a link to what the campaign gives.
+    pub fn confirmed(&self, download: Option<&str>) -> Reply {
+        let content = html! {
+            p { (self.text("page.confirmed")) }
+            (self.offered(download))
+        };
+        self.link_page(200, content)
+    }
+
+    /// The page of a link that takes back a consent: this one, or everything.
+    pub fn ask_to_withdraw(&self, wording: Option<&str>, receipt: &str) -> Reply {
+        self.link_page(
+            200,
+            html! {
+                p { (self.naming("page.ask_to_withdraw")) }
+                @match wording {
+                    Some(text) => blockquote { (text) },
+                    None => p { (self.text("page.everything")) },
+                }
+                (button(self.text("page.withdraw")))
+                p { a href=(receipt) { (self.text("page.agreed")) } }
+            },
+        )
+    }
+
+    /// The consent is taken back.
+    pub fn withdrawn(&self) -> Reply {
+        unlisted(self.said(200, &["page.withdrawn"]))
+    }
+
+    /// 410: the link is not one of ours, or what it was about has ended.
+    pub fn link_ended(&self) -> Reply {
+        unlisted(self.said(410, &["page.link_ended", "page.send_again"]))
+    }
+
+    /// 503 to somebody who followed a link.
+    pub fn try_again(&self) -> Reply {
+        unlisted(self.said(503, &["page.try_again"])).with("retry-after", RETRY_AFTER_S.to_string())
+    }
+
+    /// What a person has agreed to, with the signed receipts.
+    pub fn receipts(&self, consents: &[Value]) -> Reply {
+        let text = |consent: &'_ Value, key: &str| {
+            consent.get(key).and_then(Value::as_str).unwrap_or("-").to_owned()
+        };
+        let since = |consent: &Value| {
+            let state = match consent.get("state").and_then(Value::as_str) {
+                Some("requested") => "state.requested",
+                Some("confirmed") => "state.confirmed",
+                Some("refused") => "state.refused",
+                Some("withdrawn") => "state.withdrawn",
+                Some("expired") => "state.expired",
+                _ => "state.given",
+            };
+            let date: String = text(consent, "since").chars().take(DATE).collect();
+            self.language.filled("page.since", &[("state", self.text(state)), ("date", &date)])
+        };
+        self.link_page(
+            200,
+            html! {
+                p { (self.naming("page.receipts")) }
+                @for consent in consents {
+                    blockquote { (text(consent, "text")) }
+                    p { (since(consent)) }
+                    details {
+                        summary { (self.text("page.signed_receipt")) }
+                        pre { (text(consent, "receipt")) }
+                    }
+                }
+                p { (self.privacy_notice()) }
+            },
+        )
+    }
+
+    pub(super) fn privacy_notice(&self) -> Markup {
+        let notice = &self.campaign.controller.privacy_notice;
+        html! { a href=(notice) { (self.text("form.privacy_notice")) } }
+    }
+
+    /// A page of some sentences.
+    pub(super) fn said(&self, status: u16, keys: &[&'static str]) -> Reply {
+        self.page(status, html! { @for key in keys { p { (self.text(key)) } } })
+    }
+
+    /// A page behind a link whose address lets its holder do something.
+    fn link_page(&self, status: u16, content: Markup) -> Reply {
+        unlisted(self.page(status, content))
+    }
+
+    pub(super) fn page(&self, status: u16, content: Markup) -> Reply {
+        let policy = self.policy(&format!("{}; frame-ancestors 'none'", self.form_action()));
+        self.document(status, html! {}, content).with("content-security-policy", policy)
+    }
+
+    /// A whole page without its policy.
+    pub(super) fn document(&self, status: u16, head: Markup, content: Markup) -> Reply {
+        let Campaign { title, page, controller, .. } = self.campaign;
+        let html = html! {
+            (DOCTYPE)
+            html lang=(self.language.tag()) {
+                head {
+                    (self::head(title))
+                    @if let Some(style) = self.own_style() { style { (maud::PreEscaped(style)) } }
+                    (head)
+                }
+                body {
+                    main {
+                        @if let Some(logo) = &page.logo { img class="logo" src=(logo.url) alt=(controller.name); }
+                        h1 { (title) }
+                        (content)
+                    }
+                }
+            }
+        };
+        Reply::new(status, "text/html; charset=utf-8", html.into_string())
+    }
+
+    /// Where a page's forms may lead. Browsers hold what a post is redirected to to it as well, which may
+    /// redirect further.
+    pub(super) fn form_action(&self) -> String {
+        let magnet = self.campaign.magnet.as_ref().and_then(|magnet| match &magnet.source {
+            Source::Url(url) => Some(url),
+            Source::File(_) => None,
+        });
+        let onward: Vec<_> = self.campaign.thanks_url.iter().chain(magnet).collect();
+        let schemes = match () {
+            () if onward.iter().any(|url| url.starts_with("http:")) => " http: https:",
+            () if onward.is_empty() => "",
+            () => " https:",
+        };
+        format!("form-action 'self'{schemes}")
+    }
+
+    /// What a page may load, with more directives: its style and its logo, and nothing else.
+    pub(super) fn policy(&self, more: &str) -> String {
+        let style =
+            self.own_style().map(|style| format!(" 'sha256-{}'", base64(&sha256(&[style.as_bytes()]))));
+        let logo = self.campaign.page.logo.as_ref().map(|logo| format!(" {}", logo.origin));
+        format!(
+            "default-src 'none'; style-src 'self'{}; img-src data:{}; base-uri 'none'; {more}",
+            style.unwrap_or_default(),
+            logo.unwrap_or_default(),
+        )
+    }
+
+    /// The campaign's colours. It holds nothing but digits of the campaign's.
+    fn own_style(&self) -> Option<String> {
+        let page = &self.campaign.page;
+        let accent = |colour: Colour| format!("--accent:{};--on-accent:{};", colour.css(), colour.ink());
+        let background = |colour: Colour| format!("--paper:{};", colour.css());
+        let own: String =
+            page.accent.map(accent).into_iter().chain(page.background.map(background)).collect();
+        (!own.is_empty()).then(|| format!(":root{{{own}}}"))
+    }
+}
+
+impl Reply {
+    /// 404 to whoever asked: a page, or problem details.
+    pub fn nothing_here(request: &RawRequest) -> Self {
+        if request.prefers_html() { bare(404, request, "page.not_found") } else { Self::not_found() }
+    }
+
+    /// 503 to whoever asked, where not even the campaign is known.
+    pub fn not_now(request: &RawRequest) -> Self {
+        if !request.prefers_html() {
+            return Self::fault();
+        }
+        bare(503, request, "page.try_again").with("retry-after", RETRY_AFTER_S.to_string())
+    }
+}
+
+/// A page of one sentence that is no campaign's.
+fn bare(status: u16, request: &RawRequest, key: &'static str) -> Reply {
+    let language =
+        request.accept_language.as_deref().and_then(Language::accepted).unwrap_or(Language::English);
+    let html = html! {
+        (DOCTYPE)
+        html lang=(language.tag()) {
+            head { (head(language.text(key))) }
+            body { main { h1 { (language.text(key)) } } }
+        }
+    };
+    let policy = "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; \
+                  frame-ancestors 'none'";
+    Reply::new(status, "text/html; charset=utf-8", html.into_string()).with("content-security-policy", policy)
+}
+
+fn head(title: &str) -> Markup {
+    html! {
+        meta charset="utf-8";
+        meta name="viewport" content="width=device-width, initial-scale=1";
+        title { (title) }
+        link rel="icon" href="data:,";
+        link rel="stylesheet" href=(STYLE);
+    }
+}
+
+/// A page that is not passed on and not found.
+pub(super) fn unlisted(reply: Reply) -> Reply {
+    reply.with("referrer-policy", "no-referrer").with("x-robots-tag", "noindex")
+}
+
+/// Posts to the page's own address.
+pub(super) fn button(label: &str) -> Markup {
+    html! { form method="post" { button { (label) } } }
+}

@@ -1,0 +1,214 @@
+// The hosted form, as people use it: by mouse, by keyboard alone, on a phone, without JavaScript, over a
+// connection that fails.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { chromium } from 'playwright-core';
+import { NO_BROWSER, findChromium } from '../../scripts/chromium.mjs';
+import { serveAssets } from './assets.mjs';
+import { findings } from './axe.mjs';
+import { campaign } from './campaigns.mjs';
+import { until } from './http.mjs';
+import { Receiver } from './receiver.mjs';
+import { World } from './world.mjs';
+
+const executablePath = findChromium();
+const skip = !executablePath && !process.env.CI && NO_BROWSER;
+const HOSTILE = '<img src=x onerror="window.hit=1">';
+const WIDTHS = [360, 1440];
+
+describe('the hosted form', { skip, timeout: 180_000 }, () => {
+  let world, crm, pages, browser;
+
+  before(async () => {
+    assert.ok(executablePath, NO_BROWSER);
+    crm = await Receiver.start();
+    pages = await serveAssets(() => world);
+    world = await World.start({ vars: { LEADHOOK_PUBLIC_URL: pages.url } });
+    const own = (id, changes) => campaign(id, crm, { thanks_url: undefined, ...changes });
+    await world.publish(
+      own('plain', {}),
+      own('svensk', { language: 'sv' }),
+      own('dansk', { language: 'da', page: { accent: '#ffd500', background: '#102030', button: 'Ja tak' } }),
+      own('browsers', { language: undefined }),
+      own('hostile', {
+        title: `Title ${HOSTILE}`,
+        page: { intro: HOSTILE, button: HOSTILE, thanks: HOSTILE },
+        field: [
+          { name: 'email', kind: 'email', label: `Mail ${HOSTILE}`, required: true },
+          { name: 'size', kind: 'choice', choices: [HOSTILE, '"><script>window.hit=1</script>'] },
+        ],
+        purpose: [{ id: 'news', text: HOSTILE, version: '"><script>window.hit=1</script>', required: true }],
+        score: [],
+      }),
+    );
+    browser = await chromium.launch({ executablePath });
+  });
+
+  after(async () => {
+    await browser?.close();
+    await pages?.stop();
+    await world?.stop();
+    await crm?.down();
+  });
+
+  /** Opens a form in a fresh profile, and fails on any error and on whatever the page's policy stops. */
+  async function visiting(path, options, visit) {
+    const context = await browser.newContext(options);
+    context.setDefaultTimeout(30_000);
+    const page = await context.newPage();
+    const problems = [];
+    page.on('pageerror', (error) => problems.push(error.message));
+    page.on('console', (message) => {
+      if (/Content Security Policy/.test(message.text())) problems.push(message.text());
+    });
+    page.on('requestfinished', (request) => {
+      if (new URL(request.url()).protocol !== 'data:' && !request.url().startsWith(pages.url)) problems.push(`asked ${request.url()}`);
+    });
+    try {
+      await page.goto(`${pages.url}${path}`);
+      await visit(page, context);
+      assert.deepEqual(problems, []);
+    } finally {
+      await context.close();
+    }
+  }
+
+  const arrived = (email) => until(`the lead of ${email}`, () => crm.to(email)[0]?.payload.data);
+
+  async function fillIn(page, email) {
+    await page.getByRole('textbox', { name: 'E-mail' }).fill(email);
+    await page.getByRole('textbox', { name: 'Phone' }).fill('070-174 06 05');
+    await page.getByRole('textbox', { name: 'Name' }).fill('Åsa Öberg');
+    await page.locator('select[name=company_size]').selectOption('201+');
+    await page.locator('select[name=country]').selectOption('SE');
+    await page.locator('input[name="consent.newsletter"]').check();
+  }
+
+  test('without JavaScript it is filled in, sent, corrected and thanked', async () => {
+    const email = 'no.script@example.org';
+    await visiting('/f/plain?utm_source=partner&gclid=G-1', { javaScriptEnabled: false }, async (page) => {
+      await fillIn(page, email);
+      await page.getByRole('textbox', { name: 'Name' }).fill('Å');
+      await page.getByRole('button', { name: 'Send' }).click();
+      await page.getByText('Please go back, correct this and send it again:').waitFor();
+      await page.getByText('Please write at least 2 characters.').waitFor();
+      assert.doesNotMatch(await page.content(), /no\.script|070-174/);
+      await page.goBack();
+      assert.equal(await page.getByRole('textbox', { name: 'E-mail' }).inputValue(), email, 'what was typed is still there');
+      await page.getByRole('textbox', { name: 'Name' }).fill('Åsa Öberg');
+      await page.getByRole('button', { name: 'Send' }).click();
+      await page.getByText('Thank you. We have received your details.').waitFor();
+      assert.equal(new URL(page.url()).pathname, '/c/plain/thanks');
+    });
+    const lead = await arrived(email);
+    assert.deepEqual(lead.answers, { name: 'Åsa Öberg', company_size: '201+', country: 'SE' });
+    assert.equal(lead.contact.phone, '+46701740605');
+    assert.deepEqual(lead.attribution, { utm_source: 'partner', gclid: 'G-1', page_url: `${pages.url}/f/plain` });
+    const [consent] = lead.consent;
+    assert.deepEqual([consent.version_shown, consent.method], ['2026-11', 'form']);
+  });
+
+  test('by keyboard alone', async () => {
+    const email = 'keys@example.org';
+    await visiting('/f/plain', {}, async (page) => {
+      const focused = () => page.evaluate(() => document.activeElement.name || document.activeElement.type);
+      const visited = [];
+      for (let step = 0; step < 30 && visited.at(-1) !== 'submit'; step += 1) {
+        await page.keyboard.press('Tab');
+        const name = await focused();
+        if (name === visited.at(-1)) continue;
+        visited.push(name);
+        if (name === 'email') await page.keyboard.type(email);
+        if (name === 'name') await page.keyboard.type('Ada');
+        if (name === 'company_size') await page.keyboard.type('51');
+        if (name === 'consent.newsletter') await page.keyboard.press('Space');
+      }
+      const fields = ['email', 'phone', 'name', 'company_size', 'seats', 'wants_demo', 'country', 'website'];
+      assert.deepEqual(visited, [...fields, 'consent.newsletter', 'consent.calls', 'submit']);
+      await page.keyboard.press('Enter');
+      await page.getByText('Thank you. We have received your details.').waitFor();
+    });
+    assert.equal((await arrived(email)).answers.company_size, '51-200');
+  });
+
+  test('problems stand at the fields before anything is sent', async () => {
+    await visiting('/f/svensk', {}, async (page) => {
+      const sent = [];
+      page.on('request', (request) => request.method() === 'POST' && sent.push(request.url()));
+      await page.waitForLoadState('networkidle');
+      await page.getByRole('textbox', { name: 'E-mail' }).fill('inte en adress');
+      await page.getByRole('button', { name: 'Skicka' }).click();
+      await page.getByText('Ange en e-postadress, till exempel namn@example.com.').waitFor();
+      await page.getByText('Vi behöver ditt samtycke för att gå vidare.').waitFor();
+      assert.equal(await page.evaluate(() => document.activeElement.name), 'email');
+      assert.deepEqual(await findings(page), []);
+      assert.deepEqual(sent, []);
+    });
+  });
+
+  test('a connection that fails in the middle, and a button that is pressed twice, make one lead', async () => {
+    const email = 'twice@example.org';
+    await visiting('/f/plain', {}, async (page) => {
+      let posts = 0;
+      await page.route('**/c/plain', async (route) => {
+        if (route.request().method() !== 'POST') return route.continue();
+        posts += 1;
+        if (posts > 1) return route.continue();
+        // It arrives, and its answer does not.
+        await route.fetch();
+        return route.abort('connectionreset');
+      });
+      await page.waitForLoadState('networkidle');
+      await fillIn(page, email);
+      await page.getByRole('button', { name: 'Send' }).dblclick();
+      await page.getByText('Thank you. We have received your details.').waitFor();
+      assert.equal(posts, 2);
+    });
+    await arrived(email);
+    await world.settled('plain');
+    assert.equal(crm.to(email).length, 1);
+  });
+
+  for (const [path, language, button] of [['/f/svensk', 'sv', 'Skicka'], ['/f/dansk', 'da', 'Ja tak']]) {
+    test(`in ${language}, whatever the browser speaks`, async () => {
+      await visiting(path, { locale: 'en-GB' }, async (page) => {
+        assert.equal(await page.getAttribute('html', 'lang'), language);
+        await page.getByRole('button', { name: button }).waitFor();
+        const countries = await page.locator('select[name=country] option').allTextContents();
+        assert.equal(countries.length, 250);
+        assert.ok(countries.includes(language === 'sv' ? 'Tyskland' : 'Sverige'), countries.join());
+        // Å, Ä and Ö are at the end of the Swedish alphabet.
+        if (language === 'sv') assert.equal(countries.at(-1), 'Östtimor');
+      });
+    });
+  }
+
+  test('where the campaign states no language, in that of the browser', async () => {
+    for (const [locale, language] of [['sv-SE', 'sv'], ['da-DK', 'da'], ['fr-FR', 'en']]) {
+      await visiting('/f/browsers', { locale }, async (page) => assert.equal(await page.getAttribute('html', 'lang'), language));
+    }
+  });
+
+  for (const width of WIDTHS) {
+    test(`at ${width} px nothing is cut off, and axe finds nothing on any page`, async () => {
+      const viewport = { width, height: 800 };
+      for (const path of ['/f/plain', '/f/dansk', '/f/hostile', '/c/dansk/thanks', '/confirm/dansk/x', '/f/nothing']) {
+        await visiting(path, { viewport }, async (page) => {
+          assert.deepEqual(await findings(page), [], path);
+          assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), width, path);
+        });
+      }
+    });
+  }
+
+  test('what campaigns and addresses say is text and never markup', async () => {
+    for (const path of [`/f/hostile?utm_source=${encodeURIComponent(HOSTILE)}`, '/c/hostile/thanks']) {
+      await visiting(path, {}, async (page) => {
+        await page.waitForLoadState('networkidle');
+        assert.equal(await page.evaluate(() => window.hit), undefined);
+        assert.equal(await page.locator('img, main script').count(), 0);
+        assert.ok((await page.locator('h1').textContent()).includes(HOSTILE));
+      });
+    }
+  });
+});
