@@ -37,6 +37,8 @@ await build({
   entryPoints: { admin: 'web/admin/admin.js', form: 'web/form.css' },
   format: 'esm',
   target: ['es2022'],
+  // uPlot is part of the dashboard, and its licence asks to go with it.
+  banner: { js: `/* uPlot: ${readFileSync('node_modules/uplot/LICENSE', 'utf8').trim()} */` },
   outdir: OUT,
 });
 copyFileSync('web/admin/admin.html', `${OUT}/admin.html`);

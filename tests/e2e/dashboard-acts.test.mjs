@@ -5,7 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import { NO_BROWSER, findChromium } from '../../scripts/chromium.mjs';
 import { audit } from './audit.mjs';
 import { campaign, person } from './campaigns.mjs';
-import { Dashboard, HOSTILE, TOKENS, go, rows, said, step } from './dashboard.mjs';
+import { Dashboard, HOSTILE, TOKENS, axe, go, rows, said, step } from './dashboard.mjs';
 import { until } from './http.mjs';
 import { Receiver } from './receiver.mjs';
 import { World } from './world.mjs';
@@ -58,6 +58,7 @@ describe('the dashboard does', { skip, timeout: 300_000 }, () => {
       await page.getByRole('checkbox').nth(2).check();
       await page.getByRole('button', { name: 'Discard 2 chosen' }).click();
       await dialog.getByText('thrown away for good').waitFor();
+      await axe(page, 'question');
       await page.keyboard.press('Escape');
       assert.equal(await left(), JUNK, 'Escape is no');
       await page.getByRole('button', { name: 'Discard 2 chosen' }).click();
@@ -83,6 +84,8 @@ describe('the dashboard does', { skip, timeout: 300_000 }, () => {
       const progress = page.getByRole('progressbar').first();
       assert.deepEqual(await progress.evaluate(({ value, max }) => [value, max]), [100, rest]);
       await page.reload();
+      await page.getByRole('button', { name: 'Continue' }).waitFor();
+      await axe(page, 'long acts');
       await page.getByRole('button', { name: 'Continue' }).click();
       await said(page, `Ended: ${rest} of ${rest} released.`).waitFor();
       assert.equal(await left(), 0);
@@ -98,10 +101,14 @@ describe('the dashboard does', { skip, timeout: 300_000 }, () => {
     await dashboard.visiting({ search: '?view=dead&campaign=broken' }, async (page) => {
       assert.equal((await rows(page, 'Dead letters')).length, DEAD);
       await until('the title is text', async () => await page.getByLabel('Campaign').locator('option:checked').innerText() === `${HOSTILE} (broken)`);
-      await page.getByRole('button', { name: /^Details/ }).first().click();
+      const details = page.getByRole('button', { name: /^Details/ }).first();
+      await details.focus();
+      await page.keyboard.press('Enter');
       await page.getByRole('heading', { name: '10 attempts' }).waitFor();
       assert.deepEqual((await rows(page, 'Attempts')).map((row) => row[2]), Array(10).fill('answered 500'));
+      await axe(page, 'details');
       await page.keyboard.press('Escape');
+      assert.equal(await details.evaluate((element) => element === document.activeElement), true, 'focus goes back');
 
       broken.answer = { status: 204 };
       await page.getByRole('button', { name: /^Replay the delivery/ }).first().click();

@@ -150,8 +150,13 @@ describe('the dashboard shows', { skip, timeout: 300_000 }, () => {
         return new Set(new Uint32Array(data.buffer)).size;
       }));
       for (const colours of await painted()) assert.ok(colours > 4, `a canvas of ${colours} colours`);
-      await page.locator('.u-over').first().hover({ position: { x: 500, y: 60 } });
-      await page.locator('.readout').first().getByText(/accepted \d+/).waitFor();
+      // The last of thirty days has all; the day before has nothing, up to its last hour.
+      const plot = page.locator('.u-over').first();
+      const { width } = await plot.boundingBox();
+      for (const [day, accepted] of [[29.2, 10], [28.8, 0]]) {
+        await plot.hover({ position: { x: (width * day) / 30, y: 60 } });
+        await page.locator('.readout').first().getByText(`accepted ${accepted}`, { exact: true }).waitFor();
+      }
     });
   });
 

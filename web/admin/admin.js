@@ -5,7 +5,7 @@ import './admin.css';
 import { acts } from './acts.js';
 import { Refused, ask, token } from './api.js';
 import { dead } from './dead.js';
-import { isDialogOpen } from './dialog.js';
+import { closeDialogs, isDialogOpen } from './dialog.js';
 import { h, morph } from './dom.js';
 import { held } from './held.js';
 import * as jobs from './jobs.js';
@@ -106,6 +106,7 @@ async function read() {
   redraw();
   try {
     const data = await VIEWS[app.place.view].load(app.place, mine.signal);
+    if (mine.signal.aborted) return;
     remembered.delete(key);
     remembered.set(key, { data, at: Date.now() });
     if (remembered.size > MOST_REMEMBERED) remembered.delete(remembered.keys().next().value);
@@ -138,6 +139,7 @@ function refused() {
 function signOut() {
   token.forget();
   jobs.forget();
+  closeDialogs();
   reading?.abort();
   clearTimeout(retry);
   remembered.clear();
@@ -160,6 +162,11 @@ function arrive(isControl) {
   document.getElementById('title').focus({ preventScroll: view === app.place.view });
   if (view === app.place.view) return;
   scrollTo(0, 0);
+  showWhere();
+}
+
+/** Where there is no room for all views, the chosen one is seen. */
+function showWhere() {
   document.querySelector('.views [aria-current]').scrollIntoView({ block: 'nearest', inline: 'nearest' });
 }
 
@@ -167,13 +174,16 @@ async function begin(who) {
   app.who = who;
   jobs.resume(app);
   read();
-  document.getElementById('title')?.focus();
+  showWhere();
+  document.getElementById('title').focus();
   await readCampaigns();
 }
 
 async function readCampaigns() {
   try {
-    app.campaigns = (await ask('GET', 'campaigns')).campaigns;
+    const { campaigns } = await ask('GET', 'campaigns');
+    if (!app.who) return;
+    app.campaigns = campaigns;
     redraw();
   } catch (error) {
     // The view says what is wrong, and asks again.

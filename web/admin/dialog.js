@@ -34,6 +34,11 @@ function open(title, content, buttons, kind = '') {
   );
 }
 
+/** Ends what is open, as Escape does. */
+export function closeDialogs() {
+  for (const dialog of document.querySelectorAll('dialog[open]')) dialog.close('');
+}
+
 export const isDialogOpen = () => document.querySelector('dialog[open]') !== null;
 
 /** Whether somebody is sure. The way back comes first, so that Enter alone does nothing. */

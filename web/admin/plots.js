@@ -123,11 +123,19 @@ function draw(place, shows) {
         points: { show: false },
       })),
     ],
-    hooks: { draw: [(plot) => drawMarks(plot, shows.marks ?? [])], setCursor: [({ cursor }) => read(cursor.idx ?? null)] },
+    hooks: { draw: [(plot) => drawMarks(plot, shows.marks ?? [])], setCursor: [(plot) => read(barAt(plot))] },
   };
   const plot = new uPlot(options, dataOf(shows), place);
   read(null);
   return { plot, shows, read };
+}
+
+/** The bar under the cursor: the one that began last, not the one whose beginning is nearest. */
+function barAt(plot) {
+  const { left } = plot.cursor;
+  if (left === undefined || left < 0) return null;
+  const at = plot.data[0].findLastIndex((x) => x <= plot.posToVal(left, 'x'));
+  return at < 0 ? null : at;
 }
 
 /** Where ticks may stand: at hours and days of the clock that the labels show. */
