@@ -205,4 +205,4 @@ deploy: build $(CLI)
 	@node scripts/deploy.mjs
 
 clean:
-	rm -rf target build .tools node_modules .wrangler .state
+	rm -rf target build assets .tools node_modules .wrangler .state
