@@ -36,7 +36,7 @@ WASM_RUSTFLAGS := --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)/registr
 TOOLS := .tools/bin
 BIN := node_modules/.bin
 CLI := target/release/leadhook
-SOURCES := $(shell find src -type f) Cargo.toml Cargo.lock
+SOURCES := $(shell find src texts -type f) Cargo.toml Cargo.lock
 WORKER_SOURCES := $(filter-out src/bin/% src/memory.rs,$(SOURCES))
 
 WEB := $(shell find web texts -type f)

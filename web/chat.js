@@ -157,7 +157,13 @@ class LeadhookChat extends HTMLElement {
       const headers = { 'Content-Type': 'application/json' };
       const onRetry = () => this.#say(texts['form.trying_again']);
       const { accepted, answer, errors, message } = await send(`${base}/c/${criteria.campaign}`, { body, headers, key, onRetry });
-      if (accepted) return this.#thank(answer, criteria);
+      if (accepted) {
+        const [hint] = answer.hints ?? [];
+        if (!hint || !(await this.#isMeant(hint))) return this.#thank(answer, criteria);
+        answers[hint.field] = answers[hint.field].replace(/[^@]*$/, hint.suggested_domain);
+        key = newKey();
+        continue;
+      }
       const wrong = errors.filter(({ field }) => criteria.fields.some(({ name }) => name === field));
       for (const { field: name, code } of wrong) {
         const field = criteria.fields.find((one) => one.name === name);
@@ -173,11 +179,15 @@ class LeadhookChat extends HTMLElement {
     }
   }
 
-  #thank({ submission_id, hints, download }, criteria) {
+  async #isMeant({ suggested_domain: domain }) {
+    this.#say(fill(this.#texts['chat.likely_meant'], { domain }));
+    return (await this.#choose([this.#texts['form.yes'], this.#texts['form.no']])) === 0;
+  }
+
+  #thank({ submission_id, download }, criteria) {
     const texts = this.#texts;
     this.#say(criteria.thanks ?? texts['chat.thanks']);
     if (criteria.double_opt_in) this.#say(texts['form.look_into_mailbox']);
-    if (hints) this.#say(fill(texts['form.likely_meant'], { domain: hints[0].suggested_domain }));
     if (download) {
       const button = h('button', {}, texts['download.button']);
       const line = this.#say(fill(texts['download.ready'], criteria.magnet));

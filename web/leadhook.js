@@ -16,20 +16,33 @@ const h = (tag, properties, ...children) => {
 /** What is said where not even the criteria came: the file of each language has it too. */
 const ownTexts = () => TEXTS_OF_THE_SCRIPT[(document.documentElement.lang || navigator.language).slice(0, 2)] ?? TEXTS_OF_THE_SCRIPT.en;
 
+const enhanced = new WeakSet();
+
 note();
-if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', start);
-else start();
+start();
+// Of a page that is still being read too, and of one that draws itself.
+new MutationObserver(start).observe(document, { childList: true, subtree: true });
 
 function start() {
-  for (const form of document.querySelectorAll('form[data-leadhook]')) enhance(form);
+  for (const form of document.querySelectorAll('form[data-leadhook]')) {
+    if (enhanced.has(form)) continue;
+    enhanced.add(form);
+    enhance(form);
+  }
 }
 
 function enhance(form) {
-  const load = () => criteriaOf(base, form.dataset.leadhook);
+  const campaign = form.dataset.leadhook;
+  const endpoint = `${base}/c/${encodeURIComponent(campaign)}`;
+  const load = () => criteriaOf(base, campaign);
+  // Wherever the form was sent to before: what the browser sends by itself must not end in an address.
+  form.setAttribute('action', endpoint);
+  form.setAttribute('method', 'post');
   let sent;
   let isBusy = false;
   let isAccepted = false;
   let turnstile;
+  let thanked = [];
 
   load().then((criteria) => {
     const { remember_days: days } = criteria.attribution;
@@ -56,6 +69,7 @@ function enhance(form) {
     const texts = criteria?.texts ?? ownTexts();
     const filled = [...new FormData(form)].filter(([, value]) => typeof value === 'string' && value.trim());
     clear(form);
+    thanked.forEach((element) => element.remove());
     const found = criteria ? problemsOf(criteria, Object.fromEntries(filled), filled.map(([name]) => name)) : [];
     if (found.length > 0) return refuse(found, texts, criteria);
 
@@ -64,8 +78,7 @@ function enhance(form) {
     // A token is another one each time, and the same content must keep its key.
     const content = JSON.stringify(filled.filter(([name]) => name !== criteria?.token.field && name !== criteria?.turnstile?.field));
     if (sent?.content !== content) sent = { content, key: newKey() };
-    const url = criteria ? `${base}/c/${criteria.campaign}` : form.action;
-    const result = await send(url, { body: bodyOf(filled, criteria), key: sent.key, onRetry: () => say(texts['form.trying_again']) });
+    const result = await send(endpoint, { body: bodyOf(filled, criteria), key: sent.key, onRetry: () => say(texts['form.trying_again']) });
     if (result.accepted) return accept(result.answer, texts, criteria);
     turnstile?.reset();
     return result.message ? refuse(result.errors, texts, criteria, result.message) : say(texts['form.failed']);
@@ -89,14 +102,22 @@ function enhance(form) {
     const own = document.querySelector('[data-thanks]');
     if (!own && criteria?.thanks_url) return location.assign(criteria.thanks_url);
     const region = own ?? h('div', { className: 'thanks' }, h('p', {}, criteria?.thanks ?? texts['form.thanks']));
-    if (criteria?.double_opt_in && !own) region.append(h('p', {}, texts['form.look_into_mailbox']));
     const [hint] = answer.hints ?? [];
-    if (hint) region.append(h('p', {}, fill(texts['form.likely_meant'], { domain: hint.suggested_domain })));
-    if (answer.download) region.append(downloadOf(answer.download, texts, criteria));
+    thanked = [
+      criteria?.double_opt_in && !own && h('p', {}, texts['form.look_into_mailbox']),
+      hint && h('p', {}, fill(texts['form.likely_meant'], { domain: hint.suggested_domain })),
+      answer.download && downloadOf(answer.download, texts, criteria),
+    ].filter(Boolean);
+    region.append(...thanked);
     region.tabIndex = -1;
     region.hidden = false;
-    if (!own) form.after(region);
-    form.hidden = true;
+    if (!own) {
+      form.after(region);
+      thanked = [region];
+    }
+    // Who may have mistyped the address can mend it and send it again.
+    form.hidden = !hint;
+    say('');
     return region.focus();
   }
 

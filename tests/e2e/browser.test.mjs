@@ -1,9 +1,8 @@
 // A person in a browser, on the example pages: with JavaScript and without.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { chromium } from 'playwright-core';
-import { NO_BROWSER, findChromium } from '../../scripts/chromium.mjs';
 import { audit } from './audit.mjs';
+import { launch, opened, skip } from './browser.mjs';
 import { person } from './campaigns.mjs';
 import { exampleCampaign, servePages } from './examples.mjs';
 import { sleep, until } from './http.mjs';
@@ -12,22 +11,18 @@ import { Receiver, SECRETS } from './receiver.mjs';
 import { World } from './world.mjs';
 
 const CAMPAIGNS = ['spring-guide', 'newsletter', 'demo-request', 'chatbot-contact'];
-const executablePath = findChromium();
-// In CI a missing browser fails; on a desk it is said, and the rest goes on.
-const skip = !executablePath && !process.env.CI && NO_BROWSER;
 
 describe('a person in a browser', { skip, timeout: 180_000 }, () => {
   let world, crm, sales, mailbox, pages, browser;
 
   before(async () => {
-    assert.ok(executablePath, NO_BROWSER);
     crm = await Receiver.start();
     sales = await Receiver.start(SECRETS.SALES_WEBHOOK_SECRET);
     mailbox = await Mailbox.start();
     pages = await servePages(() => world);
     world = await World.start({ vars: { LEADHOOK_PUBLIC_URL: pages.url } });
     await world.publish(...CAMPAIGNS.map((id) => exampleCampaign(id, { crm, sales, mail: mailbox })));
-    browser = await chromium.launch({ executablePath });
+    browser = await launch();
   });
 
   after(async () => {
@@ -39,21 +34,8 @@ describe('a person in a browser', { skip, timeout: 180_000 }, () => {
     await mailbox?.stop();
   });
 
-  /** Opens a page in a fresh browser profile, runs `visit`, and fails on any error that the page had. */
-  async function visiting(address, { javaScript = true } = {}, visit) {
-    const context = await browser.newContext({ javaScriptEnabled: javaScript });
-    context.setDefaultTimeout(40_000);
-    const page = await context.newPage();
-    const problems = [];
-    page.on('pageerror', (error) => problems.push(error.message));
-    try {
-      await page.goto(`${pages.url}/${address}`);
-      await visit(page);
-      assert.deepEqual(problems, []);
-    } finally {
-      await context.close();
-    }
-  }
+  const visiting = (address, { javaScript = true } = {}, visit) =>
+    opened(browser, `${pages.url}/${address}`, { ours: [pages.url], javaScriptEnabled: javaScript }, visit);
 
   const arrived = (receiver, email) => until('the webhook', () => receiver.to(email).length && receiver.to(email)[0].payload.data);
   const consentBox = (page, purpose) => page.locator(`input[name="consent.${purpose}"]`);

@@ -1,19 +1,15 @@
 // The chat, as people use it on somebody's page: by mouse and by keyboard alone, over a connection that
 // fails, in their language.
 import assert from 'node:assert/strict';
-import http from 'node:http';
 import { after, before, describe, test } from 'node:test';
-import { chromium } from 'playwright-core';
-import { NO_BROWSER, findChromium } from '../../scripts/chromium.mjs';
 import { serveAssets } from './assets.mjs';
-import { findings } from './axe.mjs';
+import { findings, launch, opened, skip } from './browser.mjs';
 import { campaign, person } from './campaigns.mjs';
 import { until } from './http.mjs';
 import { Receiver } from './receiver.mjs';
+import { escaped, serveSite } from './site.mjs';
 import { World } from './world.mjs';
 
-const executablePath = findChromium();
-const skip = !executablePath && !process.env.CI && NO_BROWSER;
 const HOSTILE = '<img src=x onerror="window.hit=1">';
 const FIELDS = [
   { name: 'question', kind: 'text', label: 'What would you like to know?', required: true, min_length: 3 },
@@ -28,10 +24,16 @@ describe('the chat', { skip, timeout: 180_000 }, () => {
   let world, crm, assets, site, browser;
 
   before(async () => {
-    assert.ok(executablePath, NO_BROWSER);
     crm = await Receiver.start();
     assets = await serveAssets(() => world);
-    site = await startSite();
+    site = await serveSite((pathname) => {
+      const [, id, greeting = 'Hello there!'] = pathname.split('/');
+      return {
+        head: `<script src="${assets.url}/leadhook-chat.js" defer></script>`,
+        body: `<h1>Ask</h1><leadhook-chat campaign="${id}" greeting="${escaped(greeting)}"></leadhook-chat>`,
+        policy: `script-src ${assets.url}; connect-src ${assets.url}; form-action ${assets.url}`,
+      };
+    });
     world = await World.start({ vars: { LEADHOOK_PUBLIC_URL: assets.url } });
     const own = (id, changes) => campaign(id, crm, { origins: [site.url], thanks_url: undefined, field: FIELDS, score: [], ...changes });
     await world.publish(
@@ -44,7 +46,7 @@ describe('the chat', { skip, timeout: 180_000 }, () => {
         page: { thanks: HOSTILE },
       }),
     );
-    browser = await chromium.launch({ executablePath });
+    browser = await launch();
   });
 
   after(async () => {
@@ -55,45 +57,10 @@ describe('the chat', { skip, timeout: 180_000 }, () => {
     await crm?.down();
   });
 
-  /** A page of another origin, with a policy that lets in what the README says and nothing more. */
-  async function startSite() {
-    const server = http.createServer((request, response) => {
-      const [, id, greeting] = request.url.split('/').map(decodeURIComponent);
-      const policy = `default-src 'none'; script-src ${assets.url}; connect-src ${assets.url}; form-action ${assets.url}; img-src data:`;
-      response.writeHead(200, { 'Content-Type': 'text/html; charset=utf-8', 'Content-Security-Policy': policy });
-      const escaped = (greeting ?? 'Hello there!').replaceAll('<', '&lt;').replaceAll('"', '&quot;');
-      response.end(`<!doctype html><html lang="en"><meta name="viewport" content="width=device-width"><title>Site</title><link rel="icon" href="data:,">
-        <script src="${assets.url}/leadhook-chat.js" defer></script>
-        <main><h1>Ask</h1><leadhook-chat campaign="${id}" greeting="${escaped}"></leadhook-chat></main></html>`);
-    });
-    await new Promise((done) => server.listen(0, '127.0.0.1', done));
-    return {
-      url: `http://127.0.0.1:${server.address().port}`,
-      stop: () => new Promise((done) => {
-        server.closeAllConnections();
-        server.close(done);
-      }),
-    };
-  }
-
-  async function visiting(path, options, visit) {
-    const context = await browser.newContext(options);
-    context.setDefaultTimeout(30_000);
-    const page = await context.newPage();
-    const problems = [];
-    page.on('pageerror', (error) => problems.push(error.message));
-    page.on('console', (message) => {
-      if (/Content Security Policy/.test(message.text())) problems.push(message.text());
-    });
-    try {
-      await page.goto(`${site.url}${path}`);
-      await visit(page);
-      assert.deepEqual(problems, []);
-      assert.deepEqual(await context.cookies(), []);
-    } finally {
-      await context.close();
-    }
-  }
+  const visiting = (path, options, visit) => opened(browser, `${site.url}${path}`, { ours: [site.url, assets.url], ...options }, async (page) => {
+    await visit(page);
+    assert.deepEqual(await page.context().cookies(), []);
+  });
 
   const press = (page, name) => page.getByRole('button', { name, exact: true }).click();
   async function answer(page, question, text) {
@@ -205,6 +172,19 @@ describe('the chat', { skip, timeout: 180_000 }, () => {
       await page.getByText('Thank you!').waitFor();
     });
     assert.equal((await arrived(email)).contact.phone, '+46701740605');
+  });
+
+  test('an address that looks like a slip is asked about, and the right one becomes a lead too', async () => {
+    const [local] = person().email.split('@');
+    await visiting('/plain', {}, async (page) => {
+      await untilConsent(page, `${local}@gmial.com`);
+      await press(page, 'Skip');
+      await press(page, 'Yes');
+      await page.getByText('Did you mean gmail.com?').waitFor();
+      await press(page, 'Yes');
+      await page.getByText('Thank you!').waitFor();
+    });
+    await arrived(`${local}@gmail.com`);
   });
 
   test('an answer that is lost on the way makes no second lead', async () => {

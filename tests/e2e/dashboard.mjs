@@ -1,13 +1,7 @@
 // The dashboard in a browser, as tests use it: signed in, with every breach of its policy noticed.
 import assert from 'node:assert/strict';
-import fs from 'node:fs';
-import path from 'node:path';
-import { chromium } from 'playwright-core';
-import { findChromium } from '../../scripts/chromium.mjs';
 import { serveAssets } from './assets.mjs';
-import { ROOT } from './world.mjs';
-
-const AXE = fs.readFileSync(path.join(ROOT, 'node_modules/axe-core/axe.min.js'), 'utf8');
+import { launch, opened } from './browser.mjs';
 
 export const READER = 'reader-0123456789-abcdefgh';
 export const OPERATOR = 'operator-0123456789-abcdef';
@@ -23,7 +17,7 @@ export class Dashboard {
   static async open(world) {
     const dashboard = new Dashboard();
     dashboard.pages = await serveAssets(world);
-    dashboard.browser = await chromium.launch({ executablePath: findChromium() });
+    dashboard.browser = await launch();
     return dashboard;
   }
 
@@ -32,46 +26,18 @@ export class Dashboard {
     await this.pages?.stop();
   }
 
-  /**
-   * Opens the dashboard in a fresh profile, and fails on any error, on any breach of its policy and on any
-   * request to somebody else. `as`: the token to sign in with, or null.
-   */
-  async visiting({ search = '', as = OPERATOR, width = 1440, scheme = 'light', headers = {}, zone }, visit) {
-    const look = { viewport: { width, height: 900 }, colorScheme: scheme, timezoneId: zone };
-    const context = await this.browser.newContext({ ...look, extraHTTPHeaders: headers });
-    context.setDefaultTimeout(20_000);
-    const page = await context.newPage();
-    const problems = await this.#watch(page);
-    try {
-      const answer = await page.goto(this.address(search));
+  /** Opens the dashboard. `as`: the token to sign in with, or null. */
+  visiting({ search = '', as = OPERATOR, width = 1440, scheme = 'light', headers = {}, zone }, visit) {
+    const look = { viewport: { width, height: 900 }, colorScheme: scheme, timezoneId: zone, extraHTTPHeaders: headers };
+    return opened(this.browser, this.address(search), { ours: [this.pages.url], ...look }, async (page, answer) => {
       assert.match(answer.headers()['content-security-policy'], /default-src 'none'; script-src 'self'; style-src 'self'/);
       if (as) await signIn(page, as);
       await visit(page);
-      assert.deepEqual(problems, []);
-    } finally {
-      await context.close();
-    }
+    });
   }
 
   address(search) {
     return `${this.pages.url}/admin${search}`;
-  }
-
-  async #watch(page) {
-    const problems = [];
-    page.on('pageerror', (error) => problems.push(error.message));
-    page.on('request', (request) => {
-      const isOurs = request.url().startsWith(`${this.pages.url}/`) || request.url().startsWith('data:');
-      if (!isOurs) problems.push(`asked ${request.url()}`);
-    });
-    page.on('console', (message) => {
-      // A refused request is one of the things that are shown.
-      if (message.type() === 'error' && !message.text().startsWith('Failed to load resource')) problems.push(message.text());
-    });
-    await page.exposeFunction('noteBreach', (breach) => problems.push(breach));
-    await page.addInitScript(() => addEventListener('securitypolicyviolation', (event) =>
-      window.noteBreach(`policy: ${event.violatedDirective} ${event.blockedURI}`)));
-    return problems;
   }
 }
 
@@ -92,9 +58,3 @@ export const rows = (page, name) => page.getByRole('table', { name, exact: true 
 export const said = (page, words) => page.locator('.job-words').filter({ hasText: words });
 
 export const go = (page, view) => page.getByRole('link', { name: view, exact: true }).click();
-
-/** Fails on what axe finds. */
-export async function axe(page, what) {
-  const { violations } = await page.evaluate(`(() => { ${AXE}; return axe.run(); })()`);
-  assert.deepEqual(violations.map(({ id, nodes }) => [id, nodes[0].html]), [], what);
-}

@@ -2,17 +2,13 @@
 // connection that fails.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { chromium } from 'playwright-core';
-import { NO_BROWSER, findChromium } from '../../scripts/chromium.mjs';
 import { serveAssets } from './assets.mjs';
-import { findings } from './axe.mjs';
+import { findings, launch, opened, skip } from './browser.mjs';
 import { campaign } from './campaigns.mjs';
 import { until } from './http.mjs';
 import { Receiver } from './receiver.mjs';
 import { World } from './world.mjs';
 
-const executablePath = findChromium();
-const skip = !executablePath && !process.env.CI && NO_BROWSER;
 const HOSTILE = '<img src=x onerror="window.hit=1">';
 const WIDTHS = [360, 1440];
 
@@ -20,7 +16,6 @@ describe('the hosted form', { skip, timeout: 180_000 }, () => {
   let world, crm, pages, browser;
 
   before(async () => {
-    assert.ok(executablePath, NO_BROWSER);
     crm = await Receiver.start();
     pages = await serveAssets(() => world);
     world = await World.start({ vars: { LEADHOOK_PUBLIC_URL: pages.url } });
@@ -41,7 +36,7 @@ describe('the hosted form', { skip, timeout: 180_000 }, () => {
         score: [],
       }),
     );
-    browser = await chromium.launch({ executablePath });
+    browser = await launch();
   });
 
   after(async () => {
@@ -51,28 +46,7 @@ describe('the hosted form', { skip, timeout: 180_000 }, () => {
     await crm?.down();
   });
 
-  /** Opens a form in a fresh profile, and fails on any error and on whatever the page's policy stops. */
-  async function visiting(path, options, visit) {
-    const context = await browser.newContext(options);
-    context.setDefaultTimeout(30_000);
-    const page = await context.newPage();
-    const problems = [];
-    page.on('pageerror', (error) => problems.push(error.message));
-    page.on('console', (message) => {
-      if (/Content Security Policy/.test(message.text())) problems.push(message.text());
-    });
-    page.on('requestfinished', (request) => {
-      if (new URL(request.url()).protocol !== 'data:' && !request.url().startsWith(pages.url)) problems.push(`asked ${request.url()}`);
-    });
-    try {
-      await page.goto(`${pages.url}${path}`);
-      await visit(page, context);
-      assert.deepEqual(problems, []);
-    } finally {
-      await context.close();
-    }
-  }
-
+  const visiting = (path, options, visit) => opened(browser, `${pages.url}${path}`, { ours: [pages.url], ...options }, visit);
   const arrived = (email) => until(`the lead of ${email}`, () => crm.to(email)[0]?.payload.data);
 
   async function fillIn(page, email) {

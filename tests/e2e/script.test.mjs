@@ -1,0 +1,396 @@
+// A form on somebody's own site that leadhook.js takes over: what people do with it, and what happens where
+// the script, the connection or the browser's storage fails.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { ASSETS, serveAssets } from './assets.mjs';
+import { findings, launch, opened, skip } from './browser.mjs';
+import { campaign, person } from './campaigns.mjs';
+import { until } from './http.mjs';
+import { Receiver } from './receiver.mjs';
+import { serveSite } from './site.mjs';
+import { World } from './world.mjs';
+
+/** What the script may weigh on somebody's page. */
+const MAX_GZIP_BYTES = 6_000;
+const HOSTILE = '<img src=x onerror="window.hit=1">';
+const TURNSTILE = 'https://challenges.cloudflare.com';
+const FIELDS = [
+  { name: 'email', kind: 'email', label: 'E-mail', required: true },
+  { name: 'phone', kind: 'phone', label: 'Phone' },
+  { name: 'size', kind: 'choice', label: 'Size', choices: ['1-10', '11+'] },
+];
+/** As somebody wrote it long ago for another place, but for its names. */
+const form = (id) => `
+  <form data-leadhook="${id}" action="/search">
+    <p><label>E-mail <input name="email" type="email"></label></p>
+    <p><label>Phone <input name="phone" aria-describedby="why"></label> <span id="why">So that we can call.</span></p>
+    <fieldset><legend>Size</legend>
+      <label><input type="radio" name="size" value="1-10"> 1-10</label>
+      <label><input type="radio" name="size" value="11+"> 11+</label>
+    </fieldset>
+    <p><label><input type="checkbox" name="consent.newsletter" value="2026-11"> Yes, send me news and offers from Example AB by e-mail.</label></p>
+    <button>Get it</button>
+  </form>`;
+
+describe('the form script', { skip, timeout: 240_000 }, () => {
+  let world, crm, assets, site, browser;
+
+  before(async () => {
+    crm = await Receiver.start();
+    assets = await serveAssets(() => world);
+    site = await serveSite((pathname) => {
+      const [, id, extra] = pathname.split('/');
+      const script = `<script src="${assets.url}/leadhook.js" defer></script>`;
+      const thanks = extra === 'own-thanks' ? '<section data-thanks hidden><h2>You are in</h2></section>' : '';
+      const guarded = id === 'guarded' ? ` ${TURNSTILE}; frame-src ${TURNSTILE}` : '';
+      return {
+        head: extra === 'no-script' ? '' : script,
+        body: `<h1>Get it</h1>${id === 'home' ? `<a href="/plain">To the form</a>` : form(id)}${thanks}`,
+        policy: `connect-src ${assets.url}; form-action ${assets.url}; script-src ${assets.url}${guarded}`,
+      };
+    });
+    world = await World.start({ vars: { LEADHOOK_PUBLIC_URL: assets.url, TURNSTILE_SECRET: 'not-asked-here', LEADHOOK_TURNSTILE_URL: 'http://127.0.0.1:9/' } });
+    const own = (id, changes) => campaign(id, crm, { origins: [site.url], thanks_url: undefined, field: FIELDS, score: [], ...changes });
+    await world.publish(
+      own('plain', {}),
+      own('dansk', { language: 'da' }),
+      own('elsewhere', { thanks_url: `${site.url}/plain/thanked` }),
+      own('worded', { page: { thanks: HOSTILE }, magnet: { title: HOSTILE, url: `${assets.url}/form.css` } }),
+      own('remembers', { attribution: { remember_days: 30 } }),
+      own('guarded', { turnstile: { site_key: '0x4AAAAAAAwidget', secret: 'TURNSTILE_SECRET' } }),
+    );
+    browser = await launch();
+  });
+
+  after(async () => {
+    await browser?.close();
+    await site?.stop();
+    await assets?.stop();
+    await world?.stop();
+    await crm?.down();
+  });
+
+  const visiting = (address, options, visit) => opened(browser, `${site.url}${address}`, { ours: [site.url, assets.url], ...options }, visit);
+  const arrived = (email) => until('the lead', () => crm.to(email)[0]?.payload.data);
+  const press = (page) => page.getByRole('button', { name: 'Get it' }).click();
+  const thanked = (page) => page.getByText('Thank you. We have received your details.').waitFor();
+
+  async function fillIn(page, email) {
+    await page.getByLabel('E-mail', { exact: true }).fill(email);
+    await page.getByRole('checkbox').check();
+  }
+
+  /** Everything that a page posts to a campaign, before it is sent; `answer` may answer instead. */
+  async function watchPosts(page, answer = (route) => route.continue()) {
+    const posts = [];
+    await page.route(`${assets.url}/c/*`, async (route) => {
+      const request = route.request();
+      if (request.method() !== 'POST') return route.fallback();
+      posts.push({ key: request.headers()['idempotency-key'], body: new URLSearchParams(request.postData()) });
+      return answer(route, posts.length);
+    });
+    return posts;
+  }
+
+  test(`weighs less than ${MAX_GZIP_BYTES} bytes, and knows nobody but Leadhook and Turnstile`, () => {
+    const script = fs.readFileSync(path.join(ASSETS, 'leadhook.js'));
+    assert.ok(gzipSync(script, { level: 9 }).length < MAX_GZIP_BYTES);
+    const addresses = [...script.toString().matchAll(/https?:\/\/[a-z0-9.]+/g)].map(([address]) => address);
+    assert.deepEqual(addresses, [TURNSTILE]);
+  });
+
+  test('takes over a form by keyboard alone, and the lead says where its person came from', async () => {
+    const { email } = person();
+    const options = { referer: 'https://search.example/results?q=secret' };
+    await visiting('/plain?utm_source=google&utm_campaign=spring&gclid=G-1&token=secret#top', options, async (page) => {
+      for (const keys of ['Tab', email, 'Tab', 'Tab', 'Space', 'Tab', 'Space', 'Tab', 'Enter']) {
+        if (keys === email) await page.keyboard.type(email);
+        else await page.keyboard.press(keys);
+      }
+      await thanked(page);
+      assert.equal(await page.evaluate(() => document.activeElement.className), 'thanks');
+      assert.equal(await page.locator('form').isVisible(), false);
+      assert.equal(page.url().split('?')[0], `${site.url}/plain`);
+      assert.deepEqual(await page.context().cookies(), []);
+    });
+    const lead = await arrived(email);
+    assert.deepEqual(lead.answers, { size: '1-10' });
+    const visit = { utm_source: 'google', utm_campaign: 'spring', gclid: 'G-1', referrer: 'https://search.example/results', landing_page: `${site.url}/plain` };
+    const first = Object.fromEntries(Object.entries(visit).map(([name, value]) => [`first_${name}`, value]));
+    assert.deepEqual(lead.attribution, { ...visit, ...first, page_url: `${site.url}/plain` });
+    assert.deepEqual([lead.consent[0].method, lead.consent[0].version_shown], ['form', '2026-11']);
+    assert.deepEqual(lead.signals.map(({ signal }) => signal), ['too_fast'], 'the token came, and nothing else looks like junk');
+  });
+
+  test('remembers the first visit and the last that came from somewhere, over pages', async () => {
+    const { email } = person();
+    await visiting('/home?utm_source=google', {}, async (page) => {
+      await page.getByRole('link', { name: 'To the form' }).click();
+      await page.waitForURL('**/plain');
+      await page.goto(`${site.url}/plain?utm_source=partner`);
+      await page.goto(`${site.url}/plain/again`);
+      await fillIn(page, email);
+      await press(page);
+      await thanked(page);
+      assert.deepEqual(await page.context().cookies(), []);
+    });
+    const { attribution } = await arrived(email);
+    assert.deepEqual(attribution, {
+      utm_source: 'partner', landing_page: `${site.url}/plain`,
+      first_utm_source: 'google', first_landing_page: `${site.url}/home`,
+      page_url: `${site.url}/plain/again`,
+    });
+  });
+
+  test('sets a cookie only where the campaign asks for one, for as long, and no larger than browsers keep', async () => {
+    const { email } = person();
+    const long = Array.from({ length: 20 }, (_, n) => `utm_x${n}=${'å'.repeat(n ? 60 : 300)}`).join('&');
+    await visiting('/remembers?utm_source=google', {}, async (page) => {
+      const cookie = await until('the cookie', async () => (await page.context().cookies())[0]);
+      const days = (cookie.expires - Date.now() / 1000) / 86_400;
+      assert.deepEqual([cookie.name, cookie.sameSite, cookie.path, Math.round(days)], ['leadhook', 'Lax', '/', 30]);
+      assert.equal((await page.context().cookies()).length, 1);
+
+      // Days later: another tab, which came by itself.
+      const later = await page.context().newPage();
+      await later.goto(`${site.url}/remembers`);
+      await until('the criteria', () => later.evaluate(() => document.querySelector('form').noValidate));
+      await fillIn(later, email);
+      await press(later);
+      await thanked(later);
+
+      await later.goto(`${site.url}/remembers?${long}`);
+      await until('the criteria', () => later.evaluate(() => document.querySelector('form').noValidate));
+      const [kept] = await page.context().cookies();
+      assert.ok(kept.value.length < 4_000);
+      assert.match(decodeURIComponent(kept.value), /"first":\{"utm_source":"google"/);
+      const { last } = JSON.parse(await later.evaluate(() => sessionStorage.getItem('leadhook')));
+      assert.deepEqual([Object.keys(last).length, last.utm_x0.length], [13, 200]);
+    });
+    const { attribution } = await arrived(email);
+    assert.deepEqual([attribution.first_utm_source, attribution.utm_source], ['google', 'google']);
+  });
+
+  test('does without storage, where the browser denies it', async () => {
+    const { email } = person();
+    const prepare = (page) => page.addInitScript(() => {
+      const denied = () => { throw new DOMException('denied', 'SecurityError'); };
+      Object.defineProperty(window, 'sessionStorage', { get: denied });
+      Object.defineProperty(Document.prototype, 'cookie', { get: denied, set: denied });
+    });
+    await visiting('/remembers?utm_source=google', { prepare }, async (page) => {
+      await fillIn(page, email);
+      await press(page);
+      await thanked(page);
+    });
+    assert.equal((await arrived(email)).attribution.utm_source, 'google');
+  });
+
+  test('tells problems at the fields, what only the server knows too, and takes them back when they are mended', async () => {
+    const { email } = person();
+    await visiting('/dansk', {}, async (page) => {
+      await until('the criteria', () => page.evaluate(() => document.querySelector('form').noValidate));
+      const posts = await watchPosts(page);
+      await page.getByLabel('E-mail', { exact: true }).fill(HOSTILE);
+      await press(page);
+      await page.getByText('Skriv en e-mailadresse').waitFor();
+      assert.equal(await page.locator('[aria-invalid]').count(), 2, 'the address and the consent');
+      assert.equal(posts.length, 0);
+      assert.deepEqual(await findings(page), []);
+
+      await fillIn(page, email);
+      const phone = page.getByLabel('Phone');
+      await phone.fill('0000 0000');
+      await press(page);
+      await page.locator('[name=phone][aria-invalid=true]').waitFor();
+      assert.equal(posts.length, 1);
+      assert.equal(await page.evaluate(() => document.activeElement.name), 'phone');
+      const described = await phone.evaluate((input) => input.getAttribute('aria-describedby').split(' ').map((id) => document.getElementById(id).textContent));
+      assert.equal(described[0], 'So that we can call.');
+      assert.match(described[1], /telefonnummer/);
+      await phone.fill('070-174 06 05');
+      assert.equal(await phone.getAttribute('aria-describedby'), 'why');
+      assert.equal(await page.locator('[aria-invalid]').count(), 0);
+      await press(page);
+      await page.locator('.thanks').waitFor();
+      assert.notEqual(posts[0].key, posts[1].key, 'another content is another post');
+      assert.equal(await page.evaluate(() => window.hit), undefined);
+    });
+    assert.equal((await arrived(email)).contact.phone, '+46701740605');
+  });
+
+  test('a double click, and an answer that is lost on the way, are one lead under one key', async () => {
+    const { email } = person();
+    await visiting('/plain', {}, async (page) => {
+      const posts = await watchPosts(page, async (route, count) => {
+        if (count > 1) return route.continue();
+        await route.fetch();
+        return route.abort('connectionreset');
+      });
+      await fillIn(page, email);
+      await page.getByRole('button', { name: 'Get it' }).dblclick();
+      await thanked(page);
+      assert.equal(posts.length, 2);
+      assert.equal(posts[0].key, posts[1].key);
+    });
+    await arrived(email);
+    await world.settled('plain');
+    assert.equal(crm.to(email).length, 1);
+  });
+
+  test('without any connection it says so, keeps what was typed, and sends it once there is one', async () => {
+    const { email } = person();
+    await visiting('/plain', {}, async (page) => {
+      await fillIn(page, email);
+      const posts = await watchPosts(page, (route, count) => (count > 4 ? route.continue() : route.abort('internetdisconnected')));
+      await press(page);
+      await page.getByText('No answer yet. Trying again …').waitFor();
+      await page.getByText('This could not be sent. Please check your connection and send it again.').waitFor();
+      assert.equal(await page.getByLabel('E-mail', { exact: true }).inputValue(), email);
+      await press(page);
+      await thanked(page);
+      assert.equal(new Set(posts.map(({ key }) => key)).size, 1);
+    });
+    await arrived(email);
+  });
+
+  test('a 503 is tried again after as long as it says', async () => {
+    const { email } = person();
+    await visiting('/plain', {}, async (page) => {
+      const at = [];
+      const headers = { 'Access-Control-Allow-Origin': site.url, 'Access-Control-Expose-Headers': 'Retry-After', 'Retry-After': '3' };
+      await watchPosts(page, (route, count) => {
+        at.push(Date.now());
+        return count > 1 ? route.continue() : route.fulfill({ status: 503, headers, body: '{}' });
+      });
+      await fillIn(page, email);
+      await press(page);
+      await thanked(page);
+      assert.ok(at[1] - at[0] >= 3_000, `${at[1] - at[0]} ms`);
+    });
+    await arrived(email);
+  });
+
+  test('works where the acceptance criteria do not come, in the language of the page', async () => {
+    const { email } = person();
+    const prepare = (page) => page.route(`${assets.url}/c/plain`, (route) => (route.request().method() === 'GET' ? route.abort() : route.continue()));
+    await visiting('/plain', { prepare }, async (page) => {
+      await page.evaluate(() => document.documentElement.setAttribute('lang', 'sv'));
+      await page.getByLabel('E-mail', { exact: true }).fill(email);
+      await press(page);
+      await page.locator('[name="consent.newsletter"][aria-invalid=true]').waitFor();
+      await page.getByRole('checkbox').check();
+      await press(page);
+      await page.getByText('Tack! Vi har tagit emot dina uppgifter.').waitFor();
+    });
+    await arrived(email);
+  });
+
+  for (const [what, prepare] of [
+    ['does not load', (page) => page.route('**/leadhook.js', (route) => route.abort())],
+    ['fails in the middle', (page) => page.addInitScript(() => {
+      Crypto.prototype.getRandomValues = () => { throw new Error('broken'); };
+    })],
+  ]) {
+    test(`where the script ${what}, the browser sends the form`, async () => {
+      const { email } = person();
+      await visiting('/plain', { prepare }, async (page) => {
+        // A form that relies on nobody has its action itself.
+        await page.evaluate((action) => Object.assign(document.forms[0], { action, method: 'post' }), `${assets.url}/c/plain`);
+        await fillIn(page, email);
+        await press(page);
+        await page.waitForURL('**/c/plain/thanks');
+        await page.getByText('Thank you. We have received your details.').waitFor();
+      });
+      await arrived(email);
+    });
+  }
+
+  test('a form that a page draws later is taken over too, and nothing typed gets into an address', async () => {
+    const { email } = person();
+    await visiting('/home', {}, async (page) => {
+      await page.evaluate((markup) => document.querySelector('main').insertAdjacentHTML('beforeend', markup), form('plain'));
+      await fillIn(page, email);
+      await press(page);
+      await thanked(page);
+      assert.equal(page.url(), `${site.url}/home`);
+    });
+    await arrived(email);
+  });
+
+  test('thanks as the page does, as the campaign does, or at its address', async () => {
+    for (const [address, shown] of [['/plain/own-thanks', 'You are in'], ['/worded', HOSTILE], ['/elsewhere', 'Get it']]) {
+      const { email } = person();
+      await visiting(address, {}, async (page) => {
+        const told = page.evaluate(() => new Promise((done) => document.addEventListener('leadhook:accepted', ({ detail }) => done(detail))));
+        await fillIn(page, email);
+        await press(page);
+        assert.match((await told).submission_id, /^sub_/);
+        if (address === '/elsewhere') await page.waitForURL('**/plain/thanked');
+        await page.getByText(shown, { exact: true }).first().waitFor();
+        assert.equal(await page.evaluate(() => window.hit), undefined);
+        if (address === '/worded') {
+          await Promise.all([page.waitForURL('**/form.css'), page.getByRole('button', { name: 'Download' }).click()]);
+        }
+      });
+      const { lead_id } = await arrived(email);
+      const isEngaged = () => crm.deliveries.some(({ payload }) => payload.type === 'lead.engaged' && payload.data.lead_id === lead_id);
+      if (address === '/worded') await until('the download', isEngaged);
+    }
+  });
+
+  test('asks whether an address was mistyped, and takes the right one', async () => {
+    const { email } = person();
+    const [local] = email.split('@');
+    await visiting('/plain', {}, async (page) => {
+      await fillIn(page, `${local}@gmial.com`);
+      await press(page);
+      await page.getByText('Did you mean gmail.com?').waitFor();
+      await fillIn(page, email);
+      await press(page);
+      await page.getByText('Did you mean gmail.com?').waitFor({ state: 'detached' });
+      await page.locator('form').waitFor({ state: 'hidden' });
+      assert.equal(await page.locator('.thanks').count(), 1);
+    });
+    await arrived(email);
+  });
+
+  test('shows Turnstile where the campaign asks it, and sends its token', async () => {
+    const { email } = person();
+    const widget = `globalThis.turnstile = { render(place, options) {
+      const input = document.createElement('input');
+      Object.assign(input, { type: 'hidden', name: options['response-field-name'], value: options.sitekey });
+      place.append(input);
+      return 'w';
+    } };`;
+    const prepare = (page) => page.route(`${TURNSTILE}/**`, (route) => route.fulfill({ contentType: 'text/javascript', body: widget }));
+    await visiting('/guarded', { prepare, ours: [site.url, assets.url, TURNSTILE] }, async (page) => {
+      const posts = await watchPosts(page);
+      await page.locator('[name=cf-turnstile-response]').waitFor({ state: 'attached' });
+      await fillIn(page, email);
+      await press(page);
+      await thanked(page);
+      assert.equal(posts[0].body.get('cf-turnstile-response'), '0x4AAAAAAAwidget');
+    });
+    await arrived(email);
+  });
+
+  for (const width of [360, 1440]) {
+    test(`at ${width} px, with every problem shown and with thanks, axe finds nothing`, async () => {
+      const { email } = person();
+      await visiting('/worded', { viewport: { width, height: 800 } }, async (page) => {
+        await until('the criteria', () => page.evaluate(() => document.querySelector('form').noValidate));
+        await press(page);
+        await page.locator('[aria-invalid]').first().waitFor();
+        assert.deepEqual(await findings(page), []);
+        await fillIn(page, email);
+        await press(page);
+        await page.locator('.thanks').waitFor();
+        assert.deepEqual(await findings(page), []);
+      });
+    });
+  }
+});
