@@ -15,7 +15,7 @@ WORKER_BUILD_VERSION := 0.8.7
 WASM_BINDGEN_VERSION := 0.2.129
 CARGO_FUZZ_VERSION := 0.13.1
 # Gzip size that fits every plan with room, and starts fast.
-MAX_WASM_GZIP_KB := 640
+MAX_WASM_GZIP_KB := 700
 
 BENCH := target/bench
 

@@ -145,6 +145,10 @@ impl Answered {
         if campaign.is_some_and(|campaign| is_known_origin(campaign, request)) {
             let origin = request.origin.clone().unwrap_or_default();
             self.reply = self.reply.with("access-control-allow-origin", origin);
+            // Scripts of other origins read no header that is not named.
+            if self.reply.header("retry-after").is_some() {
+                self.reply = self.reply.with("access-control-expose-headers", "Retry-After");
+            }
         }
         self.reply = self.reply.with("vary", "Origin");
         self

@@ -127,6 +127,7 @@ fn a_known_origin_may_read_every_answer_and_a_foreign_one_none() {
         (fault.status, fault.header("access-control-allow-origin")),
         (503, Some("https://www.example.com"))
     );
+    assert_eq!(fault.header("access-control-expose-headers"), Some("Retry-After"));
 }
 
 #[test]

@@ -18,7 +18,7 @@ const OVERRIDES = ['X-HTTP-Method-Override', 'X-HTTP-Method', 'X-Method-Override
 const spellings = (id) => [
   `/c/${id}/`, `//c/${id}`, `/c//${id}`, `/c/${id}//`, `/C/${id}`, `/c/${id.toUpperCase()}`, `/c%2F${id}`, `/c/${id}%2F`,
   `/c/%2e%2e/c%2f${id}`, `/c/${id};x=1`, `/c/${id}%00`, `/c/${id}.json`, `/c\\${id}x`, `/${id}`, `/api/c/${id}`,
-  `/admin/api/c/${id}`, `/c/${id}/thanks/x`, `/confirm/${id}/x`, `/withdraw/${id}/x`, `/admin/api/campaigns/${id}/`,
+  `/admin/api/c/${id}`, `/c/${id}/thanks/x`, `/confirm/${id}/x`, `/withdraw/${id}/x`, `/f/${id}`, `/d/${id}/x`, `/admin/api/campaigns/${id}/`,
 ];
 
 describe('one door', () => {
@@ -38,7 +38,7 @@ describe('one door', () => {
   });
 
   const keys = () => Object.fromEntries([...world.kv.entries].map(([key, { body }]) => [key, `${body}`]));
-  const TABLES = ['submission', 'fingerprint', 'delivery', 'counter', 'act', 'request', 'idempotency', 'listed', 'audit', 'campaign'];
+  const TABLES = ['submission', 'fingerprint', 'delivery', 'counter', 'act', 'request', 'idempotency', 'listed', 'audit', 'campaign', 'engagement'];
 
   /** Everything that is kept: KV, and each table of every ledger, read while the runtime stands still. */
   async function kept() {

@@ -12,7 +12,11 @@ const STEPS = [
   ['delivered', 'Delivered', 'confirmed by every destination'],
 ];
 
-/** What was lost at each step: `[number, one, many]`. The rest of a step is what has ended since. */
+const ENDED = 'expired, withdrawn or erased';
+/** What the rest of a step is. A known person who gets something new is a lead already. */
+const RESTS = { new: `of known people, or ${ENDED}`, qualified: ENDED, delivered: ENDED };
+
+/** What was lost at each step: `[number, one, many]`. */
 function losses({ funnel, states, repeats, kv_repeats: kvRepeats }) {
   const of = (name) => states[name] ?? 0;
   const named = {
@@ -35,7 +39,7 @@ function losses({ funnel, states, repeats, kv_repeats: kvRepeats }) {
   const before = Object.fromEntries(STEPS.map(([name], at) => [name, STEPS[at - 1]?.[0]]));
   for (const [name, list] of Object.entries(named)) {
     const rest = funnel[before[name]] - funnel[name] - list.reduce((sum, [number]) => sum + number, 0);
-    list.push([Math.max(0, rest), 'ended otherwise (expired, withdrawn or erased)']);
+    list.push([Math.max(0, rest), RESTS[name] ?? 'otherwise']);
   }
   return named;
 }

@@ -175,7 +175,7 @@ fn readable(event: &Value, path: &str, id: &str) -> String {
         let because = sign.get("because").and_then(Value::as_str).unwrap_or("-");
         line(format!("  sign of abuse, weight {weight}: {because}"));
     }
-    for pointer in ["answers", "attribution"] {
+    for pointer in ["answers", "attribution", "engagement"] {
         let pairs = pairs(&format!("/data/{pointer}"));
         if !pairs.is_empty() {
             line(format!("  {pointer}: {pairs}"));
