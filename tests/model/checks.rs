@@ -209,14 +209,23 @@ pub fn webhooks(site: &Site) -> BTreeSet<String> {
 /// A lead arrives with the consents that its destination needs, and only while the person agrees.
 pub fn consents(received: &Received, people: &People, now: i64) {
     let body = &received.body;
-    if !["lead.qualified", "lead.updated"].contains(&body["type"].as_str().unwrap_or_default()) {
+    let event = body["type"].as_str().unwrap_or_default();
+    if !["lead.qualified", "lead.updated", "lead.engaged"].contains(&event) {
+        return;
+    }
+    let lead_id = text(&body["data"]["lead_id"]);
+    let calls = received.url.ends_with("calls").then_some("call");
+    let needed = || ["newsletter"].into_iter().chain(calls);
+    if event == "lead.engaged" {
+        assert_eq!(body["data"]["engagement"]["title"], "The guide");
+        for purpose in needed() {
+            assert!(people.agrees(&lead_id, purpose, now), "{lead_id} does not agree to {purpose}: {body}");
+        }
         return;
     }
     let consent = body["data"]["consent"].as_array().expect("consent").clone();
     let granted = |purpose: &str| consent.iter().any(|c| c["purpose"] == purpose && c["granted"] == true);
-    let lead_id = text(&body["data"]["lead_id"]);
-    let calls = received.url.ends_with("calls").then_some("call");
-    for purpose in ["newsletter"].into_iter().chain(calls) {
+    for purpose in needed() {
         assert!(granted(purpose), "without {purpose}: {body}");
         assert!(people.agrees(&lead_id, purpose, now), "{lead_id} does not agree to {purpose}: {body}");
     }
@@ -231,6 +240,7 @@ pub fn erased(site: &Site, people: &People) {
                      WHERE lead_id NOT LIKE 'suppressed_%'
                    UNION SELECT submission_id, 'request', lead_id, '' FROM request
                    UNION SELECT submission_id, 'delivery', lead_id, state FROM delivery
+                   UNION SELECT submission_id, 'engagement', lead_id, '' FROM engagement
                    UNION SELECT submission_id, 'idempotency', '', '' FROM idempotency";
         let ids = site.rows(ledger, ids);
         // One post may have been two people's, by a phone that they share.
@@ -255,6 +265,7 @@ pub fn forgotten(site: &Site, who: &(Option<String>, Option<String>), leads: &[S
         let sql = "SELECT lead_id FROM submission UNION SELECT lead_id FROM fingerprint
                    UNION SELECT lead_id FROM request UNION SELECT is_now FROM alias
                    UNION SELECT lead_id FROM act WHERE personal IS NOT NULL
+                   UNION SELECT lead_id FROM engagement
                    UNION SELECT lead_id FROM delivery WHERE submission_id <> ''";
         let kept = site.rows(ledger, sql).into_iter().map(|row| text(&row[0])).find(|id| leads.contains(id));
         assert_eq!(kept, None, "something of an erased lead is left");
@@ -303,7 +314,7 @@ pub fn histories(site: &Site) {
 pub fn nobody(site: &Site) {
     for ledger in LEDGERS {
         for table in
-            ["submission", "fingerprint", "act", "delivery", "request", "alias", "idempotency", "revision"]
+            ["submission", "fingerprint", "act", "delivery", "request", "alias", "idempotency", "revision", "engagement"]
         {
             let left = site.rows(ledger, &format!("SELECT * FROM {table} LIMIT 3"));
             assert!(left.is_empty(), "{ledger}: left in {table}: {left:?}");

@@ -29,6 +29,9 @@ const LOOK_EVERY: usize = 50;
 const URL: &str = "https://crm.example.com/";
 const DESTINATIONS: [&str; 5] = ["crm", "calls", "sales", "extra", "post"];
 const RINGS: [&str; 3] = ["peppers", "sealing", "signing"];
+/// Where the magnet is, and how long its links are good for.
+const GUIDE: &str = "https://www.example.com/guide.pdf";
+const LINK_DAYS: i64 = 3;
 /// What links begin with.
 const PUBLIC_URL: &str = leadhook::memory::PUBLIC_URL;
 
@@ -52,6 +55,9 @@ fn file(campaign: usize, variant: u64) -> Value {
     base["purpose"][1]["retention_days"] = json!(CALL_DAYS);
     if id == "demo" {
         base["list"] = json!([{ "name": "customers", "then": "existing_customer", "send_to": ["sales"] }]);
+    }
+    if has_magnet(id) {
+        base["magnet"] = json!({ "title": "The guide", "url": GUIDE, "valid_days": LINK_DAYS });
     }
     if id == CONFIRMED {
         base["field"] = guide()["field"].clone();
@@ -145,6 +151,11 @@ fn newest(site: &Site, ledger: &str, now: i64) -> Option<Row> {
     Some(Row { lead_id, submission_id, state, is_act: row[3] == json!(1) })
 }
 
+/// With double opt-in the link comes after the confirmation, which has no address of its own to follow.
+fn has_magnet(campaign: &str) -> bool {
+    !["demo", CONFIRMED].contains(&campaign)
+}
+
 impl Run {
     fn new(seed: u64) -> Self {
         let site = Site::seeded(seed, &[file(0, 0), file(1, 0), file(2, 0), file(3, 0)]);
@@ -189,10 +200,11 @@ impl Run {
         let pause = 1 + i64::try_from(self.dice.roll(3_000)).expect("small");
         self.site.set_clock(self.site.now_ms() + pause);
         self.began = self.site.now_ms();
-        match self.dice.roll(131) {
+        match self.dice.roll(137) {
             100..105 | 118..121 => self.confirm(),
             105..110 => self.withdraw(),
             121..131 => self.decide_on_quarantined(),
+            131..137 => self.download(),
             110..112 => self.erase(),
             112..115 => self.list(),
             115..118 => self.rotate(),
@@ -320,7 +332,13 @@ impl Run {
             (202, _) => {
                 let answer = body(&reply);
                 let id = answer["submission_id"].as_str().expect("an id").to_owned();
-                assert_eq!(answer, json!({ "status": "accepted", "submission_id": id }), "it never tells");
+                let mut told = json!({ "status": "accepted", "submission_id": id });
+                if has_magnet(CAMPAIGNS[post.campaign].0) {
+                    let link = answer["download"]["url"].as_str().expect("a link");
+                    self.links.push(link.strip_prefix(PUBLIC_URL).expect("ours").to_owned());
+                    told["download"] = answer["download"].clone();
+                }
+                assert_eq!(answer, told, "it never tells");
                 if mode != LedgerMode::Up || taken {
                     assert!(self.people.kv_may_answer(post, now), "202 without the ledger");
                 }
@@ -352,6 +370,27 @@ impl Run {
         for lead_id in mails_of(&self.site).difference(&mails).map(|(_, lead_id)| lead_id) {
             self.people.ask_again(post, lead_id, now);
             self.people.mail(post, lead_id, now);
+        }
+    }
+
+    /// Somebody follows a link to the magnet, which gives it as long as it is good, whatever is kept of them.
+    fn download(&mut self) {
+        let links: Vec<_> = self.links.iter().filter(|path| path.starts_with("/d/")).cloned().collect();
+        if links.is_empty() {
+            return;
+        }
+        // Those of the last posts are followed most.
+        let from = if self.dice.one_in(4) { 0 } else { links.len().saturating_sub(6) };
+        let path = self.dice.of(&links[from..]).clone();
+        self.note(format!("download {path}"));
+        let parts: Vec<_> = path.split('.').collect();
+        let until_ms = parts[1].parse::<i64>().expect("a time") * 1_000;
+        let is_known = self.keys[0].iter().any(|n| format!("k{n}") == parts[2]);
+        let is_good = is_known && self.site.now_ms() < until_ms;
+        for _ in 0..1 + self.dice.roll(2) {
+            let reply = self.site.send(&request(Method::Post, &path, FORM, ""));
+            assert_eq!(reply.status, if is_good { 303 } else { 410 });
+            assert_eq!(reply.header("location"), is_good.then_some(GUIDE));
         }
     }
 
