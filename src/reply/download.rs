@@ -71,7 +71,7 @@ impl Reader<'_> {
             p { (self.ready(magnet)) }
             (button(self.text("download.button")))
         };
-        unlisted(self.page(200, content))
+        self.link_page(200, content)
     }
 
     fn ready(&self, magnet: &Magnet) -> String {
@@ -80,7 +80,8 @@ impl Reader<'_> {
 
     /// 503: the file is not in the bucket.
     pub fn file_gone(&self) -> Reply {
-        unlisted(self.said(503, &["download.gone"])).with("retry-after", super::RETRY_AFTER_S.to_string())
+        let page = self.link_page(503, self.sentences(&["download.gone"]));
+        page.with("retry-after", super::RETRY_AFTER_S.to_string())
     }
 }
 

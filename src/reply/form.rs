@@ -56,18 +56,17 @@ impl Reader<'_> {
         page.with("cache-control", "private, no-cache").with("content-security-policy", self.form_policy())
     }
 
-    /// The form's own script may run, and Turnstile's where the campaign asks it. The campaign's own pages
-    /// may show it in a frame.
+    /// The form's own script may run, and Turnstile's where the campaign asks it.
     fn form_policy(&self) -> String {
         let campaign = self.campaign;
         let (script, frame) = match &campaign.turnstile {
             Some(_) => (format!(" {TURNSTILE}"), format!("frame-src {TURNSTILE}; ")),
             None => Default::default(),
         };
-        let frames: String = campaign.origins.iter().map(|origin| format!(" {origin}")).collect();
         self.policy(&format!(
-            "script-src 'self'{script}; connect-src 'self'; {frame}{}; frame-ancestors 'self'{frames}",
-            self.form_action()
+            "script-src 'self'{script}; connect-src 'self'; {frame}{}; {}",
+            self.form_action(),
+            self.frames()
         ))
     }
 

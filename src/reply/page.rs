@@ -111,12 +111,13 @@ impl<'a> Reader<'a> {
 
     /// 429 to a browser's form post.
     pub fn throttled(&self, wait_s: i64) -> Reply {
-        self.said(429, &["page.crowded", "page.back_in_a_minute"]).with("retry-after", wait_s.to_string())
+        let page = self.page(429, self.sentences(&["page.crowded", "page.back_in_a_minute"]));
+        page.with("retry-after", wait_s.to_string())
     }
 
     /// 503 to a browser's form post: a page, for nobody retries for a person.
     pub fn fault(&self) -> Reply {
-        let page = self.said(503, &["page.not_received", "page.back_in_a_moment"]);
+        let page = self.page(503, self.sentences(&["page.not_received", "page.back_in_a_moment"]));
         page.with("retry-after", RETRY_AFTER_S.to_string())
     }
 
@@ -158,17 +159,18 @@ impl<'a> Reader<'a> {
 
     /// The consent is taken back.
     pub fn withdrawn(&self) -> Reply {
-        unlisted(self.said(200, &["page.withdrawn"]))
+        self.link_page(200, self.sentences(&["page.withdrawn"]))
     }
 
     /// 410: the link is not one of ours, or what it was about has ended.
     pub fn link_ended(&self) -> Reply {
-        unlisted(self.said(410, &["page.link_ended", "page.send_again"]))
+        self.link_page(410, self.sentences(&["page.link_ended", "page.send_again"]))
     }
 
     /// 503 to somebody who followed a link.
     pub fn try_again(&self) -> Reply {
-        unlisted(self.said(503, &["page.try_again"])).with("retry-after", RETRY_AFTER_S.to_string())
+        let page = self.link_page(503, self.sentences(&["page.try_again"]));
+        page.with("retry-after", RETRY_AFTER_S.to_string())
     }
 
     /// What a person has agreed to, with the signed receipts.
@@ -210,19 +212,30 @@ impl<'a> Reader<'a> {
         html! { a href=(notice) { (self.text("form.privacy_notice")) } }
     }
 
-    /// A page of some sentences.
-    pub(super) fn said(&self, status: u16, keys: &[&'static str]) -> Reply {
-        self.page(status, html! { @for key in keys { p { (self.text(key)) } } })
+    pub(super) fn sentences(&self, keys: &[&'static str]) -> Markup {
+        html! { @for key in keys { p { (self.text(key)) } } }
     }
 
-    /// A page behind a link whose address lets its holder do something.
-    fn link_page(&self, status: u16, content: Markup) -> Reply {
-        unlisted(self.page(status, content))
+    /// A page behind a link whose address lets its holder do something: it is not passed on, not found and
+    /// not framed.
+    pub(super) fn link_page(&self, status: u16, content: Markup) -> Reply {
+        unlisted(self.page_within(status, content, "frame-ancestors 'none'"))
     }
 
-    pub(super) fn page(&self, status: u16, content: Markup) -> Reply {
-        let policy = self.policy(&format!("{}; frame-ancestors 'none'", self.form_action()));
+    /// A page that answers a form, and stands where the form stood.
+    fn page(&self, status: u16, content: Markup) -> Reply {
+        self.page_within(status, content, &self.frames())
+    }
+
+    fn page_within(&self, status: u16, content: Markup, frames: &str) -> Reply {
+        let policy = self.policy(&format!("{}; {frames}", self.form_action()));
         self.document(status, html! {}, content).with("content-security-policy", policy)
+    }
+
+    /// The campaign's own pages may show its form in a frame.
+    pub(super) fn frames(&self) -> String {
+        let origins: String = self.campaign.origins.iter().map(|origin| format!(" {origin}")).collect();
+        format!("frame-ancestors 'self'{origins}")
     }
 
     /// A whole page without its policy.
@@ -328,7 +341,6 @@ fn head(title: &str) -> Markup {
     }
 }
 
-/// A page that is not passed on and not found.
 pub(super) fn unlisted(reply: Reply) -> Reply {
     reply.with("referrer-policy", "no-referrer").with("x-robots-tag", "noindex")
 }

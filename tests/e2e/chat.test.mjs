@@ -223,10 +223,20 @@ describe('the chat', { skip, timeout: 180_000 }, () => {
 
   for (const colorScheme of ['light', 'dark']) {
     for (const width of [360, 1440]) {
-      test(`at ${width} px, ${colorScheme}, axe finds nothing and nothing is cut off`, async () => {
+      test(`at ${width} px, ${colorScheme}, it is answered to its end, axe finds nothing and nothing is cut off`, async () => {
+        const { email } = person();
         await visiting('/plain', { colorScheme, viewport: { width, height: 800 } }, async (page) => {
           await answer(page, 'What would you like to know?', 'w'.repeat(300));
           await page.getByText('How many are you?').waitFor();
+          assert.deepEqual(await findings(page), []);
+          assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), width);
+          await press(page, 'Skip');
+          await press(page, 'Skip');
+          await press(page, 'Skip');
+          await answer(page, 'Your e-mail address?', email);
+          await press(page, 'Skip');
+          await press(page, 'Yes');
+          await page.getByText('Here it is: The guide').waitFor();
           assert.deepEqual(await findings(page), []);
           assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), width);
           if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/chat-${width}-${colorScheme}.png` });

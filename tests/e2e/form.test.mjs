@@ -7,21 +7,25 @@ import { findings, launch, opened, skip } from './browser.mjs';
 import { campaign } from './campaigns.mjs';
 import { until } from './http.mjs';
 import { Receiver } from './receiver.mjs';
+import { serveSite } from './site.mjs';
 import { World } from './world.mjs';
 
 const HOSTILE = '<img src=x onerror="window.hit=1">';
 const WIDTHS = [360, 1440];
 
 describe('the hosted form', { skip, timeout: 180_000 }, () => {
-  let world, crm, pages, browser;
+  let world, crm, pages, site, browser;
 
   before(async () => {
     crm = await Receiver.start();
     pages = await serveAssets(() => world);
+    site = await serveSite(() => ({ body: `<iframe src="${pages.url}/f/framed" title="Form"></iframe>`, policy: `frame-src ${pages.url}` }));
     world = await World.start({ vars: { LEADHOOK_PUBLIC_URL: pages.url } });
     const own = (id, changes) => campaign(id, crm, { thanks_url: undefined, ...changes });
     await world.publish(
       own('plain', {}),
+      own('framed', { origins: [site.url] }),
+      own('gives', { magnet: { title: 'The guide', url: `${pages.url}/form.css` } }),
       own('svensk', { language: 'sv' }),
       own('dansk', { language: 'da', page: { accent: '#ffd500', background: '#102030', button: 'Ja tak' } }),
       own('browsers', { language: undefined }),
@@ -41,6 +45,7 @@ describe('the hosted form', { skip, timeout: 180_000 }, () => {
 
   after(async () => {
     await browser?.close();
+    await site?.stop();
     await pages?.stop();
     await world?.stop();
     await crm?.down();
@@ -80,6 +85,31 @@ describe('the hosted form', { skip, timeout: 180_000 }, () => {
     assert.deepEqual(lead.attribution, { utm_source: 'partner', gclid: 'G-1', page_url: `${pages.url}/f/plain` });
     const [consent] = lead.consent;
     assert.deepEqual([consent.version_shown, consent.method], ['2026-11', 'form']);
+  });
+
+  test('without JavaScript and by keyboard alone, the thanks page gives what was promised', async () => {
+    const email = 'gets.it@example.org';
+    await visiting('/f/gives', { javaScriptEnabled: false }, async (page) => {
+      await fillIn(page, email);
+      await page.keyboard.press('Enter');
+      await page.getByText('Here it is: The guide').waitFor();
+      await page.keyboard.press('Tab');
+      await Promise.all([page.waitForURL('**/form.css'), page.keyboard.press('Enter')]);
+    });
+    const { lead_id } = await arrived(email);
+    await until('the download', () => crm.deliveries.some(({ payload }) => payload.type === 'lead.engaged' && payload.data.lead_id === lead_id));
+  });
+
+  test('in a frame of the campaign\'s own pages, without JavaScript, it is sent and thanked', async () => {
+    const email = 'framed@example.org';
+    await opened(browser, `${site.url}/`, { ours: [site.url, pages.url], javaScriptEnabled: false }, async (page) => {
+      const frame = page.frameLocator('iframe');
+      await frame.getByRole('textbox', { name: 'E-mail' }).fill(email);
+      await frame.locator('input[name="consent.newsletter"]').check();
+      await frame.getByRole('button', { name: 'Send' }).click();
+      await frame.getByText('Thank you. We have received your details.').waitFor();
+    });
+    await arrived(email);
   });
 
   test('by keyboard alone', async () => {
@@ -164,7 +194,7 @@ describe('the hosted form', { skip, timeout: 180_000 }, () => {
   });
 
   for (const width of WIDTHS) {
-    test(`at ${width} px nothing is cut off, and axe finds nothing on any page`, async () => {
+    test(`at ${width} px it is filled in and sent, nothing is cut off, and axe finds nothing on any page`, async () => {
       const viewport = { width, height: 800 };
       for (const path of ['/f/plain', '/f/dansk', '/f/hostile', '/c/dansk/thanks', '/confirm/dansk/x', '/f/nothing']) {
         await visiting(path, { viewport }, async (page) => {
@@ -172,6 +202,15 @@ describe('the hosted form', { skip, timeout: 180_000 }, () => {
           assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), width, path);
         });
       }
+      const email = `at.${width}@example.org`;
+      await visiting('/f/gives', { viewport }, async (page) => {
+        await fillIn(page, email);
+        await page.getByRole('button', { name: 'Send' }).click();
+        await page.getByText('Here it is: The guide').waitFor();
+        assert.deepEqual(await findings(page), []);
+        assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), width);
+      });
+      await arrived(email);
     });
   }
 

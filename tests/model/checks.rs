@@ -313,9 +313,17 @@ pub fn histories(site: &Site) {
 /// Nothing of anybody is left.
 pub fn nobody(site: &Site) {
     for ledger in LEDGERS {
-        for table in
-            ["submission", "fingerprint", "act", "delivery", "request", "alias", "idempotency", "revision", "engagement"]
-        {
+        for table in [
+            "submission",
+            "fingerprint",
+            "act",
+            "delivery",
+            "request",
+            "alias",
+            "idempotency",
+            "revision",
+            "engagement",
+        ] {
             let left = site.rows(ledger, &format!("SELECT * FROM {table} LIMIT 3"));
             assert!(left.is_empty(), "{ledger}: left in {table}: {left:?}");
         }
