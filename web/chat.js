@@ -108,7 +108,7 @@ class LeadhookChat extends HTMLElement {
       const form = h('form', { noValidate: true }, input, button);
       const end = (answer, shown) => {
         this.#hasBegun = true;
-        if (shown) this.#add(shown, 'visitor');
+        if (shown) this.#add('visitor', shown);
         done(answer);
       };
       form.addEventListener('submit', (event) => {
@@ -125,7 +125,7 @@ class LeadhookChat extends HTMLElement {
     return new Promise((done) => {
       const press = (at) => {
         this.#hasBegun = true;
-        this.#add(options[at], 'visitor');
+        this.#add('visitor', options[at]);
         done(at);
       };
       const buttons = options.map((text, at) => h('button', { type: 'button', className: 'choice', onclick: () => press(at) }, text));
@@ -190,30 +190,28 @@ class LeadhookChat extends HTMLElement {
     if (criteria.double_opt_in) this.#say(texts['form.look_into_mailbox']);
     if (download) {
       const button = h('button', {}, texts['download.button']);
-      const line = this.#say(fill(texts['download.ready'], criteria.magnet));
       // Only a post gives the file, for programs follow links too.
-      line.append(h('form', { method: 'post', action: new URL(download.url, base).href }, button));
+      const form = h('form', { method: 'post', action: new URL(download.url, base).href }, button);
+      this.#say(fill(texts['download.ready'], criteria.magnet), form);
     }
     this.#log.focus();
     this.dispatchEvent(new CustomEvent('leadhook:accepted', { bubbles: true, composed: true, detail: { submission_id } }));
   }
 
   #notice({ controller, privacy_notice: href }) {
-    const line = this.#say(`${fill(this.#texts['form.notice'], { controller })} `);
     // Leaving the page would end the conversation.
-    line.append(h('a', { href, target: '_blank', rel: 'noopener' }, this.#texts['form.privacy_notice']));
+    const link = h('a', { href, target: '_blank', rel: 'noopener' }, this.#texts['form.privacy_notice']);
+    this.#say(`${fill(this.#texts['form.notice'], { controller })} `, link);
   }
 
-  #say(text) {
-    return this.#add(text, 'bot');
+  #say(...line) {
+    this.#add('bot', ...line);
   }
 
-  #add(text, who) {
+  #add(who, ...line) {
     this.#lines += 1;
-    const line = h('p', { className: who, id: `line-${this.#lines}` }, text);
-    this.#log.append(line);
+    this.#log.append(h('div', { className: who, id: `line-${this.#lines}` }, ...line));
     this.#log.scrollTop = this.#log.scrollHeight;
-    return line;
   }
 }
 

@@ -68,7 +68,7 @@ describe('the chat', { skip, timeout: 180_000 }, () => {
     await press(page, 'Send');
   }
   /** What was said last. */
-  const last = (page) => page.locator('.log p').last().textContent();
+  const last = (page) => page.locator('.log > div').last().textContent();
   const arrived = (email) => until('the lead', () => crm.to(email)[0]?.payload.data);
 
   async function untilConsent(page, email) {
@@ -237,9 +237,11 @@ describe('the chat', { skip, timeout: 180_000 }, () => {
           await press(page, 'Skip');
           await press(page, 'Yes');
           await page.getByText('Here it is: The guide').waitFor();
+          const unread = () => page.locator('.log').evaluate((log) => log.scrollHeight - log.clientHeight - log.scrollTop);
+          assert.ok((await unread()) < 2, 'the last line is seen');
+          if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/chat-${width}-${colorScheme}.png` });
           assert.deepEqual(await findings(page), []);
           assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), width);
-          if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/chat-${width}-${colorScheme}.png` });
         });
       });
     }
