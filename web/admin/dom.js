@@ -29,6 +29,8 @@ const isSame = (one, other) => one.nodeName === other.nodeName && keyOf(one) ===
 export function morph(from, to) {
   syncAttributes(from, to);
   if (from.hasAttribute('data-keep')) return;
+  // Read before its options go over.
+  const chosen = to.nodeName === 'SELECT' ? to.value : undefined;
   const keyed = new Map([...from.children].filter(keyOf).map((child) => [keyOf(child), child]));
   let place = from.firstChild;
   for (const wanted of [...to.childNodes]) {
@@ -49,7 +51,7 @@ export function morph(from, to) {
     place = next;
   }
   // A list's choice is one of its options, so it comes after them.
-  if (from.nodeName === 'SELECT' && from.value !== to.value) from.value = to.value;
+  if (chosen !== undefined && from.value !== chosen) from.value = chosen;
 }
 
 /** What a person has opened or is typing is theirs. */
