@@ -70,8 +70,8 @@ impl From<Reply> for Answered {
 pub async fn endpoint(ports: &impl Ports, id: &str, request: &RawRequest, moment: &Moment) -> Answered {
     let campaign = match campaigns::find(ports, id, moment.now_ms).await {
         Ok(Some(campaign)) => campaign,
-        Ok(None) => return Reply::not_found().into(),
-        Err(fault) => return faulted("campaign", id, &fault).into_cors(None, request),
+        Ok(None) => return Reply::nothing_here(request).into(),
+        Err(fault) => return unread(id, request, &fault).into_cors(None, request),
     };
     let answered: Answered = match request.method {
         Method::Post => submit(ports, &campaign, request, moment).await,
@@ -97,7 +97,9 @@ pub async fn thanks(ports: &impl Ports, id: &str, request: &RawRequest, moment: 
             let identity = ports.shelf().borrow_mut().identity(ports.settings(), &campaign.ledger);
             let token = form_urlencoded::parse(request.query.as_bytes()).find(|(name, _)| name == "d");
             let token = token.map(|(_, token)| token.into_owned());
-            let good = token.filter(|token| Download::read(&identity, token, moment.now_ms).is_some());
+            let is_good =
+                |token: &String| Download::read(&campaign, &identity, token, moment.now_ms).is_some();
+            let good = token.filter(is_good);
             Reader::new(&campaign, request).thanks(good.as_deref()).into()
         }
         Ok(None) => Reply::nothing_here(request).into(),
@@ -166,8 +168,12 @@ async fn submit(
     if let Some(wait_s) = must_wait(ports, campaign, sender.as_ref(), moment).await {
         return throttled(campaign, wait_s, request, moment);
     }
+    let unreadable = |code: &str, reply: Reply| {
+        let page = request.prefers_html().then(|| Reader::new(campaign, request).unreadable(reply.status));
+        refused(campaign, code, page.unwrap_or(reply), moment)
+    };
     let Ok(body) = &request.body else {
-        return refused(campaign, "too_large", Reply::too_large(decode::MAX_BODY_BYTES), moment);
+        return unreadable("too_large", Reply::too_large(decode::MAX_BODY_BYTES));
     };
     let fields = match decode::decode(request.content_type.as_deref(), body) {
         Ok(fields) => fields,
@@ -183,7 +189,7 @@ async fn submit(
                 }
                 Undecodable::Malformed(detail) => ("malformed", Reply::malformed(detail)),
             };
-            return refused(campaign, code, reply, moment);
+            return unreadable(code, reply);
         }
     };
     let is_browsers = fields.encoding != Encoding::Json && request.prefers_html();
@@ -320,7 +326,8 @@ async fn ask_turnstile(
         Question::Known(verdict) => verdict,
         Question::Ask(form) => {
             let url = settings.turnstile_url.as_deref().unwrap_or(turnstile::VERIFY_URL);
-            turnstile::verdict(&ports.ask_service(url, &form).await?, turnstile)
+            let answer = ports.ask_service(url, &form).await?;
+            turnstile::verdict(&answer, turnstile, settings.public_url.as_deref())
         }
     };
     let refused = || Fault::new("Turnstile refuses its secret, or the secret is one for tests");

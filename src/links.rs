@@ -108,12 +108,12 @@ pub async fn download(
     };
     let reader = Reader::new(&campaign, request);
     let identity = ports.shelf().borrow_mut().identity(ports.settings(), &campaign.ledger);
-    let submission_id = Download::read(&identity, token, moment.now_ms);
-    let Some((magnet, submission_id)) = campaign.magnet.as_ref().zip(submission_id) else {
+    let good = Download::read(&campaign, &identity, token, moment.now_ms);
+    let Some((magnet, (submission_id, until_ms))) = campaign.magnet.as_ref().zip(good) else {
         return reader.link_ended().into();
     };
     if request.method == Method::Get {
-        return reader.download(magnet).into();
+        return reader.download(magnet, until_ms).into();
     }
     if let Source::File(key) = &magnet.source {
         match ports.has_file(key).await {

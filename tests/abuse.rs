@@ -295,6 +295,7 @@ fn turnstile_is_asked_once_a_post_and_believed_for_the_campaigns_pages() {
         |host: &str, action: &str| Some(json!({ "success": true, "hostname": host, "action": action }));
     let response = "&cf-turnstile-response=token";
     assert_eq!(post(said("www.example.com", "guide"), response), [""; 0]);
+    assert_eq!(post(said("leads.example.com", "guide"), response), [""; 0], "where the hosted form is");
     assert_eq!(post(said("evil.example", "guide"), response), ["turnstile_failed"]);
     assert_eq!(post(said("www.example.com", "login"), response), ["turnstile_failed"]);
     let failed = |code: &str| Some(json!({ "success": false, "error-codes": [code] }));

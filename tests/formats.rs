@@ -278,6 +278,7 @@ fn the_other_messages_and_the_answers() {
         campaign: word("c"),
         destination: word("d"),
         delivery_id: word("m"),
+        delivery_ids: vec!["n".to_owned()],
         state: word("s"),
         after: word("a"),
         limit: Some(1),
@@ -295,7 +296,8 @@ fn the_other_messages_and_the_answers() {
     assert_eq!(
         written(Call::Operate(Box::new(everything))),
         json!({ "operate": {
-            "verb": "deliveries", "actor": "o", "is_done": true, "campaign": "c", "destination": "d", "delivery_id": "m", "state": "s",
+            "verb": "deliveries", "actor": "o", "is_done": true, "campaign": "c", "destination": "d", "delivery_id": "m",
+            "delivery_ids": ["n"], "state": "s",
             "after": "a", "limit": 1, "from_ms": 2, "to_ms": 3, "lead_id": "l", "purpose": "p",
             "submission_id": "u", "submission_ids": ["v"], "method": "h", "fingerprints": ["f"], "list": "i", "list_tags": ["t"],
         } })

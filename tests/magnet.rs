@@ -52,9 +52,8 @@ fn a_download_is_recorded_each_time_and_told_once() {
 
     let page = at(&site, Method::Get, &path);
     assert_eq!(page.status, 200);
-    assert!(
-        text(&page).contains("<p>Här är den: The spring guide</p><form method=\"post\"><button>Ladda ner")
-    );
+    assert!(text(&page).contains("<p>Varsågod: The spring guide</p><form method=\"post\"><button>Ladda ner"));
+    assert!(text(&page).contains("Länken gäller till 2026-11-29."));
     assert!(!text(&page).contains(GUIDE));
     let policy = page.header("content-security-policy").expect("a policy");
     assert!(policy.contains("form-action 'self' https:;"), "{policy}");
@@ -111,15 +110,17 @@ fn a_link_ends_and_opens_nothing_else() {
     let path = link(&site.post("guide", ANN));
     let token = path.rsplit('/').next().expect("a token");
     let parts: Vec<&str> = token.split('.').collect();
-    let [id, until, key, mac] = parts[..] else { panic!("{token}") };
+    let [of, id, until, key, mac] = parts[..] else { panic!("{token}") };
     let later = until.parse::<i64>().expect("seconds") + 86_400;
     let forged = [
-        format!("/d/guide/{id}.{later}.{key}.{mac}"),
-        format!("/d/guide/{id}.{until}.{key}.{}", &mac[1..]),
-        format!("/d/guide/{id}.{until}.other.{mac}"),
-        format!("/d/guide/{until}.{key}.{mac}"),
+        format!("/d/guide/{of}.{id}.{later}.{key}.{mac}"),
+        format!("/d/guide/{of}.{id}.{until}.{key}.{}", &mac[1..]),
+        format!("/d/guide/{of}.{id}.{until}.other.{mac}"),
+        format!("/d/guide/{id}.{until}.{key}.{mac}"),
         format!("/d/guide/{id}"),
         format!("/d/other/{token}"),
+        format!("/d/sibling/{token}"),
+        format!("/d/sibling/sibling.{id}.{until}.{key}.{mac}"),
         format!("/d/bare/{token}"),
     ];
     for method in [Method::Get, Method::Post] {

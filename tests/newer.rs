@@ -131,6 +131,7 @@ fn age(site: &Site) {
              ALTER TABLE delivery DROP COLUMN notice;
              ALTER TABLE submission DROP COLUMN quarantine;
              ALTER TABLE submission DROP COLUMN milestone;
+             DROP INDEX delivery_dead; DROP INDEX delivery_paused; DROP INDEX submission_held;
              ALTER TABLE counter DROP COLUMN fresh;
              ALTER TABLE counter DROP COLUMN qualified;
              ALTER TABLE counter DROP COLUMN arrived;

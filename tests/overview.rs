@@ -7,6 +7,7 @@ mod common;
 use common::person::*;
 use common::*;
 use leadhook::access::AdminTokens;
+use leadhook::ledger::MAX_REPLAYED;
 use leadhook::memory::{KvMode, ReceiverMode, request};
 use leadhook::request::{Method, RawRequest};
 use serde_json::{Value, json};
@@ -76,10 +77,10 @@ fn a_period_is_shown_with_exact_numbers() {
             },
             "refused": { "rejected": 3, "unconsented": 2, "throttled": 0 },
             "timeline": {
-                "2026-11-22T14:00:00Z": counts_of(3, 2, 1, 1), "2026-11-22T15:00:00Z": counts_of(3, 1, 1, 1),
+                "2026-11-22T14:00:00Z": counts_of(3, 1, 1, 1), "2026-11-22T15:00:00Z": counts_of(3, 2, 1, 1),
             },
             "sources": { "google": counts_of(1, 1, 1, 1), "direct": counts_of(5, 2, 1, 1) },
-            "scores": { "bin_points": 5, "bins": { "0": 2, "10": 1 } },
+            "scores": { "bin_points": 5, "bins": { "0": 1, "10": 1, "60": 1 } },
             "rejections": {
                 "consent.newsletter": { "consent_required": 2, "wording_outdated": 1 },
                 "email": { "invalid_email": 1 },
@@ -191,8 +192,95 @@ fn a_held_lead_is_new_once_and_qualifies_once() {
     site.deliver("guide", &format!("{BOB}&size=51%2B"));
     assert_eq!(funnel(&site, "")[3..], [1, 1, 1]);
     assert_eq!(site.states(), counts(&[("delivered", 1), ("duplicate", 2)]));
-    assert_eq!(overview(&site, "")["scores"]["bins"], json!({ "0": 1 }), "as it was when it was new");
+    assert_eq!(overview(&site, "")["scores"]["bins"], json!({ "10": 1 }), "by all that it told");
     site.adds_up(LEDGER);
+}
+
+#[test]
+fn in_every_hour_and_source_a_step_is_a_part_of_the_one_before() {
+    let site = Site::new(&[choosy(json!({}))]);
+    site.accept("guide", &format!("{BOB}&utm_source=google"));
+    site.pass(HOUR);
+    site.deliver("guide", &format!("{BOB}&name=Bob&utm_source=partner"));
+    let shown = overview(&site, "?from=2026-11-22T00:00:00Z");
+    let expected = json!({
+        "2026-11-22T14:00:00Z": counts_of(1, 0, 0, 0), "2026-11-22T15:00:00Z": counts_of(1, 1, 1, 1),
+    });
+    assert_eq!(shown["timeline"], expected);
+    let expected = json!({ "google": counts_of(1, 0, 0, 0), "partner": counts_of(1, 1, 1, 1) });
+    assert_eq!(shown["sources"], expected);
+    assert_eq!(shown["scores"]["bins"], json!({ "10": 1 }));
+    let before = overview(&site, "?from=2026-11-22T00:00:00Z&to=2026-11-22T15:00:00Z");
+    let steps = STEPS.map(|step| before["funnel"][step].clone());
+    assert_eq!((steps, &before["states"]["duplicate"]), ([1, 1, 1, 0, 0, 0].map(Value::from), &json!(1)));
+    site.adds_up(LEDGER);
+}
+
+#[test]
+fn what_one_destination_never_got_is_not_delivered() {
+    let site = Site::new(&[two_receivers(json!({}))]);
+    site.set_receiver(ReceiverMode::Down);
+    site.accept("guide", &format!("{ANN}&consent.call=on"));
+    site.ring();
+    site.republish(&guide());
+    site.set_receiver(ReceiverMode::Up);
+    site.pass(DAY);
+    assert_eq!(site.states(), counts(&[("dead", 1)]), "one destination has it, the other one is gone");
+    site.pass(60 * DAY);
+    assert_eq!(funnel(&site, "?from=2026-11-01T00:00:00Z")[3..], [1, 1, 0]);
+    site.adds_up(LEDGER);
+}
+
+#[test]
+fn what_waits_for_an_operator_is_shown_whatever_the_period() {
+    let site = Site::new(&[guide(), guide_with(json!({ "id": "other" }))]);
+    site.set_receiver(ReceiverMode::Refuses(500));
+    site.accept("guide", ANN);
+    site.pass(7 * DAY);
+    let since = "?from=2026-11-28T00:00:00Z";
+    let later = overview(&site, since);
+    let (counted, destinations) = (&later["deliveries_counted"], later["destinations"].clone());
+    assert_eq!((counted, destinations.as_array().map(Vec::len)), (&json!(0), Some(1)));
+    assert_eq!((&destinations[0]["dead"], &destinations[0]["delivered"]), (&json!(1), &json!(0)));
+    assert_eq!(overview(&site, &format!("{since}&campaign=other"))["destinations"], json!([]));
+    site.set_receiver(ReceiverMode::Refuses(410));
+    site.accept("other", BOB);
+    site.ring();
+    let paused = overview(&site, "?campaign=other")["destinations"].clone();
+    assert_eq!((&paused[0]["paused"], &paused[0]["dead"]), (&json!(1), &json!(0)));
+}
+
+#[test]
+fn deliveries_are_found_by_their_ids() {
+    let site = Site::new(&[guide()]);
+    site.deliver("guide", ANN);
+    site.deliver("guide", BOB);
+    let all = site.admin(Method::Get, "deliveries")["deliveries"].clone();
+    let second = &all[1]["delivery_id"];
+    let ids = format!("deliveries?campaign=guide&ids={},msg_nothing", second.as_str().expect("an id"));
+    assert_eq!(site.admin(Method::Get, &ids), json!({ "deliveries": [all[1]], "next": null }));
+    let many = vec!["msg_x"; 101].join(",");
+    let path = format!("/admin/api/deliveries?ids={many}");
+    assert_eq!(site.send(&request(Method::Get, &path, "", "")).status, 422);
+}
+
+#[test]
+fn everything_that_is_dead_is_replayed_and_what_dies_again_is_not_replayed_for_ever() {
+    let site = Site::new(&[guide()]);
+    site.set_receiver(ReceiverMode::Down);
+    let people = usize::try_from(MAX_REPLAYED).expect("a number") + 20;
+    for n in 0..people {
+        site.accept("guide", &format!("email=p{n}%40example.com&consent.newsletter=on"));
+    }
+    site.republish(&guide_with(json!({ "destination": [destination("other", CALLS)] })));
+    site.pass(HOUR);
+    assert_eq!(overview(&site, "")["destinations"][0]["dead"], people);
+    site.republish(&guide());
+    site.set_receiver(ReceiverMode::Up);
+    let answer = site.admin(Method::Post, "deliveries/replay?campaign=guide");
+    assert_eq!(answer, json!({ "replayed": people }));
+    site.pass(HOUR);
+    assert_eq!(site.states(), counts(&[("delivered", i64::try_from(people).expect("a number"))]));
 }
 
 #[test]

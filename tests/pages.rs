@@ -6,7 +6,7 @@ mod common;
 
 use common::*;
 use leadhook::hash::{base64, sha256};
-use leadhook::memory::request;
+use leadhook::memory::{KvMode, request};
 use leadhook::reply::Reply;
 use leadhook::request::{Method, RawRequest};
 use serde_json::{Value, json};
@@ -50,7 +50,7 @@ fn a_campaign_file_alone_makes_a_form() {
             "<h1>The &lt;b&gt;guide&lt;/b&gt;</h1>",
             "<form method=\"post\" action=\"/c/guide\" data-leadhook=\"guide\"",
             "<input id=\"f-email\" name=\"email\" type=\"email\" autocomplete=\"email\">",
-            "<label for=\"f-name\">Your &lt;name&gt; <span class=\"optional\">(frivilligt)</span></label>",
+            "<label for=\"f-name\"><span>Your &lt;name&gt;</span> <span class=\"optional\">(valfritt)</span></label>",
             "<option value=\"51+\">51+</option>",
             "<input id=\"f-seats\" name=\"seats\" type=\"number\" step=\"any\">",
             "<input id=\"f-remote\" name=\"remote\" type=\"checkbox\" value=\"true\">",
@@ -196,6 +196,69 @@ fn pages_are_in_the_campaigns_language_and_else_in_the_browsers() {
             criteria["texts"]["error.required"].is_string() && criteria["texts"]["page.confirm"].is_null()
         );
     }
+}
+
+#[test]
+fn what_is_in_another_language_than_its_page_says_so() {
+    let field = json!([
+        { "name": "email", "kind": "email", "required": true },
+        { "name": "name", "kind": "text", "label": "Ihr Name" },
+        { "name": "job_title", "kind": "text" },
+    ]);
+    let (_, page) = form(json!({ "field": field, "score": null, "language": "de" }));
+    holds(
+        &page,
+        &[
+            "<html lang=\"en\">",
+            "<h1 lang=\"de\">",
+            "<label for=\"f-name\"><span lang=\"de\">Ihr Name</span> <span class=\"optional\">(optional)</span>",
+            "<label for=\"consent.newsletter\" lang=\"de\">",
+            "<input id=\"f-name\" name=\"name\" type=\"text\" autocomplete=\"name\">",
+            "<input id=\"f-job_title\" name=\"job_title\" type=\"text\" autocomplete=\"organization-title\">",
+        ],
+    );
+    let (_, page) = form(json!({ "language": "sv" }));
+    assert_eq!(page.matches("lang=").count(), 1);
+}
+
+#[test]
+fn a_browser_whose_post_cannot_be_read_gets_a_page() {
+    let site = Site::new(&[guide()]);
+    let of_browser = |path: &str, content_type: &str, body: &str| {
+        let accept = Some("text/html,application/xhtml+xml,*/*;q=0.8".to_owned());
+        site.send(&RawRequest { accept, ..request(Method::Post, path, content_type, body) })
+    };
+    let file =
+        "--b\r\nContent-Disposition: form-data; name=\"cv\"; filename=\"cv.txt\"\r\n\r\nx\r\n--b--\r\n";
+    let long = format!("email={}", "a".repeat(70_000));
+    for (status, content_type, body) in [
+        (400, "multipart/form-data; boundary=b", file),
+        (413, FORM, &long),
+        (415, "text/plain", "email=ann@example.com"),
+    ] {
+        let reply = of_browser("/c/guide", content_type, body);
+        assert_eq!((reply.status, reply.header("content-type")), (status, Some("text/html; charset=utf-8")));
+        holds(&text(&reply), &["Det gick inte att läsa", "Det du skrev finns kvar"]);
+        assert!(!text(&reply).contains("aaa") && !text(&reply).contains("ann@"));
+    }
+    let nowhere = of_browser("/c/nothing", FORM, "email=ann%40example.com");
+    assert_eq!(nowhere.status, 404);
+    holds(&text(&nowhere), &["<h1>There is nothing at this address.</h1>"]);
+    site.set_kv(KvMode::Failing);
+    let unknown = of_browser("/c/other", FORM, "email=ann%40example.com");
+    assert_eq!((unknown.status, unknown.header("retry-after")), (503, Some("5")));
+    holds(&text(&unknown), &["<h1>That did not work just now."]);
+}
+
+#[test]
+fn a_choice_is_found_whatever_blanks_surround_it() {
+    let field = json!([
+        { "name": "email", "kind": "email", "required": true },
+        { "name": "size", "kind": "choice", "choices": [" 1-10", "11+ "] },
+    ]);
+    let site = Site::new(&[guide_with(json!({ "field": field, "score": null }))]);
+    site.deliver("guide", "email=ann%40example.com&size=11%2B+&consent.newsletter=on");
+    assert_eq!(site.received()[0].body["data"]["answers"], json!({ "size": "11+ " }));
 }
 
 #[test]

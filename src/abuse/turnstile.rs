@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::campaign::{Turnstile, is_dummy};
 use crate::hash::hmac_sha256;
+use crate::text::WebAddress;
 
 /// Where Turnstile answers.
 pub const VERIFY_URL: &str = "https://challenges.cloudflare.com/turnstile/v0/siteverify";
@@ -48,12 +49,17 @@ pub fn question(secret: &str, token: &str, development: bool) -> Question {
 }
 
 /// What the answer to a question means; nothing where it is about something else than the visitor. The
-/// host must be one of the campaign's, and the action the one that it names.
-pub fn verdict(answer: &str, turnstile: &Turnstile) -> Option<Verdict> {
+/// host must be one of the campaign's, or Leadhook's own, where the hosted form is, and the action the one
+/// that the campaign names.
+pub fn verdict(answer: &str, turnstile: &Turnstile, own_origin: Option<&str>) -> Option<Verdict> {
     let answer: Value = serde_json::from_str(answer).ok()?;
     let text = |key: &str| answer.get(key).and_then(Value::as_str);
-    let is_host =
-        |hosts: &[String]| hosts.is_empty() || hosts.iter().any(|host| text("hostname") == Some(host));
+    let own = own_origin.and_then(WebAddress::parse);
+    let own = own.as_ref().map(WebAddress::host);
+    let is_host = |hosts: &[String]| {
+        hosts.is_empty()
+            || hosts.iter().map(String::as_str).chain(own).any(|host| text("hostname") == Some(host))
+    };
     let is_action = |action: &String| text("action") == Some(action);
     if answer.get("success")?.as_bool()? {
         let is_ours = is_host(&turnstile.hosts) && turnstile.action.as_ref().is_none_or(is_action);

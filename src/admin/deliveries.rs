@@ -7,20 +7,28 @@ use super::{Asked, registry, wrong_parameter};
 use crate::campaigns;
 use crate::fault::Fault;
 use crate::ledger::message::{Answer, Operation, Verb};
+use crate::ledger::{DELIVERY_STATES, MAX_REPLAYED};
 use crate::ports::Ports;
 use crate::reply::Reply;
+
+/// Deliveries that a request may name: an address of 6 KB.
+const MAX_NAMED: usize = 100;
 
 /// Deliveries, a page of them.
 pub async fn list(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {
     let state = asked.query.text("state");
-    let states = ["pending", "paused", "delivered", "dead", "withdrawn", "expired"];
-    if state.as_deref().is_some_and(|state| !states.contains(&state)) {
+    if state.as_deref().is_some_and(|state| !DELIVERY_STATES.contains(&state)) {
         return Ok(wrong_parameter(
             "state",
             "must be pending, paused, delivered, dead, withdrawn or expired",
         ));
     }
-    let operation = Operation { state, ..asked.operation(Verb::Deliveries) };
+    let ids = asked.query.text("ids");
+    let delivery_ids: Vec<_> = ids.iter().flat_map(|ids| ids.split(',')).map(str::to_owned).collect();
+    if delivery_ids.len() > MAX_NAMED {
+        return Ok(wrong_parameter("ids", "must name at most 100"));
+    }
+    let operation = Operation { state, delivery_ids, ..asked.operation(Verb::Deliveries) };
     page(ports, asked, operation, "deliveries").await
 }
 
@@ -44,13 +52,27 @@ pub async fn first_that_knows(
     Ok(Reply::not_found())
 }
 
-/// Sends every dead delivery of a campaign again.
+/// Sends every delivery of a campaign again that is dead now. The ledger takes them in parts, so that leads
+/// come in between.
 pub async fn replay_all(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {
     let Some(campaign) = asked.query.text("campaign") else {
         return Ok(wrong_parameter("campaign", "is required"));
     };
-    let operation = Operation { campaign: Some(campaign), ..asked.operation(Verb::ReplayAll) };
-    one_ledger(ports, operation, asked, "replayed").await
+    let Some(found) = campaigns::find(ports, &campaign, asked.moment.now_ms).await? else {
+        return Ok(Reply::not_found());
+    };
+    let to_ms = Some(asked.moment.now_ms);
+    let operation = Operation { campaign: Some(campaign), to_ms, ..asked.operation(Verb::ReplayAll) };
+    let mut replayed = 0;
+    loop {
+        let Answer::Done(part) = asked.ask(ports, &found.ledger, operation.clone()).await? else {
+            return Err(Fault::new("a ledger gave another answer"));
+        };
+        replayed += part;
+        if part < MAX_REPLAYED {
+            return Ok(Reply::json(&json!({ "replayed": replayed })));
+        }
+    }
 }
 
 /// Lets a destination that answered 410 have its deliveries again.
@@ -65,22 +87,11 @@ pub async fn enable(
         destination: Some(destination.to_owned()),
         ..asked.operation(Verb::Enable)
     };
-    one_ledger(ports, operation, asked, "resumed").await
-}
-
-/// Asks the campaign's ledger for something that it does to so many.
-async fn one_ledger(
-    ports: &impl Ports,
-    operation: Operation,
-    asked: &Asked<'_>,
-    done: &str,
-) -> Result<Reply, Fault> {
-    let campaign = operation.campaign.as_deref().unwrap_or_default();
     let Some(found) = campaigns::find(ports, campaign, asked.moment.now_ms).await? else {
         return Ok(Reply::not_found());
     };
     match asked.ask(ports, &found.ledger, operation).await? {
-        Answer::Done(count) => Ok(Reply::json(&json!({ done: count }))),
+        Answer::Done(count) => Ok(Reply::json(&json!({ "resumed": count }))),
         _ => Err(Fault::new("a ledger gave another answer")),
     }
 }

@@ -64,8 +64,10 @@ pub fn answer(field: &Field, values: Vec<Raw>, campaign: &Campaign) -> Result<Op
                 _ => other(text.into_owned()),
             }
         }
-        Kind::Choice { choices } if choices.iter().any(|choice| choice == text) => other(text.to_owned()),
-        Kind::Choice { choices } => refuse("not_a_choice", format!("must be one of {}", choices.join(", "))),
+        Kind::Choice { choices } => match choices.iter().find(|choice| choice.trim() == text) {
+            Some(choice) => other(choice.clone()),
+            None => refuse("not_a_choice", format!("must be one of {}", choices.join(", "))),
+        },
         Kind::Number { min, max } => match text.parse::<i64>().map(Number::from) {
             Ok(number) => number_in(field, number, *min, *max),
             Err(_) => match decimal(text) {

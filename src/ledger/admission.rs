@@ -141,7 +141,8 @@ impl<S: Store> Ledger<S> {
             writes.push(delivery_row(lead_id, &admit.submission_id, to, event, None, at, moment));
         }
         if let Some(held) = &plan.supersedes {
-            writes.extend(taken_up(lead_id, &held.submission_id, &held.bucket));
+            let handed_on = steps.passed_on(held.milestone, held.score);
+            writes.extend(taken_up(lead_id, &held.submission_id, &held.bucket, handed_on));
         }
         writes.extend(linked(campaign, lead_id, &admit.submission_id, now));
         writes.extend(remember(admit, now));

@@ -126,6 +126,7 @@ impl<S: Store> Ledger<S> {
         let row = SubmissionRow {
             until_ms: Some(until_ms),
             payload: Some(&payload),
+            milestone: post.milestone(),
             ..SubmissionRow::bare(&lead_id, &admit.submission_id, State::Unconfirmed, now, until_ms)
         };
         let mut writes = Vec::new();

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
+use super::Ledger;
 use super::message::{Answer, Operation};
 use super::report::{object, rfc3339_of};
 use super::store::{Arg, Row, Store};
-use super::{Ledger, State};
 use crate::fault::Fault;
 use crate::qualify;
 
@@ -23,18 +23,13 @@ impl<S: Store> Ledger<S> {
         let sql = format!(
             "SELECT lead_id, submission_id, campaign, payload, consent, json_object('lead_id', lead_id,
                'submission_id', submission_id, 'campaign', campaign, 'held_since', {}, 'until', {})
-             FROM submission WHERE (lead_id, submission_id) > (?1, ?2) AND state = ?3
-               AND (?4 IS NULL OR campaign = ?4) ORDER BY lead_id, submission_id LIMIT ?5",
+             FROM submission WHERE (lead_id, submission_id) > (?1, ?2) AND state = 'held'
+               AND (?3 IS NULL OR campaign = ?3) ORDER BY lead_id, submission_id LIMIT ?4",
             rfc3339_of("at_ms"),
             rfc3339_of("until_ms")
         );
-        let args: [Arg<'_>; 5] = [
-            lead_id.into(),
-            submission_id.into(),
-            State::Held.as_str().into(),
-            query.campaign.as_deref().into(),
-            limit.into(),
-        ];
+        let args: [Arg<'_>; 4] =
+            [lead_id.into(), submission_id.into(), query.campaign.as_deref().into(), limit.into()];
         let (mut shown, mut last) = (Vec::new(), None);
         for row in self.store.rows(&sql, &args)? {
             let (one, place) = self.held_entry(row)?;

@@ -18,6 +18,7 @@ pub(super) struct Held {
     pub(super) submission_id: String,
     pub(super) bucket: Bucket,
     pub(super) milestone: Milestone,
+    pub(super) score: i64,
     /// The acts by which its consents were given.
     pub(super) acts: Vec<i64>,
 }
@@ -94,14 +95,15 @@ impl<S: Store> Ledger<S> {
             let payload = payload.and_then(|payload| {
                 self.open_payload(&payload, consent.as_deref(), lead_id, &submission_id, acts.to_vec()).ok()
             });
-            if let Some(Open { mut lead, acts, .. }) =
+            if let Some(Open { mut lead, acts, score, .. }) =
                 payload.filter(|open| admit.fingerprints.iter().any(|print| print.tag == open.first))
             {
                 if acts.is_empty() {
                     // Consents of before format 3 are no acts, and cannot be read with the new ones.
                     lead.consent.clear();
                 }
-                return Ok(Some((Held { submission_id, bucket, milestone, acts }, lead)));
+                let score = score.total;
+                return Ok(Some((Held { submission_id, bucket, milestone, score, acts }, lead)));
             }
         }
         Ok(None)

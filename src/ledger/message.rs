@@ -118,6 +118,9 @@ pub struct Operation {
     /// The delivery's id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delivery_id: Option<String>,
+    /// Deliveries, by their ids.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub delivery_ids: Vec<String>,
     /// Deliveries in this state.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,

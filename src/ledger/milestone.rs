@@ -2,9 +2,9 @@
 //! the submission that takes it, and no erasure, withdrawal or expiry takes it back: what the funnel is
 //! made of.
 //!
-//! A counter's `fresh` is never less than its campaign's `qualified`, nor that less than `arrived`: every
-//! submission that is `fresh` becomes `qualified` once at most, and one that takes up a held lead takes
-//! over where that was.
+//! A counter's `fresh` is never less than its `qualified`, nor that less than its `arrived`: every submission
+//! that is `fresh` becomes `qualified` once at most, and one that takes up a held lead is `fresh` in its
+//! place.
 
 use super::State;
 
@@ -55,21 +55,26 @@ impl Milestone {
 pub struct Steps {
     /// It becomes a lead, with this score.
     fresh: Option<i64>,
+    /// It hands that on to a later one.
+    is_passed_on: bool,
     is_qualified: bool,
     has_arrived: bool,
 }
 
 impl Steps {
     /// None.
-    pub const NONE: Self = Self { fresh: None, is_qualified: false, has_arrived: false };
+    pub const NONE: Self = Self { fresh: None, is_passed_on: false, is_qualified: false, has_arrived: false };
 
     /// Those of a lead that the rules have judged, and where it stands after them. `before` is where the
     /// submission stood, `held` where the one did that it takes up.
     pub fn judged(before: Milestone, held: Option<Milestone>, state: State, score: i64) -> (Self, Milestone) {
         use Milestone::{Fresh, Nothing, PassedOn, Qualified};
-        let is_fresh = before == Nothing && held.is_none();
+        let is_fresh = match held {
+            None => before == Nothing,
+            Some(held) => held == Fresh && matches!(before, Nothing | PassedOn),
+        };
         let at = match before {
-            Nothing if is_fresh => Fresh,
+            _ if is_fresh => Fresh,
             Nothing | PassedOn => held.unwrap_or(before),
             stood => stood,
         };
@@ -78,10 +83,21 @@ impl Steps {
         (steps, if is_qualified { Qualified } else { at })
     }
 
+    /// What is taken back from the held submission with this score that a later one takes up.
+    pub fn passed_on(self, held: Milestone, score: i64) -> Self {
+        let is_passed_on = self.fresh.is_some() && held == Milestone::Fresh;
+        Self { fresh: is_passed_on.then_some(score), is_passed_on, ..Self::NONE }
+    }
+
     /// That of a submission which every destination has confirmed, the first time that they have.
     pub fn delivered(before: Milestone) -> (Self, Milestone) {
         let has_arrived = before == Milestone::Qualified;
         (Self { has_arrived, ..Self::NONE }, if has_arrived { Milestone::Arrived } else { before })
+    }
+
+    /// What each of them adds to a counter.
+    pub fn sign(self) -> i64 {
+        if self.is_passed_on { -1 } else { 1 }
     }
 
     /// The columns of `counter` that count them.

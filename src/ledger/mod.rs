@@ -47,9 +47,9 @@ use self::claim::{Flight, Lane};
 use self::consents::Open;
 use self::message::{Answer, Call, MESSAGE_FORMAT, Message, Operation, Verb};
 pub use self::milestone::BIN_POINTS;
-pub use self::outbox::{Dispatch, Prepared};
+pub use self::outbox::{Dispatch, MAX_REPLAYED, Prepared};
 pub use self::overview::{MAX_SOURCES as MAX_SHOWN_SOURCES, NOTHING as NOTHING_SEEN, Step, step_of};
-pub use self::report::nothing_counted;
+pub use self::report::{DELIVERY_STATES, nothing_counted};
 use self::sightings::Sightings;
 pub use self::state::State;
 use self::store::Store;
@@ -233,7 +233,7 @@ impl<S: Store> Ledger<S> {
             Verb::Deliveries => self.deliveries(operation),
             Verb::Delivery => self.delivery(&delivery_id),
             Verb::Replay => self.replay(&delivery_id, moment),
-            Verb::ReplayAll => self.replay_all(&campaign, moment),
+            Verb::ReplayAll => self.replay_all(operation, moment),
             Verb::Enable => self.enable(&campaign, &given(&operation.destination), moment),
             Verb::Confirm => self.confirm(operation, moment),
             Verb::Withdraw => self.withdraw(operation, moment),

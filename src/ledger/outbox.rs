@@ -9,7 +9,7 @@ use super::claim::Claim;
 use super::consents::{Open, read_act};
 use super::double_opt_in::REQUEST_MS;
 use super::engagement::ENGAGED;
-use super::message::Answer;
+use super::message::{Answer, Operation};
 use super::milestone::{Milestone, Steps};
 use super::rows::delivery_range;
 use super::state::Bucket;
@@ -31,6 +31,8 @@ pub(super) const REQUESTED: &str = "confirmation.requested";
 const MAX_OPEN: usize = 200;
 /// Attempts listed with a delivery: every one of a schedule, and those of a replay.
 const MAX_ATTEMPTS_LISTED: usize = 20;
+/// Deliveries that are replayed in one go: each is four rows written, and leads must not wait for long.
+pub const MAX_REPLAYED: i64 = 500;
 
 /// A request that is ready to be sent.
 pub struct Dispatch {
@@ -419,10 +421,15 @@ impl<S: Store> Ledger<S> {
         self.replay_ids(&[delivery_id.to_owned()], moment)
     }
 
-    pub(super) fn replay_all(&self, campaign: &str, moment: &Moment) -> Result<Answer, Fault> {
-        let sql = "SELECT delivery_id FROM delivery WHERE state = 'dead' AND campaign = ?";
+    /// Those of a campaign that were dead at a time, so many at once; what dies again meanwhile stays.
+    pub(super) fn replay_all(&self, query: &Operation, moment: &Moment) -> Result<Answer, Fault> {
+        let sql = format!(
+            "SELECT delivery_id FROM delivery WHERE state = 'dead' AND campaign = ? AND settled_ms <= ?
+             LIMIT {MAX_REPLAYED}"
+        );
+        let args = [query.campaign.as_deref().into(), query.to_ms.unwrap_or(moment.now_ms).into()];
         let mut dead = Vec::new();
-        for mut row in self.store.rows(sql, &[campaign.into()])? {
+        for mut row in self.store.rows(&sql, &args)? {
             dead.push(row.text(0)?);
         }
         self.replay_ids(&dead, moment)
@@ -512,10 +519,10 @@ fn follow_deliveries<'a, 'b>(
     place: [&'a str; 2],
     (before, milestone): (&str, Milestone),
     bucket: &'a Bucket,
-    deliveries: impl Iterator<Item = &'b str> + Clone,
+    mut deliveries: impl Iterator<Item = &'b str> + Clone,
 ) -> Result<Vec<Write<'a>>, Fault> {
     let before = State::parse(before).ok_or_else(|| Fault::new("a state is not known"))?;
-    let state = state_of(deliveries);
+    let state = state_of(deliveries.clone());
     if state == before {
         return Ok(Vec::new());
     }
@@ -524,9 +531,10 @@ fn follow_deliveries<'a, 'b>(
     } else {
         "UPDATE submission SET state = ?, milestone = ?, payload = NULL WHERE lead_id = ? AND submission_id = ?"
     };
-    let (steps, milestone) = match state {
-        State::Delivered => Steps::delivered(milestone),
-        _ => (Steps::NONE, milestone),
+    // Where one has expired or was withdrawn, not every destination has confirmed it.
+    let (steps, milestone) = match deliveries.all(|state| state == "delivered") {
+        true => Steps::delivered(milestone),
+        false => (Steps::NONE, milestone),
     };
     let [lead_id, submission_id] = place;
     let args = [state.as_str().into(), milestone.number().into(), lead_id.into(), submission_id.into()];

@@ -1,10 +1,15 @@
 //! The numbers of a period: how many came how far, when, from where and with which score, what was refused,
 //! and how destinations take what they get. Made by SQL, from counters and the newest deliveries.
+//!
+//! An open dashboard asks again and again, and each row that is read is one of the free plan's five million
+//! a day. So counters are found by their key, and each of them and of the deliveries is read about once.
 
-use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
 
 use super::message::{Answer, Operation, Tally};
-use super::report::{object, rfc3339_of};
+use super::report::{DELIVERY_STATES, object, rfc3339_of};
 use super::store::{Arg, MAX_SAFE, Store};
 use super::{Ledger, State};
 use crate::fault::Fault;
@@ -14,8 +19,8 @@ use crate::moment::{DAY_MS, HOUR_MS, first_id};
 const HOURLY_MS: i64 = 3 * DAY_MS;
 /// Sources by name, those with the most posts; the rest is `other`. More than anybody reads.
 pub const MAX_SOURCES: usize = 50;
-/// Deliveries that are looked at, the newest: each is read whole, and leads must not wait for long
-/// meanwhile.
+/// Deliveries of a ledger that are looked at, the newest: each is read whole, and leads must not wait for
+/// long meanwhile.
 const MAX_DELIVERIES: i64 = 20_000;
 
 /// The width of a step on the axis of time.
@@ -59,28 +64,106 @@ pub const NOTHING: &str = r#"{"funnel":{"received":0,"valid":0,"consented":0,"ne
 "timeline":{},"sources":{},"scores":{"bins":{}},"rejections":{},
 "destinations":[],"deliveries_counted":0,"deliveries_capped":0}"#;
 
+/// What is dead or paused, of whatever time. The two indices have no other rows.
+const WAITING: &str =
+    "SELECT json_object('campaign', campaign, 'destination', destination, 'dead', sum(dead),
+     'paused', sum(paused))
+   FROM (SELECT campaign, destination, 1 AS dead, 0 AS paused FROM delivery WHERE state = 'dead'
+     UNION ALL SELECT campaign, destination, 0, 1 FROM delivery WHERE state = 'paused')
+   GROUP BY campaign, destination";
+
 impl<S: Store> Ledger<S> {
     /// What happened from one time to before another, in one campaign or all of the ledger's. Two such
-    /// reports are added up number by number.
+    /// reports are added up number by number. Of what waits for an operator all is counted, whatever the
+    /// period.
     pub(super) fn overview(&self, query: &Operation) -> Result<Answer, Fault> {
         let campaign = query.campaign.as_deref();
         let (from_ms, to_ms) = (query.from_ms.unwrap_or(0), query.to_ms.unwrap_or(MAX_SAFE));
         let period = [campaign.into(), from_ms.into(), to_ms.into()];
-        let mut report = self.made(&counted(step_of(from_ms, to_ms)), &period)?;
-        let first = |at_ms| Arg::from(first_id("msg_", at_ms));
-        report.extend(self.made(&delivered(), &[campaign.into(), first(from_ms), first(to_ms)])?);
+        let counted = self.store.row(&counted(step_of(from_ms, to_ms)), &period)?;
+        let mut report = counted.map_or_else(|| Ok(Map::new()), |mut row| object(&row.text(0)?))?;
+        report.extend(self.destinations(campaign, from_ms, to_ms)?);
         Ok(Answer::Report(Value::Object(report)))
     }
 
-    fn made(&self, sql: &str, args: &[Arg<'_>]) -> Result<Map<String, Value>, Fault> {
-        self.store.row(sql, args)?.map_or_else(|| Ok(Map::new()), |mut row| object(&row.text(0)?))
+    /// How destinations take what leads of the period bring them.
+    fn destinations(
+        &self,
+        campaign: Option<&str>,
+        from_ms: i64,
+        to_ms: i64,
+    ) -> Result<Map<String, Value>, Fault> {
+        let text = |one: &Value, key: &str| one.get(key).and_then(Value::as_str).unwrap_or("").to_owned();
+        let place = |one: &Value| (text(one, "campaign"), text(one, "destination"));
+        let is_meant = |one: &Value| campaign.is_none_or(|id| text(one, "campaign") == id);
+        let (mut looked_at, mut counted) = (0, 0);
+        let mut found = BTreeMap::new();
+        let first = |at_ms| Arg::from(first_id("msg_", at_ms));
+        for mut one in self.objects(&delivered(), &[first(from_ms), first(to_ms)])? {
+            let deliveries = one.get("deliveries").and_then(Value::as_i64).unwrap_or(0);
+            looked_at += deliveries;
+            if is_meant(&one) {
+                counted += deliveries;
+                time_taken(&mut one);
+                found.insert(place(&one), one);
+            }
+        }
+        for waiting in self.objects(WAITING, &[])?.into_iter().filter(is_meant) {
+            let one = found.entry(place(&waiting)).or_insert_with(nothing_sent);
+            if let (Value::Object(one), Value::Object(waiting)) = (one, waiting) {
+                one.extend(waiting);
+            }
+        }
+        let shown: Vec<_> = found.into_values().collect();
+        let capped = i64::from(looked_at >= MAX_DELIVERIES);
+        Ok(Map::from_iter([
+            ("destinations".to_owned(), shown.into()),
+            ("deliveries_counted".to_owned(), counted.into()),
+            ("deliveries_capped".to_owned(), capped.into()),
+        ]))
     }
+}
+
+/// Puts percentiles in the place of the times that deliveries took. The nearest rank: so many percent took
+/// no longer.
+fn time_taken(one: &mut Value) {
+    let Some(one) = one.as_object_mut() else { return };
+    one.remove("deliveries");
+    let took = one.remove("took_ms").unwrap_or_default();
+    let mut took: Vec<i64> = took.as_array().into_iter().flatten().filter_map(Value::as_i64).collect();
+    took.sort_unstable();
+    for (name, percent) in [("p50_ms", 50), ("p95_ms", 95)] {
+        let rank = (took.len() * percent).div_ceil(100);
+        one.insert(name.to_owned(), rank.checked_sub(1).and_then(|at| took.get(at)).copied().into());
+    }
+}
+
+/// A destination that leads of the period brought nothing.
+fn nothing_sent() -> Value {
+    json!({
+        "pending": 0, "delivered": 0, "expired": 0, "withdrawn": 0, "attempts": 0, "failed_attempts": 0,
+        "p50_ms": null, "p95_ms": null, "oldest_pending_at": null, "last_failure": null,
+    })
+}
+
+/// The rows of a table that are of a campaign, or of any, and of a period: campaign, from and to. The key
+/// begins with the campaign, so each one's is sought: without that the whole table would be read.
+fn chosen(table: &str) -> String {
+    format!(
+        "FROM {table} WHERE campaign IN (
+           WITH RECURSIVE known(id) AS (SELECT min(campaign) FROM {table}
+             UNION ALL SELECT (SELECT min(campaign) FROM {table} WHERE campaign > id) FROM known
+             WHERE id IS NOT NULL)
+           SELECT ?1 WHERE ?1 IS NOT NULL UNION ALL SELECT id FROM known WHERE ?1 IS NULL AND id IS NOT NULL)
+         AND hour >= ?2 AND hour < ?3"
+    )
 }
 
 /// Of counters, and of tallies of what never reached the ledger: campaign, from and to.
 fn counted(step: Step) -> String {
     let states = State::ALL.map(State::as_str);
     let accepted = states.join(" + ");
+    let each = states.map(|state| format!("sum({state}) AS {state}")).join(", ");
     let sums = states.map(|state| format!("coalesce(sum({state}), 0) AS {state}")).join(", ");
     let by_state = states.map(|state| format!("'{state}', {state}")).join(", ");
     let posts = [
@@ -93,19 +176,23 @@ fn counted(step: Step) -> String {
         posts.map(|(code, name)| format!("coalesce(sum(iif(code = '{code}', count, 0)), 0) AS {name}"));
     let (told, codes) = (told.join(", "), posts.map(|(code, _)| format!("'{code}'")).join(", "));
     let step_ms = step.ms();
+    let (counters, tallies) = (chosen("counter"), chosen("tally"));
     format!(
-        "WITH chosen AS MATERIALIZED (SELECT *, {accepted} AS accepted FROM counter
-           WHERE (?1 IS NULL OR campaign = ?1) AND hour >= ?2 AND hour < ?3),
+        "WITH stepped AS MATERIALIZED (SELECT hour / {step_ms} AS step, source, sum(repeats) AS repeats,
+             sum(fresh) AS fresh, sum(qualified) AS qualified, sum(arrived) AS arrived,
+             sum({accepted}) AS accepted, {each} {counters} GROUP BY 1, 2),
          sourced AS (SELECT source, sum(accepted) AS accepted, sum(fresh) AS fresh,
              sum(qualified) AS qualified, sum(arrived) AS arrived,
              row_number() OVER (ORDER BY sum(accepted) DESC, source) AS place
-           FROM chosen GROUP BY source HAVING sum(accepted) > 0),
-         tallied AS MATERIALIZED (SELECT field, code, sum(count) AS count FROM tally
-           WHERE (?1 IS NULL OR campaign = ?1) AND hour >= ?2 AND hour < ?3 GROUP BY field, code),
+           FROM stepped GROUP BY source HAVING sum(accepted) > 0),
+         tallied AS MATERIALIZED (SELECT field, code, sum(count) AS count {tallies} GROUP BY field, code),
          sums AS (SELECT coalesce(sum(accepted), 0) AS accepted, coalesce(sum(repeats), 0) AS repeats,
              coalesce(sum(fresh), 0) AS fresh, coalesce(sum(qualified), 0) AS qualified,
-             coalesce(sum(arrived), 0) AS arrived, {sums} FROM chosen),
-         refusals AS (SELECT {told} FROM tallied)
+             coalesce(sum(arrived), 0) AS arrived, {sums} FROM stepped),
+         refusals AS (SELECT {told} FROM tallied),
+         binned AS (SELECT bins.key AS bin, sum(bins.value) AS count
+           FROM (SELECT scores {counters} AND scores <> '{{}}') scored, json_each(scored.scores) bins
+           GROUP BY bins.key HAVING sum(bins.value) > 0)
          SELECT json_object('funnel', json_object(
              'received', accepted + repeats + kv_repeats + unconsented + rejected,
              'valid', accepted + repeats + kv_repeats + unconsented,
@@ -115,15 +202,13 @@ fn counted(step: Step) -> String {
            'states', json_object({by_state}),
            'refused', json_object('rejected', rejected, 'unconsented', unconsented, 'throttled', throttled),
            'timeline', json((SELECT json_group_object(at, json(sums)) FROM (
-             SELECT strftime('%Y-%m-%dT%H:%M:%SZ', hour / {step_ms} * {step_ms} / 1000, 'unixepoch') AS at,
+             SELECT strftime('%Y-%m-%dT%H:%M:%SZ', step * {step_ms} / 1000, 'unixepoch') AS at,
                json_object({SUMS}) AS sums
-             FROM chosen GROUP BY hour / {step_ms} HAVING sum(accepted) > 0))),
+             FROM stepped GROUP BY step HAVING sum(accepted) > 0))),
            'sources', json((SELECT json_group_object(name, json(sums)) FROM (
              SELECT iif(place <= {MAX_SOURCES}, source, 'other') AS name, json_object({SUMS}) AS sums
              FROM sourced GROUP BY name))),
-           'scores', json_object('bins', json((SELECT json_group_object(bin, count) FROM (
-             SELECT bins.key AS bin, sum(bins.value) AS count
-             FROM chosen, json_each(chosen.scores) bins GROUP BY bins.key)))),
+           'scores', json_object('bins', json((SELECT json_group_object(bin, count) FROM binned))),
            'rejections', json((SELECT json_group_object(field, json(codes)) FROM (
              SELECT field, json_group_object(code, count) AS codes FROM tallied
              WHERE code NOT IN ({codes}) GROUP BY field))))
@@ -131,40 +216,24 @@ fn counted(step: Step) -> String {
     )
 }
 
-/// Of deliveries: campaign, and between which ids they lie. An id begins with its lead's, and that with
+/// Of deliveries by destination, between which ids they lie. An id begins with its lead's, and that with
 /// the time when the lead came, so the newest are found by the primary key.
 fn delivered() -> String {
-    // The nearest rank: so many percent took no longer.
-    let rank = |percent: i64| {
-        format!(
-            "max(CASE WHEN took_ms IS NOT NULL AND place = ({percent} * arrived + 99) / 100 THEN took_ms END)"
-        )
-    };
-    let states = ["pending", "paused", "delivered", "dead", "expired", "withdrawn"];
-    let states = states.map(|state| format!("'{state}', sum(state = '{state}')")).join(", ");
+    let states = DELIVERY_STATES.map(|state| format!("'{state}', sum(state = '{state}')")).join(", ");
     let oldest = rfc3339_of("min(CASE WHEN state = 'pending' THEN created_ms END)");
-    let (p50, p95) = (rank(50), rank(95));
+    let failed =
+        "CASE WHEN state <> 'withdrawn' AND reason IS NOT NULL THEN delivery_id || ' ' || reason END";
     format!(
-        "WITH scanned AS MATERIALIZED (SELECT delivery_id, campaign, destination, state, reason, created_ms,
-             json_array_length(attempts) AS tries,
-             CASE WHEN state = 'delivered' THEN settled_ms - created_ms END AS took_ms,
-             CASE WHEN state <> 'withdrawn' THEN reason END AS failure
-           FROM delivery WHERE delivery_id >= ?2 AND delivery_id < ?3
-           ORDER BY delivery_id DESC LIMIT {MAX_DELIVERIES}),
-         ranked AS (SELECT *,
-             row_number() OVER (PARTITION BY campaign, destination ORDER BY took_ms IS NULL, took_ms) AS place,
-             count(took_ms) OVER (PARTITION BY campaign, destination) AS arrived
-           FROM scanned WHERE ?1 IS NULL OR campaign = ?1)
-         SELECT json_object(
-           'deliveries_counted', (SELECT count(*) FROM ranked),
-           'deliveries_capped', (SELECT count(*) FROM scanned) >= {MAX_DELIVERIES},
-           'destinations', json((SELECT json_group_array(json(one)) FROM (
-             SELECT json_object('campaign', campaign, 'destination', destination, {states},
-               'attempts', sum(tries), 'failed_attempts', sum(tries) - sum(state = 'delivered'),
-               'p50_ms', {p50}, 'p95_ms', {p95}, 'oldest_pending_at', {oldest},
-               'last_failure', substr(max(CASE WHEN failure IS NOT NULL THEN delivery_id || ' ' || failure END),
-                 instr(max(CASE WHEN failure IS NOT NULL THEN delivery_id || ' ' || failure END), ' ') + 1))
-               AS one
-             FROM ranked GROUP BY campaign, destination ORDER BY campaign, destination))))"
+        "SELECT json_object('campaign', campaign, 'destination', destination, {states},
+           'deliveries', count(*), 'attempts', sum(tries),
+           'failed_attempts', sum(tries) - sum(state = 'delivered'),
+           'took_ms', json_group_array(settled_ms - created_ms) FILTER (WHERE state = 'delivered'),
+           'oldest_pending_at', {oldest},
+           'last_failure', substr(max({failed}), instr(max({failed}), ' ') + 1))
+         FROM (SELECT delivery_id, campaign, destination, state, reason, created_ms, settled_ms,
+             json_array_length(attempts) AS tries
+           FROM delivery WHERE delivery_id >= ?1 AND delivery_id < ?2
+           ORDER BY delivery_id DESC LIMIT {MAX_DELIVERIES})
+         GROUP BY campaign, destination"
     )
 }

@@ -13,6 +13,8 @@ use crate::moment::rfc3339;
 const MAX_BUCKETS: i64 = 3_000;
 /// Deliveries of a page: an answer of about 50 KB.
 const MAX_PAGE: i64 = 200;
+/// The states of a delivery.
+pub const DELIVERY_STATES: [&str; 6] = ["pending", "paused", "delivered", "dead", "withdrawn", "expired"];
 
 impl<S: Store> Ledger<S> {
     /// The JSON objects that a statement makes, one a row.
@@ -84,17 +86,28 @@ impl<S: Store> Ledger<S> {
 
     pub(super) fn deliveries(&self, query: &Operation) -> Result<Answer, Fault> {
         let limit = query.limit.unwrap_or(MAX_PAGE).clamp(1, MAX_PAGE);
+        let wanted = query.state.as_deref();
+        // Written out, for only then is the index of a state used.
+        let state = DELIVERY_STATES.into_iter().find(|state| Some(*state) == wanted);
+        let of_state = state.map(|state| format!("state = '{state}' AND")).unwrap_or_default();
+        let named = if query.delivery_ids.is_empty() {
+            ""
+        } else {
+            "delivery_id IN (SELECT value FROM json_each(?4)) AND"
+        };
         let sql = format!(
-            "SELECT {} FROM delivery WHERE (?1 IS NULL OR state = ?1)
-               AND (?2 IS NULL OR campaign = ?2) AND delivery_id > ?3 ORDER BY delivery_id LIMIT ?4",
+            "SELECT {} FROM delivery WHERE {of_state} {named} (?1 IS NULL OR campaign = ?1)
+               AND delivery_id > ?2 ORDER BY delivery_id LIMIT ?3",
             delivery_object()
         );
-        let args: [Arg<'_>; 4] = [
-            query.state.as_deref().into(),
+        let mut args: Vec<Arg<'_>> = vec![
             query.campaign.as_deref().into(),
             query.after.as_deref().unwrap_or_default().into(),
             limit.into(),
         ];
+        if !named.is_empty() {
+            args.push(json!(query.delivery_ids).to_string().into());
+        }
         let rows = self.objects(&sql, &args)?;
         let full = i64::try_from(rows.len()).is_ok_and(|read| read == limit);
         let next = rows.last().filter(|_| full).and_then(|row| row.get("delivery_id")).cloned();

@@ -104,14 +104,20 @@ pub(super) fn ended<'a>(
     [write(sql, args), bucket.transfer(from, to, Steps::NONE)]
 }
 
-/// A held submission is taken up by a later one, which goes on from where it stands.
-pub(super) fn taken_up<'a>(lead_id: &'a str, submission_id: &'a str, bucket: &'a Bucket) -> [Write<'a>; 2] {
+/// A held submission is taken up by a later one, which goes on from where it stands; `steps` are what it
+/// hands on.
+pub(super) fn taken_up<'a>(
+    lead_id: &'a str,
+    submission_id: &'a str,
+    bucket: &'a Bucket,
+    steps: Steps,
+) -> [Write<'a>; 2] {
     let sql = "UPDATE submission SET state = ?, milestone = ?, payload = NULL, until_ms = NULL
                WHERE lead_id = ? AND submission_id = ?";
     let (from, to) = (State::Held, State::Duplicate);
     let passed_on = Milestone::PassedOn.number();
     let args = [to.as_str().into(), passed_on.into(), lead_id.into(), submission_id.into()];
-    [write(sql, args), bucket.transfer(from, to, Steps::NONE)]
+    [write(sql, args), bucket.transfer(from, to, steps)]
 }
 
 /// A delivery that is due at once: campaign, destination and receiver say where to.

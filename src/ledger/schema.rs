@@ -119,6 +119,10 @@ const MIGRATIONS: &[&[&str]] = &[
         "CREATE TABLE engagement (submission_id TEXT PRIMARY KEY, lead_id TEXT NOT NULL,
        campaign TEXT NOT NULL, until_ms INTEGER NOT NULL, downloads INTEGER NOT NULL DEFAULT 0,
        first_ms INTEGER) WITHOUT ROWID",
+        // What an operator looks for is few among many.
+        "CREATE INDEX delivery_dead ON delivery (delivery_id) WHERE state = 'dead'",
+        "CREATE INDEX delivery_paused ON delivery (delivery_id) WHERE state = 'paused'",
+        "CREATE INDEX submission_held ON submission (lead_id, submission_id) WHERE state = 'held'",
         // Of what came before only the states are known. Approximate: what was withdrawn, expired or erased
         // since is left out, a known person's post that went out counts as a lead of its own, and no score
         // was counted.

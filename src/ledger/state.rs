@@ -84,9 +84,11 @@ pub struct Bucket {
     pub source: String,
 }
 
-/// One more of a score's bin; `?4` is the bin.
-const ONE_MORE: &str =
-    r#"json_set(scores, '$."' || ?4 || '"', coalesce(json_extract(scores, '$."' || ?4 || '"'), 0) + 1)"#;
+/// One more or less of a score's bin; `?4` is the bin. A lead of before scores were counted is in none.
+fn binned(sign: i64) -> String {
+    let bin = r#"'$."' || ?4 || '"'"#;
+    format!("json_set(scores, {bin}, max(0, coalesce(json_extract(scores, {bin}), 0) + {sign}))")
+}
 
 impl Bucket {
     /// Counts a submission that was accepted in this state, with the steps that it takes.
@@ -107,8 +109,9 @@ impl Bucket {
             true => vec![format!("{from} = {from}")],
             false => vec![format!("{from} = {from} - 1"), format!("{to} = {to} + 1")],
         };
-        moves.extend(steps.columns().map(|column| format!("{column} = {column} + 1")));
-        moves.extend(steps.bin().map(|_| format!("scores = {ONE_MORE}")));
+        let sign = steps.sign();
+        moves.extend(steps.columns().map(|column| format!("{column} = {column} + {sign}")));
+        moves.extend(steps.bin().map(|_| format!("scores = {}", binned(sign))));
         let moves = moves.join(", ");
         let sql = format!("UPDATE counter SET {moves} WHERE campaign = ?1 AND hour = ?2 AND source = ?3");
         write(sql, self.place(steps))
@@ -121,7 +124,7 @@ impl Bucket {
         let (mut scores, mut bin) = ("", "");
         if steps.bin().is_some() {
             (scores, bin) = (", scores", ", json_object(?4, 1)");
-            sums.push(format!("scores = {ONE_MORE}"));
+            sums.push(format!("scores = {}", binned(1)));
         }
         let sums = sums.join(", ");
         let sql = format!(

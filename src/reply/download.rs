@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use serde_json::{Value, json};
 
 use super::Reply;
-use super::page::{Reader, button, unlisted};
+use super::page::{Reader, button, date, unlisted};
 use crate::campaign::{Campaign, Magnet, Source};
 use crate::lead::{Identity, Link};
 use crate::moment::{HOUR_MS, hour_of, rfc3339};
@@ -15,12 +15,13 @@ pub struct Download {
     pub token: String,
     /// The whole address; below the root where Leadhook's own is not known.
     url: String,
+    title: String,
     until_ms: i64,
 }
 
 impl Download {
-    /// The link of a submission. Whoever posts within the same hour gets the same end, so that it says
-    /// nothing about them.
+    /// The link of a submission, to what its campaign gives and no other. Whoever posts within the same
+    /// hour gets the same end, so that it says nothing about them.
     pub fn new(
         campaign: &Campaign,
         identity: &Identity,
@@ -30,20 +31,22 @@ impl Download {
     ) -> Option<Self> {
         let magnet = campaign.magnet.as_ref()?;
         let until_ms = hour_of(now_ms) + HOUR_MS + magnet.valid_ms;
-        let token = identity.link(Link::Download, None, &[submission_id, &(until_ms / 1_000).to_string()]);
+        let until_s = (until_ms / 1_000).to_string();
+        let token = identity.link(Link::Download, None, &[&campaign.id, submission_id, &until_s]);
         let url = format!("{}{}", public_url.unwrap_or_default(), address(campaign, &token));
-        Some(Self { token, url, until_ms })
+        Some(Self { token, url, title: magnet.title.clone(), until_ms })
     }
 
-    /// The submission of a token that is still good.
-    pub fn read(identity: &Identity, token: &str, now_ms: i64) -> Option<String> {
-        let [submission_id, until_s] = identity.read_link(Link::Download, token)?;
-        (now_ms < until_s.parse::<i64>().ok()? * 1_000).then_some(submission_id)
+    /// The submission of a campaign's token that is still good, and until when it is.
+    pub fn read(campaign: &Campaign, identity: &Identity, token: &str, now_ms: i64) -> Option<(String, i64)> {
+        let [of, submission_id, until_s] = identity.read_link(Link::Download, token)?;
+        let until_ms = until_s.parse::<i64>().ok()? * 1_000;
+        (of == campaign.id && now_ms < until_ms).then_some((submission_id, until_ms))
     }
 
     /// As a program gets it.
     pub fn to_json(&self) -> Value {
-        json!({ "url": self.url, "expires_at": rfc3339(self.until_ms) })
+        json!({ "title": self.title, "url": self.url, "expires_at": rfc3339(self.until_ms) })
     }
 }
 
@@ -66,10 +69,12 @@ impl Reader<'_> {
     }
 
     /// The page of a link: only its button gives anything, for programs open links too.
-    pub fn download(&self, magnet: &Magnet) -> Reply {
+    pub fn download(&self, magnet: &Magnet, until_ms: i64) -> Reply {
+        let until = [("date", &*date(&rfc3339(until_ms)))];
         let content = html! {
             p { (self.ready(magnet)) }
             (button(self.text("download.button")))
+            p class="notice" { (self.language.filled("download.until", &until)) }
         };
         self.link_page(200, content)
     }

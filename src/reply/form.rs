@@ -12,7 +12,7 @@ use crate::country::Country;
 use crate::text::regions;
 use crate::texts::Language;
 
-/// Characters of a text from which on it is written into several lines.
+/// Characters of a text from which on it is written into several lines, unless browsers know what it is.
 const LINES_FROM: usize = 300;
 /// Attribution that is taken from the page's own address: more than any campaign has.
 const MAX_CARRIED: usize = 20;
@@ -36,11 +36,13 @@ impl Reader<'_> {
         let head = html! { script src="/leadhook.js" defer {} };
         let content = html! {
             @if let Some(intro) = &campaign.page.intro {
-                @for paragraph in intro.split("\n\n") { p class="intro" { (paragraph) } }
+                @for paragraph in intro.split("\n\n") {
+                    p class="intro" lang=[self.campaigns_language()] { (paragraph) }
+                }
             }
             form method="post" action={ "/c/" (campaign.id) } data-leadhook=(campaign.id) accept-charset="utf-8" {
                 @for field in &campaign.fields { (self.field(field)) }
-                @for purpose in &campaign.purposes { (consent(purpose)) }
+                @for purpose in &campaign.purposes { (self.consent(purpose)) }
                 @if let Some(honeypot) = &campaign.abuse.honeypot { (self.trap(honeypot)) }
                 input type="hidden" name=(FORM_TOKEN) value=(shown.token);
                 (carried(campaign, shown))
@@ -73,8 +75,9 @@ impl Reader<'_> {
     fn field(&self, field: &Field) -> Markup {
         let id = format!("f-{}", field.name);
         let (name, required) = (&field.name, field.required);
+        let language = self.campaigns_language();
         let label = html! {
-            (field.label.as_deref().unwrap_or(name))
+            span lang=[language] { (field.label.as_deref().unwrap_or(name)) }
             @if !required { " " span class="optional" { (self.text("form.optional")) } }
         };
         if matches!(field.kind, Kind::Boolean) && !required {
@@ -89,13 +92,13 @@ impl Reader<'_> {
             div class="field" {
                 label for=(id) { (label) }
                 @match &field.kind {
-                    Kind::Text { max, .. } if *max > LINES_FROM => {
+                    Kind::Text { max, .. } if *max > LINES_FROM && autocomplete(field).is_none() => {
                         textarea id=(id) name=(name) rows="4" required[required] {}
                     }
                     Kind::Choice { choices } => {
                         select id=(id) name=(name) required[required] {
                             option value="" { (self.text("form.choose")) }
-                            @for choice in choices { option value=(choice) { (choice) } }
+                            @for choice in choices { option value=(choice) lang=[language] { (choice) } }
                         }
                     }
                     Kind::Boolean => {
@@ -120,6 +123,16 @@ impl Reader<'_> {
         }
     }
 
+    fn consent(&self, purpose: &Purpose) -> Markup {
+        let name = format!("consent.{}", purpose.id);
+        html! {
+            div class="field box" {
+                input id=(name) name=(name) type="checkbox" value=(purpose.version) required[purpose.required];
+                label for=(name) lang=[self.campaigns_language()] { (purpose.wording.text) }
+            }
+        }
+    }
+
     /// A field that people do not see.
     fn trap(&self, honeypot: &str) -> Markup {
         html! {
@@ -127,16 +140,6 @@ impl Reader<'_> {
                 label for="f-trap" { (self.text("form.leave_empty")) }
                 input id="f-trap" name=(honeypot) tabindex="-1" autocomplete="off";
             }
-        }
-    }
-}
-
-fn consent(purpose: &Purpose) -> Markup {
-    let name = format!("consent.{}", purpose.id);
-    html! {
-        div class="field box" {
-            input id=(name) name=(name) type="checkbox" value=(purpose.version) required[purpose.required];
-            label for=(name) { (purpose.wording.text) }
         }
     }
 }
@@ -172,6 +175,7 @@ fn autocomplete(field: &Field) -> Option<&'static str> {
         (Kind::Text { .. }, "first_name" | "given_name") => Some("given-name"),
         (Kind::Text { .. }, "last_name" | "family_name") => Some("family-name"),
         (Kind::Text { .. }, "company" | "organisation" | "organization") => Some("organization"),
+        (Kind::Text { .. }, "job_title" | "role") => Some("organization-title"),
         (Kind::Text { .. }, "city") => Some("address-level2"),
         (Kind::Text { .. }, "postal_code" | "postcode" | "zip") => Some("postal-code"),
         _ => None,

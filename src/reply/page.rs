@@ -33,6 +33,12 @@ impl<'a> Reader<'a> {
         Self { campaign, language }
     }
 
+    /// The language of what the campaign says, where it is another one than the page's (WCAG 2.2, 3.1.2).
+    pub(super) fn campaigns_language(&self) -> Option<&'a str> {
+        let language = self.campaign.language.as_str();
+        Language::of_tag(language).is_none().then_some(language)
+    }
+
     pub(super) fn text(&self, key: &'static str) -> &'static str {
         self.language.text(key)
     }
@@ -69,6 +75,7 @@ impl<'a> Reader<'a> {
     fn told(&self, problem: &FieldProblem) -> String {
         let key = match problem.code {
             "required" => "error.required",
+            "repeated" => "error.repeated",
             "consent_required" => "error.consent_required",
             "wording_outdated" => "error.wording_outdated",
             "invalid_email" => "error.invalid_email",
@@ -107,6 +114,11 @@ impl<'a> Reader<'a> {
                 (self.offered(download))
             },
         )
+    }
+
+    /// 400, 413 or 415 to a browser's form post: its fields could not be read.
+    pub fn unreadable(&self, status: u16) -> Reply {
+        self.page(status, self.sentences(&["page.unreadable", "page.still_there"]))
     }
 
     /// 429 to a browser's form post.
@@ -148,7 +160,7 @@ impl<'a> Reader<'a> {
             html! {
                 p { (self.naming("page.ask_to_withdraw")) }
                 @match wording {
-                    Some(text) => blockquote { (text) },
+                    Some(text) => blockquote lang=[self.campaigns_language()] { (text) },
                     None => p { (self.text("page.everything")) },
                 }
                 (button(self.text("page.withdraw")))
@@ -187,15 +199,15 @@ impl<'a> Reader<'a> {
                 Some("expired") => "state.expired",
                 _ => "state.given",
             };
-            let date: String = text(consent, "since").chars().take(DATE).collect();
-            self.language.filled("page.since", &[("state", self.text(state)), ("date", &date)])
+            let since = text(consent, "since");
+            self.language.filled("page.since", &[("state", self.text(state)), ("date", &date(&since))])
         };
         self.link_page(
             200,
             html! {
                 p { (self.naming("page.receipts")) }
                 @for consent in consents {
-                    blockquote { (text(consent, "text")) }
+                    blockquote lang=[self.campaigns_language()] { (text(consent, "text")) }
                     p { (since(consent)) }
                     details {
                         summary { (self.text("page.signed_receipt")) }
@@ -252,7 +264,7 @@ impl<'a> Reader<'a> {
                 body {
                     main {
                         @if let Some(logo) = &page.logo { img class="logo" src=(logo.url) alt=(controller.name); }
-                        h1 { (title) }
+                        h1 lang=[self.campaigns_language()] { (title) }
                         (content)
                     }
                 }
@@ -339,6 +351,11 @@ fn head(title: &str) -> Markup {
         link rel="icon" href="data:,";
         link rel="stylesheet" href=(STYLE);
     }
+}
+
+/// The day of a time in RFC 3339.
+pub(super) fn date(time: &str) -> String {
+    time.chars().take(DATE).collect()
 }
 
 pub(super) fn unlisted(reply: Reply) -> Reply {

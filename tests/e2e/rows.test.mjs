@@ -41,7 +41,7 @@ describe('what the ledger writes', { timeout: 120_000 }, () => {
   costs('two destinations', { ...ADMITTED, delivery: 4 }, { ...SETTLED, delivery: 2 }, [1, 1]);
   costs('with a phone, two destinations', { ...ADMITTED, fingerprint: 2, delivery: 4 }, { ...SETTLED, delivery: 2 }, [1, 1]);
   costs('with an Idempotency-Key', { ...ADMITTED, idempotency: 1 }, SETTLED, [1, 1]);
-  costs('held', { fingerprint: 1, submission: 1, counter: 1 }, NOTHING, [0, 0]);
+  costs('held', { fingerprint: 1, submission: 2, counter: 1 }, NOTHING, [0, 0]);
   // The held submission and its counter move as well.
   costs('held, then qualified', { ...ADMITTED, submission: 2, counter: 2 }, SETTLED, [1, 1]);
   costs('first attempt fails', ADMITTED, { ...SETTLED, delivery: 3 }, [1, 2]);

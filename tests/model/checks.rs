@@ -130,6 +130,11 @@ fn milestones(site: &Site, ledger: &'static str, forwarded: &mut Forwarded) {
         "SELECT campaign, sum({accepted}), sum(fresh), sum(qualified), sum(arrived), min(min(fresh, qualified, arrived)),
            sum((SELECT sum(value) FROM json_each(scores))) FROM counter GROUP BY campaign"
     );
+    let wider = format!(
+        "SELECT campaign, hour, source, {accepted}, fresh, qualified, arrived FROM counter
+         WHERE NOT ({accepted} >= fresh AND fresh >= qualified AND qualified >= arrived)"
+    );
+    assert_eq!(site.rows(ledger, &wider), Vec::<Vec<Value>>::new(), "in each hour and of each source");
     for row in site.rows(ledger, &sql) {
         let campaign = text(&row[0]);
         let steps: Vec<i64> = row[1..5].iter().map(number).collect();

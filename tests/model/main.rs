@@ -384,8 +384,8 @@ impl Run {
         let path = self.dice.of(&links[from..]).clone();
         self.note(format!("download {path}"));
         let parts: Vec<_> = path.split('.').collect();
-        let until_ms = parts[1].parse::<i64>().expect("a time") * 1_000;
-        let is_known = self.keys[0].iter().any(|n| format!("k{n}") == parts[2]);
+        let until_ms = parts[2].parse::<i64>().expect("a time") * 1_000;
+        let is_known = self.keys[0].iter().any(|n| format!("k{n}") == parts[3]);
         let is_good = is_known && self.site.now_ms() < until_ms;
         for _ in 0..1 + self.dice.roll(2) {
             let reply = self.site.send(&request(Method::Post, &path, FORM, ""));
