@@ -69,14 +69,14 @@ class Story {
     this.posts.push(value);
     this.#count(counter, 'accepted');
     this.#count(counter, 'new');
-    const bin = Math.floor(score / BIN_POINTS) * BIN_POINTS;
-    this.bins[bin] = (this.bins[bin] ?? 0) + 1;
     if (score >= FORWARD_AT) this.#forwarded(counter);
     else this.held += 1;
-    this.#more(value, counter, score);
+    const last = this.#more(value, counter, score);
+    const bin = Math.floor(last / BIN_POINTS) * BIN_POINTS;
+    this.bins[bin] = (this.bins[bin] ?? 0) + 1;
   }
 
-  /** What some of them send later, and what is no lead. */
+  /** What some of them send later, and what is no lead; gives the score that the lead has in the end. */
   #more(value, counter, score) {
     const roll = this.roll();
     if (roll < 0.05) {
@@ -90,6 +90,7 @@ class Story {
       if (score < FORWARD_AT) {
         this.held -= 1;
         this.#forwarded(counter);
+        return score - (SIZES[value.company_size] ?? 0) + SIZES['201+'];
       }
     } else if (roll < 0.13) {
       this.later.push({ ...value, email: 'nobody' });
@@ -101,6 +102,7 @@ class Story {
       this.later.push('{"email":');
       this.rejected += 1;
     }
+    return score;
   }
 }
 
