@@ -10,6 +10,8 @@ const SCRIPT = fileURLToPath(new URL('load/post.lua', import.meta.url));
 /** One thread: of the machine's two cores the Worker needs one. */
 const THREADS = 1;
 const CONNECTIONS = 32;
+/** Longer than the runtime starves a connection under full load. By default wrk calls an answer lost after 2 s. */
+const TIMEOUT_S = 15;
 
 /**
  * As fast as answers come, or with pauses that make about 125 requests a second.
@@ -37,7 +39,7 @@ export function wrkVersion() {
 export async function load(url, operation, seconds, pace) {
   const bodies = operation.bodies ? bodiesFile(operation.bodies(seconds * pace.most)) : '-';
   const run = await wrk([
-    `-t${THREADS}`, `-c${CONNECTIONS}`, `-d${seconds}s`, '--latency', '-s', SCRIPT, `${url}/c/${CAMPAIGN}`,
+    `-t${THREADS}`, `-c${CONNECTIONS}`, `-d${seconds}s`, '--timeout', `${TIMEOUT_S}s`, '--latency', '-s', SCRIPT, `${url}/c/${CAMPAIGN}`,
     '--', bodies, operation.again ? 'again' : 'once', String(pace.thinkMs),
   ]);
   const endedAtMs = Date.now();
