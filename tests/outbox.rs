@@ -6,6 +6,7 @@
 mod common;
 
 use common::*;
+use leadhook::ledger::MAX_REPLAYED;
 use leadhook::memory::{KvMode, ReceiverMode, START_MS, request};
 use leadhook::moment::parse_rfc3339;
 use leadhook::request::Method;
@@ -13,6 +14,7 @@ use serde_json::{Value, json};
 
 const ANN: &str = "email=ann%40example.com&consent.newsletter=on";
 const BOB: &str = "email=bob%40example.com&consent.newsletter=on";
+const OTHER: &str = "https://other.example.com/leads";
 /// Waits before the ten attempts (Standard Webhooks), in seconds.
 const WAITS_S: [i64; 10] = [0, 5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400];
 
@@ -277,4 +279,37 @@ fn a_sweep_goes_through_more_than_one_chunk() {
     end_of_records(&site);
     assert_eq!((people(&site), acts(&site)), ((0, 0, 0), 0));
     assert_eq!(site.states(), counts(&[("delivered", 1_100)]));
+}
+
+#[test]
+fn deliveries_are_found_by_their_ids() {
+    let site = Site::new(&[guide()]);
+    site.deliver("guide", ANN);
+    site.deliver("guide", BOB);
+    let all = site.admin(Method::Get, "deliveries")["deliveries"].clone();
+    let second = &all[1]["delivery_id"];
+    let ids = format!("deliveries?campaign=guide&ids={},msg_nothing", second.as_str().expect("an id"));
+    assert_eq!(site.admin(Method::Get, &ids), json!({ "deliveries": [all[1]], "next": null }));
+    let many = vec!["msg_x"; 101].join(",");
+    let path = format!("/admin/api/deliveries?ids={many}");
+    assert_eq!(site.send(&request(Method::Get, &path, "", "")).status, 422);
+}
+
+#[test]
+fn everything_that_is_dead_is_replayed_and_what_dies_again_is_not_replayed_for_ever() {
+    let site = Site::new(&[guide()]);
+    site.set_receiver(ReceiverMode::Down);
+    let people = usize::try_from(MAX_REPLAYED).expect("a number") + 20;
+    for n in 0..people {
+        site.accept("guide", &format!("email=p{n}%40example.com&consent.newsletter=on"));
+    }
+    site.republish(&guide_with(json!({ "destination": [destination("other", OTHER)] })));
+    site.pass(HOUR);
+    assert_eq!(site.admin(Method::Get, "overview")["destinations"][0]["dead"], people);
+    site.republish(&guide());
+    site.set_receiver(ReceiverMode::Up);
+    let answer = site.admin(Method::Post, "deliveries/replay?campaign=guide");
+    assert_eq!(answer, json!({ "replayed": people }));
+    site.pass(HOUR);
+    assert_eq!(site.states(), counts(&[("delivered", i64::try_from(people).expect("a number"))]));
 }

@@ -7,7 +7,6 @@ mod common;
 use common::person::*;
 use common::*;
 use leadhook::access::AdminTokens;
-use leadhook::ledger::MAX_REPLAYED;
 use leadhook::memory::{KvMode, ReceiverMode, request};
 use leadhook::request::{Method, RawRequest};
 use serde_json::{Value, json};
@@ -248,39 +247,6 @@ fn what_waits_for_an_operator_is_shown_whatever_the_period() {
     site.ring();
     let paused = overview(&site, "?campaign=other")["destinations"].clone();
     assert_eq!((&paused[0]["paused"], &paused[0]["dead"]), (&json!(1), &json!(0)));
-}
-
-#[test]
-fn deliveries_are_found_by_their_ids() {
-    let site = Site::new(&[guide()]);
-    site.deliver("guide", ANN);
-    site.deliver("guide", BOB);
-    let all = site.admin(Method::Get, "deliveries")["deliveries"].clone();
-    let second = &all[1]["delivery_id"];
-    let ids = format!("deliveries?campaign=guide&ids={},msg_nothing", second.as_str().expect("an id"));
-    assert_eq!(site.admin(Method::Get, &ids), json!({ "deliveries": [all[1]], "next": null }));
-    let many = vec!["msg_x"; 101].join(",");
-    let path = format!("/admin/api/deliveries?ids={many}");
-    assert_eq!(site.send(&request(Method::Get, &path, "", "")).status, 422);
-}
-
-#[test]
-fn everything_that_is_dead_is_replayed_and_what_dies_again_is_not_replayed_for_ever() {
-    let site = Site::new(&[guide()]);
-    site.set_receiver(ReceiverMode::Down);
-    let people = usize::try_from(MAX_REPLAYED).expect("a number") + 20;
-    for n in 0..people {
-        site.accept("guide", &format!("email=p{n}%40example.com&consent.newsletter=on"));
-    }
-    site.republish(&guide_with(json!({ "destination": [destination("other", CALLS)] })));
-    site.pass(HOUR);
-    assert_eq!(overview(&site, "")["destinations"][0]["dead"], people);
-    site.republish(&guide());
-    site.set_receiver(ReceiverMode::Up);
-    let answer = site.admin(Method::Post, "deliveries/replay?campaign=guide");
-    assert_eq!(answer, json!({ "replayed": people }));
-    site.pass(HOUR);
-    assert_eq!(site.states(), counts(&[("delivered", i64::try_from(people).expect("a number"))]));
 }
 
 #[test]
