@@ -5,8 +5,8 @@ import { after, before, describe, test } from 'node:test';
 import { audit } from './audit.mjs';
 import { findings, skip } from './browser.mjs';
 import { campaign, person } from './campaigns.mjs';
-import { Dashboard, HOSTILE, TOKENS, go, rows, said, step } from './dashboard.mjs';
-import { until } from './http.mjs';
+import { Dashboard, HOSTILE, READER, TOKENS, go, refresh, rows, said, signIn, step } from './dashboard.mjs';
+import { sleep, until } from './http.mjs';
 import { Receiver } from './receiver.mjs';
 import { World } from './world.mjs';
 
@@ -40,6 +40,47 @@ describe('the dashboard does', { skip, timeout: 300_000 }, () => {
     await crm?.down();
     await broken?.down();
   });
+
+  /** Something to look at that no other test decides. */
+  async function quarantineInBin() {
+    await world.publish(campaign('bin', crm));
+    const { email, name } = person({ name: 'www.cheap.example' });
+    await world.postForm('bin', { email, name, 'consent.newsletter': 'on', contact_website: 'x' });
+  }
+
+  const delivery = (id, state) => ({
+    delivery_id: id, lead_id: 'lead_1', submission_id: 'sub_1', campaign: 'bin', destination: 'crm', event: 'lead.qualified', state,
+    attempt_count: state === 'pending' ? 1 : 0, created_at: '2026-11-01T10:00:00Z', settled_at: null, reason: null,
+    due_at: state === 'pending' ? '2026-11-01T11:00:00Z' : null,
+  });
+
+  /**
+   * Answers in the API's place: these are dead, and `stateOf` says of each what it is when it is asked for by
+   * its id. The calls that did so are noted.
+   */
+  async function fakeDeliveries(page, ids, stateOf) {
+    const calls = [];
+    await page.route('**/admin/api/deliveries?*', (route) => {
+      const query = new URL(route.request().url()).searchParams;
+      const asked = query.get('ids')?.split(',');
+      if (asked) calls.push({ ids: asked, at: Date.now() });
+      const listed = typeof ids === 'function' ? ids() : ids;
+      const deliveries = asked
+        ? asked.filter(stateOf).map((id) => delivery(id, stateOf(id)))
+        : listed.filter((id) => id > (query.get('after') ?? '')).slice(0, query.get('limit')).map((id) => delivery(id, 'dead'));
+      const last = deliveries.at(-1)?.delivery_id ?? null;
+      return route.fulfill({ json: { deliveries, next: asked || last === (listed.at(-1) ?? null) ? null : last } });
+    });
+    return calls;
+  }
+
+  /** Keeps requests waiting; what came within half a second of the first. */
+  function hold(page, address) {
+    const routes = [];
+    const held = until('a request', () => routes.length).then(() => sleep(500)).then(() => routes);
+    page.route(address, (route) => { routes.push(route); });
+    return held;
+  }
 
   test('what is quarantined is looked at, released and discarded, with a question first and with progress', async () => {
     await dashboard.visiting({ search: '?view=quarantine&campaign=junk' }, async (page) => {
@@ -143,6 +184,124 @@ describe('the dashboard does', { skip, timeout: 300_000 }, () => {
     });
   });
 
+  test('a double click asks once', async () => {
+    await quarantineInBin();
+    await dashboard.visiting({ search: '?view=quarantine&campaign=bin' }, async (page) => {
+      const held = hold(page, '**/admin/api/quarantine/sub_*');
+      await page.getByRole('button', { name: /^Show / }).first().dblclick();
+      assert.equal((await held).length, 1);
+      (await held).forEach((route) => route.continue());
+      await page.getByRole('dialog').waitFor();
+      await sleep(300);
+      assert.equal(await page.getByRole('dialog').count(), 1);
+    });
+  });
+
+  test('who signs out leaves no work behind for the next one', async () => {
+    await quarantineInBin();
+    await dashboard.visiting({ search: '?view=quarantine&campaign=bin' }, async (page) => {
+      await page.route('**/admin/api/quarantine/discard', (route) => route.fulfill({ status: 503, headers: { 'Retry-After': '1' }, json: {} }));
+      await page.getByRole('button', { name: 'Discard all' }).click();
+      await page.getByRole('dialog').getByRole('button', { name: 'Discard all' }).click();
+      await said(page, 'Trying again.').waitFor();
+      const asked = [];
+      page.on('request', (request) => { if (request.method() !== 'GET') asked.push(request.url()); });
+      await page.getByRole('button', { name: 'Sign out' }).click();
+      await signIn(page, READER);
+      await sleep(2_000);
+      assert.deepEqual([asked, await page.locator('.job').count()], [[], 0]);
+    });
+  });
+
+  test('what somebody has asked for is not shown once they have signed out', async () => {
+    await quarantineInBin();
+    for (const [view, name, path] of [['quarantine', /^Show /, 'quarantine/sub_*'], ['dead', /^Details /, 'deliveries/msg_*']]) {
+      await dashboard.visiting({ search: `?view=${view}&campaign=bin` }, async (page) => {
+        await fakeDeliveries(page, ['msg_1'], () => 'dead');
+        await refresh(page);
+        const held = hold(page, `**/admin/api/${path}`);
+        await page.getByRole('button', { name }).first().click();
+        const [route] = await held;
+        await page.getByRole('button', { name: 'Sign out' }).click();
+        await route.fulfill({ json: { ...delivery('msg_1', 'dead'), attempts: [], contact: {}, answers: {}, attribution: {} } }).catch(() => {});
+        await sleep(500);
+        assert.equal(await page.getByRole('dialog').count(), 0, view);
+        assert.equal(await page.getByLabel('Admin token').isVisible(), true);
+      });
+    }
+  });
+
+  test('a replay is seen while it is asked for, and then watched a few at a time', async () => {
+    const ids = Array.from({ length: 1_150 }, (_, n) => `msg_${String(n).padStart(5, '0')}`);
+    // Of the first ones, one of which is not there; all others are delivered.
+    const ends = ['dead', 'withdrawn', 'expired', '', 'paused', 'pending'];
+    let isOpen = false;
+    const stateOf = (id) => {
+      const state = ends[ids.indexOf(id)] ?? 'delivered';
+      return isOpen && ['paused', 'pending'].includes(state) ? 'delivered' : state;
+    };
+    await dashboard.visiting({ search: '?view=dead&campaign=bin' }, async (page) => {
+      const calls = await fakeDeliveries(page, ids, stateOf);
+      await refresh(page);
+      const first = hold(page, '**/admin/api/deliveries/replay?*');
+      await page.getByRole('button', { name: 'Replay all' }).click();
+      await page.getByRole('dialog').getByRole('button', { name: 'Replay all' }).click();
+      await said(page, 'Asking Leadhook to replay 1,150 deliveries …').waitFor();
+      await (await first)[0].abort();
+      await said(page, 'Leadhook has not said that it replays 1,150 deliveries. There is no connection to Leadhook.').waitFor();
+      await page.unroute('**/admin/api/deliveries/replay?*');
+      await page.route('**/admin/api/deliveries/replay?*', (route) => route.fulfill({ json: { replayed: ids.length + 7 } }));
+      await page.getByRole('button', { name: 'Continue' }).click();
+      await said(page, '1,144 delivered, 2 waiting, 1 dead again, 2 withdrawn or expired, 1 no longer kept').waitFor();
+      await said(page, '1 has failed and will be tried again').waitFor();
+      await said(page, '1 paused until the destination is enabled, 7 more were replayed and are not followed here.').waitFor();
+      isOpen = true;
+      await said(page, 'Ended: 1,146 delivered, 0 waiting, 1 dead again').waitFor();
+
+      assert.ok(calls.every((call) => call.ids.length <= 100));
+      const looks = calls.filter(({ at }, n) => n === 0 || at - calls[n - 1].at > 1_000).length;
+      assert.ok(calls.length <= looks * 5, `${calls.length} calls in ${looks} looks`);
+      const asked = calls.flatMap((call) => call.ids);
+      assert.deepEqual(new Set(asked), new Set(ids));
+      const isFinal = (id) => !['paused', 'pending'].includes(ends[ids.indexOf(id)]);
+      assert.equal(asked.filter(isFinal).length, ids.filter(isFinal).length, 'what is final is not asked for again');
+    });
+  });
+
+  test('a replay whose answer was lost goes on, and of nothing there is none', async () => {
+    let listed = ['msg_1'];
+    await dashboard.visiting({ search: '?view=dead&campaign=bin' }, async (page) => {
+      await fakeDeliveries(page, () => listed, () => 'delivered');
+      await refresh(page);
+      let posts = 0;
+      await page.route('**/admin/api/deliveries/msg_1/replay', (route) => {
+        posts += 1;
+        return posts === 1 ? route.abort() : route.fulfill({ status: 409, json: { detail: 'Only a dead delivery can be replayed.' } });
+      });
+      await page.getByRole('button', { name: /^Replay the delivery/ }).click();
+      await page.getByRole('button', { name: 'Continue' }).click();
+      await said(page, 'Ended: 1 delivered, 0 waiting, 0 dead again.').waitFor();
+      await page.getByRole('button', { name: 'Dismiss' }).click();
+
+      await page.getByRole('button', { name: /^Replay the delivery/ }).waitFor();
+      listed = [];
+      await page.getByRole('button', { name: 'Replay all' }).click();
+      await page.getByText('There is nothing to replay.').waitFor();
+      assert.deepEqual([await page.getByRole('dialog').count(), await page.locator('.job').count()], [0, 0]);
+    });
+  });
+
+  test('a mistake of the dashboard\'s own interrupts a long act, and is in the console', async () => {
+    await assert.rejects(dashboard.visiting({ search: '?view=dead&campaign=bin' }, async (page) => {
+      await fakeDeliveries(page, ['msg_1'], () => 'delivered');
+      await refresh(page);
+      await page.route('**/admin/api/deliveries/msg_1/replay', (route) => route.fulfill({ json: null }));
+      await page.getByRole('button', { name: /^Replay the delivery/ }).click();
+      await said(page, 'The dashboard made a mistake.').waitFor();
+      await page.getByRole('button', { name: 'Continue' }).waitFor();
+    }), /reading 'replayed'/);
+  });
+
   test('a destination that said stop is enabled again', async () => {
     const gone = await Receiver.start();
     gone.answer = { status: 410 };
@@ -150,13 +309,15 @@ describe('the dashboard does', { skip, timeout: 300_000 }, () => {
     await world.postJson('gone', person());
     await until('it is paused', async () => (await world.deliveries('gone', 'paused')).length === 1);
     await dashboard.visiting({ search: '?campaign=gone' }, async (page) => {
-      await page.getByText('1 delivery paused after a 410').waitFor();
+      await page.getByText('1 delivery paused after a 410 now').waitFor();
+      await page.goto(dashboard.address('?campaign=gone&period=custom&from=2020-01-01&to=2020-01-31'));
+      await page.getByText('1 delivery paused after a 410 now').waitFor();
       await page.getByRole('button', { name: 'Enable crm of gone' }).click();
       gone.answer = { status: 204 };
       await page.getByRole('dialog').getByRole('button', { name: 'Enable' }).click();
       await page.getByText('crm is enabled: 1 delivery goes on.').waitFor();
       await world.settled('gone');
-      await page.getByRole('button', { name: 'Refresh' }).click();
+      await page.goto(dashboard.address('?campaign=gone'));
       await until('it is shown', async () => (await step(page, 'delivered')) === 1);
     });
     await gone.down();

@@ -57,4 +57,18 @@ export const rows = (page, name) => page.getByRole('table', { name, exact: true 
 /** What a long act says of itself. */
 export const said = (page, words) => page.locator('.job-words').filter({ hasText: words });
 
+/** Presses Refresh without the focus going there. */
+export const refresh = (page) => page.getByRole('button', { name: 'Refresh' }).evaluate((button) => button.click());
+
+/** Whether what has the focus now keeps it until one asks. */
+export async function watchFocus(page) {
+  const watched = await page.evaluateHandle(() => {
+    const element = document.activeElement;
+    const seen = { element, isLeft: false };
+    element.addEventListener('blur', () => { seen.isLeft = true; });
+    return seen;
+  });
+  return () => watched.evaluate(({ element, isLeft }) => !isLeft && element === document.activeElement);
+}
+
 export const go = (page, view) => page.getByRole('link', { name: view, exact: true }).click();

@@ -6,7 +6,9 @@ import { after, before, describe, test } from 'node:test';
 import { audit } from './audit.mjs';
 import { findings, skip } from './browser.mjs';
 import { campaign, person } from './campaigns.mjs';
-import { Dashboard, HOSTILE, OPERATOR, READER, TOKENS, go, number, rows, signIn, step } from './dashboard.mjs';
+import {
+  Dashboard, HOSTILE, OPERATOR, READER, TOKENS, go, number, refresh, rows, signIn, step, watchFocus,
+} from './dashboard.mjs';
 import { until } from './http.mjs';
 import { Receiver } from './receiver.mjs';
 import { World } from './world.mjs';
@@ -137,6 +139,55 @@ describe('the dashboard shows', { skip, timeout: 300_000 }, () => {
     });
   });
 
+  test('no more is named than was lost, where known people have news that waits', async () => {
+    const busy = await Receiver.start();
+    await world.publish(campaign('news', busy, { dedupe: { on_repeat: 'update', remember_in_kv: false } }));
+    const ada = person();
+    await world.postJson('news', ada);
+    await world.settled('news');
+    busy.answer = { status: 500 };
+    await world.postJson('news', { ...ada, seats: 3 });
+    const { funnel, states } = await overviewOf('news');
+    assert.deepEqual([funnel.received, funnel.new, funnel.delivered, states.pending], [2, 1, 1, 1]);
+    await dashboard.visiting({ search: '?campaign=news' }, async (page) => {
+      const lost = (name) => page.locator(`[data-step=${name}] .step-lost`).innerText();
+      assert.match(await lost('new'), /1 of known people/);
+      assert.equal(await lost('delivered'), 'nothing lost');
+    });
+    await busy.down();
+  });
+
+  test('what was rejected as a whole has a name too', async () => {
+    await world.publish(campaign('strict', crm, { unknown_fields: 'refuse' }));
+    await world.postJson('strict', person({ shoe_size: 43 }));
+    await until('it is counted', async () => (await overviewOf('strict')).funnel.received === 1);
+    await dashboard.visiting({ search: '?campaign=strict' }, async (page) => {
+      assert.deepEqual(await rows(page, 'Rejections'), [['(whole post)', 'unknown_field', '1']]);
+      assert.deepEqual(await findings(page), []);
+    });
+  });
+
+  test('where not all deliveries were looked at, that is what it says', async () => {
+    await dashboard.visiting({ search: '?campaign=spring' }, async (page) => {
+      await page.getByText('5 deliveries of leads that came in this period; dead and paused are all there are now').waitFor();
+      await page.route('**/admin/api/overview?*', async (route) => {
+        const json = await (await route.fetch()).json();
+        await route.fulfill({ json: { ...json, destinations: [], deliveries_counted: 0, deliveries_capped: true } });
+      });
+      await refresh(page);
+      await page.getByText('None is among the newest 20,000 deliveries of each ledger.').waitFor();
+      await page.getByText('0 deliveries of leads that came in this period, among the newest 20,000').waitFor();
+      assert.equal(await page.getByText('Nothing was sent').count(), 0);
+    });
+  });
+
+  test('of a period that is too long for a plot one sees the end', async () => {
+    await dashboard.visiting({ search: '?campaign=spring&period=custom&from=2000-01-01' }, async (page) => {
+      await page.getByText('By day (UTC), the last 5,000').waitFor();
+      assert.match(await page.getByRole('img').first().getAttribute('aria-label'), /10 accepted, 9 new/);
+    });
+  });
+
   test('every plot is drawn and says what it shows', async () => {
     await dashboard.visiting({ search: '?campaign=spring' }, async (page) => {
       const plots = page.getByRole('img');
@@ -246,10 +297,52 @@ describe('the dashboard shows', { skip, timeout: 300_000 }, () => {
       const before = await page.evaluate(() => scrollY);
       await world.postJson('growing', person());
       await world.settled('growing');
-      await page.clock.runFor(31_000);
+      let readings = 0;
+      page.on('request', (request) => { if (request.url().includes('/overview')) readings += 1; });
+      await page.clock.runFor(4 * 60_000);
+      assert.equal(readings, 0, 'rows that are read cost');
+      await page.clock.runFor(61_000);
       await until('the second lead is shown', async () => await step(page, 'delivered') === 2);
+      assert.equal(readings, 1);
       assert.equal(await box.evaluate((element) => document.activeElement === element && element.scrollTop === 120), true);
       assert.equal(await page.evaluate(() => scrollY), before);
+
+      const hide = (isHidden) => page.evaluate((value) => Object.defineProperty(document, 'hidden', { value, configurable: true }), isHidden);
+      await hide(true);
+      await page.clock.runFor(6 * 60_000);
+      assert.equal(readings, 1, 'nobody looks');
+      await hide(false);
+      await page.clock.runFor(1_000);
+      await until('it reads once one looks', () => readings === 2);
+    });
+  });
+
+  test('what comes and goes above leaves focus and what is opened alone', async () => {
+    await world.publish(campaign('shifting', crm));
+    for (let n = 0; n < 3; n += 1) {
+      const { email, name } = person({ name: 'www.cheap.example' });
+      await world.postForm('shifting', { email, name, 'consent.newsletter': 'on', contact_website: 'x' });
+    }
+    const ids = (await world.ask('GET', 'quarantine?campaign=shifting')).submissions.map(({ submission_id: id }) => id);
+    const discard = (...some) => world.ask('POST', 'quarantine/discard', { submission_ids: some });
+    await dashboard.visiting({ search: '?view=quarantine&campaign=shifting' }, async (page) => {
+      await page.getByRole('button', { name: `Show ${ids[2]}` }).focus();
+      const isKept = await watchFocus(page);
+      await discard(ids[0]);
+      await refresh(page);
+      await until('the row is gone', async () => (await rows(page, 'Quarantine')).length === 2);
+      assert.equal(await isKept(), true);
+    });
+    await dashboard.visiting({ search: '?campaign=shifting' }, async (page) => {
+      await page.getByText('2 of this period in quarantine').waitFor();
+      await page.getByText(/The \d+ days as a table/).click();
+      await page.getByRole('group', { name: 'Leads by day' }).focus();
+      const isKept = await watchFocus(page);
+      await discard(ids[1], ids[2]);
+      await refresh(page);
+      await page.getByText('2 of this period in quarantine').waitFor({ state: 'detached' });
+      assert.equal(await isKept(), true);
+      assert.equal(await page.getByRole('group', { name: 'Leads by day' }).isVisible(), true, 'it is still open');
     });
   });
 

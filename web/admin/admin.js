@@ -3,7 +3,7 @@
 import 'uplot/dist/uPlot.min.css';
 import './admin.css';
 import { acts } from './acts.js';
-import { Refused, ask, token } from './api.js';
+import { Refused, ask, endSession, sessionSignal, token } from './api.js';
 import { dead } from './dead.js';
 import { closeDialogs, isDialogOpen } from './dialog.js';
 import { h, morph } from './dom.js';
@@ -18,7 +18,13 @@ import { controls, header } from './shell.js';
 import { drawSignIn, signIn, tell } from './signin.js';
 import { nextTheme, setTheme } from './theme.js';
 
-const REFRESH_MS = 30_000;
+/**
+ * A reading may be of the 20,000 newest deliveries of each ledger, beside the counters, and a free plan has five
+ * million rows a day: a tab that is looked at for a working day takes about two million.
+ */
+const REFRESH_MS = 5 * 60_000;
+/** Where there was no connection, and so nobody who says how long to wait. */
+const RECONNECT_S = 30;
 /** Places whose last answer is shown at once when one comes back to them. */
 const MOST_REMEMBERED = 12;
 const VIEWS = { overview, dead, quarantine, held, acts };
@@ -29,6 +35,8 @@ let problem = null;
 let said = '';
 let retry = null;
 let askedAt = 0;
+/** Acts that are not over yet, by name and value. */
+const underWay = new Set();
 let isEntering = token.get() !== null;
 
 const app = {
@@ -114,9 +122,9 @@ async function read() {
   } catch (error) {
     if (mine.signal.aborted) return;
     if (!(error instanceof Refused)) throw error;
-    if (error.status === 401) return void refused(error);
+    if (error.status === 401) return refused();
     problem = wordsOf(error);
-    if (error.passes) retry = setTimeout(read, (error.waitS ?? REFRESH_MS / 1_000) * 1_000);
+    if (error.passes) retry = setTimeout(read, (error.waitS ?? RECONNECT_S) * 1_000);
   }
   if (reading === mine) reading = null;
   redraw();
@@ -137,8 +145,9 @@ function refused() {
 }
 
 function signOut() {
-  token.forget();
+  endSession();
   jobs.forget();
+  for (const [, view] of app.views) view.forget?.();
   closeDialogs();
   reading?.abort();
   clearTimeout(retry);
@@ -180,14 +189,14 @@ async function begin(who) {
 }
 
 async function readCampaigns() {
+  const session = sessionSignal();
   try {
     const { campaigns } = await ask('GET', 'campaigns');
-    if (!app.who) return;
     app.campaigns = campaigns;
     redraw();
   } catch (error) {
     // The view says what is wrong, and asks again.
-    if (!(error instanceof Refused)) throw error;
+    if (!session.aborted && !(error instanceof Refused)) throw error;
   }
 }
 
@@ -206,17 +215,24 @@ const common = {
   },
 };
 
-/** Does what a button says. What goes wrong is said above the view. */
+/** Does what a button says, once at a time. What goes wrong is said above the view. */
 async function perform(target) {
   const { act, value } = target.dataset;
+  const name = `${act} ${value}`;
+  if (underWay.has(name)) return;
+  underWay.add(name);
+  const session = sessionSignal();
   const does = common[act] ?? VIEWS[app.place.view].acts[act];
   try {
     await does(value, app, remembered.get(placeKey())?.data);
   } catch (error) {
+    if (session.aborted) return;
     if (!(error instanceof Refused)) throw error;
     if (error.status === 401) return refused();
     problem = error.message;
     redraw();
+  } finally {
+    underWay.delete(name);
   }
 }
 

@@ -26,24 +26,37 @@ export const token = {
   forget: () => sessionStorage.removeItem(TOKEN),
 };
 
+let session = new AbortController();
+
+/** Aborted once whoever is signed in now has signed out. */
+export const sessionSignal = () => session.signal;
+
+/** Ends what is being asked: nothing of it goes on with the next person's token, or comes to their eyes. */
+export function endSession() {
+  token.forget();
+  session.abort();
+  session = new AbortController();
+}
+
 /**
  * @param {object} options `query`: its empty values are left out; `body`: sent as JSON; `as`: a token to
  * try, in place of the kept one
  * @returns {Promise<any>} the answer's JSON
- * @throws {Refused}
+ * @throws {Refused} or, where the session or `signal` ends it, what the signal says
  */
 export async function ask(method, path, { query = {}, body, signal, as = token.get() } = {}) {
   const given = Object.entries(query).filter(([, value]) => value !== null && value !== undefined && value !== '');
   const address = `/admin/api/${path}${given.length ? `?${new URLSearchParams(given)}` : ''}`;
   const headers = { Authorization: `Bearer ${as}`, ...(body && { 'Content-Type': 'application/json' }) };
-  const signals = [AbortSignal.timeout(TIMEOUT_MS), ...(signal ? [signal] : [])];
-  const options = { method, headers, body: body && JSON.stringify(body), signal: AbortSignal.any(signals) };
+  const ended = AbortSignal.any([sessionSignal(), ...(signal ? [signal] : [])]);
+  const until = AbortSignal.any([ended, AbortSignal.timeout(TIMEOUT_MS)]);
+  const options = { method, headers, body: body && JSON.stringify(body), signal: until };
   let response, answer;
   try {
     response = await fetch(address, { ...options, cache: 'no-store', credentials: 'omit', redirect: 'error' });
     answer = await response.json();
   } catch (error) {
-    if (signal?.aborted) throw signal.reason;
+    ended.throwIfAborted();
     // A body that is no JSON comes from something between here and Leadhook.
     if (response && response.status >= 400) throw refusal(response, {});
     throw new Refused(0, 'There is no connection to Leadhook.');
@@ -59,14 +72,14 @@ function refusal({ status, headers }, problem) {
   return new Refused(status, says ?? `Leadhook answered ${status}.`, waitS);
 }
 
-/** Every page of a list, up to `most` entries: `{entries, isAll}`. `isEnough` ends it early, by a page's last entry. */
-export async function pages(path, key, { query, most, signal, isEnough = () => false }) {
+/** Every page of a list, up to `most` entries: `{entries, isAll}`. */
+export async function pages(path, key, { query, most }) {
   const entries = [];
   for (let after = ''; ;) {
-    const page = await ask('GET', path, { query: { ...query, limit: 200, after }, signal });
+    const page = await ask('GET', path, { query: { ...query, limit: 200, after } });
     entries.push(...page[key]);
     after = page.next;
-    if (after === null || isEnough(entries.at(-1))) return { entries, isAll: true };
+    if (after === null) return { entries, isAll: true };
     if (entries.length >= most) return { entries, isAll: false };
   }
 }

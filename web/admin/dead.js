@@ -75,10 +75,9 @@ const acts = {
       box('Attempts', table('Attempts', ['Attempt', 'When', 'Outcome', 'Took'], rows)),
     ]);
   },
-  async replay(value, app) {
+  replay(value) {
     const [id, campaign, destination] = value.split(' ');
-    await replay({ campaign, ids: [id], destination });
-    app.reload();
+    replay({ campaign, ids: [id], destination });
   },
   async 'replay-all'(value, app) {
     const { campaign } = app.place;
@@ -86,15 +85,14 @@ const acts = {
       query: { campaign, state: 'dead' },
       most: MOST_FOLLOWED,
     });
+    if (entries.length === 0) return app.say('There is nothing to replay.');
     const many = `${isAll ? '' : 'more than '}${plural(entries.length, 'dead letter')}`;
     const sure = await confirm({
       title: `Replay ${many} of ${campaign}?`,
       text: 'They are sent at once, each under its own webhook-id, so a receiver that has had one knows it again.',
       yes: 'Replay all',
     });
-    if (!sure) return;
-    await replay({ campaign, ids: entries.map(({ delivery_id: id }) => id) });
-    app.reload();
+    if (sure) replay({ campaign, ids: entries.map(({ delivery_id: id }) => id) });
   },
 };
 

@@ -2,8 +2,12 @@
 // them and Escape ends them.
 import { h } from './dom.js';
 
-/** Opens a dialog; ends with the value of the button that closed it, '' for Escape. */
-function open(title, content, buttons, kind = '') {
+/**
+ * Opens a dialog; ends with the value of the button that closed it, '' for Escape. There is one at a time: what
+ * comes while another is open is not shown.
+ */
+async function open(title, content, buttons, kind = '') {
+  if (isDialogOpen()) return '';
   const dialog = h(
     'dialog',
     { 'aria-labelledby': 'dialog-title', class: kind },

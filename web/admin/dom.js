@@ -31,27 +31,42 @@ export function morph(from, to) {
   if (from.hasAttribute('data-keep')) return;
   // Read before its options go over.
   const chosen = to.nodeName === 'SELECT' ? to.value : undefined;
-  const keyed = new Map([...from.children].filter(keyOf).map((child) => [keyOf(child), child]));
+  const keyed = keptOf(from, to);
   let place = from.firstChild;
+  const removePlace = () => {
+    const { nextSibling } = place;
+    place.remove();
+    place = nextSibling;
+  };
   for (const wanted of [...to.childNodes]) {
     const key = keyOf(wanted);
     const found = key ? keyed.get(key) : place;
-    if (!found || !isSame(found, wanted) || (!key && keyOf(found))) {
+    if (!found || !isSame(found, wanted)) {
       from.insertBefore(wanted, place);
       continue;
     }
+    // What is moved loses its focus, so what has no key gives way.
+    while (place && place !== found && !keyOf(place)) removePlace();
     if (found === place) place = place.nextSibling;
     else from.insertBefore(found, place);
     if (found.nodeType === Node.ELEMENT_NODE) morph(found, wanted);
     else if (found.data !== wanted.data) found.data = wanted.data;
   }
-  while (place) {
-    const next = place.nextSibling;
-    place.remove();
-    place = next;
-  }
+  while (place) removePlace();
   // A list's choice is one of its options, so it comes after them.
   if (chosen !== undefined && from.value !== chosen) from.value = chosen;
+}
+
+/** The children with a key that stay, by their keys. The others go before anything is placed. */
+function keptOf(from, to) {
+  const wanted = new Map([...to.children].filter(keyOf).map((child) => [keyOf(child), child]));
+  const kept = new Map();
+  for (const child of [...from.children].filter(keyOf)) {
+    const key = keyOf(child);
+    if (wanted.has(key) && isSame(child, wanted.get(key))) kept.set(key, child);
+    else child.remove();
+  }
+  return kept;
 }
 
 /** What a person has opened or is typing is theirs. */

@@ -7,7 +7,7 @@ const STEPS = [
   ['received', 'Received', 'posts that were read'],
   ['valid', 'Valid', 'every field right'],
   ['consented', 'Consented', 'with the consent that it needs'],
-  ['new', 'New', 'not known before'],
+  ['new', 'New', 'not known before, or told more while held'],
   ['qualified', 'Qualified', 'sent on, at once or later'],
   ['delivered', 'Delivered', 'confirmed by every destination'],
 ];
@@ -16,7 +16,10 @@ const ENDED = 'expired, withdrawn or erased';
 /** What the rest of a step is. A known person who gets something new is a lead already. */
 const RESTS = { new: `of known people, or ${ENDED}`, qualified: ENDED, delivered: ENDED };
 
-/** What was lost at each step: `[number, one, many]`. */
+/**
+ * What was lost at each step: `[number, one, many]`. Some states also hold posts of known people, which are not
+ * of the funnel's later steps: no more is named than what was lost.
+ */
 function losses({ funnel, states, repeats, kv_repeats: kvRepeats }) {
   const of = (name) => states[name] ?? 0;
   const named = {
@@ -38,8 +41,12 @@ function losses({ funnel, states, repeats, kv_repeats: kvRepeats }) {
   };
   const before = Object.fromEntries(STEPS.map(([name], at) => [name, STEPS[at - 1]?.[0]]));
   for (const [name, list] of Object.entries(named)) {
-    const rest = funnel[before[name]] - funnel[name] - list.reduce((sum, [number]) => sum + number, 0);
-    list.push([Math.max(0, rest), RESTS[name] ?? 'otherwise']);
+    let left = Math.max(0, funnel[before[name]] - funnel[name]);
+    for (const loss of list) {
+      loss[0] = Math.min(loss[0], left);
+      left -= loss[0];
+    }
+    list.push([left, RESTS[name] ?? 'otherwise']);
   }
   return named;
 }

@@ -1,6 +1,6 @@
 // Long acts and how far they are. They go on while one moves between views, and what became of them
 // stays until it is dismissed. Ids and numbers of this tab's acts outlive a reload with it.
-import { Refused, ask, pages } from './api.js';
+import { Refused, ask } from './api.js';
 import { h } from './dom.js';
 import { button } from './parts.js';
 import { clockTime, count, plural } from './words.js';
@@ -11,16 +11,19 @@ const MOST_JOBS = 10;
 export const MOST_FOLLOWED = 10_000;
 /** What the API takes at once. */
 const AT_ONCE = 100;
+/** So that a look is over in about a second; where there are more deliveries, they take turns. */
+const CALLS_A_LOOK = 5;
 const LOOK_AGAIN_MS = 1_500;
 /** Where nothing moves, for the next attempt may be hours away. */
 const LOOK_AGAIN_MOST_MS = 30_000;
 const TRIES = 6;
-
-const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
+/** States that a delivery does not leave by itself, and what they are counted as. */
+const FINAL = { delivered: 'delivered', dead: 'dead', withdrawn: 'ended', expired: 'ended' };
 
 let jobs = [];
 let app;
-const dismissed = new Set();
+/** By a job's id, what ends its work here. */
+const stops = new Map();
 
 /** Brings back the jobs of this tab. A replay is watched on; what changes things waits to be told. */
 export function resume(owner) {
@@ -28,14 +31,15 @@ export function resume(owner) {
   jobs = JSON.parse(sessionStorage.getItem(KEPT) ?? '[]');
   for (const job of jobs) {
     if (job.state !== 'running') continue;
-    if (job.kind === 'replay') run(job);
+    if (job.isAsked) run(job);
     else job.state = 'interrupted';
   }
 }
 
 /** Whoever signs out leaves none behind. */
 export function forget() {
-  for (const job of jobs) dismissed.add(job.id);
+  for (const stop of stops.values()) stop.abort();
+  stops.clear();
   jobs = [];
   sessionStorage.removeItem(KEPT);
 }
@@ -54,112 +58,117 @@ function start(job) {
   jobs = [{ id: crypto.randomUUID(), state: 'running', at: Date.now(), ...job }, ...jobs].filter(
     ({ state }, at) => at < MOST_JOBS || state === 'running',
   );
-  keep();
   return run(jobs[0]);
 }
 
 async function run(job) {
-  job.state = 'running';
-  job.problem = null;
+  const stop = new AbortController();
+  stops.set(job.id, stop);
+  Object.assign(job, { state: 'running', problem: null });
   keep();
   try {
-    await (job.kind === 'replay' ? follow(job) : workThrough(job));
-    if (dismissed.has(job.id)) return;
-    Object.assign(job, { state: 'ended', ids: null, left: null });
-    app.announce(wordsOf(job));
-    await app.reload();
+    await (job.kind === 'replay' ? workReplay : workThrough)(job, stop.signal);
   } catch (error) {
-    if (!(error instanceof Refused)) throw error;
-    if (dismissed.has(job.id)) return;
-    Object.assign(job, { state: 'interrupted', problem: error.message });
-    if (error.status === 401) app.refused(error);
+    if (stop.signal.aborted) return;
+    const isKnown = error instanceof Refused;
+    Object.assign(job, { state: 'interrupted', problem: isKnown ? error.message : 'The dashboard made a mistake.' });
+    keep();
+    if (!isKnown) throw error;
+    if (error.status === 401) app.refused();
+    return;
   }
+  Object.assign(job, { state: 'ended', left: null });
   keep();
+  app.announce(wordsOf(job));
+  await app.reload();
 }
 
-/** The same, again, for as long as it may pass. */
-async function patiently(job, once) {
+async function sleep(ms, signal) {
+  await new Promise((done) => setTimeout(done, ms));
+  signal.throwIfAborted();
+}
+
+/** Asks, and asks again for as long as it may pass. */
+async function patiently(job, method, path, options) {
   for (let tries = 1; ; tries += 1) {
     try {
-      return await once();
+      return await ask(method, path, options);
     } catch (error) {
       if (!error.passes || tries === TRIES) throw error;
       job.problem = `${error.message} Trying again.`;
       keep();
-      await sleep((error.waitS ?? tries * 2) * 1_000);
+      await sleep((error.waitS ?? tries * 2) * 1_000, options.signal);
       job.problem = null;
     }
   }
 }
 
-/** Replays deliveries, all dead ones of a campaign or one, and watches them until none waits. */
-export async function replay({ campaign, ids, destination }) {
-  const one = destination !== undefined;
-  const path = one ? `deliveries/${encodeURIComponent(ids[0])}/replay` : 'deliveries/replay';
-  const { replayed } = await ask('POST', path, { query: one ? {} : { campaign } });
-  const title = one ? `Replay of one delivery to ${destination}, ${campaign}` : `Replay of all dead letters of ${campaign}`;
+/** Replays all dead deliveries of a campaign or, with its destination, one, and watches `ids` until none waits. */
+export function replay({ campaign, ids, destination }) {
+  const one = destination === undefined ? null : ids[0];
+  if (one && jobs.some((job) => job.one === one && job.state === 'running' && !job.isAsked)) return;
   start({
     kind: 'replay',
-    title,
+    title: one ? `Replay of one delivery to ${destination}, ${campaign}` : `Replay of all dead letters of ${campaign}`,
     campaign,
-    ids,
+    one,
+    isAsked: false,
     total: ids.length,
-    more: Math.max(0, replayed - ids.length),
-    waiting: ids.length,
+    more: 0,
+    // By id, and the next to be looked at first: 'paused', or when what has failed is tried again, or null.
+    waiting: Object.fromEntries(ids.map((id) => [id, null])),
     delivered: 0,
     dead: 0,
     ended: 0,
-    failing: 0,
-    next: null,
+    gone: 0,
   });
 }
 
-async function follow(job) {
-  for (let wait = LOOK_AGAIN_MS; ;) {
-    const before = JSON.stringify([job.waiting, job.delivered, job.dead, job.ended, job.failing]);
-    await patiently(job, () => look(job));
-    if (dismissed.has(job.id)) return;
+async function workReplay(job, signal) {
+  if (!job.isAsked) {
+    job.more = Math.max(0, (await askForReplay(job, signal)) - job.total);
+    job.isAsked = true;
     keep();
-    if (job.waiting === 0) return;
-    const moved = before !== JSON.stringify([job.waiting, job.delivered, job.dead, job.ended, job.failing]);
-    wait = moved ? LOOK_AGAIN_MS : Math.min(LOOK_AGAIN_MOST_MS, wait * 1.3);
-    await sleep(wait);
+    app.reload();
+  }
+  for (let wait = LOOK_AGAIN_MS; ;) {
+    const before = wordsOf(job);
+    // Nobody sees it in a hidden tab.
+    if (!document.hidden) await look(job, signal);
+    keep();
+    if (Object.keys(job.waiting).length === 0) return;
+    wait = before === wordsOf(job) ? Math.min(LOOK_AGAIN_MOST_MS, wait * 1.3) : LOOK_AGAIN_MS;
+    await sleep(wait, signal);
   }
 }
 
-/** Counts the followed deliveries by state. What is in none of these lists has been delivered. */
-async function look(job) {
-  const ids = new Set(job.ids);
-  const last = job.ids.reduce((one, other) => (one > other ? one : other));
-  const of = async (state) => {
-    const query = { campaign: job.campaign, state };
-    // A page is in the order of its ids: what comes behind the last one is none of them.
-    const { entries } = await pages('deliveries', 'deliveries', {
-      query,
-      most: Infinity,
-      isEnough: (entry) => entry?.delivery_id >= last,
-    });
-    return entries.filter(({ delivery_id: id }) => ids.has(id));
-  };
-  const [pending, paused] = [await of('pending'), await of('paused')];
-  const dead = await of('dead');
-  const gone =
-    pending.length + paused.length + dead.length < ids.size ? [...(await of('withdrawn')), ...(await of('expired'))] : [];
-  const failing = pending.filter(({ attempt_count: attempts }) => attempts > 0);
-  const waiting = pending.length + paused.length;
-  Object.assign(job, {
-    waiting,
-    dead: dead.length,
-    ended: gone.length,
-    failing: failing.length,
-    paused: paused.length,
-    delivered: ids.size - waiting - dead.length - gone.length,
-    next:
-      failing
-        .map(({ due_at: due }) => due)
-        .filter(Boolean)
-        .sort()[0] ?? null,
-  });
+/** How many are replayed. Where the answer was lost, one asks again: what is dead no more needs no replay. */
+async function askForReplay({ campaign, one }, signal) {
+  if (!one) return (await ask('POST', 'deliveries/replay', { query: { campaign }, signal })).replayed;
+  try {
+    return (await ask('POST', `deliveries/${encodeURIComponent(one)}/replay`, { signal })).replayed;
+  } catch (error) {
+    if (error.status === 409) return 1;
+    throw error;
+  }
+}
+
+/** Looks at those that waited longest for it. What is dead now died after the replay. */
+async function look(job, signal) {
+  const ids = Object.keys(job.waiting).slice(0, CALLS_A_LOOK * AT_ONCE);
+  const found = new Map();
+  for (let at = 0; at < ids.length; at += AT_ONCE) {
+    const query = { campaign: job.campaign, ids: ids.slice(at, at + AT_ONCE).join() };
+    const { deliveries } = await patiently(job, 'GET', 'deliveries', { query, signal });
+    for (const one of deliveries) found.set(one.delivery_id, one);
+  }
+  for (const id of ids) {
+    const { state, attempt_count: attempts, due_at: due } = found.get(id) ?? {};
+    delete job.waiting[id];
+    if (!state) job.gone += 1;
+    else if (FINAL[state]) job[FINAL[state]] += 1;
+    else job.waiting[id] = state === 'paused' ? state : attempts > 0 ? due : null;
+  }
 }
 
 /** Releases or discards: `ids`, or all of a campaign, of which there are `total`. */
@@ -178,13 +187,12 @@ export function decide({ kind, campaign, ids, total }) {
   });
 }
 
-async function workThrough(job) {
+async function workThrough(job, signal) {
   for (;;) {
     const now = job.left?.slice(0, AT_ONCE);
     if (now?.length === 0) return;
     const body = now ? { submission_ids: now } : { campaign: job.campaign, after: job.after };
-    const answer = await patiently(job, () => ask('POST', `quarantine/${job.kind}`, { body }));
-    if (dismissed.has(job.id)) return;
+    const answer = await patiently(job, 'POST', `quarantine/${job.kind}`, { body, signal });
     job.done += (answer.released ?? answer.discarded).length;
     job.notPossible += answer.not_possible.length;
     // Others may have come since they were counted.
@@ -197,15 +205,7 @@ async function workThrough(job) {
 }
 
 function wordsOf(job) {
-  if (job.kind === 'replay') {
-    const parts = [`${count(job.delivered)} delivered`, `${count(job.waiting)} waiting`, `${count(job.dead)} dead again`];
-    if (job.ended) parts.push(`${count(job.ended)} withdrawn or expired`);
-    const again = job.next ? ` from ${clockTime(Date.parse(job.next))} on` : '';
-    if (job.failing) parts.push(`${plural(job.failing, 'has', 'have')} failed and will be tried again${again}`);
-    if (job.paused) parts.push(`${count(job.paused)} paused until the destination is enabled`);
-    if (job.more) parts.push(`${count(job.more)} more were replayed and are not followed here`);
-    return `${job.state === 'ended' ? 'Ended: ' : ''}${parts.join(', ')}.`;
-  }
+  if (job.kind === 'replay') return wordsOfReplay(job);
   const parts = [`${count(job.done)} of ${count(job.total)} ${job.kind === 'release' ? 'released' : 'discarded'}`];
   if (job.notPossible) parts.push(`${count(job.notPossible)} could not be (already decided, or only to be discarded)`);
   // An answer that was lost, or somebody else at the same time.
@@ -214,7 +214,27 @@ function wordsOf(job) {
   return `${job.state === 'ended' ? 'Ended: ' : ''}${parts.join(', ')}.`;
 }
 
-const doneOf = (job) => (job.kind === 'replay' ? job.total - job.waiting : job.done + job.notPossible);
+function wordsOfReplay(job) {
+  if (!job.isAsked) {
+    const what = plural(job.total, 'delivery', 'deliveries');
+    return job.state === 'running' ? `Asking Leadhook to replay ${what} …` : `Leadhook has not said that it replays ${what}.`;
+  }
+  const waiting = Object.values(job.waiting);
+  const parts = [`${count(job.delivered)} delivered`, `${count(waiting.length)} waiting`, `${count(job.dead)} dead again`];
+  if (job.ended) parts.push(`${count(job.ended)} withdrawn or expired`);
+  if (job.gone) parts.push(`${count(job.gone)} no longer kept`);
+  const failing = waiting.filter((next) => next && next !== 'paused').sort();
+  const paused = waiting.filter((next) => next === 'paused');
+  if (failing.length) {
+    const again = `from ${clockTime(Date.parse(failing[0]))} on`;
+    parts.push(`${plural(failing.length, 'has', 'have')} failed and will be tried again ${again}`);
+  }
+  if (paused.length) parts.push(`${count(paused.length)} paused until the destination is enabled`);
+  if (job.more) parts.push(`${count(job.more)} more were replayed and are not followed here`);
+  return `${job.state === 'ended' ? 'Ended: ' : ''}${parts.join(', ')}.`;
+}
+
+const doneOf = (job) => (job.kind === 'replay' ? job.total - Object.keys(job.waiting).length : job.done + job.notPossible);
 
 /** The jobs of this tab, above every view. */
 export function drawJobs() {
@@ -234,7 +254,7 @@ export function drawJobs() {
           'div',
           { class: 'job-buttons' },
           job.state === 'interrupted' && button('Continue', 'continue-job', { value: job.id, kind: 'small' }),
-          (job.state !== 'running' || job.kind === 'replay') &&
+          (job.state !== 'running' || job.isAsked) &&
             button(job.state === 'running' ? 'Stop watching' : 'Dismiss', 'dismiss-job', { value: job.id, kind: 'small' }),
         ),
       );
@@ -248,7 +268,7 @@ export const acts = {
     if (job?.state === 'interrupted') run(job);
   },
   'dismiss-job': (id) => {
-    dismissed.add(id);
+    stops.get(id)?.abort();
     jobs = jobs.filter((job) => job.id !== id);
     keep();
   },

@@ -14,6 +14,8 @@ import { STATES, count, duration, outcome, plural, share } from './words.js';
 const RECENT_ACTS = 5;
 /** Publications begin and are done: only the latter are shown here. */
 const READ_ACTS = 2 * RECENT_ACTS;
+/** As the ledger does it, so that leads need not wait for long. */
+const MOST_LOOKED_AT = 20_000;
 
 async function load(place, signal) {
   const { campaign } = place;
@@ -29,11 +31,14 @@ function draw({ overview, entries }, app) {
   return [
     attention(overview, app),
     nothing &&
-      empty('Nothing came in this period', 'Choose a longer period, or send a form. Numbers appear here within half a minute.'),
+      empty(
+        'Nothing came in this period',
+        'Choose a longer period, or send a form and press Refresh to see it. By itself this page reads every five minutes.',
+      ),
     funnelCard(overview),
     h(
       'div',
-      { class: 'grid' },
+      { class: 'grid', 'data-key': 'grid' },
       timelineCard(overview),
       sourcesCard(overview),
       scoresCard(overview),
@@ -49,25 +54,25 @@ function draw({ overview, entries }, app) {
   ];
 }
 
-/** What asks for somebody's decision, with the way there. */
+/** What asks for somebody's decision, with the way there. What is given up or paused is all there is now. */
 function attention({ states, destinations }, app) {
   const paused = destinations.reduce((sum, { paused: number }) => sum + number, 0);
   const dead = destinations.reduce((sum, { dead: number }) => sum + number, 0);
   const lines = [
-    [dead, 'dead letter', 'dead letters', 'dead', 'bad'],
-    [paused, 'delivery paused after a 410', 'deliveries paused after a 410', null, 'bad'],
-    [states.quarantined ?? 0, 'in quarantine', 'in quarantine', 'quarantine', 'warn'],
-    [states.held ?? 0, 'held lead', 'held leads', 'held', 'calm'],
+    [dead, 'dead letter now', 'dead letters now', 'dead', 'bad'],
+    [paused, 'delivery paused after a 410 now', 'deliveries paused after a 410 now', null, 'bad'],
+    [states.quarantined ?? 0, 'of this period in quarantine', 'of this period in quarantine', 'quarantine', 'warn'],
+    [states.held ?? 0, 'lead of this period held', 'leads of this period held', 'held', 'calm'],
   ].filter(([number]) => number > 0);
   return (
     lines.length > 0 &&
     h(
       'ul',
-      { class: 'attention', 'aria-label': 'Waiting for a decision, of this period' },
+      { class: 'attention', 'aria-label': 'Waiting for a decision', 'data-key': 'attention' },
       lines.map(([number, one, many, view, kind]) =>
         h(
           'li',
-          {},
+          { 'data-key': one },
           h(
             view ? 'a' : 'span',
             { class: `chip ${kind}`, href: view && app.addressOf({ view }), 'data-go': view && true },
@@ -105,7 +110,7 @@ function sourcesCard({ sources }) {
 
 function rejectionsCard({ rejections }) {
   const all = Object.entries(rejections).flatMap(([field, codes]) =>
-    Object.entries(codes).map(([why, number]) => [field, why, number]),
+    Object.entries(codes).map(([why, number]) => [field || '(whole post)', why, number]),
   );
   all.sort(([, , one], [, , other]) => other - one);
   const most = all[0]?.[2] ?? 0;
@@ -149,20 +154,20 @@ function destinationsCard({ destinations, deliveries_counted: counted, deliverie
     bad(of.dead),
     of.paused > 0 ? [bad(of.paused), ' ', enableButton(of, app)] : count(0),
     count(of.expired + of.withdrawn),
-    of.failed_attempts > 0 ? `${count(of.failed_attempts)} of ${count(of.attempts)}` : `none of ${count(of.attempts)}`,
+    failedOf(of),
     of.p50_ms === null ? '–' : `half within ${duration(of.p50_ms)}, 95 % within ${duration(of.p95_ms)}`,
     of.oldest_pending_at ? h('span', {}, `for ${duration(Math.max(0, now - Date.parse(of.oldest_pending_at)))}`) : '–',
     outcome(of.last_failure),
   ]);
-  const note = capped
-    ? `Of the newest ${count(counted)} deliveries of this period`
-    : `${plural(counted, 'delivery', 'deliveries')} of this period`;
+  const newest = `the newest ${count(MOST_LOOKED_AT)} deliveries of each ledger`;
+  const counts = `${plural(counted, 'delivery', 'deliveries')} of leads that came in this period`;
+  const note = `${counts}${capped ? `, among ${newest}` : ''}; dead and paused are all there are now`;
   const heads = [
     'Destination',
     'delivered',
     'pending',
-    'dead',
-    'paused',
+    'dead now',
+    'paused now',
     'ended otherwise',
     'failed attempts',
     'Time to delivery',
@@ -175,8 +180,14 @@ function destinationsCard({ destinations, deliveries_counted: counted, deliverie
     { class: 'full', note },
     rows.length
       ? box('Delivery by destination', table('Delivery by destination', heads, rows, { keys, isList: true }))
-      : h('p', { class: 'quiet' }, 'Nothing was sent in this period.'),
+      : h('p', { class: 'quiet' }, capped ? `None is among ${newest}.` : 'Nothing was sent in this period.'),
   );
+}
+
+/** Of deliveries of the period, of which a destination may have none. */
+function failedOf({ attempts, failed_attempts: failed }) {
+  if (attempts === 0) return '–';
+  return `${failed > 0 ? count(failed) : 'none'} of ${count(attempts)}`;
 }
 
 const bad = (number) => (number > 0 ? h('b', { class: 'bad-number' }, count(number)) : count(0));

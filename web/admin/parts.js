@@ -6,7 +6,7 @@ export function card(title, { class: kind = '', note, actions } = {}, ...childre
   const id = `card-${title.toLowerCase().replaceAll(/\W+/g, '-')}`;
   return h(
     'section',
-    { class: `card ${kind}`, 'aria-labelledby': id },
+    { class: `card ${kind}`, 'aria-labelledby': id, 'data-key': id },
     h('header', {}, h('h2', { id }, title), note && h('p', { class: 'note' }, note), actions),
     ...children,
   );
@@ -101,9 +101,10 @@ export function button(text, act, { value, why, kind = '', label } = {}) {
 
 /** Something that is said in a box: `kind` is info, warning or error. */
 export const notice = (kind, ...children) =>
-  h('div', { class: `notice ${kind}`, role: kind === 'error' ? 'alert' : 'status' }, ...children);
+  h('div', { class: `notice ${kind}`, role: kind === 'error' ? 'alert' : 'status', 'data-key': `notice-${kind}` }, ...children);
 
-export const empty = (title, text) => h('div', { class: 'empty' }, h('p', { class: 'empty-title' }, title), h('p', {}, text));
+export const empty = (title, text) =>
+  h('div', { class: 'empty', 'data-key': 'empty' }, h('p', { class: 'empty-title' }, title), h('p', {}, text));
 
 /** Numbers with what they are for: `[number, name, because]`. */
 export function reasons(list) {

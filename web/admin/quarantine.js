@@ -106,8 +106,7 @@ const discarding = { kind: 'discard', doing: 'Discard', text: 'What they say is 
 async function decideThese({ kind, doing, text, isDanger }, ids, isAsked) {
   if (isAsked && !(await confirm({ title: `${doing} ${plural(ids.length, 'submission')}?`, text, yes: doing, isDanger }))) return;
   for (const id of ids) deciding.add(id);
-  await decide({ kind, ids });
-  for (const id of ids) deciding.delete(id);
+  decide({ kind, ids }).finally(() => ids.forEach((id) => deciding.delete(id)));
 }
 
 async function decideAll({ kind, doing, text, isDanger }, app) {
@@ -123,7 +122,7 @@ async function decideAll({ kind, doing, text, isDanger }, app) {
     }))
   )
     return;
-  await decide({ kind, campaign, total: entries.length });
+  decide({ kind, campaign, total: entries.length });
 }
 
 const acts = {
@@ -172,4 +171,9 @@ const acts = {
   'discard-all': (value, app) => decideAll(discarding, app),
 };
 
-export const quarantine = { title: 'Quarantine', load, draw, acts };
+function forget() {
+  chosen.clear();
+  deciding.clear();
+}
+
+export const quarantine = { title: 'Quarantine', load, draw, acts, forget };

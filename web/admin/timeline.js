@@ -15,13 +15,14 @@ export const MILESTONES = [
   ['delivered', 'shade-4'],
 ];
 
-/** The steps from one time to another with what happened in each; zero where the API names none. */
+/** The steps from one time to another, or the last of them, with what happened in each; zero where the API names none. */
 export function filled({ timeline, step, from, to }) {
   const length = STEP_S[step];
   const known = new Map(Object.entries(timeline).map(([at, counts]) => [Date.parse(at) / 1_000, counts]));
-  const first = Math.floor(Math.min(Date.parse(from) / 1_000, ...known.keys()) / length) * length;
-  const end = Date.parse(to) / 1_000;
-  const steps = Math.min(MOST_STEPS, Math.max(1, Math.ceil((end - first) / length)));
+  const begin = Math.floor(Math.min(Date.parse(from) / 1_000, ...known.keys()) / length) * length;
+  const all = Math.max(1, Math.ceil((Date.parse(to) / 1_000 - begin) / length));
+  const steps = Math.min(MOST_STEPS, all);
+  const first = begin + (all - steps) * length;
   return Array.from({ length: steps }, (_, at) => {
     const second = first + at * length;
     return { second, ...Object.fromEntries(MILESTONES.map(([name]) => [name, known.get(second)?.[name] ?? 0])) };
@@ -32,6 +33,7 @@ export function timelineCard(overview) {
   const { step } = overview;
   const length = STEP_S[step];
   const steps = filled(overview);
+  const isCut = steps.length === MOST_STEPS;
   const zone = step === 'day' ? { timeZone: 'UTC' } : {};
   const words = (options) => {
     const format = new Intl.DateTimeFormat('en-GB', { ...options, ...zone });
@@ -58,7 +60,7 @@ export function timelineCard(overview) {
   const name = `Leads by ${step}`;
   return card(
     'Leads over time',
-    { class: 'wide', note: `By ${step}${step === 'day' ? ' (UTC)' : ''}` },
+    { class: 'wide', note: `By ${step}${step === 'day' ? ' (UTC)' : ''}${isCut ? `, the last ${count(MOST_STEPS)}` : ''}` },
     plotPlace('timeline', shows),
     h(
       'details',

@@ -58,7 +58,7 @@ export const STATES = {
   pending: 'A destination has yet to confirm it',
   dead: 'A destination was given up; it can be replayed',
   held: 'Does not qualify yet',
-  duplicate: 'The person is known; nothing new goes out',
+  duplicate: 'The person is known, or a later post was taken in its place',
   unconfirmed: 'Waits for its double opt-in',
   suppressed: 'The person is on a suppression list',
   quarantined: 'Looks like junk and waits for you',
