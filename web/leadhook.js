@@ -162,6 +162,8 @@ function enhance(form) {
     form.append(pressed);
     HTMLFormElement.prototype.submit.call(form);
     pressed.remove();
+    // Who comes back finds a form that waits for nothing.
+    status().textContent = '';
   }
 
   function status() {

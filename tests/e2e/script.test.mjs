@@ -407,7 +407,8 @@ describe('the form script', { skip, timeout: 240_000 }, () => {
     await visiting('/plain', { prepare: slow }, async (page) => {
       await fillIn(page, email);
       await press(page);
-      await page.getByText('Sending …').waitFor();
+      // Long before the script gives up waiting for the criteria.
+      await page.getByText('Sending …').waitFor({ timeout: 8_000 });
     });
   });
 
