@@ -6,7 +6,10 @@ import { copyFileSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node
 const OUT = 'assets';
 
 /** What the scripts say where the campaign's texts did not come. */
-const OWN = ['form.sending', 'form.trying_again', 'form.failed', 'form.thanks', 'chat.unavailable', 'chat.try_again'];
+const OWN = [
+  'form.sending', 'form.trying_again', 'form.failed', 'form.look', 'form.thanks', 'form.likely_meant',
+  'download.ready', 'download.button', 'chat.unavailable', 'chat.try_again',
+];
 const texts = {};
 for (const file of readdirSync('texts')) {
   const all = JSON.parse(readFileSync(`texts/${file}`, 'utf8'));

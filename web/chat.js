@@ -1,8 +1,8 @@
 // <leadhook-chat campaign="…">: asks a campaign's questions one by one, and sends the answers. A new
 // question in the campaign needs no change here.
-import { attribution, note } from './lib/attribution.js';
+import { attribution, note, remember } from './lib/attribution.js';
 import { fill, problemOf, textOf } from './lib/checks.js';
-import { criteriaOf, newKey, send } from './lib/send.js';
+import { criteriaOf, forget, newKey, send } from './lib/send.js';
 
 const base = new URL(document.currentScript.src).origin;
 const style = new CSSStyleSheet();
@@ -43,33 +43,58 @@ class LeadhookChat extends HTMLElement {
   }
 
   async #begin() {
+    const answers = new Map();
+    let criteria = await this.#load();
+    this.#introduce(criteria);
+    while (!(await this.#converse(criteria, answers))) {
+      await this.#choose([this.#texts['chat.try_again']]);
+      forget(this.#endpoint);
+      criteria = await this.#load();
+    }
+    this.#answer.replaceChildren();
+  }
+
+  get #endpoint() {
+    return `${base}/c/${encodeURIComponent(this.getAttribute('campaign'))}`;
+  }
+
+  /** What the campaign accepts, however long it takes. */
+  async #load() {
     let criteria;
-    while (!(criteria = await criteriaOf(base, this.getAttribute('campaign')).catch(() => undefined))) {
+    while (!(criteria = await criteriaOf(this.#endpoint).catch(() => undefined))) {
       this.#say(this.#texts['chat.unavailable']);
       await this.#choose([this.#texts['chat.try_again']]);
     }
     this.#texts = criteria.texts;
     this.lang = criteria.texts_language;
-    const name = this.getAttribute('heading') ?? criteria.title;
+    remember(criteria.attribution.remember_days);
+    return criteria;
+  }
+
+  #introduce({ title }) {
+    const name = this.getAttribute('heading') ?? title;
     this.#log.setAttribute('aria-label', this.#texts['chat.title']);
     this.shadowRoot.firstChild.setAttribute('aria-label', name);
     this.shadowRoot.firstChild.prepend(h('h2', {}, name));
     this.#say(this.getAttribute('greeting') ?? this.#texts['chat.greeting']);
-    await this.#converse(criteria);
-    this.#answer.replaceChildren();
   }
 
-  async #converse(criteria) {
-    const answers = {};
-    for (const field of criteria.fields) await this.#ask(field, answers, criteria);
+  /**
+   * Asks what is not answered yet, then for the consents, and sends. False where the campaign has changed
+   * in the meantime.
+   * @param answers a map by name; null where a question was skipped
+   */
+  async #converse(criteria, answers) {
+    for (const field of criteria.fields) {
+      const isSettled = field.required ? (answers.get(field.name) ?? null) !== null : answers.has(field.name);
+      if (!isSettled) await this.#ask(field, answers, criteria);
+    }
     const consent = {};
     this.#notice(criteria);
+    const hasPhone = criteria.fields.some(({ name, kind }) => kind === 'phone' && answers.get(name));
     for (const purpose of criteria.purposes) {
-      const { id, channel, required } = purpose;
-      const hasPhone = criteria.fields.some(({ name, kind }) => kind === 'phone' && name in answers);
-      if (channel === 'phone' && !hasPhone && !required) continue;
-      if (await this.#agree(purpose)) consent[id] = purpose.version;
-      else if (required) return this.#say(this.#texts['chat.no_consent']);
+      if (purpose.channel === 'phone' && !hasPhone && !purpose.required) continue;
+      if (await this.#agree(purpose)) consent[purpose.id] = purpose.version;
     }
     return this.#deliver(criteria, answers, consent);
   }
@@ -79,12 +104,11 @@ class LeadhookChat extends HTMLElement {
     const texts = this.#texts;
     this.#say(field.label);
     for (;;) {
-      const answer = await this.#listen(field, criteria);
-      delete answers[field.name];
-      if (answer === null || (answer === '' && !field.required)) return;
-      const code = answer === '' ? 'required' : problemOf(field, answer);
+      const answer = written(field, await this.#listen(field, criteria), criteria);
+      const isSkipped = answer === null || (answer === '' && !field.required);
+      const code = isSkipped ? undefined : answer === '' ? 'required' : problemOf(field, answer);
       if (!code) {
-        answers[field.name] = typed(field, answer, texts);
+        answers.set(field.name, isSkipped ? null : typed(field, answer, texts));
         return;
       }
       this.#say(textOf(texts, code, field));
@@ -143,39 +167,54 @@ class LeadhookChat extends HTMLElement {
     if (this.#hasBegun) first.focus();
   }
 
-  async #agree({ text }) {
-    this.#say(text);
-    return (await this.#choose([this.#texts['form.yes'], this.#texts['form.no']])) === 0;
+  /** Whether a purpose is agreed to. Without one that is required nothing is sent, and a No may be a slip. */
+  async #agree({ text, required }) {
+    for (;;) {
+      this.#say(text);
+      if ((await this.#choose([this.#texts['form.yes'], this.#texts['form.no']])) === 0) return true;
+      if (!required) return false;
+      this.#say(this.#texts['chat.no_consent']);
+      await this.#choose([this.#texts['chat.try_again']]);
+    }
   }
 
+  /** Sends until it is stored. False where the campaign is another one than was asked about. */
   async #deliver(criteria, answers, consent) {
     const texts = this.#texts;
+    const fieldOf = (name) => criteria.fields.find((field) => field.name === name);
     let key = newKey();
     for (;;) {
       this.#answer.replaceChildren();
-      const body = JSON.stringify({ ...answers, consent, ...Object.fromEntries(attribution()) });
+      this.#say(texts['form.sending']);
+      this.#log.focus();
+      const given = [...answers].filter(([name, answer]) => answer !== null && fieldOf(name));
+      const body = JSON.stringify({ ...Object.fromEntries(given), consent, ...Object.fromEntries(attribution()) });
       const headers = { 'Content-Type': 'application/json' };
       const onRetry = () => this.#say(texts['form.trying_again']);
-      const { accepted, answer, errors, message } = await send(`${base}/c/${criteria.campaign}`, { body, headers, key, onRetry });
+      const { accepted, errors, isStrange } = await send(this.#endpoint, { body, headers, key, onRetry });
       if (accepted) {
-        const [hint] = answer.hints ?? [];
-        if (!hint || !(await this.#isMeant(hint))) return this.#thank(answer, criteria);
-        answers[hint.field] = answers[hint.field].replace(/[^@]*$/, hint.suggested_domain);
+        const [hint] = accepted.hints ?? [];
+        if (!hint || !(await this.#isMeant(hint))) {
+          this.#thank(accepted, criteria);
+          return true;
+        }
+        answers.set(hint.field, answers.get(hint.field).replace(/[^@]*$/, hint.suggested_domain));
         key = newKey();
         continue;
       }
-      const wrong = errors.filter(({ field }) => criteria.fields.some(({ name }) => name === field));
-      for (const { field: name, code } of wrong) {
-        const field = criteria.fields.find((one) => one.name === name);
-        this.#say(textOf(texts, code, field));
-        await this.#ask(field, answers, criteria);
-      }
-      if (wrong.length > 0) {
-        key = newKey(); // Another content.
+      if (!errors) {
+        this.#say(texts[isStrange ? 'chat.unavailable' : 'form.failed']);
+        await this.#choose([texts['chat.try_again']]);
         continue;
       }
-      this.#say(errors.map(({ detail }) => detail).join(' ') || message || texts['form.failed']);
-      await this.#choose([texts['chat.try_again']]);
+      key = newKey(); // Another content.
+      const isOutdated = errors.some(({ field }) => !fieldOf(field));
+      for (const { field: name, code } of errors) {
+        this.#say(textOf(texts, code, fieldOf(name)));
+        if (isOutdated) answers.delete(name);
+        else await this.#ask(fieldOf(name), answers, criteria);
+      }
+      if (isOutdated) return false;
     }
   }
 
@@ -192,7 +231,7 @@ class LeadhookChat extends HTMLElement {
       const button = h('button', {}, texts['download.button']);
       // Only a post gives the file, for programs follow links too.
       const form = h('form', { method: 'post', action: new URL(download.url, base).href }, button);
-      this.#say(fill(texts['download.ready'], criteria.magnet), form);
+      this.#say(fill(texts['download.ready'], download), form);
     }
     this.#log.focus();
     this.dispatchEvent(new CustomEvent('leadhook:accepted', { bubbles: true, composed: true, detail: { submission_id } }));
@@ -220,6 +259,16 @@ function typed({ kind }, answer, texts) {
   return kind === 'number' ? Number(answer) : answer;
 }
 
+/**
+ * A number as programs write it: keyboards may offer no point. A comma ahead of three digits may group
+ * thousands in English.
+ */
+function written({ kind }, answer, { texts_language: language }) {
+  const [, whole, decimals] = (kind === 'number' && answer?.match(/^([-+]?\d*),(\d+)$/)) || [];
+  const isDecimal = decimals && (language !== 'en' || decimals.length !== 3);
+  return isDecimal ? `${whole}.${decimals}` : answer;
+}
+
 function inputOf({ kind, max_length: most }) {
   if (kind === 'text' && most > 300) return h('textarea', { rows: 3 });
   return h('input', INPUTS[kind]);
@@ -232,4 +281,5 @@ function countries(language, texts) {
   return h('select', { autocomplete: 'country' }, h('option', { value: '' }, texts['form.choose']), ...options);
 }
 
-customElements.define('leadhook-chat', LeadhookChat);
+// A page may have this script twice.
+if (!customElements.get('leadhook-chat')) customElements.define('leadhook-chat', LeadhookChat);

@@ -20,8 +20,11 @@ const FIELDS = [
   { name: 'phone', kind: 'phone', label: 'Your phone number?' },
 ];
 
-describe('the chat', { skip, timeout: 180_000 }, () => {
-  let world, crm, assets, site, browser;
+/** Fewer questions, for what is asked about sending alone. */
+const SHORT = [FIELDS[4]];
+
+describe('the chat', { skip, timeout: 240_000 }, () => {
+  let world, crm, assets, site, browser, own;
 
   before(async () => {
     crm = await Receiver.start();
@@ -29,16 +32,21 @@ describe('the chat', { skip, timeout: 180_000 }, () => {
     site = await serveSite((pathname) => {
       const [, id, greeting = 'Hello there!'] = pathname.split('/');
       return {
-        head: `<script src="${assets.url}/leadhook-chat.js" defer></script>`,
+        // A page may have it twice.
+        head: `<script src="${assets.url}/leadhook-chat.js" defer></script>`.repeat(2),
         body: `<h1>Ask</h1><leadhook-chat campaign="${id}" greeting="${escaped(greeting)}"></leadhook-chat>`,
         policy: `script-src ${assets.url}; connect-src ${assets.url}; form-action ${assets.url}`,
       };
     });
     world = await World.start({ vars: { LEADHOOK_PUBLIC_URL: assets.url } });
-    const own = (id, changes) => campaign(id, crm, { origins: [site.url], thanks_url: undefined, field: FIELDS, score: [], ...changes });
+    own = (id, changes) => campaign(id, crm, { origins: [site.url], thanks_url: undefined, field: FIELDS, score: [], ...changes });
     await world.publish(
       own('plain', { magnet: { title: 'The guide', url: `${assets.url}/form.css` } }),
       own('svensk', { language: 'sv' }),
+      own('counts', { language: 'sv', field: [...SHORT, { name: 'weight', kind: 'number', label: 'Hur tungt?', required: true, max: 100 }] }),
+      own('counting', { field: [...SHORT, { name: 'weight', kind: 'number', label: 'How heavy?', required: true }] }),
+      own('remembers', { field: SHORT, attribution: { remember_days: 30 } }),
+      own('moves', { field: SHORT }),
       own('hostile', {
         title: HOSTILE,
         field: [{ name: 'email', kind: 'email', label: `Mail ${HOSTILE}`, required: true }, { name: 'size', kind: 'choice', label: 'Size', choices: [HOSTILE] }],
@@ -155,10 +163,148 @@ describe('the chat', { skip, timeout: 180_000 }, () => {
       await press(page, 'Skip');
       await press(page, 'No');
       await page.getByText('Then nothing is sent.').waitFor();
-      assert.equal(await page.getByRole('button').count(), 0);
+      assert.deepEqual(await page.getByRole('button').allTextContents(), ['Try again']);
       assert.deepEqual(sent, []);
+
+      await press(page, 'Try again');
+      await page.getByText('Yes, send me news and offers').nth(1).waitFor();
+      assert.deepEqual(sent, []);
+      await press(page, 'Yes');
+      await page.getByText('Thank you!').waitFor();
+    });
+    await arrived(email);
+  });
+
+  test('a campaign that is published anew meanwhile is asked about anew, with the answers kept', async () => {
+    const { email } = person();
+    await visiting('/moves', {}, async (page) => {
+      await page.getByLabel('Your e-mail address?').waitFor();
+      await world.publish(own('moves', {
+        field: [...SHORT, { name: 'team', kind: 'text', label: 'Which team?', required: true }],
+        purpose: [{ id: 'terms', text: 'I agree to the new terms.', version: '2', required: true }],
+      }));
+      await answer(page, 'Your e-mail address?', email);
+      await press(page, 'Yes');
+      await page.getByText('Please agree to this: we cannot go on without it.').waitFor();
+      await page.getByText('Please fill this in.').waitFor();
+
+      // The connection is down just now.
+      await page.route('**/c/moves', (route) => route.abort());
+      await press(page, 'Try again');
+      await page.getByText('Sorry, I cannot answer right now.').waitFor();
+      await page.unroute('**/c/moves');
+      await page.locator('.answer').getByRole('button', { name: 'Try again' }).click();
+
+      await answer(page, 'Which team?', 'Sales');
+      await page.getByText('I agree to the new terms.').waitFor();
+      await press(page, 'Yes');
+      await page.getByText('Thank you!').waitFor();
+      assert.equal(await page.getByText('Your e-mail address?').count(), 1, 'it was not asked again');
+      assert.equal(await page.getByRole('heading', { level: 2 }).count(), 1);
+    });
+    const lead = await arrived(email);
+    assert.deepEqual(lead.answers, { team: 'Sales' });
+    assert.deepEqual(lead.consent.map(({ purpose, granted }) => [purpose, granted]), [['terms', true]]);
+  });
+
+  test('a number may have a comma where that can only be a decimal', async () => {
+    const [swedish, english] = [person(), person()];
+    await visiting('/counts', {}, async (page) => {
+      await page.getByLabel('Your e-mail address?').fill(swedish.email);
+      await press(page, 'Skicka');
+      await page.getByLabel('Hur tungt?').fill('1,2,3');
+      await press(page, 'Skicka');
+      await page.getByText('Ange ett tal').waitFor();
+      await page.getByLabel('Hur tungt?').fill('-1,125');
+      await press(page, 'Skicka');
+      await page.getByText('Yes, send me news and offers').waitFor();
+      assert.ok(await page.locator('.visitor', { hasText: '-1,125' }).isVisible(), 'what was typed is shown');
+      await press(page, 'Ja');
+      await page.getByText('Tack').waitFor();
+    });
+    assert.deepEqual((await arrived(swedish.email)).answers, { weight: -1.125 });
+    await visiting('/counting', {}, async (page) => {
+      await answer(page, 'Your e-mail address?', english.email);
+      await answer(page, 'How heavy?', '1,125');
+      await page.getByText('Please enter a number').waitFor();
+      await answer(page, 'How heavy?', '1,5');
+      await press(page, 'Yes');
+      await page.getByText('Thank you!').waitFor();
+    });
+    assert.deepEqual((await arrived(english.email)).answers, { weight: 1.5 });
+  });
+
+  test('while it sends it says so, and the focus stays with what is said', async () => {
+    const { email } = person();
+    await visiting('/moves', {}, async (page) => {
+      let isSlow = true;
+      await page.route('**/c/moves', async (route) => {
+        while (isSlow && route.request().method() === 'POST') await new Promise((done) => setTimeout(done, 50));
+        return route.continue();
+      });
+      await answer(page, 'Your e-mail address?', email);
+      await answer(page, 'Which team?', 'Sales');
+      await press(page, 'Yes');
+      await until('it says so', async () => (await last(page)) === 'Sending …');
+      assert.equal(await page.evaluate(() => document.querySelector('leadhook-chat').shadowRoot.activeElement?.getAttribute('role')), 'log');
+      isSlow = false;
+      await page.getByText('Thank you!').waitFor();
+    });
+    await arrived(email);
+  });
+
+  test('sets a cookie only where the campaign asks for one', async () => {
+    const { email } = person();
+    await opened(browser, `${site.url}/remembers?utm_source=google`, { ours: [site.url, assets.url] }, async (page) => {
+      await page.getByLabel('Your e-mail address?').waitFor();
+      const [cookie] = await page.context().cookies();
+      assert.deepEqual([cookie.name, Math.round((cookie.expires - Date.now() / 1000) / 86_400)], ['leadhook', 30]);
+      // Days later: another tab, which came by itself.
+      const later = await page.context().newPage();
+      await later.goto(`${site.url}/remembers`);
+      await answer(later, 'Your e-mail address?', email);
+      await press(later, 'Yes');
+      await later.getByText('Thank you!').waitFor();
+    });
+    assert.equal((await arrived(email)).attribution.first_utm_source, 'google');
+  });
+
+  test('what is no answer of a campaign is told, and tried again when the visitor says so', async () => {
+    await visiting('/moves', {}, async (page) => {
+      let posts = 0;
+      const headers = { 'Access-Control-Allow-Origin': site.url };
+      await page.route('**/c/moves', (route) => {
+        if (route.request().method() !== 'POST') return route.continue();
+        posts += 1;
+        return posts > 1 ? route.continue() : route.fulfill({ status: 404, headers, body: '{"title":"Not found"}' });
+      });
+      await answer(page, 'Your e-mail address?', person().email);
+      await answer(page, 'Which team?', 'Sales');
+      await press(page, 'Yes');
+      await page.getByText('Sorry, I cannot answer right now.').waitFor();
+      assert.equal(posts, 1);
+      await press(page, 'Try again');
+      await page.getByText('Thank you!').waitFor();
     });
   });
+
+  const PAPER = { '--leadhook-paper': '#ffffff', '--leadhook-ink': '#1c2430', '--leadhook-bubble': '#eef1f5', '--leadhook-line': '#7d8899' };
+  for (const [what, colours] of [['an accent', { '--leadhook-accent': '#1f6b4a' }], ['a light paper with all that stands on it', PAPER]]) {
+    test(`in the dark, on a page that sets ${what} alone, all of it can be read`, async () => {
+      await visiting('/plain', { colorScheme: 'dark' }, async (page) => {
+        await page.locator('leadhook-chat').evaluate((chat, all) => {
+          for (const [name, value] of Object.entries(all)) chat.style.setProperty(name, value);
+        }, colours);
+        await answer(page, 'What would you like to know?', 'Do you ship?');
+        await page.getByText('How many are you?').waitFor();
+        assert.deepEqual(await findings(page), []);
+        await press(page, 'Skip');
+        await press(page, 'Skip');
+        await page.getByLabel('Where are you?').waitFor();
+        assert.deepEqual(await findings(page), []);
+      });
+    });
+  }
 
   test('what only the server can judge is asked again', async () => {
     const { email } = person();

@@ -22,9 +22,9 @@ const FIELDS = [
   { name: 'phone', kind: 'phone', label: 'Phone' },
   { name: 'size', kind: 'choice', label: 'Size', choices: ['1-10', '11+'] },
 ];
-/** As somebody wrote it long ago for another place, but for its names. */
-const form = (id) => `
-  <form data-leadhook="${id}" action="/search">
+/** As somebody wrote it long ago for another place, but for its names; with more in it, and under it. */
+const form = (id, { action = '/search', inside = '', button = '<button>Get it</button>', outside = '' } = {}) => `
+  <form id="f" data-leadhook="${id}" action="${action}">
     <p><label>E-mail <input name="email" type="email"></label></p>
     <p><label>Phone <input name="phone" aria-describedby="why"></label> <span id="why">So that we can call.</span></p>
     <fieldset><legend>Size</legend>
@@ -32,24 +32,42 @@ const form = (id) => `
       <label><input type="radio" name="size" value="11+"> 11+</label>
     </fieldset>
     <p><label><input type="checkbox" name="consent.newsletter" value="2026-11"> Yes, send me news and offers from Example AB by e-mail.</label></p>
-    <button>Get it</button>
-  </form>`;
+    ${inside}
+    ${button}
+  </form>
+  ${outside}`;
+/** Pages of the site beside the plain one: what is in their form. */
+const VARIANTS = {
+  buttons: { button: '<button name="size" value="11+">Get it</button> <button name="size" value="1-10">Get less</button>' },
+  'own-thanks': { outside: '<section data-thanks hidden><h2>You are in</h2></section>' },
+  'inner-thanks': {
+    inside: '<section data-thanks="plain" hidden><h2>You are in</h2></section>',
+    outside: '<section data-thanks hidden>Anybody</section><section data-thanks="dansk" hidden>Others</section>',
+  },
+  'own-rules': { inside: `
+    <p><label><input name="terms" type="checkbox" required> Terms</label></p>
+    <p><label>Seats <input name="seats" type="number"></label></p>
+    <p><label>Site <input name="site" type="url"></label></p>
+    <input name="constructor" type="hidden" value="Anna">` },
+  apart: { outside: '<p><label>Name <input name="constructor" form="f"></label></p>' },
+};
 
 describe('the form script', { skip, timeout: 240_000 }, () => {
-  let world, crm, assets, site, browser;
+  let world, crm, assets, copy, site, browser;
 
   before(async () => {
     crm = await Receiver.start();
     assets = await serveAssets(() => world);
+    copy = await serveAssets(() => assert.fail('somebody serves the script, and nothing else of Leadhook'));
     site = await serveSite((pathname) => {
       const [, id, extra] = pathname.split('/');
       const script = `<script src="${assets.url}/leadhook.js" defer></script>`;
-      const thanks = extra === 'own-thanks' ? '<section data-thanks hidden><h2>You are in</h2></section>' : '';
       const guarded = id === 'guarded' ? ` ${TURNSTILE}; frame-src ${TURNSTILE}` : '';
+      const variant = extra === 'copied' ? { action: `${assets.url}/c/${id}` } : VARIANTS[extra];
       return {
-        head: extra === 'no-script' ? '' : script,
-        body: `<h1>Get it</h1>${id === 'home' ? `<a href="/plain">To the form</a>` : form(id)}${thanks}`,
-        policy: `connect-src ${assets.url}; form-action ${assets.url}; script-src ${assets.url}${guarded}`,
+        head: { 'no-script': '', twice: script + script, copied: script.replace(assets.url, copy.url) }[extra] ?? script,
+        body: `<h1>Get it</h1>${id === 'home' ? `<a href="/plain">To the form</a>` : form(id, variant)}`,
+        policy: `connect-src ${assets.url}; form-action ${assets.url}; script-src ${assets.url} ${copy.url}${guarded}`,
       };
     });
     world = await World.start({ vars: { LEADHOOK_PUBLIC_URL: assets.url, TURNSTILE_SECRET: 'not-asked-here', LEADHOOK_TURNSTILE_URL: 'http://127.0.0.1:9/' } });
@@ -57,6 +75,10 @@ describe('the form script', { skip, timeout: 240_000 }, () => {
     await world.publish(
       own('plain', {}),
       own('dansk', { language: 'da' }),
+      own('closed', { origins: ['https://www.example.com'] }),
+      own('many', {
+        field: [...FIELDS, { name: 'seats', kind: 'number' }, { name: 'site', kind: 'text' }, { name: 'constructor', kind: 'text', required: true }],
+      }),
       own('elsewhere', { thanks_url: `${site.url}/plain/thanked` }),
       own('worded', { page: { thanks: HOSTILE }, magnet: { title: HOSTILE, url: `${assets.url}/form.css` } }),
       own('remembers', { attribution: { remember_days: 30 } }),
@@ -69,19 +91,33 @@ describe('the form script', { skip, timeout: 240_000 }, () => {
     await browser?.close();
     await site?.stop();
     await assets?.stop();
+    await copy?.stop();
     await world?.stop();
     await crm?.down();
   });
 
-  const visiting = (address, options, visit) => opened(browser, `${site.url}${address}`, { ours: [site.url, assets.url], ...options }, visit);
+  const visiting = (address, options, visit) => opened(browser, `${site.url}${address}`, { ours: [site.url, assets.url, copy.url], ...options }, visit);
   const arrived = (email) => until('the lead', () => crm.to(email)[0]?.payload.data);
   const press = (page) => page.getByRole('button', { name: 'Get it' }).click();
   const thanked = (page) => page.getByText('Thank you. We have received your details.').waitFor();
 
   async function fillIn(page, email) {
     await page.getByLabel('E-mail', { exact: true }).fill(email);
-    await page.getByRole('checkbox').check();
+    await page.getByRole('checkbox', { name: 'Yes' }).check();
   }
+
+  const prepared = (page) => until('the criteria', () => page.evaluate(() => document.querySelector('form').noValidate));
+  const said = (page) => page.locator('[role=status]').textContent();
+
+  /** Lets the criteria of a campaign come only from a certain time on that they are asked for. */
+  const withoutCriteria = (id, until = Infinity) => async (page) => {
+    let asked = 0;
+    await page.route(`${assets.url}/c/${id}`, (route) => {
+      if (route.request().method() !== 'GET') return route.fallback();
+      asked += 1;
+      return asked < until ? route.abort() : route.continue();
+    });
+  };
 
   /** Everything that a page posts to a campaign, before it is sent; `answer` may answer instead. */
   async function watchPosts(page, answer = (route) => route.continue()) {
@@ -106,6 +142,7 @@ describe('the form script', { skip, timeout: 240_000 }, () => {
     const { email } = person();
     const options = { referer: 'https://search.example/results?q=secret' };
     await visiting('/plain?utm_source=google&utm_campaign=spring&gclid=G-1&token=secret#top', options, async (page) => {
+      await prepared(page);
       for (const keys of ['Tab', email, 'Tab', 'Tab', 'Space', 'Tab', 'Space', 'Tab', 'Enter']) {
         if (keys === email) await page.keyboard.type(email);
         else await page.keyboard.press(keys);
@@ -157,13 +194,13 @@ describe('the form script', { skip, timeout: 240_000 }, () => {
       // Days later: another tab, which came by itself.
       const later = await page.context().newPage();
       await later.goto(`${site.url}/remembers`);
-      await until('the criteria', () => later.evaluate(() => document.querySelector('form').noValidate));
+      await prepared(later);
       await fillIn(later, email);
       await press(later);
       await thanked(later);
 
       await later.goto(`${site.url}/remembers?${long}`);
-      await until('the criteria', () => later.evaluate(() => document.querySelector('form').noValidate));
+      await prepared(later);
       const [kept] = await page.context().cookies();
       assert.ok(kept.value.length < 4_000);
       assert.match(decodeURIComponent(kept.value), /"first":\{"utm_source":"google"/);
@@ -192,7 +229,7 @@ describe('the form script', { skip, timeout: 240_000 }, () => {
   test('tells problems at the fields, what only the server knows too, and takes them back when they are mended', async () => {
     const { email } = person();
     await visiting('/dansk', {}, async (page) => {
-      await until('the criteria', () => page.evaluate(() => document.querySelector('form').noValidate));
+      await prepared(page);
       const posts = await watchPosts(page);
       await page.getByLabel('E-mail', { exact: true }).fill(HOSTILE);
       await press(page);
@@ -257,27 +294,207 @@ describe('the form script', { skip, timeout: 240_000 }, () => {
     await arrived(email);
   });
 
-  test('a 503 is tried again after as long as it says', async () => {
-    const { email } = person();
-    await visiting('/plain', {}, async (page) => {
-      const at = [];
-      const headers = { 'Access-Control-Allow-Origin': site.url, 'Access-Control-Expose-Headers': 'Retry-After', 'Retry-After': '3' };
-      await watchPosts(page, (route, count) => {
-        at.push(Date.now());
-        return count > 1 ? route.continue() : route.fulfill({ status: 503, headers, body: '{}' });
+  for (const status of [429, 500, 503]) {
+    test(`a ${status} is tried again after as long as it says`, async () => {
+      const { email } = person();
+      await visiting('/plain', {}, async (page) => {
+        const at = [];
+        const headers = { 'Access-Control-Allow-Origin': site.url, 'Access-Control-Expose-Headers': 'Retry-After', 'Retry-After': '3' };
+        await watchPosts(page, (route, count) => {
+          at.push(Date.now());
+          return count > 1 ? route.continue() : route.fulfill({ status, headers, body: '{}' });
+        });
+        await fillIn(page, email);
+        await press(page);
+        await thanked(page);
+        assert.ok(at[1] - at[0] >= 3_000, `${at[1] - at[0]} ms`);
       });
+      await arrived(email);
+    });
+  }
+
+  for (const status of [200, 404]) {
+    test(`a ${status} is no success and no refusal: the browser sends the form`, async () => {
+      const { email } = person();
+      await visiting('/plain', {}, async (page) => {
+        const headers = { 'Access-Control-Allow-Origin': site.url };
+        const posts = await watchPosts(page, (route, count) => (count > 1 ? route.continue() : route.fulfill({ status, headers, body: '{}' })));
+        await fillIn(page, email);
+        await press(page);
+        await page.waitForURL('**/c/plain/thanks');
+        assert.deepEqual(posts.map(({ key }) => key !== undefined), [true, false]);
+      });
+      await arrived(email);
+    });
+  }
+
+  test('where every request of the script is blocked, the browser sends the form, with the button that was pressed', async () => {
+    const { email } = person();
+    await visiting('/closed/buttons', {}, async (page) => {
       await fillIn(page, email);
       await press(page);
+      await page.waitForURL('**/c/closed/thanks');
+      await page.getByText('Thank you. We have received your details.').waitFor();
+    });
+    assert.deepEqual((await arrived(email)).answers, { size: '11+' });
+  });
+
+  test('who is offline before the criteria came keeps the page, and is told', async () => {
+    await visiting('/plain', { prepare: withoutCriteria('plain') }, async (page) => {
+      await fillIn(page, 'off.line@example.org');
+      await page.context().setOffline(true);
+      await press(page);
+      await page.getByText('This could not be sent. Please check your connection and send it again.').waitFor();
+      assert.equal(page.url(), `${site.url}/plain`);
+    });
+  });
+
+  test('sends the button that was pressed', async () => {
+    const { email } = person();
+    await visiting('/plain/buttons', {}, async (page) => {
+      await fillIn(page, email);
+      await page.getByRole('button', { name: 'Get less' }).click();
       await thanked(page);
-      assert.ok(at[1] - at[0] >= 3_000, `${at[1] - at[0]} ms`);
+    });
+    assert.deepEqual((await arrived(email)).answers, { size: '1-10' });
+  });
+
+  test('a copy of the script that is served elsewhere finds Leadhook where the form says', async () => {
+    const { email } = person();
+    await visiting('/worded/copied', {}, async (page) => {
+      await prepared(page);
+      await fillIn(page, email);
+      await press(page);
+      await page.getByText(`Here it is: ${HOSTILE}`).waitFor();
+      assert.equal(new URL(await page.locator('.thanks form').getAttribute('action')).origin, assets.url);
     });
     await arrived(email);
   });
 
+  test('a script that a page has twice takes over a form once', async () => {
+    const { email } = person();
+    await visiting('/plain/twice', {}, async (page) => {
+      const posts = await watchPosts(page);
+      await fillIn(page, email);
+      await press(page);
+      await thanked(page);
+      await page.waitForLoadState('networkidle');
+      assert.equal(posts.length, 1);
+      assert.equal(await page.locator('.thanks').count(), 1);
+    });
+    await arrived(email);
+  });
+
+  test('says that it is sending before anything has answered, in a region that was there before', async () => {
+    const { email } = person();
+    await visiting('/plain', {}, async (page) => {
+      await page.evaluate(() => { window.region = document.querySelector('[role=status]'); });
+      assert.equal(await said(page), '');
+      let answer;
+      const isAnswered = new Promise((done) => { answer = done; });
+      await watchPosts(page, async (route) => {
+        await isAnswered;
+        return route.continue();
+      });
+      await fillIn(page, email);
+      await press(page);
+      await page.getByText('Sending …').waitFor();
+      assert.equal(await page.evaluate(() => window.region.textContent), 'Sending …');
+      answer();
+      await thanked(page);
+    });
+    const slow = (page) => page.route(`${assets.url}/c/plain`, () => {});
+    await visiting('/plain', { prepare: slow }, async (page) => {
+      await fillIn(page, email);
+      await press(page);
+      // Long before the script gives up waiting for the criteria.
+      await page.getByText('Sending …').waitFor({ timeout: 8_000 });
+    });
+  });
+
+  test('criteria that come late prepare the form, tell a refusal in its language, and their token is not sent at once', async () => {
+    const { email } = person();
+    // Neither with the page nor with the submit, but once the server has answered.
+    await visiting('/dansk', { prepare: withoutCriteria('dansk', 3) }, async (page) => {
+      const posts = await watchPosts(page);
+      await page.getByLabel('E-mail', { exact: true }).fill(email);
+      await press(page);
+      await page.locator('.error').waitFor();
+      assert.match(await page.locator('.error').textContent(), /samtykke/);
+      assert.equal(await page.evaluate(() => document.querySelector('form').noValidate), true);
+      await page.getByRole('checkbox').check();
+      await press(page);
+      await page.locator('.thanks').waitFor();
+      assert.deepEqual(posts.map(({ body }) => body.has('leadhook_token')), [false, true]);
+    });
+    await visiting('/plain', { prepare: withoutCriteria('plain', 2) }, async (page) => {
+      const posts = await watchPosts(page);
+      await fillIn(page, person().email);
+      await press(page);
+      await thanked(page);
+      assert.deepEqual(posts.map(({ body }) => body.has('leadhook_token')), [false]);
+    });
+  });
+
+  test('what was promised is given where the criteria never come', async () => {
+    const { email } = person();
+    await visiting('/worded', { prepare: withoutCriteria('worded') }, async (page) => {
+      await fillIn(page, email);
+      await press(page);
+      await page.getByText(`Here it is: ${HOSTILE}`).waitFor();
+      await Promise.all([page.waitForURL('**/form.css'), page.getByRole('button', { name: 'Download' }).click()]);
+    });
+    await arrived(email);
+  });
+
+  test('keeps the rules of the page\'s own inputs, and tells what is no number', async () => {
+    const { email } = person();
+    await visiting('/many/own-rules', {}, async (page) => {
+      await prepared(page);
+      const posts = await watchPosts(page);
+      await fillIn(page, email);
+      await page.getByLabel('Seats').pressSequentially('1e');
+      await page.getByLabel('Site').fill('www.example.com');
+      await press(page);
+      await page.getByText('Please enter a number, as in 12 or 12.5.').waitFor();
+      assert.equal(await page.locator('[aria-invalid]').count(), 1);
+
+      await page.getByLabel('Seats').fill('12');
+      await press(page);
+      await page.getByText('Please look at the marked fields.').waitFor();
+      assert.equal(await page.evaluate(() => document.activeElement.name), 'terms');
+      assert.equal(posts.length, 0);
+
+      await page.getByLabel('Terms').check();
+      await press(page);
+      await thanked(page);
+    });
+    assert.deepEqual((await arrived(email)).answers, { seats: 12, site: 'www.example.com', constructor: 'Anna' });
+  });
+
+  test('inputs that stand outside of the form are told of, focused and mended too', async () => {
+    const { email } = person();
+    await visiting('/many/apart', {}, async (page) => {
+      await prepared(page);
+      await fillIn(page, email);
+      for (const times of [1, 2]) {
+        await press(page);
+        await page.locator('.error').waitFor();
+        assert.equal(await page.locator('.error').count(), 1, `pressed ${times} times`);
+        assert.equal(await page.evaluate(() => document.activeElement.name), 'constructor');
+        await page.evaluate(() => document.activeElement.blur());
+      }
+      await page.getByLabel('Name').fill('Anna');
+      assert.equal(await page.locator('.error').count(), 0);
+      await press(page);
+      await thanked(page);
+    });
+    assert.deepEqual((await arrived(email)).answers, { constructor: 'Anna' });
+  });
+
   test('works where the acceptance criteria do not come, in the language of the page', async () => {
     const { email } = person();
-    const prepare = (page) => page.route(`${assets.url}/c/plain`, (route) => (route.request().method() === 'GET' ? route.abort() : route.continue()));
-    await visiting('/plain', { prepare }, async (page) => {
+    await visiting('/plain', { prepare: withoutCriteria('plain') }, async (page) => {
       await page.evaluate(() => document.documentElement.setAttribute('lang', 'sv'));
       await page.getByLabel('E-mail', { exact: true }).fill(email);
       await press(page);
@@ -358,6 +575,53 @@ describe('the form script', { skip, timeout: 240_000 }, () => {
     await arrived(email);
   });
 
+  test('with an address that looks mistyped nobody is sent to the next page', async () => {
+    const { email } = person();
+    const [local] = email.split('@');
+    await visiting('/elsewhere', {}, async (page) => {
+      // A page that does not come, so that this one can be looked at.
+      await page.route('**/plain/thanked', (route) => route.fulfill({ status: 204 }));
+      const gone = page.waitForRequest('**/plain/thanked');
+      await fillIn(page, `${local}@gmial.com`);
+      await press(page);
+      await page.getByText('Did you mean gmail.com?').waitFor();
+      await fillIn(page, email);
+      await press(page);
+      await gone;
+      assert.equal(await said(page), '');
+      assert.equal(await page.getByText('Did you mean').count(), 0);
+    });
+    await arrived(email);
+  });
+
+  test('a form that the page\'s own style displays is hidden all the same', async () => {
+    const { email } = person();
+    await visiting('/plain', {}, async (page) => {
+      await page.evaluate(() => {
+        const style = new CSSStyleSheet();
+        style.replaceSync('form { display: grid !important }');
+        document.adoptedStyleSheets = [style];
+      });
+      await fillIn(page, email);
+      await press(page);
+      await thanked(page);
+      assert.equal(await page.locator('form').isVisible(), false);
+    });
+    await arrived(email);
+  });
+
+  test('thanks that lie in the form, and name its campaign, are shown and no others', async () => {
+    const { email } = person();
+    await visiting('/plain/inner-thanks', {}, async (page) => {
+      await fillIn(page, email);
+      await press(page);
+      await page.getByText('You are in').waitFor();
+      assert.equal(await page.locator('form').isVisible(), false);
+      for (const text of ['Anybody', 'Others']) assert.equal(await page.getByText(text).isVisible(), false);
+    });
+    await arrived(email);
+  });
+
   test('shows Turnstile where the campaign asks it, and sends its token', async () => {
     const { email } = person();
     const widget = `globalThis.turnstile = { render(place, options) {
@@ -382,7 +646,7 @@ describe('the form script', { skip, timeout: 240_000 }, () => {
     test(`at ${width} px, with every problem shown and with thanks, axe finds nothing`, async () => {
       const { email } = person();
       await visiting('/worded', { viewport: { width, height: 800 } }, async (page) => {
-        await until('the criteria', () => page.evaluate(() => document.querySelector('form').noValidate));
+        await prepared(page);
         await press(page);
         await page.locator('[aria-invalid]').first().waitFor();
         assert.deepEqual(await findings(page), []);

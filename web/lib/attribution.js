@@ -50,15 +50,20 @@ export function note() {
   }
 }
 
-/** Takes up what a cookie says of earlier visits, and keeps it for so many days. */
+/** Takes up what a cookie says of earlier visits, and keeps it for so many days; nothing for none. */
 export function remember(days) {
+  if (!days) return;
   const earlier = inCookie();
   // Beside where it landed, a visit that came from somewhere says from where.
   const isTouch = Object.keys(touches.last).length > 1;
   if (earlier) touches = { first: earlier.first, last: isTouch ? touches.last : earlier.last };
   const value = encodeURIComponent(JSON.stringify(touches));
   if (value.length > MAX_COOKIE) return;
-  document.cookie = `${NAME}=${value}; Max-Age=${days * DAY_S}; Path=/; SameSite=Lax${location.protocol === 'https:' ? '; Secure' : ''}`;
+  try {
+    document.cookie = `${NAME}=${value}; Max-Age=${days * DAY_S}; Path=/; SameSite=Lax${location.protocol === 'https:' ? '; Secure' : ''}`;
+  } catch {
+    // Frames in a sandbox may keep none.
+  }
 }
 
 /** As a post says it: [name, value]. */

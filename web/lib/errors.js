@@ -1,6 +1,8 @@
-// Problems at their fields, for eyes and for screen readers.
+// Problems at their fields, for eyes and for screen readers. A form's inputs may stand outside of it.
 
 let count = 0;
+/** How the problem at an input is taken back. */
+const undoing = new WeakMap();
 
 /** The inputs of a name: a group of radio buttons has several. */
 function inputsOf(form, name) {
@@ -12,7 +14,7 @@ function inputsOf(form, name) {
 /** Puts a problem at a field; false where the form has no such field that can be seen. */
 export function mark(form, name, text) {
   const inputs = inputsOf(form, name).filter(({ type }) => type !== 'hidden');
-  const last = inputs.at?.(-1) ?? inputs[inputs.length - 1];
+  const last = inputs[inputs.length - 1];
   if (!last) return false;
   const told = document.createElement('p');
   told.className = 'error';
@@ -22,26 +24,28 @@ export function mark(form, name, text) {
   if (box) box.append(told);
   else (last.closest('label') ?? last).after(told);
   const described = new Map(inputs.map((input) => [input, input.getAttribute('aria-describedby')]));
-  for (const [input, before] of described) {
-    input.setAttribute('aria-invalid', 'true');
-    input.setAttribute('aria-describedby', [before, told.id].filter(Boolean).join(' '));
-    input.addEventListener('input', () => told.undo(), { once: true });
-  }
-  told.undo = () => {
+  const undo = () => {
     told.remove();
     for (const [input, before] of described) {
+      undoing.delete(input);
       input.removeAttribute('aria-invalid');
       if (before) input.setAttribute('aria-describedby', before);
       else input.removeAttribute('aria-describedby');
     }
   };
+  for (const [input, before] of described) {
+    undoing.set(input, undo);
+    input.setAttribute('aria-invalid', 'true');
+    input.setAttribute('aria-describedby', [before, told.id].filter(Boolean).join(' '));
+    input.addEventListener('input', () => undoing.get(input)?.(), { once: true });
+  }
   return true;
 }
 
 export function clear(form) {
-  for (const told of form.querySelectorAll('[id^=leadhook-error-]')) told.undo?.();
+  for (const input of form.elements) undoing.get(input)?.();
 }
 
 export function focusFirst(form) {
-  form.querySelector('[aria-invalid=true]')?.focus();
+  [...form.elements].find((input) => input.getAttribute('aria-invalid') === 'true')?.focus();
 }

@@ -5,37 +5,48 @@ const WAITS_S = [1, 3, 8];
 /** A visitor waits no longer. */
 const LONGEST_WAIT_S = 20;
 const TIMEOUT_MS = 15_000;
+/** It is stored, and nothing else says so. */
+const STORED = 202;
 
 /** A key for one content: Leadhook knows a further try by it, however often it comes. */
 export const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
 
 /**
- * Resolves to `{accepted, answer}`, or to `{errors, message}` where it was refused; without a message
- * where no answer came. Tries again where the post may not have arrived, and where it is asked for
- * (429, 503); anything else is an answer.
+ * Resolves to `{accepted}`, the answer, where it is stored; to `{errors}` where it was refused; to
+ * `{isStrange: true}` where the answer is none that a script can act on; and to `{isSilent}` where no
+ * try came through: whether not even an answer came. Tries again where the post may not have arrived,
+ * and where it is asked for (429, and a server's own faults).
  */
 export async function send(url, { body, headers, key, onRetry }) {
+  let isSilent = true;
   for (const wait of [...WAITS_S, undefined]) {
-    const response = await attempt(url, { method: 'POST', body, headers: { ...headers, Accept: 'application/json', 'Idempotency-Key': `"${key}"` } });
-    const answer = (await response?.json().catch(() => undefined)) ?? {};
-    if (response?.ok) return { accepted: true, answer };
-    if (response && response.status !== 429 && response.status !== 503) {
-      return { errors: answer.errors ?? [], message: answer.detail ?? answer.title ?? String(response.status) };
-    }
+    const said = await attempt(url, { method: 'POST', body, headers: { ...headers, 'Idempotency-Key': `"${key}"` } });
+    if (said && said.status !== 429 && said.status < 500) return outcomeOf(said);
+    if (said) isSilent = false;
     if (wait === undefined) break;
     onRetry();
-    const asked = Number(response?.headers.get('Retry-After')) || 0;
-    await new Promise((done) => setTimeout(done, Math.min(Math.max(wait, asked), LONGEST_WAIT_S) * 1000));
+    await new Promise((done) => setTimeout(done, Math.min(Math.max(wait, said?.askedWaitS ?? 0), LONGEST_WAIT_S) * 1000));
   }
-  return { errors: [] };
+  return { isSilent };
 }
 
-/** The response, or nothing where there was none in time: the post may have arrived or not. */
-async function attempt(url, options) {
+function outcomeOf({ status, answer }) {
+  if (status === STORED) return { accepted: answer };
+  return status >= 400 && answer.errors?.length ? { errors: answer.errors } : { isStrange: true };
+}
+
+/** The whole answer, or nothing where there was none in time: the post may have arrived or not. */
+async function attempt(url, options = {}) {
   const controller = new AbortController();
   const timer = setTimeout(() => controller.abort(), TIMEOUT_MS);
   try {
-    return await fetch(url, { ...options, signal: controller.signal });
+    const response = await fetch(url, { ...options, headers: { ...options.headers, Accept: 'application/json' }, signal: controller.signal });
+    const answer = await response.json().catch((error) => {
+      // It came, and is something else than JSON.
+      if (error instanceof SyntaxError) return undefined;
+      throw error;
+    });
+    return { status: response.status, answer: answer ?? {}, askedWaitS: Number(response.headers.get('Retry-After')) || 0 };
   } catch {
     return undefined;
   } finally {
@@ -46,14 +57,17 @@ async function attempt(url, options) {
 const loaded = new Map();
 
 /** What a campaign accepts. Asked once; again where it failed. */
-export function criteriaOf(base, campaign) {
-  if (!loaded.has(campaign)) {
-    const asked = attempt(`${base}/c/${encodeURIComponent(campaign)}`, { headers: { Accept: 'application/json' } }).then((response) => {
-      if (!response?.ok) throw new Error(`${campaign}: ${response?.status ?? 'no answer'}`);
-      return response.json();
+export function criteriaOf(endpoint) {
+  if (!loaded.has(endpoint)) {
+    const asked = attempt(endpoint).then((said) => {
+      if (said?.status !== 200) throw new Error(`${endpoint}: ${said?.status ?? 'no answer'}`);
+      return said.answer;
     });
-    asked.catch(() => loaded.delete(campaign));
-    loaded.set(campaign, asked);
+    asked.catch(() => forget(endpoint));
+    loaded.set(endpoint, asked);
   }
-  return loaded.get(campaign);
+  return loaded.get(endpoint);
 }
+
+/** What a campaign accepts has changed: it is asked again. */
+export const forget = (endpoint) => loaded.delete(endpoint);
