@@ -313,3 +313,17 @@ fn everything_that_is_dead_is_replayed_and_what_dies_again_is_not_replayed_for_e
     site.pass(HOUR);
     assert_eq!(site.states(), counts(&[("delivered", i64::try_from(people).expect("a number"))]));
 }
+
+#[test]
+fn what_died_under_a_clock_that_was_ahead_is_replayed_too() {
+    let site = Site::new(&[guide()]);
+    site.set_receiver(ReceiverMode::Refuses(500));
+    site.accept("guide", ANN);
+    site.pass(7 * DAY);
+    assert_eq!(site.states(), counts(&[("dead", 1)]));
+    site.set_clock(START_MS + HOUR);
+    site.set_receiver(ReceiverMode::Up);
+    assert_eq!(site.admin(Method::Post, "deliveries/replay?campaign=guide"), json!({ "replayed": 1 }));
+    site.ring();
+    assert_eq!(site.states(), counts(&[("delivered", 1)]));
+}

@@ -21,13 +21,15 @@ impl<S: Store> Ledger<S> {
         self.replay_ids(&[delivery_id.to_owned()], moment)
     }
 
-    /// Those of a campaign that were dead at a time, so many at once; what dies again meanwhile stays.
+    /// Those of a campaign that were dead at a time, so many at once; what dies again meanwhile stays. What a
+    /// clock that was ahead has settled was dead before.
     pub(super) fn replay_all(&self, query: &Operation, moment: &Moment) -> Result<Answer, Fault> {
         let sql = format!(
-            "SELECT delivery_id FROM delivery WHERE state = 'dead' AND campaign = ? AND settled_ms <= ?
-             LIMIT {MAX_REPLAYED}"
+            "SELECT delivery_id FROM delivery WHERE state = 'dead' AND campaign = ?
+               AND (coalesce(settled_ms, 0) <= ? OR settled_ms > ?) LIMIT {MAX_REPLAYED}"
         );
-        let args = [query.campaign.as_deref().into(), query.to_ms.unwrap_or(moment.now_ms).into()];
+        let to_ms = query.to_ms.unwrap_or(moment.now_ms);
+        let args = [query.campaign.as_deref().into(), to_ms.into(), moment.now_ms.into()];
         let mut dead = Vec::new();
         for mut row in self.store.rows(&sql, &args)? {
             dead.push(row.text(0)?);
