@@ -2,7 +2,9 @@
 //! The campaign's file, as a marketer writes it and as it lies in KV.
 
 use leadhook::campaign::Campaign;
-use leadhook::reply::Reply;
+use leadhook::memory::request;
+use leadhook::reply::{Reader, Reply, Shown};
+use leadhook::request::Method;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
@@ -28,9 +30,16 @@ fn accepted(file: &Value) {
             assert_eq!(stored.revision, campaign.revision);
             assert!(!campaign.fields.is_empty() && campaign.first_contact_field().is_some());
             let _ = campaign.development_only();
-            let criteria = Reply::acceptance_criteria(&campaign, "token", None);
+            let asked = request(Method::Get, "/", "", "");
+            let reader = Reader::new(&campaign, &asked);
+            let criteria = Reply::acceptance_criteria(&reader, "token", None);
             assert!(serde_json::from_slice::<Value>(&criteria.body).is_ok());
-            assert_eq!(Reply::thanks(&campaign).status, 200);
+            let shown = Shown { token: "token", query: &file.to_string(), public_url: None };
+            for page in [reader.form(&shown), reader.thanks(Some("token"))] {
+                assert_eq!(page.status, 200);
+                assert!(page.header("content-security-policy").is_some_and(|policy| !policy.contains('\n')));
+                assert!(std::str::from_utf8(&page.body).is_ok());
+            }
         }
         Err(problems) => {
             assert!(!problems.is_empty());
