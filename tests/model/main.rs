@@ -1,29 +1,28 @@
 //! A model test: random operations on the world in memory, and after each of them the invariants
-//! of the design. `LEADHOOK_MODEL_SEEDS=1000` runs more; seeds that once failed are kept in
-//! `tests/data/model_seeds.txt` and always run.
+//! of the design. `LEADHOOK_MODEL_SEEDS=1000` runs more. What failed is printed as a list of operations,
+//! made as short as it can be; lists that once failed are kept in `tests/data/model/` and always run.
 #![cfg(feature = "cli")]
 #![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod checks;
 #[path = "../common/mod.rs"]
 mod common;
+mod operations;
 mod operators;
 mod people;
 mod posts;
 mod quarantine;
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::*;
 use leadhook::memory::{KvMode, LedgerMode, ReceiverMode, request};
 use leadhook::request::{Method, RawRequest};
+use operations::Operation;
 use people::{Expected, People, Row};
 use posts::{CALL_DAYS, CAMPAIGNS, CONFIRMED, Dice, Post, QUARANTINE_DAYS, RECORD_DAYS};
 use serde_json::{Value, json};
 
-const OPERATIONS: usize = 250;
-const DEFAULT_SEEDS: u64 = 6;
 /// Looking through all that was sent and kept takes time.
 const LOOK_EVERY: usize = 50;
 const URL: &str = "https://crm.example.com/";
@@ -85,20 +84,6 @@ fn file(campaign: usize, variant: u64) -> Value {
     edited(file, base)
 }
 
-/// Prints what led to a failure.
-struct Journal {
-    seed: u64,
-    lines: Vec<String>,
-}
-
-impl Drop for Journal {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("seed {} failed after:\n{}", self.seed, self.lines.join("\n"));
-        }
-    }
-}
-
 /// What is sent of a post, and whether it shows enough signs to be put aside.
 struct Sent {
     form: String,
@@ -106,7 +91,7 @@ struct Sent {
 }
 
 struct Run {
-    journal: Journal,
+    /// Of the operation that is under way.
     dice: Dice,
     site: Site,
     people: People,
@@ -157,13 +142,10 @@ fn has_magnet(campaign: &str) -> bool {
 }
 
 impl Run {
-    fn new(seed: u64) -> Self {
-        let site = Site::seeded(seed, &[file(0, 0), file(1, 0), file(2, 0), file(3, 0)]);
-        let journal = Journal { seed, lines: Vec::new() };
-        let dice = Dice(seed);
+    fn new() -> Self {
+        let site = Site::new(&[file(0, 0), file(1, 0), file(2, 0), file(3, 0)]);
         let mut run = Self {
-            journal,
-            dice,
+            dice: Dice(0),
             site,
             people: People::default(),
             deliveries: BTreeSet::new(),
@@ -181,9 +163,8 @@ impl Run {
         run
     }
 
-    fn note(&mut self, what: String) {
-        let n = self.journal.lines.len();
-        self.journal.lines.push(format!("{n:>4} at {}: {what}", self.site.now_ms()));
+    fn note(&self, what: String) {
+        operations::note(format!("     {} {what}", self.site.now_ms()));
     }
 
     /// Whatever KV does, it costs nothing once a campaign has been read.
@@ -196,66 +177,12 @@ impl Run {
         self.site.set_kv(self.kv);
     }
 
-    fn step(&mut self) {
+    fn step(&mut self, operation: &Operation) {
+        self.dice = Dice(operation.seed);
         let pause = 1 + i64::try_from(self.dice.roll(3_000)).expect("small");
         self.site.set_clock(self.site.now_ms() + pause);
         self.began = self.site.now_ms();
-        match self.dice.roll(137) {
-            100..105 | 118..121 => self.confirm(),
-            105..110 => self.withdraw(),
-            121..131 => self.decide_on_quarantined(),
-            131..137 => self.download(),
-            110..112 => self.erase(),
-            112..115 => self.list(),
-            115..118 => self.rotate(),
-            0..48 => self.post(LedgerMode::Up),
-            48..54 => self.invalid(),
-            54..64 => {
-                let modes =
-                    [LedgerMode::LosesRequests, LedgerMode::LosesAnswers, LedgerMode::RefusesStatements];
-                let mode = *self.dice.of(&modes);
-                self.post(mode);
-            }
-            64..78 => self.pass_time(),
-            78..83 => {
-                let modes =
-                    [KvMode::Fresh, KvMode::Stale, KvMode::Empty, KvMode::Failing, KvMode::RefusingWrites];
-                self.kv = *self.dice.of(&modes);
-                self.note(format!("KV {:?}", self.kv));
-                self.site.set_kv(self.kv);
-            }
-            83..89 => {
-                let modes = [
-                    ReceiverMode::Up,
-                    ReceiverMode::Up,
-                    ReceiverMode::Down,
-                    ReceiverMode::LosesAnswers,
-                    ReceiverMode::Refuses(500),
-                    ReceiverMode::Refuses(410),
-                ];
-                let mode = *self.dice.of(&modes);
-                self.note(format!("receiver {mode:?}"));
-                self.site.set_receiver(mode);
-            }
-            89..91 => {
-                self.note("the objects stop, with deliveries in flight".to_owned());
-                checks::LEDGERS.iter().for_each(|ledger| self.claim(ledger));
-                self.site.evict();
-            }
-            91..93 => {
-                self.note("restart".to_owned());
-                self.site.restart();
-                self.read_campaigns();
-            }
-            93..95 => self.replay_all(),
-            95..97 => self.enable_all(),
-            _ => {
-                let (campaign, variant) = (self.dice.roll(CAMPAIGNS.len() as u64), self.dice.roll(32));
-                self.note(format!("publish campaign {campaign} as variant {variant}"));
-                self.site.republish(&file(usize::try_from(campaign).expect("a place"), variant));
-                self.read_campaigns();
-            }
-        }
+        operation.act()(self);
         if self.dice.one_in(2) {
             self.site.ring();
         }
@@ -292,6 +219,52 @@ impl Run {
         let reply = self.send(&post, &form);
         assert_eq!(reply.status, 422);
         assert!(!text(&reply).contains("zqxjkvw"));
+    }
+
+    fn change_kv(&mut self) {
+        let modes = [KvMode::Fresh, KvMode::Stale, KvMode::Empty, KvMode::Failing, KvMode::RefusingWrites];
+        self.kv = *self.dice.of(&modes);
+        self.note(format!("KV {:?}", self.kv));
+        self.site.set_kv(self.kv);
+    }
+
+    fn change_receiver(&mut self) {
+        let modes = [
+            ReceiverMode::Up,
+            ReceiverMode::Up,
+            ReceiverMode::Down,
+            ReceiverMode::LosesAnswers,
+            ReceiverMode::Refuses(500),
+            ReceiverMode::Refuses(410),
+        ];
+        let mode = *self.dice.of(&modes);
+        self.note(format!("receiver {mode:?}"));
+        self.site.set_receiver(mode);
+    }
+
+    fn stop_objects(&mut self) {
+        self.note("the objects stop, with deliveries in flight".to_owned());
+        checks::LEDGERS.iter().for_each(|ledger| self.claim(ledger));
+        self.site.evict();
+    }
+
+    fn restart(&mut self) {
+        self.note("restart".to_owned());
+        self.site.restart();
+        self.read_campaigns();
+    }
+
+    fn publish(&mut self) {
+        let (campaign, variant) = (self.dice.roll(CAMPAIGNS.len() as u64), self.dice.roll(32));
+        self.note(format!("publish campaign {campaign} as variant {variant}"));
+        self.site.republish(&file(usize::try_from(campaign).expect("a place"), variant));
+        self.read_campaigns();
+    }
+
+    fn post_without_answer(&mut self) {
+        let modes = [LedgerMode::LosesRequests, LedgerMode::LosesAnswers, LedgerMode::RefusesStatements];
+        let mode = *self.dice.of(&modes);
+        self.post(mode);
     }
 
     fn post(&mut self, mode: LedgerMode) {
@@ -411,6 +384,18 @@ impl Run {
         }
     }
 
+    /// What must hold whatever happened.
+    fn check(&mut self, n: usize) {
+        self.forget_what_has_ended();
+        checks::ledgers(&self.site, &self.people, &mut self.deliveries, &mut self.forwarded);
+        if n.is_multiple_of(LOOK_EVERY) {
+            checks::webhooks(&self.site);
+            checks::secrecy(&self.site);
+            checks::erased(&self.site, &self.people);
+            checks::histories(&self.site);
+        }
+    }
+
     /// Everything heals: then nothing waits any more, and what counts as delivered has arrived.
     fn end(&mut self) {
         self.kv = KvMode::Fresh;
@@ -448,38 +433,4 @@ impl Run {
         checks::ledgers(&self.site, &self.people, &mut self.deliveries, &mut self.forwarded);
         checks::nobody(&self.site);
     }
-}
-
-fn run(seed: u64) {
-    let mut run = Run::new(seed);
-    for n in 1..=OPERATIONS {
-        run.step();
-        run.forget_what_has_ended();
-        checks::ledgers(&run.site, &run.people, &mut run.deliveries, &mut run.forwarded);
-        if n % LOOK_EVERY == 0 {
-            checks::webhooks(&run.site);
-            checks::secrecy(&run.site);
-            checks::erased(&run.site, &run.people);
-            checks::histories(&run.site);
-        }
-    }
-    run.end();
-}
-
-#[test]
-fn whatever_happens_the_invariants_hold() {
-    let kept = include_str!("../data/model_seeds.txt").lines();
-    let kept = kept.filter_map(|line| line.split('#').next()?.trim().parse().ok());
-    let wanted = std::env::var("LEADHOOK_MODEL_SEEDS").ok().and_then(|text| text.parse().ok());
-    let seeds: Vec<u64> = kept.chain(1..=wanted.unwrap_or(DEFAULT_SEEDS)).collect();
-    let (next, workers) = (AtomicUsize::new(0), std::thread::available_parallelism().map_or(2, usize::from));
-    std::thread::scope(|scope| {
-        for _ in 0..workers {
-            scope.spawn(|| {
-                while let Some(seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    run(*seed);
-                }
-            });
-        }
-    });
 }
