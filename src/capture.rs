@@ -26,6 +26,8 @@ use crate::throttle::{door_of, must_wait};
 const MAX_IDEMPOTENCY_KEY: usize = 255;
 /// A source is a word of the marketer's.
 const MAX_SOURCE: usize = 32;
+/// The ledger under whose keys networks are counted over all of them. None can have this name.
+const EVERY_LEDGER: &str = "*";
 /// Words of an answer that may be somebody's name.
 const MAX_NAME_WORDS: usize = 4;
 
@@ -213,7 +215,7 @@ async fn submit(
     let public_url = ports.settings().public_url.as_deref();
     let download = match campaign.double_opt_in {
         Some(_) => None,
-        None => Download::new(campaign, &identity, &submission_id, public_url, moment.now_ms),
+        None => Download::new(campaign, &identity, &submission_id, public_url, moment),
     };
     let accepted = |log: Option<Value>, after: Vec<After>| Answered {
         reply: Reply::accepted(&submission_id, campaign, is_browsers, likely_meant, download.as_ref()),
@@ -247,6 +249,7 @@ async fn submit(
         own_origin: ports.settings().public_url.as_deref(),
         sender: sender.clone(),
         turnstile,
+        is_mail_limited: is_mail_limited(ports, campaign, request).await,
         now_ms: moment.now_ms,
     };
     let admit = Admit {
@@ -294,6 +297,17 @@ async fn submit(
         Ok(_) => failed(&Fault::new("the ledger does not understand this code")),
         Err(fault) => failed(&fault),
     }
+}
+
+/// Whether the platform takes no more posts of a network that would bring a mail, in whatever ledger.
+async fn is_mail_limited(ports: &impl Ports, campaign: &Campaign, request: &RawRequest) -> bool {
+    if campaign.double_opt_in.is_none() {
+        return false;
+    }
+    let identity = ports.shelf().borrow_mut().identity(ports.settings(), EVERY_LEDGER);
+    let Some(sender) = abuse::sender(request.client_address.as_deref(), &identity) else { return false };
+    // A limit that cannot be asked keeps nothing back: the ledger has one of its own.
+    !ports.takes_more_mails(&sender.network).await.unwrap_or(true)
 }
 
 fn throttled(campaign: &Campaign, wait_s: i64, request: &RawRequest, moment: &Moment) -> Answered {

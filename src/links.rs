@@ -34,22 +34,41 @@ pub fn key_set(ports: &impl Ports) -> Reply {
     Reply::key_set(&json!({ "keys": keys }))
 }
 
-/// What a link of `{campaign}/{token}` is about: the campaign and the token's parts.
+/// What a link says: a lead, a submission or purpose of it, and by which name it means a subject. A link of
+/// before they were bound to a campaign names none.
+struct Followed {
+    campaign: Rc<Campaign>,
+    lead_id: String,
+    what: String,
+    subject: Option<String>,
+}
+
+/// What a link of `{campaign}/{token}` is about. It is one of that campaign and no other.
 async fn follow(
     ports: &impl Ports,
     [id, token]: [&str; 2],
     link: Link,
     request: &RawRequest,
     moment: &Moment,
-) -> Result<(Rc<Campaign>, [String; 2]), Answered> {
+) -> Result<Followed, Answered> {
     let campaign = match campaigns::find(ports, id, moment.now_ms).await {
         Ok(Some(campaign)) => campaign,
         Ok(None) => return Err(Reply::nothing_here(request).into()),
         Err(fault) => return Err(unread(id, request, &fault)),
     };
     let identity = ports.shelf().borrow_mut().identity(ports.settings(), &campaign.ledger);
-    match identity.read_link(link, token) {
-        Some(parts) => Ok((campaign, parts)),
+    let bound = Some(campaign.id.as_str());
+    let three = || {
+        let [lead_id, what, subject] = identity.read_link::<3>(link, bound, token)?;
+        Some((lead_id, what, Some(subject)))
+    };
+    let two = |campaign| {
+        let [lead_id, what] = identity.read_link::<2>(link, campaign, token)?;
+        Some((lead_id, what, None))
+    };
+    let found = three().or_else(|| two(bound)).or_else(|| two(None));
+    match found {
+        Some((lead_id, what, subject)) => Ok(Followed { campaign, lead_id, what, subject }),
         None => Err(Reader::new(&campaign, request).link_ended().into()),
     }
 }
@@ -59,11 +78,11 @@ pub async fn confirm(ports: &impl Ports, path: [&str; 2], request: &RawRequest, 
     if !matches!(request.method, Method::Get | Method::Post) {
         return Reply::method_not_allowed("GET, POST").into();
     }
-    let (campaign, [lead_id, submission_id]) = match follow(ports, path, Link::Confirm, request, moment).await
-    {
-        Ok(found) => found,
-        Err(answered) => return answered,
-    };
+    let Followed { campaign, lead_id, what: submission_id, .. } =
+        match follow(ports, path, Link::Confirm, request, moment).await {
+            Ok(found) => found,
+            Err(answered) => return answered,
+        };
     let campaign = &campaign;
     let reader = Reader::new(campaign, request);
     match request.method {
@@ -79,7 +98,7 @@ pub async fn confirm(ports: &impl Ports, path: [&str; 2], request: &RawRequest, 
             match done(ports, campaign, operation).await {
                 Ok(Some(_)) => {
                     let identity = ports.shelf().borrow_mut().identity(ports.settings(), &campaign.ledger);
-                    let link = Download::new(campaign, &identity, &submission_id, None, moment.now_ms);
+                    let link = Download::new(campaign, &identity, &submission_id, None, moment);
                     let token = link.as_ref().map(|link| link.token.as_str());
                     told(reader.confirmed(token), "confirmed", campaign)
                 }
@@ -154,10 +173,11 @@ pub async fn withdraw(
     if !matches!(request.method, Method::Get | Method::Post) {
         return Reply::method_not_allowed("GET, POST").into();
     }
-    let (campaign, [lead_id, purpose]) = match follow(ports, path, Link::Withdraw, request, moment).await {
-        Ok(found) => found,
-        Err(answered) => return answered,
-    };
+    let Followed { campaign, lead_id, what: purpose, subject } =
+        match follow(ports, path, Link::Withdraw, request, moment).await {
+            Ok(found) => found,
+            Err(answered) => return answered,
+        };
     let campaign = &campaign;
     let reader = Reader::new(campaign, request);
     match request.method {
@@ -171,6 +191,7 @@ pub async fn withdraw(
                 verb: Verb::Withdraw,
                 campaign: Some(campaign.id.clone()),
                 lead_id: Some(lead_id),
+                subject,
                 purpose: Some(purpose),
                 method: Some(if one_click { "one_click" } else { "link" }.to_owned()),
                 ..Operation::default()
@@ -190,13 +211,14 @@ pub async fn receipt(ports: &impl Ports, path: [&str; 2], request: &RawRequest, 
     if request.method != Method::Get {
         return Reply::method_not_allowed("GET").into();
     }
-    let (campaign, [lead_id, purpose]) = match follow(ports, path, Link::Withdraw, request, moment).await {
-        Ok(found) => found,
-        Err(answered) => return answered,
-    };
+    let Followed { campaign, lead_id, what: purpose, subject } =
+        match follow(ports, path, Link::Withdraw, request, moment).await {
+            Ok(found) => found,
+            Err(answered) => return answered,
+        };
     let campaign = &campaign;
     let reader = Reader::new(campaign, request);
-    match receipts(ports, campaign, lead_id, &purpose).await {
+    match receipts(ports, campaign, (lead_id, subject), &purpose).await {
         Ok(consents) if consents.is_empty() => reader.link_ended().into(),
         Ok(consents) if request.prefers_html() => reader.receipts(&consents).into(),
         Ok(consents) => Reply::receipts(&consents).into(),
@@ -207,10 +229,11 @@ pub async fn receipt(ports: &impl Ports, path: [&str; 2], request: &RawRequest, 
 async fn receipts(
     ports: &impl Ports,
     campaign: &Campaign,
-    lead_id: String,
+    (lead_id, subject): (String, Option<String>),
     purpose: &str,
 ) -> Result<Vec<Value>, Fault> {
-    let operation = Operation { verb: Verb::Consents, lead_id: Some(lead_id), ..Operation::default() };
+    let lead_id = Some(lead_id);
+    let operation = Operation { verb: Verb::Consents, lead_id, subject, ..Operation::default() };
     let report = match ports.ask(&campaign.ledger, &Call::Operate(Box::new(operation))).await? {
         Answer::Report(report) => report,
         Answer::NotFound => return Ok(Vec::new()),

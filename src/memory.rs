@@ -186,6 +186,7 @@ pub struct World {
     throttle: RefCell<Throttle>,
     secrets: RefCell<BTreeMap<String, String>>,
     is_within_limits: Slot<Option<bool>>,
+    takes_more_mails: Slot<Option<bool>>,
     service: RefCell<Option<String>>,
     questions: RefCell<Vec<String>>,
     files: RefCell<BTreeSet<String>>,
@@ -225,6 +226,7 @@ impl World {
             throttle: RefCell::default(),
             secrets: RefCell::default(),
             is_within_limits: Slot::new(Some(true)),
+            takes_more_mails: Slot::new(Some(true)),
             service: RefCell::default(),
             questions: RefCell::default(),
             files: RefCell::default(),
@@ -396,6 +398,11 @@ impl World {
         self.is_within_limits.set(is_within);
     }
 
+    /// Sets whether the platform's limit takes more posts that bring a mail; nothing where it cannot be asked.
+    pub fn set_takes_more_mails(&self, takes_more: Option<bool>) {
+        self.takes_more_mails.set(takes_more);
+    }
+
     /// Puts a file into the bucket.
     pub fn put_file(&self, key: &str) {
         self.files.borrow_mut().insert(key.to_owned());
@@ -523,6 +530,10 @@ impl Ports for World {
 
     async fn is_within_limits(&self, _campaign: &str, _network: Option<&str>) -> Result<bool, Fault> {
         self.is_within_limits.get().ok_or_else(|| Fault::new("limit: down"))
+    }
+
+    async fn takes_more_mails(&self, _network: &str) -> Result<bool, Fault> {
+        self.takes_more_mails.get().ok_or_else(|| Fault::new("limit: down"))
     }
 
     async fn ask_service(&self, _url: &str, form: &str) -> Result<String, Fault> {

@@ -62,6 +62,13 @@ pub trait Ports {
     /// The platform's.
     async fn is_within_limits(&self, campaign: &str, network: Option<&str>) -> Result<bool, Fault>;
 
+    /// Whether the platform's limit takes another post of a network that would bring a mail. It also does where
+    /// there is no such limit.
+    ///
+    /// # Errors
+    /// The platform's.
+    async fn takes_more_mails(&self, network: &str) -> Result<bool, Fault>;
+
     /// What a service answers to a form that is posted to it.
     ///
     /// # Errors

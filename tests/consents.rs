@@ -147,26 +147,27 @@ fn the_history_holds_every_act_in_its_order() {
 fn a_history_that_somebody_edited_says_so() {
     let edited = |sql: &dyn Fn(&Site) -> String| {
         let site = Site::new(&[guide()]);
-        for more in ["", "&name=Ann", "&name=Bea"] {
-            site.deliver("guide", &format!("{ANN}{more}"));
+        for post in [ANN, BOTH] {
+            site.deliver("guide", post);
             site.pass(MINUTE);
         }
+        site.click(&site.withdrawal_of("ann@example.com", "call"));
         site.execute(LEDGER, &sql(&site));
         let lead = site.lead_of("ann@example.com");
         let verdicts: Vec<_> =
             lead["history"].as_array().expect("acts").iter().map(|one| one["verdict"].clone()).collect();
         verdicts
     };
-    let second = "json_extract(act, '$.seq') = 2";
+    let second = "seq = 2";
     assert_eq!(edited(&|_| "SELECT 1".to_owned()), ["valid", "valid", "valid"]);
-    let flipped = format!("UPDATE submission SET act = replace(act, 'refused', 'given') WHERE {second}");
+    let flipped = format!("UPDATE act SET act = replace(act, 'given', 'refused') WHERE {second}");
     assert_eq!(edited(&|_| flipped.clone()), ["valid", "changed", "valid"]);
-    let later = format!("UPDATE submission SET act = json_set(act, '$.at_ms', 1) WHERE {second}");
+    let later = format!("UPDATE act SET act = json_set(act, '$.at_ms', 1) WHERE {second}");
     assert_eq!(edited(&|_| later.clone()), ["valid", "changed", "valid"]);
-    let gone = format!("DELETE FROM submission WHERE {second}");
+    let gone = format!("DELETE FROM act WHERE {second}");
     assert_eq!(edited(&|_| gone.clone()), ["valid", "changed"]);
     let resealed = |site: &Site| {
-        let sql = format!("SELECT lead_id, consent FROM submission WHERE {second}");
+        let sql = format!("SELECT lead_id, personal FROM act WHERE {second}");
         let row = &site.rows(LEDGER, &sql)[0];
         let [lead_id, sealed] = [0, 1].map(|at| row[at].as_str().expect("a text"));
         let place = format!("act/{lead_id}/2");
@@ -174,7 +175,7 @@ fn a_history_that_somebody_edited_says_so() {
         let text = String::from_utf8(sealer.open(sealed, &place).expect("opened")).expect("UTF-8");
         let text = text.replace("2026-11", "2026-10");
         let sealed = sealer.seal(text.as_bytes(), &place, [7; 12]).expect("sealed");
-        format!("UPDATE submission SET consent = '{sealed}' WHERE {second}")
+        format!("UPDATE act SET personal = '{sealed}' WHERE {second}")
     };
     assert_eq!(edited(&resealed), ["valid", "changed", "valid"]);
 }

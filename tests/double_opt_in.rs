@@ -32,7 +32,7 @@ fn nothing_is_known_of_a_person_but_a_sealed_row_until_the_address_is_confirmed(
     assert_eq!(body(&reply)["status"], body(&other)["status"]);
     site.ring();
     let tables = ["submission", "request", "delivery", "fingerprint", "act", "alias"];
-    assert_eq!(tables.map(|table| site.count(table)), [1, 1, 1, 0, 0, 0]);
+    assert_eq!(tables.map(|table| site.count(table)), [1, 2, 1, 0, 0, 0], "under address and number");
     assert_eq!(site.states(), counts(&[("unconfirmed", 1)]));
     let dump = site.everything_at_rest(&[LEDGER]).to_lowercase();
     for secret in ["ann@", "ann%40", "701740605", "\"ann\""] {
@@ -308,7 +308,7 @@ fn somebody_whom_another_campaign_knows_stays_one_lead_and_both_links_withdraw()
 }
 
 #[test]
-fn whoever_refuses_by_the_mail_is_not_kept() {
+fn whoever_refuses_by_the_mail_is_not_kept_and_not_asked_for_a_month() {
     let site = asking();
     site.deliver("guide", &ann("name=Ann"));
     let (_, confirm, withdraw) = site.mails()[0].clone();
@@ -322,9 +322,18 @@ fn whoever_refuses_by_the_mail_is_not_kept() {
     site.adds_up(LEDGER);
     site.pass(20 * MINUTE);
     site.deliver("guide", &ann("name=Ann"));
-    assert_eq!(site.mails().len(), 2, "who posts again is asked once more");
-    assert_eq!(site.states(), counts(&[("unconfirmed", 1)]));
+    assert_eq!(site.states(), counts(&[("withdrawn", 1)]), "the same post is a repeat");
+    for form in [ann("name=Bea"), ann("name=Bea").replace("ann%40", "ann%2Bx%40")] {
+        site.deliver("guide", &form);
+        assert_eq!(site.last_decision(), "suppressed");
+    }
     site.adds_up(LEDGER);
+    site.pass(29 * DAY);
+    site.deliver("guide", &ann("name=Eva"));
+    assert_eq!(site.mails().len(), 1);
+    site.pass(DAY);
+    site.deliver("guide", &ann("name=Ann"));
+    assert_eq!(site.mails().len(), 2, "whoever posts then is asked anew");
     let asked = site.mails()[1].clone();
     site.pass(3 * DAY - MINUTE);
     assert_eq!(site.click(&asked.1), 200, "and has three days again");

@@ -20,6 +20,8 @@ const LEDGER: &str = "example-ab";
 /// By HKDF and HMAC of the peppers `[1; 32]`, as another implementation computed them.
 const ANN_TAG: &str = "email.k1.dEP9EbQtZD2CjjzrI0WEfrFjQAMyzwuHYHXULMY2h_M";
 const ANN_ID: &str = "sub_lHoxQntBqQ-5nZ4rCfe68fhM";
+/// By SHA-256 of that, as another implementation computed it.
+const ANN_SUBJECT: &str = "k1.b_eSiqwq_PAf7e6AOvnecEe_3X_ynghcHKhzy874kf0";
 const ANN_LEAD: &str = "lead_1k81osvo00nidep61va7ao5og";
 
 #[test]
@@ -96,19 +98,28 @@ fn the_tables_of_a_ledger() {
             "delivery_id TEXT key 1, format INTEGER, lead_id TEXT, submission_id TEXT, campaign TEXT, \
              destination TEXT, receiver TEXT, event TEXT, state TEXT, due_ms INTEGER, \
              attempt_count INTEGER, attempts TEXT, reason TEXT?, created_ms INTEGER, settled_ms INTEGER?, \
-             notice TEXT?",
+             notice TEXT?, subject TEXT?",
         ),
         (
             "act",
             "lead_id TEXT key 1, seq INTEGER key 2, format INTEGER, act TEXT, personal TEXT?, \
-             consent_until_ms INTEGER?, record_until_ms INTEGER",
+             consent_until_ms INTEGER?, record_until_ms INTEGER, subjects TEXT?",
         ),
+        (
+            "lead",
+            "number INTEGER? key 1, lead_id TEXT, format INTEGER, seq INTEGER, mac TEXT, founder TEXT, \
+             last_ms INTEGER, known_until_ms INTEGER, record_until_ms INTEGER, had TEXT?",
+        ),
+        ("standing", "lead INTEGER key 1, subject TEXT key 2, consents TEXT"),
+        ("carried", "tag TEXT key 1, lead_id TEXT key 2"),
+        ("mentioned", "tag TEXT key 1, lead_id TEXT key 2, submission_id TEXT key 3"),
         ("alias", "lead_id TEXT key 1, is_now TEXT"),
-        ("listed", "tag TEXT key 1, list TEXT key 2, at_ms INTEGER"),
+        ("listed", "tag TEXT key 1, list TEXT key 2, at_ms INTEGER, asked_ms INTEGER?"),
         (
             "request",
             "tag TEXT key 1, submission_id TEXT key 2, lead_id TEXT, campaign TEXT, mails INTEGER, \
-             mailed_ms INTEGER, expires_ms INTEGER, confirmed_ms INTEGER?",
+             mailed_ms INTEGER, expires_ms INTEGER, confirmed_ms INTEGER?, mailbox TEXT?, stem TEXT?, \
+             refused_ms INTEGER?",
         ),
         ("terms", "digest TEXT key 1, terms TEXT"),
         ("disabled", "campaign TEXT key 1, destination TEXT key 2, at_ms INTEGER"),
@@ -121,7 +132,7 @@ fn the_tables_of_a_ledger() {
             "lead_id TEXT key 1, submission_id TEXT key 2, format INTEGER, campaign TEXT, source TEXT, \
              hour INTEGER, state TEXT, at_ms INTEGER, known_until_ms INTEGER, payload TEXT?, consent TEXT, \
              act TEXT?, until_ms INTEGER?, consent_until_ms INTEGER?, record_until_ms INTEGER, \
-             quarantine TEXT?, milestone INTEGER",
+             quarantine TEXT?, milestone INTEGER, subjects TEXT?, stands_by INTEGER?, first TEXT?",
         ),
         (
             "audit",
@@ -142,7 +153,7 @@ fn the_tables_of_a_ledger() {
         assert_eq!(columns(table), expected, "{table}");
     }
     let tables = site.rows(LEDGER, "SELECT count(*) FROM sqlite_master WHERE type = 'table'");
-    assert_eq!(tables, [[json!(18)]], "a new table belongs above");
+    assert_eq!(tables, [[json!(22)]], "a new table belongs above");
 }
 
 #[test]
@@ -153,21 +164,34 @@ fn the_rows_of_a_lead() {
     let rows = site.rows(
         LEDGER,
         "SELECT lead_id, submission_id, format, campaign, source, hour, state, at_ms, known_until_ms,
-           substr(payload, 1, 5), substr(consent, 1, 5) FROM submission",
+           substr(payload, 1, 5), substr(consent, 1, 5), subjects, stands_by, first FROM submission",
     );
     let until = START_MS + 180 * DAY;
     assert_eq!(
         Value::from_iter(rows),
         json!([[
-            ANN_LEAD, ANN_ID, 3, "guide", "direct", START_MS, "pending", START_MS, until, "2.k1.", "2.k1."
+            ANN_LEAD,
+            ANN_ID,
+            4,
+            "guide",
+            "direct",
+            START_MS,
+            "pending",
+            START_MS,
+            until,
+            "2.k1.",
+            "2.k1.",
+            json!([ANN_SUBJECT]).to_string(),
+            null,
+            ANN_SUBJECT,
         ]])
     );
     let row = site.rows(LEDGER, "SELECT * FROM delivery");
     assert_eq!(
         Value::from_iter(row),
         json!([[
-            "msg_1k81osvo00nidep61va7ao5og_d7c735e6",
-            3,
+            "msg_1k81osvo00nidep61va7ao5og_lHoxQntBd7c735e6",
+            4,
             ANN_LEAD,
             ANN_ID,
             "guide",
@@ -182,11 +206,39 @@ fn the_rows_of_a_lead() {
             START_MS,
             null,
             null,
+            ANN_SUBJECT,
         ]])
     );
     let meta = site.rows(LEDGER, "SELECT * FROM meta");
     let sweep = (START_MS + DAY).to_string();
     assert_eq!(Value::from_iter(meta), json!([["ledger", "example-ab"], ["next_sweep_ms", sweep]]));
+}
+
+#[test]
+fn the_rows_of_somebody_who_posts_again() {
+    let site = Site::new(&[guide()]);
+    site.accept("guide", ANN);
+    let nothing: [Vec<Value>; 0] = [];
+    assert_eq!(site.rows(LEDGER, "SELECT * FROM lead"), nothing, "nearly everybody posts once");
+    site.accept("guide", &format!("{ANN}&name=Ann"));
+    let mac = site.rows(LEDGER, "SELECT json_extract(act, '$.mac') FROM act")[0][0].clone();
+    let (until, record) = (START_MS + 180 * DAY, START_MS + 1_095 * DAY);
+    let had = r#"[{"campaign":"guide","counts":true,"destination":"crm","receiver":"9a0bceeab5def971"}]"#;
+    let lead = json!([[1, ANN_LEAD, 4, 1, mac, ANN_SUBJECT, START_MS, until, record, had]]);
+    assert_eq!(Value::from_iter(site.rows(LEDGER, "SELECT * FROM lead")), lead);
+    let rows = site.rows(LEDGER, "SELECT lead, subject, consents FROM standing");
+    assert_eq!(rows[0][..2], [json!(1), json!(ANN_SUBJECT)]);
+    let consents: Value = serde_json::from_str(rows[0][2].as_str().expect("a text")).expect("JSON");
+    let terms = consents[0]["by"]["terms"].clone();
+    assert_eq!(
+        consents[0],
+        json!({
+            "purpose": "newsletter", "state": "given", "since_ms": START_MS, "was_given": true,
+            "by": { "seq": 1, "at_ms": START_MS, "campaign": "guide", "terms": terms },
+        })
+    );
+    let rows = site.rows(LEDGER, "SELECT submission_id, act, consent, stands_by, subjects FROM submission");
+    assert!(rows.iter().all(|row| row[1..4] == [Value::Null, json!(""), json!(1)]), "{rows:?}");
 }
 
 fn admit() -> Admit {
@@ -286,6 +338,7 @@ fn the_other_messages_and_the_answers() {
         to_ms: Some(3),
         lead_id: word("l"),
         purpose: word("p"),
+        subject: word("w"),
         submission_id: word("u"),
         submission_ids: vec!["v".to_owned()],
         method: word("h"),
@@ -298,7 +351,7 @@ fn the_other_messages_and_the_answers() {
         json!({ "operate": {
             "verb": "deliveries", "actor": "o", "is_done": true, "campaign": "c", "destination": "d", "delivery_id": "m",
             "delivery_ids": ["n"], "state": "s",
-            "after": "a", "limit": 1, "from_ms": 2, "to_ms": 3, "lead_id": "l", "purpose": "p",
+            "after": "a", "limit": 1, "from_ms": 2, "to_ms": 3, "lead_id": "l", "purpose": "p", "subject": "w",
             "submission_id": "u", "submission_ids": ["v"], "method": "h", "fingerprints": ["f"], "list": "i", "list_tags": ["t"],
         } })
     );
@@ -379,12 +432,14 @@ fn the_evidence_of_a_post() {
         sender: Some(Sender { address: "a".to_owned(), network: "n".to_owned() }),
         token: Some(UsedToken { tag: "t".to_owned(), until_ms: 5 }),
         texts: Some("x".to_owned()),
+        is_mail_limited: true,
     };
     let written = json!({
         "signs": [{ "signal": "link_in_name", "weight": 60, "because": "b" }],
         "sender": { "address": "a", "network": "n" },
         "token": { "tag": "t", "until_ms": 5 },
         "texts": "x",
+        "is_mail_limited": true,
     });
     assert_eq!(serde_json::to_value(&evidence).expect("JSON"), written);
     assert_eq!(serde_json::from_value::<Evidence>(written).expect("evidence"), evidence);

@@ -110,17 +110,18 @@ fn a_link_ends_and_opens_nothing_else() {
     let path = link(&site.post("guide", ANN));
     let token = path.rsplit('/').next().expect("a token");
     let parts: Vec<&str> = token.split('.').collect();
-    let [of, id, until, key, mac] = parts[..] else { panic!("{token}") };
-    let later = until.parse::<i64>().expect("seconds") + 86_400;
+    let [format, key, sealed] = parts[..] else { panic!("{token}") };
+    let other = if sealed.starts_with('A') { "B" } else { "A" };
     let forged = [
-        format!("/d/guide/{of}.{id}.{later}.{key}.{mac}"),
-        format!("/d/guide/{of}.{id}.{until}.{key}.{}", &mac[1..]),
-        format!("/d/guide/{of}.{id}.{until}.other.{mac}"),
-        format!("/d/guide/{id}.{until}.{key}.{mac}"),
-        format!("/d/guide/{id}"),
+        format!("/d/guide/{format}.{key}.{other}{}", &sealed[1..]),
+        format!("/d/guide/{format}.{key}.{}", &sealed[1..]),
+        format!("/d/guide/{format}.other.{sealed}"),
+        format!("/d/guide/1.{key}.{sealed}"),
+        format!("/d/guide/3.{key}.{sealed}"),
+        format!("/d/guide/{key}.{sealed}"),
+        format!("/d/guide/{sealed}"),
         format!("/d/other/{token}"),
         format!("/d/sibling/{token}"),
-        format!("/d/sibling/sibling.{id}.{until}.{key}.{mac}"),
         format!("/d/bare/{token}"),
     ];
     for method in [Method::Get, Method::Post] {

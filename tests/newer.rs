@@ -77,7 +77,7 @@ fn a_value_of_what_was_seen_in_another_shape_of_a_newer_code_is_left_too() {
 fn newer_rows_of_a_person_are_not_judged_sent_or_swept() {
     let site = Site::new(&[guide_with(json!({ "dedupe": { "window_days": 1, "remember_in_kv": false } }))]);
     site.accept("guide", ANN);
-    site.execute(LEDGER, "UPDATE submission SET format = 4; UPDATE delivery SET format = 4");
+    site.execute(LEDGER, "UPDATE submission SET format = 5; UPDATE delivery SET format = 5");
     let before = dump(&site);
     assert_eq!(site.post("guide", ANN).status, 503);
     assert_eq!(site.post("guide", &format!("{ANN}&name=Ann")).status, 503);
@@ -110,7 +110,9 @@ fn age(site: &Site) {
     let place = format!("payload/{lead_id}/{submission_id}");
     let opened = sealer.open(payload, &place).expect("a payload");
     let mut payload: Value = serde_json::from_slice(&opened).expect("JSON");
-    payload.as_object_mut().expect("an object").remove("acts").expect("acts");
+    for key in ["acts", "subjects"] {
+        payload.as_object_mut().expect("an object").remove(key).expect(key);
+    }
     let payload = sealer.seal(payload.to_string().as_bytes(), &place, [1; 12]).expect("sealed");
     let consent = json!([{
         "purpose": "newsletter", "granted": true, "version": "2026-11", "version_shown": "unstated",
@@ -137,6 +139,13 @@ fn age(site: &Site) {
              ALTER TABLE counter DROP COLUMN arrived;
              ALTER TABLE counter DROP COLUMN scores;
              DROP TABLE revision; DROP TABLE audit; DROP TABLE engagement;
+             DROP INDEX submission_held_first;
+             ALTER TABLE submission DROP COLUMN subjects;
+             ALTER TABLE submission DROP COLUMN stands_by;
+             ALTER TABLE submission DROP COLUMN first;
+             ALTER TABLE delivery DROP COLUMN subject;
+             INSERT INTO fingerprint SELECT * FROM carried;
+             DROP TABLE lead; DROP TABLE standing; DROP TABLE carried; DROP TABLE mentioned;
              DROP TABLE act; DROP TABLE terms; DROP TABLE listed; DROP TABLE request; DROP TABLE alias;
              DROP INDEX delivery_due;
              CREATE INDEX delivery_due ON delivery (due_ms) WHERE state = 'pending';
@@ -225,7 +234,8 @@ fn a_withdrawal_reaches_what_an_older_code_has_kept() {
 fn link_of_old(site: &Site) -> String {
     let shown = leads(&site.order("access", &json!({ "email": "ann@example.com" })));
     let lead_id = shown[0]["lead_id"].as_str().expect("an id");
-    let token = Identity::new(site.settings(), LEDGER).link(Link::Withdraw, None, &[lead_id, "newsletter"]);
+    let token =
+        Identity::new(site.settings(), LEDGER).link(Link::Withdraw, None, None, &[lead_id, "newsletter"]);
     format!("{PUBLIC_URL}/withdraw/guide/{token}")
 }
 

@@ -285,7 +285,7 @@ fn a_rotation_of_keys_loses_nothing_that_is_put_aside() {
         settings.sealing = parse(&["s2"], 2);
     });
     let keys = site.admin(Method::Get, "keys")["ledgers"][0]["in_use"].clone();
-    assert_eq!((&keys["peppers"]["k1"], &keys["sealing"]["k1"]), (&json!(1), &json!(1)), "{keys}");
+    assert_eq!((&keys["peppers"]["k1"], &keys["sealing"]["k1"]), (&json!(2), &json!(1)), "{keys}");
     site.pass(DAY + HOUR);
     let keys = site.admin(Method::Get, "keys")["ledgers"][0]["in_use"].clone();
     assert_eq!((&keys["sealing"]["k1"], &keys["sealing"]["s2"]), (&json!(null), &json!(1)), "sealed anew");

@@ -2,7 +2,7 @@
 //! The history of consents and receipts, as they are read back: from rows, from files.
 
 use leadhook::consent::{
-    Act, ConsentState, Personal, Verdict, compact, payload_of, signing_input, standing, verify,
+    Act, ConsentState, Head, Personal, Verdict, compact, payload_of, signing_input, standing, verify,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -14,7 +14,7 @@ fuzz_target!(|text: &str| {
         // The MACs are of a key that no input knows.
         assert!(verdicts.iter().all(|verdict| matches!(verdict, Verdict::Changed | Verdict::Unknown)));
         let now = standing(acts.iter().map(|(act, _)| act));
-        assert!(now.iter().all(|one| one.granted_by.is_none_or(|at| at < acts.len())));
+        assert!(now.iter().all(|one| acts.iter().any(|(act, _)| act.seq == one.by.seq)));
         let purposes: Vec<_> = now.iter().map(|one| &one.purpose).collect();
         assert!(purposes.iter().enumerate().all(|(at, purpose)| !purposes[..at].contains(purpose)));
     }
@@ -37,7 +37,7 @@ fn chain(text: &str, keys: &[(String, [u8; 32])]) {
         Personal { salt: "salt".to_owned(), method: text.to_owned(), ..Personal::default() }.text();
     let consents = vec![(text.to_owned(), ConsentState::Given, "digest".to_owned())];
     let first = Act::after(None, "lead_1", (1, "guide"), consents.clone(), &personal, &keys[0]);
-    let second = Act::after(Some(&first), "lead_1", (2, text), consents, &personal, &keys[0]);
+    let second = Act::after(Some(&Head::from(&first)), "lead_1", (2, text), consents, &personal, &keys[0]);
     let (first, second) = ((first, Some(personal.clone())), (second, Some(personal)));
     let read = |acts: &[(Act, Option<String>)]| {
         let text = serde_json::to_string(acts).expect("JSON");

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use leadhook::deliver::{SigningSecret, sign, verify};
 use leadhook::keys::{Keyring, Sealer, SigningKeys};
 use leadhook::lead::{Identity, Link};
+use leadhook::moment::Moment;
 use leadhook::settings::Settings;
 use libfuzzer_sys::fuzz_target;
 
@@ -84,14 +85,21 @@ fn change(text: &str, length: usize) -> Option<(usize, u8)> {
 
 fn links(text: &str) {
     let silent = Identity::new(&SETTINGS, "silent");
-    assert_eq!(silent.read_link::<2>(Link::Withdraw, text), None, "nobody forges a link");
-    let _ = IDENTITY.read_link::<2>(Link::Withdraw, text);
+    assert_eq!(silent.read_link::<2>(Link::Withdraw, None, text), None, "nobody forges a link");
+    assert_eq!(silent.read_sealed_link("guide", text), None, "nobody forges a link");
+    let _ = IDENTITY.read_link::<2>(Link::Withdraw, None, text);
     let part: String = text.chars().filter(|c| *c != '.').take(100).collect();
     for (link, other) in [(Link::Confirm, Link::Withdraw), (Link::Withdraw, Link::Confirm)] {
-        for pepper in [None, Some("p1"), Some("p2")] {
-            let written = IDENTITY.link(link, pepper, &["lead_1", &part]);
-            assert_eq!(IDENTITY.read_link(link, &written), Some(["lead_1".to_owned(), part.clone()]));
-            assert_eq!(IDENTITY.read_link::<2>(other, &written), None);
+        for (pepper, campaign) in [(None, None), (Some("p1"), Some("guide")), (Some("p2"), Some("other"))] {
+            let written = IDENTITY.link(link, campaign, pepper, &["lead_1", &part]);
+            let read = |link, campaign| IDENTITY.read_link::<2>(link, campaign, &written);
+            assert_eq!(read(link, campaign), Some(["lead_1".to_owned(), part.clone()]));
+            assert_eq!(read(other, campaign), None);
+            assert_eq!(read(link, Some("third")), None, "of another campaign");
         }
     }
+    let moment = Moment { now_ms: 0, seed: [7; 32] };
+    let sealed = IDENTITY.sealed_link("guide", text, &moment);
+    assert_eq!(IDENTITY.read_sealed_link("guide", &sealed).as_deref(), Some(text));
+    assert_eq!(IDENTITY.read_sealed_link("other", &sealed), None);
 }

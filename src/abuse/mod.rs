@@ -38,6 +38,9 @@ pub struct Evidence {
     /// A keyed hash of what was typed as text, where it is long enough to be one's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub texts: Option<String>,
+    /// The platform takes no more posts of its network that would bring a mail.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_mail_limited: bool,
 }
 
 impl Evidence {
@@ -59,7 +62,7 @@ pub struct UsedToken {
 /// A token for a form that is rendered now: when, and a number that no other form has, signed.
 pub fn form_token(identity: &Identity, campaign: &Campaign, moment: &Moment) -> String {
     let number = crate::hash::base64url(&moment.random::<12>("form", 0));
-    identity.link(Link::Form, None, &[&campaign.id, &moment.now_ms.to_string(), &number])
+    identity.link(Link::Form, None, None, &[&campaign.id, &moment.now_ms.to_string(), &number])
 }
 
 /// What came of asking Turnstile about a post.
@@ -83,6 +86,8 @@ pub struct Circumstances<'a> {
     pub sender: Option<Sender>,
     /// What came of asking Turnstile.
     pub turnstile: Turnstiled,
+    /// Whether the platform takes no more posts of its network that would bring a mail.
+    pub is_mail_limited: bool,
     /// UTC, milliseconds.
     pub now_ms: i64,
 }
@@ -94,7 +99,7 @@ pub fn evidence(
     identity: &Identity,
     circumstances: Circumstances<'_>,
 ) -> Evidence {
-    let Circumstances { request, own_origin, sender, turnstile, now_ms } = circumstances;
+    let Circumstances { request, own_origin, sender, turnstile, is_mail_limited, now_ms } = circumstances;
     let is_form = submission.encoding != Encoding::Json;
     let mut signals = Vec::new();
     match submission.traps.honeypot {
@@ -128,6 +133,7 @@ pub fn evidence(
         sender,
         token: token.map(|token| token.used),
         texts: texts(submission, campaign, identity),
+        is_mail_limited,
     }
 }
 
@@ -143,7 +149,7 @@ fn read_token(
     now_ms: i64,
 ) -> Result<Option<Token>, Signal> {
     let text = submission.traps.token.as_deref().ok_or(Signal::TokenMissing)?;
-    let [of, rendered, _] = identity.read_link::<3>(Link::Form, text).ok_or(Signal::TokenInvalid)?;
+    let [of, rendered, _] = identity.read_link::<3>(Link::Form, None, text).ok_or(Signal::TokenInvalid)?;
     let rendered_ms =
         rendered.parse::<i64>().ok().filter(|_| of == campaign.id).ok_or(Signal::TokenInvalid)?;
     let until_ms = rendered_ms + TOKEN_MS;

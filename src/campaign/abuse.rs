@@ -27,6 +27,8 @@ const MAX_MIN_SECONDS: u32 = 60;
 const DEFAULT_PER_MINUTE: u32 = 150_000;
 /// A thousand people behind one network's address may answer one mail in the same minute.
 const DEFAULT_NETWORK_PER_MINUTE: u32 = 3_000;
+/// An office or a stand at a fair signs up fewer people in an hour; a script that mails strangers, more.
+const DEFAULT_NETWORK_MAILS_PER_HOUR: u32 = 30;
 /// A million a minute is beyond every ledger.
 const MAX_PER_MINUTE: u32 = 1_000_000;
 /// What the form sends to say when it was rendered.
@@ -65,13 +67,16 @@ pub enum Signal {
     SameAnswers,
     AddressVelocity,
     NetworkVelocity,
+    PersonVelocity,
     ForeignOrigin,
     OriginMissing,
+    MailboxVelocity,
+    MailVelocity,
 }
 
 impl Signal {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 24] = [
         Self::HoneypotFilled,
         Self::HoneypotMissing,
         Self::TokenMissing,
@@ -91,9 +96,17 @@ impl Signal {
         Self::SameAnswers,
         Self::AddressVelocity,
         Self::NetworkVelocity,
+        Self::PersonVelocity,
         Self::ForeignOrigin,
         Self::OriginMissing,
+        Self::MailboxVelocity,
+        Self::MailVelocity,
     ];
+
+    /// Whether it is a cap: it keeps a post back by itself, and no campaign weighs it.
+    fn is_cap(self) -> bool {
+        matches!(self, Self::MailboxVelocity | Self::MailVelocity)
+    }
 
     /// As the campaign file names it.
     pub fn name(self) -> &'static str {
@@ -128,8 +141,11 @@ impl Signal {
             Self::SameAnswers => ("same_answers", 20, "many people gave the same text within an hour"),
             Self::AddressVelocity => ("address_velocity", 20, "many posts a minute from one address"),
             Self::NetworkVelocity => ("network_velocity", 10, "many posts a minute from one network"),
+            Self::PersonVelocity => ("person_velocity", 20, "many posts a minute of one person"),
             Self::ForeignOrigin => ("foreign_origin", 20, "the page is none of the campaign's"),
             Self::OriginMissing => ("origin_missing", 10, "a form's browser did not say where the page is"),
+            Self::MailboxVelocity => ("mailbox_velocity", 0, "too many unanswered mails to one mailbox"),
+            Self::MailVelocity => ("mail_velocity", 0, "too many mails for one network's posts"),
         }
     }
 }
@@ -174,6 +190,11 @@ impl Abuse {
         Some(Sign { because: format!("{}: {field}", sign.because), ..sign })
     }
 
+    /// The sign of a cap, which is enough by itself.
+    pub fn cap(&self, signal: Signal) -> Sign {
+        Sign { signal, weight: self.quarantine_at, because: signal.because().to_owned() }
+    }
+
     /// Whether a post with these signs is put aside.
     pub fn quarantines(&self, signs: &[Sign]) -> bool {
         signs.iter().map(|sign| sign.weight).sum::<i64>() >= self.quarantine_at
@@ -211,10 +232,11 @@ impl Abuse {
 }
 
 fn read_weights(given: &BTreeMap<String, i64>, problems: &mut Vec<Problem>) -> Vec<i64> {
-    let known = |name: &String| Signal::ALL.into_iter().any(|signal| signal.name() == name);
+    let weighed = || Signal::ALL.into_iter().filter(|signal| !signal.is_cap());
+    let known = |name: &String| weighed().any(|signal| signal.name() == name);
     for (name, weight) in given {
         if !known(name) {
-            let names: Vec<_> = Signal::ALL.into_iter().map(Signal::name).collect();
+            let names: Vec<_> = weighed().map(Signal::name).collect();
             let reason = format!("is unknown; known are {}", names.join(", "));
             problems.push(Problem::new(format!("abuse.weights.{name}"), reason));
         } else if !(0..=MAX_WEIGHT).contains(weight) {
@@ -232,6 +254,8 @@ pub struct Limits {
     pub per_minute: i64,
     /// From one network: an IPv4 /24, an IPv6 /48.
     pub network_per_minute: i64,
+    /// Mails an hour that ask for a confirmation, on behalf of one network; beyond it posts are put aside.
+    pub network_mails_per_hour: i64,
 }
 
 impl Limits {
@@ -239,6 +263,10 @@ impl Limits {
         Self {
             per_minute: table.per_minute.unwrap_or(DEFAULT_PER_MINUTE).into(),
             network_per_minute: table.network_per_minute.unwrap_or(DEFAULT_NETWORK_PER_MINUTE).into(),
+            network_mails_per_hour: table
+                .network_mails_per_hour
+                .unwrap_or(DEFAULT_NETWORK_MAILS_PER_HOUR)
+                .into(),
         }
     }
 }
@@ -312,9 +340,10 @@ impl Rules for AbuseTable {
 pub struct LimitsTable {
     pub per_minute: Option<u32>,
     pub network_per_minute: Option<u32>,
+    pub network_mails_per_hour: Option<u32>,
 }
 
-keys!(LimitsTable: per_minute, network_per_minute);
+keys!(LimitsTable: per_minute, network_per_minute, network_mails_per_hour);
 
 impl Rules for LimitsTable {
     fn verdicts(&self) -> Vec<Verdict> {
@@ -324,6 +353,7 @@ impl Rules for LimitsTable {
         vec![
             ("per_minute", self.per_minute.map_or(Ok(()), is_rate)),
             ("network_per_minute", self.network_per_minute.map_or(Ok(()), is_rate)),
+            ("network_mails_per_hour", self.network_mails_per_hour.map_or(Ok(()), is_rate)),
         ]
     }
 }

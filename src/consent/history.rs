@@ -112,7 +112,7 @@ impl Act {
 
     /// The next act of a person, chained to the one before.
     pub fn after(
-        previous: Option<&Self>,
+        previous: Option<&Head>,
         lead_id: &str,
         (at_ms, campaign): (i64, &str),
         consents: Vec<(String, ConsentState, String)>,
@@ -120,14 +120,14 @@ impl Act {
         (key_id, key): &(String, Hash),
     ) -> Self {
         let mut act = Self {
-            seq: previous.map_or(1, |act| act.seq.saturating_add(1)),
+            seq: previous.map_or(1, |head| head.seq.saturating_add(1)),
             at_ms,
             campaign: campaign.to_owned(),
             consents,
             commitment: commitment(personal),
             mac: String::new(),
         };
-        let mac = act.mac_under(key, lead_id, previous.map_or("", |act| &act.mac));
+        let mac = act.mac_under(key, lead_id, previous.map_or("", |head| &head.mac));
         act.mac = format!("{key_id}.{mac}");
         act
     }
@@ -160,7 +160,17 @@ pub enum Verdict {
 
 /// Looks at a person's acts, the first one first, each with its personal part where that is there.
 pub fn verify(keys: &[(String, Hash)], lead_id: &str, acts: &[(Act, Option<String>)]) -> Vec<Verdict> {
-    let mut previous: Option<&Act> = None;
+    verify_behind(None, keys, lead_id, acts)
+}
+
+/// The same of acts that follow one that has been looked at.
+pub fn verify_behind(
+    before: Option<&Act>,
+    keys: &[(String, Hash)],
+    lead_id: &str,
+    acts: &[(Act, Option<String>)],
+) -> Vec<Verdict> {
+    let mut previous = before;
     let judge = |(act, personal): &'_ (Act, Option<String>), previous: Option<&Act>| {
         let (id, mac) = act.mac.split_once('.').unwrap_or_default();
         let Some((_, key)) = keys.iter().find(|(known, _)| known == id) else {
@@ -186,8 +196,23 @@ pub fn verify(keys: &[(String, Hash)], lead_id: &str, acts: &[(Act, Option<Strin
     verdicts
 }
 
-/// Where a person's consent to one purpose stands.
+/// The end of a history: what the next act is chained to.
 #[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// The number of the last act.
+    pub seq: i64,
+    /// Its MAC.
+    pub mac: String,
+}
+
+impl From<&Act> for Head {
+    fn from(act: &Act) -> Self {
+        Self { seq: act.seq, mac: act.mac.clone() }
+    }
+}
+
+/// Where a consent to one purpose stands.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Standing {
     /// The purpose's id.
     pub purpose: String,
@@ -195,47 +220,89 @@ pub struct Standing {
     pub state: ConsentState,
     /// Since when; UTC, milliseconds.
     pub since_ms: i64,
-    /// The place, among the acts, of the one by which it was last given or asked for.
-    pub granted_by: Option<usize>,
-    /// When the address was confirmed, where it still counts.
-    pub confirmed_ms: Option<i64>,
+    /// By which act it was last given or asked for; where it never was, the last that mentions it.
+    pub by: Mention,
+    /// Whether that act gave it or asked for it.
+    pub was_given: bool,
+    /// By which act the address was confirmed, where that still counts: its number and its time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmed: Option<(i64, i64)>,
+}
+
+/// An act, as far as it is about one purpose.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct Mention {
+    /// The act's number.
+    pub seq: i64,
+    /// UTC, milliseconds.
+    pub at_ms: i64,
+    /// Where it was done.
+    pub campaign: String,
+    /// The digest of the purpose's [`Terms`](super::Terms).
+    pub terms: String,
+    /// The other subjects of the act, who can have it erased.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub with: Vec<String>,
+}
+
+impl Standing {
+    /// The numbers of the acts that it rests on.
+    pub fn acts(&self) -> impl Iterator<Item = i64> {
+        std::iter::once(self.by.seq).chain(self.confirmed.map(|(seq, _)| seq))
+    }
 }
 
 /// Where each purpose stands after these acts. A box that is left empty the second time withdraws
 /// nothing, and what was confirmed once stays so until it is withdrawn or expires.
 pub fn standing<'a>(acts: impl IntoIterator<Item = &'a Act>) -> Vec<Standing> {
-    let mut all = Vec::<Standing>::new();
-    for (at, act) in acts.into_iter().enumerate() {
-        for (purpose, state, _) in &act.consents {
-            match all.iter_mut().find(|known| known.purpose == *purpose) {
-                Some(known) => *known = followed(Some(known.clone()), purpose, *state, act.at_ms, at),
-                None => all.push(followed(None, purpose, *state, act.at_ms, at)),
-            }
-        }
+    let mut all = Vec::new();
+    for act in acts {
+        follow(&mut all, act, &[]);
     }
     all
 }
 
-fn followed(before: Option<Standing>, purpose: &str, state: ConsentState, at_ms: i64, at: usize) -> Standing {
-    use ConsentState::{Confirmed, Expired, Given, Refused, Requested, Withdrawn};
-    let fresh = Standing {
+/// Where each purpose stands after one more act, which is of other subjects as well.
+pub fn follow(all: &mut Vec<Standing>, act: &Act, with: &[String]) {
+    for (purpose, state, terms) in &act.consents {
+        let by = Mention {
+            seq: act.seq,
+            at_ms: act.at_ms,
+            campaign: act.campaign.clone(),
+            terms: terms.clone(),
+            with: with.to_vec(),
+        };
+        match all.iter_mut().find(|known| known.purpose == *purpose) {
+            Some(known) => *known = followed(known.clone(), *state, by),
+            None => all.push(first(purpose, *state, by)),
+        }
+    }
+}
+
+fn first(purpose: &str, state: ConsentState, by: Mention) -> Standing {
+    use ConsentState::{Confirmed, Given, Requested};
+    Standing {
         purpose: purpose.to_owned(),
         state,
-        since_ms: at_ms,
-        granted_by: None,
-        confirmed_ms: None,
-    };
-    let Some(before) = before else {
-        let granted_by = matches!(state, Requested | Given | Confirmed).then_some(at);
-        let confirmed_ms = (state == Confirmed).then_some(at_ms);
-        return Standing { granted_by, confirmed_ms, ..fresh };
-    };
+        since_ms: by.at_ms,
+        was_given: matches!(state, Requested | Given | Confirmed),
+        confirmed: (state == Confirmed).then_some((by.seq, by.at_ms)),
+        by,
+    }
+}
+
+fn followed(before: Standing, state: ConsentState, by: Mention) -> Standing {
+    use ConsentState::{Confirmed, Expired, Given, Refused, Requested, Withdrawn};
+    let since_ms = by.at_ms;
     match (state, before.state) {
         (Refused, Given | Confirmed | Withdrawn | Expired) | (Requested, Given | Confirmed) => before,
-        (Given, Confirmed) => Standing { granted_by: Some(at), ..before },
-        (Given | Requested, _) => Standing { granted_by: Some(at), ..fresh },
-        (Confirmed, _) => Standing { granted_by: before.granted_by, confirmed_ms: Some(at_ms), ..fresh },
-        (Refused | Withdrawn | Expired, _) => Standing { granted_by: before.granted_by, ..fresh },
+        (Given, Confirmed) => Standing { by, was_given: true, ..before },
+        (Given | Requested, _) => first(&before.purpose, state, by),
+        (Confirmed, _) => Standing { state, since_ms, confirmed: Some((by.seq, by.at_ms)), ..before },
+        (Refused | Withdrawn | Expired, _) => {
+            let by = if before.was_given { before.by.clone() } else { by };
+            Standing { state, since_ms, by, confirmed: None, ..before }
+        }
     }
 }
 
@@ -252,8 +319,9 @@ mod tests {
         for (at, state) in (0..).zip(states) {
             let personal = Personal { salt: format!("salt{at}"), ..Personal::default() }.text();
             let consents = vec![("newsletter".to_owned(), *state, "terms".to_owned())];
-            let previous = acts.last().map(|(act, _)| act);
-            let act = Act::after(previous, "lead_1", (1_000 + at, "c"), consents, &personal, &key(1));
+            let previous = acts.last().map(|(act, _)| Head::from(act));
+            let act =
+                Act::after(previous.as_ref(), "lead_1", (1_000 + at, "c"), consents, &personal, &key(1));
             acts.push((act, Some(personal)));
         }
         acts
@@ -287,7 +355,8 @@ mod tests {
 
         // A row that is written anew without the key does not fit, whatever follows.
         let mut mended = acts;
-        mended[1].0 = Act::after(Some(&mended[0].0), "lead_1", (9, "c"), Vec::new(), "", &key(3));
+        mended[1].0 =
+            Act::after(Some(&Head::from(&mended[0].0)), "lead_1", (9, "c"), Vec::new(), "", &key(3));
         mended[1].0.mac = mended[1].0.mac.replace("k3", "k1");
         assert_eq!(verify(&keys, "lead_1", &mended), [Valid, Changed, Changed]);
     }
@@ -306,23 +375,27 @@ mod tests {
     #[test]
     fn an_empty_box_withdraws_nothing_and_a_confirmation_stays() {
         use ConsentState::{Confirmed, Expired, Given, Refused, Requested, Withdrawn};
-        for (states, expected, granted_by) in [
-            (&[Given, Refused][..], Given, Some(0)),
-            (&[Refused, Given], Given, Some(1)),
-            (&[Requested, Confirmed, Given], Confirmed, Some(2)),
-            (&[Requested, Confirmed, Requested], Confirmed, Some(0)),
-            (&[Given, Withdrawn, Refused], Withdrawn, Some(0)),
-            (&[Given, Withdrawn, Given], Given, Some(2)),
-            (&[Requested, Confirmed, Withdrawn, Given], Given, Some(3)),
-            (&[Requested, Refused], Refused, Some(0)),
-            (&[Given, Expired], Expired, Some(0)),
+        for (states, expected, by) in [
+            (&[Given, Refused][..], Given, 1),
+            (&[Refused, Given], Given, 2),
+            (&[Refused, Refused], Refused, 2),
+            (&[Requested, Confirmed, Given], Confirmed, 3),
+            (&[Requested, Confirmed, Requested], Confirmed, 1),
+            (&[Given, Withdrawn, Refused], Withdrawn, 1),
+            (&[Given, Withdrawn, Given], Given, 3),
+            (&[Requested, Confirmed, Withdrawn, Given], Given, 4),
+            (&[Requested, Refused], Refused, 1),
+            (&[Given, Expired], Expired, 1),
         ] {
             let acts = chain(states);
             let all = standing(acts.iter().map(|(act, _)| act));
             assert_eq!(all.len(), 1);
-            assert_eq!((all[0].state, all[0].granted_by), (expected, granted_by), "{states:?}");
+            assert_eq!((all[0].state, all[0].by.seq), (expected, by), "{states:?}");
+            assert_eq!(all[0].was_given, states != [Refused, Refused], "{states:?}");
         }
+        let confirmed = chain(&[Requested, Confirmed, Given]);
+        assert_eq!(standing(confirmed.iter().map(|(act, _)| act))[0].confirmed, Some((2, 1_001)));
         let withdrawn = chain(&[Requested, Confirmed, Withdrawn, Given]);
-        assert_eq!(standing(withdrawn.iter().map(|(act, _)| act))[0].confirmed_ms, None);
+        assert_eq!(standing(withdrawn.iter().map(|(act, _)| act))[0].confirmed, None);
     }
 }

@@ -5,6 +5,8 @@ mod history;
 mod receipt;
 mod terms;
 
-pub use self::history::{Act, ConsentState, Personal, Standing, Verdict, standing, verify};
+pub use self::history::{
+    Act, ConsentState, Head, Personal, Standing, Verdict, follow, standing, verify, verify_behind,
+};
 pub use self::receipt::{Receipt, compact, payload_of, signing_input};
 pub use self::terms::Terms;

@@ -101,6 +101,32 @@ impl Email {
         format!("{}@{GMAIL}", untagged.replace('.', ""))
     }
 
+    /// The mailbox that mail to this address very likely ends in: the tag behind a `+` is cut at every
+    /// domain, and Yahoo's behind a `-`, which no name there has; below a provider's domain the first label
+    /// is the name. To count mails to one mailbox, never to tell people apart: two people may share it.
+    pub fn mailbox(&self) -> String {
+        let folded = self.fingerprint_form(true);
+        let (local, domain) = folded.split_once('@').unwrap_or_default();
+        if let Some((name, provider)) = domain.split_once('.')
+            && is_free_mail(provider)
+            && !is_free_mail(domain)
+        {
+            return format!("{name}@{provider}");
+        }
+        let is_tag = |c: char| c == '+' || (c == '-' && is_yahoo(domain));
+        let name = local.split(is_tag).next().filter(|name| !name.is_empty()).unwrap_or(local);
+        format!("{name}@{domain}")
+    }
+
+    /// What many addresses of one mailbox have in common where its provider takes a tag behind another
+    /// character than `+`: coarser than [`Email::mailbox`].
+    pub fn stem(&self) -> String {
+        let mailbox = self.mailbox();
+        let (local, domain) = mailbox.split_once('@').unwrap_or_default();
+        let name = local.split(['-', '=']).next().filter(|name| !name.is_empty()).unwrap_or(local);
+        format!("{name}@{domain}")
+    }
+
     /// What the domain is known as.
     pub fn kind(&self) -> EmailKind {
         match self.domain() {
@@ -132,6 +158,13 @@ impl fmt::Debug for Email {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("Email(…)")
     }
+}
+
+/// Whether a domain is one of Yahoo's, where a base name and a word make an address
+/// (<https://help.yahoo.com/kb/SLN28338.html>).
+fn is_yahoo(domain: &str) -> bool {
+    let first = domain.split('.').next().unwrap_or_default();
+    matches!(first, "yahoo" | "ymail" | "rocketmail" | "myyahoo")
 }
 
 fn is_local_part(local: &str) -> bool {
@@ -264,6 +297,30 @@ mod tests {
         assert_eq!(folded("kari.n+x@gmail.com.example.com"), "kari.n+x@gmail.com.example.com");
         let email = Email::parse("Kari.N+x@googlemail.com").unwrap();
         assert_eq!(email.fingerprint_form(false), "kari.n+x@googlemail.com");
+    }
+
+    #[test]
+    fn a_mailbox_is_one_whatever_tag_its_address_bears() {
+        let mailbox = |text: &str| Email::parse(text).unwrap().mailbox();
+        for (address, expected) in [
+            ("kari@example.com", "kari@example.com"),
+            ("kari+1@example.com", "kari@example.com"),
+            ("Kari+a+b@Outlook.com", "kari@outlook.com"),
+            ("+tag@example.com", "+tag@example.com"),
+            ("k.ari+x@googlemail.com", "kari@gmail.com"),
+            ("kari-shops@yahoo.com", "kari@yahoo.com"),
+            ("kari-shops@yahoo.co.uk", "kari@yahoo.co.uk"),
+            ("hans-peter@gmx.de", "hans-peter@gmx.de"),
+            ("anything@kari.fastmail.com", "kari@fastmail.com"),
+            ("other+x@kari.fastmail.com", "kari@fastmail.com"),
+            ("kari@mail.example.com", "kari@mail.example.com"),
+        ] {
+            assert_eq!(mailbox(address), expected, "{address}");
+        }
+        let stem = |text: &str| Email::parse(text).unwrap().stem();
+        assert_eq!(stem("kari-1+x@example.com"), "kari@example.com");
+        assert_eq!(stem("kari=1@example.com"), "kari@example.com");
+        assert_eq!(stem("-@example.com"), "-@example.com");
     }
 
     #[test]

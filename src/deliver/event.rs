@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::campaign::Sign;
+use crate::campaign::{IdentifierKind, Sign};
 use crate::lead::{ConsentRecord, Contact, Lead};
 use crate::moment::rfc3339;
 use crate::qualify::Score;
@@ -23,6 +23,8 @@ pub struct Event<'a> {
     pub campaign: &'a str,
     /// The lead.
     pub lead: &'a Lead,
+    /// By which of its identifiers its person was recognised; by none where it is new.
+    pub recognised_by: &'a [IdentifierKind],
     /// Its consents, with their receipts.
     pub consent: &'a [ConsentRecord],
     /// Its score.
@@ -40,6 +42,8 @@ struct Body<'a> {
 struct Data<'a> {
     lead_id: &'a str,
     campaign: &'a str,
+    #[serde(skip_serializing_if = "<[IdentifierKind]>::is_empty")]
+    recognised_by: &'a [IdentifierKind],
     contact: &'a Contact,
     answers: &'a BTreeMap<String, Value>,
     attribution: &'a BTreeMap<String, String>,
@@ -66,6 +70,7 @@ pub fn body(event: &Event<'_>) -> Vec<u8> {
         data: Data {
             lead_id: event.lead_id,
             campaign: event.campaign,
+            recognised_by: event.recognised_by,
             contact: &event.lead.contact,
             answers: &event.lead.answers,
             attribution: &event.lead.attribution,

@@ -92,6 +92,11 @@ export function withinLimits({ CAMPAIGN_LIMIT, NETWORK_LIMIT }, campaign, networ
   return Promise.all(asked).then((answers) => answers.every(({ success }) => success));
 }
 
+/** Resolves to whether the limit of mails takes one more; undefined where it is not bound. */
+export function takesMoreMails({ MAIL_LIMIT }, network) {
+  return MAIL_LIMIT?.limit({ key: network }).then(({ success }) => success);
+}
+
 /** Resolves to the text that a form is answered with. */
 export async function postForm(url, form, timeoutMs, maxLength) {
   const controller = new AbortController();

@@ -38,6 +38,10 @@ extern "C" {
     #[wasm_bindgen(js_name = withinLimits)]
     pub fn within_limits(env: &JsValue, campaign: &str, network: &str) -> Option<Promise>;
 
+    /// Resolves to whether the limit of mails takes one more; nothing where it is not bound.
+    #[wasm_bindgen(js_name = takesMoreMails)]
+    pub fn takes_more_mails(env: &JsValue, network: &str) -> Option<Promise>;
+
     /// Resolves to the text that a form is answered with.
     #[wasm_bindgen(catch, js_name = postForm)]
     pub fn post_form(url: &str, form: &str, timeout_ms: u32, max_length: u32) -> Result<Promise, JsValue>;

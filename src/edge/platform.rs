@@ -166,6 +166,17 @@ impl Ports for Platform {
         }
     }
 
+    async fn takes_more_mails(&self, network: &str) -> Result<bool, Fault> {
+        match glue::takes_more_mails(&self.env, network) {
+            Some(asked) => {
+                let answered = JsFuture::from(asked).await;
+                let answered = answered.map_err(|error| Fault::new(format!("limit: {}", message_of(&error))));
+                Ok(answered?.is_truthy())
+            }
+            None => Ok(true),
+        }
+    }
+
     async fn ask_service(&self, url: &str, form: &str) -> Result<String, Fault> {
         let asked = glue::post_form(url, form, SERVICE_TIMEOUT_MS, MAX_SERVICE_ANSWER);
         let answered = match asked {

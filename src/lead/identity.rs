@@ -1,13 +1,15 @@
 //! Keyed hashes: of who someone is, and of what was submitted. They never leave the system.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use crate::campaign::{Campaign, IdentifierKind};
+use crate::campaign::{Campaign, IdentifierKind, Kind};
 use crate::contact::{Email, Phone};
 use crate::hash::{Hash, base64url, hmac_sha256, same_secret, sha256};
 use crate::intake::Submission;
-use crate::keys::Keyring;
-use crate::lead::Contact;
+use crate::keys::{Keyring, Sealer};
+use crate::lead::{Contact, Lead};
+use crate::moment::Moment;
 use crate::settings::Settings;
 
 /// 144 bits: above the 128 that keep guessing out, and 24 characters without a remainder.
@@ -17,6 +19,8 @@ const SUBMISSION_ID_BYTES: usize = 18;
 const SIGHTING_BYTES: usize = 16;
 /// 128 bits of a link's MAC: a link is guessed online or not at all.
 const LINK_MAC_BYTES: usize = 16;
+/// Characters of a subject's hash that a link names it by: 132 bits.
+const NAMED_CHARACTERS: usize = 22;
 
 /// The keys of one ledger, derived from the operator's.
 #[derive(Clone)]
@@ -27,6 +31,8 @@ pub struct Identity {
     history: Keys,
     submission: Hash,
     sighting: Hash,
+    /// Of links that tell nobody what they are about.
+    sealer: Sealer,
 }
 
 /// `(key id, key)`, the current one first.
@@ -53,6 +59,12 @@ impl Link {
             Self::Download => "download",
             Self::Form => "form",
         }
+    }
+
+    /// What its MAC is over, ahead of the parts. Without a campaign it is a link of before they were bound
+    /// to one, or one that names its campaign.
+    fn context(self, campaign: Option<&str>) -> String {
+        campaign.map_or_else(|| self.word().to_owned(), |campaign| format!("{}/{campaign}", self.word()))
     }
 }
 
@@ -84,6 +96,7 @@ impl Identity {
             history: derive(peppers, "leadhook/history/v1/"),
             submission: peppers.current().derive("leadhook/submission/v1/", ledger),
             sighting: peppers.current().derive("leadhook/sighting/v1/", ledger),
+            sealer: Sealer::new(peppers, ledger),
         }
     }
 
@@ -123,6 +136,33 @@ impl Identity {
         forms.iter().flat_map(|form| tags(&self.fingerprint, identifier.kind(), form)).collect()
     }
 
+    /// The addresses and numbers of a lead beside its contact: what stands in the second and later fields of
+    /// these kinds, with the field's name. Whoever they belong to has not posted.
+    pub fn mentioned<'a>(&self, lead: &'a Lead, campaign: &'a Campaign) -> Vec<(&'a str, Identifier)> {
+        let mut found = Vec::new();
+        for field in &campaign.fields {
+            let Some(text) = lead.answers.get(&field.name).and_then(Value::as_str) else { continue };
+            let identifier = match field.kind {
+                Kind::Email => Email::parse(text).map(Identifier::Email),
+                Kind::Phone => Phone::parse(text, None).map(Identifier::Phone),
+                _ => None,
+            };
+            found.extend(identifier.map(|identifier| (field.name.as_str(), identifier)));
+        }
+        found
+    }
+
+    /// The hashes of the mailbox that an address very likely leads to, whatever tag it bears, and of what is
+    /// coarser than that: to count mails, never to recognise anybody.
+    pub fn mailbox_tags(&self, email: &Email) -> [String; 2] {
+        [self.tag("mailbox", &email.mailbox()), self.tag("stem", &email.stem())]
+    }
+
+    /// The fingerprint of an identifier, folded, under the pepper that writes.
+    pub fn current_tag(&self, identifier: &Identifier) -> Option<String> {
+        tags(&self.fingerprint, identifier.kind(), &identifier.listed_form()).next()
+    }
+
     /// What the lists know an identifier by, under every list key. Empty where there is none.
     pub fn list_tags(&self, identifier: &Identifier) -> Vec<String> {
         tags(&self.list, identifier.kind(), &identifier.listed_form()).collect()
@@ -136,24 +176,41 @@ impl Identity {
     }
 
     /// A text that only this ledger can have written: `{parts, by dots}.{key id}.{MAC}`, under the
-    /// pepper of that id or, where it has gone, the current one. The parts hold no dots.
-    pub fn link(&self, link: Link, pepper: Option<&str>, parts: &[&str]) -> String {
+    /// pepper of that id or, where it has gone, the current one. The parts hold no dots. With a campaign
+    /// it is one of that campaign alone.
+    pub fn link(&self, link: Link, campaign: Option<&str>, pepper: Option<&str>, parts: &[&str]) -> String {
         let named = self.link.iter().find(|(id, _)| pepper == Some(id));
         let Some((id, key)) = named.or(self.link.first()) else { return String::new() };
         let parts = parts.join(".");
-        format!("{parts}.{id}.{}", link_mac(key, link, &parts))
+        format!("{parts}.{id}.{}", link_mac(key, &link.context(campaign), &parts))
     }
 
     /// The parts of a text that [`Identity::link`] wrote under any living pepper; nothing where it
     /// did not, or there are not `N` of them.
-    pub fn read_link<const N: usize>(&self, link: Link, text: &str) -> Option<[String; N]> {
+    pub fn read_link<const N: usize>(
+        &self,
+        link: Link,
+        campaign: Option<&str>,
+        text: &str,
+    ) -> Option<[String; N]> {
         let (rest, mac) = text.rsplit_once('.')?;
         let (parts, id) = rest.rsplit_once('.')?;
         let (_, key) = self.link.iter().find(|(known, _)| known == id)?;
-        if !same_secret(link_mac(key, link, parts).as_bytes(), mac.as_bytes()) {
+        if !same_secret(link_mac(key, &link.context(campaign), parts).as_bytes(), mac.as_bytes()) {
             return None;
         }
         parts.split('.').map(str::to_owned).collect::<Vec<_>>().try_into().ok()
+    }
+
+    /// A text for one campaign that nobody else can read or write, and that is another one each time.
+    pub fn sealed_link(&self, campaign: &str, plain: &str, moment: &Moment) -> String {
+        let nonce = moment.random::<12>("link", 0);
+        self.sealer.seal(plain.as_bytes(), &link_place(campaign), nonce).unwrap_or_default()
+    }
+
+    /// What a text says that [`Identity::sealed_link`] wrote under any living pepper.
+    pub fn read_sealed_link(&self, campaign: &str, text: &str) -> Option<String> {
+        String::from_utf8(self.sealer.open(text, &link_place(campaign)).ok()?).ok()
     }
 
     /// The keys that the history of consents is chained with.
@@ -255,6 +312,12 @@ pub fn subject(fingerprint: &str) -> String {
     format!("{id}.{}", base64url(&hash))
 }
 
+/// What a link names a subject by: the beginning of its hash.
+pub fn named(subject: &str) -> &str {
+    let hash = subject.split_once('.').map_or(subject, |(_, hash)| hash);
+    hash.get(..NAMED_CHARACTERS).unwrap_or(hash)
+}
+
 /// `{kind}.{key id}.{base64url tag}` under each key.
 fn tags(keys: &[(String, Hash)], kind: IdentifierKind, canonical: &str) -> impl Iterator<Item = String> {
     let word = match kind {
@@ -267,8 +330,13 @@ fn tags(keys: &[(String, Hash)], kind: IdentifierKind, canonical: &str) -> impl 
     })
 }
 
-fn link_mac(key: &Hash, link: Link, parts: &str) -> String {
-    let mac = hmac_sha256(key, &[link.word().as_bytes(), &[0], parts.as_bytes()]);
+/// Where a sealed link of a campaign lies: it opens nowhere else.
+fn link_place(campaign: &str) -> String {
+    format!("link/{campaign}")
+}
+
+fn link_mac(key: &Hash, context: &str, parts: &str) -> String {
+    let mac = hmac_sha256(key, &[context.as_bytes(), &[0], parts.as_bytes()]);
     base64url(mac.get(..LINK_MAC_BYTES).unwrap_or(&mac))
 }
 

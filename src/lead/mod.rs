@@ -10,7 +10,7 @@ use serde_json::Value;
 
 pub use self::consent::{ConsentRecord, Notice};
 pub use self::identity::{
-    Fingerprint, Identifier, Identity, Link, SubmissionId, list_tag, recognising, subject,
+    Fingerprint, Identifier, Identity, Link, SubmissionId, list_tag, named, recognising, subject,
 };
 use crate::campaign::{Campaign, Facts, Kind, Sign};
 use crate::intake::Submission;

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::admission::{Admission, Given};
-use super::consents::ActRow;
-use super::double_opt_in::Requests;
+use super::double_opt_in::{Mail, Requests};
 use super::known::{Held, regains};
 use super::lists::{Suppression, customer_lists, suppressing};
 use super::message::{Admit, Answer, Tally};
 use super::milestone::{Milestone, Steps};
+use super::person::{Had, Person};
 use super::quarantine::quarantined_lead;
 use super::retention::DEAD_DAYS;
 use super::rows::{KEEP_ACT, SubmissionRow, remember};
@@ -19,9 +19,9 @@ use super::state::Bucket;
 use super::store::{Arg, Store, Write, write};
 use super::{Answered, Ledger, State};
 use crate::abuse::Evidence;
-use crate::campaign::{Campaign, Destination, IdentifierKind};
+use crate::campaign::{Campaign, Destination, IdentifierKind, Signal};
 use crate::fault::Fault;
-use crate::lead::{Lead, recognising};
+use crate::lead::{Fingerprint, Lead, recognising, subject};
 use crate::moment::{DAY_MS, Moment, hour_of};
 use crate::qualify::{self, Decision, Score};
 
@@ -30,6 +30,10 @@ const SUPPRESSED_MS: i64 = DEAD_DAYS * DAY_MS;
 /// Sources counted by name in one campaign's hour; what comes beyond is counted as `other`, so
 /// that a visitor who invents sources cannot grow the table.
 const MAX_SOURCES: usize = 50;
+
+/// Leads behind one identifier that are looked at, the newest. More share a phone where somebody makes it so;
+/// a post costs the same then.
+const MAX_LEADS: usize = 8;
 
 /// The event of a delivery, as the webhook names it.
 pub(super) const QUALIFIED: &str = "lead.qualified";
@@ -53,6 +57,8 @@ pub(super) struct Plan<'a> {
     pub(super) sends: Vec<(&'a Destination, &'static str)>,
     /// The held submission that this one has taken up.
     pub(super) supersedes: Option<Held>,
+    /// Who has had the lead before, where it was there.
+    pub(super) had: Vec<Had>,
     /// The campaign has not followed its lead up before.
     pub(super) is_first: bool,
 }
@@ -62,9 +68,12 @@ pub(super) struct Prior {
     pub(super) lead_id: String,
     pub(super) state: State,
     pub(super) bucket: Bucket,
-    /// Whether it holds consents: the row of a lead, not of a request.
+    /// Whether it is the row of a lead, not of a request.
     pub(super) is_lead: bool,
     pub(super) milestone: Milestone,
+    pub(super) format: i64,
+    /// The subject of its consents, where its row says so.
+    pub(super) subject: Option<String>,
 }
 
 impl Prior {
@@ -81,12 +90,6 @@ pub(super) enum Door {
     Posted,
     /// An operator has released it from quarantine.
     Released,
-}
-
-/// Whose post it is.
-struct Person {
-    lead_id: String,
-    acts: Vec<ActRow>,
 }
 
 /// A lead that a fingerprint leads to.
@@ -133,24 +136,35 @@ impl<S: Store> Ledger<S> {
             self.tally(&[problem, post])?;
             return quiet(Answer::IdempotencyKeyReused);
         }
+        let sender = admit.evidence.sender.clone();
         let lists = self.lists_with(&admit.list_tags)?;
         let requests = self.requests(admit, campaign, moment)?;
         let prior = self.prior(admit, &matches, &requests)?;
-        let person = self.person(admit, &matches).map(|lead_id| self.with_acts(lead_id)).transpose()?;
-        let acts = person.as_ref().map(|person| person.acts.as_slice()).unwrap_or_default();
-        let suppressed = suppressing(campaign, &lists);
+        let person = self.person(admit, &matches)?;
+        let standing = person.as_ref().map(Person::standing).unwrap_or_default();
+        let suppressed = match suppressing(campaign, &lists) {
+            None if self.mentions_suppressed(admit, campaign)? => Some(Suppression::ByCampaign),
+            suppressed => suppressed,
+        };
         let post = Post { campaign, bucket, prior };
+        let must_confirm = self.must_confirm(admit, campaign, suppressed, standing, moment)?;
+        let mail = self.may_mail(admit, campaign, &requests, door, moment);
         let step = match suppressed {
-            _ if self.must_confirm(admit, campaign, suppressed, acts) => {
-                Step::Request { may_mail: requests.may_mail(campaign, moment.now_ms) }
-            }
+            // Whoever has said that it was not them is not asked for a while.
+            _ if must_confirm && mail == Mail::Refused => Step::Suppress,
+            _ if must_confirm => Step::Request { mail },
             Some(_) => Step::Suppress,
             None => Step::Judge,
         };
         let step = match step {
             Step::Suppress => Step::Suppress,
-            _ if self.is_put_aside(admit, &post, door, moment)? => Step::Quarantine,
-            step => step,
+            step => {
+                let cap = match step {
+                    Step::Request { mail: Mail::TooMany(signal) } => Some(signal),
+                    _ => None,
+                };
+                if self.is_put_aside(admit, &post, cap, door, moment)? { Step::Quarantine } else { step }
+            }
         };
         let is_elsewhere = match (&post.prior, &person) {
             (Some(prior), Some(person)) => prior.lead_id != person.lead_id,
@@ -168,25 +182,32 @@ impl<S: Store> Ledger<S> {
             // So does that of somebody else whom the post leads to as well.
             (Step::Judge, Some(State::Pending | State::Dead)) if is_elsewhere => false,
             (Step::Judge, Some(State::Suppressed | State::Unconfirmed)) => true,
-            (Step::Request { may_mail }, Some(_)) => *may_mail,
-            (Step::Judge, Some(_)) => regains(&admit.lead, acts),
+            (Step::Request { mail }, Some(_)) => *mail == Mail::Free,
+            (Step::Judge, Some(_)) => regains(&admit.lead, standing),
         };
         if !is_news {
             let waiting = post.prior.as_ref().filter(|prior| prior.state == State::Unconfirmed);
-            let again = waiting.is_some() && matches!(step, Step::Request { may_mail: true });
+            let again = waiting.is_some() && matches!(step, Step::Request { mail: Mail::Free });
             let mut writes = vec![post.bucket.count_repeat()];
             if let (true, Some(prior)) = (again, waiting) {
                 writes.extend(self.mail_again(&prior.lead_id, admit, campaign, moment));
             }
             self.store.write_all(&writes)?;
             self.note_mail(campaign, again, moment);
+            if again {
+                self.sightings.borrow_mut().note_mail(sender.as_ref(), moment.now_ms);
+            }
             return Ok(logged(admit, "repeat", json!({})));
         }
         match step {
             Step::Suppress => self.suppress(admit, &post, moment),
             Step::Quarantine => self.quarantine(admit, &post, moment),
-            Step::Request { may_mail: true } => self.request(admit, &post, moment),
-            Step::Request { may_mail: false } => self.ignore_request(admit, &post, &requests, moment),
+            Step::Request { mail: Mail::Free } => {
+                let answered = self.request(admit, &post, moment)?;
+                self.sightings.borrow_mut().note_mail(sender.as_ref(), moment.now_ms);
+                Ok(answered)
+            }
+            Step::Request { .. } => self.ignore_request(admit, &post, &requests, moment),
             Step::Judge => {
                 let mut lead = std::mem::take(&mut admit.lead);
                 lead.lists = customer_lists(campaign, lists);
@@ -195,21 +216,23 @@ impl<S: Store> Ledger<S> {
         }
     }
 
-    /// Whether a post is put aside for its signs, which its lead bears from now on. What was accepted
-    /// before is not doubted again.
+    /// Whether a post is put aside for its signs, which its lead bears from now on, or for a cap that it is
+    /// beyond. What was accepted before is not doubted again.
     fn is_put_aside(
         &self,
         admit: &mut Admit,
         post: &Post<'_>,
+        cap: Option<Signal>,
         door: Door,
         moment: &Moment,
     ) -> Result<bool, Fault> {
-        let signs = match door {
+        let mut signs = match door {
             Door::Posted => self.signs_of(admit, post.campaign, moment)?,
             Door::Released => std::mem::take(&mut admit.lead.signals),
         };
         let was_aside = |prior: &Prior| matches!(prior.state, State::Quarantined | State::Discarded);
         let is_new = post.prior.as_ref().is_none_or(was_aside);
+        signs.extend(cap.filter(|_| is_new).map(|signal| post.campaign.abuse.cap(signal)));
         let is_put_aside = door == Door::Posted && is_new && post.campaign.abuse.quarantines(&signs);
         admit.lead.signals = signs;
         // What was met is of no use any more, and must not be kept with what waits.
@@ -229,24 +252,24 @@ impl<S: Store> Ledger<S> {
         moment: &Moment,
     ) -> Result<Answered, Fault> {
         let given = Given::of(&lead);
-        let (plan, acts) = match person {
+        let plan = match &person {
             None => {
                 let lead_id = post.prior.as_ref().filter(|prior| prior.state == State::Unconfirmed);
                 let lead_id = lead_id.map_or_else(|| moment.new_id("lead_"), |prior| prior.lead_id.clone());
-                (judge(post.campaign, lead, lead_id), Vec::new())
+                judge(post.campaign, lead, lead_id)
             }
-            Some(Person { lead_id, acts }) => {
-                let mut plan = self.judge_known(admit, lead, post.campaign, lead_id, &acts)?;
+            Some(person) => {
+                let mut plan = self.judge_known(admit, lead, post.campaign, person)?;
                 if plan.state == State::Duplicate {
                     // Its own earlier deliveries may still wait for the payload.
                     let own = post.prior.as_ref().filter(|prior| prior.lead_id == plan.lead_id);
-                    let state = own.map(|_| self.state_by_deliveries(&plan.lead_id, &admit.submission_id));
+                    let state = own.map(|prior| self.state_by_deliveries(prior, &admit.submission_id));
                     plan.state = state.transpose()?.flatten().unwrap_or(State::Duplicate);
                     if !matches!(plan.state, State::Pending | State::Dead) {
                         plan.payload = None;
                     }
                 }
-                (plan, acts)
+                plan
             }
         };
         let answered = logged(
@@ -256,7 +279,7 @@ impl<S: Store> Ledger<S> {
                 "because": plan.because, "lead_id": plan.lead_id, "deliveries": plan.sends.len(),
             }),
         );
-        self.write_admission(Admission { admit, given, post, plan, acts: &acts, confirmed }, moment)?;
+        self.write_admission(Admission { admit, given, post, plan, person, confirmed }, moment)?;
         Ok(answered)
     }
 
@@ -269,9 +292,11 @@ impl<S: Store> Ledger<S> {
         moment: &Moment,
     ) -> Result<Answered, Fault> {
         let matches = self.living_matches(admit, moment)?;
-        let person = self.person(admit, &matches).map(|lead_id| self.with_acts(lead_id)).transpose()?;
+        let person = self.person(admit, &matches)?;
         let lists = self.lists_with(&admit.list_tags)?;
-        if suppressing(post.campaign, &lists) == Some(Suppression::ByCampaign) {
+        if suppressing(post.campaign, &lists) == Some(Suppression::ByCampaign)
+            || self.mentions_suppressed(admit, post.campaign)?
+        {
             self.store.write_all(&beside)?;
             return self.suppress(admit, post, moment);
         }
@@ -280,19 +305,26 @@ impl<S: Store> Ledger<S> {
         self.judge_and_write(admit, lead, post, person, Some(beside), moment)
     }
 
-    fn with_acts(&self, lead_id: String) -> Result<Person, Fault> {
-        let acts = self.acts(&lead_id)?;
-        Ok(Person { lead_id, acts })
-    }
-
     /// The leads that are known by one of the post's identifiers and whose window has not passed.
     fn living_matches(&self, admit: &Admit, moment: &Moment) -> Result<Vec<Match>, Fault> {
         let prints = recognising(&admit.fingerprints, &admit.by);
-        let holes = vec!["?"; prints.len()].join(", ");
+        let newest = format!(
+            "SELECT * FROM (SELECT tag, lead_id FROM fingerprint WHERE tag = ? ORDER BY lead_id DESC
+               LIMIT {MAX_LEADS})"
+        );
+        let found = vec![newest; prints.len()].join(" UNION ALL ");
+        // Of a lead without a row of its own all follows from its only submission.
+        let of_lead = |column: &str, kept: &str| {
+            format!(
+                "coalesce(l.{kept}, (SELECT max({column}) FROM submission s WHERE s.lead_id = f.lead_id))"
+            )
+        };
         let sql = format!(
-            "SELECT f.tag, f.lead_id, max(s.at_ms), max(s.format)
-             FROM fingerprint f JOIN submission s ON s.lead_id = f.lead_id
-             WHERE f.tag IN ({holes}) GROUP BY f.tag, f.lead_id HAVING max(s.known_until_ms) > ?"
+            "SELECT f.tag, f.lead_id, {}, {} FROM ({found}) f LEFT JOIN lead l ON l.lead_id = f.lead_id
+             WHERE {} > ?",
+            of_lead("at_ms", "last_ms"),
+            of_lead("format", "format"),
+            of_lead("known_until_ms", "known_until_ms"),
         );
         let mut args: Vec<Arg<'_>> = prints.iter().map(|print| (&print.tag).into()).collect();
         args.push(moment.now_ms.into());
@@ -308,13 +340,28 @@ impl<S: Store> Ledger<S> {
 
     /// Whose post it is: where identifiers match two people, the e-mail's; of several leads behind
     /// one identifier, the one that was heard of last.
-    fn person(&self, admit: &Admit, matches: &[Match]) -> Option<String> {
+    fn person(&self, admit: &Admit, matches: &[Match]) -> Result<Option<Person>, Fault> {
         let kind_of = |tag: &str| admit.fingerprints.iter().find(|print| print.tag == tag).map(|p| p.kind);
         let by_email = |found: &&Match| kind_of(&found.tag) == Some(IdentifierKind::Email);
-        matches
+        let found = matches
             .iter()
-            .max_by_key(|found| (by_email(found), found.last_ms, std::cmp::Reverse(&found.lead_id)))
-            .map(|found| found.lead_id.clone())
+            .max_by_key(|found| (by_email(found), found.last_ms, std::cmp::Reverse(&found.lead_id)));
+        let Some(lead_id) = found.map(|found| found.lead_id.clone()) else { return Ok(None) };
+        let of_lead = matches.iter().filter(|found| found.lead_id == lead_id);
+        let mut recognised_by: Vec<_> = of_lead.filter_map(|found| kind_of(&found.tag)).collect();
+        recognised_by.sort_unstable();
+        recognised_by.dedup();
+        let names = subject_names(&admit.fingerprints);
+        let known = self.known(&lead_id, &names)?;
+        let subject = known.name_of(&names).or_else(|| names.first().cloned()).unwrap_or_default();
+        Ok(Some(Person { lead_id, recognised_by, subject, known }))
+    }
+
+    /// Whether a further field of the post has an address or number that is to hear nothing.
+    fn mentions_suppressed(&self, admit: &Admit, campaign: &Campaign) -> Result<bool, Fault> {
+        let mentioned = self.identity.mentioned(&admit.lead, campaign);
+        let tags: Vec<_> = mentioned.iter().flat_map(|(_, one)| self.identity.list_tags(one)).collect();
+        Ok(suppressing(campaign, &self.lists_with(&tags)?).is_some())
     }
 
     /// The row of this very submission, where it was accepted before.
@@ -322,8 +369,9 @@ impl<S: Store> Ledger<S> {
         let suppressed = self.has_suppressed.get().then(|| suppressed_lead(&admit.submission_id));
         let quarantined = self.has_quarantined.get().then(|| quarantined_lead(&admit.submission_id));
         let known = matches.iter().map(|found| &found.lead_id).chain(requests.leads());
-        let sql = "SELECT state, campaign, hour, source, consent <> '', milestone FROM submission
-                   WHERE lead_id = ? AND submission_id = ?";
+        let sql =
+            "SELECT state, campaign, hour, source, consent <> '' OR stands_by IS NOT NULL, milestone, format,
+                     json_extract(subjects, '$[0]') FROM submission WHERE lead_id = ? AND submission_id = ?";
         for lead_id in known.chain(&suppressed).chain(&quarantined) {
             let args = [lead_id.into(), (&admit.submission_id).into()];
             let Some(mut row) = self.store.row(sql, &args)? else { continue };
@@ -331,7 +379,9 @@ impl<S: Store> Ledger<S> {
             let bucket = Bucket { campaign: row.text(1)?, hour: row.int(2)?, source: row.text(3)? };
             let is_lead = row.int(4)? == 1;
             let milestone = Milestone::of(row.int(5)?);
-            return Ok(Some(Prior { lead_id: lead_id.clone(), state, bucket, is_lead, milestone }));
+            let (format, subject) = (row.int(6)?, row.optional_text(7));
+            let lead_id = lead_id.clone();
+            return Ok(Some(Prior { lead_id, state, bucket, is_lead, milestone, format, subject }));
         }
         Ok(None)
     }
@@ -438,8 +488,16 @@ enum Step {
     Suppress,
     /// It looks like abuse.
     Quarantine,
-    /// The owner of the address is asked first, by mail where one may still be sent.
-    Request { may_mail: bool },
+    /// The owner of the address is asked first, by mail where one may be sent.
+    Request { mail: Mail },
+}
+
+/// The names that the subject of a post's consents may have: that of its first identifier under every pepper,
+/// the current one first.
+pub(super) fn subject_names(fingerprints: &[Fingerprint]) -> Vec<String> {
+    let first = fingerprints.first().map(|print| print.kind);
+    let of_first = fingerprints.iter().filter(|print| Some(print.kind) == first);
+    of_first.map(|print| subject(&print.tag)).collect()
 }
 
 /// What is answered and logged of a decision.
@@ -468,5 +526,6 @@ pub(super) fn judge(campaign: &Campaign, lead: Lead, lead_id: String) -> Plan<'_
         }
         Decision::Hold(because) => (State::Held, because, Vec::new()),
     };
-    Plan { lead_id, state, because, payload: Some((lead, score)), sends, supersedes: None, is_first: true }
+    let payload = Some((lead, score));
+    Plan { lead_id, state, because, payload, sends, supersedes: None, had: Vec::new(), is_first: true }
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::message::{Answer, Operation};
-use super::rows::is_delivery_of;
+use super::rows::is_delivery_of_submission;
 use super::schema::ROW_FORMAT;
 use super::store::{Arg, Store};
 use super::{Ledger, State};
@@ -184,8 +184,8 @@ impl<S: Store> Ledger<S> {
             }
         }
         let deliveries = format!(
-            "EXISTS (SELECT 1 FROM delivery d WHERE {} AND d.submission_id = s.submission_id AND d.state",
-            is_delivery_of("d.delivery_id", "s.lead_id")
+            "EXISTS (SELECT 1 FROM delivery d WHERE {} AND d.state",
+            is_delivery_of_submission("d", "s")
         );
         let living = State::ALL.into_iter().filter(|state| is_living(*state));
         let living = living.map(|state| format!("'{}'", state.as_str())).collect::<Vec<_>>().join(", ");

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::Ledger;
-use super::rows::is_delivery_of;
+use super::rows::is_delivery_of_submission;
 use super::schema::ROW_FORMAT;
 use super::store::Store;
 use crate::deliver::{ATTEMPT_TIMEOUT_MS, LONGEST_WAIT_MS};
@@ -43,6 +43,10 @@ pub struct Claim {
     pub(super) attempt_count: i64,
     /// Its submission has no other delivery.
     pub(super) alone: bool,
+    /// Of its row.
+    pub(super) format: i64,
+    /// Whose consents it rests on, where that is known.
+    pub(super) subject: Option<String>,
 }
 
 /// What is known of one receiver's deliveries without asking the database.
@@ -124,11 +128,10 @@ impl<S: Store> Ledger<S> {
         let sql = format!(
             "SELECT delivery_id, due_ms, campaign, destination, lead_id, submission_id, event, created_ms,
                attempt_count, NOT EXISTS (SELECT 1 FROM delivery other WHERE {}
-                 AND other.submission_id = delivery.submission_id
-                 AND other.delivery_id <> delivery.delivery_id), notice
+                 AND other.delivery_id <> delivery.delivery_id), notice, format, subject
              FROM delivery WHERE state = 'pending' AND receiver = ? AND format <= ?
              ORDER BY due_ms LIMIT ?",
-            is_delivery_of("other.delivery_id", "delivery.lead_id")
+            is_delivery_of_submission("other", "delivery")
         );
         // What is in flight is still pending, and comes first.
         let in_flight = self.in_flight.borrow();
@@ -161,6 +164,8 @@ impl<S: Store> Ledger<S> {
                 attempt_count: row.int(8)?,
                 alone: row.int(9)? == 1,
                 notice: row.optional_text(10),
+                format: row.int(11)?,
+                subject: row.optional_text(12),
             });
         }
         self.lane(receiver, |known| *known = lane);

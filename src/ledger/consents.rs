@@ -1,21 +1,22 @@
-//! The history of a person's consents: how acts are written and read, and what a lead's consents are by
-//! them.
+//! The history of a lead's consents: how acts are written and read, and what the consents of a submission are
+//! by them.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use serde_json::{Value, json};
 
-use super::message::Answer;
+use super::message::{Answer, Operation};
+use super::payload::Payload;
 use super::schema::ROW_FORMAT;
 use super::state::Bucket;
-use super::store::{Store, Write, write};
-use super::{Ledger, Payload, State, act_place, consent_place, payload_place};
+use super::store::{Arg, Row, Store, Write, write};
+use super::{Ledger, State, act_place, consent_place, payload_place};
 use crate::campaign::Campaign;
-use crate::consent::{Act, ConsentState, Personal, Receipt, Standing, Terms, signing_input, standing};
+use crate::consent::{Act, ConsentState, Head, Personal, Receipt, Standing, Terms, signing_input, standing};
 use crate::fault::Fault;
 use crate::hash::base64url;
-use crate::lead::{Lead, Link};
+use crate::lead::{Lead, Link, named, subject};
 use crate::moment::{DAY_MS, Moment, rfc3339};
 use crate::qualify::Score;
 
@@ -26,21 +27,24 @@ const MAX_TERMS: usize = 256;
 pub(super) struct Open {
     pub(super) lead: Lead,
     pub(super) score: Score,
-    pub(super) first: String,
-    pub(super) acts: Vec<i64>,
+    /// By which identifiers its person was recognised.
+    pub(super) recognised_by: Vec<crate::campaign::IdentifierKind>,
+    /// Whose its consents are.
+    pub(super) subject: String,
     /// Of the consents that hold.
     pub(super) receipts: Vec<Receipt>,
 }
 
 impl Open {
-    /// The lead with the consents that these receipts and refusals record.
+    /// A payload with the consents that these receipts and refusals record.
     pub(super) fn new(payload: Payload, all: Vec<Receipt>) -> Self {
-        let Payload { mut lead, score, first, acts } = payload;
+        let Payload { mut lead, score, recognised_by, subjects, .. } = payload;
         lead.consent = all.iter().map(Receipt::record).collect();
         let granted = lead.consent.iter().map(|record| record.granted);
         let receipts = all.into_iter().zip(granted).filter_map(|(one, granted)| granted.then_some(one));
         let receipts = receipts.collect();
-        Self { lead, score, first, acts, receipts }
+        let subject = subjects.into_iter().next().unwrap_or_default();
+        Self { lead, score, recognised_by, subject, receipts }
     }
 }
 
@@ -50,13 +54,16 @@ pub(super) struct NewAct {
     pub(super) personal: Rc<Personal>,
     /// The personal part as it lies there.
     pub(super) sealed: String,
+    /// Whose it is, the subject of its consents first.
+    pub(super) subjects: Vec<String>,
 }
 
 impl NewAct {
-    /// The row of an act that came with no submission.
+    /// The row of an act that lies beside the submissions.
     pub(super) fn row(&self, lead_id: &str, ends: Ends) -> Result<Write<'static>, Fault> {
-        let sql = "INSERT INTO act (lead_id, seq, format, act, personal, consent_until_ms, record_until_ms)
-                   VALUES (?, ?, ?, ?, ?, ?, ?)";
+        let sql =
+            "INSERT INTO act (lead_id, seq, format, act, personal, consent_until_ms, record_until_ms, subjects)
+                   VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
         let args = [
             lead_id.to_owned().into(),
             self.act.seq.into(),
@@ -65,6 +72,7 @@ impl NewAct {
             self.sealed.clone().into(),
             ends.consent_ms.into(),
             ends.record_ms.into(),
+            json!(self.subjects).to_string().into(),
         ];
         Ok(write(sql, args))
     }
@@ -100,32 +108,78 @@ pub(super) fn text_of(act: &Act) -> Result<String, Fault> {
     serde_json::to_string(act).map_err(|_| Fault::new("an act cannot be written"))
 }
 
-/// An act and its personal part as it lies there, if it does.
-pub(super) type ActRow = (Rc<Act>, Option<String>);
-
-/// Whether nothing is there of a person but, at most, acts without their personal parts.
-pub(super) fn is_erased(acts: &[ActRow]) -> bool {
-    acts.iter().all(|(_, personal)| personal.is_none())
+/// The texts of a column that holds a list of them.
+pub(super) fn texts_in(column: Option<String>) -> Vec<String> {
+    column.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
 }
 
-/// Where the consents of these acts stand.
-pub(super) fn standing_of(acts: &[ActRow]) -> Vec<Standing> {
-    standing(acts.iter().map(|(act, _)| &**act))
+/// An act as it lies there.
+#[derive(Clone)]
+pub(super) struct ActRow {
+    pub(super) act: Rc<Act>,
+    /// Its personal part, if it has not been erased.
+    pub(super) sealed: Option<String>,
+    /// Whose it is, where the row says so: one of before format 4 does not.
+    pub(super) subjects: Vec<String>,
+}
+
+impl ActRow {
+    /// Of a row's act, personal part and subjects.
+    pub(super) fn read(row: &mut Row, first: usize) -> Result<Self, Fault> {
+        let act = Rc::new(read_act(&row.text(first)?)?);
+        let sealed = row.optional_text(first + 1);
+        Ok(Self { act, sealed, subjects: texts_in(row.optional_text(first + 2)) })
+    }
 }
 
 impl<S: Store> Ledger<S> {
-    /// A person's acts, the first one first.
+    /// A lead's acts, the first one first: those from number `from` on, so many of them.
+    pub(super) fn acts_from(&self, lead_id: &str, from: i64, limit: i64) -> Result<Vec<ActRow>, Fault> {
+        let sql = "SELECT act, personal, subjects, seq FROM act WHERE lead_id = ?1 AND seq >= ?2
+                   UNION ALL SELECT act, consent, subjects, json_extract(act, '$.seq') FROM submission
+                     WHERE lead_id = ?1 AND act IS NOT NULL AND json_extract(act, '$.seq') >= ?2
+                   ORDER BY 4 LIMIT ?3";
+        let rows = self.store.rows(sql, &[lead_id.into(), from.into(), limit.into()])?;
+        rows.into_iter().map(|mut row| ActRow::read(&mut row, 0)).collect()
+    }
+
+    /// A lead's acts, the first one first.
     pub(super) fn acts(&self, lead_id: &str) -> Result<Vec<ActRow>, Fault> {
-        let sql = "SELECT act, consent FROM submission WHERE lead_id = ?1 AND act IS NOT NULL
-                   UNION ALL SELECT act, personal FROM act WHERE lead_id = ?1";
-        let mut acts = Vec::<ActRow>::new();
-        for mut row in self.store.rows(sql, &[lead_id.into()])? {
-            let act = read_act(&row.text(0)?)?;
-            // A person has few.
-            let place = acts.iter().rposition(|(known, _)| known.seq < act.seq).map_or(0, |at| at + 1);
-            acts.insert(place, (Rc::new(act), row.optional_text(1)));
+        self.acts_from(lead_id, 0, super::store::MAX_SAFE)
+    }
+
+    /// The acts of these numbers. `own` is one that is at hand.
+    fn acts_at(&self, lead_id: &str, numbers: &[i64], own: Option<ActRow>) -> Result<Vec<ActRow>, Fault> {
+        let mut found: Vec<ActRow> = own.into_iter().filter(|one| numbers.contains(&one.act.seq)).collect();
+        if found.len() < numbers.len() {
+            let sql = "SELECT act, personal, subjects FROM act WHERE lead_id = ?
+                         AND seq IN (SELECT value FROM json_each(?))";
+            for mut row in self.store.rows(sql, &[lead_id.into(), json!(numbers).to_string().into()])? {
+                found.push(ActRow::read(&mut row, 0)?);
+            }
         }
-        Ok(acts)
+        if found.len() < numbers.len() {
+            // In rows of other submissions, of a lead that has no row of its own yet.
+            found = self.acts(lead_id)?;
+            found.retain(|one| numbers.contains(&one.act.seq));
+        }
+        found.sort_by_key(|one| one.act.seq);
+        Ok(found)
+    }
+
+    /// Whose an act is, the subject of its consents first. Nobody's where its personal part is gone.
+    pub(super) fn subjects_of(&self, lead_id: &str, row: &ActRow) -> Vec<String> {
+        if !row.subjects.is_empty() {
+            return row.subjects.clone();
+        }
+        let personal = row.sealed.as_ref().map(|sealed| self.personal(lead_id, &row.act, sealed));
+        let Some(Ok(personal)) = personal else { return Vec::new() };
+        let mut subjects = vec![personal.subject];
+        subjects.extend(personal.fingerprints.iter().map(|tag| subject(tag)));
+        subjects.retain(|one| !one.is_empty());
+        let mut seen = BTreeSet::new();
+        subjects.retain(|one| seen.insert(one.clone()));
+        subjects
     }
 
     /// The personal part of an act, as the text that the act commits to.
@@ -139,24 +193,24 @@ impl<S: Store> Ledger<S> {
         serde_json::from_str(&text).map_err(|_| Fault::new("a personal part is unreadable"))
     }
 
-    /// The next act of a person, ready to be written.
+    /// The next act of a lead, ready to be written.
     pub(super) fn next_act(
         &self,
-        previous: Option<&Act>,
+        previous: Option<&Head>,
         lead_id: &str,
         place: (i64, &str),
         consents: Vec<(String, ConsentState, String)>,
-        mut personal: Personal,
+        (mut personal, subjects): (Personal, Vec<String>),
         moment: &Moment,
     ) -> Result<NewAct, Fault> {
         let key = self.identity.history_keys().first().ok_or_else(|| Fault::new("there is no pepper"))?;
-        let seq = previous.map_or(1, |act| act.seq + 1);
+        let seq = previous.map_or(1, |head| head.seq + 1);
         let at = act_place(lead_id, seq);
         personal.salt = base64url(&moment.random::<16>(&at, 1));
         let text = personal.text();
         let act = Act::after(previous, lead_id, place, consents, &text, key);
         let sealed = self.seal(text.as_bytes(), &at, moment)?;
-        Ok(NewAct { act: Rc::new(act), personal: Rc::new(personal), sealed })
+        Ok(NewAct { act: Rc::new(act), personal: Rc::new(personal), sealed, subjects })
     }
 
     /// The terms of a campaign's purposes, in their order.
@@ -211,74 +265,109 @@ impl<S: Store> Ledger<S> {
     /// For each purpose of these acts: how it was given or refused.
     fn receipts_of(&self, lead_id: &str, acts: &[ActRow]) -> Result<Vec<Receipt>, Fault> {
         let mut receipts = Vec::<Receipt>::new();
-        for place in standing_of(acts) {
-            let mentions = |act: &Act| act.of(&place.purpose).is_some();
-            let by = place.granted_by.or_else(|| acts.iter().rposition(|(act, _)| mentions(act)));
-            let Some((act, Some(sealed))) = by.and_then(|at| acts.get(at)) else { continue };
-            let digest = act.of(&place.purpose).map(|(_, digest)| digest).unwrap_or_default();
-            let is_confirmed =
-                |act: &Act| act.of(&place.purpose).map(|(state, _)| state) == Some(ConsentState::Confirmed);
-            let confirms = |act: &Act| Some(act.at_ms) == place.confirmed_ms && is_confirmed(act);
+        let at = |seq: i64| acts.iter().find(|one| one.act.seq == seq);
+        for place in standing(acts.iter().map(|one| &*one.act)) {
+            let Some(ActRow { act, sealed: Some(sealed), .. }) = at(place.by.seq) else { continue };
+            let confirmed = place.confirmed.and_then(|(seq, _)| at(seq));
             receipts.push(Receipt {
-                terms: self.terms_under(digest)?,
+                terms: self.terms_under(&place.by.terms)?,
                 personal: Rc::new(self.personal(lead_id, act, sealed)?),
                 act: Rc::clone(act),
-                confirmed: acts.iter().map(|(act, _)| act).find(|act| confirms(act)).map(Rc::clone),
+                confirmed: confirmed.map(|one| Rc::clone(&one.act)),
                 purpose: place.purpose,
             });
         }
         Ok(receipts)
     }
 
-    /// A submission's lead, with its consents in their place. `all` are the person's acts. What was
-    /// withdrawn since, or has expired, is not granted.
-    pub(super) fn open_payload(
+    /// What a row holds of a submission's lead, with its consents in their place. What was withdrawn since, or
+    /// has expired, is not granted.
+    pub(super) fn open_row(&self, row: SealedRow<'_>) -> Result<(Payload, Open), Fault> {
+        let SealedRow { lead_id, submission_id, payload, consent, own, is_alone } = row;
+        let mut payload: Payload = self.open_sealed(payload, &payload_place(lead_id, submission_id))?;
+        if payload.acts.is_empty() && payload.subjects.is_empty() {
+            return self.open_old(payload, consent, lead_id, submission_id);
+        }
+        let alone = own.as_ref().filter(|_| is_alone).cloned();
+        let chosen = self.acts_at(lead_id, &payload.acts, own)?;
+        let mut by_subject = Vec::<(String, Vec<ActRow>)>::new();
+        for one in chosen {
+            let whose = self.subjects_of(lead_id, &one).into_iter().next().unwrap_or_default();
+            match by_subject.iter_mut().find(|(known, _)| *known == whose) {
+                Some((_, acts)) => acts.push(one),
+                None => by_subject.push((whose, vec![one])),
+            }
+        }
+        let mut all = Vec::<Receipt>::new();
+        let mut held = BTreeSet::new();
+        for (whose, acts) in by_subject {
+            let now = match &alone {
+                Some(own) => standing([&*own.act]),
+                None => self.standing_of(lead_id, &whose)?,
+            };
+            for receipt in self.receipts_of(lead_id, &acts)? {
+                let holds = now.iter().any(|one| one.purpose == receipt.purpose && one.state.is_valid());
+                let known = all.iter().position(|known| known.purpose == receipt.purpose);
+                match known {
+                    Some(at) if holds && !held.contains(&receipt.purpose) => {
+                        if let Some(known) = all.get_mut(at) {
+                            *known = receipt.clone();
+                        }
+                    }
+                    Some(_) => {}
+                    None => all.push(receipt.clone()),
+                }
+                if holds {
+                    held.insert(receipt.purpose);
+                }
+            }
+        }
+        if payload.subjects.is_empty() {
+            // Of format 3.
+            payload.subjects = alone.map(|own| self.subjects_of(lead_id, &own)).unwrap_or_default();
+        }
+        let mut open = Open::new(payload.clone(), all);
+        for record in &mut open.lead.consent {
+            record.granted &= held.contains(&record.purpose);
+        }
+        open.receipts.retain(|receipt| held.contains(&receipt.purpose));
+        Ok((payload, open))
+    }
+
+    /// The same of a row of before format 3, whose consents lie beside it.
+    fn open_old(
         &self,
-        payload: &str,
+        mut payload: Payload,
         consent: Option<&str>,
         lead_id: &str,
         submission_id: &str,
-        all: Vec<ActRow>,
-    ) -> Result<Open, Fault> {
-        let mut payload: Payload = self.open_sealed(payload, &payload_place(lead_id, submission_id))?;
-        let now = standing_of(&all);
-        if payload.acts.is_empty() {
-            // Of a row before format 3.
-            let mut consents = std::mem::take(&mut payload.lead.consent);
-            if let (true, Some(consent)) = (consents.is_empty(), consent) {
-                consents = self.open_sealed(consent, &consent_place(lead_id, submission_id))?;
-            }
-            let gone = |id: &String| now.iter().any(|one| one.purpose == *id && one.state.has_ended());
-            for record in &mut consents {
-                record.granted &= !gone(&record.purpose);
-            }
-            let mut open = Open::new(payload, Vec::new());
-            open.lead.consent = consents;
-            return Ok(open);
+    ) -> Result<(Payload, Open), Fault> {
+        let acts = self.acts(lead_id)?;
+        let now = standing(acts.iter().map(|one| &*one.act));
+        let mut consents = std::mem::take(&mut payload.lead.consent);
+        if let (true, Some(consent)) = (consents.is_empty(), consent) {
+            consents = self.open_sealed(consent, &consent_place(lead_id, submission_id))?;
         }
-        let chosen: Vec<ActRow> =
-            all.into_iter().filter(|(act, _)| payload.acts.contains(&act.seq)).collect();
-        let receipts = self.receipts_of(lead_id, &chosen)?;
-        let mut open = Open::new(payload, receipts);
-        let holds = |id: &String| now.iter().any(|one| one.purpose == *id && one.state.is_valid());
-        for record in &mut open.lead.consent {
-            record.granted &= holds(&record.purpose);
+        let gone = |id: &String| now.iter().any(|one| one.purpose == *id && one.state.has_ended());
+        for record in &mut consents {
+            record.granted &= !gone(&record.purpose);
         }
-        open.receipts.retain(|receipt| holds(&receipt.purpose));
-        Ok(open)
+        let mut open = Open::new(payload.clone(), Vec::new());
+        open.lead.consent = consents;
+        Ok((payload, open))
     }
 
     /// What a receipt's signature is over; nothing where no key signs.
-    pub(super) fn receipt_input(&self, receipt: &Receipt, lead_id: &str) -> Option<String> {
+    pub(super) fn receipt_input(&self, receipt: &Receipt, whose: (&str, &str)) -> Option<String> {
         let key_id = self.signing_key.as_deref()?;
-        let withdraw = self.withdraw_url(receipt, lead_id);
+        let withdraw = self.withdraw_url(receipt, whose);
         Some(signing_input(key_id, &receipt.payload(withdraw.as_deref())))
     }
 
-    /// Where a person takes a consent back.
-    pub(super) fn withdraw_url(&self, receipt: &Receipt, lead_id: &str) -> Option<String> {
+    /// Where a person takes a consent back: a lead's, and of it a subject's.
+    pub(super) fn withdraw_url(&self, receipt: &Receipt, whose: (&str, &str)) -> Option<String> {
         let pepper = receipt.act.mac.split('.').next();
-        self.withdraw_link(&receipt.act.campaign, pepper, lead_id, &receipt.purpose)
+        self.withdraw_link(&receipt.act.campaign, pepper, whose, &receipt.purpose)
     }
 
     /// A link under the pepper of this id: one that a row names lives as long as the row.
@@ -286,11 +375,12 @@ impl<S: Store> Ledger<S> {
         &self,
         campaign: &str,
         pepper: Option<&str>,
-        lead_id: &str,
+        (lead_id, subject): (&str, &str),
         purpose: &str,
     ) -> Option<String> {
         let url = self.public_url.as_ref()?;
-        let token = self.identity.link(Link::Withdraw, pepper, &[lead_id, purpose]);
+        let parts = [lead_id, purpose, named(subject)];
+        let token = self.identity.link(Link::Withdraw, Some(campaign), pepper, &parts);
         Some(format!("{url}/withdraw/{campaign}/{token}"))
     }
 
@@ -300,24 +390,25 @@ impl<S: Store> Ledger<S> {
         row.map_or_else(|| Ok(lead_id.to_owned()), |mut row| row.text(0))
     }
 
-    /// What a person's consents are now, each with what is signed of its receipt.
-    pub(super) fn consents(&self, lead_id: &str) -> Result<Answer, Fault> {
-        let lead_id = self.lead_now(lead_id)?;
-        let acts = self.acts(&lead_id)?;
-        if is_erased(&acts) {
+    /// What the consents of a link's subject are now, each with what is signed of its receipt.
+    pub(super) fn consents(&self, operation: &Operation) -> Result<Answer, Fault> {
+        let lead_id = self.lead_now(operation.lead_id.as_deref().unwrap_or_default())?;
+        let Some((whose, now)) = self.subject_named(&lead_id, operation.subject.as_deref())? else {
             return Ok(Answer::NotFound);
-        }
+        };
+        let numbers: BTreeSet<i64> = now.iter().flat_map(Standing::acts).collect();
+        let acts = self.acts_at(&lead_id, &numbers.into_iter().collect::<Vec<_>>(), None)?;
         let receipts = self.receipts_of(&lead_id, &acts)?;
         let shown = |place: Standing| {
             let receipt = receipts.iter().find(|receipt| receipt.purpose == place.purpose);
             let input = receipt.filter(|_| place.state.is_valid());
-            let input = input.and_then(|receipt| self.receipt_input(receipt, &lead_id));
+            let input = input.and_then(|receipt| self.receipt_input(receipt, (&lead_id, &whose)));
             json!({
                 "purpose": place.purpose, "state": place.state, "since": rfc3339(place.since_ms),
                 "text": receipt.map(|receipt| receipt.terms.text_at("/text").to_owned()), "receipt": input,
             })
         };
-        let consents: Vec<Value> = standing_of(&acts).into_iter().map(shown).collect();
+        let consents: Vec<Value> = now.into_iter().map(shown).collect();
         Ok(if consents.is_empty() {
             Answer::NotFound
         } else {
@@ -325,40 +416,69 @@ impl<S: Store> Ledger<S> {
         })
     }
 
-    /// A lead's submissions with their states.
-    pub(super) fn ledgered(&self, lead_id: &str) -> Result<Vec<Ledgered>, Fault> {
-        let sql = "SELECT submission_id, state, campaign, hour, source FROM submission WHERE lead_id = ?";
-        let mut all = Vec::new();
-        for mut row in self.store.rows(sql, &[lead_id.into()])? {
-            let submission_id = row.text(0)?;
-            let state = State::parse(&row.text(1)?).ok_or_else(|| Fault::new("a state is not known"))?;
-            let bucket = Bucket { campaign: row.text(2)?, hour: row.int(3)?, source: row.text(4)? };
-            all.push(Ledgered { submission_id, state, bucket });
-        }
-        Ok(all)
-    }
-
-    /// The fingerprints that lead to a person, as far as the acts tell.
-    pub(super) fn fingerprints_of(&self, lead_id: &str, acts: &[ActRow]) -> Result<Vec<String>, Fault> {
-        let mut all = BTreeSet::new();
-        for (act, sealed) in acts {
-            // One that no living key opens any more tells nothing; the others still count.
-            if let Some(Ok(personal)) = sealed.as_ref().map(|sealed| self.personal(lead_id, act, sealed)) {
-                all.extend(personal.fingerprints);
-            }
-        }
-        Ok(all.into_iter().collect())
-    }
-
     /// What lies open of a lead is read anew.
     pub(super) fn forget_open(&self, lead_id: &str) {
-        self.open.borrow_mut().retain(|(lead, _), _| lead != lead_id);
+        let mut open = self.open.borrow_mut();
+        let first = (lead_id.to_owned(), String::new());
+        let of_lead = open.range(first..).take_while(|((lead, _), _)| lead == lead_id);
+        let gone: Vec<_> = of_lead.map(|(place, _)| place.clone()).collect();
+        for place in gone {
+            open.remove(&place);
+        }
     }
 }
+
+/// What a row holds of a submission.
+pub(super) struct SealedRow<'a> {
+    pub(super) lead_id: &'a str,
+    pub(super) submission_id: &'a str,
+    pub(super) payload: &'a str,
+    /// Of a row of before format 3, its consents.
+    pub(super) consent: Option<&'a str>,
+    /// The act that lies in it.
+    pub(super) own: Option<ActRow>,
+    /// Whether its lead has no other one.
+    pub(super) is_alone: bool,
+}
+
+/// In SQL, of a submission's row `s`: whether its lead has nothing else.
+pub(super) const IS_ALONE: &str = "NOT EXISTS (SELECT 1 FROM lead l WHERE l.lead_id = s.lead_id)
+   AND NOT EXISTS (SELECT 1 FROM act a WHERE a.lead_id = s.lead_id)
+   AND NOT EXISTS (SELECT 1 FROM submission o WHERE o.lead_id = s.lead_id
+     AND o.submission_id <> s.submission_id)";
 
 /// A submission, as counters see it.
 pub(super) struct Ledgered {
     pub(super) submission_id: String,
     pub(super) state: State,
     pub(super) bucket: Bucket,
+    /// Whose it is, the subject of its consents first.
+    pub(super) subjects: Vec<String>,
+}
+
+impl Ledgered {
+    /// The columns that [`Ledger::ledgered`] reads, in their order.
+    pub(super) const COLUMNS: &'static str =
+        "submission_id, state, campaign, hour, source, subjects, act, consent";
+}
+
+impl<S: Store> Ledger<S> {
+    /// A submission of a lead, of the columns that [`Ledgered`] names.
+    pub(super) fn ledgered(&self, lead_id: &str, row: &mut Row) -> Result<Ledgered, Fault> {
+        let submission_id = row.text(0)?;
+        let state = State::parse(&row.text(1)?).ok_or_else(|| Fault::new("a state is not known"))?;
+        let bucket = Bucket { campaign: row.text(2)?, hour: row.int(3)?, source: row.text(4)? };
+        let mut subjects = texts_in(row.optional_text(5));
+        if let (true, Some(act)) = (subjects.is_empty(), row.optional_text(6)) {
+            let act = Rc::new(read_act(&act)?);
+            let old = ActRow { act, sealed: row.optional_text(7), subjects };
+            subjects = self.subjects_of(lead_id, &old);
+        }
+        Ok(Ledgered { submission_id, state, bucket, subjects })
+    }
+}
+
+/// A list of texts as one argument.
+pub(super) fn list<'a>(texts: &[String]) -> Arg<'a> {
+    json!(texts).to_string().into()
 }

@@ -4,9 +4,9 @@
 
 use serde_json::json;
 
-use super::admit::{Post, Prior, logged};
-use super::consents::{ActRow, standing_of};
-use super::lists::{Suppression, lift};
+use super::admit::{Door, Post, Prior, logged};
+use super::consents::{Ledgered, list};
+use super::lists::{Suppression, lift, note_asked};
 use super::message::{Admit, Answer, Operation};
 use super::milestone::Milestone;
 use super::outbox::REQUESTED;
@@ -14,10 +14,12 @@ use super::rows::{SubmissionRow, delivery_range, ended, notice_row, receiver_of,
 use super::state::Bucket;
 use super::store::{Arg, Store, Write, owned, write};
 use super::{Answered, Ledger, State, payload_place, serialised};
-use crate::campaign::{Campaign, IdentifierKind};
-use crate::consent::ConsentState;
+use crate::campaign::{Campaign, IdentifierKind, Signal};
+use crate::consent::{ConsentState, Standing};
+use crate::contact::Email;
 use crate::fault::Fault;
-use crate::moment::{HOUR_MS, Moment};
+use crate::lead::subject;
+use crate::moment::{DAY_MS, HOUR_MS, Moment};
 
 /// How long a submission waits for its confirmation: a long weekend.
 pub const REQUEST_MS: i64 = 72 * HOUR_MS;
@@ -26,10 +28,23 @@ const MAIL_AGAIN_MS: i64 = 10 * 60_000;
 /// Mails to one address that nobody has answered. Whoever types in other people's addresses makes
 /// them get no third.
 const MAX_MAILS: i64 = 2;
+/// The same of addresses that may be one mailbox, where a provider takes another tag than `+`: colleagues
+/// with such addresses get theirs.
+const MAX_STEM_MAILS: i64 = 5;
+/// Whoever says that it was not them is not asked for so long.
+const REFUSED_MS: i64 = 30 * DAY_MS;
 
 /// What waits for the owner of an address.
 #[derive(Default)]
-pub(super) struct Requests(Vec<Request>);
+pub(super) struct Requests {
+    /// To the very address.
+    own: Vec<Request>,
+    /// Mails that nobody has answered, to its mailbox and to what may be that.
+    mailbox_mails: i64,
+    stem_mails: i64,
+    /// The owner of the mailbox has said that it was not them.
+    is_refused: bool,
+}
 
 struct Request {
     lead_id: String,
@@ -38,25 +53,40 @@ struct Request {
     mailed_ms: i64,
     expires_ms: i64,
     is_confirmed: bool,
+    /// Its owner has said that it was not them.
+    is_refused: bool,
+}
+
+/// Whether the owner of an address may get a mail now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mail {
+    /// One may go out.
+    Free,
+    /// The address has been asked twice, or just now.
+    Asked,
+    /// Its owner has said that it was not them.
+    Refused,
+    /// Too many went to the mailbox, or on behalf of the network that the post came from.
+    TooMany(Signal),
 }
 
 impl Requests {
     /// The leads that they are under until they are confirmed.
     pub(super) fn leads(&self) -> impl Iterator<Item = &String> {
-        self.0.iter().map(|request| &request.lead_id)
+        self.own.iter().map(|request| &request.lead_id)
     }
 
-    /// Whether the owner may get a mail now. A campaign that has not asked yet need not wait.
-    pub(super) fn may_mail(&self, campaign: &Campaign, now_ms: i64) -> bool {
-        let open = || self.0.iter().filter(|request| !request.is_confirmed);
+    /// A campaign that has not asked yet need not wait.
+    fn is_asked(&self, campaign: &Campaign, now_ms: i64) -> bool {
+        let open = || self.own.iter().filter(|request| !request.is_confirmed && !request.is_refused);
         let mut asked = open().filter(|request| request.campaign == campaign.id);
-        open().map(|request| request.mails).sum::<i64>() < MAX_MAILS
-            && asked.all(|request| now_ms - request.mailed_ms >= MAIL_AGAIN_MS)
+        open().map(|request| request.mails).sum::<i64>() >= MAX_MAILS
+            || asked.any(|request| now_ms - request.mailed_ms < MAIL_AGAIN_MS)
     }
 }
 
 impl<S: Store> Ledger<S> {
-    /// The requests to the post's address, of every campaign.
+    /// The requests to the post's address, of every campaign, and what went to its mailbox.
     pub(super) fn requests(
         &self,
         admit: &Admit,
@@ -70,46 +100,94 @@ impl<S: Store> Ledger<S> {
         }
         let holes = vec!["?"; tags.len()].join(", ");
         let sql = format!(
-            "SELECT lead_id, campaign, mails, mailed_ms, expires_ms, confirmed_ms IS NOT NULL
+            "SELECT lead_id, campaign, mails, mailed_ms, expires_ms, confirmed_ms IS NOT NULL,
+               refused_ms IS NOT NULL
              FROM request WHERE tag IN ({holes}) AND expires_ms > ?"
         );
         let mut args: Vec<Arg<'_>> = tags.into_iter().map(Into::into).collect();
         args.push(moment.now_ms.into());
         for mut row in self.store.rows(&sql, &args)? {
-            found.0.push(Request {
+            found.own.push(Request {
                 lead_id: row.text(0)?,
                 campaign: row.text(1)?,
                 mails: row.int(2)?,
                 mailed_ms: row.int(3)?,
                 expires_ms: row.int(4)?,
                 is_confirmed: row.int(5)? == 1,
+                is_refused: row.int(6)? == 1,
             });
+        }
+        found.is_refused = found.own.iter().any(|request| request.is_refused);
+        let Some([mailbox, stem]) = self.mailbox(admit) else { return Ok(found) };
+        let sql = "SELECT coalesce(sum(iif(refused_ms IS NULL, mails, 0)), 0),
+                     coalesce(sum(iif(refused_ms IS NULL AND mailbox = ?2, mails, 0)), 0),
+                     coalesce(max(mailbox = ?2 AND refused_ms IS NOT NULL), 0)
+                   FROM request WHERE stem = ?1 AND expires_ms > ?3 AND confirmed_ms IS NULL";
+        if let Some(mut row) = self.store.row(sql, &[stem.into(), mailbox.into(), moment.now_ms.into()])? {
+            found.stem_mails = row.int(0)?;
+            found.mailbox_mails = row.int(1)?;
+            found.is_refused |= row.int(2)? == 1;
         }
         Ok(found)
     }
 
+    /// The hashes of the mailbox that the post's address leads to, and of what may be the same.
+    fn mailbox(&self, admit: &Admit) -> Option<[String; 2]> {
+        let email = admit.lead.contact.email.as_deref().and_then(Email::parse)?;
+        Some(self.identity.mailbox_tags(&email))
+    }
+
+    /// Whether the owner of the post's address may get a mail now. An operator who lets a post in has seen
+    /// that it was beyond a cap.
+    pub(super) fn may_mail(
+        &self,
+        admit: &Admit,
+        campaign: &Campaign,
+        requests: &Requests,
+        door: Door,
+        moment: &Moment,
+    ) -> Mail {
+        let too_many = || {
+            let sightings = self.sightings.borrow();
+            let of_network = sightings.has_mailed_too_often(admit, campaign, moment.now_ms);
+            if requests.mailbox_mails >= MAX_MAILS || requests.stem_mails >= MAX_STEM_MAILS {
+                return Some(Signal::MailboxVelocity);
+            }
+            (of_network || admit.evidence.is_mail_limited).then_some(Signal::MailVelocity)
+        };
+        match () {
+            () if requests.is_refused => Mail::Refused,
+            () if requests.is_asked(campaign, moment.now_ms) => Mail::Asked,
+            () if door == Door::Released => Mail::Free,
+            () => too_many().map_or(Mail::Free, Mail::TooMany),
+        }
+    }
+
     /// Whether the owner of the address must be asked: the campaign wants it, and something is granted
     /// that the owner has not confirmed before. Somebody who wants nothing more is only back when they
-    /// say so themselves.
+    /// say so themselves, and is asked for that once a year at most.
     pub(super) fn must_confirm(
         &self,
         admit: &Admit,
         campaign: &Campaign,
         suppressed: Option<Suppression>,
-        acts: &[ActRow],
-    ) -> bool {
+        standing: &[Standing],
+        moment: &Moment,
+    ) -> Result<bool, Fault> {
+        if campaign.double_opt_in.is_none() || email_tags(admit).next().is_none() {
+            return Ok(false);
+        }
         let confirmed = match suppressed {
-            Some(Suppression::ByCampaign) => return false,
-            Some(Suppression::Asked) => Vec::new(),
-            None => standing_of(acts),
+            Some(Suppression::ByCampaign) => return Ok(false),
+            Some(Suppression::Asked) if self.was_asked_lately(&admit.list_tags, moment)? => return Ok(false),
+            Some(Suppression::Asked) => &[],
+            None => standing,
         };
         let is_confirmed = |id: &str| {
             confirmed.iter().any(|place| place.purpose == id && place.state == ConsentState::Confirmed)
         };
         let mut granted = admit.lead.consent.iter().filter(|record| record.granted);
-        campaign.double_opt_in.is_some()
-            && email_tags(admit).next().is_some()
-            && granted.any(|record| !is_confirmed(&record.purpose))
+        Ok(granted.any(|record| !is_confirmed(&record.purpose)))
     }
 
     /// Keeps a submission until its owner confirms it, and asks.
@@ -123,10 +201,12 @@ impl<S: Store> Ledger<S> {
         let kept = Admit { stored, idempotency_tag: None, ..admit.clone() };
         let payload =
             self.seal(&serialised(&kept)?, &payload_place(&lead_id, &admit.submission_id), moment)?;
+        let subjects = subjects_of(admit);
         let row = SubmissionRow {
             until_ms: Some(until_ms),
             payload: Some(&payload),
             milestone: post.milestone(),
+            subjects: &subjects,
             ..SubmissionRow::bare(&lead_id, &admit.submission_id, State::Unconfirmed, now, until_ms)
         };
         let mut writes = Vec::new();
@@ -136,24 +216,38 @@ impl<S: Store> Ledger<S> {
                          known_until_ms = max(known_until_ms, ?2) WHERE lead_id = ?3 AND submission_id = ?4";
             let place = [(&lead_id).into(), (&admit.submission_id).into()];
             writes.push(write(sql, [&[(&payload).into(), until_ms.into()], &place[..]].concat()));
+            let sql = "UPDATE lead SET known_until_ms = max(known_until_ms, ?) WHERE lead_id = ?";
+            writes.push(write(sql, [until_ms.into(), (&lead_id).into()]));
         } else {
             writes.extend(post.make_room(&admit.submission_id));
             writes.push(row.write(post.bucket()));
         }
         writes.push(post.count(State::Unconfirmed));
-        let sql = "INSERT INTO request (tag, submission_id, lead_id, campaign, mails, mailed_ms, expires_ms)
-                   VALUES (?, ?, ?, ?, 0, ?, ?) ON CONFLICT DO UPDATE SET lead_id = excluded.lead_id,
-                     expires_ms = excluded.expires_ms, confirmed_ms = NULL";
-        let tag = email_tags(admit).next().map(String::as_str).unwrap_or_default();
-        let args = [
-            tag.into(),
-            (&admit.submission_id).into(),
-            (&lead_id).into(),
-            (&post.campaign.id).into(),
-            now.into(),
-            until_ms.into(),
-        ];
-        writes.push(write(sql, args));
+        // Under each identifier, for access and erasure look for all of them; by the address it is asked.
+        let sql = "INSERT INTO request (tag, submission_id, lead_id, campaign, mails, mailed_ms, expires_ms,
+                     mailbox, stem)
+                   VALUES (?, ?, ?, ?, 0, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET lead_id = excluded.lead_id,
+                     expires_ms = excluded.expires_ms, confirmed_ms = NULL, refused_ms = NULL";
+        let [mailbox, stem] = self.mailbox(admit).map(|tags| tags.map(Some)).unwrap_or_default();
+        for print in admit.fingerprints.iter().filter(|print| print.current) {
+            let asked = print.kind == IdentifierKind::Email;
+            let counted = |tag: &Option<String>| tag.clone().filter(|_| asked).map_or(Arg::Null, Arg::from);
+            let args = [
+                (&print.tag).into(),
+                (&admit.submission_id).into(),
+                (&lead_id).into(),
+                (&post.campaign.id).into(),
+                now.into(),
+                until_ms.into(),
+                counted(&mailbox),
+                counted(&stem),
+            ];
+            writes.push(write(sql, args));
+        }
+        for (_, one) in self.identity.mentioned(&admit.lead, post.campaign) {
+            writes.extend(self.mention(&one, &lead_id, &admit.submission_id));
+        }
+        writes.extend(note_asked(&admit.list_tags, now));
         writes.extend(remember(admit, now));
         writes.extend(self.mail_again(&lead_id, admit, post.campaign, moment));
         self.store.write_all(&writes)?;
@@ -170,9 +264,13 @@ impl<S: Store> Ledger<S> {
         requests: &Requests,
         moment: &Moment,
     ) -> Result<Answered, Fault> {
-        let first = requests.0.first().ok_or_else(|| Fault::new("nobody was asked"))?;
+        let first = requests.own.first().ok_or_else(|| Fault::new("nobody was asked"))?;
         let (id, until_ms) = (&admit.submission_id, first.expires_ms);
-        let row = SubmissionRow::bare(&first.lead_id, id, State::Duplicate, moment.now_ms, until_ms);
+        let subjects = subjects_of(admit);
+        let row = SubmissionRow {
+            subjects: &subjects,
+            ..SubmissionRow::bare(&first.lead_id, id, State::Duplicate, moment.now_ms, until_ms)
+        };
         let mut writes = post.make_room(&admit.submission_id);
         writes.extend([row.write(post.bucket()), post.count(State::Duplicate)]);
         writes.extend(remember(admit, moment.now_ms));
@@ -205,21 +303,31 @@ impl<S: Store> Ledger<S> {
         }
     }
 
+    /// The owner of an address says that it was not them: they are not asked for a while.
+    pub(super) fn refuse_request(&self, admit: &Admit, moment: &Moment) -> Write<'static> {
+        let sql = "UPDATE request SET refused_ms = ?1, expires_ms = ?2
+                   WHERE submission_id = ?3 AND tag IN (SELECT value FROM json_each(?4))";
+        let tags: Vec<String> = admit.fingerprints.iter().map(|print| print.tag.clone()).collect();
+        let until_ms = moment.now_ms + REFUSED_MS;
+        write(sql, [moment.now_ms.into(), until_ms.into(), admit.submission_id.clone().into(), list(&tags)])
+    }
+
     /// What a request was about, as long as it waits.
     pub(super) fn requested(
         &self,
         lead_id: &str,
         submission_id: &str,
     ) -> Result<Option<(Admit, Prior)>, Fault> {
-        let sql = "SELECT payload, campaign, hour, source, milestone FROM submission
-                   WHERE lead_id = ? AND submission_id = ? AND state = 'unconfirmed'";
+        let sql = "SELECT payload, campaign, hour, source, milestone, format, json_extract(subjects, '$[0]')
+                   FROM submission WHERE lead_id = ? AND submission_id = ? AND state = 'unconfirmed'";
         let Some(mut row) = self.store.row(sql, &[lead_id.into(), submission_id.into()])? else {
             return Ok(None);
         };
         let admit = self.open_sealed(&row.text(0)?, &payload_place(lead_id, submission_id))?;
         let bucket = Bucket { campaign: row.text(1)?, hour: row.int(2)?, source: row.text(3)? };
-        let (lead_id, milestone) = (lead_id.to_owned(), Milestone::of(row.int(4)?));
-        let prior = Prior { lead_id, state: State::Unconfirmed, bucket, is_lead: false, milestone };
+        let (lead_id, milestone, format) = (lead_id.to_owned(), Milestone::of(row.int(4)?), row.int(5)?);
+        let (subject, state) = (row.optional_text(6), State::Unconfirmed);
+        let prior = Prior { lead_id, state, bucket, is_lead: false, milestone, format, subject };
         Ok(Some((admit, prior)))
     }
 
@@ -228,14 +336,21 @@ impl<S: Store> Ledger<S> {
         let lead_id = operation.lead_id.clone().unwrap_or_default();
         let submission_id = operation.submission_id.clone().unwrap_or_default();
         let done = |tags: &[String]| Ok(Answer::Report(json!({ "fingerprints": tags })));
+        let of_campaign = operation.campaign.clone().unwrap_or_default();
         let Some((mut admit, prior)) = self.requested(&lead_id, &submission_id)? else {
             let now = self.lead_now(&lead_id)?;
-            let sql = "SELECT 1 FROM submission WHERE lead_id = ? AND submission_id = ? AND act IS NOT NULL
+            let sql = "SELECT 1 FROM submission WHERE lead_id = ? AND submission_id = ? AND campaign = ?
+                       AND (act IS NOT NULL OR stands_by IS NOT NULL)
                        AND state NOT IN ('withdrawn', 'expired')";
-            let confirmed = self.store.row(sql, &[(&now).into(), (&submission_id).into()])?;
+            let place = [(&now).into(), (&submission_id).into(), of_campaign.into()];
+            let confirmed = self.store.row(sql, &place)?;
             // A second click is no mistake.
             return if confirmed.is_some() { done(&[]) } else { Ok(Answer::NotFound) };
         };
+        // A link of before they were bound to one.
+        if admit.campaign != of_campaign {
+            return Ok(Answer::NotFound);
+        }
         let stored = admit.stored.take().ok_or_else(|| Fault::new("a request's campaign is gone"))?;
         let campaign = self.parse(&stored)?;
         admit.fingerprints = self.identity.fingerprints_again(&admit.lead.contact, &campaign);
@@ -278,12 +393,6 @@ impl<S: Store> Ledger<S> {
         done(&tags)
     }
 
-    /// The tags of the addresses that were asked about a lead.
-    pub(super) fn asked_of(&self, lead_id: &str) -> Result<Vec<String>, Fault> {
-        let rows = self.store.rows("SELECT tag FROM request WHERE lead_id = ?", &[lead_id.into()])?;
-        rows.into_iter().map(|mut row| row.text(0)).collect()
-    }
-
     /// Learns when the first request expires.
     pub(super) fn learn_what_expires(&self) -> Result<(), Fault> {
         let row = self.store.row("SELECT coalesce(min(expires_ms), -1) FROM request", &[])?;
@@ -306,13 +415,15 @@ impl<S: Store> Ledger<S> {
         }
         self.store.atomically(&mut || {
             for (tag, submission_id, lead_id) in &expired {
-                if let Some(one) =
-                    self.ledgered(lead_id)?.into_iter().find(|one| one.submission_id == *submission_id)
-                    && one.state == State::Unconfirmed
-                {
-                    let place = [lead_id.into(), submission_id.into()];
-                    let sql = "DELETE FROM submission
-                               WHERE lead_id = ? AND submission_id = ? AND consent = ''";
+                let place = [Arg::from(lead_id), submission_id.into()];
+                let sql = format!(
+                    "SELECT {} FROM submission WHERE lead_id = ? AND submission_id = ? AND state = 'unconfirmed'",
+                    Ledgered::COLUMNS
+                );
+                if let Some(mut row) = self.store.row(&sql, &place)? {
+                    let one = self.ledgered(lead_id, &mut row)?;
+                    let sql = "DELETE FROM submission WHERE lead_id = ? AND submission_id = ?
+                                 AND consent = '' AND stands_by IS NULL";
                     self.store.run(sql, &place)?;
                     for write in ended(lead_id, submission_id, &one.bucket, one.state, State::Expired) {
                         self.store.write(&write)?;
@@ -344,6 +455,11 @@ fn asking(campaign: &Campaign) -> Option<&crate::campaign::Destination> {
 pub(super) fn email_tags(admit: &Admit) -> impl Iterator<Item = &String> {
     let prints = admit.fingerprints.iter().filter(|print| print.kind == IdentifierKind::Email);
     prints.map(|print| &print.tag)
+}
+
+/// Whose a post is.
+fn subjects_of(admit: &Admit) -> Vec<String> {
+    admit.fingerprints.iter().filter(|print| print.current).map(|print| subject(&print.tag)).collect()
 }
 
 /// A request that has been answered need not go out.

@@ -6,10 +6,11 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::Ledger;
-use super::consents::standing_of;
+use super::consents::list;
 use super::message::{Answer, Operation};
+use super::person::Had;
 use super::report::rfc3339_of;
-use super::rows::{delivery_range, notice_row};
+use super::rows::{Of, delivery_row};
 use super::store::{Store, Write, owned, write};
 use crate::campaign::Campaign;
 use crate::fault::Fault;
@@ -47,7 +48,7 @@ impl<S: Store> Ledger<S> {
                    WHERE submission_id = ?";
         let mut writes = vec![write(sql, [moment.now_ms.into(), submission_id.into()])];
         if downloads == 0 {
-            writes.extend(self.told_of(&lead_id, &campaign, moment)?);
+            writes.extend(self.told_of(&lead_id, submission_id, &campaign, moment)?);
         }
         self.store.write_all(&writes)?;
         self.learn_what_is_due()?;
@@ -55,46 +56,70 @@ impl<S: Store> Ledger<S> {
     }
 
     /// What tells those who have the lead from this campaign, or will have it.
-    fn told_of(&self, lead_id: &str, campaign: &str, moment: &Moment) -> Result<Vec<Write<'static>>, Fault> {
+    fn told_of(
+        &self,
+        lead_id: &str,
+        submission_id: &str,
+        campaign: &str,
+        moment: &Moment,
+    ) -> Result<Vec<Write<'static>>, Fault> {
         let Some(campaign) = self.last_good_campaign(campaign)? else { return Ok(Vec::new()) };
         let Some(magnet) = &campaign.magnet else { return Ok(Vec::new()) };
-        let (from, to) = delivery_range(lead_id);
-        let sql =
-            "SELECT DISTINCT destination, receiver FROM delivery WHERE delivery_id >= ? AND delivery_id < ?
-                     AND submission_id <> '' AND campaign = ? AND state NOT IN ('expired', 'withdrawn')";
+        let whose = self.subject_of_submission(lead_id, submission_id)?;
         let data = json!({
             "lead_id": lead_id, "campaign": campaign.id,
             "engagement": { "kind": "download", "title": magnet.title, "at": rfc3339(moment.now_ms) },
         });
         let mut writes = Vec::new();
-        let rows = self.store.rows(sql, &[(&from).into(), (&to).into(), (&campaign.id).into()])?;
-        for (at, mut row) in rows.into_iter().enumerate() {
-            let (name, receiver) = (row.text(0)?, row.text(1)?);
+        let had = self.had(lead_id, &self.known(lead_id, &[])?)?;
+        let here = had.into_iter().filter(|had| had.counts && had.campaign == campaign.id);
+        for (at, Had { destination: name, receiver, .. }) in here.enumerate() {
             let Some(destination) = campaign.destination(&name) else { continue };
-            if self.consents_to(lead_id, &destination.needs)? {
+            if self.consents_to(lead_id, whose.as_deref(), &destination.needs)? {
                 let to = (campaign.id.as_str(), name.as_str(), receiver.as_str());
-                writes.push(owned(notice_row(lead_id, to, ENGAGED, &data, at, moment)));
+                let of = Of { subject: whose.as_deref(), ..Of::nothing(lead_id) };
+                let notice = Some(data.to_string());
+                writes.push(owned(delivery_row(of, to, ENGAGED, notice, at, moment)));
             }
         }
         Ok(writes)
     }
 
-    /// Whether a person's consents, as they stand now, allow these purposes.
-    pub(super) fn consents_to(&self, lead_id: &str, needs: &[String]) -> Result<bool, Fault> {
-        let now = standing_of(&self.acts(lead_id)?);
+    /// Whose consents a submission rests on; of one that has ended, whose the whole lead is.
+    fn subject_of_submission(&self, lead_id: &str, submission_id: &str) -> Result<Option<String>, Fault> {
+        let one = self.submission_of(lead_id, submission_id)?;
+        Ok(one.and_then(|one| one.subjects.into_iter().next()))
+    }
+
+    /// Whether a subject's consents, as they stand now, allow these purposes. Where it is not known whose they
+    /// would have to be, nobody else's count.
+    pub(super) fn consents_to(
+        &self,
+        lead_id: &str,
+        whose: Option<&str>,
+        needs: &[String],
+    ) -> Result<bool, Fault> {
+        let now = match whose {
+            Some(whose) => self.standing_of(lead_id, whose)?,
+            None => {
+                let mut all = self.standings(lead_id)?.into_values();
+                all.next().filter(|_| all.next().is_none()).unwrap_or_default()
+            }
+        };
         let valid: BTreeSet<_> =
             now.iter().filter(|one| one.state.is_valid()).map(|one| &one.purpose).collect();
         Ok(needs.iter().all(|need| valid.contains(need)))
     }
 
-    /// What was downloaded of a lead, for its person.
-    pub(super) fn engagements(&self, lead_id: &str) -> Result<Vec<Value>, Fault> {
+    /// What was downloaded of these submissions, for their person.
+    pub(super) fn engagements(&self, submissions: &BTreeSet<String>) -> Result<Vec<Value>, Fault> {
         let sql = format!(
             "SELECT json_object('submission_id', submission_id, 'campaign', campaign, 'downloads', downloads,
                'first_at', {}) FROM engagement
-             WHERE lead_id = ?",
+             WHERE submission_id IN (SELECT value FROM json_each(?))",
             rfc3339_of("first_ms")
         );
-        self.objects(&sql, &[lead_id.into()])
+        let ids: Vec<String> = submissions.iter().cloned().collect();
+        self.objects(&sql, &[list(&ids)])
     }
 }

@@ -1,233 +1,358 @@
-//! What a person may ask for: everything that is held about them, and that it be forgotten.
+//! A person asks to be forgotten: the submissions and acts whose own subject is an identifier that they can
+//! prove go, and whoever has had them is told. Of a lead that others' submissions are in as well, those stay.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::consents::standing_of;
+use super::access::Asker;
+use super::admit::UPDATED;
+use super::consents::{ActRow, Ledgered, list};
 use super::lists::suppress;
-use super::message::{Admit, Answer, Operation};
+use super::message::{Answer, Operation};
 use super::milestone::Steps;
-use super::report::{object, rfc3339_of};
+use super::payload::Kept;
+use super::person::forget_known;
 use super::rows::{KEEP_ACT, delivery_range, notice_row};
-use super::store::{Store, Write, owned, write};
-use super::{Ledger, Payload, State, consent_place, payload_place};
-use crate::consent::{Verdict, verify};
+use super::store::{Arg, Store, Write, owned, write};
+use super::withdrawal::To;
+use super::{Ledger, State, payload_place, serialised};
 use crate::fault::Fault;
+use crate::lead::{Lead, subject};
 use crate::moment::{Moment, rfc3339};
+use crate::qualify;
 
 /// The event that tells a destination to forget a lead.
 const ERASED: &str = "lead.erased";
+/// Webhooks that are named to a destination as those that hold what went, the newest.
+const MAX_NAMED: usize = 100;
+
+/// What of a lead an erasure reaches.
+struct Reach {
+    lead_id: String,
+    /// Submissions that go.
+    gone: Vec<Ledgered>,
+    /// The others.
+    left: Vec<Ledgered>,
+    /// The numbers of the acts whose personal parts go.
+    acts: Vec<i64>,
+    /// Fingerprints that lead to nothing of the lead any more.
+    tags: BTreeSet<String>,
+    /// Submissions that these acts came with, some of which have ended.
+    came_with: BTreeSet<String>,
+    /// Nothing of anybody else is left.
+    is_whole: bool,
+}
+
+impl Reach {
+    fn is_nothing(&self) -> bool {
+        self.gone.is_empty() && self.acts.is_empty()
+    }
+
+    /// The submissions whose deliveries go.
+    fn submissions(&self) -> Vec<String> {
+        let gone = self.gone.iter().map(|one| &one.submission_id);
+        gone.chain(&self.came_with).cloned().collect::<BTreeSet<_>>().into_iter().collect()
+    }
+}
+
+/// What is written, and what is told of it.
+#[derive(Default)]
+struct Done {
+    writes: Vec<Write<'static>>,
+    told: Vec<Value>,
+}
 
 impl<S: Store> Ledger<S> {
-    /// The leads that any of these fingerprints leads to, those that are known by nothing that these are
-    /// not known by as well, and the requests to their addresses. Not those that merely share an
-    /// identifier with them: a phone may be a household's.
-    fn leads_of(&self, fingerprints: &[String]) -> Result<Vec<String>, Fault> {
-        let known = "SELECT lead_id FROM fingerprint WHERE tag IN (SELECT value FROM json_each(?))";
-        let mut leads = self.leads_behind(known, fingerprints)?;
-        let mut tags: BTreeSet<String> = fingerprints.iter().cloned().collect();
-        for lead_id in &leads {
-            tags.extend(self.fingerprints_of(lead_id, &self.acts(lead_id)?)?);
-        }
-        let all: Vec<String> = tags.iter().cloned().collect();
-        for lead_id in self.leads_behind(known, &all)? {
-            let own = self.fingerprints_of(&lead_id, &self.acts(&lead_id)?)?;
-            if !own.is_empty() && own.iter().all(|tag| tags.contains(tag)) {
-                leads.insert(lead_id);
-            }
-        }
-        let asked = "SELECT lead_id FROM request WHERE tag IN (SELECT value FROM json_each(?))";
-        let tags = tags.into_iter().collect::<Vec<_>>();
-        leads.extend(self.leads_behind(asked, &tags)?);
-        leads.extend(self.quarantined_of(&tags)?);
-        Ok(leads.into_iter().collect())
-    }
-
-    fn leads_behind(&self, sql: &str, fingerprints: &[String]) -> Result<BTreeSet<String>, Fault> {
-        let rows = self.store.rows(sql, &[json!(fingerprints).to_string().into()])?;
-        rows.into_iter().map(|mut row| row.text(0)).collect()
-    }
-
-    /// Everything that is held about the person behind these fingerprints.
-    pub(super) fn access(&self, operation: &Operation) -> Result<Answer, Fault> {
-        let mut leads = Vec::new();
-        for lead_id in self.leads_of(&operation.fingerprints)? {
-            leads.push(json!({
-                "lead_id": lead_id,
-                "submissions": self.submissions_held(&lead_id)?,
-                "consents": self.consents_held(&lead_id)?,
-                "history": self.history_held(&lead_id)?,
-                "downloads": self.engagements(&lead_id)?,
-                "recipients": self.recipients(&lead_id)?,
-                "fingerprints": self.fingerprints_held(&lead_id, &operation.fingerprints)?,
-            }));
-        }
-        let lists = self.lists_with(&operation.list_tags)?;
-        Ok(Answer::Report(json!({ "ledger": self.name, "leads": leads, "lists": lists })))
-    }
-
-    fn submissions_held(&self, lead_id: &str) -> Result<Vec<Value>, Fault> {
-        let sql = format!(
-            "SELECT submission_id, state, payload, CASE WHEN act IS NULL AND consent <> '' THEN consent END,
-               json_object('submission_id', submission_id, 'campaign', campaign, 'source', source,
-                 'state', state, 'at', {}, 'recognised_until', {}, 'waits_until', {})
-             FROM submission WHERE lead_id = ? ORDER BY at_ms",
-            rfc3339_of("at_ms"),
-            rfc3339_of("known_until_ms"),
-            rfc3339_of("until_ms")
-        );
-        let mut all = Vec::new();
-        for mut row in self.store.rows(&sql, &[lead_id.into()])? {
-            let (submission_id, state) = (row.text(0)?, row.text(1)?);
-            let (payload, consent) = (row.optional_text(2), row.optional_text(3));
-            let mut shown = object(&row.text(4)?)?;
-            // What no living key opens is not held any more.
-            if let Some(sealed) = payload {
-                let held = self.payload_held(&sealed, lead_id, &submission_id, &state);
-                shown.insert("data".to_owned(), held.unwrap_or_default());
-            }
-            // Of a row before format 3.
-            if let Some(sealed) = consent {
-                let consent = self.open_sealed(&sealed, &consent_place(lead_id, &submission_id));
-                shown.insert("consent".to_owned(), consent.unwrap_or_default());
-            }
-            all.push(Value::Object(shown));
-        }
-        Ok(all)
-    }
-
-    fn payload_held(
-        &self,
-        payload: &str,
-        lead_id: &str,
-        submission_id: &str,
-        state: &str,
-    ) -> Result<Value, Fault> {
-        let place = payload_place(lead_id, submission_id);
-        let waits_whole = [State::Unconfirmed, State::Quarantined].iter().any(|one| one.as_str() == state);
-        let (lead, score) = if waits_whole {
-            (self.open_sealed::<Admit>(payload, &place)?.lead, None)
-        } else {
-            let payload: Payload = self.open_sealed(payload, &place)?;
-            (payload.lead, Some(payload.score))
-        };
-        Ok(json!({ "lead": lead, "score": score }))
-    }
-
-    fn consents_held(&self, lead_id: &str) -> Result<Vec<Value>, Fault> {
-        let shown = standing_of(&self.acts(lead_id)?).into_iter().map(|place| {
-            json!({ "purpose": place.purpose, "state": place.state, "since": rfc3339(place.since_ms) })
-        });
-        Ok(shown.collect())
-    }
-
-    /// The history as it can be verified elsewhere: each act, its personal part as the text that was
-    /// committed to, and what a look at it shows here.
-    fn history_held(&self, lead_id: &str) -> Result<Vec<Value>, Fault> {
-        let (mut acts, mut closed) = (Vec::new(), Vec::new());
-        for (act, sealed) in self.acts(lead_id)? {
-            let personal = sealed.map(|sealed| self.personal_text(lead_id, &act, &sealed)).transpose();
-            closed.push(personal.is_err());
-            acts.push(((*act).clone(), personal.ok().flatten()));
-        }
-        let verdicts = verify(self.identity.history_keys(), lead_id, &acts).into_iter().zip(closed);
-        let shown = acts.into_iter().zip(verdicts).map(|((act, personal), (verdict, is_closed))| {
-            // Not erased: no living key opens its personal part.
-            let verdict = if is_closed { Verdict::Unknown } else { verdict };
-            json!({ "at": rfc3339(act.at_ms), "act": act, "personal": personal, "verdict": verdict })
-        });
-        Ok(shown.collect())
-    }
-
-    fn recipients(&self, lead_id: &str) -> Result<Vec<Value>, Fault> {
-        let (from, to) = delivery_range(lead_id);
-        let sql = format!(
-            "SELECT json_object('delivery_id', delivery_id, 'campaign', campaign, 'destination', destination,
-               'event', event, 'state', state, 'decided_at', {}, 'settled_at', {})
-             FROM delivery WHERE delivery_id >= ? AND delivery_id < ? ORDER BY created_ms",
-            rfc3339_of("created_ms"),
-            rfc3339_of("settled_ms")
-        );
-        self.objects(&sql, &[(&from).into(), (&to).into()])
-    }
-
-    /// By what the person is recognised: kinds and key ids, for the hashes never leave the system.
-    fn fingerprints_held(&self, lead_id: &str, asked: &[String]) -> Result<Vec<String>, Fault> {
-        let mut all = BTreeSet::new();
-        let known = self.fingerprints_of(lead_id, &self.acts(lead_id)?)?;
-        let sql = "SELECT 1 FROM fingerprint WHERE tag = ? AND lead_id = ?";
-        for tag in known.iter().chain(asked) {
-            if self.store.row(sql, &[tag.into(), lead_id.into()])?.is_some() {
-                all.insert(tag.rsplit_once('.').map_or_else(String::new, |(public, _)| public.to_owned()));
-            }
-        }
-        Ok(all.into_iter().collect())
-    }
-
-    /// Forgets the person behind these fingerprints, tells those who had the lead, and remembers by a
-    /// keyed hash that the person wants to hear nothing.
+    /// Forgets the subjects behind these fingerprints, tells those who had their submissions, and remembers by a
+    /// keyed hash that they want to hear nothing.
     pub(super) fn erase(&self, operation: &Operation, moment: &Moment) -> Result<Answer, Fault> {
-        let leads = self.leads_of(&operation.fingerprints)?;
-        let mut writes: Vec<Write<'_>> = Vec::new();
+        let asker = Asker::of(&operation.fingerprints);
+        let mut done = Done::default();
         let mut tags: BTreeSet<String> = operation.fingerprints.iter().cloned().collect();
-        let (mut submissions, mut told) = (0, Vec::new());
-        for lead_id in &leads {
-            tags.extend(self.fingerprints_of(lead_id, &self.acts(lead_id)?)?);
-            for one in self.ledgered(lead_id)? {
-                writes.push(owned(one.bucket.transfer(one.state, State::Erased, Steps::NONE)));
-                let sql = "DELETE FROM idempotency WHERE submission_id = ?";
-                writes.push(write(sql, [one.submission_id.into()]));
-                submissions += 1;
+        let (mut leads, mut left, mut submissions) = (Vec::new(), Vec::new(), 0);
+        let mut reached = Vec::new();
+        for lead_id in self.leads_of(&asker)? {
+            let asker = asker.in_lead(&self.known(&lead_id, &asker.subjects)?);
+            let reach = self.reach(lead_id, &asker)?;
+            self.let_go(&reach, &asker, moment, &mut done)?;
+            tags.extend(reach.tags.iter().cloned());
+            submissions += reach.gone.len();
+            if reach.is_whole {
+                leads.push(reach.lead_id.clone());
+            } else if !reach.is_nothing() {
+                left.push(json!({ "lead_id": reach.lead_id, "submissions": reach.gone.len() }));
             }
-            let receivers = self.who_had(lead_id)?;
-            let keep = format!("{KEEP_ACT} WHERE lead_id = ? AND act IS NOT NULL");
-            let (from, to) = delivery_range(lead_id);
-            writes.extend([
-                write(keep, [lead_id.into()]),
-                write(
-                    "UPDATE act SET personal = NULL, consent_until_ms = NULL WHERE lead_id = ?",
-                    [lead_id.into()],
-                ),
-                write("DELETE FROM submission WHERE lead_id = ?", [lead_id.into()]),
-                write(
-                    "DELETE FROM delivery WHERE delivery_id >= ? AND delivery_id < ?",
-                    [from.into(), to.into()],
-                ),
-            ]);
-            for (at, (campaign, destination, receiver)) in receivers.iter().enumerate() {
-                let data = json!({
-                    "lead_id": lead_id, "campaign": campaign, "erased_at": rfc3339(moment.now_ms),
-                });
-                let to = (campaign.as_str(), destination.as_str(), receiver.as_str());
-                writes.push(owned(notice_row(lead_id, to, ERASED, &data, at, moment)));
-                told.push(json!({ "lead_id": lead_id, "campaign": campaign, "destination": destination }));
-            }
+            reached.push(reach.lead_id);
         }
-        let all = json!(tags).to_string();
-        let gone = json!(leads).to_string();
-        let sql = "DELETE FROM fingerprint WHERE tag IN (SELECT value FROM json_each(?))
-                   AND lead_id IN (SELECT value FROM json_each(?))";
-        writes.push(write(sql, [all.clone().into(), gone.clone().into()]));
-        // Under an older pepper than any of the acts, perhaps.
-        let sql = "DELETE FROM request WHERE tag IN (SELECT value FROM json_each(?))
-                   OR lead_id IN (SELECT value FROM json_each(?))";
-        writes.push(write(sql, [all.into(), gone.clone().into()]));
-        for (table, column) in [("alias", "is_now"), ("engagement", "lead_id")] {
-            let sql = format!("DELETE FROM {table} WHERE {column} IN (SELECT value FROM json_each(?))");
-            writes.push(write(sql, [gone.clone().into()]));
-        }
-        writes.push(suppress(&operation.list_tags, moment));
-        self.store.write_all(&writes)?;
-        for lead_id in &leads {
+        let asked = "DELETE FROM request WHERE tag IN (SELECT value FROM json_each(?))";
+        done.writes.push(write(asked, [list(&operation.fingerprints)]));
+        done.writes.push(suppress(&operation.list_tags, moment));
+        self.store.write_all(&done.writes)?;
+        // Behind them, for it reads what is left.
+        self.let_go_of_mentions(&asker, &moment.part("mentions"))?;
+        for lead_id in &reached {
             self.forget_open(lead_id);
         }
         self.learn_whether_lists_are_empty()?;
         self.learn_what_expires()?;
         self.learn_what_is_due()?;
         Ok(Answer::Report(json!({
-            "ledger": self.name, "leads": leads, "submissions": submissions, "told": told,
+            "ledger": self.name, "leads": leads, "left": left, "submissions": submissions, "told": done.told,
             "fingerprints": tags,
         })))
+    }
+
+    /// What of a lead is theirs. What has no subject goes with the last that has one.
+    fn reach(&self, lead_id: String, asker: &Asker<'_>) -> Result<Reach, Fault> {
+        let sql = format!("SELECT {} FROM submission WHERE lead_id = ?", Ledgered::COLUMNS);
+        let mut all = Vec::new();
+        for mut row in self.store.rows(&sql, &[(&lead_id).into()])? {
+            let mut one = self.ledgered(&lead_id, &mut row)?;
+            if one.subjects.is_empty()
+                && let Some(Kept::Whole(admit)) =
+                    self.waiting(&lead_id, &one.submission_id)?.map(|waiting| waiting.kept)
+            {
+                // Of before format 4.
+                one.subjects = admit.fingerprints.iter().map(|print| subject(&print.tag)).collect();
+            }
+            all.push(one);
+        }
+        let (mut acts, mut tags, mut came_with) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
+        let mut others = BTreeSet::new();
+        for row in self.acts(&lead_id)? {
+            let subjects = self.subjects_of(&lead_id, &row);
+            if !subjects.is_empty() && !asker.is_among(&subjects) {
+                others.extend(subjects);
+                continue;
+            }
+            if row.sealed.is_some() {
+                acts.push(row.act.seq);
+                let (named, submission_id) = self.named_in(&lead_id, &row);
+                tags.extend(named);
+                came_with.extend(submission_id);
+            }
+        }
+        let is_others = |one: &&Ledgered| !one.subjects.is_empty() && !asker.is_among(&one.subjects);
+        others.extend(all.iter().filter(is_others).flat_map(|one| one.subjects.clone()));
+        let is_whole = others.is_empty();
+        let (gone, left): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|one| is_whole || asker.is_among(&one.subjects));
+        tags.retain(|tag| !others.contains(&subject(tag)));
+        tags.extend(asker.tags.iter().cloned());
+        Ok(Reach { lead_id, gone, left, acts, tags, came_with, is_whole })
+    }
+
+    /// The fingerprints that an act names, and the submission that it came with.
+    fn named_in(&self, lead_id: &str, row: &ActRow) -> (Vec<String>, Option<String>) {
+        let personal = row.sealed.as_ref().map(|sealed| self.personal(lead_id, &row.act, sealed));
+        match personal {
+            Some(Ok(personal)) => {
+                let came_with = Some(personal.submission_id).filter(|id| !id.is_empty());
+                (personal.fingerprints, came_with)
+            }
+            // One that no living key opens any more tells nothing.
+            _ => (Vec::new(), None),
+        }
+    }
+
+    /// What of a lead goes, with what hangs on it.
+    fn let_go(
+        &self,
+        reach: &Reach,
+        asker: &Asker<'_>,
+        moment: &Moment,
+        done: &mut Done,
+    ) -> Result<(), Fault> {
+        let lead_id = reach.lead_id.as_str();
+        let submissions = reach.submissions();
+        let told = self.who_had(lead_id, reach, asker, &submissions)?;
+        // First, for it reads what goes.
+        let parts = self.parts_left(reach, asker, moment)?;
+        for one in &reach.gone {
+            done.writes.push(owned(one.bucket.transfer(one.state, State::Erased, Steps::NONE)));
+        }
+        let lead = || Arg::from(lead_id.to_owned());
+        let gone = || list(&submissions);
+        let (from, to) = delivery_range(lead_id);
+        let in_lead = "lead_id = ? AND submission_id IN (SELECT value FROM json_each(?))";
+        let keep = format!("{KEEP_ACT} WHERE {in_lead} AND act IS NOT NULL");
+        let of_act = "UPDATE act SET personal = NULL, subjects = NULL, consent_until_ms = NULL
+                      WHERE lead_id = ? AND seq IN (SELECT value FROM json_each(?))";
+        let notices = if reach.is_whole { "1" } else { "0" };
+        done.writes.extend([
+            write(
+                "DELETE FROM idempotency WHERE submission_id IN (SELECT value FROM json_each(?))",
+                [gone()],
+            ),
+            write(keep, [lead(), gone()]),
+            write(of_act, [lead(), json!(reach.acts).to_string().into()]),
+            write(format!("DELETE FROM submission WHERE {in_lead}"), [lead(), gone()]),
+            write(format!("DELETE FROM mentioned WHERE {in_lead}"), [lead(), gone()]),
+            write(format!("DELETE FROM request WHERE {in_lead}"), [lead(), gone()]),
+            write(format!("DELETE FROM engagement WHERE {in_lead}"), [lead(), gone()]),
+            write(
+                format!(
+                    "DELETE FROM delivery WHERE delivery_id >= ? AND delivery_id < ?
+                       AND ({notices} OR submission_id IN (SELECT value FROM json_each(?)))"
+                ),
+                [from.into(), to.into(), gone()],
+            ),
+        ]);
+        for table in ["fingerprint", "carried"] {
+            let sql =
+                format!("DELETE FROM {table} WHERE lead_id = ? AND tag IN (SELECT value FROM json_each(?))");
+            let tags: Vec<String> = reach.tags.iter().cloned().collect();
+            done.writes.push(write(sql, [lead(), list(&tags)]));
+        }
+        done.writes.extend(forget_known("= ?", &[lead()]));
+        if reach.is_whole {
+            done.writes.push(write("DELETE FROM alias WHERE is_now = ?", [lead()]));
+        }
+        done.writes.extend(parts);
+        self.tell(reach, told, moment, done);
+        Ok(())
+    }
+
+    /// Those that have had the submissions that go, or may have, each with the webhooks that they were in.
+    fn who_had(
+        &self,
+        lead_id: &str,
+        reach: &Reach,
+        asker: &Asker<'_>,
+        submissions: &[String],
+    ) -> Result<BTreeMap<To, Vec<String>>, Fault> {
+        let (from, to) = delivery_range(lead_id);
+        let sql = "SELECT delivery_id, campaign, destination, receiver, attempts <> '[]' FROM delivery
+                   WHERE delivery_id >= ?1 AND delivery_id < ?2 AND submission_id <> ''
+                     AND (?3 OR submission_id IN (SELECT value FROM json_each(?4))
+                       OR subject IN (SELECT value FROM json_each(?5)))";
+        let args: [Arg<'_>; 5] = [
+            from.into(),
+            to.into(),
+            i64::from(reach.is_whole).into(),
+            list(submissions),
+            list(&asker.subjects),
+        ];
+        let mut had = BTreeMap::<To, Vec<String>>::new();
+        for mut row in self.store.rows(sql, &args)? {
+            let delivery_id = row.text(0)?;
+            let to = (row.text(1)?, row.text(2)?, row.text(3)?);
+            if row.int(4)? == 1 || self.is_in_flight(&delivery_id) {
+                had.entry(to).or_default().push(delivery_id);
+            }
+        }
+        Ok(had)
+    }
+
+    /// Lets receivers forget: the lead where nothing of it is left, else what they had of those who go.
+    fn tell(&self, reach: &Reach, had: BTreeMap<To, Vec<String>>, moment: &Moment, done: &mut Done) {
+        let lead_id = reach.lead_id.as_str();
+        for (at, ((campaign, destination, receiver), mut webhooks)) in had.into_iter().enumerate() {
+            let to = (campaign.as_str(), destination.as_str(), receiver.as_str());
+            let erased_at = rfc3339(moment.now_ms);
+            let (event, data) = if reach.is_whole {
+                (ERASED, json!({ "lead_id": lead_id, "campaign": campaign, "erased_at": erased_at }))
+            } else {
+                webhooks.drain(..webhooks.len().saturating_sub(MAX_NAMED));
+                let erased = json!({ "webhook_ids": webhooks, "at": erased_at });
+                (UPDATED, json!({ "lead_id": lead_id, "campaign": campaign, "erased": erased }))
+            };
+            done.writes.push(owned(notice_row(lead_id, to, event, &data, at, moment)));
+            done.told.push(json!({ "lead_id": lead_id, "campaign": campaign, "destination": destination }));
+        }
+    }
+
+    /// What becomes of merged payloads: a part of somebody who goes leaves the lead that it stands in, and a part
+    /// of somebody else, whose own submission the lead was not, waits by itself again.
+    fn parts_left(
+        &self,
+        reach: &Reach,
+        asker: &Asker<'_>,
+        moment: &Moment,
+    ) -> Result<Vec<Write<'static>>, Fault> {
+        let mut writes = Vec::new();
+        if reach.is_whole {
+            return Ok(writes);
+        }
+        let lead_id = reach.lead_id.as_str();
+        let is_gone = |subjects: &[String]| asker.is_among(subjects);
+        let waits = |one: &&Ledgered| matches!(one.state, State::Held | State::Pending | State::Dead);
+        let mut waiting_again = Vec::new();
+        for one in reach.gone.iter().chain(&reach.left).filter(waits) {
+            let Some(Kept::Judged(mut payload)) =
+                self.waiting(lead_id, &one.submission_id)?.map(|waiting| waiting.kept)
+            else {
+                continue;
+            };
+            let Some(campaign) = self.last_good_campaign(&one.bucket.campaign)? else { continue };
+            let is_changed = payload.drop_parts(is_gone, &campaign);
+            let goes = reach.gone.iter().any(|gone| gone.submission_id == one.submission_id);
+            let (submission_id, mut payload) = match goes {
+                true => match payload.without_own(&campaign) {
+                    Some(part) => part,
+                    None => continue,
+                },
+                false if is_changed => (one.submission_id.clone(), payload),
+                false => continue,
+            };
+            payload.score = qualify::score(&campaign, &payload.lead);
+            if goes {
+                let taken_up = reach.left.iter().find(|left| left.submission_id == submission_id);
+                let Some(taken_up) = taken_up.filter(|left| left.state == State::Duplicate) else { continue };
+                if waiting_again.contains(&submission_id) {
+                    continue;
+                }
+                let until_ms = moment.now_ms + campaign.retention.held_ms;
+                let sql = "UPDATE submission SET state = 'held', until_ms = ?
+                           WHERE lead_id = ? AND submission_id = ?";
+                let place = [until_ms.into(), lead_id.to_owned().into(), submission_id.clone().into()];
+                writes.push(write(sql, place));
+                let (from, to) = (State::Duplicate, State::Held);
+                writes.push(owned(taken_up.bucket.transfer(from, to, Steps::NONE)));
+                waiting_again.push(submission_id.clone());
+            }
+            writes.push(self.resealed_payload(lead_id, &submission_id, &payload, moment)?);
+        }
+        Ok(writes)
+    }
+
+    fn resealed_payload(
+        &self,
+        lead_id: &str,
+        submission_id: &str,
+        payload: &impl serde::Serialize,
+        moment: &Moment,
+    ) -> Result<Write<'static>, Fault> {
+        let place = payload_place(lead_id, submission_id);
+        let sealed = self.seal(&serialised(payload)?, &place, moment)?;
+        let sql = "UPDATE submission SET payload = ? WHERE lead_id = ? AND submission_id = ?";
+        let args = [sealed.into(), lead_id.to_owned().into(), submission_id.to_owned().into()];
+        Ok(write(sql, args))
+    }
+
+    /// Other people's submissions lose what they say of whoever goes.
+    fn let_go_of_mentions(&self, asker: &Asker<'_>, moment: &Moment) -> Result<(), Fault> {
+        for (lead_id, submission_id) in self.mentioned_in(asker)? {
+            let Some(mut waiting) = self.waiting(&lead_id, &submission_id)? else { continue };
+            let forget = |lead: &mut Lead| {
+                let fields = self.fields_of(lead, asker);
+                lead.answers.retain(|field, _| !fields.contains(field));
+            };
+            let write = match &mut waiting.kept {
+                Kept::Judged(payload) => {
+                    payload.leads_mut().for_each(forget);
+                    self.resealed_payload(&lead_id, &submission_id, payload, moment)?
+                }
+                Kept::Whole(admit) => {
+                    forget(&mut admit.lead);
+                    self.resealed_payload(&lead_id, &submission_id, admit, moment)?
+                }
+            };
+            self.store.write(&write)?;
+            self.forget_open(&lead_id);
+        }
+        let sql = "DELETE FROM mentioned WHERE tag IN (SELECT value FROM json_each(?))";
+        self.store.run(sql, &[list(asker.tags)])
     }
 }

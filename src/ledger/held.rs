@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Ledger;
+use super::consents::{ActRow, IS_ALONE, SealedRow};
 use super::message::{Answer, Operation};
 use super::report::{object, rfc3339_of};
 use super::store::{Arg, Row, Store};
@@ -22,8 +23,9 @@ impl<S: Store> Ledger<S> {
         let (lead_id, submission_id) = after.split_once('.').unwrap_or((after, ""));
         let sql = format!(
             "SELECT lead_id, submission_id, campaign, payload, consent, json_object('lead_id', lead_id,
-               'submission_id', submission_id, 'campaign', campaign, 'held_since', {}, 'until', {})
-             FROM submission WHERE (lead_id, submission_id) > (?1, ?2) AND state = 'held'
+               'submission_id', submission_id, 'campaign', campaign, 'held_since', {}, 'until', {}),
+               {IS_ALONE}, act, consent, subjects
+             FROM submission s WHERE (lead_id, submission_id) > (?1, ?2) AND state = 'held'
                AND (?3 IS NULL OR campaign = ?3) ORDER BY lead_id, submission_id LIMIT ?4",
             rfc3339_of("at_ms"),
             rfc3339_of("until_ms")
@@ -45,10 +47,14 @@ impl<S: Store> Ledger<S> {
         let (lead_id, submission_id, campaign) = (row.text(0)?, row.text(1)?, row.text(2)?);
         let (payload, consent) = (row.optional_text(3), row.optional_text(4));
         let mut shown = object(&row.text(5)?)?;
+        let is_alone = row.int(6)? == 1;
+        let own = ActRow::read(&mut row, 7).ok();
         let rules = self.last_good_campaign(&campaign).ok().flatten();
         let open = payload.and_then(|payload| {
-            let acts = self.acts(&lead_id).ok()?;
-            self.open_payload(&payload, consent.as_deref(), &lead_id, &submission_id, acts).ok()
+            let (lead_id, submission_id) = (lead_id.as_str(), submission_id.as_str());
+            let (payload, consent) = (payload.as_str(), consent.as_deref());
+            let row = SealedRow { lead_id, submission_id, payload, consent, own, is_alone };
+            self.open_row(row).ok().map(|(_, open)| open)
         });
         let because = rules.as_deref().zip(open.as_ref());
         let because = because.map(|(rules, open)| qualify::why_held(rules, &open.lead, &open.score));

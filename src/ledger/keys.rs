@@ -13,6 +13,11 @@ fn key_id(text: &str) -> String {
     format!("substr({rest}, 1, instr({rest}, '.') - 1)")
 }
 
+/// The part of a text ahead of its first dot, where the id of a subject's key stands.
+fn first_part(text: &str) -> String {
+    format!("substr({text}, 1, instr({text}, '.') - 1)")
+}
+
 impl<S: Store> Ledger<S> {
     /// By ring, the ids of the keys that rows name, each with their number.
     pub(super) fn keys_in_use(&self) -> Result<Answer, Fault> {
@@ -28,7 +33,14 @@ impl<S: Store> Ledger<S> {
         };
         let peppers = ring(&[
             named("true", &key_id("tag"), "fingerprint"),
+            named("true", &key_id("tag"), "carried"),
+            named("true", &key_id("tag"), "mentioned"),
             named("true", &key_id("tag"), "request"),
+            named("true", &first_part("value"), "submission, json_each(submission.subjects)"),
+            named("true", &first_part("value"), "act, json_each(act.subjects)"),
+            named("true", &first_part("subject"), "standing"),
+            named("first IS NOT NULL", &first_part("first"), "submission"),
+            named("subject IS NOT NULL", &first_part("subject"), "delivery"),
             named("act IS NOT NULL", &acts, "submission"),
             named("true", &key_id("value"), "submission, json_each(quarantine, '$.tags')"),
             named("true", &acts, "act"),

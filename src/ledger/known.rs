@@ -1,42 +1,32 @@
 //! Someone posts who is known: to this campaign, or to another one of the ledger.
 
 use super::admit::{Plan, QUALIFIED, UPDATED, judge};
-use super::consents::{ActRow, Open, standing_of};
+use super::consents::{ActRow, IS_ALONE, SealedRow, list};
 use super::message::Admit;
 use super::milestone::Milestone;
-use super::rows::{delivery_range, receiver_of};
+use super::payload::Payload;
+use super::person::{Had, Person};
+use super::rows::receiver_of;
 use super::state::Bucket;
-use super::store::Store;
+use super::store::{Arg, Store};
 use super::{Ledger, State};
 use crate::campaign::{Campaign, Destination, OnRepeat};
+use crate::consent::Standing;
 use crate::fault::Fault;
-use crate::lead::Lead;
+use crate::lead::{Lead, recognising, subject};
 use crate::qualify::{self, Decision};
+
+/// Held submissions of one person in one campaign that are looked at, the newest: each is opened.
+const MAX_HELD: i64 = 4;
 
 /// A submission that waits in this campaign for the person to tell more.
 pub(super) struct Held {
     pub(super) submission_id: String,
     pub(super) bucket: Bucket,
     pub(super) milestone: Milestone,
-    pub(super) score: i64,
-    /// The acts by which its consents were given.
-    pub(super) acts: Vec<i64>,
-}
-
-/// A delivery of the lead, of any campaign.
-struct Had {
-    campaign: String,
-    destination: String,
-    receiver: String,
-    state: String,
-}
-
-impl Had {
-    /// A delivery that has expired or was stopped can never arrive: its destination has not had the
-    /// lead.
-    fn counts(&self) -> bool {
-        !matches!(self.state.as_str(), "expired" | "withdrawn")
-    }
+    pub(super) payload: Payload,
+    /// What the post says that takes it up, by itself.
+    pub(super) newer: Lead,
 }
 
 impl<S: Store> Ledger<S> {
@@ -46,81 +36,90 @@ impl<S: Store> Ledger<S> {
         admit: &Admit,
         lead: Lead,
         campaign: &'a Campaign,
-        lead_id: String,
-        acts: &[ActRow],
+        person: &Person,
     ) -> Result<Plan<'a>, Fault> {
-        let had = self.deliveries_of(&lead_id)?;
-        if had.iter().any(|had| had.campaign == campaign.id) {
-            let regained = regains(&lead, acts);
-            return Ok(judge_followed_up(campaign, lead, lead_id, &had, regained));
-        }
-        if let Some((held, older)) = self.held(admit, &lead_id, acts)? {
+        let lead_id = &person.lead_id;
+        let had = self.had(lead_id, &person.known)?;
+        let plan = if had.iter().any(|had| had.campaign == campaign.id) {
+            let regained = regains(&lead, person.standing());
+            judge_followed_up(campaign, lead, lead_id.clone(), &had, regained)
+        } else if let Some((mut held, older)) = self.held(admit, lead_id, campaign)? {
+            held.newer = lead.clone();
             let merged = older.merged_with_newer(lead, campaign);
-            let plan = judge(campaign, merged, lead_id);
-            return Ok(Plan { supersedes: Some(held), ..mark_known_elsewhere(plan, &had) });
-        }
-        Ok(mark_known_elsewhere(judge(campaign, lead, lead_id), &had))
+            let plan = judge(campaign, merged, lead_id.clone());
+            Plan { supersedes: Some(held), ..mark_known_elsewhere(plan, &had) }
+        } else {
+            mark_known_elsewhere(judge(campaign, lead, lead_id.clone()), &had)
+        };
+        Ok(Plan { had, ..plan })
     }
 
-    fn deliveries_of(&self, lead_id: &str) -> Result<Vec<Had>, Fault> {
-        let (from, to) = delivery_range(lead_id);
-        let sql = "SELECT campaign, destination, receiver, state
-                   FROM delivery WHERE delivery_id >= ? AND delivery_id < ? AND submission_id <> ''";
-        let mut all = Vec::new();
-        for mut row in self.store.rows(sql, &[(&from).into(), (&to).into()])? {
-            all.push(Had {
-                campaign: row.text(0)?,
-                destination: row.text(1)?,
-                receiver: row.text(2)?,
-                state: row.text(3)?,
-            });
-        }
-        Ok(all)
-    }
-
-    /// The newest held submission of this very person in this campaign. One whose payload no living
-    /// key opens stays as it is: there is nothing left to merge.
-    fn held(&self, admit: &Admit, lead_id: &str, acts: &[ActRow]) -> Result<Option<(Held, Lead)>, Fault> {
-        let sql = "SELECT submission_id, hour, source, payload, consent, milestone FROM submission
-                   WHERE lead_id = ? AND campaign = ? AND state = 'held' ORDER BY at_ms DESC";
-        for mut row in self.store.rows(sql, &[lead_id.into(), (&admit.campaign).into()])? {
+    /// The newest held submission of this very person in this campaign, with its lead. One whose payload no
+    /// living key opens stays as it is: there is nothing left to merge. So does one that has been merged with
+    /// as many senders' as it can hold.
+    fn held(&self, admit: &Admit, lead_id: &str, campaign: &Campaign) -> Result<Option<(Held, Lead)>, Fault> {
+        let recognising = recognising(&admit.fingerprints, &admit.by);
+        let first = recognising.first().map(|print| print.kind);
+        let firsts = recognising.iter().filter(|print| Some(print.kind) == first);
+        let firsts: Vec<String> = firsts.map(|print| subject(&print.tag)).collect();
+        // A row of before format 4 does not say whom it was recognised as.
+        let of_first = |which: &str| {
+            format!(
+                "SELECT submission_id, hour, source, payload, consent, milestone, {IS_ALONE}, act, consent, subjects
+                 FROM submission s INDEXED BY submission_held_first
+                 WHERE lead_id = ?1 AND first {which} AND state = 'held' AND campaign = ?2
+                 ORDER BY at_ms DESC LIMIT {MAX_HELD}"
+            )
+        };
+        let place: [Arg<'_>; 2] = [lead_id.into(), (&admit.campaign).into()];
+        let [lead, in_campaign] = place.clone();
+        let named = of_first("IN (SELECT value FROM json_each(?3))");
+        let mut rows = self.store.rows(&named, &[lead, in_campaign, list(&firsts)])?;
+        rows.extend(self.store.rows(&of_first("IS NULL"), &place)?);
+        for mut row in rows {
             let submission_id = row.text(0)?;
             // Given again after a withdrawal, it takes its own row's place.
             if submission_id == admit.submission_id {
                 continue;
             }
             let bucket = Bucket { campaign: admit.campaign.clone(), hour: row.int(1)?, source: row.text(2)? };
-            let (payload, consent) = (row.optional_text(3), row.optional_text(4));
+            let Some(payload) = row.optional_text(3) else { continue };
+            let consent = row.optional_text(4);
             let milestone = Milestone::of(row.int(5)?);
-            let payload = payload.and_then(|payload| {
-                self.open_payload(&payload, consent.as_deref(), lead_id, &submission_id, acts.to_vec()).ok()
-            });
-            if let Some(Open { mut lead, acts, score, .. }) =
-                payload.filter(|open| admit.fingerprints.iter().any(|print| print.tag == open.first))
-            {
-                if acts.is_empty() {
-                    // Consents of before format 3 are no acts, and cannot be read with the new ones.
-                    lead.consent.clear();
-                }
-                let score = score.total;
-                return Ok(Some((Held { submission_id, bucket, milestone, score, acts }, lead)));
+            let is_alone = row.int(6)? == 1;
+            let own = ActRow::read(&mut row, 7).ok();
+            let consent = consent.as_deref();
+            let submission = submission_id.as_str();
+            let sealed =
+                SealedRow { lead_id, submission_id: submission, payload: &payload, consent, own, is_alone };
+            let Ok((payload, open)) = self.open_row(sealed) else { continue };
+            let is_own = admit.fingerprints.iter().any(|print| print.tag == payload.first);
+            if !is_own || payload.handed_on(&submission_id, campaign).is_none() {
+                continue;
             }
+            let mut lead = open.lead;
+            if payload.acts.is_empty() && payload.subjects.is_empty() {
+                // Consents of before format 3 are no acts, and cannot be read with the new ones.
+                lead.consent.clear();
+            }
+            let newer = Lead::default();
+            return Ok(Some((Held { submission_id, bucket, milestone, payload, newer }, lead)));
         }
         Ok(None)
     }
 }
 
 /// Whether a purpose is granted now that was withdrawn, or had expired, before.
-pub(super) fn regains(lead: &Lead, acts: &[ActRow]) -> bool {
+pub(super) fn regains(lead: &Lead, standing: &[Standing]) -> bool {
     let granted = |id: &String| lead.consent.iter().any(|record| record.granted && record.purpose == *id);
-    standing_of(acts).iter().any(|place| place.state.has_ended() && granted(&place.purpose))
+    standing.iter().any(|place| place.state.has_ended() && granted(&place.purpose))
 }
 
 /// A receiver that has had the lead from another campaign hears that it was updated.
 fn mark_known_elsewhere<'a>(mut plan: Plan<'a>, had: &[Had]) -> Plan<'a> {
     for (destination, event) in &mut plan.sends {
         let receiver = receiver_of(destination);
-        if had.iter().any(|had| had.counts() && had.receiver == receiver) {
+        if had.iter().any(|had| had.counts && had.receiver == receiver) {
             *event = UPDATED;
         }
     }
@@ -139,7 +138,7 @@ fn judge_followed_up<'a>(
     let score = qualify::score(campaign, &lead);
     let has_had = |destination: &Destination| {
         let receiver = receiver_of(destination);
-        had.iter().filter(|had| had.counts()).any(|had| {
+        had.iter().filter(|had| had.counts).any(|had| {
             if had.campaign == campaign.id {
                 had.destination == destination.name
             } else {
@@ -160,5 +159,6 @@ fn judge_followed_up<'a>(
     sends.extend(campaign.destinations.iter().filter(told).map(|d| (d, UPDATED)));
     let state = if sends.is_empty() { State::Duplicate } else { State::Pending };
     let payload = Some((lead, score));
-    Plan { lead_id, state, because: "known", payload, sends, supersedes: None, is_first: false }
+    let had = Vec::new();
+    Plan { lead_id, state, because: "known", payload, sends, supersedes: None, had, is_first: false }
 }

@@ -8,7 +8,11 @@ use super::message::{Answer, Operation};
 use super::store::{Arg, Store, Write, write};
 use crate::campaign::{Campaign, Listed, SUPPRESSED};
 use crate::fault::Fault;
-use crate::moment::Moment;
+use crate::moment::{DAY_MS, Moment};
+
+/// Who wants to hear nothing may be asked again after so long: whoever types in their address must not make
+/// them say it over and over.
+const ASK_AGAIN_MS: i64 = 365 * DAY_MS;
 
 /// Why somebody hears nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +47,14 @@ pub(super) fn lift(list_tags: &[String]) -> Option<Write<'static>> {
     (!tags.is_empty()).then(|| write(sql, [SUPPRESSED.into(), json!(tags).to_string().into()]))
 }
 
+/// Notes that the owner of an address who wants to hear nothing is asked whether that is still so.
+pub(super) fn note_asked(list_tags: &[String], now_ms: i64) -> Option<Write<'static>> {
+    let tags: Vec<&String> = list_tags.iter().filter(|tag| tag.starts_with("email.")).collect();
+    let sql = "UPDATE listed SET asked_ms = ? WHERE list = ? AND tag IN (SELECT value FROM json_each(?))";
+    let args = || [now_ms.into(), SUPPRESSED.into(), json!(tags).to_string().into()];
+    (!tags.is_empty()).then(|| write(sql, args()))
+}
+
 /// Puts a person on the suppression list.
 pub(super) fn suppress<'a>(list_tags: &[String], moment: &Moment) -> Write<'a> {
     add(SUPPRESSED, list_tags, moment)
@@ -64,6 +76,15 @@ impl<S: Store> Ledger<S> {
         let sql = format!("SELECT DISTINCT list FROM listed WHERE tag IN ({holes}) ORDER BY list");
         let args: Vec<Arg<'_>> = tags.iter().map(Into::into).collect();
         self.store.rows(&sql, &args)?.into_iter().map(|mut row| row.text(0)).collect()
+    }
+
+    /// Whether somebody who wants to hear nothing was asked within the last year whether that is still so.
+    pub(super) fn was_asked_lately(&self, list_tags: &[String], moment: &Moment) -> Result<bool, Fault> {
+        let sql = "SELECT 1 FROM listed WHERE list = ? AND tag IN (SELECT value FROM json_each(?))
+                     AND asked_ms > ? LIMIT 1";
+        let args =
+            [SUPPRESSED.into(), json!(list_tags).to_string().into(), (moment.now_ms - ASK_AGAIN_MS).into()];
+        Ok(self.store.row(sql, &args)?.is_some())
     }
 
     pub(super) fn learn_whether_lists_are_empty(&self) -> Result<(), Fault> {

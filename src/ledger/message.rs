@@ -12,7 +12,8 @@ use crate::lead::{Fingerprint, Lead};
 ///
 /// 2: what withholds a lead (lists, `Sec-GPC`) must be understood.
 /// 3: who acts must be written down.
-pub const MESSAGE_FORMAT: u32 = 3;
+/// 4: a withdrawal reaches the subject that its link names, and nobody else.
+pub const MESSAGE_FORMAT: u32 = 4;
 
 /// From the Worker, which only lends its call, to a ledger.
 #[derive(Deserialize, Serialize)]
@@ -142,6 +143,9 @@ pub struct Operation {
     /// A purpose's id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub purpose: Option<String>,
+    /// What a link names the subject of the consents by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
     /// A submission's id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub submission_id: Option<String>,

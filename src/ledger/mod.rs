@@ -7,6 +7,7 @@
 //!
 //! Out of scope: sending (`deliver` and the edge do that), and knowing what time it is.
 
+mod access;
 mod admission;
 mod admit;
 mod audit;
@@ -24,6 +25,8 @@ pub mod message;
 mod milestone;
 mod outbox;
 mod overview;
+mod payload;
+mod person;
 mod quarantine;
 mod replay;
 mod report;
@@ -60,9 +63,8 @@ use crate::campaign::{Campaign, Unservable};
 use crate::consent::Terms;
 use crate::fault::Fault;
 use crate::keys::{Sealer, SigningKeys};
-use crate::lead::{Identity, Lead};
+use crate::lead::Identity;
 use crate::moment::Moment;
-use crate::qualify::Score;
 use crate::settings::Settings;
 use crate::text::WebAddress;
 
@@ -109,19 +111,6 @@ pub struct Ledger<S> {
 
 /// The terms of a campaign's purposes, in their order.
 type AllTerms = Rc<Vec<Rc<Terms>>>;
-
-/// What lies sealed in a submission's row until its last delivery is confirmed.
-#[derive(Deserialize, Serialize)]
-struct Payload {
-    /// Without its consents, which are acts of the person's history.
-    lead: Lead,
-    score: Score,
-    /// The fingerprint of the first identifier: only its owner's posts are merged.
-    first: String,
-    /// The acts by which the lead's consents were given, by their numbers.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    acts: Vec<i64>,
-}
 
 /// What a call leads to.
 #[derive(Debug)]
@@ -240,7 +229,7 @@ impl<S: Store> Ledger<S> {
             Verb::Confirm => self.confirm(operation, moment),
             Verb::Withdraw => self.withdraw(operation, moment),
             Verb::Engage => self.engage(operation, moment),
-            Verb::Consents => self.consents(&given(&operation.lead_id)),
+            Verb::Consents => self.consents(operation),
             Verb::Access => self.access(operation),
             Verb::Erase => self.erase(operation, moment),
             Verb::Lists => self.lists(),

@@ -5,12 +5,13 @@ use std::rc::Rc;
 
 use serde_json::{Value, json};
 
+use super::admit::Prior;
 use super::claim::Claim;
-use super::consents::{Open, read_act};
-use super::double_opt_in::REQUEST_MS;
+use super::consents::{ActRow, IS_ALONE, Open, SealedRow};
+use super::double_opt_in::{REQUEST_MS, email_tags};
 use super::engagement::ENGAGED;
 use super::milestone::{Milestone, Steps};
-use super::rows::delivery_range;
+use super::rows::{Of, delivery_range_of, is_delivery_of_submission};
 use super::state::Bucket;
 use super::store::{Store, Write, write};
 use super::withdrawal::EVERY_PURPOSE;
@@ -19,7 +20,7 @@ use crate::campaign::{AUTHORIZATION, Campaign, Channel, Destination, EmailApi};
 use crate::consent::compact;
 use crate::deliver::{self, Event, Next, Outcome, SigningSecret};
 use crate::fault::Fault;
-use crate::lead::Link;
+use crate::lead::{Link, subject};
 use crate::moment::{Moment, rfc3339};
 
 /// The event that asks the owner of an address to confirm.
@@ -69,7 +70,8 @@ impl<S: Store> Ledger<S> {
             return Ok(Prepared { open: None, unsigned: Vec::new() });
         }
         let open = self.open_of(claim).map_err(|_| Outcome::Unreadable)?;
-        let input = |receipt| self.receipt_input(receipt, &claim.lead_id);
+        let whose = (claim.lead_id.as_str(), open.subject.as_str());
+        let input = |receipt| self.receipt_input(receipt, whose);
         let unsigned = open.receipts.iter().filter_map(input).collect();
         Ok(Prepared { open: Some(open), unsigned })
     }
@@ -114,7 +116,8 @@ impl<S: Store> Ledger<S> {
             (Channel::Webhook, None) => match &claim.notice {
                 Some(notice) => {
                     let data: Value = serde_json::from_str(notice).map_err(|_| Outcome::Unreadable)?;
-                    let allowed = || self.consents_to(&claim.lead_id, &destination.needs);
+                    let whose = claim.subject.as_deref();
+                    let allowed = || self.consents_to(&claim.lead_id, whose, &destination.needs);
                     if claim.event == ENGAGED && !allowed().map_err(|_| Outcome::Unreadable)? {
                         return Err(Outcome::ConsentMissing);
                     }
@@ -155,7 +158,7 @@ impl<S: Store> Ledger<S> {
         let mut consent = open.lead.consent.clone();
         for (at, receipt) in open.receipts.iter().enumerate() {
             if let Some(record) = consent.iter_mut().find(|record| record.purpose == receipt.purpose) {
-                record.withdraw_url = self.withdraw_url(receipt, &claim.lead_id);
+                record.withdraw_url = self.withdraw_url(receipt, (&claim.lead_id, &open.subject));
                 record.receipt = signed.get(at).map(|(input, signature)| compact(input, signature));
             }
         }
@@ -165,6 +168,7 @@ impl<S: Store> Ledger<S> {
             lead_id: &claim.lead_id,
             campaign: &claim.campaign,
             lead: &open.lead,
+            recognised_by: &open.recognised_by,
             consent: &consent,
             score: &open.score,
         }))
@@ -179,10 +183,12 @@ impl<S: Store> Ledger<S> {
         let submission_id = notice.get("submission_id").and_then(Value::as_str).unwrap_or_default();
         let request = self.requested(&claim.lead_id, submission_id).map_err(|_| Outcome::Unreadable)?;
         let (admit, _) = request.ok_or(Outcome::ConsentMissing)?;
-        let token = self.identity.link(Link::Confirm, None, &[&claim.lead_id, submission_id]);
+        let parts = [claim.lead_id.as_str(), submission_id];
+        let token = self.identity.link(Link::Confirm, Some(&campaign.id), None, &parts);
         let confirm_url = format!("{url}/confirm/{}/{token}", campaign.id);
-        let withdraw_url =
-            self.withdraw_link(&campaign.id, None, &claim.lead_id, EVERY_PURPOSE).unwrap_or_default();
+        let whose = email_tags(&admit).next().map(|tag| subject(tag)).unwrap_or_default();
+        let whose = (claim.lead_id.as_str(), whose.as_str());
+        let withdraw_url = self.withdraw_link(&campaign.id, None, whose, EVERY_PURPOSE).unwrap_or_default();
         Ok(Asked {
             to: admit.lead.contact.email.unwrap_or_default(),
             subject: how.subject(campaign),
@@ -209,19 +215,19 @@ impl<S: Store> Ledger<S> {
             return Ok(Rc::clone(open));
         }
         // Nearly everybody has one act, which lies beside the payload.
-        let sql =
-            "SELECT payload, consent, act, (SELECT count(*) FROM submission o WHERE o.lead_id = s.lead_id)
-                     + (SELECT count(*) FROM act a WHERE a.lead_id = s.lead_id)
-                   FROM submission s WHERE lead_id = ? AND submission_id = ?";
-        let row = self.store.row(sql, &[(&claim.lead_id).into(), (&claim.submission_id).into()])?;
+        let sql = format!(
+            "SELECT payload, consent, {IS_ALONE}, act, consent, subjects
+             FROM submission s WHERE lead_id = ? AND submission_id = ?"
+        );
+        let row = self.store.row(&sql, &[(&claim.lead_id).into(), (&claim.submission_id).into()])?;
         let mut row = row.ok_or_else(|| Fault::new("a delivery's submission is gone"))?;
         let (payload, consent) = (row.text(0)?, row.optional_text(1));
-        let acts = match (row.optional_text(2), row.int(3)?) {
-            (Some(act), 1) => vec![(Rc::new(read_act(&act)?), consent.clone())],
-            _ => self.acts(&claim.lead_id)?,
-        };
-        let (lead_id, submission_id) = (&claim.lead_id, &claim.submission_id);
-        self.open_payload(&payload, consent.as_deref(), lead_id, submission_id, acts).map(Rc::new)
+        let is_alone = row.int(2)? == 1;
+        let own = ActRow::read(&mut row, 3).ok();
+        let (lead_id, submission_id) = (claim.lead_id.as_str(), claim.submission_id.as_str());
+        let (payload, consent) = (payload.as_str(), consent.as_deref());
+        let row = SealedRow { lead_id, submission_id, payload, consent, own, is_alone };
+        self.open_row(row).map(|(_, open)| Rc::new(open))
     }
 
     /// Writes what became of a claim, and what follows. Gives the event for the log.
@@ -315,7 +321,9 @@ impl<S: Store> Ledger<S> {
                    FROM delivery d LEFT JOIN submission s
                      ON s.lead_id = d.lead_id AND s.submission_id = d.submission_id
                    WHERE d.delivery_id = ?1";
-        let (from, to) = delivery_range(&claim.lead_id);
+        let (lead_id, submission_id) = (claim.lead_id.as_str(), claim.submission_id.as_str());
+        let (from, to) =
+            delivery_range_of(Of { lead_id, submission_id, format: claim.format, subject: None });
         let Some(mut row) = self.store.row(sql, &[(&claim.delivery_id).into(), from.into(), to.into()])?
         else {
             // Retention has ended the lead.
@@ -377,12 +385,13 @@ impl<S: Store> Ledger<S> {
 
     /// Brings a submission's state in line with its deliveries'.
     pub(super) fn settle_submission(&self, lead_id: &str, submission_id: &str) -> Result<(), Fault> {
-        let sql = "SELECT state, campaign, hour, source, milestone, (SELECT group_concat(state) FROM delivery
-                     WHERE delivery_id >= ?3 AND delivery_id < ?4 AND submission_id = ?2)
-                   FROM submission WHERE lead_id = ?1 AND submission_id = ?2";
-        let (from, to) = delivery_range(lead_id);
-        let args = [lead_id.into(), submission_id.into(), from.into(), to.into()];
-        let Some(mut row) = self.store.row(sql, &args)? else {
+        let sql = format!(
+            "SELECT state, campaign, hour, source, milestone, (SELECT group_concat(d.state) FROM delivery d
+               WHERE {}) FROM submission s WHERE lead_id = ?1 AND submission_id = ?2",
+            is_delivery_of_submission("d", "s")
+        );
+        let args = [lead_id.into(), submission_id.into()];
+        let Some(mut row) = self.store.row(&sql, &args)? else {
             return Ok(());
         };
         let before = row.text(0)?;
@@ -396,10 +405,11 @@ impl<S: Store> Ledger<S> {
     /// What a submission's deliveries say that its state is; nothing where it has none.
     pub(super) fn state_by_deliveries(
         &self,
-        lead_id: &str,
+        of: &Prior,
         submission_id: &str,
     ) -> Result<Option<State>, Fault> {
-        let (from, to) = delivery_range(lead_id);
+        let (lead_id, format) = (of.lead_id.as_str(), of.format);
+        let (from, to) = delivery_range_of(Of { lead_id, submission_id, format, subject: None });
         let sql = "SELECT group_concat(state) FROM delivery
                    WHERE delivery_id >= ? AND delivery_id < ? AND submission_id = ?";
         let row = self.store.row(sql, &[from.into(), to.into(), submission_id.into()])?;

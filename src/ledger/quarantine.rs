@@ -13,6 +13,7 @@ use super::store::{Arg, Store, write};
 use super::{Answered, Ledger, State, payload_place, serialised};
 use crate::campaign::{Campaign, Sign, Signal};
 use crate::fault::Fault;
+use crate::lead::subject;
 use crate::moment::Moment;
 
 /// Submissions of a page: an answer of about 100 KB.
@@ -71,9 +72,12 @@ impl<S: Store> Ledger<S> {
         let place = payload_place(&lead_id, &admit.submission_id);
         let payload = self.seal(&serialised(&kept)?, &place, moment)?;
         let (id, state) = (&admit.submission_id, State::Quarantined);
+        let current = admit.fingerprints.iter().filter(|print| print.current);
+        let subjects: Vec<String> = current.map(|print| subject(&print.tag)).collect();
         let row = SubmissionRow {
             until_ms: Some(until_ms),
             payload: Some(&payload),
+            subjects: &subjects,
             ..SubmissionRow::bare(&lead_id, id, state, moment.now_ms, until_ms)
         };
         let signs = &admit.lead.signals;
@@ -89,6 +93,9 @@ impl<S: Store> Ledger<S> {
         writes.push(write(sql, args));
         let sql = "INSERT INTO revision (revision, stored) VALUES (?, ?) ON CONFLICT DO NOTHING";
         writes.push(write(sql, [(&post.campaign.revision).into(), post.campaign.to_stored().into()]));
+        for (_, one) in self.identity.mentioned(&admit.lead, post.campaign) {
+            writes.extend(self.mention(&one, &lead_id, &admit.submission_id));
+        }
         writes.extend(remember(admit, moment.now_ms));
         self.store.write_all(&writes)?;
         self.has_quarantined.set(true);

@@ -2,13 +2,14 @@
 //! the record of them, idempotency keys. A sweep goes through the tables in chunks, so that no alarm
 //! takes long. On its way it seals anew what an older key has sealed, so that the key can be destroyed.
 
-use super::consents::standing_of;
+use super::person::{Change, forget_known};
 use super::rows::{KEEP_ACT, delivery_range, ended, is_delivery_of};
 use super::schema::ROW_FORMAT;
 use super::state::Bucket;
 use super::store::{Arg, Store};
+use super::withdrawal::forget_had;
 use super::{Ledger, State, act_place, consent_place, payload_place};
-use crate::consent::{ConsentState, Personal};
+use crate::consent::{ConsentState, Head, Personal, Standing, follow};
 use crate::fault::Fault;
 use crate::moment::{DAY_MS, Moment};
 
@@ -31,6 +32,7 @@ enum Phase {
     Leads,
     Acts,
     Fingerprints,
+    Carried,
 }
 
 /// Where the running sweep is: its phase, and the key that it has come to.
@@ -49,6 +51,7 @@ impl Cursor {
             "leads" => Phase::Leads,
             "acts" => Phase::Acts,
             "fingerprints" => Phase::Fingerprints,
+            "carried" => Phase::Carried,
             _ => return None,
         };
         Some(Self { phase, after: after.to_owned() })
@@ -60,6 +63,7 @@ impl Cursor {
             Phase::Leads => "leads",
             Phase::Acts => "acts",
             Phase::Fingerprints => "fingerprints",
+            Phase::Carried => "carried",
         };
         format!("{phase} {}", self.after)
     }
@@ -106,7 +110,8 @@ impl<S: Store> Ledger<S> {
                 Phase::Deliveries => self.sweep_deliveries(&cursor.after, moment)?,
                 Phase::Leads => self.sweep_leads(&cursor.after, moment)?,
                 Phase::Acts => self.sweep_acts(&cursor.after, moment)?,
-                Phase::Fingerprints => self.sweep_fingerprints(&cursor.after)?,
+                Phase::Fingerprints => self.sweep_identifiers("fingerprint", &cursor.after)?,
+                Phase::Carried => self.sweep_identifiers("carried", &cursor.after)?,
             };
             let first_of = |phase| Some(Cursor { phase, after: String::new() });
             let next = match (last, cursor.phase) {
@@ -114,11 +119,16 @@ impl<S: Store> Ledger<S> {
                 (None, Phase::Deliveries) => first_of(Phase::Leads),
                 (None, Phase::Leads) => first_of(Phase::Acts),
                 (None, Phase::Acts) => first_of(Phase::Fingerprints),
-                (None, Phase::Fingerprints) => None,
+                (None, Phase::Fingerprints) => first_of(Phase::Carried),
+                (None, Phase::Carried) => None,
             };
             if next.is_none() {
                 self.store.run("DELETE FROM idempotency WHERE expires_ms <= ?", &[moment.now_ms.into()])?;
                 self.store.run("DELETE FROM engagement WHERE until_ms <= ?", &[moment.now_ms.into()])?;
+                let sql = "DELETE FROM mentioned WHERE NOT EXISTS (SELECT 1 FROM submission s
+                             WHERE s.lead_id = mentioned.lead_id AND s.submission_id = mentioned.submission_id
+                               AND s.payload IS NOT NULL)";
+                self.store.run(sql, &[])?;
                 self.sweep_revisions()?;
             }
             self.put_meta("sweep", &next.as_ref().unwrap_or(&Cursor::START).to_text())?;
@@ -144,7 +154,9 @@ impl<S: Store> Ledger<S> {
         let to = end.as_deref().unwrap_or(NO_MORE);
         let before = moment.now_ms - DEAD_DAYS * DAY_MS;
         for mut row in self.store.rows(sql, &[after.into(), to.into(), before.into(), ROW_FORMAT.into()])? {
-            self.settle_submission(&row.text(0)?, &row.text(1)?)?;
+            let lead_id = row.text(0)?;
+            self.settle_submission(&lead_id, &row.text(1)?)?;
+            self.store.write(&forget_had(&lead_id))?;
         }
         // Those of a lead go with it; these have none any more.
         let sql = "DELETE FROM delivery WHERE delivery_id > ? AND delivery_id <= ?
@@ -208,6 +220,13 @@ impl<S: Store> Ledger<S> {
         self.end_waiting(lead_id, i64::MAX >> 10)?;
         let keep = format!("{KEEP_ACT} WHERE lead_id = ? AND act IS NOT NULL");
         self.store.run(&keep, &[lead_id.into()])?;
+        // Posts that brought no act of their own have kept the record of the others.
+        let sql = "UPDATE act SET record_until_ms = max(record_until_ms, coalesce((SELECT record_until_ms
+                     FROM lead l WHERE l.lead_id = act.lead_id), 0)) WHERE lead_id = ?";
+        self.store.run(sql, &[lead_id.into()])?;
+        for write in forget_known("= ?", &[lead_id.into()]) {
+            self.store.write(&write)?;
+        }
         self.store.run("DELETE FROM submission WHERE lead_id = ?", &[lead_id.into()])?;
         // Who has had the lead is known for as long as its consents are: they hear of a withdrawal.
         let (from, to) = delivery_range(lead_id);
@@ -216,38 +235,66 @@ impl<S: Store> Ledger<S> {
         self.store.run(sql, &[(&from).into(), (&to).into(), lead_id.into()])
     }
 
-    /// Consents whose time has passed expire, which is an act of its own.
+    /// Consents whose time has passed expire, which is an act of its own, for each subject of the lead.
     fn expire_consents(&self, lead_id: &str, moment: &Moment) -> Result<(), Fault> {
-        let acts = self.acts(lead_id)?;
         let (mut due, mut next_ms) = (Vec::new(), None::<i64>);
-        for place in standing_of(&acts).into_iter().filter(|place| place.state.is_valid()) {
-            let Some((act, _)) = place.granted_by.and_then(|at| acts.get(at)) else { continue };
-            let Some((_, digest)) = act.of(&place.purpose) else { continue };
-            let Some(days) = self.terms_under(digest)?.retention_days() else { continue };
-            let end_ms = act.at_ms + i64::from(days) * DAY_MS;
-            if end_ms <= moment.now_ms {
-                due.push((place.purpose, ConsentState::Expired, digest.to_owned()));
-            } else {
-                next_ms = Some(next_ms.map_or(end_ms, |known| known.min(end_ms)));
+        for (whose, standing) in self.standings(lead_id)? {
+            let mut ended = Vec::new();
+            for place in standing.iter().filter(|place| place.state.is_valid()) {
+                let Some(days) = self.terms_under(&place.by.terms)?.retention_days() else { continue };
+                let end_ms = place.by.at_ms + i64::from(days) * DAY_MS;
+                if end_ms <= moment.now_ms {
+                    ended.push((place.purpose.clone(), ConsentState::Expired, place.by.terms.clone()));
+                } else {
+                    next_ms = Some(next_ms.map_or(end_ms, |known| known.min(end_ms)));
+                }
+            }
+            if !ended.is_empty() {
+                due.push((whose, standing, ended));
             }
         }
-        for table in ["submission", "act"] {
-            let sql = format!("UPDATE {table} SET consent_until_ms = NULL WHERE lead_id = ?");
-            self.store.run(&sql, &[lead_id.into()])?;
+        let mut head = None;
+        for write in self.gather_acts(lead_id, &self.known(lead_id, &[])?) {
+            self.store.write(&write)?;
         }
-        let Some((last, _)) = acts.last() else { return Ok(()) };
-        if due.is_empty() {
-            let ends = [next_ms.into(), lead_id.into(), last.seq.into()];
-            self.store.run("UPDATE act SET consent_until_ms = ? WHERE lead_id = ? AND seq = ?", &ends)?;
-            let sql = "UPDATE submission SET consent_until_ms = ?
-                       WHERE lead_id = ? AND json_extract(act, '$.seq') = ?";
-            return self.store.run(sql, &ends);
+        let sql = "UPDATE act SET consent_until_ms = NULL WHERE lead_id = ?";
+        self.store.run(sql, &[lead_id.into()])?;
+        for (whose, standing, ended) in due {
+            let campaign =
+                standing.iter().max_by_key(|place| place.by.seq).map(|place| place.by.campaign.clone());
+            let campaign = campaign.unwrap_or_default();
+            let personal =
+                Personal { subject: whose.clone(), method: "retention".to_owned(), ..Personal::default() };
+            let place = (moment.now_ms, campaign.as_str());
+            let personal = (personal, vec![whose.clone()]);
+            let known = self.known(lead_id, std::slice::from_ref(&whose))?;
+            let act = self.next_act(known.head.as_ref(), lead_id, place, ended, personal, moment)?;
+            let ends = self.record_ends(&campaign, None, moment)?;
+            self.store.write(&act.row(lead_id, ends)?)?;
+            let mut now: Vec<Standing> = standing;
+            follow(&mut now, &act.act, &[]);
+            let change = Change {
+                lead_id,
+                head: Some(Head::from(&*act.act)),
+                standings: vec![(&whose, &now)],
+                heard: None,
+                record_until_ms: ends.record_ms,
+                had: None,
+                names: &[],
+            };
+            for write in self.keep_change(&known, change) {
+                self.store.write(&write)?;
+            }
+            head = Some(act.act.seq);
         }
-        let personal = Personal { method: "retention".to_owned(), ..Personal::default() };
-        let place = (moment.now_ms, last.campaign.as_str());
-        let act = self.next_act(Some(last), lead_id, place, due, personal, moment)?;
-        let ends = self.record_ends(&last.campaign, next_ms, moment)?;
-        self.store.write(&act.row(lead_id, ends)?)?;
+        let head = match head {
+            Some(head) => Some(head),
+            None => self.known(lead_id, &[])?.head.map(|head| head.seq),
+        };
+        if let (Some(next_ms), Some(head)) = (next_ms, head) {
+            let sql = "UPDATE act SET consent_until_ms = ? WHERE lead_id = ? AND seq = ?";
+            self.store.run(sql, &[next_ms.into(), lead_id.into(), head.into()])?;
+        }
         self.forget_open(lead_id);
         Ok(())
     }
@@ -333,14 +380,16 @@ impl<S: Store> Ledger<S> {
         self.seal(&self.unsealed(sealed, place).ok()?, place, moment).ok()
     }
 
-    /// A fingerprint ends with the last thing that it leads to.
-    fn sweep_fingerprints(&self, after: &str) -> Result<Option<String>, Fault> {
-        let end = self.chunk_end("fingerprint", "tag", after)?;
-        let sql = "DELETE FROM fingerprint WHERE tag > ? AND tag <= ? AND NOT EXISTS
-                     (SELECT 1 FROM submission s WHERE s.lead_id = fingerprint.lead_id)
-                   AND NOT EXISTS (SELECT 1 FROM act a WHERE a.lead_id = fingerprint.lead_id
-                     AND a.personal IS NOT NULL)";
-        self.store.run(sql, &[after.into(), end.as_deref().unwrap_or(NO_MORE).into()])?;
+    /// What leads to a lead ends with the last thing that it leads to.
+    fn sweep_identifiers(&self, table: &str, after: &str) -> Result<Option<String>, Fault> {
+        let end = self.chunk_end(table, "tag", after)?;
+        let sql = format!(
+            "DELETE FROM {table} WHERE tag > ? AND tag <= ? AND NOT EXISTS
+               (SELECT 1 FROM submission s WHERE s.lead_id = {table}.lead_id)
+             AND NOT EXISTS (SELECT 1 FROM act a WHERE a.lead_id = {table}.lead_id
+               AND a.personal IS NOT NULL)"
+        );
+        self.store.run(&sql, &[after.into(), end.as_deref().unwrap_or(NO_MORE).into()])?;
         Ok(end)
     }
 }

@@ -1,6 +1,6 @@
 //! The rows of submissions and deliveries, as they are written.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::State;
 use super::consents::Ends;
@@ -19,9 +19,13 @@ const IDEMPOTENCY_MS: i64 = 24 * HOUR_MS;
 
 /// Moves the acts of submissions that end to the table of those that have none.
 pub(super) const KEEP_ACT: &str = "INSERT INTO act (lead_id, seq, format, act, personal, consent_until_ms,
-     record_until_ms)
-   SELECT lead_id, json_extract(act, '$.seq'), format, act, consent, consent_until_ms, record_until_ms
+     record_until_ms, subjects)
+   SELECT lead_id, json_extract(act, '$.seq'), format, act, consent, consent_until_ms, record_until_ms, subjects
    FROM submission";
+
+/// The format of a submission of before format 4, and of what takes its place: some of its deliveries may have
+/// ids that do not name it.
+const UNNAMED_DELIVERIES: i64 = 3;
 
 /// A row of `submission`.
 pub(super) struct SubmissionRow<'a> {
@@ -36,6 +40,21 @@ pub(super) struct SubmissionRow<'a> {
     pub(super) consent: &'a str,
     pub(super) act: Option<String>,
     pub(super) ends: Ends,
+    /// Whose it is, the subject of its consents first.
+    pub(super) subjects: &'a [String],
+    /// The act by which its consents stand, where that came with another one.
+    pub(super) stands_by: Option<i64>,
+    /// Whom it was recognised as, if anybody.
+    pub(super) first: Option<String>,
+    pub(super) format: i64,
+}
+
+/// The format of a row that takes the place of one of an earlier format, if of any.
+pub(super) fn format_after(prior: Option<i64>) -> i64 {
+    match prior {
+        Some(..=UNNAMED_DELIVERIES) => UNNAMED_DELIVERIES,
+        _ => ROW_FORMAT,
+    }
 }
 
 impl<'a> SubmissionRow<'a> {
@@ -60,18 +79,24 @@ impl<'a> SubmissionRow<'a> {
             consent: "",
             act: None,
             ends,
+            subjects: &[],
+            stands_by: None,
+            first: None,
+            format: ROW_FORMAT,
         }
     }
 
     pub(super) fn write(self, bucket: &'a Bucket) -> Write<'a> {
         let sql = "INSERT INTO submission (lead_id, submission_id, format, campaign, source, hour, state,
                      at_ms, known_until_ms, until_ms, payload, consent, act, consent_until_ms,
-                     record_until_ms, milestone)
-                   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+                     record_until_ms, milestone, subjects, stands_by, first)
+                   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        let subjects =
+            if self.subjects.is_empty() { Arg::Null } else { json!(self.subjects).to_string().into() };
         let args = [
             self.lead_id.into(),
             self.submission_id.into(),
-            ROW_FORMAT.into(),
+            self.format.into(),
             (&bucket.campaign).into(),
             (&bucket.source).into(),
             bucket.hour.into(),
@@ -85,6 +110,9 @@ impl<'a> SubmissionRow<'a> {
             self.ends.consent_ms.into(),
             self.ends.record_ms.into(),
             self.milestone.number().into(),
+            subjects,
+            self.stands_by.into(),
+            self.first.map_or(Arg::Null, Arg::from),
         ];
         write(sql, args)
     }
@@ -120,32 +148,49 @@ pub(super) fn taken_up<'a>(
     [write(sql, args), bucket.transfer(from, to, steps)]
 }
 
+/// What a delivery is of: a lead, its submission, the format of that row, and whose consents it rests on.
+#[derive(Clone, Copy)]
+pub(super) struct Of<'a> {
+    pub(super) lead_id: &'a str,
+    pub(super) submission_id: &'a str,
+    pub(super) format: i64,
+    pub(super) subject: Option<&'a str>,
+}
+
+impl<'a> Of<'a> {
+    /// Of a lead, and about no submission.
+    pub(super) fn nothing(lead_id: &'a str) -> Self {
+        Self { lead_id, submission_id: "", format: ROW_FORMAT, subject: None }
+    }
+}
+
 /// A delivery that is due at once: campaign, destination and receiver say where to.
 pub(super) fn delivery_row<'a>(
-    lead_id: &'a str,
-    submission_id: &'a str,
+    of: Of<'a>,
     (campaign, destination, receiver): (&'a str, &'a str, &str),
     event: &'a str,
     notice: Option<String>,
     at: usize,
     moment: &Moment,
 ) -> Write<'a> {
-    let id = format!("{}{}", delivery_prefix(lead_id), hex(moment.random::<4>("delivery", at)));
+    let own = named_submission(of.submission_id);
+    let id = format!("{}{own}{}", delivery_prefix(of.lead_id), hex(moment.random::<4>("delivery", at)));
     let sql = "INSERT INTO delivery (delivery_id, format, lead_id, submission_id, campaign,
-                 destination, receiver, event, notice, state, due_ms, created_ms)
+                 destination, receiver, event, notice, state, due_ms, created_ms, subject)
                SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, CASE WHEN EXISTS (SELECT 1 FROM disabled
-                 WHERE campaign = ?5 AND destination = ?6) THEN 'paused' ELSE 'pending' END, ?10, ?10";
+                 WHERE campaign = ?5 AND destination = ?6) THEN 'paused' ELSE 'pending' END, ?10, ?10, ?11";
     let args = [
         id.into(),
-        ROW_FORMAT.into(),
-        lead_id.into(),
-        submission_id.into(),
+        of.format.into(),
+        of.lead_id.into(),
+        of.submission_id.into(),
         campaign.into(),
         destination.into(),
         receiver.to_owned().into(),
         event.into(),
         notice.map_or(Arg::Null, Arg::from),
         moment.now_ms.into(),
+        of.subject.into(),
     ];
     write(sql, args)
 }
@@ -159,7 +204,7 @@ pub(super) fn notice_row<'a>(
     at: usize,
     moment: &Moment,
 ) -> Write<'a> {
-    delivery_row(lead_id, "", to, event, Some(data.to_string()), at, moment)
+    delivery_row(Of::nothing(lead_id), to, event, Some(data.to_string()), at, moment)
 }
 
 /// Lets what only one submission should bring stand for it: its idempotency key, and its form's token,
@@ -190,6 +235,15 @@ fn delivery_prefix(lead_id: &str) -> String {
     format!("msg_{}_", lead_id.strip_prefix("lead_").unwrap_or(lead_id))
 }
 
+/// What stands behind that in the ids of a submission's deliveries: 48 of its own id's bits.
+fn named_submission(submission_id: &str) -> &str {
+    submission_id.get(NAMED_FROM..NAMED_FROM + NAMED_LENGTH).unwrap_or_default()
+}
+
+/// Where a submission's id is random: behind `sub_`.
+const NAMED_FROM: usize = 4;
+const NAMED_LENGTH: usize = 8;
+
 /// Between which ids a lead's deliveries lie: `~` is behind every character of an id.
 pub(super) fn delivery_range(lead_id: &str) -> (String, String) {
     let from = delivery_prefix(lead_id);
@@ -197,10 +251,33 @@ pub(super) fn delivery_range(lead_id: &str) -> (String, String) {
     (from, to)
 }
 
-/// The same in SQL, of a column of ids and one that holds the lead's.
+/// Between which ids a submission's deliveries lie, beside few of others or, of a row of before format 4, all of
+/// its lead's.
+pub(super) fn delivery_range_of(of: Of<'_>) -> (String, String) {
+    let own = if of.format <= UNNAMED_DELIVERIES { "" } else { named_submission(of.submission_id) };
+    let from = format!("{}{own}", delivery_prefix(of.lead_id));
+    let to = format!("{from}~");
+    (from, to)
+}
+
+/// The lead's in SQL, of a column of ids and one that holds the lead's.
 pub(super) fn is_delivery_of(delivery_id: &str, lead_id: &str) -> String {
     let from = format!("'msg_' || substr({lead_id}, 6)");
     format!("{delivery_id} >= {from} AND {delivery_id} < {from} || '~'")
+}
+
+/// The submission's in SQL: of a column of ids, and of what has a lead, a submission and a format.
+pub(super) fn is_delivery_of_submission(delivery: &str, of: &str) -> String {
+    let own = format!(
+        "CASE WHEN {of}.format <= {UNNAMED_DELIVERIES} THEN '' ELSE '_' || \
+                       substr({of}.submission_id, {}, {NAMED_LENGTH}) END",
+        NAMED_FROM + 1
+    );
+    let from = format!("'msg_' || substr({of}.lead_id, 6) || {own}");
+    format!(
+        "{delivery}.delivery_id >= {from} AND {delivery}.delivery_id < {from} || '~'
+             AND {delivery}.submission_id = {of}.submission_id"
+    )
 }
 
 fn hex(bytes: [u8; 4]) -> String {

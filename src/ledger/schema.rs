@@ -7,11 +7,13 @@ use crate::fault::Fault;
 ///
 /// 2: a payload does not repeat the consents, which lie beside it.
 /// 3: what was consented to is an act of the person's history.
-pub const ROW_FORMAT: i64 = 3;
+/// 4: a submission's deliveries have ids that begin with its lead's and its own.
+pub const ROW_FORMAT: i64 = 4;
 
 /// Each entry is one step forward, never changed once released. Few rows a lead: with one
 /// identifier and one destination an admission writes a fingerprint, a submission, a delivery with
-/// its entry in `delivery_due`, and a counter.
+/// its entry in `delivery_due`, and a counter. What is known of somebody who posts again has rows of its own,
+/// for nearly everybody posts once.
 const MIGRATIONS: &[&[&str]] = &[
     &[
         "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
@@ -131,6 +133,52 @@ const MIGRATIONS: &[&[&str]] = &[
         // Only what can still move: what has been delivered counts nothing more.
         "UPDATE submission SET milestone = CASE state WHEN 'held' THEN 1 ELSE 2 END
        WHERE state IN ('pending', 'dead', 'held')",
+    ],
+    &[
+        // Of a lead with a second submission or act: the head of its history, and what each further post needs
+        // to know of it. `founder` is the subject of its first act; `had` says who has had the lead, where that
+        // is known. While it is there, all acts of the lead are in `act`.
+        "CREATE TABLE lead (number INTEGER PRIMARY KEY, lead_id TEXT NOT NULL UNIQUE, format INTEGER NOT NULL,
+       seq INTEGER NOT NULL, mac TEXT NOT NULL, founder TEXT NOT NULL, last_ms INTEGER NOT NULL,
+       known_until_ms INTEGER NOT NULL, record_until_ms INTEGER NOT NULL, had TEXT)",
+        // Where the consents of each of its subjects stand.
+        "CREATE TABLE standing (lead INTEGER NOT NULL, subject TEXT NOT NULL, consents TEXT NOT NULL,
+       PRIMARY KEY (lead, subject)) WITHOUT ROWID",
+        // Identifiers that a lead's posts carry and by which nobody is recognised: access and erasure look here.
+        "CREATE TABLE carried (tag TEXT NOT NULL, lead_id TEXT NOT NULL, PRIMARY KEY (tag, lead_id))
+     WITHOUT ROWID",
+        // Other people's, in further fields, while the payload waits.
+        "CREATE TABLE mentioned (tag TEXT NOT NULL, lead_id TEXT NOT NULL, submission_id TEXT NOT NULL,
+       PRIMARY KEY (tag, lead_id, submission_id)) WITHOUT ROWID",
+        // Whose it is: the subject of its consents first. `stands_by` is the newest act of that subject, where it
+        // brought none of its own; `first` the subject that it was recognised by.
+        "ALTER TABLE submission ADD COLUMN subjects TEXT",
+        "ALTER TABLE submission ADD COLUMN stands_by INTEGER",
+        "ALTER TABLE submission ADD COLUMN first TEXT",
+        "ALTER TABLE act ADD COLUMN subjects TEXT",
+        "ALTER TABLE delivery ADD COLUMN subject TEXT",
+        "CREATE INDEX submission_held_first ON submission (lead_id, first) WHERE state = 'held'",
+        // Hashes of the mailbox that was asked, and when its owner said that it was not them.
+        "ALTER TABLE request ADD COLUMN mailbox TEXT",
+        "ALTER TABLE request ADD COLUMN stem TEXT",
+        "ALTER TABLE request ADD COLUMN refused_ms INTEGER",
+        "CREATE INDEX request_stem ON request (stem) WHERE stem IS NOT NULL",
+        // When somebody who wants to hear nothing was last asked whether that is still so.
+        "ALTER TABLE listed ADD COLUMN asked_ms INTEGER",
+        // What no campaign of a lead recognises by was taken for a fingerprint before.
+        "INSERT INTO carried SELECT tag, lead_id FROM fingerprint
+       WHERE tag >= 'phone.' AND tag < 'phone/'
+         AND lead_id IN (SELECT lead_id FROM fingerprint WHERE tag >= 'email.' AND tag < 'email/')
+         AND lead_id NOT IN (SELECT lead_id FROM submission WHERE campaign IN (SELECT id FROM campaign
+           WHERE 'phone' IN (SELECT value FROM json_each(stored, '$.campaign.dedupe.by'))))",
+        "INSERT INTO carried SELECT tag, lead_id FROM fingerprint
+       WHERE tag >= 'email.' AND tag < 'email/'
+         AND lead_id IN (SELECT lead_id FROM fingerprint WHERE tag >= 'phone.' AND tag < 'phone/')
+         AND lead_id NOT IN (SELECT lead_id FROM submission WHERE campaign NOT IN (SELECT id FROM campaign
+           WHERE json_array_length(stored, '$.campaign.dedupe.by') > 0
+             AND 'email' NOT IN (SELECT value FROM json_each(stored, '$.campaign.dedupe.by'))))",
+        "DELETE FROM fingerprint WHERE EXISTS
+       (SELECT 1 FROM carried c WHERE c.tag = fingerprint.tag AND c.lead_id = fingerprint.lead_id)",
     ],
 ];
 

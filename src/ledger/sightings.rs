@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::message::{Admit, Answer};
-use crate::abuse::Evidence;
+use crate::abuse::{Evidence, Sender};
 use crate::campaign::{Abuse, Campaign, Sign, Signal};
 use crate::moment::{HOUR_MS, seconds_until};
 
@@ -13,6 +13,8 @@ const MINUTE_MS: i64 = 60_000;
 const ADDRESS_PER_MINUTE: i64 = 30;
 /// Posts a minute from one network: more than a company sends on an ordinary day.
 const NETWORK_PER_MINUTE: i64 = 300;
+/// Posts a minute of one person: more than somebody sends who corrects a form, or fills in one of many steps.
+const PERSON_PER_MINUTE: i64 = 10;
 /// People who give the same text within an hour: colleagues may copy from each other.
 const SAME_TEXT_PEOPLE: usize = 5;
 /// Things counted in a minute, and texts in an hour: a few megabytes. What comes beyond is not counted,
@@ -24,9 +26,14 @@ const MAX_MET: usize = 20_000;
 pub(super) struct Sightings {
     minute: i64,
     counts: BTreeMap<String, i64>,
+    /// By the first fingerprint. Apart from the others, which must have room whoever posts.
+    people: BTreeMap<String, i64>,
     hour: i64,
     /// By text, who gave it: up to [`SAME_TEXT_PEOPLE`].
     texts: BTreeMap<String, BTreeSet<String>>,
+    mail_hour: i64,
+    /// By network, the mails that went out on its behalf.
+    mails: BTreeMap<String, i64>,
 }
 
 impl Sightings {
@@ -36,11 +43,15 @@ impl Sightings {
         if minute != self.minute {
             self.minute = minute;
             self.counts.clear();
+            self.people.clear();
         }
         let limits = &campaign.limits;
         let mut too_many = None;
         if self.meet(format!("campaign/{}", campaign.id)) > limits.per_minute {
             too_many = Some(false);
+        }
+        if let Some(person) = admit.fingerprints.first() {
+            meet(&mut self.people, person.tag.clone());
         }
         if let Some(sender) = &admit.evidence.sender {
             let count = self.meet(format!("network/{}/{}", campaign.id, sender.network));
@@ -62,6 +73,10 @@ impl Sightings {
         {
             signals.push(Signal::SameAnswers);
         }
+        let of_person = admit.fingerprints.first().and_then(|person| self.people.get(&person.tag));
+        if of_person.is_some_and(|count| *count > PERSON_PER_MINUTE) {
+            signals.push(Signal::PersonVelocity);
+        }
         if let Some(sender) = sender {
             let count = |key: String| self.counts.get(&key).copied().unwrap_or(0);
             if count(format!("address/{}", sender.address)) > ADDRESS_PER_MINUTE {
@@ -74,13 +89,27 @@ impl Sightings {
         signals.into_iter().filter_map(|signal| abuse.sign(signal)).collect()
     }
 
-    fn meet(&mut self, key: String) -> i64 {
-        if self.counts.len() >= MAX_MET && !self.counts.contains_key(&key) {
-            return 0;
+    /// Notes a mail to somebody whom a post has named.
+    pub(super) fn note_mail(&mut self, sender: Option<&Sender>, now_ms: i64) {
+        let hour = now_ms.div_euclid(HOUR_MS);
+        if hour != self.mail_hour {
+            self.mail_hour = hour;
+            self.mails.clear();
         }
-        let count = self.counts.entry(key).or_default();
-        *count += 1;
-        *count
+        if let Some(sender) = sender {
+            meet(&mut self.mails, sender.network.clone());
+        }
+    }
+
+    /// Whether as many mails went out in this hour on behalf of a post's network as its campaign allows.
+    pub(super) fn has_mailed_too_often(&self, admit: &Admit, campaign: &Campaign, now_ms: i64) -> bool {
+        let Some(sender) = &admit.evidence.sender else { return false };
+        let mails = self.mails.get(&sender.network).copied().unwrap_or(0);
+        now_ms.div_euclid(HOUR_MS) == self.mail_hour && mails >= campaign.limits.network_mails_per_hour
+    }
+
+    fn meet(&mut self, key: String) -> i64 {
+        meet(&mut self.counts, key)
     }
 
     /// How many people have given a text in this hour, this one among them.
@@ -99,4 +128,13 @@ impl Sightings {
         }
         people.len()
     }
+}
+
+fn meet(counts: &mut BTreeMap<String, i64>, key: String) -> i64 {
+    if counts.len() >= MAX_MET && !counts.contains_key(&key) {
+        return 0;
+    }
+    let count = counts.entry(key).or_default();
+    *count += 1;
+    *count
 }

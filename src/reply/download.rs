@@ -7,7 +7,7 @@ use super::Reply;
 use super::page::{Reader, button, date, unlisted};
 use crate::campaign::{Campaign, Magnet, Source};
 use crate::lead::{Identity, Link};
-use crate::moment::{HOUR_MS, hour_of, rfc3339};
+use crate::moment::{HOUR_MS, Moment, hour_of, rfc3339};
 
 /// A link of one submission.
 pub struct Download {
@@ -20,28 +20,37 @@ pub struct Download {
 }
 
 impl Download {
-    /// The link of a submission, to what its campaign gives and no other. Whoever posts within the same
-    /// hour gets the same end, so that it says nothing about them.
+    /// The link of a submission, to what its campaign gives and no other. It is another one each time, and shows
+    /// nobody whose it is: a link that is passed on does not tell who had it. Whoever posts within the same hour
+    /// gets the same end, so that it says nothing about them.
     pub fn new(
         campaign: &Campaign,
         identity: &Identity,
         submission_id: &str,
         public_url: Option<&str>,
-        now_ms: i64,
+        moment: &Moment,
     ) -> Option<Self> {
         let magnet = campaign.magnet.as_ref()?;
-        let until_ms = hour_of(now_ms) + HOUR_MS + magnet.valid_ms;
-        let until_s = (until_ms / 1_000).to_string();
-        let token = identity.link(Link::Download, None, &[&campaign.id, submission_id, &until_s]);
+        let until_ms = hour_of(moment.now_ms) + HOUR_MS + magnet.valid_ms;
+        let said = format!("{submission_id}.{}", until_ms / 1_000);
+        let token = identity.sealed_link(&campaign.id, &said, moment);
         let url = format!("{}{}", public_url.unwrap_or_default(), address(campaign, &token));
         Some(Self { token, url, title: magnet.title.clone(), until_ms })
     }
 
     /// The submission of a campaign's token that is still good, and until when it is.
     pub fn read(campaign: &Campaign, identity: &Identity, token: &str, now_ms: i64) -> Option<(String, i64)> {
-        let [of, submission_id, until_s] = identity.read_link(Link::Download, token)?;
-        let until_ms = until_s.parse::<i64>().ok()? * 1_000;
-        (of == campaign.id && now_ms < until_ms).then_some((submission_id, until_ms))
+        let said = identity.read_sealed_link(&campaign.id, token);
+        let (submission_id, until_s) = match said.as_deref().and_then(|said| said.split_once('.')) {
+            Some((submission_id, until_s)) => (submission_id.to_owned(), until_s.to_owned()),
+            None => {
+                // A link of before they were sealed.
+                let [of, submission_id, until_s] = identity.read_link(Link::Download, None, token)?;
+                (of == campaign.id).then_some((submission_id, until_s))?
+            }
+        };
+        let until_ms = until_s.parse::<i64>().ok()?.checked_mul(1_000)?;
+        (now_ms < until_ms).then_some((submission_id, until_ms))
     }
 
     /// As a program gets it.

@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use ed25519_dalek::SigningKey;
-use leadhook::consent::{Act, ConsentState, Personal};
+use leadhook::consent::{Act, ConsentState, Head, Personal};
 use leadhook::hash::base64;
 use leadhook::keys::Keyring;
 use leadhook::moment::rfc3339;
@@ -23,9 +23,9 @@ fn history() -> Value {
         let consents = [("newsletter", state), ("call", Given)];
         let consents =
             consents.map(|(purpose, state)| (purpose.to_owned(), state, "terms".to_owned())).to_vec();
-        let previous = acts.last().map(|(act, _)| act);
+        let previous = acts.last().map(|(act, _)| Head::from(act));
         let when = (1_795_356_000_000 + at * 60_000, "guide");
-        acts.push((Act::after(previous, "lead_1", when, consents, &personal, &key), personal));
+        acts.push((Act::after(previous.as_ref(), "lead_1", when, consents, &personal, &key), personal));
     }
     let shown = acts.iter().map(|(act, personal)| {
         json!({ "at": rfc3339(act.at_ms), "act": act, "personal": personal, "verdict": "valid" })

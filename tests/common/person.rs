@@ -6,7 +6,7 @@ use ed25519_dalek::{Signature, VerifyingKey};
 use leadhook::consent::payload_of;
 use leadhook::contact::Email;
 use leadhook::hash::from_base64url;
-use leadhook::lead::{Identifier, Identity, Link};
+use leadhook::lead::{Identifier, Identity, Link, named, subject};
 use leadhook::ledger::State;
 use leadhook::memory::{PUBLIC_URL, request};
 use leadhook::ports::Ports as _;
@@ -131,7 +131,9 @@ impl Site {
     /// Where a person withdraws a purpose, as a receipt would say; `_` is all of them.
     pub fn withdrawal_of(&self, email: &str, purpose: &str) -> String {
         let lead_id = self.lead_id_of(email);
-        let token = Identity::new(self.settings(), LEDGER).link(Link::Withdraw, None, &[&lead_id, purpose]);
+        let subject = subject(&self.tags_of(email)[0]);
+        let parts = [lead_id.as_str(), purpose, named(&subject)];
+        let token = Identity::new(self.settings(), LEDGER).link(Link::Withdraw, Some("guide"), None, &parts);
         format!("{PUBLIC_URL}/withdraw/guide/{token}")
     }
 

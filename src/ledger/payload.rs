@@ -1,0 +1,152 @@
+//! What lies sealed in a submission's row until its last delivery is confirmed: the lead as it is scored and
+//! sent, and what of it came from whom.
+
+use serde::{Deserialize, Serialize};
+
+use super::message::Admit;
+use super::store::Store;
+use super::{Ledger, State, payload_place};
+use crate::campaign::{Campaign, IdentifierKind};
+use crate::fault::Fault;
+use crate::lead::Lead;
+use crate::qualify::Score;
+
+/// Earlier submissions of different senders whose answers stand in one lead: more than a form has steps. What
+/// comes beyond is a lead of its own, so that nobody can make another's grow.
+const MAX_PARTS: usize = 8;
+
+/// The payload of a row.
+#[derive(Clone, Deserialize, Serialize)]
+pub(super) struct Payload {
+    /// Without its consents, which are acts of the person's history.
+    pub(super) lead: Lead,
+    pub(super) score: Score,
+    /// The fingerprint of the identifier that it was recognised by first: only its owner's posts are merged.
+    pub(super) first: String,
+    /// The acts by which the lead's consents were given, by their numbers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) acts: Vec<i64>,
+    /// Whose the submission is, the subject of its consents first. Empty in a row of before format 4.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) subjects: Vec<String>,
+    /// By which of its identifiers its person was recognised.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) recognised_by: Vec<IdentifierKind>,
+    /// What the submission itself says, where `lead` holds earlier ones too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) own: Option<Lead>,
+    /// The earlier ones, the oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) parts: Vec<Part>,
+}
+
+/// An earlier submission whose answers stand in a later one's lead. Neighbours of the same subjects are one.
+#[derive(Clone, Deserialize, Serialize)]
+pub(super) struct Part {
+    pub(super) submission_id: String,
+    pub(super) subjects: Vec<String>,
+    pub(super) lead: Lead,
+}
+
+impl Payload {
+    /// What the submission itself says.
+    pub(super) fn own_lead(&self) -> &Lead {
+        self.own.as_ref().unwrap_or(&self.lead)
+    }
+
+    /// The parts of a later submission that takes this one up; nothing where it would have too many.
+    pub(super) fn handed_on(&self, submission_id: &str, campaign: &Campaign) -> Option<Vec<Part>> {
+        let mut parts = self.parts.clone();
+        let own = self.own_lead().clone();
+        match parts.last_mut().filter(|last| last.subjects == self.subjects) {
+            Some(last) => {
+                last.lead = std::mem::take(&mut last.lead).merged_with_newer(own, campaign);
+                submission_id.clone_into(&mut last.submission_id);
+            }
+            None => parts.push(Part {
+                submission_id: submission_id.to_owned(),
+                subjects: self.subjects.clone(),
+                lead: own,
+            }),
+        }
+        (parts.len() <= MAX_PARTS).then_some(parts)
+    }
+
+    /// The same without the parts that are somebody's who is forgotten; whether any was.
+    pub(super) fn drop_parts(&mut self, is_gone: impl Fn(&[String]) -> bool, campaign: &Campaign) -> bool {
+        let before = self.parts.len();
+        self.parts.retain(|part| !is_gone(&part.subjects));
+        if self.parts.len() == before {
+            return false;
+        }
+        let own = self.own_lead().clone();
+        let earlier = self.parts.iter().map(|part| part.lead.clone());
+        let earlier = earlier.reduce(|older, newer| older.merged_with_newer(newer, campaign));
+        self.lead = match earlier {
+            Some(earlier) => earlier.merged_with_newer(own, campaign),
+            None => self.own.take().unwrap_or(own),
+        };
+        true
+    }
+
+    /// What is left where its own submission is forgotten: its newest part, with the others behind it.
+    pub(super) fn without_own(mut self, campaign: &Campaign) -> Option<(String, Self)> {
+        let newest = self.parts.pop()?;
+        let earlier = self.parts.iter().map(|part| part.lead.clone());
+        let earlier = earlier.reduce(|older, newer| older.merged_with_newer(newer, campaign));
+        let own = newest.lead;
+        let (lead, own) = match earlier {
+            Some(earlier) => (earlier.merged_with_newer(own.clone(), campaign), Some(own)),
+            None => (own, None),
+        };
+        Some((newest.submission_id, Self { lead, own, subjects: newest.subjects, ..self }))
+    }
+
+    /// Every lead in it: what is sent, what the submission says, and what earlier ones do.
+    pub(super) fn leads_mut(&mut self) -> impl Iterator<Item = &mut Lead> {
+        let parts = self.parts.iter_mut().map(|part| &mut part.lead);
+        std::iter::once(&mut self.lead).chain(&mut self.own).chain(parts)
+    }
+}
+
+/// What a row keeps while something waits: a lead that was judged, or a post that was not.
+pub(super) enum Kept {
+    Judged(Payload),
+    Whole(Box<Admit>),
+}
+
+/// A submission whose payload is there.
+pub(super) struct Waiting {
+    pub(super) campaign: String,
+    pub(super) kept: Kept,
+}
+
+impl Waiting {
+    /// What it says.
+    pub(super) fn leads(&self) -> impl Iterator<Item = &Lead> {
+        let (own, parts) = match &self.kept {
+            Kept::Judged(payload) => (payload.own_lead(), payload.parts.as_slice()),
+            Kept::Whole(admit) => (&admit.lead, &[][..]),
+        };
+        std::iter::once(own).chain(parts.iter().map(|part| &part.lead))
+    }
+}
+
+impl<S: Store> Ledger<S> {
+    /// What a submission's row keeps, where it does and a living key opens it.
+    pub(super) fn waiting(&self, lead_id: &str, submission_id: &str) -> Result<Option<Waiting>, Fault> {
+        let sql = "SELECT payload, state, campaign FROM submission WHERE lead_id = ? AND submission_id = ?";
+        let Some(mut row) = self.store.row(sql, &[lead_id.into(), submission_id.into()])? else {
+            return Ok(None);
+        };
+        let Some(sealed) = row.optional_text(0) else { return Ok(None) };
+        let is_whole = [State::Unconfirmed, State::Quarantined].map(State::as_str).contains(&&*row.text(1)?);
+        let place = payload_place(lead_id, submission_id);
+        let kept = match is_whole {
+            true => self.open_sealed(&sealed, &place).ok().map(|admit| Kept::Whole(Box::new(admit))),
+            false => self.open_sealed(&sealed, &place).ok().map(Kept::Judged),
+        };
+        let campaign = row.text(2)?;
+        Ok(kept.map(|kept| Waiting { campaign, kept }))
+    }
+}
