@@ -60,11 +60,23 @@ pub struct Answered {
     pub log: Option<Value>,
     /// Once the reply is on its way.
     pub after: Vec<After>,
+    /// The reply is held back until its time is a multiple of this.
+    pub even_ms: Option<u32>,
 }
 
 impl From<Reply> for Answered {
     fn from(reply: Reply) -> Self {
-        Self { reply, log: None, after: Vec::new() }
+        Self { reply, log: None, after: Vec::new(), even_ms: None }
+    }
+}
+
+impl Answered {
+    /// For how long a reply is held back that has taken so long; milliseconds. What an answer says of a person
+    /// is the same for everybody, and then its time is too, but for the number of steps.
+    pub fn held_back_ms(&self, took_ms: i64) -> u64 {
+        let Some(even_ms) = self.even_ms.map(u64::from).filter(|even_ms| *even_ms > 0) else { return 0 };
+        let took_ms = u64::try_from(took_ms).unwrap_or(0);
+        took_ms.max(1).next_multiple_of(even_ms).saturating_sub(took_ms)
     }
 }
 
@@ -221,6 +233,7 @@ async fn submit(
         reply: Reply::accepted(&submission_id, campaign, is_browsers, likely_meant, download.as_ref()),
         log,
         after,
+        even_ms: campaign.even_answers_ms,
     };
 
     let first = recognising(&fingerprints, &campaign.dedupe.by).into_iter().next();
@@ -283,11 +296,8 @@ async fn submit(
             let detail = "was used for another submission within the last 24 hours";
             let problem = FieldProblem::new("Idempotency-Key", "idempotency_key_reused", detail);
             let rejection = Rejection { problems: vec![problem] };
-            Answered {
-                reply: refusal(&rejection, reader),
-                log: Some(rejection_log(campaign, &rejection)),
-                after: Vec::new(),
-            }
+            let log = Some(rejection_log(campaign, &rejection));
+            Answered { log, ..refusal(&rejection, reader).into() }
         }
         Ok(Answer::Throttled { wait_s, network }) => {
             let whom = door_of(campaign, sender.as_ref().filter(|_| network));
@@ -315,7 +325,7 @@ fn throttled(campaign: &Campaign, wait_s: i64, request: &RawRequest, moment: &Mo
     let reply =
         if browser { Reader::new(campaign, request).throttled(wait_s) } else { Reply::throttled(wait_s) };
     // Not logged one by one: it is a flood.
-    Answered { reply, log: None, after: vec![count(campaign, "", Tally::THROTTLED, moment)] }
+    Answered { after: vec![count(campaign, "", Tally::THROTTLED, moment)], ..reply.into() }
 }
 
 /// Asks Turnstile about a post, where the campaign does.
@@ -374,6 +384,7 @@ fn rejected(
         reply: refusal(rejection, reader),
         log: Some(rejection_log(campaign, rejection)),
         after: problems.chain([count(campaign, "", whole, moment)]).collect(),
+        even_ms: None,
     }
 }
 
@@ -390,13 +401,13 @@ fn rejection_log(campaign: &Campaign, rejection: &Rejection) -> Value {
 /// A body that could not be read as fields.
 fn refused(campaign: &Campaign, code: &str, reply: Reply, moment: &Moment) -> Answered {
     let log = json!({ "event": "submission", "outcome": "refused", "campaign": campaign.id, "code": code });
-    Answered { reply, log: Some(log), after: vec![count(campaign, "", Tally::REJECTED, moment)] }
+    Answered { log: Some(log), after: vec![count(campaign, "", Tally::REJECTED, moment)], ..reply.into() }
 }
 
 /// A fault is logged here, where it is handled, and hidden outside.
 pub fn faulted(what: &str, campaign: &str, fault: &Fault) -> Answered {
     let log = json!({ "event": "fault", "in": what, "campaign": campaign, "fault": fault.to_string() });
-    Answered { reply: Reply::fault(), log: Some(log), after: Vec::new() }
+    Answered { log: Some(log), ..Reply::fault().into() }
 }
 
 /// The same where a campaign could not be read that somebody wanted to look at.

@@ -152,6 +152,7 @@ impl Campaign {
             magnet,
             remember_days: attribution.remember_days,
             unknown_fields: head.unknown_fields,
+            even_answers_ms: head.even_answers_ms,
             notice: Wording::new(json!(controller).to_string(), controller.privacy_notice_version.clone()),
             controller,
             fields,

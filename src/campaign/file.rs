@@ -65,9 +65,16 @@ pub struct Head {
     /// For display alone: everything is kept in UTC.
     pub time_zone: Option<String>,
     pub unknown_fields: UnknownFields,
+    pub even_answers_ms: Option<u32>,
 }
 
-keys!(Head: id, title, ledger, origins, thanks_url, default_country, language, time_zone, unknown_fields);
+keys!(Head: id, title, ledger, origins, thanks_url, default_country, language, time_zone, unknown_fields,
+    even_answers_ms);
+
+/// Below that a step tells as much as none would: the answers differ by more.
+const MIN_EVEN_MS: u32 = 50;
+/// Visitors wait for it.
+const MAX_EVEN_MS: u32 = 5_000;
 
 impl Rules for Head {
     fn verdicts(&self) -> Vec<Verdict> {
@@ -80,6 +87,7 @@ impl Rules for Head {
             ("default_country", self.default_country.as_deref().map_or(Ok(()), is_country)),
             ("language", self.language.as_deref().map_or(Ok(()), is_language)),
             ("time_zone", self.time_zone.as_deref().map_or(Ok(()), is_time_zone)),
+            ("even_answers_ms", self.even_answers_ms.map_or(Ok(()), is_even_step)),
         ]
     }
 }
@@ -545,6 +553,10 @@ pub fn is_secret_name(text: &str) -> Judged {
 
 fn is_country(text: &str) -> Judged {
     ensure(Country::parse(text).is_some(), "must be a country by ISO 3166-1, as in SE")
+}
+
+fn is_even_step(ms: u32) -> Judged {
+    ensure(ms.validate_range(Some(MIN_EVEN_MS), Some(MAX_EVEN_MS), None, None), "must be 50 to 5000")
 }
 
 fn is_language(text: &str) -> Judged {

@@ -72,6 +72,8 @@ pub struct Campaign {
     pub remember_days: Option<u32>,
     /// What happens to undeclared fields.
     pub unknown_fields: UnknownFields,
+    /// What the time of an accepted answer is rounded up to a multiple of.
+    pub even_answers_ms: Option<u32>,
     /// Who is responsible for the data.
     pub controller: Controller,
     /// In the file's order.

@@ -163,15 +163,15 @@ pub fn verify(keys: &[(String, Hash)], lead_id: &str, acts: &[(Act, Option<Strin
     verify_behind(None, keys, lead_id, acts)
 }
 
-/// The same of acts that follow one that has been looked at.
+/// The same of acts that follow one that is not among them.
 pub fn verify_behind(
-    before: Option<&Act>,
+    before: Option<&Head>,
     keys: &[(String, Hash)],
     lead_id: &str,
     acts: &[(Act, Option<String>)],
 ) -> Vec<Verdict> {
-    let mut previous = before;
-    let judge = |(act, personal): &'_ (Act, Option<String>), previous: Option<&Act>| {
+    let mut previous = before.cloned();
+    let judge = |(act, personal): &'_ (Act, Option<String>), previous: Option<&Head>| {
         let (id, mac) = act.mac.split_once('.').unwrap_or_default();
         let Some((_, key)) = keys.iter().find(|(known, _)| known == id) else {
             return Verdict::Unknown;
@@ -190,8 +190,8 @@ pub fn verify_behind(
     };
     let mut verdicts = Vec::new();
     for one in acts {
-        verdicts.push(judge(one, previous));
-        previous = Some(&one.0);
+        verdicts.push(judge(one, previous.as_ref()));
+        previous = Some(Head::from(&one.0));
     }
     verdicts
 }

@@ -9,10 +9,11 @@ mod send;
 mod store;
 
 use std::cell::RefCell;
+use std::time::Duration;
 
 use js_sys::Reflect;
 use wasm_bindgen::JsValue;
-use worker::{Context, Env, Result, ScheduleContext, ScheduledEvent, event};
+use worker::{Context, Delay, Env, Result, ScheduleContext, ScheduledEvent, event};
 
 use self::platform::Platform;
 use crate::fault::Fault;
@@ -44,11 +45,15 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
         }
     };
     let request = http::read(request).await?;
-    let answered = routes::answer(&platform, &request, &moment).await;
-    if let Some(event) = answered.log {
+    let mut answered = routes::answer(&platform, &request, &moment).await;
+    if let Some(event) = answered.log.take() {
         log(event, moment.now_ms);
     }
-    platform.follow_up(&context, answered.after);
+    platform.follow_up(&context, std::mem::take(&mut answered.after));
+    let held_back_ms = answered.held_back_ms(now_ms() - moment.now_ms);
+    if held_back_ms > 0 {
+        Delay::from(Duration::from_millis(held_back_ms)).await;
+    }
     match &answered.reply.file {
         Some(key) => platform.file(key, &answered.reply).await,
         None => http::response(&answered.reply),

@@ -13,7 +13,7 @@ use super::report::{object, rfc3339_of};
 use super::rows::delivery_range;
 use super::store::{Arg, Row, Store};
 use super::{Ledger, State, consent_place, payload_place};
-use crate::consent::{Standing, Verdict, follow, verify_behind};
+use crate::consent::{Head, Standing, Verdict, follow, verify_behind};
 use crate::contact::{Email, Phone};
 use crate::fault::Fault;
 use crate::lead::{Contact, Identifier, Lead, subject};
@@ -91,6 +91,8 @@ struct Shown {
     submissions: Vec<Value>,
     ids: BTreeSet<String>,
     history: Vec<Value>,
+    /// Of the last act in it.
+    last_mac: Option<String>,
     /// Of acts whose consents are another subject's.
     standing: Vec<Standing>,
     has_other_identifiers: bool,
@@ -343,11 +345,12 @@ impl<S: Store> Ledger<S> {
             closed.push(personal.is_err());
             acts.push(((**act).clone(), personal.ok().flatten()));
         }
-        let before = before.as_ref().map(|before| &*before.act);
-        let verdicts = verify_behind(before, self.identity.history_keys(), lead_id, &acts);
+        let mut before = before.as_ref().map(|before| Head::from(&*before.act));
+        let verdicts = verify_behind(before.as_ref(), self.identity.history_keys(), lead_id, &acts);
         let last = rows.last().map(|one| one.act.seq);
         for (((row, (act, personal)), is_closed), verdict) in rows.iter().zip(acts).zip(closed).zip(verdicts)
         {
+            let follows = before.replace(Head::from(&act));
             let subjects = self.subjects_of(lead_id, row);
             // An erased one is nobody's any more: that there was a consent can still be shown.
             if !subjects.is_empty() && !asker.is_among(&subjects) {
@@ -363,9 +366,16 @@ impl<S: Store> Ledger<S> {
             let is_withheld = personal.is_some() && !asker.is_alone_among(&subjects);
             into.has_other_identifiers |= is_withheld;
             let personal = personal.filter(|_| !is_withheld);
-            into.history.push(json!({
+            // What it is chained to, where that is not what stands ahead of it here.
+            let follows = follows.map(|head| head.mac).filter(|mac| into.last_mac.as_ref() != Some(mac));
+            into.last_mac = Some(act.mac.clone());
+            let mut shown = json!({
                 "at": rfc3339(act.at_ms), "act": act, "personal": personal, "verdict": verdict,
-            }));
+            });
+            if let (Some(shown), Some(follows)) = (shown.as_object_mut(), follows) {
+                shown.insert("follows".to_owned(), follows.into());
+            }
+            into.history.push(shown);
         }
         Ok(last.filter(|_| full).map(|last| Place {
             lead_id: lead_id.to_owned(),

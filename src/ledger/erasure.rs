@@ -194,9 +194,10 @@ impl<S: Store> Ledger<S> {
             write(
                 format!(
                     "DELETE FROM delivery WHERE delivery_id >= ? AND delivery_id < ?
-                       AND ({notices} OR submission_id IN (SELECT value FROM json_each(?)))"
+                       AND ({notices} OR submission_id IN (SELECT value FROM json_each(?))
+                         OR subject IN (SELECT value FROM json_each(?)))"
                 ),
-                [from.into(), to.into(), gone()],
+                [from.into(), to.into(), gone(), list(&asker.subjects)],
             ),
         ]);
         for table in ["fingerprint", "carried"] {

@@ -118,7 +118,8 @@ impl<'a> SubmissionRow<'a> {
     }
 }
 
-/// A submission comes to a state in which nothing waits: its payload goes.
+/// A submission comes to a state in which nothing waits: its payload goes; and whose it was, where it was put
+/// aside under nobody's lead.
 pub(super) fn ended<'a>(
     lead_id: &'a str,
     submission_id: &'a str,
@@ -126,7 +127,8 @@ pub(super) fn ended<'a>(
     from: State,
     to: State,
 ) -> [Write<'a>; 2] {
-    let sql = "UPDATE submission SET state = ?, payload = NULL, until_ms = NULL, quarantine = NULL
+    let sql = "UPDATE submission SET state = ?, payload = NULL, until_ms = NULL, quarantine = NULL,
+                 subjects = iif(quarantine IS NULL, subjects, NULL)
                WHERE lead_id = ? AND submission_id = ?";
     let args = [to.as_str().into(), lead_id.into(), submission_id.into()];
     [write(sql, args), bucket.transfer(from, to, Steps::NONE)]

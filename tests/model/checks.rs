@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use leadhook::consent::{Act, Verdict, verify};
-use leadhook::contact::{Email, Phone};
+use leadhook::consent::{Act, Standing, Verdict, follow, verify};
+use leadhook::contact::Email;
 use leadhook::keys::Sealer;
 use leadhook::lead::{Identifier, Identity};
 use leadhook::ledger::State;
@@ -14,7 +14,8 @@ use pollster::block_on;
 use serde_json::{Value, json};
 
 use crate::common::Site;
-use crate::people::People;
+use crate::operators::identifier;
+use crate::people::{People, Who};
 use crate::posts::{CAMPAIGNS, MARK};
 
 pub const LEDGERS: [&str; 2] = ["shared", "chat"];
@@ -33,17 +34,17 @@ fn number(value: &Value) -> i64 {
 /// What every ledger holds of submissions, deliveries and counters.
 pub fn ledgers(site: &Site, people: &People, deliveries: &mut BTreeSet<String>, forwarded: &mut Forwarded) {
     for ledger in LEDGERS {
-        let rows = site.rows(ledger, "SELECT lead_id, campaign, state, payload IS NOT NULL FROM submission");
+        let rows = site.rows(ledger, "SELECT lead_id, campaign, state, payload IS NOT NULL, submission_id FROM submission");
         let (mut by_lead, mut by_state) = (BTreeMap::new(), BTreeMap::new());
         for row in &rows {
             let state = State::parse(&text(&row[2])).expect("a state");
             let keeps = WAITING.contains(&state);
             assert_eq!(row[3] == json!(1), keeps, "a payload is kept while somebody waits for it: {state:?}");
-            *by_lead.entry(text(&row[0])).or_insert(0_usize) += 1;
+            by_lead.entry(text(&row[0])).or_insert_with(BTreeSet::new).insert(text(&row[4]));
             *by_state.entry((text(&row[1]), state.as_str())).or_insert(0_i64) += 1;
         }
-        for (lead_id, count) in people.living(ledger, site.now_ms()) {
-            assert_eq!(by_lead.get(&lead_id), Some(&count), "{lead_id}: every accepted post is in one state");
+        for (lead_id, ids) in people.living(ledger, site.now_ms()) {
+            assert_eq!(by_lead.get(&lead_id), Some(&ids), "{lead_id}: every accepted post is in one state");
         }
         quarantine(site, ledger, people);
         counters(site, ledger, people, &by_state);
@@ -76,7 +77,9 @@ fn quarantine(site: &Site, ledger: &str, people: &People) {
     assert!(predicted.is_empty(), "gone without a word: {predicted:?}");
     for (table, column) in [
         ("fingerprint", "lead_id"),
+        ("carried", "lead_id"),
         ("request", "lead_id"),
+        ("lead", "lead_id"),
         ("act", "lead_id"),
         ("delivery", "lead_id"),
         ("alias", "is_now"),
@@ -218,21 +221,34 @@ pub fn consents(received: &Received, people: &People, now: i64) {
     if !["lead.qualified", "lead.updated", "lead.engaged"].contains(&event) {
         return;
     }
-    let lead_id = text(&body["data"]["lead_id"]);
+    let data = &body["data"];
+    if data.get("erased").or(data.get("withdrawn")).is_some() {
+        return;
+    }
+    let lead_id = text(&data["lead_id"]);
     let calls = received.url.ends_with("calls").then_some("call");
     let needed = || ["newsletter"].into_iter().chain(calls);
     if event == "lead.engaged" {
-        assert_eq!(body["data"]["engagement"]["title"], "The guide");
+        assert_eq!(data["engagement"]["title"], "The guide");
         for purpose in needed() {
-            assert!(people.agrees(&lead_id, purpose, now), "{lead_id} does not agree to {purpose}: {body}");
+            assert!(
+                people.agrees(&lead_id, None, purpose, now),
+                "nobody of {lead_id} agrees to {purpose}: {body}"
+            );
         }
         return;
     }
+    let email = data["contact"]["email"].as_str().and_then(Email::parse);
+    let email = email.map(|email| email.fingerprint_form(true));
+    let whose = email.unwrap_or_else(|| text(&data["contact"]["phone"]));
     let consent = body["data"]["consent"].as_array().expect("consent").clone();
     let granted = |purpose: &str| consent.iter().any(|c| c["purpose"] == purpose && c["granted"] == true);
     for purpose in needed() {
         assert!(granted(purpose), "without {purpose}: {body}");
-        assert!(people.agrees(&lead_id, purpose, now), "{lead_id} does not agree to {purpose}: {body}");
+        assert!(
+            people.agrees(&lead_id, Some(&whose), purpose, now),
+            "{whose} of {lead_id} does not agree to {purpose}: {body}"
+        );
     }
     let is_customer = body["data"].get("existing_customer").is_some();
     assert_eq!(received.url.ends_with("demo-sales"), is_customer, "customers go where they are looked after");
@@ -248,45 +264,131 @@ pub fn erased(site: &Site, people: &People) {
                    UNION SELECT submission_id, 'engagement', lead_id, '' FROM engagement
                    UNION SELECT submission_id, 'idempotency', '', '' FROM idempotency";
         let ids = site.rows(ledger, ids);
-        // One post may have been two people's, by a phone that they share.
-        let whose = |row: &Vec<Value>| row[2] == "" || people.erased_leads.contains(&text(&row[2]));
-        let is_left = |row: &&Vec<Value>| people.erased.contains(&text(&row[0])) && whose(row);
+        let is_left = |row: &&Vec<Value>| {
+            let (id, lead_id) = (text(&row[0]), text(&row[2]));
+            if lead_id.is_empty() {
+                return people.erased.contains(&id);
+            }
+            people.erased_from.contains(&(lead_id, id))
+        };
         let left: Vec<_> = ids.iter().filter(is_left).collect();
         assert!(left.is_empty(), "the id of a submission outlived its person: {left:?}");
     }
 }
 
-/// Nothing leads to somebody who was erased just now.
-pub fn forgotten(site: &Site, who: &(Option<String>, Option<String>), leads: &[String]) {
-    let email = who.0.as_deref().and_then(Email::parse).map(Identifier::Email);
-    let phone = who.1.as_deref().and_then(|phone| Phone::parse(phone, None)).map(Identifier::Phone);
-    let people: Vec<_> = email.into_iter().chain(phone).collect();
-    for ledger in LEDGERS {
-        let identity = Identity::new(site.settings(), ledger);
-        let tags: Vec<String> = people.iter().flat_map(|one| identity.fingerprints_of(one)).collect();
-        let sql = "SELECT tag FROM fingerprint UNION SELECT tag FROM request";
-        let kept = site.rows(ledger, sql).into_iter().any(|row| tags.contains(&text(&row[0])));
-        assert!(!kept, "a fingerprint outlived its person");
-        let sql = "SELECT lead_id FROM submission UNION SELECT lead_id FROM fingerprint
-                   UNION SELECT lead_id FROM request UNION SELECT is_now FROM alias
-                   UNION SELECT lead_id FROM act WHERE personal IS NOT NULL
-                   UNION SELECT lead_id FROM engagement
-                   UNION SELECT lead_id FROM delivery WHERE submission_id <> ''";
-        let kept = site.rows(ledger, sql).into_iter().map(|row| text(&row[0])).find(|id| leads.contains(id));
-        assert_eq!(kept, None, "something of an erased lead is left");
+/// Nothing leads to somebody who was erased just now, whose names as a subject these are, and of whole leads
+/// nothing is left.
+pub fn forgotten(site: &Site, ledger: &str, who: &Who, names: &BTreeSet<String>, leads: &[String]) {
+    let identity = Identity::new(site.settings(), ledger);
+    let theirs = [&who.0, &who.1].into_iter().flatten();
+    let tags: Vec<String> = theirs.flat_map(|one| identity.fingerprints_of(&identifier(one))).collect();
+    for table in ["fingerprint", "carried", "request", "mentioned"] {
+        let rows = site.rows(ledger, &format!("SELECT tag, lead_id FROM {table}"));
+        let kept: Vec<_> = rows.iter().filter(|row| tags.contains(&text(&row[0]))).collect();
+        assert!(kept.is_empty(), "a fingerprint outlived its person in {table}: {kept:?}");
+    }
+    let sql = "SELECT 'submission', s.lead_id, j.value FROM submission s, json_each(s.subjects) j
+               UNION ALL SELECT 'first', lead_id, first FROM submission WHERE first IS NOT NULL
+               UNION ALL SELECT 'act', a.lead_id, j.value FROM act a, json_each(a.subjects) j
+               UNION ALL SELECT 'delivery', lead_id, subject FROM delivery WHERE subject IS NOT NULL
+               UNION ALL SELECT 'founder', lead_id, founder FROM lead
+               UNION ALL SELECT 'standing', lead, subject FROM standing
+               UNION ALL SELECT 'with', s.lead, w.value FROM standing s, json_each(s.consents) c,
+                 json_each(c.value, '$.by.with') w WHERE json_type(s.consents) = 'array'";
+    let rows = site.rows(ledger, sql);
+    let kept: Vec<_> = rows.iter().filter(|row| names.contains(&text(&row[2]))).collect();
+    assert!(kept.is_empty(), "the name of a subject outlived its person: {kept:?}");
+    let sql = "SELECT lead_id FROM submission UNION SELECT lead_id FROM fingerprint
+               UNION SELECT lead_id FROM carried UNION SELECT lead_id FROM mentioned
+               UNION SELECT lead_id FROM lead UNION SELECT lead_id FROM request UNION SELECT is_now FROM alias
+               UNION SELECT lead_id FROM act WHERE personal IS NOT NULL
+               UNION SELECT lead_id FROM engagement
+               UNION SELECT lead_id FROM delivery WHERE submission_id <> ''";
+    let kept = site.rows(ledger, sql).into_iter().map(|row| text(&row[0])).find(|id| leads.contains(id));
+    assert_eq!(kept, None, "something of an erased lead is left");
+}
+
+/// What somebody is shown of a lead tells of no other address or number, but where their own post says it.
+pub fn shows_nobody_else(lead: &Value, who: &Who) {
+    let mut lead = lead.clone();
+    for one in lead["submissions"].as_array_mut().expect("submissions") {
+        if let Some(lead) = one.pointer_mut("/data/lead").and_then(Value::as_object_mut) {
+            lead.remove("attribution");
+        }
+        for part in one.pointer_mut("/data/taken_up").and_then(Value::as_array_mut).into_iter().flatten() {
+            part["lead"].as_object_mut().expect("a lead").remove("attribution");
+        }
+    }
+    let shown = lead.to_string().to_lowercase();
+    let asked: Vec<_> = [&who.0, &who.1].into_iter().flatten().map(|one| identifier(one)).collect();
+    let words = shown.split(|c: char| !c.is_alphanumeric() && !"@.+".contains(c));
+    for word in words.filter(|word| word.contains('@') || word.starts_with("+46")) {
+        let is_asked = asked.iter().any(|one| match (one, identifier(word)) {
+            (Identifier::Email(one), Identifier::Email(other)) => {
+                one.fingerprint_form(true) == other.fingerprint_form(true)
+            }
+            (Identifier::Phone(one), Identifier::Phone(other)) => *one == other,
+            _ => false,
+        });
+        assert!(is_asked, "{word} is shown to {who:?}: {lead}");
     }
 }
 
-/// What needed a consent that was taken back just now has been stopped. Every destination needs the
-/// newsletter's.
-pub fn nothing_waits(site: &Site, lead_id: &str, purpose: &str) {
+/// What needed a consent that a subject, of these names, took back just now has been stopped. Every destination
+/// needs the newsletter's.
+pub fn nothing_waits(site: &Site, lead_id: &str, names: &[String], purpose: &str) {
     let whose = if purpose == "call" { "AND destination = 'calls'" } else { "" };
+    let names = names.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(",");
     let sql = format!(
         "SELECT delivery_id FROM delivery WHERE lead_id = '{lead_id}' AND submission_id <> ''
-           AND state IN ('pending', 'paused', 'dead') {whose}"
+           AND subject IN ({names}) AND state IN ('pending', 'paused', 'dead') {whose}"
     );
     for ledger in LEDGERS {
         assert_eq!(site.rows(ledger, &sql), [[Value::Null; 0]; 0], "{purpose} was withdrawn");
+    }
+}
+
+/// What is kept of leads so that it need not be gathered is what their acts and deliveries say.
+pub fn what_is_known(site: &Site) {
+    for ledger in LEDGERS {
+        for row in site.rows(ledger, "SELECT lead_id, seq, mac, number, had FROM lead") {
+            let lead_id = text(&row[0]);
+            let sql = format!("SELECT 1 FROM submission WHERE lead_id = '{lead_id}' AND act IS NOT NULL");
+            assert_eq!(site.rows(ledger, &sql), [[Value::Null; 0]; 0], "{lead_id}: all acts lie together");
+            let (mut last, mut said) = (None, BTreeMap::<String, Vec<Standing>>::new());
+            let sql = format!("SELECT act, subjects FROM act WHERE lead_id = '{lead_id}' ORDER BY seq");
+            for row in site.rows(ledger, &sql) {
+                let act: Act = serde_json::from_str(&text(&row[0])).expect("an act");
+                if let Some(subjects) = row[1].as_str() {
+                    let subjects: Vec<String> = serde_json::from_str(subjects).expect("subjects");
+                    follow(said.entry(subjects[0].clone()).or_default(), &act, &subjects[1..]);
+                }
+                last = Some((act.seq, act.mac));
+            }
+            assert_eq!(last, Some((number(&row[1]), text(&row[2]))), "{lead_id}: the head of its history");
+            let sql = format!(
+                "SELECT subject, consents FROM standing WHERE lead = {} AND json_type(consents) = 'array'",
+                row[3]
+            );
+            let read = |row: &Vec<Value>| {
+                (text(&row[0]), serde_json::from_str(&text(&row[1])).expect("standings"))
+            };
+            let kept: BTreeMap<String, Vec<Standing>> = site.rows(ledger, &sql).iter().map(read).collect();
+            assert_eq!(kept, said, "{lead_id}: where consents stand");
+            let Some(had) = row[4].as_str() else { continue };
+            let sql = format!(
+                "SELECT json_object('campaign', campaign, 'destination', destination, 'receiver', receiver,
+                   'counts', json(iif(max(state NOT IN ('expired', 'withdrawn')), 'true', 'false')))
+                 FROM delivery WHERE lead_id = '{lead_id}' AND submission_id <> '' GROUP BY campaign, destination, receiver"
+            );
+            let sort = |mut all: Vec<Value>| {
+                all.sort_by_key(Value::to_string);
+                all
+            };
+            let rows = site.rows(ledger, &sql);
+            let sent = rows.iter().map(|row| serde_json::from_str(&text(&row[0])).expect("JSON")).collect();
+            assert_eq!(sort(serde_json::from_str(had).expect("JSON")), sort(sent), "{lead_id}: who has had it");
+        }
     }
 }
 
@@ -321,6 +423,10 @@ pub fn nobody(site: &Site) {
         for table in [
             "submission",
             "fingerprint",
+            "carried",
+            "mentioned",
+            "lead",
+            "standing",
             "act",
             "delivery",
             "request",

@@ -103,6 +103,8 @@ struct Run {
     keys: [Vec<u8>; 3],
     /// The paths of links that somebody has got.
     links: Vec<String>,
+    /// Those of links to the magnet, and until when each is good.
+    downloads: Vec<(String, i64)>,
     /// When the operation began: what arrived since has no time of its own.
     began: i64,
     /// Of what was received, so much has been looked at.
@@ -126,8 +128,10 @@ fn mails_of(site: &Site) -> BTreeSet<(String, String)> {
 
 /// What was written just now.
 fn newest(site: &Site, ledger: &str, now: i64) -> Option<Row> {
-    let sql =
-        format!("SELECT lead_id, submission_id, state, act IS NOT NULL FROM submission WHERE at_ms = {now}");
+    let sql = format!(
+        "SELECT lead_id, submission_id, state, act IS NOT NULL OR stands_by IS NOT NULL FROM submission
+         WHERE at_ms = {now}"
+    );
     let rows = site.rows(ledger, &sql);
     let row = rows.first()?;
     assert_eq!(rows.len(), 1, "one post, one row");
@@ -154,6 +158,7 @@ impl Run {
             kv: KvMode::Fresh,
             keys: [vec![1], vec![1], vec![1]],
             links: Vec::new(),
+            downloads: Vec::new(),
             began: 0,
             seen: 0,
             written: BTreeSet::new(),
@@ -308,7 +313,8 @@ impl Run {
                 let mut told = json!({ "status": "accepted", "submission_id": id });
                 if has_magnet(CAMPAIGNS[post.campaign].0) {
                     let link = answer["download"]["url"].as_str().expect("a link");
-                    self.links.push(link.strip_prefix(PUBLIC_URL).expect("ours").to_owned());
+                    let until = now - now % HOUR + HOUR + LINK_DAYS * DAY;
+                    self.downloads.push((link.strip_prefix(PUBLIC_URL).expect("ours").to_owned(), until));
                     told["download"] = answer["download"].clone();
                 }
                 assert_eq!(answer, told, "it never tells");
@@ -331,11 +337,12 @@ impl Run {
         let written = newest(&self.site, ledger, now).filter(|_| may_write);
         let written =
             written.filter(|row| is_new == 1 || !self.written.contains(&(now, row.submission_id.clone())));
-        let is_let_in = expected.is_aside && !self.people.is_put_aside(post, &expected);
+        let is_let_in = expected.is_aside && self.people.is_put_aside(post, &expected) == Some(false);
         if is_let_in && mode == LedgerMode::Up && !taken {
             assert!(written.is_some() || had_answered, "what shows no sign any more is let in");
         }
         if let Some(row) = written {
+            self.note(format!("{} is {} under {}", row.submission_id, row.state, row.lead_id));
             self.people.admit(post, &expected, &row, now);
             self.put_aside(post, &row, ledger);
             self.written.insert((now, row.submission_id));
@@ -348,18 +355,16 @@ impl Run {
 
     /// Somebody follows a link to the magnet, which gives it as long as it is good, whatever is kept of them.
     fn download(&mut self) {
-        let links: Vec<_> = self.links.iter().filter(|path| path.starts_with("/d/")).cloned().collect();
+        let links = &self.downloads;
         if links.is_empty() {
             return;
         }
         // Those of the last posts are followed most.
         let from = if self.dice.one_in(4) { 0 } else { links.len().saturating_sub(6) };
-        let path = self.dice.of(&links[from..]).clone();
+        let (path, until_ms) = self.dice.of(&links[from..]).clone();
         self.note(format!("download {path}"));
-        let parts: Vec<_> = path.split('.').collect();
-        let until_ms = parts[2].parse::<i64>().expect("a time") * 1_000;
-        let is_known = self.keys[0].iter().any(|n| format!("k{n}") == parts[3]);
-        let is_good = is_known && self.site.now_ms() < until_ms;
+        let token = path.rsplit('/').next().unwrap_or_default();
+        let is_good = self.is_pepper(token.split('.').nth(1)) && self.site.now_ms() < until_ms;
         for _ in 0..1 + self.dice.roll(2) {
             let reply = self.site.send(&request(Method::Post, &path, FORM, ""));
             assert_eq!(reply.status, if is_good { 303 } else { 410 });
@@ -393,6 +398,7 @@ impl Run {
             checks::secrecy(&self.site);
             checks::erased(&self.site, &self.people);
             checks::histories(&self.site);
+            checks::what_is_known(&self.site);
         }
     }
 

@@ -1,6 +1,6 @@
 //! What can happen, how often it does, and how a list of it is run, printed and made shorter.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -35,6 +35,7 @@ const KINDS: &[Kind] = &[
     ("confirm", 8, Run::confirm),
     ("withdraw", 5, Run::withdraw),
     ("erase", 2, Run::erase),
+    ("access", 3, Run::access),
     ("list", 3, Run::list),
     ("rotate", 3, Run::rotate),
     ("decide_on_quarantined", 10, Run::decide_on_quarantined),
@@ -104,6 +105,8 @@ fn kept() -> Vec<(String, Vec<Operation>)> {
 thread_local! {
     /// What the run that is under way has done.
     static JOURNAL: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+    /// To how many operations it has come.
+    static REACHED: Cell<usize> = const { Cell::new(0) };
 }
 
 /// Tells whoever reads about a failure what has happened.
@@ -114,6 +117,7 @@ pub fn note(what: String) {
 fn run(operations: &[Operation]) {
     let mut run = Run::new();
     for (n, operation) in (1..).zip(operations) {
+        REACHED.set(n);
         note(format!("{n:>4} {}", operation.kind.0));
         run.step(operation);
         run.check(n);
@@ -132,16 +136,15 @@ fn failure(operations: &[Operation]) -> Option<String> {
 
 /// What a reason is without the ids and numbers in it.
 fn gist(reason: &str) -> String {
-    reason
-        .split(|c: char| !c.is_alphabetic())
-        .filter(|word| word.len() > 2)
-        .take(6)
-        .collect::<Vec<_>>()
-        .join(" ")
+    let words = reason.split_whitespace().map(|word| word.trim_matches(|c: char| c.is_ascii_punctuation()));
+    let words = words.filter(|word| word.len() > 2 && word.chars().all(char::is_alphabetic));
+    words.take(6).collect::<Vec<_>>().join(" ")
 }
 
-/// Leaves out what the failure does not need: halves first, then quarters, then one by one.
+/// Leaves out what the failure of the last run does not need: what came behind it, then halves, quarters, and
+/// one by one.
 fn shortened(mut operations: Vec<Operation>, reason: &str) -> Vec<Operation> {
+    operations.truncate(REACHED.get());
     let (mut size, mut tries) = (operations.len().div_ceil(2), 0);
     while size > 0 && tries < MAX_TRIES {
         let mut at = 0;

@@ -1,25 +1,44 @@
 //! What operators do, and what people do with the links that they get.
 
+use std::collections::BTreeSet;
+
 use leadhook::contact::{Email, Phone};
 use leadhook::hash::base64;
 use leadhook::keys::{Keyring, SigningKeys};
-use leadhook::lead::{Identifier, list_tag};
+use leadhook::lead::{Identifier, Identity, list_tag, named, subject};
 use leadhook::ledger::Ledger;
 use leadhook::memory::{KvMode, LedgerMode, SqliteStore, request, signing_key};
 use leadhook::ports::Ports as _;
 use leadhook::request::Method;
+use leadhook::settings::Settings;
 use serde_json::{Value, json};
 
 use crate::common::{self, DAY, FORM, edited, text};
-use crate::posts::{QUARANTINE_DAYS, REQUEST_MS, somebody};
+use crate::people::Who;
+use crate::posts::{CAMPAIGNS, QUARANTINE_DAYS, REQUEST_MS, everybody, somebody};
 use crate::{RINGS, Run, checks};
+
+/// One of the keyrings.
+fn ring(kind: u8, numbers: &[u8]) -> Keyring {
+    let key = |n: &u8| format!("k{n}:{}", base64(&[kind.wrapping_mul(80).wrapping_add(*n); 32]));
+    Keyring::parse(&numbers.iter().map(key).collect::<Vec<_>>().join(",")).expect("a ring")
+}
+
+/// An address or a number, as the model's people have them.
+pub fn identifier(one: &str) -> Identifier {
+    let email = Email::parse(one).map(Identifier::Email);
+    email.or_else(|| Phone::parse(one, None).map(Identifier::Phone)).expect("somebody's")
+}
+
+/// A link, and what stands in its address behind its kind: the campaign, and the parts of its token.
+struct Link {
+    path: String,
+    parts: Vec<String>,
+    is_known: bool,
+}
 
 impl Run {
     pub fn set_keys(&mut self) {
-        let ring = |kind: u8, numbers: &[u8]| {
-            let key = |n: &u8| format!("k{n}:{}", base64(&[kind.wrapping_mul(80).wrapping_add(*n); 32]));
-            Keyring::parse(&numbers.iter().map(key).collect::<Vec<_>>().join(",")).expect("a ring")
-        };
         let (peppers, sealing) = (ring(1, &self.keys[0]), ring(2, &self.keys[1]));
         let signing = self.keys[2].iter().map(|n| signing_key(&format!("s{n}"), [*n; 32]));
         let signing = SigningKeys::parse(&signing.collect::<Vec<_>>().join(",")).expect("keys");
@@ -79,8 +98,13 @@ impl Run {
         self.site.send(&request(Method::Post, path, FORM, "")).status
     }
 
-    /// One of the links, and the parts of its token that are before the key's.
-    pub fn link(&mut self, kind: &str) -> Option<(String, String, String, bool)> {
+    /// Whether a key's id is that of a living pepper.
+    pub fn is_pepper(&self, id: Option<&str>) -> bool {
+        self.keys[0].iter().any(|n| id == Some(&format!("k{n}")))
+    }
+
+    /// One of the links.
+    fn link(&mut self, kind: &str) -> Option<Link> {
         let mut links: Vec<_> = self.links.iter().filter(|path| path.starts_with(kind)).cloned().collect();
         if links.is_empty() {
             return None;
@@ -100,17 +124,17 @@ impl Run {
             }
         }
         let path = self.dice.of(&links).clone();
-        let token = path.rsplit('/').next().unwrap_or_default();
-        let parts: Vec<_> = token.split('.').map(str::to_owned).collect();
-        let is_known = self.keys[0].iter().any(|n| format!("k{n}") == parts[2]);
-        Some((path, parts[0].clone(), parts[1].clone(), is_known))
+        let parts: Vec<_> = path.trim_start_matches(kind).split(['/', '.']).map(str::to_owned).collect();
+        let is_known = self.is_pepper(parts.get(parts.len() - 2).map(String::as_str));
+        Some(Link { path, parts, is_known })
     }
 
     pub fn confirm(&mut self) {
-        let Some((path, asked, submission_id, is_known)) = self.link("/confirm/") else { return };
+        let Some(Link { path, parts, is_known }) = self.link("/confirm/") else { return };
+        let [_, asked, submission_id, ..] = &parts[..] else { panic!("{path}") };
         self.note(format!("confirm {asked} {submission_id}"));
         let now = self.site.now_ms();
-        let is_open = is_known && self.people.is_open(&asked, &submission_id, now);
+        let is_open = is_known && self.people.is_open(asked, submission_id, now);
         let status = self.follow(&path);
         if !is_open {
             assert!(matches!(status, 200 | 410), "{status}");
@@ -118,29 +142,51 @@ impl Run {
         }
         assert_eq!(status, 200, "a link of the last three days");
         let sql = format!(
-            "SELECT lead_id FROM submission WHERE submission_id = '{submission_id}' AND act IS NOT NULL
-                             AND at_ms > {now} - {} ORDER BY at_ms DESC",
+            "SELECT lead_id FROM submission WHERE submission_id = '{submission_id}'
+               AND (act IS NOT NULL OR stands_by IS NOT NULL) AND at_ms > {now} - {} ORDER BY at_ms DESC",
             REQUEST_MS + (QUARANTINE_DAYS + 2) * DAY
         );
         let rows = self.site.rows("shared", &sql);
         assert!(!rows.is_empty(), "what was confirmed is gone");
         let lead_id = rows[0][0].as_str().expect("a lead").to_owned();
-        self.people.confirm(&asked, &submission_id, &lead_id, now);
+        self.people.confirm(asked, submission_id, &lead_id, now);
     }
 
     pub fn withdraw(&mut self) {
-        let Some((path, lead_id, purpose, is_known)) = self.link("/withdraw/") else { return };
-        self.note(format!("withdraw {purpose} of {lead_id}"));
+        let Some(Link { path, parts, is_known }) = self.link("/withdraw/") else { return };
+        let [campaign, lead_id, purpose, name, ..] = &parts[..] else { panic!("{path}") };
+        let ledger = CAMPAIGNS.iter().find(|(id, ..)| id == campaign).expect("a campaign").1;
+        let whose = self.whose(ledger, name);
+        self.note(format!("withdraw {purpose} of {whose} in {lead_id}"));
         let status = self.follow(&path);
         assert_eq!(status, if is_known { 200 } else { 410 });
         if is_known {
-            let now_id = self.people.lead_now(&lead_id);
-            let held = self.people.holds(&now_id, &purpose, self.site.now_ms());
-            self.people.withdraw(&lead_id, &purpose, self.kv_forgets());
+            let (now, now_id) = (self.site.now_ms(), self.people.lead_now(lead_id));
+            let held = self.people.holds(&now_id, &whose, purpose, now);
+            self.people.withdraw(lead_id, &whose, purpose, now, self.kv_forgets());
             if held {
-                checks::nothing_waits(&self.site, &now_id, &purpose);
+                let names = self.names_of(ledger, &whose);
+                checks::nothing_waits(&self.site, &now_id, &names, purpose);
             }
         }
+    }
+
+    /// The settings with every pepper that there was.
+    fn all_peppers(&self) -> Settings {
+        let all: Vec<u8> = (1..=self.keys[0][0]).rev().collect();
+        Settings { peppers: ring(1, &all), ..self.site.settings().clone() }
+    }
+
+    /// The names that a ledger may know somebody by as a subject.
+    pub fn names_of(&self, ledger: &str, one: &str) -> Vec<String> {
+        let identity = Identity::new(&self.all_peppers(), ledger);
+        identity.fingerprints_of(&identifier(one)).iter().map(|tag| subject(tag)).collect()
+    }
+
+    /// Whom a link names.
+    fn whose(&self, ledger: &str, name: &str) -> String {
+        let is_named = |one: &String| self.names_of(ledger, one).iter().any(|subject| named(subject) == name);
+        everybody().into_iter().find(is_named).expect("somebody")
     }
 
     pub fn erase(&mut self) {
@@ -149,22 +195,63 @@ impl Run {
         self.note(format!("erase {who:?}"));
         let now = self.site.now_ms();
         self.forget_what_has_ended();
-        let must = self.people.reached_by(&who, now);
-        let identifiers =
-            edited(json!({ "email": "", "phone": "" }), json!({ "email": who.0, "phone": who.1 }));
-        let report = self.operate("erase", &identifiers);
-        let leads = report["ledgers"].as_array().expect("ledgers").iter();
-        let leads = leads.flat_map(|one| one["leads"].as_array().cloned().unwrap_or_default());
-        let leads: Vec<String> = leads.map(|id| id.as_str().expect("an id").to_owned()).collect();
-        assert!(must.iter().all(|id| leads.contains(id)), "{must:?} are among {leads:?}");
-        self.people.erase(&leads, self.kv_forgets());
+        let (whole, partly) = self.people.reached_by(&who, now);
+        let reports = self.reports("erase", &who);
+        let ids = |name: &str, path: &str| {
+            let all = reports.iter().flat_map(|one| one[name].as_array().expect("leads"));
+            all.map(|one| one.pointer(path).and_then(Value::as_str).expect("an id").to_owned()).collect::<Vec<_>>()
+        };
+        let leads = ids("leads", "");
+        self.forget_forwarded(&ids("left", "/lead_id"));
+        assert!(whole.iter().all(|id| leads.contains(id)), "{whole:?} are among {leads:?}");
+        assert!(!partly.iter().any(|id| leads.contains(id)), "others' in {partly:?} went with {leads:?}");
+        self.people.erase(&who, &leads, self.kv_forgets());
         for ledger in checks::LEDGERS {
             for one in [&who.0, &who.1].into_iter().flatten() {
                 self.people.list(ledger, "suppressed", one, true);
             }
+            let theirs = [&who.0, &who.1].into_iter().flatten();
+            let names = theirs.flat_map(|one| self.names_of(ledger, one)).collect();
+            checks::forgotten(&self.site, ledger, &who, &names, &leads);
         }
-        checks::forgotten(&self.site, &who, &leads);
         checks::erased(&self.site, &self.people);
+    }
+
+    /// A lead of which nobody has had what is left qualifies anew.
+    fn forget_forwarded(&mut self, leads: &[String]) {
+        let (site, of_erased) = (&self.site, format!("erased at {}", self.site.now_ms()));
+        let renamed = |(ledger, campaign, lead_id, submission): (&'static str, String, String, String)| {
+            let sql = format!(
+                "SELECT 1 FROM delivery WHERE lead_id = '{lead_id}' AND campaign = '{campaign}' AND submission_id <> ''"
+            );
+            let is_kept = !leads.contains(&lead_id) || !site.rows(ledger, &sql).is_empty();
+            (ledger, campaign, if is_kept { lead_id } else { format!("{lead_id} {of_erased}") }, submission)
+        };
+        self.forwarded = std::mem::take(&mut self.forwarded).into_iter().map(renamed).collect();
+    }
+
+    /// Somebody asks what is held of them: all of it is shown, and nothing of anybody else.
+    pub fn access(&mut self) {
+        self.calm_kv();
+        let who = somebody(&mut self.dice);
+        self.note(format!("access {who:?}"));
+        self.forget_what_has_ended();
+        let (must, may) = self.people.shown_to(&who, self.site.now_ms());
+        let mut shown = BTreeSet::new();
+        for lead in self.reports("access", &who).iter().flat_map(|one| one["leads"].as_array().expect("leads")) {
+            let submissions = lead["submissions"].as_array().expect("submissions");
+            shown.extend(submissions.iter().map(|one| one["submission_id"].as_str().expect("an id").to_owned()));
+            checks::shows_nobody_else(lead, &who);
+        }
+        assert!(must.is_subset(&shown), "{must:?} are held, and {shown:?} are shown");
+        assert!(shown.is_subset(&may), "{shown:?} are shown, and only {may:?} are theirs");
+    }
+
+    /// What each ledger reports about somebody.
+    fn reports(&self, path: &str, who: &Who) -> Vec<Value> {
+        let identifiers =
+            edited(json!({ "email": "", "phone": "" }), json!({ "email": who.0, "phone": who.1 }));
+        self.operate(path, &identifiers)["ledgers"].as_array().expect("ledgers").clone()
     }
 
     pub fn operate(&self, path: &str, body: &Value) -> Value {
@@ -181,16 +268,9 @@ impl Run {
         // The suppression list fills by itself.
         let is_on = self.dice.one_in(if list == "suppressed" { 5 } else { 2 });
         let who = somebody(&mut self.dice);
-        let identifier = match &who {
-            (Some(email), _) => Identifier::Email(Email::parse(email).expect("an address")),
-            (None, phone) => {
-                let phone = phone.as_deref().and_then(|phone| Phone::parse(phone, None));
-                Identifier::Phone(phone.expect("a number"))
-            }
-        };
         let one = who.0.or(who.1).expect("somebody");
         self.note(format!("{one} is {} {list} of {ledger}", if is_on { "put on" } else { "taken off" }));
-        let tag = list_tag(self.site.settings().lists.as_ref().expect("list keys"), ledger, &identifier);
+        let tag = list_tag(self.site.settings().lists.as_ref().expect("list keys"), ledger, &identifier(&one));
         let change = if is_on { "add" } else { "remove" };
         self.operate(&format!("lists/{list}?ledger={ledger}"), &json!({ change: [tag] }));
         self.people.list(ledger, list, &one, is_on);

@@ -65,11 +65,33 @@ fn canonical(person: u64) -> String {
     format!("{MARK}{person}@{}", if person < 2 { "gmail.com" } else { "example.com" })
 }
 
+fn tagged_as(address: &str, tag: Option<&str>) -> String {
+    let (local, domain) = address.split_once('@').expect("an address");
+    tag.map_or_else(|| address.to_owned(), |tag| format!("{local}+{tag}@{domain}"))
+}
+
+/// The mailbox that an address leads to.
+pub fn mailbox(email: &str) -> String {
+    let (local, domain) = email.split_once('@').expect("an address");
+    format!("{}@{domain}", local.split('+').next().unwrap_or_default())
+}
+
+/// All addresses and numbers that anybody posts with.
+pub fn everybody() -> Vec<String> {
+    let tags = [None, Some("x"), Some("y")];
+    let emails = (0..PEOPLE).flat_map(|person| tags.map(|tag| tagged_as(&canonical(person), tag)));
+    emails.chain((0..PEOPLE).map(phone_of)).collect()
+}
+
+fn phone_of(person: u64) -> String {
+    format!("+467017406{:02}", 5 + person)
+}
+
 /// Somebody's e-mail address, phone number, or both, as an operator types them.
 pub fn somebody(dice: &mut Dice) -> (Option<String>, Option<String>) {
     let person = dice.roll(PEOPLE);
     let (by_email, by_phone) = *dice.of(&[(true, false), (true, false), (true, true), (false, true)]);
-    let phone = format!("+467017406{:02}", 5 + dice.roll(PEOPLE));
+    let phone = phone_of(dice.roll(PEOPLE));
     (by_email.then(|| canonical(person)), by_phone.then_some(phone))
 }
 
@@ -84,8 +106,12 @@ impl Post {
         let phone = format!("07017406{:02}", 5 + if dice.one_in(4) { 0 } else { person });
         let typed = match person {
             0 | 1 => dice.of(&["{}@gmail.com", "{}%2Bx@googlemail.com", "{}@gmail.com"]),
+            // Only where it is counted what goes to a mailbox, its tag is cut.
+            2 => dice.of(&["{}@example.com", "{}@example.com", "{}%2Bx@example.com", "{}%2By@example.com"]),
             _ => dice.of(&["{}@example.com", "+{}@EXAMPLE.com"]),
         };
+        let tagged = typed.split_once("%2B").map(|(_, rest)| rest.split('@').next().unwrap_or_default());
+        let tag = tagged.filter(|_| person > 1);
         let address = typed.replace("{}", &format!("{MARK}{person}"));
         let answers = [
             dice.of(&["", "", "&name=Zqxjkvw", "&name=Zqxjkvw+Anna", LINK]),
@@ -95,7 +121,7 @@ impl Post {
         ];
         Self {
             campaign,
-            email: has_email.then(|| (address, canonical(person))),
+            email: has_email.then(|| (address, tagged_as(&canonical(person), tag))),
             phone: has_phone.then_some(phone),
             answers: answers.map(|answer| *answer).concat(),
             key: dice.one_in(6).then(|| format!("{MARK}-{}", dice.roll(12))),
@@ -136,6 +162,23 @@ impl Post {
     /// As lists know it.
     pub fn international_phone(&self) -> Option<String> {
         self.phone.as_ref().map(|phone| phone.replacen('0', "+46", 1))
+    }
+
+    /// The identifiers that it carries, the one first whose consents it gives.
+    pub fn identifiers(&self) -> Vec<String> {
+        self.email().cloned().into_iter().chain(self.international_phone()).collect()
+    }
+
+    /// Whose consents it gives.
+    pub fn subject(&self) -> String {
+        self.identifiers().swap_remove(0)
+    }
+
+    /// What it is recognised by.
+    pub fn recognising(&self) -> Vec<String> {
+        let (.., by_phone) = CAMPAIGNS[self.campaign];
+        let phone = self.international_phone().filter(|_| by_phone || self.email.is_none());
+        self.email().cloned().into_iter().chain(phone).collect()
     }
 
     pub fn ledger(&self) -> &'static str {

@@ -29,6 +29,10 @@ impl Run {
         };
         self.people.forget_suppressed(now, |ledger, id| is_there("suppressed", ledger, id));
         self.people.forget_aside(now, |ledger, id| is_there("quarantine", ledger, id));
+        self.people.forget_requests(now, |ledger, lead_id, id| {
+            let sql = format!("SELECT 1 FROM submission WHERE lead_id = '{lead_id}' AND submission_id = '{id}'");
+            !site.rows(ledger, &sql).is_empty()
+        });
     }
 
     /// Notes what was put aside, with the title that was shown.
@@ -178,9 +182,13 @@ impl Run {
     fn released(&self, id: &str, aside: &Aside, before: &BTreeSet<(String, String)>) -> Row {
         let ledger = CAMPAIGNS[aside.post.campaign].1;
         let sql = format!(
-            "SELECT s.lead_id, s.state, s.act IS NOT NULL, t.terms FROM submission s LEFT JOIN terms t
-               ON t.digest = json_extract(s.act, '$.consents[0][2]')
-             WHERE s.submission_id = '{id}'"
+            "SELECT s.lead_id, s.state, s.act IS NOT NULL OR s.stands_by IS NOT NULL,
+               (SELECT t.terms FROM terms t WHERE t.digest = coalesce(
+                 (SELECT c.value ->> 2 FROM json_each(s.act, '$.consents') c WHERE c.value ->> 0 = 'newsletter'),
+                 (SELECT p.value ->> '$.by.terms' FROM lead l JOIN standing n ON n.lead = l.number
+                    AND n.subject = s.subjects ->> 0, json_each(n.consents) p
+                  WHERE l.lead_id = s.lead_id AND p.value ->> 'purpose' = 'newsletter')))
+             FROM submission s WHERE s.submission_id = '{id}'"
         );
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let mut rows = self.site.rows(ledger, &sql);

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use leadhook::consent::{Act, Verdict, verify};
+use leadhook::consent::{Act, Head, Verdict, verify_behind};
 use leadhook::lead::Identity;
 use leadhook::moment::rfc3339;
 use leadhook::settings::Settings;
@@ -63,6 +63,9 @@ struct Link {
     act: Value,
     #[serde(default)]
     personal: Option<String>,
+    /// The MAC of the act before, where that is another person's and not shown.
+    #[serde(default)]
+    follows: Option<String>,
 }
 
 type Judged = Vec<(Act, Verdict)>;
@@ -105,19 +108,26 @@ pub fn run(options: &Options) -> Result<(), String> {
     Ok(())
 }
 
+/// Looks at each act behind what it is chained to: the act ahead of it, or, of one that is not shown, the MAC.
 fn judge(identity: &Identity, lead: &HeldLead) -> Judged {
-    let mut intact = Vec::new();
-    let mut acts = Vec::new();
+    let mut judged: Judged = Vec::new();
     for link in &lead.history {
-        let (act, as_written) = typed(link);
-        intact.push(as_written);
-        acts.push((act, link.personal.clone()));
+        let (act, is_as_written) = typed(link);
+        let ahead = judged.last().map(|(act, _)| Head::from(act));
+        let before = match &link.follows {
+            Some(mac) => Some(Head { seq: act.seq.saturating_sub(1), mac: mac.clone() }),
+            None => ahead.clone(),
+        };
+        // Where the act before is shown as well, it is that one and no other.
+        let is_behind_it = ahead.is_none_or(|ahead| {
+            before.as_ref().is_some_and(|before| before.seq > ahead.seq || *before == ahead)
+        });
+        let one = [(act.clone(), link.personal.clone())];
+        let verdicts = verify_behind(before.as_ref(), identity.history_keys(), &lead.lead_id, &one);
+        let verdict = verdicts.into_iter().next().filter(|_| is_as_written && is_behind_it);
+        judged.push((act, verdict.unwrap_or(Verdict::Changed)));
     }
-    let verdicts = verify(identity.history_keys(), &lead.lead_id, &acts);
-    let judged = acts.into_iter().zip(verdicts).zip(intact);
     judged
-        .map(|(((act, _), verdict), intact)| (act, if intact { verdict } else { Verdict::Changed }))
-        .collect()
 }
 
 /// The act, and whether the file says what the act says and nothing else: the MAC is over what is

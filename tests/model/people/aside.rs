@@ -17,10 +17,21 @@ pub struct Aside {
 }
 
 impl People {
-    /// Whether it waits for an operator: nobody let it in before, and its person may be written to.
-    pub fn is_put_aside(&self, post: &Post, expected: &Expected) -> bool {
+    /// Whether it waits for an operator: nobody let it in before, and its person may be written to. Nothing where
+    /// that is not known to the hour.
+    pub fn is_put_aside(&self, post: &Post, expected: &Expected) -> Option<bool> {
         let is_new = !expected.is_repeat || expected.is_aside;
-        expected.is_junk && is_new && (post.is_confirmed() || !expected.is_listed)
+        if !is_new {
+            return Some(false);
+        }
+        let is_beyond = expected.is_beyond_cap?;
+        let is_suppressed = match (post.is_confirmed(), expected.is_listed || expected.is_refused) {
+            (_, false) => false,
+            (false, true) => true,
+            // It hangs on whether anybody must be asked, and may be.
+            (true, true) => return if expected.is_junk || is_beyond { None } else { Some(false) },
+        };
+        Some((expected.is_junk || is_beyond) && !is_suppressed)
     }
 
     /// What is put aside, or was discarded: the lead of its row, and whether it still waits.
