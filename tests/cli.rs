@@ -256,7 +256,7 @@ fn the_sink_keeps_mails_and_shows_them_as_text() {
     assert_eq!(sink.mail(&hostile), 200);
     assert!(
         sink.line()
-            .starts_with("mail to <b>\"eve\"@example.org: </h2><script>alert(1)</script> mail to nobody")
+            .starts_with(r#"mail to <b>"eve"@example.org: </h2><script>alert(1)</script>\nmail to nobody"#)
     );
     assert_eq!(sink.mail(&json!({ "content": "<i>elsewhere</i>" })), 200);
 
