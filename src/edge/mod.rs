@@ -38,21 +38,22 @@ fn start() {
 async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<web_sys::Response> {
     let (moment, platform) = match moment().and_then(|moment| Ok((moment, Platform::new(env)?))) {
         Ok(ready) => ready,
-        Err(fault) => {
-            http::log_fault("start", &fault);
-            return http::response(&Reply::fault());
-        }
+        Err(fault) => return http::fault("start", &fault, &Reply::fault()),
     };
-    let request = http::read(request).await?;
+    let request = match http::read(request).await {
+        Ok(request) => request,
+        Err(error) => return http::fault("request", &Fault::new(error.to_string()), &Reply::fault()),
+    };
     let answered = routes::answer(&platform, &request, &moment).await;
     if let Some(event) = answered.log {
         log(event, moment.now_ms);
     }
     platform.follow_up(&context, answered.after);
-    match &answered.reply.file {
+    let made = match &answered.reply.file {
         Some(key) => platform.file(key, &answered.reply).await,
         None => http::response(&answered.reply),
-    }
+    };
+    made.or_else(|fault| http::fault("reply", &fault, &Reply::not_now(&request)))
 }
 
 #[event(scheduled)]
