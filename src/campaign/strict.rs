@@ -29,6 +29,7 @@ const LONGER: [&str; 5] =
 const BODY: &str = "destination.body";
 /// Characters of an address: what browsers and proxies agree on, and what fits a header beside others.
 const MAX_ADDRESS: usize = 2_048;
+const ONE_LINE: &str = "must be one line without control characters";
 
 /// Adds what is refused to what is wrong in a file, except at places where something has been told already.
 pub(super) fn report(file: &Value, problems: &mut Vec<Problem>) {
@@ -63,8 +64,6 @@ fn walk(value: &Value, path: &str, place: &str, problems: &mut Vec<Problem>) {
     }
 }
 
-const ONE_LINE: &str = "must be one line without control characters";
-
 fn judge(text: &str, place: &str) -> Judged {
     if ADDRESSES.contains(&place) {
         return is_sound_address(text.trim());
@@ -85,6 +84,9 @@ fn judge(text: &str, place: &str) -> Judged {
 fn is_sound_address(text: &str) -> Judged {
     ensure(is_one_line(text), ONE_LINE)?;
     let address = WebAddress::parse(text).ok_or("must be an address, as in https://example.com/x")?;
-    ensure(address.is_at_a_host(), "must be at a name of letters, digits and hyphens, or at an IP address")?;
+    ensure(
+        address.is_at_a_host(),
+        "its host must be a name of letters, digits and hyphens, or an IP address",
+    )?;
     ensure(address.href().len() <= MAX_ADDRESS, "must have up to 2048 characters")
 }

@@ -46,7 +46,6 @@ pub fn answer(field: &Field, values: Vec<Raw>, campaign: &Campaign) -> Result<Op
     }
     let other = |text: String| Ok(Some(Answer::Other(Value::String(text))));
     let too_long = |max: usize| refuse("too_long", format!("must have at most {max} characters"));
-    let invalid_url = || refuse("invalid_url", "must be an address, as in https://example.com".into());
     match &field.kind {
         Kind::Email => match Email::parse(text) {
             Some(email) => Ok(Some(Answer::Email(email))),
@@ -86,13 +85,10 @@ pub fn answer(field: &Field, values: Vec<Raw>, campaign: &Campaign) -> Result<Op
             Some(country) => other(country.as_str().to_owned()),
             None => refuse("invalid_country", "must be a country by ISO 3166-1, as in SE".into()),
         },
-        // What is kept is often longer than what was typed, and sometimes shorter.
         Kind::Url { max } if text.chars().count() > *max => too_long(*max),
-        Kind::Url { max } => match WebAddress::parse(text) {
-            Some(address) if !is_page(&address) => invalid_url(),
-            Some(address) if address.href().len() > *max => too_long(*max),
+        Kind::Url { .. } => match WebAddress::parse(text).filter(is_page) {
             Some(address) => other(address.href().to_owned()),
-            None => invalid_url(),
+            None => refuse("invalid_url", "must be an address, as in https://example.com".into()),
         },
     }
 }

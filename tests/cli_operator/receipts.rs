@@ -40,7 +40,7 @@ pub fn pseudonym(email: &str) -> String {
     subject(&identity.fingerprints_of(&person)[0])
 }
 
-fn payload() -> Value {
+pub fn payload() -> Value {
     json!({
         "version": "KI-CR-v1.1.0", "consentTimestamp": 1_795_356_000, "consentReceiptID": "rcpt_1",
         "piiPrincipalId": pseudonym("eva@acme.example"),

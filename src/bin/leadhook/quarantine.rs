@@ -145,7 +145,7 @@ fn act(chosen: &Chosen, what: &str, done: &str) -> Result<(), String> {
     if left.is_empty() {
         return Ok(());
     }
-    let left: Vec<_> = left.iter().filter_map(Value::as_str).collect();
+    let left: Vec<_> = left.iter().filter_map(Value::as_str).map(line).collect();
     Err(format!("not {done}, for they are not quarantined, or no living key opens them: {}", left.join(" ")))
 }
 
