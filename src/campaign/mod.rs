@@ -2,8 +2,9 @@
 //!
 //! `file` mirrors the tables, `table` reads them, `accept` says what they become and what must hold
 //! between them. `condition` is a `when`, `abuse` says what signs of abuse weigh, `mail` is what asks for
-//! a confirmation, `page` how the hosted form looks, `magnet` what the person gets, `attribution` what may come undeclared, `outward` says
-//! where events may go, `strict` what is refused at publishing alone, `publish` what is written to KV. A [`Campaign`] in hand has passed all of it.
+//! a confirmation, `page` how the hosted form looks, `magnet` what the person gets, `attribution` what may
+//! come undeclared, `outward` says where events may go, `strict` what is refused at publishing alone,
+//! `publish` what is written to KV. A [`Campaign`] in hand has passed all of it.
 
 mod abuse;
 mod accept;
