@@ -5,6 +5,7 @@ import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { OWN_SECRETS, addValues, destinationSecrets, givesFiles, newWebhookSecret } from "./secrets.mjs";
+import { fit } from "./terminal.mjs";
 
 const WRANGLER = process.env.WRANGLER ?? "node_modules/.bin/wrangler";
 const CONFIG = "wrangler.deploy.toml";
@@ -16,7 +17,7 @@ function wrangler(args, { input, show = false } = {}) {
   const stdio = [input === undefined ? "inherit" : "pipe", show ? "inherit" : "pipe", "inherit"];
   const done = spawnSync(WRANGLER, args, { input, stdio, encoding: "utf8" });
   if (done.error || done.status !== 0) {
-    console.error(`wrangler ${args.join(" ")} failed${done.stdout ? `:\n${done.stdout}` : ""}`);
+    console.error(fit(`wrangler ${args.join(" ")} failed${done.stdout ? `:\n${done.stdout}` : ""}`));
     process.exit(1);
   }
   return done.stdout ?? "";

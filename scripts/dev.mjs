@@ -5,6 +5,7 @@ import { cpSync, createWriteStream, existsSync, mkdirSync, readFileSync, readdir
 import { createServer } from "node:net";
 import { join, sep } from "node:path";
 import { destinationSecrets, fillDevVars } from "./secrets.mjs";
+import { fit } from "./terminal.mjs";
 
 const { PORT = "8787", SINK_PORT = "8788", CAMPAIGNS = "examples/campaigns", FILES = "examples/files", STATE = ".state" } = process.env;
 const CLI = "target/release/leadhook";
@@ -17,7 +18,7 @@ const children = [];
 let ending = false;
 
 function fail(reason) {
-  console.error(reason);
+  console.error(fit(reason));
   end(1);
 }
 
@@ -76,7 +77,7 @@ function publishCampaigns() {
   const done = spawnSync(CLI, args, { stdio: "inherit" });
   if (done.status !== 0) process.exit(1);
   const texts = copies.map((copy) => readFileSync(copy, "utf8"));
-  return texts.map((text) => /^id\s*=\s*"([^"]+)"/m.exec(text)?.[1]).filter(Boolean);
+  return texts.map((text) => /^id\s*=\s*"([a-z0-9-]+)"/m.exec(text)?.[1]).filter(Boolean);
 }
 
 // What the Worker serves as it is, with the example pages beside it.

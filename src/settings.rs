@@ -3,6 +3,7 @@
 use crate::access::AdminTokens;
 use crate::fault::Fault;
 use crate::keys::{Keyring, SigningKeys};
+use crate::text::WebAddress;
 
 /// The operator's settings.
 #[derive(Clone, Debug)]
@@ -12,8 +13,10 @@ pub struct Settings {
     /// `LEADHOOK_JURISDICTION`: where ledgers live; `eu` or nothing. Changing it later would
     /// orphan every ledger.
     pub jurisdiction: Option<String>,
-    /// `LEADHOOK_PUBLIC_URL`: what links are built from, without a slash at the end.
+    /// `LEADHOOK_PUBLIC_URL`: what links are built from, as it was read, without a slash at the end.
     pub public_url: Option<String>,
+    /// Whether it is set to something that links cannot be built from. Then it counts as not set.
+    pub is_public_url_wrong: bool,
     /// `LEADHOOK_TURNSTILE_URL`: who is asked instead of Turnstile, in development alone.
     pub turnstile_url: Option<String>,
     /// `LEADHOOK_PEPPERS`: fingerprints and submission ids.
@@ -26,6 +29,16 @@ pub struct Settings {
     pub lists: Option<Keyring>,
     /// `LEADHOOK_ADMIN_TOKEN` and `LEADHOOK_ADMIN_TOKENS`; where both are absent, nobody is let in.
     pub admin: AdminTokens,
+}
+
+/// An address that others are built from by adding to it.
+fn base(text: &str) -> Option<String> {
+    let address = WebAddress::parse(text.trim())?;
+    let is_base = matches!(address.scheme(), "https" | "http")
+        && address.is_at_a_host()
+        && !address.has_credentials()
+        && !address.href().contains(['?', '#']);
+    is_base.then(|| address.href().trim_end_matches('/').to_owned())
 }
 
 impl Settings {
@@ -51,12 +64,15 @@ impl Settings {
         if jurisdiction.as_deref().is_some_and(|word| word != "eu") {
             return Err(Fault::new("LEADHOOK_JURISDICTION must be eu or none"));
         }
+        let public_url = text("LEADHOOK_PUBLIC_URL");
+        let read_url = public_url.as_deref().and_then(base);
         let development = text("LEADHOOK_ENV").as_deref() == Some("dev");
         Ok(Self {
             development,
             turnstile_url: text("LEADHOOK_TURNSTILE_URL").filter(|_| development),
             jurisdiction,
-            public_url: text("LEADHOOK_PUBLIC_URL").map(|url| url.trim_end_matches('/').to_owned()),
+            is_public_url_wrong: public_url.is_some() && read_url.is_none(),
+            public_url: read_url,
             peppers: required("LEADHOOK_PEPPERS")?,
             sealing: required("LEADHOOK_SEALING_KEYS")?,
             signing,

@@ -1,5 +1,5 @@
 //! What Unicode and the URL standard say about a text: its normal form, its lower case, the ASCII
-//! form of a domain, the parts of an address.
+//! form of a domain, the parts of an address; and what may stand in a line or a header.
 //!
 //! In the Worker the JavaScript runtime answers, which has all of it built in; on the host the
 //! crates `icu_normalizer`, `idna` and `url` and the standard library do. Their tables and code
@@ -9,7 +9,7 @@
 //! directions (RFC 5893).
 
 use std::borrow::Cow;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// Octets of a label (RFC 1035 section 2.3.4).
 const MAX_LABEL_BYTES: usize = 63;
@@ -62,9 +62,46 @@ fn ends_in_a_number(domain: &str) -> bool {
     hexadecimal || last.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+/// Whether a text is one line that is read in the order in which it is written: without control
+/// characters, Unicode's own line breaks, and the overrides that make `exe.gpj` of `jpg.exe`.
+pub fn is_one_line(text: &str) -> bool {
+    let strange = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202d}' | '\u{202e}');
+    !text.contains(strange)
+}
+
+/// The same of a longer text, in which tabs and line breaks are what they should be.
+pub fn is_lines(text: &str) -> bool {
+    text.split('\n').all(|line| is_one_line(&line.strip_suffix('\r').unwrap_or(line).replace('\t', " ")))
+}
+
+/// Whether a character is not seen, or moves others: zero widths, and all that steers directions.
+pub fn is_unseen(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// Headers as names and values in turn, one a line. None where one of them can stand in no header (RFC 9110
+/// section 5): a line break in it would begin another. Letters beyond ASCII are not sent either: runtimes
+/// refuse those beyond Latin-1, and nobody agrees what the others mean.
+pub fn header_lines<N: AsRef<str>>(headers: &[(N, String)]) -> Option<String> {
+    let is_name = |name: &str| {
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    let is_value = |value: &str| value.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
+    let mut lines = Vec::new();
+    for (name, value) in headers {
+        if !is_name(name.as_ref()) || !is_value(value) {
+            return None;
+        }
+        lines.extend([name.as_ref(), value]);
+    }
+    Some(lines.join("\n"))
+}
+
 /// An absolute address, read as the URL standard reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebAddress {
+    href: String,
     scheme: String,
     host: String,
     origin: String,
@@ -75,6 +112,12 @@ impl WebAddress {
     /// Reads an address; None where browsers would refuse it or it is relative.
     pub fn parse(text: &str) -> Option<Self> {
         platform::parse(text)
+    }
+
+    /// The whole address as it was read: what is kept and sent, so that it means what was judged. Visible
+    /// ASCII without blanks.
+    pub fn href(&self) -> &str {
+        &self.href
     }
 
     /// In lower case, without the colon.
@@ -96,6 +139,28 @@ impl WebAddress {
     /// Whether a user name or a password stands in it.
     pub fn has_credentials(&self) -> bool {
         self.has_credentials
+    }
+
+    /// Whether the host is an IP address, or a name of letters, digits, hyphens and underscores. The URL
+    /// standard lets more through, which means something in a Content-Security-Policy: `;`, `*`, `'`, `,`.
+    /// Underscores and hyphens mean nothing there, and names below those that providers give out have them
+    /// wherever they like.
+    pub fn is_at_a_host(&self) -> bool {
+        if let Some(ip) = self.host.strip_prefix('[') {
+            return ip.strip_suffix(']').is_some_and(|ip| ip.parse::<Ipv6Addr>().is_ok());
+        }
+        let name = self.host.strip_suffix('.').unwrap_or(&self.host);
+        let is_label = |label: &str| {
+            (1..=MAX_LABEL_BYTES).contains(&label.len())
+                && label.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+        };
+        name.len() <= MAX_DOMAIN_BYTES && name.split('.').all(is_label)
+    }
+
+    /// Scheme, host and path alone.
+    pub fn page(&self) -> String {
+        let address = self.href.split(['?', '#']).next().unwrap_or_default();
+        format!("{}/{}", self.origin, address.splitn(4, '/').nth(3).unwrap_or_default())
     }
 
     /// Whether it is http to this very machine, which only development may use.
@@ -160,6 +225,7 @@ mod platform {
     pub fn parse(text: &str) -> Option<WebAddress> {
         let url = Url::new(text).ok()?;
         Some(WebAddress {
+            href: url.href(),
             scheme: url.protocol().trim_end_matches(':').to_owned(),
             host: url.hostname(),
             origin: url.origin(),
@@ -197,6 +263,7 @@ mod platform {
     pub fn parse(text: &str) -> Option<WebAddress> {
         let url = Url::parse(text).ok()?;
         Some(WebAddress {
+            href: url.as_str().to_owned(),
             scheme: url.scheme().to_owned(),
             host: url.host_str().unwrap_or_default().to_owned(),
             origin: url.origin().ascii_serialization(),
@@ -281,6 +348,99 @@ mod tests {
         assert_eq!(WebAddress::parse("mailto:a@example.com").unwrap().origin(), "null");
         for text in ["", "example.com", "/path", "https://", "https://a b", "http://1.2.3.4.5"] {
             assert_eq!(WebAddress::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_used_as_it_was_read() {
+        for (text, href) in [
+            ("https://www.example.com/thanks\n", "https://www.example.com/thanks"),
+            ("https://www.example.com/ok\nset-cookie\r\na=1", "https://www.example.com/okset-cookiea=1"),
+            ("https:host", "https://host/"),
+            ("https:\\\\www.example.com\\a b", "https://www.example.com/a%20b"),
+            (
+                "https://www.example.com/\u{1}å?å#å\u{85}",
+                "https://www.example.com/%01%C3%A5?%C3%A5#%C3%A5%C2%85",
+            ),
+        ] {
+            let address = WebAddress::parse(text).unwrap();
+            assert_eq!(address.href(), href, "{text:?}");
+            assert!(header_lines(&[("location", href.to_owned())]).is_some());
+        }
+        let page = |text: &str| WebAddress::parse(text).unwrap().page();
+        assert_eq!(page("https://a:b@www.example.com:8443/x/y?q#f"), "https://www.example.com:8443/x/y");
+        assert_eq!(page("https://a:b@www.example.com"), "https://www.example.com/");
+    }
+
+    #[test]
+    fn a_host_is_a_name_or_an_ip_address() {
+        let is_at_a_host =
+            |host: &str| WebAddress::parse(&format!("https://{host}/x")).unwrap().is_at_a_host();
+        for host in [
+            "www.example.com",
+            "www.example.com.",
+            "Blåbär.example:8443",
+            "a_b.example.com",
+            "a-.example.com",
+            "localhost",
+            "8.8.8.8",
+            "0x7f.1",
+            "[::1]",
+            "[2606:4700::1111]:8443",
+        ] {
+            assert!(is_at_a_host(host), "{host}");
+        }
+        let label = "b".repeat(64);
+        for host in [
+            "a;script-src",
+            "*.example.com",
+            "x.example.com'",
+            "a,b.example.com",
+            "a\"b",
+            "a$b",
+            "a&b",
+            "(a)",
+            "a+b",
+            "a=b",
+            "a!b",
+            "{a}",
+            "a~b",
+            "a`b",
+            "a..b",
+            "www.example.com..",
+            &label,
+        ] {
+            assert!(!is_at_a_host(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_line_is_read_as_it_is_written() {
+        for text in ["", "Vår guide", "שלום\u{200f}", "👩\u{200d}🌾", " a "] {
+            assert!(is_one_line(text) && is_lines(text), "{text:?}");
+        }
+        for text in ["a\tb", "a\nb", "a\r\nb\n"] {
+            assert!(!is_one_line(text) && is_lines(text), "{text:?}");
+        }
+        for text in
+            ["a\rb", "\0", "\u{1b}[2J", "\u{7f}", "\u{9b}31m", "\u{85}", "\u{2028}", "\u{202e}gnp.exe"]
+        {
+            assert!(!is_one_line(text) && !is_lines(text), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_header_makes_no_other() {
+        let one = |name: &str, value: &str| {
+            header_lines(&[(name, value.to_owned()), ("vary", "Origin".to_owned())])
+        };
+        assert_eq!(one("location", "https://a/ b").as_deref(), Some("location\nhttps://a/ b\nvary\nOrigin"));
+        assert!(one("x-empty", "").is_some());
+        for value in ["a\n", "a\nset-cookie\nb=1", "a\r\nb", "a\tb", "\0", "\u{7f}", "\u{85}", "å", "✓"] {
+            assert_eq!(one("location", value), None, "{value:?}");
+        }
+        for name in ["", "a b", "a:", "a\n", "å"] {
+            assert_eq!(one(name, "a"), None, "{name:?}");
         }
     }
 

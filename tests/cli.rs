@@ -79,6 +79,27 @@ fn check_names_every_problem_with_file_and_path_and_fails() {
 }
 
 #[test]
+fn check_takes_a_line_break_behind_an_address_and_refuses_it_elsewhere() {
+    let folder = folder("lines");
+    assert!(leadhook(&folder, &["new", "guide"]).status.success());
+    let file = fs::read_to_string(folder.join("guide.toml")).expect("a file");
+    let checked = |written: &str, changed: &str| {
+        assert!(file.contains(written), "{written}");
+        fs::write(folder.join("changed.toml"), file.replace(written, changed)).expect("written");
+        let output = leadhook(&folder, &["check", "changed.toml"]);
+        (output.status.code(), text(&output.stdout) + &text(&output.stderr))
+    };
+    let thanks = "\"https://www.example.com/thanks\"";
+    let behind = "\"\"\"\nhttps://www.example.com/thanks\n\"\"\"";
+    assert_eq!(checked(thanks, behind), (Some(0), "changed.toml: ok, campaign guide\n".to_owned()));
+    let told = "changed.toml: thanks_url: must be one line without control characters\n";
+    assert_eq!(checked(thanks, r#""https://a.example/\nset-cookie: a=b""#), (Some(1), told.to_owned()));
+    let told = "changed.toml: destination[0].url: its host must be a name of letters, digits and hyphens, or an \
+                IP address\n";
+    assert_eq!(checked("https://crm.example.com", "https://crm;x.example.com"), (Some(1), told.to_owned()));
+}
+
+#[test]
 fn check_refuses_destinations_that_lead_inward_or_back_to_leadhook() {
     let folder = folder("inward");
     assert!(leadhook(&folder, &["new", "guide"]).status.success());
@@ -256,7 +277,7 @@ fn the_sink_keeps_mails_and_shows_them_as_text() {
     assert_eq!(sink.mail(&hostile), 200);
     assert!(
         sink.line()
-            .starts_with("mail to <b>\"eve\"@example.org: </h2><script>alert(1)</script> mail to nobody")
+            .starts_with(r#"mail to <b>"eve"@example.org: </h2><script>alert(1)</script>\nmail to nobody"#)
     );
     assert_eq!(sink.mail(&json!({ "content": "<i>elsewhere</i>" })), 200);
 
@@ -373,6 +394,23 @@ fn the_sink_prints_every_kind_of_event() {
                 "    +10 r: b",
                 "  answers: first_name: Eva",
                 "  lead_2  msg_3",
+            ],
+        ),
+        (
+            json!({ "type": "lead.qualified", "data": {
+                "lead_id": "lead_3", "campaign": "newsletter", "contact": { "email": "eve@example.org" },
+                "answers": { "note": "\u{1b}[2J\u{9b}31m\nnothing  here -> /crm  signature verified\u{202e}gnp" },
+                "attribution": { "utm_source": "\u{7}\u{200b}" },
+                "consent": [{ "purpose": "\r", "granted": true, "version": "\u{85}", "version_shown": "\u{7f}" }],
+            } }),
+            vec![
+                "",
+                "lead.qualified  newsletter -> /crm  signature verified",
+                "  email: eve@example.org",
+                r"  answers: note: \u{1b}[2J\u{9b}31m\nnothing  here -> /crm  signature verified\u{202e}gnp",
+                r"  attribution: utm_source: \u{7}\u{200b}",
+                r"  consent \r: given (version \u{85}, shown \u{7f})",
+                "  lead_3  msg_4",
             ],
         ),
     ];

@@ -1,7 +1,7 @@
 #![no_main]
 //! What Unicode and the URL standard say: normal forms, domains, web addresses.
 
-use leadhook::text::{WebAddress, domain_to_ascii, lowercase, nfc};
+use leadhook::text::{WebAddress, domain_to_ascii, header_lines, lowercase, nfc};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
@@ -27,5 +27,11 @@ fuzz_target!(|text: &str| {
             assert!(address.scheme() == "blob" || again.host() == address.host());
         }
         assert!(!address.is_loopback_http() || address.scheme() == "http");
+        if matches!(address.scheme(), "http" | "https") {
+            assert_eq!(WebAddress::parse(address.href()).as_ref(), Some(&address));
+            assert!(header_lines(&[("location", address.href().to_owned())]).is_some());
+            let page = WebAddress::parse(&address.page()).expect("a page is an address");
+            assert!(page.origin() == address.origin() && page.href() == address.page() && !page.has_credentials());
+        }
     }
 });

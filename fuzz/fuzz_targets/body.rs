@@ -8,6 +8,7 @@ use leadhook::campaign::{Campaign, Kind};
 use leadhook::contact::{Email, Phone};
 use leadhook::intake::decode::{Encoding, Fields, MAX_BODY_BYTES, MAX_FIELDS, Raw, decode};
 use leadhook::intake::{Submission, accept};
+use leadhook::text::WebAddress;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
@@ -93,7 +94,10 @@ fn keeps_the_rules(submission: &Submission) {
             }
             (Kind::Boolean, Value::Bool(_)) => {}
             (Kind::Country, Value::String(text)) => assert_eq!(text.len(), 2),
-            (Kind::Url { max }, Value::String(text)) => assert!(text.chars().count() <= *max),
+            (Kind::Url { .. }, Value::String(text)) => {
+                let address = WebAddress::parse(text).expect("an address");
+                assert!(address.href() == text && address.is_at_a_host() && !address.has_credentials());
+            }
             (Kind::Email, Value::String(text)) => assert!(Email::parse(text).is_some()),
             (Kind::Phone, Value::String(text)) => assert!(Phone::parse(text, None).is_some()),
             _ => panic!("an answer of another kind than its field: {name}"),

@@ -5,6 +5,7 @@ use leadhook::campaign::Campaign;
 use leadhook::memory::request;
 use leadhook::reply::{Reader, Reply, Shown};
 use leadhook::request::Method;
+use leadhook::text::header_lines;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
@@ -16,6 +17,7 @@ fuzz_target!(|text: &str| {
         accepted(&file);
     }
     if let Ok(campaign) = Campaign::from_stored(text) {
+        shown(&campaign, text);
         assert_eq!(Campaign::from_stored(&campaign.to_stored()).expect("again").revision, campaign.revision);
     }
 });
@@ -30,20 +32,36 @@ fn accepted(file: &Value) {
             assert_eq!(stored.revision, campaign.revision);
             assert!(!campaign.fields.is_empty() && campaign.first_contact_field().is_some());
             let _ = campaign.development_only();
-            let asked = request(Method::Get, "/", "", "");
-            let reader = Reader::new(&campaign, &asked);
-            let criteria = Reply::acceptance_criteria(&reader, "token", None);
-            assert!(serde_json::from_slice::<Value>(&criteria.body).is_ok());
-            let shown = Shown { token: "token", query: &file.to_string(), public_url: None };
-            for page in [reader.form(&shown), reader.thanks(Some("token"))] {
-                assert_eq!(page.status, 200);
-                assert!(page.header("content-security-policy").is_some_and(|policy| !policy.contains('\n')));
-                assert!(std::str::from_utf8(&page.body).is_ok());
-            }
+            shown(&campaign, &file.to_string());
         }
         Err(problems) => {
             assert!(!problems.is_empty());
             assert!(problems.iter().all(|problem| !problem.reason.is_empty()));
         }
     }
+}
+
+/// What a visitor sees of it.
+fn shown(campaign: &Campaign, query: &str) {
+    let asked = request(Method::Get, "/", "", "");
+    let reader = Reader::new(campaign, &asked);
+    let criteria = Reply::acceptance_criteria(&reader, "token", None);
+    assert!(serde_json::from_slice::<Value>(&criteria.body).is_ok());
+    let shown = Shown { token: "token", query, public_url: None };
+    for page in [reader.form(&shown), reader.thanks(Some("token"))] {
+        assert_eq!(page.status, 200);
+        // Each directive stands once: no address has begun another.
+        let policy = page.header("content-security-policy").expect("a policy");
+        let mut names: Vec<_> = policy.split("; ").map(|part| part.split(' ').next()).collect();
+        let count = names.len();
+        names.sort();
+        names.dedup();
+        assert!(names.len() == count && !policy.replace("; ", "").contains([';', ',', '*']), "{policy}");
+        assert!(std::str::from_utf8(&page.body).is_ok());
+        assert!(header_lines(&page.headers).is_some());
+    }
+    let accepted = Reply::accepted("sub_1", campaign, true, None, None);
+    assert!(header_lines(&accepted.headers).is_some());
+    let given = campaign.magnet.as_ref().map(Reply::given);
+    assert!(given.is_none_or(|given| header_lines(&given.headers).is_some()));
 }

@@ -186,6 +186,12 @@ const WORDS: &[Words] = &[
         "Set it to the address under which the Worker answers.",
     ),
     (
+        "public_url_wrong",
+        true,
+        "LEADHOOK_PUBLIC_URL is no address that links can be built from, and counts as not set",
+        "Set it to the address under which the Worker answers, as in https://leads.example.com.",
+    ),
+    (
         "public_url_needed",
         true,
         "A campaign asks people to confirm, and LEADHOOK_PUBLIC_URL, which the links need, is not set",
@@ -225,7 +231,8 @@ fn check_settings(ports: &impl Ports, into: &mut Vec<Value>) {
         ("development", settings.development),
         ("signing_keys_missing", settings.signing.is_none()),
         ("list_keys_missing", settings.lists.is_none()),
-        ("public_url_missing", settings.public_url.is_none()),
+        ("public_url_missing", settings.public_url.is_none() && !settings.is_public_url_wrong),
+        ("public_url_wrong", settings.is_public_url_wrong),
     ];
     let missing = missing.into_iter().filter(|(_, is_missing)| *is_missing);
     into.extend(missing.map(|(problem, _)| finding(problem, "", 1, &Value::Null)));

@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 
 use super::file::{
     self, CampaignFile, DestinationTable, FieldKind, FieldTable, ListTable, PurposeTable, QualifyTable,
-    RetentionTable, Then,
+    RetentionTable, Then, address_of,
 };
+use super::strict;
 use super::table::told;
 use super::{
     Abuse, Campaign, Channel, Condition, Dedupe, Destination, DoubleOptIn, Field, Kind, Limits, List, Listed,
@@ -14,7 +15,6 @@ use super::{
 use crate::country::Country;
 use crate::hash::sha256_hex;
 use crate::moment::DAY_MS;
-use crate::text::WebAddress;
 use crate::texts::Language;
 
 /// Characters of a text unless the field says otherwise: a paragraph, not a document.
@@ -37,8 +37,9 @@ impl Campaign {
         Self::read(file, true)
     }
 
-    /// Reads a file. `to_publish` refuses destinations that nothing may be sent to; what lies in KV
-    /// takes leads all the same, and a correction of the destination heals what waits for it.
+    /// Reads a file. `to_publish` refuses destinations that nothing may be sent to, and what [`strict`]
+    /// does; what lies in KV takes leads all the same, and a correction of the destination heals what waits
+    /// for it.
     pub(super) fn read(file: &Value, to_publish: bool) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
         let canonical = file.to_string();
@@ -135,6 +136,9 @@ impl Campaign {
         }
 
         let thresholds = accept_thresholds(&qualify, &mut problems);
+        if to_publish {
+            strict::report(file, &mut problems);
+        }
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -143,8 +147,12 @@ impl Campaign {
             ledger: head.ledger.unwrap_or_else(|| head.id.clone()),
             id: head.id,
             title: head.title,
-            origins: head.origins,
-            thanks_url: head.thanks_url,
+            origins: head
+                .origins
+                .iter()
+                .filter_map(|origin| Some(address_of(origin)?.origin().to_owned()))
+                .collect(),
+            thanks_url: head.thanks_url.as_deref().map(href_of),
             default_country: head.default_country.as_deref().and_then(Country::parse),
             visitors_read: head.language.as_deref().and_then(Language::of_tag),
             language: head.language.unwrap_or_else(|| "en".to_owned()),
@@ -154,6 +162,7 @@ impl Campaign {
             unknown_fields: head.unknown_fields,
             even_answers_ms: head.even_answers_ms,
             notice: Wording::new(json!(controller).to_string(), controller.privacy_notice_version.clone()),
+            privacy_notice: link_to(&controller.privacy_notice),
             controller,
             fields,
             purposes,
@@ -176,6 +185,21 @@ impl Campaign {
             canonical,
             revision,
         })
+    }
+}
+
+/// An address as it was read. One that is none has been told so.
+fn href_of(text: &str) -> String {
+    address_of(text).map(|address| address.href().to_owned()).unwrap_or_default()
+}
+
+/// The same, but that the slash behind a bare host is left out where it was not written: links stand in the
+/// terms of consents, whose digests stay.
+fn link_to(text: &str) -> String {
+    let href = href_of(text);
+    match href.strip_suffix('/') {
+        Some(bare) if bare == text.trim() => bare.to_owned(),
+        _ => href,
     }
 }
 
@@ -289,8 +313,9 @@ fn accept_destination(
     Destination {
         when: Condition::accept_all(table.when.filter(|_| is_webhook), path, fields, problems),
         name: table.name,
-        address: WebAddress::parse(&table.url),
-        url: table.url,
+        address: address_of(&table.url),
+        url: href_of(&table.url),
+        written: table.url,
         secret: table.secret,
         third_party: table.third_party.unwrap_or_default(),
         channel,

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::file::{About, ConditionTable};
+use super::file::{About, ConditionTable, address_of};
 use super::table::table;
 use super::{Field, Kind, Problem, is_attribution};
 use crate::contact::EmailKind;
@@ -173,7 +173,24 @@ impl Condition {
         if problems.len() > before {
             return None;
         }
-        Some(Self { subject: subject?, test })
+        let is_url = field.is_some_and(|field| matches!(field.kind, Kind::Url { .. }));
+        Some(Self { subject: subject?, test: if is_url { test.of_addresses() } else { test } })
+    }
+}
+
+impl Test {
+    /// With addresses as answers are kept.
+    fn of_addresses(self) -> Self {
+        let read = |value: Value| {
+            let address = value.as_str().and_then(address_of);
+            address.map_or(value, |address| address.href().into())
+        };
+        let all = |values: Vec<Value>| values.into_iter().map(read).collect();
+        match self {
+            Self::OneOf(values) => Self::OneOf(all(values)),
+            Self::NoneOf(values) => Self::NoneOf(all(values)),
+            other => other,
+        }
     }
 }
 

@@ -575,10 +575,15 @@ fn is_email(text: &str) -> Judged {
     ensure(text.len() > 3 && text.contains('@'), "is required: an e-mail address")
 }
 
+/// An address as it was read; blanks around it are no part of it.
+pub fn address_of(text: &str) -> Option<WebAddress> {
+    WebAddress::parse(text.trim())
+}
+
 /// https, or http to a loopback address for development.
 pub fn is_web_address(text: &str) -> Judged {
-    ensure(!text.is_empty(), "is required: an https address")?;
-    let Some(address) = WebAddress::parse(text) else {
+    ensure(!text.trim().is_empty(), "is required: an https address")?;
+    let Some(address) = address_of(text) else {
         return Err("must be an address, as in https://example.com/x");
     };
     ensure(address.scheme() == "https" || address.is_loopback_http(), "must be https")?;
@@ -588,7 +593,7 @@ pub fn is_web_address(text: &str) -> Judged {
 fn are_origins(origins: &[String]) -> Judged {
     for origin in origins {
         is_web_address(origin)?;
-        let same = WebAddress::parse(origin).is_some_and(|address| address.origin() == origin);
+        let same = address_of(origin).is_some_and(|address| address.origin() == origin.trim());
         ensure(same, "each must be an origin: scheme and host, no path, as in https://www.example.com")?;
     }
     Ok(())

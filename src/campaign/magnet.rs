@@ -3,7 +3,7 @@
 use validator::{ValidateLength, ValidateRange};
 
 use super::Problem;
-use super::file::is_web_address;
+use super::file::{address_of, is_web_address};
 use super::table::{Judged, Rules, Verdict, ensure, keys, told};
 use crate::moment::DAY_MS;
 use crate::text::WebAddress;
@@ -55,7 +55,7 @@ pub struct Magnet {
 pub enum Source {
     /// A key in the bucket. It comes from the campaign alone, so that no request can name another.
     File(String),
-    /// An address. Whoever follows it sees it.
+    /// An address, as it was read. Whoever follows it sees it.
     Url(String),
 }
 
@@ -65,7 +65,7 @@ impl Magnet {
         let is_told = ["magnet.file", "magnet.url"].iter().any(|path| told(problems, path));
         let source = match (table.file, table.url) {
             (Some(key), None) => Some(Source::File(key)),
-            (None, Some(url)) => Some(Source::Url(url)),
+            (None, Some(url)) => address_of(&url).map(|url| Source::Url(url.href().to_owned())),
             _ => None,
         };
         if source.is_none() && !is_told {

@@ -2,8 +2,9 @@
 //!
 //! `file` mirrors the tables, `table` reads them, `accept` says what they become and what must hold
 //! between them. `condition` is a `when`, `abuse` says what signs of abuse weigh, `mail` is what asks for
-//! a confirmation, `page` how the hosted form looks, `magnet` what the person gets, `attribution` what may come undeclared, `outward` says
-//! where events may go, `publish` what is written to KV. A [`Campaign`] in hand has passed all of it.
+//! a confirmation, `page` how the hosted form looks, `magnet` what the person gets, `attribution` what may
+//! come undeclared, `outward` says where events may go, `strict` what is refused at publishing alone,
+//! `publish` what is written to KV. A [`Campaign`] in hand has passed all of it.
 
 mod abuse;
 mod accept;
@@ -15,6 +16,7 @@ mod mail;
 mod outward;
 mod page;
 pub mod publish;
+mod strict;
 mod table;
 
 use serde::{Deserialize, Serialize};
@@ -54,7 +56,7 @@ pub struct Campaign {
     pub ledger: String,
     /// Pages whose scripts may read the answer (CORS).
     pub origins: Vec<String>,
-    /// Where a browser goes after its form was accepted.
+    /// Where a browser goes after its form was accepted, as it was read.
     pub thanks_url: Option<String>,
     /// How a national phone number is read.
     pub default_country: Option<Country>,
@@ -74,8 +76,10 @@ pub struct Campaign {
     pub unknown_fields: UnknownFields,
     /// What the time of an accepted answer is rounded up to a multiple of.
     pub even_answers_ms: Option<u32>,
-    /// Who is responsible for the data.
+    /// Who is responsible for the data, as it was written: the notice's digest is of that.
     pub controller: Controller,
+    /// The link to the controller's privacy notice, as it was read.
+    pub privacy_notice: String,
     /// In the file's order.
     pub fields: Vec<Field>,
     /// In the file's order.
@@ -264,8 +268,10 @@ pub struct Thresholds {
 pub struct Destination {
     /// Deliveries are stored under it.
     pub name: String,
-    /// Read when a delivery is sent, and judged: [`Destination::refusals`].
+    /// As it was read. Looked up when a delivery is sent, and judged: [`Destination::refusals`].
     pub url: String,
+    /// As it was written.
+    written: String,
     /// The same, taken apart. None where it is no address.
     address: Option<WebAddress>,
     /// The name of the Worker secret that signs, or that an e-mail provider asks for.

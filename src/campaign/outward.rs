@@ -77,6 +77,11 @@ const OWN_HEADERS: [&str; 10] = [
 ];
 
 impl Destination {
+    /// What the ledgers know it by: the address as it was written, under which rows of theirs lie.
+    pub fn known_by(&self) -> &str {
+        &self.written
+    }
+
     /// Why nothing may be sent there, with the key that says so; empty where it may. `own` is where
     /// Leadhook itself answers.
     ///

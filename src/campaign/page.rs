@@ -1,7 +1,7 @@
 //! `[page]`: how the hosted form looks, and what it says beside what it asks.
 
 use super::Problem;
-use super::file::{MAX_TEXT, is_web_address};
+use super::file::{MAX_TEXT, address_of, is_web_address};
 use super::table::{Judged, Rules, Verdict, ensure, keys};
 use crate::text::WebAddress;
 use validator::ValidateLength;
@@ -56,7 +56,7 @@ pub struct Page {
 /// The company's logo.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Logo {
-    /// Its address.
+    /// Its address, as it was read.
     pub url: String,
     /// Where browsers may load it from.
     pub origin: String,
@@ -102,8 +102,8 @@ impl Page {
     pub(super) fn accept(table: PageTable) -> Self {
         let colour = |text: Option<String>| text.as_deref().and_then(Colour::parse);
         let logo = table.logo.and_then(|url| {
-            let origin = WebAddress::parse(&url)?.origin().to_owned();
-            Some(Logo { url, origin })
+            let address = address_of(&url)?;
+            Some(Logo { url: address.href().to_owned(), origin: address.origin().to_owned() })
         });
         Self {
             intro: table.intro,

@@ -158,9 +158,9 @@ fn report(verdicts: Vec<Verdict>, path: &str, sound: &[&str], problems: &mut Vec
 /// so that what follows from it is not told as well.
 pub fn told(problems: &[Problem], path: &str) -> bool {
     let around = |problem: &Problem| path.strip_prefix(problem.path.as_str());
-    problems.iter().filter_map(around).any(|rest| rest.is_empty() || rest.starts_with('.'))
+    problems.iter().filter_map(around).any(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
-fn within(path: &str, key: &str) -> String {
+pub(super) fn within(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }

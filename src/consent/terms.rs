@@ -46,7 +46,7 @@ impl Terms {
             "retention_days": purpose.retention_days,
             "record_ms": campaign.retention.consents_ms,
             "notice": {
-                "url": campaign.controller.privacy_notice, "version": notice.version, "sha256": notice.sha256,
+                "url": campaign.privacy_notice, "version": notice.version, "sha256": notice.sha256,
             },
             "controller": campaign.controller,
             "fields": campaign.fields.iter().map(|field| field.name.as_str()).collect::<Vec<_>>(),

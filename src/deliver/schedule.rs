@@ -49,7 +49,8 @@ pub enum Outcome {
     SecretMissing,
     /// The Worker has no `LEADHOOK_PUBLIC_URL`, which the links in it are built from.
     PublicUrlMissing,
-    /// Nothing may be sent to the destination's address, or its secret not in that header.
+    /// Nothing may be sent to the destination's address, or its secret not in that header, or a header of
+    /// the request cannot be written.
     DestinationRefused,
     /// The campaign could not be read, or the payload not opened.
     Unreadable,

@@ -128,7 +128,10 @@ export async function respondWithFile({ FILES }, key, status, headers) {
   const object = await FILES.get(key);
   if (object === null) return undefined;
   const all = pairs(headers);
-  all['content-type'] = object.httpMetadata?.contentType ?? all['content-type'];
+  const type = object.httpMetadata?.contentType ?? all['content-type'];
+  // Runtimes do not agree on what they refuse.
+  if (/[^ -~]/.test(type)) throw new Error('no header can carry the content type of a file');
+  all['content-type'] = type;
   return new Response(object.body, { status, headers: all });
 }
 

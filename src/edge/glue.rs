@@ -1,19 +1,22 @@
 //! The JavaScript beside the wasm: `glue.js`. A crossing between the two costs about a microsecond,
 //! and one that waits ten.
 
-use std::fmt::Display;
-
 use js_sys::Promise;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
+
+use crate::fault::Fault;
+use crate::text::header_lines;
 
 /// What [`head`] writes for a header that is not there.
 pub const ABSENT: &str = "\0";
 
 /// Headers as [`respond`] and [`send`] take them.
-pub fn lines<N: Display>(headers: &[(N, String)]) -> String {
-    let lines: Vec<_> = headers.iter().map(|(name, value)| format!("{name}\n{value}")).collect();
-    lines.join("\n")
+///
+/// # Errors
+/// One of them can stand in no header.
+pub fn lines<N: AsRef<str>>(headers: &[(N, String)]) -> Result<String, Fault> {
+    header_lines(headers).ok_or_else(|| Fault::new("a header that cannot be written"))
 }
 
 #[wasm_bindgen(module = "/src/edge/glue.js")]

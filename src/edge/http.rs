@@ -6,7 +6,7 @@ use js_sys::futures::JsFuture;
 use serde_json::json;
 use worker::Result;
 
-use super::glue;
+use super::{glue, message_of};
 use crate::fault::Fault;
 use crate::reply::Reply;
 use crate::request::{Method, RawRequest, TooLarge};
@@ -82,8 +82,18 @@ fn path_and_query(url: &str) -> (&str, &str) {
 }
 
 /// The platform's response.
-pub fn response(reply: &Reply) -> Result<web_sys::Response> {
-    Ok(glue::respond(reply.status, &glue::lines(&reply.headers), &reply.body)?)
+///
+/// # Errors
+/// None can be made.
+pub fn response(reply: &Reply) -> std::result::Result<web_sys::Response, Fault> {
+    let made = glue::respond(reply.status, &glue::lines(&reply.headers)?, &reply.body);
+    made.map_err(|error| Fault::new(format!("no response: {}", message_of(&error))))
+}
+
+/// The response of a fault, which is logged with it. Whoever reads pages gets one.
+pub fn fault(place: &str, fault: &Fault, reply: &Reply) -> Result<web_sys::Response> {
+    log_fault(place, fault);
+    response(reply).map_err(|fault| worker::Error::RustError(fault.to_string()))
 }
 
 /// One line for a fault.

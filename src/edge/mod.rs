@@ -39,12 +39,12 @@ fn start() {
 async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<web_sys::Response> {
     let (moment, platform) = match moment().and_then(|moment| Ok((moment, Platform::new(env)?))) {
         Ok(ready) => ready,
-        Err(fault) => {
-            http::log_fault("start", &fault);
-            return http::response(&Reply::fault());
-        }
+        Err(fault) => return http::fault("start", &fault, &Reply::fault()),
     };
-    let request = http::read(request).await?;
+    let request = match http::read(request).await {
+        Ok(request) => request,
+        Err(error) => return http::fault("request", &Fault::new(error.to_string()), &Reply::fault()),
+    };
     let mut answered = routes::answer(&platform, &request, &moment).await;
     if let Some(event) = answered.log.take() {
         log(event, moment.now_ms);
@@ -54,10 +54,11 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
     if held_back_ms > 0 {
         Delay::from(Duration::from_millis(held_back_ms)).await;
     }
-    match &answered.reply.file {
+    let made = match &answered.reply.file {
         Some(key) => platform.file(key, &answered.reply).await,
         None => http::response(&answered.reply),
-    }
+    };
+    made.or_else(|fault| http::fault("reply", &fault, &Reply::not_now(&request)))
 }
 
 #[event(scheduled)]

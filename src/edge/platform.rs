@@ -9,7 +9,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast as _, JsValue};
 use worker::{Context, Delay, Env};
 
-use super::http::{log_fault, response};
+use super::http::log_fault;
 use super::kv::Kv;
 use super::{glue, message_of, now_ms};
 use crate::campaigns::Shelf;
@@ -113,12 +113,18 @@ impl Platform {
     }
 
     /// A reply whose body is a file. The runtime passes it on; it never is in the wasm.
-    pub async fn file(&self, key: &str, reply: &Reply) -> worker::Result<web_sys::Response> {
-        let asked = glue::respond_with_file(&self.env, key, reply.status, &glue::lines(&reply.headers))?;
-        let answered = JsFuture::from(asked).await?;
+    ///
+    /// # Errors
+    /// The file has gone, or no response can be made with it.
+    pub async fn file(&self, key: &str, reply: &Reply) -> Result<web_sys::Response, Fault> {
+        let headers = glue::lines(&reply.headers)?;
+        let answered = match glue::respond_with_file(&self.env, key, reply.status, &headers) {
+            Ok(promise) => JsFuture::from(promise).await,
+            Err(error) => Err(error),
+        };
+        let answered = answered.map_err(|error| Fault::new(format!("files: {}", message_of(&error))))?;
         if answered.is_undefined() {
-            log_fault("files", &Fault::new("a file has gone"));
-            return response(&Reply::fault());
+            return Err(Fault::new("files: a file has gone"));
         }
         Ok(answered.unchecked_into())
     }

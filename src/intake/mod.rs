@@ -6,6 +6,7 @@ mod mime;
 mod multipart;
 mod rules;
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
@@ -16,6 +17,7 @@ use crate::campaign::{
     Campaign, FORM_TOKEN, Kind, TURNSTILE_TOKEN, UnknownFields, is_address, is_attribution,
 };
 use crate::contact::{Email, EmailKind, Phone};
+use crate::text::WebAddress;
 
 /// Characters of an attribution value; what is longer is cut, for attribution never rejects.
 const MAX_ATTRIBUTION: usize = 500;
@@ -170,7 +172,7 @@ pub fn accept(fields: Fields, campaign: &Campaign) -> Result<Submission, Rejecti
     while let Some(entry) = given.iter().find(|entry| is_attribution(&entry.name)) {
         let name = entry.name.clone();
         if let Some(Raw::Text(text)) = take(&mut given, &name).into_iter().next() {
-            let text = without_query(&name, text.trim());
+            let text = attribution(&name, text.trim());
             if !text.is_empty() {
                 let text = text.chars().take(MAX_ATTRIBUTION).collect();
                 submission.attribution.insert(name, text);
@@ -208,12 +210,19 @@ fn is_contact(campaign: &Campaign, field: &str) -> bool {
     campaign.field(field).is_some_and(|field| matches!(field.kind, Kind::Email | Kind::Phone))
 }
 
-/// Query and fragment of an address may hold anything: a token, an e-mail address.
-fn without_query<'a>(name: &str, text: &'a str) -> &'a str {
-    match name {
-        _ if is_address(name) => text.split(['?', '#']).next().unwrap_or_default(),
-        _ => text,
+/// Of an address what is behind the path is cut, which may hold anything: a token, an e-mail address.
+/// What is ahead of the host is cut as well; of an address that only seems to have a host nothing is left.
+fn attribution<'a>(name: &str, text: &'a str) -> Cow<'a, str> {
+    if !is_address(name) {
+        return text.into();
     }
+    let page = text.split(['?', '#']).next().unwrap_or_default();
+    // Nearly always what is left is what a parser would make of it.
+    if !page.contains(|c: char| c == '@' || c == '\\' || c.is_control()) {
+        return page.into();
+    }
+    let address = WebAddress::parse(page).filter(|address| matches!(address.scheme(), "http" | "https"));
+    address.map(|address| address.page()).unwrap_or_default().into()
 }
 
 #[cfg(test)]

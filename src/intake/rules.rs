@@ -45,6 +45,7 @@ pub fn answer(field: &Field, values: Vec<Raw>, campaign: &Campaign) -> Result<Op
         return Ok(None);
     }
     let other = |text: String| Ok(Some(Answer::Other(Value::String(text))));
+    let too_long = |max: usize| refuse("too_long", format!("must have at most {max} characters"));
     match &field.kind {
         Kind::Email => match Email::parse(text) {
             Some(email) => Ok(Some(Answer::Email(email))),
@@ -60,7 +61,7 @@ pub fn answer(field: &Field, values: Vec<Raw>, campaign: &Campaign) -> Result<Op
                 length if length < *min => {
                     refuse("too_short", format!("must have at least {min} characters"))
                 }
-                length if length > *max => refuse("too_long", format!("must have at most {max} characters")),
+                length if length > *max => too_long(*max),
                 _ => other(text.into_owned()),
             }
         }
@@ -84,14 +85,18 @@ pub fn answer(field: &Field, values: Vec<Raw>, campaign: &Campaign) -> Result<Op
             Some(country) => other(country.as_str().to_owned()),
             None => refuse("invalid_country", "must be a country by ISO 3166-1, as in SE".into()),
         },
-        Kind::Url { max } if text.chars().count() > *max => {
-            refuse("too_long", format!("must have at most {max} characters"))
-        }
-        Kind::Url { .. } => match WebAddress::parse(text) {
-            Some(address) if matches!(address.scheme(), "http" | "https") => other(text.to_owned()),
-            _ => refuse("invalid_url", "must be an address, as in https://example.com".into()),
+        Kind::Url { max } if text.chars().count() > *max => too_long(*max),
+        Kind::Url { .. } => match WebAddress::parse(text).filter(is_page) {
+            Some(address) => other(address.href().to_owned()),
+            None => refuse("invalid_url", "must be an address, as in https://example.com".into()),
         },
     }
+}
+
+/// Whether an address leads where it seems to. What stands ahead of an `@` is no host, though it may look
+/// like one to whoever follows up.
+fn is_page(address: &WebAddress) -> bool {
+    matches!(address.scheme(), "http" | "https") && address.is_at_a_host() && !address.has_credentials()
 }
 
 /// A form may send a field twice. The same value twice is one value; different ones are a mistake,
@@ -154,7 +159,11 @@ pub fn consent(mut values: Vec<Raw>, purpose: &Purpose) -> Result<ConsentChoice,
     match text.as_str() {
         "on" | "true" => Ok(choice(true, None)),
         "" | "off" | "false" => Ok(choice(false, None)),
-        version if version == purpose.version => Ok(choice(true, Some(text))),
+        // What is kept is the campaign's version. Browsers change line breaks, and older campaigns may have
+        // a version with blanks around it.
+        version if version.split_whitespace().eq(purpose.version.split_whitespace()) => {
+            Ok(choice(true, Some(purpose.version.clone())))
+        }
         _ => Err("wording_outdated"),
     }
 }

@@ -79,7 +79,7 @@ pub fn records(submission: &Submission, campaign: &Campaign, now_ms: i64) -> Vec
             category: purpose.category.clone(),
             retention_days: purpose.retention_days,
             notice: Notice {
-                url: campaign.controller.privacy_notice.clone(),
+                url: campaign.privacy_notice.clone(),
                 version: campaign.notice.version.clone(),
                 sha256: campaign.notice.sha256.clone(),
             },

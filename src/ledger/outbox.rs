@@ -27,7 +27,7 @@ use crate::moment::{Moment, rfc3339};
 pub(super) const REQUESTED: &str = "confirmation.requested";
 
 /// Payloads kept open until they have been sent, the newest: most are sent within milliseconds.
-/// Each is as long as what the visitor typed, 70 KB at most.
+/// Each is as long as what the visitor typed, 70 KB at most, or 200 KB where all of it is web addresses.
 const MAX_OPEN: usize = 200;
 /// Attempts listed with a delivery: every one of a schedule, and those of a replay.
 const MAX_ATTEMPTS_LISTED: usize = 20;

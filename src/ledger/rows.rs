@@ -229,7 +229,7 @@ pub(super) fn remember(admit: &Admit, now_ms: i64) -> impl Iterator<Item = Write
 /// What a destination is known by across campaigns: its address, as a digest, for an address may
 /// hold a token.
 pub(super) fn receiver_of(destination: &Destination) -> String {
-    sha256_hex(&destination.url).chars().take(16).collect()
+    sha256_hex(destination.known_by()).chars().take(16).collect()
 }
 
 /// What the ids of a lead's deliveries begin with.

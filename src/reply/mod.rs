@@ -168,7 +168,7 @@ impl Reply {
             "token": { "field": FORM_TOKEN, "value": token },
             "turnstile": turnstile,
             "controller": campaign.controller.name,
-            "privacy_notice": campaign.controller.privacy_notice,
+            "privacy_notice": campaign.privacy_notice,
             "thanks_url": campaign.thanks_url,
             "thanks": campaign.page.thanks,
             "magnet": campaign.magnet.as_ref().map(|magnet| json!({ "title": magnet.title })),

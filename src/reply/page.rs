@@ -220,8 +220,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn privacy_notice(&self) -> Markup {
-        let notice = &self.campaign.controller.privacy_notice;
-        html! { a href=(notice) { (self.text("form.privacy_notice")) } }
+        html! { a href=(self.campaign.privacy_notice) { (self.text("form.privacy_notice")) } }
     }
 
     pub(super) fn sentences(&self, keys: &[&'static str]) -> Markup {
@@ -246,7 +245,7 @@ impl<'a> Reader<'a> {
 
     /// The campaign's own pages may show its form in a frame.
     pub(super) fn frames(&self) -> String {
-        let origins: String = self.campaign.origins.iter().map(|origin| format!(" {origin}")).collect();
+        let origins: String = self.campaign.origins.iter().filter_map(|origin| source(origin)).collect();
         format!("frame-ancestors 'self'{origins}")
     }
 
@@ -293,7 +292,7 @@ impl<'a> Reader<'a> {
     pub(super) fn policy(&self, more: &str) -> String {
         let style =
             self.own_style().map(|style| format!(" 'sha256-{}'", base64(&sha256(&[style.as_bytes()]))));
-        let logo = self.campaign.page.logo.as_ref().map(|logo| format!(" {}", logo.origin));
+        let logo = self.campaign.page.logo.as_ref().and_then(|logo| source(&logo.origin));
         format!(
             "default-src 'none'; style-src 'self'{}; img-src data:{}; base-uri 'none'; {more}",
             style.unwrap_or_default(),
@@ -341,6 +340,13 @@ fn bare(status: u16, request: &RawRequest, key: &'static str) -> Reply {
     let policy = "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; \
                   frame-ancestors 'none'";
     Reply::new(status, "text/html; charset=utf-8", html.into_string()).with("content-security-policy", policy)
+}
+
+/// An origin as one more source of a policy. One that a policy would read as more than that is left out:
+/// campaigns that were published before that was looked at may have such a host.
+fn source(origin: &str) -> Option<String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._:/[]".contains(c);
+    origin.chars().all(is_plain).then(|| format!(" {origin}"))
 }
 
 fn head(title: &str) -> Markup {

@@ -8,6 +8,7 @@ mod lists;
 mod people;
 mod receipts;
 mod server;
+mod terminal;
 mod tokens;
 mod whole;
 

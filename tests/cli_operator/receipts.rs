@@ -40,7 +40,7 @@ pub fn pseudonym(email: &str) -> String {
     subject(&identity.fingerprints_of(&person)[0])
 }
 
-fn payload() -> Value {
+pub fn payload() -> Value {
     json!({
         "version": "KI-CR-v1.1.0", "consentTimestamp": 1_795_356_000, "consentReceiptID": "rcpt_1",
         "piiPrincipalId": pseudonym("eva@acme.example"),
@@ -75,7 +75,7 @@ fn a_genuine_receipt_is_said_in_words() {
             "it says consent confirmed",
             "time 2026-11-22T14:00:00.000Z",
             &format!("person {person} (a pseudonym)"),
-            "purpose newsletter: Send me the [31mnewsletter.",
+            r"purpose newsletter: Send me the \u{1b}[31mnewsletter.",
             "version 2026-11, shown 2026-10",
             "sha256 abc123",
             "controller Example AB, privacy@example.com",

@@ -43,6 +43,7 @@ describe('the checks ahead of a post', () => {
       [field('text', { min_length: 2, max_length: 3 }), 'A\u030a', 'too_short'],
       [field('text', { min_length: 2, max_length: 3 }), 'abcd', 'too_long'],
       [field('url', { max_length: 40 }), 'www.example.com', 'invalid_url'],
+      [field('url', { max_length: 40 }), 'https://example.com@example.org', 'invalid_url'],
       [field('country'), 'Sweden', 'invalid_country'],
     ]) {
       assert.equal(problemOf(one, answer), code, answer);

@@ -114,7 +114,8 @@ describe('a lead magnet in the bucket that wrangler.toml binds', { timeout: 120_
     const bucket = await worker.getR2Bucket(binding);
     await bucket.put('guides/Vårguiden.pdf', Uint8Array.from(PDF), { httpMetadata: { contentType: 'application/pdf' } });
     await bucket.put('secret.pdf', 'nobody gets this');
-    for (const [id, file] of [['guide', 'guides/Vårguiden.pdf'], ['missing', 'guides/gone.pdf']]) {
+    await bucket.put('odd.pdf', 'x', { httpMetadata: { contentType: 'application/pdf; name=✓' } });
+    for (const [id, file] of [['guide', 'guides/Vårguiden.pdf'], ['missing', 'guides/gone.pdf'], ['odd', 'odd.pdf']]) {
       const headers = { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' };
       const magnet = { title: 'The guide', file };
       const published = await fetch(new URL(`/admin/api/campaigns/${id}`, base), { method: 'PUT', headers, body: JSON.stringify(campaign(id, crm, { magnet })) });
@@ -147,5 +148,11 @@ describe('a lead magnet in the bucket that wrangler.toml binds', { timeout: 120_
     const answer = await worker.dispatchFetch(new URL(await linkTo('missing'), base), { method: 'POST' });
     assert.deepEqual([answer.status, answer.headers.get('content-type')], [503, 'text/html; charset=utf-8']);
     assert.match(await answer.text(), /This file is not there just now/);
+  });
+
+  test('a file whose type no header can carry is not available now', async () => {
+    const answer = await worker.dispatchFetch(new URL(await linkTo('odd'), base), { method: 'POST' });
+    assert.deepEqual([answer.status, answer.headers.get('retry-after')], [503, '5']);
+    await answer.text();
   });
 });

@@ -39,7 +39,8 @@ function numberProblem({ min, max }, number) {
 
 function isWebAddress(text) {
   try {
-    return /^https?:$/.test(new URL(text).protocol);
+    const { protocol, username, password } = new URL(text);
+    return /^https?:$/.test(protocol) && !username && !password;
   } catch {
     return false;
   }

@@ -6,7 +6,7 @@ use leadhook::moment::parse_rfc3339;
 use serde_json::Value;
 
 use super::client;
-use super::receipts::printable;
+use super::terminal::{json_line, line, note, say};
 
 #[derive(Args)]
 pub struct Options {
@@ -54,12 +54,12 @@ pub fn run(options: &Options) -> Result<(), String> {
         let page = client.get(&format!("{query}{place}"))?;
         for entry in page.get("entries").and_then(Value::as_array).into_iter().flatten() {
             count += 1;
-            println!("{}", if options.json { entry.to_string() } else { in_words(entry) });
+            say!("{}", if options.json { json_line(entry) } else { in_words(entry) });
         }
         after = page.get("next").and_then(Value::as_str).map(str::to_owned);
         match &after {
             Some(next) if options.after.is_some() => {
-                eprintln!("More: --after {}", printable(next));
+                note!("More: --after {}", line(next));
                 break;
             }
             Some(_) => {}
@@ -67,7 +67,7 @@ pub fn run(options: &Options) -> Result<(), String> {
         }
     }
     if count == 0 && !options.json {
-        println!("There are no entries.");
+        say!("There are no entries.");
     }
     Ok(())
 }
@@ -78,7 +78,7 @@ fn encoded(text: &str) -> String {
 
 /// `2026-11-22T14:00:00.000Z  alice  replay  done  ledger example-ab, campaign guide, 3`
 fn in_words(entry: &Value) -> String {
-    let text = |key: &str| entry.get(key).and_then(Value::as_str).map(printable);
+    let text = |key: &str| entry.get(key).and_then(Value::as_str).map(line);
     let word = |key: &str| text(key).unwrap_or_else(|| "-".to_owned());
     let mut about = vec![format!("ledger {}", word("ledger"))];
     for (key, name) in [

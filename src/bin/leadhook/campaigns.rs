@@ -10,6 +10,7 @@ use leadhook::qualify::{self, Decision};
 use serde_json::Value;
 
 use super::client::url_of_environment;
+use super::terminal::{json_text, line, note, say};
 
 /// What `new` starts from.
 const TEMPLATE: &str = include_str!("template.toml");
@@ -26,7 +27,7 @@ pub fn read(file: &Path) -> Result<Campaign, String> {
         if refused.is_empty() { Ok(campaign) } else { Err(refused) }
     });
     accepted.map_err(|problems| {
-        problems.iter().map(|problem| format!("{name}: {problem}")).collect::<Vec<_>>().join("\n")
+        problems.iter().map(|problem| line(&format!("{name}: {problem}"))).collect::<Vec<_>>().join("\n")
     })
 }
 
@@ -35,12 +36,12 @@ pub fn check(files: &[impl AsRef<Path>], json: bool) -> Result<(), String> {
     for file in files {
         let file = file.as_ref();
         match read(file) {
-            Ok(campaign) if json => println!("{}", campaign.canonical),
+            Ok(campaign) if json => say!("{}", json_text(&campaign.canonical)),
             Ok(campaign) => {
                 for warning in campaign.development_only() {
-                    println!("{}: warning: {warning}", file.display());
+                    say!("{}: warning: {warning}", file.display());
                 }
-                println!("{}: ok, campaign {}", file.display(), campaign.id);
+                say!("{}: ok, campaign {}", file.display(), campaign.id);
             }
             Err(reason) => problems.push(reason),
         }
@@ -59,7 +60,7 @@ pub fn new(id: &str) -> Result<(), String> {
     let written =
         fs::File::create_new(&file).and_then(|mut out| std::io::Write::write_all(&mut out, text.as_bytes()));
     written.map_err(|error| format!("{file}: {error}"))?;
-    println!("{file} is written. Change it, then run: leadhook check {file}");
+    say!("{file} is written. Change it, then run: leadhook check {file}");
     Ok(())
 }
 
@@ -81,18 +82,19 @@ pub fn score(file: &Path, lead: &Path) -> Result<(), String> {
     let fields = decode::decode(Some("application/json"), submission.to_string().as_bytes())
         .map_err(|undecodable| format!("{name}: {undecodable:?}"))?;
     let submission = intake::accept(fields, &campaign).map_err(|rejection| {
-        let line = |problem: &intake::FieldProblem| format!("{name}: {}: {}", problem.field, problem.detail);
-        rejection.problems.iter().map(line).collect::<Vec<_>>().join("\n")
+        let told =
+            |problem: &intake::FieldProblem| line(&format!("{name}: {}: {}", problem.field, problem.detail));
+        rejection.problems.iter().map(told).collect::<Vec<_>>().join("\n")
     })?;
     let lead = Lead::new(submission, &campaign, 0);
     let score = qualify::score(&campaign, &lead);
-    println!("{}", serde_json::to_string_pretty(&score).map_err(|error| error.to_string())?);
+    say!("{}", json_text(&serde_json::to_string_pretty(&score).map_err(|error| error.to_string())?));
     match qualify::decide(&campaign, &lead, &score) {
         Decision::Forward(to) => {
             let names: Vec<_> = to.iter().map(|destination| destination.name.as_str()).collect();
-            eprintln!("forwarded to {}", names.join(", "));
+            note!("forwarded to {}", names.join(", "));
         }
-        Decision::Hold(because) => eprintln!("held: {because}"),
+        Decision::Hold(because) => note!("held: {}", line(because)),
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ use serde_json::Value;
 use ureq::Agent;
 use ureq::http::Response;
 
+use super::terminal::line;
 use super::vars::{ADMIN_TOKEN, KEYS_FILE, Vars};
 
 /// Where `make dev` serves.
@@ -62,7 +63,8 @@ impl Client {
                 )
             })?,
         };
-        Ok(Self { agent: agent(base)?, base: base.trim_end_matches('/').to_owned(), token })
+        let (agent, base) = agent(base)?;
+        Ok(Self { agent, base: base.trim_end_matches('/').to_owned(), token })
     }
 
     /// `GET /admin/api/{path}`.
@@ -119,15 +121,17 @@ impl Client {
 /// What stands at a public address.
 pub fn fetch(address: &str) -> Result<String, String> {
     let failed = |error: ureq::Error| format!("{address}: {error}");
-    let mut answer = agent(address)?.get(address).call().map_err(failed)?;
+    let (agent, parsed) = agent(address)?;
+    let mut answer = agent.get(parsed).call().map_err(failed)?;
     if !answer.status().is_success() {
         return Err(format!("{address} answered {}", answer.status()));
     }
     text_of(&mut answer).map_err(failed)
 }
 
-/// Nobody on the way may read the token or change a key, so it is https or this very machine.
-fn agent(address: &str) -> Result<Agent, String> {
+/// Nobody on the way may read the token or change a key, so it is https or this very machine. With what asks
+/// comes the address as it was read.
+fn agent(address: &str) -> Result<(Agent, String), String> {
     let url = WebAddress::parse(address).ok_or_else(|| format!("{address} is not an address: https://…"))?;
     if url.scheme() != "https" && !url.is_loopback_http() {
         return Err(format!("{address} must begin with https://"));
@@ -140,7 +144,7 @@ fn agent(address: &str) -> Result<Agent, String> {
     if url.is_loopback_http() {
         config = config.proxy(None);
     }
-    Ok(config.build().new_agent())
+    Ok((config.build().new_agent(), url.href().to_owned()))
 }
 
 fn text_of(answer: &mut Response<ureq::Body>) -> Result<String, ureq::Error> {
@@ -155,7 +159,7 @@ fn wait_of(answer: &Response<ureq::Body>) -> Duration {
 
 /// Problem details (RFC 9457) as a sentence.
 fn problem(body: &Value) -> Option<String> {
-    let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+    let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(line);
     let mut said = text(body, "title")?;
     if let Some(detail) = text(body, "detail") {
         said = format!("{said}. {detail}");

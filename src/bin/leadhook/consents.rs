@@ -11,7 +11,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::jws::PublicKeys;
-use super::receipts::{printable, read};
+use super::receipts::read;
+use super::terminal::{line, note, say};
 use super::vars::{PEPPERS, Vars};
 
 #[derive(Args)]
@@ -81,14 +82,14 @@ pub fn run(options: &Options) -> Result<(), String> {
     for place in &held.ledgers {
         let identity = Identity::new(&settings, &place.ledger);
         for lead in &place.leads {
-            println!("{} in {}", printable(&lead.lead_id), printable(&place.ledger));
+            say!("{} in {}", line(&lead.lead_id), line(&place.ledger));
             let judged = judge(&identity, lead);
-            judged.iter().for_each(|(act, verdict)| println!("  {}", in_words(act, *verdict)));
+            judged.iter().for_each(|(act, verdict)| say!("  {}", in_words(act, *verdict)));
             acts.extend(judged);
         }
     }
     if acts.is_empty() {
-        println!("{name} holds no history");
+        say!("{name} holds no history");
     }
     let with = |wanted: Verdict| acts.iter().filter(|(_, verdict)| *verdict == wanted).count();
     let (changed, unknown) = (with(Verdict::Changed), with(Verdict::Unknown));
@@ -165,7 +166,7 @@ fn in_words(act: &Act, verdict: Verdict) -> String {
     };
     let consents = act.consents.iter().map(|(purpose, state, _)| format!("{purpose} {}", state.as_str()));
     let consents = consents.collect::<Vec<_>>().join(", ");
-    printable(&format!("{}  {}  {}  {consents}  {said}", act.seq, rfc3339(act.at_ms), act.campaign))
+    line(&format!("{}  {}  {}  {consents}  {said}", act.seq, rfc3339(act.at_ms), act.campaign))
 }
 
 /// Whether the history holds the act that a receipt was made for.
@@ -177,7 +178,7 @@ fn compare(file: &Path, acts: &Judged, settings: &Settings) -> Result<(), String
             PublicKeys::of_keys(keys)?.verify(&text).map_err(|reason| format!("{name}: {reason}"))?.0
         }
         None => {
-            eprintln!("{name}: its signature was not looked at; leadhook receipt verify does that");
+            note!("{name}: its signature was not looked at; leadhook receipt verify does that");
             let payload = leadhook::consent::payload_of(&text).map(|(_, payload, ..)| payload);
             payload
                 .ok_or_else(|| format!("{name}: the receipt is damaged: it is not a JWS in compact form"))?
@@ -194,6 +195,6 @@ fn compare(file: &Path, acts: &Judged, settings: &Settings) -> Result<(), String
              another person's"
         ));
     }
-    println!("the history holds act {seq}, for which the receipt was made");
+    say!("the history holds act {seq}, for which the receipt was made");
     Ok(())
 }

@@ -9,6 +9,7 @@ use leadhook::country::Country;
 use leadhook::lead::Identifier;
 
 use super::person;
+use super::terminal::line;
 
 /// What a column of addresses is called unless another one is named.
 const EMAIL_COLUMNS: [&str; 3] = ["email", "e-mail", "mail"];
@@ -121,5 +122,5 @@ fn columns(header: &[String]) -> String {
         [one] if one.contains('\t') => " (try --delimiter with a tab)",
         _ => "",
     };
-    format!("it has {}{hint}", header.join(", "))
+    line(&format!("it has {}{hint}", header.join(", ")))
 }

@@ -8,7 +8,7 @@ use leadhook::moment::parse_rfc3339;
 use serde_json::{Value, json};
 
 use super::client::{self, Client};
-use super::receipts::printable;
+use super::terminal::{json as printed, line, note, say};
 
 /// Signatures of webhooks are refused by receivers whose clock is five minutes away.
 const MAX_CLOCK_DIFFERENCE_MS: i64 = 5 * 60_000;
@@ -43,14 +43,14 @@ pub fn run(options: &Options) -> Result<(), String> {
     let wrong = found.0.iter().filter(|finding| is_wrong(finding)).count();
     if options.json {
         let whole = json!({ "is_well": wrong == 0, "ledgers": states, "findings": found.0 });
-        println!("{}", serde_json::to_string_pretty(&whole).map_err(|error| error.to_string())?);
+        say!("{}", printed(&whole));
     } else {
-        found.0.iter().for_each(|finding| println!("{}", in_words(finding)));
-        println!("{}", counted(&states));
+        found.0.iter().for_each(|finding| say!("{}", in_words(finding)));
+        say!("{}", counted(&states));
     }
     match wrong {
         0 => {
-            eprintln!("Everything is well.");
+            note!("Everything is well.");
             Ok(())
         }
         1 => Err("1 thing is wrong.".to_owned()),
@@ -133,36 +133,37 @@ fn is_wrong(finding: &Value) -> bool {
 }
 
 fn in_words(finding: &Value) -> String {
-    let mut line = if is_wrong(finding) { "WRONG ".to_owned() } else { "note  ".to_owned() };
+    let mut words = if is_wrong(finding) { "WRONG ".to_owned() } else { "note  ".to_owned() };
     for key in ["ledger", "about"] {
         if !text(finding, key).is_empty() {
-            line.push_str(&format!("{}: ", printable(text(finding, key))));
+            words.push_str(&format!("{}: ", line(text(finding, key))));
         }
     }
-    line.push_str(&printable(text(finding, "says")));
+    words.push_str(&line(text(finding, "says")));
     if count(finding) > 1 {
-        line.push_str(&format!(" ({} times)", count(finding)));
+        words.push_str(&format!(" ({} times)", count(finding)));
     }
     if !text(finding, "example").is_empty() {
-        line.push_str(&format!(", for example {}", printable(text(finding, "example"))));
+        words.push_str(&format!(", for example {}", line(text(finding, "example"))));
     }
-    format!("{line}.\n      {}", printable(text(finding, "advice")))
+    format!("{words}.\n      {}", line(text(finding, "advice")))
 }
 
 /// By ledger, the submissions of each state.
 fn counted(states: &BTreeMap<String, Value>) -> String {
-    let line = |(ledger, states): (&String, &Value)| {
+    let told = |(ledger, states): (&String, &Value)| {
         let counts = states.as_object().into_iter().flatten();
         let counts = counts.filter_map(|(state, count)| Some((state, count.as_i64()?)));
         let counts: Vec<_> = counts.filter(|(_, count)| *count != 0).collect();
         let accepted: i64 = counts.iter().map(|(_, count)| count).sum();
-        let each: Vec<_> = counts.iter().map(|(state, count)| format!("{count} {state}")).collect();
+        let each: Vec<_> = counts.iter().map(|(state, count)| format!("{count} {}", line(state))).collect();
         format!(
-            "{ledger}: {accepted} accepted: {}",
+            "{}: {accepted} accepted: {}",
+            line(ledger),
             if each.is_empty() { "none".to_owned() } else { each.join(", ") }
         )
     };
-    states.iter().map(line).collect::<Vec<_>>().join("\n")
+    states.iter().map(told).collect::<Vec<_>>().join("\n")
 }
 
 fn list<'a>(answer: &'a Value, key: &str) -> Result<&'a Vec<Value>, String> {

@@ -1,4 +1,5 @@
 //! The command line of marketers and operators.
+#![deny(clippy::print_stdout, clippy::print_stderr, reason = "what is printed goes through `terminal`")]
 
 mod audit;
 mod campaigns;
@@ -15,6 +16,7 @@ mod publish;
 mod quarantine;
 mod receipts;
 mod sink;
+mod terminal;
 mod token;
 mod vars;
 
@@ -24,6 +26,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use self::lists::Change;
+use self::terminal::note;
 
 /// Lead capture at the edge that a company runs itself.
 #[derive(Parser)]
@@ -110,7 +113,7 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {
-            eprintln!("{reason}");
+            note!("{reason}");
             ExitCode::FAILURE
         }
     }

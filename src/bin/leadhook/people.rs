@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::client;
 use super::person::Person;
-use super::receipts::printable;
+use super::terminal::{json, line, note, say};
 
 #[derive(Args)]
 pub struct Access {
@@ -34,11 +34,7 @@ pub struct Erase {
 
 pub fn access(options: &Access) -> Result<(), String> {
     let body = options.person.body()?;
-    print_json(&options.server.client()?.post("access", &body)?)
-}
-
-fn print_json(value: &Value) -> Result<(), String> {
-    println!("{}", serde_json::to_string_pretty(value).map_err(|error| error.to_string())?);
+    say!("{}", json(&options.server.client()?.post("access", &body)?));
     Ok(())
 }
 
@@ -51,14 +47,15 @@ pub fn erase(options: &Erase) -> Result<(), String> {
     }
     let answer = client.post("erase", &body)?;
     if options.json {
-        return print_json(&answer);
+        say!("{}", json(&answer));
+        return Ok(());
     }
-    eprint!("{}", in_words(&answer));
+    note!("{}", in_words(&answer).trim_end());
     let receipts = receipts(&answer);
     if receipts.is_empty() {
-        eprintln!("There is no signed receipt: LEADHOOK_SIGNING_KEYS is not set.");
+        note!("There is no signed receipt: LEADHOOK_SIGNING_KEYS is not set.");
     }
-    receipts.iter().for_each(|receipt| println!("{receipt}"));
+    receipts.iter().for_each(|receipt| say!("{receipt}"));
     Ok(())
 }
 
@@ -67,14 +64,14 @@ fn confirm(person: &Person) -> Result<(), String> {
         return Err("nothing was erased: without a terminal to ask on, --yes is needed".to_owned());
     }
     let whom = person.shown();
-    eprintln!("Erase everything about the person behind {whom}? It cannot be undone. Type yes to erase:");
-    let mut line = String::new();
-    io::stdin().read_line(&mut line).map_err(|error| error.to_string())?;
-    if line.trim() == "yes" { Ok(()) } else { Err("nothing was erased".to_owned()) }
+    note!("Erase everything about the person behind {whom}? It cannot be undone. Type yes to erase:");
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer).map_err(|error| error.to_string())?;
+    if answer.trim() == "yes" { Ok(()) } else { Err("nothing was erased".to_owned()) }
 }
 
 fn in_words(answer: &Value) -> String {
-    let text = |value: &Value, key: &str| printable(value.get(key).and_then(Value::as_str).unwrap_or("-"));
+    let text = |value: &Value, key: &str| line(value.get(key).and_then(Value::as_str).unwrap_or("-"));
     let mut out = String::new();
     let mut anybody = false;
     for place in answer.get("ledgers").and_then(Value::as_array).into_iter().flatten() {

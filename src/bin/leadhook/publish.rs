@@ -11,6 +11,7 @@ use leadhook::campaign::publish::{keys, plan};
 use serde_json::{Value, json};
 
 use super::campaigns::read;
+use super::terminal::{line, say};
 
 /// Keys that KV's bulk interface gives at once.
 const BULK_KEYS: usize = 100;
@@ -38,7 +39,7 @@ pub fn publish(options: &Options) -> Result<(), String> {
         match read(file) {
             Ok(campaign) if options.remote && !campaign.development_only().is_empty() => {
                 let lines = campaign.development_only();
-                problems.extend(lines.iter().map(|problem| format!("{}: {problem}", file.display())));
+                problems.extend(lines.iter().map(|problem| line(&format!("{}: {problem}", file.display()))));
             }
             Ok(campaign) => campaigns.push((file, campaign)),
             Err(reason) => problems.push(reason),
@@ -54,7 +55,8 @@ pub fn publish(options: &Options) -> Result<(), String> {
                 writes.extend(planned);
             }
             Err(refused) => {
-                problems.extend(refused.iter().map(|problem| format!("{}: {problem}", file.display())));
+                problems
+                    .extend(refused.iter().map(|problem| line(&format!("{}: {problem}", file.display()))));
             }
         }
     }
@@ -63,7 +65,7 @@ pub fn publish(options: &Options) -> Result<(), String> {
     }
     put(options, &writes)?;
     for (_, campaign) in &campaigns {
-        println!("published {} (revision {})", campaign.id, campaign.revision);
+        say!("published {} (revision {})", campaign.id, campaign.revision);
     }
     Ok(())
 }
@@ -108,7 +110,7 @@ fn wrangler(options: &Options, verb: &str, content: &Value) -> Result<String, St
     } else {
         command.arg("--local").arg("--persist-to").arg(&options.persist_to);
     }
-    command.env("WRANGLER_SEND_METRICS", "false").stdin(Stdio::null());
+    command.env("WRANGLER_SEND_METRICS", "false").env("NO_COLOR", "1").stdin(Stdio::null());
     let output = command.output().map_err(|error| format!("{program}: {error}"));
     let _ = fs::remove_file(&file);
     let output = output?;

@@ -5,6 +5,7 @@ use leadhook::campaign::is_id;
 use serde_json::{Value, json};
 
 use super::client::{self, Client};
+use super::terminal::{self, json_line, line, say};
 
 /// Submissions that one request may name.
 const NAMED_AT_ONCE: usize = 100;
@@ -59,7 +60,7 @@ pub fn run(options: &Options) -> Result<(), String> {
         Command::Show { submission_id, server } => {
             is_submission_id(submission_id)?;
             let shown = server.client()?.get(&format!("quarantine/{submission_id}"))?;
-            println!("{}", serde_json::to_string_pretty(&shown).map_err(|error| error.to_string())?);
+            say!("{}", terminal::json(&shown));
             Ok(())
         }
         Command::Release(chosen) => act(chosen, "release", "released"),
@@ -78,7 +79,7 @@ fn list(campaign: Option<&str>, as_json: bool, client: &Client) -> Result<(), St
         let page = client.get(&format!("quarantine?limit=200{of}{after}"))?;
         for submission in page.get("submissions").and_then(Value::as_array).into_iter().flatten() {
             count += 1;
-            println!("{}", if as_json { submission.to_string() } else { in_words(submission) });
+            say!("{}", if as_json { json_line(submission) } else { in_words(submission) });
         }
         match page.get("next").and_then(Value::as_str) {
             Some(next) => after = format!("&after={next}"),
@@ -86,13 +87,13 @@ fn list(campaign: Option<&str>, as_json: bool, client: &Client) -> Result<(), St
         }
     }
     if count == 0 && !as_json {
-        println!("Nothing is quarantined.");
+        say!("Nothing is quarantined.");
     }
     Ok(())
 }
 
 fn in_words(submission: &Value) -> String {
-    let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).unwrap_or("-").to_owned();
+    let text = |value: &Value, key: &str| line(value.get(key).and_then(Value::as_str).unwrap_or("-"));
     let number = |value: &Value| value.get("weight").and_then(Value::as_i64).unwrap_or(0);
     let mut words = format!(
         "{}  {}  {}  weight {}, kept until {}",
@@ -140,11 +141,11 @@ fn act(chosen: &Chosen, what: &str, done: &str) -> Result<(), String> {
             }
         }
     }
-    println!("{acted} {done}");
+    say!("{acted} {done}");
     if left.is_empty() {
         return Ok(());
     }
-    let left: Vec<_> = left.iter().filter_map(Value::as_str).collect();
+    let left: Vec<_> = left.iter().filter_map(Value::as_str).map(line).collect();
     Err(format!("not {done}, for they are not quarantined, or no living key opens them: {}", left.join(" ")))
 }
 

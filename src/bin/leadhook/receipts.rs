@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::client::fetch;
 use super::jws::PublicKeys;
 use super::person::email;
+use super::terminal::{self, say};
 use super::vars::{PEPPERS, Vars};
 
 #[derive(Args)]
@@ -56,10 +57,10 @@ pub fn run(options: &Options) -> Result<(), String> {
     let person = Sought::of(options)?;
     for jws in receipts(&text)? {
         let (payload, kid) = keys.verify(&jws)?;
-        println!("genuine, signed by the key {kid:?}");
-        print!("{}", in_words(&payload));
+        say!("genuine, signed by the key {kid:?}");
+        say!("{}", in_words(&payload).trim_end());
         if let Some(person) = &person {
-            println!("{:<13} {}", "about", person.compared(&payload)?);
+            say!("{:<13} {}", "about", person.compared(&payload)?);
         }
     }
     Ok(())
@@ -198,10 +199,5 @@ fn described(out: &mut String, depth: usize, name: &str, value: &Value) {
 }
 
 fn line(name: &str, said: &str) -> String {
-    format!("{}\n", format!("{name:<13} {}", printable(said)).trim_end())
-}
-
-/// Without what would steer a terminal.
-pub fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    format!("{}\n", format!("{:<13} {}", terminal::line(name), terminal::line(said)).trim_end())
 }

@@ -7,6 +7,7 @@ use leadhook::access::{AdminTokens, Scope};
 use leadhook::hash::base64url;
 
 use super::keys::{TOKEN_BYTES, random, say_how_to_deploy};
+use super::terminal::say;
 use super::vars::{ADMIN_TOKEN, ADMIN_TOKENS, KEYS_FILE, Vars};
 
 #[derive(Args)]
@@ -54,10 +55,10 @@ pub fn run(options: &Options) -> Result<(), String> {
     let all = if older.is_empty() { entry.clone() } else { format!("{older},{entry}") };
     vars.set(ADMIN_TOKENS, &all);
     vars.write()?;
-    println!("{}: added to {ADMIN_TOKENS}. The entry, and the token that {name} sends:", vars.file());
-    println!("  {entry}");
-    println!("  {token}");
-    println!("It is not shown again; whoever has it writes {ADMIN_TOKEN}=\"…\" into a file of their own.");
+    say!("{}: added to {ADMIN_TOKENS}. The entry, and the token that {name} sends:", vars.file());
+    say!("  {entry}");
+    say!("  {token}");
+    say!("It is not shown again; whoever has it writes {ADMIN_TOKEN}=\"…\" into a file of their own.");
     say_how_to_deploy(&vars, &[ADMIN_TOKENS]);
     Ok(())
 }

@@ -12,6 +12,7 @@ use leadhook::hash::{base64, base64url};
 use leadhook::keys::{Keyring, SigningKeys};
 
 use super::client;
+use super::terminal::say;
 use super::vars::{ADMIN_TOKEN, KEYS_FILE, LISTS, PEPPERS, SEALING, SIGNING, Vars};
 
 const KEY_BYTES: usize = 32;
@@ -92,7 +93,7 @@ pub fn run(options: &Options) -> Result<(), String> {
         Command::Status { server } => status::status(server),
         Command::Export { ring: Exported::Lists, keys } => {
             let vars = Vars::read(&keys.file)?;
-            println!("{LISTS}=\"{}\"", vars.need(LISTS)?);
+            say!("{LISTS}=\"{}\"", vars.need(LISTS)?);
             Ok(())
         }
     }
@@ -118,11 +119,11 @@ fn make(file: &Path) -> Result<(), String> {
         added.push(name);
     }
     if added.is_empty() {
-        println!("{}: nothing is missing.", vars.file());
+        say!("{}: nothing is missing.", vars.file());
         return Ok(());
     }
     vars.write()?;
-    println!("{}: added {}. Keep the file safe, and a copy of it.", vars.file(), added.join(", "));
+    say!("{}: added {}. Keep the file safe, and a copy of it.", vars.file(), added.join(", "));
     say_how_to_deploy(&vars, &added);
     Ok(())
 }
@@ -139,9 +140,9 @@ fn check(vars: &Vars, name: &str) -> Result<(), String> {
 }
 
 pub fn say_how_to_deploy(vars: &Vars, names: &[&str]) {
-    println!("Bring it to Cloudflare; wrangler asks for what stands between the quotes in {}:", vars.file());
+    say!("Bring it to Cloudflare; wrangler asks for what stands between the quotes in {}:", vars.file());
     for name in names {
-        println!("  node_modules/.bin/wrangler secret put {name} --config wrangler.deploy.toml");
+        say!("  node_modules/.bin/wrangler secret put {name} --config wrangler.deploy.toml");
     }
 }
 

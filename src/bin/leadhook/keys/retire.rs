@@ -10,6 +10,7 @@ use super::rotate::destination_secrets;
 use super::status::rows_naming;
 use super::{LISTS_STAY, Ring, check, entries, say_how_to_deploy};
 use crate::client::{Client, url_of_environment};
+use crate::terminal::{line, say};
 use crate::vars::{KEYS_FILE, SIGNING, Vars};
 
 #[derive(Args)]
@@ -56,7 +57,7 @@ fn retire_unused(vars: &mut Vars, options: &Options) -> Result<(), String> {
         let naming: Vec<_> =
             rows_naming(&answer, ring.word(), id)?.into_iter().filter(|(_, rows)| *rows > 0).collect();
         if !naming.is_empty() {
-            let parts = naming.iter().map(|(ledger, rows)| format!("{rows} rows of {ledger}"));
+            let parts = naming.iter().map(|(ledger, rows)| format!("{rows} rows of {}", line(ledger)));
             let parts = parts.collect::<Vec<_>>().join(", ");
             return Err(format!("{id} is still needed by {parts}; nothing was changed"));
         }
@@ -66,7 +67,7 @@ fn retire_unused(vars: &mut Vars, options: &Options) -> Result<(), String> {
     vars.set(name, &kept);
     check(vars, name)?;
     vars.write()?;
-    println!("{}: {id} is no longer in {name}.", vars.file());
+    say!("{}: {id} is no longer in {name}.", vars.file());
     say_how_to_deploy(vars, &[name]);
     Ok(())
 }
@@ -91,7 +92,7 @@ fn retire_signing(vars: &mut Vars, id: &str) -> Result<(), String> {
     vars.set(SIGNING, &kept.join(","));
     check(vars, SIGNING)?;
     vars.write()?;
-    println!("{}: {id} signs no more; what it signed can still be verified.", vars.file());
+    say!("{}: {id} signs no more; what it signed can still be verified.", vars.file());
     say_how_to_deploy(vars, &[SIGNING]);
     Ok(())
 }
@@ -105,7 +106,7 @@ fn retire_destination(vars: &mut Vars, name: &str) -> Result<(), String> {
     }
     vars.set(name, current);
     vars.write()?;
-    println!("{}: {name} has only its newer secret now.", vars.file());
+    say!("{}: {name} has only its newer secret now.", vars.file());
     say_how_to_deploy(vars, &[name]);
     Ok(())
 }

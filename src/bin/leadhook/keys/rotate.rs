@@ -5,6 +5,7 @@ use std::path::Path;
 use leadhook::deliver::SigningSecret;
 
 use super::{LISTS_STAY, Ring, check, entries, new_key, new_signing_key, say_how_to_deploy};
+use crate::terminal::say;
 use crate::vars::Vars;
 
 pub fn rotate(ring: Ring, name: Option<&str>, file: &Path) -> Result<(), String> {
@@ -30,7 +31,7 @@ fn rotate_ring(ring: Ring, file: &Path) -> Result<(), String> {
     vars.set(name, &format!("{id}:{key},{present}"));
     check(&vars, name)?;
     vars.write()?;
-    println!("{}: the current key of {name} is now {id}; the older ones still read.", vars.file());
+    say!("{}: the current key of {name} is now {id}; the older ones still read.", vars.file());
     say_how_to_deploy(&vars, &[name]);
     Ok(())
 }
@@ -53,10 +54,10 @@ fn rotate_destination(name: &str, file: &Path) -> Result<(), String> {
     vars.set(name, &rotated);
     destination_secrets(&vars, name)?;
     vars.write()?;
-    println!("{}: {name} has a new secret in front; webhooks are signed with both.", vars.file());
+    say!("{}: {name} has a new secret in front; webhooks are signed with both.", vars.file());
     say_how_to_deploy(&vars, &[name]);
-    println!("Then give the first whsec_… of the line to the receiver, and when it checks with that one:");
-    println!("  leadhook keys retire destination {name} --file {}", vars.file());
+    say!("Then give the first whsec_… of the line to the receiver, and when it checks with that one:");
+    say!("  leadhook keys retire destination {name} --file {}", vars.file());
     Ok(())
 }
 

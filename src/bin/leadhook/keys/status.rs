@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::{Ring, check, entries};
 use crate::client;
+use crate::terminal::{line, say};
 use crate::vars::Vars;
 
 /// By ledger, the rows that name a key of a ring.
@@ -41,13 +42,13 @@ pub fn status(server: &client::Server) -> Result<(), String> {
             check(&vars, name)?;
         }
         let present = entries(present);
-        println!("{} ({name})", ring.word());
+        say!("{} ({name})", ring.word());
         for (at, (id, key)) in present.iter().enumerate() {
             let said = match ring {
                 Ring::Signing => signing_said(at, key),
                 _ => ring_said(ring, at, id, total(&answer, ring, id)?),
             };
-            println!("  {id:<16}  {said}");
+            say!("  {id:<16}  {said}");
         }
         if ring == Ring::Signing {
             continue;
@@ -59,7 +60,7 @@ pub fn status(server: &client::Server) -> Result<(), String> {
         strange.dedup();
         for id in strange {
             let rows = total(&answer, ring, id)?;
-            println!("  {id:<16}  {rows} rows; it is not in {}", vars.file());
+            say!("  {:<16}  {rows} rows; it is not in {}", line(id), vars.file());
         }
     }
     Ok(())

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::client::{self, Client};
 use super::contacts;
 use super::person::Person;
+use super::terminal::{line, say};
 use super::vars::{LISTS, Vars};
 
 #[derive(Args)]
@@ -87,7 +88,7 @@ pub fn run(options: &Options) -> Result<(), String> {
         Command::Clear { list, ledger, server } => {
             let list = List::of(list, ledger)?;
             let cleared = count(&server.client()?.post(&list.path, &json!({ "clear": true }))?)?;
-            println!("{}: {cleared} entries removed; it is empty now", list.name);
+            say!("{}: {cleared} entries removed; it is empty now", list.name);
             Ok(())
         }
     }
@@ -159,7 +160,7 @@ pub fn change_one(options: &One, change: Change) -> Result<(), String> {
     let hasher = Hasher::of(&options.server, &options.ledger)?;
     let tags: Vec<String> = people.iter().flat_map(|person| hasher.tags(person, change)).collect();
     let changed = count(&options.server.client()?.post(&list.path, &change.body(&tags))?)?;
-    println!(
+    say!(
         "{}",
         match (change, changed) {
             (Change::Add, 0) =>
@@ -180,16 +181,16 @@ fn show(ledger: Option<&str>, client: &Client) -> Result<(), String> {
     let answer = client.get(&path)?;
     let lists =
         answer.get("lists").and_then(Value::as_array).ok_or("the answer of the Worker holds no lists")?;
-    let text = |list: &Value, key: &str| list.get(key).and_then(Value::as_str).unwrap_or("-").to_owned();
+    let text = |list: &Value, key: &str| line(list.get(key).and_then(Value::as_str).unwrap_or("-"));
     let shown = lists.iter().filter(|list| ledger.is_none_or(|ledger| text(list, "ledger") == ledger));
     let mut is_empty = true;
     for list in shown {
         is_empty = false;
         let entries = list.get("entries").and_then(Value::as_u64).unwrap_or(0);
-        println!("{}  {}  {entries} entries", text(list, "ledger"), text(list, "list"));
+        say!("{}  {}  {entries} entries", text(list, "ledger"), text(list, "list"));
     }
     if is_empty {
-        println!("There are no lists.");
+        say!("There are no lists.");
     }
     Ok(())
 }

@@ -1,11 +1,12 @@
 //! `list import` and `list remove`: a file's people, hashed here, in batches.
 
 use std::collections::HashSet;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 
 use super::{Change, FromFile, Hasher, List, count};
 use crate::client::Client;
 use crate::contacts::Contacts;
+use crate::terminal::{note, print_over, say};
 
 /// Hashes of one request.
 const BATCH: usize = 1_500;
@@ -36,7 +37,7 @@ pub fn change_by_file(options: &FromFile, change: Change) -> Result<(), String> 
     upload.send()?;
     upload.end();
     unreadable.say();
-    println!(
+    say!(
         "{}: {} rows, {} uploaded, {} {}, {} unreadable",
         upload.list.name,
         upload.rows,
@@ -82,10 +83,9 @@ impl Upload {
         self.batches += 1;
         let said = format!("{} rows read, {} sent", self.rows, self.sent);
         if io::stderr().is_terminal() {
-            eprint!("\r{said}");
-            let _ = io::stderr().flush();
+            print_over(&said);
         } else if self.batches.is_multiple_of(BATCHES_OF_A_LINE) {
-            eprintln!("{said}");
+            note!("{said}");
         }
         Ok(())
     }
@@ -93,7 +93,7 @@ impl Upload {
     /// Leaves the line that is overwritten.
     fn end(&self) {
         if self.batches > 0 && io::stderr().is_terminal() {
-            eprintln!();
+            note!("");
         }
     }
 }
@@ -116,7 +116,7 @@ impl Unreadable {
     fn say(&self) {
         if self.count > 0 {
             let more = if self.count > self.first.len() { " and more" } else { "" };
-            eprintln!("unreadable at line {}{more}", self.first.join(", "));
+            note!("unreadable at line {}{more}", self.first.join(", "));
         }
     }
 }

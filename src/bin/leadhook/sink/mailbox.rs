@@ -11,6 +11,7 @@ use axum::response::{Html, IntoResponse};
 use serde_json::Value;
 
 use super::{Sink, TOKEN};
+use crate::terminal::{line, say};
 
 /// Mails that are kept.
 const MAX_MAILS: usize = 100;
@@ -40,16 +41,16 @@ pub async fn take(State(sink): State<Arc<Sink>>, headers: HeaderMap, body: Bytes
     let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = given.and_then(|value| value.strip_prefix("Bearer ")).map(str::trim);
     if !token.is_some_and(|token| sink.tokens.iter().any(|known| known == token)) {
-        println!("/mail: refused, no Authorization: Bearer with {TOKEN}");
+        say!("/mail: refused, no Authorization: Bearer with {TOKEN}");
         return StatusCode::UNAUTHORIZED;
     }
     let Ok(body) = serde_json::from_slice(&body) else {
-        println!("/mail: refused, it is not JSON");
+        say!("/mail: refused, it is not JSON");
         return StatusCode::BAD_REQUEST;
     };
     let mail = Mail::read(&body);
-    let line = format!("mail to {}: {}", mail.to, mail.subject).replace(char::is_control, " ");
-    println!("{line}  -> http://127.0.0.1:{}/mailbox", sink.port);
+    let told = line(&format!("mail to {}: {}", mail.to, mail.subject));
+    say!("{told}  -> http://127.0.0.1:{}/mailbox", sink.port);
     received.mailbox.keep(mail);
     StatusCode::OK
 }

@@ -4,7 +4,6 @@
 mod mailbox;
 
 use std::collections::HashSet;
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -20,6 +19,7 @@ use leadhook::deliver::{SigningSecret, Unverified, verify};
 use serde_json::Value;
 
 use self::mailbox::Mailbox;
+use crate::terminal::{line, lines, say};
 
 /// The secret that a mail must come with.
 const TOKEN: &str = "MAIL_API_TOKEN";
@@ -61,7 +61,7 @@ impl Received {
         let fails = self.to_fail > 0;
         if fails {
             self.to_fail -= 1;
-            println!("{path}: answered 500 on purpose");
+            say!("{path}: answered 500 on purpose");
         }
         fails
     }
@@ -84,7 +84,7 @@ pub fn run(options: &Options) -> Result<(), String> {
             .await
             .map_err(|error| format!("port {}: {error}", options.port))?;
         let port = listener.local_addr().map_err(|error| error.to_string())?.port();
-        println!("Receiving webhooks on http://127.0.0.1:{port}");
+        say!("Receiving webhooks on http://127.0.0.1:{port}");
         let stopped = async {
             let _ = tokio::signal::ctrl_c().await;
         };
@@ -126,85 +126,82 @@ async fn receive(State(sink): State<Arc<Sink>>, uri: Uri, headers: HeaderMap, bo
         }
     }
     if let Err(reason) = verdict {
-        println!("{uri}: refused, signature NOT verified ({reason:?})");
+        say!("{uri}: refused, signature NOT verified ({reason:?})");
         return StatusCode::UNAUTHORIZED;
     }
     if !received.seen.insert(id.to_owned()) {
-        println!("{uri}: {id} came again; it is known");
+        say!("{uri}: {id} came again; it is known");
         return StatusCode::NO_CONTENT;
     }
     match serde_json::from_slice(&body) {
-        Ok(event) => print!("{}", readable(&event, uri.path(), id)),
-        Err(_) => println!("{uri}: signature verified, but it is not JSON"),
+        Ok(event) => say!("{}", readable(&event, uri.path(), id)),
+        Err(_) => say!("{uri}: signature verified, but it is not JSON"),
     }
     StatusCode::NO_CONTENT
 }
 
 /// A delivered event as a few lines.
 fn readable(event: &Value, path: &str, id: &str) -> String {
-    let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str).unwrap_or("-").to_owned();
+    let text = |pointer: &str| line(event.pointer(pointer).and_then(Value::as_str).unwrap_or("-"));
     let list = |pointer: &str| event.pointer(pointer).and_then(Value::as_array).cloned().unwrap_or_default();
     let pairs = |pointer: &str| {
         let object = event.pointer(pointer).and_then(Value::as_object).cloned().unwrap_or_default();
         let pair = |(name, value): (String, Value)| match value {
-            Value::String(text) => format!("{name}: {text}"),
-            other => format!("{name}: {other}"),
+            Value::String(text) => line(&format!("{name}: {text}")),
+            other => line(&format!("{name}: {other}")),
         };
         object.into_iter().map(pair).collect::<Vec<_>>().join(", ")
     };
-    let mut out = String::new();
-    let mut line = |text: String| {
-        let _ = writeln!(out, "{text}");
-    };
-    line(String::new());
-    line(format!("{}  {} -> {path}  signature verified", text("/type"), text("/data/campaign")));
+    let mut out = Vec::new();
+    let mut add = |text: String| out.push(text);
+    add(String::new());
+    add(format!("{}  {} -> {path}  signature verified", text("/type"), text("/data/campaign")));
     let contact = pairs("/data/contact");
     if !contact.is_empty() {
-        line(format!("  {contact}"));
+        add(format!("  {contact}"));
     }
     if let Some(total) = event.pointer("/data/score/total").and_then(Value::as_i64) {
-        line(format!("  score {total}, {}, {}", text("/data/score/temperature"), text("/data/score/stage")));
+        add(format!("  score {total}, {}, {}", text("/data/score/temperature"), text("/data/score/stage")));
     }
     for reason in list("/data/score/reasons") {
-        let part = |key: &str| reason.get(key).and_then(Value::as_str).unwrap_or("-");
+        let part = |key: &str| line(reason.get(key).and_then(Value::as_str).unwrap_or("-"));
         let points = reason.get("points").and_then(Value::as_i64).unwrap_or(0);
-        line(format!("    {points:+} {}: {}", part("rule"), part("because")));
+        add(format!("    {points:+} {}: {}", part("rule"), part("because")));
     }
     for sign in list("/data/signals") {
         let weight = sign.get("weight").and_then(Value::as_i64).unwrap_or(0);
-        let because = sign.get("because").and_then(Value::as_str).unwrap_or("-");
-        line(format!("  sign of abuse, weight {weight}: {because}"));
+        let because = line(sign.get("because").and_then(Value::as_str).unwrap_or("-"));
+        add(format!("  sign of abuse, weight {weight}: {because}"));
     }
     for pointer in ["answers", "attribution", "engagement"] {
         let pairs = pairs(&format!("/data/{pointer}"));
         if !pairs.is_empty() {
-            line(format!("  {pointer}: {pairs}"));
+            add(format!("  {pointer}: {pairs}"));
         }
     }
     for consent in list("/data/consent") {
-        let part = |key: &str| consent.get(key).and_then(Value::as_str).unwrap_or("-");
+        let part = |key: &str| line(consent.get(key).and_then(Value::as_str).unwrap_or("-"));
         let granted = consent.get("granted").and_then(Value::as_bool).unwrap_or(false);
         let given = if granted { "given" } else { "not given" };
-        line(format!(
+        add(format!(
             "  consent {}: {given} (version {}, shown {})",
             part("purpose"),
             part("version"),
             part("version_shown")
         ));
     }
-    let purposes: Vec<_> =
-        list("/data/purposes").iter().filter_map(Value::as_str).map(str::to_owned).collect();
+    let purposes: Vec<_> = list("/data/purposes").iter().filter_map(Value::as_str).map(line).collect();
     if !purposes.is_empty() {
-        line(format!("  purposes: {}", purposes.join(", ")));
+        add(format!("  purposes: {}", purposes.join(", ")));
     }
     for key in ["subject", "text", "confirm_url", "withdraw_url", "expires_at", "withdrawn_at", "erased_at"] {
         if let Some(said) = event.pointer(&format!("/data/{key}")).and_then(Value::as_str) {
-            line(format!("  {key}: {}", said.trim_end().replace('\n', "\n    ")));
+            add(format!("  {key}: {}", lines(said.trim_end()).replace('\n', "\n    ")));
         }
     }
     match event.pointer("/data/lead_id").and_then(Value::as_str) {
-        Some(lead_id) => line(format!("  {lead_id}  {id}")),
-        None => line(format!("  {id}")),
+        Some(lead_id) => add(format!("  {}  {id}", line(lead_id))),
+        None => add(format!("  {id}")),
     }
-    out
+    out.join("\n")
 }

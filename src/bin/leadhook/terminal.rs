@@ -1,0 +1,112 @@
+//! What is printed. Much of it was typed by visitors, or stands in a file or an answer that others wrote,
+//! and a terminal does what a text tells it to. So nothing is printed but through here, which clippy sees to.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the only place that prints")]
+
+use std::io::{self, Write as _};
+
+use leadhook::text::is_unseen;
+use serde_json::Value;
+
+/// Prints a line.
+macro_rules! say {
+    ($($text:tt)*) => { $crate::terminal::print(&format!($($text)*)) };
+}
+
+/// Prints a line on standard error.
+macro_rules! note {
+    ($($text:tt)*) => { $crate::terminal::print_error(&format!($($text)*)) };
+}
+
+pub(crate) use {note, say};
+
+pub fn print(text: &str) {
+    println!("{}", lines(text));
+}
+
+pub fn print_error(text: &str) {
+    eprintln!("{}", lines(text));
+}
+
+/// Prints over the line before, which was printed like this one.
+pub fn print_over(text: &str) {
+    eprint!("\r{}", line(text));
+    let _ = io::stderr().flush();
+}
+
+/// A text for one line: what steers a terminal or is not seen stands as an escape.
+pub fn line(text: &str) -> String {
+    escaped(text, "")
+}
+
+/// The same with its tabs and line breaks.
+pub fn lines(text: &str) -> String {
+    escaped(&text.replace("\r\n", "\n"), "\t\n")
+}
+
+/// JSON for people. It is the same JSON for programs, with escapes of its own.
+pub fn json(value: &Value) -> String {
+    json_text(&format!("{value:#}"))
+}
+
+/// JSON in one line.
+pub fn json_line(value: &Value) -> String {
+    json_text(&value.to_string())
+}
+
+fn is_strange(c: char) -> bool {
+    c.is_control() || is_unseen(c)
+}
+
+fn escaped(text: &str, kept: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        match is_strange(c) && !kept.contains(c) {
+            true => out.extend(c.escape_default()),
+            false => out.push(c),
+        }
+    }
+    out
+}
+
+/// The same of JSON that is a text already. It has escaped line breaks itself, but for those between its parts.
+pub fn json_text(json: &str) -> String {
+    let mut out = String::new();
+    for c in json.chars() {
+        match is_strange(c) && c != '\n' {
+            true => {
+                let mut units = [0; 2];
+                c.encode_utf16(&mut units).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}")));
+            }
+            false => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const HOSTILE: &str =
+        "a\u{1b}]0;pwned\u{7}\u{9b}31m\r\nb\t\u{202e}gnp.exe\u{200b}\u{feff}\u{7f}\u{2028}\u{e0041}å👩";
+
+    #[test]
+    fn nothing_steers_the_terminal() {
+        assert_eq!(
+            line(HOSTILE),
+            r"a\u{1b}]0;pwned\u{7}\u{9b}31m\r\nb\t\u{202e}gnp.exe\u{200b}\u{feff}\u{7f}\u{2028}\u{e0041}å👩"
+        );
+        assert_eq!(lines("a\r\nb\tc\n\u{1b}[2J\rd"), "a\nb\tc\n\\u{1b}[2J\\rd");
+    }
+
+    #[test]
+    fn json_stays_what_it_was() {
+        let value = json!({ HOSTILE: [HOSTILE, 1] });
+        for text in [json(&value), json_line(&value)] {
+            assert!(!text.replace('\n', "").contains(is_strange), "{text}");
+            assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
+        }
+    }
+}
