@@ -3,8 +3,10 @@
 use serde_json::{Value, json};
 
 use super::{Asked, MAX_CAMPAIGN_BODY_BYTES};
+use crate::abuse::turnstile;
+use crate::campaign::change::Change;
 use crate::campaign::publish::{CAMPAIGN_PREFIX, campaign_key, keys, plan};
-use crate::campaign::{Campaign, Problem};
+use crate::campaign::{Campaign, Problem, SecretUses, Secrets};
 use crate::fault::Fault;
 use crate::ledger::message::{Answer, Operation, Verb};
 use crate::ports::Ports;
@@ -53,14 +55,7 @@ pub async fn publish(ports: &impl Ports, id: &str, asked: &Asked<'_>) -> Result<
     if campaign.id != id {
         return invalid(vec![Problem::new("id", "is not the one of the address")]);
     }
-    if !ports.settings().development && !campaign.development_only().is_empty() {
-        return invalid(campaign.development_only());
-    }
-    let settings = ports.settings();
-    let refused = campaign.refused_destinations(settings.public_url.as_deref(), settings.development);
-    if !refused.is_empty() {
-        return invalid(refused);
-    }
+    let mut problems = unpublishable(ports, &campaign).await?;
     let mut stored = Vec::new();
     for key in keys(&campaign) {
         if let Some(value) = ports.kv_get(&key).await? {
@@ -68,29 +63,70 @@ pub async fn publish(ports: &impl Ports, id: &str, asked: &Asked<'_>) -> Result<
         }
     }
     let found = |key: &str| stored.iter().find(|(known, _)| known == key).map(|(_, value)| value.clone());
-    let writes = match plan(&campaign, found) {
-        Ok(writes) => writes,
-        Err(problems) => return invalid(problems),
+    let planned = plan(&campaign, asked.query.text("rename_controller").as_deref(), found);
+    let plan = match planned {
+        Ok(plan) if problems.is_empty() => plan,
+        planned => {
+            problems.extend(planned.err().into_iter().flatten());
+            return invalid(problems);
+        }
     };
-    write_down(ports, &campaign, false, asked).await?;
-    for (key, value) in writes {
+    let before = found(&campaign_key(id)).and_then(|text| Campaign::from_stored(&text).ok());
+    let change = Change { before: before.as_ref(), after: &campaign };
+    let entry = Some(change.entry(plan.controller_was.as_deref()).to_string());
+    let published =
+        Operation { campaign: Some(campaign.id.clone()), changes: entry, ..asked.operation(Verb::Publish) };
+    let begun = Operation { tells_what_waits: change.may_strand(), ..published.clone() };
+    let waiting = match asked.ask(ports, &campaign.ledger, begun).await? {
+        Answer::Report(waiting) => Some(waiting),
+        // Older code does not say.
+        Answer::Done(_) => None,
+        _ => return Err(Fault::new("a ledger gave another answer")),
+    };
+    for (key, value) in plan.writes {
         ports.kv_put(&key, &value).await?;
     }
-    write_down(ports, &campaign, true, asked).await?;
+    let done = Operation { is_done: true, ..published };
+    let Answer::Done(_) = asked.ask(ports, &campaign.ledger, done).await? else {
+        return Err(Fault::new("a ledger gave another answer"));
+    };
+    let mut warnings = change.warnings(waiting.as_ref());
+    warnings.extend(unset_secrets(ports, &campaign));
     ports.shelf().borrow_mut().forget(id);
-    Ok(Reply::json(&json!({ "published": campaign.id, "revision": campaign.revision })))
+    let revision = &campaign.revision;
+    Ok(Reply::json(&json!({ "published": campaign.id, "revision": revision, "warnings": warnings })))
 }
 
-async fn write_down(
-    ports: &impl Ports,
-    campaign: &Campaign,
-    is_done: bool,
-    asked: &Asked<'_>,
-) -> Result<(), Fault> {
-    let published = Some(campaign.id.clone());
-    let operation = Operation { campaign: published, is_done, ..asked.operation(Verb::Publish) };
-    match asked.ask(ports, &campaign.ledger, operation).await? {
-        Answer::Done(_) => Ok(()),
-        _ => Err(Fault::new("a ledger gave another answer")),
+/// Why a campaign may not be published here, by the operator's settings and by what is published.
+async fn unpublishable(ports: &impl Ports, campaign: &Campaign) -> Result<Vec<Problem>, Fault> {
+    let settings = ports.settings();
+    let mut problems = if settings.development { Vec::new() } else { campaign.development_only() };
+    let refused = campaign.refused_destinations(settings.public_url.as_deref(), settings.development);
+    let is_told = |problem: &Problem| problems.iter().any(|told| told.path == problem.path);
+    let refused: Vec<_> = refused.into_iter().filter(|problem| !is_told(problem)).collect();
+    problems.extend(refused);
+    let others = ports.kv_list(CAMPAIGN_PREFIX).await?;
+    let own = campaign_key(&campaign.id);
+    let others: Vec<_> = others.into_iter().filter(|key| *key != own).collect();
+    let mut elsewhere = SecretUses::default();
+    for text in ports.kv_get_all(&others).await? {
+        elsewhere.add(&text);
     }
+    problems.extend(campaign.refused_secrets(&Secrets {
+        hosts: &settings.secret_hosts,
+        elsewhere: &elsewhere,
+        value: &|name| ports.secret(name),
+        turnstile_host: &turnstile::host(settings),
+        development: settings.development,
+    }));
+    Ok(problems)
+}
+
+/// Secrets that a campaign names and that the Worker does not have: what needs them waits.
+fn unset_secrets(ports: &impl Ports, campaign: &Campaign) -> Vec<String> {
+    let destinations = campaign.destinations.iter().enumerate();
+    let named = destinations.map(|(at, one)| (format!("destination[{at}].secret"), &one.secret));
+    let turnstile = campaign.turnstile.iter().map(|one| ("turnstile.secret".to_owned(), &one.secret));
+    let unset = named.chain(turnstile).filter(|(_, name)| ports.secret(name).is_none());
+    unset.map(|(path, name)| format!("{path}: the Worker has no secret {name}; what needs it waits")).collect()
 }

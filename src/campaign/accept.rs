@@ -6,6 +6,7 @@ use super::file::{
     self, CampaignFile, DestinationTable, FieldKind, FieldTable, ListTable, PurposeTable, QualifyTable,
     RetentionTable, Then,
 };
+use super::secrets::check_secrets;
 use super::table::told;
 use super::{
     Abuse, Campaign, Channel, Condition, Dedupe, Destination, DoubleOptIn, Field, Kind, Limits, List, Listed,
@@ -112,6 +113,9 @@ impl Campaign {
             })
             .collect();
         unique("destination", destinations.iter().map(|d| d.name.as_str()), "name", &mut problems);
+        if to_publish {
+            check_secrets(&destinations, turnstile.as_ref().map(|one| one.secret.as_str()), &mut problems);
+        }
 
         let lists: Vec<List> = list
             .into_iter()

@@ -132,6 +132,10 @@ const MIGRATIONS: &[&[&str]] = &[
         "UPDATE submission SET milestone = CASE state WHEN 'held' THEN 1 ELSE 2 END
        WHERE state IN ('pending', 'dead', 'held')",
     ],
+    &[
+        // What a publication changed, as JSON: where events go and by which secrets.
+        "ALTER TABLE audit ADD COLUMN changes TEXT",
+    ],
 ];
 
 /// Brings the tables up to date.
