@@ -102,7 +102,8 @@ impl AdminTokens {
                 return Err("the name admin belongs to LEADHOOK_ADMIN_TOKEN");
             }
             let scopes = scopes.split('+').map(Scope::parse).collect::<Option<Vec<_>>>();
-            let scopes = scopes.ok_or("a scope is read, operate, publish or erase; several are joined by +")?;
+            let scopes =
+                scopes.ok_or("a scope is read, operate, publish or erase; several are joined by +")?;
             // A token of other characters could not be sent (RFC 6750 section 2.1).
             let is_sendable = |c: char| c.is_ascii_alphanumeric() || "-._~+/=".contains(c);
             if token.len() < MIN_TOKEN_CHARACTERS || !token.chars().all(is_sendable) {

@@ -207,7 +207,9 @@ impl World {
             "LEADHOOK_SIGNING_KEYS" => Some(signing_key("s1", [3; 32])),
             "LEADHOOK_LIST_KEYS" => Some(key(4)),
             "LEADHOOK_PUBLIC_URL" => Some(PUBLIC_URL.to_owned()),
-            "LEADHOOK_SECRET_HOSTS" => Some("MAIL_SECRET=mail.example.com".to_owned()),
+            "LEADHOOK_SECRET_HOSTS" => {
+                Some("MAIL_SECRET=mail.example.com,MAIL_SECRET=crm.example.com".to_owned())
+            }
             "LEADHOOK_ADMIN_TOKEN" => Some(ADMIN_TOKEN.to_owned()),
             _ => None,
         })?;

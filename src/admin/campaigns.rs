@@ -128,5 +128,7 @@ fn unset_secrets(ports: &impl Ports, campaign: &Campaign) -> Vec<String> {
     let named = destinations.map(|(at, one)| (format!("destination[{at}].secret"), &one.secret));
     let turnstile = campaign.turnstile.iter().map(|one| ("turnstile.secret".to_owned(), &one.secret));
     let unset = named.chain(turnstile).filter(|(_, name)| ports.secret(name).is_none());
-    unset.map(|(path, name)| format!("{path}: the Worker has no secret {name}; what needs it waits")).collect()
+    unset
+        .map(|(path, name)| format!("{path}: the Worker has no secret {name}; what needs it waits"))
+        .collect()
 }

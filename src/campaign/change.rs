@@ -113,7 +113,8 @@ impl Change<'_> {
             ));
         }
         if self.before.is_some_and(|before| before.magnet.is_some()) && self.after.magnet.is_none() {
-            warnings.push("The campaign has no [magnet] any more: links that have gone out end now".to_owned());
+            warnings
+                .push("The campaign has no [magnet] any more: links that have gone out end now".to_owned());
         }
         warnings
     }

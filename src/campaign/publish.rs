@@ -115,10 +115,11 @@ pub fn plan(
             text_in(one, "/id").as_ref() == Some(&purpose.id)
                 && text_in(one, "/version").as_ref() == Some(&purpose.version)
         };
-        // A publication that was broken off has written its versions, under this name.
+        // A publication that was broken off may have written its versions.
         let is_of_this_name = |version: &Value| text_in(version, "/controller").as_ref() == Some(name);
-        let is_used =
-            || published.into_iter().any(is_published) || known.as_ref().is_some_and(|one| !is_of_this_name(one));
+        let is_used = || {
+            published.into_iter().any(is_published) || known.as_ref().is_some_and(|one| !is_of_this_name(one))
+        };
         if has_new_name && is_used() {
             let reason = "must be new: the controller has another name than in what is published";
             problems.push(Problem::new(format!("purpose[{at}].version"), reason));
@@ -131,8 +132,10 @@ pub fn plan(
             }
             Some(_) => {}
             None => {
-                let sha256 = &purpose.wording.sha256;
-                let value = json!({"format": RECORD_FORMAT, "sha256": sha256, "controller": name});
+                let mut value = json!({"format": RECORD_FORMAT, "sha256": purpose.wording.sha256});
+                if let Some(value) = value.as_object_mut().filter(|_| has_new_name) {
+                    value.insert("controller".to_owned(), name.as_str().into());
+                }
                 writes.push((key, value.to_string()));
             }
         }
@@ -171,8 +174,7 @@ fn owned(record: Option<&Value>, name: &str) -> Result<(), Problem> {
         "the ledger's controller was renamed: use its new name, with a new privacy_notice_version and new \
          versions of all purposes"
     } else {
-        "the ledger belongs to another controller: one ledger, one controller. One that has changed its name \
-         is renamed with rename_controller"
+        "the ledger belongs to another controller: one ledger, one controller"
     };
     Err(Problem::new("controller.name", reason))
 }

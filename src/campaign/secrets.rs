@@ -15,8 +15,7 @@ use crate::text::WebAddress;
 /// What a secret that signs begins with (Standard Webhooks).
 const SIGNING: &str = "whsec_";
 const SHAPE: &str = "each entry must be NAME=host, as in MAIL_API_TOKEN=api.example.com";
-const NAME: &str =
-    "a name has upper-case letters, digits and underscores, and does not begin with LEADHOOK_";
+const NAME: &str = "a name has upper-case letters, digits and underscores, and does not begin with LEADHOOK_";
 const HOST: &str = "a host is a name or an IP address, without https://, port and path";
 
 /// The hosts that each secret may be sent to: `LEADHOOK_SECRET_HOSTS`.
@@ -60,13 +59,7 @@ impl SecretHosts {
     ///
     /// # Errors
     /// [`Withheld`] says why it may not.
-    pub fn judge(
-        &self,
-        name: &str,
-        value: &str,
-        host: &str,
-        may_be_unbound: bool,
-    ) -> Result<(), Withheld> {
+    pub fn judge(&self, name: &str, value: &str, host: &str, may_be_unbound: bool) -> Result<(), Withheld> {
         if signs(value) {
             return Err(Withheld::Signs);
         }
@@ -156,7 +149,9 @@ impl Secrets<'_> {
         let value = (self.value)(name).unwrap_or_default();
         let withheld = self.hosts.judge(name, &value, host, may_be_unbound).err()?;
         Some(match withheld {
-            Withheld::Signs => "has a value that begins with whsec_: a secret that signs is never sent".to_owned(),
+            Withheld::Signs => {
+                "has a value that begins with whsec_: a secret that signs is never sent".to_owned()
+            }
             Withheld::Unbound => {
                 format!("is bound to no host: add {name}={host} to LEADHOOK_SECRET_HOSTS")
             }
@@ -204,13 +199,8 @@ impl Campaign {
 
     /// Whether a webhook of this campaign is signed with that secret.
     pub fn signs_with(&self, name: &str) -> bool {
-        signing_destination(&self.destinations, name).is_some()
+        self.destinations.iter().any(|one| one.secret == name && matches!(one.channel, Channel::Webhook))
     }
-}
-
-fn signing_destination<'a>(destinations: &'a [Destination], name: &str) -> Option<&'a Destination> {
-    let signs = |one: &&Destination| one.secret == name && matches!(one.channel, Channel::Webhook);
-    destinations.iter().find(signs)
 }
 
 /// Tells of secrets that a file both signs with and sends.
@@ -222,8 +212,13 @@ pub(super) fn check_secrets(
     let sent = destinations.iter().enumerate().filter(|(_, one)| matches!(one.channel, Channel::Email(_)));
     let sent = sent.map(|(at, one)| (format!("destination[{at}].secret"), one.secret.as_str()));
     let turnstile = turnstile.map(|name| ("turnstile.secret".to_owned(), name));
+    // What a misspelt kind would have been is not known.
+    let is_known = |at: usize, problems: &[Problem]| !told(problems, &format!("destination[{at}].kind"));
     for (path, name) in sent.chain(turnstile) {
-        if let Some(signed) = signing_destination(destinations, name).filter(|_| !told(problems, &path)) {
+        let signed = destinations.iter().enumerate().find(|(at, one)| {
+            one.secret == name && matches!(one.channel, Channel::Webhook) && is_known(*at, problems)
+        });
+        if let Some((_, signed)) = signed.filter(|_| !told(problems, &path)) {
             let reason = format!("signs what goes to {}, so it is never sent", signed.name);
             problems.push(Problem::new(path, reason));
         }

@@ -168,7 +168,8 @@ impl<S: Store> Ledger<S> {
                        FROM campaign c, json_each(c.stored, '$.campaign.destination') d
                        WHERE coalesce(json_extract(d.value, '$.kind'), 'webhook') = 'webhook'";
             let rows = self.store.rows(sql, &[])?.into_iter();
-            *signing = Some(rows.map(|mut row| Ok((row.text(0)?, row.text(1)?))).collect::<Result<_, Fault>>()?);
+            *signing =
+                Some(rows.map(|mut row| Ok((row.text(0)?, row.text(1)?))).collect::<Result<_, Fault>>()?);
         }
         let signs = |(id, name): &(String, String)| *id != campaign.id && name == secret;
         Ok(signing.iter().flatten().any(signs))

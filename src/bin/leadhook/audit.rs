@@ -107,9 +107,10 @@ fn changes(changes: &Map<String, Value>) -> Vec<String> {
     let mut lines = Vec::new();
     for (key, value) in changes {
         match value {
-            Value::Array(all) => lines.extend(all.iter().map(|one| {
-                line(one.get("destination").and_then(Value::as_str).unwrap_or_default(), one)
-            })),
+            Value::Array(all) => lines
+                .extend(all.iter().map(|one| {
+                    line(one.get("destination").and_then(Value::as_str).unwrap_or_default(), one)
+                })),
             Value::Object(_) => lines.push(line(&key.replace('_', " "), value)),
             other => lines.push(printable(&format!("{}: {other}", key.replace('_', " ")))),
         }

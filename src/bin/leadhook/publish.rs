@@ -83,7 +83,9 @@ pub fn publish(options: &Options) -> Result<(), String> {
                 stored.extend(planned.writes.iter().cloned());
                 writes.extend(planned.writes);
                 if owner.is_some_and(|owner| owner != campaign.controller.name) {
-                    warnings.push(format!("{name}: the renaming is in no audit log of Leadhook: use --api for that"));
+                    warnings.push(format!(
+                        "{name}: the renaming is in no audit log of Leadhook: use --api for that"
+                    ));
                 }
             }
             Err(refused) => problems.extend(refused.iter().map(|problem| format!("{name}: {problem}"))),
@@ -119,14 +121,16 @@ fn warn(warnings: &[String]) {
 /// Through the admin API, one after another. What was published before one is refused stays so.
 fn send(options: &Options, campaigns: &[(&Path, Campaign)]) -> Result<(), String> {
     let client = options.server.client()?;
-    let rename = options.rename_controller.as_deref().map(|name| format!("?rename_controller={}", encoded(name)));
+    let rename =
+        options.rename_controller.as_deref().map(|name| format!("?rename_controller={}", encoded(name)));
     for (file, campaign) in campaigns {
         let path = format!("campaigns/{}{}", campaign.id, rename.as_deref().unwrap_or_default());
         let answer = client.put(&path, &campaign.canonical);
         let answer = answer.map_err(|reason| format!("{}: {reason}", file.display()))?;
         println!("published {} (revision {})", campaign.id, campaign.revision);
         let told = answer.get("warnings").and_then(Value::as_array).into_iter().flatten();
-        let told = told.filter_map(Value::as_str).map(|told| format!("{}: {}", file.display(), printable(told)));
+        let told =
+            told.filter_map(Value::as_str).map(|told| format!("{}: {}", file.display(), printable(told)));
         warn(&told.collect::<Vec<_>>());
     }
     Ok(())
