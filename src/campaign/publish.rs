@@ -8,6 +8,7 @@
 
 use serde_json::{Value, json};
 
+use super::table::told;
 use super::{Campaign, Problem};
 
 /// KV keys that begin with this hold campaigns.
@@ -98,10 +99,11 @@ pub fn plan(
         Ok(_) => {}
     }
 
-    let has_new_name = text_in(&old, "/campaign/controller/name").is_some_and(|was| was != *name);
+    let other_name = text_in(&old, "/campaign/controller/name").is_some_and(|was| was != *name);
+    let has_new_name = other_name && !told(&problems, "controller.name");
     if has_new_name {
         let was = text_in(&old, "/campaign/controller/privacy_notice_version");
-        let version = campaign.notice.version.as_ref();
+        let version = campaign.notice.version.as_ref().filter(|version| !version.trim().is_empty());
         if version.is_none() || version == was.as_ref() {
             let reason = "must be stated and new: the controller has another name than in what is published";
             problems.push(Problem::new("controller.privacy_notice_version", reason));
