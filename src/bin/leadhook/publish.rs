@@ -84,7 +84,7 @@ pub fn publish(options: &Options) -> Result<(), String> {
                 writes.extend(planned.writes);
                 if owner.is_some_and(|owner| owner != campaign.controller.name) {
                     warnings.push(format!(
-                        "{name}: the renaming is in no audit log of Leadhook: use --api for that"
+                        "{name}: the renaming is in Cloudflare's audit log alone; with --api it is in Leadhook's"
                     ));
                 }
             }
