@@ -552,10 +552,10 @@ impl Ports for World {
         Ok(values.get(key).filter(living).map(|(value, _)| value.clone()))
     }
 
-    async fn kv_get_all(&self, keys: &[String]) -> Result<Vec<String>, Fault> {
+    async fn kv_get_all(&self, keys: &[String]) -> Result<Vec<(String, String)>, Fault> {
         let mut texts = Vec::new();
         for key in keys {
-            texts.extend(self.kv_get(key).await?);
+            texts.extend(self.kv_get(key).await?.map(|text| (key.clone(), text)));
         }
         Ok(texts)
     }

@@ -55,14 +55,9 @@ pub async fn publish(ports: &impl Ports, id: &str, asked: &Asked<'_>) -> Result<
     if campaign.id != id {
         return invalid(vec![Problem::new("id", "is not the one of the address")]);
     }
-    let mut problems = unpublishable(ports, &campaign).await?;
-    let mut stored = Vec::new();
-    for key in keys(&campaign) {
-        if let Some(value) = ports.kv_get(&key).await? {
-            stored.push((key, value));
-        }
-    }
-    let found = |key: &str| stored.iter().find(|(known, _)| known == key).map(|(_, value)| value.clone());
+    let known = known(ports, &campaign).await?;
+    let found = |key: &str| known.iter().find(|(one, _)| one == key).map(|(_, value)| value.clone());
+    let mut problems = unpublishable(ports, &campaign, &known);
     let planned = plan(&campaign, asked.query.text("rename_controller").as_deref(), found);
     let plan = match planned {
         Ok(plan) if problems.is_empty() => plan,
@@ -97,20 +92,30 @@ pub async fn publish(ports: &impl Ports, id: &str, asked: &Asked<'_>) -> Result<
     Ok(Reply::json(&json!({ "published": campaign.id, "revision": revision, "warnings": warnings })))
 }
 
+/// What a publication is judged by: what lies in KV of the campaign and beside it, and the other campaigns.
+async fn known(ports: &impl Ports, campaign: &Campaign) -> Result<Vec<(String, String)>, Fault> {
+    let mut wanted = ports.kv_list(CAMPAIGN_PREFIX).await?;
+    wanted.extend(keys(campaign));
+    wanted.sort_unstable();
+    wanted.dedup();
+    ports.kv_get_all(&wanted).await
+}
+
 /// Why a campaign may not be published here, by the operator's settings and by what is published.
-async fn unpublishable(ports: &impl Ports, campaign: &Campaign) -> Result<Vec<Problem>, Fault> {
+fn unpublishable(ports: &impl Ports, campaign: &Campaign, known: &[(String, String)]) -> Vec<Problem> {
     let settings = ports.settings();
     let mut problems = if settings.development { Vec::new() } else { campaign.development_only() };
-    let refused = campaign.refused_destinations(settings.public_url.as_deref(), settings.development);
-    let is_told = |problem: &Problem| problems.iter().any(|told| told.path == problem.path);
-    let refused: Vec<_> = refused.into_iter().filter(|problem| !is_told(problem)).collect();
-    problems.extend(refused);
-    let others = ports.kv_list(CAMPAIGN_PREFIX).await?;
+    for refused in campaign.refused_destinations(settings.public_url.as_deref(), settings.development) {
+        if problems.iter().all(|told| told.path != refused.path) {
+            problems.push(refused);
+        }
+    }
     let own = campaign_key(&campaign.id);
-    let others: Vec<_> = others.into_iter().filter(|key| *key != own).collect();
     let mut elsewhere = SecretUses::default();
-    for text in ports.kv_get_all(&others).await? {
-        elsewhere.add(&text);
+    for (key, text) in known {
+        if key.starts_with(CAMPAIGN_PREFIX) && *key != own {
+            elsewhere.add(text);
+        }
     }
     problems.extend(campaign.refused_secrets(&Secrets {
         hosts: &settings.secret_hosts,
@@ -119,16 +124,22 @@ async fn unpublishable(ports: &impl Ports, campaign: &Campaign) -> Result<Vec<Pr
         turnstile_host: &turnstile::host(settings),
         development: settings.development,
     }));
-    Ok(problems)
+    problems
 }
 
 /// Secrets that a campaign names and that the Worker does not have: what needs them waits.
 fn unset_secrets(ports: &impl Ports, campaign: &Campaign) -> Vec<String> {
-    let destinations = campaign.destinations.iter().enumerate();
-    let named = destinations.map(|(at, one)| (format!("destination[{at}].secret"), &one.secret));
-    let turnstile = campaign.turnstile.iter().map(|one| ("turnstile.secret".to_owned(), &one.secret));
-    let unset = named.chain(turnstile).filter(|(_, name)| ports.secret(name).is_none());
+    let mut unset = Vec::new();
+    let mut look = |path: String, name: &str| {
+        if ports.secret(name).is_none() {
+            unset.push(format!("{path}: the Worker has no secret {name}; what needs it waits"));
+        }
+    };
+    for (at, destination) in campaign.destinations.iter().enumerate() {
+        look(format!("destination[{at}].secret"), &destination.secret);
+    }
+    if let Some(turnstile) = &campaign.turnstile {
+        look("turnstile.secret".to_owned(), &turnstile.secret);
+    }
     unset
-        .map(|(path, name)| format!("{path}: the Worker has no secret {name}; what needs it waits"))
-        .collect()
 }

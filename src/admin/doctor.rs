@@ -1,7 +1,5 @@
 //! What is wrong with a live system, in words, and what to do about it. It changes nothing.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
 
 use super::{Asked, registry, wrong_parameter};
@@ -288,15 +286,15 @@ async fn check_campaigns(ports: &impl Ports, into: &mut Vec<Value>) {
             }
         }
     }
-    let mut controllers = BTreeMap::new();
+    let mut owners: Vec<(&str, Option<String>)> = Vec::new();
     for campaign in &campaigns {
         check_campaign(ports, campaign, &uses, into);
-        let ledger = &campaign.ledger;
-        if !controllers.contains_key(ledger) {
+        let ledger = campaign.ledger.as_str();
+        if owners.iter().all(|(known, _)| *known != ledger) {
             let record = ports.kv_get(&ledger_key(ledger)).await.ok().flatten();
-            controllers.insert(ledger, record.and_then(|record| controller_of(&record)));
+            owners.push((ledger, record.and_then(|record| controller_of(&record))));
         }
-        let owner = controllers.get(ledger).and_then(Option::as_ref);
+        let owner = owners.iter().find(|(known, _)| *known == ledger).and_then(|(_, owner)| owner.as_ref());
         if owner.is_some_and(|owner| *owner != campaign.controller.name) {
             into.push(finding("controller_other", &campaign.id, 1, &Value::Null));
         }

@@ -1,8 +1,6 @@
 //! What a publication changes: for the audit log, where events go and by which secrets; for whoever
 //! publishes, what of the campaign waits and is not sent any more.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Map, Value, json};
 
 use super::mail::Channel;
@@ -21,54 +19,50 @@ pub struct Change<'a> {
     pub after: &'a Campaign,
 }
 
-/// What a publication does to a destination.
-enum Strands {
-    Removed,
-    /// It was a webhook and is an e-mail provider.
-    TakesNoLeads,
-    /// It needs consents that it did not need.
-    Needs(Vec<String>),
-}
-
 impl Change<'_> {
     /// For the audit log: destinations whose origin or secret is another one, what is new and what is gone,
     /// each from and to; the same of Turnstile's secret and of the controller's name. Never a path, which
     /// may hold a token.
     pub fn entry(&self, controller_was: Option<&str>) -> Value {
         let mut entry = Map::new();
-        let (mut changed, added): (Vec<_>, Vec<_>) =
-            self.destinations().into_iter().partition(|(before, _)| before.is_some());
+        let mut named = Vec::new();
+        let mut add = |name: &str, before: Value, after: Value| {
+            if before != after {
+                named.push(json!({ "destination": name, "from": before, "to": after }));
+            }
+        };
         // What was there stands first, so that nothing new hides it.
-        changed.extend(added);
-        if !changed.is_empty() {
-            let named = changed.iter().take(MAX_NAMED).map(|(before, after)| {
-                let name = before.or(*after).map(|destination| destination.name.as_str());
-                json!({ "destination": name, "from": before.map(shown), "to": after.map(shown) })
-            });
-            entry.insert("destinations".to_owned(), named.collect());
-            if let Some(more) = changed.len().checked_sub(MAX_NAMED).filter(|more| *more > 0) {
-                entry.insert("more_destinations".to_owned(), more.into());
+        for old in self.old_destinations() {
+            add(&old.name, shown(Some(old)), shown(self.after.destination(&old.name)));
+        }
+        for new in &self.after.destinations {
+            if self.before.is_none_or(|before| before.destination(&new.name).is_none()) {
+                add(&new.name, Value::Null, shown(Some(new)));
             }
         }
-        let secret = |campaign: &Campaign| campaign.turnstile.as_ref().map(|one| one.secret.clone());
-        let turnstile = (self.before.and_then(secret), secret(self.after));
-        if turnstile.0 != turnstile.1 {
-            entry.insert("turnstile_secret".to_owned(), json!({ "from": turnstile.0, "to": turnstile.1 }));
+        if named.len() > MAX_NAMED {
+            entry.insert("more_destinations".to_owned(), (named.len() - MAX_NAMED).into());
+            named.truncate(MAX_NAMED);
         }
-        if let Some(name) = controller_was {
-            let to = &self.after.controller.name;
-            entry.insert("controller".to_owned(), json!({ "from": name, "to": to }));
+        if !named.is_empty() {
+            entry.insert("destinations".to_owned(), named.into());
+        }
+        let secret = |campaign: &Campaign| campaign.turnstile.as_ref().map(|one| one.secret.clone());
+        let mut others = vec![("turnstile_secret", self.before.and_then(secret), secret(self.after))];
+        if let Some(was) = controller_was {
+            let name = self.after.controller.name.clone();
+            others.push(("controller", Some(was.to_owned()), Some(name)));
+        }
+        for (key, from, to) in others {
+            if from != to {
+                entry.insert(key.to_owned(), json!({ "from": from, "to": to }));
+            }
         }
         Value::Object(entry)
     }
 
-    /// Destinations that change, as they were and as they will be.
-    fn destinations(&self) -> Vec<(Option<&Destination>, Option<&Destination>)> {
-        let before = self.before.map_or(&[][..], |before| &before.destinations);
-        let was = before.iter().map(|old| (Some(old), self.after.destination(&old.name)));
-        let is_new = |new: &&Destination| before.iter().all(|old| old.name != new.name);
-        let new = self.after.destinations.iter().filter(is_new).map(|new| (None, Some(new)));
-        was.chain(new).filter(|(before, after)| before.map(shown) != after.map(shown)).collect()
+    fn old_destinations(&self) -> &[Destination] {
+        self.before.map_or(&[], |before| &before.destinations)
     }
 
     /// Whether anything may wait that will not be sent: then a ledger is asked what does.
@@ -79,10 +73,7 @@ impl Change<'_> {
     /// What whoever publishes must know. `waiting` is what the ledger says of the campaign; without it
     /// nobody knows how much there is.
     pub fn warnings(&self, waiting: Option<&Value>) -> Vec<String> {
-        let count = |path: &str| match waiting {
-            Some(waiting) => Some(waiting.pointer(path).and_then(Value::as_i64).unwrap_or(0)),
-            None => None,
-        };
+        let count = |path: &str| waiting.map(|all| all.pointer(path).and_then(Value::as_i64).unwrap_or(0));
         let many = |count: Option<i64>| count.map_or_else(String::new, |count| format!(": {count}"));
         let mut warnings = Vec::new();
         let unconfirmed = count("/unconfirmed");
@@ -93,24 +84,15 @@ impl Change<'_> {
                 many(unconfirmed)
             ));
         }
-        for (destination, strands) in self.stranded() {
-            let name = &destination.name;
+        for (name, why) in self.stranded() {
             let waits = count(&format!("/deliveries/{name}"));
-            if waits == Some(0) {
-                continue;
+            if waits != Some(0) {
+                warnings.push(format!(
+                    "deliveries that wait for {name}{}. {why}: they become dead letters, which can be replayed \
+                     for 30 days once that is put back",
+                    many(waits)
+                ));
             }
-            let why = match strands {
-                Strands::Removed => "The campaign has no such destination any more".to_owned(),
-                Strands::TakesNoLeads => "It is an e-mail provider now, which gets no leads".to_owned(),
-                Strands::Needs(needs) => {
-                    format!("It needs {} now, and who has not given it is not sent", needs.join(", "))
-                }
-            };
-            warnings.push(format!(
-                "deliveries that wait for {name}{}. {why}: they become dead letters, which can be replayed for \
-                 30 days once that is put back",
-                many(waits)
-            ));
         }
         if self.before.is_some_and(|before| before.magnet.is_some()) && self.after.magnet.is_none() {
             warnings
@@ -123,23 +105,31 @@ impl Change<'_> {
         self.before.is_some_and(|before| before.double_opt_in.is_some()) && self.after.double_opt_in.is_none()
     }
 
-    fn stranded(&self) -> Vec<(&Destination, Strands)> {
-        let before = self.before.map_or(&[][..], |before| &before.destinations);
-        let strands = |old: &Destination| {
-            let Some(new) = self.after.destination(&old.name) else { return Some(Strands::Removed) };
+    /// Destinations that do not get what waits for them, each with the reason.
+    fn stranded(&self) -> Vec<(&str, String)> {
+        let mut stranded = Vec::new();
+        for old in self.old_destinations() {
+            let Some(new) = self.after.destination(&old.name) else {
+                let why = "The campaign has no such destination any more".to_owned();
+                stranded.push((old.name.as_str(), why));
+                continue;
+            };
+            let needs: Vec<_> = new.needs.iter().filter(|need| !old.needs.contains(need)).cloned().collect();
             if matches!((&old.channel, &new.channel), (Channel::Webhook, Channel::Email(_))) {
-                return Some(Strands::TakesNoLeads);
+                let why = "It is an e-mail provider now, which gets no leads".to_owned();
+                stranded.push((old.name.as_str(), why));
+            } else if !needs.is_empty() {
+                let why = format!("It needs {} now, and who has not given it is not sent", needs.join(", "));
+                stranded.push((old.name.as_str(), why));
             }
-            let known: BTreeSet<_> = old.needs.iter().collect();
-            let needs: Vec<_> = new.needs.iter().filter(|need| !known.contains(need)).cloned().collect();
-            (!needs.is_empty()).then_some(Strands::Needs(needs))
-        };
-        before.iter().filter_map(|old| Some((old, strands(old)?))).collect()
+        }
+        stranded
     }
 }
 
 /// Of a destination, what says where something goes and by which secret.
-fn shown(destination: &Destination) -> Value {
+fn shown(destination: Option<&Destination>) -> Value {
+    let Some(destination) = destination else { return Value::Null };
     let origin = destination.address.as_ref().map(WebAddress::origin);
     json!({ "origin": origin, "secret": destination.secret })
 }

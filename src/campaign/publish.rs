@@ -81,26 +81,18 @@ pub fn plan(
 
     let key = ledger_key(&campaign.ledger);
     let known = record(&key);
-    let renamed = match rename {
-        Some(from) => renamed(known.as_ref(), from, name).map(Some),
-        None => owned(known.as_ref(), name).map(|()| None),
-    };
-    let mut controller_was = text_in(&old, "/campaign/controller/name").filter(|was| was != name);
-    match renamed {
+    let was = text_in(&old, "/campaign/controller/name").filter(|was| was != name);
+    let (has_other_name, mut controller_was) = (was.is_some(), was);
+    match record_of(known.as_ref(), rename, name) {
         Err(problem) => problems.push(problem),
-        Ok(Some(Renamed::Now(value))) => {
-            controller_was = rename.map(str::to_owned);
+        Ok(Some(value)) => {
+            controller_was = rename.map(str::to_owned).or(controller_was);
             writes.push((key, value.to_string()));
         }
-        Ok(_) if known.is_none() => {
-            let value = json!({"format": RECORD_FORMAT, "controller": name});
-            writes.push((key, value.to_string()));
-        }
-        Ok(_) => {}
+        Ok(None) => {}
     }
 
-    let other_name = text_in(&old, "/campaign/controller/name").is_some_and(|was| was != *name);
-    let has_new_name = other_name && !told(&problems, "controller.name");
+    let has_new_name = has_other_name && !told(&problems, "controller.name");
     if has_new_name {
         let was = text_in(&old, "/campaign/controller/privacy_notice_version");
         let version = campaign.notice.version.as_ref().filter(|version| !version.trim().is_empty());
@@ -112,17 +104,14 @@ pub fn plan(
     for (at, purpose) in campaign.purposes.iter().enumerate() {
         let key = version_key(&campaign.id, &purpose.id, &purpose.version);
         let known = record(&key);
-        let published = old.pointer("/campaign/purpose").and_then(Value::as_array).into_iter().flatten();
-        let is_published = |one: &Value| {
-            text_in(one, "/id").as_ref() == Some(&purpose.id)
-                && text_in(one, "/version").as_ref() == Some(&purpose.version)
-        };
         // A publication that was broken off may have written its versions.
-        let is_of_this_name = |version: &Value| text_in(version, "/controller").as_ref() == Some(name);
-        let is_used = || {
-            published.into_iter().any(is_published) || known.as_ref().is_some_and(|one| !is_of_this_name(one))
-        };
-        if has_new_name && is_used() {
+        let mut is_used =
+            known.as_ref().is_some_and(|version| text_in(version, "/controller").as_ref() != Some(name));
+        for one in old.pointer("/campaign/purpose").and_then(Value::as_array).into_iter().flatten() {
+            is_used |= text_in(one, "/id").as_ref() == Some(&purpose.id)
+                && text_in(one, "/version").as_ref() == Some(&purpose.version);
+        }
+        if has_new_name && is_used {
             let reason = "must be new: the controller has another name than in what is published";
             problems.push(Problem::new(format!("purpose[{at}].version"), reason));
             continue;
@@ -161,50 +150,53 @@ pub fn controller_of(record: &str) -> Option<String> {
     Some(record.get("controller")?.as_str()?.to_owned())
 }
 
-fn former(record: &Value) -> impl Iterator<Item = &str> {
-    record.get("former").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+/// The names that a ledger's controller had.
+fn former(record: &Value) -> Vec<&str> {
+    let names = record.get("former").and_then(Value::as_array);
+    names.into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
-/// That the ledger is this controller's, or nobody's yet.
-fn owned(record: Option<&Value>, name: &str) -> Result<(), Problem> {
-    let Some(record) = record else { return Ok(()) };
-    let owner = record.get("controller").and_then(Value::as_str);
-    if owner == Some(name) {
-        return Ok(());
-    }
-    let reason = if former(record).any(|was| was == name) {
-        "the ledger's controller was renamed: use its new name, with a new privacy_notice_version and new \
-         versions of all purposes"
-    } else {
-        "the ledger belongs to another controller: one ledger, one controller"
-    };
-    Err(Problem::new("controller.name", reason))
-}
-
-/// What a renaming comes to.
-enum Renamed {
-    /// The ledger's record as it will be.
-    Now(Value),
-    /// It was done already: by another campaign of the ledger, or by a publication that was broken off.
-    Before,
-}
-
-fn renamed(record: Option<&Value>, from: &str, name: &str) -> Result<Renamed, Problem> {
-    let owner = record.and_then(|record| record.get("controller")?.as_str());
+/// A ledger's record as it will be, where it changes. There is none yet, or the controller gives up its name.
+///
+/// # Errors
+/// The ledger belongs to another controller, or it is not the one that is renamed.
+fn record_of(record: Option<&Value>, rename: Option<&str>, name: &str) -> Result<Option<Value>, Problem> {
     let refused = |path: &str, reason: &str| Err(Problem::new(path, reason));
-    let Some((record, owner)) = record.zip(owner) else {
-        return refused("rename_controller", "the ledger has no controller yet, so there is none to rename");
+    let Some(record) = record else {
+        if rename.is_some() {
+            return refused(
+                "rename_controller",
+                "the ledger has no controller yet, so there is none to rename",
+            );
+        }
+        return Ok(Some(json!({"format": RECORD_FORMAT, "controller": name})));
     };
-    if owner == name && former(record).last() == Some(from) {
-        return Ok(Renamed::Before);
+    let owner = record.get("controller").and_then(Value::as_str);
+    let mut former = former(record);
+    match rename {
+        None if owner == Some(name) => Ok(None),
+        None if former.contains(&name) => refused(
+            "controller.name",
+            "the ledger's controller was renamed: use its new name, with a new privacy_notice_version and new \
+             versions of all purposes",
+        ),
+        None => {
+            refused("controller.name", "the ledger belongs to another controller: one ledger, one controller")
+        }
+        // By another campaign of the ledger, or by a publication that was broken off.
+        Some(from) if owner == Some(name) && former.last() == Some(&from) => Ok(None),
+        Some(from) if owner != Some(from) => {
+            refused("rename_controller", "is not the name that the ledger's controller has")
+        }
+        Some(from) if from == name => {
+            refused("controller.name", "is the name that the controller has: state the new one")
+        }
+        Some(from) => {
+            former.retain(|was| *was != name && *was != from);
+            former.push(from);
+            let last = former.len().saturating_sub(MAX_FORMER);
+            let former = former.get(last..);
+            Ok(Some(json!({"format": RECORD_FORMAT, "controller": name, "former": former})))
+        }
     }
-    if owner != from {
-        return refused("rename_controller", "is not the name that the ledger's controller has");
-    }
-    if name == from {
-        return refused("controller.name", "is the name that the controller has: state the new one");
-    }
-    let mut names: Vec<_> = former(record).filter(|was| *was != name && *was != from).chain([from]).collect();
-    names.drain(..names.len().saturating_sub(MAX_FORMER));
-    Ok(Renamed::Now(json!({"format": RECORD_FORMAT, "controller": name, "former": names})))
 }

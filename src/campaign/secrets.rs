@@ -2,8 +2,6 @@
 //! take a secret anywhere by its name. So a secret either signs, and is never sent; or it is sent as it
 //! is, never signs, and goes to the hosts alone that the operator has bound it to.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 
 use super::file::is_secret_name;
@@ -20,7 +18,7 @@ const HOST: &str = "a host is a name or an IP address, without https://, port an
 
 /// The hosts that each secret may be sent to: `LEADHOOK_SECRET_HOSTS`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SecretHosts(BTreeMap<String, Vec<String>>);
+pub struct SecretHosts(Vec<(String, String)>);
 
 /// Why a secret is not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,19 +37,19 @@ impl SecretHosts {
     /// # Errors
     /// What is wrong, without the text.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
-        let mut hosts: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut hosts = Vec::new();
         for entry in text.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
             let (name, host) = entry.split_once('=').ok_or(SHAPE)?;
             let (name, host) = (name.trim(), host.trim());
             is_secret_name(name).map_err(|_| NAME)?;
-            hosts.entry(name.to_owned()).or_default().push(host_of(host).ok_or(HOST)?);
+            hosts.push((name.to_owned(), host_of(host).ok_or(HOST)?));
         }
         Ok(Self(hosts))
     }
 
     /// Whether a secret is bound to any host.
     pub fn binds(&self, name: &str) -> bool {
-        self.0.contains_key(name)
+        self.0.iter().any(|(bound, _)| bound == name)
     }
 
     /// Whether a secret of that name and value may be sent to a host, as [`WebAddress::host`] gives it.
@@ -63,11 +61,14 @@ impl SecretHosts {
         if signs(value) {
             return Err(Withheld::Signs);
         }
-        match self.0.get(name) {
-            Some(hosts) if hosts.iter().any(|bound| bound == host.trim_end_matches('.')) => Ok(()),
-            Some(_) => Err(Withheld::Elsewhere),
-            None if may_be_unbound => Ok(()),
-            None => Err(Withheld::Unbound),
+        let host = host.trim_end_matches('.');
+        if self.0.iter().any(|(bound, to)| bound == name && to == host) {
+            return Ok(());
+        }
+        match (self.binds(name), may_be_unbound) {
+            (true, _) => Err(Withheld::Elsewhere),
+            (false, true) => Ok(()),
+            (false, false) => Err(Withheld::Unbound),
         }
     }
 }
@@ -90,11 +91,15 @@ fn signs(value: &str) -> bool {
     words.into_iter().any(begins)
 }
 
-/// What campaigns use secrets for, each by its name with the id of a campaign that does.
+/// What campaigns use secrets for.
 #[derive(Clone, Debug, Default)]
-pub struct SecretUses {
-    signs: BTreeMap<String, String>,
-    sent: BTreeMap<String, String>,
+pub struct SecretUses(Vec<SecretUse>);
+
+#[derive(Clone, Debug)]
+struct SecretUse {
+    name: String,
+    campaign: String,
+    is_sent: bool,
 }
 
 impl SecretUses {
@@ -102,27 +107,31 @@ impl SecretUses {
     pub fn add(&mut self, stored: &str) {
         let stored: Value = serde_json::from_str(stored).unwrap_or_default();
         let text = |of: &Value, path: &str| of.pointer(path).and_then(Value::as_str).map(str::to_owned);
-        let Some(id) = text(&stored, "/campaign/id") else { return };
-        let destinations = stored.pointer("/campaign/destination").and_then(Value::as_array);
-        for destination in destinations.into_iter().flatten() {
-            let Some(name) = text(destination, "/secret") else { continue };
-            let is_sent = text(destination, "/kind").as_deref() == Some("email");
-            let uses = if is_sent { &mut self.sent } else { &mut self.signs };
-            uses.entry(name).or_insert_with(|| id.clone());
+        let Some(campaign) = text(&stored, "/campaign/id") else { return };
+        let mut add = |name: Option<String>, is_sent: bool| {
+            if let Some(name) = name {
+                self.0.push(SecretUse { name, campaign: campaign.clone(), is_sent });
+            }
+        };
+        for one in stored.pointer("/campaign/destination").and_then(Value::as_array).into_iter().flatten() {
+            add(text(one, "/secret"), text(one, "/kind").as_deref() == Some("email"));
         }
-        if let Some(name) = text(&stored, "/campaign/turnstile/secret") {
-            self.sent.entry(name).or_insert(id);
-        }
+        add(text(&stored, "/campaign/turnstile/secret"), true);
     }
 
     /// A campaign whose webhooks are signed with that secret.
     pub fn signs(&self, name: &str) -> Option<&str> {
-        self.signs.get(name).map(String::as_str)
+        self.find(name, false)
     }
 
     /// A campaign that sends that secret as it is.
     pub fn sent(&self, name: &str) -> Option<&str> {
-        self.sent.get(name).map(String::as_str)
+        self.find(name, true)
+    }
+
+    fn find(&self, name: &str, is_sent: bool) -> Option<&str> {
+        let found = self.0.iter().find(|one| one.name == name && one.is_sent == is_sent);
+        found.map(|one| one.campaign.as_str())
     }
 }
 

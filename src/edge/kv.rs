@@ -53,13 +53,13 @@ impl Kv {
         Ok(settled("get", self.get_text(key)).await?.as_string())
     }
 
-    /// The texts under these keys, of those that are there.
-    pub async fn read_all(&self, keys: &[String]) -> Result<Vec<String>, Fault> {
+    /// The texts under these keys, each with its key, of those that are there.
+    pub async fn read_all(&self, keys: &[String]) -> Result<Vec<(String, String)>, Fault> {
         let mut texts = Vec::new();
         for keys in keys.chunks(READ_AT_ONCE) {
             let keys: Array = keys.iter().map(|key| JsValue::from_str(key)).collect();
             let found: Map = settled("get", self.get_texts(&keys)).await?.unchecked_into();
-            found.for_each(&mut |text, _| texts.extend(text.as_string()));
+            found.for_each(&mut |text, key| texts.extend(key.as_string().zip(text.as_string())));
         }
         Ok(texts)
     }

@@ -209,7 +209,7 @@ impl Ports for Platform {
         Ok(Uint8Array::new(&signed).to_vec())
     }
 
-    async fn kv_get_all(&self, keys: &[String]) -> Result<Vec<String>, Fault> {
+    async fn kv_get_all(&self, keys: &[String]) -> Result<Vec<(String, String)>, Fault> {
         self.kv()?.read_all(keys).await
     }
 
