@@ -260,6 +260,18 @@ fn a_name_that_signs_is_never_sent_and_one_that_is_sent_never_signs() {
 }
 
 #[test]
+fn whoever_would_send_what_signs_keeps_nobody_from_signing() {
+    let site = site("", true);
+    // As the commit before published it.
+    store(&site, &asking("thief", "https://evil.example/", "CRM_SECRET"));
+    assert_eq!(refused(&site, &signing("signer", "CRM_SECRET")), [""; 0]);
+    site.deliver("signer", ANN);
+    assert_eq!(outcomes(&site, "signer"), ["status 200"]);
+    site.deliver("thief", ANN);
+    assert_eq!(outcomes(&site, "thief"), ["secret_signs"]);
+}
+
+#[test]
 fn a_name_that_is_bound_never_signs() {
     for development in [true, false] {
         let site = site("CRM_SECRET=crm.example.com", development);

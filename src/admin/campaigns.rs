@@ -8,7 +8,7 @@ use crate::campaign::change::Change;
 use crate::campaign::publish::{CAMPAIGN_PREFIX, campaign_key, keys, plan};
 use crate::campaign::{Campaign, Problem, SecretUses, Secrets};
 use crate::fault::Fault;
-use crate::ledger::message::{Answer, Operation, Verb};
+use crate::ledger::message::{Answer, Verb};
 use crate::ports::Ports;
 use crate::reply::Reply;
 
@@ -58,33 +58,22 @@ pub async fn publish(ports: &impl Ports, id: &str, asked: &Asked<'_>) -> Result<
     let known = known(ports, &campaign).await?;
     let found = |key: &str| known.iter().find(|(one, _)| one == key).map(|(_, value)| value.clone());
     let mut problems = unpublishable(ports, &campaign, &known);
-    let planned = plan(&campaign, asked.query.text("rename_controller").as_deref(), found);
-    let plan = match planned {
+    let plan = match plan(&campaign, asked.query.text("rename_controller").as_deref(), found) {
         Ok(plan) if problems.is_empty() => plan,
-        planned => {
-            problems.extend(planned.err().into_iter().flatten());
+        Ok(_) => return invalid(problems),
+        Err(more) => {
+            problems.extend(more);
             return invalid(problems);
         }
     };
     let before = found(&campaign_key(id)).and_then(|text| Campaign::from_stored(&text).ok());
     let change = Change { before: before.as_ref(), after: &campaign };
-    let entry = Some(change.entry(plan.controller_was.as_deref()).to_string());
-    let published =
-        Operation { campaign: Some(campaign.id.clone()), changes: entry, ..asked.operation(Verb::Publish) };
-    let begun = Operation { tells_what_waits: change.may_strand(), ..published.clone() };
-    let waiting = match asked.ask(ports, &campaign.ledger, begun).await? {
-        Answer::Report(waiting) => Some(waiting),
-        // Older code does not say.
-        Answer::Done(_) => None,
-        _ => return Err(Fault::new("a ledger gave another answer")),
-    };
+    let entry = change.entry(plan.controller_was.as_deref()).to_string();
+    let waiting = write_down(ports, &campaign, &entry, Stage::Begun(&change), asked).await?;
     for (key, value) in plan.writes {
         ports.kv_put(&key, &value).await?;
     }
-    let done = Operation { is_done: true, ..published };
-    let Answer::Done(_) = asked.ask(ports, &campaign.ledger, done).await? else {
-        return Err(Fault::new("a ledger gave another answer"));
-    };
+    write_down(ports, &campaign, &entry, Stage::Done, asked).await?;
     let mut warnings = change.warnings(waiting.as_ref());
     warnings.extend(unset_secrets(ports, &campaign));
     ports.shelf().borrow_mut().forget(id);
@@ -92,12 +81,44 @@ pub async fn publish(ports: &impl Ports, id: &str, asked: &Asked<'_>) -> Result<
     Ok(Reply::json(&json!({ "published": campaign.id, "revision": revision, "warnings": warnings })))
 }
 
+/// How far a publication is.
+enum Stage<'a> {
+    /// Nothing is written yet.
+    Begun(&'a Change<'a>),
+    /// KV has it.
+    Done,
+}
+
+/// Writes down that it begins or is done. Gives what waits, where that was asked for; older code does not say.
+async fn write_down(
+    ports: &impl Ports,
+    campaign: &Campaign,
+    changes: &str,
+    stage: Stage<'_>,
+    asked: &Asked<'_>,
+) -> Result<Option<Value>, Fault> {
+    let mut operation = asked.operation(Verb::Publish);
+    operation.campaign = Some(campaign.id.clone());
+    operation.changes = Some(changes.to_owned());
+    match stage {
+        Stage::Begun(change) => operation.tells_what_waits = change.may_strand(),
+        Stage::Done => operation.is_done = true,
+    }
+    match asked.ask(ports, &campaign.ledger, operation).await? {
+        Answer::Done(_) => Ok(None),
+        Answer::Report(waiting) => Ok(Some(waiting)),
+        _ => Err(Fault::new("a ledger gave another answer")),
+    }
+}
+
 /// What a publication is judged by: what lies in KV of the campaign and beside it, and the other campaigns.
 async fn known(ports: &impl Ports, campaign: &Campaign) -> Result<Vec<(String, String)>, Fault> {
     let mut wanted = ports.kv_list(CAMPAIGN_PREFIX).await?;
-    wanted.extend(keys(campaign));
-    wanted.sort_unstable();
-    wanted.dedup();
+    for key in keys(campaign) {
+        if !wanted.contains(&key) {
+            wanted.push(key);
+        }
+    }
     ports.kv_get_all(&wanted).await
 }
 

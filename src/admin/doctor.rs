@@ -334,8 +334,9 @@ fn check_campaign(ports: &impl Ports, campaign: &Campaign, uses: &SecretUses, in
             }
             Some(secret) => {
                 let host = turnstile::host(settings);
-                let why = withheld(ports, uses, &turnstile.secret, &secret, &host, true);
-                into.extend(why.map(|problem| finding(problem, &about, 1, &Value::Null)));
+                if let Some(problem) = withheld(ports, uses, &turnstile.secret, &secret, &host, true) {
+                    into.push(finding(problem, &about, 1, &Value::Null));
+                }
             }
         }
     }
@@ -351,15 +352,14 @@ fn check_campaign(ports: &impl Ports, campaign: &Campaign, uses: &SecretUses, in
                 let value = secret.unwrap_or_default();
                 withheld(ports, uses, name, &value, destination.host(), settings.development)
             }
-            Channel::Webhook if settings.secret_hosts.binds(name) || uses.sent(name).is_some() => {
-                Some("sent_secret_signs")
-            }
-            Channel::Webhook => {
-                let is_unusable = secret.is_some_and(|secret| SigningSecret::parse(&secret).is_none());
-                is_unusable.then_some("secret_unusable")
-            }
+            Channel::Webhook if settings.secret_hosts.binds(name) => Some("sent_secret_signs"),
+            Channel::Webhook if secret.is_none_or(|secret| SigningSecret::parse(&secret).is_some()) => None,
+            Channel::Webhook if uses.sent(name).is_some() => Some("sent_secret_signs"),
+            Channel::Webhook => Some("secret_unusable"),
         };
-        into.extend(problem.map(|problem| finding(problem, &about, 1, &Value::Null)));
+        if let Some(problem) = problem {
+            into.push(finding(problem, &about, 1, &Value::Null));
+        }
     }
 }
 

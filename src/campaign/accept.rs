@@ -114,7 +114,7 @@ impl Campaign {
             .collect();
         unique("destination", destinations.iter().map(|d| d.name.as_str()), "name", &mut problems);
         if to_publish {
-            check_secrets(&destinations, turnstile.as_ref().map(|one| one.secret.as_str()), &mut problems);
+            check_secrets(&destinations, turnstile.as_ref(), &mut problems);
         }
 
         let lists: Vec<List> = list

@@ -1,7 +1,7 @@
 //! What a publication changes: for the audit log, where events go and by which secrets; for whoever
 //! publishes, what of the campaign waits and is not sent any more.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::mail::Channel;
 use super::{Campaign, Destination};
@@ -24,11 +24,12 @@ impl Change<'_> {
     /// each from and to; the same of Turnstile's secret and of the controller's name. Never a path, which
     /// may hold a token.
     pub fn entry(&self, controller_was: Option<&str>) -> Value {
-        let mut entry = Map::new();
         let mut named = Vec::new();
-        let mut add = |name: &str, before: Value, after: Value| {
-            if before != after {
-                named.push(json!({ "destination": name, "from": before, "to": after }));
+        let mut add = |name: &str, from: Value, to: Value| {
+            if from != to {
+                let mut change = from_to(from, to);
+                change.insert("destination".to_owned(), name.into());
+                named.push(Value::Object(change));
             }
         };
         // What was there stands first, so that nothing new hides it.
@@ -40,6 +41,7 @@ impl Change<'_> {
                 add(&new.name, Value::Null, shown(Some(new)));
             }
         }
+        let mut entry = Map::new();
         if named.len() > MAX_NAMED {
             entry.insert("more_destinations".to_owned(), (named.len() - MAX_NAMED).into());
             named.truncate(MAX_NAMED);
@@ -47,16 +49,14 @@ impl Change<'_> {
         if !named.is_empty() {
             entry.insert("destinations".to_owned(), named.into());
         }
-        let secret = |campaign: &Campaign| campaign.turnstile.as_ref().map(|one| one.secret.clone());
-        let mut others = vec![("turnstile_secret", self.before.and_then(secret), secret(self.after))];
-        if let Some(was) = controller_was {
-            let name = self.after.controller.name.clone();
-            others.push(("controller", Some(was.to_owned()), Some(name)));
+        let secret = |campaign: &Campaign| text(campaign.turnstile.as_ref().map(|one| one.secret.as_str()));
+        let (was, is) = (self.before.map_or(Value::Null, secret), secret(self.after));
+        if was != is {
+            entry.insert("turnstile_secret".to_owned(), from_to(was, is).into());
         }
-        for (key, from, to) in others {
-            if from != to {
-                entry.insert(key.to_owned(), json!({ "from": from, "to": to }));
-            }
+        if controller_was.is_some() {
+            let name = Some(self.after.controller.name.as_str());
+            entry.insert("controller".to_owned(), from_to(text(controller_was), text(name)).into());
         }
         Value::Object(entry)
     }
@@ -127,9 +127,26 @@ impl Change<'_> {
     }
 }
 
+fn text(text: Option<&str>) -> Value {
+    text.map_or(Value::Null, Value::from)
+}
+
+fn from_to(from: Value, to: Value) -> Map<String, Value> {
+    pair(("from", from), ("to", to))
+}
+
 /// Of a destination, what says where something goes and by which secret.
 fn shown(destination: Option<&Destination>) -> Value {
     let Some(destination) = destination else { return Value::Null };
-    let origin = destination.address.as_ref().map(WebAddress::origin);
-    json!({ "origin": origin, "secret": destination.secret })
+    let origin = text(destination.address.as_ref().map(WebAddress::origin));
+    let secret = text(Some(&destination.secret));
+    pair(("origin", origin), ("secret", secret)).into()
+}
+
+fn pair(one: (&str, Value), other: (&str, Value)) -> Map<String, Value> {
+    let mut pair = Map::new();
+    for (key, value) in [one, other] {
+        pair.insert(key.to_owned(), value);
+    }
+    pair
 }

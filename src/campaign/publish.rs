@@ -6,7 +6,7 @@
 //! agreed to under the other name stays told apart. The campaign itself comes last, so that what
 //! it refers to is there before it is.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 
 use super::table::told;
 use super::{Campaign, Problem};
@@ -87,7 +87,7 @@ pub fn plan(
         Err(problem) => problems.push(problem),
         Ok(Some(value)) => {
             controller_was = rename.map(str::to_owned).or(controller_was);
-            writes.push((key, value.to_string()));
+            writes.push((key, Value::Object(value).to_string()));
         }
         Ok(None) => {}
     }
@@ -123,11 +123,11 @@ pub fn plan(
             }
             Some(_) => {}
             None => {
-                let mut value = json!({"format": RECORD_FORMAT, "sha256": purpose.wording.sha256});
-                if let Some(value) = value.as_object_mut().filter(|_| has_new_name) {
+                let mut value = written("sha256", &purpose.wording.sha256);
+                if has_new_name {
                     value.insert("controller".to_owned(), name.as_str().into());
                 }
-                writes.push((key, value.to_string()));
+                writes.push((key, Value::Object(value).to_string()));
             }
         }
     }
@@ -136,8 +136,7 @@ pub fn plan(
     for wording in wordings.chain([&campaign.notice]) {
         let key = wording_key(&wording.sha256);
         if stored(&key).is_none() && writes.iter().all(|(written, _)| *written != key) {
-            let value = json!({"format": RECORD_FORMAT, "text": wording.text});
-            writes.push((key, value.to_string()));
+            writes.push((key, Value::Object(written("text", &wording.text)).to_string()));
         }
     }
     writes.push((campaign_key(&campaign.id), campaign.to_stored()));
@@ -150,6 +149,14 @@ pub fn controller_of(record: &str) -> Option<String> {
     Some(record.get("controller")?.as_str()?.to_owned())
 }
 
+/// What is written beside a campaign.
+fn written(key: &str, text: &str) -> Map<String, Value> {
+    let mut record = Map::new();
+    record.insert("format".to_owned(), RECORD_FORMAT.into());
+    record.insert(key.to_owned(), text.into());
+    record
+}
+
 /// The names that a ledger's controller had.
 fn former(record: &Value) -> Vec<&str> {
     let names = record.get("former").and_then(Value::as_array);
@@ -160,7 +167,11 @@ fn former(record: &Value) -> Vec<&str> {
 ///
 /// # Errors
 /// The ledger belongs to another controller, or it is not the one that is renamed.
-fn record_of(record: Option<&Value>, rename: Option<&str>, name: &str) -> Result<Option<Value>, Problem> {
+fn record_of(
+    record: Option<&Value>,
+    rename: Option<&str>,
+    name: &str,
+) -> Result<Option<Map<String, Value>>, Problem> {
     let refused = |path: &str, reason: &str| Err(Problem::new(path, reason));
     let Some(record) = record else {
         if rename.is_some() {
@@ -169,7 +180,7 @@ fn record_of(record: Option<&Value>, rename: Option<&str>, name: &str) -> Result
                 "the ledger has no controller yet, so there is none to rename",
             );
         }
-        return Ok(Some(json!({"format": RECORD_FORMAT, "controller": name})));
+        return Ok(Some(written("controller", name)));
     };
     let owner = record.get("controller").and_then(Value::as_str);
     let mut former = former(record);
@@ -194,9 +205,10 @@ fn record_of(record: Option<&Value>, rename: Option<&str>, name: &str) -> Result
         Some(from) => {
             former.retain(|was| *was != name && *was != from);
             former.push(from);
-            let last = former.len().saturating_sub(MAX_FORMER);
-            let former = former.get(last..);
-            Ok(Some(json!({"format": RECORD_FORMAT, "controller": name, "former": former})))
+            let former = former.get(former.len().saturating_sub(MAX_FORMER)..).unwrap_or_default();
+            let mut record = written("controller", name);
+            record.insert("former".to_owned(), former.into());
+            Ok(Some(record))
         }
     }
 }

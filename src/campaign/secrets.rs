@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::file::is_secret_name;
 use super::mail::Channel;
 use super::table::{Problem, told};
-use super::{Campaign, Destination};
+use super::{Campaign, Destination, Turnstile};
 use crate::text::WebAddress;
 
 /// What a secret that signs begins with (Standard Webhooks).
@@ -175,7 +175,9 @@ impl Secrets<'_> {
         if self.hosts.binds(name) {
             return Some("is bound to a host by LEADHOOK_SECRET_HOSTS, so it never signs".to_owned());
         }
-        let campaign = self.elsewhere.sent(name)?;
+        // Whoever would send one that signs does not get it, and must not keep others from signing.
+        let campaign =
+            self.elsewhere.sent(name).filter(|_| !signs(&(self.value)(name).unwrap_or_default()))?;
         Some(format!("is sent as it is by the campaign {campaign}, so it never signs"))
     }
 }
@@ -197,11 +199,14 @@ impl Campaign {
                 Channel::Email(_) => secrets.sending(name, destination.host(), secrets.development),
                 Channel::Webhook => secrets.signing(name),
             };
-            problems.extend(refused.map(|why| Problem::new(format!("destination[{at}].secret"), why)));
+            if let Some(why) = refused {
+                problems.push(Problem::new(format!("destination[{at}].secret"), why));
+            }
         }
-        if let Some(turnstile) = &self.turnstile {
-            let refused = secrets.sending(&turnstile.secret, secrets.turnstile_host, true);
-            problems.extend(refused.map(|why| Problem::new("turnstile.secret", why)));
+        if let Some(turnstile) = &self.turnstile
+            && let Some(why) = secrets.sending(&turnstile.secret, secrets.turnstile_host, true)
+        {
+            problems.push(Problem::new("turnstile.secret", why));
         }
         problems
     }
@@ -215,21 +220,27 @@ impl Campaign {
 /// Tells of secrets that a file both signs with and sends.
 pub(super) fn check_secrets(
     destinations: &[Destination],
-    turnstile: Option<&str>,
+    turnstile: Option<&Turnstile>,
     problems: &mut Vec<Problem>,
 ) {
-    let sent = destinations.iter().enumerate().filter(|(_, one)| matches!(one.channel, Channel::Email(_)));
-    let sent = sent.map(|(at, one)| (format!("destination[{at}].secret"), one.secret.as_str()));
-    let turnstile = turnstile.map(|name| ("turnstile.secret".to_owned(), name));
-    // What a misspelt kind would have been is not known.
-    let is_known = |at: usize, problems: &[Problem]| !told(problems, &format!("destination[{at}].kind"));
-    for (path, name) in sent.chain(turnstile) {
-        let signed = destinations.iter().enumerate().find(|(at, one)| {
-            one.secret == name && matches!(one.channel, Channel::Webhook) && is_known(*at, problems)
-        });
-        if let Some((_, signed)) = signed.filter(|_| !told(problems, &path)) {
-            let reason = format!("signs what goes to {}, so it is never sent", signed.name);
-            problems.push(Problem::new(path, reason));
+    for (at, one) in destinations.iter().enumerate() {
+        if matches!(one.channel, Channel::Email(_)) {
+            check_sent(format!("destination[{at}].secret"), &one.secret, destinations, problems);
+        }
+    }
+    if let Some(turnstile) = turnstile {
+        check_sent("turnstile.secret".to_owned(), &turnstile.secret, destinations, problems);
+    }
+}
+
+fn check_sent(path: String, name: &str, destinations: &[Destination], problems: &mut Vec<Problem>) {
+    for (at, one) in destinations.iter().enumerate() {
+        // What a misspelt kind would have been is not known.
+        let is_webhook =
+            matches!(one.channel, Channel::Webhook) && !told(problems, &format!("destination[{at}].kind"));
+        if one.secret == name && is_webhook && !told(problems, &path) {
+            let reason = format!("signs what goes to {}, so it is never sent", one.name);
+            problems.push(Problem::new(path.as_str(), reason));
         }
     }
 }
