@@ -4,14 +4,24 @@ const entries = new Map();
 
 export default {
   async fetch(request) {
-    const { pathname } = new URL(request.url);
+    const { pathname, searchParams } = new URL(request.url);
     const key = decodeURIComponent(pathname.slice(1));
     switch (request.method) {
       case 'GET': {
-        // Asked by the bench: how much is remembered.
-        if (key === '') return new Response(String(entries.size));
+        if (key === '') {
+          const prefix = searchParams.get('prefix');
+          // Asked by the bench: how much is remembered.
+          if (prefix === null) return new Response(String(entries.size));
+          const names = [...entries.keys()].filter((name) => name.startsWith(prefix)).sort();
+          return Response.json({ keys: names.map((name) => ({ name })), list_complete: true });
+        }
         const value = entries.get(key);
         return value === undefined ? new Response(null, { status: 404 }) : new Response(value);
+      }
+      case 'POST': {
+        // Several at once.
+        const { keys } = await request.json();
+        return Response.json(Object.fromEntries(keys.map((name) => [name, entries.get(name) ?? null])));
       }
       case 'PUT':
         entries.set(key, await request.text());

@@ -4,7 +4,7 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
-import { OWN_SECRETS, addValues, destinationSecrets, givesFiles, newWebhookSecret } from "./secrets.mjs";
+import { OWN_SECRETS, addValues, destinationSecrets, givesFiles, newWebhookSecret, valueIn } from "./secrets.mjs";
 import { fit } from "./terminal.mjs";
 
 const WRANGLER = process.env.WRANGLER ?? "node_modules/.bin/wrangler";
@@ -93,6 +93,26 @@ for (const { name, isToken } of destinationSecrets(CAMPAIGNS).filter(({ name }) 
   const value = given || newWebhookSecret();
   put(name, value);
   if (!given) console.log(`${name}=${value}   Give it to the receiver.`);
+}
+
+// A token goes to no other host than those that the operator names here, whatever a campaign says.
+const HOSTS = "LEADHOOK_SECRET_HOSTS";
+const tokens = destinationSecrets(CAMPAIGNS).filter(({ isToken }) => isToken);
+const needed = tokens.flatMap(({ name, hosts }) => hosts.map((host) => `${name}=${host}`));
+const bound = valueIn(KEYS, HOSTS);
+const entries = bound.split(",").map((entry) => entry.trim()).filter(Boolean);
+const unbound = needed.filter((entry) => !entries.includes(entry));
+if (unbound.length > 0 || (needed.length > 0 && !present.has(HOSTS))) {
+  console.log(fit(`The campaigns send tokens to these hosts: ${needed.join(", ")}. Each goes to the hosts alone that ${HOSTS} names.`));
+  if (present.has(HOSTS)) console.log(fit(bound ? `It is ${bound} until now.` : "It is set, and this machine does not know to what: a new value takes its place."));
+  const all = [...entries, ...unbound].join(", ");
+  const given = await ask(`${HOSTS} (yes for ${all}; or NAME=host, NAME=host; - leaves it as it is): `);
+  const value = given === "yes" ? all : given;
+  if (value !== "-" && value !== "") {
+    put(HOSTS, value);
+    // The command line judges by it, too.
+    addValues(KEYS, { [HOSTS]: value });
+  }
 }
 process.stdin.destroy();
 console.log("Deployed. Now publish: target/release/leadhook publish FILE… --remote");

@@ -22,17 +22,32 @@ export const OWN_SECRETS = {
 
 export const newWebhookSecret = () => `whsec_${randomBytes(32).toString("base64")}`;
 
-// The destinations' secrets in a folder of campaign files, as { name, isToken }: an e-mail provider
-// gives a token, a webhook is signed.
+// The destinations' secrets in a folder of campaign files, as { name, isToken, hosts }: an e-mail provider
+// gives a token, which goes to `hosts`; a webhook is signed.
 export function destinationSecrets(folder) {
   const files = readdirSync(folder).filter((name) => name.endsWith(".toml"));
   const found = new Map();
   for (const table of files.flatMap((name) => destinations(readFileSync(join(folder, name), "utf8")))) {
     const value = (key) => new RegExp(`^\\s*${key}\\s*=\\s*["']([^"']*)["']`, "m").exec(table)?.[1];
     const name = value("secret");
-    if (/^[A-Z][A-Z0-9_]*$/.test(name ?? "") && !found.has(name)) found.set(name, value("kind") === "email");
+    if (!/^[A-Z][A-Z0-9_]*$/.test(name ?? "")) continue;
+    const known = found.get(name) ?? { name, isToken: value("kind") === "email", hosts: [] };
+    const host = known.isToken && hostOf(value("url") ?? "");
+    if (host && !known.hosts.includes(host)) known.hosts.push(host);
+    found.set(name, known);
   }
-  return [...found].map(([name, isToken]) => ({ name, isToken }));
+  return [...found.values()];
+}
+
+// As the Worker reads it: without a port, and without a dot at the end.
+function hostOf(address) {
+  return URL.canParse(address) ? new URL(address).hostname.replace(/\.+$/, "") : "";
+}
+
+// The value of a name in a file of NAME="value" lines; empty where it is not there.
+export function valueIn(file, name) {
+  const text = existsSync(file) ? readFileSync(file, "utf8") : "";
+  return new RegExp(`^\\s*${name}\\s*=\\s*["']?([^"'\\n]*)`, "m").exec(text)?.[1].trim() ?? "";
 }
 
 // Whether a campaign of a folder gives a file of the bucket.

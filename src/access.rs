@@ -16,21 +16,24 @@ const MAX_NAME: usize = 16;
 pub enum Scope {
     /// Counters, deliveries, campaigns, lists, keys, what is quarantined, and the audit log.
     Read,
-    /// What changes how things go: publish, replay, enable, lists, quarantine.
+    /// What changes how things go: replay, enable, lists, quarantine.
     Operate,
+    /// Campaigns: whoever publishes can send leads to an address of their choice, those that wait too.
+    Publish,
     /// What is held about one person: access and erasure.
     Erase,
 }
 
 impl Scope {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Read, Self::Operate, Self::Erase];
+    pub const ALL: [Self; 4] = [Self::Read, Self::Operate, Self::Publish, Self::Erase];
 
     /// As settings and answers name it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Read => "read",
             Self::Operate => "operate",
+            Self::Publish => "publish",
             Self::Erase => "erase",
         }
     }
@@ -99,7 +102,8 @@ impl AdminTokens {
                 return Err("the name admin belongs to LEADHOOK_ADMIN_TOKEN");
             }
             let scopes = scopes.split('+').map(Scope::parse).collect::<Option<Vec<_>>>();
-            let scopes = scopes.ok_or("a scope is read, operate or erase; several are joined by +")?;
+            let scopes =
+                scopes.ok_or("a scope is read, operate, publish or erase; several are joined by +")?;
             // A token of other characters could not be sent (RFC 6750 section 2.1).
             let is_sendable = |c: char| c.is_ascii_alphanumeric() || "-._~+/=".contains(c);
             if token.len() < MIN_TOKEN_CHARACTERS || !token.chars().all(is_sendable) {
@@ -163,9 +167,9 @@ mod tests {
             let actor = tokens.holder(token).expect("a holder");
             (actor.name.clone(), Scope::ALL.map(|scope| actor.may(scope)))
         };
-        assert_eq!(may(ALICE), ("alice".to_owned(), [true, true, false]));
-        assert_eq!(may(BOT), ("bot".to_owned(), [true, false, false]));
-        assert_eq!(may("short"), ("admin".to_owned(), [true; 3]));
+        assert_eq!(may(ALICE), ("alice".to_owned(), [true, true, false, false]));
+        assert_eq!(may(BOT), ("bot".to_owned(), [true, false, false, false]));
+        assert_eq!(may("short"), ("admin".to_owned(), [true; 4]));
         for wrong in ["", "alice", &ALICE[1..], &format!("{ALICE}x"), "SHORT"] {
             assert_eq!(tokens.holder(wrong), None, "{wrong}");
         }

@@ -349,7 +349,12 @@ async fn ask_turnstile(
     let verdict = match turnstile::question(&secret, token, settings.development) {
         Question::Known(verdict) => verdict,
         Question::Ask(form) => {
-            let url = settings.turnstile_url.as_deref().unwrap_or(turnstile::VERIFY_URL);
+            let url = turnstile::url(settings);
+            let host = turnstile::host(settings);
+            let judged = settings.secret_hosts.judge(&turnstile.secret, &secret, &host, true);
+            if judged.is_err() || campaign.signs_with(&turnstile.secret) {
+                return Err(Fault::new("the secret of Turnstile signs, or is bound to another host"));
+            }
             let answer = ports.ask_service(url, &form).await?;
             turnstile::verdict(&answer, turnstile, settings.public_url.as_deref())
         }

@@ -29,8 +29,10 @@ use crate::throttle::Throttle;
 
 /// 2026-11-22T14:00:00Z: where the clock stands at first.
 pub const START_MS: i64 = 1_795_356_000_000;
-/// The secret of every destination.
+/// The secret of every other destination.
 pub const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+/// The secret of every e-mail provider: of every name that begins with `MAIL`.
+pub const MAIL_TOKEN: &str = "memory-mail-token";
 /// The token of the admin API.
 pub const ADMIN_TOKEN: &str = "memory-admin-token";
 
@@ -206,6 +208,9 @@ impl World {
             "LEADHOOK_SIGNING_KEYS" => Some(signing_key("s1", [3; 32])),
             "LEADHOOK_LIST_KEYS" => Some(key(4)),
             "LEADHOOK_PUBLIC_URL" => Some(PUBLIC_URL.to_owned()),
+            "LEADHOOK_SECRET_HOSTS" => {
+                Some("MAIL_SECRET=mail.example.com,MAIL_SECRET=crm.example.com".to_owned())
+            }
             "LEADHOOK_ADMIN_TOKEN" => Some(ADMIN_TOKEN.to_owned()),
             _ => None,
         })?;
@@ -246,7 +251,7 @@ impl World {
     /// Every reason why it may not be published.
     pub fn publish(&self, campaign: &Campaign) -> Result<(), Vec<crate::campaign::Problem>> {
         let stored = |key: &str| self.kv.borrow().values.get(key).map(|(value, _)| value.clone());
-        for (key, value) in publish::plan(campaign, stored)? {
+        for (key, value) in publish::plan(campaign, None, stored)?.writes {
             self.kv.borrow_mut().values.insert(key, (value, None));
         }
         self.shelf.borrow_mut().forget(&campaign.id);
@@ -388,7 +393,7 @@ impl World {
         self.receiver_mode.set(mode);
     }
 
-    /// Sets a secret of the Worker. Any other is [`SECRET`].
+    /// Sets a secret of the Worker. Any other is [`MAIL_TOKEN`] or [`SECRET`].
     pub fn set_secret(&self, name: &str, value: &str) {
         self.secrets.borrow_mut().insert(name.to_owned(), value.to_owned());
     }
@@ -496,7 +501,7 @@ impl World {
             let (timestamp, signature) = (header("webhook-timestamp"), header("webhook-signature"));
             verify(&secret, id, timestamp, signature, &dispatch.body, self.now_ms() / 1_000).is_ok()
         });
-        let is_mail = header("Authorization").strip_prefix("Bearer ") == Some(SECRET);
+        let is_mail = header("Authorization").strip_prefix("Bearer ") == Some(MAIL_TOKEN);
         let id = if is_mail { header("idempotency-key") } else { id };
         let body = serde_json::from_slice(&dispatch.body);
         let (true, Ok(body)) = (verified || is_mail, body) else {
@@ -521,7 +526,8 @@ impl Ports for World {
 
     fn secret(&self, name: &str) -> Option<String> {
         let is_set = !self.unset_secrets.borrow().contains(name);
-        is_set.then(|| self.secrets.borrow().get(name).cloned().unwrap_or_else(|| SECRET.to_owned()))
+        let otherwise = if name.starts_with("MAIL") { MAIL_TOKEN } else { SECRET };
+        is_set.then(|| self.secrets.borrow().get(name).cloned().unwrap_or_else(|| otherwise.to_owned()))
     }
 
     fn throttle(&self) -> &RefCell<Throttle> {
@@ -555,6 +561,14 @@ impl Ports for World {
         };
         let living = |(_, until): &&(String, Option<i64>)| until.is_none_or(|until| until > self.now_ms());
         Ok(values.get(key).filter(living).map(|(value, _)| value.clone()))
+    }
+
+    async fn kv_get_all(&self, keys: &[String]) -> Result<Vec<(String, String)>, Fault> {
+        let mut texts = Vec::new();
+        for key in keys {
+            texts.extend(self.kv_get(key).await?.map(|text| (key.clone(), text)));
+        }
+        Ok(texts)
     }
 
     async fn kv_put(&self, key: &str, value: &str) -> Result<(), Fault> {

@@ -28,6 +28,13 @@ pub trait Ports {
     /// KV is down or refuses.
     async fn kv_get(&self, key: &str) -> Result<Option<String>, Fault>;
 
+    /// The texts under these keys, each with its key, of those that are there. However many, it is few
+    /// requests.
+    ///
+    /// # Errors
+    /// KV is down or refuses.
+    async fn kv_get_all(&self, keys: &[String]) -> Result<Vec<(String, String)>, Fault>;
+
     /// Writes a key.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! What the operator sets: variables and secrets of the Worker, by name.
 
 use crate::access::AdminTokens;
+use crate::campaign::SecretHosts;
 use crate::fault::Fault;
 use crate::keys::{Keyring, SigningKeys};
 use crate::text::WebAddress;
@@ -19,6 +20,8 @@ pub struct Settings {
     pub is_public_url_wrong: bool,
     /// `LEADHOOK_TURNSTILE_URL`: who is asked instead of Turnstile, in development alone.
     pub turnstile_url: Option<String>,
+    /// `LEADHOOK_SECRET_HOSTS`: where a secret may be sent that does not sign.
+    pub secret_hosts: SecretHosts,
     /// `LEADHOOK_PEPPERS`: fingerprints and submission ids.
     pub peppers: Keyring,
     /// `LEADHOOK_SEALING_KEYS`: payloads at rest.
@@ -58,6 +61,8 @@ impl Settings {
         let signing = text(signing)
             .map(|text| SigningKeys::parse(&text).map_err(|reason| wrong(signing, reason)))
             .transpose()?;
+        let bound = "LEADHOOK_SECRET_HOSTS";
+        let secret_hosts = SecretHosts::parse(&text(bound).unwrap_or_default());
         let named = "LEADHOOK_ADMIN_TOKENS";
         let sole = text("LEADHOOK_ADMIN_TOKEN").map(|token| AdminTokens::sole(&token)).unwrap_or_default();
         let jurisdiction = text("LEADHOOK_JURISDICTION").filter(|word| word != "none");
@@ -73,6 +78,7 @@ impl Settings {
             jurisdiction,
             is_public_url_wrong: public_url.is_some() && read_url.is_none(),
             public_url: read_url,
+            secret_hosts: secret_hosts.map_err(|reason| wrong(bound, reason))?,
             peppers: required("LEADHOOK_PEPPERS")?,
             sealing: required("LEADHOOK_SEALING_KEYS")?,
             signing,

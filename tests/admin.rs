@@ -188,7 +188,10 @@ fn campaigns_are_published_and_shown() {
     let site = Site::new(&[]);
     let reply = put(&site, "guide", &guide());
     let revision = campaign(&guide()).revision;
-    assert_eq!((reply.status, body(&reply)), (200, json!({ "published": "guide", "revision": revision })));
+    assert_eq!(
+        (reply.status, body(&reply)),
+        (200, json!({ "published": "guide", "revision": revision, "warnings": [] }))
+    );
     let listed =
         json!({ "id": "guide", "title": "The <b>guide</b>", "ledger": "example-ab", "revision": revision });
     assert_eq!(site.admin(Method::Get, "campaigns"), json!({ "campaigns": [listed] }));

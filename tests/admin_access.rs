@@ -15,12 +15,14 @@ use serde_json::{Value, json};
 
 const READER: &str = "reader-0123456789-abcdefg";
 const OPERATOR: &str = "operator-0123456789-abcde";
+const PUBLISHER: &str = "publisher-0123456789-abcd";
 const ERASER: &str = "eraser-0123456789-abcdefg";
 
 /// Name, token and scope.
 const HOLDERS: &[(&str, &str, Scope)] = &[
     ("reader", READER, Scope::Read),
     ("operator", OPERATOR, Scope::Operate),
+    ("publisher", PUBLISHER, Scope::Publish),
     ("eraser", ERASER, Scope::Erase),
 ];
 
@@ -43,7 +45,7 @@ const TABLE: &[(&str, Method, Scope)] = &[
     ("quarantine/{}", Method::Get, Scope::Operate),
     ("campaigns", Method::Get, Scope::Read),
     ("campaigns/{}", Method::Get, Scope::Read),
-    ("campaigns/{}", Method::Put, Scope::Operate),
+    ("campaigns/{}", Method::Put, Scope::Publish),
     ("campaigns/{}/destinations/{}/enable", Method::Post, Scope::Operate),
     ("audit", Method::Get, Scope::Read),
     ("overview", Method::Get, Scope::Read),
@@ -53,7 +55,8 @@ const TABLE: &[(&str, Method, Scope)] = &[
 
 fn site() -> Site {
     let mut site = Site::new(&[guide()]);
-    let named = format!("reader:read:{READER},operator:operate:{OPERATOR},eraser:erase:{ERASER}");
+    let tokens = HOLDERS.iter().map(|(name, token, scope)| format!("{name}:{}:{token}", scope.name()));
+    let named = tokens.collect::<Vec<_>>().join(",");
     site.set_settings(|settings| settings.admin = AdminTokens::sole("admin").and(&named).expect("tokens"));
     site
 }

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 const LEDGER: &str = "example-ab";
 const ANN: &str = "email=ann%40example.com&phone=%2B46701740605&consent.newsletter=on";
 const ALICE: &str = "alice-0123456789-abcdefgh";
-const EVERYTHING: &str = "alice:read+operate+erase:alice-0123456789-abcdefgh";
+const EVERYTHING: &str = "alice:read+operate+publish+erase:alice-0123456789-abcdefgh";
 
 fn site() -> Site {
     let mut site = Site::new(&[guide()]);
@@ -110,7 +110,7 @@ fn every_act_has_its_entry_and_no_look_has_one() {
         json!({
             "at": "2026-11-27T14:00:00.000Z", "ledger": LEDGER, "actor": "alice", "act": "replay",
             "campaign": "guide", "destination": null, "delivery_id": dead, "list": null, "count": 1,
-            "outcome": "done",
+            "outcome": "done", "changes": null,
         })
     );
     assert_eq!(

@@ -137,7 +137,7 @@ fn the_tables_of_a_ledger() {
         (
             "audit",
             "seq INTEGER? key 1, at_ms INTEGER, actor TEXT, act TEXT, campaign TEXT?, destination TEXT?, \
-             delivery_id TEXT?, list TEXT?, count INTEGER?, outcome TEXT",
+             delivery_id TEXT?, list TEXT?, count INTEGER?, outcome TEXT, changes TEXT?",
         ),
         ("revision", "revision TEXT key 1, stored TEXT"),
         (
@@ -327,6 +327,8 @@ fn the_other_messages_and_the_answers() {
         verb: Verb::Deliveries,
         actor: word("o"),
         is_done: true,
+        changes: word("{}"),
+        tells_what_waits: true,
         campaign: word("c"),
         destination: word("d"),
         delivery_id: word("m"),
@@ -349,7 +351,7 @@ fn the_other_messages_and_the_answers() {
     assert_eq!(
         written(Call::Operate(Box::new(everything))),
         json!({ "operate": {
-            "verb": "deliveries", "actor": "o", "is_done": true, "campaign": "c", "destination": "d", "delivery_id": "m",
+            "verb": "deliveries", "actor": "o", "is_done": true, "changes": "{}", "tells_what_waits": true, "campaign": "c", "destination": "d", "delivery_id": "m",
             "delivery_ids": ["n"], "state": "s",
             "after": "a", "limit": 1, "from_ms": 2, "to_ms": 3, "lead_id": "l", "purpose": "p", "subject": "w",
             "submission_id": "u", "submission_ids": ["v"], "method": "h", "fingerprints": ["f"], "list": "i", "list_tags": ["t"],

@@ -477,7 +477,7 @@ fn a_token_is_told_whose_it_is() {
     let both = "rita:read+operate:reader-0123456789-abcdefg";
     site.set_settings(|settings| settings.admin = AdminTokens::sole("admin").and(both).expect("tokens"));
     for (token, name, scopes) in [
-        ("admin", "admin", vec!["read", "operate", "erase"]),
+        ("admin", "admin", vec!["read", "operate", "publish", "erase"]),
         ("reader-0123456789-abcdefg", "rita", vec!["read", "operate"]),
     ] {
         let plain = request(Method::Get, "/admin/api/whoami", "", "");

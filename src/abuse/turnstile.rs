@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::campaign::{Turnstile, is_dummy};
 use crate::hash::hmac_sha256;
+use crate::settings::Settings;
 use crate::text::WebAddress;
 
 /// Where Turnstile answers.
@@ -13,6 +14,16 @@ pub const VERIFY_URL: &str = "https://challenges.cloudflare.com/turnstile/v0/sit
 const MAX_TOKEN: usize = 2_048;
 /// What is wrong with a token. All other errors are about the secret, the question or Turnstile.
 const TOKEN_ERRORS: [&str; 3] = ["missing-input-response", "invalid-input-response", "timeout-or-duplicate"];
+
+/// Where it is asked.
+pub fn url(settings: &Settings) -> &str {
+    settings.turnstile_url.as_deref().unwrap_or(VERIFY_URL)
+}
+
+/// The host of that address, which gets the secret.
+pub fn host(settings: &Settings) -> String {
+    WebAddress::parse(url(settings)).map(|address| address.host().to_owned()).unwrap_or_default()
+}
 
 /// What Turnstile makes of a post.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,10 +3,12 @@
 use serde_json::{Value, json};
 
 use super::{Asked, MAX_CAMPAIGN_BODY_BYTES};
+use crate::abuse::turnstile;
+use crate::campaign::change::Change;
 use crate::campaign::publish::{CAMPAIGN_PREFIX, campaign_key, keys, plan};
-use crate::campaign::{Campaign, Problem};
+use crate::campaign::{Campaign, Problem, SecretUses, Secrets};
 use crate::fault::Fault;
-use crate::ledger::message::{Answer, Operation, Verb};
+use crate::ledger::message::{Answer, Verb};
 use crate::ports::Ports;
 use crate::reply::Reply;
 
@@ -53,44 +55,112 @@ pub async fn publish(ports: &impl Ports, id: &str, asked: &Asked<'_>) -> Result<
     if campaign.id != id {
         return invalid(vec![Problem::new("id", "is not the one of the address")]);
     }
-    if !ports.settings().development && !campaign.development_only().is_empty() {
-        return invalid(campaign.development_only());
-    }
-    let settings = ports.settings();
-    let refused = campaign.refused_destinations(settings.public_url.as_deref(), settings.development);
-    if !refused.is_empty() {
-        return invalid(refused);
-    }
-    let mut stored = Vec::new();
-    for key in keys(&campaign) {
-        if let Some(value) = ports.kv_get(&key).await? {
-            stored.push((key, value));
+    let known = known(ports, &campaign).await?;
+    let found = |key: &str| known.iter().find(|(one, _)| one == key).map(|(_, value)| value.clone());
+    let mut problems = unpublishable(ports, &campaign, &known);
+    let plan = match plan(&campaign, asked.query.text("rename_controller").as_deref(), found) {
+        Ok(plan) if problems.is_empty() => plan,
+        Ok(_) => return invalid(problems),
+        Err(more) => {
+            problems.extend(more);
+            return invalid(problems);
         }
-    }
-    let found = |key: &str| stored.iter().find(|(known, _)| known == key).map(|(_, value)| value.clone());
-    let writes = match plan(&campaign, found) {
-        Ok(writes) => writes,
-        Err(problems) => return invalid(problems),
     };
-    write_down(ports, &campaign, false, asked).await?;
-    for (key, value) in writes {
+    let before = found(&campaign_key(id)).and_then(|text| Campaign::from_stored(&text).ok());
+    let change = Change { before: before.as_ref(), after: &campaign };
+    let entry = change.entry(plan.controller_was.as_deref()).to_string();
+    let waiting = write_down(ports, &campaign, &entry, Stage::Begun(&change), asked).await?;
+    for (key, value) in plan.writes {
         ports.kv_put(&key, &value).await?;
     }
-    write_down(ports, &campaign, true, asked).await?;
+    write_down(ports, &campaign, &entry, Stage::Done, asked).await?;
+    let mut warnings = change.warnings(waiting.as_ref());
+    warnings.extend(unset_secrets(ports, &campaign));
     ports.shelf().borrow_mut().forget(id);
-    Ok(Reply::json(&json!({ "published": campaign.id, "revision": campaign.revision })))
+    let revision = &campaign.revision;
+    Ok(Reply::json(&json!({ "published": campaign.id, "revision": revision, "warnings": warnings })))
 }
 
+/// How far a publication is.
+enum Stage<'a> {
+    /// Nothing is written yet.
+    Begun(&'a Change<'a>),
+    /// KV has it.
+    Done,
+}
+
+/// Writes down that it begins or is done. Gives what waits, where that was asked for; older code does not say.
 async fn write_down(
     ports: &impl Ports,
     campaign: &Campaign,
-    is_done: bool,
+    changes: &str,
+    stage: Stage<'_>,
     asked: &Asked<'_>,
-) -> Result<(), Fault> {
-    let published = Some(campaign.id.clone());
-    let operation = Operation { campaign: published, is_done, ..asked.operation(Verb::Publish) };
+) -> Result<Option<Value>, Fault> {
+    let mut operation = asked.operation(Verb::Publish);
+    operation.campaign = Some(campaign.id.clone());
+    operation.changes = Some(changes.to_owned());
+    match stage {
+        Stage::Begun(change) => operation.tells_what_waits = change.may_strand(),
+        Stage::Done => operation.is_done = true,
+    }
     match asked.ask(ports, &campaign.ledger, operation).await? {
-        Answer::Done(_) => Ok(()),
+        Answer::Done(_) => Ok(None),
+        Answer::Report(waiting) => Ok(Some(waiting)),
         _ => Err(Fault::new("a ledger gave another answer")),
     }
+}
+
+/// What a publication is judged by: what lies in KV of the campaign and beside it, and the other campaigns.
+async fn known(ports: &impl Ports, campaign: &Campaign) -> Result<Vec<(String, String)>, Fault> {
+    let mut wanted = ports.kv_list(CAMPAIGN_PREFIX).await?;
+    for key in keys(campaign) {
+        if !wanted.contains(&key) {
+            wanted.push(key);
+        }
+    }
+    ports.kv_get_all(&wanted).await
+}
+
+/// Why a campaign may not be published here, by the operator's settings and by what is published.
+fn unpublishable(ports: &impl Ports, campaign: &Campaign, known: &[(String, String)]) -> Vec<Problem> {
+    let settings = ports.settings();
+    let mut problems = if settings.development { Vec::new() } else { campaign.development_only() };
+    for refused in campaign.refused_destinations(settings.public_url.as_deref(), settings.development) {
+        if problems.iter().all(|told| told.path != refused.path) {
+            problems.push(refused);
+        }
+    }
+    let own = campaign_key(&campaign.id);
+    let mut elsewhere = SecretUses::default();
+    for (key, text) in known {
+        if key.starts_with(CAMPAIGN_PREFIX) && *key != own {
+            elsewhere.add(text);
+        }
+    }
+    problems.extend(campaign.refused_secrets(&Secrets {
+        hosts: &settings.secret_hosts,
+        elsewhere: &elsewhere,
+        value: &|name| ports.secret(name),
+        turnstile_host: &turnstile::host(settings),
+        development: settings.development,
+    }));
+    problems
+}
+
+/// Secrets that a campaign names and that the Worker does not have: what needs them waits.
+fn unset_secrets(ports: &impl Ports, campaign: &Campaign) -> Vec<String> {
+    let mut unset = Vec::new();
+    let mut look = |path: String, name: &str| {
+        if ports.secret(name).is_none() {
+            unset.push(format!("{path}: the Worker has no secret {name}; what needs it waits"));
+        }
+    };
+    for (at, destination) in campaign.destinations.iter().enumerate() {
+        look(format!("destination[{at}].secret"), &destination.secret);
+    }
+    if let Some(turnstile) = &campaign.turnstile {
+        look("turnstile.secret".to_owned(), &turnstile.secret);
+    }
+    unset
 }

@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use super::{Asked, registry, wrong_parameter};
-use crate::campaign::publish::{CAMPAIGN_PREFIX, campaign_key};
-use crate::campaign::{Campaign, Channel, Unservable, is_dummy};
+use crate::abuse::turnstile;
+use crate::campaign::publish::{CAMPAIGN_PREFIX, campaign_key, controller_of, ledger_key};
+use crate::campaign::{Campaign, Channel, SecretUses, Unservable, Withheld, is_dummy};
 use crate::deliver::SigningSecret;
 use crate::fault::Fault;
 use crate::ledger::message::{Answer, Call, Operation, Verb};
@@ -162,6 +163,37 @@ const WORDS: &[Words] = &[
         "Set the secret that the receiver has; what waits is sent then.",
     ),
     (
+        "secret_unbound",
+        true,
+        "A secret is to be sent as it is, and is bound to no host, so nothing is sent with it",
+        "Where the host is your provider's, add NAME=host to LEADHOOK_SECRET_HOSTS; what waits is sent then.",
+    ),
+    (
+        "secret_elsewhere",
+        true,
+        "A secret is to be sent to a host that it is not bound to, so nothing is sent with it",
+        "Correct the campaign, or add NAME=host to LEADHOOK_SECRET_HOSTS where the host is your provider's.",
+    ),
+    (
+        "signing_secret_sent",
+        true,
+        "A secret that signs webhooks is to be sent as it is, which it never is",
+        "Give the provider's token a name of its own, set it with `wrangler secret put`, and publish again.",
+    ),
+    (
+        "sent_secret_signs",
+        true,
+        "A webhook is signed with a secret that is bound to a host or sent elsewhere as it is",
+        "Give the webhook a secret of its own, whsec_…; a name that only signs does not belong into \
+         LEADHOOK_SECRET_HOSTS.",
+    ),
+    (
+        "controller_other",
+        false,
+        "A campaign has another controller than its ledger, which was renamed; it is served as it is",
+        "Its next publication needs the new name, a new privacy_notice_version and new versions of all purposes.",
+    ),
+    (
         "development",
         false,
         "LEADHOOK_ENV is dev: loopback addresses are allowed, and attempts follow each other in seconds",
@@ -242,47 +274,98 @@ async fn check_campaigns(ports: &impl Ports, into: &mut Vec<Value>) {
     let Ok(keys) = ports.kv_list(CAMPAIGN_PREFIX).await else {
         return into.push(finding("kv_down", "", 1, &Value::Null));
     };
+    let (mut campaigns, mut uses) = (Vec::new(), SecretUses::default());
     for key in keys {
         let id = key.strip_prefix(CAMPAIGN_PREFIX).unwrap_or(&key);
         match ports.kv_get(&key).await {
             Err(_) => into.push(finding("kv_down", id, 1, &Value::Null)),
             // Its deletion is still spreading.
             Ok(None) => {}
-            Ok(Some(text)) => match Campaign::from_stored(&text) {
-                Ok(campaign) => check_campaign(ports, &campaign, into),
-                Err(Unservable::Newer) => into.push(finding("campaign_newer", id, 1, &Value::Null)),
-                Err(Unservable::Invalid(_)) => {
-                    into.push(finding("campaign_unreadable", id, 1, &Value::Null));
+            Ok(Some(text)) => {
+                uses.add(&text);
+                match Campaign::from_stored(&text) {
+                    Ok(campaign) => campaigns.push(campaign),
+                    Err(Unservable::Newer) => into.push(finding("campaign_newer", id, 1, &Value::Null)),
+                    Err(Unservable::Invalid(_)) => {
+                        into.push(finding("campaign_unreadable", id, 1, &Value::Null));
+                    }
                 }
-            },
+            }
+        }
+    }
+    let mut owners: Vec<(&str, Option<String>)> = Vec::new();
+    for campaign in &campaigns {
+        check_campaign(ports, campaign, &uses, into);
+        let ledger = campaign.ledger.as_str();
+        if owners.iter().all(|(known, _)| *known != ledger) {
+            let record = ports.kv_get(&ledger_key(ledger)).await.ok().flatten();
+            owners.push((ledger, record.and_then(|record| controller_of(&record))));
+        }
+        let owner = owners.iter().find(|(known, _)| *known == ledger).and_then(|(_, owner)| owner.as_ref());
+        if owner.is_some_and(|owner| *owner != campaign.controller.name) {
+            into.push(finding("controller_other", &campaign.id, 1, &Value::Null));
         }
     }
 }
 
-fn check_campaign(ports: &impl Ports, campaign: &Campaign, into: &mut Vec<Value>) {
-    if campaign.double_opt_in.is_some() && ports.settings().public_url.is_none() {
+/// Why a secret is not sent to a host, as a finding.
+fn withheld(
+    ports: &impl Ports,
+    uses: &SecretUses,
+    name: &str,
+    value: &str,
+    host: &str,
+    may_be_unbound: bool,
+) -> Option<&'static str> {
+    if uses.signs(name).is_some() {
+        return Some("signing_secret_sent");
+    }
+    ports.settings().secret_hosts.judge(name, value, host, may_be_unbound).err().map(|why| match why {
+        Withheld::Signs => "signing_secret_sent",
+        Withheld::Unbound => "secret_unbound",
+        Withheld::Elsewhere => "secret_elsewhere",
+    })
+}
+
+fn check_campaign(ports: &impl Ports, campaign: &Campaign, uses: &SecretUses, into: &mut Vec<Value>) {
+    let settings = ports.settings();
+    if campaign.double_opt_in.is_some() && settings.public_url.is_none() {
         into.push(finding("public_url_needed", &campaign.id, 1, &Value::Null));
     }
     if let Some(turnstile) = &campaign.turnstile {
         let about = format!("{}/turnstile ({})", campaign.id, turnstile.secret);
         match ports.secret(&turnstile.secret) {
             None => into.push(finding("turnstile_secret_missing", &about, 1, &Value::Null)),
-            Some(secret) if is_dummy(&secret) && !ports.settings().development => {
+            Some(secret) if is_dummy(&secret) && !settings.development => {
                 into.push(finding("turnstile_for_tests", &about, 1, &Value::Null));
             }
-            Some(_) => {}
+            Some(secret) => {
+                let host = turnstile::host(settings);
+                if let Some(problem) = withheld(ports, uses, &turnstile.secret, &secret, &host, true) {
+                    into.push(finding(problem, &about, 1, &Value::Null));
+                }
+            }
         }
     }
     for destination in &campaign.destinations {
-        let about = format!("{}/{} ({})", campaign.id, destination.name, destination.secret);
-        match ports.secret(&destination.secret) {
-            None => into.push(finding("secret_missing", &about, 1, &Value::Null)),
-            Some(secret) => {
-                let is_webhook = matches!(destination.channel, Channel::Webhook);
-                if is_webhook && SigningSecret::parse(&secret).is_none() {
-                    into.push(finding("secret_unusable", &about, 1, &Value::Null));
-                }
+        let name = &destination.secret;
+        let about = format!("{}/{} ({name})", campaign.id, destination.name);
+        let secret = ports.secret(name);
+        if secret.is_none() {
+            into.push(finding("secret_missing", &about, 1, &Value::Null));
+        }
+        let problem = match &destination.channel {
+            Channel::Email(_) => {
+                let value = secret.unwrap_or_default();
+                withheld(ports, uses, name, &value, destination.host(), settings.development)
             }
+            Channel::Webhook if settings.secret_hosts.binds(name) => Some("sent_secret_signs"),
+            Channel::Webhook if secret.is_none_or(|secret| SigningSecret::parse(&secret).is_some()) => None,
+            Channel::Webhook if uses.sent(name).is_some() => Some("sent_secret_signs"),
+            Channel::Webhook => Some("secret_unusable"),
+        };
+        if let Some(problem) = problem {
+            into.push(finding(problem, &about, 1, &Value::Null));
         }
     }
 }

@@ -51,7 +51,7 @@ enum Target {
 /// The routes. Of two paths that fit, the first one is meant.
 const ROUTES: &[Route] = {
     use Method::{Get, Post, Put};
-    use Scope::{Erase, Operate, Read};
+    use Scope::{Erase, Operate, Publish, Read};
     &[
         route("counters", Get, Read, Target::Counters),
         route("deliveries", Get, Read, Target::Deliveries),
@@ -70,7 +70,7 @@ const ROUTES: &[Route] = {
         route("quarantine/{}", Get, Operate, Target::Quarantined),
         route("campaigns", Get, Read, Target::Campaigns),
         route("campaigns/{}", Get, Read, Target::Campaign),
-        route("campaigns/{}", Put, Operate, Target::Publish),
+        route("campaigns/{}", Put, Publish, Target::Publish),
         route("campaigns/{}/destinations/{}/enable", Post, Operate, Target::Enable),
         route("audit", Get, Read, Target::Audit),
         route("overview", Get, Read, Target::Overview),

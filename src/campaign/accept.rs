@@ -6,6 +6,7 @@ use super::file::{
     self, CampaignFile, DestinationTable, FieldKind, FieldTable, ListTable, PurposeTable, QualifyTable,
     RetentionTable, Then, address_of,
 };
+use super::secrets::check_secrets;
 use super::strict;
 use super::table::told;
 use super::{
@@ -113,6 +114,9 @@ impl Campaign {
             })
             .collect();
         unique("destination", destinations.iter().map(|d| d.name.as_str()), "name", &mut problems);
+        if to_publish {
+            check_secrets(&destinations, turnstile.as_ref(), &mut problems);
+        }
 
         let lists: Vec<List> = list
             .into_iter()

@@ -3,12 +3,14 @@
 //! `file` mirrors the tables, `table` reads them, `accept` says what they become and what must hold
 //! between them. `condition` is a `when`, `abuse` says what signs of abuse weigh, `mail` is what asks for
 //! a confirmation, `page` how the hosted form looks, `magnet` what the person gets, `attribution` what may
-//! come undeclared, `outward` says where events may go, `strict` what is refused at publishing alone,
-//! `publish` what is written to KV. A [`Campaign`] in hand has passed all of it.
+//! come undeclared, `outward` says where events may go, `secrets` which secrets may, `strict` what is refused
+//! at publishing alone, `publish` what is written to KV, `change` what a publication changes. A [`Campaign`]
+//! in hand has passed all of it.
 
 mod abuse;
 mod accept;
 mod attribution;
+pub mod change;
 mod condition;
 mod file;
 mod magnet;
@@ -16,6 +18,7 @@ mod mail;
 mod outward;
 mod page;
 pub mod publish;
+mod secrets;
 mod strict;
 mod table;
 
@@ -29,6 +32,7 @@ pub use self::file::{About, ControllerTable as Controller, IdentifierKind, OnRep
 pub use self::magnet::{Magnet, Source};
 pub use self::mail::{AUTHORIZATION, Channel, DoubleOptIn, EmailApi};
 pub use self::page::{Colour, Logo, Page};
+pub use self::secrets::{SecretHosts, SecretUses, Secrets, Withheld};
 pub use self::table::Problem;
 use crate::country::Country;
 use crate::hash::sha256_hex;

@@ -47,6 +47,10 @@ pub enum Outcome {
     Unreachable,
     /// The Worker has no such secret, or it is not `whsec_…`, or no header can carry it.
     SecretMissing,
+    /// The secret signs, so it is not sent as it is.
+    SecretSigns,
+    /// The operator has not bound the secret to the destination's host.
+    SecretUnbound,
     /// The Worker has no `LEADHOOK_PUBLIC_URL`, which the links in it are built from.
     PublicUrlMissing,
     /// Nothing may be sent to the destination's address, or its secret not in that header, or a header of
@@ -68,6 +72,8 @@ impl Outcome {
             Self::TimedOut => "timed_out".to_owned(),
             Self::Unreachable => "unreachable".to_owned(),
             Self::SecretMissing => "secret_missing".to_owned(),
+            Self::SecretSigns => "secret_signs".to_owned(),
+            Self::SecretUnbound => "secret_unbound".to_owned(),
             Self::PublicUrlMissing => "public_url_missing".to_owned(),
             Self::DestinationRefused => "destination_refused".to_owned(),
             Self::Unreadable => "unreadable".to_owned(),

@@ -2,13 +2,15 @@
 //! through `serde-wasm-bindgen`, 8 KB of gzip that nothing else needs.
 
 use js_sys::futures::JsFuture;
-use js_sys::{Array, Object, Promise, Reflect};
+use js_sys::{Array, Map, Object, Promise, Reflect};
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast as _, JsValue};
 
 use super::message_of;
 use crate::fault::Fault;
 
+/// Keys that are read at once: KV's own limit.
+const READ_AT_ONCE: usize = 100;
 /// Keys of one page of a listing: KV's own limit.
 const LIST_PAGE: u32 = 1_000;
 
@@ -19,6 +21,9 @@ extern "C" {
 
     #[wasm_bindgen(method, catch, js_name = get)]
     fn get_text(this: &Kv, key: &str) -> Result<Promise, JsValue>;
+
+    #[wasm_bindgen(method, catch, js_name = get)]
+    fn get_texts(this: &Kv, keys: &Array) -> Result<Promise, JsValue>;
 
     #[wasm_bindgen(method, catch, js_name = put)]
     fn put_text(this: &Kv, key: &str, value: &str) -> Result<Promise, JsValue>;
@@ -46,6 +51,17 @@ impl Kv {
     /// The text under a key.
     pub async fn read(&self, key: &str) -> Result<Option<String>, Fault> {
         Ok(settled("get", self.get_text(key)).await?.as_string())
+    }
+
+    /// The texts under these keys, each with its key, of those that are there.
+    pub async fn read_all(&self, keys: &[String]) -> Result<Vec<(String, String)>, Fault> {
+        let mut texts = Vec::new();
+        for keys in keys.chunks(READ_AT_ONCE) {
+            let keys: Array = keys.iter().map(|key| JsValue::from_str(key)).collect();
+            let found: Map = settled("get", self.get_texts(&keys)).await?.unchecked_into();
+            found.for_each(&mut |text, key| texts.extend(key.as_string().zip(text.as_string())));
+        }
+        Ok(texts)
     }
 
     /// Writes a text.

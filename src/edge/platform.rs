@@ -226,6 +226,10 @@ impl Ports for Platform {
         Ok(Uint8Array::new(&signed).to_vec())
     }
 
+    async fn kv_get_all(&self, keys: &[String]) -> Result<Vec<(String, String)>, Fault> {
+        self.kv()?.read_all(keys).await
+    }
+
     async fn kv_list(&self, prefix: &str) -> Result<Vec<String>, Fault> {
         self.kv()?.names(prefix).await
     }
@@ -271,6 +275,7 @@ impl Drop for Place {
     }
 }
 
+/// A variable or a secret. Other bindings are objects, and have no text.
 fn text(env: &Env, name: &str) -> Option<String> {
-    env.var(name).ok().map(|text| text.to_string())
+    js_sys::Reflect::get(env, &name.into()).ok()?.as_string()
 }

@@ -48,7 +48,7 @@ impl<S: Store> Ledger<S> {
         let mut answer = None;
         let kept = self.store.atomically(&mut || {
             let given = self.perform(operation, moment)?;
-            if let Some((outcome, count)) = outcome_of(operation.verb, &given) {
+            if let Some((outcome, count)) = outcome_of(operation, &given) {
                 self.write_entry(operation, act, outcome, count, &given, moment)?;
             }
             answer = Some(given);
@@ -76,10 +76,10 @@ impl<S: Store> Ledger<S> {
             _ => None,
         };
         let sql =
-            "INSERT INTO audit (at_ms, actor, act, campaign, destination, delivery_id, list, count, outcome)
+            "INSERT INTO audit (at_ms, actor, act, campaign, destination, delivery_id, list, count, outcome, changes)
                    VALUES (?1, ?2, ?3, coalesce(?4, (SELECT campaign FROM delivery WHERE delivery_id = ?6)),
-                     ?5, ?6, ?7, ?8, ?9)";
-        let args: [Arg<'_>; 9] = [
+                     ?5, ?6, ?7, ?8, ?9, ?10)";
+        let args: [Arg<'_>; 10] = [
             moment.now_ms.into(),
             operation.actor.as_deref().unwrap_or(UNKNOWN).into(),
             act.into(),
@@ -89,8 +89,26 @@ impl<S: Store> Ledger<S> {
             operation.list.as_deref().into(),
             count.into(),
             outcome.into(),
+            operation.changes.as_deref().into(),
         ];
         self.store.run(sql, &args)
+    }
+
+    /// A campaign is published: what of it waits, where that is asked for.
+    pub(super) fn publication(&self, operation: &Operation) -> Result<Answer, Fault> {
+        if !operation.tells_what_waits {
+            return Ok(Answer::Done(operation.is_done.into()));
+        }
+        // Each state by itself, for only then is its index used.
+        let sql = "SELECT json_object(
+                     'unconfirmed', (SELECT coalesce(sum(unconfirmed), 0) FROM counter WHERE campaign = ?1),
+                     'deliveries', json((SELECT json_group_object(destination, count) FROM (
+                       SELECT destination, count(*) AS count FROM (
+                         SELECT campaign, destination FROM delivery WHERE state = 'pending'
+                         UNION ALL SELECT campaign, destination FROM delivery WHERE state = 'paused')
+                       WHERE campaign = ?1 GROUP BY destination))))";
+        let told = self.objects(sql, &[operation.campaign.as_deref().into()])?.into_iter().next();
+        Ok(told.map_or(Answer::NotFound, Answer::Report))
     }
 
     /// Entries, the newest first, before a time and number.
@@ -106,7 +124,7 @@ impl<S: Store> Ledger<S> {
         let sql = format!(
             "SELECT json_object('at', {}, 'at_ms', at_ms, 'seq', seq, 'ledger', ?1, 'actor', actor, 'act', act,
                'campaign', campaign, 'destination', destination, 'delivery_id', delivery_id, 'list', list,
-               'count', count, 'outcome', outcome)
+               'count', count, 'outcome', outcome, 'changes', json(changes))
              FROM audit
              WHERE (at_ms < ?2 OR at_ms = ?2 AND seq < ?3) AND at_ms >= ?4 AND at_ms < ?5
                AND (?6 IS NULL OR campaign IS NULL OR campaign = ?6)
@@ -127,15 +145,16 @@ impl<S: Store> Ledger<S> {
 }
 
 /// How an act ended, and with how many things; nothing where this ledger has none of what it was about.
-fn outcome_of(verb: Verb, answer: &Answer) -> Option<(&'static str, Option<i64>)> {
+fn outcome_of(operation: &Operation, answer: &Answer) -> Option<(&'static str, Option<i64>)> {
     let of_list = |report: &Value, key: &str| {
         let list = report.get(key).and_then(Value::as_array)?;
         i64::try_from(list.len()).ok()
     };
+    let verb = operation.verb;
     match (verb, answer) {
         (_, Answer::NotFound) => None,
         (_, Answer::Conflict) => Some(("refused", None)),
-        (Verb::Publish, Answer::Done(is_done)) => Some((if *is_done == 0 { "begun" } else { "done" }, None)),
+        (Verb::Publish, _) => Some((if operation.is_done { "done" } else { "begun" }, None)),
         (_, Answer::Done(count)) => Some(("done", Some(*count))),
         (Verb::Release | Verb::Discard, Answer::Report(report)) => {
             let acted = of_list(report, if verb == Verb::Release { "released" } else { "discarded" });

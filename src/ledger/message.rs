@@ -110,6 +110,12 @@ pub struct Operation {
     /// Whether what is published lies in KV.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub is_done: bool,
+    /// What a publication changes, as JSON, for the audit log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changes: Option<String>,
+    /// Whether the answer to a publication is to say what waits.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub tells_what_waits: bool,
     /// Of one campaign, by its id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub campaign: Option<String>,
@@ -213,7 +219,8 @@ pub enum Verb {
     Release,
     /// Throw quarantined submissions away.
     Discard,
-    /// A campaign is about to be published, or has been: KV has it, the audit log says who it was.
+    /// A campaign is about to be published, or has been: KV has it, the audit log says who it was. Gives
+    /// what waits where that is asked for.
     Publish,
     /// Who has done what, a page of it.
     Audit,

@@ -59,7 +59,7 @@ use self::sightings::Sightings;
 pub use self::state::State;
 use self::store::Store;
 pub use self::withdrawal::EVERY_PURPOSE;
-use crate::campaign::{Campaign, Unservable};
+use crate::campaign::{Campaign, SecretHosts, Unservable};
 use crate::consent::Terms;
 use crate::fault::Fault;
 use crate::keys::{Sealer, SigningKeys};
@@ -83,7 +83,12 @@ pub struct Ledger<S> {
     /// The same, taken apart: nothing is sent there.
     own: Option<WebAddress>,
     development: bool,
+    /// Where a secret may be sent that does not sign.
+    secret_hosts: SecretHosts,
     campaigns: RefCell<BTreeMap<(String, String), Rc<Campaign>>>,
+    /// Campaigns with the secrets that their webhooks are signed with, by the last copies of each; nothing
+    /// until it is asked for.
+    signing: RefCell<Option<Vec<(String, String)>>>,
     /// By digest: terms that the database has.
     terms: RefCell<BTreeMap<String, Rc<Terms>>>,
     /// By campaign and revision: the terms of its purposes.
@@ -138,7 +143,9 @@ impl<S: Store> Ledger<S> {
             store,
             name: name.to_owned(),
             development: settings.development,
+            secret_hosts: settings.secret_hosts.clone(),
             campaigns: RefCell::default(),
+            signing: RefCell::default(),
             terms: RefCell::default(),
             current_terms: RefCell::default(),
             in_flight: RefCell::default(),
@@ -173,6 +180,7 @@ impl<S: Store> Ledger<S> {
     fn be_sure(&self) -> Result<(), Fault> {
         if self.is_unsure.get() {
             self.campaigns.take();
+            self.signing.take();
             self.terms.take();
             self.current_terms.take();
             self.sources.take();
@@ -241,7 +249,7 @@ impl<S: Store> Ledger<S> {
             Verb::Quarantined => self.quarantined(&given(&operation.submission_id)),
             Verb::Release => self.release_quarantined(operation, moment),
             Verb::Discard => self.discard_quarantined(operation),
-            Verb::Publish => Ok(Answer::Done(operation.is_done.into())),
+            Verb::Publish => self.publication(operation),
             Verb::Audit => self.audit_page(operation),
             Verb::Checkup => self.checkup(operation, moment.now_ms),
             Verb::Overview => self.overview(operation),
@@ -275,6 +283,7 @@ impl<S: Store> Ledger<S> {
             let sql = "INSERT INTO campaign (id, revision, stored) VALUES (?, ?, ?) ON CONFLICT (id)
                        DO UPDATE SET revision = excluded.revision, stored = excluded.stored";
             self.store.run(sql, &[id.into(), revision.into(), stored.into()])?;
+            self.signing.take();
             return Ok(Some(campaign));
         }
         let sql = "SELECT stored FROM campaign WHERE id = ? AND revision = ?";

@@ -16,7 +16,7 @@ use super::state::Bucket;
 use super::store::{Store, Write, write};
 use super::withdrawal::EVERY_PURPOSE;
 use super::{Ledger, State};
-use crate::campaign::{AUTHORIZATION, Campaign, Channel, Destination, EmailApi};
+use crate::campaign::{AUTHORIZATION, Campaign, Channel, Destination, EmailApi, Withheld};
 use crate::consent::compact;
 use crate::deliver::{self, Event, Next, Outcome, SigningSecret};
 use crate::fault::Fault;
@@ -102,7 +102,10 @@ impl<S: Store> Ledger<S> {
             false => None,
         };
         let body = match (&destination.channel, asked) {
-            (Channel::Email(api), Some(asked)) => return mail(claim, destination, api, &secret, &asked),
+            (Channel::Email(api), Some(asked)) => {
+                self.may_send(campaign, destination, &secret)?;
+                return mail(claim, destination, api, &secret, &asked);
+            }
             (Channel::Email(_), None) => return Err(Outcome::DestinationRemoved),
             (Channel::Webhook, Some(asked)) => deliver::notice(
                 &claim.event,
@@ -142,6 +145,37 @@ impl<S: Store> Ledger<S> {
             ],
             body,
         })
+    }
+
+    /// That a secret may be sent to a destination as it is, by what the operator has bound and by what is
+    /// known of the ledger's campaigns. Again, for a campaign may lie in KV that nobody would publish any more.
+    fn may_send(&self, campaign: &Campaign, to: &Destination, secret: &str) -> Result<(), Outcome> {
+        let judged = self.secret_hosts.judge(&to.secret, secret, to.host(), self.development);
+        judged.map_err(|withheld| match withheld {
+            Withheld::Signs => Outcome::SecretSigns,
+            Withheld::Unbound | Withheld::Elsewhere => Outcome::SecretUnbound,
+        })?;
+        if campaign.signs_with(&to.secret)
+            || self.signs_elsewhere(campaign, &to.secret).map_err(|_| Outcome::Unreadable)?
+        {
+            return Err(Outcome::SecretSigns);
+        }
+        Ok(())
+    }
+
+    /// Whether another campaign of the ledger signs with that secret, by its last copy.
+    fn signs_elsewhere(&self, campaign: &Campaign, secret: &str) -> Result<bool, Fault> {
+        let mut signing = self.signing.borrow_mut();
+        if signing.is_none() {
+            let sql = "SELECT DISTINCT c.id, json_extract(d.value, '$.secret')
+                       FROM campaign c, json_each(c.stored, '$.campaign.destination') d
+                       WHERE coalesce(json_extract(d.value, '$.kind'), 'webhook') = 'webhook'";
+            let rows = self.store.rows(sql, &[])?.into_iter();
+            *signing =
+                Some(rows.map(|mut row| Ok((row.text(0)?, row.text(1)?))).collect::<Result<_, Fault>>()?);
+        }
+        let signs = |(id, name): &(String, String)| *id != campaign.id && name == secret;
+        Ok(signing.iter().flatten().any(signs))
     }
 
     /// The event of a lead, with its receipts in their place.

@@ -179,6 +179,8 @@ const MIGRATIONS: &[&[&str]] = &[
              AND 'email' NOT IN (SELECT value FROM json_each(stored, '$.campaign.dedupe.by'))))",
         "DELETE FROM fingerprint WHERE EXISTS
        (SELECT 1 FROM carried c WHERE c.tag = fingerprint.tag AND c.lead_id = fingerprint.lead_id)",
+        // What a publication changed, as JSON: where events go and by which secrets.
+        "ALTER TABLE audit ADD COLUMN changes TEXT",
     ],
 ];
 

@@ -6,6 +6,7 @@ mod consents;
 mod keys;
 mod lists;
 mod people;
+mod publish;
 mod receipts;
 mod server;
 mod terminal;

@@ -31,7 +31,7 @@ fn a_token_is_made_with_its_scopes_and_shown_once() {
     assert!(both.starts_with(&format!("{entry},dpo:erase:")));
     let tokens = AdminTokens::default().and(&both).expect("what the Worker reads");
     let alice = tokens.holder(&token).expect("alice");
-    assert_eq!(Scope::ALL.map(|scope| alice.may(scope)), [true, true, false]);
+    assert_eq!(Scope::ALL.map(|scope| alice.may(scope)), [true, true, false, false]);
     assert_eq!(value(&folder, "LEADHOOK_ADMIN_TOKEN"), "top-secret-token", "the others stay");
 
     for (name, reason) in [("alice", "the same name"), ("Alice", "a name is"), ("admin", "belongs to")] {

@@ -10,8 +10,11 @@ import { World, consentVars } from './world.mjs';
 const TOKENS = {
   read: 'reader-0123456789-abcdefgh',
   operate: 'operator-0123456789-abcdef',
+  publish: 'publisher-0123456789-abcde',
   erase: 'eraser-0123456789-abcdefgh',
 };
+/** The name of each token. */
+const NAMES = { read: 'rita', operate: 'otto', publish: 'petra', erase: 'edda' };
 const HASH = `email.l1.${'A'.repeat(43)}`;
 
 /** Every address with the scope that the contract names for it. */
@@ -27,7 +30,7 @@ describe('the admin API', () => {
   let world, receiver;
   before(async () => {
     receiver = await Receiver.start();
-    const named = Object.entries(TOKENS).map(([scope, token]) => `${scope === 'read' ? 'rita' : scope === 'operate' ? 'otto' : 'edda'}:${scope}:${token}`);
+    const named = Object.entries(TOKENS).map(([scope, token]) => `${NAMES[scope]}:${scope}:${token}`);
     world = await World.start({ vars: { ...consentVars(), LEADHOOK_ADMIN_TOKENS: named.join(',') } });
     await world.publish(campaign('audited', receiver));
   });
@@ -81,7 +84,7 @@ describe('the admin API', () => {
       assert.equal(status, 200, `${path}: ${text}`);
     };
     const file = campaign('audited', receiver, { title: 'Anew' });
-    await done('operate', 'PUT', 'campaigns/audited', file);
+    await done('publish', 'PUT', 'campaigns/audited', file);
     await done('operate', 'POST', 'campaigns/audited/destinations/crm/enable');
     await done('operate', 'POST', 'deliveries/replay?campaign=audited');
     await done('operate', 'POST', 'lists/customers?ledger=audited', { add: [HASH] });
@@ -99,8 +102,8 @@ describe('the admin API', () => {
       'otto list_add done 1',
       'otto replay_all done 0',
       'otto enable done 0',
-      'otto publish done null',
-      'otto publish begun null',
+      'petra publish done null',
+      'petra publish begun null',
       'admin publish done null',
       'admin publish begun null',
     ]);

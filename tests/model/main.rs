@@ -66,7 +66,7 @@ fn file(campaign: usize, variant: u64) -> Value {
             "text": "{confirm_link}\n{withdraw_link}\n{title} by {controller}",
         });
         destinations.push(json!({
-            "name": "post", "kind": "email", "url": format!("{URL}mails"), "secret": "CRM_SECRET",
+            "name": "post", "kind": "email", "url": format!("{URL}mails"), "secret": "MAIL_SECRET",
             "body": { "To": "{to}", "Text": "{text}" },
         }));
     }

@@ -2,7 +2,7 @@
 import { ask } from './api.js';
 import { h } from './dom.js';
 import { listView } from './pager.js';
-import { act, count, time } from './words.js';
+import { act, changesOf, count, time } from './words.js';
 
 /** What an act was about, of what the log names. */
 const about = ({ campaign, destination, list, delivery_id: delivery }) =>
@@ -35,7 +35,7 @@ function draw({ entries, next }, app) {
     time(entry.at),
     entry.actor,
     act(entry.act),
-    about(entry),
+    [about(entry), changesOf(entry).map((change) => h('div', { class: 'quiet' }, change))],
     entry.count === null ? '–' : count(entry.count),
     entry.outcome,
   ]);

@@ -72,6 +72,8 @@ const OUTCOMES = {
   timed_out: 'no answer in time',
   unreachable: 'no connection',
   secret_missing: 'the secret is missing or malformed',
+  secret_unbound: 'its secret is not bound to that host',
+  secret_signs: 'a secret that signs is never sent',
   public_url_missing: 'LEADHOOK_PUBLIC_URL is not set',
   destination_refused: 'nothing may be sent to its address',
   unreadable: 'campaign or payload could not be read',
@@ -108,4 +110,19 @@ const ACTS = {
   quarantine_release: 'released from quarantine',
   quarantine_discard: 'discarded from quarantine',
 };
+
+/** What a publication changed: where events go and by which secrets, and whose it is. */
+export function changesOf({ changes }) {
+  if (!changes) return [];
+  const side = (one) => (one === null ? 'none' : typeof one === 'string' ? one : `${one.origin ?? '–'} by ${one.secret}`);
+  const line = (name, { from, to }) => `${name}: ${side(from)} → ${side(to)}`;
+  const { destinations = [], more_destinations: more, turnstile_secret: turnstile, controller } = changes;
+  return [
+    ...destinations.map((one) => line(one.destination, one)),
+    more && `and ${plural(more, 'destination')} more`,
+    turnstile && line('Turnstile', turnstile),
+    controller && line('controller', controller),
+  ].filter(Boolean);
+}
+
 export const act = (name) => ACTS[name] ?? name.replaceAll('_', ' ');

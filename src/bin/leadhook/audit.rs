@@ -3,9 +3,9 @@
 use clap::Args;
 use leadhook::campaign::is_id;
 use leadhook::moment::parse_rfc3339;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::client;
+use super::client::{self, encoded};
 use super::terminal::{json_line, line, note, say};
 
 #[derive(Args)]
@@ -72,10 +72,6 @@ pub fn run(options: &Options) -> Result<(), String> {
     Ok(())
 }
 
-fn encoded(text: &str) -> String {
-    form_urlencoded::byte_serialize(text.as_bytes()).collect()
-}
-
 /// `2026-11-22T14:00:00.000Z  alice  replay  done  ledger example-ab, campaign guide, 3`
 fn in_words(entry: &Value) -> String {
     let text = |key: &str| entry.get(key).and_then(Value::as_str).map(line);
@@ -90,5 +86,34 @@ fn in_words(entry: &Value) -> String {
         about.extend(text(key).map(|value| format!("{name} {value}")));
     }
     about.extend(entry.get("count").and_then(Value::as_i64).map(|count| format!("count {count}")));
+    about.extend(entry.get("changes").and_then(Value::as_object).into_iter().flat_map(changes));
     format!("{}  {}  {}  {}  {}", word("at"), word("actor"), word("act"), word("outcome"), about.join(", "))
+}
+
+/// What a publication changed: `crm: https://crm.example.com by CRM_SECRET -> none`
+fn changes(changes: &Map<String, Value>) -> Vec<String> {
+    let side = |one: &Value| {
+        let part = |key: &str| one.get(key).and_then(Value::as_str).map(str::to_owned);
+        match (part("origin"), part("secret"), one.as_str()) {
+            (origin, Some(secret), _) => format!("{} by {secret}", origin.unwrap_or_else(|| "-".to_owned())),
+            (_, _, Some(name)) => name.to_owned(),
+            _ => "none".to_owned(),
+        }
+    };
+    let line = |name: &str, one: &Value| {
+        let [from, to] = ["from", "to"].map(|key| one.get(key).map_or_else(|| "none".to_owned(), side));
+        line(&format!("{name}: {from} -> {to}"))
+    };
+    let mut lines = Vec::new();
+    for (key, value) in changes {
+        match value {
+            Value::Array(all) => lines
+                .extend(all.iter().map(|one| {
+                    line(one.get("destination").and_then(Value::as_str).unwrap_or_default(), one)
+                })),
+            Value::Object(_) => lines.push(line(&key.replace('_', " "), value)),
+            other => lines.push(line(&format!("{}: {other}", key.replace('_', " ")))),
+        }
+    }
+    lines
 }

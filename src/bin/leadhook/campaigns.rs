@@ -1,16 +1,19 @@
 //! `check`, `new` and `score`.
 
-use std::fs;
 use std::path::Path;
+use std::{env, fs};
 
-use leadhook::campaign::Campaign;
+use leadhook::abuse::turnstile::VERIFY_URL;
+use leadhook::campaign::{Campaign, SecretHosts, SecretUses, Secrets};
 use leadhook::intake::{self, decode};
 use leadhook::lead::Lead;
 use leadhook::qualify::{self, Decision};
+use leadhook::text::WebAddress;
 use serde_json::Value;
 
 use super::client::url_of_environment;
 use super::terminal::{json_text, line, note, say};
+use super::vars::{KEYS_FILE, SECRET_HOSTS, Vars};
 
 /// What `new` starts from.
 const TEMPLATE: &str = include_str!("template.toml");
@@ -32,21 +35,67 @@ pub fn read(file: &Path) -> Result<Campaign, String> {
 }
 
 pub fn check(files: &[impl AsRef<Path>], json: bool) -> Result<(), String> {
-    let mut problems = Vec::new();
+    let (mut problems, mut campaigns) = (Vec::new(), Vec::new());
     for file in files {
         let file = file.as_ref();
         match read(file) {
-            Ok(campaign) if json => say!("{}", json_text(&campaign.canonical)),
-            Ok(campaign) => {
-                for warning in campaign.development_only() {
-                    say!("{}: warning: {warning}", file.display());
-                }
-                say!("{}: ok, campaign {}", file.display(), campaign.id);
-            }
+            Ok(campaign) => campaigns.push((file, campaign)),
             Err(reason) => problems.push(reason),
         }
     }
+    let hosts = secret_hosts(Path::new(KEYS_FILE))?;
+    let refused = refused_secrets(&campaigns, hosts.as_ref(), |one| !one.development_only().is_empty());
+    for (file, campaign) in &campaigns {
+        let name = line(&file.display().to_string());
+        if json {
+            say!("{}", json_text(&campaign.canonical));
+            continue;
+        }
+        for warning in campaign.development_only() {
+            say!("{name}: warning: {warning}");
+        }
+        if !refused.iter().any(|problem| problem.starts_with(&format!("{name}: "))) {
+            say!("{name}: ok, campaign {}", campaign.id);
+        }
+    }
+    problems.extend(refused);
     if problems.is_empty() { Ok(()) } else { Err(problems.join("\n")) }
+}
+
+/// Where secrets may be sent: by the environment, else by the file of keys, where `make deploy` writes it.
+/// Nothing where neither says.
+pub fn secret_hosts(keys: &Path) -> Result<Option<SecretHosts>, String> {
+    let text = match env::var(SECRET_HOSTS).ok().filter(|text| !text.is_empty()) {
+        Some(text) => Some(text),
+        None => Vars::read_or_new(keys)?.get(SECRET_HOSTS).map(str::to_owned),
+    };
+    let read = text.map(|text| SecretHosts::parse(&text)).transpose();
+    read.map_err(|reason| format!("{SECRET_HOSTS}: {reason}"))
+}
+
+/// What is wrong with the secrets that campaigns name, by all of them and by where secrets may be sent,
+/// where that is known. The Worker judges again, when it is asked to publish and when it sends.
+pub fn refused_secrets(
+    campaigns: &[(&Path, Campaign)],
+    hosts: Option<&SecretHosts>,
+    is_for_development: impl Fn(&Campaign) -> bool,
+) -> Vec<String> {
+    let mut problems = Vec::new();
+    let turnstile = WebAddress::parse(VERIFY_URL).map(|url| url.host().to_owned()).unwrap_or_default();
+    for (file, campaign) in campaigns {
+        let mut elsewhere = SecretUses::default();
+        let others = campaigns.iter().filter(|(_, other)| other.id != campaign.id);
+        others.for_each(|(_, other)| elsewhere.add(&other.to_stored()));
+        let refused = campaign.refused_secrets(&Secrets {
+            hosts: hosts.unwrap_or(&SecretHosts::default()),
+            elsewhere: &elsewhere,
+            value: &|_| None,
+            turnstile_host: &turnstile,
+            development: hosts.is_none() || is_for_development(campaign),
+        });
+        problems.extend(refused.iter().map(|problem| line(&format!("{}: {problem}", file.display()))));
+    }
+    problems
 }
 
 pub fn new(id: &str) -> Result<(), String> {

@@ -69,22 +69,28 @@ impl Client {
 
     /// `GET /admin/api/{path}`.
     pub fn get(&self, path: &str) -> Result<Value, String> {
-        self.ask(path, None)
+        self.ask("GET", path, None)
     }
 
     /// `POST /admin/api/{path}`.
     pub fn post(&self, path: &str, body: &Value) -> Result<Value, String> {
-        self.ask(path, Some(body))
+        self.ask("POST", path, Some(body.to_string()))
     }
 
-    fn ask(&self, path: &str, body: Option<&Value>) -> Result<Value, String> {
+    /// `PUT /admin/api/{path}` with a body that is JSON.
+    pub fn put(&self, path: &str, body: &str) -> Result<Value, String> {
+        self.ask("PUT", path, Some(body.to_owned()))
+    }
+
+    fn ask(&self, method: &str, path: &str, body: Option<String>) -> Result<Value, String> {
         let address = format!("{}/admin/api/{path}", self.base);
         let authorization = format!("Bearer {}", self.token);
-        let send = || match body {
+        let send = || match &body {
             None => self.agent.get(&address).header("authorization", &authorization).call(),
             Some(body) => {
-                let request = self.agent.post(&address).header("authorization", &authorization);
-                request.header("content-type", "application/json").send(body.to_string())
+                let to = if method == "PUT" { self.agent.put(&address) } else { self.agent.post(&address) };
+                let request = to.header("authorization", &authorization);
+                request.header("content-type", "application/json").send(body)
             }
         };
         let mut attempts = 0;
@@ -116,6 +122,11 @@ impl Client {
             });
         }
     }
+}
+
+/// A text as it stands in a query.
+pub fn encoded(text: &str) -> String {
+    form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
 /// What stands at a public address.

@@ -1,35 +1,51 @@
-//! `publish`: campaigns to KV, through wrangler, which has the keys to the account.
+//! `publish`: campaigns to KV, through wrangler, which has the keys to the account, or through the admin
+//! API, which judges by what the operator has set, asks the ledger what waits, and writes it down.
 
 use std::collections::BTreeMap;
 use std::env;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use clap::Args;
-use leadhook::campaign::publish::{keys, plan};
+use clap::{ArgGroup, Args};
+use leadhook::campaign::change::Change;
+use leadhook::campaign::publish::{campaign_key, controller_of, keys, ledger_key, plan};
+use leadhook::campaign::{Campaign, Channel};
 use serde_json::{Value, json};
 
-use super::campaigns::read;
-use super::terminal::{line, say};
+use super::campaigns::{read, refused_secrets, secret_hosts};
+use super::client::{self, encoded};
+use super::terminal::{line, note, say};
+use super::vars::SECRET_HOSTS;
 
 /// Keys that KV's bulk interface gives at once.
 const BULK_KEYS: usize = 100;
 
 #[derive(Args)]
+#[command(group = ArgGroup::new("where").required(true).args(["local", "remote", "api"]))]
 pub struct Options {
     /// Campaign files (TOML)
     #[arg(required = true)]
     files: Vec<PathBuf>,
     /// Publish to the local KV of `wrangler dev`, while it does not run
-    #[arg(long, conflicts_with = "remote", required_unless_present = "remote")]
+    #[arg(long)]
     local: bool,
-    /// Publish to Cloudflare
+    /// Publish to Cloudflare, by wrangler
     #[arg(long)]
     remote: bool,
+    /// Publish through the admin API, with a token of the scope publish: it warns of what waits and will not
+    /// be sent, and it is in the audit log
+    #[arg(long)]
+    api: bool,
+    /// The name that the ledger's controller has until now, where it has changed; the files state the new
+    /// one, a new privacy_notice_version and new versions of all purposes
+    #[arg(long, value_name = "OLD")]
+    rename_controller: Option<String>,
     /// The folder of the local state
-    #[arg(long, default_value = ".state", conflicts_with = "remote")]
+    #[arg(long, default_value = ".state", conflicts_with_all = ["remote", "api"])]
     persist_to: PathBuf,
+    #[command(flatten)]
+    server: client::Server,
 }
 
 pub fn publish(options: &Options) -> Result<(), String> {
@@ -41,33 +57,89 @@ pub fn publish(options: &Options) -> Result<(), String> {
                 let lines = campaign.development_only();
                 problems.extend(lines.iter().map(|problem| line(&format!("{}: {problem}", file.display()))));
             }
-            Ok(campaign) => campaigns.push((file, campaign)),
+            Ok(campaign) => campaigns.push((file.as_path(), campaign)),
             Err(reason) => problems.push(reason),
         }
     }
+    if options.api {
+        refuse(&problems)?;
+        return send(options, &campaigns);
+    }
+    let hosts = secret_hosts(&options.server.keys)?;
+    problems.extend(refused_secrets(&campaigns, hosts.as_ref(), |_| options.local));
     let wanted: Vec<String> = campaigns.iter().flat_map(|(_, campaign)| keys(campaign)).collect();
     let mut stored = if problems.is_empty() { get(options, &wanted)? } else { BTreeMap::new() };
     let mut writes = Vec::new();
+    let mut warnings = Vec::new();
     for (file, campaign) in &campaigns {
-        match plan(campaign, |key| stored.get(key).cloned()) {
+        let name = file.display();
+        let owner = stored.get(&ledger_key(&campaign.ledger)).and_then(|record| controller_of(record));
+        match plan(campaign, options.rename_controller.as_deref(), |key| stored.get(key).cloned()) {
             Ok(planned) => {
-                stored.extend(planned.iter().cloned());
-                writes.extend(planned);
+                let before = stored.get(&campaign_key(&campaign.id));
+                let before = before.and_then(|text| Campaign::from_stored(text).ok());
+                let change = Change { before: before.as_ref(), after: campaign };
+                warnings.extend(change.warnings(None).iter().map(|warning| format!("{name}: {warning}")));
+                stored.extend(planned.writes.iter().cloned());
+                writes.extend(planned.writes);
+                if owner.is_some_and(|owner| owner != campaign.controller.name) {
+                    warnings.push(format!(
+                        "{name}: the renaming is in Cloudflare's audit log alone; with --api it is in Leadhook's"
+                    ));
+                }
             }
-            Err(refused) => {
-                problems
-                    .extend(refused.iter().map(|problem| line(&format!("{}: {problem}", file.display()))));
-            }
+            Err(refused) => problems.extend(refused.iter().map(|problem| line(&format!("{name}: {problem}")))),
+        }
+        if hosts.is_none() && !options.local {
+            warnings.extend(unbound(campaign).map(|bound| {
+                format!("{name}: {SECRET_HOSTS} of the Worker must hold {bound}, or nothing is sent there")
+            }));
         }
     }
-    if !problems.is_empty() {
-        return Err(format!("{}\nNothing was published.", problems.join("\n")));
-    }
+    refuse(&problems)?;
     put(options, &writes)?;
     for (_, campaign) in &campaigns {
         say!("published {} (revision {})", campaign.id, campaign.revision);
     }
+    warn(&warnings);
     Ok(())
+}
+
+fn refuse(problems: &[String]) -> Result<(), String> {
+    if problems.is_empty() {
+        return Ok(());
+    }
+    Err(format!("{}\nNothing was published.", problems.join("\n")))
+}
+
+fn warn(warnings: &[String]) {
+    for warning in warnings {
+        note!("warning: {}", line(warning));
+    }
+}
+
+/// Through the admin API, one after another. What was published before one is refused stays so.
+fn send(options: &Options, campaigns: &[(&Path, Campaign)]) -> Result<(), String> {
+    let client = options.server.client()?;
+    let rename =
+        options.rename_controller.as_deref().map(|name| format!("?rename_controller={}", encoded(name)));
+    for (file, campaign) in campaigns {
+        let path = format!("campaigns/{}{}", campaign.id, rename.as_deref().unwrap_or_default());
+        let answer = client.put(&path, &campaign.canonical);
+        let answer = answer.map_err(|reason| format!("{}: {reason}", file.display()))?;
+        say!("published {} (revision {})", campaign.id, campaign.revision);
+        let told = answer.get("warnings").and_then(Value::as_array).into_iter().flatten();
+        let told =
+            told.filter_map(Value::as_str).map(|told| format!("{}: {told}", file.display()));
+        warn(&told.collect::<Vec<_>>());
+    }
+    Ok(())
+}
+
+/// What must be bound so that a campaign's mails go out, as `NAME=host`.
+fn unbound(campaign: &Campaign) -> impl Iterator<Item = String> {
+    let sent = campaign.destinations.iter().filter(|one| matches!(one.channel, Channel::Email(_)));
+    sent.map(|one| format!("{}={}", one.secret, one.host()))
 }
 
 fn get(options: &Options, keys: &[String]) -> Result<BTreeMap<String, String>, String> {

@@ -23,7 +23,7 @@ enum Command {
         /// Whose it is, as the audit log will say: lower-case letters, digits and hyphens
         #[arg(long)]
         name: String,
-        /// What it lets its holder do: read, operate, erase; several by comma
+        /// What it lets its holder do: read, operate, publish, erase; several by comma
         #[arg(long = "scope", value_delimiter = ',', required = true, value_parser = scope)]
         scopes: Vec<Scope>,
         /// The file of NAME="value" lines; .dev.vars is one too
@@ -33,7 +33,7 @@ enum Command {
 }
 
 fn scope(name: &str) -> Result<Scope, String> {
-    Scope::parse(name).ok_or_else(|| "a scope is read, operate or erase".to_owned())
+    Scope::parse(name).ok_or_else(|| "a scope is read, operate, publish or erase".to_owned())
 }
 
 pub fn run(options: &Options) -> Result<(), String> {

@@ -16,6 +16,7 @@ pub const SIGNING: &str = "LEADHOOK_SIGNING_KEYS";
 pub const LISTS: &str = "LEADHOOK_LIST_KEYS";
 pub const ADMIN_TOKEN: &str = "LEADHOOK_ADMIN_TOKEN";
 pub const ADMIN_TOKENS: &str = "LEADHOOK_ADMIN_TOKENS";
+pub const SECRET_HOSTS: &str = "LEADHOOK_SECRET_HOSTS";
 /// 32 bytes that seal nothing: `Settings` wants a key where none is used.
 const UNUSED_KEY: &str = "unused:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 

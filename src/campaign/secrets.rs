@@ -1,0 +1,246 @@
+//! Which secrets of the Worker may go where. A campaign names them, and whoever may write one must not
+//! take a secret anywhere by its name. So a secret either signs, and is never sent; or it is sent as it
+//! is, never signs, and goes to the hosts alone that the operator has bound it to.
+
+use serde_json::Value;
+
+use super::file::is_secret_name;
+use super::mail::Channel;
+use super::table::{Problem, told};
+use super::{Campaign, Destination, Turnstile};
+use crate::text::WebAddress;
+
+/// What a secret that signs begins with (Standard Webhooks).
+const SIGNING: &str = "whsec_";
+const SHAPE: &str = "each entry must be NAME=host, as in MAIL_API_TOKEN=api.example.com";
+const NAME: &str = "a name has upper-case letters, digits and underscores, and does not begin with LEADHOOK_";
+const HOST: &str = "a host is a name or an IP address, without https://, port and path";
+
+/// The hosts that each secret may be sent to: `LEADHOOK_SECRET_HOSTS`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SecretHosts(Vec<(String, String)>);
+
+/// Why a secret is not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Withheld {
+    /// It signs.
+    Signs,
+    /// It is bound to no host.
+    Unbound,
+    /// It is bound to other hosts.
+    Elsewhere,
+}
+
+impl SecretHosts {
+    /// Reads `NAME=host,…`; a name may stand several times.
+    ///
+    /// # Errors
+    /// What is wrong, without the text.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        let mut hosts = Vec::new();
+        for entry in text.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
+            let (name, host) = entry.split_once('=').ok_or(SHAPE)?;
+            let (name, host) = (name.trim(), host.trim());
+            is_secret_name(name).map_err(|_| NAME)?;
+            hosts.push((name.to_owned(), host_of(host).ok_or(HOST)?));
+        }
+        Ok(Self(hosts))
+    }
+
+    /// Whether a secret is bound to any host.
+    pub fn binds(&self, name: &str) -> bool {
+        self.0.iter().any(|(bound, _)| bound == name)
+    }
+
+    /// Whether a secret of that name and value may be sent to a host, as [`WebAddress::host`] gives it.
+    /// `may_be_unbound` where the address is not of a campaign's choice, and in development.
+    ///
+    /// # Errors
+    /// [`Withheld`] says why it may not.
+    pub fn judge(&self, name: &str, value: &str, host: &str, may_be_unbound: bool) -> Result<(), Withheld> {
+        if signs(value) {
+            return Err(Withheld::Signs);
+        }
+        let host = host.trim_end_matches('.');
+        if self.0.iter().any(|(bound, to)| bound == name && to == host) {
+            return Ok(());
+        }
+        match (self.binds(name), may_be_unbound) {
+            (true, _) => Err(Withheld::Elsewhere),
+            (false, true) => Ok(()),
+            (false, false) => Err(Withheld::Unbound),
+        }
+    }
+}
+
+/// A host as [`WebAddress::host`] gives it, without the root's dot.
+fn host_of(text: &str) -> Option<String> {
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '.' | '_');
+    let is_ipv6 = text.starts_with('[') && text.ends_with(']');
+    if !text.chars().all(|c| plain(c) || is_ipv6 && matches!(c, '[' | ']' | ':')) {
+        return None;
+    }
+    let host = WebAddress::parse(&format!("https://{text}/"))?.host().trim_end_matches('.').to_owned();
+    Some(host).filter(|host| !host.is_empty())
+}
+
+/// Whether a value signs: one of its words begins as such a secret does, however it was quoted.
+fn signs(value: &str) -> bool {
+    let words = value.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let begins = |word: &str| word.get(..SIGNING.len()).is_some_and(|to| to.eq_ignore_ascii_case(SIGNING));
+    words.into_iter().any(begins)
+}
+
+/// What campaigns use secrets for.
+#[derive(Clone, Debug, Default)]
+pub struct SecretUses(Vec<SecretUse>);
+
+#[derive(Clone, Debug)]
+struct SecretUse {
+    name: String,
+    campaign: String,
+    is_sent: bool,
+}
+
+impl SecretUses {
+    /// Adds those of a campaign as it lies in KV. It is not checked again, for there may be hundreds.
+    pub fn add(&mut self, stored: &str) {
+        let stored: Value = serde_json::from_str(stored).unwrap_or_default();
+        let text = |of: &Value, path: &str| of.pointer(path).and_then(Value::as_str).map(str::to_owned);
+        let Some(campaign) = text(&stored, "/campaign/id") else { return };
+        let mut add = |name: Option<String>, is_sent: bool| {
+            if let Some(name) = name {
+                self.0.push(SecretUse { name, campaign: campaign.clone(), is_sent });
+            }
+        };
+        for one in stored.pointer("/campaign/destination").and_then(Value::as_array).into_iter().flatten() {
+            add(text(one, "/secret"), text(one, "/kind").as_deref() == Some("email"));
+        }
+        add(text(&stored, "/campaign/turnstile/secret"), true);
+    }
+
+    /// A campaign whose webhooks are signed with that secret.
+    pub fn signs(&self, name: &str) -> Option<&str> {
+        self.find(name, false)
+    }
+
+    /// A campaign that sends that secret as it is.
+    pub fn sent(&self, name: &str) -> Option<&str> {
+        self.find(name, true)
+    }
+
+    fn find(&self, name: &str, is_sent: bool) -> Option<&str> {
+        let found = self.0.iter().find(|one| one.name == name && one.is_sent == is_sent);
+        found.map(|one| one.campaign.as_str())
+    }
+}
+
+/// What is known of the secrets that campaigns name.
+pub struct Secrets<'a> {
+    /// Where each may go.
+    pub hosts: &'a SecretHosts,
+    /// What other campaigns use them for.
+    pub elsewhere: &'a SecretUses,
+    /// The values that are known.
+    pub value: &'a dyn Fn(&str) -> Option<String>,
+    /// The host that Turnstile's secret goes to.
+    pub turnstile_host: &'a str,
+    /// Whether a secret that is bound to no host may be sent.
+    pub development: bool,
+}
+
+impl Secrets<'_> {
+    /// Why a secret must not be sent to a host, in words.
+    fn sending(&self, name: &str, host: &str, may_be_unbound: bool) -> Option<String> {
+        if let Some(campaign) = self.elsewhere.signs(name) {
+            return Some(format!("signs the webhooks of the campaign {campaign}, so it is never sent"));
+        }
+        let value = (self.value)(name).unwrap_or_default();
+        let withheld = self.hosts.judge(name, &value, host, may_be_unbound).err()?;
+        Some(match withheld {
+            Withheld::Signs => {
+                "has a value that begins with whsec_: a secret that signs is never sent".to_owned()
+            }
+            Withheld::Unbound => {
+                format!("is bound to no host: add {name}={host} to LEADHOOK_SECRET_HOSTS")
+            }
+            Withheld::Elsewhere => {
+                format!("is bound to another host: {name}={host} is not in LEADHOOK_SECRET_HOSTS")
+            }
+        })
+    }
+
+    /// Why a secret must not sign, in words.
+    fn signing(&self, name: &str) -> Option<String> {
+        if self.hosts.binds(name) {
+            return Some("is bound to a host by LEADHOOK_SECRET_HOSTS, so it never signs".to_owned());
+        }
+        // Whoever would send one that signs does not get it, and must not keep others from signing.
+        let campaign =
+            self.elsewhere.sent(name).filter(|_| !signs(&(self.value)(name).unwrap_or_default()))?;
+        Some(format!("is sent as it is by the campaign {campaign}, so it never signs"))
+    }
+}
+
+impl Destination {
+    /// The host of its address; empty where it has none.
+    pub fn host(&self) -> &str {
+        self.address.as_ref().map_or("", WebAddress::host)
+    }
+}
+
+impl Campaign {
+    /// Secrets that would be sent where they must not go, or that would sign though they are sent.
+    pub fn refused_secrets(&self, secrets: &Secrets<'_>) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for (at, destination) in self.destinations.iter().enumerate() {
+            let name = &destination.secret;
+            let refused = match destination.channel {
+                Channel::Email(_) => secrets.sending(name, destination.host(), secrets.development),
+                Channel::Webhook => secrets.signing(name),
+            };
+            if let Some(why) = refused {
+                problems.push(Problem::new(format!("destination[{at}].secret"), why));
+            }
+        }
+        if let Some(turnstile) = &self.turnstile
+            && let Some(why) = secrets.sending(&turnstile.secret, secrets.turnstile_host, true)
+        {
+            problems.push(Problem::new("turnstile.secret", why));
+        }
+        problems
+    }
+
+    /// Whether a webhook of this campaign is signed with that secret.
+    pub fn signs_with(&self, name: &str) -> bool {
+        self.destinations.iter().any(|one| one.secret == name && matches!(one.channel, Channel::Webhook))
+    }
+}
+
+/// Tells of secrets that a file both signs with and sends.
+pub(super) fn check_secrets(
+    destinations: &[Destination],
+    turnstile: Option<&Turnstile>,
+    problems: &mut Vec<Problem>,
+) {
+    for (at, one) in destinations.iter().enumerate() {
+        if matches!(one.channel, Channel::Email(_)) {
+            check_sent(format!("destination[{at}].secret"), &one.secret, destinations, problems);
+        }
+    }
+    if let Some(turnstile) = turnstile {
+        check_sent("turnstile.secret".to_owned(), &turnstile.secret, destinations, problems);
+    }
+}
+
+fn check_sent(path: String, name: &str, destinations: &[Destination], problems: &mut Vec<Problem>) {
+    for (at, one) in destinations.iter().enumerate() {
+        // What a misspelt kind would have been is not known.
+        let is_webhook =
+            matches!(one.channel, Channel::Webhook) && !told(problems, &format!("destination[{at}].kind"));
+        if one.secret == name && is_webhook && !told(problems, &path) {
+            let reason = format!("signs what goes to {}, so it is never sent", one.name);
+            problems.push(Problem::new(path.as_str(), reason));
+        }
+    }
+}
