@@ -14,11 +14,11 @@ const MAX_NAME: usize = 16;
 /// A part of the admin API. None of them holds another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// Counters, deliveries, campaigns, lists, keys, what is quarantined, and the audit log.
+    /// Numbers, campaigns without where their leads go, the lengths of lists, keys, and the audit log.
     Read,
-    /// What changes how things go: publish, replay, enable, lists, quarantine.
+    /// Single posts, and what changes how things go: publish, deliveries, replay, enable, lists, quarantine.
     Operate,
-    /// What is held about one person: access and erasure.
+    /// What is held about one person: access, erasure, and taking an objection back.
     Erase,
 }
 

@@ -60,7 +60,7 @@ async fn scheduled(_: ScheduledEvent, env: Env, _: ScheduleContext) {
     let started_ms = now_ms();
     match Platform::new(env) {
         Ok(platform) => {
-            for event in admin::wake_all(&platform).await {
+            for event in admin::wake_page(&platform, started_ms).await {
                 log(event, started_ms);
             }
         }

@@ -219,6 +219,22 @@ impl Reply {
         problem(409, "Not possible now", detail, |_| {})
     }
 
+    /// 409: what it would take away nobody could make again.
+    pub fn irreversible(field: &str, detail: &str) -> Self {
+        let error = json!({ "field": field, "code": "cannot_be_undone", "detail": detail });
+        problem(409, "Not possible", "What is lost so cannot be made again.", |body| {
+            body.insert("errors".to_owned(), json!([error]));
+        })
+    }
+
+    /// 404: not among what one request can look through; `after` goes on.
+    pub fn not_found_yet(next: &str) -> Self {
+        let detail = "It is nowhere where this request has looked. Ask again with after, which is next.";
+        problem(404, "Not found yet", detail, |body| {
+            body.insert("next".to_owned(), next.into());
+        })
+    }
+
     /// 413.
     pub fn too_large(limit_bytes: usize) -> Self {
         problem(413, "The body is too large", &format!("At most {limit_bytes} bytes are read."), |_| {})
