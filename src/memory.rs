@@ -37,6 +37,8 @@ pub const ADMIN_TOKEN: &str = "memory-admin-token";
 
 /// What links are built from.
 pub const PUBLIC_URL: &str = "https://leads.example.com";
+/// The host that requests come to.
+pub const PUBLIC_HOST: &str = "leads.example.com";
 
 /// A signing key as [`SigningKeys`](crate::keys::SigningKeys) reads it.
 pub fn signing_key(id: &str, seed: [u8; 32]) -> String {
@@ -643,6 +645,7 @@ pub fn request(method: Method, path: &str, content_type: &str, body: &str) -> Ra
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     RawRequest {
         method,
+        host: PUBLIC_HOST.to_owned(),
         path: path.to_owned(),
         query: query.to_owned(),
         content_type: Some(content_type.to_owned()),

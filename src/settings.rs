@@ -3,6 +3,7 @@
 use crate::access::AdminTokens;
 use crate::fault::Fault;
 use crate::keys::{Keyring, SigningKeys};
+use crate::text::WebAddress;
 
 /// The operator's settings.
 #[derive(Clone, Debug)]
@@ -14,6 +15,9 @@ pub struct Settings {
     pub jurisdiction: Option<String>,
     /// `LEADHOOK_PUBLIC_URL`: what links are built from, without a slash at the end.
     pub public_url: Option<String>,
+    /// `LEADHOOK_ADMIN_HOST`: the host, with its port where it has one of its own, that alone answers operators,
+    /// and nobody else. Where absent, every host answers everybody.
+    pub admin_host: Option<String>,
     /// `LEADHOOK_TURNSTILE_URL`: who is asked instead of Turnstile, in development alone.
     pub turnstile_url: Option<String>,
     /// `LEADHOOK_PEPPERS`: fingerprints and submission ids.
@@ -51,12 +55,23 @@ impl Settings {
         if jurisdiction.as_deref().is_some_and(|word| word != "eu") {
             return Err(Fault::new("LEADHOOK_JURISDICTION must be eu or none"));
         }
+        let public_url = text("LEADHOOK_PUBLIC_URL").map(|url| url.trim_end_matches('/').to_owned());
+        let own_host = "LEADHOOK_ADMIN_HOST";
+        let admin_host =
+            text(own_host).map(|text| host(&text).ok_or("must be a host, as in admin.example.com"));
+        let admin_host = admin_host.transpose().map_err(|reason| wrong(own_host, reason))?;
+        let of_visitors = public_url.as_deref().and_then(WebAddress::parse);
+        let of_visitors = of_visitors.as_ref().and_then(|url| Some(url.origin().split_once("://")?.1));
+        if admin_host.is_some() && admin_host.as_deref() == of_visitors {
+            return Err(wrong(own_host, "must not be the host of LEADHOOK_PUBLIC_URL, which visitors see"));
+        }
         let development = text("LEADHOOK_ENV").as_deref() == Some("dev");
         Ok(Self {
             development,
             turnstile_url: text("LEADHOOK_TURNSTILE_URL").filter(|_| development),
             jurisdiction,
-            public_url: text("LEADHOOK_PUBLIC_URL").map(|url| url.trim_end_matches('/').to_owned()),
+            public_url,
+            admin_host,
             peppers: required("LEADHOOK_PEPPERS")?,
             sealing: required("LEADHOOK_SEALING_KEYS")?,
             signing,
@@ -64,4 +79,11 @@ impl Settings {
             admin: sole.and(&text(named).unwrap_or_default()).map_err(|reason| wrong(named, reason))?,
         })
     }
+}
+
+/// A host with its port, as requests name it.
+fn host(text: &str) -> Option<String> {
+    let is_host = !text.contains(['/', '?', '#', '@', '\\']);
+    let address = WebAddress::parse(&format!("https://{text}")).filter(|_| is_host)?;
+    address.origin().strip_prefix("https://").map(str::to_owned)
 }

@@ -78,9 +78,7 @@ fn counters_add_up_by_hour_and_campaign() {
             "quarantined": 0, "unconfirmed": 0, "withdrawn": 0, "discarded": 0, "expired": 0, "erased": 0,
         })
     };
-    let bucket = |hour: &str, repeats: i64, states: Value| {
-        json!({ "campaign": "guide", "hour": hour, "accepted": 1, "repeats": repeats, "states": states })
-    };
+    let bucket = |hour: &str, repeats: i64, states: Value| json!({ "campaign": "guide", "hour": hour, "accepted": 1, "repeats": repeats, "states": states });
     let rejected =
         |field: &str, code: &str| json!({ "campaign": "guide", "field": field, "code": code, "count": 1 });
     assert_eq!(

@@ -197,7 +197,10 @@ fn a_cursor_of_ones_own_making_counts_nobody() {
         for cursor in [
             format!("leads.{place}.{counts}.{counts}."),
             format!("leads.{place}.{counts}.{counts}"),
-            format!("2.k1.{}", leadhook::hash::base64url(format!("leads.{place}.{counts}.{counts}.").as_bytes())),
+            format!(
+                "2.k1.{}",
+                leadhook::hash::base64url(format!("leads.{place}.{counts}.{counts}.").as_bytes())
+            ),
         ] {
             let path = format!("/admin/api/doctor?ledger={LEDGER}&after={cursor}");
             assert_eq!(site.send(&request(Method::Get, &path, "", "")).status, 422, "{cursor}");

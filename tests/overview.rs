@@ -366,7 +366,10 @@ fn posts_of_a_source_are_those_of_all_ledgers() {
     let site = Site::new(&[guide(), guide_with(json!({ "id": "other", "ledger": "other-ab" }))]);
     for n in 0..3 {
         for campaign in ["guide", "other"] {
-            site.accept(campaign, &format!("email=p{n}%40example.com&consent.newsletter=on&utm_source=google"));
+            site.accept(
+                campaign,
+                &format!("email=p{n}%40example.com&consent.newsletter=on&utm_source=google"),
+            );
         }
     }
     let names = |query: &str| {

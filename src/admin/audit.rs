@@ -103,7 +103,9 @@ pub async fn list(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault>
     let further = walk.next_cursor();
     let is_part = further.is_some() || !group.is_empty();
     let next = match (last, further) {
-        (Some(Place { at_ms, ledger, seq }), _) if group.is_empty() => Some(format!("{at_ms}.{seq}.{ledger}")),
+        (Some(Place { at_ms, ledger, seq }), _) if group.is_empty() => {
+            Some(format!("{at_ms}.{seq}.{ledger}"))
+        }
         (Some(Place { at_ms, ledger, seq }), _) => Some(format!("{at_ms}.{seq}.{ledger}.{group}")),
         // From the newest of the next group on.
         (None, Some(further)) => Some(format!("{LAST}.{LAST}..{}", further.trim_end_matches('.'))),

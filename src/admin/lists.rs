@@ -80,7 +80,10 @@ pub async fn change(ports: &impl Ports, list: &str, asked: &Asked<'_>) -> Result
         let refusal = if list == SUPPRESSED {
             Some("is refused: this list holds every objection, and who was erased. Take single people off it")
         } else if suppresses(ports, &ledger, list).await? {
-            Some("is refused: a campaign suppresses the people on this list. Take them off by their hashes")
+            Some(
+                "is refused: a campaign suppresses the people on this list, or there are more campaigns than one \
+                 request can read. Take people off it by their hashes",
+            )
         } else {
             None
         };

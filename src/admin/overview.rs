@@ -1,10 +1,13 @@
 //! What a dashboard shows: the numbers of a period, added up over the ledgers, and what is held.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use super::counters::added;
 use super::pages::page;
 use super::{Asked, ledgers, range};
+use crate::access::Scope;
 use crate::campaign::Thresholds;
 use crate::campaigns;
 use crate::fault::Fault;
@@ -59,6 +62,10 @@ pub async fn report(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Faul
     if let Some(sources) = total.get_mut("sources") {
         *sources = shown_sources(sources.take());
     }
+    if !asked.actor.may(Scope::Operate) {
+        let destinations = total.get_mut("destinations").map(Value::take).unwrap_or_default();
+        total = added(total, json!({ "destinations": by_campaign(&destinations) }));
+    }
     let is_capped = total.get("deliveries_capped").and_then(Value::as_i64).unwrap_or(0) > 0;
     // What is no number takes the place of what was added up.
     Ok(walk.answer(added(
@@ -105,6 +112,28 @@ fn shown_sources(all: Value) -> Value {
         about.remove("accepted");
     }
     Value::Object(named.into_iter().collect::<Map<_, _>>())
+}
+
+/// Destinations as whoever does not see single deliveries sees them: all of a campaign's as one. Some get few
+/// leads, customers' or those with a rare answer, and would tell whose post the last one was.
+fn by_campaign(destinations: &Value) -> Vec<Value> {
+    let mut all = BTreeMap::new();
+    for one in destinations.as_array().into_iter().flatten() {
+        let text = |key: &str| one.get(key).and_then(Value::as_str).map(str::to_owned);
+        let sum: &mut Value = all.entry(text("campaign")).or_default();
+        let known = |key: &str| sum.get(key).and_then(Value::as_str).map(str::to_owned);
+        let oldest = known("oldest_pending_at").into_iter().chain(text("oldest_pending_at")).min();
+        let failure = text("last_failure").or_else(|| known("last_failure"));
+        // What is no number takes the place of what was added up.
+        *sum = added(
+            added(sum.take(), one.clone()),
+            json!({
+                "destination": null, "p50_ms": null, "p95_ms": null, "oldest_pending_at": oldest,
+                "last_failure": failure,
+            }),
+        );
+    }
+    all.into_values().collect()
 }
 
 /// What is held, a page of it.

@@ -43,14 +43,15 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
             return http::response(&Reply::fault());
         }
     };
-    let request = http::read(request).await?;
-    let answered = routes::answer(&platform, &request, &moment).await;
+    let read = http::read(&request).await?;
+    let answered = routes::answer(&platform, &read, &moment).await;
     if let Some(event) = answered.log {
         log(event, moment.now_ms);
     }
     platform.follow_up(&context, answered.after);
     match &answered.reply.file {
         Some(key) => platform.file(key, &answered.reply).await,
+        None if answered.reply.is_asset => platform.asset(&request, &answered.reply).await,
         None => http::response(&answered.reply),
     }
 }

@@ -36,6 +36,8 @@ pub struct Reply {
     pub body: Vec<u8>,
     /// The key of a file that is the body.
     pub file: Option<String>,
+    /// Whether the platform's static file of that address is the answer, where it has one.
+    pub is_asset: bool,
 }
 
 impl Reply {
@@ -45,7 +47,7 @@ impl Reply {
             ("cache-control", "no-store".to_owned()),
             ("x-content-type-options", "nosniff".to_owned()),
         ];
-        Self { status, headers, body: body.into(), file: None }
+        Self { status, headers, body: body.into(), file: None, is_asset: false }
     }
 
     /// Adds a header.
@@ -71,7 +73,7 @@ impl Reply {
 
     /// 204.
     pub fn nothing() -> Self {
-        Self { status: 204, headers: Vec::new(), body: Vec::new(), file: None }
+        Self { status: 204, headers: Vec::new(), body: Vec::new(), file: None, is_asset: false }
     }
 
     /// The submission is stored: 202 for programs, a redirect to the thanks page for browsers. A program
@@ -206,6 +208,11 @@ impl Reply {
     /// 404.
     pub fn not_found() -> Self {
         problem(404, "Not found", "There is nothing at this address.", |_| {})
+    }
+
+    /// A static file of the platform's; 404 where it has none.
+    pub fn asset() -> Self {
+        Self { is_asset: true, ..Self::not_found() }
     }
 
     /// 405 with what is allowed.

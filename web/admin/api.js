@@ -72,6 +72,26 @@ function refusal({ status, headers }, problem) {
   return new Refused(status, says ?? `Leadhook answered ${status}.`, waitS);
 }
 
+/** Every answer of a reading: one that has gone through as many ledgers as a request can says where to go on. */
+export async function answers(path, { query, signal } = {}) {
+  const all = [];
+  for (let after = ''; ;) {
+    const answer = await ask('GET', path, { query: { ...query, after }, signal });
+    all.push(answer);
+    after = answer.next ?? null;
+    if (after === null) return all;
+  }
+}
+
+/** A page of a list. Where none of many ledgers has an entry, the page is empty, and the next one is read. */
+export async function page(path, key, { query, signal }) {
+  for (let { after } = query; ;) {
+    const answer = await ask('GET', path, { query: { ...query, after }, signal });
+    if (answer[key].length > 0 || answer.next === null) return answer;
+    after = answer.next;
+  }
+}
+
 /** Every page of a list, up to `most` entries: `{entries, isAll}`. */
 export async function pages(path, key, { query, most }) {
   const entries = [];

@@ -1,5 +1,5 @@
 // Deliveries that were given up, and how to send them again.
-import { ask, pages } from './api.js';
+import { ask, page, pages } from './api.js';
 import { h } from './dom.js';
 import { confirm, show } from './dialog.js';
 import { MOST_FOLLOWED, replay } from './jobs.js';
@@ -8,7 +8,7 @@ import { box, button, code, table } from './parts.js';
 import { count, duration, outcome, plural, time } from './words.js';
 
 const load = ({ campaign, after }, signal) =>
-  ask('GET', 'deliveries', { query: { campaign, after, state: 'dead', limit: 50 }, signal });
+  page('deliveries', 'deliveries', { query: { campaign, after, state: 'dead', limit: 50 }, signal });
 
 function draw({ deliveries, next }, app) {
   const { campaign } = app.place;
@@ -49,8 +49,9 @@ function rowOf(one, app) {
 }
 
 const acts = {
-  async details(id) {
-    const one = await ask('GET', `deliveries/${encodeURIComponent(id)}`);
+  async details(id, app, { deliveries }) {
+    const { campaign } = deliveries.find(({ delivery_id: known }) => known === id);
+    const one = await ask('GET', `deliveries/${encodeURIComponent(id)}`, { query: { campaign } });
     const facts = [
       ['Delivery', code(one.delivery_id)],
       ['Lead', code(one.lead_id)],
@@ -96,4 +97,4 @@ const acts = {
   },
 };
 
-export const dead = { title: 'Dead letters', load, draw, acts };
+export const dead = { title: 'Dead letters', scope: 'operate', load, draw, acts };

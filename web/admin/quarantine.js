@@ -1,5 +1,5 @@
 // What looks like junk: its signs, what it says, and what becomes of it.
-import { ask, pages } from './api.js';
+import { ask, page, pages } from './api.js';
 import { h } from './dom.js';
 import { confirm, show } from './dialog.js';
 import { decide } from './jobs.js';
@@ -17,10 +17,11 @@ const deciding = new Set();
 
 const undecided = ({ submissions }) => submissions.filter(({ submission_id: id }) => !deciding.has(id));
 
-const load = ({ campaign, after }, signal) => ask('GET', 'quarantine', { query: { campaign, after, limit: 50 }, signal });
+const load = ({ campaign, after }, signal) =>
+  page('quarantine', 'submissions', { query: { campaign, after, limit: 50 }, signal });
 
-function draw({ next, ...page }, app) {
-  const submissions = undecided(page);
+function draw({ next, ...shown }, app) {
+  const submissions = undecided(shown);
   const here = submissions.map(({ submission_id: id }) => id);
   for (const id of chosen) if (!here.includes(id)) chosen.delete(id);
   const all = check('choose-page', null, chosen.size === here.length, 'Choose all of this page');
@@ -130,14 +131,15 @@ const acts = {
     if (!chosen.delete(id)) chosen.add(id);
     app.redraw();
   },
-  'choose-page'(value, app, page) {
-    const submissions = undecided(page);
+  'choose-page'(value, app, shown) {
+    const submissions = undecided(shown);
     const all = chosen.size === submissions.length;
     for (const { submission_id: id } of submissions) all ? chosen.delete(id) : chosen.add(id);
     app.redraw();
   },
-  async show(id) {
-    const one = await ask('GET', `quarantine/${encodeURIComponent(id)}`);
+  async show(id, app, { submissions }) {
+    const { campaign } = submissions.find(({ submission_id: known }) => known === id);
+    const one = await ask('GET', `quarantine/${encodeURIComponent(id)}`, { query: { campaign } });
     const consent = Object.fromEntries(
       (one.consent ?? []).map(({ purpose, granted }) => [purpose, granted ? 'given' : 'not given']),
     );
@@ -176,4 +178,4 @@ function forget() {
   deciding.clear();
 }
 
-export const quarantine = { title: 'Quarantine', load, draw, acts, forget };
+export const quarantine = { title: 'Quarantine', scope: 'operate', load, draw, acts, forget };
