@@ -78,6 +78,7 @@ async function ask(question) {
 }
 
 const ADDRESS = "LEADHOOK_PUBLIC_URL";
+const ADMIN_HOST = "LEADHOOK_ADMIN_HOST";
 if (!present.has(ADDRESS)) {
   const given = await ask(`${ADDRESS} (https://…: what the links in mails and receipts are built from; - leaves it out): `);
   if (given !== "-" && given !== "") put(ADDRESS, given);
@@ -92,6 +93,11 @@ for (const { name, isToken } of destinationSecrets(CAMPAIGNS).filter(({ name }) 
   const value = given || newWebhookSecret();
   put(name, value);
   if (!given) console.log(`${name}=${value}   Give it to the receiver.`);
+}
+// Asked once, with the first deployment. It is another custom domain of the Worker.
+if (!present.has(ADDRESS) && !present.has(ADMIN_HOST)) {
+  const host = await ask(`${ADMIN_HOST} (a host of the dashboard's own, as in admin.example.com; - leaves it out): `);
+  if (host !== "-" && host !== "") put(ADMIN_HOST, host);
 }
 process.stdin.destroy();
 console.log("Deployed. Now publish: target/release/leadhook publish FILE… --remote");

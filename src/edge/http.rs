@@ -49,7 +49,7 @@ pub async fn read(request: &web_sys::Request) -> Result<RawRequest> {
     } else if has_body && announced.is_some() {
         raw.body = Ok(Uint8Array::new(&JsFuture::from(request.array_buffer()?).await?).to_vec());
     } else if has_body {
-        raw.body = read_up_to(request.clone(), limit).await?;
+        raw.body = read_up_to(Clone::clone(request), limit).await?;
     }
     Ok(raw)
 }

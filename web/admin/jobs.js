@@ -1,6 +1,6 @@
 // Long acts and how far they are. They go on while one moves between views, and what became of them
 // stays until it is dismissed. Ids and numbers of this tab's acts outlive a reload with it.
-import { Refused, ask } from './api.js';
+import { Refused, ask, askOne } from './api.js';
 import { h } from './dom.js';
 import { button } from './parts.js';
 import { clockTime, count, plural } from './words.js';
@@ -152,7 +152,7 @@ async function askForReplay({ campaign, one }, signal) {
     if (after === null) return replayed;
   }
   try {
-    return (await ask('POST', `deliveries/${encodeURIComponent(one)}/replay`, { query: { campaign }, signal })).replayed;
+    return (await askOne('POST', `deliveries/${encodeURIComponent(one)}/replay`, { campaign, signal })).replayed;
   } catch (error) {
     if (error.status === 409) return 1;
     throw error;

@@ -186,7 +186,7 @@ function destinationsCard({ destinations, deliveries_counted: counted, deliverie
     count(of.delivered),
     count(of.pending),
     bad(of.dead),
-    of.paused > 0 ? [bad(of.paused), ' ', of.destination && enableButton(of, app)] : count(0),
+    of.paused > 0 ? [bad(of.paused), ' ', of.destination && enableButton(of)] : count(0),
     count(of.expired + of.withdrawn),
     failedOf(of),
     of.p50_ms === null ? '–' : `half within ${duration(of.p50_ms)}, 95 % within ${duration(of.p95_ms)}`,
@@ -229,11 +229,10 @@ function failedOf({ attempts, failed_attempts: failed }) {
 
 const bad = (number) => (number > 0 ? h('b', { class: 'bad-number' }, count(number)) : count(0));
 
-const enableButton = ({ campaign, destination }, app) =>
+const enableButton = ({ campaign, destination }) =>
   button('Enable', 'enable', {
     value: `${campaign}/${destination}`,
     kind: 'small',
-    why: app.whyNot('operate'),
     label: `Enable ${destination} of ${campaign}`,
   });
 

@@ -1,5 +1,5 @@
 // What looks like junk: its signs, what it says, and what becomes of it.
-import { ask, page, pages } from './api.js';
+import { askOne, page, pages } from './api.js';
 import { h } from './dom.js';
 import { confirm, show } from './dialog.js';
 import { decide } from './jobs.js';
@@ -37,13 +37,12 @@ function draw({ next, ...shown }, app) {
     keys: here,
     class: 'tall',
   };
-  return listView({ ...list, rows: submissions.map((one) => rowOf(one, app)), next }, app);
+  return listView({ ...list, rows: submissions.map(rowOf), next }, app);
 }
 
 function actionsOf(app) {
-  const not = app.whyNot('operate');
-  const some = not ?? (chosen.size ? null : 'Choose submissions first.');
-  const whole = not ?? (app.place.campaign ? null : 'Choose a campaign first: only one campaign is decided as a whole.');
+  const some = chosen.size ? null : 'Choose submissions first.';
+  const whole = app.place.campaign ? null : 'Choose a campaign first: only one campaign is decided as a whole.';
   return h(
     'div',
     { class: 'row-buttons' },
@@ -54,10 +53,9 @@ function actionsOf(app) {
   );
 }
 
-function rowOf(one, app) {
+function rowOf(one) {
   const { submission_id: id } = one;
-  const why = app.whyNot('operate');
-  const act = (name, doing, kind = '') => button(name, doing, { value: id, kind: `small ${kind}`, why, label: `${name} ${id}` });
+  const act = (name, doing, kind = '') => button(name, doing, { value: id, kind: `small ${kind}`, label: `${name} ${id}` });
   return [
     check('choose', id, chosen.has(id), `Choose ${id}`),
     time(one.at),
@@ -139,7 +137,7 @@ const acts = {
   },
   async show(id, app, { submissions }) {
     const { campaign } = submissions.find(({ submission_id: known }) => known === id);
-    const one = await ask('GET', `quarantine/${encodeURIComponent(id)}`, { query: { campaign } });
+    const one = await askOne('GET', `quarantine/${encodeURIComponent(id)}`, { campaign });
     const consent = Object.fromEntries(
       (one.consent ?? []).map(({ purpose, granted }) => [purpose, granted ? 'given' : 'not given']),
     );
