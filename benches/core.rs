@@ -172,6 +172,7 @@ impl Core {
             own_origin: None,
             sender: abuse::sender(Some("203.0.113.7"), &self.identity),
             turnstile: Turnstiled::Silent,
+            is_mail_limited: false,
             now_ms: START_MS,
         };
         abuse::evidence(submission, &self.campaign, &self.identity, circumstances)

@@ -79,6 +79,7 @@ async function ask(question) {
 }
 
 const ADDRESS = "LEADHOOK_PUBLIC_URL";
+const ADMIN_HOST = "LEADHOOK_ADMIN_HOST";
 if (!present.has(ADDRESS)) {
   const given = await ask(`${ADDRESS} (https://…: what the links in mails and receipts are built from; - leaves it out): `);
   if (given !== "-" && given !== "") put(ADDRESS, given);
@@ -113,6 +114,12 @@ if (unbound.length > 0 || (needed.length > 0 && !present.has(HOSTS))) {
     // The command line judges by it, too.
     addValues(KEYS, { [HOSTS]: value });
   }
+}
+
+// Asked once, with the first deployment. It is another custom domain of the Worker.
+if (!present.has(ADDRESS) && !present.has(ADMIN_HOST)) {
+  const host = await ask(`${ADMIN_HOST} (a host of the dashboard's own, as in admin.example.com; - leaves it out): `);
+  if (host !== "-" && host !== "") put(ADMIN_HOST, host);
 }
 process.stdin.destroy();
 console.log("Deployed. Now publish: target/release/leadhook publish FILE… --remote");

@@ -14,13 +14,13 @@ const MAX_NAME: usize = 16;
 /// A part of the admin API. None of them holds another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// Counters, deliveries, campaigns, lists, keys, what is quarantined, and the audit log.
+    /// Numbers, campaigns without where their leads go, the lengths of lists, keys, and the audit log.
     Read,
-    /// What changes how things go: replay, enable, lists, quarantine.
+    /// Single posts, and what changes how things go: deliveries, replay, enable, lists, quarantine.
     Operate,
     /// Campaigns: whoever publishes can send leads to an address of their choice, those that wait too.
     Publish,
-    /// What is held about one person: access and erasure.
+    /// What is held about one person: access, erasure, and taking an objection back.
     Erase,
 }
 

@@ -9,6 +9,7 @@ use ed25519_dalek::Signer as _;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ToSql, params_from_iter};
 
+use crate::admin;
 use crate::campaign::Campaign;
 use crate::campaign::publish;
 use crate::campaigns::{self, Shelf};
@@ -38,12 +39,19 @@ pub const ADMIN_TOKEN: &str = "memory-admin-token";
 
 /// What links are built from.
 pub const PUBLIC_URL: &str = "https://leads.example.com";
+/// The host that requests come to.
+pub const PUBLIC_HOST: &str = "leads.example.com";
 
 /// A signing key as [`SigningKeys`](crate::keys::SigningKeys) reads it.
 pub fn signing_key(id: &str, seed: [u8; 32]) -> String {
     let pair = ed25519_dalek::SigningKey::from_bytes(&seed);
     format!("{id}:{}", base64(&pair.to_keypair_bytes()))
 }
+
+/// Requests to KV and ledgers that an invocation may make on the platform's free plan.
+const MAX_REQUESTS: usize = 50;
+/// Keys of one page of KV's listings.
+const LIST_PAGE: usize = 1_000;
 
 /// A ledger's database on the host.
 pub struct SqliteStore {
@@ -193,6 +201,9 @@ pub struct World {
     questions: RefCell<Vec<String>>,
     files: RefCell<BTreeSet<String>>,
     log: RefCell<Vec<serde_json::Value>>,
+    /// What the invocation that is under way has asked for so far; nothing where none is.
+    requests: Slot<Option<usize>>,
+    last_requests: Slot<usize>,
 }
 
 impl World {
@@ -236,6 +247,8 @@ impl World {
             questions: RefCell::default(),
             files: RefCell::default(),
             log: RefCell::default(),
+            requests: Slot::new(None),
+            last_requests: Slot::new(0),
         })
     }
 
@@ -271,7 +284,7 @@ impl World {
 
     /// Answers a request, and does what follows it.
     pub async fn answer(&self, request: &RawRequest) -> Answered {
-        let answered = routes::answer(self, request, &self.moment()).await;
+        let answered = self.invoked(routes::answer(self, request, &self.moment())).await;
         self.log.borrow_mut().extend(answered.log.clone());
         for after in &answered.after {
             match after {
@@ -284,6 +297,31 @@ impl World {
             }
         }
         answered
+    }
+
+    /// Lets the cron run once; what could not be reached.
+    pub async fn run_cron(&self) -> Vec<serde_json::Value> {
+        self.invoked(admin::wake_page(self, self.now_ms())).await
+    }
+
+    /// One invocation, whose requests are counted.
+    async fn invoked<T>(&self, work: impl Future<Output = T>) -> T {
+        self.requests.set(Some(0));
+        let done = work.await;
+        self.last_requests.set(self.requests.take().unwrap_or(0));
+        done
+    }
+
+    /// The requests to KV and to ledgers that the last invocation has made.
+    pub fn last_requests(&self) -> usize {
+        self.last_requests.get()
+    }
+
+    /// So many more requests are made.
+    fn spend(&self, requests: usize) -> Result<(), Fault> {
+        let Some(spent) = self.requests.get().map(|spent| spent + requests) else { return Ok(()) };
+        self.requests.set(Some(spent));
+        if spent > MAX_REQUESTS { Err(Fault::new("too many requests of one invocation")) } else { Ok(()) }
     }
 
     /// Lets every alarm that is due go off: deliveries are sent and settled, a chunk is swept.
@@ -552,6 +590,7 @@ impl Ports for World {
     }
 
     async fn kv_get(&self, key: &str) -> Result<Option<String>, Fault> {
+        self.spend(1)?;
         let kv = self.kv.borrow();
         let values = match kv.mode {
             KvMode::Failing => return Err(Fault::new("KV get: failing")),
@@ -572,10 +611,12 @@ impl Ports for World {
     }
 
     async fn kv_put(&self, key: &str, value: &str) -> Result<(), Fault> {
+        self.spend(1)?;
         self.keep(key, value, None)
     }
 
     async fn kv_delete(&self, key: &str) -> Result<(), Fault> {
+        self.spend(1)?;
         let mut kv = self.kv.borrow_mut();
         if matches!(kv.mode, KvMode::Failing | KvMode::RefusingWrites) {
             return Err(Fault::new("KV delete: refused"));
@@ -595,10 +636,13 @@ impl Ports for World {
         if kv.mode == KvMode::Failing {
             return Err(Fault::new("KV list: failing"));
         }
-        Ok(kv.values.keys().filter(|key| key.starts_with(prefix)).cloned().collect())
+        let found: Vec<_> = kv.values.keys().filter(|key| key.starts_with(prefix)).cloned().collect();
+        self.spend(found.len() / LIST_PAGE + 1)?;
+        Ok(found)
     }
 
     async fn ask(&self, ledger: &str, call: &Call) -> Result<Answer, Fault> {
+        self.spend(1)?;
         let unreadable = |_| Fault::new("ledger: unreadable");
         let message = Message { format: MESSAGE_FORMAT, ledger: ledger.to_owned(), call };
         let wire = serde_json::to_string(&message).map_err(unreadable)?;
@@ -626,6 +670,7 @@ pub fn request(method: Method, path: &str, content_type: &str, body: &str) -> Ra
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     RawRequest {
         method,
+        host: PUBLIC_HOST.to_owned(),
         path: path.to_owned(),
         query: query.to_owned(),
         content_type: Some(content_type.to_owned()),

@@ -33,6 +33,8 @@ pub struct TooLarge;
 pub struct RawRequest {
     /// The method. HEAD counts as GET; the platform drops the body.
     pub method: Method,
+    /// The host that was asked, with its port where it is not the scheme's own.
+    pub host: String,
     /// The path, still percent-encoded.
     pub path: String,
     /// What follows `?`, still percent-encoded.
@@ -92,6 +94,7 @@ mod tests {
     fn prefers_html(accept: Option<&str>) -> bool {
         RawRequest {
             method: Method::Post,
+            host: String::new(),
             path: String::new(),
             query: String::new(),
             content_type: None,

@@ -17,9 +17,26 @@ pub fn body_limit_bytes(path: &str) -> usize {
     if path.starts_with("/admin/") { MAX_CAMPAIGN_BODY_BYTES } else { MAX_BODY_BYTES }
 }
 
+/// What the platform has of the dashboard, at these names. It asks the Worker first, which knows the host.
+const DASHBOARD: [&str; 4] = ["admin", "admin.html", "admin.css", "admin.js"];
+
+/// Whether this host answers at an address. Where operators have one of their own, nothing of theirs is answered
+/// elsewhere, and nothing of visitors' there: a page of a campaign may run scripts of other parties, and what
+/// shares its origin they can read.
+fn answers(ports: &impl Ports, request: &RawRequest, path: &[&str]) -> bool {
+    let is_operators = path.first().is_some_and(|first| first.starts_with("admin"));
+    match &ports.settings().admin_host {
+        Some(host) if *path != ["healthz"] => is_operators == (request.host == *host),
+        _ => true,
+    }
+}
+
 /// Answers a request.
 pub async fn answer(ports: &impl Ports, request: &RawRequest, moment: &Moment) -> Answered {
     let path: Vec<&str> = request.path.strip_prefix('/').unwrap_or_default().split('/').collect();
+    if !answers(ports, request, &path) {
+        return Reply::nothing_here(request).into();
+    }
     match path.as_slice() {
         ["c", campaign] => capture::endpoint(ports, campaign, request, moment).await,
         ["c", campaign, "thanks"] => capture::thanks(ports, campaign, request, moment).await,
@@ -31,6 +48,10 @@ pub async fn answer(ports: &impl Ports, request: &RawRequest, moment: &Moment) -
             links::receipt(ports, [*campaign, *token], request, moment).await
         }
         ["admin", "api", rest @ ..] => admin::answer(ports, rest, request, moment).await,
+        [name] if DASHBOARD.contains(name) && request.method != Method::Get => {
+            Reply::method_not_allowed("GET").into()
+        }
+        [name] if DASHBOARD.contains(name) => Reply::asset().into(),
         ["healthz" | "openapi.json"] | [".well-known", "jwks.json"] if request.method != Method::Get => {
             Reply::method_not_allowed("GET").into()
         }

@@ -18,6 +18,9 @@ pub struct Settings {
     pub public_url: Option<String>,
     /// Whether it is set to something that links cannot be built from. Then it counts as not set.
     pub is_public_url_wrong: bool,
+    /// `LEADHOOK_ADMIN_HOST`: the host, with its port where it has one of its own, that alone answers operators,
+    /// and nobody else. Where absent, every host answers everybody.
+    pub admin_host: Option<String>,
     /// `LEADHOOK_TURNSTILE_URL`: who is asked instead of Turnstile, in development alone.
     pub turnstile_url: Option<String>,
     /// `LEADHOOK_SECRET_HOSTS`: where a secret may be sent that does not sign.
@@ -71,6 +74,15 @@ impl Settings {
         }
         let public_url = text("LEADHOOK_PUBLIC_URL");
         let read_url = public_url.as_deref().and_then(base);
+        let own_host = "LEADHOOK_ADMIN_HOST";
+        let admin_host =
+            text(own_host).map(|text| host(&text).ok_or("must be a host, as in admin.example.com"));
+        let admin_host = admin_host.transpose().map_err(|reason| wrong(own_host, reason))?;
+        let of_visitors = read_url.as_deref().and_then(WebAddress::parse);
+        let of_visitors = of_visitors.as_ref().and_then(|url| Some(url.origin().split_once("://")?.1));
+        if admin_host.is_some() && admin_host.as_deref() == of_visitors {
+            return Err(wrong(own_host, "must not be the host of LEADHOOK_PUBLIC_URL, which visitors see"));
+        }
         let development = text("LEADHOOK_ENV").as_deref() == Some("dev");
         Ok(Self {
             development,
@@ -78,6 +90,7 @@ impl Settings {
             jurisdiction,
             is_public_url_wrong: public_url.is_some() && read_url.is_none(),
             public_url: read_url,
+            admin_host,
             secret_hosts: secret_hosts.map_err(|reason| wrong(bound, reason))?,
             peppers: required("LEADHOOK_PEPPERS")?,
             sealing: required("LEADHOOK_SEALING_KEYS")?,
@@ -86,4 +99,11 @@ impl Settings {
             admin: sole.and(&text(named).unwrap_or_default()).map_err(|reason| wrong(named, reason))?,
         })
     }
+}
+
+/// A host with its port, as requests name it.
+fn host(text: &str) -> Option<String> {
+    let is_host = !text.contains(['/', '?', '#', '@', '\\']);
+    let address = WebAddress::parse(&format!("https://{text}")).filter(|_| is_host)?;
+    address.origin().strip_prefix("https://").map(str::to_owned)
 }

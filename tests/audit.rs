@@ -224,7 +224,7 @@ fn an_act_without_its_entry_is_not_done_and_memory_follows() {
         (Method::Post, format!("deliveries/{dead}/replay"), none.clone()),
         (Method::Post, "deliveries/replay?campaign=guide".to_owned(), none.clone()),
         (Method::Post, "campaigns/guide/destinations/crm/enable".to_owned(), none.clone()),
-        (Method::Post, "lists/suppressed?ledger=example-ab".to_owned(), json!({ "clear": true })),
+        (Method::Post, "lists/suppressed?ledger=example-ab".to_owned(), json!({ "remove": [tag] })),
         (Method::Post, "erase".to_owned(), json!({ "email": "ann@example.com" })),
         (Method::Post, "access".to_owned(), json!({ "email": "ann@example.com" })),
         (Method::Put, "campaigns/guide".to_owned(), guide_with(json!({ "title": "New" }))),

@@ -143,10 +143,8 @@ fn what_is_broken_in_a_ledger_is_named() {
     }
 }
 
-#[test]
-fn a_large_ledger_is_walked_in_chunks_that_add_up() {
-    let site = busy();
-    let copies = CHECKUP_ROWS + CHECKUP_ROWS / 2;
+/// Makes the held lead so many more.
+fn held_copies(site: &Site, copies: i64) {
     let row = "format, campaign, source, hour, state, at_ms, known_until_ms, payload, consent, act, until_ms,
                consent_until_ms, record_until_ms";
     site.execute(
@@ -158,6 +156,13 @@ fn a_large_ledger_is_walked_in_chunks_that_add_up() {
              UPDATE counter SET held = held + {copies} WHERE held = 1"
         ),
     );
+}
+
+#[test]
+fn a_large_ledger_is_walked_in_chunks_that_add_up() {
+    let site = busy();
+    let copies = CHECKUP_ROWS + CHECKUP_ROWS / 2;
+    held_copies(&site, copies);
     assert_eq!(chunks(&site, LEDGER, |_| ()), 2);
     assert_eq!(wrong(&site), ["dead_letters guide/crm: status 500 1"]);
     site.execute(LEDGER, "UPDATE submission SET payload = NULL WHERE lead_id LIKE 'lead_z%'");
@@ -174,13 +179,56 @@ fn a_large_ledger_is_walked_in_chunks_that_add_up() {
 #[test]
 fn what_moves_during_a_check_is_not_called_wrong() {
     let site = busy();
+    assert_eq!(site.admin(Method::Get, &format!("doctor?ledger={LEDGER}"))["next"], Value::Null);
+    held_copies(&site, CHECKUP_ROWS);
     let first = site.admin(Method::Get, &format!("doctor?ledger={LEDGER}"));
-    assert_eq!(first["next"], Value::Null);
-    let counters = |count: i64| (0..12).map(|_| count.to_string()).collect::<Vec<_>>().join("_");
-    let cursor = format!("leads..{}.{}", counters(7), counters(0));
-    let answer = site.admin(Method::Get, &format!("doctor?ledger={LEDGER}&after={cursor}"));
+    site.accept("held", &form(5));
+    let next = first["next"].as_str().expect("another chunk");
+    let answer = site.admin(Method::Get, &format!("doctor?ledger={LEDGER}&after={next}"));
     let found: Vec<_> = answer["findings"].as_array().expect("findings").iter().map(shown).collect();
     assert_eq!(found, ["dead_letters guide/crm: status 500 1", "moving  1"]);
+}
+
+#[test]
+fn a_cursor_of_ones_own_making_counts_nobody() {
+    let site = busy();
+    let counts = ["0"; 12].join("_");
+    for place in ["", "lead_", "suppressed_", "lead_1k81osvo00nidep61va7ao5og"] {
+        for cursor in [
+            format!("leads.{place}.{counts}.{counts}."),
+            format!("leads.{place}.{counts}.{counts}"),
+            format!(
+                "2.k1.{}",
+                leadhook::hash::base64url(format!("leads.{place}.{counts}.{counts}.").as_bytes())
+            ),
+        ] {
+            let path = format!("/admin/api/doctor?ledger={LEDGER}&after={cursor}");
+            assert_eq!(site.send(&request(Method::Get, &path, "", "")).status, 422, "{cursor}");
+        }
+    }
+    held_copies(&site, CHECKUP_ROWS);
+    let next = site.admin(Method::Get, &format!("doctor?ledger={LEDGER}"))["next"].clone();
+    let next = next.as_str().expect("another chunk");
+    assert!(!next.contains("lead") && !next.contains("0_0"), "it says nothing: {next}");
+}
+
+#[test]
+fn a_ledger_of_many_campaigns_compares_its_copies_some_at_a_time() {
+    let site = Site::new(&[guide()]);
+    site.deliver("guide", &form(1));
+    site.execute(
+        LEDGER,
+        "INSERT INTO campaign (id, revision, stored) WITH RECURSIVE n(i) AS
+           (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 99)
+         SELECT printf('gone-%03d', i), 'x', 'x' FROM n",
+    );
+    let mut gone = Vec::new();
+    let chunks = chunks(&site, LEDGER, |answer| {
+        gone.extend(answer["findings"].as_array().expect("findings").iter().map(shown));
+        assert!(site.last_requests() <= 40, "{}", site.last_requests());
+    });
+    let expected: Vec<_> = (1..100).map(|n| format!("campaign_gone gone-{n:03} 1")).collect();
+    assert_eq!((chunks, gone), (4, expected));
 }
 
 #[test]

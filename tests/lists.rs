@@ -6,11 +6,15 @@ mod common;
 
 use common::person::*;
 use common::*;
+use leadhook::access::AdminTokens;
 use leadhook::contact::Email;
 use leadhook::lead::{Identifier, list_tag};
-use leadhook::memory::request;
+use leadhook::ledger::message::{Answer, Call, Operation, Verb};
+use leadhook::memory::{ADMIN_TOKEN, KvMode, request};
 use leadhook::ports::Ports as _;
-use leadhook::request::Method;
+use leadhook::reply::Reply;
+use leadhook::request::{Method, RawRequest};
+use pollster::block_on;
 use serde_json::{Value, json};
 
 const ANN: &str = "email=ann%40example.com&consent.newsletter=2026-11";
@@ -97,7 +101,8 @@ fn somebody_who_is_suppressed_later_keeps_what_was_counted_and_is_known_when_it_
     assert_eq!(site.states(), counts(&[("delivered", 1)]));
     site.deliver("guide", &format!("{ANN}&name=Ann"));
     assert_eq!(site.states(), counts(&[("delivered", 1), ("suppressed", 1)]));
-    site.order("lists/suppressed?ledger=example-ab", &json!({ "clear": true }));
+    let removed = json!({ "remove": [tag(&site, "ann@example.com")] });
+    site.order("lists/suppressed?ledger=example-ab", &removed);
     site.pass(HOUR);
     site.deliver("guide", &format!("{ANN}&name=Ann"));
     assert_eq!(site.states(), counts(&[("delivered", 1), ("duplicate", 1)]));
@@ -199,4 +204,108 @@ fn an_objection_holds_for_a_held_lead_and_for_an_update() {
     assert_eq!(site.story(), ["qualified calls of 1"], "the newer post counts");
     post("&name=Bea", true);
     assert_eq!(site.story().len(), 1);
+}
+
+const READER: &str = "reader-0123456789-abcdefg";
+const OPERATOR: &str = "operator-0123456789-abcde";
+const ERASER: &str = "eraser-0123456789-abcdefg";
+const ALL_THREE: &str = "everybody-0123456789-abcd";
+
+/// What an order to a list is answered to whoever holds a token.
+fn ordered(site: &Site, token: &str, list: &str, order: &Value) -> Reply {
+    let path = format!("/admin/api/lists/{list}?ledger={LEDGER}");
+    let asked = request(Method::Post, &path, "application/json", &order.to_string());
+    site.send(&RawRequest { authorization: Some(format!("Bearer {token}")), ..asked })
+}
+
+fn with_tokens(campaign: &Value) -> Site {
+    let mut site = Site::new(std::slice::from_ref(campaign));
+    let named = format!(
+        "rita:read:{READER},otto:operate:{OPERATOR},edda:erase:{ERASER},eve:read+operate+erase:{ALL_THREE}"
+    );
+    site.set_settings(|settings| {
+        settings.admin = AdminTokens::sole(ADMIN_TOKEN).and(&named).expect("tokens");
+    });
+    site
+}
+
+#[test]
+fn the_list_of_objections_is_emptied_by_nobody_and_lifted_by_those_who_answer_to_people() {
+    let site = with_tokens(&guide());
+    add(&site, "suppressed", &["ann@example.com", "bob@example.com"]);
+    site.order("erase", &json!({ "email": "eva@example.com" }));
+    for token in [OPERATOR, ALL_THREE, ADMIN_TOKEN] {
+        let refused = ordered(&site, token, "suppressed", &json!({ "clear": true }));
+        assert_eq!(refused.status, 409, "{}", text(&refused));
+        let error = body(&refused)["errors"][0].clone();
+        assert_eq!((&error["field"], &error["code"]), (&json!("clear"), &json!("cannot_be_undone")));
+        assert!(error["detail"].as_str().expect("words").contains("every objection"), "{error}");
+    }
+    let (ann, bob) = (tag(&site, "ann@example.com"), tag(&site, "bob@example.com"));
+    for (token, order, status) in [
+        (READER, json!({ "clear": true }), 403),
+        (ERASER, json!({ "clear": true }), 403),
+        (READER, json!({ "remove": [ann] }), 403),
+        (OPERATOR, json!({ "remove": [ann] }), 403),
+        (OPERATOR, json!({ "remove": [] }), 403),
+        (OPERATOR, json!({ "remove": [ann], "add": [] }), 403),
+        (ERASER, json!({ "add": [ann] }), 403),
+        (ERASER, json!({ "remove": "x" }), 400),
+    ] {
+        assert_eq!(ordered(&site, token, "suppressed", &order).status, status, "{order} by {token}");
+    }
+    let refused = ordered(&site, OPERATOR, "suppressed", &json!({ "remove": [ann] }));
+    let challenge = r#"Bearer error="insufficient_scope", scope="erase""#;
+    assert_eq!(refused.header("www-authenticate"), Some(challenge));
+    assert_eq!(site.count("listed"), 3, "nobody is off it");
+
+    assert_eq!(
+        body(&ordered(&site, ERASER, "suppressed", &json!({ "remove": [ann] }))),
+        json!({ "removed": 1 })
+    );
+    assert_eq!(
+        body(&ordered(&site, OPERATOR, "suppressed", &json!({ "add": [ann] }))),
+        json!({ "added": 1 })
+    );
+    assert_eq!(
+        body(&ordered(&site, ALL_THREE, "suppressed", &json!({ "remove": [bob] }))),
+        json!({ "removed": 1 })
+    );
+    // Not by an older Worker either, whose ledger is asked.
+    let operation =
+        Operation { verb: Verb::ListClear, list: Some("suppressed".to_owned()), ..Operation::default() };
+    let answer = block_on(site.ask(LEDGER, &Call::Operate(Box::new(operation)))).expect("an answer");
+    assert_eq!(answer, Answer::Conflict);
+    assert_eq!(site.count("listed"), 2);
+    // Other lists are operators'.
+    add(&site, "customers", &["cid@example.com"]);
+    let cid = json!({ "remove": [tag(&site, "cid@example.com")] });
+    assert_eq!(ordered(&site, ERASER, "customers", &cid).status, 403);
+    assert_eq!(body(&ordered(&site, OPERATOR, "customers", &cid)), json!({ "removed": 1 }));
+}
+
+#[test]
+fn a_list_that_a_campaign_suppresses_by_is_not_emptied() {
+    let site = with_tokens(&listing(json!({})));
+    add(&site, "competitors", &["ann@example.com"]);
+    let clear = json!({ "clear": true });
+    let refused = ordered(&site, OPERATOR, "competitors", &clear);
+    assert_eq!((refused.status, &body(&refused)["errors"][0]["code"]), (409, &json!("cannot_be_undone")));
+    // Whoever can name them has what the list can be made of again.
+    let named = json!({ "remove": [tag(&site, "ann@example.com")] });
+    assert_eq!(ordered(&site, OPERATOR, "competitors", &named).status, 200);
+    // Elsewhere the name means nothing, and here it means nothing any more once the campaign does without.
+    site.republish(&guide_with(json!({ "id": "other", "ledger": "other-ab" })));
+    let elsewhere = "/admin/api/lists/competitors?ledger=other-ab";
+    let asked = request(Method::Post, elsewhere, "application/json", &clear.to_string());
+    assert_eq!(site.send(&asked).status, 200);
+    site.republish(&listing(json!({ "list": null, "destination": [destination("crm", CRM)] })));
+    assert_eq!(body(&ordered(&site, OPERATOR, "competitors", &clear)), json!({ "removed": 0 }));
+    // What one request cannot look at may be one that does.
+    for n in 0..60 {
+        site.republish(&guide_with(json!({ "id": format!("zz-{n:02}"), "ledger": "third-ab" })));
+    }
+    assert_eq!(ordered(&site, OPERATOR, "competitors", &clear).status, 409);
+    site.set_kv(KvMode::Failing);
+    assert_eq!(ordered(&site, OPERATOR, "competitors", &clear).status, 503);
 }

@@ -34,6 +34,10 @@ fn counts_of(accepted: i64, new: i64, qualified: i64, delivered: i64) -> Value {
     json!({ "accepted": accepted, "new": new, "qualified": qualified, "delivered": delivered })
 }
 
+fn of_source(new: i64, qualified: i64, delivered: i64) -> Value {
+    json!({ "new": new, "qualified": qualified, "delivered": delivered })
+}
+
 /// What is put aside.
 fn junk(name: &str) -> String {
     format!("email={name}%40example.com&name=www.spam.example&contact_website=x&consent.newsletter=2026-11")
@@ -78,7 +82,7 @@ fn a_period_is_shown_with_exact_numbers() {
             "timeline": {
                 "2026-11-22T14:00:00Z": counts_of(3, 1, 1, 1), "2026-11-22T15:00:00Z": counts_of(3, 2, 1, 1),
             },
-            "sources": { "google": counts_of(1, 1, 1, 1), "direct": counts_of(5, 2, 1, 1) },
+            "sources": { "other": of_source(3, 2, 2) },
             "scores": { "bin_points": 5, "bins": { "0": 1, "10": 1, "60": 1 } },
             "rejections": {
                 "consent.newsletter": { "consent_required": 2, "wording_outdated": 1 },
@@ -206,8 +210,9 @@ fn in_every_hour_and_source_a_step_is_a_part_of_the_one_before() {
         "2026-11-22T14:00:00Z": counts_of(1, 0, 0, 0), "2026-11-22T15:00:00Z": counts_of(1, 1, 1, 1),
     });
     assert_eq!(shown["timeline"], expected);
-    let expected = json!({ "google": counts_of(1, 0, 0, 0), "partner": counts_of(1, 1, 1, 1) });
-    assert_eq!(shown["sources"], expected);
+    let by_source = "SELECT source, fresh, qualified, arrived FROM counter ORDER BY source";
+    let expected = [json!(["google", 0, 0, 0]), json!(["partner", 1, 1, 1])];
+    assert_eq!(json!(site.rows(LEDGER, by_source)), json!(expected));
     assert_eq!(shown["scores"]["bins"], json!({ "10": 1 }));
     let before = overview(&site, "?from=2026-11-22T00:00:00Z&to=2026-11-22T15:00:00Z");
     let steps = STEPS.map(|step| before["funnel"][step].clone());
@@ -271,7 +276,7 @@ fn ledgers_are_added_up() {
     let all = overview(&site, "");
     assert_eq!(funnel(&site, ""), [6, 3, 3, 3, 3, 3]);
     assert_eq!(all["timeline"], json!({ "2026-11-22T00:00:00Z": counts_of(3, 3, 3, 3) }));
-    assert_eq!(all["sources"], json!({ "direct": counts_of(3, 3, 3, 3) }));
+    assert_eq!(all["sources"], json!({ "other": of_source(3, 3, 3) }));
     assert_eq!(all["scores"]["bins"], json!({ "10": 3 }));
     assert_eq!(all["rejections"], json!({ "email": { "invalid_email": 3 } }));
     assert_eq!((&all["thresholds"], &all["deliveries_counted"]), (&Value::Null, &json!(3)));
@@ -322,6 +327,58 @@ fn where_nothing_has_come_every_number_is_zero() {
     }
 }
 
+/// Posts of people of their own, each from one of these sources.
+fn from_sources(site: &Site, sources: &[(&str, usize)]) {
+    for (at, (source, posts)) in sources.iter().enumerate() {
+        for n in 0..*posts {
+            let form = format!("email=p{n}.{at}%40example.com&name=P{n}&consent.newsletter=on");
+            let from = if *source == "direct" { String::new() } else { format!("&utm_source={source}") };
+            site.deliver("guide", &format!("{form}{from}"));
+        }
+    }
+}
+
+#[test]
+fn a_source_of_few_posts_is_not_named_and_neither_is_what_would_be_left_of_the_sums() {
+    for (sources, shown) in [
+        (vec![("google", 5), ("partner", 5)], json!({ "google": 5, "partner": 5 })),
+        (vec![("google", 4)], json!({ "other": 4 })),
+        (vec![("google", 6), ("odd", 4), ("rare", 1)], json!({ "google": 6, "other": 5 })),
+        // One post beside those that are named would be what is missing of the sum.
+        (vec![("google", 6), ("partner", 5), ("odd", 1)], json!({ "google": 6, "other": 6 })),
+        (vec![("google", 5), ("direct", 9), ("odd", 1)], json!({ "google": 5, "other": 10 })),
+        (vec![("google", 5), ("odd", 4)], json!({ "other": 9 })),
+        (vec![("direct", 5)], json!({ "direct": 5 })),
+    ] {
+        let site = Site::new(&[guide()]);
+        from_sources(&site, &sources);
+        let expected: Vec<_> = shown.as_object().expect("sources").iter().collect();
+        let expected = expected.iter().map(|(name, posts)| {
+            let posts = posts.as_i64().expect("a number");
+            ((*name).clone(), of_source(posts, posts, posts))
+        });
+        assert_eq!(overview(&site, "")["sources"], Value::from_iter(expected), "{sources:?}");
+    }
+}
+
+#[test]
+fn posts_of_a_source_are_those_of_all_ledgers() {
+    let site = Site::new(&[guide(), guide_with(json!({ "id": "other", "ledger": "other-ab" }))]);
+    for n in 0..3 {
+        for campaign in ["guide", "other"] {
+            site.accept(
+                campaign,
+                &format!("email=p{n}%40example.com&consent.newsletter=on&utm_source=google"),
+            );
+        }
+    }
+    let names = |query: &str| {
+        let sources = overview(&site, query)["sources"].clone();
+        sources.as_object().expect("sources").keys().cloned().collect::<Vec<_>>()
+    };
+    assert_eq!((names(""), names("?campaign=other")), (vec!["google".to_owned()], vec!["other".to_owned()]));
+}
+
 #[test]
 fn sources_beyond_the_first_fifty_are_other() {
     let site = Site::new(&[guide()]);
@@ -332,7 +389,7 @@ fn sources_beyond_the_first_fifty_are_other() {
             site.pass(HOUR);
         }
         let source = format!("s{}", ('a'..='z').nth(n % 26).expect("a letter")).repeat(1 + n / 26);
-        for m in 0..if n < 45 { 2 } else { 1 } {
+        for m in 0..if n < 45 { 6 } else { 5 } {
             site.accept(
                 "guide",
                 &format!("email=p{n}.{m}%40example.com&consent.newsletter=on&utm_source={source}"),
@@ -342,9 +399,9 @@ fn sources_beyond_the_first_fifty_are_other() {
     let shown = overview(&site, "");
     let sources = shown["sources"].as_object().expect("sources");
     assert_eq!(sources.len(), 51);
-    let sum: i64 = sources.values().map(|source| source["accepted"].as_i64().expect("a number")).sum();
-    assert_eq!((json!(sum), json!(126)), (shown["accepted"].clone(), shown["accepted"].clone()));
-    assert_eq!(sources["other"]["accepted"], 31);
+    let sum: i64 = sources.values().map(|source| source["new"].as_i64().expect("a number")).sum();
+    assert_eq!((json!(sum), json!(446)), (shown["funnel"]["new"].clone(), shown["accepted"].clone()));
+    assert_eq!(sources["other"]["new"], 151);
 }
 
 #[test]

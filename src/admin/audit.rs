@@ -1,9 +1,11 @@
-//! Who has done what: the audit logs of the ledgers as one, the newest entry first.
+//! Who has done what: the audit logs of the ledgers as one, the newest entry first. Where there are more ledgers
+//! than one request can ask, they come group by group.
 
 use std::cmp::Reverse;
 
 use serde_json::{Value, json};
 
+use super::walk::Walk;
 use super::{Asked, ledgers, range, wrong_parameter};
 use crate::fault::Fault;
 use crate::ledger::message::{Answer, Operation, Verb};
@@ -17,7 +19,7 @@ const MAX_PAGE: usize = 200;
 /// Above every number of an entry.
 const LAST: &str = "9007199254740991";
 
-/// Where an entry stands among those of all ledgers.
+/// Where an entry stands among those of a group of ledgers.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
     at_ms: i64,
@@ -26,12 +28,14 @@ struct Place {
 }
 
 impl Place {
-    /// Reads `{at_ms}.{seq}.{ledger}`.
-    fn parse(cursor: &str) -> Option<Self> {
-        let mut parts = cursor.splitn(3, '.');
+    /// Reads `{at_ms}.{seq}.{ledger}`, and behind it the first ledger of the group where it is not the first
+    /// of all.
+    fn parse(cursor: &str) -> Option<(Self, String)> {
+        let mut parts = cursor.splitn(4, '.');
         let at_ms = parts.next()?.parse().ok()?;
         let seq = parts.next()?.parse().ok()?;
-        Some(Self { at_ms, seq, ledger: parts.next()?.to_owned() })
+        let place = Self { at_ms, seq, ledger: parts.next()?.to_owned() };
+        Some((place, parts.next().unwrap_or_default().to_owned()))
     }
 
     fn of(entry: &Value) -> Option<Self> {
@@ -66,14 +70,19 @@ pub async fn list(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault>
     if after == Some(None) {
         return Ok(wrong_parameter("after", "must be the next of an earlier page"));
     }
-    let after = after.flatten();
+    let (after, group) = after.flatten().unzip();
+    let group = group.unwrap_or_default();
     let campaign = asked.query.text("campaign");
     let ledgers = ledgers(ports, campaign.as_deref(), asked.moment).await?;
     if campaign.is_some() && ledgers.is_empty() {
         return Ok(Reply::not_found());
     }
+    let mut walk = match Walk::over(ledgers, Some(&format!("{group}."))) {
+        Ok(walk) => walk,
+        Err(reply) => return Ok(reply),
+    };
     let mut found = Vec::new();
-    for ledger in ledgers {
+    while let Some((ledger, _)) = walk.next(1) {
         let operation = Operation {
             campaign: campaign.clone(),
             from_ms,
@@ -91,12 +100,26 @@ pub async fn list(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault>
     let is_full = found.len() >= limit;
     found.truncate(limit);
     let last = found.last().filter(|_| is_full).and_then(Place::of);
-    let next = last.map(|Place { at_ms, ledger, seq }| format!("{at_ms}.{seq}.{ledger}"));
+    let further = walk.next_cursor();
+    let is_part = further.is_some() || !group.is_empty();
+    let next = match (last, further) {
+        (Some(Place { at_ms, ledger, seq }), _) if group.is_empty() => {
+            Some(format!("{at_ms}.{seq}.{ledger}"))
+        }
+        (Some(Place { at_ms, ledger, seq }), _) => Some(format!("{at_ms}.{seq}.{ledger}.{group}")),
+        // From the newest of the next group on.
+        (None, Some(further)) => Some(format!("{LAST}.{LAST}..{}", further.trim_end_matches('.'))),
+        (None, None) => None,
+    };
     for entry in &mut found {
         if let Some(entry) = entry.as_object_mut() {
             entry.remove("at_ms");
             entry.remove("seq");
         }
     }
-    Ok(Reply::json(&json!({ "entries": found, "next": next })))
+    let mut page = json!({ "entries": found, "next": next });
+    if let (true, Some(page)) = (is_part, page.as_object_mut()) {
+        page.insert("is_part".to_owned(), true.into());
+    }
+    Ok(Reply::json(&page))
 }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Asked, MAX_CAMPAIGN_BODY_BYTES};
 use crate::abuse::turnstile;
+use crate::access::{Actor, Scope};
 use crate::campaign::change::Change;
 use crate::campaign::publish::{CAMPAIGN_PREFIX, campaign_key, keys, plan};
 use crate::campaign::{Campaign, Problem, SecretUses, Secrets};
@@ -11,12 +12,32 @@ use crate::fault::Fault;
 use crate::ledger::message::{Answer, Verb};
 use crate::ports::Ports;
 use crate::reply::Reply;
+use crate::text::WebAddress;
+
+/// Whether somebody sees where leads go: whoever may say so. Of a webhook's address the path is often all that
+/// keeps others from posting to it.
+fn sees_addresses(actor: &Actor) -> bool {
+    actor.may(Scope::Operate)
+}
+
+/// The ids of what is published.
+///
+/// # Errors
+/// KV is down.
+pub async fn ids(ports: &impl Ports) -> Result<Vec<String>, Fault> {
+    let keys = ports.kv_list(CAMPAIGN_PREFIX).await?;
+    Ok(keys.iter().filter_map(|key| key.strip_prefix(CAMPAIGN_PREFIX)).map(str::to_owned).collect())
+}
 
 /// What is published.
-pub async fn list(ports: &impl Ports) -> Result<Reply, Fault> {
+pub async fn list(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {
+    let mut walk = match asked.walk(ids(ports).await?) {
+        Ok(walk) => walk,
+        Err(reply) => return Ok(reply),
+    };
     let mut campaigns = Vec::new();
-    for key in ports.kv_list(CAMPAIGN_PREFIX).await? {
-        let Some(text) = ports.kv_get(&key).await? else { continue };
+    while let Some((id, _)) = walk.next(1) {
+        let Some(text) = ports.kv_get(&campaign_key(&id)).await? else { continue };
         if let Ok(campaign) = Campaign::from_stored(&text) {
             campaigns.push(json!({
                 "id": campaign.id, "title": campaign.title, "ledger": campaign.ledger,
@@ -24,14 +45,30 @@ pub async fn list(ports: &impl Ports) -> Result<Reply, Fault> {
             }));
         }
     }
-    Ok(Reply::json(&json!({ "campaigns": campaigns })))
+    Ok(walk.answer(json!({ "campaigns": campaigns })))
 }
 
 /// A campaign as it was published.
-pub async fn show(ports: &impl Ports, id: &str) -> Result<Reply, Fault> {
+pub async fn show(ports: &impl Ports, id: &str, asked: &Asked<'_>) -> Result<Reply, Fault> {
     let stored = ports.kv_get(&campaign_key(id)).await?;
     let campaign = stored.and_then(|text| Campaign::from_stored(&text).ok());
-    Ok(campaign.map_or_else(Reply::not_found, |campaign| Reply::json_text(&campaign.canonical)))
+    Ok(match campaign {
+        None => Reply::not_found(),
+        Some(campaign) if sees_addresses(asked.actor) => Reply::json_text(&campaign.canonical),
+        Some(campaign) => Reply::json(&masked(&campaign)),
+    })
+}
+
+/// The campaign with the path of each destination's address left out.
+fn masked(campaign: &Campaign) -> Value {
+    let mut file: Value = serde_json::from_str(&campaign.canonical).unwrap_or_default();
+    let destinations = file.get_mut("destination").and_then(Value::as_array_mut);
+    for url in destinations.into_iter().flatten().filter_map(|one| one.get_mut("url")) {
+        let address = url.as_str().and_then(WebAddress::parse);
+        let origin = address.as_ref().map_or("", WebAddress::origin);
+        *url = format!("{origin}/…").into();
+    }
+    file
 }
 
 /// Publishes a campaign. KV and the ledger's audit log have no common transaction, so the log says that

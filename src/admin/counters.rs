@@ -20,15 +20,19 @@ pub async fn report(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Faul
     if campaign.is_some() && ledgers.is_empty() {
         return Ok(Reply::not_found());
     }
+    let mut walk = match asked.walk(ledgers) {
+        Ok(walk) => walk,
+        Err(reply) => return Ok(reply),
+    };
     let mut total = nothing_counted();
-    for ledger in ledgers {
+    while let Some((ledger, _)) = walk.next(1) {
         let operation = Operation { campaign: campaign.clone(), from_ms, to_ms, ..Operation::default() };
         let Answer::Report(report) = ports.ask(&ledger, &Call::Operate(Box::new(operation))).await? else {
             return Err(Fault::new("a ledger gave no counters"));
         };
         total = added(total, report);
     }
-    Ok(Reply::json(&total))
+    Ok(walk.answer(total))
 }
 
 /// Two reports as one: numbers are added, lists joined.
@@ -53,14 +57,18 @@ pub fn added(left: Value, right: Value) -> Value {
 }
 
 /// The ids of the keys that rows name, by ledger and ring.
-pub async fn keys_in_use(ports: &impl Ports) -> Result<Reply, Fault> {
+pub async fn keys_in_use(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {
+    let mut walk = match asked.walk(registry(ports).await?) {
+        Ok(walk) => walk,
+        Err(reply) => return Ok(reply),
+    };
     let mut all = json!({ "ledgers": [] });
-    for ledger in registry(ports).await? {
+    while let Some((ledger, _)) = walk.next(1) {
         let operation = Operation { verb: Verb::Keys, ..Operation::default() };
         let Answer::Report(report) = ports.ask(&ledger, &Call::Operate(Box::new(operation))).await? else {
             return Err(Fault::new("a ledger gave another answer"));
         };
         all = added(all, report);
     }
-    Ok(Reply::json(&all))
+    Ok(walk.answer(all))
 }

@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use super::pages::page;
-use super::{Asked, registry, wrong_parameter};
+use super::walk::MAX_REQUESTS;
+use super::{Asked, ledgers, wrong_parameter};
 use crate::campaigns;
 use crate::fault::Fault;
 use crate::ledger::message::{Answer, Operation, Verb};
@@ -32,7 +33,7 @@ pub async fn list(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault>
     page(ports, asked, operation, "deliveries").await
 }
 
-/// Asks one ledger after the other for something that one of them has.
+/// Asks one ledger after the other for something that one of them has, or that of the campaign which is named.
 pub async fn first_that_knows(
     ports: &impl Ports,
     verb: Verb,
@@ -40,7 +41,17 @@ pub async fn first_that_knows(
     asked: &Asked<'_>,
 ) -> Result<Reply, Fault> {
     let operation = Operation { delivery_id: Some(delivery_id.to_owned()), ..asked.operation(verb) };
-    for ledger in registry(ports).await? {
+    find(ports, operation, asked).await
+}
+
+/// The answer of the first ledger that has what is asked for.
+pub async fn find(ports: &impl Ports, operation: Operation, asked: &Asked<'_>) -> Result<Reply, Fault> {
+    let ledgers = ledgers(ports, asked.query.text("campaign").as_deref(), asked.moment).await?;
+    let mut walk = match asked.walk(ledgers) {
+        Ok(walk) => walk,
+        Err(reply) => return Ok(reply),
+    };
+    while let Some((ledger, _)) = walk.next(1) {
         match asked.ask(ports, &ledger, operation.clone()).await? {
             Answer::NotFound => {}
             Answer::Report(report) => return Ok(Reply::json(&report)),
@@ -49,11 +60,11 @@ pub async fn first_that_knows(
             _ => return Err(Fault::new("a ledger gave another answer")),
         }
     }
-    Ok(Reply::not_found())
+    Ok(walk.next_cursor().map_or_else(Reply::not_found, |next| Reply::not_found_yet(&next)))
 }
 
 /// Sends every delivery of a campaign again that is dead now. The ledger takes them in parts, so that leads
-/// come in between.
+/// come in between. What is more than one request can do the next one does, with the first one's now.
 pub async fn replay_all(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {
     let Some(campaign) = asked.query.text("campaign") else {
         return Ok(wrong_parameter("campaign", "is required"));
@@ -61,10 +72,15 @@ pub async fn replay_all(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, 
     let Some(found) = campaigns::find(ports, &campaign, asked.moment.now_ms).await? else {
         return Ok(Reply::not_found());
     };
-    let to_ms = Some(asked.moment.now_ms);
-    let operation = Operation { campaign: Some(campaign), to_ms, ..asked.operation(Verb::ReplayAll) };
+    let after = asked.query.text("after").map(|after| after.parse::<i64>());
+    let Ok(to_ms) = after.unwrap_or(Ok(asked.moment.now_ms)) else {
+        return Ok(wrong_parameter("after", "must be the next of an earlier answer"));
+    };
+    let to_ms = to_ms.min(asked.moment.now_ms);
+    let operation =
+        Operation { campaign: Some(campaign), to_ms: Some(to_ms), ..asked.operation(Verb::ReplayAll) };
     let mut replayed = 0;
-    loop {
+    for _ in 0..MAX_REQUESTS {
         let Answer::Done(part) = asked.ask(ports, &found.ledger, operation.clone()).await? else {
             return Err(Fault::new("a ledger gave another answer"));
         };
@@ -73,6 +89,7 @@ pub async fn replay_all(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, 
             return Ok(Reply::json(&json!({ "replayed": replayed })));
         }
     }
+    Ok(Reply::json(&json!({ "replayed": replayed, "next": to_ms.to_string() })))
 }
 
 /// Lets a destination that answered 410 have its deliveries again.

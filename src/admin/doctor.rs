@@ -2,14 +2,15 @@
 
 use serde_json::{Value, json};
 
-use super::{Asked, registry, wrong_parameter};
+use super::{Asked, campaigns, registry, wrong_parameter};
 use crate::abuse::turnstile;
-use crate::campaign::publish::{CAMPAIGN_PREFIX, campaign_key, controller_of, ledger_key};
+use crate::access::Scope;
+use crate::campaign::publish::{campaign_key, controller_of, ledger_key};
 use crate::campaign::{Campaign, Channel, SecretUses, Unservable, Withheld, is_dummy};
 use crate::deliver::SigningSecret;
 use crate::fault::Fault;
 use crate::ledger::message::{Answer, Call, Operation, Verb};
-use crate::moment::{Moment, rfc3339};
+use crate::moment::rfc3339;
 use crate::ports::Ports;
 use crate::reply::Reply;
 
@@ -232,29 +233,47 @@ const WORDS: &[Words] = &[
 ];
 
 /// `GET /admin/api/doctor`: the Worker, its settings and campaigns, and which ledgers there are. With
-/// `ledger`, one of them, a chunk at a time: `next` is the `after` of the next one.
+/// `ledger`, one of them. Both a chunk at a time: `next` is the `after` of the next one.
 pub(super) async fn examine(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {
     match asked.query.text("ledger") {
-        Some(ledger) => examine_ledger(ports, &ledger, asked.query.text("after")).await,
-        None => examine_worker(ports, asked.moment).await,
+        Some(ledger) => examine_ledger(ports, &ledger, asked).await,
+        None => examine_worker(ports, asked).await,
     }
 }
 
-async fn examine_worker(ports: &impl Ports, moment: &Moment) -> Result<Reply, Fault> {
+/// The settings with the first chunk, campaigns in each.
+async fn examine_worker(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {
     let mut findings = Vec::new();
-    check_settings(ports, &mut findings);
-    let ledgers = match registry(ports).await {
-        Ok(ledgers) => {
-            check_campaigns(ports, &mut findings).await;
-            ledgers
-        }
-        Err(_) => {
-            findings.push(finding("kv_down", "", 1, &Value::Null));
-            Vec::new()
-        }
+    if asked.query.text("after").is_none() {
+        check_settings(ports, &mut findings);
+    }
+    let listed = match registry(ports).await {
+        Ok(ledgers) => campaigns::ids(ports).await.map(|ids| (ledgers, ids)),
+        Err(fault) => Err(fault),
     };
-    let now = rfc3339(moment.now_ms);
-    Ok(Reply::json(&json!({ "now": now, "ledgers": ledgers, "findings": findings })))
+    let (ledgers, ids) = listed.unwrap_or_else(|_| {
+        findings.push(finding("kv_down", "", 1, &Value::Null));
+        Default::default()
+    });
+    let keys: Vec<String> = ids.iter().map(|id| campaign_key(id)).collect();
+    let stored = ports.kv_get_all(&keys).await.unwrap_or_else(|_| {
+        findings.push(finding("kv_down", "", 1, &Value::Null));
+        Vec::new()
+    });
+    let mut uses = SecretUses::default();
+    stored.iter().for_each(|(_, text)| uses.add(text));
+    let mut walk = match asked.walk(ids) {
+        Ok(walk) => walk,
+        Err(reply) => return Ok(reply),
+    };
+    while let Some((id, _)) = walk.next(1) {
+        // Of one that is not there the deletion is still spreading.
+        if let Some((_, text)) = stored.iter().find(|(key, _)| *key == campaign_key(&id)) {
+            examine_campaign(ports, &id, text, &uses, &mut findings).await;
+        }
+    }
+    let now = rfc3339(asked.moment.now_ms);
+    Ok(walk.answer(json!({ "now": now, "ledgers": ledgers, "findings": findings })))
 }
 
 fn check_settings(ports: &impl Ports, into: &mut Vec<Value>) {
@@ -270,41 +289,26 @@ fn check_settings(ports: &impl Ports, into: &mut Vec<Value>) {
     into.extend(missing.map(|(problem, _)| finding(problem, "", 1, &Value::Null)));
 }
 
-async fn check_campaigns(ports: &impl Ports, into: &mut Vec<Value>) {
-    let Ok(keys) = ports.kv_list(CAMPAIGN_PREFIX).await else {
-        return into.push(finding("kv_down", "", 1, &Value::Null));
+/// Looks at a campaign as it lies in KV.
+async fn examine_campaign(
+    ports: &impl Ports,
+    id: &str,
+    text: &str,
+    uses: &SecretUses,
+    into: &mut Vec<Value>,
+) {
+    let campaign = match Campaign::from_stored(text) {
+        Ok(campaign) => campaign,
+        Err(Unservable::Newer) => return into.push(finding("campaign_newer", id, 1, &Value::Null)),
+        Err(Unservable::Invalid(_)) => {
+            return into.push(finding("campaign_unreadable", id, 1, &Value::Null));
+        }
     };
-    let (mut campaigns, mut uses) = (Vec::new(), SecretUses::default());
-    for key in keys {
-        let id = key.strip_prefix(CAMPAIGN_PREFIX).unwrap_or(&key);
-        match ports.kv_get(&key).await {
-            Err(_) => into.push(finding("kv_down", id, 1, &Value::Null)),
-            // Its deletion is still spreading.
-            Ok(None) => {}
-            Ok(Some(text)) => {
-                uses.add(&text);
-                match Campaign::from_stored(&text) {
-                    Ok(campaign) => campaigns.push(campaign),
-                    Err(Unservable::Newer) => into.push(finding("campaign_newer", id, 1, &Value::Null)),
-                    Err(Unservable::Invalid(_)) => {
-                        into.push(finding("campaign_unreadable", id, 1, &Value::Null));
-                    }
-                }
-            }
-        }
-    }
-    let mut owners: Vec<(&str, Option<String>)> = Vec::new();
-    for campaign in &campaigns {
-        check_campaign(ports, campaign, &uses, into);
-        let ledger = campaign.ledger.as_str();
-        if owners.iter().all(|(known, _)| *known != ledger) {
-            let record = ports.kv_get(&ledger_key(ledger)).await.ok().flatten();
-            owners.push((ledger, record.and_then(|record| controller_of(&record))));
-        }
-        let owner = owners.iter().find(|(known, _)| *known == ledger).and_then(|(_, owner)| owner.as_ref());
-        if owner.is_some_and(|owner| *owner != campaign.controller.name) {
-            into.push(finding("controller_other", &campaign.id, 1, &Value::Null));
-        }
+    check_campaign(ports, &campaign, uses, into);
+    let record = ports.kv_get(&ledger_key(&campaign.ledger)).await.ok().flatten();
+    let owner = record.and_then(|record| controller_of(&record));
+    if owner.is_some_and(|owner| owner != campaign.controller.name) {
+        into.push(finding("controller_other", id, 1, &Value::Null));
     }
 }
 
@@ -370,11 +374,12 @@ fn check_campaign(ports: &impl Ports, campaign: &Campaign, uses: &SecretUses, in
     }
 }
 
-async fn examine_ledger(ports: &impl Ports, ledger: &str, after: Option<String>) -> Result<Reply, Fault> {
+async fn examine_ledger(ports: &impl Ports, ledger: &str, asked: &Asked<'_>) -> Result<Reply, Fault> {
     // Asking would make one that is not there.
     if !registry(ports).await?.iter().any(|known| known == ledger) {
         return Ok(Reply::not_found());
     }
+    let after = asked.query.text("after");
     let operation = Operation { verb: Verb::Checkup, after, ..Operation::default() };
     let report = match ports.ask(ledger, &Call::Operate(Box::new(operation))).await {
         Ok(Answer::Report(report)) => report,
@@ -391,7 +396,9 @@ async fn examine_ledger(ports: &impl Ports, ledger: &str, after: Option<String>)
     let mut findings = Vec::new();
     for found in report.get("findings").and_then(Value::as_array).into_iter().flatten() {
         let count = found.get("count").and_then(Value::as_i64).unwrap_or(1);
-        let example = found.get("example").unwrap_or(&Value::Null);
+        // The id of a submission or a delivery: for those who see single ones.
+        let example = found.get("example").filter(|_| asked.actor.may(Scope::Operate));
+        let example = example.unwrap_or(&Value::Null);
         findings.push(finding(&text(found, "problem"), &text(found, "about"), count, example));
     }
     for (id, revision) in report.get("campaigns").and_then(Value::as_object).into_iter().flatten() {

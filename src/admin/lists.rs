@@ -1,14 +1,24 @@
 //! The lists, as operators fill them: with hashes that were made elsewhere, under the list key.
+//!
+//! What is on the list of objections is known nowhere else: objections, and that people were erased. So nothing
+//! empties it, and taking somebody off it needs the scope of those who answer to people. Other lists come from
+//! a file of the company's, and are made again from it; but nobody whom a campaign suppresses is let go by
+//! whoever cannot name them.
 
 use serde_json::{Value, json};
 
+use super::campaigns::ids;
+use super::routes::Names;
+use super::walk::Walk;
 use super::{Asked, registry, wrong_parameter};
-use crate::campaign::is_id;
+use crate::campaign::publish::campaign_key;
+use crate::campaign::{Campaign, Listed, SUPPRESSED, is_id};
 use crate::fault::Fault;
 use crate::keys::Keyring;
 use crate::ledger::message::{Answer, Operation, Verb};
 use crate::ports::Ports;
 use crate::reply::Reply;
+use crate::request::RawRequest;
 
 /// base64url of a SHA-256.
 const TAG_CHARACTERS: usize = 43;
@@ -16,18 +26,32 @@ const CHANGES: &str = r#"It must be {"add": […]}, {"remove": […]} or {"clear
 
 /// The lists of a ledger, or of all.
 pub async fn show(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {
-    let wanted = asked.query.text("ledger");
+    let mut ledgers = registry(ports).await?;
+    if let Some(wanted) = asked.query.text("ledger") {
+        ledgers.retain(|ledger| *ledger == wanted);
+    }
+    let mut walk = match asked.walk(ledgers) {
+        Ok(walk) => walk,
+        Err(reply) => return Ok(reply),
+    };
     let mut all = Vec::new();
-    for ledger in registry(ports).await? {
-        if wanted.as_ref().is_some_and(|wanted| *wanted != ledger) {
-            continue;
-        }
+    while let Some((ledger, _)) = walk.next(1) {
         let Answer::Report(report) = asked.ask(ports, &ledger, asked.operation(Verb::Lists)).await? else {
             return Err(Fault::new("a ledger gave another answer"));
         };
         all.extend(report.get("lists").and_then(Value::as_array).cloned().unwrap_or_default());
     }
-    Ok(Reply::json(&json!({ "lists": all })))
+    Ok(walk.answer(json!({ "lists": all })))
+}
+
+fn body_of(request: &RawRequest) -> Value {
+    let body = request.body.as_deref().unwrap_or_default();
+    str::from_utf8(body).ok().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+}
+
+/// Whether a change takes somebody off the list of objections.
+pub fn lifts_an_objection([list, _]: Names<'_>, request: &RawRequest) -> bool {
+    list == SUPPRESSED && body_of(request).get("remove").is_some()
 }
 
 /// Adds to a list, takes from it, or empties it.
@@ -39,9 +63,7 @@ pub async fn change(ports: &impl Ports, list: &str, asked: &Asked<'_>) -> Result
     if !is_id(list) {
         return Ok(wrong_parameter("list", "must be lower-case letters, digits and hyphens"));
     }
-    let body = asked.request.body.as_deref().unwrap_or_default();
-    let body: Value =
-        str::from_utf8(body).ok().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let body = body_of(asked.request);
     if body.as_object().is_none_or(|body| body.len() != 1) {
         return Ok(Reply::malformed(CHANGES));
     }
@@ -54,6 +76,21 @@ pub async fn change(ports: &impl Ports, list: &str, asked: &Asked<'_>) -> Result
         (None, None, Some(Value::Bool(true))) => (Verb::ListClear, "removed"),
         _ => return Ok(Reply::malformed(CHANGES)),
     };
+    if verb == Verb::ListClear {
+        let refusal = if list == SUPPRESSED {
+            Some("is refused: this list holds every objection, and who was erased. Take single people off it")
+        } else if suppresses(ports, &ledger, list).await? {
+            Some(
+                "is refused: a campaign suppresses the people on this list, or there are more campaigns than one \
+                 request can read. Take people off it by their hashes",
+            )
+        } else {
+            None
+        };
+        if let Some(detail) = refusal {
+            return Ok(Reply::irreversible("clear", detail));
+        }
+    }
     let known = ports.settings().lists.as_ref();
     if tags.iter().any(|tag| !is_tag(tag, known)) {
         let detail = "holds something that is not a hash under a list key of this Worker";
@@ -64,6 +101,21 @@ pub async fn change(ports: &impl Ports, list: &str, asked: &Asked<'_>) -> Result
         Answer::Done(count) => Ok(Reply::json(&json!({ done: count }))),
         _ => Err(Fault::new("a ledger gave another answer")),
     }
+}
+
+/// Whether a campaign of the ledger suppresses the people on a list. What one request cannot look at may be
+/// one that does.
+async fn suppresses(ports: &impl Ports, ledger: &str, list: &str) -> Result<bool, Fault> {
+    let Ok(mut walk) = Walk::over(ids(ports).await?, None) else { return Ok(true) };
+    while let Some((id, _)) = walk.next(1) {
+        let stored = ports.kv_get(&campaign_key(&id)).await?;
+        let Some(campaign) = stored.and_then(|text| Campaign::from_stored(&text).ok()) else { continue };
+        let is_by = campaign.lists.iter().any(|known| known.name == list && known.then == Listed::Suppress);
+        if campaign.ledger == ledger && is_by {
+            return Ok(true);
+        }
+    }
+    Ok(walk.next_cursor().is_some())
 }
 
 fn is_tag(tag: &str, ring: Option<&Keyring>) -> bool {

@@ -12,6 +12,7 @@ mod pages;
 pub mod person;
 mod quarantine;
 pub mod routes;
+mod walk;
 
 use std::collections::BTreeMap;
 
@@ -19,6 +20,7 @@ use serde_json::{Value, json};
 
 pub use self::attempts::{Attempts, MAX_WRONG, WINDOW_MS};
 use self::routes::Route;
+use self::walk::{MAX_REQUESTS, Walk};
 use crate::access::Actor;
 use crate::campaign::publish::LEDGER_PREFIX;
 use crate::capture::{Answered, faulted};
@@ -32,6 +34,10 @@ use crate::request::RawRequest;
 /// A campaign as JSON, with room for its wordings.
 pub const MAX_CAMPAIGN_BODY_BYTES: usize = 128 * 1024;
 
+/// How often the cron runs, as `wrangler.toml` has it: which ledgers a run pokes follows from the clock, for a
+/// cursor in KV would cost a write of the thousand that a free plan has a day.
+pub const CRON_EVERY_MS: i64 = 5 * 60_000;
+
 /// Answers a request to `/admin/api/…`; `path` holds the segments behind it.
 pub async fn answer(ports: &impl Ports, path: &[&str], request: &RawRequest, moment: &Moment) -> Answered {
     let actor = match actor_of(ports, request, moment) {
@@ -42,8 +48,9 @@ pub async fn answer(ports: &impl Ports, path: &[&str], request: &RawRequest, mom
         Ok(found) => found,
         Err(reply) => return logged(reply, Some(&actor), None),
     };
-    if !actor.may(route.scope) {
-        return logged(Reply::insufficient_scope(route.scope.name()), Some(&actor), Some(route));
+    let scope = route.scope_for(names, request);
+    if !actor.may(scope) {
+        return logged(Reply::insufficient_scope(scope.name()), Some(&actor), Some(route));
     }
     if request.body.is_err() {
         return logged(Reply::too_large(MAX_CAMPAIGN_BODY_BYTES), Some(&actor), Some(route));
@@ -111,6 +118,11 @@ impl Asked<'_> {
         Operation { verb, actor: Some(self.actor.name.clone()), ..Operation::default() }
     }
 
+    /// Over these names, from the query's cursor on.
+    fn walk(&self, names: Vec<String>) -> Result<Walk, Reply> {
+        Walk::over(names, self.query.text("after").as_deref())
+    }
+
     async fn ask(&self, ports: &impl Ports, ledger: &str, operation: Operation) -> Result<Answer, Fault> {
         ports.ask(ledger, &Call::Operate(Box::new(operation))).await
     }
@@ -172,17 +184,20 @@ pub async fn registry(ports: &impl Ports) -> Result<Vec<String>, Fault> {
     Ok(names.iter().filter_map(|name| name.strip_prefix(LEDGER_PREFIX)).map(str::to_owned).collect())
 }
 
-/// Pokes every ledger, so that one whose alarm was lost goes on: the cron's work. Gives an event
-/// for the log where a ledger could not be reached.
-pub async fn wake_all(ports: &impl Ports) -> Vec<Value> {
+/// Pokes ledgers, so that one whose alarm was lost goes on: the cron's work. Each run has a page of them, and
+/// runs that follow each other have all in turn; few are all poked by each. Gives an event for the log where a
+/// ledger could not be reached.
+pub async fn wake_page(ports: &impl Ports, now_ms: i64) -> Vec<Value> {
     let failed = |fault: &Fault| json!({ "event": "fault", "in": "cron", "fault": fault.to_string() });
     let ledgers = match registry(ports).await {
         Ok(ledgers) => ledgers,
         Err(fault) => return vec![failed(&fault)],
     };
+    let pages = ledgers.len().div_ceil(MAX_REQUESTS).max(1);
+    let run = usize::try_from(now_ms.div_euclid(CRON_EVERY_MS)).unwrap_or(0);
     let mut events = Vec::new();
-    for ledger in ledgers {
-        if let Err(fault) = ports.ask(&ledger, &Call::Wake).await {
+    for ledger in ledgers.chunks(MAX_REQUESTS).nth(run % pages).into_iter().flatten() {
+        if let Err(fault) = ports.ask(ledger, &Call::Wake).await {
             events.push(failed(&fault));
         }
     }

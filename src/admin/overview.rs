@@ -1,10 +1,13 @@
 //! What a dashboard shows: the numbers of a period, added up over the ledgers, and what is held.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use super::counters::added;
 use super::pages::page;
 use super::{Asked, ledgers, range};
+use crate::access::Scope;
 use crate::campaign::Thresholds;
 use crate::campaigns;
 use crate::fault::Fault;
@@ -17,14 +20,22 @@ use crate::reply::Reply;
 /// The period of whoever names none: long enough for a campaign, short enough to see what changes.
 const DEFAULT_MS: i64 = 30 * DAY_MS;
 
+/// Posts of a source that is shown by its name, and of what is shown together in the place of others: whoever
+/// posts in somebody's name, with a source that nobody else has, would read there whether the person is new.
+const LEAST_POSTS: i64 = 5;
+/// What is shown together, and the source of posts that name none.
+const OTHER: &str = "other";
+const DIRECT: &str = "direct";
+
 /// The numbers of a campaign, or of all.
 pub async fn report(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {
     let [from_ms, to_ms] = match range(&asked.query) {
         Ok(range) => range,
         Err(reply) => return Ok(reply),
     };
-    let to_ms = to_ms.unwrap_or_else(|| hour_of(asked.moment.now_ms) + HOUR_MS);
-    let from_ms = from_ms.unwrap_or(to_ms - DEFAULT_MS);
+    // Whole hours, as counters have: between two times of one's own there may be one post alone.
+    let to_ms = to_ms.map_or_else(|| hour_of(asked.moment.now_ms) + HOUR_MS, next_hour);
+    let from_ms = from_ms.map_or(to_ms - DEFAULT_MS, next_hour);
     let campaign = asked.query.text("campaign");
     let found = match &campaign {
         Some(id) => campaigns::find(ports, id, asked.moment.now_ms).await?,
@@ -35,7 +46,11 @@ pub async fn report(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Faul
     }
     let mut total: Value = serde_json::from_str(NOTHING_SEEN).unwrap_or_default();
     total = added(total, json!({ "states": nothing_counted().get("states") }));
-    for ledger in ledgers(ports, campaign.as_deref(), asked.moment).await? {
+    let mut walk = match asked.walk(ledgers(ports, campaign.as_deref(), asked.moment).await?) {
+        Ok(walk) => walk,
+        Err(reply) => return Ok(reply),
+    };
+    while let Some((ledger, _)) = walk.next(1) {
         let (from_ms, to_ms) = (Some(from_ms), Some(to_ms));
         let operation =
             Operation { campaign: campaign.clone(), from_ms, to_ms, ..asked.operation(Verb::Overview) };
@@ -45,11 +60,15 @@ pub async fn report(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Faul
         total = added(total, report);
     }
     if let Some(sources) = total.get_mut("sources") {
-        *sources = first_sources(sources.take());
+        *sources = shown_sources(sources.take());
+    }
+    if !asked.actor.may(Scope::Operate) {
+        let destinations = total.get_mut("destinations").map(Value::take).unwrap_or_default();
+        total = added(total, json!({ "destinations": by_campaign(&destinations) }));
     }
     let is_capped = total.get("deliveries_capped").and_then(Value::as_i64).unwrap_or(0) > 0;
     // What is no number takes the place of what was added up.
-    Ok(Reply::json(&added(
+    Ok(walk.answer(added(
         total,
         json!({
             "from": rfc3339(from_ms), "to": rfc3339(to_ms), "step": step_of(from_ms, to_ms).name(),
@@ -63,18 +82,58 @@ fn shown(at: &Thresholds) -> Value {
     json!({ "warm": at.warm, "hot": at.hot, "mql": at.mql, "sql": at.sql, "forward_at": at.forward_at })
 }
 
-/// The sources with the most posts; each ledger has named as many, and `other` has the rest.
-fn first_sources(all: Value) -> Value {
+/// The first hour that begins at a time or after it.
+fn next_hour(at_ms: i64) -> i64 {
+    hour_of(at_ms.saturating_add(HOUR_MS - 1))
+}
+
+/// The sources with the most posts by their names, and all others together, with what became new, qualified and
+/// delivered. Not how many posts there were: what is missing of them is known or suppressed people's.
+fn shown_sources(all: Value) -> Value {
     let Value::Object(all) = all else { return all };
-    let accepted = |about: &Value| about.get("accepted").and_then(Value::as_i64).unwrap_or(0);
-    let (mut shown, mut named): (Map<_, _>, Vec<_>) = (Map::new(), all.into_iter().collect());
-    named.sort_by_key(|(name, about)| (name == "other", -accepted(about)));
-    for (at, (name, about)) in named.into_iter().enumerate() {
-        let name = if at < MAX_SHOWN_SOURCES { name } else { "other".to_owned() };
-        let sum = added(shown.remove(&name).unwrap_or_default(), about);
-        shown.insert(name, sum);
+    let posts = |about: &Value| about.get("accepted").and_then(Value::as_i64).unwrap_or(0);
+    let mut named: Vec<_> = all.into_iter().collect();
+    named.sort_by_key(|(name, about)| (name == OTHER, -posts(about)));
+    let is_shown = |(at, (name, about)): (usize, &(String, Value))| {
+        at < MAX_SHOWN_SOURCES && name != OTHER && posts(about) >= LEAST_POSTS
+    };
+    let rest = named.iter().enumerate().take_while(|one| is_shown(*one)).count();
+    let mut other = named.split_off(rest).into_iter().fold(json!({}), |sum, (_, about)| added(sum, about));
+    // What is left of the sums beside those that are named is what is not: it is not one post either.
+    while (1..LEAST_POSTS).contains(&posts(&other)) {
+        let direct = named.iter().position(|(name, _)| name == DIRECT);
+        let Some(last) = direct.or(named.len().checked_sub(1)) else { break };
+        other = added(other, named.remove(last).1);
     }
-    Value::Object(shown)
+    if posts(&other) > 0 {
+        named.push((OTHER.to_owned(), other));
+    }
+    for about in named.iter_mut().filter_map(|(_, about)| about.as_object_mut()) {
+        about.remove("accepted");
+    }
+    Value::Object(named.into_iter().collect::<Map<_, _>>())
+}
+
+/// Destinations as whoever does not see single deliveries sees them: all of a campaign's as one. Some get few
+/// leads, customers' or those with a rare answer, and would tell whose post the last one was.
+fn by_campaign(destinations: &Value) -> Vec<Value> {
+    let mut all = BTreeMap::new();
+    for one in destinations.as_array().into_iter().flatten() {
+        let text = |key: &str| one.get(key).and_then(Value::as_str).map(str::to_owned);
+        let sum: &mut Value = all.entry(text("campaign")).or_default();
+        let known = |key: &str| sum.get(key).and_then(Value::as_str).map(str::to_owned);
+        let oldest = known("oldest_pending_at").into_iter().chain(text("oldest_pending_at")).min();
+        let failure = text("last_failure").or_else(|| known("last_failure"));
+        // What is no number takes the place of what was added up.
+        *sum = added(
+            added(sum.take(), one.clone()),
+            json!({
+                "destination": null, "p50_ms": null, "p95_ms": null, "oldest_pending_at": oldest,
+                "last_failure": failure,
+            }),
+        );
+    }
+    all.into_values().collect()
 }
 
 /// What is held, a page of it.

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::walk::within;
 use super::{Asked, ledgers, wrong_parameter};
 use crate::fault::Fault;
 use crate::ledger::message::{Answer, Operation};
@@ -24,20 +25,13 @@ pub async fn page(
         return Ok(wrong_parameter("limit", "must be a number above 0"));
     };
     let campaign = asked.query.text("campaign");
-    // A cursor names the ledger in which the last page ended, and the entry after which.
-    let after = asked.query.text("after");
-    let (resume, mut after) = match after.as_deref().and_then(|cursor| cursor.split_once('.')) {
-        Some((ledger, id)) => (Some(ledger.to_owned()), Some(id.to_owned())),
-        None if after.is_some() => {
-            return Ok(wrong_parameter("after", "must be the next of an earlier page"));
-        }
-        None => (None, None),
+    let ledgers = ledgers(ports, campaign.as_deref(), asked.moment).await?;
+    let mut walk = match asked.walk(ledgers) {
+        Ok(walk) => walk,
+        Err(reply) => return Ok(reply),
     };
     let mut found = Vec::new();
-    // KV lists its keys in order, so the pages do not overlap.
-    let ledgers = ledgers(ports, campaign.as_deref(), asked.moment).await?;
-    for ledger in ledgers.into_iter().filter(|ledger| resume.as_ref().is_none_or(|from| ledger >= from)) {
-        let after = if resume.as_ref() == Some(&ledger) { after.take() } else { None };
+    while let Some((ledger, after)) = walk.next(1) {
         let room = limit - i64::try_from(found.len()).unwrap_or(limit);
         let operation =
             Operation { campaign: campaign.clone(), after, limit: Some(room), ..operation.clone() };
@@ -46,8 +40,8 @@ pub async fn page(
         };
         found.extend(report.get(key).and_then(Value::as_array).cloned().unwrap_or_default());
         if let Some(next) = report.get("next").and_then(Value::as_str) {
-            return Ok(Reply::json(&json!({ key: found, "next": format!("{ledger}.{next}") })));
+            return Ok(Reply::json(&json!({ key: found, "next": within(&ledger, next) })));
         }
     }
-    Ok(Reply::json(&json!({ key: found, "next": null })))
+    Ok(Reply::json(&json!({ key: found, "next": walk.next_cursor() })))
 }

@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::walk::{Walk, with_next, within};
 use super::{Asked, registry, wrong_parameter};
 use crate::consent::{compact, signing_input};
 use crate::contact::{Email, Phone};
@@ -41,51 +42,90 @@ fn identifiers(request: &RawRequest) -> Result<Vec<Identifier>, Reply> {
     Ok(found)
 }
 
-/// Asks each ledger about a person. Gives each one's report.
-async fn ask_all(
-    ports: &impl Ports,
+/// A walk through every ledger, asking about a person.
+struct Search<'a> {
+    asked: &'a Asked<'a>,
     verb: Verb,
-    people: &[Identifier],
-    asked: &Asked<'_>,
-) -> Result<Vec<(String, Value)>, Fault> {
-    let mut reports = Vec::new();
-    for ledger in registry(ports).await? {
-        let identity = ports.shelf().borrow_mut().identity(ports.settings(), &ledger);
-        let operation = Operation {
-            fingerprints: people.iter().flat_map(|one| identity.fingerprints_of(one)).collect(),
-            list_tags: people.iter().flat_map(|one| identity.list_tags(one)).collect(),
-            ..asked.operation(verb)
-        };
-        let Answer::Report(report) = asked.ask(ports, &ledger, operation).await? else {
-            return Err(Fault::new("a ledger gave another answer"));
-        };
-        reports.push((ledger, report));
-    }
-    Ok(reports)
+    people: &'a [Identifier],
+    walk: Walk,
+    /// Where a ledger goes on that could not say all at once.
+    within: Option<String>,
 }
 
-/// Everything that is held about a person.
+/// What a ledger says of a person, by its name, with what the person is known by there.
+struct Held {
+    ledger: String,
+    report: Map<String, Value>,
+    tags: Vec<String>,
+}
+
+impl<'a> Search<'a> {
+    async fn begin(
+        ports: &impl Ports,
+        verb: Verb,
+        people: &'a [Identifier],
+        asked: &'a Asked<'a>,
+    ) -> Result<Result<Self, Reply>, Fault> {
+        let body = asked.request.body.as_deref().unwrap_or_default();
+        let body: Option<Value> = str::from_utf8(body).ok().and_then(|text| serde_json::from_str(text).ok());
+        let after = body.as_ref().and_then(|body| body.get("after")).filter(|after| !after.is_null());
+        // What is no text is no cursor either.
+        let after = after.map(|after| after.as_str().unwrap_or_default());
+        let walk = Walk::over(registry(ports).await?, after);
+        Ok(walk.map(|walk| Self { asked, verb, people, walk, within: None }))
+    }
+
+    /// The next ledger's report. KV is asked for each of the tags after it.
+    async fn next(&mut self, ports: &impl Ports) -> Result<Option<Held>, Fault> {
+        let Some(ledger) = self.walk.peek().filter(|_| self.within.is_none()) else { return Ok(None) };
+        let identity = ports.shelf().borrow_mut().identity(ports.settings(), ledger);
+        let tags: Vec<_> = self.people.iter().flat_map(|one| identity.fingerprints_of(one)).collect();
+        let Some((ledger, after)) = self.walk.next(1 + tags.len()) else { return Ok(None) };
+        let operation = Operation {
+            fingerprints: tags.clone(),
+            list_tags: self.people.iter().flat_map(|one| identity.list_tags(one)).collect(),
+            after,
+            ..self.asked.operation(self.verb)
+        };
+        let Answer::Report(Value::Object(mut report)) = self.asked.ask(ports, &ledger, operation).await?
+        else {
+            return Err(Fault::new("a ledger gave another answer"));
+        };
+        if let Some(Value::String(place)) = report.remove("next") {
+            self.within = Some(within(&ledger, &place));
+        }
+        Ok(Some(Held { ledger, report, tags }))
+    }
+
+    /// Where the next request goes on.
+    fn next_cursor(&mut self) -> Option<String> {
+        self.within.take().or_else(|| self.walk.next_cursor())
+    }
+}
+
+/// Everything that is held about a person, of as many ledgers as one request can ask.
 pub async fn access(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {
     let people = match identifiers(asked.request) {
         Ok(people) => people,
         Err(reply) => return Ok(reply),
     };
+    let mut search = match Search::begin(ports, Verb::Access, &people, asked).await? {
+        Ok(search) => search,
+        Err(reply) => return Ok(reply),
+    };
     let mut ledgers = Vec::new();
-    for (ledger, mut report) in ask_all(ports, Verb::Access, &people, asked).await? {
-        let identity = ports.shelf().borrow_mut().identity(ports.settings(), &ledger);
+    while let Some(Held { ledger, mut report, tags }) = search.next(ports).await? {
         let mut seen = 0;
-        for tag in people.iter().flat_map(|one| identity.fingerprints_of(one)) {
+        for tag in tags {
             seen += usize::from(ports.kv_get(&Seen::key(&ledger, &tag)).await?.is_some());
         }
-        if let Some(report) = report.as_object_mut() {
-            report.insert("kv".to_owned(), json!({ "submissions_of_the_last_minutes": seen }));
-        }
+        report.insert("kv".to_owned(), json!({ "submissions_of_the_last_minutes": seen }));
         ledgers.push(report);
     }
-    Ok(Reply::json(&json!({ "ledgers": ledgers })))
+    Ok(Reply::json(&with_next(json!({ "ledgers": ledgers }), search.next_cursor())))
 }
 
-/// Forgets a person. The answer is signed.
+/// Forgets a person, in as many ledgers as one request can ask. The answer is signed, for these ledgers.
 pub async fn erase(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {
     let people = match identifiers(asked.request) {
         Ok(people) => people,
@@ -96,14 +136,16 @@ pub async fn erase(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault
             "LEADHOOK_LIST_KEYS is not set: that the person wants to hear nothing could not be remembered.";
         return Ok(Reply::conflict(detail));
     }
+    let mut search = match Search::begin(ports, Verb::Erase, &people, asked).await? {
+        Ok(search) => search,
+        Err(reply) => return Ok(reply),
+    };
     let mut ledgers = Vec::new();
-    for (ledger, report) in ask_all(ports, Verb::Erase, &people, asked).await? {
-        let Value::Object(mut report) = report else {
-            return Err(Fault::new("a ledger gave another answer"));
-        };
+    while let Some(Held { ledger, mut report, tags: own }) = search.next(ports).await? {
         // The hashes never leave the system.
         let tags = texts(report.remove("fingerprints"));
-        forget_seen(ports, &ledger, &tags).await;
+        let fit = own.len() + search.walk.spend(tags.len().saturating_sub(own.len()));
+        forget_seen(ports, &ledger, tags.iter().take(fit)).await;
         let identity = ports.shelf().borrow_mut().identity(ports.settings(), &ledger);
         let subjects: Vec<_> = people
             .iter()
@@ -125,11 +167,11 @@ pub async fn erase(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault
     let receipt = signed(ports, inputs).await?.into_iter().next();
     let receipt = receipt.map(|(input, signature)| compact(&input, &signature));
     erased.insert("receipt".to_owned(), json!(receipt));
-    Ok(Reply::json(&Value::Object(erased)))
+    Ok(Reply::json(&with_next(Value::Object(erased), search.next_cursor())))
 }
 
 /// Lets KV forget a person's last minutes. Best effort: what it keeps ends after some minutes.
-pub async fn forget_seen(ports: &impl Ports, ledger: &str, tags: &[String]) {
+pub async fn forget_seen<'a>(ports: &impl Ports, ledger: &str, tags: impl IntoIterator<Item = &'a String>) {
     for tag in tags {
         let _ = ports.kv_delete(&Seen::key(ledger, tag)).await;
     }

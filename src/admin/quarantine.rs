@@ -2,9 +2,11 @@
 
 use serde_json::{Value, json};
 
+use super::deliveries::find;
 use super::pages::page;
 use super::person::{forget_seen, texts};
-use super::{Asked, ledgers, registry, wrong_parameter};
+use super::walk::Walk;
+use super::{Asked, ledgers, wrong_parameter};
 use crate::fault::Fault;
 use crate::ledger::message::{Answer, Operation, Verb};
 use crate::ports::Ports;
@@ -22,14 +24,7 @@ pub async fn list(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault>
 pub async fn show(ports: &impl Ports, submission_id: &str, asked: &Asked<'_>) -> Result<Reply, Fault> {
     let operation =
         Operation { submission_id: Some(submission_id.to_owned()), ..asked.operation(Verb::Quarantined) };
-    for ledger in registry(ports).await? {
-        match asked.ask(ports, &ledger, operation.clone()).await? {
-            Answer::NotFound => {}
-            Answer::Report(report) => return Ok(Reply::json(&report)),
-            _ => return Err(Fault::new("a ledger gave another answer")),
-        }
-    }
-    Ok(Reply::not_found())
+    find(ports, operation, asked).await
 }
 
 /// Judges submissions as if they had shown no sign.
@@ -42,7 +37,8 @@ pub async fn discard(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fau
     act(ports, Verb::Discard, "discarded", asked).await
 }
 
-/// Does it to the submissions that are named, or to a page of the campaign's.
+/// Does it to the submissions that are named, or to a page of the campaign's. Of those that are named, `next`
+/// says that ledgers are left which may have the rest.
 async fn act(ports: &impl Ports, verb: Verb, done: &str, asked: &Asked<'_>) -> Result<Reply, Fault> {
     let body = asked.request.body.as_deref().unwrap_or_default();
     let body: Value =
@@ -55,13 +51,21 @@ async fn act(ports: &impl Ports, verb: Verb, done: &str, asked: &Asked<'_>) -> R
     if ids.len() > MAX_NAMED {
         return Ok(wrong_parameter("submission_ids", "must name at most 100"));
     }
-    let after = body.get("after").and_then(Value::as_str).map(str::to_owned);
+    let after = body.get("after").and_then(Value::as_str);
     let ledgers = ledgers(ports, campaign, asked.moment).await?;
     if ledgers.is_empty() {
         return Ok(Reply::not_found());
     }
+    // A campaign has one ledger, which goes on by itself.
+    let mut walk = match Walk::over(ledgers, after.filter(|_| campaign.is_none())) {
+        Ok(walk) => walk,
+        Err(reply) => return Ok(reply),
+    };
+    let after = after.filter(|_| campaign.is_some()).map(str::to_owned);
+    let mut ids = ids;
     let (mut acted, mut left, mut next) = (Vec::new(), Vec::new(), Value::Null);
-    for ledger in ledgers {
+    while campaign.is_some() || !ids.is_empty() {
+        let Some((ledger, _)) = walk.next(1) else { break };
         let operation = Operation {
             campaign: campaign.map(str::to_owned),
             submission_ids: ids.clone(),
@@ -73,16 +77,20 @@ async fn act(ports: &impl Ports, verb: Verb, done: &str, asked: &Asked<'_>) -> R
         };
         acted.extend(texts(report.get(done).cloned()));
         left.extend(texts(report.get("not_possible").cloned()));
-        next = report.get("next").filter(|_| ids.is_empty()).cloned().unwrap_or_default();
+        next = report.get("next").filter(|_| campaign.is_some()).cloned().unwrap_or_default();
+        ids.retain(|id| !acted.contains(id) && !left.contains(id));
         if verb == Verb::Discard {
             // Sent again, it is told what it was told before, but not by KV, which knows of no discarding.
-            forget_seen(ports, &ledger, &texts(report.get("fingerprints").cloned())).await;
+            let tags = texts(report.get("fingerprints").cloned());
+            let fit = walk.spend(tags.len());
+            forget_seen(ports, &ledger, tags.iter().take(fit)).await;
         }
     }
-    // What no ledger has in quarantine.
-    left.extend(
-        ids.into_iter().filter(|id| !acted.contains(id)).filter(|id| !left.contains(id)).collect::<Vec<_>>(),
-    );
+    match walk.next_cursor().filter(|_| !ids.is_empty()) {
+        Some(cursor) => next = cursor.into(),
+        // What no ledger has in quarantine.
+        None => left.extend(ids),
+    }
     Ok(Reply::json(&json!({ done: acted, "not_possible": left, "next": next })))
 }
 

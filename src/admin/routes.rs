@@ -1,5 +1,6 @@
 //! What the admin API answers, each address with the scope that it needs. A route without one does not
-//! compile.
+//! compile. `read` has numbers and settings alone: whoever posts in somebody's name knows the post's id, time and
+//! signs, and where single posts are listed would read there whether the person is known, a customer or suppressed.
 
 use super::{Asked, audit, campaigns, counters, deliveries, doctor, lists, overview, person, quarantine};
 use crate::access::Scope;
@@ -7,7 +8,7 @@ use crate::fault::Fault;
 use crate::ledger::message::Verb;
 use crate::ports::Ports;
 use crate::reply::Reply;
-use crate::request::Method;
+use crate::request::{Method, RawRequest};
 
 /// An address behind `/admin/api/`, what it takes, and what it does.
 pub struct Route {
@@ -17,7 +18,18 @@ pub struct Route {
     pub method: Method,
     /// Without which nobody gets further.
     pub scope: Scope,
+    /// What some of its requests need in its place.
+    pub instead: Option<Instead>,
     target: Target,
+}
+
+/// Another scope, for those requests of a route that undo what only the other may.
+#[derive(Clone, Copy)]
+pub struct Instead {
+    /// The scope.
+    pub scope: Scope,
+    /// Whether a request is one of them.
+    is_one: fn(Names<'_>, &RawRequest) -> bool,
 }
 
 /// What a route does.
@@ -54,17 +66,20 @@ const ROUTES: &[Route] = {
     use Scope::{Erase, Operate, Publish, Read};
     &[
         route("counters", Get, Read, Target::Counters),
-        route("deliveries", Get, Read, Target::Deliveries),
+        route("deliveries", Get, Operate, Target::Deliveries),
         route("deliveries/replay", Post, Operate, Target::ReplayAll),
-        route("deliveries/{}", Get, Read, Target::Delivery),
+        route("deliveries/{}", Get, Operate, Target::Delivery),
         route("deliveries/{}/replay", Post, Operate, Target::Replay),
         route("access", Post, Erase, Target::Access),
         route("erase", Post, Erase, Target::Erase),
         route("lists", Get, Read, Target::Lists),
-        route("lists/{}", Post, Operate, Target::ListChange),
+        Route {
+            instead: Some(Instead { scope: Erase, is_one: lists::lifts_an_objection }),
+            ..route("lists/{}", Post, Operate, Target::ListChange)
+        },
         route("keys", Get, Read, Target::Keys),
         route("doctor", Get, Read, Target::Doctor),
-        route("quarantine", Get, Read, Target::Quarantine),
+        route("quarantine", Get, Operate, Target::Quarantine),
         route("quarantine/release", Post, Operate, Target::Release),
         route("quarantine/discard", Post, Operate, Target::Discard),
         route("quarantine/{}", Get, Operate, Target::Quarantined),
@@ -74,13 +89,13 @@ const ROUTES: &[Route] = {
         route("campaigns/{}/destinations/{}/enable", Post, Operate, Target::Enable),
         route("audit", Get, Read, Target::Audit),
         route("overview", Get, Read, Target::Overview),
-        route("held", Get, Read, Target::Held),
+        route("held", Get, Operate, Target::Held),
         route("whoami", Get, Read, Target::Whoami),
     ]
 };
 
 const fn route(path: &'static str, method: Method, scope: Scope, target: Target) -> Route {
-    Route { path, method, scope, target }
+    Route { path, method, scope, instead: None, target }
 }
 
 /// Every route, for whoever checks them.
@@ -89,7 +104,7 @@ pub fn all() -> &'static [Route] {
 }
 
 /// The names that stand at `{}` of a path.
-type Names<'a> = [&'a str; 2];
+pub type Names<'a> = [&'a str; 2];
 
 /// The route of a request, or why there is none: 404, or 405 with what the address takes.
 pub fn find<'a>(path: &[&'a str], method: Method) -> Result<(&'static Route, Names<'a>), Reply> {
@@ -120,6 +135,12 @@ fn names_in<'a>(pattern: &str, path: &[&'a str]) -> Option<Names<'a>> {
 }
 
 impl Route {
+    /// The scope that this request needs.
+    pub fn scope_for(&self, names: Names<'_>, request: &RawRequest) -> Scope {
+        let instead = self.instead.filter(|instead| (instead.is_one)(names, request));
+        instead.map_or(self.scope, |instead| instead.scope)
+    }
+
     /// Does what it is for.
     ///
     /// # Errors
@@ -141,14 +162,14 @@ impl Route {
             Target::Erase => person::erase(ports, asked).await,
             Target::Lists => lists::show(ports, asked).await,
             Target::ListChange => lists::change(ports, first, asked).await,
-            Target::Keys => counters::keys_in_use(ports).await,
+            Target::Keys => counters::keys_in_use(ports, asked).await,
             Target::Doctor => doctor::examine(ports, asked).await,
             Target::Quarantine => quarantine::list(ports, asked).await,
             Target::Quarantined => quarantine::show(ports, first, asked).await,
             Target::Release => quarantine::release(ports, asked).await,
             Target::Discard => quarantine::discard(ports, asked).await,
-            Target::Campaigns => campaigns::list(ports).await,
-            Target::Campaign => campaigns::show(ports, first).await,
+            Target::Campaigns => campaigns::list(ports, asked).await,
+            Target::Campaign => campaigns::show(ports, first, asked).await,
             Target::Publish => campaigns::publish(ports, first, asked).await,
             Target::Audit => audit::list(ports, asked).await,
             Target::Overview => overview::report(ports, asked).await,

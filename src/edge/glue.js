@@ -135,6 +135,11 @@ export async function respondWithFile({ FILES }, key, status, headers) {
   return new Response(object.body, { status, headers: all });
 }
 
+/** Resolves to the platform's answer with a static file; undefined where none are bound. */
+export function fetchAsset({ ASSETS }, request) {
+  return ASSETS?.fetch(request);
+}
+
 const signers = new Map();
 
 /** Resolves to the Ed25519 signature of a text. */

@@ -62,6 +62,10 @@ extern "C" {
         headers: &str,
     ) -> Result<Promise, JsValue>;
 
+    /// Resolves to the platform's answer with a static file; nothing where none are bound.
+    #[wasm_bindgen(catch, js_name = fetchAsset)]
+    pub fn fetch_asset(env: &JsValue, request: &web_sys::Request) -> Result<Option<Promise>, JsValue>;
+
     /// Resolves to the Ed25519 signature of a text, by a key of this id with these two halves in
     /// base64url.
     #[wasm_bindgen(catch)]

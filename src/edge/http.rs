@@ -13,8 +13,8 @@ use crate::request::{Method, RawRequest, TooLarge};
 use crate::routes::body_limit_bytes;
 
 /// Reads a request once: the headers that something asks for, and the body as far as it may be.
-pub async fn read(request: web_sys::Request) -> Result<RawRequest> {
-    let head = glue::head(&request);
+pub async fn read(request: &web_sys::Request) -> Result<RawRequest> {
+    let head = glue::head(request);
     let mut lines = head.split('\n');
     let mut line = || lines.next().filter(|line| *line != glue::ABSENT).map(str::to_owned);
     let method = match line().as_deref() {
@@ -26,11 +26,12 @@ pub async fn read(request: web_sys::Request) -> Result<RawRequest> {
     };
     let url = line().unwrap_or_default();
     let announced = line().and_then(|length| length.parse::<usize>().ok());
-    let (path, query) = path_and_query(&url);
+    let (host, path, query) = parts_of(&url);
     let limit = body_limit_bytes(path);
     let has_body = matches!(method, Method::Post | Method::Put);
     let mut raw = RawRequest {
         method,
+        host: host.to_owned(),
         path: path.to_owned(),
         query: query.to_owned(),
         content_type: line(),
@@ -48,7 +49,7 @@ pub async fn read(request: web_sys::Request) -> Result<RawRequest> {
     } else if has_body && announced.is_some() {
         raw.body = Ok(Uint8Array::new(&JsFuture::from(request.array_buffer()?).await?).to_vec());
     } else if has_body {
-        raw.body = read_up_to(request, limit).await?;
+        raw.body = read_up_to(Clone::clone(request), limit).await?;
     }
     Ok(raw)
 }
@@ -73,12 +74,14 @@ async fn read_up_to(
     Ok(Ok(body))
 }
 
-/// Of an address as the runtime serialises it: a path always follows the host.
-fn path_and_query(url: &str) -> (&str, &str) {
+/// Host, path and query of an address as the runtime serialises it: a path always follows the host.
+fn parts_of(url: &str) -> (&str, &str, &str) {
     let behind_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let path = behind_scheme.find('/').and_then(|at| behind_scheme.get(at..)).unwrap_or("/");
+    let at = behind_scheme.find('/').unwrap_or(behind_scheme.len());
+    let (host, path) = behind_scheme.split_at_checked(at).unwrap_or((behind_scheme, ""));
     let path = path.split_once('#').map_or(path, |(path, _)| path);
-    path.split_once('?').unwrap_or((path, ""))
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    (host, if path.is_empty() { "/" } else { path }, query)
 }
 
 /// The platform's response.

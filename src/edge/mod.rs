@@ -41,11 +41,11 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
         Ok(ready) => ready,
         Err(fault) => return http::fault("start", &fault, &Reply::fault()),
     };
-    let request = match http::read(request).await {
-        Ok(request) => request,
+    let read = match http::read(&request).await {
+        Ok(read) => read,
         Err(error) => return http::fault("request", &Fault::new(error.to_string()), &Reply::fault()),
     };
-    let mut answered = routes::answer(&platform, &request, &moment).await;
+    let mut answered = routes::answer(&platform, &read, &moment).await;
     if let Some(event) = answered.log.take() {
         log(event, moment.now_ms);
     }
@@ -56,6 +56,7 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
     }
     let made = match &answered.reply.file {
         Some(key) => platform.file(key, &answered.reply).await,
+        None if answered.reply.is_asset => platform.asset(&request, &answered.reply).await,
         None => http::response(&answered.reply),
     };
     made.or_else(|fault| http::fault("reply", &fault, &Reply::not_now(&request)))
@@ -66,7 +67,7 @@ async fn scheduled(_: ScheduledEvent, env: Env, _: ScheduleContext) {
     let started_ms = now_ms();
     match Platform::new(env) {
         Ok(platform) => {
-            for event in admin::wake_all(&platform).await {
+            for event in admin::wake_page(&platform, started_ms).await {
                 log(event, started_ms);
             }
         }

@@ -129,6 +129,18 @@ impl Platform {
         Ok(answered.unchecked_into())
     }
 
+    /// What the platform serves at the request's address.
+    pub async fn asset(
+        &self,
+        request: &web_sys::Request,
+        reply: &Reply,
+    ) -> worker::Result<web_sys::Response> {
+        match glue::fetch_asset(&self.env, request)? {
+            Some(asked) => Ok(JsFuture::from(asked).await?.unchecked_into()),
+            None => response(reply),
+        }
+    }
+
     fn kv(&self) -> Result<Kv, Fault> {
         let binding = js_sys::Reflect::get(&self.env, &KV.into());
         let binding = binding.ok().filter(|binding| binding.is_object());

@@ -2,7 +2,8 @@
 //! whether anything waits for too long. It changes nothing.
 //!
 //! It goes through the tables in chunks, so that leads come first. What it has counted so far travels
-//! in the cursor, for the object may stop between two chunks.
+//! in the cursor, for the object may stop between two chunks. The cursor is sealed: one of somebody's own
+//! making would count the rows behind any lead, and so tell whether there is one.
 
 use std::collections::BTreeMap;
 
@@ -15,9 +16,15 @@ use super::store::{Arg, Store};
 use super::{Ledger, State};
 use crate::deliver::LONGEST_WAIT_MS;
 use crate::fault::Fault;
+use crate::moment::Moment;
 
 /// Leads and deliveries of a chunk: some ten milliseconds of the object.
 pub const CHUNK_ROWS: i64 = 2_000;
+/// Copies of campaigns of a chunk. The Worker reads each one's campaign in KV, and a free plan allows it 50
+/// requests.
+const CHUNK_COPIES: i64 = 30;
+/// Where a cursor is sealed.
+const PLACE: &str = "checkup";
 /// The cron pokes every five minutes; what is due for three times as long was not found by it.
 pub const OVERDUE_MS: i64 = 15 * 60_000;
 /// Beyond every key that a table holds.
@@ -32,21 +39,32 @@ fn is_living(state: State) -> bool {
     matches!(state, State::Pending | State::Dead | State::Held | State::Quarantined | State::Unconfirmed)
 }
 
-/// Where a check is: its table, the key that it has come to, the counters when it began, and the rows
-/// that it has counted since.
+/// What a check goes through.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Table {
+    Leads,
+    Deliveries,
+    /// It has been through both.
+    Neither,
+}
+
+/// Where a check is: its table, the key that it has come to, the counters when it began, the rows that it has
+/// counted since, and the campaign whose copy it has looked at last.
 struct Progress {
-    in_deliveries: bool,
+    table: Table,
     after: String,
     began: Counts,
     rows: Counts,
+    copy: String,
 }
 
 impl Progress {
     fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('.');
-        let in_deliveries = match parts.next()? {
-            "leads" => false,
-            "deliveries" => true,
+        let table = match parts.next()? {
+            "leads" => Table::Leads,
+            "deliveries" => Table::Deliveries,
+            "neither" => Table::Neither,
             _ => return None,
         };
         let after = parts.next()?.to_owned();
@@ -55,13 +73,17 @@ impl Progress {
             numbers?.try_into().ok()
         };
         let (began, rows) = (counts()?, counts()?);
-        Some(Self { in_deliveries, after, began, rows })
+        Some(Self { table, after, began, rows, copy: parts.next()?.to_owned() })
     }
 
     fn to_text(&self) -> String {
-        let table = if self.in_deliveries { "deliveries" } else { "leads" };
+        let table = match self.table {
+            Table::Leads => "leads",
+            Table::Deliveries => "deliveries",
+            Table::Neither => "neither",
+        };
         let counts = |counts: &Counts| counts.map(|count| count.to_string()).join("_");
-        format!("{table}.{}.{}.{}", self.after, counts(&self.began), counts(&self.rows))
+        format!("{table}.{}.{}.{}.{}", self.after, counts(&self.began), counts(&self.rows), self.copy)
     }
 }
 
@@ -72,41 +94,51 @@ fn found(problem: &str, about: &str, count: i64, example: Option<String>) -> Val
 
 impl<S: Store> Ledger<S> {
     /// A chunk of the check, behind the cursor in `after`; it begins anew without one.
-    pub(super) fn checkup(&self, operation: &Operation, now_ms: i64) -> Result<Answer, Fault> {
+    pub(super) fn checkup(&self, operation: &Operation, moment: &Moment) -> Result<Answer, Fault> {
         let mut findings = Vec::new();
-        let mut progress = match operation.after.as_deref().map(Progress::parse) {
+        let mut progress = match operation.after.as_deref().map(|cursor| self.progress_in(cursor)) {
             Some(Some(progress)) => progress,
             Some(None) => return Ok(Answer::NotFound),
             None => {
-                self.check_whole(now_ms, &mut findings)?;
-                let began = self.counted()?;
-                Progress { in_deliveries: false, after: String::new(), began, rows: [0; STATES] }
+                self.check_whole(moment.now_ms, &mut findings)?;
+                let (began, rows) = (self.counted()?, [0; STATES]);
+                let (after, copy) = Default::default();
+                Progress { table: Table::Leads, after, began, rows, copy }
             }
         };
-        if !progress.in_deliveries {
+        if progress.table == Table::Leads {
             let end = self.end_of_chunk("submission", "lead_id", &progress.after)?;
             let to = end.as_deref().unwrap_or(NO_MORE);
             self.check_leads(&progress.after, to, &mut progress.rows, &mut findings)?;
-            progress.in_deliveries = end.is_none();
-            progress.after = end.unwrap_or_default();
-        }
-        let mut ended = false;
-        if progress.in_deliveries {
-            let end = self.end_of_chunk("delivery", "delivery_id", &progress.after)?;
-            self.check_deliveries(&progress.after, end.as_deref().unwrap_or(NO_MORE), &mut findings)?;
-            ended = end.is_none();
+            if end.is_none() {
+                progress.table = Table::Deliveries;
+            }
             progress.after = end.unwrap_or_default();
         }
         let counters = self.counted()?;
-        if ended {
-            compare(&progress, &counters, &mut findings);
+        if progress.table == Table::Deliveries {
+            let end = self.end_of_chunk("delivery", "delivery_id", &progress.after)?;
+            self.check_deliveries(&progress.after, end.as_deref().unwrap_or(NO_MORE), &mut findings)?;
+            if end.is_none() {
+                progress.table = Table::Neither;
+                compare(&progress, &counters, &mut findings);
+            }
+            progress.after = end.unwrap_or_default();
         }
+        let (copies, last) = self.copies(&progress.copy)?;
+        progress.copy = last.unwrap_or_else(|| NO_MORE.to_owned());
+        let ended = progress.table == Table::Neither && progress.copy == NO_MORE;
+        let sealed = || self.seal(progress.to_text().as_bytes(), PLACE, moment);
+        let next = if ended { None } else { Some(sealed()?) };
         let states: BTreeMap<_, _> = State::ALL.map(State::as_str).into_iter().zip(counters).collect();
-        let next = (!ended).then(|| progress.to_text());
         Ok(Answer::Report(json!({
-            "ledger": self.name, "states": states, "findings": findings, "next": next,
-            "campaigns": if operation.after.is_none() { self.copies()? } else { json!({}) },
+            "ledger": self.name, "states": states, "findings": findings, "next": next, "campaigns": copies,
         })))
+    }
+
+    fn progress_in(&self, cursor: &str) -> Option<Progress> {
+        let text = String::from_utf8(self.unsealed(cursor, PLACE).ok()?).ok()?;
+        Progress::parse(&text)
     }
 
     /// The counters' sums by state.
@@ -121,13 +153,18 @@ impl<S: Store> Ledger<S> {
         Ok(counts)
     }
 
-    /// By id, the revision of each campaign's copy.
-    fn copies(&self) -> Result<Value, Fault> {
-        let mut copies = serde_json::Map::new();
-        for mut row in self.store.rows("SELECT id, revision FROM campaign", &[])? {
-            copies.insert(row.text(0)?, row.text(1)?.into());
+    /// By id, the revision of each campaign's copy, behind one of them; and the last of these where more may
+    /// come.
+    fn copies(&self, after: &str) -> Result<(Value, Option<String>), Fault> {
+        let (mut copies, mut last) = (serde_json::Map::new(), None);
+        let sql = "SELECT id, revision FROM campaign WHERE id > ? ORDER BY id LIMIT ?";
+        for mut row in self.store.rows(sql, &[after.into(), CHUNK_COPIES.into()])? {
+            let id = row.text(0)?;
+            copies.insert(id.clone(), row.text(1)?.into());
+            last = Some(id);
         }
-        Ok(Value::Object(copies))
+        let full = i64::try_from(copies.len()).is_ok_and(|read| read == CHUNK_COPIES);
+        Ok((Value::Object(copies), last.filter(|_| full)))
     }
 
     fn end_of_chunk(&self, table: &str, key: &str, after: &str) -> Result<Option<String>, Fault> {

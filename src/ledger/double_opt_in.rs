@@ -273,6 +273,11 @@ impl<S: Store> Ledger<S> {
         };
         let mut writes = post.make_room(&admit.submission_id);
         writes.extend([row.write(post.bucket()), post.count(State::Duplicate)]);
+        // Access and erasure look for it by these alone.
+        for print in admit.fingerprints.iter().filter(|print| print.current) {
+            let sql = "INSERT INTO carried (tag, lead_id) VALUES (?, ?) ON CONFLICT DO NOTHING";
+            writes.push(write(sql, [(&print.tag).into(), (&first.lead_id).into()]));
+        }
         writes.extend(remember(admit, moment.now_ms));
         self.store.write_all(&writes)?;
         Ok(logged(admit, "duplicate", json!({ "because": "asked" })))
@@ -420,11 +425,13 @@ impl<S: Store> Ledger<S> {
                     "SELECT {} FROM submission WHERE lead_id = ? AND submission_id = ? AND state = 'unconfirmed'",
                     Ledgered::COLUMNS
                 );
-                if let Some(mut row) = self.store.row(&sql, &place)? {
+                let asked = self.store.row(&sql, &place)?;
+                // Nothing leads to what was never agreed to, where another of its address was confirmed either.
+                let sql = "DELETE FROM submission WHERE lead_id = ? AND submission_id = ?
+                             AND state IN ('unconfirmed', 'duplicate') AND consent = '' AND stands_by IS NULL";
+                self.store.run(sql, &place)?;
+                if let Some(mut row) = asked {
                     let one = self.ledgered(lead_id, &mut row)?;
-                    let sql = "DELETE FROM submission WHERE lead_id = ? AND submission_id = ?
-                                 AND consent = '' AND stands_by IS NULL";
-                    self.store.run(sql, &place)?;
                     for write in ended(lead_id, submission_id, &one.bucket, one.state, State::Expired) {
                         self.store.write(&write)?;
                     }

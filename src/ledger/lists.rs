@@ -116,7 +116,11 @@ impl<S: Store> Ledger<S> {
         Ok(done(taken))
     }
 
+    /// Not the objections: nobody could make them again.
     pub(super) fn clear_list(&self, list: &str) -> Result<Answer, Fault> {
+        if list == SUPPRESSED {
+            return Ok(Answer::Conflict);
+        }
         let sql = "SELECT count(*) FROM listed WHERE list = ?";
         let count = self.store.row(sql, &[list.into()])?.map_or(Ok(0), |mut row| row.int(0))?;
         self.store.run("DELETE FROM listed WHERE list = ?", &[list.into()])?;

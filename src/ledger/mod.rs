@@ -251,7 +251,7 @@ impl<S: Store> Ledger<S> {
             Verb::Discard => self.discard_quarantined(operation),
             Verb::Publish => self.publication(operation),
             Verb::Audit => self.audit_page(operation),
-            Verb::Checkup => self.checkup(operation, moment.now_ms),
+            Verb::Checkup => self.checkup(operation, moment),
             Verb::Overview => self.overview(operation),
             Verb::Held => self.held_page(operation),
         }

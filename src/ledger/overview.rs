@@ -19,6 +19,9 @@ use crate::moment::{DAY_MS, HOUR_MS, first_id};
 const HOURLY_MS: i64 = 3 * DAY_MS;
 /// Sources by name, those with the most posts; the rest is `other`. More than anybody reads.
 pub const MAX_SOURCES: usize = 50;
+/// What `oldest_pending_at` is rounded down to: as often as the dashboard reads anew. To the millisecond it would
+/// tell the one post that it is about.
+const SHOWN_MS: i64 = 5 * 60_000;
 /// Deliveries of a ledger that are looked at, the newest: each is read whole, and leads must not wait for
 /// long meanwhile.
 const MAX_DELIVERIES: i64 = 20_000;
@@ -73,8 +76,9 @@ const WAITING: &str =
    GROUP BY campaign, destination";
 
 impl<S: Store> Ledger<S> {
-    /// What happened from one time to before another, in one campaign or all of the ledger's. Two such
-    /// reports are added up number by number. Of what waits for an operator all is counted, whatever the
+    /// What happened from one hour to before another, in one campaign or all of the ledger's. Two such
+    /// reports are added up number by number; the posts by source are for the Worker, which says which sources
+    /// are shown. Of what waits for an operator all is counted, whatever the
     /// period.
     pub(super) fn overview(&self, query: &Operation) -> Result<Answer, Fault> {
         let campaign = query.campaign.as_deref();
@@ -220,7 +224,8 @@ fn counted(step: Step) -> String {
 /// the time when the lead came, so the newest are found by the primary key.
 fn delivered() -> String {
     let states = DELIVERY_STATES.map(|state| format!("'{state}', sum(state = '{state}')")).join(", ");
-    let oldest = rfc3339_of("min(CASE WHEN state = 'pending' THEN created_ms END)");
+    let oldest = format!("min(CASE WHEN state = 'pending' THEN created_ms END) / {SHOWN_MS} * {SHOWN_MS}");
+    let oldest = rfc3339_of(&oldest);
     let failed =
         "CASE WHEN state <> 'withdrawn' AND reason IS NOT NULL THEN delivery_id || ' ' || reason END";
     format!(

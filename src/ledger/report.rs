@@ -8,8 +8,8 @@ use super::{Ledger, State};
 use crate::fault::Fault;
 use crate::moment::rfc3339;
 
-/// Buckets of a report, the newest: a month of hours with several sources, and an answer of 1 MB.
-/// The sums beside them count everything.
+/// Buckets of a report, the newest: four months of hours, and an answer of 1 MB. The sums beside them count
+/// everything.
 const MAX_BUCKETS: i64 = 3_000;
 /// Deliveries of a page: an answer of about 50 KB.
 const MAX_PAGE: i64 = 200;
@@ -53,18 +53,19 @@ impl<S: Store> Ledger<S> {
             repeats = row.int(0)?;
             total = states_in(&mut row, 1)?;
         }
-        let columns = columns.join(", ");
+        // Not by source: whoever posts with one of their own would read there what the person is to us.
+        let columns = columns.map(|column| format!("sum({column})")).join(", ");
         let sql = format!(
-            "SELECT campaign, hour, source, repeats, {columns} FROM
-               (SELECT * {chosen} ORDER BY hour DESC LIMIT {MAX_BUCKETS})
-             ORDER BY campaign, hour, source"
+            "SELECT * FROM (SELECT campaign, hour, sum(repeats), {columns} {chosen}
+               GROUP BY campaign, hour ORDER BY hour DESC LIMIT {MAX_BUCKETS})
+             ORDER BY campaign, hour"
         );
         let mut buckets = Vec::new();
         for mut row in self.store.rows(&sql, &range)? {
-            let states = states_in(&mut row, 4)?;
+            let states = states_in(&mut row, 3)?;
             buckets.push(json!({
-                "campaign": row.text(0)?, "hour": rfc3339(row.int(1)?), "source": row.text(2)?,
-                "accepted": states.iter().sum::<i64>(), "repeats": row.int(3)?, "states": by_state(states),
+                "campaign": row.text(0)?, "hour": rfc3339(row.int(1)?), "accepted": states.iter().sum::<i64>(),
+                "repeats": row.int(2)?, "states": by_state(states),
             }));
         }
         let sql = "SELECT campaign, field, code, sum(count) FROM tally

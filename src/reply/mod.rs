@@ -36,6 +36,8 @@ pub struct Reply {
     pub body: Vec<u8>,
     /// The key of a file that is the body.
     pub file: Option<String>,
+    /// Whether the platform's static file of that address is the answer, where it has one.
+    pub is_asset: bool,
 }
 
 impl Reply {
@@ -45,7 +47,7 @@ impl Reply {
             ("cache-control", "no-store".to_owned()),
             ("x-content-type-options", "nosniff".to_owned()),
         ];
-        Self { status, headers, body: body.into(), file: None }
+        Self { status, headers, body: body.into(), file: None, is_asset: false }
     }
 
     /// Adds a header.
@@ -71,7 +73,7 @@ impl Reply {
 
     /// 204.
     pub fn nothing() -> Self {
-        Self { status: 204, headers: Vec::new(), body: Vec::new(), file: None }
+        Self { status: 204, headers: Vec::new(), body: Vec::new(), file: None, is_asset: false }
     }
 
     /// The submission is stored: 202 for programs, a redirect to the thanks page for browsers. A program
@@ -208,6 +210,11 @@ impl Reply {
         problem(404, "Not found", "There is nothing at this address.", |_| {})
     }
 
+    /// A static file of the platform's; 404 where it has none.
+    pub fn asset() -> Self {
+        Self { is_asset: true, ..Self::not_found() }
+    }
+
     /// 405 with what is allowed.
     pub fn method_not_allowed(allow: &str) -> Self {
         let detail = format!("This address answers {allow}.");
@@ -217,6 +224,22 @@ impl Reply {
     /// 409: it is not in a state in which that can be done.
     pub fn conflict(detail: &str) -> Self {
         problem(409, "Not possible now", detail, |_| {})
+    }
+
+    /// 409: what it would take away nobody could make again.
+    pub fn irreversible(field: &str, detail: &str) -> Self {
+        let error = json!({ "field": field, "code": "cannot_be_undone", "detail": detail });
+        problem(409, "Not possible", "What is lost so cannot be made again.", |body| {
+            body.insert("errors".to_owned(), json!([error]));
+        })
+    }
+
+    /// 404: not among what one request can look through; `after` goes on.
+    pub fn not_found_yet(next: &str) -> Self {
+        let detail = "It is nowhere where this request has looked. Ask again with after, which is next.";
+        problem(404, "Not found yet", detail, |body| {
+            body.insert("next".to_owned(), next.into());
+        })
     }
 
     /// 413.

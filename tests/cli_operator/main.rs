@@ -5,6 +5,7 @@
 mod consents;
 mod keys;
 mod lists;
+mod pages;
 mod people;
 mod publish;
 mod receipts;

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { audit } from './audit.mjs';
 import { campaign, person } from './campaigns.mjs';
+import { Operator } from './cli.mjs';
 import { sql } from './disk.mjs';
 import { Receiver } from './receiver.mjs';
 import { World, consentVars } from './world.mjs';
@@ -112,10 +113,72 @@ describe('the admin API', () => {
     assert.ok(log.some(({ actor, what, status }) => actor === 'rita' && what === 'erase' && status === 403));
   });
 
+  it('empties no objections, and lets those take one back who answer to people', async () => {
+    const order = (token, value) => ask('POST', '/admin/api/lists/suppressed?ledger=audited', token, {
+      headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(value),
+    });
+    const entries = async () => (await world.ask('GET', 'lists?ledger=audited')).lists.find(({ list }) => list === 'suppressed').entries;
+    const before = await entries();
+    assert.deepEqual((await order(TOKENS.operate, { add: [HASH] })).json, { added: 1 });
+    for (const token of [TOKENS.operate, world.adminToken]) {
+      const { status, json } = await order(token, { clear: true });
+      assert.deepEqual([status, json.errors[0].code], [409, 'cannot_be_undone']);
+    }
+    const refused = await order(TOKENS.operate, { remove: [HASH] });
+    assert.deepEqual([refused.status, refused.headers['www-authenticate']], [403, 'Bearer error="insufficient_scope", scope="erase"']);
+    assert.equal((await order(TOKENS.erase, { add: [HASH] })).status, 403);
+    assert.equal(await entries(), before + 1);
+    assert.deepEqual((await order(TOKENS.erase, { remove: [HASH] })).json, { removed: 1 });
+    assert.equal(await entries(), before);
+  });
+
+  it('tells nobody who reads numbers what a person is', async () => {
+    const care = { name: 'care', url: `${receiver.url}/care?key=s3cret`, secret: 'CRM_WEBHOOK_SECRET' };
+    const list = [{ name: 'customers', then: 'existing_customer', send_to: ['care'] }];
+    const file = campaign('probed', receiver, { list });
+    await world.publish({ ...file, destination: [...file.destination, care] });
+    for (let n = 0; n < 12; n += 1) await world.postJson('probed', person({ utm_source: n < 6 ? 'google' : 'newsletter' }));
+    const desk = new Operator(world);
+    const [known, customer, suppressed] = [person(), person(), person()];
+    await world.postJson('probed', known);
+    await desk.run('suppress', '--email', suppressed.email, '--ledger', 'probed');
+    await desk.run('list', 'import', desk.write('customers.csv', `email\n${customer.email}\n`), '--list', 'customers', '--ledger', 'probed');
+    await world.settled('probed');
+
+    const read = async (path) => {
+      const { status, text } = await ask('GET', `/admin/api/${path}`, TOKENS.read);
+      return { status, text };
+    };
+    const probes = Object.entries({ stranger: person(), known, customer, suppressed });
+    for (const [at, [what, one]] of probes.entries()) {
+      const source = `probe-${'abcd'[at]}`;
+      const { json } = await world.postJson('probed', { ...one, name: 'Pro Be', utm_source: source });
+      await world.settled('probed');
+      const hour = `from=${new Date().toISOString().slice(0, 13)}:00:00Z`;
+      for (const path of ['counters', 'overview', 'doctor?ledger=probed', 'audit', 'lists', 'keys', 'campaigns', 'campaigns/probed', 'whoami',
+        `counters?campaign=probed&${hour}`, `overview?campaign=probed&${hour}`, `deliveries?ids=${json.submission_id}`, 'deliveries?campaign=probed',
+        'held', 'quarantine', `quarantine/${json.submission_id}`]) {
+        const { status, text } = await read(path);
+        assert.equal(status, /^(deliveries|held|quarantine)/.test(path) ? 403 : 200, path);
+        for (const word of [source, json.submission_id, one.email, 'lead_', 's3cret']) assert.ok(!text.includes(word), `${path} tells ${word}`);
+      }
+      const { sources, destinations } = JSON.parse((await read('overview?campaign=probed')).text);
+      assert.ok(sources.other && Object.values(sources).every((of) => Object.keys(of).join() === 'delivered,new,qualified'),
+        `${what}: ${JSON.stringify(sources)}`);
+      assert.deepEqual(destinations.map(({ destination }) => destination), [null], 'where it went is not told either');
+    }
+    const shown = JSON.parse((await read('campaigns/probed')).text).destination.map(({ url }) => url);
+    assert.deepEqual(shown, [receiver, receiver].map(({ url }) => `${new URL(url).origin}/…`));
+    // A cursor of his own making counts nobody.
+    const counts = Array(12).fill(0).join('_');
+    assert.equal((await read(`doctor?ledger=probed&after=leads.suppressed_.${counts}.${counts}.`)).status, 422);
+  });
+
   it('keeps a log that the database itself refuses to change', async () => {
     await world.kill('SIGTERM');
     const entries = sql(world, 'SELECT actor, act FROM audit');
-    assert.equal(entries.length, 9);
+    const audited = entries.length;
+    assert.ok(audited >= 9);
     for (const statement of ["UPDATE audit SET actor = 'bob'", 'DELETE FROM audit',
       "INSERT OR REPLACE INTO audit (seq, at_ms, actor, act, outcome) VALUES (1, 0, 'bob', 'x', 'done')"]) {
       assert.throws(() => sql(world, statement), (error) => /audit log is not (changed|deleted|replaced)/.test(error.stderr), statement);

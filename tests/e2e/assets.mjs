@@ -1,11 +1,14 @@
 // The files that the Worker's platform serves as they are (assets/, made by `make assets`), with the
-// headers of web/_headers, and the Worker behind them: one origin, as it is when deployed.
+// headers of web/_headers, and the Worker behind them, or before them where wrangler.toml says so: one origin, as
+// it is when deployed.
 import fs from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
-import { ROOT } from './world.mjs';
+import { fileURLToPath } from 'node:url';
 
-export const ASSETS = path.join(ROOT, 'assets');
+export const ASSETS = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../assets');
+/** `run_worker_first` of wrangler.toml. */
+const WORKER_FIRST = /^\/admin/;
 const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript; charset=utf-8', '.css': 'text/css; charset=utf-8' };
 
 /** The rules of a _headers file: [{pattern, headers}]. */
@@ -36,6 +39,24 @@ export function answerAsset(request, response) {
   return true;
 }
 
+/**
+ * What stands behind the Worker's binding of its files.
+ * @returns {Promise<{port: number, stop: () => Promise<void>}>}
+ */
+export async function startAssets() {
+  const server = http.createServer((request, response) => {
+    if (!answerAsset(request, response)) response.writeHead(404).end();
+  });
+  await new Promise((done) => server.listen(0, '127.0.0.1', done));
+  return {
+    port: server.address().port,
+    async stop() {
+      server.closeAllConnections();
+      await new Promise((done) => server.close(done));
+    },
+  };
+}
+
 /** Hands a request on to a world. */
 export function proxy(world, request, response) {
   const { method, url, headers } = request;
@@ -54,7 +75,7 @@ export function proxy(world, request, response) {
  */
 export async function serveAssets(world) {
   const server = http.createServer((request, response) => {
-    if (!answerAsset(request, response)) proxy(world(), request, response);
+    if (WORKER_FIRST.test(request.url) || !answerAsset(request, response)) proxy(world(), request, response);
   });
   await new Promise((done) => server.listen(0, '127.0.0.1', done));
   return {

@@ -163,7 +163,9 @@ test('ten thousand leads', { timeout: 280_000 }, async (t) => {
     assert.deepEqual(shown.funnel, { received: posted, valid, consented, new: fresh, qualified, delivered });
     assert.equal(fresh, LEADS);
     assert.equal(crm.deliveries.filter(({ payload }) => payload.type === 'lead.qualified').length, delivered);
-    assert.deepEqual(shown.sources, story.sources);
+    // How many posts each had would tell of whom they were.
+    const bySource = Object.entries(story.sources).map(([name, { accepted: _, ...of }]) => [name, of]);
+    assert.deepEqual(shown.sources, Object.fromEntries(bySource));
     assert.deepEqual(shown.scores, { bin_points: BIN_POINTS, bins: story.bins });
     const steps = Object.values(shown.timeline);
     for (const key of Object.keys(story.totals)) {

@@ -7,6 +7,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
+import { startAssets } from './assets.mjs';
 import { send, until } from './http.mjs';
 import { KvService } from './kv-service.mjs';
 import { SECRETS } from './receiver.mjs';
@@ -68,6 +69,7 @@ export class World {
     if (state) fs.cpSync(state, world.state, { recursive: true });
     else fs.mkdirSync(world.state);
     if (!kvModule) world.kv = await KvService.start();
+    world.assets = await startAssets();
     world.adminToken = `admin-${randomBytes(24).toString('hex')}`;
     world.vars = {
       LEADHOOK_ENV: 'dev',
@@ -129,6 +131,7 @@ export class World {
   async stop() {
     await this.kill();
     await this.kv?.stop();
+    await this.assets.stop();
     fs.rmSync(this.folder, { recursive: true, force: true });
     folders.delete(this.folder);
   }
@@ -242,6 +245,7 @@ const config :Workerd.Config = (
   services = [
     (name = "main", worker = .leadhook),
     ${kv},
+    (name = "assets", external = (address = "127.0.0.1:${world.assets.port}", http = ())),
     (name = "state", disk = (path = ${text(world.state)}, writable = true)),
     (name = "internet", network = (allow = ["public", "private"])),
   ],
@@ -256,6 +260,7 @@ const leadhook :Workerd.Worker = (
   compatibilityFlags = [${flags}],
   bindings = [
     (name = "KV", kvNamespace = "kv"),
+    (name = "ASSETS", service = "assets"),
     (name = "LEDGER", durableObjectNamespace = (className = "Ledger")),
     ${variables.join(', ')}
   ],

@@ -30,7 +30,7 @@ function result({ count: number, outcome }) {
 
 const load = ({ campaign, after }, signal) => ask('GET', 'audit', { query: { campaign, after }, signal });
 
-function draw({ entries, next }, app) {
+function draw({ entries, next, is_part: isPart }, app) {
   const rows = entries.map((entry) => [
     time(entry.at),
     entry.actor,
@@ -39,9 +39,10 @@ function draw({ entries, next }, app) {
     entry.count === null ? '–' : count(entry.count),
     entry.outcome,
   ]);
+  const order = isPart ? 'Some ledgers at a time, each with their newest first' : 'The newest first';
   const list = {
     title: 'Recent acts',
-    note: 'The newest first; of whom is never written down',
+    note: `${order}; of whom is never written down`,
     heads: ['When', 'Who', 'What', 'About', 'How many', 'Outcome'],
     nothing: ['Nobody has done anything yet', 'Replays, releases and publications stand here, with who has done them.'],
   };

@@ -3,14 +3,14 @@
 import 'uplot/dist/uPlot.min.css';
 import './admin.css';
 import { acts } from './acts.js';
-import { Refused, ask, endSession, sessionSignal, token } from './api.js';
+import { Refused, answers, ask, endSession, sessionSignal, token } from './api.js';
 import { dead } from './dead.js';
 import { closeDialogs, isDialogOpen } from './dialog.js';
 import { h, morph } from './dom.js';
 import { held } from './held.js';
 import * as jobs from './jobs.js';
 import { overview } from './overview.js';
-import { notice } from './parts.js';
+import { empty, notice } from './parts.js';
 import { isDay, placeOf, searchOf } from './place.js';
 import { drawPlots } from './plots.js';
 import { quarantine } from './quarantine.js';
@@ -80,8 +80,17 @@ function redraw() {
   if (hadFocus && document.activeElement === document.body) document.getElementById('title')?.focus({ preventScroll: true });
 }
 
-function main(view) {
+/** Why this token is not shown a view, or nothing. */
+const whyHidden = (view) => view.scope && app.whyNot(view.scope);
+
+function content(view) {
+  const why = whyHidden(view);
+  if (why) return empty('Single leads are not for every token', `${why} The overview has the numbers.`);
   const known = remembered.get(placeKey());
+  return known ? view.draw(known.data, app) : !problem && h('p', { class: 'loading', role: 'status' }, 'Reading…');
+}
+
+function main(view) {
   return h(
     'main',
     { 'data-key': 'main', 'aria-busy': reading ? 'true' : null },
@@ -98,7 +107,7 @@ function main(view) {
     h(
       'div',
       { class: 'view', 'data-key': `view-${app.place.view}` },
-      known ? view.draw(known.data, app) : !problem && h('p', { class: 'loading', role: 'status' }, 'Reading…'),
+      content(view),
     ),
   );
 }
@@ -111,7 +120,9 @@ async function read() {
   const mine = (reading = new AbortController());
   const key = placeKey();
   askedAt = Date.now();
+  if (whyHidden(VIEWS[app.place.view])) reading = null;
   redraw();
+  if (!reading) return;
   try {
     const data = await VIEWS[app.place.view].load(app.place, mine.signal);
     if (mine.signal.aborted) return;
@@ -191,8 +202,7 @@ async function begin(who) {
 async function readCampaigns() {
   const session = sessionSignal();
   try {
-    const { campaigns } = await ask('GET', 'campaigns');
-    app.campaigns = campaigns;
+    app.campaigns = (await answers('campaigns')).flatMap(({ campaigns }) => campaigns);
     redraw();
   } catch (error) {
     // The view says what is wrong, and asks again.

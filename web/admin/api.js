@@ -8,9 +8,9 @@ const TOKEN = 'leadhook.token';
 
 /** An answer that is not one: `status` 0 is no connection. */
 export class Refused extends Error {
-  constructor(status, message, waitS = null) {
+  constructor(status, message, waitS = null, isYetToBeFound = false) {
     super(message);
-    Object.assign(this, { status, waitS });
+    Object.assign(this, { status, waitS, isYetToBeFound });
   }
 
   /** Whether the same may succeed in a while. */
@@ -69,7 +69,37 @@ function refusal({ status, headers }, problem) {
   const wait = Number(headers.get('Retry-After'));
   const waitS = status === 429 || status === 503 ? Math.max(1, Number.isFinite(wait) && wait > 0 ? wait : DEFAULT_WAIT_S) : null;
   const says = problem?.errors?.[0] ? `${problem.errors[0].field} ${problem.errors[0].detail}` : problem?.detail;
-  return new Refused(status, says ?? `Leadhook answered ${status}.`, waitS);
+  return new Refused(status, says ?? `Leadhook answered ${status}.`, waitS, status === 404 && problem?.next !== undefined);
+}
+
+/** Asks about one thing of a campaign. Of more ledgers than one request can look through, its own is asked. */
+export async function askOne(method, path, { campaign, signal }) {
+  try {
+    return await ask(method, path, { signal });
+  } catch (error) {
+    if (!error.isYetToBeFound) throw error;
+    return ask(method, path, { query: { campaign }, signal });
+  }
+}
+
+/** Every answer of a reading: one that has gone through as many ledgers as a request can says where to go on. */
+export async function answers(path, { query, signal } = {}) {
+  const all = [];
+  for (let after = ''; ;) {
+    const answer = await ask('GET', path, { query: { ...query, after }, signal });
+    all.push(answer);
+    after = answer.next ?? null;
+    if (after === null) return all;
+  }
+}
+
+/** A page of a list. Where none of many ledgers has an entry, the page is empty, and the next one is read. */
+export async function page(path, key, { query, signal }) {
+  for (let { after } = query; ;) {
+    const answer = await ask('GET', path, { query: { ...query, after }, signal });
+    if (answer[key].length > 0 || answer.next === null) return answer;
+    after = answer.next;
+  }
 }
 
 /** Every page of a list, up to `most` entries: `{entries, isAll}`. */

@@ -1,5 +1,5 @@
 // Deliveries that were given up, and how to send them again.
-import { ask, pages } from './api.js';
+import { askOne, page, pages } from './api.js';
 import { h } from './dom.js';
 import { confirm, show } from './dialog.js';
 import { MOST_FOLLOWED, replay } from './jobs.js';
@@ -8,7 +8,7 @@ import { box, button, code, table } from './parts.js';
 import { count, duration, outcome, plural, time } from './words.js';
 
 const load = ({ campaign, after }, signal) =>
-  ask('GET', 'deliveries', { query: { campaign, after, state: 'dead', limit: 50 }, signal });
+  page('deliveries', 'deliveries', { query: { campaign, after, state: 'dead', limit: 50 }, signal });
 
 function draw({ deliveries, next }, app) {
   const { campaign } = app.place;
@@ -16,7 +16,7 @@ function draw({ deliveries, next }, app) {
   const list = {
     title: 'Dead letters',
     note: 'A replay keeps its webhook-id and gets the whole schedule of attempts again',
-    actions: button('Replay all', 'replay-all', { why: app.whyNot('operate') ?? whole, kind: 'primary' }),
+    actions: button('Replay all', 'replay-all', { why: whole, kind: 'primary' }),
     heads: ['Destination', 'Campaign', 'Event', 'Reason', 'Attempts', 'Decided', 'Given up', 'Act'],
     nothing: [
       'No dead letters',
@@ -24,10 +24,10 @@ function draw({ deliveries, next }, app) {
     ],
     keys: deliveries.map(({ delivery_id: id }) => id),
   };
-  return listView({ ...list, rows: deliveries.map((one) => rowOf(one, app)), next }, app);
+  return listView({ ...list, rows: deliveries.map(rowOf), next }, app);
 }
 
-function rowOf(one, app) {
+function rowOf(one) {
   const { delivery_id: id, campaign, destination } = one;
   const label = `Details of the delivery to ${destination}, ${id}`;
   const details = { type: 'button', class: 'link', 'data-act': 'details', 'data-value': id, 'data-key': `details-${id}` };
@@ -42,15 +42,15 @@ function rowOf(one, app) {
     button('Replay', 'replay', {
       value: `${id} ${campaign} ${destination}`,
       kind: 'small',
-      why: app.whyNot('operate'),
       label: `Replay the delivery to ${destination}, ${id}`,
     }),
   ];
 }
 
 const acts = {
-  async details(id) {
-    const one = await ask('GET', `deliveries/${encodeURIComponent(id)}`);
+  async details(id, app, { deliveries }) {
+    const { campaign } = deliveries.find(({ delivery_id: known }) => known === id);
+    const one = await askOne('GET', `deliveries/${encodeURIComponent(id)}`, { campaign });
     const facts = [
       ['Delivery', code(one.delivery_id)],
       ['Lead', code(one.lead_id)],
@@ -96,4 +96,4 @@ const acts = {
   },
 };
 
-export const dead = { title: 'Dead letters', load, draw, acts };
+export const dead = { title: 'Dead letters', scope: 'operate', load, draw, acts };

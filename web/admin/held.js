@@ -1,11 +1,11 @@
 // Leads that do not qualify yet, and why.
-import { ask } from './api.js';
+import { page } from './api.js';
 import { h } from './dom.js';
 import { listView } from './pager.js';
 import { code, reasons } from './parts.js';
 import { heldBecause, signed, time } from './words.js';
 
-const load = ({ campaign, after }, signal) => ask('GET', 'held', { query: { campaign, after, limit: 50 }, signal });
+const load = ({ campaign, after }, signal) => page('held', 'held', { query: { campaign, after, limit: 50 }, signal });
 
 function draw({ held, next }, app) {
   const rows = held.map((lead) => [
@@ -47,4 +47,4 @@ function reasonsOf({ score }) {
   return reasons(score.reasons.map(({ rule, points, because }) => [signed(points), rule, because]));
 }
 
-export const held = { title: 'Held leads', load, draw, acts: {} };
+export const held = { title: 'Held leads', scope: 'operate', load, draw, acts: {} };

@@ -1,6 +1,6 @@
 // Long acts and how far they are. They go on while one moves between views, and what became of them
 // stays until it is dismissed. Ids and numbers of this tab's acts outlive a reload with it.
-import { Refused, ask } from './api.js';
+import { Refused, ask, askOne } from './api.js';
 import { h } from './dom.js';
 import { button } from './parts.js';
 import { clockTime, count, plural } from './words.js';
@@ -144,9 +144,15 @@ async function workReplay(job, signal) {
 
 /** How many are replayed. Where the answer was lost, one asks again: what is dead no more needs no replay. */
 async function askForReplay({ campaign, one }, signal) {
-  if (!one) return (await ask('POST', 'deliveries/replay', { query: { campaign }, signal })).replayed;
+  let replayed = 0;
+  for (let after = ''; !one;) {
+    const answer = await ask('POST', 'deliveries/replay', { query: { campaign, after }, signal });
+    replayed += answer.replayed;
+    after = answer.next ?? null;
+    if (after === null) return replayed;
+  }
   try {
-    return (await ask('POST', `deliveries/${encodeURIComponent(one)}/replay`, { signal })).replayed;
+    return (await askOne('POST', `deliveries/${encodeURIComponent(one)}/replay`, { campaign, signal })).replayed;
   } catch (error) {
     if (error.status === 409) return 1;
     throw error;
@@ -191,14 +197,17 @@ async function workThrough(job, signal) {
   for (;;) {
     const now = job.left?.slice(0, AT_ONCE);
     if (now?.length === 0) return;
-    const body = now ? { submission_ids: now } : { campaign: job.campaign, after: job.after };
+    const body = now ? { submission_ids: now, after: job.after } : { campaign: job.campaign, after: job.after };
     const answer = await patiently(job, 'POST', `quarantine/${job.kind}`, { body, signal });
-    job.done += (answer.released ?? answer.discarded).length;
+    const done = answer.released ?? answer.discarded;
+    job.done += done.length;
     job.notPossible += answer.not_possible.length;
     // Others may have come since they were counted.
     job.total = Math.max(job.total, job.done + job.notPossible);
-    if (now) job.left = job.left.slice(AT_ONCE);
-    else job.after = answer.next;
+    job.after = answer.next;
+    const over = new Set([...done, ...answer.not_possible]);
+    // Where ledgers are left, one of them may have the others.
+    if (now) job.left = job.left.filter((id, at) => !over.has(id) && (answer.next !== null || at >= AT_ONCE));
     keep();
     if (!now && answer.next === null) return;
   }

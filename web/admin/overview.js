@@ -1,5 +1,5 @@
 // How it goes: the funnel, and what it is made of.
-import { ask } from './api.js';
+import { answers, ask } from './api.js';
 import { h } from './dom.js';
 import { confirm } from './dialog.js';
 import { funnelCard } from './funnel.js';
@@ -19,14 +19,46 @@ const MOST_LOOKED_AT = 20_000;
 
 async function load(place, signal) {
   const { campaign } = place;
-  const [overview, audit] = await Promise.all([
-    ask('GET', 'overview', { query: { campaign, ...rangeOf(place) }, signal }),
+  const [overviews, audit] = await Promise.all([
+    answers('overview', { query: { campaign, ...rangeOf(place) }, signal }),
     ask('GET', 'audit', { query: { campaign, limit: READ_ACTS }, signal }),
   ]);
-  return { overview, entries: audit.entries.filter(({ outcome: how }) => how !== 'begun').slice(0, RECENT_ACTS) };
+  const entries = audit.entries.filter(({ outcome: how }) => how !== 'begun').slice(0, RECENT_ACTS);
+  return { overview: addedUp(overviews), entries, isPart: audit.is_part };
 }
 
-function draw({ overview, entries }, app) {
+/** Two reports as one: numbers are added, lists joined. */
+function added(one, other) {
+  if (Array.isArray(one)) return [...one, ...other];
+  if (typeof one === 'number') return one + other;
+  const keys = [...new Set([...Object.keys(one), ...Object.keys(other)])];
+  return Object.fromEntries(keys.map((key) => [key, key in one && key in other ? added(one[key], other[key]) : (one[key] ?? other[key])]));
+}
+
+/** What is added up of reports about some ledgers each. */
+const SUMS = [
+  'funnel',
+  'accepted',
+  'repeats',
+  'kv_repeats',
+  'states',
+  'refused',
+  'timeline',
+  'sources',
+  'rejections',
+  'destinations',
+  'deliveries_counted',
+];
+
+const addedUp = (overviews) =>
+  overviews.reduce((one, other) => ({
+    ...one,
+    ...Object.fromEntries(SUMS.map((key) => [key, added(one[key], other[key])])),
+    scores: { ...one.scores, bins: added(one.scores.bins, other.scores.bins) },
+    deliveries_capped: one.deliveries_capped || other.deliveries_capped,
+  }));
+
+function draw({ overview, entries, isPart }, app) {
   const nothing = overview.funnel.received === 0 && overview.accepted === 0;
   return [
     attention(overview, app),
@@ -48,7 +80,7 @@ function draw({ overview, entries }, app) {
     destinationsCard(overview, app),
     card(
       'Recent acts',
-      { class: 'full' },
+      { class: 'full', note: isPart ? 'Of some of the ledgers; choose a campaign to see all of its own' : null },
       entries.length ? actLines(entries) : h('p', { class: 'quiet' }, 'Nobody has done anything yet.'),
     ),
   ];
@@ -85,24 +117,26 @@ function attention({ states, destinations }, app) {
   );
 }
 
+/** The milestones of what became a lead: by source no others are told. */
+const NEW_ON = MILESTONES.map(([name]) => name).filter((name) => name !== 'accepted');
+
 function sourcesCard({ sources }) {
-  const all = Object.entries(sources).sort(([, one], [, other]) => other.accepted - one.accepted);
-  const most = all[0]?.[1].accepted ?? 0;
+  const all = Object.entries(sources).sort(([, one], [, other]) => other.new - one.new);
+  const most = all[0]?.[1].new ?? 0;
   const rows = all.map(([source, counts]) => [
     source,
-    bar(count(counts.accepted), most > 0 ? counts.accepted / most : 0),
-    count(counts.new),
+    bar(count(counts.new), most > 0 ? counts.new / most : 0),
     count(counts.qualified),
     count(counts.delivered),
-    share(counts.qualified, counts.accepted),
+    share(counts.qualified, counts.new),
   ]);
   return card(
     'Sources',
-    { note: 'By utm_source' },
+    { note: 'By utm_source, from 5 posts on; those of fewer are in other' },
     rows.length
       ? box(
           'Sources',
-          table('Sources', ['Source', ...MILESTONES.map(([name]) => name), 'qualified of accepted'], rows, { numbersFrom: 1 }),
+          table('Sources', ['Source', ...NEW_ON, 'qualified of new'], rows, { numbersFrom: 1 }),
         )
       : h('p', { class: 'quiet' }, 'No source yet.'),
   );
@@ -148,11 +182,11 @@ function destinationsCard({ destinations, deliveries_counted: counted, deliverie
   const now = app.freshAt;
   const one = app.place.campaign !== '';
   const rows = destinations.map((of) => [
-    one ? of.destination : `${of.destination} · ${of.campaign}`,
+    one ? nameOf(of) : `${nameOf(of)} · ${of.campaign}`,
     count(of.delivered),
     count(of.pending),
     bad(of.dead),
-    of.paused > 0 ? [bad(of.paused), ' ', enableButton(of, app)] : count(0),
+    of.paused > 0 ? [bad(of.paused), ' ', of.destination && enableButton(of)] : count(0),
     count(of.expired + of.withdrawn),
     failedOf(of),
     of.p50_ms === null ? '–' : `half within ${duration(of.p50_ms)}, 95 % within ${duration(of.p95_ms)}`,
@@ -184,6 +218,9 @@ function destinationsCard({ destinations, deliveries_counted: counted, deliverie
   );
 }
 
+/** A token that does not see single deliveries is told of a campaign's destinations as one. */
+const nameOf = ({ destination }) => destination ?? 'all destinations';
+
 /** Of deliveries of the period, of which a destination may have none. */
 function failedOf({ attempts, failed_attempts: failed }) {
   if (attempts === 0) return '–';
@@ -192,11 +229,10 @@ function failedOf({ attempts, failed_attempts: failed }) {
 
 const bad = (number) => (number > 0 ? h('b', { class: 'bad-number' }, count(number)) : count(0));
 
-const enableButton = ({ campaign, destination }, app) =>
+const enableButton = ({ campaign, destination }) =>
   button('Enable', 'enable', {
     value: `${campaign}/${destination}`,
     kind: 'small',
-    why: app.whyNot('operate'),
     label: `Enable ${destination} of ${campaign}`,
   });
 

@@ -1,5 +1,5 @@
 // What looks like junk: its signs, what it says, and what becomes of it.
-import { ask, pages } from './api.js';
+import { askOne, page, pages } from './api.js';
 import { h } from './dom.js';
 import { confirm, show } from './dialog.js';
 import { decide } from './jobs.js';
@@ -17,10 +17,11 @@ const deciding = new Set();
 
 const undecided = ({ submissions }) => submissions.filter(({ submission_id: id }) => !deciding.has(id));
 
-const load = ({ campaign, after }, signal) => ask('GET', 'quarantine', { query: { campaign, after, limit: 50 }, signal });
+const load = ({ campaign, after }, signal) =>
+  page('quarantine', 'submissions', { query: { campaign, after, limit: 50 }, signal });
 
-function draw({ next, ...page }, app) {
-  const submissions = undecided(page);
+function draw({ next, ...shown }, app) {
+  const submissions = undecided(shown);
   const here = submissions.map(({ submission_id: id }) => id);
   for (const id of chosen) if (!here.includes(id)) chosen.delete(id);
   const all = check('choose-page', null, chosen.size === here.length, 'Choose all of this page');
@@ -36,13 +37,12 @@ function draw({ next, ...page }, app) {
     keys: here,
     class: 'tall',
   };
-  return listView({ ...list, rows: submissions.map((one) => rowOf(one, app)), next }, app);
+  return listView({ ...list, rows: submissions.map(rowOf), next }, app);
 }
 
 function actionsOf(app) {
-  const not = app.whyNot('operate');
-  const some = not ?? (chosen.size ? null : 'Choose submissions first.');
-  const whole = not ?? (app.place.campaign ? null : 'Choose a campaign first: only one campaign is decided as a whole.');
+  const some = chosen.size ? null : 'Choose submissions first.';
+  const whole = app.place.campaign ? null : 'Choose a campaign first: only one campaign is decided as a whole.';
   return h(
     'div',
     { class: 'row-buttons' },
@@ -53,10 +53,9 @@ function actionsOf(app) {
   );
 }
 
-function rowOf(one, app) {
+function rowOf(one) {
   const { submission_id: id } = one;
-  const why = app.whyNot('operate');
-  const act = (name, doing, kind = '') => button(name, doing, { value: id, kind: `small ${kind}`, why, label: `${name} ${id}` });
+  const act = (name, doing, kind = '') => button(name, doing, { value: id, kind: `small ${kind}`, label: `${name} ${id}` });
   return [
     check('choose', id, chosen.has(id), `Choose ${id}`),
     time(one.at),
@@ -130,14 +129,15 @@ const acts = {
     if (!chosen.delete(id)) chosen.add(id);
     app.redraw();
   },
-  'choose-page'(value, app, page) {
-    const submissions = undecided(page);
+  'choose-page'(value, app, shown) {
+    const submissions = undecided(shown);
     const all = chosen.size === submissions.length;
     for (const { submission_id: id } of submissions) all ? chosen.delete(id) : chosen.add(id);
     app.redraw();
   },
-  async show(id) {
-    const one = await ask('GET', `quarantine/${encodeURIComponent(id)}`);
+  async show(id, app, { submissions }) {
+    const { campaign } = submissions.find(({ submission_id: known }) => known === id);
+    const one = await askOne('GET', `quarantine/${encodeURIComponent(id)}`, { campaign });
     const consent = Object.fromEntries(
       (one.consent ?? []).map(({ purpose, granted }) => [purpose, granted ? 'given' : 'not given']),
     );
@@ -176,4 +176,4 @@ function forget() {
   deciding.clear();
 }
 
-export const quarantine = { title: 'Quarantine', load, draw, acts, forget };
+export const quarantine = { title: 'Quarantine', scope: 'operate', load, draw, acts, forget };

@@ -100,18 +100,18 @@ fn changes(changes: &Map<String, Value>) -> Vec<String> {
             _ => "none".to_owned(),
         }
     };
-    let line = |name: &str, one: &Value| {
+    let change = |name: &str, one: &Value| {
         let [from, to] = ["from", "to"].map(|key| one.get(key).map_or_else(|| "none".to_owned(), side));
         line(&format!("{name}: {from} -> {to}"))
+    };
+    let named = |one: &Value| {
+        change(one.get("destination").and_then(Value::as_str).unwrap_or_default(), one)
     };
     let mut lines = Vec::new();
     for (key, value) in changes {
         match value {
-            Value::Array(all) => lines
-                .extend(all.iter().map(|one| {
-                    line(one.get("destination").and_then(Value::as_str).unwrap_or_default(), one)
-                })),
-            Value::Object(_) => lines.push(line(&key.replace('_', " "), value)),
+            Value::Array(all) => lines.extend(all.iter().map(named)),
+            Value::Object(_) => lines.push(change(&key.replace('_', " "), value)),
             other => lines.push(line(&format!("{}: {other}", key.replace('_', " ")))),
         }
     }

@@ -82,6 +82,51 @@ impl Client {
         self.ask("PUT", path, Some(body.to_owned()))
     }
 
+    /// Every answer of a reading: one that has gone through as many ledgers as a request can says where the next
+    /// one goes on.
+    pub fn get_all(&self, path: &str) -> Result<Vec<Value>, String> {
+        let (mut all, mut after) = (Vec::new(), None);
+        loop {
+            let answer = self.get(&behind(path, after.as_deref()))?;
+            after = next_of(&answer);
+            all.push(answer);
+            if after.is_none() {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// What one of the ledgers has, wherever it is.
+    pub fn find(&self, path: &str) -> Result<Value, String> {
+        let mut after = None;
+        loop {
+            let answer = self.get(&behind(path, after.as_deref()))?;
+            if !is_not_found_yet(&answer) {
+                return Ok(answer);
+            }
+            after = next_of(&answer);
+        }
+    }
+
+    /// Gives each answer of an order as it comes: what was done is told, also where the rest fails.
+    pub fn post_each(
+        &self,
+        path: &str,
+        body: &Value,
+        mut each: impl FnMut(Value) -> Result<(), String>,
+    ) -> Result<(), String> {
+        let mut body = body.clone();
+        loop {
+            let answer = self.post(path, &body)?;
+            let next = next_of(&answer);
+            each(answer)?;
+            match (next, body.as_object_mut()) {
+                (Some(next), Some(body)) => body.insert("after".to_owned(), next.into()),
+                _ => return Ok(()),
+            };
+        }
+    }
+
     fn ask(&self, method: &str, path: &str, body: Option<String>) -> Result<Value, String> {
         let address = format!("{}/admin/api/{path}", self.base);
         let authorization = format!("Bearer {}", self.token);
@@ -104,7 +149,7 @@ impl Client {
             }
             let text = text_of(&mut answer).map_err(|error| format!("{}: {error}", self.base))?;
             let value: Option<Value> = serde_json::from_str(&text).ok();
-            if status.is_success() {
+            if status.is_success() || value.as_ref().is_some_and(is_not_found_yet) {
                 let unreadable =
                     || format!("{} gave an answer that is not JSON: is it a Leadhook?", self.base);
                 return value.ok_or_else(unreadable);
@@ -127,6 +172,28 @@ impl Client {
 /// A text as it stands in a query.
 pub fn encoded(text: &str) -> String {
     form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+/// Where the next request goes on.
+fn next_of(answer: &Value) -> Option<String> {
+    answer.get("next").and_then(Value::as_str).map(str::to_owned)
+}
+
+fn behind(path: &str, after: Option<&str>) -> String {
+    let join = if path.contains('?') { '&' } else { '?' };
+    after.map_or_else(|| path.to_owned(), |after| format!("{path}{join}after={}", encoded(after)))
+}
+
+/// Whether ledgers are left that may have it.
+fn is_not_found_yet(answer: &Value) -> bool {
+    answer.get("status").and_then(Value::as_u64) == Some(404) && next_of(answer).is_some()
+}
+
+/// The lists of that name of several answers as one answer's.
+pub fn joined(answers: Vec<Value>, key: &str) -> Value {
+    let lists = answers.into_iter().filter_map(|mut answer| Some(answer.get_mut(key)?.take()));
+    let entries = lists.flat_map(|list| if let Value::Array(list) = list { list } else { Vec::new() });
+    Value::Object([(key.to_owned(), entries.collect())].into_iter().collect())
 }
 
 /// What stands at a public address.

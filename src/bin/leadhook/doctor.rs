@@ -30,7 +30,15 @@ pub fn run(options: &Options) -> Result<(), String> {
     let worker = client.get("doctor")?;
     let mut found = Findings::default();
     check_clock(&worker, asked_ms, now_ms(), &mut found);
-    found.take("", &worker)?;
+    let mut cursor = Some(String::new());
+    let mut chunk = worker.clone();
+    while cursor.is_some() {
+        found.take("", &chunk)?;
+        cursor = chunk.get("next").and_then(Value::as_str).map(str::to_owned);
+        if let Some(next) = &cursor {
+            chunk = client.get(&format!("doctor?after={next}"))?;
+        }
+    }
     let mut states = BTreeMap::new();
     for ledger in list(&worker, "ledgers")? {
         let name = ledger.as_str().ok_or_else(unreadable)?;

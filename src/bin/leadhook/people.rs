@@ -6,7 +6,7 @@ use clap::Args;
 use leadhook::consent::payload_of;
 use serde_json::Value;
 
-use super::client;
+use super::client::{self, joined};
 use super::person::Person;
 use super::terminal::{json, line, note, say};
 
@@ -27,35 +27,53 @@ pub struct Erase {
     /// Do not ask first
     #[arg(long)]
     yes: bool,
-    /// Print the whole answer as JSON instead of the receipt
+    /// Print the whole answer as JSON instead of the receipt; of many ledgers it comes in several
     #[arg(long)]
     json: bool,
 }
 
 pub fn access(options: &Access) -> Result<(), String> {
     let body = options.person.body()?;
-    say!("{}", json(&options.server.client()?.post("access", &body)?));
+    let mut answers = Vec::new();
+    options.server.client()?.post_each("access", &body, |answer| {
+        answers.push(answer);
+        Ok(())
+    })?;
+    let all = if answers.len() == 1 { answers.remove(0) } else { joined(answers, "ledgers") };
+    say!("{}", json(&all));
     Ok(())
 }
 
-/// The receipt goes to standard output, the words to standard error.
+/// The receipt goes to standard output, the words to standard error. Of many ledgers some have one receipt
+/// together.
 pub fn erase(options: &Erase) -> Result<(), String> {
     let body = options.person.body()?;
     let client = options.server.client()?;
     if !options.yes {
         confirm(&options.person)?;
     }
-    let answer = client.post("erase", &body)?;
-    if options.json {
-        say!("{}", json(&answer));
-        return Ok(());
+    let (mut anybody, mut is_signed) = (false, true);
+    client.post_each("erase", &body, |answer| {
+        if options.json {
+            say!("{}", json(&answer));
+            return Ok(());
+        }
+        let words = in_words(&answer);
+        if !words.is_empty() {
+            anybody = true;
+            note!("{}", words.trim_end());
+        }
+        let receipts = receipts(&answer);
+        is_signed &= !receipts.is_empty();
+        receipts.iter().for_each(|receipt| say!("{receipt}"));
+        Ok(())
+    })?;
+    if !anybody && !options.json {
+        note!("Nothing was held about that person.");
     }
-    note!("{}", in_words(&answer).trim_end());
-    let receipts = receipts(&answer);
-    if receipts.is_empty() {
+    if !is_signed {
         note!("There is no signed receipt: LEADHOOK_SIGNING_KEYS is not set.");
     }
-    receipts.iter().for_each(|receipt| say!("{receipt}"));
     Ok(())
 }
 
@@ -73,22 +91,17 @@ fn confirm(person: &Person) -> Result<(), String> {
 fn in_words(answer: &Value) -> String {
     let text = |value: &Value, key: &str| line(value.get(key).and_then(Value::as_str).unwrap_or("-"));
     let mut out = String::new();
-    let mut anybody = false;
     for place in answer.get("ledgers").and_then(Value::as_array).into_iter().flatten() {
         let (leads, submissions) = (count(place, "leads"), count(place, "submissions"));
         if leads == 0 && submissions == 0 {
             continue;
         }
-        anybody = true;
         let leads = if leads == 1 { "1 lead".to_owned() } else { format!("{leads} leads") };
         out.push_str(&format!("{}: erased {leads} with {submissions} submissions\n", text(place, "ledger")));
         for told in place.get("told").and_then(Value::as_array).into_iter().flatten() {
             let (campaign, destination) = (text(told, "campaign"), text(told, "destination"));
             out.push_str(&format!("  {destination} of {campaign} is told to erase it too\n"));
         }
-    }
-    if !anybody {
-        out.push_str("Nothing was held about that person.\n");
     }
     out
 }

@@ -59,7 +59,7 @@ pub fn run(options: &Options) -> Result<(), String> {
         Command::List { campaign, json, server } => list(campaign.as_deref(), *json, &server.client()?),
         Command::Show { submission_id, server } => {
             is_submission_id(submission_id)?;
-            let shown = server.client()?.get(&format!("quarantine/{submission_id}"))?;
+            let shown = server.client()?.find(&format!("quarantine/{submission_id}"))?;
             say!("{}", terminal::json(&shown));
             Ok(())
         }
@@ -114,21 +114,28 @@ fn in_words(submission: &Value) -> String {
     words
 }
 
+/// Where an order goes on, and the submissions that it is over with.
+type Ordered = Result<(Value, Vec<String>), String>;
+
 fn act(chosen: &Chosen, what: &str, done: &str) -> Result<(), String> {
     let client = chosen.server.client()?;
     let (mut acted, mut left) = (0, Vec::new());
-    let mut order = |order: Value| -> Result<Value, String> {
+    let mut order = |order: Value| -> Ordered {
         let answer = client.post(&format!("quarantine/{what}"), &order)?;
-        let ids = |key: &str| answer.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
-        acted += ids(done).len();
-        left.extend(ids("not_possible"));
-        Ok(answer.get("next").cloned().unwrap_or_default())
+        let ids = |key: &str| -> Vec<String> {
+            let ids = answer.get(key).and_then(Value::as_array).into_iter().flatten();
+            ids.filter_map(|id| id.as_str().map(str::to_owned)).collect()
+        };
+        let (over, not) = (ids(done), ids("not_possible"));
+        acted += over.len();
+        left.extend(not.iter().cloned());
+        Ok((answer.get("next").cloned().unwrap_or_default(), [over, not].concat()))
     };
     match &chosen.all_of {
         Some(campaign) => {
             let mut after = Value::Null;
             loop {
-                after = order(json!({ "campaign": campaign, "after": after }))?;
+                (after, _) = order(json!({ "campaign": campaign, "after": after }))?;
                 if after.is_null() {
                     break;
                 }
@@ -137,7 +144,7 @@ fn act(chosen: &Chosen, what: &str, done: &str) -> Result<(), String> {
         None => {
             for ids in chosen.submission_ids.chunks(NAMED_AT_ONCE) {
                 ids.iter().try_for_each(|id| is_submission_id(id))?;
-                order(json!({ "submission_ids": ids }))?;
+                named(ids, &mut order)?;
             }
         }
     }
@@ -145,8 +152,20 @@ fn act(chosen: &Chosen, what: &str, done: &str) -> Result<(), String> {
     if left.is_empty() {
         return Ok(());
     }
-    let left: Vec<_> = left.iter().filter_map(Value::as_str).map(line).collect();
     Err(format!("not {done}, for they are not quarantined, or no living key opens them: {}", left.join(" ")))
+}
+
+/// Those that are named, through all ledgers: what is done is not asked for again.
+fn named(ids: &[String], order: &mut impl FnMut(Value) -> Ordered) -> Result<(), String> {
+    let (mut ids, mut after) = (ids.to_vec(), Value::Null);
+    loop {
+        let (next, over) = order(json!({ "submission_ids": ids, "after": after }))?;
+        ids.retain(|id| !over.contains(id));
+        after = next;
+        if after.is_null() {
+            return Ok(());
+        }
+    }
 }
 
 fn is_submission_id(id: &str) -> Result<(), String> {

@@ -29,7 +29,7 @@ enum Command {
 
 #[derive(Args)]
 struct Verify {
-    /// The receipt, or a webhook's body with its receipts; - is standard input
+    /// The receipt, several of them one a line, or a webhook's body with its receipts; - is standard input
     file: PathBuf,
     /// The public keys as a JWK set: a file, or the address where Leadhook publishes them
     #[arg(long, value_name = "FILE|URL")]
@@ -75,10 +75,11 @@ pub fn read(file: &Path) -> Result<String, String> {
     Ok(text)
 }
 
-/// The receipts of a file: itself, or those of a webhook's consents.
+/// The receipts of a file: one a line, or those of a webhook's consents.
 fn receipts(text: &str) -> Result<Vec<String>, String> {
     if !text.trim_start().starts_with('{') {
-        return Ok(vec![text.trim().to_owned()]);
+        let lines: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
+        return Ok(if lines.is_empty() { vec![String::new()] } else { lines });
     }
     let body: Value = serde_json::from_str(text).map_err(|error| format!("no readable webhook: {error}"))?;
     let consents = body.pointer("/data/consent").and_then(Value::as_array);

@@ -7,7 +7,7 @@ use ed25519_dalek::SigningKey;
 use leadhook::hash::{base64, from_base64};
 
 use super::rotate::destination_secrets;
-use super::status::rows_naming;
+use super::status::{in_every_ledger, rows_naming};
 use super::{LISTS_STAY, Ring, check, entries, say_how_to_deploy};
 use crate::client::{Client, url_of_environment};
 use crate::terminal::{line, say};
@@ -53,7 +53,7 @@ fn retire_unused(vars: &mut Vars, options: &Options) -> Result<(), String> {
                  --force, after which what is kept under {id} can never be read again"
             ));
         };
-        let answer = Client::new(&url, &options.file)?.get("keys")?;
+        let answer = in_every_ledger(&Client::new(&url, &options.file)?)?;
         let naming: Vec<_> =
             rows_naming(&answer, ring.word(), id)?.into_iter().filter(|(_, rows)| *rows > 0).collect();
         if !naming.is_empty() {

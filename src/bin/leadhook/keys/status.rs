@@ -3,9 +3,18 @@
 use serde_json::Value;
 
 use super::{Ring, check, entries};
-use crate::client;
+use crate::client::{self, Client, joined};
 use crate::terminal::{line, say};
 use crate::vars::Vars;
+
+/// What every ledger's rows name. Nothing is said of a key before all have been asked.
+pub fn in_every_ledger(client: &Client) -> Result<Value, String> {
+    let answers = client.get_all("keys")?;
+    if answers.iter().any(|answer| !answer.get("ledgers").is_some_and(Value::is_array)) {
+        return Err(unreadable());
+    }
+    Ok(joined(answers, "ledgers"))
+}
 
 /// By ledger, the rows that name a key of a ring.
 pub fn rows_naming<'a>(answer: &'a Value, ring: &str, id: &str) -> Result<Vec<(&'a str, u64)>, String> {
@@ -34,7 +43,7 @@ fn in_use<'a>(answer: &'a Value, ring: &str) -> Result<Vec<(&'a str, &'a Ids)>, 
 
 pub fn status(server: &client::Server) -> Result<(), String> {
     let vars = Vars::read_or_new(&server.keys)?;
-    let answer = server.client()?.get("keys")?;
+    let answer = in_every_ledger(&server.client()?)?;
     for ring in [Ring::Peppers, Ring::Sealing, Ring::Lists, Ring::Signing] {
         let name = ring.name().unwrap_or_default();
         let present = vars.get(name).unwrap_or_default();

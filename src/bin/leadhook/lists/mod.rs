@@ -8,7 +8,7 @@ use leadhook::keys::Keyring;
 use leadhook::lead::{Identifier, Identity, list_tag};
 use serde_json::{Value, json};
 
-use super::client::{self, Client};
+use super::client::{self, Client, joined};
 use super::contacts;
 use super::person::Person;
 use super::terminal::{line, say};
@@ -178,7 +178,7 @@ fn show(ledger: Option<&str>, client: &Client) -> Result<(), String> {
         Some(ledger) => format!("lists?ledger={}", List::of(SUPPRESSED, ledger).map(|_| ledger)?),
         None => "lists".to_owned(),
     };
-    let answer = client.get(&path)?;
+    let answer = joined(client.get_all(&path)?, "lists");
     let lists =
         answer.get("lists").and_then(Value::as_array).ok_or("the answer of the Worker holds no lists")?;
     let text = |list: &Value, key: &str| line(list.get(key).and_then(Value::as_str).unwrap_or("-"));

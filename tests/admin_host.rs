@@ -1,0 +1,111 @@
+//! Where operators have a host of their own, nothing of theirs is answered elsewhere, and nothing of visitors'
+//! there.
+#![cfg(feature = "cli")]
+#![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+
+mod common;
+
+use common::*;
+use leadhook::hash::base64;
+use leadhook::memory::{PUBLIC_HOST, request};
+use leadhook::request::{Method, RawRequest};
+use leadhook::settings::Settings;
+
+const ADMIN_HOST: &str = "admin.example.com";
+const OPERATORS: &[(Method, &str)] = &[
+    (Method::Get, "/admin"),
+    (Method::Get, "/admin.html"),
+    (Method::Get, "/admin.js"),
+    (Method::Get, "/admin.css"),
+    (Method::Get, "/admin/api/counters"),
+    (Method::Get, "/admin/api/campaigns/guide"),
+    (Method::Post, "/admin/api/access"),
+];
+const VISITORS: &[(Method, &str)] = &[
+    (Method::Get, "/c/guide"),
+    (Method::Post, "/c/guide"),
+    (Method::Options, "/c/guide"),
+    (Method::Get, "/c/guide/thanks"),
+    (Method::Get, "/f/guide"),
+    (Method::Get, "/d/guide/x"),
+    (Method::Get, "/confirm/guide/x"),
+    (Method::Get, "/withdraw/guide/x"),
+    (Method::Post, "/withdraw/guide/x"),
+    (Method::Get, "/withdraw/guide/x/receipt"),
+    (Method::Get, "/openapi.json"),
+    (Method::Get, "/.well-known/jwks.json"),
+];
+
+fn status(site: &Site, host: &str, (method, path): (Method, &str)) -> u16 {
+    let asked = request(method, path, "application/json", r#"{"email":"ann@example.com"}"#);
+    let reply = site.send(&RawRequest { host: host.to_owned(), ..asked });
+    // The platform has the files, which are not in memory.
+    if reply.is_asset { 200 } else { reply.status }
+}
+
+#[test]
+fn operators_have_a_host_of_their_own_and_visitors_the_others() {
+    let mut site = Site::new(&[guide()]);
+    for asked in OPERATORS.iter().chain(VISITORS) {
+        let [one, other] = [PUBLIC_HOST, ADMIN_HOST].map(|host| status(&site, host, *asked));
+        assert_eq!(one, other, "without a host of their own every host answers: {asked:?}");
+        assert_ne!(one, 404, "{asked:?}");
+    }
+    site.set_settings(|settings| settings.admin_host = Some(ADMIN_HOST.to_owned()));
+    for asked in OPERATORS {
+        assert_ne!(status(&site, ADMIN_HOST, *asked), 404, "{asked:?}");
+        for host in [PUBLIC_HOST, "leadhook.account.workers.dev", "admin.example.com:8443", ""] {
+            assert_eq!(status(&site, host, *asked), 404, "{asked:?} at {host}");
+        }
+    }
+    for asked in VISITORS {
+        assert_eq!(status(&site, ADMIN_HOST, *asked), 404, "{asked:?}");
+        for host in [PUBLIC_HOST, "leadhook.account.workers.dev"] {
+            assert_ne!(status(&site, host, *asked), 404, "{asked:?} at {host}");
+        }
+    }
+    for host in [PUBLIC_HOST, ADMIN_HOST] {
+        assert_eq!(status(&site, host, (Method::Get, "/healthz")), 200);
+        assert_eq!(status(&site, host, (Method::Get, "/adminx")), 404);
+        assert_eq!(status(&site, host, (Method::Get, "/")), 404);
+    }
+}
+
+#[test]
+fn the_page_is_read_and_nothing_else() {
+    let site = Site::new(&[guide()]);
+    let reply = site.send(&request(Method::Post, "/admin", FORM, "token=x"));
+    assert_eq!((reply.status, reply.header("allow")), (405, Some("GET")));
+    assert!(!site.send(&request(Method::Get, "/admin/", "", "")).is_asset);
+}
+
+#[test]
+fn what_is_no_host_is_refused_by_name() {
+    let read = |host: &str| {
+        Settings::read(|name| match name {
+            "LEADHOOK_PEPPERS" | "LEADHOOK_SEALING_KEYS" => Some(format!("k1:{}", base64(&[7; 32]))),
+            "LEADHOOK_PUBLIC_URL" => Some("https://leads.example.com/".to_owned()),
+            "LEADHOOK_ADMIN_HOST" => Some(host.to_owned()),
+            _ => None,
+        })
+    };
+    for (given, host) in [
+        ("admin.example.com", Some("admin.example.com")),
+        ("Admin.Example.COM:443", Some("admin.example.com")),
+        ("127.0.0.1:8787", Some("127.0.0.1:8787")),
+        ("", None),
+    ] {
+        assert_eq!(read(given).expect("settings").admin_host.as_deref(), host, "{given}");
+    }
+    for wrong in [
+        "https://admin.example.com",
+        "admin.example.com/admin",
+        "me@admin.example.com",
+        "admin example.com",
+        "leads.example.com",
+        "LEADS.example.com:443",
+    ] {
+        let refused = read(wrong).expect_err("refused").to_string();
+        assert!(refused.starts_with("LEADHOOK_ADMIN_HOST: must"), "{wrong}: {refused}");
+    }
+}
