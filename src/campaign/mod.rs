@@ -280,6 +280,13 @@ pub struct Destination {
     pub forward_at: Option<i64>,
 }
 
+impl Destination {
+    /// The origin that requests go to, and the whole address.
+    pub fn receiver(&self) -> (&str, &str) {
+        (self.address.as_ref().map_or(&self.url, WebAddress::origin), &self.url)
+    }
+}
+
 /// A campaign as it lies in KV.
 #[derive(Deserialize, Serialize)]
 struct Stored {

@@ -9,7 +9,7 @@ use super::Ledger;
 use super::consents::standing_of;
 use super::message::{Answer, Operation};
 use super::report::rfc3339_of;
-use super::rows::{delivery_range, notice_row};
+use super::rows::{delivery_range, notice_row, receiver_of};
 use super::store::{Store, Write, owned, write};
 use crate::campaign::Campaign;
 use crate::fault::Fault;
@@ -60,7 +60,7 @@ impl<S: Store> Ledger<S> {
         let Some(magnet) = &campaign.magnet else { return Ok(Vec::new()) };
         let (from, to) = delivery_range(lead_id);
         let sql =
-            "SELECT DISTINCT destination, receiver FROM delivery WHERE delivery_id >= ? AND delivery_id < ?
+            "SELECT DISTINCT destination FROM delivery WHERE delivery_id >= ? AND delivery_id < ?
                      AND submission_id <> '' AND campaign = ? AND state NOT IN ('expired', 'withdrawn')";
         let data = json!({
             "lead_id": lead_id, "campaign": campaign.id,
@@ -69,10 +69,10 @@ impl<S: Store> Ledger<S> {
         let mut writes = Vec::new();
         let rows = self.store.rows(sql, &[(&from).into(), (&to).into(), (&campaign.id).into()])?;
         for (at, mut row) in rows.into_iter().enumerate() {
-            let (name, receiver) = (row.text(0)?, row.text(1)?);
-            let Some(destination) = campaign.destination(&name) else { continue };
+            let Some(destination) = campaign.destination(&row.text(0)?) else { continue };
             if self.consents_to(lead_id, &destination.needs)? {
-                let to = (campaign.id.as_str(), name.as_str(), receiver.as_str());
+                let receiver = receiver_of(destination);
+                let to = (campaign.id.as_str(), destination.name.as_str(), receiver.as_str());
                 writes.push(owned(notice_row(lead_id, to, ENGAGED, &data, at, moment)));
             }
         }

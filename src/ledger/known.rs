@@ -4,7 +4,7 @@ use super::admit::{Plan, QUALIFIED, UPDATED, judge};
 use super::consents::{ActRow, Open, standing_of};
 use super::message::Admit;
 use super::milestone::Milestone;
-use super::rows::{delivery_range, receiver_of};
+use super::rows::{delivery_range, is_same_address, receiver_of};
 use super::state::Bucket;
 use super::store::Store;
 use super::{Ledger, State};
@@ -120,7 +120,7 @@ pub(super) fn regains(lead: &Lead, acts: &[ActRow]) -> bool {
 fn mark_known_elsewhere<'a>(mut plan: Plan<'a>, had: &[Had]) -> Plan<'a> {
     for (destination, event) in &mut plan.sends {
         let receiver = receiver_of(destination);
-        if had.iter().any(|had| had.counts() && had.receiver == receiver) {
+        if had.iter().any(|had| had.counts() && is_same_address(&had.receiver, &receiver)) {
             *event = UPDATED;
         }
     }
@@ -143,7 +143,7 @@ fn judge_followed_up<'a>(
             if had.campaign == campaign.id {
                 had.destination == destination.name
             } else {
-                had.receiver == receiver
+                is_same_address(&had.receiver, &receiver)
             }
         })
     };

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::consents::{ActRow, Ends, NewAct, is_erased, standing_of};
 use super::double_opt_in::stop_asking;
 use super::message::{Answer, Operation};
-use super::rows::{delivery_range, ended, notice_row};
+use super::rows::{delivery_range, ended, notice_row, receiver_of};
 use super::store::{Store, Write, owned, write};
 use super::{Ledger, State};
 use crate::campaign::Channel;
@@ -208,10 +208,13 @@ impl<S: Store> Ledger<S> {
         let mut all = Vec::new();
         for mut row in self.store.rows(sql, &[(&from).into(), (&to).into()])? {
             let delivery_id = row.text(0)?;
-            let to = (row.text(1)?, row.text(2)?, row.text(3)?);
+            let mut to = (row.text(1)?, row.text(2)?, row.text(3)?);
             let known = self.last_good_campaign(&to.0).ok().flatten();
-            let needs = known.as_deref().and_then(|campaign| campaign.destination(&to.1));
-            let needs = needs.is_none_or(|to| to.needs.iter().any(|need| purposes.contains(&need.as_str())));
+            let destination = known.as_deref().and_then(|campaign| campaign.destination(&to.1));
+            // What is told goes to the address of now, once, whatever the addresses were before.
+            to.2 = destination.map_or(to.2, receiver_of);
+            let needs =
+                destination.is_none_or(|to| to.needs.iter().any(|need| purposes.contains(&need.as_str())));
             let stops = needs && matches!(row.text(4)?.as_str(), "pending" | "paused" | "dead");
             let was_tried = row.int(5)? == 1 || self.is_in_flight(&delivery_id);
             all.push(Concerned { delivery_id, to, stops, was_tried });
