@@ -157,8 +157,9 @@ pub(super) struct Lanes {
 }
 
 impl Lanes {
-    /// Something of a receiver's becomes due then.
+    /// Something of a receiver's becomes due then, which is now or later.
     pub(super) fn note_due(&mut self, receiver: &str, at_ms: i64) {
+        self.note_clock(at_ms.min(self.clock_ms));
         self.change_lane(receiver, |lane| lane.due_ms = Some(lane.due_ms.map_or(at_ms, |known| known.min(at_ms))));
     }
 
@@ -171,10 +172,12 @@ impl Lanes {
         }
         for one in known {
             let is_new = !self.origins.contains_key(origin_of(&one.receiver));
-            self.note_due(&one.receiver, one.due_ms);
-            if is_new && one.hung {
-                self.change(&one.receiver, |origin, _| origin.standing = Standing::Hangs);
-            }
+            self.change(&one.receiver, |origin, receiver| {
+                origin.lanes.entry(receiver.to_owned()).or_default().due_ms = Some(one.due_ms);
+                if is_new && one.hung {
+                    origin.standing = Standing::Hangs;
+                }
+            });
         }
     }
 
@@ -284,29 +287,35 @@ impl Lanes {
 
     /// Looks what has been on its way for how long. What is lost is due again.
     pub(super) fn look_at_clock(&mut self, now_ms: i64) {
-        let (lost, kept) = std::mem::take(&mut self.flights).into_iter().partition(|one| one.until_ms <= now_ms);
+        self.note_clock(now_ms);
+        let all = std::mem::take(&mut self.flights);
+        let (lost, kept): (Vec<_>, _) = all.into_iter().partition(|one| one.until_ms <= now_ms);
         self.flights = kept;
         for flight in &mut self.flights {
             flight.is_doubtful = now_ms - flight.since_ms > DOUBTFUL_MS;
         }
-        for flight in lost as Vec<Flight> {
+        for flight in lost {
             self.note_due(&flight.receiver, now_ms);
         }
-        if now_ms < self.clock_ms {
-            self.forget_turns();
-        }
-        self.clock_ms = now_ms;
     }
 
-    /// A clock that was ahead would let those wait who had a turn by it.
-    fn forget_turns(&mut self) {
-        let receivers = |origin: &Origin| origin.lanes.keys().cloned().collect::<Vec<_>>();
-        let all: Vec<_> = self.origins.values().flat_map(receivers).collect();
+    /// A clock that was ahead would let those wait who had a turn by it, so they have had none then.
+    fn note_clock(&mut self, now_ms: i64) {
+        let was_ahead = now_ms < self.clock_ms;
+        self.clock_ms = now_ms;
+        if !was_ahead {
+            return;
+        }
+        for flight in &mut self.flights {
+            flight.until_ms = flight.until_ms.min(now_ms + FLIGHT_MS);
+        }
+        let mut receivers = Vec::new();
         for origin in self.origins.values_mut() {
             (origin.last, origin.alone_until_ms) = (Wait::default(), 0);
+            receivers.extend(origin.lanes.keys().cloned());
         }
         self.queue.clear();
-        for receiver in all {
+        for receiver in receivers {
             self.change_lane(&receiver, |lane| lane.last = Wait::default());
         }
     }
@@ -388,5 +397,140 @@ impl Lanes {
                 !origin.lanes.is_empty() || flights.iter().any(|flight| origin_of(&flight.receiver) == name)
             });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hash::sha256_hex;
+
+    const RECEIVERS: [&str; 7] = ["a.1", "a.2", "b.1", "c.1", "d.1", "e.1", "older"];
+
+    fn claim(receiver: &str, id: usize, due_ms: i64) -> Claim {
+        Claim {
+            delivery_id: format!("{receiver}/{id}"),
+            campaign: String::new(),
+            destination: String::new(),
+            timeout_ms: ATTEMPT_TIMEOUT_MS,
+            lead_id: String::new(),
+            submission_id: String::new(),
+            receiver: receiver.to_owned(),
+            event: String::new(),
+            notice: None,
+            due_ms,
+            created_ms: due_ms,
+            attempt_count: 0,
+            alone: true,
+        }
+    }
+
+    /// The queues as they are, and as what is known says that they should be.
+    fn queues(lanes: &Lanes) -> [Vec<String>; 2] {
+        let mut kept: Vec<_> = lanes.queue.iter().map(|one| format!("{one:?}")).collect();
+        let mut meant = Vec::new();
+        for (name, origin) in &lanes.origins {
+            kept.extend(origin.queue.iter().map(|one| format!("{one:?}")));
+            let waits = origin.lanes.iter().filter_map(|(to, lane)| Some((lane.wait()?, to)));
+            meant.extend(waits.map(|one| format!("{one:?}")));
+            meant.extend(origin.wait().map(|wait| format!("{:?}", (origin.standing, wait, name))));
+            assert!(origin.lanes.values().all(|lane| lane.wait().is_some()), "an empty lane stays");
+        }
+        [kept, meant].map(|mut list| {
+            list.sort();
+            list
+        })
+    }
+
+    /// Whatever happens, in whatever order.
+    #[test]
+    fn the_queues_are_what_is_known_and_the_limits_hold() {
+        let (mut lanes, mut open, mut now_ms) = (Lanes::default(), Vec::<Claim>::new(), 1_000_000);
+        for step in 0..20_000_usize {
+            let text = sha256_hex(&step.to_string());
+            let die = |at: usize, sides: usize| {
+                usize::from_str_radix(&text[at * 4..at * 4 + 4], 16).unwrap() % sides
+            };
+            let receiver = RECEIVERS[die(0, RECEIVERS.len())];
+            match die(1, 10) {
+                0 => now_ms += die(2, 20_000) as i64,
+                1 if die(2, 20) == 0 => now_ms -= 500_000,
+                2 | 3 => lanes.note_due(receiver, now_ms + die(2, 3) as i64 * 1_000),
+                4 if die(2, 10) == 0 => {
+                    let known =
+                        |to: &&str| Known { receiver: (*to).to_owned(), due_ms: now_ms - 5, hung: die(3, 2) == 0 };
+                    lanes.learn(RECEIVERS.iter().take(die(4, 8)).map(|to| known(&to)).collect());
+                }
+                5 | 6 if !open.is_empty() => {
+                    let claim = open.swap_remove(die(2, open.len()));
+                    let outcome = match die(3, 4) {
+                        0 => Outcome::TimedOut,
+                        1 => Outcome::Unreachable,
+                        2 => Outcome::SecretMissing,
+                        _ => Outcome::Answered { status: 200, retry_after_s: None },
+                    };
+                    lanes.release(&claim, &outcome, die(4, 4_000) as i64, die(5, 9) == 0);
+                    lanes.land(&claim.delivery_id);
+                }
+                _ => {
+                    lanes.look_at_clock(now_ms);
+                    while let Some(turn) = lanes.next(now_ms) {
+                        if lanes.is_empty(&turn.receiver) {
+                            let ahead = (0..die(2, 3)).map(|at| claim(&turn.receiver, step * 8 + at, now_ms - 1));
+                            lanes.fill(&turn.receiver, ahead.collect(), None);
+                        }
+                        open.extend(lanes.take(&turn, now_ms));
+                    }
+                    assert!(lanes.next_due_ms() > now_ms, "what can go has gone");
+                }
+            }
+            let [kept, meant] = queues(&lanes);
+            assert_eq!(kept, meant, "step {step}");
+            assert!(lanes.held(Standing::Answers, Standing::Hangs) <= MAX_CONNECTIONS);
+            for receiver in RECEIVERS {
+                let own = lanes.connections().filter(|one| origin_of(&one.receiver) == origin_of(receiver));
+                assert!(own.count() <= MAX_CONNECTIONS_EACH);
+            }
+        }
+    }
+
+    #[test]
+    fn an_origin_that_left_its_connection_in_doubt_has_one_for_a_while() {
+        let mut lanes = Lanes::default();
+        let begin = |lanes: &mut Lanes, now_ms: i64| {
+            lanes.look_at_clock(now_ms);
+            let mut claims = Vec::new();
+            while let Some(turn) = lanes.next(now_ms) {
+                claims.extend(lanes.take(&turn, now_ms));
+            }
+            claims
+        };
+        let ahead = |from: usize| (from..from + 9).map(|id| claim("a.1", id, 5)).collect::<VecDeque<_>>();
+        lanes.fill("a.1", ahead(0), None);
+        let answered = Outcome::Answered { status: 500, retry_after_s: None };
+        for (now_ms, left_doubt, expected) in
+            [(10, true, 1), (20, false, 1), (10 + ALONE_MS, false, 2), (20 + ALONE_MS, false, 2)]
+        {
+            let claims = begin(&mut lanes, now_ms);
+            assert_eq!(claims.len(), expected, "at {now_ms}");
+            for claim in claims {
+                lanes.release(&claim, &answered, 1, left_doubt);
+                lanes.land(&claim.delivery_id);
+            }
+        }
+    }
+
+    #[test]
+    fn origins_for_which_nothing_waits_are_forgotten_where_they_are_too_many() {
+        let mut lanes = Lanes::default();
+        for n in 0..5 * MAX_ORIGINS {
+            let receiver = format!("{n}.1");
+            lanes.note_due(&receiver, 5);
+            if n % 10 > 0 {
+                lanes.fill(&receiver, VecDeque::new(), None);
+            }
+        }
+        assert!(lanes.origins.len() <= MAX_ORIGINS);
+        assert_eq!(lanes.queue.len(), MAX_ORIGINS / 2, "who waits is known");
     }
 }
