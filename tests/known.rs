@@ -247,6 +247,37 @@ fn the_window_counts_from_the_last_accepted_post_and_after_it_comes_a_new_lead()
     assert_eq!(site.story(), ["qualified guide of 1", "qualified guide of 2"]);
 }
 
+/// As rows were written when a receiver was its address alone.
+const OLDER: &str = "UPDATE delivery SET receiver = substr(receiver, instr(receiver, '.') + 1)";
+
+#[test]
+fn receivers_that_an_older_version_has_written_are_recognised() {
+    let other = |url: &str| guide_with(json!({ "id": "other", "destination": [destination("d", url)] }));
+    for (url, expected) in [
+        ("https://crm.example.com/hooks/guide", "updated guide of 1"),
+        ("https://crm.example.com/hooks/other", "qualified other of 1"),
+    ] {
+        let site = Site::new(&[guide(), other(url)]);
+        site.deliver("guide", ANN);
+        site.execute("example-ab", OLDER);
+        site.deliver("other", ANN);
+        assert_eq!(site.story(), ["qualified guide of 1", expected], "another hook is another receiver");
+    }
+}
+
+#[test]
+fn a_destination_is_told_once_whatever_it_was_known_by_before() {
+    let site = Site::new(&[guide_with(json!({ "dedupe": { "on_repeat": "update" } }))]);
+    site.deliver("guide", ANN);
+    site.execute("example-ab", OLDER);
+    site.deliver("guide", &post("name=Ann"));
+    assert_eq!(site.story(), ["qualified guide of 1", "updated guide of 1"]);
+    assert_eq!(site.click(&site.withdrawal_of("ann@example.com", "newsletter")), 200);
+    site.ring();
+    let told = site.events().into_iter().filter(|event| event.0 == "consent.withdrawn").count();
+    assert_eq!(told, 1);
+}
+
 #[test]
 fn spellings_of_one_mailbox_and_one_phone_are_one_person() {
     let site = Site::new(&[guide()]);

@@ -210,6 +210,18 @@ fn the_link_does_not_tell_whether_somebody_is_known() {
 }
 
 #[test]
+fn a_destination_hears_of_it_once_whatever_it_was_known_by_before() {
+    let site = Site::new(&[guide_with(edited(by_url(), json!({ "dedupe": { "on_repeat": "update" } })))]);
+    let reply = site.post("guide", ANN);
+    site.ring();
+    site.execute(LEDGER, "UPDATE delivery SET receiver = substr(receiver, instr(receiver, '.') + 1)");
+    site.deliver("guide", &format!("{ANN}&name=Ann"));
+    assert_eq!(at(&site, Method::Post, &link(&reply)).status, 303);
+    site.ring();
+    assert_eq!(engaged(&site).len(), 1);
+}
+
+#[test]
 fn what_is_released_is_recognised_by_the_link_that_it_got() {
     let site = Site::new(&[guide_with(by_url())]);
     let junk = "email=eve%40example.com&name=www.spam.example&contact_website=x&consent.newsletter=2026-11";

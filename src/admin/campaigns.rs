@@ -17,7 +17,7 @@ use crate::text::WebAddress;
 /// Whether somebody sees where leads go: whoever may say so. Of a webhook's address the path is often all that
 /// keeps others from posting to it.
 fn sees_addresses(actor: &Actor) -> bool {
-    actor.may(Scope::Operate)
+    actor.may(Scope::Operate) || actor.may(Scope::Publish)
 }
 
 /// The ids of what is published.

@@ -292,6 +292,13 @@ pub struct Destination {
     pub forward_at: Option<i64>,
 }
 
+impl Destination {
+    /// The origin that requests go to.
+    pub fn origin(&self) -> &str {
+        self.address.as_ref().map_or_else(|| self.known_by(), WebAddress::origin)
+    }
+}
+
 /// A campaign as it lies in KV.
 #[derive(Deserialize, Serialize)]
 struct Stored {

@@ -59,28 +59,81 @@ export function ask(namespace, ledger, message) {
  * compressed: a few hundred bytes of it may be gigabytes once the runtime has read them.
  */
 const MAX_DISCARDED_BYTES = 4096;
+/** And for so long: whoever hangs behind the head of an answer keeps a connection no longer. */
+const DISCARD_WITHIN_MS = 1_000;
+/** A request that was begun may wait for so long, for a commit, until it gets its connection. */
+const CONNECTS_WITHIN_MS = 500;
 
-/** Resolves to the status and the `Retry-After`, if any, on a second line. */
+/** Requests to receivers that are under way, those of other ledgers too. */
+const underWay = new Set();
+
+/**
+ * Resolves to the status, how many more requests it took, and the `Retry-After`, if any, each on a line.
+ *
+ * The runtime uses a connection again after a complete answer, and takes bytes that lie behind it for the
+ * answer to the next request: a lead would be lost. So after anything but 2xx it is not used again.
+ */
 export async function send(url, headers, body, timeoutMs) {
+  const [origin] = /^[^/]*\/\/[^/?#]*/.exec(url) ?? [url];
+  while (at(origin).some(({ ends }) => ends)) await new Promise((done) => setTimeout(done, 1));
   // Not AbortSignal.timeout: its timer would outlive the answer, and an object may have 10,000.
   const controller = new AbortController();
-  const timer = setTimeout(() => controller.abort(), timeoutMs);
+  let timer = setTimeout(() => controller.abort(), timeoutMs);
+  const { signal } = controller;
+  const sinceMs = Date.now();
+  const own = { origin, sinceMs, untilMs: sinceMs + timeoutMs + 2 * DISCARD_WITHIN_MS };
+  underWay.add(own);
   try {
-    const { signal } = controller;
     const init = { method: 'POST', headers: pairs(headers), body: body.slice(), redirect: 'manual', signal };
     const response = await fetch(url, init);
+    clearTimeout(timer);
+    timer = setTimeout(() => controller.abort(), DISCARD_WITHIN_MS);
     // A receiver has nothing to say but its status.
     const length = Number(response.headers.get('content-length') ?? Infinity);
-    if (length <= MAX_DISCARDED_BYTES && !response.headers.has('content-encoding')) {
+    let more = 0;
+    if (response.ok && length <= MAX_DISCARDED_BYTES && !response.headers.has('content-encoding')) {
       await response.arrayBuffer().catch(() => {});
     } else {
+      // What is left unread ends the connection.
       response.body?.cancel().catch(() => {});
+      if (!response.ok && !(response.body && length > 0)) more = await endConnection(url, own, signal);
     }
-    const after = response.headers.get('retry-after');
-    return after === null ? `${response.status}` : `${response.status}\n${after}`;
+    if (response.ok && own.isDoubtful) throw new Error('the answer may be one to another request');
+    return `${response.status}\n${more}\n${response.headers.get('retry-after') ?? ''}`;
   } finally {
     clearTimeout(timer);
+    underWay.delete(own);
   }
+}
+
+/** Requests to an origin that are under way. Those of an object that has ended never end themselves. */
+function at(origin) {
+  return [...underWay].filter((one) => one.origin === origin && one.untilMs > Date.now());
+}
+
+/**
+ * Ends the connection that has just brought an answer without a body, which left nothing unread. The
+ * runtime has put it where the next request to its origin finds it, above those that were put there
+ * before. So requests are begun that take it, and those that answers may have put there since, and are
+ * given up before a byte of them is written. Resolves to their number.
+ *
+ * A request that may have got the connection before them is doubtful.
+ */
+async function endConnection(url, own, signal) {
+  const others = at(own.origin).filter((one) => one !== own);
+  for (const other of others) other.isDoubtful ||= other.sinceMs + CONNECTS_WITHIN_MS > Date.now();
+  own.ends = true;
+  for (let left = others.length + 1; left > 0 && !signal.aborted; left -= 1) {
+    const given = new AbortController();
+    const giveUp = () => given.abort();
+    signal.addEventListener('abort', giveUp);
+    // Its body is asked for when it has its connection.
+    const body = new ReadableStream({ type: 'bytes', pull: giveUp }, { highWaterMark: 0 });
+    const init = { method: 'OPTIONS', body, redirect: 'manual', signal: given.signal };
+    await fetch(url, init).catch(() => {});
+    signal.removeEventListener('abort', giveUp);
+  }
+  return others.length + 1;
 }
 
 /** Resolves to whether the limits that are bound take one more; undefined where none is bound. */

@@ -33,7 +33,8 @@ extern "C" {
     #[wasm_bindgen(catch)]
     pub fn ask(namespace: &JsValue, object: &str, message: &str) -> Result<Promise, JsValue>;
 
-    /// Resolves to the status and, where given, the `Retry-After` on a second line.
+    /// Resolves to the status, how many more requests it took, and the `Retry-After` where given, each on
+    /// a line.
     #[wasm_bindgen(catch)]
     pub fn send(url: &str, headers: &str, body: &[u8], timeout_ms: u32) -> Result<Promise, JsValue>;
 

@@ -16,12 +16,13 @@ use worker::{Delay, Env};
 use super::http::log_fault;
 use super::platform::{ADMITTED, FAULT, Platform};
 use super::store::ObjectStore;
-use super::{glue, log, message_of, moment, now_ms, send};
+use super::send::{self, Sent};
+use super::{glue, log, message_of, moment, now_ms};
 use crate::campaigns;
 use crate::deliver::Outcome;
 use crate::fault::Fault;
 use crate::ledger::message::{Answer, Message};
-use crate::ledger::{self, Answered, Claim};
+use crate::ledger::{self, Answered, Claim, Dispatch};
 use crate::ports::{Ports as _, signed};
 
 /// While a receiver keeps an attempt waiting, leads for the others come in: how often to look.
@@ -35,7 +36,7 @@ const MAX_ALARM_MS: i64 = 5 * 60_000;
 const LOST_ALARM_MS: i64 = 2 * MAX_ALARM_MS;
 /// The free plan allows an invocation 50 requests, readings of KV among them. What is still due goes
 /// out by the next alarm, at once.
-const MAX_SENDS_AN_ALARM: usize = 36;
+const MAX_REQUESTS_AN_ALARM: usize = 36;
 /// An alarm that is so late is set again.
 const ALARM_LATE_MS: i64 = 30_000;
 /// Before the next try where the database failed.
@@ -156,15 +157,14 @@ impl Ledger {
         let started_ms = now_ms();
         let mut in_flight = Deliveries::new(&core, &platform, &self.turn);
         let mut look_again = Delay::from(LOOK_AGAIN);
-        let (mut sent, mut failure) = (0, None);
+        let mut failure = None;
         loop {
+            let is_over =
+                in_flight.requests >= MAX_REQUESTS_AN_ALARM || now_ms() - started_ms >= MAX_ALARM_MS;
             // After a failure what is under way is still settled, and nothing new begun.
-            if failure.is_none() && sent < MAX_SENDS_AN_ALARM && now_ms() - started_ms < MAX_ALARM_MS {
+            if failure.is_none() && !is_over {
                 match moment().and_then(|moment| core.claim(&moment)) {
-                    Ok(claims) => {
-                        sent += claims.len();
-                        in_flight.begin(claims);
-                    }
+                    Ok(claims) => in_flight.begin(claims),
                     Err(fault) => failure = Some(fault),
                 }
             }
@@ -178,7 +178,7 @@ impl Ledger {
             match happened {
                 Some(settled) => failure = failure.or(settled.err()),
                 // A receiver that hangs must not keep the others waiting for the next alarm.
-                None if sent >= MAX_SENDS_AN_ALARM => {
+                None if is_over || failure.is_some() => {
                     spawn_local(in_flight.finish(self.alarm.clone()));
                     break;
                 }
@@ -232,33 +232,30 @@ struct Deliveries {
     platform: Platform,
     turn: Function,
     steps: FuturesUnordered<Pin<Box<dyn Future<Output = Step>>>>,
+    /// Requests that were made so far.
+    requests: usize,
 }
 
 /// Where a delivery has come to.
 enum Step {
     /// The attempt is over.
-    Answered(Attempted),
+    Answered(Claim, Sent),
     /// What became of it is written.
     Settled(Result<(), Fault>),
-}
-
-struct Attempted {
-    claim: Claim,
-    outcome: Outcome,
-    took_ms: i64,
 }
 
 impl Deliveries {
     fn new(core: &Rc<Core>, platform: &Platform, turn: &Function) -> Self {
         let (core, platform, turn) = (Rc::clone(core), platform.clone(), turn.clone());
-        Self { core, platform, turn, steps: FuturesUnordered::new() }
+        Self { core, platform, turn, steps: FuturesUnordered::new(), requests: 0 }
     }
 
     fn is_empty(&self) -> bool {
         self.steps.is_empty()
     }
 
-    fn begin(&self, claims: Vec<Claim>) {
+    fn begin(&mut self, claims: Vec<Claim>) {
+        self.requests += claims.len();
         for claim in claims {
             self.steps.push(Box::pin(attempt(Rc::clone(&self.core), self.platform.clone(), claim)));
         }
@@ -267,10 +264,11 @@ impl Deliveries {
     /// Goes on until something has happened to one of them.
     async fn next(&mut self) -> Result<(), Fault> {
         match self.steps.next().await {
-            Some(Step::Answered(answered)) => {
-                self.core.release(&answered.claim);
+            Some(Step::Answered(claim, sent)) => {
+                self.core.release(&claim, &sent.outcome, sent.took_ms, sent.more_requests > 0);
+                self.requests += sent.more_requests;
                 let turn = self.turn.call1(&JsValue::NULL, &SETTLE_WITHIN_MS.into());
-                self.steps.push(Box::pin(settle(Rc::clone(&self.core), turn.ok(), answered)));
+                self.steps.push(Box::pin(settle(Rc::clone(&self.core), turn.ok(), claim, sent)));
                 Ok(())
             }
             Some(Step::Settled(settled)) => settled,
@@ -293,42 +291,37 @@ impl Deliveries {
 
 /// One attempt, from the campaign as it is now to the outcome.
 async fn attempt(core: Rc<Core>, platform: Platform, claim: Claim) -> Step {
-    let started_ms = now_ms();
-    let campaign = match campaigns::find(&platform, &claim.campaign, started_ms).await {
+    let sent = match dispatch(&core, &platform, &claim).await {
+        Ok(dispatch) => send::send(dispatch, claim.timeout_ms).await,
+        Err(outcome) => Sent::not(outcome),
+    };
+    Step::Answered(claim, sent)
+}
+
+/// The request of a claim. What fails of ours fails this claim alone.
+async fn dispatch(core: &Core, platform: &Platform, claim: &Claim) -> Result<Dispatch, Outcome> {
+    let unreadable = |fault: Fault| {
+        log_fault("delivery", &fault);
+        Outcome::Unreadable
+    };
+    let campaign = match campaigns::find(platform, &claim.campaign, now_ms()).await {
         Ok(Some(campaign)) => Some(campaign),
         // KV may not have it here yet, or not answer: the copy that came with the lead is as good.
-        Ok(None) | Err(_) => match core.last_good_campaign(&claim.campaign) {
-            Ok(campaign) => campaign,
-            Err(fault) => return Step::Settled(Err(fault)),
-        },
+        Ok(None) | Err(_) => core.last_good_campaign(&claim.campaign).map_err(unreadable)?,
     };
-    let dispatch = match core.prepare(&claim) {
-        Ok(mut prepared) => {
-            let signed = signed(&platform, std::mem::take(&mut prepared.unsigned)).await;
-            match signed.and_then(|receipts| Ok((receipts, moment()?))) {
-                Ok((receipts, moment)) => {
-                    let secret = |name: &str| platform.secret(name);
-                    core.dispatch(&claim, &prepared, campaign.as_deref(), secret, &receipts, &moment)
-                }
-                Err(fault) => return Step::Settled(Err(fault)),
-            }
-        }
-        Err(outcome) => Err(outcome),
-    };
-    let outcome = match dispatch {
-        Ok(dispatch) => send::send(dispatch).await,
-        Err(outcome) => outcome,
-    };
-    Step::Answered(Attempted { claim, outcome, took_ms: now_ms() - started_ms })
+    let mut prepared = core.prepare(claim)?;
+    let receipts = signed(platform, std::mem::take(&mut prepared.unsigned)).await.map_err(unreadable)?;
+    let moment = moment().map_err(unreadable)?;
+    let secret = |name: &str| platform.secret(name);
+    core.dispatch(claim, &prepared, campaign.as_deref(), secret, &receipts, &moment)
 }
 
 /// Writes an outcome in the object's next turn: a commit costs more than all the rest of a lead.
-async fn settle(core: Rc<Core>, turn: Option<JsValue>, attempted: Attempted) -> Step {
-    let Attempted { claim, outcome, took_ms } = attempted;
+async fn settle(core: Rc<Core>, turn: Option<JsValue>, claim: Claim, sent: Sent) -> Step {
     if let Some(turn) = turn {
         // It resolves whatever happens.
         let _ = JsFuture::from(turn.unchecked_into::<Promise>()).await;
     }
-    let settled = moment().and_then(|moment| core.settle(&claim, &outcome, took_ms, &moment));
+    let settled = moment().and_then(|moment| core.settle(&claim, &sent.outcome, sent.took_ms, &moment));
     Step::Settled(settled.map(|event| log(event, 0)))
 }

@@ -8,9 +8,8 @@ use serde_json::{Value, json};
 use super::Ledger;
 use super::consents::list;
 use super::message::{Answer, Operation};
-use super::person::Had;
 use super::report::rfc3339_of;
-use super::rows::{Of, delivery_row};
+use super::rows::{Of, delivery_row, receiver_of};
 use super::store::{Store, Write, owned, write};
 use crate::campaign::Campaign;
 use crate::fault::Fault;
@@ -73,10 +72,11 @@ impl<S: Store> Ledger<S> {
         let mut writes = Vec::new();
         let had = self.had(lead_id, &self.known(lead_id, &[])?)?;
         let here = had.into_iter().filter(|had| had.counts && had.campaign == campaign.id);
-        for (at, Had { destination: name, receiver, .. }) in here.enumerate() {
-            let Some(destination) = campaign.destination(&name) else { continue };
+        let names: BTreeSet<String> = here.map(|had| had.destination).collect();
+        for (at, destination) in names.iter().filter_map(|name| campaign.destination(name)).enumerate() {
             if self.consents_to(lead_id, whose.as_deref(), &destination.needs)? {
-                let to = (campaign.id.as_str(), name.as_str(), receiver.as_str());
+                let receiver = receiver_of(destination);
+                let to = (campaign.id.as_str(), destination.name.as_str(), receiver.as_str());
                 let of = Of { subject: whose.as_deref(), ..Of::nothing(lead_id) };
                 let notice = Some(data.to_string());
                 writes.push(owned(delivery_row(of, to, ENGAGED, notice, at, moment)));

@@ -238,7 +238,7 @@ impl<S: Store> Ledger<S> {
         let mut had = BTreeMap::<To, Vec<String>>::new();
         for mut row in self.store.rows(sql, &args)? {
             let delivery_id = row.text(0)?;
-            let to = (row.text(1)?, row.text(2)?, row.text(3)?);
+            let to = self.to_now((row.text(1)?, row.text(2)?, row.text(3)?));
             if row.int(4)? == 1 || self.is_in_flight(&delivery_id) {
                 had.entry(to).or_default().push(delivery_id);
             }

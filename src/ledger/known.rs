@@ -6,7 +6,7 @@ use super::message::Admit;
 use super::milestone::Milestone;
 use super::payload::Payload;
 use super::person::{Had, Person};
-use super::rows::receiver_of;
+use super::rows::{is_same_address, receiver_of};
 use super::state::Bucket;
 use super::store::{Arg, Store};
 use super::{Ledger, State};
@@ -119,7 +119,7 @@ pub(super) fn regains(lead: &Lead, standing: &[Standing]) -> bool {
 fn mark_known_elsewhere<'a>(mut plan: Plan<'a>, had: &[Had]) -> Plan<'a> {
     for (destination, event) in &mut plan.sends {
         let receiver = receiver_of(destination);
-        if had.iter().any(|had| had.counts && had.receiver == receiver) {
+        if had.iter().any(|had| had.counts && is_same_address(&had.receiver, &receiver)) {
             *event = UPDATED;
         }
     }
@@ -142,7 +142,7 @@ fn judge_followed_up<'a>(
             if had.campaign == campaign.id {
                 had.destination == destination.name
             } else {
-                had.receiver == receiver
+                is_same_address(&had.receiver, &receiver)
             }
         })
     };

@@ -20,6 +20,7 @@ mod erasure;
 mod held;
 mod keys;
 mod known;
+mod lanes;
 mod lists;
 pub mod message;
 mod milestone;
@@ -47,8 +48,8 @@ use serde::{Deserialize, Serialize};
 use self::admit::Sources;
 pub use self::checkup::CHUNK_ROWS as CHECKUP_ROWS;
 pub use self::claim::Claim;
-use self::claim::{Flight, Lane};
 use self::consents::Open;
+use self::lanes::Lanes;
 use self::message::{Answer, Call, MESSAGE_FORMAT, Message, Operation, Verb};
 pub use self::milestone::BIN_POINTS;
 pub use self::outbox::{Dispatch, Prepared};
@@ -93,11 +94,9 @@ pub struct Ledger<S> {
     terms: RefCell<BTreeMap<String, Rc<Terms>>>,
     /// By campaign and revision: the terms of its purposes.
     current_terms: RefCell<BTreeMap<(String, String), AllTerms>>,
-    in_flight: RefCell<Vec<Flight>>,
     /// Leads that are about to be sent, by lead and submission.
     open: RefCell<BTreeMap<(String, String), Rc<Open>>>,
-    /// By receiver.
-    lanes: RefCell<BTreeMap<String, Lane>>,
+    lanes: RefCell<Lanes>,
     /// By campaign: the sources that this hour's counters know.
     sources: RefCell<BTreeMap<String, Sources>>,
     /// Whether anybody stands on a list.
@@ -148,7 +147,6 @@ impl<S: Store> Ledger<S> {
             signing: RefCell::default(),
             terms: RefCell::default(),
             current_terms: RefCell::default(),
-            in_flight: RefCell::default(),
             open: RefCell::default(),
             lanes: RefCell::default(),
             sources: RefCell::default(),

@@ -275,7 +275,10 @@ impl<S: Store> Ledger<S> {
         took_ms: i64,
         moment: &Moment,
     ) -> Result<serde_json::Value, Fault> {
-        self.land(claim);
+        let mut lanes = self.lanes.borrow_mut();
+        lanes.release(claim, outcome, took_ms, false);
+        lanes.land(&claim.delivery_id);
+        drop(lanes);
         let attempt = claim.attempt_count + 1;
         let attempt_at = usize::try_from(attempt).unwrap_or(usize::MAX);
         let next = deliver::next(outcome, attempt_at, claim.created_ms, self.development, moment);

@@ -226,10 +226,23 @@ pub(super) fn remember(admit: &Admit, now_ms: i64) -> impl Iterator<Item = Write
     key.into_iter().chain(token)
 }
 
-/// What a destination is known by across campaigns: its address, as a digest, for an address may
-/// hold a token.
+/// What a destination is known by across campaigns: the origin to which connections are made, and the
+/// address; as digests, for an address may hold a token.
 pub(super) fn receiver_of(destination: &Destination) -> String {
-    sha256_hex(destination.known_by()).chars().take(16).collect()
+    let (origin, address) = (destination.origin(), destination.known_by());
+    let digest = |text: &str| sha256_hex(text).chars().take(16).collect::<String>();
+    format!("{}.{}", digest(origin), digest(address))
+}
+
+/// The origin of a receiver. One that was written before origins were known is an origin by itself.
+pub(super) fn origin_of(receiver: &str) -> &str {
+    receiver.split_once('.').map_or(receiver, |(origin, _)| origin)
+}
+
+/// Whether two receivers are the same address, whenever they were written.
+pub(super) fn is_same_address(one: &str, other: &str) -> bool {
+    let address = |receiver| str::rsplit(receiver, '.').next();
+    address(one) == address(other)
 }
 
 /// What the ids of a lead's deliveries begin with.

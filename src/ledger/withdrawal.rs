@@ -10,7 +10,7 @@ use super::consents::{Ledgered, NewAct};
 use super::double_opt_in::stop_asking;
 use super::message::{Admit, Answer, Operation};
 use super::person::Change;
-use super::rows::{delivery_range, ended, notice_row};
+use super::rows::{delivery_range, ended, notice_row, receiver_of};
 use super::store::{Store, Write, owned, write};
 use super::{Ledger, State, payload_place};
 use crate::campaign::Channel;
@@ -312,6 +312,13 @@ impl<S: Store> Ledger<S> {
             && open.any(|one| one.needs.iter().all(|need| left.contains(need)))
     }
 
+    /// The same destination with its address of now: what is told goes there once, whatever it was before.
+    pub(super) fn to_now(&self, (campaign, destination, receiver): To) -> To {
+        let known = self.last_good_campaign(&campaign).ok().flatten();
+        let now = known.as_deref().and_then(|campaign| campaign.destination(&destination)).map(receiver_of);
+        (campaign, destination, now.unwrap_or(receiver))
+    }
+
     /// The deliveries of a subject's submissions, and which of them need one of these purposes. Where the
     /// campaign does not say any more, they count as if they did.
     fn deliveries_concerned(
@@ -330,7 +337,7 @@ impl<S: Store> Ledger<S> {
         let mut all = Vec::new();
         for mut row in self.store.rows(sql, &[(&from).into(), (&to).into(), whose.into()])? {
             let delivery_id = row.text(0)?;
-            let to = (row.text(1)?, row.text(2)?, row.text(3)?);
+            let to = self.to_now((row.text(1)?, row.text(2)?, row.text(3)?));
             let state = row.text(4)?;
             let was_tried = row.int(5)? == 1 || self.is_in_flight(&delivery_id);
             let submission_id = row.text(6)?;
@@ -343,8 +350,9 @@ impl<S: Store> Ledger<S> {
                 }
             }
             let known = self.last_good_campaign(&to.0).ok().flatten();
-            let needs = known.as_deref().and_then(|campaign| campaign.destination(&to.1));
-            let needs = needs.is_none_or(|to| to.needs.iter().any(|need| purposes.contains(&need.as_str())));
+            let destination = known.as_deref().and_then(|campaign| campaign.destination(&to.1));
+            let needs =
+                destination.is_none_or(|to| to.needs.iter().any(|need| purposes.contains(&need.as_str())));
             let stops = needs && matches!(state.as_str(), "pending" | "paused" | "dead");
             all.push(Concerned { delivery_id, submission_id, to, stops, was_tried });
         }
