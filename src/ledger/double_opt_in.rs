@@ -273,10 +273,19 @@ impl<S: Store> Ledger<S> {
         };
         let mut writes = post.make_room(&admit.submission_id);
         writes.extend([row.write(post.bucket()), post.count(State::Duplicate)]);
-        // Access and erasure look for it by these alone.
-        for print in admit.fingerprints.iter().filter(|print| print.current) {
-            let sql = "INSERT INTO carried (tag, lead_id) VALUES (?, ?) ON CONFLICT DO NOTHING";
-            writes.push(write(sql, [(&print.tag).into(), (&first.lead_id).into()]));
+        // By its address it is found with the other one.
+        let current = admit.fingerprints.iter().filter(|print| print.current);
+        for print in current.filter(|print| print.kind != IdentifierKind::Email) {
+            let sql = "INSERT INTO request (tag, submission_id, lead_id, campaign, mails, mailed_ms, expires_ms)
+                       VALUES (?, ?, ?, ?, 0, 0, ?) ON CONFLICT DO NOTHING";
+            let args = [
+                (&print.tag).into(),
+                id.into(),
+                (&first.lead_id).into(),
+                (&post.campaign.id).into(),
+                until_ms.into(),
+            ];
+            writes.push(write(sql, args));
         }
         writes.extend(remember(admit, moment.now_ms));
         self.store.write_all(&writes)?;
@@ -426,10 +435,12 @@ impl<S: Store> Ledger<S> {
                     Ledgered::COLUMNS
                 );
                 let asked = self.store.row(&sql, &place)?;
-                // Nothing leads to what was never agreed to, where another of its address was confirmed either.
-                let sql = "DELETE FROM submission WHERE lead_id = ? AND submission_id = ?
-                             AND state IN ('unconfirmed', 'duplicate') AND consent = '' AND stands_by IS NULL";
-                self.store.run(sql, &place)?;
+                // With it goes what came beside it and was never agreed to, for nothing leads to that any more.
+                let sql = "DELETE FROM submission WHERE lead_id = ?1 AND consent = '' AND stands_by IS NULL
+                             AND (submission_id = ?2 AND state = 'unconfirmed'
+                               OR state = 'duplicate' AND known_until_ms <= ?3)";
+                let [lead, submission] = place.clone();
+                self.store.run(sql, &[lead, submission, moment.now_ms.into()])?;
                 if let Some(mut row) = asked {
                     let one = self.ledgered(lead_id, &mut row)?;
                     for write in ended(lead_id, submission_id, &one.bucket, one.state, State::Expired) {
