@@ -22,7 +22,7 @@ use crate::ledger::message::{Answer, Call, MESSAGE_FORMAT, Message};
 use crate::ledger::store::{Arg, Cell, Row, Store};
 use crate::ledger::{Dispatch, Ledger};
 use crate::moment::Moment;
-use crate::ports::{Ports, signed};
+use crate::ports::{KV_KEYS_AT_ONCE, Ports, signed};
 use crate::request::{Method, RawRequest};
 use crate::routes;
 use crate::settings::Settings;
@@ -317,6 +317,18 @@ impl World {
         self.last_requests.get()
     }
 
+    fn read_kv(&self, key: &str) -> Result<Option<String>, Fault> {
+        let kv = self.kv.borrow();
+        let values = match kv.mode {
+            KvMode::Failing => return Err(Fault::new("KV get: failing")),
+            KvMode::Empty => return Ok(None),
+            KvMode::Stale => &kv.snapshot,
+            KvMode::Fresh | KvMode::RefusingWrites => &kv.values,
+        };
+        let living = |(_, until): &&(String, Option<i64>)| until.is_none_or(|until| until > self.now_ms());
+        Ok(values.get(key).filter(living).map(|(value, _)| value.clone()))
+    }
+
     /// So many more requests are made.
     fn spend(&self, requests: usize) -> Result<(), Fault> {
         let Some(spent) = self.requests.get().map(|spent| spent + requests) else { return Ok(()) };
@@ -591,21 +603,14 @@ impl Ports for World {
 
     async fn kv_get(&self, key: &str) -> Result<Option<String>, Fault> {
         self.spend(1)?;
-        let kv = self.kv.borrow();
-        let values = match kv.mode {
-            KvMode::Failing => return Err(Fault::new("KV get: failing")),
-            KvMode::Empty => return Ok(None),
-            KvMode::Stale => &kv.snapshot,
-            KvMode::Fresh | KvMode::RefusingWrites => &kv.values,
-        };
-        let living = |(_, until): &&(String, Option<i64>)| until.is_none_or(|until| until > self.now_ms());
-        Ok(values.get(key).filter(living).map(|(value, _)| value.clone()))
+        self.read_kv(key)
     }
 
     async fn kv_get_all(&self, keys: &[String]) -> Result<Vec<(String, String)>, Fault> {
+        self.spend(keys.len().div_ceil(KV_KEYS_AT_ONCE))?;
         let mut texts = Vec::new();
         for key in keys {
-            texts.extend(self.kv_get(key).await?.map(|text| (key.clone(), text)));
+            texts.extend(self.read_kv(key)?.map(|text| (key.clone(), text)));
         }
         Ok(texts)
     }

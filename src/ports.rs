@@ -10,6 +10,9 @@ use crate::ledger::message::{Answer, Call};
 use crate::settings::Settings;
 use crate::throttle::Throttle;
 
+/// Keys that KV gives at once, as one request (its documented limit of a bulk read).
+pub const KV_KEYS_AT_ONCE: usize = 100;
+
 /// KV, ledgers, settings and signatures.
 #[allow(async_fn_in_trait, reason = "one thread on the Worker and on the host: futures need no Send")]
 pub trait Ports {

@@ -179,7 +179,8 @@ fn what_was_published_keeps_its_digests() {
         json!({ "url": "https://www.example.com", "version": "3", "sha256": sha256_hex(written) })
     );
     let receiver = site.rows("example-ab", "SELECT receiver FROM delivery").remove(0).remove(0);
-    assert_eq!(receiver, sha256_hex("https://crm.example.com")[..16]);
+    let digest = sha256_hex("https://crm.example.com")[..16].to_owned();
+    assert_eq!(receiver, json!(format!("{digest}.{digest}")), "its origin and its address");
     let terms = site.rows("example-ab", "SELECT digest FROM terms ORDER BY digest");
     assert_eq!(
         json!(terms),

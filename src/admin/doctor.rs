@@ -11,7 +11,7 @@ use crate::deliver::SigningSecret;
 use crate::fault::Fault;
 use crate::ledger::message::{Answer, Call, Operation, Verb};
 use crate::moment::rfc3339;
-use crate::ports::Ports;
+use crate::ports::{KV_KEYS_AT_ONCE, Ports};
 use crate::reply::Reply;
 
 /// A code, whether it is wrong or merely worth knowing, what it means, and what to do.
@@ -266,6 +266,7 @@ async fn examine_worker(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, 
         Ok(walk) => walk,
         Err(reply) => return Ok(reply),
     };
+    walk.spend(keys.len().div_ceil(KV_KEYS_AT_ONCE));
     while let Some((id, _)) = walk.next(1) {
         // Of one that is not there the deletion is still spreading.
         if let Some((_, text)) = stored.iter().find(|(key, _)| *key == campaign_key(&id)) {

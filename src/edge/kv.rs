@@ -8,9 +8,8 @@ use wasm_bindgen::{JsCast as _, JsValue};
 
 use super::message_of;
 use crate::fault::Fault;
+use crate::ports::KV_KEYS_AT_ONCE;
 
-/// Keys that are read at once: KV's own limit.
-const READ_AT_ONCE: usize = 100;
 /// Keys of one page of a listing: KV's own limit.
 const LIST_PAGE: u32 = 1_000;
 
@@ -56,7 +55,7 @@ impl Kv {
     /// The texts under these keys, each with its key, of those that are there.
     pub async fn read_all(&self, keys: &[String]) -> Result<Vec<(String, String)>, Fault> {
         let mut texts = Vec::new();
-        for keys in keys.chunks(READ_AT_ONCE) {
+        for keys in keys.chunks(KV_KEYS_AT_ONCE) {
             let keys: Array = keys.iter().map(|key| JsValue::from_str(key)).collect();
             let found: Map = settled("get", self.get_texts(&keys)).await?.unchecked_into();
             found.for_each(&mut |text, key| texts.extend(key.as_string().zip(text.as_string())));

@@ -80,7 +80,7 @@ fn the_admin_api_publishes_and_its_warnings_are_printed() {
     let url = ["--api", "--url", server.url.as_str()];
     let (said, warned) = published(&folder, &[&["a.toml"][..], &url].concat());
     assert!(said.starts_with("published a (revision ") && said.lines().count() == 1, "{said}");
-    assert_eq!(warned, "warning: a.toml: three wait [2J\nwarning: a.toml: and more\n");
+    assert_eq!(warned, "warning: a.toml: three wait\\u{1b}[2J\nwarning: a.toml: and more\n");
     let asked = server.asked();
     let what: Vec<_> = asked.iter().map(|asked| asked.what.as_str()).collect();
     assert_eq!(what, ["PUT /admin/api/campaigns/a"; 2], "again after a fault");
@@ -232,7 +232,7 @@ fn the_audit_log_says_in_words_what_a_publication_changed() {
     let said = done(&folder, &["audit", "--url", &server.url]);
     assert_eq!(
         said,
-        "2026-11-22T14:00:00.000Z  alice  publish  done  ledger l, campaign guide, controller: Old AB -> New  AB, \
+        "2026-11-22T14:00:00.000Z  alice  publish  done  ledger l, campaign guide, controller: Old AB -> New\\u{1b} AB, \
          crm: https://a.example by A -> https://b.example by A, old: https://c.example by C -> none, \
          more destinations: 3, turnstile secret: none -> T\n"
     );

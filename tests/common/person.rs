@@ -104,9 +104,31 @@ impl Site {
         body(&reply)
     }
 
+    /// All that is held of somebody, of however many pages, by lead.
+    pub fn held_of(&self, person: &Value) -> Vec<Value> {
+        let (mut all, mut after) = (Vec::<Value>::new(), Value::Null);
+        loop {
+            let page = self.order("access", &edited(person.clone(), json!({ "after": after })));
+            for lead in leads(&page) {
+                let Some(known) = all.iter_mut().find(|known| known["lead_id"] == lead["lead_id"]) else {
+                    all.push(lead);
+                    continue;
+                };
+                for key in ["submissions", "history", "consents", "downloads", "recipients"] {
+                    let more = lead[key].as_array().expect(key).clone();
+                    known[key].as_array_mut().expect(key).extend(more);
+                }
+            }
+            match page.get("next") {
+                Some(next) => after = next.clone(),
+                None => return all,
+            }
+        }
+    }
+
     /// The one lead that is held of an address.
     pub fn lead_of(&self, email: &str) -> Value {
-        let mut leads = leads(&self.order("access", &json!({ "email": email })));
+        let mut leads = self.held_of(&json!({ "email": email }));
         leads.retain(|lead| lead["history"][0].is_object());
         assert_eq!(leads.len(), 1, "there is one lead with a history");
         leads.remove(0)

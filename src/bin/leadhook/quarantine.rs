@@ -152,7 +152,8 @@ fn act(chosen: &Chosen, what: &str, done: &str) -> Result<(), String> {
     if left.is_empty() {
         return Ok(());
     }
-    Err(format!("not {done}, for they are not quarantined, or no living key opens them: {}", left.join(" ")))
+    let left = line(&left.join(" "));
+    Err(format!("not {done}, for they are not quarantined, or no living key opens them: {left}"))
 }
 
 /// Those that are named, through all ledgers: what is done is not asked for again.
