@@ -73,6 +73,17 @@ fn each_act_of_a_history_is_judged_anew() {
     changed(&|acts| drop(acts.remove(1)), &["valid", "CHANGED"]);
     changed(&|acts| drop(acts.remove(0)), &["CHANGED", "valid"]);
     changed(&|acts| acts.swap(0, 1), &["CHANGED", "CHANGED", "CHANGED"]);
+    // An act that is another person's is not shown, and its MAC says what the next one is chained to.
+    let behind = |acts: &mut Vec<Value>, at: usize, mac: Option<&str>| {
+        let hidden = acts.remove(at);
+        acts[at]["follows"] = mac.map_or_else(|| hidden["act"]["mac"].clone(), |mac| json!(mac));
+    };
+    changed(&|acts| behind(acts, 1, None), &["valid", "valid"]);
+    changed(&|acts| behind(acts, 0, None), &["valid", "valid"]);
+    changed(&|acts| behind(acts, 1, Some("p1.x")), &["valid", "CHANGED"]);
+    changed(&|acts| acts[1]["follows"] = acts[0]["act"]["mac"].clone(), &["valid", "valid", "valid"]);
+    changed(&|acts| acts[1]["follows"] = json!("p1.x"), &["valid", "CHANGED", "valid"]);
+    changed(&|acts| acts[0]["follows"] = acts[2]["act"]["mac"].clone(), &["CHANGED", "valid", "valid"]);
     // What the MAC would not see: a part that no act has, the time beside it, and what is missing.
     changed(&|acts| acts[1]["act"]["note"] = json!("by phone"), &["valid", "CHANGED", "valid"]);
     changed(&|acts| acts[1]["at"] = json!("2020-01-01T00:00:00.000Z"), &["valid", "CHANGED", "valid"]);

@@ -65,7 +65,7 @@ fn what_is_held_is_printed_as_one_and_each_part_of_an_erasure_has_its_receipt() 
     assert_eq!(text(&output.stdout), format!("{}\n{}\n", receipts[0], receipts[1]));
     assert_eq!(
         text(&output.stderr),
-        "a: erased 1 lead with 1 submissions\nb: erased 1 lead with 1 submissions\n"
+        "a: erased 1 lead with 1 submission\nb: erased 1 lead with 1 submission\n"
     );
     // What was done is told, also where the rest fails.
     let (first, problem) = (answer(0, &one), json!({ "title": "Not allowed" }));

@@ -74,6 +74,7 @@ fn erase_asks_first_and_prints_the_receipt() {
     let answer = json!({
         "ledgers": [
             { "ledger": "example-ab", "leads": ["lead_1"], "submissions": 3, "told": told },
+            { "ledger": "family", "leads": [], "left": [{ "lead_id": "lead_2", "submissions": 1 }], "submissions": 1 },
             { "ledger": "other", "leads": [], "submissions": 0, "told": [] },
         ],
         "receipt": receipt,
@@ -88,7 +89,8 @@ fn erase_asks_first_and_prints_the_receipt() {
     assert_eq!(text(&output.stdout), format!("{receipt}\n"));
     assert_eq!(
         text(&output.stderr),
-        "example-ab: erased 1 lead with 3 submissions\n  crm of guide is told to erase it too\n"
+        "example-ab: erased 1 lead with 3 submissions\n  crm of guide is told to erase it too\n\
+         family: erased 1 submission of a lead of which somebody else's are left\n"
     );
     assert_eq!(server.asked()[0].what, "POST /admin/api/erase");
     assert_eq!(server.asked()[0].body, json!({ "email": "eva@acme.example", "phone": "+46701740605" }));

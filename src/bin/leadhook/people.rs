@@ -92,18 +92,31 @@ fn in_words(answer: &Value) -> String {
     let text = |value: &Value, key: &str| line(value.get(key).and_then(Value::as_str).unwrap_or("-"));
     let mut out = String::new();
     for place in answer.get("ledgers").and_then(Value::as_array).into_iter().flatten() {
+        let of_left = place.get("left").and_then(Value::as_array).into_iter().flatten();
+        let left: Vec<u64> = of_left.map(|lead| count(lead, "submissions")).collect();
         let (leads, submissions) = (count(place, "leads"), count(place, "submissions"));
-        if leads == 0 && submissions == 0 {
-            continue;
+        let ledger = text(place, "ledger");
+        let of_whole = submissions.saturating_sub(left.iter().sum());
+        if leads > 0 || of_whole > 0 {
+            let (leads, submissions) = (several(leads, "lead"), several(of_whole, "submission"));
+            out.push_str(&format!("{ledger}: erased {leads} with {submissions}\n"));
         }
-        let leads = if leads == 1 { "1 lead".to_owned() } else { format!("{leads} leads") };
-        out.push_str(&format!("{}: erased {leads} with {submissions} submissions\n", text(place, "ledger")));
+        for submissions in left {
+            let submissions = several(submissions, "submission");
+            out.push_str(&format!(
+                "{ledger}: erased {submissions} of a lead of which somebody else's are left\n"
+            ));
+        }
         for told in place.get("told").and_then(Value::as_array).into_iter().flatten() {
             let (campaign, destination) = (text(told, "campaign"), text(told, "destination"));
             out.push_str(&format!("  {destination} of {campaign} is told to erase it too\n"));
         }
     }
     out
+}
+
+fn several(count: u64, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 /// A number, or the length of a list.
