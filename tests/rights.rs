@@ -68,12 +68,19 @@ fn a_stranger_who_types_an_address_beside_his_own_phone_reaches_what_he_typed() 
         assert_eq!(names, ["Mallory"], "{by}");
         assert!(!answer.contains("vera") && !answer.contains("Vera"), "{answer}");
         let told = &leads(&site.order("access", &phone(MALLORY_PHONE)))[0];
-        assert_eq!(told["not_shown"].as_array().expect("texts").len(), 2, "that there is more is said: {told}");
+        assert_eq!(
+            told["not_shown"].as_array().expect("texts").len(),
+            2,
+            "that there is more is said: {told}"
+        );
 
         let erased = site.order("erase", &phone(MALLORY_PHONE));
         let ledger = &erased["ledgers"][0];
         let left = json!([{ "lead_id": lead["lead_id"], "submissions": 1 }]);
-        assert_eq!((&ledger["leads"], &ledger["left"], &ledger["submissions"]), (&json!([]), &left, &json!(1)));
+        assert_eq!(
+            (&ledger["leads"], &ledger["left"], &ledger["submissions"]),
+            (&json!([]), &left, &json!(1))
+        );
         assert_eq!(shown(&site, &email(VERA)).0, ["Vera private"]);
         assert_eq!(site.lead_of(VERA)["consents"][0]["state"], "given", "and her consent stands");
         assert_eq!(shown(&site, &phone(MALLORY_PHONE)).0.len(), 0);
@@ -121,7 +128,11 @@ fn what_is_delivered_says_by_what_the_person_was_recognised() {
         site.deliver("guide", &form(parts));
         site.received().last().expect("a webhook").body["data"]["recognised_by"].clone()
     };
-    assert_eq!(told(&[("email", VERA), ("phone", VERA_PHONE), ("name", "one")]), Value::Null, "nobody was known");
+    assert_eq!(
+        told(&[("email", VERA), ("phone", VERA_PHONE), ("name", "one")]),
+        Value::Null,
+        "nobody was known"
+    );
     assert_eq!(told(&[("email", VERA), ("name", "two")]), json!(["email"]));
     assert_eq!(told(&[("email", MALLORY), ("phone", VERA_PHONE), ("name", "three")]), json!(["phone"]));
     assert_eq!(told(&[("email", VERA), ("phone", VERA_PHONE), ("name", "four")]), json!(["email", "phone"]));
@@ -215,7 +226,9 @@ fn a_friend_is_shown_what_was_typed_of_them_and_nothing_of_whoever_typed_it() {
     let site = Site::new(&[with_friend(json!({ "qualify": { "forward_at": 1_000 } }))]);
     let friend = [("email", MALLORY), ("name", "Mallory"), ("friend", VERA), ("friends_phone", VERA_PHONE)];
     let id = site.accept("guide", &form(&friend));
-    for (person, field, said) in [(email(VERA), "friend", VERA), (phone(VERA_PHONE), "friends_phone", VERA_PHONE)] {
+    for (person, field, said) in
+        [(email(VERA), "friend", VERA), (phone(VERA_PHONE), "friends_phone", VERA_PHONE)]
+    {
         let held = site.order("access", &person);
         let mut fields = serde_json::Map::new();
         fields.insert(field.to_owned(), json!(said));
@@ -231,7 +244,8 @@ fn a_friend_who_was_erased_does_not_go_out() {
     for person in [email(VERA), phone(VERA_PHONE)] {
         let site = Site::new(&[with_friend(json!({}))]);
         site.set_receiver(ReceiverMode::Down);
-        let friend = [("email", MALLORY), ("name", "Mallory"), ("friend", VERA), ("friends_phone", VERA_PHONE)];
+        let friend =
+            [("email", MALLORY), ("name", "Mallory"), ("friend", VERA), ("friends_phone", VERA_PHONE)];
         site.deliver("guide", &form(&friend));
         let erased = site.order("erase", &person);
         assert_eq!(erased["ledgers"][0]["submissions"], 0, "the post is not theirs");
@@ -261,7 +275,8 @@ fn a_friend_is_found_while_the_post_waits_for_a_confirmation_or_an_operator() {
         { "name": "email", "kind": "email", "required": true }, { "name": "name", "kind": "text" },
         { "name": "friend", "kind": "email" },
     ] }));
-    let aside = with_friend(json!({ "abuse": { "quarantine_at": 50, "weights": { "honeypot_filled": 50 } } }));
+    let aside =
+        with_friend(json!({ "abuse": { "quarantine_at": 50, "weights": { "honeypot_filled": 50 } } }));
     for (file, more, state) in
         [(double, ("name", "M"), "unconfirmed"), (aside, ("contact_website", "x"), "quarantined")]
     {

@@ -59,7 +59,7 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
         None if answered.reply.is_asset => platform.asset(&request, &answered.reply).await,
         None => http::response(&answered.reply),
     };
-    made.or_else(|fault| http::fault("reply", &fault, &Reply::not_now(&request)))
+    made.or_else(|fault| http::fault("reply", &fault, &Reply::not_now(&read)))
 }
 
 #[event(scheduled)]

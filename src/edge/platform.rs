@@ -9,7 +9,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast as _, JsValue};
 use worker::{Context, Delay, Env};
 
-use super::http::log_fault;
+use super::http::{log_fault, response};
 use super::kv::Kv;
 use super::{glue, message_of, now_ms};
 use crate::campaigns::Shelf;
@@ -129,16 +129,18 @@ impl Platform {
         Ok(answered.unchecked_into())
     }
 
-    /// What the platform serves at the request's address.
-    pub async fn asset(
-        &self,
-        request: &web_sys::Request,
-        reply: &Reply,
-    ) -> worker::Result<web_sys::Response> {
-        match glue::fetch_asset(&self.env, request)? {
-            Some(asked) => Ok(JsFuture::from(asked).await?.unchecked_into()),
-            None => response(reply),
-        }
+    /// What the platform serves at the request's address; without such files, the reply itself.
+    ///
+    /// # Errors
+    /// The platform does not answer, or no response can be made.
+    pub async fn asset(&self, request: &web_sys::Request, reply: &Reply) -> Result<web_sys::Response, Fault> {
+        let answered = match glue::fetch_asset(&self.env, request) {
+            Ok(Some(promise)) => JsFuture::from(promise).await,
+            Ok(None) => return response(reply),
+            Err(error) => Err(error),
+        };
+        let answered = answered.map_err(|error| Fault::new(format!("assets: {}", message_of(&error))))?;
+        Ok(answered.unchecked_into())
     }
 
     fn kv(&self) -> Result<Kv, Fault> {

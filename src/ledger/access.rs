@@ -413,7 +413,8 @@ impl<S: Store> Ledger<S> {
         is_first: bool,
         ids: &BTreeSet<String>,
     ) -> Result<Vec<Value>, Fault> {
-        let is_all_theirs = self.standings(lead_id)?.keys().all(|subject| asker.subjects.contains(subject));
+        let is_all_theirs =
+            self.standings(lead_id)?.iter().all(|(subject, _)| asker.subjects.contains(subject));
         let (from, to) = delivery_range(lead_id);
         let sql = format!(
             "SELECT json_object('delivery_id', delivery_id, 'campaign', campaign, 'destination', destination,

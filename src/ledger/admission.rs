@@ -1,13 +1,12 @@
 //! All that one admission writes, in one transaction: fingerprints, the submission with its sealed
 //! payload and its act of consent, deliveries and counters.
 
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use serde_json::json;
 
 use super::admit::{Plan, Post, subject_names};
-use super::consents::{Ends, NewAct, Open, list, text_of};
+use super::consents::{Ends, NewAct, Open, distinct, list, text_of};
 use super::double_opt_in::email_tags;
 use super::engagement::linked;
 use super::message::Admit;
@@ -373,7 +372,7 @@ impl<S: Store> Ledger<S> {
             |place: &&Standing| post.campaign.purposes.iter().any(|one| one.id == place.purpose);
         let standing = standing.iter().filter(of_campaign).flat_map(Standing::acts);
         let own = acted.into_iter().flat_map(Acted::all).map(|one| one.act.seq);
-        let acts: BTreeSet<i64> = match (&plan.supersedes, acted) {
+        let acts: Vec<i64> = match (&plan.supersedes, acted) {
             (Some(held), _) if held.payload.subjects.first() == subjects.first() => standing.collect(),
             (Some(held), _) => standing.chain(held.payload.acts.iter().copied()).chain(own).collect(),
             (None, Some(_)) => own.collect(),
@@ -389,7 +388,7 @@ impl<S: Store> Ledger<S> {
             lead,
             score,
             first: first.unwrap_or_default(),
-            acts: acts.into_iter().collect(),
+            acts: distinct(acts),
             subjects: subjects.to_vec(),
             recognised_by: person.as_ref().map(|person| person.recognised_by.clone()).unwrap_or_default(),
             own,

@@ -99,6 +99,13 @@ impl Ends {
     }
 }
 
+/// Each once, in order.
+pub(super) fn distinct<T: Ord>(mut all: Vec<T>) -> Vec<T> {
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
 pub(super) fn read_act(text: &str) -> Result<Act, Fault> {
     serde_json::from_str(text).map_err(|_| Fault::new("an act is not what its reader expects"))
 }
@@ -396,8 +403,8 @@ impl<S: Store> Ledger<S> {
         let Some((whose, now)) = self.subject_named(&lead_id, operation.subject.as_deref())? else {
             return Ok(Answer::NotFound);
         };
-        let numbers: BTreeSet<i64> = now.iter().flat_map(Standing::acts).collect();
-        let acts = self.acts_at(&lead_id, &numbers.into_iter().collect::<Vec<_>>(), None)?;
+        let numbers = distinct(now.iter().flat_map(Standing::acts).collect());
+        let acts = self.acts_at(&lead_id, &numbers, None)?;
         let receipts = self.receipts_of(&lead_id, &acts)?;
         let shown = |place: Standing| {
             let receipt = receipts.iter().find(|receipt| receipt.purpose == place.purpose);

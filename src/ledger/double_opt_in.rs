@@ -276,7 +276,8 @@ impl<S: Store> Ledger<S> {
         // By its address it is found with the other one.
         let current = admit.fingerprints.iter().filter(|print| print.current);
         for print in current.filter(|print| print.kind != IdentifierKind::Email) {
-            let sql = "INSERT INTO request (tag, submission_id, lead_id, campaign, mails, mailed_ms, expires_ms)
+            let sql =
+                "INSERT INTO request (tag, submission_id, lead_id, campaign, mails, mailed_ms, expires_ms)
                        VALUES (?, ?, ?, ?, 0, 0, ?) ON CONFLICT DO NOTHING";
             let args = [
                 (&print.tag).into(),

@@ -102,13 +102,13 @@ impl<S: Store> Ledger<S> {
         let now = match whose {
             Some(whose) => self.standing_of(lead_id, whose)?,
             None => {
-                let mut all = self.standings(lead_id)?.into_values();
-                all.next().filter(|_| all.next().is_none()).unwrap_or_default()
+                let mut all = self.standings(lead_id)?.into_iter();
+                let only = all.next().filter(|_| all.next().is_none());
+                only.map(|(_, standing)| standing).unwrap_or_default()
             }
         };
-        let valid: BTreeSet<_> =
-            now.iter().filter(|one| one.state.is_valid()).map(|one| &one.purpose).collect();
-        Ok(needs.iter().all(|need| valid.contains(need)))
+        let holds = |need: &String| now.iter().any(|one| one.purpose == *need && one.state.is_valid());
+        Ok(needs.iter().all(holds))
     }
 
     /// What was downloaded of these submissions, for their person.

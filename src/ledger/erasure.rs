@@ -1,7 +1,7 @@
 //! A person asks to be forgotten: the submissions and acts whose own subject is an identifier that they can
 //! prove go, and whoever has had them is told. Of a lead that others' submissions are in as well, those stay.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ use super::payload::Kept;
 use super::person::forget_known;
 use super::rows::{KEEP_ACT, delivery_range, notice_row};
 use super::store::{Arg, Store, Write, owned, write};
-use super::withdrawal::To;
+use super::withdrawal::{Told, tell};
 use super::{Ledger, State, payload_place, serialised};
 use crate::fault::Fault;
 use crate::lead::{Lead, subject};
@@ -222,12 +222,13 @@ impl<S: Store> Ledger<S> {
         reach: &Reach,
         asker: &Asker<'_>,
         submissions: &[String],
-    ) -> Result<BTreeMap<To, Vec<String>>, Fault> {
+    ) -> Result<Told, Fault> {
         let (from, to) = delivery_range(lead_id);
         let sql = "SELECT delivery_id, campaign, destination, receiver, attempts <> '[]' FROM delivery
                    WHERE delivery_id >= ?1 AND delivery_id < ?2 AND submission_id <> ''
                      AND (?3 OR submission_id IN (SELECT value FROM json_each(?4))
-                       OR subject IN (SELECT value FROM json_each(?5)))";
+                       OR subject IN (SELECT value FROM json_each(?5)))
+                   ORDER BY campaign, destination, delivery_id";
         let args: [Arg<'_>; 5] = [
             from.into(),
             to.into(),
@@ -235,19 +236,19 @@ impl<S: Store> Ledger<S> {
             list(submissions),
             list(&asker.subjects),
         ];
-        let mut had = BTreeMap::<To, Vec<String>>::new();
+        let mut had = Told::new();
         for mut row in self.store.rows(sql, &args)? {
             let delivery_id = row.text(0)?;
             let to = self.to_now((row.text(1)?, row.text(2)?, row.text(3)?));
             if row.int(4)? == 1 || self.is_in_flight(&delivery_id) {
-                had.entry(to).or_default().push(delivery_id);
+                tell(&mut had, to, delivery_id);
             }
         }
         Ok(had)
     }
 
     /// Lets receivers forget: the lead where nothing of it is left, else what they had of those who go.
-    fn tell(&self, reach: &Reach, had: BTreeMap<To, Vec<String>>, moment: &Moment, done: &mut Done) {
+    fn tell(&self, reach: &Reach, had: Told, moment: &Moment, done: &mut Done) {
         let lead_id = reach.lead_id.as_str();
         for (at, ((campaign, destination, receiver), mut webhooks)) in had.into_iter().enumerate() {
             let to = (campaign.as_str(), destination.as_str(), receiver.as_str());

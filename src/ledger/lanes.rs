@@ -160,7 +160,9 @@ impl Lanes {
     /// Something of a receiver's becomes due then, which is now or later.
     pub(super) fn note_due(&mut self, receiver: &str, at_ms: i64) {
         self.note_clock(at_ms.min(self.clock_ms));
-        self.change_lane(receiver, |lane| lane.due_ms = Some(lane.due_ms.map_or(at_ms, |known| known.min(at_ms))));
+        self.change_lane(receiver, |lane| {
+            lane.due_ms = Some(lane.due_ms.map_or(at_ms, |known| known.min(at_ms)))
+        });
     }
 
     /// Takes what the database says for what is known of lanes.
@@ -187,8 +189,9 @@ impl Lanes {
             true => Standing::ALL,
             false => Standing::OTHERS_FIRST,
         };
-        let (standing, _, name) =
-            order.into_iter().find_map(|standing| self.first(standing).filter(|(_, wait, _)| wait.from_ms <= now_ms))?;
+        let (standing, _, name) = order
+            .into_iter()
+            .find_map(|standing| self.first(standing).filter(|(_, wait, _)| wait.from_ms <= now_ms))?;
         let (_, receiver) = self.origins.get(name)?.queue.first()?;
         let is_short = *standing == Standing::Unknown && self.unproven() >= MAX_HANGING;
         let timeout_ms = if is_short { SHORT_ATTEMPT_MS } else { ATTEMPT_TIMEOUT_MS };
@@ -358,7 +361,9 @@ impl Lanes {
     }
 
     fn change_lane(&mut self, receiver: &str, change: impl FnOnce(&mut Lane)) {
-        self.change(receiver, |origin, receiver| change(origin.lanes.entry(receiver.to_owned()).or_default()));
+        self.change(receiver, |origin, receiver| {
+            change(origin.lanes.entry(receiver.to_owned()).or_default())
+        });
     }
 
     /// Changes what is known of a receiver and its origin, and keeps the queues as they must be then.
@@ -459,8 +464,11 @@ mod tests {
                 1 if die(2, 20) == 0 => now_ms -= 500_000,
                 2 | 3 => lanes.note_due(receiver, now_ms + die(2, 3) as i64 * 1_000),
                 4 if die(2, 10) == 0 => {
-                    let known =
-                        |to: &&str| Known { receiver: (*to).to_owned(), due_ms: now_ms - 5, hung: die(3, 2) == 0 };
+                    let known = |to: &&str| Known {
+                        receiver: (*to).to_owned(),
+                        due_ms: now_ms - 5,
+                        hung: die(3, 2) == 0,
+                    };
                     lanes.learn(RECEIVERS.iter().take(die(4, 8)).map(|to| known(&to)).collect());
                 }
                 5 | 6 if !open.is_empty() => {
@@ -478,7 +486,8 @@ mod tests {
                     lanes.look_at_clock(now_ms);
                     while let Some(turn) = lanes.next(now_ms) {
                         if lanes.is_empty(&turn.receiver) {
-                            let ahead = (0..die(2, 3)).map(|at| claim(&turn.receiver, step * 8 + at, now_ms - 1));
+                            let ahead =
+                                (0..die(2, 3)).map(|at| claim(&turn.receiver, step * 8 + at, now_ms - 1));
                             lanes.fill(&turn.receiver, ahead.collect(), None);
                         }
                         open.extend(lanes.take(&turn, now_ms));

@@ -5,8 +5,6 @@
 //! A lead whose first submission is its only one has neither row: all of it follows from that one, and nearly
 //! everybody posts once. Where the rows are not there they are made of what is, so to drop them is always right.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -30,6 +28,9 @@ pub(super) struct Had {
     pub(super) counts: bool,
 }
 
+/// By subject, where their consents stand.
+pub(super) type Standings = Vec<(String, Vec<Standing>)>;
+
 /// What is known of a lead.
 #[derive(Clone)]
 pub(super) struct Known {
@@ -46,9 +47,9 @@ pub(super) struct Known {
     unsaid: Vec<(i64, Vec<String>)>,
     /// By subject, where their consents stand: of a lead that has no row all of them, else those that were asked
     /// for.
-    standings: BTreeMap<String, Vec<Standing>>,
+    standings: Standings,
     /// Other names of these subjects, of younger peppers, each with the one that the lead knows.
-    names: BTreeMap<String, String>,
+    names: Vec<(String, String)>,
 }
 
 impl Known {
@@ -63,25 +64,26 @@ impl Known {
             record_until_ms: 0,
             had: None,
             unsaid: Vec::new(),
-            standings: BTreeMap::new(),
-            names: BTreeMap::new(),
+            standings: Vec::new(),
+            names: Vec::new(),
         }
     }
 
     /// Where the consents of the subjects stand that were asked for, or of all.
-    pub(super) fn into_standings(self) -> BTreeMap<String, Vec<Standing>> {
+    pub(super) fn into_standings(self) -> Standings {
         self.standings
     }
 
     /// Whether consents of a subject stand anywhere.
     pub(super) fn knows(&self, subject: &str) -> bool {
-        self.standings.contains_key(subject)
+        self.standings.iter().any(|(known, _)| known == subject)
     }
 
     /// The name that the lead knows a subject by which has any of these.
     pub(super) fn name_of(&self, names: &[String]) -> Option<String> {
         let own = names.iter().find(|name| self.knows(name));
-        own.or_else(|| names.iter().find_map(|name| self.names.get(name))).cloned()
+        let other = || self.names.iter().find(|(other, _)| names.contains(other)).map(|(_, own)| own);
+        own.or_else(other).cloned()
     }
 }
 
@@ -98,7 +100,8 @@ pub(super) struct Person {
 impl Person {
     /// Where the consents of the post's subject stand.
     pub(super) fn standing(&self) -> &[Standing] {
-        self.known.standings.get(&self.subject).map(Vec::as_slice).unwrap_or_default()
+        let found = self.known.standings.iter().find(|(subject, _)| *subject == self.subject);
+        found.map(|(_, standing)| standing.as_slice()).unwrap_or_default()
     }
 }
 
@@ -133,11 +136,11 @@ impl<S: Store> Ledger<S> {
                    WHERE s.lead = ?1 AND s.subject IN (SELECT value FROM json_each(?2)
                      UNION SELECT json_extract(o.consents, '$') FROM standing o WHERE o.lead = ?1
                        AND o.subject IN (SELECT value FROM json_each(?2)) AND json_type(o.consents) = 'text')";
-        let (mut standings, mut names) = (BTreeMap::new(), BTreeMap::new());
+        let (mut standings, mut names) = (Vec::new(), Vec::new());
         for mut row in self.store.rows(sql, &[number.into(), list(subjects)])? {
             match read_standing(&row.text(1)?)? {
-                Kept::Standing(standing) => drop(standings.insert(row.text(0)?, standing)),
-                Kept::Name(name) => drop(names.insert(row.text(0)?, name)),
+                Kept::Standing(standing) => standings.push((row.text(0)?, standing)),
+                Kept::Name(name) => names.push((row.text(0)?, name)),
             }
         }
         Ok(Known {
@@ -157,7 +160,7 @@ impl<S: Store> Ledger<S> {
     /// The same, of what lies there of a lead that has no row.
     fn gathered(&self, lead_id: &str) -> Result<Known, Fault> {
         let acts = self.acts(lead_id)?;
-        let mut standings = BTreeMap::<String, Vec<Standing>>::new();
+        let mut standings = Standings::new();
         let (mut founder, mut unsaid) = (String::new(), Vec::new());
         for one in &acts {
             let all = self.subjects_of(lead_id, one);
@@ -167,7 +170,14 @@ impl<S: Store> Ledger<S> {
                 founder.clone_from(&whose);
             }
             let others = all.get(1..).unwrap_or_default();
-            follow(standings.entry(whose).or_default(), &one.act, others);
+            match standings.iter_mut().find(|(known, _)| *known == whose) {
+                Some((_, standing)) => follow(standing, &one.act, others),
+                None => {
+                    let mut standing = Vec::new();
+                    follow(&mut standing, &one.act, others);
+                    standings.push((whose, standing));
+                }
+            }
             if one.subjects.is_empty() {
                 unsaid.push((one.act.seq, all));
             }
@@ -185,7 +195,7 @@ impl<S: Store> Ledger<S> {
             had: None,
             unsaid,
             standings,
-            names: BTreeMap::new(),
+            names: Vec::new(),
         })
     }
 
@@ -212,8 +222,9 @@ impl<S: Store> Ledger<S> {
 
     /// Where a subject's consents stand in a lead.
     pub(super) fn standing_of(&self, lead_id: &str, subject: &str) -> Result<Vec<Standing>, Fault> {
-        let mut known = self.known(lead_id, &[subject.to_owned()])?;
-        Ok(known.standings.remove(subject).unwrap_or_default())
+        let known = self.known(lead_id, &[subject.to_owned()])?;
+        let found = known.standings.into_iter().find(|(known, _)| known == subject);
+        Ok(found.map(|(_, standing)| standing).unwrap_or_default())
     }
 
     /// The subject that a link means, and where its consents stand. A link of before they named one means
@@ -239,7 +250,7 @@ impl<S: Store> Ledger<S> {
             known = self.known(lead_id, std::slice::from_ref(&known.founder))?;
         }
         let founder = known.founder;
-        let other = known.names.values().next();
+        let other = known.names.first().map(|(_, own)| own);
         let is_meant = |subject: &str| match name {
             Some(name) => named(subject) == name || other.is_some_and(|other| other == subject),
             None => subject == founder,
@@ -252,17 +263,17 @@ impl<S: Store> Ledger<S> {
     }
 
     /// By subject, where all consents of a lead stand.
-    pub(super) fn standings(&self, lead_id: &str) -> Result<BTreeMap<String, Vec<Standing>>, Fault> {
+    pub(super) fn standings(&self, lead_id: &str) -> Result<Standings, Fault> {
         let sql = "SELECT s.subject, s.consents FROM lead l JOIN standing s ON s.lead = l.number
                    WHERE l.lead_id = ?";
         let rows = self.store.rows(sql, &[lead_id.into()])?;
         if rows.is_empty() {
             return Ok(self.known(lead_id, &[])?.standings);
         }
-        let mut all = BTreeMap::new();
+        let mut all = Vec::new();
         for mut row in rows {
             if let Kept::Standing(standing) = read_standing(&row.text(1)?)? {
-                all.insert(row.text(0)?, standing);
+                all.push((row.text(0)?, standing));
             }
         }
         Ok(all)
@@ -354,13 +365,15 @@ pub(super) fn forget_known<'a>(which: &str, args: &[Arg<'a>]) -> [Write<'a>; 2] 
 }
 
 /// What a row of `standing` holds: where consents stand, or the other name under which that is kept.
-#[derive(Deserialize)]
-#[serde(untagged)]
 enum Kept {
     Standing(Vec<Standing>),
     Name(String),
 }
 
 fn read_standing(text: &str) -> Result<Kept, Fault> {
-    serde_json::from_str(text).map_err(|_| Fault::new("a standing is not what its reader expects"))
+    let read = match text.starts_with('[') {
+        true => serde_json::from_str(text).map(Kept::Standing),
+        false => serde_json::from_str(text).map(Kept::Name),
+    };
+    read.map_err(|_| Fault::new("a standing is not what its reader expects"))
 }

@@ -1,12 +1,12 @@
 //! A person takes consents back: the act is written, what needed them stops, and whoever has had the
 //! lead hears of it. It reaches the submissions and acts of the link's subject, and nobody else's.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::json;
 
 use super::admit::UPDATED;
-use super::consents::{Ledgered, NewAct};
+use super::consents::{Ledgered, NewAct, distinct};
 use super::double_opt_in::stop_asking;
 use super::message::{Admit, Answer, Operation};
 use super::person::Change;
@@ -55,6 +55,16 @@ impl<'a> TakenBack<'a> {
 
 /// Campaign, destination and receiver.
 pub(super) type To = (String, String, String);
+/// Those who are told, each with the webhooks that it is about.
+pub(super) type Told = Vec<(To, Vec<String>)>;
+
+/// One more webhook of a destination.
+pub(super) fn tell(told: &mut Told, to: To, webhook: String) {
+    match told.iter_mut().find(|(known, _)| *known == to) {
+        Some((_, webhooks)) => webhooks.push(webhook),
+        None => told.push((to, vec![webhook])),
+    }
+}
 
 /// A delivery of a subject's submission.
 struct Concerned {
@@ -175,7 +185,7 @@ impl<S: Store> Ledger<S> {
     /// The fingerprints that the newest acts of a subject name: those under which KV may remember a post of the
     /// last minutes.
     fn newest_tags_of(&self, lead_id: &str, now: &[Standing]) -> Result<BTreeSet<String>, Fault> {
-        let numbers: BTreeSet<i64> = now.iter().flat_map(Standing::acts).collect();
+        let numbers = distinct(now.iter().flat_map(Standing::acts).collect());
         let mut tags = BTreeSet::new();
         for number in numbers {
             for one in self.acts_from(lead_id, number, 1)? {
@@ -252,7 +262,7 @@ impl<S: Store> Ledger<S> {
         moment: &Moment,
         writes: &mut Vec<Write<'static>>,
     ) -> Result<BTreeSet<String>, Fault> {
-        let (mut told, mut stopped) = (BTreeMap::<To, Vec<String>>::new(), BTreeSet::new());
+        let (mut told, mut stopped) = (Told::new(), BTreeSet::new());
         for delivery in self.deliveries_concerned(lead_id, whose, gone)? {
             if delivery.stops {
                 let sql =
@@ -262,7 +272,7 @@ impl<S: Store> Ledger<S> {
                 stopped.insert(delivery.submission_id);
             }
             if delivery.was_tried {
-                told.entry(delivery.to).or_default().push(delivery.delivery_id);
+                tell(&mut told, delivery.to, delivery.delivery_id);
             }
         }
         if !stopped.is_empty() {
@@ -332,7 +342,8 @@ impl<S: Store> Ledger<S> {
         let sql = "SELECT delivery_id, campaign, destination, receiver, state, attempts <> '[]',
                      submission_id, subject FROM delivery
                    WHERE delivery_id >= ?1 AND delivery_id < ?2 AND submission_id <> ''
-                     AND (subject = ?3 OR subject IS NULL)";
+                     AND (subject = ?3 OR subject IS NULL)
+                   ORDER BY campaign, destination, delivery_id";
         let is_only = self.standings(lead_id)?.len() <= 1;
         let mut all = Vec::new();
         for mut row in self.store.rows(sql, &[(&from).into(), (&to).into(), whose.into()])? {

@@ -128,6 +128,41 @@ describe('double opt-in', { timeout: 180_000 }, () => {
     assert.equal(leads(ada).length, 0);
   });
 
+  test('a mailbox is asked twice whatever its address looks like, and not for a month after it said no', async () => {
+    await world.publish(newsletter('cap'), newsletter('cap-2', 'cap'));
+    const { email, consent } = person();
+    const tagged = (n) => email.replace('@', `+${n}@`);
+    for (let n = 0; n < 6; n++) await post(n % 2 ? 'cap' : 'cap-2', { email: tagged(n), consent, first_name: `Ada ${n}` });
+    const mail = await mailbox.next(tagged(0));
+    await mailbox.next(tagged(1));
+    const sum = async (state) => (await statesOf('cap'))[state] + (await statesOf('cap-2'))[state];
+    assert.deepEqual([await sum('unconfirmed'), await sum('quarantined')], [2, 4]);
+    const [aside] = (await world.ask('GET', 'quarantine?campaign=cap')).submissions;
+    assert.deepEqual(aside.signals.filter(({ signal }) => signal === 'mailbox_velocity').map(({ because }) => because), ['too many unanswered mails to one mailbox']);
+
+    assert.equal((await world.open(links(mail).withdraw, 'POST')).status, 200);
+    await post('cap', { email: tagged('more'), consent, first_name: 'Ada' });
+    assert.equal(await sum('suppressed'), 1);
+    const mails = [0, 1, 2, 3, 4, 5, 'more'].map((n) => mailbox.to(tagged(n)).length);
+    assert.deepEqual(mails, [1, 1, 0, 0, 0, 0, 0]);
+  });
+
+  test('whoever is on the list of objections is asked once in a year, whoever types their address in', async () => {
+    const desk = new Operator(world);
+    await world.publish(newsletter('objects'));
+    const { email, consent } = person();
+    await desk.run('suppress', '--email', email, '--ledger', 'objects');
+    await post('objects', { email, consent, first_name: 'Ada' });
+    const { withdraw } = links(await mailbox.next(email));
+    for (let n = 0; n < 3; n++) await post('objects', { email, consent, first_name: `Ada ${n}` });
+    await world.open(withdraw, 'POST');
+    await post('objects', { email, consent, first_name: 'Augusta' });
+    const last = someone();
+    await post('objects', last);
+    await mailbox.next(last.email);
+    assert.equal(mailbox.to(email).length, 1);
+  });
+
   test('a link that was changed, or is another campaign\'s, is none', async () => {
     const ada = someone();
     await post('news', ada);

@@ -56,6 +56,25 @@ describe('the edge', { timeout: 180_000 }, () => {
     }
   });
 
+  test('a campaign may let each accepted answer take a multiple of a time', async () => {
+    const even = 400;
+    await world.publish(campaign('even', crm, { even_answers_ms: even, dedupe: { remember_in_kv: true } }));
+    const someone = person();
+    const took = async (value) => {
+      const begun = performance.now();
+      const { status } = await world.postJson('even', value);
+      return [status, performance.now() - begun];
+    };
+    // A timer of the platform may go off a millisecond early.
+    for (const value of [someone, someone, { ...someone, seats: 3 }, person()]) {
+      const [status, ms] = await took(value);
+      assert.equal(status, 202);
+      assert.ok(ms >= even - 2, `${ms} ms`);
+    }
+    const [status] = await took({ ...someone, seats: 'many' });
+    assert.equal(status, 422);
+  });
+
   test('13b. unknown fields are ignored or refused as the campaign says, and never named', async () => {
     const someone = person({ favourite_colour: 'green' });
     assert.equal((await world.postJson('edge', someone)).status, 202);

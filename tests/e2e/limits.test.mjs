@@ -10,6 +10,7 @@ import { newKey, ROOT } from './world.mjs';
 
 // It comes with wrangler.
 const { Miniflare } = createRequire(createRequire(import.meta.url).resolve('wrangler'))('miniflare');
+const OPERATOR = { Authorization: 'Bearer admin-token-of-a-test-and-nothing-else' };
 const BUILD = path.join(ROOT, 'build');
 let crm, worker, base;
 
@@ -18,9 +19,9 @@ describe('the limits that wrangler.toml binds', { timeout: 120_000 }, () => {
     crm = await Receiver.start();
     const wrangler = fs.readFileSync(path.join(ROOT, 'wrangler.toml'), 'utf8');
     const bound = [...wrangler.matchAll(/\[\[ratelimits\]\]\nname = "(\w+)"\n.*\nsimple = \{ limit = (\d+), period = (\d+) \}/g)];
-    assert.deepEqual(bound.map(([, name]) => name), ['CAMPAIGN_LIMIT', 'NETWORK_LIMIT']);
+    assert.deepEqual(bound.map(([, name]) => name), ['CAMPAIGN_LIMIT', 'NETWORK_LIMIT', 'MAIL_LIMIT']);
     // The same bindings, with fewer posts a minute.
-    const few = { CAMPAIGN_LIMIT: 12, NETWORK_LIMIT: 5 };
+    const few = { CAMPAIGN_LIMIT: 12, NETWORK_LIMIT: 5, MAIL_LIMIT: 3 };
     const ratelimits = Object.fromEntries(bound.map(([, name, , period]) => [name, { simple: { limit: few[name], period: Number(period) } }]));
     const files = fs.readdirSync(BUILD).filter((file) => /\.(js|wasm)$/.test(file));
     files.sort((a, b) => (b === 'index.js') - (a === 'index.js'));
@@ -37,12 +38,14 @@ describe('the limits that wrangler.toml binds', { timeout: 120_000 }, () => {
         LEADHOOK_SEALING_KEYS: `s1:${newKey()}`,
         LEADHOOK_ADMIN_TOKEN: 'admin-token-of-a-test-and-nothing-else',
         CRM_WEBHOOK_SECRET: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw',
+        LEADHOOK_PUBLIC_URL: 'https://leads.example.com',
       },
     });
     base = await worker.ready;
-    for (const id of ['rush', 'calm']) {
-      const headers = { Authorization: 'Bearer admin-token-of-a-test-and-nothing-else', 'Content-Type': 'application/json' };
-      const published = await fetch(new URL(`/admin/api/campaigns/${id}`, base), { method: 'PUT', headers, body: JSON.stringify(campaign(id, crm)) });
+    const asked = { double_opt_in: { destination: 'crm', subject: 'Confirm', text: '{confirm_link} {withdraw_link}' } };
+    for (const [id, changes] of [['rush'], ['calm'], ['asked', asked], ['asked-2', asked]]) {
+      const body = JSON.stringify(campaign(id, crm, changes));
+      const published = await fetch(new URL(`/admin/api/campaigns/${id}`, base), { method: 'PUT', headers: { ...OPERATOR, 'Content-Type': 'application/json' }, body });
       assert.equal(published.status, 200, await published.text());
     }
   });
@@ -72,5 +75,13 @@ describe('the limits that wrangler.toml binds', { timeout: 120_000 }, () => {
     assert.equal(more.at(-1), 429);
     assert.ok(more.includes(202));
     assert.equal((await post('calm', '192.0.2.1')).status, 202);
+  });
+
+  test('one network brings so many mails in whatever ledger, and what is beyond that waits for an operator', async () => {
+    for (let n = 0; n < 4; n++) assert.equal((await post(n % 2 ? 'asked' : 'asked-2', `192.0.2.${100 + n}`)).status, 202);
+    assert.equal((await post('asked', '198.51.100.7')).status, 202);
+    const states = async (id) => (await (await fetch(new URL(`/admin/api/counters?campaign=${id}`, base), { headers: OPERATOR })).json()).states;
+    const [one, two] = [await states('asked'), await states('asked-2')];
+    assert.deepEqual([one.unconfirmed + two.unconfirmed, one.quarantined + two.quarantined], [4, 1]);
   });
 });

@@ -34,7 +34,10 @@ fn number(value: &Value) -> i64 {
 /// What every ledger holds of submissions, deliveries and counters.
 pub fn ledgers(site: &Site, people: &People, deliveries: &mut BTreeSet<String>, forwarded: &mut Forwarded) {
     for ledger in LEDGERS {
-        let rows = site.rows(ledger, "SELECT lead_id, campaign, state, payload IS NOT NULL, submission_id FROM submission");
+        let rows = site.rows(
+            ledger,
+            "SELECT lead_id, campaign, state, payload IS NOT NULL, submission_id FROM submission",
+        );
         let (mut by_lead, mut by_state) = (BTreeMap::new(), BTreeMap::new());
         for row in &rows {
             let state = State::parse(&text(&row[2])).expect("a state");
@@ -370,9 +373,8 @@ pub fn what_is_known(site: &Site) {
                 "SELECT subject, consents FROM standing WHERE lead = {} AND json_type(consents) = 'array'",
                 row[3]
             );
-            let read = |row: &Vec<Value>| {
-                (text(&row[0]), serde_json::from_str(&text(&row[1])).expect("standings"))
-            };
+            let read =
+                |row: &Vec<Value>| (text(&row[0]), serde_json::from_str(&text(&row[1])).expect("standings"));
             let kept: BTreeMap<String, Vec<Standing>> = site.rows(ledger, &sql).iter().map(read).collect();
             assert_eq!(kept, said, "{lead_id}: where consents stand");
             let Some(had) = row[4].as_str() else { continue };
@@ -387,7 +389,11 @@ pub fn what_is_known(site: &Site) {
             };
             let rows = site.rows(ledger, &sql);
             let sent = rows.iter().map(|row| serde_json::from_str(&text(&row[0])).expect("JSON")).collect();
-            assert_eq!(sort(serde_json::from_str(had).expect("JSON")), sort(sent), "{lead_id}: who has had it");
+            assert_eq!(
+                sort(serde_json::from_str(had).expect("JSON")),
+                sort(sent),
+                "{lead_id}: who has had it"
+            );
         }
     }
 }

@@ -199,7 +199,8 @@ impl Run {
         let reports = self.reports("erase", &who);
         let ids = |name: &str, path: &str| {
             let all = reports.iter().flat_map(|one| one[name].as_array().expect("leads"));
-            all.map(|one| one.pointer(path).and_then(Value::as_str).expect("an id").to_owned()).collect::<Vec<_>>()
+            all.map(|one| one.pointer(path).and_then(Value::as_str).expect("an id").to_owned())
+                .collect::<Vec<_>>()
         };
         let leads = ids("leads", "");
         self.forget_forwarded(&ids("left", "/lead_id"));
@@ -238,9 +239,13 @@ impl Run {
         self.forget_what_has_ended();
         let (must, may) = self.people.shown_to(&who, self.site.now_ms());
         let mut shown = BTreeSet::new();
-        for lead in self.reports("access", &who).iter().flat_map(|one| one["leads"].as_array().expect("leads")) {
+        for lead in
+            self.reports("access", &who).iter().flat_map(|one| one["leads"].as_array().expect("leads"))
+        {
             let submissions = lead["submissions"].as_array().expect("submissions");
-            shown.extend(submissions.iter().map(|one| one["submission_id"].as_str().expect("an id").to_owned()));
+            shown.extend(
+                submissions.iter().map(|one| one["submission_id"].as_str().expect("an id").to_owned()),
+            );
             checks::shows_nobody_else(lead, &who);
         }
         assert!(must.is_subset(&shown), "{must:?} are held, and {shown:?} are shown");
@@ -270,7 +275,8 @@ impl Run {
         let who = somebody(&mut self.dice);
         let one = who.0.or(who.1).expect("somebody");
         self.note(format!("{one} is {} {list} of {ledger}", if is_on { "put on" } else { "taken off" }));
-        let tag = list_tag(self.site.settings().lists.as_ref().expect("list keys"), ledger, &identifier(&one));
+        let tag =
+            list_tag(self.site.settings().lists.as_ref().expect("list keys"), ledger, &identifier(&one));
         let change = if is_on { "add" } else { "remove" };
         self.operate(&format!("lists/{list}?ledger={ledger}"), &json!({ change: [tag] }));
         self.people.list(ledger, list, &one, is_on);

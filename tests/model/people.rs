@@ -36,16 +36,25 @@ struct Consent {
 /// Something that was done about consents.
 #[derive(Clone, Debug)]
 enum Act {
-    Granted { post: Post, at: i64, is_confirmed: bool },
+    Granted {
+        post: Post,
+        at: i64,
+        is_confirmed: bool,
+    },
     /// Of one purpose, or of all.
-    Withdrawn { subject: String, purpose: Option<String> },
+    Withdrawn {
+        subject: String,
+        purpose: Option<String>,
+    },
 }
 
 impl Act {
     fn is_of(&self, who: &Who) -> bool {
         match self {
             Self::Granted { post, .. } => is_theirs(post, who),
-            Self::Withdrawn { subject, .. } => Some(subject) == who.0.as_ref() || Some(subject) == who.1.as_ref(),
+            Self::Withdrawn { subject, .. } => {
+                Some(subject) == who.0.as_ref() || Some(subject) == who.1.as_ref()
+            }
         }
     }
 }
@@ -245,7 +254,8 @@ impl People {
         let by = post.recognising();
         let living =
             self.leads.iter().filter(|lead| lead.ledger == post.ledger() && lead.known_until() > now);
-        let matching: Vec<_> = living.filter(|lead| by.iter().any(|one| lead.known_by.contains(one))).collect();
+        let matching: Vec<_> =
+            living.filter(|lead| by.iter().any(|one| lead.known_by.contains(one))).collect();
         let by_email = |lead: &Lead| post.email().is_some_and(|email| lead.known_by.contains(email));
         let best = matching.iter().max_by_key(|lead| (by_email(lead), lead.last(), Reverse(&lead.real_id)));
         let person = best.map_or(Person::New, |lead| Person::Known(lead.real_id.clone()));
@@ -349,7 +359,8 @@ impl People {
         for lead in &mut self.leads {
             let (ledger, real_id) = (lead.ledger, lead.real_id.clone());
             lead.contents.retain(|content, known| {
-                let is_kept = known.is_act || ids.get(content).is_none_or(|id| is_there(ledger, &real_id, id));
+                let is_kept =
+                    known.is_act || ids.get(content).is_none_or(|id| is_there(ledger, &real_id, id));
                 assert!(is_kept || known.until <= now, "a request was forgotten too early");
                 is_kept
             });
@@ -597,7 +608,8 @@ impl People {
         let lead_id = self.lead_now(lead_id);
         let Some(lead) = self.lead(&lead_id) else { return };
         let one = (purpose != "_").then(|| purpose.to_owned());
-        if CONSENTS.iter().any(|id| (purpose == "_" || purpose == *id) && lead.consent(subject, id).is_some()) {
+        if CONSENTS.iter().any(|id| (purpose == "_" || purpose == *id) && lead.consent(subject, id).is_some())
+        {
             lead.acts.push(Act::Withdrawn { subject: subject.to_owned(), purpose: one });
         }
         if purpose == "_" {

@@ -30,7 +30,8 @@ impl Run {
         self.people.forget_suppressed(now, |ledger, id| is_there("suppressed", ledger, id));
         self.people.forget_aside(now, |ledger, id| is_there("quarantine", ledger, id));
         self.people.forget_requests(now, |ledger, lead_id, id| {
-            let sql = format!("SELECT 1 FROM submission WHERE lead_id = '{lead_id}' AND submission_id = '{id}'");
+            let sql =
+                format!("SELECT 1 FROM submission WHERE lead_id = '{lead_id}' AND submission_id = '{id}'");
             !site.rows(ledger, &sql).is_empty()
         });
     }

@@ -104,9 +104,7 @@ fn changes(changes: &Map<String, Value>) -> Vec<String> {
         let [from, to] = ["from", "to"].map(|key| one.get(key).map_or_else(|| "none".to_owned(), side));
         line(&format!("{name}: {from} -> {to}"))
     };
-    let named = |one: &Value| {
-        change(one.get("destination").and_then(Value::as_str).unwrap_or_default(), one)
-    };
+    let named = |one: &Value| change(one.get("destination").and_then(Value::as_str).unwrap_or_default(), one);
     let mut lines = Vec::new();
     for (key, value) in changes {
         match value {

@@ -88,7 +88,9 @@ pub fn publish(options: &Options) -> Result<(), String> {
                     ));
                 }
             }
-            Err(refused) => problems.extend(refused.iter().map(|problem| line(&format!("{name}: {problem}")))),
+            Err(refused) => {
+                problems.extend(refused.iter().map(|problem| line(&format!("{name}: {problem}"))))
+            }
         }
         if hosts.is_none() && !options.local {
             warnings.extend(unbound(campaign).map(|bound| {
@@ -129,8 +131,7 @@ fn send(options: &Options, campaigns: &[(&Path, Campaign)]) -> Result<(), String
         let answer = answer.map_err(|reason| format!("{}: {reason}", file.display()))?;
         say!("published {} (revision {})", campaign.id, campaign.revision);
         let told = answer.get("warnings").and_then(Value::as_array).into_iter().flatten();
-        let told =
-            told.filter_map(Value::as_str).map(|told| format!("{}: {told}", file.display()));
+        let told = told.filter_map(Value::as_str).map(|told| format!("{}: {told}", file.display()));
         warn(&told.collect::<Vec<_>>());
     }
     Ok(())
