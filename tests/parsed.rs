@@ -312,7 +312,7 @@ fn a_condition_compares_web_addresses_as_they_are_kept() {
     for site in
         ["https%3A%2F%2Fexample.com", "HTTPS%3A%2F%2FEXAMPLE.COM%2F", "https%3A%2F%2Fexample.org%2F%C3%A5"]
     {
-        let world = Site::new(&[file.clone()]);
+        let world = Site::new(std::slice::from_ref(&file));
         world.deliver("guide", &format!("{ANN}&site={site}"));
         assert_eq!(world.received()[0].body["data"]["score"]["total"], 5, "{site}");
     }
