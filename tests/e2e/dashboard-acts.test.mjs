@@ -132,6 +132,8 @@ describe('the dashboard does', { skip, timeout: 300_000 }, () => {
       await go(page, 'Recent acts');
       const released = async () => (await rows(page, 'Recent acts')).filter(([, who, what]) => who === 'otto' && what === 'released from quarantine');
       await until('the acts are shown', async () => (await released()).map((row) => row[4]).join() === '27,100,1');
+      const published = (await rows(page, 'Recent acts')).find(([, , what]) => what === 'published a campaign');
+      assert.match(published[3], /crm: none → http:\/\/127\.0\.0\.1:\d+ by CRM_WEBHOOK_SECRET/);
     });
   });
 
