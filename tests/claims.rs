@@ -187,7 +187,8 @@ fn origins_that_answer_have_two_connections_each_and_one_that_hangs_stalls_no_ot
 
 #[test]
 fn addresses_at_one_origin_share_its_connections() {
-    let urls = [format!("{URL}x"), format!("{URL}x"), format!("{URL}y?z"), "HTTPS://CRM.example.com:443/w".into()];
+    let urls =
+        [format!("{URL}x"), format!("{URL}x"), format!("{URL}y?z"), "HTTPS://CRM.example.com:443/w".into()];
     let all: Vec<_> = urls.iter().enumerate().map(|(n, url)| destination(&format!("d{n}"), url)).collect();
     let site = Site::new(&[guide_with(json!({ "destination": all }))]);
     posts(&site, 3);
@@ -246,7 +247,8 @@ fn hanging_origins_hold_up_nobody_however_many() {
             for (_, claim) in done {
                 object.settle_after(&site, &claim, &Outcome::TimedOut, 15_000);
             }
-            let late = site.rows(LEDGER, "SELECT 1 FROM delivery WHERE campaign = 'ok' AND state = 'pending'");
+            let late =
+                site.rows(LEDGER, "SELECT 1 FROM delivery WHERE campaign = 'ok' AND state = 'pending'");
             assert!(late.is_empty(), "{count} hang: none of the healthy one's waits, second {second}");
         }
         let tried = "SELECT DISTINCT campaign FROM delivery WHERE attempt_count > 0 AND campaign <> 'ok'";
@@ -318,7 +320,12 @@ fn who_is_slow_but_answers_leaves_connections_to_those_that_answer_at_once() {
     for _ in 0..2 {
         for claim in object.claim(&site) {
             let took_ms = if claim.campaign == "ok" { 100 } else { 9_000 };
-            object.settle_after(&site, &claim, &Outcome::Answered { status: 200, retry_after_s: None }, took_ms);
+            object.settle_after(
+                &site,
+                &claim,
+                &Outcome::Answered { status: 200, retry_after_s: None },
+                took_ms,
+            );
         }
     }
     for name in &all {

@@ -15,8 +15,8 @@ use worker::{Delay, Env};
 
 use super::http::log_fault;
 use super::platform::{ADMITTED, FAULT, Platform};
-use super::store::ObjectStore;
 use super::send::{self, Sent};
+use super::store::ObjectStore;
 use super::{glue, log, message_of, moment, now_ms};
 use crate::campaigns;
 use crate::deliver::Outcome;

@@ -59,8 +59,7 @@ impl<S: Store> Ledger<S> {
         let Some(campaign) = self.last_good_campaign(campaign)? else { return Ok(Vec::new()) };
         let Some(magnet) = &campaign.magnet else { return Ok(Vec::new()) };
         let (from, to) = delivery_range(lead_id);
-        let sql =
-            "SELECT DISTINCT destination FROM delivery WHERE delivery_id >= ? AND delivery_id < ?
+        let sql = "SELECT DISTINCT destination FROM delivery WHERE delivery_id >= ? AND delivery_id < ?
                      AND submission_id <> '' AND campaign = ? AND state NOT IN ('expired', 'withdrawn')";
         let data = json!({
             "lead_id": lead_id, "campaign": campaign.id,
