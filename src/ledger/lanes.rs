@@ -156,6 +156,16 @@ pub(super) struct Known {
 
 type Place = (Standing, Wait, String);
 
+/// Puts an origin to its place where something waits for it.
+fn enqueue(queue: &mut Vec<Place>, name: &str, origin: &Origin) {
+    if let Some(wait) = origin.wait() {
+        let place = (origin.standing, wait, name.to_owned());
+        if let Err(at) = queue.binary_search(&place) {
+            queue.insert(at, place);
+        }
+    }
+}
+
 /// The lanes of all receivers, and what is on its way.
 #[derive(Default)]
 pub(super) struct Lanes {
@@ -299,14 +309,12 @@ impl Lanes {
     /// Looks what has been on its way for how long. What is lost is due again.
     pub(super) fn look_at_clock(&mut self, now_ms: i64) {
         self.note_clock(now_ms);
-        let all = std::mem::take(&mut self.flights);
-        let (lost, kept): (Vec<_>, _) = all.into_iter().partition(|one| one.until_ms <= now_ms);
-        self.flights = kept;
         for flight in &mut self.flights {
             flight.is_doubtful = now_ms - flight.since_ms > DOUBTFUL_MS;
         }
-        for flight in lost {
-            self.note_due(&flight.receiver, now_ms);
+        while let Some(at) = self.flights.iter().position(|one| one.until_ms <= now_ms) {
+            let lost = self.flights.swap_remove(at);
+            self.note_due(&lost.receiver, now_ms);
         }
     }
 
@@ -324,9 +332,8 @@ impl Lanes {
         for (name, origin) in &mut self.origins {
             (origin.last, origin.alone_until_ms) = (Wait::default(), 0);
             origin.lanes.iter_mut().for_each(|lane| lane.last = Wait::default());
-            self.queue.extend(origin.wait().map(|wait| (origin.standing, wait, name.clone())));
+            enqueue(&mut self.queue, name, origin);
         }
-        self.queue.sort_unstable();
     }
 
     /// A claim's request has been answered, or has failed: its connection is free.
@@ -385,12 +392,7 @@ impl Lanes {
         if lane.wait().is_some() {
             origin.lanes.push(lane);
         }
-        if let Some(wait) = origin.wait() {
-            let place = (origin.standing, wait, name.to_owned());
-            if let Err(at) = self.queue.binary_search(&place) {
-                self.queue.insert(at, place);
-            }
-        }
+        enqueue(&mut self.queue, name, origin);
     }
 
     /// Forgets origins for which nothing waits, where too many are known.
