@@ -196,7 +196,7 @@ fn the_rows_of_a_lead() {
             ANN_ID,
             "guide",
             "crm",
-            "9a0bceeab5def971",
+            "6e3dc7030a11f597.9a0bceeab5def971",
             "lead.qualified",
             "pending",
             START_MS,

@@ -3,7 +3,7 @@
 //!
 //! All of it lies in memory, and a choice costs the same however many deliveries or lanes wait.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use super::claim::Claim;
 use super::rows::origin_of;
@@ -86,8 +86,8 @@ struct Wait {
 }
 
 /// What is known of one receiver's deliveries without asking the database.
-#[derive(Default)]
 struct Lane {
+    receiver: String,
     /// Read ahead, the oldest first.
     ahead: VecDeque<Claim>,
     /// Before then nothing else of it is due; nothing where nothing else waits.
@@ -96,6 +96,11 @@ struct Lane {
 }
 
 impl Lane {
+    fn new(receiver: &str) -> Self {
+        let receiver = receiver.to_owned();
+        Self { receiver, ahead: VecDeque::new(), due_ms: None, last: Wait::default() }
+    }
+
     fn wait(&self) -> Option<Wait> {
         let due_ms = self.ahead.front().map(|claim| claim.due_ms).or(self.due_ms)?;
         Some(Wait { from_ms: due_ms.max(self.last.from_ms), turn: self.last.turn })
@@ -106,15 +111,19 @@ impl Lane {
 struct Origin {
     standing: Standing,
     alone_until_ms: i64,
-    lanes: BTreeMap<String, Lane>,
-    /// Lanes in which something waits.
-    queue: BTreeSet<(Wait, String)>,
     last: Wait,
+    /// Those in which something waits.
+    lanes: Vec<Lane>,
 }
 
 impl Origin {
+    /// The lane that waits longest.
+    fn first(&self) -> Option<(Wait, &Lane)> {
+        self.lanes.iter().filter_map(|lane| Some((lane.wait()?, lane))).min_by_key(|(wait, _)| *wait)
+    }
+
     fn wait(&self) -> Option<Wait> {
-        let (first, _) = self.queue.first()?;
+        let (first, _) = self.first()?;
         Some(Wait { from_ms: first.from_ms.max(self.last.from_ms), turn: self.last.turn })
     }
 }
@@ -145,12 +154,24 @@ pub(super) struct Known {
     pub(super) hung: bool,
 }
 
+type Place = (Standing, Wait, String);
+
+/// Puts an origin to its place where something waits for it.
+fn enqueue(queue: &mut Vec<Place>, name: &str, origin: &Origin) {
+    if let Some(wait) = origin.wait() {
+        let place = (origin.standing, wait, name.to_owned());
+        if let Err(at) = queue.binary_search(&place) {
+            queue.insert(at, place);
+        }
+    }
+}
+
 /// The lanes of all receivers, and what is on its way.
 #[derive(Default)]
 pub(super) struct Lanes {
     origins: BTreeMap<String, Origin>,
-    /// Origins for which something waits: how they answer, from when on it waits, and which.
-    queue: BTreeSet<(Standing, Wait, String)>,
+    /// Origins for which something waits, in order: how they answer, from when on it waits, and which.
+    queue: Vec<Place>,
     flights: Vec<Flight>,
     clock_ms: i64,
     turns: u64,
@@ -160,7 +181,7 @@ impl Lanes {
     /// Something of a receiver's becomes due then, which is now or later.
     pub(super) fn note_due(&mut self, receiver: &str, at_ms: i64) {
         self.note_clock(at_ms.min(self.clock_ms));
-        self.change_lane(receiver, |lane| {
+        self.change(receiver, |_, lane| {
             lane.due_ms = Some(lane.due_ms.map_or(at_ms, |known| known.min(at_ms)))
         });
     }
@@ -170,12 +191,11 @@ impl Lanes {
         self.queue.clear();
         for origin in self.origins.values_mut() {
             origin.lanes.clear();
-            origin.queue.clear();
         }
         for one in known {
             let is_new = !self.origins.contains_key(origin_of(&one.receiver));
-            self.change(&one.receiver, |origin, receiver| {
-                origin.lanes.entry(receiver.to_owned()).or_default().due_ms = Some(one.due_ms);
+            self.change(&one.receiver, |origin, lane| {
+                lane.due_ms = Some(one.due_ms);
                 if is_new && one.hung {
                     origin.standing = Standing::Hangs;
                 }
@@ -192,17 +212,17 @@ impl Lanes {
         let (standing, _, name) = order
             .into_iter()
             .find_map(|standing| self.first(standing).filter(|(_, wait, _)| wait.from_ms <= now_ms))?;
-        let (_, receiver) = self.origins.get(name)?.queue.first()?;
+        let (_, lane) = self.origins.get(name)?.first()?;
         let is_short = *standing == Standing::Unknown && self.unproven() >= MAX_HANGING;
         let timeout_ms = if is_short { SHORT_ATTEMPT_MS } else { ATTEMPT_TIMEOUT_MS };
-        Some(Turn { receiver: receiver.clone(), timeout_ms })
+        Some(Turn { receiver: lane.receiver.clone(), timeout_ms })
     }
 
     /// The origin of this standing that waits longest, of those for whom a connection is free. Those that
     /// are passed over have one already, so they are few.
-    fn first(&self, standing: Standing) -> Option<&(Standing, Wait, String)> {
-        let from = Wait { from_ms: i64::MIN, turn: 0 };
-        let rest = self.queue.range((standing, from, String::new())..);
+    fn first(&self, standing: Standing) -> Option<&Place> {
+        let from = self.queue.partition_point(|(other, ..)| *other < standing);
+        let rest = self.queue.get(from..)?.iter();
         let mut all = rest.take_while(|(other, ..)| *other == standing).peekable();
         let is_worth_it = all.peek().is_some() && self.has_room_for(standing);
         all.filter(|_| is_worth_it).find(|(.., name)| self.has_room_at(name, standing))
@@ -251,13 +271,13 @@ impl Lanes {
 
     /// Whether nothing is read ahead in a lane.
     pub(super) fn is_empty(&self, receiver: &str) -> bool {
-        let lane = self.origins.get(origin_of(receiver)).and_then(|origin| origin.lanes.get(receiver));
-        lane.is_none_or(|lane| lane.ahead.is_empty())
+        let mut lanes = self.origins.get(origin_of(receiver)).into_iter().flat_map(|origin| &origin.lanes);
+        lanes.find(|lane| lane.receiver == receiver).is_none_or(|lane| lane.ahead.is_empty())
     }
 
     /// Takes what was read ahead of a receiver, and when the next one behind it is due.
     pub(super) fn fill(&mut self, receiver: &str, ahead: VecDeque<Claim>, due_ms: Option<i64>) {
-        self.change_lane(receiver, |lane| {
+        self.change(receiver, |_, lane| {
             lane.ahead = ahead;
             lane.due_ms = due_ms;
         });
@@ -269,10 +289,8 @@ impl Lanes {
         self.turns += 1;
         let last = Wait { from_ms: now_ms, turn: self.turns };
         let mut claim = None;
-        self.change(receiver, |origin, receiver| {
-            origin.last = last;
-            let lane = origin.lanes.entry(receiver.to_owned()).or_default();
-            lane.last = last;
+        self.change(receiver, |origin, lane| {
+            (origin.last, lane.last) = (last, last);
             claim = lane.ahead.pop_front();
         });
         let mut claim = claim?;
@@ -291,14 +309,12 @@ impl Lanes {
     /// Looks what has been on its way for how long. What is lost is due again.
     pub(super) fn look_at_clock(&mut self, now_ms: i64) {
         self.note_clock(now_ms);
-        let all = std::mem::take(&mut self.flights);
-        let (lost, kept): (Vec<_>, _) = all.into_iter().partition(|one| one.until_ms <= now_ms);
-        self.flights = kept;
         for flight in &mut self.flights {
             flight.is_doubtful = now_ms - flight.since_ms > DOUBTFUL_MS;
         }
-        for flight in lost {
-            self.note_due(&flight.receiver, now_ms);
+        while let Some(at) = self.flights.iter().position(|one| one.until_ms <= now_ms) {
+            let lost = self.flights.swap_remove(at);
+            self.note_due(&lost.receiver, now_ms);
         }
     }
 
@@ -312,14 +328,11 @@ impl Lanes {
         for flight in &mut self.flights {
             flight.until_ms = flight.until_ms.min(now_ms + FLIGHT_MS);
         }
-        let mut receivers = Vec::new();
-        for origin in self.origins.values_mut() {
-            (origin.last, origin.alone_until_ms) = (Wait::default(), 0);
-            receivers.extend(origin.lanes.keys().cloned());
-        }
         self.queue.clear();
-        for receiver in receivers {
-            self.change_lane(&receiver, |lane| lane.last = Wait::default());
+        for (name, origin) in &mut self.origins {
+            (origin.last, origin.alone_until_ms) = (Wait::default(), 0);
+            origin.lanes.iter_mut().for_each(|lane| lane.last = Wait::default());
+            enqueue(&mut self.queue, name, origin);
         }
     }
 
@@ -360,38 +373,26 @@ impl Lanes {
         firsts.map(|(_, wait, _)| wait.from_ms).chain(lost).min().unwrap_or(i64::MAX)
     }
 
-    fn change_lane(&mut self, receiver: &str, change: impl FnOnce(&mut Lane)) {
-        self.change(receiver, |origin, receiver| {
-            change(origin.lanes.entry(receiver.to_owned()).or_default())
-        });
-    }
-
-    /// Changes what is known of a receiver and its origin, and keeps the queues as they must be then.
-    fn change(&mut self, receiver: &str, change: impl FnOnce(&mut Origin, &str)) {
+    /// Changes what is known of a receiver and its origin, and keeps the queue as it must be then.
+    fn change(&mut self, receiver: &str, change: impl FnOnce(&mut Origin, &mut Lane)) {
         let name = origin_of(receiver);
         if !self.origins.contains_key(name) {
             self.make_room();
         }
         let origin = self.origins.entry(name.to_owned()).or_default();
         if let Some(wait) = origin.wait() {
-            self.queue.remove(&(origin.standing, wait, name.to_owned()));
-        }
-        if let Some(wait) = origin.lanes.get(receiver).and_then(Lane::wait) {
-            origin.queue.remove(&(wait, receiver.to_owned()));
-        }
-        change(origin, receiver);
-        match origin.lanes.get(receiver).map(Lane::wait) {
-            Some(Some(wait)) => {
-                origin.queue.insert((wait, receiver.to_owned()));
+            let place = (origin.standing, wait, name.to_owned());
+            if let Ok(at) = self.queue.binary_search(&place) {
+                self.queue.remove(at);
             }
-            Some(None) => {
-                origin.lanes.remove(receiver);
-            }
-            None => {}
         }
-        if let Some(wait) = origin.wait() {
-            self.queue.insert((origin.standing, wait, name.to_owned()));
+        let known = origin.lanes.iter().position(|lane| lane.receiver == receiver);
+        let mut lane = known.map_or_else(|| Lane::new(receiver), |at| origin.lanes.swap_remove(at));
+        change(origin, &mut lane);
+        if lane.wait().is_some() {
+            origin.lanes.push(lane);
         }
+        enqueue(&mut self.queue, name, origin);
     }
 
     /// Forgets origins for which nothing waits, where too many are known.
@@ -432,26 +433,19 @@ mod tests {
         }
     }
 
-    /// The queues as they are, and as what is known says that they should be.
-    fn queues(lanes: &Lanes) -> [Vec<String>; 2] {
-        let mut kept: Vec<_> = lanes.queue.iter().map(|one| format!("{one:?}")).collect();
-        let mut meant = Vec::new();
-        for (name, origin) in &lanes.origins {
-            kept.extend(origin.queue.iter().map(|one| format!("{one:?}")));
-            let waits = origin.lanes.iter().filter_map(|(to, lane)| Some((lane.wait()?, to)));
-            meant.extend(waits.map(|one| format!("{one:?}")));
-            meant.extend(origin.wait().map(|wait| format!("{:?}", (origin.standing, wait, name))));
-            assert!(origin.lanes.values().all(|lane| lane.wait().is_some()), "an empty lane stays");
-        }
-        [kept, meant].map(|mut list| {
-            list.sort();
-            list
-        })
+    /// The queue as what is known says that it should be.
+    fn meant(lanes: &Lanes) -> Vec<Place> {
+        assert!(lanes.origins.values().all(|origin| origin.lanes.iter().all(|lane| lane.wait().is_some())));
+        let place =
+            |(name, origin): (&String, &Origin)| Some((origin.standing, origin.wait()?, name.clone()));
+        let mut places: Vec<_> = lanes.origins.iter().filter_map(place).collect();
+        places.sort();
+        places
     }
 
     /// Whatever happens, in whatever order.
     #[test]
-    fn the_queues_are_what_is_known_and_the_limits_hold() {
+    fn the_queue_is_what_is_known_and_the_limits_hold() {
         let (mut lanes, mut open, mut now_ms) = (Lanes::default(), Vec::<Claim>::new(), 1_000_000);
         for step in 0..20_000_usize {
             let text = sha256_hex(&step.to_string());
@@ -469,7 +463,7 @@ mod tests {
                         due_ms: now_ms - 5,
                         hung: die(3, 2) == 0,
                     };
-                    lanes.learn(RECEIVERS.iter().take(die(4, 8)).map(|to| known(&to)).collect());
+                    lanes.learn(RECEIVERS.iter().take(die(4, 8)).map(known).collect());
                 }
                 5 | 6 if !open.is_empty() => {
                     let claim = open.swap_remove(die(2, open.len()));
@@ -495,8 +489,7 @@ mod tests {
                     assert!(lanes.next_due_ms() > now_ms, "what can go has gone");
                 }
             }
-            let [kept, meant] = queues(&lanes);
-            assert_eq!(kept, meant, "step {step}");
+            assert_eq!(lanes.queue, meant(&lanes), "step {step}");
             assert!(lanes.held(Standing::Answers, Standing::Hangs) <= MAX_CONNECTIONS);
             for receiver in RECEIVERS {
                 let own = lanes.connections().filter(|one| origin_of(&one.receiver) == origin_of(receiver));

@@ -50,7 +50,7 @@ describe('a receiver that says more than it was asked for', { timeout: 280_000, 
     test(`behind ${name}, among leads that it takes: nothing else is confirmed by it`, async () => {
       const id = `among-${at}`;
       const receiver = await Talkative.start();
-      receiver.answer = (n) => (n % 2 === 0 ? undefined : { answer, laterMs });
+      receiver.answer = (n) => (n % 2 === 1 ? undefined : { answer, laterMs });
       await published(id, receiver);
       await posted(id);
       await until('all were tried', async () => (await tried(id)) === LEADS);
