@@ -19,13 +19,14 @@ const MAX_KEPT: usize = 500;
 /// has derived for their ledgers.
 #[derive(Default)]
 pub struct Shelf {
-    campaigns: BTreeMap<String, (i64, Rc<Campaign>)>,
+    /// Nothing where one is to be read again.
+    campaigns: BTreeMap<String, Option<(i64, Rc<Campaign>)>>,
     identities: BTreeMap<String, Rc<Identity>>,
 }
 
 impl Shelf {
     fn get(&self, id: &str) -> Option<(i64, Rc<Campaign>)> {
-        self.campaigns.get(id).cloned()
+        self.campaigns.get(id).cloned().flatten()
     }
 
     fn put(&mut self, campaign: Rc<Campaign>, now_ms: i64) {
@@ -33,12 +34,14 @@ impl Shelf {
             self.campaigns.clear();
             self.identities.clear();
         }
-        self.campaigns.insert(campaign.id.clone(), (now_ms, campaign));
+        self.campaigns.insert(campaign.id.clone(), Some((now_ms, campaign)));
     }
 
     /// Forgets a campaign, so that it is read again.
     pub fn forget(&mut self, id: &str) {
-        self.campaigns.remove(id);
+        if let Some(kept) = self.campaigns.get_mut(id) {
+            *kept = None;
+        }
     }
 
     /// The keys of a ledger. The settings are the same for as long as the shelf lives.

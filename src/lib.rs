@@ -12,6 +12,7 @@
 
 pub mod fault;
 pub mod hash;
+pub mod json;
 pub mod moment;
 pub mod template;
 pub mod text;

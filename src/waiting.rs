@@ -37,13 +37,10 @@ impl Waiting {
 
     /// One that began to wait then waits no longer.
     pub fn end(&mut self, ledger: &str, began_ms: i64) {
-        if let Some(since) = self.0.get_mut(ledger) {
-            if let Some(at) = since.iter().position(|since_ms| *since_ms == began_ms) {
-                since.swap_remove(at);
-            }
-            if since.is_empty() {
-                self.0.remove(ledger);
-            }
+        if let Some(since) = self.0.get_mut(ledger)
+            && let Some(at) = since.iter().position(|since_ms| *since_ms == began_ms)
+        {
+            since.swap_remove(at);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Wrong tokens, by the address that they came from: who has sent too many must wait, also with a right
 //! one, or guessing would go on. Kept in memory, so a guesser has so many tries in each isolate.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv6Addr};
 
 use crate::moment::seconds_until;
@@ -17,41 +17,47 @@ const IPV6_OWN_BITS: u32 = 64;
 
 /// By address: when its last wrong tokens came; UTC, milliseconds. Those without an address are one.
 #[derive(Default)]
-pub struct Attempts(BTreeMap<Option<IpAddr>, VecDeque<i64>>);
+pub struct Attempts(Vec<Line>);
+
+struct Line {
+    address: Option<IpAddr>,
+    /// The last ones, the oldest first.
+    wrong_ms: VecDeque<i64>,
+}
 
 impl Attempts {
     /// The seconds to wait, where too many wrong tokens have come from there.
     pub fn wait_s(&self, client_address: Option<&str>, now_ms: i64) -> Option<i64> {
-        let wrong = self.0.get(&line(client_address))?;
-        let ends_ms = wrong.front().filter(|_| wrong.len() >= MAX_WRONG)? + WINDOW_MS;
+        let wrong_ms = &self.0.get(self.place(line(client_address))?)?.wrong_ms;
+        let ends_ms = wrong_ms.front().filter(|_| wrong_ms.len() >= MAX_WRONG)? + WINDOW_MS;
         // Not longer where the clock was set back.
         let ends_ms = ends_ms.min(now_ms + WINDOW_MS);
         Some(seconds_until(ends_ms, now_ms)).filter(|left_s| *left_s > 0)
     }
 
-    /// A wrong token came from there.
+    /// A wrong token came from there. Beyond what is remembered, whoever has been quiet for longest is forgotten.
     pub fn note_wrong(&mut self, client_address: Option<&str>, now_ms: i64) {
-        let line = line(client_address);
-        if self.0.len() >= MAX_ADDRESSES && !self.0.contains_key(&line) {
-            self.make_room(now_ms);
-        }
-        let wrong = self.0.entry(line).or_default();
-        wrong.push_back(now_ms);
-        if wrong.len() > MAX_WRONG {
-            wrong.pop_front();
-        }
-    }
-
-    /// Forgets those whose time is over, else whoever has been quiet for longest.
-    fn make_room(&mut self, now_ms: i64) {
-        let last = |wrong: &VecDeque<i64>| wrong.back().copied().unwrap_or(0);
-        self.0.retain(|_, wrong| now_ms - last(wrong) < WINDOW_MS);
+        let address = line(client_address);
+        let mut one = match self.place(address) {
+            Some(at) => self.0.swap_remove(at),
+            None => Line { address, wrong_ms: VecDeque::new() },
+        };
         if self.0.len() >= MAX_ADDRESSES {
-            let quiet = self.0.iter().min_by_key(|(_, wrong)| last(wrong)).map(|(line, _)| *line);
-            if let Some(quiet) = quiet {
-                self.0.remove(&quiet);
+            let last_ms = |(_, one): &(usize, &Line)| one.wrong_ms.back().copied();
+            let quiet = self.0.iter().enumerate().min_by_key(last_ms);
+            if let Some(at) = quiet.map(|(at, _)| at) {
+                self.0.swap_remove(at);
             }
         }
+        one.wrong_ms.push_back(now_ms);
+        if one.wrong_ms.len() > MAX_WRONG {
+            one.wrong_ms.pop_front();
+        }
+        self.0.push(one);
+    }
+
+    fn place(&self, address: Option<IpAddr>) -> Option<usize> {
+        self.0.iter().position(|one| one.address == address)
     }
 }
 
@@ -109,7 +115,8 @@ mod tests {
             attempts.note_wrong(Some(&address(n)), 1_000 + n as i64);
         }
         assert_eq!(attempts.0.len(), MAX_ADDRESSES);
-        assert!(attempts.0.contains_key(&line(Some(&address(3 * MAX_ADDRESSES - 1)))));
-        assert!(attempts.0.values().all(|wrong| wrong.len() <= MAX_WRONG));
+        assert!(attempts.place(line(Some(&address(3 * MAX_ADDRESSES - 1)))).is_some());
+        assert!(attempts.place(line(Some(&address(0)))).is_none());
+        assert!(attempts.0.iter().all(|one| one.wrong_ms.len() <= MAX_WRONG));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::counters::added;
 use super::pages::page;
@@ -11,6 +11,7 @@ use crate::access::Scope;
 use crate::campaign::Thresholds;
 use crate::campaigns;
 use crate::fault::Fault;
+use crate::json::object_of;
 use crate::ledger::message::{Answer, Operation, Verb};
 use crate::ledger::{BIN_POINTS, MAX_SHOWN_SOURCES, NOTHING_SEEN, nothing_counted, step_of};
 use crate::moment::{DAY_MS, HOUR_MS, hour_of, rfc3339};
@@ -93,7 +94,10 @@ fn shown_sources(all: Value) -> Value {
     let Value::Object(all) = all else { return all };
     let posts = |about: &Value| about.get("accepted").and_then(Value::as_i64).unwrap_or(0);
     let mut named: Vec<_> = all.into_iter().collect();
-    named.sort_by_key(|(name, about)| (name == OTHER, -posts(about)));
+    named.sort_unstable_by(|(one, of_one), (other, of_other)| {
+        let order = |name: &str, about: &Value| (name == OTHER, -posts(about));
+        order(one, of_one).cmp(&order(other, of_other)).then_with(|| one.cmp(other))
+    });
     let is_shown = |(at, (name, about)): (usize, &(String, Value))| {
         at < MAX_SHOWN_SOURCES && name != OTHER && posts(about) >= LEAST_POSTS
     };
@@ -111,7 +115,7 @@ fn shown_sources(all: Value) -> Value {
     for about in named.iter_mut().filter_map(|(_, about)| about.as_object_mut()) {
         about.remove("accepted");
     }
-    Value::Object(named.into_iter().collect::<Map<_, _>>())
+    object_of(named)
 }
 
 /// Destinations as whoever does not see single deliveries sees them: all of a campaign's as one. Some get few

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::Campaign;
 use super::file::{DestinationKind, DestinationTable, DoubleOptInTable, is_line};
 use super::table::{Judged, Problem, told};
+use crate::json::object_of;
 use crate::template;
 
 /// The header that carries the secret where none is named; the only one that says `Bearer`.
@@ -96,7 +97,7 @@ fn filled(value: &Value, values: &[(&str, &str)]) -> Value {
     match value {
         Value::String(text) => Value::String(template::fill(text, values)),
         Value::Array(list) => list.iter().map(|one| filled(one, values)).collect(),
-        Value::Object(table) => table.iter().map(|(key, one)| (key.clone(), filled(one, values))).collect(),
+        Value::Object(table) => object_of(table.iter().map(|(key, one)| (key.clone(), filled(one, values)))),
         Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
     }
 }

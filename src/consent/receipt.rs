@@ -8,7 +8,7 @@
 use std::rc::Rc;
 use std::sync::OnceLock;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Act, ConsentState, Personal, Terms};
 use crate::hash::{base64url, from_base64url, sha256};
@@ -95,10 +95,7 @@ impl Receipt {
         let record = self.record();
         let control = format!("consent.{}", self.purpose);
         let list = |pointer: &str| terms.at(pointer).and_then(Value::as_array).cloned().unwrap_or_default();
-        let pii: Vec<Value> = list("/fields")
-            .into_iter()
-            .map(|field| Value::from_iter([("pii_type".to_owned(), field)]))
-            .collect();
+        let pii: Vec<Value> = list("/fields").into_iter().map(|field| json!({ "pii_type": field })).collect();
         let recipients = list("/recipients");
         let third: Vec<&str> = recipients
             .iter()

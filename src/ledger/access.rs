@@ -16,6 +16,7 @@ use super::{Ledger, State, consent_place, payload_place};
 use crate::consent::{Head, Standing, Verdict, follow, verify_behind};
 use crate::contact::{Email, Phone};
 use crate::fault::Fault;
+use crate::json::object_of;
 use crate::lead::{Contact, Identifier, Lead, subject};
 use crate::moment::rfc3339;
 
@@ -466,7 +467,7 @@ impl<S: Store> Ledger<S> {
                     .filter_map(|field| lead.answers.get(&field).cloned().map(|answer| (field, answer)))
                     .collect::<Vec<_>>()
             };
-            let fields: Map<_, _> = waiting.leads().flat_map(fields).collect();
+            let fields = object_of(waiting.leads().flat_map(fields));
             mentions.push(json!({
                 "submission_id": submission_id, "campaign": waiting.campaign, "fields": fields,
             }));

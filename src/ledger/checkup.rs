@@ -5,8 +5,6 @@
 //! in the cursor, for the object may stop between two chunks. The cursor is sealed: one of somebody's own
 //! making would count the rows behind any lead, and so tell whether there is one.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
 
 use super::message::{Answer, Operation};
@@ -16,6 +14,7 @@ use super::store::{Arg, Store};
 use super::{Ledger, State};
 use crate::deliver::LONGEST_WAIT_MS;
 use crate::fault::Fault;
+use crate::json::object_of;
 use crate::moment::Moment;
 
 /// Leads and deliveries of a chunk: some ten milliseconds of the object.
@@ -130,7 +129,9 @@ impl<S: Store> Ledger<S> {
         let ended = progress.table == Table::Neither && progress.copy == NO_MORE;
         let sealed = || self.seal(progress.to_text().as_bytes(), PLACE, moment);
         let next = if ended { None } else { Some(sealed()?) };
-        let states: BTreeMap<_, _> = State::ALL.map(State::as_str).into_iter().zip(counters).collect();
+        let states = object_of(
+            State::ALL.into_iter().zip(counters).map(|(state, n)| (state.as_str().to_owned(), n.into())),
+        );
         Ok(Answer::Report(json!({
             "ledger": self.name, "states": states, "findings": findings, "next": next, "campaigns": copies,
         })))

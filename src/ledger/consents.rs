@@ -170,7 +170,7 @@ impl<S: Store> Ledger<S> {
             found = self.acts(lead_id)?;
             found.retain(|one| numbers.contains(&one.act.seq));
         }
-        found.sort_by_key(|one| one.act.seq);
+        found.sort_unstable_by_key(|one| one.act.seq);
         Ok(found)
     }
 
@@ -425,13 +425,7 @@ impl<S: Store> Ledger<S> {
 
     /// What lies open of a lead is read anew.
     pub(super) fn forget_open(&self, lead_id: &str) {
-        let mut open = self.open.borrow_mut();
-        let first = (lead_id.to_owned(), String::new());
-        let of_lead = open.range(first..).take_while(|((lead, _), _)| lead == lead_id);
-        let gone: Vec<_> = of_lead.map(|(place, _)| place.clone()).collect();
-        for place in gone {
-            open.remove(&place);
-        }
+        self.open.borrow_mut().retain(|((lead, _), _)| lead != lead_id);
     }
 }
 

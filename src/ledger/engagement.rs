@@ -72,7 +72,8 @@ impl<S: Store> Ledger<S> {
         let mut writes = Vec::new();
         let had = self.had(lead_id, &self.known(lead_id, &[])?)?;
         let here = had.into_iter().filter(|had| had.counts && had.campaign == campaign.id);
-        let names: BTreeSet<String> = here.map(|had| had.destination).collect();
+        let mut names = BTreeSet::new();
+        names.extend(here.map(|had| had.destination));
         for (at, destination) in names.iter().filter_map(|name| campaign.destination(name)).enumerate() {
             if self.consents_to(lead_id, whose.as_deref(), &destination.needs)? {
                 let receiver = receiver_of(destination);

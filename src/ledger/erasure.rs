@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::access::Asker;
 use super::admit::UPDATED;
-use super::consents::{ActRow, Ledgered, list};
+use super::consents::{ActRow, Ledgered, distinct, list};
 use super::lists::suppress;
 use super::message::{Answer, Operation};
 use super::milestone::Steps;
@@ -52,7 +52,7 @@ impl Reach {
     /// The submissions whose deliveries go.
     fn submissions(&self) -> Vec<String> {
         let gone = self.gone.iter().map(|one| &one.submission_id);
-        gone.chain(&self.came_with).cloned().collect::<BTreeSet<_>>().into_iter().collect()
+        distinct(gone.chain(&self.came_with).cloned().collect())
     }
 }
 
@@ -69,7 +69,8 @@ impl<S: Store> Ledger<S> {
     pub(super) fn erase(&self, operation: &Operation, moment: &Moment) -> Result<Answer, Fault> {
         let asker = Asker::of(&operation.fingerprints);
         let mut done = Done::default();
-        let mut tags: BTreeSet<String> = operation.fingerprints.iter().cloned().collect();
+        let mut tags = BTreeSet::new();
+        tags.extend(operation.fingerprints.iter().cloned());
         let (mut leads, mut left, mut submissions) = (Vec::new(), Vec::new(), 0);
         let mut reached = Vec::new();
         for lead_id in self.leads_of(&asker)? {
@@ -118,7 +119,7 @@ impl<S: Store> Ledger<S> {
             }
             all.push(one);
         }
-        let (mut acts, mut tags, mut came_with) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
+        let (mut acts, mut named, mut came_with) = (Vec::new(), Vec::new(), BTreeSet::new());
         let mut others = BTreeSet::new();
         for row in self.acts(&lead_id)? {
             let subjects = self.subjects_of(&lead_id, &row);
@@ -128,8 +129,8 @@ impl<S: Store> Ledger<S> {
             }
             if row.sealed.is_some() {
                 acts.push(row.act.seq);
-                let (named, submission_id) = self.named_in(&lead_id, &row);
-                tags.extend(named);
+                let (tags, submission_id) = self.named_in(&lead_id, &row);
+                named.extend(tags);
                 came_with.extend(submission_id);
             }
         }
@@ -138,8 +139,9 @@ impl<S: Store> Ledger<S> {
         let is_whole = others.is_empty();
         let (gone, left): (Vec<_>, Vec<_>) =
             all.into_iter().partition(|one| is_whole || asker.is_among(&one.subjects));
-        tags.retain(|tag| !others.contains(&subject(tag)));
-        tags.extend(asker.tags.iter().cloned());
+        let own = named.into_iter().filter(|tag| !others.contains(&subject(tag)));
+        let mut tags = BTreeSet::new();
+        tags.extend(own.chain(asker.tags.iter().cloned()));
         Ok(Reach { lead_id, gone, left, acts, tags, came_with, is_whole })
     }
 
@@ -339,7 +341,9 @@ impl<S: Store> Ledger<S> {
             let Some(mut waiting) = self.waiting(&lead_id, &submission_id)? else { continue };
             let forget = |lead: &mut Lead| {
                 let fields = self.fields_of(lead, asker);
-                lead.answers.retain(|field, _| !fields.contains(field));
+                for field in fields {
+                    lead.answers.remove(&field);
+                }
             };
             let write = match &mut waiting.kept {
                 Kept::Judged(payload) => {

@@ -398,10 +398,10 @@ impl Lanes {
     /// Forgets origins for which nothing waits, where too many are known.
     fn make_room(&mut self) {
         if self.origins.len() >= MAX_ORIGINS {
-            let flights = &self.flights;
-            self.origins.retain(|name, origin| {
-                !origin.lanes.is_empty() || flights.iter().any(|flight| origin_of(&flight.receiver) == name)
-            });
+            let is_under_way = |name: &str| self.flights.iter().any(|one| origin_of(&one.receiver) == name);
+            let all = std::mem::take(&mut self.origins).into_iter();
+            let needed = all.filter(|(name, origin)| !origin.lanes.is_empty() || is_under_way(name));
+            self.origins.extend(needed);
         }
     }
 }

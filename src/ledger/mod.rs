@@ -94,8 +94,8 @@ pub struct Ledger<S> {
     terms: RefCell<BTreeMap<String, Rc<Terms>>>,
     /// By campaign and revision: the terms of its purposes.
     current_terms: RefCell<BTreeMap<(String, String), AllTerms>>,
-    /// Leads that are about to be sent, by lead and submission.
-    open: RefCell<BTreeMap<(String, String), Rc<Open>>>,
+    /// Leads that are about to be sent, each with its lead's id and its submission's, the oldest first.
+    open: RefCell<Vec<((String, String), Rc<Open>)>>,
     lanes: RefCell<Lanes>,
     /// By campaign: the sources that this hour's counters know.
     sources: RefCell<BTreeMap<String, Sources>>,

@@ -236,16 +236,15 @@ impl<S: Store> Ledger<S> {
     /// Keeps a lead open for the deliveries that follow at once.
     pub(super) fn keep_open(&self, submission: (String, String), lead: Open) {
         let mut open = self.open.borrow_mut();
-        open.insert(submission, Rc::new(lead));
-        if open.len() > MAX_OPEN {
-            // Leads' ids sort by time.
-            open.pop_first();
+        open.retain(|(known, _)| *known != submission);
+        if open.len() >= MAX_OPEN {
+            open.remove(0);
         }
+        open.push((submission, Rc::new(lead)));
     }
 
     fn open_of(&self, claim: &Claim) -> Result<Rc<Open>, Fault> {
-        let submission = (claim.lead_id.clone(), claim.submission_id.clone());
-        if let Some(open) = self.open.borrow().get(&submission) {
+        if let Some((_, open)) = self.open.borrow().iter().find(|(submission, _)| claim.is_of(submission)) {
             return Ok(Rc::clone(open));
         }
         // Nearly everybody has one act, which lies beside the payload.
@@ -298,7 +297,7 @@ impl<S: Store> Ledger<S> {
         if written.as_ref().map_or(true, |state| *state == "pending") {
             self.note_due(&claim.receiver, due_ms);
         }
-        self.open.borrow_mut().remove(&(claim.lead_id.clone(), claim.submission_id.clone()));
+        self.open.borrow_mut().retain(|(submission, _)| !claim.is_of(submission));
         Ok(json!({
             "event": "delivery", "outcome": outcome.name(), "state": written?, "campaign": claim.campaign,
             "destination": claim.destination, "delivery_id": claim.delivery_id,

@@ -120,11 +120,11 @@ impl<S: Store> Ledger<S> {
         }
         let shown: Vec<_> = found.into_values().collect();
         let capped = i64::from(looked_at >= MAX_DELIVERIES);
-        Ok(Map::from_iter([
-            ("destinations".to_owned(), shown.into()),
-            ("deliveries_counted".to_owned(), counted.into()),
-            ("deliveries_capped".to_owned(), capped.into()),
-        ]))
+        let mut report = Map::new();
+        report.insert("destinations".to_owned(), shown.into());
+        report.insert("deliveries_counted".to_owned(), counted.into());
+        report.insert("deliveries_capped".to_owned(), capped.into());
+        Ok(report)
     }
 }
 

@@ -7,8 +7,6 @@ mod download;
 mod form;
 mod page;
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
 
 pub use self::download::Download;
@@ -17,6 +15,7 @@ pub use self::page::Reader;
 use crate::campaign::{Campaign, FORM_TOKEN, Kind, TURNSTILE_TOKEN};
 use crate::intake::Rejection;
 use crate::intake::decode::{MAX_BODY_BYTES, MAX_FIELDS};
+use crate::json::object_of;
 
 /// When to try again after a fault of ours: long enough for an object to move, short for a person.
 const RETRY_AFTER_S: u32 = 5;
@@ -176,7 +175,7 @@ impl Reply {
             "magnet": campaign.magnet.as_ref().map(|magnet| json!({ "title": magnet.title })),
             "attribution": { "remember_days": campaign.remember_days },
             "texts_language": language.tag(),
-            "texts": language.groups(&TEXT_GROUPS).collect::<BTreeMap<_, _>>(),
+            "texts": object_of(language.groups(&TEXT_GROUPS).map(|(key, text)| (key.to_owned(), text.into()))),
             "limits": { "body_bytes": MAX_BODY_BYTES, "fields": MAX_FIELDS },
         }))
     }
