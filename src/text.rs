@@ -211,7 +211,7 @@ mod platform {
         let mut named: Vec<_> =
             codes.into_iter().map(|code| (names.of(&code).unwrap_or_default(), code)).collect();
         let order = Intl::Collator::new(&Array::of1(&language.into()), &Object::new()).compare();
-        named.sort_by(|(one, _), (other, _)| {
+        named.sort_unstable_by(|(one, _), (other, _)| {
             let order = order.call2(&JsValue::NULL, &one.as_str().into(), &other.as_str().into());
             order.ok().and_then(|order| order.as_f64()).unwrap_or_default().total_cmp(&0.0)
         });

@@ -1,8 +1,6 @@
 //! What a dashboard shows: the numbers of a period, added up over the ledgers, and what is held.
 
-use std::collections::BTreeMap;
-
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::counters::added;
 use super::pages::page;
@@ -121,10 +119,10 @@ fn shown_sources(all: Value) -> Value {
 /// Destinations as whoever does not see single deliveries sees them: all of a campaign's as one. Some get few
 /// leads, customers' or those with a rare answer, and would tell whose post the last one was.
 fn by_campaign(destinations: &Value) -> Vec<Value> {
-    let mut all = BTreeMap::new();
+    let mut all = Map::new();
     for one in destinations.as_array().into_iter().flatten() {
         let text = |key: &str| one.get(key).and_then(Value::as_str).map(str::to_owned);
-        let sum: &mut Value = all.entry(text("campaign")).or_default();
+        let sum = all.entry(text("campaign").unwrap_or_default()).or_insert(Value::Null);
         let known = |key: &str| sum.get(key).and_then(Value::as_str).map(str::to_owned);
         let oldest = known("oldest_pending_at").into_iter().chain(text("oldest_pending_at")).min();
         let failure = text("last_failure").or_else(|| known("last_failure"));
@@ -137,7 +135,7 @@ fn by_campaign(destinations: &Value) -> Vec<Value> {
             }),
         );
     }
-    all.into_values().collect()
+    all.into_iter().map(|(_, sum)| sum).collect()
 }
 
 /// What is held, a page of it.

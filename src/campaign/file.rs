@@ -243,6 +243,10 @@ pub enum IdentifierKind {
     Phone,
 }
 
+impl IdentifierKind {
+    pub(crate) const ALL: [Self; 2] = [Self::Email, Self::Phone];
+}
+
 /// What destinations hear of a person who posts again.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]

@@ -348,9 +348,9 @@ impl<S: Store> Ledger<S> {
             .max_by_key(|found| (by_email(found), found.last_ms, std::cmp::Reverse(&found.lead_id)));
         let Some(lead_id) = found.map(|found| found.lead_id.clone()) else { return Ok(None) };
         let of_lead = matches.iter().filter(|found| found.lead_id == lead_id);
-        let mut recognised_by: Vec<_> = of_lead.filter_map(|found| kind_of(&found.tag)).collect();
-        recognised_by.sort_unstable();
-        recognised_by.dedup();
+        let is_known_by =
+            |kind: &IdentifierKind| of_lead.clone().any(|found| kind_of(&found.tag) == Some(*kind));
+        let recognised_by = IdentifierKind::ALL.into_iter().filter(is_known_by).collect();
         let names = subject_names(&admit.fingerprints);
         let known = self.known(&lead_id, &names)?;
         let subject = known.name_of(&names).or_else(|| names.first().cloned()).unwrap_or_default();

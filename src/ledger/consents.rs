@@ -155,7 +155,7 @@ impl<S: Store> Ledger<S> {
         self.acts_from(lead_id, 0, super::store::MAX_SAFE)
     }
 
-    /// The acts of these numbers. `own` is one that is at hand.
+    /// The acts of these numbers, in their order. `own` is one that is at hand.
     fn acts_at(&self, lead_id: &str, numbers: &[i64], own: Option<ActRow>) -> Result<Vec<ActRow>, Fault> {
         let mut found: Vec<ActRow> = own.into_iter().filter(|one| numbers.contains(&one.act.seq)).collect();
         if found.len() < numbers.len() {
@@ -170,8 +170,13 @@ impl<S: Store> Ledger<S> {
             found = self.acts(lead_id)?;
             found.retain(|one| numbers.contains(&one.act.seq));
         }
-        found.sort_unstable_by_key(|one| one.act.seq);
-        Ok(found)
+        let mut in_order = Vec::new();
+        for number in numbers {
+            if let Some(at) = found.iter().position(|one| one.act.seq == *number) {
+                in_order.push(found.swap_remove(at));
+            }
+        }
+        Ok(in_order)
     }
 
     /// Whose an act is, the subject of its consents first. Nobody's where its personal part is gone.
@@ -222,9 +227,10 @@ impl<S: Store> Ledger<S> {
 
     /// The terms of a campaign's purposes, in their order.
     pub(super) fn terms_of(&self, campaign: &Campaign) -> Rc<Vec<Rc<Terms>>> {
-        let key = (campaign.id.clone(), campaign.revision.clone());
         let mut known = self.current_terms.borrow_mut();
-        if let Some(terms) = known.get(&key) {
+        let is_meant =
+            |(id, revision, _): &&(String, String, _)| *id == campaign.id && *revision == campaign.revision;
+        if let Some((.., terms)) = known.iter().find(is_meant) {
             return Rc::clone(terms);
         }
         if known.len() >= super::MAX_PARSED {
@@ -232,7 +238,7 @@ impl<S: Store> Ledger<S> {
         }
         let terms = campaign.purposes.iter().map(|purpose| Rc::new(Terms::of(campaign, purpose)));
         let terms = Rc::new(terms.collect::<Vec<_>>());
-        known.insert(key, Rc::clone(&terms));
+        known.push((campaign.id.clone(), campaign.revision.clone(), Rc::clone(&terms)));
         terms
     }
 

@@ -86,14 +86,14 @@ pub struct Ledger<S> {
     development: bool,
     /// Where a secret may be sent that does not sign.
     secret_hosts: SecretHosts,
-    campaigns: RefCell<BTreeMap<(String, String), Rc<Campaign>>>,
+    campaigns: RefCell<Vec<Rc<Campaign>>>,
     /// Campaigns with the secrets that their webhooks are signed with, by the last copies of each; nothing
     /// until it is asked for.
     signing: RefCell<Option<Vec<(String, String)>>>,
     /// By digest: terms that the database has.
     terms: RefCell<BTreeMap<String, Rc<Terms>>>,
-    /// By campaign and revision: the terms of its purposes.
-    current_terms: RefCell<BTreeMap<(String, String), AllTerms>>,
+    /// A campaign's id, its revision, and the terms of its purposes.
+    current_terms: RefCell<Vec<(String, String, AllTerms)>>,
     /// Leads that are about to be sent, each with its lead's id and its submission's, the oldest first.
     open: RefCell<Vec<((String, String), Rc<Open>)>>,
     lanes: RefCell<Lanes>,
@@ -272,8 +272,8 @@ impl<S: Store> Ledger<S> {
 
     /// The campaign of a message: parsed before, known to the database, or sent along.
     fn campaign(&self, id: &str, revision: &str, sent: Option<&str>) -> Result<Option<Rc<Campaign>>, Fault> {
-        let key = (id.to_owned(), revision.to_owned());
-        if let Some(campaign) = self.campaigns.borrow().get(&key) {
+        let is_meant = |one: &&Rc<Campaign>| one.id == id && one.revision == revision;
+        if let Some(campaign) = self.campaigns.borrow().iter().find(is_meant) {
             return Ok(Some(Rc::clone(campaign)));
         }
         if let Some(stored) = sent {
@@ -298,7 +298,7 @@ impl<S: Store> Ledger<S> {
         if parsed.len() >= MAX_PARSED {
             parsed.clear();
         }
-        parsed.insert((campaign.id.clone(), campaign.revision.clone()), Rc::clone(&campaign));
+        parsed.push(Rc::clone(&campaign));
         Ok(campaign)
     }
 

@@ -4,8 +4,6 @@
 //! An open dashboard asks again and again, and each row that is read is one of the free plan's five million
 //! a day. So counters are found by their key, and each of them and of the deliveries is read about once.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Map, Value, json};
 
 use super::message::{Answer, Operation, Tally};
@@ -98,10 +96,10 @@ impl<S: Store> Ledger<S> {
         to_ms: i64,
     ) -> Result<Map<String, Value>, Fault> {
         let text = |one: &Value, key: &str| one.get(key).and_then(Value::as_str).unwrap_or("").to_owned();
-        let place = |one: &Value| (text(one, "campaign"), text(one, "destination"));
+        let place = |one: &Value| format!("{} {}", text(one, "campaign"), text(one, "destination"));
         let is_meant = |one: &Value| campaign.is_none_or(|id| text(one, "campaign") == id);
         let (mut looked_at, mut counted) = (0, 0);
-        let mut found = BTreeMap::new();
+        let mut found = Map::new();
         let first = |at_ms| Arg::from(first_id("msg_", at_ms));
         for mut one in self.objects(&delivered(), &[first(from_ms), first(to_ms)])? {
             let deliveries = one.get("deliveries").and_then(Value::as_i64).unwrap_or(0);
@@ -118,7 +116,7 @@ impl<S: Store> Ledger<S> {
                 one.extend(waiting);
             }
         }
-        let shown: Vec<_> = found.into_values().collect();
+        let shown: Vec<_> = found.into_iter().map(|(_, one)| one).collect();
         let capped = i64::from(looked_at >= MAX_DELIVERIES);
         let mut report = Map::new();
         report.insert("destinations".to_owned(), shown.into());
