@@ -223,7 +223,7 @@ fn the_rows_of_somebody_who_posts_again() {
     site.accept("guide", &format!("{ANN}&name=Ann"));
     let mac = site.rows(LEDGER, "SELECT json_extract(act, '$.mac') FROM act")[0][0].clone();
     let (until, record) = (START_MS + 180 * DAY, START_MS + 1_095 * DAY);
-    let had = r#"[{"campaign":"guide","counts":true,"destination":"crm","receiver":"9a0bceeab5def971"}]"#;
+    let had = r#"[{"campaign":"guide","counts":true,"destination":"crm","receiver":"6e3dc7030a11f597.9a0bceeab5def971"}]"#;
     let lead = json!([[1, ANN_LEAD, 4, 1, mac, ANN_SUBJECT, START_MS, until, record, had]]);
     assert_eq!(Value::from_iter(site.rows(LEDGER, "SELECT * FROM lead")), lead);
     let rows = site.rows(LEDGER, "SELECT lead, subject, consents FROM standing");

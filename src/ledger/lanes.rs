@@ -180,7 +180,6 @@ pub(super) struct Lanes {
 impl Lanes {
     /// Something of a receiver's becomes due then, which is now or later.
     pub(super) fn note_due(&mut self, receiver: &str, at_ms: i64) {
-        self.note_clock(at_ms.min(self.clock_ms));
         self.change(receiver, |_, lane| {
             lane.due_ms = Some(lane.due_ms.map_or(at_ms, |known| known.min(at_ms)))
         });
@@ -318,8 +317,8 @@ impl Lanes {
         }
     }
 
-    /// A clock that was ahead would let those wait who had a turn by it, so they have had none then.
-    fn note_clock(&mut self, now_ms: i64) {
+    /// What the time is now. A clock that was ahead would let those wait who had a turn by it, so they have had none then.
+    pub(super) fn note_clock(&mut self, now_ms: i64) {
         let was_ahead = now_ms < self.clock_ms;
         self.clock_ms = now_ms;
         if !was_ahead {

@@ -214,6 +214,7 @@ impl<S: Store> Ledger<S> {
             return quiet(Answer::Newer);
         }
         self.be_sure()?;
+        self.lanes.borrow_mut().note_clock(moment.now_ms);
         match message.call {
             Call::Admit(mut admit) => self.admit(&mut admit, moment),
             Call::Tally(tallies) => quiet(self.tally(&tallies)?),
