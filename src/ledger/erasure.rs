@@ -107,19 +107,27 @@ impl<S: Store> Ledger<S> {
     /// What of a lead is theirs. What has no subject goes with the last that has one.
     fn reach(&self, lead_id: String, asker: &Asker<'_>) -> Result<Reach, Fault> {
         let sql = format!("SELECT {} FROM submission WHERE lead_id = ?", Ledgered::COLUMNS);
-        let mut all = Vec::new();
+        let (mut all, mut named) = (Vec::new(), Vec::new());
         for mut row in self.store.rows(&sql, &[(&lead_id).into()])? {
             let mut one = self.ledgered(&lead_id, &mut row)?;
-            if one.subjects.is_empty()
-                && let Some(Kept::Whole(admit)) =
-                    self.waiting(&lead_id, &one.submission_id)?.map(|waiting| waiting.kept)
+            // No act names the fingerprints of one that waits for its judgement.
+            let is_whole = matches!(one.state, State::Unconfirmed | State::Quarantined);
+            if is_whole
+                && let Some(waiting) = self.waiting(&lead_id, &one.submission_id)?
+                && let Kept::Whole(admit) = waiting.kept
             {
-                // Of before format 4.
-                one.subjects = admit.fingerprints.iter().map(|print| subject(&print.tag)).collect();
+                let tags: Vec<_> = admit.fingerprints.into_iter().map(|print| print.tag).collect();
+                if one.subjects.is_empty() {
+                    // Of before format 4.
+                    one.subjects = tags.iter().map(|tag| subject(tag)).collect();
+                }
+                if asker.is_among(&one.subjects) {
+                    named.extend(tags);
+                }
             }
             all.push(one);
         }
-        let (mut acts, mut named, mut came_with) = (Vec::new(), Vec::new(), BTreeSet::new());
+        let (mut acts, mut came_with) = (Vec::new(), BTreeSet::new());
         let mut others = BTreeSet::new();
         for row in self.acts(&lead_id)? {
             let subjects = self.subjects_of(&lead_id, &row);
