@@ -55,6 +55,7 @@ export async function countRows(rush) {
     rows.fresh = await count(ONE, ada, 1);
     rows.repeat = await count(ONE, ada, 0);
     rows.duplicate = await count(ONE, { ...ada, seats: 4 }, 0);
+    rows['another duplicate'] = await count(ONE, { ...ada, seats: 5 }, 0);
     rows['with a phone'] = await count(ONE, withPhone(), 1);
     rows['two destinations'] = await count(TWO, person(), 2);
     rows['with a phone, two destinations'] = await count(TWO, withPhone(), 2);

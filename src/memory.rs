@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use ed25519_dalek::Signer as _;
+use rusqlite::limits::Limit;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ToSql, params_from_iter};
 
@@ -52,6 +53,24 @@ pub fn signing_key(id: &str, seed: [u8; 32]) -> String {
 const MAX_REQUESTS: usize = 50;
 /// Keys of one page of KV's listings.
 const LIST_PAGE: usize = 1_000;
+
+/// What workerd refuses to its databases (src/workerd/util/sqlite.c++), where it is less than SQLite's default.
+const SQL_LIMITS: [(Limit, i32); 6] = [
+    (Limit::SQLITE_LIMIT_SQL_LENGTH, 100_000),
+    (Limit::SQLITE_LIMIT_COLUMN, 100),
+    (Limit::SQLITE_LIMIT_EXPR_DEPTH, 100),
+    (Limit::SQLITE_LIMIT_COMPOUND_SELECT, 5),
+    (Limit::SQLITE_LIMIT_FUNCTION_ARG, 32),
+    (Limit::SQLITE_LIMIT_VARIABLE_NUMBER, 100),
+];
+
+fn opened_as_on_the_platform() -> rusqlite::Result<Connection> {
+    let connection = Connection::open_in_memory()?;
+    for (limit, most) in SQL_LIMITS {
+        connection.set_limit(limit, most)?;
+    }
+    Ok(connection)
+}
 
 /// A ledger's database on the host.
 pub struct SqliteStore {
@@ -521,7 +540,7 @@ impl World {
         let connection = match databases.get(name) {
             Some(connection) => Rc::clone(connection),
             None => {
-                let opened = Connection::open_in_memory().map(Rc::new);
+                let opened = opened_as_on_the_platform().map(Rc::new);
                 let opened = opened.map_err(|error| Fault::new(format!("SQL: {error}")))?;
                 databases.insert(name.to_owned(), Rc::clone(&opened));
                 opened

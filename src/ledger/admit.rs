@@ -16,7 +16,7 @@ use super::retention::DEAD_DAYS;
 use super::rows::{KEEP_ACT, SubmissionRow, remember};
 use super::schema::ROW_FORMAT;
 use super::state::Bucket;
-use super::store::{Arg, Store, Write, write};
+use super::store::{Arg, Store, Write, union_all, write};
 use super::{Answered, Ledger, State};
 use crate::abuse::Evidence;
 use crate::campaign::{Campaign, Destination, IdentifierKind, Signal};
@@ -312,7 +312,7 @@ impl<S: Store> Ledger<S> {
             "SELECT * FROM (SELECT tag, lead_id FROM fingerprint WHERE tag = ? ORDER BY lead_id DESC
                LIMIT {MAX_LEADS})"
         );
-        let found = vec![newest; prints.len()].join(" UNION ALL ");
+        let found = union_all(vec![newest; prints.len()]);
         // Of a lead without a row of its own all follows from its only submission.
         let of_lead = |column: &str, kept: &str| {
             format!(

@@ -36,7 +36,9 @@ struct Reach {
     left: Vec<Ledgered>,
     /// The numbers of the acts whose personal parts go.
     acts: Vec<i64>,
-    /// Fingerprints that lead to nothing of the lead any more.
+    /// The fingerprints that what goes came under.
+    named: Vec<String>,
+    /// Those of them that lead to nothing of the lead any more, and the asker's.
     tags: BTreeSet<String>,
     /// Submissions that these acts came with, some of which have ended.
     came_with: BTreeSet<String>,
@@ -77,7 +79,7 @@ impl<S: Store> Ledger<S> {
             let asker = asker.in_lead(&self.known(&lead_id, &asker.subjects)?);
             let reach = self.reach(lead_id, &asker)?;
             self.let_go(&reach, &asker, moment, &mut done)?;
-            tags.extend(reach.tags.iter().cloned());
+            tags.extend(reach.named.iter().chain(&reach.tags).cloned());
             submissions += reach.gone.len();
             if reach.is_whole {
                 leads.push(reach.lead_id.clone());
@@ -147,10 +149,10 @@ impl<S: Store> Ledger<S> {
         let is_whole = others.is_empty();
         let (gone, left): (Vec<_>, Vec<_>) =
             all.into_iter().partition(|one| is_whole || asker.is_among(&one.subjects));
-        let own = named.into_iter().filter(|tag| !others.contains(&subject(tag)));
+        let own = named.iter().filter(|tag| !others.contains(&subject(tag)));
         let mut tags = BTreeSet::new();
-        tags.extend(own.chain(asker.tags.iter().cloned()));
-        Ok(Reach { lead_id, gone, left, acts, tags, came_with, is_whole })
+        tags.extend(own.chain(asker.tags).cloned());
+        Ok(Reach { lead_id, gone, left, acts, named, tags, came_with, is_whole })
     }
 
     /// The fingerprints that an act names, and the submission that it came with.
@@ -200,7 +202,13 @@ impl<S: Store> Ledger<S> {
             write(format!("DELETE FROM submission WHERE {in_lead}"), [lead(), gone()]),
             write(format!("DELETE FROM mentioned WHERE {in_lead}"), [lead(), gone()]),
             write(format!("DELETE FROM request WHERE {in_lead}"), [lead(), gone()]),
-            write(format!("DELETE FROM engagement WHERE {in_lead}"), [lead(), gone()]),
+            // Whose one of a submission that has ended was is not known.
+            write(
+                "DELETE FROM engagement WHERE lead_id = ?1
+                   AND (submission_id IN (SELECT value FROM json_each(?2)) OR NOT EXISTS (SELECT 1
+                     FROM submission s WHERE s.lead_id = ?1 AND s.submission_id = engagement.submission_id))",
+                [lead(), gone()],
+            ),
             write(
                 format!(
                     "DELETE FROM delivery WHERE delivery_id >= ? AND delivery_id < ?

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::Ledger;
 use super::message::Answer;
-use super::store::Store;
+use super::store::{Store, union_all};
 use crate::fault::Fault;
 
 /// The part of a text between its first and its second dot, where the id of a key stands.
@@ -26,7 +26,7 @@ impl<S: Store> Ledger<S> {
         let named =
             |what: &str, id: &str, table: &str| format!("SELECT {id} AS id FROM {table} WHERE {what}");
         let ring = |parts: &[String]| {
-            let rows = parts.join(" UNION ALL ");
+            let rows = union_all(parts.to_vec());
             format!(
                 "(SELECT json_group_object(id, n) FROM (SELECT id, count(*) n FROM ({rows}) GROUP BY id))"
             )

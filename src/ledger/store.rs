@@ -109,6 +109,18 @@ impl Row {
 /// A statement that writes: its SQL and its arguments.
 pub type Write<'a> = (Cow<'static, str>, Vec<Arg<'a>>);
 
+/// The platform's limit of SELECTs in one compound. One in brackets counts as one.
+const MAX_SELECTS: usize = 5;
+
+/// The rows of all of these SELECTs, however many they are.
+pub(super) fn union_all(mut selects: Vec<String>) -> String {
+    while selects.len() > MAX_SELECTS {
+        let some = |some: &[String]| format!("SELECT * FROM ({})", some.join(" UNION ALL "));
+        selects = selects.chunks(MAX_SELECTS).map(some).collect();
+    }
+    selects.join(" UNION ALL ")
+}
+
 /// A [`Write`].
 pub fn write<'a>(sql: impl Into<Cow<'static, str>>, args: impl Into<Vec<Arg<'a>>>) -> Write<'a> {
     (sql.into(), args.into())

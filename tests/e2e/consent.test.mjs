@@ -217,7 +217,7 @@ describe('what a consent leaves behind', { timeout: 180_000 }, () => {
       assert.equal((await verdict(file, '--receipt', 'receipt.jws')).code, 0);
 
       await world.kill('SIGTERM');
-      const cut = 'DELETE FROM submission WHERE lead_id = ? AND json_extract(act, \'$.seq\') = 1 RETURNING 1';
+      const cut = 'DELETE FROM act WHERE lead_id = ? AND seq = 1 RETURNING 1';
       assert.equal(sql(world, cut, [data.lead_id]).length, 1);
       await world.startAgain();
       const { code } = await verdict((await desk.access(ada.email)).file, '--receipt', 'receipt.jws');
