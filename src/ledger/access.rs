@@ -247,6 +247,10 @@ impl<S: Store> Ledger<S> {
             _ => None,
         };
         if is_theirs || data.is_some() {
+            if !is_theirs {
+                // Of somebody else's there is only what it has taken up.
+                about.retain(|name, _| name == "submission_id");
+            }
             if let Some(data) = data {
                 about.insert("data".to_owned(), data);
             }

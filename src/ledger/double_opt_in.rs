@@ -392,6 +392,15 @@ impl<S: Store> Ledger<S> {
                    AND campaign = ?";
         let of = [moment.now_ms.into(), json!(tags).to_string().into(), admit.campaign.clone().into()];
         beside.push(write(sql, of));
+        // By its other identifiers the lead is found from now on.
+        let others_of_it: Vec<String> = admit
+            .fingerprints
+            .iter()
+            .map(|print| print.tag.clone())
+            .filter(|tag| !tags.contains(tag))
+            .collect();
+        let sql = "DELETE FROM request WHERE tag IN (SELECT value FROM json_each(?)) AND submission_id = ?";
+        beside.push(write(sql, [list(&others_of_it), admit.submission_id.clone().into()]));
         beside.extend(lift(&admit.list_tags));
         for (other, of, bucket) in &others {
             beside.extend(ended(other, of, bucket, State::Unconfirmed, State::Duplicate));

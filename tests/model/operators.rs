@@ -243,9 +243,15 @@ impl Run {
             self.reports("access", &who).iter().flat_map(|one| one["leads"].as_array().expect("leads"))
         {
             let submissions = lead["submissions"].as_array().expect("submissions");
-            shown.extend(
-                submissions.iter().map(|one| one["submission_id"].as_str().expect("an id").to_owned()),
-            );
+            for one in submissions {
+                // One of somebody else's may have taken up theirs.
+                let taken_up = one["data"]["taken_up"].as_array().into_iter().flatten();
+                let is_others = one.get("campaign").is_none();
+                let own = std::iter::once(one).filter(|_| !is_others);
+                shown.extend(
+                    own.chain(taken_up).map(|one| one["submission_id"].as_str().expect("an id").to_owned()),
+                );
+            }
             checks::shows_nobody_else(lead, &who);
         }
         assert!(must.is_subset(&shown), "{must:?} are held, and {shown:?} are shown");
