@@ -30,7 +30,7 @@ pub struct Identity {
     link: Keys,
     history: Keys,
     submission: Hash,
-    sighting: Hash,
+    sighting: Keys,
     /// Of links that tell nobody what they are about.
     sealer: Sealer,
 }
@@ -95,7 +95,7 @@ impl Identity {
             link: derive(peppers, "leadhook/link/v1/"),
             history: derive(peppers, "leadhook/history/v1/"),
             submission: peppers.current().derive("leadhook/submission/v1/", ledger),
-            sighting: peppers.current().derive("leadhook/sighting/v1/", ledger),
+            sighting: derive(peppers, "leadhook/sighting/v1/"),
             sealer: Sealer::new(peppers, ledger),
         }
     }
@@ -153,9 +153,11 @@ impl Identity {
     }
 
     /// The hashes of the mailbox that an address very likely leads to, whatever tag it bears, and of what is
-    /// coarser than that: to count mails, never to recognise anybody.
-    pub fn mailbox_tags(&self, email: &Email) -> [String; 2] {
-        [self.tag("mailbox", &email.mailbox()), self.tag("stem", &email.stem())]
+    /// coarser than that: to count mails, never to recognise anybody. Each under every pepper, the current one
+    /// first.
+    pub fn mailbox_tags(&self, email: &Email) -> [Vec<String>; 2] {
+        let all = |what: &str, text: &str| self.tags(what, text).collect();
+        [all("mailbox", &email.mailbox()), all("stem", &email.stem())]
     }
 
     /// The fingerprint of an identifier, folded, under the pepper that writes.
@@ -247,8 +249,15 @@ impl Identity {
     /// By what the ledger knows for a while that it has met something before: an address, a text, a
     /// form's token.
     pub fn tag(&self, what: &str, text: &str) -> String {
-        let tag = hmac_sha256(&self.sighting, &[what.as_bytes(), &[0], text.as_bytes()]);
-        base64url(tag.get(..SIGHTING_BYTES).unwrap_or(&tag))
+        self.tags(what, text).next().unwrap_or_default()
+    }
+
+    /// The same under every pepper, the current one first.
+    fn tags(&self, what: &str, text: &str) -> impl Iterator<Item = String> {
+        self.sighting.iter().map(move |(_, key)| {
+            let tag = hmac_sha256(key, &[what.as_bytes(), &[0], text.as_bytes()]);
+            base64url(tag.get(..SIGHTING_BYTES).unwrap_or(&tag))
+        })
     }
 
     /// The hash under which the ledger keeps an idempotency key of a campaign.

@@ -120,10 +120,12 @@ impl<S: Store> Ledger<S> {
         found.is_refused = found.own.iter().any(|request| request.is_refused);
         let Some([mailbox, stem]) = self.mailbox(admit) else { return Ok(found) };
         let sql = "SELECT coalesce(sum(iif(refused_ms IS NULL, mails, 0)), 0),
-                     coalesce(sum(iif(refused_ms IS NULL AND mailbox = ?2, mails, 0)), 0),
-                     coalesce(max(mailbox = ?2 AND refused_ms IS NOT NULL), 0)
-                   FROM request WHERE stem = ?1 AND expires_ms > ?3 AND confirmed_ms IS NULL";
-        if let Some(mut row) = self.store.row(sql, &[stem.into(), mailbox.into(), moment.now_ms.into()])? {
+                     coalesce(sum(iif(refused_ms IS NULL AND is_mailbox, mails, 0)), 0),
+                     coalesce(max(is_mailbox AND refused_ms IS NOT NULL), 0)
+                   FROM (SELECT mails, refused_ms, mailbox IN (SELECT value FROM json_each(?2)) AS is_mailbox
+                     FROM request WHERE stem IN (SELECT value FROM json_each(?1)) AND expires_ms > ?3
+                       AND confirmed_ms IS NULL)";
+        if let Some(mut row) = self.store.row(sql, &[list(&stem), list(&mailbox), moment.now_ms.into()])? {
             found.stem_mails = row.int(0)?;
             found.mailbox_mails = row.int(1)?;
             found.is_refused |= row.int(2)? == 1;
@@ -132,7 +134,7 @@ impl<S: Store> Ledger<S> {
     }
 
     /// The hashes of the mailbox that the post's address leads to, and of what may be the same.
-    fn mailbox(&self, admit: &Admit) -> Option<[String; 2]> {
+    fn mailbox(&self, admit: &Admit) -> Option<[Vec<String>; 2]> {
         let email = admit.lead.contact.email.as_deref().and_then(Email::parse)?;
         Some(self.identity.mailbox_tags(&email))
     }
@@ -228,7 +230,8 @@ impl<S: Store> Ledger<S> {
                      mailbox, stem)
                    VALUES (?, ?, ?, ?, 0, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET lead_id = excluded.lead_id,
                      expires_ms = excluded.expires_ms, confirmed_ms = NULL, refused_ms = NULL";
-        let [mailbox, stem] = self.mailbox(admit).map(|tags| tags.map(Some)).unwrap_or_default();
+        let [mailbox, stem] =
+            self.mailbox(admit).map(|tags| tags.map(|all| all.into_iter().next())).unwrap_or_default();
         for print in admit.fingerprints.iter().filter(|print| print.current) {
             let asked = print.kind == IdentifierKind::Email;
             let counted = |tag: &Option<String>| tag.clone().filter(|_| asked).map_or(Arg::Null, Arg::from);

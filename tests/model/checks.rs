@@ -209,10 +209,17 @@ pub fn webhooks(site: &Site) -> BTreeSet<String> {
     let mut known = BTreeMap::new();
     for received in site.received() {
         let body = &received.body;
-        let of = ["/type", "/data/lead_id", "/data/campaign", "/data/contact", "/To"];
+        let of = ["/type", "/data/lead_id", "/data/campaign", "/To"];
         let about = of.map(|pointer| body.pointer(pointer).cloned());
-        let before = known.entry(received.id.clone()).or_insert_with(|| about.clone());
+        let contact = body.pointer("/data/contact").and_then(Value::as_object).cloned().unwrap_or_default();
+        let (before, had) =
+            known.entry(received.id.clone()).or_insert_with(|| (about.clone(), contact.clone()));
         assert_eq!(*before, about, "{}: one thing an id", received.id);
+        // What it has taken up of an erased submission does not go out again.
+        for (name, identifier) in &contact {
+            assert_eq!(had.get(name), Some(identifier), "{}: one person's {name} an id", received.id);
+        }
+        *had = contact;
     }
     known.into_keys().collect()
 }
@@ -303,10 +310,12 @@ pub fn forgotten(site: &Site, ledger: &str, who: &Who, names: &BTreeSet<String>,
     assert!(kept.is_empty(), "the name of a subject outlived its person: {kept:?}");
     let sql = "SELECT lead_id FROM submission UNION SELECT lead_id FROM fingerprint
                UNION SELECT lead_id FROM carried UNION SELECT lead_id FROM mentioned
-               UNION SELECT lead_id FROM lead UNION SELECT lead_id FROM request UNION SELECT is_now FROM alias
+               UNION SELECT lead_id FROM lead UNION SELECT is_now FROM alias
+               UNION SELECT lead_id FROM request WHERE refused_ms IS NULL
                UNION SELECT lead_id FROM act WHERE personal IS NOT NULL
                UNION SELECT lead_id FROM engagement
                UNION SELECT lead_id FROM delivery WHERE submission_id <> ''";
+    // That somebody refused is remembered under their own address.
     let kept = site.rows(ledger, sql).into_iter().map(|row| text(&row[0])).find(|id| leads.contains(id));
     assert_eq!(kept, None, "something of an erased lead is left");
 }
