@@ -266,7 +266,14 @@ impl<S: Store> Ledger<S> {
             let personal =
                 Personal { subject: whose.clone(), method: "retention".to_owned(), ..Personal::default() };
             let place = (moment.now_ms, campaign.as_str());
-            let personal = (personal, vec![whose.clone()]);
+            // Whoever can have an act erased can have its end erased with it.
+            let mut subjects = vec![whose.clone()];
+            for place in standing.iter().filter(|place| ended.iter().any(|(id, ..)| *id == place.purpose)) {
+                let others: Vec<_> =
+                    place.by.with.iter().filter(|other| !subjects.contains(other)).cloned().collect();
+                subjects.extend(others);
+            }
+            let personal = (personal, subjects);
             let known = self.known(lead_id, std::slice::from_ref(&whose))?;
             let act = self.next_act(known.head.as_ref(), lead_id, place, ended, personal, moment)?;
             let ends = self.record_ends(&campaign, None, moment)?;

@@ -154,7 +154,10 @@ impl Lead {
                     }
                     let holds = |known: &Consent| known.until.is_none_or(|until| until + SWEEP_MS > *at);
                     let before = consent.as_ref().is_some_and(|known| known.is_confirmed && holds(known));
-                    let until = (purpose == "call").then_some(at + CALL_DAYS * DAY);
+                    // What was given already is confirmed by that, and ends no later.
+                    let given = consent.as_ref().filter(|known| *is_confirmed && holds(known));
+                    let new = (purpose == "call").then_some(at + CALL_DAYS * DAY);
+                    let until = given.map_or(new, |known| known.until);
                     consent = Some(Consent { is_confirmed: *is_confirmed || before, until });
                 }
                 Act::Withdrawn { subject: of, purpose: one } => {
