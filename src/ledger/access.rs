@@ -16,7 +16,7 @@ use super::{Ledger, State, consent_place, payload_place};
 use crate::consent::{Head, Standing, Verdict, follow, verify_behind};
 use crate::contact::{Email, Phone};
 use crate::fault::Fault;
-use crate::json::object_of;
+use crate::json::{object_of, value_of};
 use crate::lead::{Contact, Identifier, Lead, subject};
 use crate::moment::rfc3339;
 
@@ -292,7 +292,7 @@ impl<S: Store> Ledger<S> {
             data.insert("lead".to_owned(), self.shown(payload.own_lead(), asker, into));
             let all = payload.parts.iter().all(|part| asker.is_among(&part.subjects));
             if all {
-                data.insert("score".to_owned(), json!(payload.score));
+                data.insert("score".to_owned(), value_of(&payload.score));
             }
         } else {
             into.has_other_people = true;
@@ -321,7 +321,7 @@ impl<S: Store> Ledger<S> {
             |phone: &String| self.is_asked(Phone::parse(phone, None).map(Identifier::Phone), asker);
         let contact = Contact { email: email.filter(by_email), phone: phone.filter(by_phone) };
         into.has_other_identifiers |= contact != lead.contact;
-        json!(Lead { contact, ..lead.clone() })
+        value_of(&Lead { contact, ..lead.clone() })
     }
 
     /// The history as it can be verified elsewhere: each act, its personal part as the text that was
@@ -375,7 +375,7 @@ impl<S: Store> Ledger<S> {
             let follows = follows.map(|head| head.mac).filter(|mac| into.last_mac.as_ref() != Some(mac));
             into.last_mac = Some(act.mac.clone());
             let mut shown = json!({
-                "at": rfc3339(act.at_ms), "act": act, "personal": personal, "verdict": verdict,
+                "at": rfc3339(act.at_ms), "act": value_of(&act), "personal": personal, "verdict": verdict,
             });
             if let (Some(shown), Some(follows)) = (shown.as_object_mut(), follows) {
                 shown.insert("follows".to_owned(), follows.into());
@@ -406,7 +406,7 @@ impl<S: Store> Ledger<S> {
                 }
             }
         }
-        let one = |place: Standing| json!({ "purpose": place.purpose, "state": place.state, "since": rfc3339(place.since_ms) });
+        let one = |place: Standing| json!({ "purpose": place.purpose, "state": value_of(&place.state), "since": rfc3339(place.since_ms) });
         Ok(standing.into_iter().map(one).collect())
     }
 

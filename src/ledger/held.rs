@@ -8,6 +8,7 @@ use super::message::{Answer, Operation};
 use super::report::{object, rfc3339_of};
 use super::store::{Arg, Row, Store};
 use crate::fault::Fault;
+use crate::json::value_of;
 use crate::qualify;
 
 /// Leads of a page. Each is opened, with the consents of its person.
@@ -61,7 +62,7 @@ impl<S: Store> Ledger<S> {
         let forward_at = rules.as_ref().and_then(|rules| rules.thresholds.forward_at);
         shown.insert("because".to_owned(), because.unwrap_or(UNREADABLE).into());
         shown.insert("forward_at".to_owned(), forward_at.into());
-        shown.insert("score".to_owned(), json!(open.map(|open| open.score)));
+        shown.insert("score".to_owned(), value_of(&open.map(|open| open.score)));
         Ok((Value::Object(shown), format!("{lead_id}.{submission_id}")))
     }
 }

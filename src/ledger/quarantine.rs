@@ -13,6 +13,7 @@ use super::store::{Arg, Store, write};
 use super::{Answered, Ledger, State, payload_place, serialised};
 use crate::campaign::{Campaign, Sign, Signal};
 use crate::fault::Fault;
+use crate::json::value_of;
 use crate::lead::subject;
 use crate::moment::Moment;
 
@@ -85,7 +86,7 @@ impl<S: Store> Ledger<S> {
         let tags: Vec<&String> =
             admit.fingerprints.iter().filter(|print| print.current).map(|print| &print.tag).collect();
         let about = json!({
-            "weight": weight, "signals": signs, "tags": tags, "revision": post.campaign.revision,
+            "weight": weight, "signals": value_of(signs), "tags": tags, "revision": post.campaign.revision,
         });
         let mut writes = vec![row.write(post.bucket()), post.count(State::Quarantined)];
         let sql = "UPDATE submission SET quarantine = ? WHERE lead_id = ? AND submission_id = ?";
@@ -99,7 +100,7 @@ impl<S: Store> Ledger<S> {
         writes.extend(remember(admit, moment.now_ms));
         self.store.write_all(&writes)?;
         self.has_quarantined.set(true);
-        let names: Vec<_> = signs.iter().map(|sign| sign.signal).collect();
+        let names: Vec<_> = signs.iter().map(|sign| sign.signal.name()).collect();
         Ok(logged(admit, "quarantined", json!({ "weight": weight, "signals": names })))
     }
 
@@ -133,10 +134,10 @@ impl<S: Store> Ledger<S> {
         };
         let mut about = object(&row.text(0)?)?;
         let admit: Admit = self.open_sealed(&row.text(1)?, &payload_place(&lead_id, submission_id))?;
-        about.insert("contact".to_owned(), json!(admit.lead.contact));
+        about.insert("contact".to_owned(), value_of(&admit.lead.contact));
         about.insert("answers".to_owned(), json!(admit.lead.answers));
         about.insert("attribution".to_owned(), json!(admit.lead.attribution));
-        about.insert("consent".to_owned(), json!(admit.lead.consent));
+        about.insert("consent".to_owned(), value_of(&admit.lead.consent));
         Ok(Answer::Report(Value::Object(about)))
     }
 
@@ -146,7 +147,7 @@ impl<S: Store> Ledger<S> {
         operation: &Operation,
         moment: &Moment,
     ) -> Result<Answer, Fault> {
-        self.act_on_quarantined(operation, "released", |submission_id, revision| {
+        self.act_on_quarantined(operation, "released", &|submission_id, revision| {
             let Some(stored) = self.kept_campaign(revision)? else {
                 return Ok(false);
             };
@@ -169,7 +170,7 @@ impl<S: Store> Ledger<S> {
 
     /// Throws quarantined submissions away.
     pub(super) fn discard_quarantined(&self, operation: &Operation) -> Result<Answer, Fault> {
-        self.act_on_quarantined(operation, "discarded", |submission_id, _| {
+        self.act_on_quarantined(operation, "discarded", &|submission_id, _| {
             let lead_id = quarantined_lead(submission_id);
             let sql = "SELECT campaign, hour, source FROM submission WHERE lead_id = ? AND submission_id = ?";
             let place = [Arg::from(&lead_id), submission_id.into()];
@@ -187,7 +188,7 @@ impl<S: Store> Ledger<S> {
         &self,
         operation: &Operation,
         done: &str,
-        act: impl Fn(&str, &str) -> Result<bool, Fault>,
+        act: &dyn Fn(&str, &str) -> Result<bool, Fault>,
     ) -> Result<Answer, Fault> {
         let named = !operation.submission_ids.is_empty();
         let sql = "SELECT submission_id, json_extract(quarantine, '$.revision'),

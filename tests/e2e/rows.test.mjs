@@ -40,7 +40,7 @@ describe('what the ledger writes', { timeout: 120_000 }, () => {
   // the act moves there.
   const KNOWN = { act: 1, lead: 2, standing: 1 };
   costs('duplicate', { ...KNOWN, submission: 2, counter: 1 }, NOTHING, [0, 0]);
-  costs('another duplicate', { submission: 1, counter: 1 }, NOTHING, [0, 0]);
+  costs('another duplicate', { lead: 1, submission: 1, counter: 1 }, NOTHING, [0, 0]);
   costs('with a phone', { ...ADMITTED, carried: 1 }, SETTLED, [1, 1]);
   costs('two destinations', { ...ADMITTED, delivery: 4 }, { ...SETTLED, delivery: 2 }, [1, 1]);
   costs('with a phone, two destinations', { ...ADMITTED, carried: 1, delivery: 4 }, { ...SETTLED, delivery: 2 }, [1, 1]);
