@@ -6,10 +6,12 @@ mod common;
 
 use common::person::*;
 use common::*;
+use leadhook::contact::Email;
+use leadhook::lead::{Identifier, list_tag};
 use leadhook::ledger::message::{Call, Operation, Verb};
 use leadhook::memory::{PUBLIC_URL, ReceiverMode, request};
 use leadhook::ports::Ports as _;
-use leadhook::request::Method;
+use leadhook::request::{Method, RawRequest};
 use serde_json::{Value, json};
 
 const ANN: &str = "email=ann%40example.com&consent.newsletter=2026-11";
@@ -510,4 +512,125 @@ fn kv_forgets_a_request_that_was_refused() {
     let withdraw = site.mails()[0].2.clone();
     assert_eq!(site.click(&withdraw), 200);
     assert_eq!(site.kv_contents().keys().find(|key| key.starts_with("seen/")), None, "KV has forgotten it");
+}
+
+fn post_from(site: &Site, address: &str, form: &str) {
+    let post = RawRequest {
+        client_address: Some(address.to_owned()),
+        ..request(Method::Post, "/c/guide", FORM, form)
+    };
+    assert_eq!(site.send(&post).status, 202);
+    site.ring();
+}
+
+fn asked(address: &str) -> String {
+    format!("email={}&consent.newsletter=on", address.replace('@', "%40").replace('+', "%2B"))
+}
+
+/// Which cap put aside what waits, each once.
+fn signs(site: &Site) -> Vec<Value> {
+    let sql = "SELECT DISTINCT json_extract(value, '$.signal') AS signal
+               FROM submission, json_each(quarantine, '$.signals') WHERE signal LIKE 'mail%'";
+    site.rows(LEDGER, sql).into_iter().map(|mut row| row.remove(0)).collect()
+}
+
+#[test]
+fn a_mailbox_is_asked_twice_whatever_is_written_behind_its_name() {
+    let site = asking();
+    for n in 0..50 {
+        post_from(&site, &format!("192.0.2.{n}"), &asked(&format!("ann+{n}@fastmail.example")));
+        site.pass(11 * MINUTE);
+    }
+    assert_eq!(site.mails().len(), 2);
+    assert_eq!(site.states(), counts(&[("unconfirmed", 2), ("quarantined", 48)]));
+    assert_eq!(signs(&site), ["mailbox_velocity"]);
+    post_from(&site, "192.0.2.1", &asked("bob@fastmail.example"));
+    assert_eq!(site.mails().len(), 3, "others are asked");
+    site.pass(4 * DAY);
+    post_from(&site, "192.0.2.1", &asked("ann+new@fastmail.example"));
+    assert_eq!(site.mails().len(), 4, "and so is the mailbox when nothing waits any more");
+}
+
+#[test]
+fn what_may_be_one_mailbox_is_asked_five_times() {
+    let site = asking();
+    let forms = [
+        |n| format!("a.n.n{n}@mail.example"),
+        |n| format!("ann{n}@mail.example"),
+        |n| format!("ann-{n}@mail.example"),
+        |n| format!("ann={n}@mail.example"),
+    ];
+    for n in 0..10 {
+        for form in forms {
+            post_from(&site, &format!("192.0.2.{n}"), &asked(&form(n)));
+        }
+    }
+    assert_eq!(site.mails().len(), 5);
+    assert_eq!(signs(&site), ["mailbox_velocity"]);
+}
+
+#[test]
+fn on_behalf_of_one_network_thirty_mails_an_hour_go_out() {
+    let site = asking();
+    for n in 0..300 {
+        post_from(&site, "192.0.2.1", &asked(&format!("p{n}@host{n}.example")));
+    }
+    assert_eq!(site.mails().len(), 30);
+    assert_eq!(signs(&site), ["mail_velocity"]);
+    post_from(&site, "198.51.100.1", &asked("bob@bob.example"));
+    assert_eq!(site.mails().len(), 31, "other networks are free");
+    site.pass(HOUR);
+    post_from(&site, "192.0.2.1", &asked("eve@eve.example"));
+    assert_eq!(site.mails().len(), 32, "an hour later so is this one");
+    let few = Site::new(&[confirmed_guide(json!({ "limits": { "network_mails_per_hour": 2 } }))]);
+    for n in 0..4 {
+        post_from(&few, "192.0.2.1", &asked(&format!("p{n}@host{n}.example")));
+    }
+    assert_eq!(few.mails().len(), 2, "a campaign may say how many");
+}
+
+#[test]
+fn the_platforms_limit_over_all_ledgers_puts_aside_what_would_bring_a_mail() {
+    let site = asking();
+    site.set_takes_more_mails(Some(false));
+    post_from(&site, "192.0.2.1", &asked("ann@example.com"));
+    assert_eq!((site.mails().len(), signs(&site)), (0, vec![json!("mail_velocity")]));
+    assert_eq!(site.states(), counts(&[("quarantined", 1)]));
+    site.set_takes_more_mails(None);
+    post_from(&site, "192.0.2.1", &asked("bob@example.org"));
+    assert_eq!(site.mails().len(), 1, "a limit that is down keeps nobody out");
+}
+
+#[test]
+fn an_operator_who_has_looked_lets_a_mail_beyond_the_caps_go_out() {
+    let site = asking();
+    for n in 0..3 {
+        post_from(&site, "192.0.2.1", &asked(&format!("ann+{n}@fastmail.example")));
+    }
+    assert_eq!(site.mails().len(), 2);
+    let held = site.admin(Method::Get, "quarantine?campaign=guide");
+    let id = held["submissions"][0]["submission_id"].clone();
+    let order = json!({ "submission_ids": [id] });
+    assert_eq!(site.order("quarantine/release", &order)["released"], json!([id]));
+    site.ring();
+    assert_eq!(site.mails().len(), 3);
+    assert_eq!(site.states(), counts(&[("unconfirmed", 3)]));
+}
+
+#[test]
+fn whoever_objected_is_asked_once_a_year_whether_that_is_still_so() {
+    let site = asking();
+    let ring = site.settings().lists.clone().expect("list keys");
+    let ann = Identifier::Email(Email::parse("ann@example.com").expect("an address"));
+    site.order("lists/suppressed?ledger=example-ab", &json!({ "add": [list_tag(&ring, LEDGER, &ann)] }));
+    let mut mails = Vec::new();
+    for n in 0..40 {
+        post_from(&site, "192.0.2.1", &format!("{}&name=Ann{n}", asked("ann@example.com")));
+        mails.push(site.mails().len());
+        site.pass(10 * DAY);
+    }
+    assert_eq!(mails[0], 1, "they may have changed their mind");
+    assert_eq!(mails[36], 1, "360 days later");
+    assert_eq!(mails[37], 2, "a year later");
+    assert_eq!(mails[39], 2);
 }

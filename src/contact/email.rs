@@ -19,6 +19,9 @@ const MAX_TEXT_BYTES: usize = 4 * MAX_ADDRESS_BYTES;
 const GMAIL: &str = "gmail.com";
 /// Gmail's other domain: every mailbox has an address in both.
 const GOOGLEMAIL: &str = "googlemail.com";
+/// Proton's: a name is one at all of them, however it is parted
+/// (<https://proton.me/support/addresses-and-aliases>).
+const PROTON: [&str; 4] = ["proton.me", "protonmail.com", "protonmail.ch", "pm.me"];
 
 /// An address that mail can be sent to: `local@domain` in lower case, with the domain as A-labels
 /// (RFC 5890). Its debug form hides it.
@@ -115,16 +118,20 @@ impl Email {
         }
         let is_tag = |c: char| c == '+' || (c == '-' && is_yahoo(domain));
         let name = local.split(is_tag).next().filter(|name| !name.is_empty()).unwrap_or(local);
+        if PROTON.contains(&domain) {
+            return format!("{}@{}", name.replace(['.', '-', '_'], ""), PROTON[0]);
+        }
         format!("{name}@{domain}")
     }
 
     /// What many addresses of one mailbox have in common where its provider takes a tag behind another
-    /// character than `+`: coarser than [`Email::mailbox`].
+    /// character than `+`, or does not look at some: the letters ahead of it. Coarser than [`Email::mailbox`].
     pub fn stem(&self) -> String {
         let mailbox = self.mailbox();
         let (local, domain) = mailbox.split_once('@').unwrap_or_default();
-        let name = local.split(['-', '=']).next().filter(|name| !name.is_empty()).unwrap_or(local);
-        format!("{name}@{domain}")
+        let letters = |part: &str| part.chars().filter(|c| c.is_alphabetic()).collect::<String>();
+        let name = local.split(['-', '=']).map(letters).find(|name| !name.is_empty());
+        format!("{}@{domain}", name.as_deref().unwrap_or(local))
     }
 
     /// What the domain is known as.
@@ -313,14 +320,19 @@ mod tests {
             ("hans-peter@gmx.de", "hans-peter@gmx.de"),
             ("anything@kari.fastmail.com", "kari@fastmail.com"),
             ("other+x@kari.fastmail.com", "kari@fastmail.com"),
+            ("k.a-r_i+x@pm.me", "kari@proton.me"),
             ("kari@mail.example.com", "kari@mail.example.com"),
         ] {
             assert_eq!(mailbox(address), expected, "{address}");
         }
         let stem = |text: &str| Email::parse(text).unwrap().stem();
         assert_eq!(stem("kari-1+x@example.com"), "kari@example.com");
-        assert_eq!(stem("kari=1@example.com"), "kari@example.com");
-        assert_eq!(stem("-@example.com"), "-@example.com");
+        for address in
+            ["kari=1@example.com", "k.a_r.i7@example.com", "kari20-shops@example.com", "-kari@example.com"]
+        {
+            assert_eq!(stem(address), "kari@example.com", "{address}");
+        }
+        assert_eq!(stem("-1@example.com"), "-1@example.com");
     }
 
     #[test]
