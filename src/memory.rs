@@ -477,6 +477,18 @@ impl World {
         self.takes_more_mails.set(takes_more);
     }
 
+    /// Makes a ledger's database of statements, before anything opens it.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn restore(&self, ledger: &str, statements: &str) -> Result<(), Fault> {
+        let connection = Connection::open_in_memory();
+        let connection = connection.and_then(|one| one.execute_batch(statements).map(|()| one));
+        let connection = connection.map_err(|error| Fault::new(format!("SQL: {error}")))?;
+        self.databases.borrow_mut().insert(ledger.to_owned(), Rc::new(connection));
+        Ok(())
+    }
+
     /// Puts a file into the bucket.
     pub fn put_file(&self, key: &str) {
         self.files.borrow_mut().insert(key.to_owned());

@@ -611,9 +611,11 @@ impl People {
         let lead_id = self.lead_now(lead_id);
         let Some(lead) = self.lead(&lead_id) else { return };
         let one = (purpose != "_").then(|| purpose.to_owned());
+        let mut is_change = false;
         if CONSENTS.iter().any(|id| (purpose == "_" || purpose == *id) && lead.consent(subject, id).is_some())
         {
             lead.acts.push(Act::Withdrawn { subject: subject.to_owned(), purpose: one });
+            is_change = true;
         }
         if purpose == "_" {
             let theirs = lead.requests.iter_mut().filter(|request| request.post.subject() == subject);
@@ -621,11 +623,12 @@ impl People {
             for request in theirs.filter(|request| request.is_open && request.expires() > now) {
                 request.is_open = false;
                 request.refused_until = Some(now + REFUSED_MS);
+                is_change = true;
             }
         }
         let theirs = lead.contents.iter().filter(|(_, content)| content.post.subject() == subject);
         let contents: Vec<String> = theirs.map(|(content, _)| content.clone()).collect();
-        if kv_forgets {
+        if kv_forgets && is_change {
             self.answered.retain(|content, _| !contents.contains(content));
         }
     }
