@@ -309,7 +309,7 @@ impl<S: Store> Ledger<S> {
         if !taken_up.is_empty() {
             data.insert("taken_up".to_owned(), taken_up.into());
         }
-        (!data.is_empty()).then(|| Value::Object(data))
+        (!data.is_empty()).then_some(Value::Object(data))
     }
 
     /// A lead with the contact that was asked about, and no other.

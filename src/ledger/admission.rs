@@ -205,8 +205,9 @@ impl<S: Store> Ledger<S> {
         if !is_lone {
             let whose = subjects.first().map(String::as_str).unwrap_or_default();
             // Under a new pepper it has another name from then on.
-            let is_named =
-                names.first().is_none_or(|name| name == whose || known.name_of(&names[..1]).is_some());
+            let is_named = names
+                .first()
+                .is_none_or(|name| name == whose || known.name_of(std::slice::from_ref(name)).is_some());
             let is_moved = is_moved || !known.knows(whose) || !is_named;
             let moved = is_moved.then_some((whose, standing.as_slice()));
             writes.extend(self.keep_change(

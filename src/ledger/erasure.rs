@@ -313,7 +313,7 @@ impl<S: Store> Ledger<S> {
                     Some(part) => part,
                     None => continue,
                 },
-                false if is_changed => (one.submission_id.clone(), payload),
+                false if is_changed => (one.submission_id.clone(), *payload),
                 false => continue,
             };
             payload.score = qualify::score(&campaign, &payload.lead);

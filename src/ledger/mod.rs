@@ -94,8 +94,8 @@ pub struct Ledger<S> {
     terms: RefCell<BTreeMap<String, Rc<Terms>>>,
     /// A campaign's id, its revision, and the terms of its purposes.
     current_terms: RefCell<Vec<(String, String, AllTerms)>>,
-    /// Leads that are about to be sent, each with its lead's id and its submission's, the oldest first.
-    open: RefCell<Vec<((String, String), Rc<Open>)>>,
+    /// Leads that are about to be sent, the oldest first.
+    open: RefCell<Vec<OpenLead>>,
     lanes: RefCell<Lanes>,
     /// By campaign: the sources that this hour's counters know.
     sources: RefCell<BTreeMap<String, Sources>>,
@@ -112,6 +112,9 @@ pub struct Ledger<S> {
     /// When the first request that waits for a confirmation expires.
     next_expiry_ms: Cell<i64>,
 }
+
+/// Its lead's id and its submission's, and what is open of it.
+type OpenLead = ((String, String), Rc<Open>);
 
 /// The terms of a campaign's purposes, in their order.
 type AllTerms = Rc<Vec<Rc<Terms>>>;

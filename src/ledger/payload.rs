@@ -111,7 +111,7 @@ impl Payload {
 
 /// What a row keeps while something waits: a lead that was judged, or a post that was not.
 pub(super) enum Kept {
-    Judged(Payload),
+    Judged(Box<Payload>),
     Whole(Box<Admit>),
 }
 
@@ -144,7 +144,7 @@ impl<S: Store> Ledger<S> {
         let place = payload_place(lead_id, submission_id);
         let kept = match is_whole {
             true => self.open_sealed(&sealed, &place).ok().map(|admit| Kept::Whole(Box::new(admit))),
-            false => self.open_sealed(&sealed, &place).ok().map(Kept::Judged),
+            false => self.open_sealed(&sealed, &place).ok().map(|payload| Kept::Judged(Box::new(payload))),
         };
         let campaign = row.text(2)?;
         Ok(kept.map(|kept| Waiting { campaign, kept }))
