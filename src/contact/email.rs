@@ -125,12 +125,13 @@ impl Email {
     }
 
     /// What many addresses of one mailbox have in common where its provider takes a tag behind another
-    /// character than `+`, or does not look at some: the letters ahead of it. Coarser than [`Email::mailbox`].
+    /// character than `+`, or does not look at some: the letters and digits ahead of it. Coarser than
+    /// [`Email::mailbox`].
     pub fn stem(&self) -> String {
         let mailbox = self.mailbox();
         let (local, domain) = mailbox.split_once('@').unwrap_or_default();
-        let letters = |part: &str| part.chars().filter(|c| c.is_alphabetic()).collect::<String>();
-        let name = local.split(['-', '=']).map(letters).find(|name| !name.is_empty());
+        let plain = |part: &str| part.chars().filter(|c| c.is_alphanumeric()).collect::<String>();
+        let name = local.split(['-', '=']).map(plain).find(|name| !name.is_empty());
         format!("{}@{domain}", name.as_deref().unwrap_or(local))
     }
 
@@ -328,11 +329,12 @@ mod tests {
         let stem = |text: &str| Email::parse(text).unwrap().stem();
         assert_eq!(stem("kari-1+x@example.com"), "kari@example.com");
         for address in
-            ["kari=1@example.com", "k.a_r.i7@example.com", "kari20-shops@example.com", "-kari@example.com"]
+            ["kari=1@example.com", "k.a_r.i@example.com", "kari-20@example.com", "-kari@example.com"]
         {
             assert_eq!(stem(address), "kari@example.com", "{address}");
         }
-        assert_eq!(stem("-1@example.com"), "-1@example.com");
+        assert_eq!(stem("kari7@example.com"), "kari7@example.com");
+        assert_eq!(stem("-=@example.com"), "-=@example.com");
     }
 
     #[test]
