@@ -43,7 +43,7 @@ WORKER_SOURCES := $(filter-out src/bin/% src/memory.rs,$(SOURCES))
 WEB := $(shell find web texts -type f)
 
 .PHONY: help dev sink lists test test-host test-e2e test-contract fuzz python-requirements lint build assets cli soak bench pictures \
-  bench-core bench-ledger deploy size clean
+  bench-core bench-ledger bench-person deploy size clean
 
 help:
 	@echo "make dev     run Leadhook here: Worker, example campaigns, webhook receiver"
@@ -198,6 +198,9 @@ bench-core: node_modules/.package-lock.json
 
 bench-ledger: build
 	@node benches/ledger.mjs
+
+bench-person: build
+	@node benches/person.mjs
 
 size: build
 	@node scripts/size.mjs $(MAX_WASM_GZIP_KB)

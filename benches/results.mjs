@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 
 const FILE = new URL('RESULTS.md', import.meta.url);
-const SECTIONS = ['speed', 'weights', 'core', 'ledger'];
+const SECTIONS = ['speed', 'weights', 'core', 'ledger', 'person'];
 const EMPTY = `# What was measured
 
 Written by the scripts in this folder.
