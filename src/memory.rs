@@ -8,7 +8,7 @@ use std::rc::Rc;
 use ed25519_dalek::Signer as _;
 use rusqlite::limits::Limit;
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, ToSql, params_from_iter};
+use rusqlite::{Connection, StatementStatus, ToSql, params_from_iter};
 
 use crate::admin;
 use crate::campaign::Campaign;
@@ -76,12 +76,13 @@ fn opened_as_on_the_platform() -> rusqlite::Result<Connection> {
 pub struct SqliteStore {
     connection: Rc<Connection>,
     refuses: Rc<Slot<bool>>,
+    steps: Rc<Slot<u64>>,
 }
 
 impl SqliteStore {
     /// Over an open database.
     pub fn new(connection: Rc<Connection>) -> Self {
-        Self { connection, refuses: Rc::default() }
+        Self { connection, refuses: Rc::default(), steps: Rc::default() }
     }
 }
 
@@ -115,6 +116,9 @@ impl Store for SqliteStore {
                 };
                 rows.push(Row((0..columns).map(cell).collect::<rusqlite::Result<_>>()?));
             }
+            drop(found);
+            let steps = statement.reset_status(StatementStatus::VmStep);
+            self.steps.set(self.steps.get() + u64::try_from(steps).unwrap_or(0));
             Ok(rows)
         };
         run().map_err(|error| Fault::new(format!("SQL: {error}")))
@@ -205,6 +209,7 @@ pub struct World {
     databases: RefCell<BTreeMap<String, Rc<Connection>>>,
     objects: RefCell<BTreeMap<String, HostLedger>>,
     refuses: Rc<Slot<bool>>,
+    steps: Rc<Slot<u64>>,
     clock_ms: Slot<i64>,
     moments: Slot<u64>,
     seed: u64,
@@ -251,6 +256,7 @@ impl World {
             databases: RefCell::default(),
             objects: RefCell::default(),
             refuses: Rc::default(),
+            steps: Rc::default(),
             clock_ms: Slot::new(START_MS),
             moments: Slot::new(0),
             seed,
@@ -477,6 +483,12 @@ impl World {
         self.takes_more_mails.set(takes_more);
     }
 
+    /// How many steps the databases have taken since this was asked last: what their work costs, whatever the
+    /// machine does.
+    pub fn take_sql_steps(&self) -> u64 {
+        self.steps.take()
+    }
+
     /// Makes a ledger's database of statements, before anything opens it.
     ///
     /// # Errors
@@ -558,7 +570,8 @@ impl World {
                 opened
             }
         };
-        let store = SqliteStore { connection, refuses: Rc::clone(&self.refuses) };
+        let (refuses, steps) = (Rc::clone(&self.refuses), Rc::clone(&self.steps));
+        let store = SqliteStore { connection, refuses, steps };
         let ledger = Ledger::open(store, name, &self.settings, self.now_ms())?;
         let ledger = Rc::new(ledger);
         self.objects.borrow_mut().insert(name.to_owned(), Rc::clone(&ledger));

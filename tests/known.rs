@@ -372,3 +372,36 @@ fn a_held_lead_is_merged_across_a_rotation_of_both_keys() {
     site.deliver("guide", &post("size=51%2B"));
     assert_eq!(site.received()[0].body["data"]["answers"], json!({ "name": "Ann", "size": "51+" }));
 }
+
+#[test]
+fn a_post_costs_the_same_however_often_its_address_has_posted() {
+    for changes in [json!({}), json!({ "dedupe": { "on_repeat": "update" } })] {
+        let site = Site::new(&[
+            guide_with(changes),
+            guide_with(json!({ "id": "held", "qualify": { "forward_at": 90 } })),
+        ]);
+        let cost = |campaign: &str, address: &str, n: usize| {
+            site.take_sql_steps();
+            site.accept(campaign, &format!("email={address}%40example.com&name=N{n}&consent.newsletter=on"));
+            let steps = site.take_sql_steps();
+            site.ring();
+            steps
+        };
+        for campaign in ["guide", "held"] {
+            cost(campaign, "first", 0);
+            let other_first = cost(campaign, "second", 0);
+            let (mut first, mut last) = (0, 0);
+            for n in 0..600 {
+                let steps = cost(campaign, "again", n);
+                first = first.max(if (2..12).contains(&n) { steps } else { 0 });
+                last = last.max(if n >= 590 { steps } else { 0 });
+            }
+            assert!(last <= first + first / 5, "{campaign}: {first} steps at first, and {last} at last");
+            let other = cost(campaign, "another", 1);
+            assert!(
+                other <= first,
+                "{campaign}: another visitor's post takes {other} steps, and not {first}"
+            );
+        }
+    }
+}
