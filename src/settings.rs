@@ -21,10 +21,14 @@ pub struct Settings {
     /// `LEADHOOK_ADMIN_HOST`: the host, with its port where it has one of its own, that alone answers operators,
     /// and nobody else. Where absent, every host answers everybody.
     pub admin_host: Option<String>,
+    /// That one is set which is no host, or the visitors': it counts as not set.
+    pub is_admin_host_wrong: bool,
     /// `LEADHOOK_TURNSTILE_URL`: who is asked instead of Turnstile, in development alone.
     pub turnstile_url: Option<String>,
     /// `LEADHOOK_SECRET_HOSTS`: where a secret may be sent that does not sign.
     pub secret_hosts: SecretHosts,
+    /// That what is set cannot be read: no secret is bound.
+    pub is_secret_hosts_wrong: bool,
     /// `LEADHOOK_PEPPERS`: fingerprints and submission ids.
     pub peppers: Keyring,
     /// `LEADHOOK_SEALING_KEYS`: payloads at rest.
@@ -64,8 +68,8 @@ impl Settings {
         let signing = text(signing)
             .map(|text| SigningKeys::parse(&text).map_err(|reason| wrong(signing, reason)))
             .transpose()?;
-        let bound = "LEADHOOK_SECRET_HOSTS";
-        let secret_hosts = SecretHosts::parse(&text(bound).unwrap_or_default());
+        // A slip in what operators set keeps no lead out: the doctor says so.
+        let secret_hosts = SecretHosts::parse(&text("LEADHOOK_SECRET_HOSTS").unwrap_or_default());
         let named = "LEADHOOK_ADMIN_TOKENS";
         let sole = text("LEADHOOK_ADMIN_TOKEN").map(|token| AdminTokens::sole(&token)).unwrap_or_default();
         let jurisdiction = text("LEADHOOK_JURISDICTION").filter(|word| word != "none");
@@ -74,15 +78,12 @@ impl Settings {
         }
         let public_url = text("LEADHOOK_PUBLIC_URL");
         let read_url = public_url.as_deref().and_then(base);
-        let own_host = "LEADHOOK_ADMIN_HOST";
-        let admin_host =
-            text(own_host).map(|text| host(&text).ok_or("must be a host, as in admin.example.com"));
-        let admin_host = admin_host.transpose().map_err(|reason| wrong(own_host, reason))?;
         let of_visitors = read_url.as_deref().and_then(WebAddress::parse);
         let of_visitors = of_visitors.as_ref().and_then(|url| Some(url.origin().split_once("://")?.1));
-        if admin_host.is_some() && admin_host.as_deref() == of_visitors {
-            return Err(wrong(own_host, "must not be the host of LEADHOOK_PUBLIC_URL, which visitors see"));
-        }
+        let admin_host = text("LEADHOOK_ADMIN_HOST");
+        // What visitors see is no host of operators' own.
+        let read_host =
+            admin_host.as_deref().and_then(host).filter(|host| Some(host.as_str()) != of_visitors);
         let development = text("LEADHOOK_ENV").as_deref() == Some("dev");
         Ok(Self {
             development,
@@ -90,8 +91,10 @@ impl Settings {
             jurisdiction,
             is_public_url_wrong: public_url.is_some() && read_url.is_none(),
             public_url: read_url,
-            admin_host,
-            secret_hosts: secret_hosts.map_err(|reason| wrong(bound, reason))?,
+            is_admin_host_wrong: admin_host.is_some() && read_host.is_none(),
+            admin_host: read_host,
+            is_secret_hosts_wrong: secret_hosts.is_err(),
+            secret_hosts: secret_hosts.unwrap_or_default(),
             peppers: required("LEADHOOK_PEPPERS")?,
             sealing: required("LEADHOOK_SEALING_KEYS")?,
             signing,

@@ -80,7 +80,7 @@ fn the_page_is_read_and_nothing_else() {
 }
 
 #[test]
-fn what_is_no_host_is_refused_by_name() {
+fn what_is_no_host_counts_as_not_set_and_keeps_no_lead_out() {
     let read = |host: &str| {
         Settings::read(|name| match name {
             "LEADHOOK_PEPPERS" | "LEADHOOK_SEALING_KEYS" => Some(format!("k1:{}", base64(&[7; 32]))),
@@ -105,7 +105,11 @@ fn what_is_no_host_is_refused_by_name() {
         "leads.example.com",
         "LEADS.example.com:443",
     ] {
-        let refused = read(wrong).expect_err("refused").to_string();
-        assert!(refused.starts_with("LEADHOOK_ADMIN_HOST: must"), "{wrong}: {refused}");
+        let settings = read(wrong).expect("settings");
+        assert_eq!((settings.admin_host, settings.is_admin_host_wrong), (None, true), "{wrong}");
     }
+    let mut site = Site::new(&[guide()]);
+    site.set_settings(|settings| settings.is_admin_host_wrong = true);
+    let told = site.admin(Method::Get, "doctor")["findings"].to_string();
+    assert!(told.contains("admin_host_wrong"), "{told}");
 }

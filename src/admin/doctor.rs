@@ -225,6 +225,18 @@ const WORDS: &[Words] = &[
         "Set it to the address under which the Worker answers, as in https://leads.example.com.",
     ),
     (
+        "admin_host_wrong",
+        true,
+        "LEADHOOK_ADMIN_HOST is no host, or that of LEADHOOK_PUBLIC_URL, and counts as not set",
+        "Set it to a host alone, with its port where it has one, as in admin.example.com; until then the dashboard answers at every host.",
+    ),
+    (
+        "secret_hosts_wrong",
+        true,
+        "LEADHOOK_SECRET_HOSTS cannot be read: no token is bound to a host, so none is sent",
+        "Set it to names and hosts without https://, port and path, as in MAIL_API_TOKEN=api.postmarkapp.com; what waits is sent then.",
+    ),
+    (
         "public_url_needed",
         true,
         "A campaign asks people to confirm, and LEADHOOK_PUBLIC_URL, which the links need, is not set",
@@ -285,6 +297,8 @@ fn check_settings(ports: &impl Ports, into: &mut Vec<Value>) {
         ("list_keys_missing", settings.lists.is_none()),
         ("public_url_missing", settings.public_url.is_none() && !settings.is_public_url_wrong),
         ("public_url_wrong", settings.is_public_url_wrong),
+        ("admin_host_wrong", settings.is_admin_host_wrong),
+        ("secret_hosts_wrong", settings.is_secret_hosts_wrong),
     ];
     let missing = missing.into_iter().filter(|(_, is_missing)| *is_missing);
     into.extend(missing.map(|(problem, _)| finding(problem, "", 1, &Value::Null)));

@@ -321,7 +321,16 @@ impl<S: Store> Ledger<S> {
             |phone: &String| self.is_asked(Phone::parse(phone, None).map(Identifier::Phone), asker);
         let contact = Contact { email: email.filter(by_email), phone: phone.filter(by_phone) };
         into.has_other_identifiers |= contact != lead.contact;
-        value_of(&Lead { contact, ..lead.clone() })
+        let mut lead = lead.clone();
+        // What follows from an address or a number is as much as that.
+        if contact.email != lead.contact.email {
+            lead.email_kind = None;
+        }
+        let is_answered = |country: &String| lead.answers.values().any(|answer| answer == country.as_str());
+        if contact.phone != lead.contact.phone && !lead.country.as_ref().is_some_and(is_answered) {
+            lead.country = None;
+        }
+        value_of(&Lead { contact, ..lead })
     }
 
     /// The history as it can be verified elsewhere: each act, its personal part as the text that was
@@ -357,8 +366,8 @@ impl<S: Store> Ledger<S> {
         {
             let follows = before.replace(Head::from(&act));
             let subjects = self.subjects_of(lead_id, row);
-            // An erased one is nobody's any more: that there was a consent can still be shown.
-            if !subjects.is_empty() && !asker.is_among(&subjects) {
+            // Whose one was that has been erased is not known.
+            if !asker.is_among(&subjects) {
                 into.has_other_people = true;
                 continue;
             }
@@ -426,7 +435,7 @@ impl<S: Store> Ledger<S> {
                'event', event, 'state', state, 'decided_at', {}, 'settled_at', {})
              FROM delivery WHERE delivery_id >= ?1 AND delivery_id < ?2
                AND (submission_id IN (SELECT value FROM json_each(?3))
-                 OR ?4 AND (submission_id = '' AND ?5 OR subject IN (SELECT value FROM json_each(?6))
+                 OR ?4 AND (submission_id = '' AND event <> 'lead.updated' AND ?5 OR subject IN (SELECT value FROM json_each(?6))
                    AND NOT EXISTS (SELECT 1 FROM submission s WHERE s.lead_id = delivery.lead_id
                      AND s.submission_id = delivery.submission_id)))
              ORDER BY created_ms",

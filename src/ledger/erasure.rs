@@ -93,7 +93,7 @@ impl<S: Store> Ledger<S> {
         done.writes.push(suppress(&operation.list_tags, moment));
         self.store.write_all(&done.writes)?;
         // Behind them, for it reads what is left.
-        self.let_go_of_mentions(&asker, &moment.part("mentions"))?;
+        let mentions = self.let_go_of_mentions(&asker, &moment.part("mentions"))?;
         for lead_id in &reached {
             self.forget_open(lead_id);
         }
@@ -101,7 +101,8 @@ impl<S: Store> Ledger<S> {
         self.learn_what_expires()?;
         self.learn_what_is_due()?;
         Ok(Answer::Report(json!({
-            "ledger": self.name, "leads": leads, "left": left, "submissions": submissions, "told": done.told,
+            "ledger": self.name, "leads": leads, "left": left, "submissions": submissions, "mentions": mentions,
+            "told": done.told,
             "fingerprints": tags,
         })))
     }
@@ -351,8 +352,9 @@ impl<S: Store> Ledger<S> {
         Ok(write(sql, args))
     }
 
-    /// Other people's submissions lose what they say of whoever goes.
-    fn let_go_of_mentions(&self, asker: &Asker<'_>, moment: &Moment) -> Result<(), Fault> {
+    /// Other people's submissions lose what they say of whoever goes. Gives how many did.
+    fn let_go_of_mentions(&self, asker: &Asker<'_>, moment: &Moment) -> Result<usize, Fault> {
+        let mut mentions = 0;
         for (lead_id, submission_id) in self.mentioned_in(asker)? {
             let Some(mut waiting) = self.waiting(&lead_id, &submission_id)? else { continue };
             let forget = |lead: &mut Lead| {
@@ -373,8 +375,10 @@ impl<S: Store> Ledger<S> {
             };
             self.store.write(&write)?;
             self.forget_open(&lead_id);
+            mentions += 1;
         }
         let sql = "DELETE FROM mentioned WHERE tag IN (SELECT value FROM json_each(?))";
-        self.store.run(sql, &[list(asker.tags)])
+        self.store.run(sql, &[list(asker.tags)])?;
+        Ok(mentions)
     }
 }

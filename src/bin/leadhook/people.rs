@@ -107,6 +107,13 @@ fn in_words(answer: &Value) -> String {
                 "{ledger}: erased {submissions} of a lead of which somebody else's are left\n"
             ));
         }
+        let mentions = count(place, "mentions");
+        if mentions > 0 {
+            let mentions = several(mentions, "submission");
+            out.push_str(&format!(
+                "{ledger}: took the address or number out of {mentions} of other people\n"
+            ));
+        }
         for told in place.get("told").and_then(Value::as_array).into_iter().flatten() {
             let (campaign, destination) = (text(told, "campaign"), text(told, "destination"));
             out.push_str(&format!("  {destination} of {campaign} is told to erase it too\n"));
