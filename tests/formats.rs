@@ -98,7 +98,7 @@ fn the_tables_of_a_ledger() {
             "delivery_id TEXT key 1, format INTEGER, lead_id TEXT, submission_id TEXT, campaign TEXT, \
              destination TEXT, receiver TEXT, event TEXT, state TEXT, due_ms INTEGER, \
              attempt_count INTEGER, attempts TEXT, reason TEXT?, created_ms INTEGER, settled_ms INTEGER?, \
-             notice TEXT?, subject TEXT?",
+             notice TEXT?, subject TEXT?, beside TEXT?",
         ),
         (
             "act",
@@ -207,6 +207,7 @@ fn the_rows_of_a_lead() {
             null,
             null,
             ANN_SUBJECT,
+            null,
         ]])
     );
     let meta = site.rows(LEDGER, "SELECT * FROM meta");

@@ -144,6 +144,7 @@ fn age(site: &Site) {
              ALTER TABLE submission DROP COLUMN stands_by;
              ALTER TABLE submission DROP COLUMN first;
              ALTER TABLE delivery DROP COLUMN subject;
+             ALTER TABLE delivery DROP COLUMN beside;
              INSERT INTO fingerprint SELECT * FROM carried;
              DROP TABLE lead; DROP TABLE standing; DROP TABLE carried; DROP TABLE mentioned;
              DROP TABLE act; DROP TABLE terms; DROP TABLE listed; DROP TABLE request; DROP TABLE alias;

@@ -339,3 +339,50 @@ fn a_part_of_a_history_can_be_verified_by_itself() {
     assert_eq!(history("three@example.com")[0]["follows"], mac("two@example.com"));
     assert!(history("three@example.com").iter().all(|one| one["verdict"] == "valid"));
 }
+
+#[test]
+fn whoever_has_had_a_merged_lead_is_told_of_each_of_its_people() {
+    let site = held(json!({ "dedupe": { "by": ["phone"] }, "qualify": { "forward_at": 40 } }));
+    site.deliver("guide", &form(&[("email", VERA), ("phone", VERA_PHONE), ("name", "Vera"), ("seats", "7")]));
+    site.deliver("guide", &form(&[("email", MALLORY), ("phone", VERA_PHONE), ("size", "51+")]));
+    let lead = site.newest("lead.qualified");
+    assert_eq!(lead["answers"]["seats"], 7, "both posts stand in it");
+    let recipients = |person: &Value| {
+        leads(&site.order("access", person))
+            .iter()
+            .map(|lead| lead["recipients"].as_array().map_or(0, Vec::len))
+            .sum::<usize>()
+    };
+    assert_eq!(recipients(&email(VERA)), 1);
+    assert_eq!(recipients(&email(MALLORY)), 1);
+    let erased = site.order("erase", &email(VERA));
+    assert_eq!(erased["ledgers"][0]["told"].as_array().map(Vec::len), Some(1), "{erased}");
+    site.ring();
+    assert!(site.newest("lead.updated")["erased"]["webhook_ids"].is_array());
+    assert_eq!(recipients(&email(MALLORY)), 1, "his is left");
+}
+
+#[test]
+fn nobodys_consent_is_delivered_as_another_persons() {
+    let site = held(json!({ "dedupe": { "by": ["phone"] }, "qualify": { "forward_at": 40 } }));
+    let vera = [("email", VERA), ("phone", VERA_PHONE), ("name", "Vera"), ("consent.call", "on")];
+    site.deliver("guide", &form(&vera));
+    site.deliver("guide", &form(&[("email", MALLORY), ("phone", VERA_PHONE), ("size", "51+")]));
+    let lead = site.newest("lead.qualified");
+    assert_eq!(lead["contact"]["email"], MALLORY);
+    let call = lead["consent"].as_array().expect("consents").iter().find(|one| one["purpose"] == "call");
+    assert!(call.is_none_or(|call| call["granted"] == false), "{call:?}");
+}
+
+#[test]
+fn a_friend_of_an_earlier_post_is_found_in_the_one_that_took_it_up() {
+    let site = Site::new(&[with_friend(json!({ "qualify": { "forward_at": 40 } }))]);
+    site.deliver("guide", &form(&[("email", MALLORY), ("name", "Mal"), ("friend", VERA)]));
+    site.deliver("guide", &form(&[("email", MALLORY), ("name", "Mall"), ("friend", "other@example.com")]));
+    let mentions = |site: &Site| site.order("access", &email(VERA))["ledgers"][0]["mentions"].clone();
+    assert_eq!(mentions(&site).as_array().map(Vec::len), Some(1), "{}", mentions(&site));
+    let erased = site.order("erase", &email(VERA));
+    assert_eq!(erased["ledgers"][0]["mentions"], 1);
+    site.deliver("guide", &form(&[("email", MALLORY), ("size", "51+")]));
+    assert!(!site.newest("lead.qualified").to_string().contains(VERA));
+}

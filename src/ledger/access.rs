@@ -435,6 +435,7 @@ impl<S: Store> Ledger<S> {
                'event', event, 'state', state, 'decided_at', {}, 'settled_at', {})
              FROM delivery WHERE delivery_id >= ?1 AND delivery_id < ?2
                AND (submission_id IN (SELECT value FROM json_each(?3))
+                 OR EXISTS (SELECT 1 FROM json_each(beside) WHERE value IN (SELECT value FROM json_each(?6)))
                  OR ?4 AND (submission_id = '' AND event <> 'lead.updated' AND ?5 OR subject IN (SELECT value FROM json_each(?6))
                    AND NOT EXISTS (SELECT 1 FROM submission s WHERE s.lead_id = delivery.lead_id
                      AND s.submission_id = delivery.submission_id)))

@@ -226,7 +226,16 @@ impl<S: Store> Ledger<S> {
         let mentions = mentioned.iter().filter_map(|one| self.mention(one, lead_id, &admit.submission_id));
         writes.extend(mentions);
         let whose = subjects.first().map(String::as_str);
-        let of = Of { lead_id, submission_id: &admit.submission_id, format, subject: whose };
+        let with = plan.supersedes.as_ref().map(|held| held.payload.all_subjects());
+        let with = with.filter(|all| all.iter().any(|one| !subjects.contains(one)));
+        let with = with.map(|all| json!(all).to_string());
+        let of = Of {
+            lead_id,
+            submission_id: &admit.submission_id,
+            format,
+            subject: whose,
+            beside: with.as_deref(),
+        };
         for (at, ((destination, event), receiver)) in plan.sends.iter().zip(&receivers).enumerate() {
             let to = (campaign.id.as_str(), destination.name.as_str(), receiver.as_str());
             writes.push(delivery_row(of, to, event, None, at, moment));
@@ -234,6 +243,11 @@ impl<S: Store> Ledger<S> {
         if let Some(held) = &plan.supersedes {
             let handed_on = steps.passed_on(held.milestone, held.payload.score.total);
             writes.extend(taken_up(lead_id, &held.submission_id, &held.bucket, handed_on));
+            // Whom it names besides is named by this one now.
+            let sql =
+                "UPDATE OR IGNORE mentioned SET submission_id = ? WHERE lead_id = ? AND submission_id = ?";
+            let place = [(&admit.submission_id).into(), lead_id.into(), (&held.submission_id).into()];
+            writes.push(write(sql, place));
         }
         writes.extend(linked(campaign, lead_id, &admit.submission_id, now));
         writes.extend(remember(admit, now));
@@ -375,7 +389,7 @@ impl<S: Store> Ledger<S> {
         let own = acted.into_iter().flat_map(Acted::all).map(|one| one.act.seq);
         let acts: Vec<i64> = match (&plan.supersedes, acted) {
             (Some(held), _) if held.payload.subjects.first() == subjects.first() => standing.collect(),
-            (Some(held), _) => standing.chain(held.payload.acts.iter().copied()).chain(own).collect(),
+            (Some(_), _) => standing.chain(own).collect(),
             (None, Some(_)) => own.collect(),
             (None, None) => standing.collect(),
         };

@@ -219,6 +219,12 @@ impl<S: Store> Ledger<S> {
                 [from.into(), to.into(), gone(), list(&asker.subjects)],
             ),
         ]);
+        // What is left has had theirs in it, and does not say so any more.
+        let (from, to) = delivery_range(lead_id);
+        let sql = "UPDATE delivery SET beside = (SELECT json_group_array(value) FROM json_each(beside)
+                     WHERE value NOT IN (SELECT value FROM json_each(?3)))
+                   WHERE delivery_id >= ?1 AND delivery_id < ?2 AND beside IS NOT NULL";
+        done.writes.push(write(sql, [from.into(), to.into(), list(&asker.subjects)]));
         for table in ["fingerprint", "carried"] {
             let sql =
                 format!("DELETE FROM {table} WHERE lead_id = ? AND tag IN (SELECT value FROM json_each(?))");
@@ -246,7 +252,8 @@ impl<S: Store> Ledger<S> {
         let sql = "SELECT delivery_id, campaign, destination, receiver, attempts <> '[]' FROM delivery
                    WHERE delivery_id >= ?1 AND delivery_id < ?2 AND submission_id <> ''
                      AND (?3 OR submission_id IN (SELECT value FROM json_each(?4))
-                       OR subject IN (SELECT value FROM json_each(?5)))
+                       OR subject IN (SELECT value FROM json_each(?5))
+                       OR EXISTS (SELECT 1 FROM json_each(beside) WHERE value IN (SELECT value FROM json_each(?5))))
                    ORDER BY campaign, destination, delivery_id";
         let args: [Arg<'_>; 5] = [
             from.into(),

@@ -19,9 +19,11 @@ const MAX_UNPROVEN: usize = MAX_CONNECTIONS / 2;
 const MAX_HANGING: usize = MAX_UNPROVEN - 1;
 /// With the half above, one connection is always left to those that answer at once.
 const MAX_SLOW: usize = 2;
-/// Who takes longer for an answer is slow: with six connections that are held for so long, one of them
-/// becomes free three times a second.
-const SLOW_MS: i64 = 2_000;
+/// Who takes longer for an answer, its body included, is slow: turns go round, so those that hold a connection
+/// for long would leave few to those that do not.
+const SLOW_MS: i64 = 500;
+/// Who did not answer in time is slow for so long, whatever it answers: half of an origin's machines may hang.
+const FLAPS_MS: i64 = 300_000;
 /// An origin that answers gets no second connection while the first has waited for longer: it may have
 /// begun to hang. Most answers come sooner.
 const DOUBTFUL_MS: i64 = 500;
@@ -43,7 +45,7 @@ const MAX_ORIGINS: usize = 1_000;
 enum Standing {
     /// Its last attempt was answered, whatever the answer.
     Answers,
-    /// Its last attempt was answered late.
+    /// Its last attempt was answered late, or another one lately was not.
     Slow,
     /// Nothing is known.
     #[default]
@@ -60,9 +62,9 @@ impl Standing {
     const OTHERS_FIRST: [Self; 5] = [Self::Slow, Self::Unknown, Self::Doubtful, Self::Hangs, Self::Answers];
 
     /// What it is after an attempt.
-    fn after(self, claim: &Claim, outcome: &Outcome, took_ms: i64) -> Self {
+    fn after(self, claim: &Claim, outcome: &Outcome, took_ms: i64, flaps: bool) -> Self {
         match outcome {
-            Outcome::Answered { .. } if took_ms > SLOW_MS => Self::Slow,
+            Outcome::Answered { .. } if took_ms > SLOW_MS || flaps => Self::Slow,
             Outcome::Answered { .. } => Self::Answers,
             // A connection that is refused or breaks at once is held for no time.
             Outcome::Unreachable if took_ms <= SLOW_MS => self.min(Self::Unknown),
@@ -111,6 +113,7 @@ impl Lane {
 struct Origin {
     standing: Standing,
     alone_until_ms: i64,
+    flaps_until_ms: i64,
     last: Wait,
     /// Those in which something waits.
     lanes: Vec<Lane>,
@@ -256,10 +259,15 @@ impl Lanes {
         self.held(Standing::Unknown, Standing::Hangs)
     }
 
-    /// How many connections are held by origins whose standing lies between these.
+    /// How many connections are held by origins whose standing lies between these. One that is held for long
+    /// is a hanging one's, whatever its origin was when it began.
     fn held(&self, from: Standing, to: Standing) -> usize {
         let standing = |flight: &Flight| {
-            self.origins.get(origin_of(&flight.receiver)).map(|origin| origin.standing).unwrap_or_default()
+            let origin = self.origins.get(origin_of(&flight.receiver));
+            match origin.map(|origin| origin.standing).unwrap_or_default() {
+                Standing::Answers | Standing::Unknown if flight.is_doubtful => Standing::Doubtful,
+                standing => standing,
+            }
         };
         self.connections().filter(|flight| (from..=to).contains(&standing(flight))).count()
     }
@@ -329,7 +337,7 @@ impl Lanes {
         }
         self.queue.clear();
         for (name, origin) in &mut self.origins {
-            (origin.last, origin.alone_until_ms) = (Wait::default(), 0);
+            (origin.last, origin.alone_until_ms, origin.flaps_until_ms) = (Wait::default(), 0, 0);
             origin.lanes.iter_mut().for_each(|lane| lane.last = Wait::default());
             enqueue(&mut self.queue, name, origin);
         }
@@ -341,9 +349,14 @@ impl Lanes {
         let mut flights = self.flights.iter_mut().filter(|one| one.has_connection);
         if let Some(flight) = flights.find(|one| one.delivery_id == claim.delivery_id) {
             flight.has_connection = false;
-            let alone_until_ms = if left_doubt { self.clock_ms + ALONE_MS } else { 0 };
+            let clock_ms = self.clock_ms;
+            let alone_until_ms = if left_doubt { clock_ms + ALONE_MS } else { 0 };
             self.change(&claim.receiver, |origin, _| {
-                origin.standing = origin.standing.after(claim, outcome, took_ms);
+                if *outcome == Outcome::TimedOut {
+                    origin.flaps_until_ms = clock_ms + FLAPS_MS;
+                }
+                let flaps = origin.flaps_until_ms > clock_ms;
+                origin.standing = origin.standing.after(claim, outcome, took_ms, flaps);
                 origin.alone_until_ms = origin.alone_until_ms.max(alone_until_ms);
             });
         }

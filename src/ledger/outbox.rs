@@ -359,7 +359,7 @@ impl<S: Store> Ledger<S> {
                    WHERE d.delivery_id = ?1";
         let (lead_id, submission_id) = (claim.lead_id.as_str(), claim.submission_id.as_str());
         let (from, to) =
-            delivery_range_of(Of { lead_id, submission_id, format: claim.format, subject: None });
+            delivery_range_of(Of { submission_id, format: claim.format, ..Of::nothing(lead_id) });
         let Some(mut row) = self.store.row(sql, &[(&claim.delivery_id).into(), from.into(), to.into()])?
         else {
             // Retention has ended the lead.
@@ -445,7 +445,7 @@ impl<S: Store> Ledger<S> {
         submission_id: &str,
     ) -> Result<Option<State>, Fault> {
         let (lead_id, format) = (of.lead_id.as_str(), of.format);
-        let (from, to) = delivery_range_of(Of { lead_id, submission_id, format, subject: None });
+        let (from, to) = delivery_range_of(Of { submission_id, format, ..Of::nothing(lead_id) });
         let sql = "SELECT group_concat(state) FROM delivery
                    WHERE delivery_id >= ? AND delivery_id < ? AND submission_id = ?";
         let row = self.store.row(sql, &[from.into(), to.into(), submission_id.into()])?;

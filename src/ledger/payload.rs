@@ -54,6 +54,12 @@ impl Payload {
         self.own.as_ref().unwrap_or(&self.lead)
     }
 
+    /// Whose all of it is.
+    pub(super) fn all_subjects(&self) -> Vec<String> {
+        let parts = self.parts.iter().flat_map(|part| &part.subjects);
+        super::consents::distinct(self.subjects.iter().chain(parts).cloned().collect())
+    }
+
     /// The parts of a later submission that takes this one up; nothing where it would have too many.
     pub(super) fn handed_on(&self, submission_id: &str, campaign: &Campaign) -> Option<Vec<Part>> {
         let mut parts = self.parts.clone();

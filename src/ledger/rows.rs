@@ -157,12 +157,14 @@ pub(super) struct Of<'a> {
     pub(super) submission_id: &'a str,
     pub(super) format: i64,
     pub(super) subject: Option<&'a str>,
+    /// The subjects of the earlier submissions that stand in it, as a list.
+    pub(super) beside: Option<&'a str>,
 }
 
 impl<'a> Of<'a> {
     /// Of a lead, and about no submission.
     pub(super) fn nothing(lead_id: &'a str) -> Self {
-        Self { lead_id, submission_id: "", format: ROW_FORMAT, subject: None }
+        Self { lead_id, submission_id: "", format: ROW_FORMAT, subject: None, beside: None }
     }
 }
 
@@ -178,9 +180,9 @@ pub(super) fn delivery_row<'a>(
     let own = named_submission(of.submission_id);
     let id = format!("{}{own}{}", delivery_prefix(of.lead_id), hex(moment.random::<4>("delivery", at)));
     let sql = "INSERT INTO delivery (delivery_id, format, lead_id, submission_id, campaign,
-                 destination, receiver, event, notice, state, due_ms, created_ms, subject)
+                 destination, receiver, event, notice, state, due_ms, created_ms, subject, beside)
                SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, CASE WHEN EXISTS (SELECT 1 FROM disabled
-                 WHERE campaign = ?5 AND destination = ?6) THEN 'paused' ELSE 'pending' END, ?10, ?10, ?11";
+                 WHERE campaign = ?5 AND destination = ?6) THEN 'paused' ELSE 'pending' END, ?10, ?10, ?11, ?12";
     let args = [
         id.into(),
         of.format.into(),
@@ -193,6 +195,7 @@ pub(super) fn delivery_row<'a>(
         notice.map_or(Arg::Null, Arg::from),
         moment.now_ms.into(),
         of.subject.into(),
+        of.beside.map_or(Arg::Null, |subjects| subjects.to_owned().into()),
     ];
     write(sql, args)
 }

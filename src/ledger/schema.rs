@@ -157,6 +157,8 @@ const MIGRATIONS: &[&[&str]] = &[
         "ALTER TABLE submission ADD COLUMN first TEXT",
         "ALTER TABLE act ADD COLUMN subjects TEXT",
         "ALTER TABLE delivery ADD COLUMN subject TEXT",
+        // Whose earlier submissions stand in it as well.
+        "ALTER TABLE delivery ADD COLUMN beside TEXT",
         "CREATE INDEX submission_held_first ON submission (lead_id, first) WHERE state = 'held'",
         // Hashes of the mailbox that was asked, and when its owner said that it was not them.
         "ALTER TABLE request ADD COLUMN mailbox TEXT",

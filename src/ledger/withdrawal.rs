@@ -340,9 +340,10 @@ impl<S: Store> Ledger<S> {
         let (from, to) = delivery_range(lead_id);
         // A row of before format 4 does not say whose it is.
         let sql = "SELECT delivery_id, campaign, destination, receiver, state, attempts <> '[]',
-                     submission_id, subject FROM delivery
-                   WHERE delivery_id >= ?1 AND delivery_id < ?2 AND submission_id <> ''
-                     AND (subject = ?3 OR subject IS NULL)
+                     submission_id, subject, EXISTS (SELECT 1 FROM json_each(beside) WHERE value = ?3)
+                   FROM delivery WHERE delivery_id >= ?1 AND delivery_id < ?2 AND submission_id <> ''
+                     AND (subject = ?3 OR subject IS NULL
+                       OR EXISTS (SELECT 1 FROM json_each(beside) WHERE value = ?3))
                    ORDER BY campaign, destination, delivery_id";
         let is_only = self.standings(lead_id)?.len() <= 1;
         let mut all = Vec::new();
@@ -352,7 +353,8 @@ impl<S: Store> Ledger<S> {
             let state = row.text(4)?;
             let was_tried = row.int(5)? == 1 || self.is_in_flight(&delivery_id);
             let submission_id = row.text(6)?;
-            if row.optional_text(7).is_none() {
+            let subject = row.optional_text(7);
+            if subject.is_none() {
                 let of = self.submission_of(lead_id, &submission_id)?;
                 let first = of.and_then(|of| of.subjects.into_iter().next());
                 // Where the submission does not say it or has ended, nothing is known but whose the lead is.
@@ -364,7 +366,9 @@ impl<S: Store> Ledger<S> {
             let destination = known.as_deref().and_then(|campaign| campaign.destination(&to.1));
             let needs =
                 destination.is_none_or(|to| to.needs.iter().any(|need| purposes.contains(&need.as_str())));
-            let stops = needs && matches!(state.as_str(), "pending" | "paused" | "dead");
+            // One that rests on somebody else's consents goes on.
+            let is_own = subject.is_none_or(|subject| subject == whose);
+            let stops = needs && is_own && matches!(state.as_str(), "pending" | "paused" | "dead");
             all.push(Concerned { delivery_id, submission_id, to, stops, was_tried });
         }
         Ok(all)
