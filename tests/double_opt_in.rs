@@ -634,3 +634,27 @@ fn whoever_objected_is_asked_once_a_year_whether_that_is_still_so() {
     assert_eq!(mails[37], 2, "a year later");
     assert_eq!(mails[39], 2);
 }
+
+#[test]
+fn nobody_gets_round_a_cap_or_a_refusal_by_an_erasure() {
+    let site = asking();
+    let round = |n: usize| {
+        let phone = format!("+467017406{n:02}");
+        let form = format!("{}&phone={}", asked("ann@example.com"), phone.replace('+', "%2B"));
+        post_from(&site, &format!("192.0.2.{n}"), &form);
+        site.order("erase", &json!({ "phone": phone }));
+        site.ring();
+    };
+    (10..14).for_each(round);
+    assert_eq!(site.mails().len(), 2, "two that nobody has answered");
+    let site = asking();
+    let form = format!("{}&phone=%2B46701740610", asked("ann@example.com"));
+    post_from(&site, "192.0.2.1", &form);
+    assert_eq!(site.click(&site.mails()[0].2), 200, "it was not me");
+    site.order("erase", &json!({ "phone": "+46701740610" }));
+    site.pass(HOUR);
+    post_from(&site, "192.0.2.2", &asked("ann@example.com"));
+    assert_eq!(site.mails().len(), 1, "a refusal outlives the stranger's erasure");
+    site.pass(31 * DAY);
+    assert_eq!(site.count("request"), 0);
+}

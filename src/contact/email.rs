@@ -19,9 +19,14 @@ const MAX_TEXT_BYTES: usize = 4 * MAX_ADDRESS_BYTES;
 const GMAIL: &str = "gmail.com";
 /// Gmail's other domain: every mailbox has an address in both.
 const GOOGLEMAIL: &str = "googlemail.com";
-/// Proton's: a name is one at all of them, however it is parted
-/// (<https://proton.me/support/addresses-and-aliases>).
-const PROTON: [&str; 4] = ["proton.me", "protonmail.com", "protonmail.ch", "pm.me"];
+/// Providers with several domains for one mailbox: the first stands for all, and so do names without these
+/// characters (<https://proton.me/support/addresses-and-aliases>, <https://yandex.com/support/mail>,
+/// <https://support.apple.com/guide/icloud>).
+const ALIASES: [(&[&str], &[char]); 3] = [
+    (&["proton.me", "protonmail.com", "protonmail.ch", "pm.me"], &['.', '-', '_']),
+    (&["yandex.ru", "ya.ru", "yandex.com", "yandex.by", "yandex.kz", "yandex.ua"], &['.', '-']),
+    (&["icloud.com", "me.com", "mac.com"], &[]),
+];
 
 /// An address that mail can be sent to: `local@domain` in lower case, with the domain as A-labels
 /// (RFC 5890). Its debug form hides it.
@@ -118,8 +123,10 @@ impl Email {
         }
         let is_tag = |c: char| c == '+' || (c == '-' && is_yahoo(domain));
         let name = local.split(is_tag).next().filter(|name| !name.is_empty()).unwrap_or(local);
-        if PROTON.contains(&domain) {
-            return format!("{}@{}", name.replace(['.', '-', '_'], ""), PROTON[0]);
+        let alike = ALIASES.iter().find(|(domains, _)| domains.contains(&domain));
+        if let Some((domains, ignored)) = alike {
+            let domain = domains.first().unwrap_or(&domain);
+            return format!("{}@{domain}", name.replace(*ignored, ""));
         }
         format!("{name}@{domain}")
     }
@@ -322,6 +329,8 @@ mod tests {
             ("anything@kari.fastmail.com", "kari@fastmail.com"),
             ("other+x@kari.fastmail.com", "kari@fastmail.com"),
             ("k.a-r_i+x@pm.me", "kari@proton.me"),
+            ("k-a.ri@ya.ru", "kari@yandex.ru"),
+            ("k.ari@mac.com", "k.ari@icloud.com"),
             ("kari@mail.example.com", "kari@mail.example.com"),
         ] {
             assert_eq!(mailbox(address), expected, "{address}");

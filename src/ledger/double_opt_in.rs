@@ -70,6 +70,9 @@ pub(super) enum Mail {
     TooMany(Signal),
 }
 
+/// The tag of a request of which nothing is left but that its mailbox was asked.
+pub(super) const UNNAMED: &str = "gone";
+
 impl Requests {
     /// The leads that they are under until they are confirmed.
     pub(super) fn leads(&self) -> impl Iterator<Item = &String> {

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::access::Asker;
 use super::admit::UPDATED;
 use super::consents::{ActRow, Ledgered, distinct, list};
+use super::double_opt_in::UNNAMED;
 use super::lists::suppress;
 use super::message::{Answer, Operation};
 use super::milestone::Steps;
@@ -202,6 +203,15 @@ impl<S: Store> Ledger<S> {
             write(of_act, [lead(), json!(reach.acts).to_string().into()]),
             write(format!("DELETE FROM submission WHERE {in_lead}"), [lead(), gone()]),
             write(format!("DELETE FROM mentioned WHERE {in_lead}"), [lead(), gone()]),
+            // That somebody else's mailbox was asked, or refused, is all that stays: nobody resets a cap by it.
+            write(
+                format!(
+                    "UPDATE request SET tag = '{UNNAMED}', lead_id = '', submission_id = hex(randomblob(8))
+                     WHERE {in_lead} AND mailbox IS NOT NULL
+                       AND tag NOT IN (SELECT value FROM json_each(?))"
+                ),
+                [lead(), gone(), list(asker.tags)],
+            ),
             write(format!("DELETE FROM request WHERE {in_lead}"), [lead(), gone()]),
             // Whose one of a submission that has ended was is not known.
             write(

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::Ledger;
+use super::double_opt_in::UNNAMED;
 use super::message::Answer;
 use super::store::{Store, union_all};
 use crate::fault::Fault;
@@ -35,7 +36,7 @@ impl<S: Store> Ledger<S> {
             named("true", &key_id("tag"), "fingerprint"),
             named("true", &key_id("tag"), "carried"),
             named("true", &key_id("tag"), "mentioned"),
-            named("true", &key_id("tag"), "request"),
+            named(&format!("tag <> '{UNNAMED}'"), &key_id("tag"), "request"),
             named("true", &first_part("value"), "submission, json_each(submission.subjects)"),
             named("true", &first_part("value"), "act, json_each(act.subjects)"),
             named("true", &first_part("subject"), "standing"),
