@@ -229,7 +229,7 @@ fn many_dead_letters_are_replayed_some_thousands_at_a_time() {
     site.execute(
         LEDGER,
         "INSERT INTO delivery SELECT 'msg_' || n, format, 'lead_' || n, submission_id, campaign, destination, receiver,
-             event, 'dead', due_ms, attempt_count, attempts, reason, created_ms, created_ms, notice, subject
+             event, 'dead', due_ms, attempt_count, attempts, reason, created_ms, created_ms, notice, subject, beside
            FROM delivery, (WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 25000)
              SELECT n FROM n)",
     );
