@@ -494,7 +494,7 @@ impl World {
     /// # Errors
     /// The database's.
     pub fn restore(&self, ledger: &str, statements: &str) -> Result<(), Fault> {
-        let connection = Connection::open_in_memory();
+        let connection = opened_as_on_the_platform();
         let connection = connection.and_then(|one| one.execute_batch(statements).map(|()| one));
         let connection = connection.map_err(|error| Fault::new(format!("SQL: {error}")))?;
         self.databases.borrow_mut().insert(ledger.to_owned(), Rc::new(connection));

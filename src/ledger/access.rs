@@ -12,7 +12,7 @@ use super::person::Known;
 use super::report::{object, rfc3339_of};
 use super::rows::delivery_range;
 use super::store::{Arg, Row, Store};
-use super::{Ledger, State, consent_place, payload_place};
+use super::{Ledger, consent_place, payload_place};
 use crate::consent::{Head, Standing, Verdict, follow, verify_behind};
 use crate::contact::{Email, Phone};
 use crate::fault::Fault;
@@ -225,13 +225,11 @@ impl<S: Store> Ledger<S> {
         let mut about = object(&row.text(9)?)?;
         // Of a row of before format 3.
         let consent = row.optional_text(10);
-        let whole = match (&payload, one.state) {
-            (Some(payload), State::Unconfirmed | State::Quarantined) => {
-                let place = payload_place(lead_id, &one.submission_id);
-                self.open_sealed::<Admit>(payload, &place).ok()
-            }
-            _ => None,
-        };
+        let whole = payload.as_ref().filter(|_| one.state.is_unjudged());
+        let whole = whole.and_then(|payload| {
+            let place = payload_place(lead_id, &one.submission_id);
+            self.open_sealed::<Admit>(payload, &place).ok()
+        });
         if let (true, Some(admit)) = (one.subjects.is_empty(), &whole) {
             one.subjects = admit.fingerprints.iter().map(|print| subject(&print.tag)).collect();
         }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use serde_json::json;
 
 use super::admit::{Plan, Post, subject_names};
-use super::consents::{Ends, NewAct, Open, distinct, list, text_of};
+use super::consents::{Ends, NewAct, Open, add_new, distinct, list, text_of};
 use super::double_opt_in::email_tags;
 use super::engagement::linked;
 use super::message::Admit;
@@ -53,10 +53,7 @@ impl Admission<'_> {
         };
         let mut subjects: Vec<String> = first.into_iter().collect();
         for print in self.prints() {
-            let own = subject(&print.tag);
-            if !subjects.contains(&own) {
-                subjects.push(own);
-            }
+            add_new(&mut subjects, subject(&print.tag));
         }
         subjects
     }

@@ -106,6 +106,13 @@ pub(super) fn distinct<T: Ord>(mut all: Vec<T>) -> Vec<T> {
     all
 }
 
+/// Adds a subject that is not there yet.
+pub(super) fn add_new(subjects: &mut Vec<String>, one: String) {
+    if !one.is_empty() && !subjects.contains(&one) {
+        subjects.push(one);
+    }
+}
+
 pub(super) fn read_act(text: &str) -> Result<Act, Fault> {
     serde_json::from_str(text).map_err(|_| Fault::new("an act is not what its reader expects"))
 }
@@ -186,11 +193,11 @@ impl<S: Store> Ledger<S> {
         }
         let personal = row.sealed.as_ref().map(|sealed| self.personal(lead_id, &row.act, sealed));
         let Some(Ok(personal)) = personal else { return Vec::new() };
-        let mut subjects = vec![personal.subject];
-        subjects.extend(personal.fingerprints.iter().map(|tag| subject(tag)));
-        subjects.retain(|one| !one.is_empty());
-        let mut seen = BTreeSet::new();
-        subjects.retain(|one| seen.insert(one.clone()));
+        let mut subjects = Vec::new();
+        add_new(&mut subjects, personal.subject);
+        for tag in &personal.fingerprints {
+            add_new(&mut subjects, subject(tag));
+        }
         subjects
     }
 

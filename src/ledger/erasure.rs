@@ -40,9 +40,9 @@ struct Reach {
     /// The fingerprints that what goes came under.
     named: Vec<String>,
     /// Those of them that lead to nothing of the lead any more, and the asker's.
-    tags: BTreeSet<String>,
+    tags: Vec<String>,
     /// Submissions that these acts came with, some of which have ended.
-    came_with: BTreeSet<String>,
+    came_with: Vec<String>,
     /// Nothing of anybody else is left.
     is_whole: bool,
 }
@@ -72,8 +72,7 @@ impl<S: Store> Ledger<S> {
     pub(super) fn erase(&self, operation: &Operation, moment: &Moment) -> Result<Answer, Fault> {
         let asker = Asker::of(&operation.fingerprints);
         let mut done = Done::default();
-        let mut tags = BTreeSet::new();
-        tags.extend(operation.fingerprints.iter().cloned());
+        let mut tags = operation.fingerprints.clone();
         let (mut leads, mut left, mut submissions) = (Vec::new(), Vec::new(), 0);
         let mut reached = Vec::new();
         for lead_id in self.leads_of(&asker)? {
@@ -104,7 +103,7 @@ impl<S: Store> Ledger<S> {
         Ok(Answer::Report(json!({
             "ledger": self.name, "leads": leads, "left": left, "submissions": submissions, "mentions": mentions,
             "told": done.told,
-            "fingerprints": tags,
+            "fingerprints": distinct(tags),
         })))
     }
 
@@ -115,8 +114,7 @@ impl<S: Store> Ledger<S> {
         for mut row in self.store.rows(&sql, &[(&lead_id).into()])? {
             let mut one = self.ledgered(&lead_id, &mut row)?;
             // No act names the fingerprints of one that waits for its judgement.
-            let is_whole = matches!(one.state, State::Unconfirmed | State::Quarantined);
-            if is_whole
+            if one.state.is_unjudged()
                 && let Some(waiting) = self.waiting(&lead_id, &one.submission_id)?
                 && let Kept::Whole(admit) = waiting.kept
             {
@@ -131,7 +129,7 @@ impl<S: Store> Ledger<S> {
             }
             all.push(one);
         }
-        let (mut acts, mut came_with) = (Vec::new(), BTreeSet::new());
+        let (mut acts, mut came_with) = (Vec::new(), Vec::new());
         let mut others = BTreeSet::new();
         for row in self.acts(&lead_id)? {
             let subjects = self.subjects_of(&lead_id, &row);
@@ -152,8 +150,7 @@ impl<S: Store> Ledger<S> {
         let (gone, left): (Vec<_>, Vec<_>) =
             all.into_iter().partition(|one| is_whole || asker.is_among(&one.subjects));
         let own = named.iter().filter(|tag| !others.contains(&subject(tag)));
-        let mut tags = BTreeSet::new();
-        tags.extend(own.chain(asker.tags).cloned());
+        let tags = distinct(own.chain(asker.tags).cloned().collect());
         Ok(Reach { lead_id, gone, left, acts, named, tags, came_with, is_whole })
     }
 
@@ -238,8 +235,7 @@ impl<S: Store> Ledger<S> {
         for table in ["fingerprint", "carried"] {
             let sql =
                 format!("DELETE FROM {table} WHERE lead_id = ? AND tag IN (SELECT value FROM json_each(?))");
-            let tags: Vec<String> = reach.tags.iter().cloned().collect();
-            done.writes.push(write(sql, [lead(), list(&tags)]));
+            done.writes.push(write(sql, [lead(), list(&reach.tags)]));
         }
         done.writes.extend(forget_known("= ?", &[lead()]));
         if reach.is_whole {

@@ -146,7 +146,7 @@ impl<S: Store> Ledger<S> {
             return Ok(None);
         };
         let Some(sealed) = row.optional_text(0) else { return Ok(None) };
-        let is_whole = [State::Unconfirmed, State::Quarantined].map(State::as_str).contains(&&*row.text(1)?);
+        let is_whole = State::parse(&row.text(1)?).is_some_and(State::is_unjudged);
         let place = payload_place(lead_id, submission_id);
         let kept = match is_whole {
             true => self.open_sealed(&sealed, &place).ok().map(|admit| Kept::Whole(Box::new(admit))),

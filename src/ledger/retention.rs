@@ -2,6 +2,7 @@
 //! the record of them, idempotency keys. A sweep goes through the tables in chunks, so that no alarm
 //! takes long. On its way it seals anew what an older key has sealed, so that the key can be destroyed.
 
+use super::consents::add_new;
 use super::person::{Change, forget_known};
 use super::rows::{KEEP_ACT, delivery_range, ended, is_delivery_of};
 use super::schema::ROW_FORMAT;
@@ -269,9 +270,9 @@ impl<S: Store> Ledger<S> {
             // Whoever can have an act erased can have its end erased with it.
             let mut subjects = vec![whose.clone()];
             for place in standing.iter().filter(|place| ended.iter().any(|(id, ..)| *id == place.purpose)) {
-                let others: Vec<_> =
-                    place.by.with.iter().filter(|other| !subjects.contains(other)).cloned().collect();
-                subjects.extend(others);
+                for other in &place.by.with {
+                    add_new(&mut subjects, other.clone());
+                }
             }
             let personal = (personal, subjects);
             let known = self.known(lead_id, std::slice::from_ref(&whose))?;

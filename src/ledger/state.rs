@@ -71,6 +71,11 @@ impl State {
             Self::Erased => "erased",
         }
     }
+
+    /// Whether its payload is the whole admission: it has not been judged yet.
+    pub(super) fn is_unjudged(self) -> bool {
+        matches!(self, Self::Unconfirmed | Self::Quarantined)
+    }
 }
 
 /// The counter that counts a submission: its campaign, hour and source.
