@@ -36,14 +36,7 @@ fn warnings(site: &Site, file: &Value) -> Vec<String> {
 
 /// `field: detail` of each problem; nothing where it was published.
 fn refused(site: &Site, file: &Value, query: &str) -> Vec<String> {
-    let reply = put_as(site, ADMIN_TOKEN, file, query);
-    if reply.status == 200 {
-        return Vec::new();
-    }
-    assert_eq!(reply.status, 422, "{}", text(&reply));
-    let errors = body(&reply)["errors"].as_array().expect("errors").clone();
-    let word = |error: &Value, key: &str| error[key].as_str().expect(key).to_owned();
-    errors.iter().map(|error| format!("{}: {}", word(error, "field"), word(error, "detail"))).collect()
+    refusals(&put_as(site, ADMIN_TOKEN, file, query))
 }
 
 fn fields(refused: &[String]) -> Vec<&str> {

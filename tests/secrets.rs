@@ -40,14 +40,7 @@ fn put(site: &Site, file: &Value) -> Reply {
 
 /// `field: detail` of each problem; nothing where it was published.
 fn refused(site: &Site, file: &Value) -> Vec<String> {
-    let reply = put(site, file);
-    if reply.status == 200 {
-        return Vec::new();
-    }
-    assert_eq!(reply.status, 422, "{}", text(&reply));
-    let errors = body(&reply)["errors"].as_array().expect("errors").clone();
-    let word = |error: &Value, key: &str| error[key].as_str().expect(key).to_owned();
-    errors.iter().map(|error| format!("{}: {}", word(error, "field"), word(error, "detail"))).collect()
+    refusals(&put(site, file))
 }
 
 fn provider(url: &str, secret: &str) -> Value {

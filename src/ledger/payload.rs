@@ -85,27 +85,25 @@ impl Payload {
         if self.parts.len() == before {
             return false;
         }
-        let own = self.own_lead().clone();
+        self.merge_again(self.own_lead().clone(), campaign);
+        true
+    }
+
+    /// Makes the lead anew, of the parts and of what the submission itself says.
+    fn merge_again(&mut self, own: Lead, campaign: &Campaign) {
         let earlier = self.parts.iter().map(|part| part.lead.clone());
         let earlier = earlier.reduce(|older, newer| older.merged_with_newer(newer, campaign));
-        self.lead = match earlier {
-            Some(earlier) => earlier.merged_with_newer(own, campaign),
-            None => self.own.take().unwrap_or(own),
+        (self.lead, self.own) = match earlier {
+            Some(earlier) => (earlier.merged_with_newer(own.clone(), campaign), Some(own)),
+            None => (own, None),
         };
-        true
     }
 
     /// What is left where its own submission is forgotten: its newest part, with the others behind it.
     pub(super) fn without_own(mut self, campaign: &Campaign) -> Option<(String, Self)> {
         let newest = self.parts.pop()?;
-        let earlier = self.parts.iter().map(|part| part.lead.clone());
-        let earlier = earlier.reduce(|older, newer| older.merged_with_newer(newer, campaign));
-        let own = newest.lead;
-        let (lead, own) = match earlier {
-            Some(earlier) => (earlier.merged_with_newer(own.clone(), campaign), Some(own)),
-            None => (own, None),
-        };
-        Some((newest.submission_id, Self { lead, own, subjects: newest.subjects, ..self }))
+        self.merge_again(newest.lead, campaign);
+        Some((newest.submission_id, Self { subjects: newest.subjects, ..self }))
     }
 
     /// Every lead in it: what is sent, what the submission says, and what earlier ones do.

@@ -74,9 +74,15 @@ impl Known {
         self.standings
     }
 
+    /// Where the consents of a subject stand, if anywhere.
+    fn standing(&self, subject: &str) -> Option<&[Standing]> {
+        let found = self.standings.iter().find(|(known, _)| known == subject);
+        found.map(|(_, standing)| standing.as_slice())
+    }
+
     /// Whether consents of a subject stand anywhere.
     pub(super) fn knows(&self, subject: &str) -> bool {
-        self.standings.iter().any(|(known, _)| known == subject)
+        self.standing(subject).is_some()
     }
 
     /// The name that the lead knows a subject by which has any of these.
@@ -100,8 +106,7 @@ pub(super) struct Person {
 impl Person {
     /// Where the consents of the post's subject stand.
     pub(super) fn standing(&self) -> &[Standing] {
-        let found = self.known.standings.iter().find(|(subject, _)| *subject == self.subject);
-        found.map(|(_, standing)| standing.as_slice()).unwrap_or_default()
+        self.known.standing(&self.subject).unwrap_or_default()
     }
 }
 
@@ -223,8 +228,7 @@ impl<S: Store> Ledger<S> {
     /// Where a subject's consents stand in a lead.
     pub(super) fn standing_of(&self, lead_id: &str, subject: &str) -> Result<Vec<Standing>, Fault> {
         let known = self.known(lead_id, &[subject.to_owned()])?;
-        let found = known.standings.into_iter().find(|(known, _)| known == subject);
-        Ok(found.map(|(_, standing)| standing).unwrap_or_default())
+        Ok(known.standing(subject).unwrap_or_default().to_vec())
     }
 
     /// The subject that a link means, and where its consents stand. A link of before they named one means

@@ -314,6 +314,17 @@ pub fn problems(reply: &Reply) -> Vec<String> {
 }
 
 /// A map of counts, to compare with [`Site::states`].
+/// `field: detail` of what an order was refused for; nothing where it was done.
+pub fn refusals(reply: &Reply) -> Vec<String> {
+    if reply.status == 200 {
+        return Vec::new();
+    }
+    assert_eq!(reply.status, 422, "{}", text(reply));
+    let errors = body(reply)["errors"].as_array().expect("errors").clone();
+    let word = |error: &Value, key: &str| error[key].as_str().expect(key).to_owned();
+    errors.iter().map(|error| format!("{}: {}", word(error, "field"), word(error, "detail"))).collect()
+}
+
 pub fn counts(expected: &[(&str, i64)]) -> BTreeMap<String, i64> {
     expected.iter().map(|(state, count)| ((*state).to_owned(), *count)).collect()
 }
