@@ -4,6 +4,7 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
+import { campaignsOf } from "./campaigns.mjs";
 import { OWN_SECRETS, addValues, destinationSecrets, givesFiles, newWebhookSecret, valueIn } from "./secrets.mjs";
 import { fit } from "./terminal.mjs";
 
@@ -12,6 +13,17 @@ const CONFIG = "wrangler.deploy.toml";
 const NAMESPACE = "leadhook-kv";
 const KEYS = "leadhook.keys";
 const CAMPAIGNS = process.env.CAMPAIGNS ?? "examples/campaigns";
+const campaigns = readCampaigns();
+
+// Without one of them a bucket that is in use would be taken for one that is not.
+function readCampaigns() {
+  try {
+    return campaignsOf(CAMPAIGNS);
+  } catch (error) {
+    console.error(fit(`${error.message}\nNothing was deployed.`));
+    process.exit(1);
+  }
+}
 
 function wrangler(args, { input, show = false } = {}) {
   const stdio = [input === undefined ? "inherit" : "pipe", show ? "inherit" : "pipe", "inherit"];
@@ -42,7 +54,7 @@ function namespaceId() {
 // An account without R2 can deploy what needs none.
 function withFiles(config) {
   const bucket = /(?:^#.*\n)*\[\[r2_buckets\]\]\nbinding = "FILES"\nbucket_name = "(.+)"\n\n?/m;
-  if (!givesFiles(CAMPAIGNS)) return config.replace(bucket, "");
+  if (!givesFiles(campaigns)) return config.replace(bucket, "");
   const name = bucket.exec(config)[1];
   const there = new RegExp(`^name:\\s+${name}$`, "m").test(wrangler(["r2", "bucket", "list"]));
   if (!there) wrangler(["r2", "bucket", "create", name], { show: true });
@@ -85,7 +97,7 @@ if (!present.has(ADDRESS)) {
   if (given !== "-" && given !== "") put(ADDRESS, given);
 }
 
-for (const { name, isToken } of destinationSecrets(CAMPAIGNS).filter(({ name }) => !present.has(name))) {
+for (const { name, isToken } of destinationSecrets(campaigns).filter(({ name }) => !present.has(name))) {
   const hint = isToken ? "the provider's token; - leaves it out" : "whsec_…; empty makes a random one; - leaves it out";
   let given;
   do given = await ask(`${name} (${hint}): `);
@@ -98,7 +110,7 @@ for (const { name, isToken } of destinationSecrets(CAMPAIGNS).filter(({ name }) 
 
 // A token goes to no other host than those that the operator names here, whatever a campaign says.
 const HOSTS = "LEADHOOK_SECRET_HOSTS";
-const tokens = destinationSecrets(CAMPAIGNS).filter(({ isToken }) => isToken);
+const tokens = destinationSecrets(campaigns).filter(({ isToken }) => isToken);
 const needed = tokens.flatMap(({ name, hosts }) => hosts.map((host) => `${name}=${host}`));
 const bound = valueIn(KEYS, HOSTS);
 const entries = bound.split(",").map((entry) => entry.trim()).filter(Boolean);

@@ -3,12 +3,13 @@
 import { spawn, spawnSync } from "node:child_process";
 import { cpSync, createWriteStream, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { join, sep } from "node:path";
+import { join, resolve, sep } from "node:path";
+import { Miniflare } from "miniflare";
+import { CLI, campaignFiles, campaignsOf } from "./campaigns.mjs";
 import { destinationSecrets, fillDevVars } from "./secrets.mjs";
 import { fit } from "./terminal.mjs";
 
 const { PORT = "8787", SINK_PORT = "8788", CAMPAIGNS = "examples/campaigns", FILES = "examples/files", STATE = ".state" } = process.env;
-const CLI = "target/release/leadhook";
 const WRANGLER = "node_modules/.bin/wrangler";
 const ENV = { ...process.env, WRANGLER_SEND_METRICS: "false", NO_COLOR: "1" };
 const worker = `http://127.0.0.1:${PORT}`;
@@ -59,25 +60,36 @@ function isFree(port) {
   });
 }
 
+// Ends before anything runs.
+function refuse(reason) {
+  console.error(fit(reason));
+  process.exit(1);
+}
+
+function readCampaigns() {
+  try {
+    const campaigns = campaignsOf(CAMPAIGNS);
+    return campaigns.length > 0 ? campaigns : refuse(`no campaign files (*.toml) in ${CAMPAIGNS}`);
+  } catch (error) {
+    return refuse(error.message);
+  }
+}
+
 // Only the receiver's port is changed; every other address stands.
 function publishCampaigns() {
   const folder = join(STATE, "campaigns");
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  const files = readdirSync(CAMPAIGNS).filter((name) => name.endsWith(".toml"));
-  if (files.length === 0) fail(`no campaign files (*.toml) in ${CAMPAIGNS}`);
-  const copies = files.map((name) => {
+  const copies = campaignFiles(CAMPAIGNS).map((name) => {
     const text = readFileSync(join(CAMPAIGNS, name), "utf8");
     const copy = join(folder, name);
     writeFileSync(copy, text.replace(/\b(127\.0\.0\.1|localhost):8788\b/g, `$1:${SINK_PORT}`));
     return copy;
   });
-  console.log(`Publishing ${files.length} campaigns from ${CAMPAIGNS}`);
+  console.log(`Publishing ${copies.length} campaigns from ${CAMPAIGNS}`);
   const args = ["publish", "--local", "--persist-to", STATE, ...copies];
   const done = spawnSync(CLI, args, { stdio: "inherit" });
   if (done.status !== 0) process.exit(1);
-  const texts = copies.map((copy) => readFileSync(copy, "utf8"));
-  return texts.map((text) => /^id\s*=\s*"([a-z0-9-]+)"/m.exec(text)?.[1]).filter(Boolean);
 }
 
 // What the Worker serves as it is, with the example pages beside it.
@@ -88,15 +100,41 @@ function gatherPages() {
   return folder;
 }
 
-// A second Miniflare on the same folder would be one too many once `wrangler dev` runs.
-function putFiles() {
-  for (const name of existsSync(FILES) ? readdirSync(FILES, { recursive: true }) : []) {
-    const file = join(FILES, name);
-    if (!statSync(file).isFile()) continue;
-    const key = `leadhook-files/${name.split(sep).join("/")}`;
-    const args = ["r2", "object", "put", key, "--file", file, "--local", "--persist-to", STATE];
-    const done = spawnSync(WRANGLER, args, { encoding: "utf8", env: ENV });
-    if (done.status !== 0) fail(`${file} did not get into the bucket:\n${done.stderr}`);
+// By its key, the path of each file to give. macOS may hand out a name's letters and marks apart.
+function filesToGive() {
+  const names = existsSync(FILES) ? readdirSync(FILES, { recursive: true }) : [];
+  const files = names.filter((name) => statSync(join(FILES, name)).isFile());
+  return new Map(files.map((name) => [name.split(sep).join("/").normalize("NFC"), join(FILES, name)]));
+}
+
+async function keysOf(bucket) {
+  const keys = [];
+  for (let cursor; ;) {
+    const page = await bucket.list({ cursor });
+    keys.push(...page.objects.map(({ key }) => key));
+    if (!page.truncated) return keys;
+    cursor = page.cursor;
+  }
+}
+
+// Makes the bucket hold what FILES does. By Miniflare, for `wrangler r2 object put` keeps a key as it stands in an
+// address (V%C3%A5r%20guide.pdf). It has ended before `wrangler dev` begins: two on one folder are one too many.
+async function putFiles() {
+  const files = filesToGive();
+  const persist = resolve(STATE, "v3/r2");
+  if (files.size === 0 && !existsSync(persist)) return;
+  const miniflare = new Miniflare({
+    modules: true, script: "export default {};", cf: false, r2Persist: persist, r2Buckets: { FILES: "leadhook-files" },
+  });
+  try {
+    const bucket = await miniflare.getR2Bucket("FILES");
+    for (const [key, file] of files) {
+      const put = bucket.put(key, new Uint8Array(readFileSync(file)));
+      await put.catch((error) => refuse(`${file} did not get into the bucket: ${error.message}`));
+    }
+    for (const key of await keysOf(bucket)) if (!files.has(key)) await bucket.delete(key);
+  } finally {
+    await miniflare.dispose();
   }
 }
 
@@ -115,15 +153,14 @@ process.on("SIGTERM", () => end(0));
 process.on("SIGHUP", () => end(0));
 
 for (const [name, port] of [["PORT", PORT], ["SINK_PORT", SINK_PORT]]) {
-  if (!(await isFree(port))) {
-    console.error(`port ${port} is in use; choose another: make dev ${name}=…`);
-    process.exit(1);
-  }
+  if (!(await isFree(port))) refuse(`port ${port} is in use; choose another: make dev ${name}=…`);
 }
 mkdirSync(STATE, { recursive: true });
-fillDevVars(".dev.vars", CAMPAIGNS);
-const ids = publishCampaigns();
-putFiles();
+const campaigns = readCampaigns();
+fillDevVars(".dev.vars", campaigns);
+publishCampaigns();
+await putFiles();
+const pages = gatherPages();
 
 const sink = start(CLI, ["sink", "--port", SINK_PORT, "--secrets", ".dev.vars"], { stdio: ["ignore", "inherit", "inherit"] });
 sink.on("exit", () => {
@@ -134,7 +171,7 @@ const log = createWriteStream(join(STATE, "worker.log"));
 const wrangler = start(
   WRANGLER,
   [
-    "dev", "--ip", "127.0.0.1", "--port", PORT, "--persist-to", STATE, "--assets", gatherPages(),
+    "dev", "--ip", "127.0.0.1", "--port", PORT, "--persist-to", STATE, "--assets", pages,
     "--var", `LEADHOOK_PUBLIC_URL:${worker}`, "--show-interactive-dev-session=false",
   ],
   { stdio: ["ignore", "pipe", "pipe"], env: ENV },
@@ -148,10 +185,10 @@ wrangler.on("exit", () => {
 await ready();
 if (!ending) {
   // The example has fields of its own; another campaign's are in its acceptance criteria.
-  const example = ids.includes("spring-guide");
-  const campaign = example ? "spring-guide" : ids[0];
+  const example = campaigns.some(({ id }) => id === "spring-guide");
+  const campaign = example ? "spring-guide" : campaigns[0].id;
   const fields = example ? "-d email=anna@example.com -d name=Anna -d interest=Garden -d consent.newsletter=on" : "-d email=anna@example.com";
-  const sendsMail = destinationSecrets(CAMPAIGNS).some(({ isToken }) => isToken);
+  const sendsMail = destinationSecrets(campaigns).some(({ isToken }) => isToken);
   const mailbox = sendsMail ? `\n  Mailbox            http://127.0.0.1:${SINK_PORT}/mailbox` : "";
   console.log(`
 Leadhook is ready.

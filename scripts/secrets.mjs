@@ -1,7 +1,6 @@
 // Random secrets: the Worker's own, and one for each destination that a campaign names.
 import { generateKeyPairSync, randomBytes } from "node:crypto";
-import { chmodSync, existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 
 const key = (id) => `${id}:${randomBytes(32).toString("base64")}`;
 const newToken = () => randomBytes(24).toString("base64url");
@@ -22,17 +21,13 @@ export const OWN_SECRETS = {
 
 export const newWebhookSecret = () => `whsec_${randomBytes(32).toString("base64")}`;
 
-// The destinations' secrets in a folder of campaign files, as { name, isToken, hosts }: an e-mail provider
-// gives a token, which goes to `hosts`; a webhook is signed.
-export function destinationSecrets(folder) {
-  const files = readdirSync(folder).filter((name) => name.endsWith(".toml"));
+// The destinations' secrets of some campaigns, as { name, isToken, hosts }: an e-mail provider gives a token,
+// which goes to `hosts`; a webhook is signed.
+export function destinationSecrets(campaigns) {
   const found = new Map();
-  for (const table of files.flatMap((name) => destinations(readFileSync(join(folder, name), "utf8")))) {
-    const value = (key) => new RegExp(`^\\s*${key}\\s*=\\s*["']([^"']*)["']`, "m").exec(table)?.[1];
-    const name = value("secret");
-    if (!/^[A-Z][A-Z0-9_]*$/.test(name ?? "")) continue;
-    const known = found.get(name) ?? { name, isToken: value("kind") === "email", hosts: [] };
-    const host = known.isToken && hostOf(value("url") ?? "");
+  for (const { secret: name, kind, url } of campaigns.flatMap(({ destination = [] }) => destination)) {
+    const known = found.get(name) ?? { name, isToken: kind === "email", hosts: [] };
+    const host = known.isToken && hostOf(url);
     if (host && !known.hosts.includes(host)) known.hosts.push(host);
     found.set(name, known);
   }
@@ -50,17 +45,8 @@ export function valueIn(file, name) {
   return new RegExp(`^\\s*${name}\\s*=\\s*["']?([^"'\\n]*)`, "m").exec(text)?.[1].trim() ?? "";
 }
 
-// Whether a campaign of a folder gives a file of the bucket.
-export function givesFiles(folder) {
-  const files = readdirSync(folder).filter((name) => name.endsWith(".toml"));
-  return files.some((name) => /^\s*\[magnet\](?:(?!^\s*\[)[^])*?^\s*file\s*=/m.test(readFileSync(join(folder, name), "utf8")));
-}
-
-// The text of each [[destination]]. A mail's text may look like a table.
-function destinations(text) {
-  const tables = text.replace(/"""[^]*?"""|'''[^]*?'''/g, '""').split(/^(?=\s*\[\[?[\w\s.-]+\])/m);
-  return tables.filter((table) => /^\s*\[\[\s*destination\s*\]\]/.test(table));
-}
+// Whether one of some campaigns gives a file of the bucket.
+export const givesFiles = (campaigns) => campaigns.some(({ magnet }) => magnet?.file !== undefined);
 
 // Adds NAME="value" lines to a file that only its owner may read. An older line of a name stays as
 // a comment: what it is the key to may still lie somewhere.

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use crate::abuse::turnstile::{self, Question};
 use crate::abuse::{self, Circumstances, Turnstiled};
-use crate::campaign::Campaign;
+use crate::campaign::{Campaign, Kind, is_id};
 use crate::campaigns;
-use crate::contact::Email;
+use crate::contact::{Email, EmailKind};
 use crate::fault::Fault;
 use crate::intake::decode::{self, Encoding, Undecodable};
 use crate::intake::{self, FieldProblem, Rejection};
@@ -19,13 +19,17 @@ use crate::ports::Ports;
 use crate::reply::{Download, Reader, Reply, Shown};
 use crate::request::{Method, RawRequest};
 use crate::seen::Seen;
-use crate::text::lowercase;
+use crate::text::{lowercase, without_tail};
 use crate::throttle::{door_of, must_wait};
 
+/// What a body may be.
+const READ: &str = "application/x-www-form-urlencoded, multipart/form-data and application/json";
 /// An idempotency key is an identifier, in the draft's examples a UUID.
 const MAX_IDEMPOTENCY_KEY: usize = 255;
 /// A source is a word of the marketer's.
 const MAX_SOURCE: usize = 32;
+/// Characters of the headers that a page asks to send; a page's tracing has some five.
+const MAX_ASKED_HEADERS: usize = 2_000;
 /// The ledger under whose keys networks are counted over all of them. None can have this name.
 const EVERY_LEDGER: &str = "*";
 /// Words of an answer that may be somebody's name.
@@ -89,6 +93,8 @@ pub async fn endpoint(ports: &impl Ports, id: &str, request: &RawRequest, moment
     };
     let answered: Answered = match request.method {
         Method::Post => submit(ports, &campaign, request, moment).await,
+        // Who opens the endpoint in a browser is looking for the form.
+        Method::Get if request.prefers_html() => form_at(&campaign.id, request),
         Method::Get => {
             let identity = ports.shelf().borrow_mut().identity(ports.settings(), &campaign.ledger);
             let token = abuse::form_token(&identity, &campaign, moment);
@@ -110,7 +116,7 @@ pub async fn thanks(ports: &impl Ports, id: &str, request: &RawRequest, moment: 
         Ok(Some(campaign)) => {
             let identity = ports.shelf().borrow_mut().identity(ports.settings(), &campaign.ledger);
             let token = form_urlencoded::parse(request.query.as_bytes()).find(|(name, _)| name == "d");
-            let token = token.map(|(_, token)| token.into_owned());
+            let token = token.map(|(_, token)| without_tail(&token).to_owned());
             let is_good =
                 |token: &String| Download::read(&campaign, &identity, token, moment.now_ms).is_some();
             let good = token.filter(is_good);
@@ -126,6 +132,11 @@ pub async fn form(ports: &impl Ports, id: &str, request: &RawRequest, moment: &M
     if request.method != Method::Get {
         return Reply::method_not_allowed("GET").into();
     }
+    // Addresses are read aloud, and typed.
+    let lower = id.to_ascii_lowercase();
+    if is_id(&lower) && request.path != format!("/f/{lower}") {
+        return form_at(&lower, request);
+    }
     match campaigns::find(ports, id, moment.now_ms).await {
         Ok(Some(campaign)) => {
             let identity = ports.shelf().borrow_mut().identity(ports.settings(), &campaign.ledger);
@@ -139,15 +150,29 @@ pub async fn form(ports: &impl Ports, id: &str, request: &RawRequest, moment: &M
     }
 }
 
+/// The way to the page of a campaign's form, with what its address said.
+fn form_at(id: &str, request: &RawRequest) -> Answered {
+    let query = if request.query.is_empty() { String::new() } else { format!("?{}", request.query) };
+    Reply::elsewhere(format!("/f/{id}{query}")).into()
+}
+
 /// CORS (Fetch standard): what a script of another origin may send.
 fn preflight(campaign: &Campaign, request: &RawRequest) -> Reply {
     let reply = Reply::nothing();
     if !is_known_origin(campaign, request) {
         return reply;
     }
+    // Whatever a page's tracing adds to its requests is read by nothing here.
+    let asked = request.asked_headers.as_deref().unwrap_or_default();
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "-_, ".contains(c);
+    let headers = if asked.is_empty() || asked.len() > MAX_ASKED_HEADERS || !asked.chars().all(is_name) {
+        "Content-Type, Idempotency-Key"
+    } else {
+        asked
+    };
     reply
         .with("access-control-allow-methods", "GET, POST")
-        .with("access-control-allow-headers", "Content-Type, Idempotency-Key")
+        .with("access-control-allow-headers", headers)
         .with("access-control-max-age", "86400")
 }
 
@@ -161,6 +186,8 @@ impl Answered {
         if campaign.is_some_and(|campaign| is_known_origin(campaign, request)) {
             let origin = request.origin.clone().unwrap_or_default();
             self.reply = self.reply.with("access-control-allow-origin", origin);
+            // There are no cookies: what comes with them is as good as without.
+            self.reply = self.reply.with("access-control-allow-credentials", "true");
             // Scripts of other origins read no header that is not named.
             if self.reply.header("retry-after").is_some() {
                 self.reply = self.reply.with("access-control-expose-headers", "Retry-After");
@@ -189,14 +216,15 @@ async fn submit(
     let Ok(body) = &request.body else {
         return unreadable("too_large", Reply::too_large(decode::MAX_BODY_BYTES));
     };
+    if !decode::is_plain(request.content_encoding.as_deref()) {
+        let reply = Reply::unsupported_media_type(&format!("{READ}, without Content-Encoding"));
+        return unreadable("media_type", reply);
+    }
     let fields = match decode::decode(request.content_type.as_deref(), body) {
         Ok(fields) => fields,
         Err(undecodable) => {
             let (code, reply) = match undecodable {
-                Undecodable::MediaType => {
-                    let read = "application/x-www-form-urlencoded, multipart/form-data and application/json";
-                    ("media_type", Reply::unsupported_media_type(read))
-                }
+                Undecodable::MediaType => ("media_type", Reply::unsupported_media_type(READ)),
                 Undecodable::TooLarge => ("too_large", Reply::too_large(decode::MAX_BODY_BYTES)),
                 Undecodable::TooManyFields => {
                     ("too_many_fields", Reply::malformed("It has too many fields."))
@@ -221,7 +249,7 @@ async fn submit(
     submission.gpc = request.gpc;
     let submission_id = identity.submission_id(&submission, campaign, key.as_deref());
     let fingerprints = identity.fingerprints(&submission, campaign);
-    let source = source(&submission);
+    let source = source(&submission, campaign);
     let likely_meant = submission.contact.email.as_ref().and_then(Email::likely_meant);
     // With double opt-in it is behind the confirmation.
     let public_url = ports.settings().public_url.as_deref();
@@ -446,27 +474,50 @@ fn idempotency_key(header: &str) -> Result<String, FieldProblem> {
 
 /// The source as counters know it: `utm_source` where it is a plain word, else `other`; `direct`
 /// where there is none. Counters lie unsealed, so nothing that could be an identity gets in:
-/// no address, no run of digits, nothing that the visitor also gave as an answer.
-fn source(submission: &intake::Submission) -> String {
+/// no address, no run of digits, no word that the visitor also gave as an answer, but for words of the
+/// campaign's own.
+fn source(submission: &intake::Submission, campaign: &Campaign) -> String {
     let Some(source) = submission.attribution.get("utm_source") else {
         return "direct".to_owned();
     };
     let source = lowercase(source);
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
-    let word = source.len() <= MAX_SOURCE
+    let is_word = source.len() <= MAX_SOURCE
         && source.starts_with(|c: char| c.is_ascii_lowercase())
         && source.chars().all(plain)
         && source.chars().filter(char::is_ascii_digit).count() <= 4;
-    let email = submission.contact.email.as_ref().map(|email| email.address());
-    // A sentence may well name the source; a name or an address is a few words.
-    let short = |answer: &&str| answer.split_whitespace().count() <= MAX_NAME_WORDS;
-    let answers = submission.answers.values().filter_map(Value::as_str).filter(short).chain(email);
-    let told = answers.map(lowercase).any(|answer| {
-        let letters = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>();
-        letters(&answer).contains(&letters(&source))
-            || answer
-                .split(|c: char| !c.is_alphanumeric())
-                .any(|part| part.len() > 2 && source.contains(part))
-    });
-    if word && !told { source } else { "other".to_owned() }
+    let is_told = || {
+        let said = runs(&source);
+        let email = submission.contact.email.as_ref().map(|email| match email.kind() {
+            // Its domain is everybody's.
+            EmailKind::Free => email.address().split('@').next().unwrap_or_default(),
+            EmailKind::Business | EmailKind::Disposable => email.address(),
+        });
+        email.into_iter().chain(typed(submission, campaign)).any(|answer| {
+            runs(&lowercase(answer)).iter().any(|run| said.contains(run))
+        })
+    };
+    let is_meant = is_word && (campaign.has_word(&source) || !is_told());
+    if is_meant { source } else { "other".to_owned() }
+}
+
+/// What a visitor typed that may name somebody. A sentence may well name the source; a name or an address is a
+/// few words, and what was chosen is the campaign's.
+fn typed<'a>(submission: &'a intake::Submission, campaign: &'a Campaign) -> impl Iterator<Item = &'a str> {
+    let is_typed =
+        |kind: &Kind| matches!(kind, Kind::Text { .. } | Kind::Email | Kind::Phone | Kind::Url { .. });
+    let fields = campaign.fields.iter().filter(move |field| is_typed(&field.kind));
+    let answers = fields.filter_map(|field| submission.answers.get(&field.name)?.as_str());
+    answers.filter(|answer| answer.split_whitespace().count() <= MAX_NAME_WORDS)
+}
+
+/// The words of a text, and words that follow each other as one: `anna-berg` and `Anna Berg` both have `annaberg`.
+/// Of two letters they are in everything.
+fn runs(text: &str) -> Vec<String> {
+    let words: Vec<&str> = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    let from = |at: usize| {
+        let rest = words.get(at..).unwrap_or_default();
+        (1..=rest.len().min(MAX_NAME_WORDS)).map(|many| rest.iter().take(many).copied().collect::<String>())
+    };
+    (0..words.len()).flat_map(from).filter(|run| run.chars().count() > 2).collect()
 }

@@ -1,11 +1,14 @@
-//! A country or territory, by its code in ISO 3166-1.
+//! A country or territory, by its code in ISO 3166-1, and Kosovo, which has none there yet.
 
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// The officially assigned alpha-2 codes of ISO 3166-1, sorted for the binary search. Codes that
-/// are only reserved (EU, UK) or left to users (XK) are not countries here.
+use crate::text::{lowercase, regions};
+use crate::texts::Language;
+
+/// The officially assigned alpha-2 codes of ISO 3166-1, sorted for the binary search, and XK, which everybody
+/// uses for Kosovo. Codes that are only reserved (EU, UK) are not countries here.
 #[rustfmt::skip]
 const ASSIGNED: &[[u8; 2]] = &[
     *b"AD", *b"AE", *b"AF", *b"AG", *b"AI", *b"AL", *b"AM", *b"AO", *b"AQ", *b"AR",
@@ -32,8 +35,11 @@ const ASSIGNED: &[[u8; 2]] = &[
     *b"SX", *b"SY", *b"SZ", *b"TC", *b"TD", *b"TF", *b"TG", *b"TH", *b"TJ", *b"TK",
     *b"TL", *b"TM", *b"TN", *b"TO", *b"TR", *b"TT", *b"TV", *b"TW", *b"TZ", *b"UA",
     *b"UG", *b"UM", *b"US", *b"UY", *b"UZ", *b"VA", *b"VC", *b"VE", *b"VG", *b"VI",
-    *b"VN", *b"VU", *b"WF", *b"WS", *b"YE", *b"YT", *b"ZA", *b"ZM", *b"ZW",
+    *b"VN", *b"VU", *b"WF", *b"WS", *b"XK", *b"YE", *b"YT", *b"ZA", *b"ZM", *b"ZW",
 ];
+
+/// What people write for a code.
+const RESERVED: [(&str, &str); 4] = [("UK", "GB"), ("EL", "GR"), ("USA", "US"), ("UAE", "AE")];
 
 /// An assigned ISO 3166-1 alpha-2 code, in upper case.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,6 +52,20 @@ impl Country {
         let code: [u8; 2] = text.trim().as_bytes().try_into().ok()?;
         let code = code.map(|byte| byte.to_ascii_uppercase());
         ASSIGNED.binary_search(&code).ok().map(|_| Self(code))
+    }
+
+    /// The country that somebody means who writes no code: by its name, or by what is reserved for it.
+    pub fn meant(text: &str) -> Option<Self> {
+        let text = text.trim();
+        if let Some((_, code)) = RESERVED.iter().find(|(word, _)| text.eq_ignore_ascii_case(word)) {
+            return Self::parse(code);
+        }
+        let text = lowercase(text);
+        Language::ALL.into_iter().find_map(|language| {
+            let named = regions(language.tag(), Self::all().map(|country| country.to_string()));
+            let (code, _) = named.into_iter().find(|(_, name)| lowercase(name) == text)?;
+            Self::parse(&code)
+        })
     }
 
     /// Every one of them, by code.
@@ -98,14 +118,24 @@ mod tests {
 
     #[test]
     fn what_is_not_an_assigned_code_is_no_country() {
-        for text in ["", "S", "SWE", "Sweden", "UK", "EU", "XK", "XX", "ZZ", "001", "s e", "\u{e5}"] {
+        for text in ["", "S", "SWE", "Sweden", "UK", "EU", "XX", "ZZ", "001", "s e", "\u{e5}"] {
             assert_eq!(Country::parse(text), None, "{text}");
         }
     }
 
     #[test]
-    fn all_249_codes_are_found() {
-        assert_eq!(ASSIGNED.len(), 249);
+    fn who_writes_a_name_is_told_the_code() {
+        for (text, code) in
+            [("Sweden", "SE"), ("sverige", "SE"), ("Danmark", "DK"), ("UK", "GB"), ("usa", "US"), ("Kosovo", "XK")]
+        {
+            assert_eq!(Country::meant(text).map(|country| country.to_string()).as_deref(), Some(code), "{text}");
+        }
+        assert_eq!(Country::meant("Atlantis"), None);
+    }
+
+    #[test]
+    fn every_code_is_found() {
+        assert_eq!(ASSIGNED.len(), 250);
         for code in ASSIGNED {
             let text = std::str::from_utf8(code).unwrap();
             assert_eq!(Country::parse(text).unwrap().as_str(), text);

@@ -5,7 +5,7 @@
 //!
 //! | floor | modules |
 //! |---|---|
-//! | values | [`fault`], [`hash`], [`json`], [`moment`], [`text`], [`template`], [`texts`], [`keys`], [`country`], [`contact`], [`access`], [`campaign`], [`settings`], [`request`] |
+//! | values | [`fault`], [`hash`], [`json`], [`moment`], [`zone`], [`text`], [`template`], [`texts`], [`keys`], [`country`], [`contact`], [`access`], [`campaign`], [`settings`], [`request`] |
 //! | stages, in the order in which a lead passes them | [`intake`], [`lead`], [`consent`], [`abuse`], [`seen`], [`qualify`], [`deliver`], [`reply`] |
 //! | use cases over ports | [`ledger`], [`campaigns`], [`ports`], [`capture`], [`admin`], [`links`], [`routes`], [`tallies`], [`throttle`], [`waiting`], `memory` |
 //! | the platform | `edge`, and the command line in `bin/leadhook` |
@@ -17,6 +17,7 @@ pub mod moment;
 pub mod template;
 pub mod text;
 pub mod texts;
+pub mod zone;
 
 pub mod keys;
 

@@ -182,7 +182,8 @@ pub async fn withdraw(
     let reader = Reader::new(campaign, request);
     match request.method {
         Method::Get => {
-            reader.ask_to_withdraw(wording(campaign, &purpose), &format!("{}/receipt", path[1])).into()
+            let receipt = format!("/withdraw/{}/{}/receipt", campaign.id, path[1]);
+            reader.ask_to_withdraw(wording(campaign, &purpose), &receipt).into()
         }
         _ => {
             let body = request.body.as_deref().unwrap_or_default();

@@ -108,6 +108,14 @@ pub fn parse_rfc3339(text: &str) -> Option<i64> {
     Some(days * DAY_MS + parse_clock(clock)? - offset_minutes * 60_000 + milliseconds)
 }
 
+/// Days since 1970 of a date, as in `2026-11-30`. The years are 1 to 9999.
+pub fn days_of(text: &str) -> Option<i64> {
+    let mut date = text.splitn(3, '-');
+    let (year, month, day) = (date.next()?, date.next()?, date.next()?);
+    let year = digits(year, 4, 9_999).filter(|year| *year > 0)?;
+    days_from_civil(year, digits(month, 2, 12)?, digits(day, 2, 31)?)
+}
+
 /// Milliseconds since 1970 of an HTTP date, as in `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110
 /// section 5.6.7). The two obsolete forms are not read.
 pub fn parse_http_date(text: &str) -> Option<i64> {

@@ -1,5 +1,7 @@
 //! A request as the core sees it: what the edge read once, with nothing of the platform.
 
+use crate::text::weighted;
+
 /// The methods that something here answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -41,12 +43,16 @@ pub struct RawRequest {
     pub query: String,
     /// `Content-Type`.
     pub content_type: Option<String>,
+    /// `Content-Encoding`.
+    pub content_encoding: Option<String>,
     /// `Accept`.
     pub accept: Option<String>,
     /// `Accept-Language`.
     pub accept_language: Option<String>,
     /// `Origin`.
     pub origin: Option<String>,
+    /// `Access-Control-Request-Headers`.
+    pub asked_headers: Option<String>,
     /// `Idempotency-Key`.
     pub idempotency_key: Option<String>,
     /// `Authorization`.
@@ -63,28 +69,17 @@ impl RawRequest {
     /// Whether the client would rather have HTML than JSON (RFC 9110 section 12.5.1): a browser's
     /// form post, not a script's.
     pub fn prefers_html(&self) -> bool {
-        let accept = self.accept.as_deref().unwrap_or_default();
-        let weight = |media: &str| {
-            let ranges = accept.split(',').map(|range| range.split(';').map(str::trim));
-            ranges
-                .filter_map(|mut range| {
-                    let name = range.next()?;
-                    let q = range.find_map(|parameter| parameter.strip_prefix("q="));
-                    name.eq_ignore_ascii_case(media).then(|| q.map_or(1_000, thousandths))
-                })
-                .max()
-                .unwrap_or(0)
+        let accepted = weighted(self.accept.as_deref().unwrap_or_default());
+        // What names a type more closely counts.
+        let weight = |names: [&str; 3]| {
+            let of = |name: &str| {
+                let ranges = accepted.iter().filter(|(range, _)| range.eq_ignore_ascii_case(name));
+                ranges.map(|(_, weight)| *weight).max()
+            };
+            names.into_iter().find_map(of).unwrap_or(0)
         };
-        weight("text/html") > weight("application/json")
+        weight(["text/html", "text/*", "*/*"]) > weight(["application/json", "application/*", "*/*"])
     }
-}
-
-/// A weight (RFC 9110 section 12.4.2), which has three decimals at most. Read without floating
-/// point, whose parser is 12 KB of the wasm.
-fn thousandths(weight: &str) -> u32 {
-    let (whole, decimals) = weight.split_once('.').unwrap_or((weight, ""));
-    let decimals: String = decimals.chars().chain("000".chars()).take(3).collect();
-    if whole == "0" { decimals.parse().unwrap_or(1_000) } else { 1_000 }
 }
 
 #[cfg(test)]
@@ -100,6 +95,8 @@ mod tests {
             content_type: None,
             accept: accept.map(str::to_owned),
             accept_language: None,
+            content_encoding: None,
+            asked_headers: None,
             origin: None,
             idempotency_key: None,
             authorization: None,
@@ -117,12 +114,19 @@ mod tests {
         assert!(prefers_html(Some("application/json;q=0.5, text/html;q=0.9")));
         assert!(prefers_html(Some("application/json;q=0.85, text/html")));
         assert!(prefers_html(Some("text/html;q=0.25, application/json;q=0.2")));
+        assert!(prefers_html(Some("text/*")));
+        assert!(prefers_html(Some("text/*;q=0.5, */*;q=0.1")));
+        assert!(prefers_html(Some("TEXT/HTML;Q=0.5 , application/json; q=0.4")));
+        assert!(prefers_html(Some("text/html, application/json;q=0, */*;q=0.9")));
         for script in [
             None,
             Some("*/*"),
             Some("application/json"),
             Some("text/html;q=0.1, application/json"),
             Some("text/html;q=0"),
+            Some("text/html;q=0.5, */*;q=0.8"),
+            Some("text/*;q=0.5, application/json"),
+            Some("text/plain"),
         ] {
             assert!(!prefers_html(script), "{script:?}");
         }

@@ -8,6 +8,7 @@ use crate::moment::Moment;
 use crate::ports::Ports;
 use crate::reply::Reply;
 use crate::request::{Method, RawRequest};
+use crate::text::without_tail;
 
 /// The contract of all of this, as OpenAPI 3.1.
 const OPENAPI: &str = include_str!("openapi.json");
@@ -31,9 +32,16 @@ fn answers(ports: &impl Ports, request: &RawRequest, path: &[&str]) -> bool {
     }
 }
 
+/// A path as it was meant: mails, chats and documents take what stands behind an address for a part of it, a full
+/// stop, a bracket, a quote. No path of a visitor's ends so.
+fn meant(path: &str) -> &str {
+    let is_linked = ["/confirm/", "/withdraw/", "/d/", "/f/"].iter().any(|start| path.starts_with(start));
+    if is_linked { without_tail(path) } else { path }
+}
+
 /// Answers a request.
 pub async fn answer(ports: &impl Ports, request: &RawRequest, moment: &Moment) -> Answered {
-    let path: Vec<&str> = request.path.strip_prefix('/').unwrap_or_default().split('/').collect();
+    let path: Vec<&str> = meant(&request.path).strip_prefix('/').unwrap_or_default().split('/').collect();
     if !answers(ports, request, &path) {
         return Reply::nothing_here(request).into();
     }

@@ -2,7 +2,7 @@
 //! form of a domain, the parts of an address; and what may stand in a line or a header.
 //!
 //! In the Worker the JavaScript runtime answers, which has all of it built in; on the host the
-//! crates `icu_normalizer`, `idna` and `url` and the standard library do. Their tables and code
+//! crates `encoding_rs`, `icu_normalizer`, `idna` and `url` and the standard library do. Their tables and code
 //! are a good 100 KB of gzip in the wasm, and a Worker's start-up time grows with its size. What
 //! the two might judge differently is decided here, before or after them. Differences remain in
 //! names that no registry gives out: the runtime is laxer with joiners and with letters of both
@@ -24,6 +24,11 @@ pub fn nfc(text: &str) -> Cow<'_, str> {
 /// The text in lower case by Unicode's rules.
 pub fn lowercase(text: &str) -> String {
     if text.is_ascii() { text.to_ascii_lowercase() } else { platform::lowercase(text) }
+}
+
+/// What bytes say in an encoding, by its label (WHATWG Encoding standard). None where the label names none.
+pub fn decode(label: &str, bytes: &[u8]) -> Option<String> {
+    platform::decode(label, bytes)
 }
 
 /// A domain name in lower case with A-labels, under UTS 46 as the URL standard applies it. None
@@ -49,8 +54,8 @@ pub fn domain_to_ascii(domain: &str) -> Option<String> {
     (fits && !ends_in_a_number(&ascii)).then_some(ascii)
 }
 
-/// Regions with their names in a language, in the order of its alphabet. On the host a region's name is its
-/// code.
+/// Regions with their names in a language, in the order of its alphabet; on the host in that of the code points,
+/// and in the languages that there are texts in.
 pub fn regions(language: &str, codes: impl Iterator<Item = String>) -> Vec<(String, String)> {
     platform::regions(language, codes.collect())
 }
@@ -74,10 +79,51 @@ pub fn is_lines(text: &str) -> bool {
     text.split('\n').all(|line| is_one_line(&line.strip_suffix('\r').unwrap_or(line).replace('\t', " ")))
 }
 
-/// Whether a character is not seen, or moves others: zero widths, and all that steers directions.
+/// Whether a character is not seen, or moves others: zero widths, fillers, and all that steers directions.
 pub fn is_unseen(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+    matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
+        | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// Whether a character says nothing at the end of a text.
+pub fn is_blank(c: char) -> bool {
+    // Flags are written with the last of the unseen, and end in one.
+    c.is_whitespace() || c.is_control() || (is_unseen(c) && c < '\u{e0000}')
+}
+
+/// A text as it is compared, counted and kept: line breaks are one character, other control characters but
+/// tabs are dropped, one letter is one however it was typed, and neither blanks nor unseen marks stand at its
+/// ends. `web/lib/answers.js` does the same; `tests/data/answers.json` holds both to it.
+pub fn tidy(text: &str) -> Cow<'_, str> {
+    let is_dropped = |c: char| c.is_control() && !matches!(c, '\t' | '\n');
+    let mut kept = Cow::Borrowed(text.trim_matches(is_blank));
+    if kept.contains(is_dropped) {
+        kept = kept.replace("\r\n", "\n").replace('\r', "\n").replace(is_dropped, "").into();
+    }
+    match kept {
+        Cow::Borrowed(text) => nfc(text),
+        Cow::Owned(text) => nfc(&text).into_owned().into(),
+    }
+}
+
+/// The same of what has no use for what is not seen: an address, a number, a choice.
+pub fn tidy_word(text: &str) -> Cow<'_, str> {
+    let tidied = tidy(text);
+    if tidied.contains(is_unseen) { tidied.replace(is_unseen, "").into() } else { tidied }
+}
+
+/// Whether two texts have the same words: an `<option>` without a value loses line breaks and double blanks.
+pub fn same_words(one: &str, other: &str) -> bool {
+    let (one, other) = (tidy_word(one), tidy_word(other));
+    one == other || one.split_whitespace().eq(other.split_whitespace())
+}
+
+/// A path or a token without what is no part of it at its end: it is of ASCII letters, digits, hyphens and
+/// underscores, and the rest stands percent-encoded or not.
+pub fn without_tail(text: &str) -> &str {
+    let plain = text.split('%').next().unwrap_or_default();
+    plain.trim_end_matches(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_'))
 }
 
 /// Headers as names and values in turn, one a line. None where one of them can stand in no header (RFC 9110
@@ -98,6 +144,29 @@ pub fn header_lines<N: AsRef<str>>(headers: &[(N, String)]) -> Option<String> {
     Some(lines.join("\n"))
 }
 
+/// What a header of preferences names (RFC 9110 section 12.4.2), each with its weight in thousandths, in the
+/// order of the header.
+pub fn weighted(header: &str) -> Vec<(&str, u32)> {
+    let read = |one: &'_ str| -> Option<u32> {
+        let (key, weight) = one.split_once('=')?;
+        key.trim().eq_ignore_ascii_case("q").then(|| thousandths(weight.trim()))
+    };
+    let mut found = Vec::new();
+    for range in header.split(',') {
+        let mut parts = range.split(';');
+        let name = parts.next().unwrap_or_default().trim();
+        found.push((name, parts.find_map(read).unwrap_or(1_000)));
+    }
+    found
+}
+
+/// A weight, which has three decimals at most. Read without floating point, whose parser is 12 KB of the wasm.
+fn thousandths(weight: &str) -> u32 {
+    let (whole, decimals) = weight.split_once('.').unwrap_or((weight, ""));
+    let decimals: String = decimals.chars().chain("000".chars()).take(3).collect();
+    if whole == "0" { decimals.parse().unwrap_or(1_000) } else { 1_000 }
+}
+
 /// An absolute address, read as the URL standard reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebAddress {
@@ -112,6 +181,21 @@ impl WebAddress {
     /// Reads an address; None where browsers would refuse it or it is relative.
     pub fn parse(text: &str) -> Option<Self> {
         platform::parse(text)
+    }
+
+    /// Reads what somebody typed for an address of a page: without a scheme it is one of https, where its host
+    /// then is a name with a dot.
+    pub fn typed(text: &str) -> Option<Self> {
+        let read = Self::parse(text);
+        // `firma.se:8080` seems to have a scheme.
+        let has_none = read.as_ref().is_none_or(|address| address.scheme().contains('.'));
+        if !has_none || text.contains("://") {
+            return read;
+        }
+        let address = Self::parse(&format!("https://{}", text.strip_prefix("//").unwrap_or(text)))?;
+        let host = address.host().trim_end_matches('.');
+        let is_name = host.contains('.') && !ends_in_a_number(host);
+        is_name.then_some(address)
     }
 
     /// The whole address as it was read: what is kept and sent, so that it means what was judged. Visible
@@ -178,7 +262,7 @@ mod platform {
     use js_sys::{Array, Intl, JsString, Object, Reflect};
     use wasm_bindgen::JsValue;
     use wasm_bindgen::prelude::wasm_bindgen;
-    use web_sys::Url;
+    use web_sys::{TextDecoder, Url};
 
     use super::WebAddress;
 
@@ -218,6 +302,10 @@ mod platform {
         named.into_iter().map(|(name, code)| (code, name)).collect()
     }
 
+    pub fn decode(label: &str, bytes: &[u8]) -> Option<String> {
+        TextDecoder::new_with_label(label).ok()?.decode_with_u8_array(bytes).ok()
+    }
+
     pub fn domain_to_ascii(domain: &str) -> Option<String> {
         Url::new(&format!("https://{domain}/")).ok().map(|url| url.hostname())
     }
@@ -237,7 +325,9 @@ mod platform {
 #[cfg(not(target_arch = "wasm32"))]
 mod platform {
     use std::borrow::Cow;
+    use std::collections::BTreeMap;
 
+    use encoding_rs::Encoding;
     use icu_normalizer::ComposingNormalizerBorrowed;
     use idna::AsciiDenyList;
     use url::Url;
@@ -252,8 +342,21 @@ mod platform {
         text.to_lowercase()
     }
 
-    pub fn regions(_: &str, codes: Vec<String>) -> Vec<(String, String)> {
-        codes.into_iter().map(|code| (code.clone(), code)).collect()
+    /// A line each, behind one that names the languages of its columns.
+    const NAMES: &str = include_str!("country_names.txt");
+
+    pub fn regions(language: &str, codes: Vec<String>) -> Vec<(String, String)> {
+        let mut lines = NAMES.lines().map(|line| line.split('\t').collect::<Vec<_>>());
+        let at = lines.next().and_then(|head| head.iter().position(|known| *known == language));
+        let all: BTreeMap<_, _> = lines.filter_map(|line| Some((*line.first()?, *line.get(at?)?))).collect();
+        let name = |code: &str| all.get(code).map_or_else(|| code.to_owned(), |name| (*name).to_owned());
+        let mut named: Vec<_> = codes.into_iter().map(|code| (name(&code), code)).collect();
+        named.sort_unstable();
+        named.into_iter().map(|(name, code)| (code, name)).collect()
+    }
+
+    pub fn decode(label: &str, bytes: &[u8]) -> Option<String> {
+        Some(Encoding::for_label(label.as_bytes())?.decode(bytes).0.into_owned())
     }
 
     pub fn domain_to_ascii(domain: &str) -> Option<String> {

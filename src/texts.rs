@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use crate::template::fill;
+use crate::text::weighted;
 
 /// A language that there are texts in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,10 +35,19 @@ impl Language {
         Self::ALL.into_iter().find(|language| language.tag().eq_ignore_ascii_case(primary))
     }
 
-    /// What a browser would rather have by its `Accept-Language` (RFC 9110 section 12.5.4). Browsers name
-    /// languages in the order of their weights.
+    /// What a browser would rather have by its `Accept-Language` (RFC 9110 section 12.5.4); of what weighs
+    /// alike the first.
     pub fn accepted(header: &str) -> Option<Self> {
-        header.split(',').find_map(|range| Self::of_tag(range.split(';').next()?))
+        let mut best = None;
+        for (tag, weight) in weighted(header) {
+            if let Some(language) = Self::of_tag(tag)
+                && best.is_none_or(|(_, most)| weight > most)
+                && weight > 0
+            {
+                best = Some((language, weight));
+            }
+        }
+        best.map(|(language, _)| language)
     }
 
     /// A text, with placeholders as they stand in it. The key itself where there is none.
@@ -94,11 +104,15 @@ mod tests {
     }
 
     #[test]
-    fn a_browser_gets_the_first_language_that_there_is() {
+    fn a_browser_gets_the_language_that_it_would_rather_have() {
         for (header, language) in [
             ("sv-SE,sv;q=0.9,en;q=0.8", Some(Language::Swedish)),
             ("de, DA;q=0.5, en;q=0.3", Some(Language::Danish)),
             ("en-GB", Some(Language::English)),
+            ("en;q=0.3, sv;q=0.9", Some(Language::Swedish)),
+            ("en ; q=0.3 , sv-FI ; Q=0.31", Some(Language::Swedish)),
+            ("en;q=0, da;q=0.1", Some(Language::Danish)),
+            ("en;q=0", None),
             ("de, fr", None),
             ("svenska", None),
             ("*", None),

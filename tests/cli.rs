@@ -69,7 +69,7 @@ fn check_names_every_problem_with_file_and_path_and_fails() {
         "bad.toml: colour: is unknown; known are id, title, ledger, origins, thanks_url, default_country, \
          language, time_zone, unknown_fields, even_answers_ms",
         "bad.toml: id: is required: 1 to 64 lower-case letters, digits and hyphens",
-        "bad.toml: score[0].points: invalid type: string \"ten\", expected i64",
+        "bad.toml: score[0].points: must be a whole number, without quotes",
         "bad.toml: destination[0].url: must be https",
         "bad.toml: destination[0].secret: must not begin with LEADHOOK_",
         "bad.toml: score[0].when.field: is not the name of a field",

@@ -48,7 +48,7 @@ fn a_browser_is_sent_to_the_thanks_page() {
     let thanks = site.send(&request(Method::Get, "/c/guide/thanks", "", ""));
     assert_eq!((thanks.status, thanks.header("content-type")), (200, Some("text/html; charset=utf-8")));
     assert!(text(&thanks).contains("<html lang=\"sv\">"));
-    assert!(text(&thanks).contains("<h1>The &lt;b&gt;guide&lt;/b&gt;</h1><p>Tack!"));
+    assert!(text(&thanks).contains("<h1 dir=\"auto\">The &lt;b&gt;guide&lt;/b&gt;</h1><p dir=\"auto\">Tack!"));
 
     site.republish(&guide_with(json!({ "id": "own", "thanks_url": "https://www.example.com/thanks" })));
     let reply = site.send(&RawRequest { path: "/c/own".to_owned(), ..browser(ANN) });
@@ -64,10 +64,10 @@ fn a_browser_gets_a_readable_page_with_nothing_echoed_and_everything_escaped() {
     assert!(policy.starts_with("default-src 'none'"), "{policy}");
     let page = text(&reply);
     for line in [
-        "<h1>The &lt;b&gt;guide&lt;/b&gt;</h1>",
-        "<li><strong>email</strong> Ange en e-postadress, till exempel namn@example.com.</li>",
-        "<li><strong>Your &lt;name&gt;</strong> Skriv minst 2 tecken.</li>",
-        "<li><strong>Yes, send me &lt;i&gt;news&lt;/i&gt;.</strong> Vi behöver ditt samtycke för att gå vidare.</li>",
+        "<h1 dir=\"auto\">The &lt;b&gt;guide&lt;/b&gt;</h1>",
+        "<li><strong dir=\"auto\">email</strong> Ange en e-postadress, till exempel namn@example.com.</li>",
+        "<li><strong dir=\"auto\">Your &lt;name&gt;</strong> Skriv minst 2 tecken.</li>",
+        "<li><strong dir=\"auto\">Yes, send me &lt;i&gt;news&lt;/i&gt;.</strong> Vi behöver ditt samtycke för att gå vidare.</li>",
     ] {
         assert!(page.contains(line), "{line} is not in {page}");
     }
@@ -101,14 +101,26 @@ fn a_known_origin_may_read_every_answer_and_a_foreign_one_none() {
             "access-control-allow-headers": "Content-Type, Idempotency-Key",
             "access-control-max-age": "86400",
             "access-control-allow-origin": "https://www.example.com",
+            "access-control-allow-credentials": "true",
             "vary": "Origin",
         })
     );
+    let asking = |headers: &str| {
+        let asked_headers = Some(headers.to_owned());
+        from("https://www.example.com", RawRequest { asked_headers, ..preflight() })
+    };
+    let traced = "content-type,idempotency-key,sentry-trace,baggage,traceparent";
+    assert_eq!(asking(traced).header("access-control-allow-headers"), Some(traced));
+    for strange in ["x\ny: z", "x;y", "å", "*", &"x".repeat(3_000)] {
+        let allowed = asking(strange);
+        assert_eq!(allowed.header("access-control-allow-headers"), Some("Content-Type, Idempotency-Key"));
+    }
     let posts = [form(ANN), browser(ANN), form("email=no"), request(Method::Get, "/c/guide", "", "")];
     for (post, status) in posts.into_iter().zip([202, 303, 422, 200]) {
         let known = from("https://www.example.com", post.clone());
         assert_eq!(known.status, status);
         assert_eq!(known.header("access-control-allow-origin"), Some("https://www.example.com"));
+        assert_eq!(known.header("access-control-allow-credentials"), Some("true"));
         for foreign in ["https://evil.example", "https://www.example.com.evil.example", "null", "*"] {
             let reply = from(foreign, post.clone());
             assert_eq!(

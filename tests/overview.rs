@@ -69,7 +69,7 @@ fn a_period_is_shown_with_exact_numbers() {
     assert_eq!(
         shown,
         json!({
-            "from": "2026-11-22T00:00:00.000Z", "to": "2026-11-22T16:00:00.000Z", "step": "hour",
+            "from": "2026-11-22T00:00:00.000Z", "to": "2026-11-22T16:00:00.000Z", "step": "hour", "time_zone": "UTC",
             "funnel": {
                 "received": 13, "valid": 10, "consented": 8, "new": 3, "qualified": 2, "delivered": 2,
             },

@@ -47,21 +47,21 @@ fn a_campaign_file_alone_makes_a_form() {
         &page,
         &[
             "<html lang=\"sv\">",
-            "<h1>The &lt;b&gt;guide&lt;/b&gt;</h1>",
+            "<h1 dir=\"auto\">The &lt;b&gt;guide&lt;/b&gt;</h1>",
             "<form method=\"post\" action=\"/c/guide\" data-leadhook=\"guide\"",
             "<input id=\"f-email\" name=\"email\" type=\"email\" autocomplete=\"email\">",
-            "<label for=\"f-name\"><span>Your &lt;name&gt;</span> <span class=\"optional\">(valfritt)</span></label>",
+            "<label for=\"f-name\"><span dir=\"auto\">Your &lt;name&gt;</span> <span class=\"optional\">(valfritt)</span></label>",
             "<option value=\"51+\">51+</option>",
-            "<input id=\"f-seats\" name=\"seats\" type=\"number\" step=\"any\">",
+            "<input id=\"f-seats\" name=\"seats\" type=\"text\" inputmode=\"decimal\">",
             "<input id=\"f-remote\" name=\"remote\" type=\"checkbox\" value=\"true\">",
             "<option value=\"SE\">",
-            "<input id=\"f-site\" name=\"site\" type=\"url\" autocomplete=\"url\">",
+            "<input id=\"f-site\" name=\"site\" type=\"text\" inputmode=\"url\" autocomplete=\"url\">",
             "name=\"consent.newsletter\" type=\"checkbox\" value=\"2026-11\" required>",
-            "<label for=\"consent.newsletter\">Yes, send me &lt;i&gt;news&lt;/i&gt;.</label>",
+            "<label for=\"consent.newsletter\" dir=\"auto\">Yes, send me &lt;i&gt;news&lt;/i&gt;.</label>",
             "name=\"consent.call\" type=\"checkbox\" value=\"2\">",
             "name=\"contact_website\" tabindex=\"-1\"",
             "name=\"leadhook_token\" value=\"",
-            "<button type=\"submit\">Skicka</button>",
+            "<button type=\"submit\" dir=\"auto\">Skicka</button>",
             "Example AB ansvarar för dina uppgifter.",
             "<a href=\"https://www.example.com/privacy\">Integritetspolicy</a>",
         ],
@@ -104,7 +104,7 @@ fn required_fields_and_long_texts_look_like_it() {
         &page,
         &[
             "type=\"email\" autocomplete=\"email\" required>",
-            "<textarea id=\"f-message\" name=\"message\" rows=\"4\" required></textarea>",
+            "<textarea id=\"f-message\" name=\"message\" rows=\"4\" dir=\"auto\" required></textarea>",
             "<select id=\"f-demo\" name=\"demo\" required><option value=\"\">Vælg</option>\
              <option value=\"true\">Ja</option><option value=\"false\">Nej</option></select>",
         ],
@@ -124,8 +124,8 @@ fn colours_logo_and_texts_are_the_campaigns() {
     holds(
         &page,
         &[
-            "<p class=\"intro\">Read &lt;b&gt;it&lt;/b&gt;.</p><p class=\"intro\">Now.</p>",
-            "<button type=\"submit\">Send me the guide</button>",
+            "<p class=\"intro\" dir=\"auto\">Read &lt;b&gt;it&lt;/b&gt;.</p><p class=\"intro\" dir=\"auto\">Now.</p>",
+            "<button type=\"submit\" dir=\"auto\">Send me the guide</button>",
             "<img class=\"logo\" src=\"https://cdn.example.com/logo.svg\" alt=\"Example AB\">",
             &format!("<style>{style}</style>"),
         ],
@@ -135,7 +135,7 @@ fn colours_logo_and_texts_are_the_campaigns() {
         policy(&reply),
         &[&format!("style-src 'self' 'sha256-{digest}';"), "img-src data: https://cdn.example.com;"],
     );
-    holds(&text(&get(&site, "/c/guide/thanks")), &["<p>See you &amp; bye</p>", style]);
+    holds(&text(&get(&site, "/c/guide/thanks")), &["<p dir=\"auto\">See you &amp; bye</p>", style]);
 }
 
 #[test]
@@ -210,11 +210,11 @@ fn what_is_in_another_language_than_its_page_says_so() {
         &page,
         &[
             "<html lang=\"en\">",
-            "<h1 lang=\"de\">",
-            "<label for=\"f-name\"><span lang=\"de\">Ihr Name</span> <span class=\"optional\">(optional)</span>",
-            "<label for=\"consent.newsletter\" lang=\"de\">",
-            "<input id=\"f-name\" name=\"name\" type=\"text\" autocomplete=\"name\">",
-            "<input id=\"f-job_title\" name=\"job_title\" type=\"text\" autocomplete=\"organization-title\">",
+            "<h1 lang=\"de\" dir=\"auto\">",
+            "<label for=\"f-name\"><span lang=\"de\" dir=\"auto\">Ihr Name</span> <span class=\"optional\">(optional)</span>",
+            "<label for=\"consent.newsletter\" lang=\"de\" dir=\"auto\">",
+            "<input id=\"f-name\" name=\"name\" type=\"text\" dir=\"auto\" autocomplete=\"name\">",
+            "<input id=\"f-job_title\" name=\"job_title\" type=\"text\" dir=\"auto\" autocomplete=\"organization-title\">",
         ],
     );
     let (_, page) = form(json!({ "language": "sv" }));
@@ -258,7 +258,7 @@ fn a_choice_is_found_whatever_blanks_surround_it() {
     ]);
     let site = Site::new(&[guide_with(json!({ "field": field, "score": null }))]);
     site.deliver("guide", "email=ann%40example.com&size=11%2B+&consent.newsletter=on");
-    assert_eq!(site.received()[0].body["data"]["answers"], json!({ "size": "11+ " }));
+    assert_eq!(site.received()[0].body["data"]["answers"], json!({ "size": "11+" }));
 }
 
 #[test]

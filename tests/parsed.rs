@@ -81,24 +81,17 @@ fn a_file_with_every_such_mistake_is_told_all_of_them() {
         "origins[0]",
         "origins[2]",
         "thanks_url",
-        "default_country",
         "controller.name",
         "controller.email",
         "controller.privacy_notice",
-        "controller.privacy_notice_version",
         "controller.phone",
-        "controller.country",
         "field[0].label",
-        "field[1].choices[1]",
         "purpose[0].text",
         "purpose[0].version",
-        "purpose[0].channel",
         "purpose[0].category",
-        "purpose[1].version",
         "page.logo",
         "page.thanks",
         "page.button",
-        "magnet.url",
         "score[0].rule",
         "score[0].when.is",
         "destination[0].url",
@@ -114,12 +107,10 @@ fn a_file_with_every_such_mistake_is_told_all_of_them() {
 fn an_address_of_the_controller_is_one_as_it_is_written() {
     let email =
         |email: &str| refused(&guide_with(json!({ "controller": controller(json!({ "email": email })) })));
-    for good in ["Privacy@Example.com", "info@blåbär.example"] {
+    for good in ["Privacy@Example.com", "info@blåbär.example", " a@example.com", "a@example.com\n"] {
         assert_eq!(email(good), [""; 0], "{good}");
     }
     for bad in [
-        " a@example.com",
-        "a@example.com\n",
         "a@b",
         "a b@example.com",
         "@@@@",
@@ -280,7 +271,9 @@ fn a_web_address_is_kept_as_it_was_read() {
         (" HTTPS://Example.COM:443 ", "https://example.com/"),
         ("https:\\\\www.example.com\\x", "https://www.example.com/x"),
         ("https:example.com", "https://example.com/"),
-        ("https://exa\nmple.com/\t\u{1b}[2J", "https://example.com/%1B[2J"),
+        ("https://exa\nmple.com/\t\u{1b}[2J", "https://example.com/[2J"),
+        ("//example.com", "https://example.com/"),
+        ("www.example.com", "https://www.example.com/"),
         ("https://blåbär.example/å b", "https://xn--blbr-noae.example/%C3%A5%20b"),
         ("http://127.1/", "http://127.0.0.1/"),
         ("https://my_shop.example.com/", "https://my_shop.example.com/"),
@@ -294,8 +287,8 @@ fn a_web_address_is_kept_as_it_was_read() {
         "https://a:b@example.com/",
         "https://a;b/",
         "https://*.example.com/",
-        "//example.com",
-        "www.example.com",
+        "//example",
+        "www.example.com@evil.example",
     ] {
         assert_eq!(answer(typed), Err(vec!["site invalid_url".to_owned()]), "{typed}");
     }

@@ -191,8 +191,8 @@ fn each_kind_says_what_is_wrong_with_a_value() {
         ("\"email\":\"a@example.com\",\"seats\":\"many\"", "seats invalid_number"),
         ("\"email\":\"a@example.com\",\"seats\":501", "seats too_large"),
         ("\"email\":\"a@example.com\",\"seats\":true", "seats wrong_type"),
-        ("\"email\":\"a@example.com\",\"remote\":1", "remote wrong_type"),
-        ("\"email\":\"a@example.com\",\"site\":\"example.com\"", "site invalid_url"),
+        ("\"email\":\"a@example.com\",\"remote\":2", "remote invalid_boolean"),
+        ("\"email\":\"a@example.com\",\"site\":\"example\"", "site invalid_url"),
     ] {
         let sent = format!("{{{fields},{consent}}}");
         let reply = site.send(&request(Method::Post, "/c/guide", "application/json", &sent));
@@ -203,13 +203,16 @@ fn each_kind_says_what_is_wrong_with_a_value() {
 }
 
 #[test]
-fn a_consent_is_given_by_word_or_by_version_and_the_last_value_counts() {
+fn a_consent_is_given_by_word_or_by_version_and_any_yes_counts() {
     let base = "email=a%40example.com&consent.newsletter=";
     for (sent, shown) in [
         ("on", "unstated"),
         ("true", "unstated"),
         ("2026-11", "2026-11"),
         ("off&consent.newsletter=on", "unstated"),
+        ("on&consent.newsletter=false", "unstated"),
+        ("2026-11&consent.newsletter=false", "2026-11"),
+        ("Yes", "unstated"),
     ] {
         let site = Site::new(&[guide()]);
         site.deliver("guide", &format!("{base}{sent}"));
@@ -222,9 +225,9 @@ fn a_consent_is_given_by_word_or_by_version_and_the_last_value_counts() {
     for (sent, code) in [
         ("", "consent_required"),
         ("off", "consent_required"),
-        ("on&consent.newsletter=false", "consent_required"),
+        ("No", "consent_required"),
         ("2026-10", "wording_outdated"),
-        ("yes", "wording_outdated"),
+        ("ja", "wording_outdated"),
         ("2026-11&consent.newsletter=2026-10", "wording_outdated"),
     ] {
         assert_eq!(
@@ -292,7 +295,7 @@ fn attribution_is_cut_and_never_rejects() {
     site.ring();
     assert_eq!(
         site.received()[0].body["data"]["attribution"],
-        json!({ "utm_term": "x".repeat(500), "utm_content": "first", "page_url": "https://www.example.com/a" })
+        json!({ "utm_term": "x".repeat(500), "utm_content": "first", "utm_id": "7", "page_url": "https://www.example.com/a" })
     );
 }
 

@@ -1,28 +1,31 @@
 // <leadhook-chat campaign="…">: asks a campaign's questions one by one, and sends the answers. A new
 // question in the campaign needs no change here.
+import { tidy } from './lib/answers.js';
 import { attribution, note, remember } from './lib/attribution.js';
 import { fill, problemOf, textOf } from './lib/checks.js';
+import { UNREADABLE } from './lib/form.js';
+import { h, page } from './lib/members.js';
 import { criteriaOf, forget, newKey, send } from './lib/send.js';
 
-const base = new URL(document.currentScript.src).origin;
+const base = new URL(page.currentScript.src).origin;
 const style = new CSSStyleSheet();
 style.replaceSync(STYLE_OF_THE_CHAT);
 
+/** Addresses without a scheme are fine, which browsers would refuse. */
 const INPUTS = {
-  email: { type: 'email', autocomplete: 'email' },
-  phone: { type: 'tel', autocomplete: 'tel' },
-  number: { type: 'text', inputMode: 'decimal', autocomplete: 'off' },
-  url: { type: 'url', autocomplete: 'url' },
-  text: { type: 'text', autocomplete: 'off' },
+  email: { type: 'email' },
+  phone: { type: 'tel' },
+  number: { type: 'text', inputMode: 'decimal' },
+  url: { type: 'text', inputMode: 'url' },
+  // A later day has five digits of a year.
+  date: { type: 'date', max: '9999-12-31' },
+  text: { type: 'text' },
 };
 
-const h = (tag, properties, ...children) => {
-  const element = Object.assign(document.createElement(tag), properties);
-  element.append(...children);
-  return element;
-};
+/** What browsers know of the visitor. */
+const OWN = { email: 'email', phone: 'tel', url: 'url', country: 'country' };
 
-const ownTexts = () => TEXTS_OF_THE_SCRIPT[(document.documentElement.lang || navigator.language).slice(0, 2)] ?? TEXTS_OF_THE_SCRIPT.en;
+const ownTexts = () => TEXTS_OF_THE_SCRIPT[(page.documentElement.lang || navigator.language).slice(0, 2)] ?? TEXTS_OF_THE_SCRIPT.en;
 
 note();
 
@@ -61,7 +64,7 @@ class LeadhookChat extends HTMLElement {
   /** What the campaign accepts, however long it takes. */
   async #load() {
     let criteria;
-    while (!(criteria = await criteriaOf(this.#endpoint).catch(() => undefined))) {
+    while (!(criteria = await criteriaOf(this.#endpoint))) {
       this.#say(this.#texts['chat.unavailable']);
       await this.#choose([this.#texts['chat.try_again']]);
     }
@@ -75,7 +78,7 @@ class LeadhookChat extends HTMLElement {
     const name = this.getAttribute('heading') ?? title;
     this.#log.setAttribute('aria-label', this.#texts['chat.title']);
     this.shadowRoot.firstChild.setAttribute('aria-label', name);
-    this.shadowRoot.firstChild.prepend(h('h2', {}, name));
+    this.shadowRoot.firstChild.prepend(h('h2', { dir: 'auto' }, name));
     this.#say(this.getAttribute('greeting') ?? this.#texts['chat.greeting']);
   }
 
@@ -101,60 +104,87 @@ class LeadhookChat extends HTMLElement {
 
   /** Asks until there is an answer, or none is wanted. */
   async #ask(field, answers, criteria) {
-    const texts = this.#texts;
-    this.#say(field.label);
+    const help = field.help ? [h('p', { className: 'help', dir: 'auto' }, field.help)] : [];
+    this.#say(field.label, ...help);
     for (;;) {
-      const answer = written(field, await this.#listen(field, criteria), criteria);
-      const isSkipped = answer === null || (answer === '' && !field.required);
-      const code = isSkipped ? undefined : answer === '' ? 'required' : problemOf(field, answer);
+      const answer = await this.#listen(field, criteria);
+      const code = answer === null ? undefined : problemOf(field, answer, criteria.language);
       if (!code) {
-        answers.set(field.name, isSkipped ? null : typed(field, answer, texts));
+        answers.set(field.name, answer?.length === 0 ? null : answer);
         return;
       }
-      this.#say(textOf(texts, code, field));
+      this.#say(textOf(this.#texts, code, field));
     }
   }
 
-  /** What is typed or chosen; null where it is skipped. */
-  async #listen(field, { texts_language: language }) {
+  /** What is typed or chosen: a text, true or false, or a list; null where it is skipped. */
+  async #listen(field, criteria) {
     const texts = this.#texts;
     const skip = field.required ? [] : [texts['chat.skip']];
-    const options = field.choices ?? (field.kind === 'boolean' && [texts['form.yes'], texts['form.no']]);
+    if (field.several) return this.#gather(field.choices, skip);
+    const isBoolean = field.kind === 'boolean';
+    const options = isBoolean ? [texts['form.yes'], texts['form.no']] : field.choices;
     if (options) {
       const at = await this.#choose([...options, ...skip]);
-      return at < options.length ? options[at] : null;
+      if (at >= options.length) return null;
+      return isBoolean ? at === 0 : options[at];
     }
-    const input = field.kind === 'country' ? countries(language, texts) : inputOf(field);
+    const input = field.kind === 'country' ? countries(criteria.texts_language, texts) : inputOf(field);
+    const isFirst = criteria.fields.find(({ kind }) => kind === field.kind) === field;
+    input.autocomplete = field.autocomplete ?? ((isFirst && OWN[field.kind]) || 'off');
     return new Promise((done) => {
       const button = h('button', {}, texts['chat.send']);
       // The question stands above; a label would be read twice.
       input.setAttribute('aria-label', field.label);
       const form = h('form', { noValidate: true }, input, button);
-      const end = (answer, shown) => {
-        this.#hasBegun = true;
-        if (shown) this.#add('visitor', shown);
-        done(answer);
-      };
       form.addEventListener('submit', (event) => {
         event.preventDefault();
-        end(input.value.trim(), input.selectedOptions?.[0]?.textContent ?? input.value.trim());
+        this.#hear(input.selectedOptions?.[0]?.textContent ?? tidy(input.value));
+        done(input.validity.badInput ? UNREADABLE : tidy(input.value));
       });
-      const skipping = skip.map((text) => h('button', { type: 'button', className: 'choice', onclick: () => end(null, text) }, text));
-      this.#show([form, ...skipping], input);
+      this.#show([form, ...this.#skipping(skip, done)], input);
     });
+  }
+
+  /** All of some buttons that are pressed when it is said to be done; null where it is skipped. */
+  #gather(options, skip) {
+    return new Promise((done) => {
+      const toggles = options.map((text) => choice(text, ({ currentTarget }) => press(currentTarget, !isPressed(currentTarget))));
+      toggles.forEach((toggle) => press(toggle, false));
+      const said = this.#texts['chat.done'];
+      const finish = () => {
+        const chosen = options.filter((_, at) => isPressed(toggles[at]));
+        this.#hear(chosen.join(', ') || said);
+        done(chosen);
+      };
+      const finishing = h('button', { type: 'button', onclick: finish }, said);
+      this.#show([...toggles, finishing, ...this.#skipping(skip, done)], toggles[0]);
+    });
+  }
+
+  /** The button that leaves a question unanswered, where one may. */
+  #skipping(skip, done) {
+    return skip.map((text) => choice(text, () => {
+      this.#hear(text);
+      done(null);
+    }));
   }
 
   /** Which of some buttons is pressed. */
   #choose(options) {
     return new Promise((done) => {
-      const press = (at) => {
-        this.#hasBegun = true;
-        this.#add('visitor', options[at]);
+      const buttons = options.map((text, at) => choice(text, () => {
+        this.#hear(text);
         done(at);
-      };
-      const buttons = options.map((text, at) => h('button', { type: 'button', className: 'choice', onclick: () => press(at) }, text));
+      }));
       this.#show(buttons, buttons[0]);
     });
+  }
+
+  /** Shows what the visitor said, where it can be shown. */
+  #hear(said) {
+    this.#hasBegun = true;
+    if (said) this.#add('visitor', said);
   }
 
   #show(elements, first) {
@@ -249,36 +279,28 @@ class LeadhookChat extends HTMLElement {
 
   #add(who, ...line) {
     this.#lines += 1;
-    this.#log.append(h('div', { className: who, id: `line-${this.#lines}` }, ...line));
+    this.#log.append(h('div', { className: who, dir: 'auto', id: `line-${this.#lines}` }, ...line));
     this.#log.scrollTop = this.#log.scrollHeight;
   }
 }
 
-function typed({ kind }, answer, texts) {
-  if (kind === 'boolean') return answer === texts['form.yes'];
-  return kind === 'number' ? Number(answer) : answer;
-}
+/** A button whose words are the campaign's, or go beside such. */
+const choice = (text, onclick) => h('button', { type: 'button', className: 'choice', dir: 'auto', onclick }, text);
 
-/**
- * A number as programs write it: keyboards may offer no point. A comma ahead of three digits may group
- * thousands in English.
- */
-function written({ kind }, answer, { texts_language: language }) {
-  const [, whole, decimals] = (kind === 'number' && answer?.match(/^([-+]?\d*),(\d+)$/)) || [];
-  const isDecimal = decimals && (language !== 'en' || decimals.length !== 3);
-  return isDecimal ? `${whole}.${decimals}` : answer;
-}
+const press = (button, isDown) => button.setAttribute('aria-pressed', String(isDown));
+const isPressed = (button) => button.getAttribute('aria-pressed') === 'true';
 
-function inputOf({ kind, max_length: most }) {
-  if (kind === 'text' && most > 300) return h('textarea', { rows: 3 });
-  return h('input', INPUTS[kind]);
+/** Of a text that may be long, and is nothing that browsers know, one with several lines. */
+function inputOf({ kind, max_length: most, autocomplete, placeholder = '' }) {
+  const isLong = kind === 'text' && most > 300 && !autocomplete;
+  return h(isLong ? 'textarea' : 'input', { ...(isLong ? { rows: 3 } : INPUTS[kind]), placeholder, dir: 'auto' });
 }
 
 function countries(language, texts) {
   const names = new Intl.DisplayNames([language], { type: 'region' });
   const named = COUNTRY_CODES.map((code) => ({ code, name: names.of(code) })).sort((a, b) => a.name.localeCompare(b.name, language));
   const options = named.map(({ code, name }) => h('option', { value: code }, name));
-  return h('select', { autocomplete: 'country' }, h('option', { value: '' }, texts['form.choose']), ...options);
+  return h('select', { dir: 'auto' }, h('option', { value: '' }, texts['form.choose']), ...options);
 }
 
 // A page may have this script twice.

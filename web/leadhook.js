@@ -4,18 +4,14 @@ import { attribution, note, remember } from './lib/attribution.js';
 import { fill, problemsOf, textOf } from './lib/checks.js';
 import { clear, focusFirst, mark } from './lib/errors.js';
 import { breakingOwnRule, filledIn, unreadable } from './lib/form.js';
+import { h, members, page } from './lib/members.js';
 import { criteriaOf, newKey, send } from './lib/send.js';
 import { withTurnstile } from './lib/turnstile.js';
 
-const base = new URL(document.currentScript.src).origin;
-const h = (tag, properties, ...children) => {
-  const element = Object.assign(document.createElement(tag), properties);
-  element.append(...children);
-  return element;
-};
+const base = new URL(page.currentScript.src).origin;
 
 /** What is said where not even the criteria came: the file of each language has it too. */
-const ownTexts = () => TEXTS_OF_THE_SCRIPT[(document.documentElement.lang || navigator.language).slice(0, 2)] ?? TEXTS_OF_THE_SCRIPT.en;
+const ownTexts = () => TEXTS_OF_THE_SCRIPT[(page.documentElement.lang || navigator.language).slice(0, 2)] ?? TEXTS_OF_THE_SCRIPT.en;
 
 /** Of all copies of this script: a page may have it twice. */
 const enhanced = (globalThis[Symbol.for('leadhook')] ??= new WeakSet());
@@ -26,7 +22,7 @@ start();
 new MutationObserver(start).observe(document, { childList: true, subtree: true });
 
 function start() {
-  for (const form of document.querySelectorAll('form[data-leadhook]')) {
+  for (const form of page.querySelectorAll('form[data-leadhook]')) {
     if (enhanced.has(form)) continue;
     enhanced.add(form);
     enhance(form);
@@ -34,12 +30,14 @@ function start() {
 }
 
 function enhance(form) {
-  const campaign = form.dataset.leadhook;
-  const endpoint = endpointOf(form, campaign);
+  const own = members(form);
+  const campaign = own.dataset.leadhook;
+  const endpoint = endpointOf(own, campaign);
   // Wherever the form was sent to before: what the browser sends by itself must not end in an address.
-  form.setAttribute('action', endpoint);
-  form.setAttribute('method', 'post');
-  const hasOwnRules = !form.noValidate;
+  Object.assign(own, { action: endpoint, method: 'post', acceptCharset: 'utf-8' });
+  // A page in a sandbox is nobody's: no answer may be read there.
+  if (self.origin === 'null') return;
+  const hasOwnRules = !own.noValidate;
   let criteria;
   let sent;
   let isBusy = false;
@@ -49,33 +47,33 @@ function enhance(form) {
 
   load();
   // Screen readers listen to what is there before it speaks, and the page may bring its own further down.
-  if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', status);
+  if (page.readyState === 'loading') page.addEventListener('DOMContentLoaded', status);
   else status();
 
-  form.addEventListener('submit', (event) => {
+  own.addEventListener('submit', (event) => {
     event.preventDefault();
     if (isBusy) return;
     isBusy = true;
     isAccepted = false;
     const { submitter } = event;
-    form.setAttribute('aria-busy', 'true');
+    own.setAttribute('aria-busy', 'true');
     submit(submitter)
       // What the script cannot do, the browser can.
       .catch(() => isAccepted || leaveToBrowser(submitter))
       .finally(() => {
         isBusy = false;
-        form.removeAttribute('aria-busy');
+        own.removeAttribute('aria-busy');
       });
   });
 
   /** Asks for the criteria where they are not there, and prepares the form when they first come. */
   async function load() {
-    const came = await criteriaOf(endpoint).catch(() => undefined);
+    const came = await criteriaOf(endpoint);
     if (!came || criteria) return;
     criteria = came;
     remember(criteria.attribution.remember_days);
     turnstile = withTurnstile(form, criteria.turnstile);
-    form.noValidate = true; // Problems are told at the fields, in the campaign's language.
+    own.noValidate = true; // Problems are told at the fields, in the campaign's language.
   }
 
   async function submit(submitter) {
@@ -87,7 +85,7 @@ function enhance(form) {
     clear(form);
     thanked.forEach((element) => element.remove());
     if (criteria) {
-      const found = problemsOf(criteria, new Map([...filled, ...unreadable(form)]), filled.map(([name]) => name));
+      const found = problemsOf(criteria, [...filled, ...unreadable(form)]);
       if (found.length > 0) return refuse(found);
       const breaking = hasOwnRules && !submitter?.formNoValidate && breakingOwnRule(form, criteria);
       if (breaking) {
@@ -108,7 +106,7 @@ function enhance(form) {
     if (errors) return refuse(errors);
     // Scripts may be kept from Leadhook where forms are not.
     const isKeptOut = isSilent && !criteria && navigator.onLine !== false;
-    if (isStrange || isKeptOut) throw new Error('this is the browser\'s to send');
+    if (isStrange || isKeptOut) return leaveToBrowser(submitter);
     return say('form.failed');
   }
 
@@ -125,29 +123,29 @@ function enhance(form) {
     isAccepted = true;
     tell('accepted', { submission_id });
     status().textContent = '';
-    const own = ownThanks(form, campaign);
-    if (!own && !hint && criteria?.thanks_url) return location.assign(criteria.thanks_url);
-    const region = own ?? h('div', { className: 'thanks' }, h('p', {}, criteria?.thanks ?? text('form.thanks')));
+    const given = ownThanks(own, campaign);
+    if (!given && !hint && criteria?.thanks_url) return location.assign(criteria.thanks_url);
+    const region = given ?? h('div', { className: 'thanks' }, h('p', {}, criteria?.thanks ?? text('form.thanks')));
     thanked = [
-      criteria?.double_opt_in && !own && h('p', {}, text('form.look_into_mailbox')),
+      criteria?.double_opt_in && !given && h('p', {}, text('form.look_into_mailbox')),
       hint && h('p', {}, fill(text('form.likely_meant'), { domain: hint.suggested_domain })),
       download && downloadOf(download),
     ].filter(Boolean);
-    region.append(...thanked);
-    region.tabIndex = -1;
-    region.hidden = false;
-    if (!own) thanked = [region];
-    if (!own || form.contains(own)) form.after(region);
+    const shown = members(region);
+    shown.append(...thanked);
+    Object.assign(shown, { tabIndex: -1, hidden: false });
+    if (!given) thanked = [region];
+    if (!given || own.contains(given)) own.after(region);
     // Who may have mistyped the address can mend it and send it again.
     hide(!hint);
-    return region.focus();
+    return shown.focus();
   }
 
   /** Also where the page's own style displays forms, which is stronger than the attribute. */
   function hide(isHidden) {
-    if (form.hidden === isHidden) return;
-    form.hidden = isHidden;
-    form.style.setProperty('display', isHidden ? 'none' : '', 'important');
+    if (own.hidden === isHidden) return;
+    own.hidden = isHidden;
+    own.style.setProperty('display', isHidden ? 'none' : '', 'important');
   }
 
   /** Only a post gives the file, for programs follow links too. */
@@ -158,21 +156,22 @@ function enhance(form) {
 
   function leaveToBrowser(submitter) {
     // The browser itself would name the button that was pressed.
-    const pressed = h('input', { type: 'hidden', name: submitter?.name ?? '', value: submitter?.value ?? '' });
-    form.append(pressed);
-    HTMLFormElement.prototype.submit.call(form);
+    const { name = '', value = '' } = submitter ?? {};
+    const pressed = h('input', { type: 'hidden', name, value });
+    own.append(pressed);
+    own.submit();
     pressed.remove();
     // Who comes back finds a form that waits for nothing.
     status().textContent = '';
   }
 
   function status() {
-    let region = form.querySelector('[data-status]');
+    let region = own.querySelector('[data-status]');
     if (!region) {
       region = h('div');
       region.setAttribute('role', 'status');
       region.dataset.status = '';
-      form.append(region);
+      own.append(region);
     }
     return region;
   }
@@ -186,15 +185,15 @@ function enhance(form) {
   }
 
   function tell(name, detail) {
-    form.dispatchEvent(new CustomEvent(`leadhook:${name}`, { bubbles: true, detail }));
+    own.dispatchEvent(new CustomEvent(`leadhook:${name}`, { bubbles: true, detail }));
   }
 }
 
 /** Where Leadhook is: the form may say so, for this script may be a copy that is served elsewhere. */
-function endpointOf(form, campaign) {
+function endpointOf(own, campaign) {
   const path = `/c/${encodeURIComponent(campaign)}`;
   try {
-    const { origin, pathname } = new URL(form.getAttribute('action'), document.baseURI);
+    const { origin, pathname } = new URL(own.getAttribute('action'), page.baseURI);
     if (pathname === path) return origin + path;
   } catch {
     // It is no address.
@@ -208,12 +207,12 @@ function bodyOf(filled, criteria, hasToken) {
   const add = (name, value) => body.has(name) || body.append(name, value);
   if (hasToken) add(criteria.token.field, criteria.token.value);
   if (criteria?.honeypot) add(criteria.honeypot, '');
-  attribution().forEach(([name, value]) => add(name, value));
+  attribution().forEach((entry) => add(...entry));
   return body;
 }
 
 /** The page's own thanks: of this campaign, else of any; the form's own before others. */
-function ownThanks(form, campaign) {
-  const found = (value) => form.querySelector(`[data-thanks="${value}"]`) ?? document.querySelector(`[data-thanks="${value}"]`);
+function ownThanks(own, campaign) {
+  const found = (value) => own.querySelector(`[data-thanks="${value}"]`) ?? page.querySelector(`[data-thanks="${value}"]`);
   return found(CSS.escape(campaign)) ?? found('');
 }

@@ -168,7 +168,9 @@ fn of_address(contact: &Contact) -> impl Iterator<Item = Signal> {
         Some(EmailKind::Business) | None => None,
     };
     let is_role = contact.email.as_ref().is_some_and(Email::is_role);
-    kind.into_iter().chain(is_role.then_some(Signal::RoleAddress))
+    let is_unlisted = contact.phone.as_ref().is_some_and(|phone| !phone.is_listed());
+    let role = is_role.then_some(Signal::RoleAddress);
+    kind.into_iter().chain(role).chain(is_unlisted.then_some(Signal::PhoneUnlisted))
 }
 
 /// Links and markup in the answers of kind text.

@@ -9,6 +9,7 @@ use crate::campaign::change::Change;
 use crate::campaign::publish::{CAMPAIGN_PREFIX, campaign_key, keys, plan};
 use crate::campaign::{Campaign, Problem, SecretUses, Secrets};
 use crate::fault::Fault;
+use crate::intake::decode::BOM;
 use crate::ledger::message::{Answer, Verb};
 use crate::ports::Ports;
 use crate::reply::Reply;
@@ -41,7 +42,7 @@ pub async fn list(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault>
         if let Ok(campaign) = Campaign::from_stored(&text) {
             campaigns.push(json!({
                 "id": campaign.id, "title": campaign.title, "ledger": campaign.ledger,
-                "revision": campaign.revision,
+                "revision": campaign.revision, "time_zone": campaign.time_zone,
             }));
         }
     }
@@ -77,6 +78,7 @@ pub async fn publish(ports: &impl Ports, id: &str, asked: &Asked<'_>) -> Result<
     let Ok(body) = &asked.request.body else {
         return Ok(Reply::too_large(MAX_CAMPAIGN_BODY_BYTES));
     };
+    let body = body.strip_prefix(BOM).unwrap_or(body);
     let Some(file) = str::from_utf8(body).ok().and_then(|text| serde_json::from_str::<Value>(text).ok())
     else {
         return Ok(Reply::malformed("It is not JSON."));

@@ -27,6 +27,7 @@ use crate::capture::{Answered, faulted};
 use crate::fault::Fault;
 use crate::ledger::message::{Answer, Call, Operation, Verb};
 use crate::moment::{Moment, parse_rfc3339};
+use crate::intake::decode::is_plain;
 use crate::ports::Ports;
 use crate::reply::Reply;
 use crate::request::RawRequest;
@@ -54,6 +55,10 @@ pub async fn answer(ports: &impl Ports, path: &[&str], request: &RawRequest, mom
     }
     if request.body.is_err() {
         return logged(Reply::too_large(MAX_CAMPAIGN_BODY_BYTES), Some(&actor), Some(route));
+    }
+    if !is_plain(request.content_encoding.as_deref()) {
+        let reply = Reply::unsupported_media_type("bodies without Content-Encoding");
+        return logged(reply, Some(&actor), Some(route));
     }
     let asked = Asked { request, query: Query::of(request), actor: &actor, moment };
     match route.answer(ports, names, &asked).await {

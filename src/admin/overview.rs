@@ -11,10 +11,11 @@ use crate::campaigns;
 use crate::fault::Fault;
 use crate::json::object_of;
 use crate::ledger::message::{Answer, Operation, Verb};
-use crate::ledger::{BIN_POINTS, MAX_SHOWN_SOURCES, NOTHING_SEEN, nothing_counted, step_of};
+use crate::ledger::{BIN_POINTS, MAX_SHOWN_SOURCES, NOTHING_SEEN, Step, nothing_counted, step_of};
 use crate::moment::{DAY_MS, HOUR_MS, hour_of, rfc3339};
 use crate::ports::Ports;
 use crate::reply::Reply;
+use crate::zone;
 
 /// The period of whoever names none: long enough for a campaign, short enough to see what changes.
 const DEFAULT_MS: i64 = 30 * DAY_MS;
@@ -43,6 +44,11 @@ pub async fn report(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Faul
     if campaign.is_some() && found.is_none() {
         return Ok(Reply::not_found());
     }
+    let time_zone = found.as_ref().map_or("UTC", |campaign| campaign.time_zone.as_str()).to_owned();
+    let offsets = match step_of(from_ms, to_ms) {
+        Step::Day if time_zone != "UTC" => zone::offsets(&time_zone, from_ms, to_ms),
+        _ => Vec::new(),
+    };
     let mut total: Value = serde_json::from_str(NOTHING_SEEN).unwrap_or_default();
     total = added(total, json!({ "states": nothing_counted().get("states") }));
     let mut walk = match asked.walk(ledgers(ports, campaign.as_deref(), asked.moment).await?) {
@@ -51,8 +57,9 @@ pub async fn report(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Faul
     };
     while let Some((ledger, _)) = walk.next(1) {
         let (from_ms, to_ms) = (Some(from_ms), Some(to_ms));
+        let (campaign, offsets) = (campaign.clone(), offsets.clone());
         let operation =
-            Operation { campaign: campaign.clone(), from_ms, to_ms, ..asked.operation(Verb::Overview) };
+            Operation { campaign, from_ms, to_ms, offsets, ..asked.operation(Verb::Overview) };
         let Answer::Report(report) = asked.ask(ports, &ledger, operation).await? else {
             return Err(Fault::new("a ledger gave another answer"));
         };
@@ -71,6 +78,7 @@ pub async fn report(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Faul
         total,
         json!({
             "from": rfc3339(from_ms), "to": rfc3339(to_ms), "step": step_of(from_ms, to_ms).name(),
+            "time_zone": time_zone,
             "scores": { "bin_points": BIN_POINTS }, "deliveries_capped": is_capped,
             "thresholds": found.map(|campaign| shown(&campaign.thresholds)),
         }),

@@ -72,11 +72,12 @@ pub enum Signal {
     OriginMissing,
     MailboxVelocity,
     MailVelocity,
+    PhoneUnlisted,
 }
 
 impl Signal {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::HoneypotFilled,
         Self::HoneypotMissing,
         Self::TokenMissing,
@@ -101,6 +102,7 @@ impl Signal {
         Self::OriginMissing,
         Self::MailboxVelocity,
         Self::MailVelocity,
+        Self::PhoneUnlisted,
     ];
 
     /// Whether it is a cap: it keeps a post back by itself, and no campaign weighs it.
@@ -145,6 +147,7 @@ impl Signal {
             Self::ForeignOrigin => ("foreign_origin", 20, "the page is none of the campaign's"),
             Self::OriginMissing => ("origin_missing", 10, "a form's browser did not say where the page is"),
             Self::MailboxVelocity => ("mailbox_velocity", 0, "too many unanswered mails to one mailbox"),
+            Self::PhoneUnlisted => ("phone_unlisted", 10, "the phone number is in no numbering plan"),
             Self::MailVelocity => ("mail_velocity", 0, "too many mails for one network's posts"),
         }
     }

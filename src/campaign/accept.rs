@@ -2,26 +2,26 @@
 
 use serde_json::{Value, json};
 
+use super::answer::Reading;
+use super::condition::About;
 use super::file::{
-    self, CampaignFile, DestinationTable, FieldKind, FieldTable, ListTable, PurposeTable, QualifyTable,
-    RetentionTable, Then, address_of,
+    self, CampaignFile, DestinationTable, Head, ListTable, PurposeTable, QualifyTable, RetentionTable, Then,
+    address_of,
 };
 use super::secrets::check_secrets;
 use super::strict;
 use super::table::told;
 use super::{
-    Abuse, Campaign, Channel, Condition, Dedupe, Destination, DoubleOptIn, Field, Kind, Limits, List, Listed,
-    Magnet, Page, Problem, Purpose, Retention, Rule, Thresholds, Turnstile, Wording,
+    Abuse, Campaign, Channel, Dedupe, Destination, DoubleOptIn, Field, Kind, Limits, List, Listed, Magnet, Page, Problem, Purpose, Retention, Rule, Thresholds, Turnstile, Wording,
 };
 use crate::country::Country;
 use crate::hash::sha256_hex;
 use crate::moment::DAY_MS;
+use crate::zone;
 use crate::texts::Language;
 
-/// Characters of a text unless the field says otherwise: a paragraph, not a document.
-const DEFAULT_MAX_LENGTH: usize = 2_000;
-/// Characters of an address: what browsers and proxies agree on.
-const DEFAULT_MAX_URL: usize = 2_048;
+/// Of a campaign that states none.
+const DEFAULT_LANGUAGE: &str = "en";
 /// Files above this are no campaign: a KV value and a message to the ledger carry it whole.
 const MAX_CAMPAIGN_BYTES: usize = 128 * 1024;
 /// Three years: the usual limitation period of claims about a consent.
@@ -35,7 +35,7 @@ impl Campaign {
     /// # Errors
     /// Every problem of the file, at once.
     pub fn accept(file: &Value) -> Result<Self, Vec<Problem>> {
-        Self::read(file, true)
+        Self::read(&strict::tidied(file), true)
     }
 
     /// Reads a file. `to_publish` refuses destinations that nothing may be sent to, and what [`strict`]
@@ -71,7 +71,7 @@ impl Campaign {
         let fields: Vec<Field> = field
             .into_iter()
             .enumerate()
-            .filter_map(|(at, table)| accept_field(&format!("field[{at}]"), table, &mut problems))
+            .filter_map(|(at, table)| Field::accept(&format!("field[{at}]"), table, &mut problems))
             .collect();
         unique("field", fields.iter().map(|field| field.name.as_str()), "name", &mut problems);
         let kinds_known = fields.len() == declared;
@@ -88,6 +88,8 @@ impl Campaign {
         let magnet = magnet.and_then(|table| Magnet::accept(table, &mut problems));
         let turnstile = turnstile.map(|table| Turnstile::accept(table, &head.origins));
 
+        let reading = reading_of(&head);
+        let about = About { fields: &fields, reading, proves: to_publish };
         let rules = score
             .into_iter()
             .enumerate()
@@ -96,7 +98,7 @@ impl Campaign {
                 if table.when.is_none() {
                     problems.push(Problem::new(format!("{path}.when"), "is required"));
                 }
-                let when = Condition::accept_all(table.when, &path, &fields, &mut problems);
+                let when = about.accept_all(table.when, &path, &mut problems);
                 Rule { name: table.rule, when, points: table.points }
             })
             .collect();
@@ -106,7 +108,7 @@ impl Campaign {
             .enumerate()
             .map(|(at, table)| {
                 let path = format!("destination[{at}]");
-                let destination = accept_destination(&path, table, &fields, &purposes, &mut problems);
+                let destination = accept_destination(&path, table, &about, &purposes, &mut problems);
                 if to_publish {
                     destination.report_refusals(&path, None, true, &mut problems);
                 }
@@ -142,6 +144,11 @@ impl Campaign {
         let thresholds = accept_thresholds(&qualify, &mut problems);
         if to_publish {
             strict::report(file, &mut problems);
+            if declared == fields.len() {
+                for (at, field) in fields.iter().enumerate() {
+                    field.report_alike(&format!("field[{at}]"), &mut problems);
+                }
+            }
         }
         if !problems.is_empty() {
             return Err(problems);
@@ -157,9 +164,11 @@ impl Campaign {
                 .filter_map(|origin| Some(address_of(origin)?.origin().to_owned()))
                 .collect(),
             thanks_url: head.thanks_url.as_deref().map(href_of),
-            default_country: head.default_country.as_deref().and_then(Country::parse),
+            default_country: reading.country,
             visitors_read: head.language.as_deref().and_then(Language::of_tag),
-            language: head.language.unwrap_or_else(|| "en".to_owned()),
+            language: head.language.unwrap_or_else(|| DEFAULT_LANGUAGE.to_owned()),
+            time_zone: head.time_zone.filter(|zone| zone::exists(zone)).unwrap_or_else(|| "UTC".to_owned()),
+            reading,
             page: Page::accept(page),
             magnet,
             remember_days: attribution.remember_days,
@@ -189,6 +198,15 @@ impl Campaign {
             canonical,
             revision,
         })
+    }
+}
+
+/// What answers are read by.
+fn reading_of(head: &Head) -> Reading {
+    let language = head.language.as_deref().unwrap_or(DEFAULT_LANGUAGE);
+    Reading {
+        country: head.default_country.as_deref().and_then(Country::parse),
+        is_english: language.split('-').next().is_some_and(|tag| tag.eq_ignore_ascii_case(DEFAULT_LANGUAGE)),
     }
 }
 
@@ -302,7 +320,7 @@ fn unique<'a>(table: &str, names: impl Iterator<Item = &'a str>, key: &str, prob
 fn accept_destination(
     path: &str,
     table: DestinationTable,
-    fields: &[Field],
+    about: &About<'_>,
     purposes: &[Purpose],
     problems: &mut Vec<Problem>,
 ) -> Destination {
@@ -315,7 +333,7 @@ fn accept_destination(
         problems.push(Problem::new(format!("{path}.needs"), reason));
     }
     Destination {
-        when: Condition::accept_all(table.when.filter(|_| is_webhook), path, fields, problems),
+        when: about.accept_all(table.when.filter(|_| is_webhook), path, problems),
         name: table.name,
         address: address_of(&table.url),
         url: href_of(&table.url),
@@ -362,58 +380,4 @@ fn accept_list(
         (Some(Then::Suppress) | None, _) => Listed::Suppress,
     };
     List { name: table.name, then }
-}
-
-fn accept_field(path: &str, table: FieldTable, problems: &mut Vec<Problem>) -> Option<Field> {
-    let misspelt = problems.iter().any(|problem| problem.path == format!("{path}.kind"));
-    let mut refuse = |key: &str, reason: &str| problems.push(Problem::new(format!("{path}.{key}"), reason));
-    let Some(kind) = table.kind else {
-        // A kind that is misspelt has been reported as such.
-        if !misspelt {
-            refuse("kind", "is required: email, phone, text, choice, number, boolean, country or url");
-        }
-        return None;
-    };
-    let has_length = matches!(kind, FieldKind::Text | FieldKind::Url);
-    if !has_length && table.max_length.is_some() {
-        refuse("max_length", "is for text and url");
-    }
-    if kind != FieldKind::Text && table.min_length.is_some() {
-        refuse("min_length", "is for text");
-    }
-    if kind != FieldKind::Number && (table.min.is_some() || table.max.is_some()) {
-        refuse("min", "and max are for number");
-    }
-    if kind != FieldKind::Choice && table.choices.is_some() {
-        refuse("choices", "is for choice");
-    }
-    let max_length = |default| table.max_length.map_or(default, |max| max as usize);
-    let kind = match kind {
-        FieldKind::Email => Kind::Email,
-        FieldKind::Phone => Kind::Phone,
-        FieldKind::Boolean => Kind::Boolean,
-        FieldKind::Country => Kind::Country,
-        FieldKind::Url => Kind::Url { max: max_length(DEFAULT_MAX_URL) },
-        FieldKind::Text => {
-            let (min, max) = (table.min_length.unwrap_or(0) as usize, max_length(DEFAULT_MAX_LENGTH));
-            if min > max {
-                refuse("min_length", "must not be above max_length");
-            }
-            Kind::Text { min, max }
-        }
-        FieldKind::Number => {
-            if table.min.zip(table.max).is_some_and(|(min, max)| min > max) {
-                refuse("min", "must not be above max");
-            }
-            Kind::Number { min: table.min, max: table.max }
-        }
-        FieldKind::Choice => {
-            let choices = table.choices.unwrap_or_default();
-            if choices.is_empty() || choices.iter().any(String::is_empty) {
-                refuse("choices", "must list at least one, and none may be empty");
-            }
-            Kind::Choice { choices }
-        }
-    };
-    Some(Field { name: table.name, label: table.label, required: table.required, kind })
 }

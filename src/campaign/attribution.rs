@@ -1,9 +1,14 @@
 //! Where a visitor came from: what a submission may carry undeclared.
 
+use std::borrow::Cow;
+
 use validator::ValidateRange;
 
 use super::table::{Judged, Rules, Verdict, ensure, keys};
+use crate::text::{WebAddress, tidy};
 
+/// Characters of a value; what is longer is cut, for attribution never rejects.
+const MAX_VALUE: usize = 500;
 /// What ad platforms add to the addresses that they lead to.
 const CLICK_IDS: [&str; 8] =
     ["gclid", "gbraid", "wbraid", "fbclid", "msclkid", "ttclid", "twclid", "li_fat_id"];
@@ -20,9 +25,23 @@ pub fn is_attribution(name: &str) -> bool {
     name.starts_with("utm_") || CLICK_IDS.contains(&name) || ADDRESSES.contains(&name)
 }
 
-/// Whether what stands there is an address.
-pub fn is_address(name: &str) -> bool {
-    ADDRESSES.contains(&last_of(name))
+/// What is kept of a value: tidy, and so many characters. Of an address what is behind the path is cut, which
+/// may hold anything: a token, an e-mail address. What is ahead of the host is cut as well; of an address that
+/// only seems to have a host nothing is left.
+pub fn as_kept(name: &str, text: &str) -> String {
+    let text = tidy(text);
+    let kept = if ADDRESSES.contains(&last_of(name)) { page_of(&text) } else { text };
+    kept.chars().take(MAX_VALUE).collect()
+}
+
+fn page_of(text: &str) -> Cow<'_, str> {
+    let page = text.split(['?', '#']).next().unwrap_or_default();
+    // Nearly always what is left is what a parser would make of it.
+    if !page.contains(|c: char| c == '@' || c == '\\' || c.is_control()) {
+        return page.into();
+    }
+    let address = WebAddress::parse(page).filter(|address| matches!(address.scheme(), "http" | "https"));
+    address.map(|address| address.page()).unwrap_or_default().into()
 }
 
 /// The name for the last visit.

@@ -5,11 +5,13 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::file::{About, ConditionTable, address_of};
+use super::answer::{Raw, Reading};
+use super::file::{ConditionTable, Known};
 use super::table::table;
-use super::{Field, Kind, Problem, is_attribution};
+use super::{Field, Kind, Problem, as_kept, is_attribution};
 use crate::contact::EmailKind;
-use crate::text::lowercase;
+use crate::country::Country;
+use crate::text::{lowercase, tidy, tidy_word};
 
 /// What conditions are asked about, in their words.
 #[derive(Clone, Copy, Debug)]
@@ -59,22 +61,49 @@ impl Condition {
             Subject::EmailKind => facts.email_kind.map(text),
         };
         let number = || value.as_ref().and_then(Value::as_f64);
+        // Of several choices each counts.
+        let is_among = |list: &[Value]| match &value {
+            Some(Value::Array(made)) => made.iter().any(|value| has(list, value)),
+            Some(value) => has(list, value),
+            None => false,
+        };
         match &self.test {
-            Test::OneOf(list) => value.as_ref().is_some_and(|value| list.iter().any(|one| same(one, value))),
-            Test::NoneOf(list) => value.as_ref().is_none_or(|value| !list.iter().any(|one| same(one, value))),
+            Test::OneOf(list) => is_among(list),
+            Test::NoneOf(list) => !is_among(list),
             Test::AtLeast(least) => number().is_some_and(|number| number >= *least),
             Test::AtMost(most) => number().is_some_and(|number| number <= *most),
             Test::Present(wanted) => value.is_some() == *wanted,
         }
     }
 
+    /// Whether it compares something with this text.
+    pub fn names(&self, text: &str) -> bool {
+        match &self.test {
+            Test::OneOf(list) | Test::NoneOf(list) => has(list, &text.into()),
+            _ => false,
+        }
+    }
+}
+
+/// What conditions may be about.
+pub struct About<'a> {
+    /// The campaign's.
+    pub fields: &'a [Field],
+    /// What answers are read by.
+    pub reading: Reading,
+    /// Whether each value must be one that can occur. Of a campaign that is served already, a condition that
+    /// can never hold harms nobody.
+    pub proves: bool,
+}
+
+impl About<'_> {
     /// Reads a `when`: nothing, one condition or a list of them.
-    pub(super) fn accept_all(
+    pub fn accept_all(
+        &self,
         when: Option<Value>,
         path: &str,
-        fields: &[Field],
         problems: &mut Vec<Problem>,
-    ) -> Vec<Self> {
+    ) -> Vec<Condition> {
         let (tables, many) = match when {
             None => return Vec::new(),
             Some(Value::Array(tables)) => (tables, true),
@@ -85,12 +114,12 @@ impl Condition {
         }
         let read = |(at, one): (usize, Value)| {
             let path = if many { format!("{path}.when[{at}]") } else { format!("{path}.when") };
-            Self::accept(one, &path, fields, problems)
+            self.accept(one, &path, problems)
         };
         tables.into_iter().enumerate().filter_map(read).collect()
     }
 
-    fn accept(one: Value, path: &str, fields: &[Field], problems: &mut Vec<Problem>) -> Option<Self> {
+    fn accept(&self, one: Value, path: &str, problems: &mut Vec<Problem>) -> Option<Condition> {
         let before = problems.len();
         let table: ConditionTable = table(one, path, problems);
         let mut refuse = |key: &str, reason: &str| {
@@ -100,98 +129,148 @@ impl Condition {
         let subject = match (&table.field, &table.attribution, table.about) {
             (Some(name), None, None) => Some(Subject::Field(name.clone())),
             (None, Some(name), None) => Some(Subject::Attribution(name.clone())),
-            (None, None, Some(About::Country)) => Some(Subject::Country),
-            (None, None, Some(About::EmailKind)) => Some(Subject::EmailKind),
+            (None, None, Some(Known::Country)) => Some(Subject::Country),
+            (None, None, Some(Known::EmailKind)) => Some(Subject::EmailKind),
             _ => None,
         };
-        let mut tests: Vec<Test> = [
-            table.is.map(|value| Test::OneOf(vec![value])),
-            table.is_one_of.map(Test::OneOf),
-            table.is_none_of.map(Test::NoneOf),
-            table.at_least.map(Test::AtLeast),
-            table.at_most.map(Test::AtMost),
-            table.present.map(Test::Present),
+        let mut tests: Vec<(&str, Test)> = [
+            ("is", table.is.map(|value| Test::OneOf(vec![value]))),
+            ("is_one_of", table.is_one_of.map(Test::OneOf)),
+            ("is_none_of", table.is_none_of.map(Test::NoneOf)),
+            ("at_least", table.at_least.map(Test::AtLeast)),
+            ("at_most", table.at_most.map(Test::AtMost)),
+            ("present", table.present.map(Test::Present)),
         ]
         .into_iter()
-        .flatten()
+        .filter_map(|(key, test)| Some((key, test?)))
         .collect();
         if tests.len() != 1 {
             refuse("", "must have exactly one of is, is_one_of, is_none_of, at_least, at_most, present");
         }
-        let field = match &subject {
-            None => {
-                refuse("", "must have exactly one of field, attribution, about");
-                None
-            }
+        let mut field = None;
+        match &subject {
+            None => refuse("", "must have exactly one of field, attribution, about"),
             Some(Subject::Field(name)) => {
-                let field = fields.iter().find(|field| field.name == *name);
+                field = self.fields.iter().find(|field| field.name == *name);
                 if field.is_none() {
                     refuse("field", "is not the name of a field");
                 }
-                field
             }
-            Some(Subject::Attribution(name)) => {
-                if !is_attribution(name) {
-                    refuse(
-                        "attribution",
-                        "must be utm_…, a click id, page_url, landing_page or referrer, or first_ and one of them",
-                    );
+            Some(Subject::Attribution(name)) if !is_attribution(name) => refuse(
+                "attribution",
+                "must be utm_…, a click id, page_url, landing_page or referrer, or first_ and one of them",
+            ),
+            Some(_) => {}
+        }
+        for (key, test) in &mut tests {
+            if let Test::OneOf(list) | Test::NoneOf(list) = test {
+                if list.is_empty() {
+                    refuse(key, "is empty");
                 }
-                None
-            }
-            Some(Subject::EmailKind | Subject::Country) => None,
-        };
-        for test in &tests {
-            match (test, field.map(|field| &field.kind), &subject) {
-                (Test::OneOf(list) | Test::NoneOf(list), kind, subject) => {
-                    if list.is_empty() {
-                        refuse("", "the list is empty");
+                for (at, value) in list.iter_mut().enumerate() {
+                    match subject.as_ref().map(|subject| self.as_it_occurs(subject, field, value)) {
+                        // A reason names the condition as it was written.
+                        Some(Ok(occurring)) if same(value, &occurring) => {}
+                        Some(Ok(occurring)) => *value = occurring,
+                        Some(Err(reason)) if self.proves && field.is_some() == is_field(&subject) => {
+                            let key = if *key == "is" { (*key).to_owned() } else { format!("{key}[{at}]") };
+                            refuse(&key, &format!("is a value that the subject can never have: {reason}"));
+                        }
+                        _ => {}
                     }
-                    let fits = |value: &Value| match (kind, subject) {
-                        (Some(Kind::Choice { choices }), _) => {
-                            value.as_str().is_some_and(|text| choices.iter().any(|c| c == text))
+                }
+                continue;
+            }
+            match (&*test, field.map(|field| &field.kind)) {
+                (Test::AtLeast(least), Some(Kind::Number { max: Some(max), .. }))
+                    if least > max && self.proves =>
+                {
+                    refuse(key, &format!("can never hold: max of the field is {}", plain(*max)));
+                }
+                (Test::AtMost(most), Some(Kind::Number { min: Some(min), .. }))
+                    if most < min && self.proves =>
+                {
+                    refuse(key, &format!("can never hold: min of the field is {}", plain(*min)));
+                }
+                (Test::AtLeast(_) | Test::AtMost(_), Some(Kind::Number { .. })) => {}
+                (Test::Present(false), _) if self.proves && field.is_some_and(|field| field.required) => {
+                    refuse(key, "can never hold: the field is required");
+                }
+                (Test::Present(_), _) => {}
+                _ => refuse("", "at_least and at_most are for number fields"),
+            }
+        }
+        let (_, test) = tests.pop()?;
+        let condition = Condition { subject: subject?, test };
+        (problems.len() == before).then_some(condition)
+    }
+
+    /// A value as it stands where the subject has it.
+    ///
+    /// # Errors
+    /// The subject can never have it: why not, and what to write where that is known.
+    fn as_it_occurs(
+        &self,
+        subject: &Subject,
+        field: Option<&Field>,
+        value: &Value,
+    ) -> Result<Value, String> {
+        let text = tidy_word(value.as_str().unwrap_or_default());
+        let write = |meant: &str| format!("write {meant:?}");
+        match subject {
+            Subject::Field(_) => {
+                let Some(field) = field else { return Err(String::new()) };
+                let raw = match value {
+                    Value::String(text) => Raw::Text(text.clone()),
+                    Value::Number(number) => Raw::Number(number.clone()),
+                    Value::Bool(truth) => Raw::Bool(*truth),
+                    _ => Raw::Other,
+                };
+                let answer = field.answer(vec![raw], self.reading).map_err(|(_, detail)| {
+                    let meant = match &field.kind {
+                        Kind::Country => Country::meant(&text).map(|country| country.to_string()),
+                        Kind::Choice { choices, .. } => {
+                            let is_near = |one: &&String| lowercase(&tidy_word(one)) == lowercase(&text);
+                            choices.iter().find(is_near).cloned()
                         }
-                        (Some(Kind::Number { .. }), _) => value.is_number(),
-                        (Some(Kind::Boolean), _) => value.is_boolean(),
-                        (_, Some(Subject::EmailKind)) => {
-                            value.as_str().is_some_and(|kind| EmailKind::NAMES.contains(&kind))
-                        }
-                        _ => value.is_string(),
+                        _ => None,
                     };
-                    if !list.iter().all(fits) {
-                        refuse("", "compares with a value that the subject can never have");
-                    }
+                    meant.as_deref().map_or(detail, write)
+                })?;
+                let answer = answer.ok_or("must not be empty")?.into_value();
+                // Of several choices the one that is compared with.
+                Ok(match answer {
+                    Value::Array(mut made) => made.pop().unwrap_or_default(),
+                    answer => answer,
+                })
+            }
+            Subject::Attribution(name) => {
+                let Value::String(written) = value else { return Err("must be text in quotes".to_owned()) };
+                let kept = as_kept(name, written);
+                match kept.as_str() {
+                    "" => Err("must not be empty".to_owned()),
+                    kept if kept != &*tidy(written) => Err(write(kept)),
+                    kept => Ok(kept.into()),
                 }
-                (Test::AtLeast(_) | Test::AtMost(_), Some(Kind::Number { .. }), _)
-                | (Test::Present(_), ..) => {}
-                (Test::AtLeast(_) | Test::AtMost(_), ..) => {
-                    refuse("", "at_least and at_most are for number fields")
+            }
+            Subject::Country => match (Country::parse(&text), Country::meant(&text)) {
+                (Some(country), _) => Ok(country.as_str().into()),
+                (None, Some(meant)) => Err(write(meant.as_str())),
+                (None, None) => Err("must be a country by ISO 3166-1, as in SE".to_owned()),
+            },
+            Subject::EmailKind => {
+                let lower = lowercase(&text);
+                match EmailKind::NAMES.into_iter().find(|name| *name == lower) {
+                    Some(name) => Ok(name.into()),
+                    None => Err(format!("must be one of {}", EmailKind::NAMES.join(", "))),
                 }
             }
         }
-        let test = tests.pop()?;
-        if problems.len() > before {
-            return None;
-        }
-        let is_url = field.is_some_and(|field| matches!(field.kind, Kind::Url { .. }));
-        Some(Self { subject: subject?, test: if is_url { test.of_addresses() } else { test } })
     }
 }
 
-impl Test {
-    /// With addresses as answers are kept.
-    fn of_addresses(self) -> Self {
-        let read = |value: Value| {
-            let address = value.as_str().and_then(address_of);
-            address.map_or(value, |address| address.href().into())
-        };
-        let all = |values: Vec<Value>| values.into_iter().map(read).collect();
-        match self {
-            Self::OneOf(values) => Self::OneOf(all(values)),
-            Self::NoneOf(values) => Self::NoneOf(all(values)),
-            other => other,
-        }
-    }
+fn is_field(subject: &Option<Subject>) -> bool {
+    matches!(subject, Some(Subject::Field(_)))
 }
 
 /// A bound as the marketer wrote it: without a fraction where it has none. Through JSON's numbers,
@@ -200,6 +279,10 @@ pub fn plain(bound: f64) -> String {
     #[allow(clippy::cast_possible_truncation, reason = "only whole numbers within 2^53 are cast")]
     let whole = (bound.abs() < 9e15 && bound % 1.0 == 0.0).then_some(bound as i64);
     whole.map_or_else(|| serde_json::json!(bound).to_string(), |whole| whole.to_string())
+}
+
+fn has(list: &[Value], value: &Value) -> bool {
+    list.iter().any(|one| same(one, value))
 }
 
 /// Texts compare without case, numbers by value.

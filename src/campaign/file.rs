@@ -8,6 +8,7 @@ use validator::{ValidateLength, ValidateRange};
 use super::SUPPRESSED;
 use super::abuse::{AbuseTable, FORM_TOKEN, LimitsTable, TurnstileTable};
 use super::attribution::AttributionTable;
+use super::field::FieldTable;
 use super::magnet::MagnetTable;
 use super::page::PageTable;
 use super::table::{Judged, Problem, Rules, Verdict, ensure, keys, table, tables};
@@ -62,7 +63,7 @@ pub struct Head {
     pub thanks_url: Option<String>,
     pub default_country: Option<String>,
     pub language: Option<String>,
-    /// For display alone: everything is kept in UTC.
+    /// Of dates that are shown: everything is kept in UTC.
     pub time_zone: Option<String>,
     pub unknown_fields: UnknownFields,
     pub even_answers_ms: Option<u32>,
@@ -86,7 +87,6 @@ impl Rules for Head {
             ("thanks_url", self.thanks_url.as_deref().map_or(Ok(()), is_web_address)),
             ("default_country", self.default_country.as_deref().map_or(Ok(()), is_country)),
             ("language", self.language.as_deref().map_or(Ok(()), is_language)),
-            ("time_zone", self.time_zone.as_deref().map_or(Ok(()), is_time_zone)),
             ("even_answers_ms", self.even_answers_ms.map_or(Ok(()), is_even_step)),
         ]
     }
@@ -137,46 +137,6 @@ impl Rules for ControllerTable {
             ("country", self.country.as_deref().map_or(Ok(()), is_country)),
         ]
     }
-}
-
-/// One `[[field]]`.
-#[derive(Debug, Default)]
-pub struct FieldTable {
-    pub name: String,
-    pub label: Option<String>,
-    pub kind: Option<FieldKind>,
-    pub required: bool,
-    pub min_length: Option<u32>,
-    pub max_length: Option<u32>,
-    pub min: Option<f64>,
-    pub max: Option<f64>,
-    pub choices: Option<Vec<String>>,
-}
-
-keys!(FieldTable: name, label, kind, required, min_length, max_length, min, max, choices);
-
-impl Rules for FieldTable {
-    fn verdicts(&self) -> Vec<Verdict> {
-        vec![
-            ("name", is_field_name(&self.name)),
-            ("max_length", self.max_length.map_or(Ok(()), is_max_length)),
-        ]
-    }
-}
-
-/// The kinds of field.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
-pub enum FieldKind {
-    Email,
-    Phone,
-    Text,
-    Choice,
-    Number,
-    Boolean,
-    Country,
-    Url,
 }
 
 /// One `[[purpose]]`: what a visitor may consent to.
@@ -347,7 +307,7 @@ impl Rules for ScoreTable {
 pub struct ConditionTable {
     pub field: Option<String>,
     pub attribution: Option<String>,
-    pub about: Option<About>,
+    pub about: Option<Known>,
     pub is: Option<Value>,
     pub is_one_of: Option<Vec<Value>>,
     pub is_none_of: Option<Vec<Value>>,
@@ -363,7 +323,7 @@ impl Rules for ConditionTable {}
 /// What is known of a lead beside its answers.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
-pub enum About {
+pub enum Known {
     /// The answer of the first country field, else the phone number's country.
     Country,
     /// `business`, `free` or `disposable`.
@@ -494,10 +454,6 @@ fn is_list_name(text: &str) -> Judged {
     ensure(text != SUPPRESSED, "is reserved: the list \"suppressed\" is built in and always suppresses")
 }
 
-fn is_max_length(length: u32) -> Judged {
-    ensure(length.validate_range(Some(1), Some(20_000), None, None), "must be 1 to 20000")
-}
-
 pub fn are_days(days: u32) -> Judged {
     ensure(days.validate_range(Some(1), Some(MAX_DAYS), None, None), "must be 1 to 3650")
 }
@@ -567,12 +523,6 @@ fn is_language(text: &str) -> Judged {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
     let shape = (2..=35).contains(&text.len()) && text.chars().all(plain);
     ensure(shape, "must be a language tag by BCP 47, as in sv or en-GB")
-}
-
-fn is_time_zone(text: &str) -> Judged {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '_' | '-' | '+');
-    let shape = text == "UTC" || (text.contains('/') && text.len() <= MAX_SLUG && text.chars().all(plain));
-    ensure(shape, "must be a time zone of the IANA database, as in Europe/Stockholm")
 }
 
 fn is_email(text: &str) -> Judged {

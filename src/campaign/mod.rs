@@ -1,7 +1,7 @@
 //! What a marketer writes, as a value that is valid by construction.
 //!
 //! `file` mirrors the tables, `table` reads them, `accept` says what they become and what must hold
-//! between them. `condition` is a `when`, `abuse` says what signs of abuse weigh, `mail` is what asks for
+//! between them. `field` is what a form asks and `answer` what it takes, `condition` is a `when`, `abuse` says what signs of abuse weigh, `mail` is what asks for
 //! a confirmation, `page` how the hosted form looks, `magnet` what the person gets, `attribution` what may
 //! come undeclared, `outward` says where events may go, `secrets` which secrets may, `strict` what is refused
 //! at publishing alone, `publish` what is written to KV, `change` what a publication changes. A [`Campaign`]
@@ -9,9 +9,11 @@
 
 mod abuse;
 mod accept;
+mod answer;
 mod attribution;
 pub mod change;
 mod condition;
+mod field;
 mod file;
 mod magnet;
 mod mail;
@@ -26,9 +28,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use self::abuse::{Abuse, FORM_TOKEN, Limits, Sign, Signal, TURNSTILE_TOKEN, Turnstile, is_dummy};
-pub use self::attribution::{is_address, is_attribution};
+pub use self::answer::{Answer, Raw, Reading, Refused, yes_or_no};
+pub use self::attribution::{as_kept, is_attribution};
 pub use self::condition::{Condition, Facts, plain};
-pub use self::file::{About, ControllerTable as Controller, IdentifierKind, OnRepeat, UnknownFields};
+pub use self::field::{Field, Kind};
+pub use self::file::{ControllerTable as Controller, IdentifierKind, OnRepeat, UnknownFields};
 pub use self::magnet::{Magnet, Source};
 pub use self::mail::{AUTHORIZATION, Channel, DoubleOptIn, EmailApi};
 pub use self::page::{Colour, Logo, Page};
@@ -36,7 +40,7 @@ pub use self::secrets::{SecretHosts, SecretUses, Secrets, Withheld};
 pub use self::table::Problem;
 use crate::country::Country;
 use crate::hash::sha256_hex;
-use crate::text::WebAddress;
+use crate::text::{WebAddress, lowercase};
 use crate::texts::Language;
 
 /// The format of a campaign in KV. A reader leaves newer formats untouched.
@@ -66,6 +70,10 @@ pub struct Campaign {
     pub default_country: Option<Country>,
     /// BCP 47; the language of the wordings.
     pub language: String,
+    /// Of the dates that are shown, by the IANA database.
+    pub time_zone: String,
+    /// What answers are read by.
+    pub reading: Reading,
     /// What visitors read beside the wordings: the same language, where it is stated and there are texts
     /// in it.
     pub visitors_read: Option<Language>,
@@ -114,49 +122,6 @@ pub struct Campaign {
     pub canonical: String,
     /// SHA-256 of `canonical`, the first 16 digits.
     pub revision: String,
-}
-
-/// One field of the form.
-#[derive(Clone, Debug)]
-pub struct Field {
-    /// The form's name for it.
-    pub name: String,
-    /// For people; the name where absent.
-    pub label: Option<String>,
-    /// Whether a submission must have it.
-    pub required: bool,
-    /// What it takes.
-    pub kind: Kind,
-}
-
-/// What a field takes, with its bounds. Lengths count characters.
-#[derive(Clone, Debug, PartialEq)]
-#[allow(missing_docs)]
-pub enum Kind {
-    Email,
-    Phone,
-    Text { min: usize, max: usize },
-    Choice { choices: Vec<String> },
-    Number { min: Option<f64>, max: Option<f64> },
-    Boolean,
-    Country,
-    Url { max: usize },
-}
-
-impl Kind {
-    /// The word of the campaign file.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Email => "email",
-            Self::Phone => "phone",
-            Self::Text { .. } => "text",
-            Self::Choice { .. } => "choice",
-            Self::Number { .. } => "number",
-            Self::Boolean => "boolean",
-            Self::Country => "country",
-            Self::Url { .. } => "url",
-        }
-    }
 }
 
 /// A text that was shown, by version and digest.
@@ -382,6 +347,24 @@ impl Campaign {
     /// The field of that name.
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.name == name)
+    }
+
+    /// Whether no field ahead of this one is of its kind: what a visitor answers there is their own.
+    pub fn is_first(&self, field: &Field) -> bool {
+        let is_alike = |other: &&Field| std::mem::discriminant(&other.kind) == std::mem::discriminant(&field.kind);
+        self.fields.iter().find(is_alike).is_some_and(|first| first.name == field.name)
+    }
+
+    /// Whether a text in lower case is a word of the campaign's own: a choice, or what a rule compares with.
+    pub fn has_word(&self, text: &str) -> bool {
+        let of_rules = self.rules.iter().flat_map(|rule| &rule.when);
+        let of_destinations = self.destinations.iter().flat_map(|destination| &destination.when);
+        let is_choice = |field: &Field| match &field.kind {
+            Kind::Choice { choices, .. } => choices.iter().any(|choice| lowercase(choice) == text),
+            _ => false,
+        };
+        of_rules.chain(of_destinations).any(|condition| condition.names(text))
+            || self.fields.iter().any(is_choice)
     }
 
     /// The first field of kind e-mail or phone: what is asked for where a post has no contact.

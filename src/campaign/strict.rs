@@ -5,42 +5,68 @@
 
 use serde_json::Value;
 
+use super::answer::yes_or_no;
 use super::table::{Judged, Problem, ensure, told, within};
 use crate::contact::Email;
-use crate::text::{WebAddress, is_lines, is_one_line, is_unseen};
+use crate::country::Country;
+use crate::json::object_of;
+use crate::text::{WebAddress, is_blank, is_lines, is_one_line, is_unseen};
+use crate::zone;
 
-/// Addresses. Blanks around them are no part of them.
+/// Addresses.
 const ADDRESSES: [&str; 6] =
     ["origins", "thanks_url", "controller.privacy_notice", "page.logo", "magnet.url", "destination.url"];
-/// Words that are compared, or read without the blanks around them.
-const WORDS: [&str; 6] = [
-    "purpose.version",
-    "purpose.channel",
-    "purpose.category",
-    "controller.privacy_notice_version",
-    "controller.country",
-    "default_country",
-];
+const ORIGINS: &str = "origins";
 const EMAIL: &str = "controller.email";
+const COUNTRIES: [&str; 2] = ["default_country", "controller.country"];
+const VERSION: &str = "purpose.version";
 /// What may have several lines.
-const LONGER: [&str; 5] =
-    ["controller.address", "purpose.text", "page.intro", "page.thanks", "double_opt_in.text"];
+const LONGER: [&str; 6] =
+    ["controller.address", "field.help", "purpose.text", "page.intro", "page.thanks", "double_opt_in.text"];
+/// What is kept with the blanks around it.
+const KEPT: [&str; 2] = ["purpose.text", "double_opt_in.text"];
 /// An e-mail provider's, who may take several lines anywhere.
 const BODY: &str = "destination.body";
 /// Characters of an address: what browsers and proxies agree on, and what fits a header beside others.
 const MAX_ADDRESS: usize = 2_048;
 const ONE_LINE: &str = "must be one line without control characters";
 
+/// A file without the blanks and unseen marks around its values. A wording is kept as it stands, for its digest
+/// is in consents, and so is what a provider gets.
+pub(super) fn tidied(file: &Value) -> Value {
+    fn tidied(value: &Value, place: &str) -> Value {
+        match value {
+            Value::String(text) if !KEPT.contains(&place) => text.trim_matches(is_blank).into(),
+            Value::Array(list) => list.iter().map(|one| tidied(one, place)).collect(),
+            Value::Object(table) if place != BODY => {
+                object_of(table.iter().map(|(key, one)| (key.clone(), tidied(one, &within(place, key)))))
+            }
+            other => other.clone(),
+        }
+    }
+    tidied(file, "")
+}
+
 /// Adds what is refused to what is wrong in a file, except at places where something has been told already.
 pub(super) fn report(file: &Value, problems: &mut Vec<Problem>) {
+    // Told of each by itself, with what to write.
+    let is_list = file.get(ORIGINS).is_some_and(|origins| origins.as_array().is_some_and(|all| all.iter().all(Value::is_string)));
+    problems.retain(|problem| !is_list || problem.path != ORIGINS);
     walk(file, "", "", problems);
+    for problem in problems.iter_mut().filter(|problem| COUNTRIES.contains(&problem.path.as_str())) {
+        let written = file.pointer(&format!("/{}", problem.path.replace('.', "/"))).and_then(Value::as_str);
+        if let Some(meant) = written.and_then(Country::meant) {
+            problem.reason = format!("write {:?}", meant.as_str());
+        }
+    }
 }
 
 /// `path` is where a value is, `place` the same without numbers.
 fn walk(value: &Value, path: &str, place: &str, problems: &mut Vec<Problem>) {
     match value {
         Value::String(text) => {
-            if let Err(reason) = judge(text, place)
+            let judged = if place == ORIGINS { is_origin(text) } else { judge(text, place).map_err(str::to_owned) };
+            if let Err(reason) = judged
                 && !told(problems, path)
             {
                 problems.push(Problem::new(path, reason));
@@ -66,19 +92,48 @@ fn walk(value: &Value, path: &str, place: &str, problems: &mut Vec<Problem>) {
 
 fn judge(text: &str, place: &str) -> Judged {
     if ADDRESSES.contains(&place) {
-        return is_sound_address(text.trim());
+        return is_sound_address(text);
     }
     if LONGER.contains(&place) || place.starts_with(BODY) {
         return ensure(is_lines(text), "may hold no control characters but tabs and line breaks");
     }
     ensure(is_one_line(text), ONE_LINE)?;
-    let is_trimmed = text.trim() == text;
-    if WORDS.contains(&place) {
-        return ensure(is_trimmed, "must have no blanks around it");
+    match place {
+        // Nothing may stand in it that only its parsed form leaves out.
+        EMAIL => ensure(
+            !text.contains(is_unseen) && Email::parse(text).is_some(),
+            "must be an e-mail address, as in privacy@example.com",
+        ),
+        "time_zone" => {
+            ensure(zone::exists(text), "must be a time zone of the IANA database, as in Europe/Stockholm")
+        }
+        "language" => ensure(
+            text.split('-').next().is_some_and(|tag| matches!(tag.len(), 2 | 3)),
+            "must be a language tag by BCP 47, as in sv or en-GB",
+        ),
+        VERSION => ensure(
+            text == "1" || yes_or_no(text).is_none(),
+            "must not be a word for yes or no: forms send these where they name no version",
+        ),
+        _ => Ok(()),
     }
-    // Nothing may stand in it that only its parsed form leaves out.
-    let is_email = || is_trimmed && !text.contains(is_unseen) && Email::parse(text).is_some();
-    ensure(place != EMAIL || is_email(), "must be an e-mail address, as in privacy@example.com")
+}
+
+/// An origin as browsers write it; else what to write.
+fn is_origin(text: &str) -> Result<(), String> {
+    is_one_line(text).then_some(()).ok_or_else(|| ONE_LINE.to_owned())?;
+    if text.contains('*') {
+        return Err("no wildcard is read: list each origin, as in https://www.example.com".to_owned());
+    }
+    let address = WebAddress::typed(text).filter(WebAddress::is_at_a_host);
+    let Some(address) = address.filter(|address| matches!(address.scheme(), "http" | "https")) else {
+        return Err("must be an origin: scheme and host, no path, as in https://www.example.com".to_owned());
+    };
+    let secure = match address.origin().strip_prefix("http:") {
+        Some(rest) if !address.is_loopback_http() => format!("https:{rest}"),
+        _ => address.origin().to_owned(),
+    };
+    if secure == text { Ok(()) } else { Err(format!("must be an origin: write {secure:?}")) }
 }
 
 fn is_sound_address(text: &str) -> Judged {

@@ -131,9 +131,12 @@ fn fill(
                 let reason = format!("is unknown; known are {}", known.join(", "));
                 problems.push(Problem::new(within(path, &key), reason));
             }
+            // As if it were not there.
+            Some(_) if value.is_null() => {}
             Some((_, place)) => {
+                let given = value.clone();
                 if let Err(error) = place.fill(value) {
-                    mistyped.push(Problem::new(within(path, &key), error.to_string()));
+                    mistyped.push(Problem::new(within(path, &key), expected(&error.to_string(), &given)));
                     sound.retain(|sound| *sound != key);
                 }
             }
@@ -141,6 +144,26 @@ fn fill(
     }
     problems.append(&mut mistyped);
     Some(sound)
+}
+
+/// What to write instead of a value of a wrong type, from the decoder's words.
+fn expected(said: &str, given: &Value) -> String {
+    let (_, wanted) = said.split_once("expected ").unwrap_or_default();
+    let plain = wanted.replace('`', "");
+    match wanted {
+        _ if said.starts_with("unknown variant") => format!("must be {plain}"),
+        "a string" if given.is_number() || given.is_boolean() => {
+            format!("must be text in quotes: write \"{given}\"")
+        }
+        "a string" => "must be text in quotes".to_owned(),
+        "a boolean" => "must be true or false, without quotes".to_owned(),
+        "a sequence" if given.is_string() => format!("must be a list: write [{given}]"),
+        "a sequence" => "must be a list, as in [\"a\", \"b\"]".to_owned(),
+        "i64" => "must be a whole number, without quotes".to_owned(),
+        "u32" => "must be a whole number that is not below 0, without quotes".to_owned(),
+        "f64" => "must be a number, without quotes".to_owned(),
+        _ => said.to_owned(),
+    }
 }
 
 /// Adds what the rules refuse, but where the value was of a wrong type, which is reported already.

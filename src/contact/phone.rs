@@ -7,6 +7,7 @@ use prost::Message;
 use rlibphonenumber::{PhoneMetadataCollection, PhoneNumberFormat, PhoneNumberUtil, Region};
 
 use crate::country::Country;
+use crate::text::tidy_word;
 
 /// Longer texts are no number: 15 digits (ITU-T E.164), each with a separator, `tel:` and an
 /// extension fit with room to spare. Bounds the work, and what reaches the parser.
@@ -27,33 +28,36 @@ static PLANS: LazyLock<Option<PhoneNumberUtil>> =
 pub struct Phone {
     e164: String,
     country: Option<Country>,
+    is_listed: bool,
 }
 
 impl Phone {
     /// Reads a number as people write it, by the rules of Google's libphonenumber: punctuation,
     /// digits of any script, `tel:` and an extension (which E.164 has no place for, so it is
     /// dropped) are understood. A number without `+` and country code is read as one of
-    /// `default_country`, and is none without it. The length and the leading digits must be in
-    /// use in the numbering plan; whether anyone answers is not known. A local number in a
-    /// `phone-context` (RFC 3966) is refused.
+    /// `default_country`, and is none without it. Its length must be in use in the numbering plan of its
+    /// country; whether its leading digits are is told by [`Phone::is_listed`], for plans grow faster than
+    /// tables of them. Whether anyone answers is not known. A local number in a `phone-context` (RFC 3966) is
+    /// refused.
     pub fn parse(text: &str, default_country: Option<Country>) -> Option<Self> {
         Self::parse_by(PLANS.as_ref()?, text, default_country)
     }
 
     fn parse_by(plans: &PhoneNumberUtil, text: &str, default_country: Option<Country>) -> Option<Self> {
-        let text = text.trim();
+        let text = tidy_word(text);
         if text.len() > MAX_TEXT_BYTES {
             return None;
         }
         let region = default_country.and_then(|country| Region::from_code(country.as_str()).ok());
-        let number = plans.parse(without_parameters(text)?, region).ok()?;
-        if !plans.is_valid_number(&number) {
+        let number = plans.parse(without_parameters(&text)?, region).ok()?;
+        let is_listed = plans.is_valid_number(&number);
+        if !is_listed && !plans.is_possible_number(&number) {
             return None;
         }
         let e164 = plans.format(&number, PhoneNumberFormat::E164).into_owned();
         let country =
             plans.get_region_for_number(&number).and_then(|region| Country::parse(&region.as_region_str()));
-        (e164.len() <= MAX_E164_BYTES).then_some(Self { e164, country })
+        (e164.len() <= MAX_E164_BYTES).then_some(Self { e164, country, is_listed })
     }
 
     /// The number in E.164: `+`, country code and national number, digits alone.
@@ -62,9 +66,14 @@ impl Phone {
     }
 
     /// The country that the number belongs to. None for a number of no country (satellite,
-    /// international freephone) and for a region without an assigned code, such as Kosovo.
+    /// international freephone), and for one of several countries that is in no plan.
     pub fn country(&self) -> Option<Country> {
         self.country
+    }
+
+    /// Whether its leading digits are in use in the numbering plan.
+    pub fn is_listed(&self) -> bool {
+        self.is_listed
     }
 }
 
@@ -143,7 +152,6 @@ mod tests {
             "+999 123 456 789",
             "0701740605123456",
             "\u{0}",
-            "+46701740605\u{0}1",
         ] {
             assert_eq!(parsed(text, "SE"), None, "{text:?}");
         }
@@ -151,6 +159,18 @@ mod tests {
         // In the German plan by the parser's data, but of 17 digits.
         assert_eq!(parsed("+49780080080004782", ""), None);
         assert_eq!(parsed(&"0".repeat(100_000), "SE"), None);
+    }
+
+    #[test]
+    fn a_number_that_no_plan_has_yet_is_one_where_its_length_is() {
+        for (text, is_listed) in
+            [("+1 416 736 5000", true), ("+1 436 555 0100", false), ("+1 624 555 0100", false)]
+        {
+            assert_eq!(Phone::parse(text, None).map(|phone| phone.is_listed()), Some(is_listed), "{text}");
+        }
+        let country = |text| Phone::parse(text, None).and_then(|phone| phone.country());
+        assert_eq!(country("+383 44 123 456"), Country::parse("XK"));
+        assert_eq!(country("+1 436 555 0100"), None);
     }
 
     #[test]

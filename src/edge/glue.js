@@ -10,8 +10,8 @@ globalThis.queueMicrotask = (task) => {
 };
 
 const HEADERS = [
-  'content-length', 'content-type', 'accept', 'accept-language', 'origin', 'idempotency-key',
-  'authorization', 'sec-gpc', 'cf-connecting-ip',
+  'content-length', 'content-type', 'content-encoding', 'accept', 'accept-language', 'origin',
+  'access-control-request-headers', 'idempotency-key', 'authorization', 'sec-gpc', 'cf-connecting-ip',
 ];
 
 /** Method, URL and the headers that something asks for, one a line; an absent header is a NUL. */

@@ -21,8 +21,9 @@ pub fn lines<N: AsRef<str>>(headers: &[(N, String)]) -> Result<String, Fault> {
 
 #[wasm_bindgen(module = "/src/edge/glue.js")]
 extern "C" {
-    /// Method, URL, `content-length`, `content-type`, `accept`, `accept-language`, `origin`, `idempotency-key`,
-    /// `authorization`, `sec-gpc` and `cf-connecting-ip`, one a line.
+    /// Method, URL, `content-length`, `content-type`, `content-encoding`, `accept`, `accept-language`, `origin`,
+    /// `access-control-request-headers`, `idempotency-key`, `authorization`, `sec-gpc` and
+    /// `cf-connecting-ip`, one a line.
     pub fn head(request: &web_sys::Request) -> String;
 
     /// A response with names and values of headers in turn, one a line.

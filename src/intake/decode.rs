@@ -3,8 +3,14 @@
 //! The order is that of cost: size, media type, then the bytes. No error holds anything that was
 //! submitted.
 
-use super::mime::HeaderValue;
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode;
+
+use super::mime::{HeaderValue, is_utf8};
 use super::{json, multipart};
+use crate::campaign::Raw;
+use crate::text;
 
 /// Bytes of a body. Thirty answers of 2,000 characters fit, more than any form asks for; the
 /// memory and the time that a stranger can take are bounded before anything is parsed.
@@ -13,31 +19,23 @@ pub const MAX_BODY_BYTES: usize = 64 * 1024;
 pub const MAX_FIELDS: usize = 100;
 
 /// UTF-8's byte order mark, which some clients put before a body.
-const BOM: &[u8] = b"\xef\xbb\xbf";
+pub const BOM: &[u8] = b"\xef\xbb\xbf";
+/// Those of UTF-16, which is not read.
+const UTF_16: [&[u8]; 2] = [b"\xfe\xff", b"\xff\xfe"];
+/// The field in which a browser says how it wrote the others (HTML standard, RFC 7578 section 4.6).
+const CHARSET: &str = "_charset_";
+/// The object of JSON whose members are the fields `consent.{purpose}`.
+pub(super) const CONSENT: &str = "consent";
 
 /// One name with one value. A name that is given several times is several entries.
 #[derive(Clone, PartialEq)]
 #[cfg_attr(test, derive(Debug))]
 pub struct Entry {
-    /// As it was sent: without NUL, else any text, the empty one too.
+    /// Without NUL, else any text, the empty one too. What frameworks write for several values of a name is the
+    /// name: `interests[]`, `interests[0]`; and `consent[newsletter]` is `consent.newsletter`.
     pub name: String,
     /// As it was sent.
     pub value: Raw,
-}
-
-/// A value before any rule has looked at it. It has no debug form, so that none gets into a log.
-#[derive(Clone, PartialEq)]
-#[cfg_attr(test, derive(Debug))]
-pub enum Raw {
-    /// What a form sends for every kind of field; in JSON a string.
-    Text(String),
-    /// JSON alone.
-    Number(serde_json::Number),
-    /// JSON alone.
-    Bool(bool),
-    /// An object, or a list of more than scalars. No form can send it and no kind of field takes
-    /// it: the rules report `wrong_type`.
-    Other,
 }
 
 /// What a body holds.
@@ -64,7 +62,7 @@ pub enum Encoding {
 /// Why a body could not be read: their mistake, each with the status that answers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Undecodable {
-    /// 415: no type, an unknown one, or text that is neither UTF-8 nor ASCII.
+    /// 415: no type, an unknown one, or bytes that are encoded in a way that is not read.
     MediaType,
     /// 400: not what the type promises. Says why in words of ours.
     Malformed(&'static str),
@@ -75,8 +73,8 @@ pub enum Undecodable {
 }
 
 /// Reads a body as its content type says: urlencoded by the WHATWG URL standard, multipart by
-/// RFC 7578 and RFC 2046, JSON by RFC 8259. Invalid UTF-8 becomes U+FFFD in the values of forms,
-/// as their standards say, and is malformed in JSON.
+/// RFC 7578 and RFC 2046, JSON by RFC 8259. Forms are UTF-8, or what their field `_charset_` says. What is
+/// none becomes U+FFFD in the values of forms, as their standards say, and is malformed in JSON.
 ///
 /// # Errors
 /// See [`Undecodable`]; the first that applies, in the order size, media type, content.
@@ -92,18 +90,56 @@ pub fn decode(content_type: Option<&str>, body: &[u8]) -> Result<Fields, Undecod
         other if is_structured_json(other) => Encoding::Json,
         _ => return Err(Undecodable::MediaType),
     };
-    if !media_type.is_utf8() {
+    if !media_type.is_utf8() || UTF_16.iter().any(|mark| body.starts_with(mark)) {
         return Err(Undecodable::MediaType);
     }
-    let mut entries = Entries(Vec::new());
     let text = body.strip_prefix(BOM).unwrap_or(body);
-    match encoding {
-        Encoding::Urlencoded => form_urlencoded::parse(text)
-            .try_for_each(|(name, value)| entries.push(&name, Raw::Text(value.into_owned())))?,
-        Encoding::Multipart => multipart::decode(media_type.parameter("boundary"), body, &mut entries)?,
-        Encoding::Json => json::decode(text, &mut entries)?,
+    let read = |decoded: &dyn Fn(&[u8]) -> String| {
+        let mut entries = Entries(Vec::new());
+        match encoding {
+            Encoding::Urlencoded => urlencoded(text, decoded, &mut entries)?,
+            Encoding::Multipart => {
+                multipart::decode(media_type.parameter("boundary"), body, decoded, &mut entries)?;
+            }
+            Encoding::Json => json::decode(text, &mut entries)?,
+        }
+        Ok(entries)
+    };
+    let mut entries = read(&|bytes| String::from_utf8_lossy(bytes).into_owned())?;
+    if encoding != Encoding::Json
+        && let Some(charset) = entries.take_charset()
+    {
+        if text::decode(&charset, b"").is_none() {
+            return Err(Undecodable::MediaType);
+        }
+        entries = read(&|bytes| text::decode(&charset, bytes).unwrap_or_default())?;
+        entries.take_charset();
     }
     Ok(Fields { entries: entries.0, encoding })
+}
+
+/// Whether a body is what it seems by its `Content-Encoding`: nothing here unpacks any.
+pub fn is_plain(content_encoding: Option<&str>) -> bool {
+    let is_none = |coding: &str| coding.is_empty() || coding.eq_ignore_ascii_case("identity");
+    content_encoding.unwrap_or_default().split(',').all(|coding| is_none(coding.trim()))
+}
+
+/// Adds the fields of a form (WHATWG URL standard, application/x-www-form-urlencoded parsing).
+fn urlencoded(
+    body: &[u8],
+    decoded: &dyn Fn(&[u8]) -> String,
+    entries: &mut Entries,
+) -> Result<(), Undecodable> {
+    let read = |part: &[u8]| {
+        let spaced: Vec<u8> = part.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+        decoded(&Cow::from(percent_decode(&spaced)))
+    };
+    for piece in body.split(|byte| *byte == b'&').filter(|piece| !piece.is_empty()) {
+        let mut parts = piece.splitn(2, |byte| *byte == b'=');
+        let (name, value) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        entries.push(&read(name), Raw::Text(read(value)))?;
+    }
+    Ok(())
 }
 
 /// `application/vnd.example+json` and its like (RFC 6839 section 3.1).
@@ -128,9 +164,35 @@ impl Entries {
         if name.contains('\0') {
             return Err(Undecodable::Malformed("a field's name holds a NUL character"));
         }
-        self.0.push(Entry { name: name.to_owned(), value });
+        self.0.push(Entry { name: plain_name(name), value });
         Ok(())
     }
+
+    /// Takes out what says how the browser wrote the form; nothing where that is UTF-8.
+    fn take_charset(&mut self) -> Option<String> {
+        let mut found: Vec<_> = self.0.extract_if(.., |entry| entry.name == CHARSET).collect();
+        match found.pop()?.value {
+            Raw::Text(charset) if !charset.trim().is_empty() && !is_utf8(charset.trim()) => Some(charset),
+            _ => None,
+        }
+    }
+}
+
+/// A name as the campaign knows it, without what frameworks write behind it.
+fn plain_name(name: &str) -> String {
+    let bracketed = |name: &'_ str| {
+        let (before, inside) = name.strip_suffix(']')?.rsplit_once('[')?;
+        Some((before.to_owned(), inside.to_owned())).filter(|(before, _)| !before.is_empty())
+    };
+    let mut name = name.to_owned();
+    while let Some((before, inside)) = bracketed(&name) {
+        name = match () {
+            () if inside.chars().all(|c| c.is_ascii_digit()) => before,
+            () if before.eq_ignore_ascii_case(CONSENT) => format!("{before}.{inside}"),
+            () => break,
+        };
+    }
+    name
 }
 
 #[cfg(test)]
@@ -187,6 +249,48 @@ mod tests {
     fn the_first_byte_order_mark_is_dropped() {
         assert_eq!(form(b"\xef\xbb\xbfa=1"), pairs(&[("a", "1")]));
         assert_eq!(form(b"\xef\xbb\xbf"), pairs(&[]));
+    }
+
+    #[test]
+    fn names_are_read_without_what_frameworks_write_behind_them() {
+        assert_eq!(
+            form(b"a[]=1&a%5B%5D=2&a[0]=3&consent[x]=4&consent[x][]=5&Consent[x]=6&a[b]=7&[]=8&[x]=9&a]=10"),
+            pairs(&[
+                ("a", "1"),
+                ("a", "2"),
+                ("a", "3"),
+                ("consent.x", "4"),
+                ("consent.x", "5"),
+                ("Consent.x", "6"),
+                ("a[b]", "7"),
+                ("[]", "8"),
+                ("[x]", "9"),
+                ("a]", "10"),
+            ])
+        );
+    }
+
+    #[test]
+    fn a_form_is_written_as_its_charset_says() {
+        for body in [&b"_charset_=windows-1252&n=%C5sa+%80"[..], b"n=%C5sa%20\x80&_charset_=ISO-8859-1"] {
+            assert_eq!(form(body), pairs(&[("n", "\u{c5}sa \u{20ac}")]));
+        }
+        assert_eq!(form("_charset_=utf-8&n=Åsa".as_bytes()), pairs(&[("n", "\u{c5}sa")]));
+        assert_eq!(form(b"_charset_=&n=1"), pairs(&[("n", "1")]));
+        assert_eq!(form(b"_charset_=shift_jis&n=%93%FA"), pairs(&[("n", "\u{65e5}")]));
+        assert_eq!(decode(FORM, b"_charset_=x-none&n=1"), Err(Undecodable::MediaType));
+    }
+
+    #[test]
+    fn what_is_packed_or_in_utf_16_is_not_read() {
+        assert!(is_plain(None) && is_plain(Some("")) && is_plain(Some("Identity, identity")));
+        for coding in ["gzip", "br", "identity, gzip", "deflate", "zstd", "none"] {
+            assert!(!is_plain(Some(coding)), "{coding}");
+        }
+        for content_type in [FORM, Some("application/json")] {
+            assert_eq!(decode(content_type, b"\xff\xfe{\0}\0"), Err(Undecodable::MediaType));
+            assert_eq!(decode(content_type, b"\xfe\xff\0{\0}"), Err(Undecodable::MediaType));
+        }
     }
 
     #[test]

@@ -6,13 +6,12 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Number;
 use serde_json::error::Category;
 
-use super::decode::{Entries, Raw, Undecodable};
+use super::decode::{CONSENT, Entries, Undecodable};
+use crate::campaign::Raw;
 
 /// Levels of nesting, the outer object being the first. A form has no use for more than three
 /// (object, `consent`, list); the rest is room for fields that are ignored. Bounds the recursion.
 const MAX_DEPTH: usize = 8;
-/// The object whose members are the fields `consent.{purpose}`.
-const CONSENT: &str = "consent";
 
 /// Adds the fields of the body to the entries.
 ///

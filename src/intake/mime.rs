@@ -41,10 +41,13 @@ impl HeaderValue {
 
     /// Whether text of this type is read as UTF-8: nothing else is said, or ASCII, its subset.
     pub fn is_utf8(&self) -> bool {
-        const LABELS: [&str; 3] = ["utf-8", "utf8", "us-ascii"];
-        self.parameter("charset")
-            .is_none_or(|charset| LABELS.iter().any(|label| charset.eq_ignore_ascii_case(label)))
+        self.parameter("charset").is_none_or(is_utf8)
     }
+}
+
+/// Whether a charset is UTF-8, or ASCII.
+pub fn is_utf8(charset: &str) -> bool {
+    ["utf-8", "utf8", "us-ascii"].iter().any(|label| charset.eq_ignore_ascii_case(label))
 }
 
 /// The value up to the closing quote (or the end, where there is none), and what follows the

@@ -6,21 +6,17 @@ mod mime;
 mod multipart;
 mod rules;
 
-use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use self::decode::{Encoding, Entry, Fields, Raw};
+use self::decode::{Encoding, Entry, Fields};
 use crate::campaign::{
-    Campaign, FORM_TOKEN, Kind, TURNSTILE_TOKEN, UnknownFields, is_address, is_attribution,
+    Answer, Campaign, FORM_TOKEN, Kind, Raw, TURNSTILE_TOKEN, UnknownFields, as_kept, is_attribution,
 };
 use crate::contact::{Email, EmailKind, Phone};
-use crate::text::WebAddress;
-
-/// Characters of an attribution value; what is longer is cut, for attribution never rejects.
-const MAX_ATTRIBUTION: usize = 500;
+use crate::text::tidy;
 
 /// What a channel sent, decoded and valid.
 #[derive(Debug)]
@@ -128,23 +124,22 @@ pub fn accept(fields: Fields, campaign: &Campaign) -> Result<Submission, Rejecti
     };
 
     for field in &campaign.fields {
-        let first = campaign.fields.iter().find(|other| other.kind == field.kind);
-        let is_first = first.is_some_and(|first| first.name == field.name);
-        match rules::answer(field, take(&mut given, &field.name), campaign) {
+        let is_first = campaign.is_first(field);
+        match field.answer(take(&mut given, &field.name), campaign.reading) {
             Ok(None) if field.required => {
                 problems.push(FieldProblem::new(&field.name, "required", "is required"));
             }
             Ok(None) => {}
-            Ok(Some(rules::Answer::Email(email))) if is_first => {
+            Ok(Some(Answer::Email(email))) if is_first => {
                 submission.contact.email = Some(email);
             }
-            Ok(Some(rules::Answer::Phone(phone))) if is_first => {
+            Ok(Some(Answer::Phone(phone))) if is_first => {
                 submission.contact.phone = Some(phone);
             }
             Ok(Some(answer)) => {
                 submission.answers.insert(field.name.clone(), answer.into_value());
             }
-            Err(problem) => problems.push(problem),
+            Err((code, detail)) => problems.push(FieldProblem::new(&field.name, code, detail)),
         }
     }
     let nobody = submission.contact.email.is_none() && submission.contact.phone.is_none();
@@ -171,12 +166,13 @@ pub fn accept(fields: Fields, campaign: &Campaign) -> Result<Submission, Rejecti
 
     while let Some(entry) = given.iter().find(|entry| is_attribution(&entry.name)) {
         let name = entry.name.clone();
-        if let Some(Raw::Text(text)) = take(&mut given, &name).into_iter().next() {
-            let text = attribution(&name, text.trim());
-            if !text.is_empty() {
-                let text = text.chars().take(MAX_ATTRIBUTION).collect();
-                submission.attribution.insert(name, text);
-            }
+        let said = take(&mut given, &name).into_iter().map(|value| match value {
+            Raw::Text(text) => as_kept(&name, &text),
+            Raw::Number(number) => number.to_string(),
+            Raw::Bool(_) | Raw::Other => String::new(),
+        });
+        if let Some(first) = said.filter(|text| !text.is_empty()).next() {
+            submission.attribution.insert(name, first);
         }
     }
     if !given.is_empty() && campaign.unknown_fields == UnknownFields::Refuse {
@@ -188,7 +184,7 @@ pub fn accept(fields: Fields, campaign: &Campaign) -> Result<Submission, Rejecti
 
 /// Takes out what the form sent beside its fields.
 fn traps(given: &mut Vec<Entry>, campaign: &Campaign) -> Traps {
-    let is_empty = |raw: &Raw| matches!(raw, Raw::Text(text) if text.trim().is_empty());
+    let is_empty = |raw: &Raw| matches!(raw, Raw::Text(text) if tidy(text).is_empty());
     let honeypot = campaign.abuse.honeypot.as_deref().map(|name| take(given, name));
     let mut text = |name: &str| match take(given, name).pop() {
         Some(Raw::Text(text)) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
@@ -201,28 +197,18 @@ fn traps(given: &mut Vec<Entry>, campaign: &Campaign) -> Traps {
     }
 }
 
-/// Takes the values of a name out of what was given, in order of arrival.
+/// Takes the values of a name out of what was given, in order of arrival. A framework may write the name in
+/// other letters; what has the campaign's own goes ahead of that.
 fn take(given: &mut Vec<Entry>, name: &str) -> Vec<Raw> {
-    given.extract_if(.., |entry| entry.name == name).map(|entry| entry.value).collect()
+    let is_exact = given.iter().any(|entry| entry.name == name);
+    let is_meant = |entry: &mut Entry| {
+        if is_exact { entry.name == name } else { entry.name.eq_ignore_ascii_case(name) }
+    };
+    given.extract_if(.., is_meant).map(|entry| entry.value).collect()
 }
 
 fn is_contact(campaign: &Campaign, field: &str) -> bool {
     campaign.field(field).is_some_and(|field| matches!(field.kind, Kind::Email | Kind::Phone))
-}
-
-/// Of an address what is behind the path is cut, which may hold anything: a token, an e-mail address.
-/// What is ahead of the host is cut as well; of an address that only seems to have a host nothing is left.
-fn attribution<'a>(name: &str, text: &'a str) -> Cow<'a, str> {
-    if !is_address(name) {
-        return text.into();
-    }
-    let page = text.split(['?', '#']).next().unwrap_or_default();
-    // Nearly always what is left is what a parser would make of it.
-    if !page.contains(|c: char| c == '@' || c == '\\' || c.is_control()) {
-        return page.into();
-    }
-    let address = WebAddress::parse(page).filter(|address| matches!(address.scheme(), "http" | "https"));
-    address.map(|address| address.page()).unwrap_or_default().into()
 }
 
 #[cfg(test)]

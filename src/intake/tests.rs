@@ -76,7 +76,7 @@ fn texts_are_trimmed_and_composed_and_else_left_alone() {
     let submission = posted(&campaign, body).expect("a submission");
     assert_eq!(
         json!(submission.answers),
-        json!({ "name": "K\u{e5}ri  N.", "note": "one\r\n  two\u{200d}<b>" })
+        json!({ "name": "K\u{e5}ri  N.", "note": "one\n  two\u{200d}<b>" })
     );
 }
 
@@ -95,7 +95,7 @@ fn numbers_booleans_and_choices_are_read_from_text_and_from_json() {
     }
     assert_eq!(answers(json!("1.5e1"), json!(["off", "on"]), json!("")), Ok(json!({ "n": 15.0, "b": true })));
     let wrong = |field: &str, code| Err(vec![(field.to_owned(), code)]);
-    for bad in ["1,5", "0x10", "inf", "NaN", "1e999", "--1", "\u{663}"] {
+    for bad in ["1,500", "0x10", "inf", "NaN", "1e999", "--1", "\u{663}"] {
         assert_eq!(answers(json!(bad), json!(""), json!("")), wrong("n", "invalid_number"), "{bad}");
     }
     assert_eq!(answers(Value::Null, Value::Null, json!("X")), wrong("c", "not_a_choice"));

@@ -143,6 +143,9 @@ pub struct Operation {
     /// Counters before this time; UTC, milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to_ms: Option<i64>,
+    /// From when on clocks are ahead of UTC by how much, both in milliseconds, where days are not UTC's.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub offsets: Vec<(i64, i64)>,
     /// A person's lead.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lead_id: Option<String>,

@@ -29,7 +29,7 @@ const MAX_DELIVERIES: i64 = 20_000;
 pub enum Step {
     /// An hour.
     Hour,
-    /// A day, in UTC.
+    /// A day, where the campaign is.
     Day,
 }
 
@@ -81,7 +81,9 @@ impl<S: Store> Ledger<S> {
     pub(super) fn overview(&self, query: &Operation) -> Result<Answer, Fault> {
         let campaign = query.campaign.as_deref();
         let (from_ms, to_ms) = (query.from_ms.unwrap_or(0), query.to_ms.unwrap_or(MAX_SAFE));
-        let period = [campaign.into(), from_ms.into(), to_ms.into()];
+        let always = vec![(0, 0)];
+        let offsets = if query.offsets.is_empty() { &always } else { &query.offsets };
+        let period = [campaign.into(), from_ms.into(), to_ms.into(), Arg::from(json!(offsets).to_string())];
         let counted = self.store.row(&counted(step_of(from_ms, to_ms)), &period)?;
         let mut report = counted.map_or_else(|| Ok(Map::new()), |mut row| object(&row.text(0)?))?;
         report.extend(self.destinations(campaign, from_ms, to_ms)?);
@@ -161,7 +163,8 @@ fn chosen(table: &str) -> String {
     )
 }
 
-/// Of counters, and of tallies of what never reached the ledger: campaign, from and to.
+/// Of counters, and of tallies of what never reached the ledger: campaign, from and to, and from when on clocks
+/// are ahead of UTC by how much.
 fn counted(step: Step) -> String {
     let states = State::ALL.map(State::as_str);
     let accepted = states.join(" + ");
@@ -180,7 +183,9 @@ fn counted(step: Step) -> String {
     let step_ms = step.ms();
     let (counters, tallies) = (chosen("counter"), chosen("tally"));
     format!(
-        "WITH stepped AS MATERIALIZED (SELECT hour / {step_ms} AS step, source, sum(repeats) AS repeats,
+        "WITH clock AS MATERIALIZED (SELECT value ->> 0 AS since, value ->> 1 AS ahead FROM json_each(?4)),
+         stepped AS MATERIALIZED (SELECT (hour + (SELECT ahead FROM clock WHERE since <= hour
+             ORDER BY since DESC LIMIT 1)) / {step_ms} AS step, source, sum(repeats) AS repeats,
              sum(fresh) AS fresh, sum(qualified) AS qualified, sum(arrived) AS arrived,
              sum({accepted}) AS accepted, {each} {counters} GROUP BY 1, 2),
          sourced AS (SELECT source, sum(accepted) AS accepted, sum(fresh) AS fresh,
@@ -204,7 +209,9 @@ fn counted(step: Step) -> String {
            'states', json_object({by_state}),
            'refused', json_object('rejected', rejected, 'unconsented', unconsented, 'throttled', throttled),
            'timeline', json((SELECT json_group_object(at, json(sums)) FROM (
-             SELECT strftime('%Y-%m-%dT%H:%M:%SZ', step * {step_ms} / 1000, 'unixepoch') AS at,
+             SELECT strftime('%Y-%m-%dT%H:%M:%SZ', (step * {step_ms} - coalesce((SELECT ahead FROM clock
+                 WHERE since + ahead <= step * {step_ms} ORDER BY since DESC LIMIT 1),
+               (SELECT ahead FROM clock ORDER BY since LIMIT 1))) / 1000, 'unixepoch') AS at,
                json_object({SUMS}) AS sums
              FROM stepped GROUP BY step HAVING sum(accepted) > 0))),
            'sources', json((SELECT json_group_object(name, json(sums)) FROM (

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use serde_json::{Value, json};
 
 use super::Reply;
-use super::page::{Reader, button, date, unlisted};
+use super::page::{Reader, button, unlisted};
 use crate::campaign::{Campaign, Magnet, Source};
 use crate::lead::{Identity, Link};
 use crate::moment::{HOUR_MS, Moment, hour_of, rfc3339};
@@ -69,7 +69,7 @@ impl Reader<'_> {
         let offer = self.campaign.magnet.as_ref().zip(token);
         html! {
             @if let Some((magnet, token)) = offer {
-                p { (self.ready(magnet)) }
+                p dir="auto" { (self.ready(magnet)) }
                 form method="post" action=(address(self.campaign, token)) {
                     button { (self.text("download.button")) }
                 }
@@ -79,11 +79,11 @@ impl Reader<'_> {
 
     /// The page of a link: only its button gives anything, for programs open links too.
     pub fn download(&self, magnet: &Magnet, until_ms: i64) -> Reply {
-        let until = [("date", &*date(&rfc3339(until_ms)))];
+        let until = self.date(until_ms);
         let content = html! {
-            p { (self.ready(magnet)) }
+            p dir="auto" { (self.ready(magnet)) }
             (button(self.text("download.button")))
-            p class="notice" { (self.language.filled("download.until", &until)) }
+            p class="notice" { (self.language.filled("download.until", &[("date", &until)])) }
         };
         self.link_page(200, content)
     }
@@ -103,7 +103,7 @@ impl Reply {
     /// What the campaign gives: the way to an address, or a file of the bucket.
     pub fn given(magnet: &Magnet) -> Self {
         let given = match &magnet.source {
-            Source::Url(url) => Self::new(303, "text/plain", "").with("location", url),
+            Source::Url(url) => Self::elsewhere(url.clone()),
             Source::File(key) => {
                 let file = Some(key.clone());
                 let named = Self::new(200, "application/octet-stream", "");

@@ -33,11 +33,15 @@ impl Reader<'_> {
     /// The form of a campaign.
     pub fn form(&self, shown: &Shown<'_>) -> Reply {
         let campaign = self.campaign;
-        let head = html! { script src="/leadhook.js" defer {} };
+        let about = campaign.page.intro.as_deref().unwrap_or(&campaign.title);
+        let head = html! {
+            meta name="description" content=(first_line(about));
+            script src="/leadhook.js" defer {}
+        };
         let content = html! {
             @if let Some(intro) = &campaign.page.intro {
                 @for paragraph in intro.split("\n\n") {
-                    p class="intro" lang=[self.campaigns_language()] { (paragraph) }
+                    p class="intro" lang=[self.campaigns_language()] dir="auto" { (paragraph) }
                 }
             }
             form method="post" action={ "/c/" (campaign.id) } data-leadhook=(campaign.id) accept-charset="utf-8" {
@@ -46,7 +50,7 @@ impl Reader<'_> {
                 @if let Some(honeypot) = &campaign.abuse.honeypot { (self.trap(honeypot)) }
                 input type="hidden" name=(FORM_TOKEN) value=(shown.token);
                 (carried(campaign, shown))
-                button type="submit" { (campaign.page.button.as_deref().unwrap_or(self.text("form.submit"))) }
+                button type="submit" dir="auto" { (campaign.page.button.as_deref().unwrap_or(self.text("form.submit"))) }
                 p data-status role="status" {}
             }
             p class="notice" { (self.naming("form.notice")) " " (self.privacy_notice()) }
@@ -55,7 +59,7 @@ impl Reader<'_> {
         // Whoever goes back to it finds what was typed, which browsers do not keep of a page that may not
         // be stored at all.
         page.headers.retain(|(name, _)| *name != "cache-control");
-        page.with("cache-control", "private, no-cache").with("content-security-policy", self.form_policy())
+        page.with("cache-control", "private, no-cache, no-transform").with("content-security-policy", self.form_policy())
     }
 
     /// The form's own script may run, and Turnstile's where the campaign asks it.
@@ -76,51 +80,97 @@ impl Reader<'_> {
         let id = format!("f-{}", field.name);
         let (name, required) = (&field.name, field.required);
         let language = self.campaigns_language();
+        let help_id = format!("{id}-help");
+        let described = field.help.is_some().then_some(&help_id);
         let label = html! {
-            span lang=[language] { (field.label.as_deref().unwrap_or(name)) }
+            span lang=[language] dir="auto" { (field.label.as_deref().unwrap_or(name)) }
             @if !required { " " span class="optional" { (self.text("form.optional")) } }
         };
-        if matches!(field.kind, Kind::Boolean) && !required {
-            return html! {
-                div class="field box" {
-                    input id=(id) name=(name) type="checkbox" value="true";
-                    label for=(id) { (label) }
-                }
-            };
+        let help = html! {
+            @if let Some(help) = &field.help {
+                p class="help" id=(help_id) lang=[language] dir="auto" { (help) }
+            }
+        };
+        match &field.kind {
+            Kind::Boolean if !required => {
+                return html! {
+                    div class="field box" {
+                        input id=(id) name=(name) type="checkbox" value="true" aria-describedby=[described];
+                        label for=(id) { (label) }
+                        (help)
+                    }
+                };
+            }
+            Kind::Choice { choices, several: true } => {
+                return html! {
+                    fieldset class="field" aria-describedby=[described] {
+                        legend { (label) }
+                        @for (at, choice) in choices.iter().enumerate() {
+                            @let id = format!("{id}-{at}");
+                            div class="box" {
+                                input id=(id) name=(name) type="checkbox" value=(choice);
+                                label for=(id) lang=[language] dir="auto" { (choice) }
+                            }
+                        }
+                        (help)
+                    }
+                };
+            }
+            _ => {}
         }
+        let autocomplete = self.autocomplete(field);
         html! {
             div class="field" {
                 label for=(id) { (label) }
                 @match &field.kind {
-                    Kind::Text { max, .. } if *max > LINES_FROM && autocomplete(field).is_none() => {
-                        textarea id=(id) name=(name) rows="4" required[required] {}
+                    Kind::Text { max, .. } if *max > LINES_FROM && autocomplete.is_none() => {
+                        textarea id=(id) name=(name) rows="4" dir="auto" placeholder=[&field.placeholder]
+                            aria-describedby=[described] required[required] {}
                     }
-                    Kind::Choice { choices } => {
-                        select id=(id) name=(name) required[required] {
+                    Kind::Choice { choices, .. } => {
+                        select id=(id) name=(name) dir="auto" autocomplete=[autocomplete]
+                            aria-describedby=[described] required[required] {
                             option value="" { (self.text("form.choose")) }
                             @for choice in choices { option value=(choice) lang=[language] { (choice) } }
                         }
                     }
                     Kind::Boolean => {
-                        select id=(id) name=(name) required[required] {
+                        select id=(id) name=(name) aria-describedby=[described] required[required] {
                             option value="" { (self.text("form.choose")) }
                             option value="true" { (self.text("form.yes")) }
                             option value="false" { (self.text("form.no")) }
                         }
                     }
                     Kind::Country => {
-                        select id=(id) name=(name) autocomplete="country" required[required] {
+                        select id=(id) name=(name) autocomplete=[autocomplete] aria-describedby=[described]
+                            required[required] {
                             option value="" { (self.text("form.choose")) }
                             (countries(self.language))
                         }
                     }
                     kind => {
-                        input id=(id) name=(name) type=(input_type(kind)) autocomplete=[autocomplete(field)]
-                            step=[matches!(kind, Kind::Number { .. }).then_some("any")] required[required];
+                        input id=(id) name=(name) type=(input_type(kind)) inputmode=[input_mode(kind)]
+                            dir=[matches!(kind, Kind::Text { .. }).then_some("auto")] autocomplete=[autocomplete] placeholder=[&field.placeholder]
+                            aria-describedby=[described] required[required];
                     }
                 }
+                (help)
             }
         }
+    }
+
+    /// What browsers fill in. The visitor's own contact stands in the first field of its kind alone: the others
+    /// are somebody else's.
+    fn autocomplete<'a>(&self, field: &'a Field) -> Option<&'a str> {
+        let of_visitor = match &field.kind {
+            Kind::Email => "email",
+            Kind::Phone => "tel",
+            Kind::Url { .. } => "url",
+            Kind::Country => "country",
+            kind => return field.autocomplete.as_deref().or(by_name(kind, &field.name)),
+        };
+        let usual = if self.campaign.is_first(field) { of_visitor } else { "off" };
+        Some(field.autocomplete.as_deref().unwrap_or(usual))
     }
 
     fn consent(&self, purpose: &Purpose) -> Markup {
@@ -128,7 +178,7 @@ impl Reader<'_> {
         html! {
             div class="field box" {
                 input id=(name) name=(name) type="checkbox" value=(purpose.version) required[purpose.required];
-                label for=(name) lang=[self.campaigns_language()] { (purpose.wording.text) }
+                label for=(name) lang=[self.campaigns_language()] dir="auto" { (purpose.wording.text) }
             }
         }
     }
@@ -155,31 +205,47 @@ fn carried(campaign: &Campaign, shown: &Shown<'_>) -> Markup {
     }
 }
 
+/// A number and an address are texts, so that what is typed is what is judged: a browser's own inputs for them
+/// send something else or nothing where they do not like it.
 fn input_type(kind: &Kind) -> &'static str {
     match kind {
         Kind::Email => "email",
         Kind::Phone => "tel",
-        Kind::Number { .. } => "number",
-        Kind::Url { .. } => "url",
-        Kind::Text { .. } | Kind::Choice { .. } | Kind::Boolean | Kind::Country => "text",
+        Kind::Date => "date",
+        _ => "text",
+    }
+}
+
+/// Which keyboard is shown. Those for numbers may have no minus.
+fn input_mode(kind: &Kind) -> Option<&'static str> {
+    match kind {
+        Kind::Number { min, .. } => min.is_none_or(|min| min >= 0.0).then_some("decimal"),
+        Kind::Url { .. } => Some("url"),
+        _ => None,
     }
 }
 
 /// What browsers fill in, by the HTML standard's names.
-fn autocomplete(field: &Field) -> Option<&'static str> {
-    match (&field.kind, field.name.as_str()) {
-        (Kind::Email, _) => Some("email"),
-        (Kind::Phone, _) => Some("tel"),
-        (Kind::Url { .. }, _) => Some("url"),
-        (Kind::Text { .. }, "name" | "full_name") => Some("name"),
-        (Kind::Text { .. }, "first_name" | "given_name") => Some("given-name"),
-        (Kind::Text { .. }, "last_name" | "family_name") => Some("family-name"),
-        (Kind::Text { .. }, "company" | "organisation" | "organization") => Some("organization"),
-        (Kind::Text { .. }, "job_title" | "role") => Some("organization-title"),
-        (Kind::Text { .. }, "city") => Some("address-level2"),
-        (Kind::Text { .. }, "postal_code" | "postcode" | "zip") => Some("postal-code"),
+fn by_name(kind: &Kind, name: &str) -> Option<&'static str> {
+    if !matches!(kind, Kind::Text { .. }) {
+        return None;
+    }
+    match name {
+        "name" | "full_name" => Some("name"),
+        "first_name" | "given_name" => Some("given-name"),
+        "last_name" | "family_name" => Some("family-name"),
+        "company" | "organisation" | "organization" => Some("organization"),
+        "job_title" | "role" => Some("organization-title"),
+        "city" => Some("address-level2"),
+        "postal_code" | "postcode" | "zip" => Some("postal-code"),
         _ => None,
     }
+}
+
+/// What search engines and chats show below a link: the first paragraph as one line.
+fn first_line(text: &str) -> String {
+    let paragraph = text.trim().split("\n\n").next().unwrap_or_default();
+    paragraph.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The countries by name, as the options of a choice. Made once an isolate: there are 249.

@@ -24,6 +24,9 @@ const TEXT_GROUPS: [&str; 4] = ["chat", "download", "error", "form"];
 /// Minutes, so that a key that is replaced in a hurry is soon gone.
 const KEY_SET_CACHING: &str = "public, max-age=300";
 
+/// The type of pages.
+const HTML: &str = "text/html; charset=utf-8";
+
 /// An HTTP response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
@@ -41,9 +44,11 @@ pub struct Reply {
 
 impl Reply {
     fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
+        // What stands between would change the words of a page, a consent's among them.
+        let caching = if content_type.starts_with(HTML) { "no-store, no-transform" } else { "no-store" };
         let headers = vec![
             ("content-type", content_type.to_owned()),
-            ("cache-control", "no-store".to_owned()),
+            ("cache-control", caching.to_owned()),
             ("x-content-type-options", "nosniff".to_owned()),
         ];
         Self { status, headers, body: body.into(), file: None, is_asset: false }
@@ -70,6 +75,11 @@ impl Reply {
         Self::new(200, "application/json", text)
     }
 
+    /// 303: what was asked for is there.
+    pub fn elsewhere(address: String) -> Self {
+        Self::new(303, "text/plain", "").with("location", address)
+    }
+
     /// 204.
     pub fn nothing() -> Self {
         Self { status: 204, headers: Vec::new(), body: Vec::new(), file: None, is_asset: false }
@@ -88,7 +98,7 @@ impl Reply {
             let token = download.map(|download| format!("?d={}", download.token)).unwrap_or_default();
             let built_in = || format!("/c/{}/thanks{token}", campaign.id);
             let to = campaign.thanks_url.clone().unwrap_or_else(built_in);
-            return Self::new(303, "text/plain", "").with("location", to);
+            return Self::elsewhere(to);
         }
         let mut body = json!({ "submission_id": submission_id, "status": "accepted" });
         if let (Some(download), Some(body)) = (download, body.as_object_mut()) {
@@ -137,11 +147,17 @@ impl Reply {
                 Kind::Text { min, max } => json!({ "min_length": min, "max_length": max }),
                 Kind::Url { max } => json!({ "max_length": max }),
                 Kind::Number { min, max } => json!({ "min": min, "max": max }),
-                Kind::Choice { choices } => json!({ "choices": choices }),
-                Kind::Email | Kind::Phone | Kind::Boolean | Kind::Country => Value::Null,
+                Kind::Choice { choices, several: true } => json!({ "choices": choices, "several": true }),
+                Kind::Choice { choices, .. } => json!({ "choices": choices }),
+                Kind::Email | Kind::Phone | Kind::Boolean | Kind::Country | Kind::Date => Value::Null,
             };
-            if let (Some(shown), Value::Object(rules)) = (shown.as_object_mut(), rules) {
-                shown.extend(rules.into_iter().filter(|(_, rule)| !rule.is_null()));
+            let stated = json!({
+                "autocomplete": field.autocomplete, "placeholder": field.placeholder, "help": field.help,
+            });
+            for more in [rules, stated] {
+                if let (Some(shown), Value::Object(more)) = (shown.as_object_mut(), more) {
+                    shown.extend(more.into_iter().filter(|(_, value)| !value.is_null()));
+                }
             }
             shown
         };

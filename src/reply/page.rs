@@ -3,17 +3,17 @@
 use maud::{DOCTYPE, Markup, html};
 use serde_json::Value;
 
-use super::{RETRY_AFTER_S, Reply};
+use super::{HTML, RETRY_AFTER_S, Reply};
 use crate::campaign::{Campaign, Colour, Kind, Source, plain};
 use crate::hash::{base64, sha256};
 use crate::intake::{FieldProblem, Rejection};
+use crate::moment::parse_rfc3339;
 use crate::request::RawRequest;
 use crate::texts::Language;
+use crate::zone;
 
 /// The style of all pages, one of the files that are served as they are.
 const STYLE: &str = "/form.css";
-/// Characters of RFC 3339 that are the date.
-const DATE: usize = "2026-11-22".len();
 
 /// Who reads a page: a visitor of a campaign, in a language.
 #[derive(Clone, Copy)]
@@ -39,6 +39,11 @@ impl<'a> Reader<'a> {
         Language::of_tag(language).is_none().then_some(language)
     }
 
+    /// The day of a time, where the campaign is.
+    pub(super) fn date(&self, ms: i64) -> String {
+        zone::date(&self.campaign.time_zone, ms)
+    }
+
     pub(super) fn text(&self, key: &'static str) -> &'static str {
         self.language.text(key)
     }
@@ -51,7 +56,7 @@ impl<'a> Reader<'a> {
     /// 422 to a browser's form post: every problem at once.
     pub fn rejected(&self, rejection: &Rejection) -> Reply {
         let line = |problem: &FieldProblem| {
-            html! { li { strong { (self.named(&problem.field)) } " " (self.told(problem)) } }
+            html! { li { strong dir="auto" { (self.named(&problem.field)) } " " (self.told(problem)) } }
         };
         self.page(
             422,
@@ -88,6 +93,7 @@ impl<'a> Reader<'a> {
             "too_large" => "error.too_large",
             "invalid_boolean" => "error.invalid_boolean",
             "invalid_country" => "error.invalid_country",
+            "invalid_date" => "error.invalid_date",
             "invalid_url" => "error.invalid_url",
             _ => "error.other",
         };
@@ -109,7 +115,7 @@ impl<'a> Reader<'a> {
         self.page(
             200,
             html! {
-                p { (own.unwrap_or(self.text("form.thanks"))) }
+                p dir="auto" { (own.unwrap_or(self.text("form.thanks"))) }
                 @if self.campaign.double_opt_in.is_some() { p { (self.text("form.look_into_mailbox")) } }
                 (self.offered(download))
             },
@@ -160,7 +166,7 @@ impl<'a> Reader<'a> {
             html! {
                 p { (self.naming("page.ask_to_withdraw")) }
                 @match wording {
-                    Some(text) => blockquote lang=[self.campaigns_language()] { (text) },
+                    Some(text) => blockquote lang=[self.campaigns_language()] dir="auto" { (text) },
                     None => p { (self.text("page.everything")) },
                 }
                 (button(self.text("page.withdraw")))
@@ -199,15 +205,15 @@ impl<'a> Reader<'a> {
                 Some("expired") => "state.expired",
                 _ => "state.given",
             };
-            let since = text(consent, "since");
-            self.language.filled("page.since", &[("state", self.text(state)), ("date", &date(&since))])
+            let since = parse_rfc3339(&text(consent, "since")).map(|ms| self.date(ms)).unwrap_or_default();
+            self.language.filled("page.since", &[("state", self.text(state)), ("date", &since)])
         };
         self.link_page(
             200,
             html! {
                 p { (self.naming("page.receipts")) }
                 @for consent in consents {
-                    blockquote lang=[self.campaigns_language()] { (text(consent, "text")) }
+                    blockquote lang=[self.campaigns_language()] dir="auto" { (text(consent, "text")) }
                     p { (since(consent)) }
                     details {
                         summary { (self.text("page.signed_receipt")) }
@@ -263,13 +269,13 @@ impl<'a> Reader<'a> {
                 body {
                     main {
                         @if let Some(logo) = &page.logo { img class="logo" src=(logo.url) alt=(controller.name); }
-                        h1 lang=[self.campaigns_language()] { (title) }
+                        h1 lang=[self.campaigns_language()] dir="auto" { (title) }
                         (content)
                     }
                 }
             }
         };
-        Reply::new(status, "text/html; charset=utf-8", html.into_string())
+        Reply::new(status, HTML, html.into_string())
     }
 
     /// Where a page's forms may lead. Browsers hold what a post is redirected to to it as well, which may
@@ -339,7 +345,7 @@ fn bare(status: u16, request: &RawRequest, key: &'static str) -> Reply {
     };
     let policy = "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; \
                   frame-ancestors 'none'";
-    Reply::new(status, "text/html; charset=utf-8", html.into_string()).with("content-security-policy", policy)
+    Reply::new(status, HTML, html.into_string()).with("content-security-policy", policy)
 }
 
 /// An origin as one more source of a policy. One that a policy would read as more than that is left out:
@@ -357,11 +363,6 @@ fn head(title: &str) -> Markup {
         link rel="icon" href="data:,";
         link rel="stylesheet" href=(STYLE);
     }
-}
-
-/// The day of a time in RFC 3339.
-pub(super) fn date(time: &str) -> String {
-    time.chars().take(DATE).collect()
 }
 
 pub(super) fn unlisted(reply: Reply) -> Reply {

@@ -5,6 +5,8 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { campaignsOf } from '../../scripts/campaigns.mjs';
+import { destinationSecrets, givesFiles } from '../../scripts/secrets.mjs';
 import { ROOT } from './world.mjs';
 
 /** Keeps secrets in a file beside it, and answers what the script asks wrangler for. */
@@ -17,8 +19,14 @@ if (first === 'kv' && second === 'namespace') console.log(JSON.stringify([{ titl
 if (first === 'secret' && second === 'list') console.log(JSON.stringify(Object.keys(put).map((name) => ({ name }))));
 if (first === 'secret' && second === 'put') fs.writeFileSync(file, JSON.stringify({ ...put, [name]: fs.readFileSync(0, 'utf8') }));
 `;
-const CAMPAIGN = `
+const HEAD = `
 id = "news"
+title = "News"
+controller = { name = "Example AB", email = "privacy@example.com", privacy_notice = "https://www.example.com/privacy" }
+field = [{ name = "email", kind = "email", required = true }]
+purpose = [{ id = "newsletter", text = "Yes", version = "1", required = true, channel = "email" }]
+`;
+const CAMPAIGN = `${HEAD}
 [[destination]]
 name = "crm"
 url = "https://crm.example.com/hooks"
@@ -28,6 +36,26 @@ name = "mail"
 kind = "email"
 url = "https://API.mail.example.:8443/send"
 secret = "MAIL_API_TOKEN"
+body = { To = "{to}", Text = "{text}" }
+[double_opt_in]
+destination = "mail"
+subject = "{title}"
+text = "{confirm_link} {withdraw_link}"
+`;
+/** The same, and a file, as few people write it. */
+const IN_OTHER_WORDS = `${HEAD}
+destination = [
+  { secret = 'CRM_WEBHOOK_SECRET', url = 'https://crm.example.com/hooks', name = "crm" },
+  { body = { To = "{to}", Text = "{text}" }, 'secret' = """MAIL_API_TOKEN""", "url" = "https://mail.example/send", kind = 'email', name = "mail" },
+] # secret = "NOT_THIS_ONE"
+double_opt_in.destination = 'mail'
+double_opt_in.subject = "{title}"
+double_opt_in.text = '''
+{confirm_link} {withdraw_link}
+[[destination]]
+secret = "NOR_THIS_ONE"'''
+magnet.title = "The guide"
+magnet . "file" = 'guides/vår guide.pdf'
 `;
 
 describe('make deploy', { timeout: 60_000 }, () => {
@@ -46,11 +74,15 @@ describe('make deploy', { timeout: 60_000 }, () => {
   const write = (text) => fs.writeFileSync(path.join(folder, 'campaigns/news.toml'), text);
   const put = () => JSON.parse(fs.readFileSync(path.join(folder, 'put.json'), 'utf8'));
   const keys = () => fs.readFileSync(path.join(folder, 'leadhook.keys'), 'utf8');
-  /** Deploys with these lines typed in, and gives what was asked. */
-  const deploy = (...lines) => {
+  /** The script with these lines typed in. */
+  const run = (...lines) => {
     const env = { ...process.env, WRANGLER: path.join(folder, 'wrangler'), CAMPAIGNS: path.join(folder, 'campaigns') };
     const input = lines.map((line) => `${line}\n`).join('');
-    const { status, stdout, stderr } = spawnSync(process.execPath, [path.join(ROOT, 'scripts/deploy.mjs')], { cwd: folder, env, input, encoding: 'utf8' });
+    return spawnSync(process.execPath, [path.join(ROOT, 'scripts/deploy.mjs')], { cwd: folder, env, input, encoding: 'utf8' });
+  };
+  /** Deploys, and gives what was asked. */
+  const deploy = (...lines) => {
+    const { status, stdout, stderr } = run(...lines);
     assert.equal(status, 0, stderr);
     return stdout;
   };
@@ -81,5 +113,26 @@ describe('make deploy', { timeout: 60_000 }, () => {
   test('asks nothing where no campaign sends a token', () => {
     write(CAMPAIGN.slice(0, CAMPAIGN.lastIndexOf('[[destination]]')));
     assert.doesNotMatch(deploy(), /LEADHOOK_SECRET_HOSTS/);
+  });
+
+  test('reads a campaign as the command line does, however it is written', () => {
+    for (const text of [IN_OTHER_WORDS, `\uFEFF${IN_OTHER_WORDS}`, IN_OTHER_WORDS.replaceAll('\n', '\r\n')]) {
+      write(text);
+      const campaigns = campaignsOf(path.join(folder, 'campaigns'));
+      assert.deepEqual(destinationSecrets(campaigns), [
+        { name: 'CRM_WEBHOOK_SECRET', isToken: false, hosts: [] },
+        { name: 'MAIL_API_TOKEN', isToken: true, hosts: ['mail.example'] },
+      ]);
+      assert.equal(givesFiles(campaigns), true);
+    }
+    write(CAMPAIGN);
+    assert.equal(givesFiles(campaignsOf(path.join(folder, 'campaigns'))), false);
+  });
+
+  test('deploys nothing where a campaign is none', () => {
+    write(CAMPAIGN.replace('Example AB', ''));
+    const { status, stderr } = run();
+    assert.equal(status, 1);
+    assert.match(stderr, /news\.toml: controller\.name: is required[^]*Nothing was deployed/);
   });
 });

@@ -1,6 +1,7 @@
 // A stranger's first minutes: `make dev`, a post, a verified lead in the terminal, Ctrl-C.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -49,6 +50,9 @@ const alive = ({ pid }) => {
     return false;
   }
 };
+
+/** Names that are not the same in an address, on a disk and in a bucket; the last as macOS may write it. */
+const NAMES = ['vår guide.pdf', '100%41 #1?.pdf', "it's a+b.pdf", 'a\u030angest.pdf'];
 
 const verified = (output) => output.match(/signature verified/gi)?.length ?? 0;
 
@@ -113,6 +117,66 @@ test('make dev shows each lead once, verified and scored, and Ctrl-C ends all of
   } finally {
     for (const child of [dev, sink]) if (child) signalGroup(child, 'SIGKILL');
     await Promise.all([dev.ended, sink?.ended]);
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+/** A campaign that gives a file, in TOML as few people write it. */
+const giving = (id, key) => `
+destination = [{ secret = 'CRM_WEBHOOK_SECRET', url = 'http://127.0.0.1:8788/crm', name = "crm" }]
+magnet = { file = ${JSON.stringify(key)}, title = 'The guide' }
+controller = { name = "Example AB", email = "privacy@example.com", privacy_notice = "https://www.example.com/privacy" }
+field = [{ name = "email", kind = "email", required = true }]
+purpose = [{ id = "newsletter", text = "Yes", version = "1", required = true, channel = "email" }]
+title = 'The guide'
+id = '${id}'
+`;
+
+test('make dev gives the files of its folder, whatever they are called, and no others', { timeout: 400_000 }, async () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'leadhook-files-'));
+  const files = Object.fromEntries(NAMES.map((name, n) => [`f${n}`, { name, bytes: randomBytes(n * 1_500_000) }]));
+  fs.mkdirSync(path.join(folder, 'files/guider'), { recursive: true });
+  fs.mkdirSync(path.join(folder, 'campaigns'));
+  for (const [id, { name, bytes }] of Object.entries(files)) {
+    fs.writeFileSync(path.join(folder, 'files/guider', name), bytes);
+    fs.writeFileSync(path.join(folder, 'campaigns', `${id}.toml`), giving(id, `guider/${name.normalize('NFC')}`));
+  }
+  const [port, sinkPort] = [await freePort(), await freePort()];
+  const variables = ['campaigns', 'files', 'state'].map((name) => `${name.toUpperCase()}=${path.join(folder, name)}`);
+  const url = `http://127.0.0.1:${port}`;
+  const given = async (id) => {
+    const body = new URLSearchParams(asForm(person())).toString();
+    const headers = { 'Content-Type': 'application/x-www-form-urlencoded', Accept: 'application/json' };
+    const { json } = await send(url, 'POST', `/c/${id}`, { headers, body });
+    const answer = await fetch(json.download.url, { method: 'POST' });
+    return { status: answer.status, bytes: Buffer.from(await answer.arrayBuffer()) };
+  };
+  /** Runs it as long as `visit` takes. */
+  const running = async (visit) => {
+    const dev = make('dev', `PORT=${port}`, `SINK_PORT=${sinkPort}`, ...variables);
+    try {
+      await until('make dev is ready', async () => {
+        if (dev.exitCode !== null) throw Object.assign(new Error(dev.output), { final: true });
+        return (await send(url, 'GET', '/c/f0')).status === 200;
+      }, 280);
+      await visit();
+    } finally {
+      signalGroup(dev, 'SIGINT');
+      await dev.ended;
+    }
+  };
+  try {
+    await running(async () => {
+      for (const [id, { name, bytes }] of Object.entries(files)) {
+        const answer = await given(id);
+        assert.deepEqual([answer.status, answer.bytes.equals(bytes)], [200, true], name);
+      }
+    });
+    fs.rmSync(path.join(folder, 'files/guider', NAMES[0]));
+    await running(async () => {
+      assert.deepEqual([(await given('f0')).status, (await given('f1')).status], [503, 200]);
+    });
+  } finally {
     fs.rmSync(folder, { recursive: true, force: true });
   }
 });

@@ -1,10 +1,40 @@
 // What the form and the chat can tell by themselves (web/lib), without a browser.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import { describe, mock, test } from 'node:test';
+import { numberOf, tidy, tidyWord, truthOf, under } from '../../web/lib/answers.js';
 import { problemOf, problemsOf } from '../../web/lib/checks.js';
 import { newKey, send } from '../../web/lib/send.js';
 
 const field = (kind, rules) => ({ name: 'a', kind, ...rules });
+
+describe('what an answer means, by the table of the server\'s tests', () => {
+  const CASES = JSON.parse(fs.readFileSync(new URL('../data/answers.json', import.meta.url), 'utf8'));
+  /** What the script reads itself, by kind; all else is the server's to read. */
+  const READ = {
+    text: ([text]) => text,
+    date: ([text]) => text,
+    number: ([word], { language }) => numberOf(word, language),
+    boolean: (words) => words.some((word) => truthOf(word)),
+    consent: (words, { version }) => words.some((word) => truthOf(word, version)),
+  };
+  for (const kind of new Set(CASES.map((one) => one.kind))) {
+    test(`of kind ${kind}`, () => {
+      for (const one of CASES.filter((other) => other.kind === kind)) {
+        const { input, value, code, server_only, language = 'en', version = '2026-11', choices, several, min, max, min_length, max_length } = one;
+        const said = JSON.stringify(one);
+        const rules = { version, choices, several, min, max, min_length, max_length };
+        assert.equal(problemOf(field(kind, rules), input, language), server_only ? undefined : code, said);
+        const given = [input].flat().map(kind === 'text' ? tidy : tidyWord).filter(Boolean);
+        const isEmpty = problemOf(field(kind, { ...rules, required: true }), input, language);
+        if (value === null) assert.equal(isEmpty, 'required', said);
+        else if (kind === 'consent' && value === false) assert.equal(isEmpty, 'consent_required', said);
+        else if (code === undefined) assert.equal(isEmpty, undefined, said);
+        if (code === undefined && value !== null && READ[kind]) assert.equal(READ[kind](given, { language, version }), value, said);
+      }
+    });
+  }
+});
 
 describe('the checks ahead of a post', () => {
   // What src/intake/rules.rs accepts.
@@ -18,7 +48,10 @@ describe('the checks ahead of a post', () => {
     ['numbers at their bounds', field('number', { min: 1, max: 5 }), ['1', '5', ' 5 ', '5.0']],
     ['texts by what people count as letters', field('text', { min_length: 2, max_length: 3 }), ['Åsa', 'A\u030asa', '👍👍👍', ' ab ']],
     ['web addresses', field('url', { max_length: 40 }), ['https://example.com', 'HTTP://example.com/å?x#y', 'https://[::1]:8/']],
-    ['web addresses by the characters that were typed', field('url', { max_length: 21 }), ['https://example.com/\u0958']],
+    ['web addresses by the characters that were typed', field('url', { max_length: 15 }), ['www.example.com', '//example.com/å']],
+    ['web addresses that a scheme could be taken for', field('url', { max_length: 40 }), ['Example.com:8443', 'a-b.example:80/x', 'www.example.com/?to=https://x.example']],
+    ['days of the calendar', field('date'), ['2026-11-30', '2024-02-29']],
+    ['choices by their words, once each', field('choice', { several: true, choices: ['a  b', 'c'] }), [['a b', 'c', 'c'], ['c']]],
     ['codes of countries in any case', field('country'), ['SE', 'se', ' dk ']],
     ['words of a box, which the server reads', field('boolean'), ['on', 'true', 'NO', '0']],
   ]) {
@@ -35,26 +68,37 @@ describe('the checks ahead of a post', () => {
       [field('phone'), '112', 'invalid_phone'],
       [field('phone'), '+()- /', 'invalid_phone'],
       [field('choice', { choices: ['small'] }), 'Small', 'not_a_choice'],
-      [field('number'), '1,5', 'invalid_number'],
+      [field('number'), '1,500', 'invalid_number'],
+      [field('date'), '2026-02-30', 'invalid_date'],
+      [field('boolean'), 'perhaps', 'invalid_boolean'],
+      [field('choice', { several: true, choices: ['c'] }), ['c', 'd'], 'not_a_choice'],
+      [field('text'), ['a', 'b'], 'repeated'],
       [field('number'), 'NaN', 'invalid_number'],
       [field('number'), '1e999', 'invalid_number'],
       [field('number', { min: 1 }), '0', 'too_small'],
       [field('number', { max: 5 }), '5.1', 'too_large'],
       [field('text', { min_length: 2, max_length: 3 }), 'A\u030a', 'too_short'],
       [field('text', { min_length: 2, max_length: 3 }), 'abcd', 'too_long'],
-      [field('url', { max_length: 40 }), 'www.example.com', 'invalid_url'],
+      [field('url', { max_length: 40 }), 'example', 'invalid_url'],
+      [field('url', { max_length: 40 }), 'localhost:8080', 'invalid_url'],
+      [field('url', { max_length: 40 }), 'https://exa%2fmple.com', 'invalid_url'],
       [field('url', { max_length: 40 }), 'https://example.com@example.org', 'invalid_url'],
       [field('country'), 'Sweden', 'invalid_country'],
     ]) {
-      assert.equal(problemOf(one, answer), code, answer);
+      assert.equal(problemOf(one, answer, 'en'), code, answer);
     }
+  });
+
+  test('a comma ahead of three digits is the point, but in English', () => {
+    for (const language of ['sv', 'de-AT', 'enm']) assert.equal(numberOf('1,500', language), 1.5, language);
+    for (const language of ['en', 'en-GB', 'EN']) assert.ok(Number.isNaN(numberOf('1,500', language)), language);
   });
 
   test('a field may be named like anything, and is empty where nothing was typed', () => {
     const fields = ['constructor', 'valueOf', 'hasOwnProperty'].map((name) => ({ name, kind: 'text', required: true }));
     const criteria = { fields: [{ name: 'email', kind: 'email', required: true }, ...fields], purposes: [] };
-    const given = new Map([['email', 'a@example.com'], ['valueOf', 'x']]);
-    assert.deepEqual(problemsOf(criteria, given, []), [
+    const given = [['email', 'a@example.com'], ['valueOf', 'x']];
+    assert.deepEqual(problemsOf(criteria, given), [
       { field: 'constructor', code: 'required' }, { field: 'hasOwnProperty', code: 'required' },
     ]);
   });
@@ -62,10 +106,25 @@ describe('the checks ahead of a post', () => {
   test('somebody has to be reachable, and a required consent given', () => {
     const criteria = {
       fields: [{ name: 'email', kind: 'email' }, { name: 'phone', kind: 'phone' }],
-      purposes: [{ field: 'consent.news', required: true }, { field: 'consent.calls' }],
+      purposes: [{ field: 'consent.news', required: true, version: '2' }, { field: 'consent.calls', version: '2' }],
     };
-    assert.deepEqual(problemsOf(criteria, new Map(), []), [{ field: 'email', code: 'required' }, { field: 'consent.news', code: 'consent_required' }]);
-    assert.deepEqual(problemsOf(criteria, new Map([['phone', '070-174 06 05']]), ['consent.news']), []);
+    const codes = (...entries) => problemsOf(criteria, entries).map(({ field: name, code }) => `${name} ${code}`);
+    assert.deepEqual(codes(), ['email required', 'consent.news consent_required']);
+    assert.deepEqual(codes(['email', '\u200b']), ['email required', 'consent.news consent_required']);
+    const phone = ['phone', '070-174 06 05'];
+    assert.deepEqual(codes(phone, ['consent.news', '2']), []);
+    assert.deepEqual(codes(phone, ['consent.news', 'false']), ['consent.news consent_required']);
+    assert.deepEqual(codes(phone, ['consent.news', 'on'], ['consent.news', '0'], ['consent.calls', '0']), []);
+    assert.deepEqual(codes(phone, ['consent.news', '1'], ['consent.calls', '1']), ['consent.news wording_outdated', 'consent.calls wording_outdated']);
+  });
+
+  test('a name is known in the ways that frameworks write it, and in another case where none is exact', () => {
+    const entries = [['size[]', 'a'], ['size[1]', 'b'], ['SIZE', 'c'], ['Consent[news]', 'd'], ['consent[news][]', 'e'], ['size[x]', 'f'], ['E-Mail', 'g']];
+    assert.deepEqual(under('size', entries), ['a', 'b']);
+    assert.deepEqual(under('consent.news', entries), ['e']);
+    assert.deepEqual(under('consent.news', entries.slice(0, 4)), ['d']);
+    assert.deepEqual(under('e-mail', entries), ['g']);
+    assert.deepEqual(under('none', entries), []);
   });
 });
 

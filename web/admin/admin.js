@@ -4,6 +4,7 @@ import 'uplot/dist/uPlot.min.css';
 import './admin.css';
 import { acts } from './acts.js';
 import { Refused, answers, ask, endSession, sessionSignal, token } from './api.js';
+import { zoneOf } from './days.js';
 import { dead } from './dead.js';
 import { closeDialogs, isDialogOpen } from './dialog.js';
 import { h, morph } from './dom.js';
@@ -34,6 +35,8 @@ let reading = null;
 let problem = null;
 let said = '';
 let retry = null;
+/** The list of campaigns, once it is here: it says of which zone a campaign's days are. */
+let listing = null;
 let askedAt = 0;
 /** Acts that are not over yet, by name and value. */
 const underWay = new Set();
@@ -49,6 +52,15 @@ const app = {
   },
   /** The address of the same place with other parts; another view or campaign begins at its first page. */
   addressOf: (parts) => searchOf({ ...app.place, after: '', ...parts }),
+  /** Of the days of what is shown: the campaign's, and UTC for all of them together. */
+  get zone() {
+    return zoneOf(app.campaigns.find(({ id }) => id === app.place.campaign)?.time_zone);
+  },
+  /** The same, once it is known. */
+  async zoneToAsk() {
+    if (app.place.campaign) await (listing ?? list());
+    return app.zone;
+  },
   /** Why something cannot be done with this token, or nothing. */
   whyNot: (scope) => (app.who.scopes.includes(scope) ? null : `Your token lacks the scope ${scope}.`),
   redraw,
@@ -124,7 +136,7 @@ async function read() {
   redraw();
   if (!reading) return;
   try {
-    const data = await VIEWS[app.place.view].load(app.place, mine.signal);
+    const data = await VIEWS[app.place.view].load(app.place, mine.signal, app);
     if (mine.signal.aborted) return;
     remembered.delete(key);
     remembered.set(key, { data, at: Date.now() });
@@ -164,7 +176,7 @@ function signOut() {
   clearTimeout(retry);
   remembered.clear();
   Object.assign(app, { who: null, campaigns: [] });
-  [reading, problem, said] = [null, null, ''];
+  [reading, listing, problem, said] = [null, null, null, ''];
 }
 
 /** Goes to a place; the title is read out, unless one is using a control that stays. */
@@ -193,17 +205,35 @@ function showWhere() {
 async function begin(who) {
   app.who = who;
   jobs.resume(app);
+  const isListed = readCampaigns();
   read();
   showWhere();
   document.getElementById('title').focus();
-  await readCampaigns();
+  await isListed;
+}
+
+/** Reads the list of campaigns anew. What fails is no list: whoever needs it next asks again. */
+async function list() {
+  const mine = listCampaigns();
+  listing = mine;
+  try {
+    await mine;
+  } catch (error) {
+    if (listing === mine) listing = null;
+    throw error;
+  }
+}
+
+async function listCampaigns() {
+  const all = await answers('campaigns');
+  app.campaigns = all.flatMap(({ campaigns }) => campaigns);
+  redraw();
 }
 
 async function readCampaigns() {
   const session = sessionSignal();
   try {
-    app.campaigns = (await answers('campaigns')).flatMap(({ campaigns }) => campaigns);
-    redraw();
+    await list();
   } catch (error) {
     // The view says what is wrong, and asks again.
     if (!session.aborted && !(error instanceof Refused)) throw error;
@@ -212,7 +242,7 @@ async function readCampaigns() {
 
 const common = {
   ...jobs.acts,
-  refresh: async () => Promise.all([read(), readCampaigns()]),
+  refresh: async () => Promise.all([readCampaigns(), read()]),
   theme: () => {
     setTheme(nextTheme());
     redraw();

@@ -17,10 +17,11 @@ const READ_ACTS = 2 * RECENT_ACTS;
 /** As the ledger does it, so that leads need not wait for long. */
 const MOST_LOOKED_AT = 20_000;
 
-async function load(place, signal) {
+async function load(place, signal, app) {
   const { campaign } = place;
+  const zone = await app.zoneToAsk();
   const [overviews, audit] = await Promise.all([
-    answers('overview', { query: { campaign, ...rangeOf(place) }, signal }),
+    answers('overview', { query: { campaign, ...rangeOf(place, zone) }, signal }),
     ask('GET', 'audit', { query: { campaign, limit: READ_ACTS }, signal }),
   ]);
   const entries = audit.entries.filter(({ outcome: how }) => how !== 'begun').slice(0, RECENT_ACTS);

@@ -106,11 +106,14 @@ export const notice = (kind, ...children) =>
 export const empty = (title, text) =>
   h('div', { class: 'empty', 'data-key': 'empty' }, h('p', { class: 'empty-title' }, title), h('p', {}, text));
 
+/** What visitors and campaigns have written, in whichever direction it is read. */
+export const theirs = (text) => h('span', { dir: 'auto' }, text);
+
 /** Numbers with what they are for: `[number, name, because]`. */
 export function reasons(list) {
   const line = ([number, name, because]) => [
     h('b', { class: 'points' }, number),
-    h('span', {}, name, h('span', { class: 'quiet' }, ` ${because}`)),
+    h('span', {}, theirs(name), ' ', h('span', { class: 'quiet', dir: 'auto' }, because)),
   ];
   return h('ul', { class: 'reasons' }, ...list.map((one) => h('li', {}, ...line(one))));
 }

@@ -1,18 +1,20 @@
 // Where one is: view, campaign, period and page, all in the address, so that it can be linked and the
 // browser's back works.
-const DAY_MS = 86_400_000;
-const HOUR_MS = 3_600_000;
+import { beginOf, dateOf, later } from './days.js';
+
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
 
 export const VIEWS = ['overview', 'dead', 'quarantine', 'held', 'acts'];
-/** Periods by name, with what they are called; of days the number. */
+/** Periods by name, with what they are called; how many days each is. */
 export const PERIODS = new Map([
-  ['today', { name: 'Today' }],
+  ['today', { name: 'Today', days: 1 }],
   ['7d', { name: '7 days', days: 7 }],
   ['30d', { name: '30 days', days: 30 }],
   ['90d', { name: '90 days', days: 90 }],
   ['custom', { name: 'Custom' }],
 ]);
+/** How far a custom period goes back that does not say it. */
+const DEFAULT_DAYS = 30;
 const DEFAULT = { view: 'overview', campaign: '', period: '30d', from: '', to: '', after: '' };
 
 /** The place of a query string; what makes no sense is as if it were not there. */
@@ -34,24 +36,25 @@ export function searchOf(place) {
   return said.length ? `?${new URLSearchParams(said)}` : location.pathname;
 }
 
-export const isDay = (text) => DAY.test(text ?? '') && Number.isFinite(Date.parse(`${text}T00:00:00Z`));
-export const dayOf = (ms) => new Date(ms).toISOString().slice(0, 10);
+/** Whether a text is a date of years that have leads, with room for the day after. */
+export const isDay = (text) => DAY.test(text ?? '') && Number.isFinite(Date.parse(text)) && text >= '1970' && text < '9999';
 
-/**
- * What a period is to the API: `from`, and `to` where it ended. Counters are by hour, so today begins with
- * the hour in which the browser's day did; days that are shown as such are UTC's.
- */
-export function rangeOf({ period, from, to }, now = Date.now()) {
-  if (period === 'custom') {
-    const end = to ? Date.parse(`${to}T00:00:00Z`) + DAY_MS : null;
-    return { from: instant(from ? Date.parse(`${from}T00:00:00Z`) : now - 30 * DAY_MS), to: end === null ? '' : instant(end) };
-  }
-  if (period === 'today') {
-    const midnight = new Date(now).setHours(0, 0, 0, 0);
-    return { from: instant(midnight - (midnight % HOUR_MS)), to: '' };
-  }
-  const today = now - (now % DAY_MS);
-  return { from: instant(today - (PERIODS.get(period).days - 1) * DAY_MS), to: '' };
+/** The days of a custom period, and those that are meant where it names none. */
+export function daysOf({ from, to }, zone, now = Date.now()) {
+  const today = dateOf(now, zone);
+  return { from: from || later(today, -DEFAULT_DAYS), to: to || today, today };
 }
 
-const instant = (ms) => new Date(ms).toISOString();
+/**
+ * What a period is to the API: `from`, and `to` where it ended. Its days are the zone's. The API counts by whole
+ * hours of UTC, those that begin in the period; today has also the one in which it began, so that what came just
+ * now is seen.
+ */
+export function rangeOf(place, zone, now = Date.now()) {
+  const { from, today } = daysOf(place, zone, now);
+  const begin = (date) => new Date(beginOf(date, zone));
+  if (place.period === 'custom') return { from: begin(from).toISOString(), to: place.to ? begin(later(place.to, 1)).toISOString() : '' };
+  const first = begin(later(today, 1 - PERIODS.get(place.period).days));
+  if (place.period === 'today') first.setUTCMinutes(0);
+  return { from: first.toISOString(), to: '' };
+}

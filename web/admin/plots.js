@@ -27,7 +27,8 @@ onTheme(() => drawn.forEach(({ plot }) => plot.redraw(false, true)));
 
 /**
  * The place of a plot. `shows`: {summary, series: [{name, shade, values}], xs, range: [from, to], marks:
- * [{at, name}], isTime, tick: (x, step) => text, point: (x) => text}; `xs` are where bars begin.
+ * [{at, name}], isTime, tick: (x) => text, point: (x) => text}; `xs` are where bars begin. Of a time also
+ * zone, and ticks: (from, to, step) => xs.
  */
 export function plotPlace(name, shows) {
   wanted.set(name, shows);
@@ -109,7 +110,7 @@ function draw(place, shows) {
         space: 64,
         size: 30,
         ...axisOf(shows),
-        values: (plot, at, index, space, step) => at.map((x) => shows.tick(x, step)),
+        values: (plot, at) => at.map(shows.tick),
       },
       { ...axis, grid, size: 52, incrs: WHOLE_STEPS, values: (plot, at) => at.map(count) },
     ],
@@ -143,11 +144,7 @@ function axisOf(shows) {
   if (!shows.isTime) return { incrs: WHOLE_STEPS };
   return {
     incrs: [1, 2, 3, 6, 12, 24, 48, 7 * 24, 14 * 24, 28 * 24, 91 * 24, 364 * 24].map((hours) => hours * 3_600),
-    splits: (plot, index, from, to, step) => {
-      const shift = shows.shiftS(from);
-      const first = Math.ceil((from + shift) / step) * step - shift;
-      return Array.from({ length: Math.max(0, Math.floor((to - first) / step) + 1) }, (_, at) => first + at * step);
-    },
+    splits: (plot, index, from, to, step) => shows.ticks(from, to, step),
   };
 }
 

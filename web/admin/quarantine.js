@@ -82,15 +82,18 @@ const check = (act, id, checked, label) =>
 const signsOf = ({ signals }) =>
   reasons((signals ?? []).map(({ signal, weight, because }) => [count(weight), plain(signal), because ?? '']));
 
-/** The values of an object that a visitor has filled, as text. */
-const textOf = (value) => (value !== null && typeof value === 'object' ? JSON.stringify(value) : String(value));
+/** A value that a visitor has filled in, as text: of several each in a line. */
+function textOf(value) {
+  if (Array.isArray(value)) return value.map(textOf).join('\n');
+  return value !== null && typeof value === 'object' ? JSON.stringify(value) : String(value);
+}
 const list = (title, values) =>
   Object.keys(values ?? {}).length > 0 && [
     h('h3', {}, title),
     h(
       'dl',
       { class: 'facts' },
-      Object.entries(values).map(([name, value]) => [h('dt', {}, name), h('dd', {}, textOf(value))]),
+      Object.entries(values).map(([name, value]) => [h('dt', {}, name), h('dd', { dir: 'auto' }, textOf(value))]),
     ),
   ];
 

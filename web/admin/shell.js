@@ -1,7 +1,7 @@
 // What stands around every view: who is here, which campaign and period, and the way to the others.
 import { h, icon } from './dom.js';
 import { button } from './parts.js';
-import { PERIODS, dayOf } from './place.js';
+import { PERIODS, daysOf } from './place.js';
 import { nextTheme, theme } from './theme.js';
 import { clockTime } from './words.js';
 
@@ -58,7 +58,7 @@ export const header = (app) =>
 export function controls(app) {
   const { campaign, view, period } = app.place;
   const known = app.campaigns.some(({ id }) => id === campaign);
-  const option = (value, text) => h('option', { value, selected: value === campaign }, text);
+  const option = (value, text) => h('option', { value, selected: value === campaign, dir: 'auto' }, text);
   return h(
     'div',
     { class: 'controls', role: 'group', 'aria-label': 'What is shown' },
@@ -98,8 +98,8 @@ export function controls(app) {
   );
 }
 
-function days({ place: { from, to } }) {
-  const today = dayOf(Date.now());
+function days({ place, zone }) {
+  const { from, to, today } = daysOf(place, zone);
   const field = (name, text, value) =>
     h(
       'label',
@@ -110,8 +110,8 @@ function days({ place: { from, to } }) {
   return h(
     'form',
     { class: 'days', 'data-form': 'days', 'data-key': 'days' },
-    field('from', 'From (UTC)', from || dayOf(Date.now() - 30 * 86_400_000)),
-    field('to', 'To, with that day', to || today),
+    field('from', `From (${zone})`, from),
+    field('to', 'To, with that day', to),
     h('button', { class: 'button' }, 'Show'),
   );
 }

@@ -1,12 +1,11 @@
-// Leads over time: a bar for each hour or day, also where nothing came.
+// Leads over time: a bar for each hour or day of the campaign's zone, also where nothing came.
+import { beginOf, dateOf, zoneOf } from './days.js';
 import { h } from './dom.js';
 import { plotPlace } from './plots.js';
 import { box, card, table } from './parts.js';
+import { stepsOf, ticksOf } from './steps.js';
 import { count, plural } from './words.js';
 
-const STEP_S = { hour: 3_600, day: 86_400 };
-/** Bars of a plot: fourteen years of days. */
-const MOST_STEPS = 5_000;
 /** From what came in to what arrived; each holds the next. */
 export const MILESTONES = [
   ['accepted', 'shade-1'],
@@ -15,52 +14,50 @@ export const MILESTONES = [
   ['delivered', 'shade-4'],
 ];
 
-/** The steps from one time to another, or the last of them, with what happened in each; zero where the API names none. */
-export function filled({ timeline, step, from, to }) {
-  const length = STEP_S[step];
-  const known = new Map(Object.entries(timeline).map(([at, counts]) => [Date.parse(at) / 1_000, counts]));
-  const begin = Math.floor(Math.min(Date.parse(from) / 1_000, ...known.keys()) / length) * length;
-  const all = Math.max(1, Math.ceil((Date.parse(to) / 1_000 - begin) / length));
-  const steps = Math.min(MOST_STEPS, all);
-  const first = begin + (all - steps) * length;
-  return Array.from({ length: steps }, (_, at) => {
-    const second = first + at * length;
-    return { second, ...Object.fromEntries(MILESTONES.map(([name]) => [name, known.get(second)?.[name] ?? 0])) };
-  });
+/** What is said of instants, in a zone. */
+function wordsOf(step, zone) {
+  const words = (options) => {
+    const format = new Intl.DateTimeFormat('en-GB', { ...options, timeZone: zone });
+    return (second) => format.format(second * 1_000);
+  };
+  const date = { day: 'numeric', month: 'short', year: 'numeric' };
+  const time = { hour: '2-digit', minute: '2-digit' };
+  return {
+    day: words({ day: 'numeric', month: 'short' }),
+    hour: words(time),
+    // One that clocks show twice is told apart by its offset.
+    full: words(step === 'day' ? date : { ...date, ...time, timeZoneName: 'short' }),
+  };
 }
 
 export function timelineCard(overview) {
   const { step } = overview;
-  const length = STEP_S[step];
-  const steps = filled(overview);
-  const isCut = steps.length === MOST_STEPS;
-  const zone = step === 'day' ? { timeZone: 'UTC' } : {};
-  const words = (options) => {
-    const format = new Intl.DateTimeFormat('en-GB', { ...options, ...zone });
-    return (second) => format.format(second * 1_000);
-  };
-  const [day, hour] = [words({ day: 'numeric', month: 'short' }), words({ hour: '2-digit', minute: '2-digit' })];
-  const full = words(step === 'day' ? { dateStyle: 'medium' } : { dateStyle: 'medium', timeStyle: 'short' });
-  const sum = (name) => steps.reduce((total, at) => total + at[name], 0);
-  const most = steps.reduce((best, at) => (at.accepted > best.accepted ? at : best));
+  const zone = zoneOf(overview.time_zone);
+  const { steps, end, isCut } = stepsOf(overview, zone);
+  const { day, hour, full } = wordsOf(step, zone);
+  const isDay = (second) => beginOf(dateOf(second * 1_000, zone), zone) === second * 1_000;
+  const number = (at, name) => at.counts[name] ?? 0;
+  const sum = (name) => steps.reduce((total, at) => total + number(at, name), 0);
+  const most = steps.reduce((best, at) => (number(at, 'accepted') > number(best, 'accepted') ? at : best));
   const told = MILESTONES.map(([name]) => `${count(sum(name))} ${name}`).join(', ');
-  const peak = most.accepted ? ` Most in one ${step}: ${count(most.accepted)}, ${full(most.second)}.` : '';
+  const peak = number(most, 'accepted') ? ` Most in one ${step}: ${count(number(most, 'accepted'))}, ${full(most.second)}.` : '';
   const summary = `Leads by ${step}: ${told}.${peak}`;
   const shows = {
     summary,
     xs: steps.map(({ second }) => second),
-    range: [steps[0].second, steps.at(-1).second + length],
-    series: MILESTONES.map(([name, shade]) => ({ name, shade, values: steps.map((at) => at[name]) })),
+    range: [steps[0].second, end],
+    series: MILESTONES.map(([name, shade]) => ({ name, shade, values: steps.map((at) => number(at, name)) })),
     isTime: true,
-    shiftS: (second) => (step === 'day' ? 0 : -60 * new Date(second * 1_000).getTimezoneOffset()),
-    tick: (second, apart) => (apart >= 86_400 || hour(second) === '00:00' ? day(second) : hour(second)),
+    zone,
+    ticks: (from, to, apart) => ticksOf(from, to, apart, zone),
+    tick: (second) => (isDay(second) ? day(second) : hour(second)),
     point: full,
   };
-  const rows = steps.map((at) => [full(at.second), ...MILESTONES.map(([name]) => count(at[name]))]).reverse();
+  const rows = steps.map((at) => [full(at.second), ...MILESTONES.map(([name]) => count(number(at, name)))]).reverse();
   const name = `Leads by ${step}`;
   return card(
     'Leads over time',
-    { class: 'wide', note: `By ${step}${step === 'day' ? ' (UTC)' : ''}${isCut ? `, the last ${count(MOST_STEPS)}` : ''}` },
+    { class: 'wide', note: `By ${step} (${zone})${isCut ? `, the last ${count(steps.length)}` : ''}` },
     plotPlace('timeline', shows),
     h(
       'details',

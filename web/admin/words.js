@@ -1,9 +1,11 @@
 // Numbers, times and the API's names, in words. The page is English, so numbers and times are too.
 import { h } from './dom.js';
+import { theirs } from './parts.js';
 
 const whole = new Intl.NumberFormat('en-GB');
 const percent = new Intl.NumberFormat('en-GB', { style: 'percent', maximumFractionDigits: 1 });
 const moment = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short' });
+const browserZone = moment.resolvedOptions().timeZone;
 const clock = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' });
 
 export const count = (number) => whole.format(number);
@@ -18,13 +20,13 @@ export function share(part, of) {
 export const signed = (points) => (points < 0 ? `−${count(-points)}` : `+${count(points)}`);
 export const clockTime = (ms) => clock.format(ms);
 
-/** A time in the browser's zone, with UTC for those who hover; a dash where there is none. */
+/** A time in the browser's zone, with UTC and the zone's name for those who hover; a dash where there is none. */
 export function time(iso) {
   const ms = Date.parse(iso ?? '');
   if (!Number.isFinite(ms)) return '–';
   return h(
     'time',
-    { datetime: iso, title: `${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')} UTC` },
+    { datetime: iso, title: `${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')} UTC; shown by the clock of ${browserZone}` },
     moment.format(ms),
   );
 }
@@ -115,7 +117,7 @@ const ACTS = {
 export function changesOf({ changes }) {
   if (!changes) return [];
   const side = (one) => (one === null ? 'none' : typeof one === 'string' ? one : `${one.origin ?? '–'} by ${one.secret}`);
-  const line = (name, { from, to }) => `${name}: ${side(from)} → ${side(to)}`;
+  const line = (name, { from, to }) => [`${name}: `, theirs(side(from)), ' → ', theirs(side(to))];
   const { destinations = [], more_destinations: more, turnstile_secret: turnstile, controller } = changes;
   return [
     ...destinations.map((one) => line(one.destination, one)),

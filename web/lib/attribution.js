@@ -1,7 +1,10 @@
 // Where a visitor came from: the first visit and the last one that came from somewhere. It stays with the
 // page's own site: for the visit in sessionStorage, beyond it in a cookie, where the campaign asks for one.
+import { tidy } from './answers.js';
+import { page } from './members.js';
 
-const CLICK_IDS = ['gclid', 'gbraid', 'wbraid', 'fbclid', 'msclkid', 'ttclid', 'twclid', 'li_fat_id'];
+/** What campaigns and ad platforms add to the addresses that they lead to. */
+const TOLD = /^(utm_|(gclid|gbraid|wbraid|fbclid|msclkid|ttclid|twclid|li_fat_id)$)/;
 const NAME = 'leadhook';
 /** More than a campaign uses. */
 const MAX_NAMES = 12;
@@ -11,38 +14,46 @@ const MAX_LENGTH = 200;
 const MAX_COOKIE = 3500;
 const DAY_S = 86_400;
 
+/** Whole characters, tidied as the server does. */
+const cut = (text) => [...tidy(text)].slice(0, MAX_LENGTH).join('');
+
 /** An address without its query and fragment, which may hold anything. */
-const plain = (address) => address.split(/[?#]/)[0].slice(0, MAX_LENGTH);
+const plain = (address) => cut(address.split(/[?#]/)[0]);
 
 function thisVisit() {
-  const told = [...new URLSearchParams(location.search)].filter(([name, value]) => value && (/^utm_\w+$/.test(name) || CLICK_IDS.includes(name)));
-  const visit = Object.fromEntries(told.slice(0, MAX_NAMES).map(([name, value]) => [name, value.slice(0, MAX_LENGTH)]));
-  const isForeign = document.referrer && !document.referrer.startsWith(`${location.origin}/`);
-  if (isForeign) visit.referrer = plain(document.referrer);
-  const isTouch = Object.keys(visit).length > 0;
+  const visit = {};
+  for (const [name, said] of new URLSearchParams(location.search)) {
+    const value = TOLD.test(name) && cut(said);
+    // Of a name that stands there twice the first value counts that is one.
+    if (value && !visit[name] && Object.keys(visit).length < MAX_NAMES) visit[name] = value;
+  }
+  const { referrer } = page;
+  const isForeign = referrer && !referrer.startsWith(`${location.origin}/`);
+  if (isForeign) visit.referrer = plain(referrer);
   visit.landing_page = plain(location.href);
-  return { visit, isTouch };
+  return visit;
 }
+
+/** Whether a visit came from somewhere: it says more than where it landed. */
+const isTouch = (visit) => Object.keys(visit).length > 1;
 
 /** What `read` finds; nothing where storage is denied or holds something else. */
 function tried(read) {
   try {
-    const { first, last } = JSON.parse(read());
-    return first && last ? { first, last } : undefined;
+    const known = JSON.parse(read());
+    return known.first && known.last && known;
   } catch {
     return undefined;
   }
 }
-
-const inCookie = () => tried(() => decodeURIComponent(document.cookie.match(new RegExp(`(?:^|; )${NAME}=([^;]*)`))[1]));
 
 let touches;
 
 /** Notes this visit: on every page that has the script. */
 export function note() {
   const known = tried(() => sessionStorage.getItem(NAME));
-  const { visit, isTouch } = thisVisit();
-  touches = { first: known?.first ?? visit, last: isTouch || !known ? visit : known.last };
+  const visit = thisVisit();
+  touches = { first: known?.first ?? visit, last: isTouch(visit) || !known ? visit : known.last };
   try {
     sessionStorage.setItem(NAME, JSON.stringify(touches));
   } catch {
@@ -53,14 +64,12 @@ export function note() {
 /** Takes up what a cookie says of earlier visits, and keeps it for so many days; nothing for none. */
 export function remember(days) {
   if (!days) return;
-  const earlier = inCookie();
-  // Beside where it landed, a visit that came from somewhere says from where.
-  const isTouch = Object.keys(touches.last).length > 1;
-  if (earlier) touches = { first: earlier.first, last: isTouch ? touches.last : earlier.last };
+  const earlier = tried(() => decodeURIComponent(page.cookie.match(/(?:^|; )leadhook=([^;]*)/)[1]));
+  if (earlier) touches = { first: earlier.first, last: isTouch(touches.last) ? touches.last : earlier.last };
   const value = encodeURIComponent(JSON.stringify(touches));
   if (value.length > MAX_COOKIE) return;
   try {
-    document.cookie = `${NAME}=${value}; Max-Age=${days * DAY_S}; Path=/; SameSite=Lax${location.protocol === 'https:' ? '; Secure' : ''}`;
+    page.cookie = `${NAME}=${value}; Max-Age=${days * DAY_S}; Path=/; SameSite=Lax${location.protocol === 'https:' ? '; Secure' : ''}`;
   } catch {
     // Frames in a sandbox may keep none.
   }

@@ -1,10 +1,30 @@
 // What can be told before a post is sent: the rules of the acceptance criteria. Where a rule is the
 // server's alone to judge (a phone number, an address's domain), anything that looks like one passes.
+import { isDay, numberOf, tidy, tidyWord, truthOf, under, words } from './answers.js';
 
 /** With the dots that stand for one in a domain's name (UTS 46). */
 const EMAIL = /^[^\s@]+@[^ @]+[.\u3002\uff0e\uff61][^ @]+$/;
 /** No number is shorter. A letter stands for a digit, as in 800-FLOWERS. */
 const MIN_PHONE_LENGTH = 4;
+const HOST = /^(\[.+|[\w-]+(\.[\w-]+)*\.?)$/;
+/** A name with a dot, and no IP address. */
+const DOMAIN = /\.(?!\d+\.?$)[^.]+\.?$/;
+
+const saysYesOrNo = (text, { version }) => truthOf(text, version) !== undefined;
+
+/** Whether a tidy answer is one, by the kind of its field. */
+const JUDGES = {
+  email: (text) => EMAIL.test(text),
+  phone: (text) => text.match(/[\p{L}\p{Nd}]/gu)?.length >= MIN_PHONE_LENGTH,
+  choice: (text, { choices }) => choices.some((choice) => words(choice) === words(text)),
+  country: (text) => /^[a-z]{2}$/i.test(text),
+  number: (text, field, language) => Number.isFinite(numberOf(text, language)),
+  date: isDay,
+  boolean: saysYesOrNo,
+  consent: saysYesOrNo,
+  url: isWebAddress,
+};
+const CODES = { choice: 'not_a_choice', consent: 'wording_outdated' };
 
 /** Texts without a value for a placeholder keep it. */
 export const fill = (template, values) => template.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
@@ -15,32 +35,42 @@ export function textOf(texts, code, field = {}) {
   return fill(texts[`error.${code}`] ?? texts['error.other'], { min, max });
 }
 
-/** The code of what is wrong with an answer; undefined where nothing is. An empty one is judged elsewhere. */
-export function problemOf(field, answer) {
-  const text = answer.trim();
-  const length = [...text.normalize('NFC')].length;
-  switch (field.kind) {
-    case 'email': return EMAIL.test(text) ? undefined : 'invalid_email';
-    case 'phone': return text.match(/[\p{L}\p{Nd}]/gu)?.length >= MIN_PHONE_LENGTH ? undefined : 'invalid_phone';
-    case 'choice': return field.choices.some((choice) => choice.trim() === text) ? undefined : 'not_a_choice';
-    case 'country': return /^[a-z]{2}$/i.test(text) ? undefined : 'invalid_country';
-    case 'number': return numberProblem(field, Number(text));
-    case 'url': return [...text].length > field.max_length ? 'too_long' : isWebAddress(text) ? undefined : 'invalid_url';
-    case 'text': return length < field.min_length ? 'too_short' : length > field.max_length ? 'too_long' : undefined;
-    default: return undefined;
-  }
+/**
+ * The code of what is wrong with an answer; undefined where nothing is.
+ * @param field of the criteria; a purpose as well, as kind `consent`
+ * @param values a text, or all that stands under the field's name
+ * @param language the campaign's
+ */
+export function problemOf(field, values, language) {
+  const { kind, required, several } = field;
+  const isConsent = kind === 'consent';
+  const read = kind === 'text' ? tidy : tidyWord;
+  const answers = [...new Set([values].flat().map((value) => read(String(value))))].filter(Boolean);
+  // Frameworks send a box's no beside its yes.
+  if (answers.length > 1 && !several && !/^(boolean|consent)$/.test(kind)) return 'repeated';
+  const code = answers.map((answer) => problemOfOne(field, answer, language)).find(Boolean);
+  if (code || !required) return code;
+  if (isConsent) return answers.some((answer) => truthOf(answer, field.version)) ? undefined : 'consent_required';
+  return answers.length > 0 ? undefined : 'required';
 }
 
-function numberProblem({ min, max }, number) {
-  if (!Number.isFinite(number)) return 'invalid_number';
-  if (number < min) return 'too_small';
-  return number > max ? 'too_large' : undefined;
+function problemOfOne(field, text, language) {
+  const { kind, min_length: least, max_length: most, min, max } = field;
+  const { length } = [...text];
+  // Each bound is one of some kinds alone.
+  if (length < least) return 'too_short';
+  if (length > most) return 'too_long';
+  if (!(JUDGES[kind] ?? Boolean)(text, field, language)) return CODES[kind] ?? `invalid_${kind}`;
+  if (numberOf(text, language) < min) return 'too_small';
+  return numberOf(text, language) > max ? 'too_large' : undefined;
 }
 
+/** Without a scheme it is one of https, where its host then is a domain. So no other scheme is one. */
 function isWebAddress(text) {
+  const isWhole = /^https?:/i.test(text);
   try {
-    const { protocol, username, password } = new URL(text);
-    return /^https?:$/.test(protocol) && !username && !password;
+    const { username, password, hostname } = new URL(isWhole ? text : `https://${text}`);
+    return !username && !password && HOST.test(hostname) && (isWhole || DOMAIN.test(hostname));
   } catch {
     return false;
   }
@@ -48,22 +78,15 @@ function isWebAddress(text) {
 
 /**
  * Every problem of what was filled in, as [{field, code}].
- * @param answers a map by name: what was typed, empty or missing where nothing was
- * @param granted the names of the consents (`consent.…`) that were given
+ * @param entries all that would be sent, as [name, value]
  */
-export function problemsOf({ fields, purposes }, answers, granted) {
-  const typed = ({ name }) => (answers.get(name) ?? '').trim();
-  const problems = [];
-  for (const field of fields) {
-    const code = typed(field) ? problemOf(field, typed(field)) : field.required && 'required';
-    if (code) problems.push({ field: field.name, code });
-  }
-  const contacts = fields.filter(({ kind }) => kind === 'email' || kind === 'phone');
-  if (!contacts.some(typed) && !contacts.some(({ required }) => required)) {
-    problems.push({ field: contacts[0].name, code: 'required' });
-  }
-  for (const { field, required } of purposes) {
-    if (required && !granted.includes(field)) problems.push({ field, code: 'consent_required' });
-  }
-  return problems;
+export function problemsOf({ fields, purposes, language }, entries) {
+  const judged = (field) => ({ field: field.name, code: problemOf(field, under(field.name, entries), language) });
+  const found = fields.map(judged);
+  const contacts = fields.filter(({ kind }) => /^(email|phone)$/.test(kind));
+  // One that is required has been judged.
+  const isReachable = (field) => field.required || judged({ ...field, required: true }).code !== 'required';
+  if (!contacts.some(isReachable)) found.push({ field: contacts[0].name, code: 'required' });
+  found.push(...purposes.map((purpose) => judged({ ...purpose, name: purpose.field, kind: 'consent' })));
+  return found.filter(({ code }) => code);
 }

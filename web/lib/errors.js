@@ -1,26 +1,25 @@
 // Problems at their fields, for eyes and for screen readers. A form's inputs may stand outside of it.
+import { under } from './answers.js';
+import { inputsOf } from './form.js';
+import { h, page } from './members.js';
 
 let count = 0;
 /** How the problem at an input is taken back. */
 const undoing = new WeakMap();
 
-/** The inputs of a name: a group of radio buttons has several. */
-function inputsOf(form, name) {
-  const found = name && form.elements.namedItem(name);
-  if (!found) return [];
-  return found instanceof RadioNodeList ? [...found] : [found];
-}
+/** The innermost element of a kind that is around all of some inputs, and not around the whole form. */
+const around = (inputs, form, selector) => [...page.querySelectorAll(`${selector}:not(form)`)]
+  .filter((box) => !box.contains(form) && inputs.every((input) => box.contains(input))).pop();
 
 /** Puts a problem at a field; false where the form has no such field that can be seen. */
 export function mark(form, name, text) {
-  const inputs = inputsOf(form, name).filter(({ type }) => type !== 'hidden');
+  const named = inputsOf(form).map((input) => [`${input.name}`, input]);
+  // Of a group there are several.
+  const inputs = under(name, named).filter(({ type }) => !/^(hidden|fieldset|output)$/.test(type));
   const last = inputs[inputs.length - 1];
   if (!last) return false;
-  const told = document.createElement('p');
-  told.className = 'error';
-  told.id = `leadhook-error-${(count += 1)}`;
-  told.textContent = text;
-  const box = last.closest('.field') ?? (inputs.length > 1 && last.closest('fieldset'));
+  const told = h('p', { className: 'error', id: `leadhook-error-${(count += 1)}` }, text);
+  const box = around(inputs, form, '.field') ?? (inputs.length > 1 && around(inputs, form, 'fieldset'));
   if (box) box.append(told);
   else (last.closest('label') ?? last).after(told);
   const described = new Map(inputs.map((input) => [input, input.getAttribute('aria-describedby')]));
@@ -36,16 +35,16 @@ export function mark(form, name, text) {
   for (const [input, before] of described) {
     undoing.set(input, undo);
     input.setAttribute('aria-invalid', 'true');
-    input.setAttribute('aria-describedby', [before, told.id].filter(Boolean).join(' '));
+    input.setAttribute('aria-describedby', before ? `${before} ${told.id}` : told.id);
     input.addEventListener('input', () => undoing.get(input)?.(), { once: true });
   }
   return true;
 }
 
 export function clear(form) {
-  for (const input of form.elements) undoing.get(input)?.();
+  for (const input of inputsOf(form)) undoing.get(input)?.();
 }
 
 export function focusFirst(form) {
-  [...form.elements].find((input) => input.getAttribute('aria-invalid') === 'true')?.focus();
+  inputsOf(form).find((input) => input.getAttribute('aria-invalid') === 'true')?.focus();
 }

@@ -1,25 +1,31 @@
 // What a form holds, and what its browser says of it.
+import { under } from './answers.js';
+import { members } from './members.js';
 
-/** What the criteria judge as no number. */
-const NO_NUMBER = 'NaN';
+/** What the criteria judge as no number and no date. */
+export const UNREADABLE = 'NaN';
+
+/** All inputs of a form; they may stand outside of it. */
+export const inputsOf = (form) => [...members(form).elements];
 
 /** What was filled in as [name, value], with the button that was pressed. Files are left out. */
 export function filledIn(form, submitter) {
   const pressed = submitter?.name ? [[submitter.name, submitter.value]] : [];
-  return [...new FormData(form), ...pressed].filter(([, value]) => typeof value === 'string' && value.trim());
+  return [...new FormData(form), ...pressed].filter(([, value]) => value.trim?.());
 }
 
-/** Inputs that hold something, and say that they hold nothing, for it is no number: as [name, value]. */
-export const unreadable = (form) => [...form.elements].filter(({ validity }) => validity?.badInput).map(({ name }) => [name, NO_NUMBER]);
+/** Inputs that hold something, and say that they hold nothing, for they cannot read it: as [name, value]. */
+export const unreadable = (form) => inputsOf(form).filter(({ validity }) => validity?.badInput).map(({ name }) => [name, UNREADABLE]);
 
 /**
  * The first input that breaks a rule of the page's own (`required`, `pattern`, `setCustomValidity` …). What
  * an address is, the criteria know better than the browser.
  */
 export function breakingOwnRule(form, { fields }) {
-  return [...form.elements].find(({ name, willValidate, validity }) => {
+  return inputsOf(form).find((input) => {
+    const { name, willValidate, validity } = input;
     if (!willValidate || validity.valid) return false;
-    const isDeclared = fields.some((field) => field.name === name);
+    const isDeclared = fields.some((field) => under(field.name, [[`${name}`, input]]).length > 0);
     for (const fault in validity) {
       if (validity[fault] && !(isDeclared && fault === 'typeMismatch')) return true;
     }

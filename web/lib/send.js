@@ -1,7 +1,7 @@
 // Posts what was filled in, also over a bad connection.
 
-/** How long is waited before each further try. */
-const WAITS_S = [1, 3, 8];
+/** How long is waited after each try; after the last not at all. */
+const WAITS_S = [1, 3, 8, 0];
 /** A visitor waits no longer. */
 const LONGEST_WAIT_S = 20;
 const TIMEOUT_MS = 15_000;
@@ -9,7 +9,7 @@ const TIMEOUT_MS = 15_000;
 const STORED = 202;
 
 /** A key for one content: Leadhook knows a further try by it, however often it comes. */
-export const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
+export const newKey = () => crypto.getRandomValues(new Uint32Array(4)).join('-');
 
 /**
  * Resolves to `{accepted}`, the answer, where it is stored; to `{errors}` where it was refused; to
@@ -19,28 +19,24 @@ export const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)
  */
 export async function send(url, { body, headers, key, onRetry }) {
   let isSilent = true;
-  for (const wait of [...WAITS_S, undefined]) {
-    const said = await attempt(url, { method: 'POST', body, headers: { ...headers, 'Idempotency-Key': `"${key}"` } });
-    if (said && said.status !== 429 && said.status < 500) return outcomeOf(said);
-    if (said) isSilent = false;
-    if (wait === undefined) break;
+  for (const wait of WAITS_S) {
+    const { status, answer, askedWaitS = 0 } = await attempt(url, { ...headers, 'Idempotency-Key': `"${key}"` }, { method: 'POST', body });
+    if (status === STORED) return { accepted: answer };
+    if (status < 500 && status !== 429) return status >= 400 && answer.errors?.length ? { errors: answer.errors } : { isStrange: true };
+    if (status) isSilent = false;
+    if (!wait) break;
     onRetry();
-    await new Promise((done) => setTimeout(done, Math.min(Math.max(wait, said?.askedWaitS ?? 0), LONGEST_WAIT_S) * 1000));
+    await new Promise((done) => setTimeout(done, Math.min(Math.max(wait, askedWaitS), LONGEST_WAIT_S) * 1000));
   }
   return { isSilent };
 }
 
-function outcomeOf({ status, answer }) {
-  if (status === STORED) return { accepted: answer };
-  return status >= 400 && answer.errors?.length ? { errors: answer.errors } : { isStrange: true };
-}
-
-/** The whole answer, or nothing where there was none in time: the post may have arrived or not. */
-async function attempt(url, options = {}) {
+/** The whole answer, or an empty one where there was none in time: the post may have arrived or not. */
+async function attempt(url, headers, options) {
   const controller = new AbortController();
   const timer = setTimeout(() => controller.abort(), TIMEOUT_MS);
   try {
-    const response = await fetch(url, { ...options, headers: { ...options.headers, Accept: 'application/json' }, signal: controller.signal });
+    const response = await fetch(url, { ...options, headers: { ...headers, Accept: 'application/json' }, signal: controller.signal });
     const answer = await response.json().catch((error) => {
       // It came, and is something else than JSON.
       if (error instanceof SyntaxError) return undefined;
@@ -48,7 +44,7 @@ async function attempt(url, options = {}) {
     });
     return { status: response.status, answer: answer ?? {}, askedWaitS: Number(response.headers.get('Retry-After')) || 0 };
   } catch {
-    return undefined;
+    return {};
   } finally {
     clearTimeout(timer);
   }
@@ -56,14 +52,14 @@ async function attempt(url, options = {}) {
 
 const loaded = new Map();
 
-/** What a campaign accepts. Asked once; again where it failed. */
+/** What a campaign accepts, or nothing where it did not come. Asked once; again where it failed. */
 export function criteriaOf(endpoint) {
   if (!loaded.has(endpoint)) {
-    const asked = attempt(endpoint).then((said) => {
-      if (said?.status !== 200) throw new Error(`${endpoint}: ${said?.status ?? 'no answer'}`);
-      return said.answer;
+    const asked = attempt(endpoint).then(({ status, answer }) => {
+      if (status === 200) return answer;
+      forget(endpoint);
+      return undefined;
     });
-    asked.catch(() => forget(endpoint));
     loaded.set(endpoint, asked);
   }
   return loaded.get(endpoint);

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::{env, fs};
 
 use leadhook::abuse::turnstile::VERIFY_URL;
-use leadhook::campaign::{Campaign, SecretHosts, SecretUses, Secrets};
+use leadhook::campaign::{Campaign, Problem, SecretHosts, SecretUses, Secrets};
 use leadhook::intake::{self, decode};
 use leadhook::lead::Lead;
 use leadhook::qualify::{self, Decision};
@@ -21,10 +21,16 @@ const TEMPLATE: &str = include_str!("template.toml");
 /// Reads and checks one campaign file. The error names the file with each problem.
 pub fn read(file: &Path) -> Result<Campaign, String> {
     let name = file.display();
-    let text = fs::read_to_string(file).map_err(|error| format!("{name}: {error}"))?;
+    let text = text_of(file)?;
     let table: toml::Table = toml::from_str(&text).map_err(|error| format!("{name}: {error}"))?;
-    let value = serde_json::to_value(table).map_err(|error| format!("{name}: {error}"))?;
-    let accepted = Campaign::accept(&value).and_then(|campaign| {
+    let mut unquoted = Vec::new();
+    let value = json_of(toml::Value::Table(table), "", &mut unquoted);
+    let accepted = Campaign::accept(&value).map_err(|problems| {
+        unquoted.extend(problems);
+        std::mem::take(&mut unquoted)
+    });
+    let accepted = accepted.and_then(|campaign| if unquoted.is_empty() { Ok(campaign) } else { Err(unquoted) });
+    let accepted = accepted.and_then(|campaign| {
         // The Worker knows where it answers, and judges again; this is to say so in time.
         let refused = campaign.refused_destinations(url_of_environment().as_deref(), true);
         if refused.is_empty() { Ok(campaign) } else { Err(refused) }
@@ -32,6 +38,46 @@ pub fn read(file: &Path) -> Result<Campaign, String> {
     accepted.map_err(|problems| {
         problems.iter().map(|problem| line(&format!("{name}: {problem}"))).collect::<Vec<_>>().join("\n")
     })
+}
+
+/// A file's text, as editors write it: with a byte order mark or without, lines ended by CRLF or LF.
+pub fn text_of(file: &Path) -> Result<String, String> {
+    let name = file.display();
+    let bytes = fs::read(file).map_err(|error| format!("{name}: {error}"))?;
+    let not_one = |_| format!("{name}: is not UTF-8; save it as UTF-8");
+    let text = String::from_utf8(bytes).map_err(not_one)?;
+    Ok(text.strip_prefix('\u{feff}').unwrap_or(&text).replace("\r\n", "\n"))
+}
+
+/// A value of TOML as JSON, which knows no dates and no numbers without end: they are told, and dates stand
+/// as text.
+fn json_of(value: toml::Value, path: &str, problems: &mut Vec<Problem>) -> Value {
+    let within = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+    match value {
+        toml::Value::Datetime(date) => {
+            problems.push(Problem::new(path, format!("must be text in quotes: write \"{date}\"")));
+            Value::String(date.to_string())
+        }
+        toml::Value::Float(number) if !number.is_finite() => {
+            problems.push(Problem::new(path, "must be a number with an end"));
+            Value::Null
+        }
+        toml::Value::Table(table) => {
+            let read = |(key, one): (String, toml::Value)| {
+                let one = json_of(one, &within(&key), problems);
+                (key, one)
+            };
+            Value::Object(table.into_iter().map(read).collect())
+        }
+        toml::Value::Array(list) => {
+            let read = |(at, one)| json_of(one, &format!("{path}[{at}]"), problems);
+            Value::Array(list.into_iter().enumerate().map(read).collect())
+        }
+        toml::Value::String(text) => text.into(),
+        toml::Value::Integer(number) => number.into(),
+        toml::Value::Float(number) => number.into(),
+        toml::Value::Boolean(truth) => truth.into(),
+    }
 }
 
 pub fn check(files: &[impl AsRef<Path>], json: bool) -> Result<(), String> {
@@ -117,7 +163,7 @@ pub fn new(id: &str) -> Result<(), String> {
 pub fn score(file: &Path, lead: &Path) -> Result<(), String> {
     let campaign = read(file)?;
     let name = lead.display();
-    let text = fs::read_to_string(lead).map_err(|error| format!("{name}: {error}"))?;
+    let text = text_of(lead)?;
     let mut submission: Value = serde_json::from_str(&text).map_err(|error| format!("{name}: {error}"))?;
     // A score does not depend on consent, so a lead without any can be tried out.
     if let Some(fields) = submission.as_object_mut() {

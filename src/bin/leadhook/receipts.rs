@@ -2,13 +2,14 @@
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::{fs, io};
+use std::io;
 
 use clap::{Args, Subcommand};
 use leadhook::lead::{Identity, subject};
 use leadhook::moment::rfc3339;
 use serde_json::Value;
 
+use super::campaigns::text_of;
 use super::client::fetch;
 use super::jws::PublicKeys;
 use super::person::email;
@@ -68,7 +69,7 @@ pub fn run(options: &Options) -> Result<(), String> {
 
 pub fn read(file: &Path) -> Result<String, String> {
     if file != Path::new("-") {
-        return fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()));
+        return text_of(file);
     }
     let mut text = String::new();
     io::stdin().read_to_string(&mut text).map_err(|error| format!("standard input: {error}"))?;

@@ -42,6 +42,7 @@ impl Vars {
     }
 
     fn of(file: &Path, text: &str) -> Result<Self, String> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let lines: Vec<String> = text.split_inclusive('\n').map(str::to_owned).collect();
         let mut known: Vec<&str> = Vec::new();
         for name in lines.iter().filter_map(|line| Assignment::of(line)).map(|found| found.name) {

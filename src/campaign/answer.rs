@@ -1,0 +1,286 @@
+//! What each kind of field takes. Visitors' answers and the values that a campaign's conditions compare them
+//! with are read here, so that both mean the same.
+
+use serde_json::{Number, Value};
+
+use super::condition::plain;
+use super::field::{Field, Kind};
+use crate::contact::{Email, Phone};
+use crate::country::Country;
+use crate::moment::days_of;
+use crate::text::{WebAddress, same_words, tidy, tidy_word};
+
+/// Characters that are typed for a minus: the true one, the dash, and the small and the wide one.
+const MINUS: [char; 4] = ['\u{2212}', '\u{2013}', '\u{fe63}', '\u{ff0d}'];
+/// What stands between thousands, beside the comma and the point.
+const GROUPING: [char; 6] = [' ', '\u{a0}', '\u{202f}', '\u{2009}', '\'', '\u{2019}'];
+/// Words for a box that is ticked, and for one that is not: of browsers, frameworks and people.
+const YES: [&str; 7] = ["true", "on", "yes", "y", "t", "1", "checked"];
+const NO: [&str; 7] = ["false", "off", "no", "n", "f", "0", "unchecked"];
+
+/// A value before any rule has looked at it. It has no debug form, so that none gets into a log.
+#[derive(Clone, PartialEq)]
+#[cfg_attr(test, derive(Debug))]
+pub enum Raw {
+    /// What a form sends for every kind of field; in JSON a string.
+    Text(String),
+    /// JSON alone.
+    Number(Number),
+    /// JSON alone.
+    Bool(bool),
+    /// An object, or a list of more than scalars. No form can send it and no kind of field takes
+    /// it: the rules report `wrong_type`.
+    Other,
+}
+
+impl Raw {
+    /// As it is compared, so that the same value twice is one, and whether it says nothing.
+    fn tidied(self, kind: &Kind) -> Self {
+        match self {
+            Self::Text(text) if matches!(kind, Kind::Text { .. }) => Self::Text(tidy(&text).into_owned()),
+            Self::Text(text) => Self::Text(tidy_word(&text).into_owned()),
+            other => other,
+        }
+    }
+}
+
+/// A field's value, checked.
+pub enum Answer {
+    /// Of kind e-mail.
+    Email(Email),
+    /// Of kind phone.
+    Phone(Phone),
+    /// Of every other kind: as it is kept.
+    Other(Value),
+}
+
+impl Answer {
+    /// As it stands among the answers.
+    pub fn into_value(self) -> Value {
+        match self {
+            Self::Email(email) => email.address().into(),
+            Self::Phone(phone) => phone.e164().into(),
+            Self::Other(value) => value,
+        }
+    }
+}
+
+/// Why a value is none of its field's: a stable code, and words for people. It never holds the value.
+pub type Refused = (&'static str, String);
+
+/// What answers are read by, beside their field.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Reading {
+    /// How a national phone number is read.
+    pub country: Option<Country>,
+    /// Whether a comma may stand between thousands.
+    pub is_english: bool,
+}
+
+impl Field {
+    /// The answer to the field, or nothing where it was left empty.
+    ///
+    /// # Errors
+    /// The values are none of the field's.
+    pub fn answer(&self, values: Vec<Raw>, reading: Reading) -> Result<Option<Answer>, Refused> {
+        let mut given: Vec<Raw> = Vec::new();
+        for value in values {
+            let value = value.tidied(&self.kind);
+            if value != Raw::Text(String::new()) && !given.contains(&value) {
+                given.push(value);
+            }
+        }
+        let other = |value: Value| Ok(Some(Answer::Other(value)));
+        match &self.kind {
+            _ if given.is_empty() => Ok(None),
+            Kind::Choice { choices, several: true } => other(self.several(&given, choices)?.into()),
+            // Frameworks send the one beside the other, in either order.
+            Kind::Boolean => {
+                let read: Result<Vec<_>, _> = given.iter().map(|value| self.truth(value)).collect();
+                other(read?.contains(&true).into())
+            }
+            _ => match (given.pop(), given.is_empty()) {
+                (Some(value), true) => self.one(value, reading).map(Some),
+                _ => Err(("repeated", "was given more than once".to_owned())),
+            },
+        }
+    }
+
+    fn wrong_type(&self) -> Refused {
+        ("wrong_type", format!("must be a {}", self.kind.name()))
+    }
+
+    fn truth(&self, value: &Raw) -> Result<bool, Refused> {
+        let read = match value {
+            Raw::Bool(truth) => Some(*truth),
+            Raw::Text(text) => yes_or_no(text),
+            Raw::Number(number) => yes_or_no(&number.to_string()),
+            Raw::Other => return Err(self.wrong_type()),
+        };
+        read.ok_or_else(|| ("invalid_boolean", "must be true or false".to_owned()))
+    }
+
+    /// The choices that were made, in the campaign's order, so that the same ones are the same answer.
+    fn several(&self, given: &[Raw], choices: &[String]) -> Result<Vec<String>, Refused> {
+        let mut made = Vec::new();
+        for value in given {
+            let Raw::Text(text) = value else { return Err(self.wrong_type()) };
+            made.push(choice(text, choices)?);
+        }
+        Ok(choices.iter().filter(|choice| made.contains(choice)).cloned().collect())
+    }
+
+    /// A value that says something.
+    fn one(&self, value: Raw, reading: Reading) -> Result<Answer, Refused> {
+        let text = match (&self.kind, value) {
+            (_, Raw::Text(text)) => text,
+            (Kind::Number { min, max }, Raw::Number(number)) => return within(number, *min, *max),
+            _ => return Err(self.wrong_type()),
+        };
+        let refuse = |code: &'static str, detail: &str| Err((code, detail.to_owned()));
+        let too_long = |max: usize| Err(("too_long", format!("must have at most {max} characters")));
+        match &self.kind {
+            Kind::Email => match Email::parse(&text) {
+                Some(email) => Ok(Answer::Email(email)),
+                None => refuse("invalid_email", "must be an e-mail address, as in name@example.com"),
+            },
+            Kind::Phone => match Phone::parse(&text, reading.country) {
+                Some(phone) if !self.strict || phone.is_listed() => Ok(Answer::Phone(phone)),
+                _ => refuse("invalid_phone", "must be a phone number, best with its country code"),
+            },
+            Kind::Text { min, max } => match text.chars().count() {
+                length if length < *min => {
+                    Err(("too_short", format!("must have at least {min} characters")))
+                }
+                length if length > *max => too_long(*max),
+                _ => Ok(Answer::Other(text.into())),
+            },
+            Kind::Choice { choices, .. } => {
+                choice(&text, choices).map(|choice| Answer::Other(choice.as_str().into()))
+            }
+            Kind::Number { min, max } => match number(&text, reading.is_english) {
+                Some(number) => within(number, *min, *max),
+                None => refuse("invalid_number", "must be a number, as in 12 or 12.5"),
+            },
+            Kind::Date if days_of(&text).is_some() => Ok(Answer::Other(text.into())),
+            Kind::Date => refuse("invalid_date", "must be a date, as in 2026-11-30"),
+            Kind::Country => match Country::parse(&text) {
+                Some(country) => Ok(Answer::Other(country.as_str().into())),
+                None => refuse("invalid_country", "must be a country by ISO 3166-1, as in SE"),
+            },
+            Kind::Url { max } if text.chars().count() > *max => too_long(*max),
+            Kind::Url { .. } => match WebAddress::typed(&text).filter(is_page) {
+                Some(address) => Ok(Answer::Other(address.href().into())),
+                None => refuse("invalid_url", "must be an address, as in https://example.com"),
+            },
+            Kind::Boolean => Err(self.wrong_type()),
+        }
+    }
+}
+
+/// What a word says of a box; nothing where it is none of these words.
+pub fn yes_or_no(text: &str) -> Option<bool> {
+    let is = |words: [&str; 7]| words.iter().any(|word| text.eq_ignore_ascii_case(word));
+    if is(YES) { Some(true) } else { is(NO).then_some(false) }
+}
+
+fn choice<'a>(text: &str, choices: &'a [String]) -> Result<&'a String, Refused> {
+    let found = choices.iter().find(|choice| same_words(choice, text));
+    found.ok_or_else(|| ("not_a_choice", format!("must be one of {}", choices.join(", "))))
+}
+
+/// Whether an address leads where it seems to. What stands ahead of an `@` is no host, though it may look
+/// like one to whoever follows up.
+fn is_page(address: &WebAddress) -> bool {
+    matches!(address.scheme(), "http" | "https") && address.is_at_a_host() && !address.has_credentials()
+}
+
+fn within(number: Number, min: Option<f64>, max: Option<f64>) -> Result<Answer, Refused> {
+    let value = number.as_f64().unwrap_or(f64::NAN);
+    match (min, max) {
+        (Some(min), _) if value < min => Err(("too_small", format!("must be at least {}", plain(min)))),
+        (_, Some(max)) if value > max => Err(("too_large", format!("must be at most {}", plain(max)))),
+        _ if value.is_finite() => Ok(Answer::Other(Value::Number(number))),
+        _ => Err(("invalid_number", "must be a number, as in 12 or 12.5".to_owned())),
+    }
+}
+
+/// A number as people and programs write it. A comma ahead of three digits is the point, but where it may
+/// stand between thousands.
+fn number(text: &str, is_english: bool) -> Option<Number> {
+    let text = text.replace(MINUS, "-");
+    let (sign, text) = match text.strip_prefix('-') {
+        Some(text) => ("-", text),
+        None => ("", text.strip_prefix('+').unwrap_or(&text)),
+    };
+    let unsigned = match text.split_once(',') {
+        Some((whole, decimals)) if is_digits(decimals) && (whole.is_empty() || is_digits(whole)) => {
+            let may_group = decimals.len() == 3 && matches!(whole.len(), 1..=3) && !whole.starts_with('0');
+            if may_group && is_english {
+                return None;
+            }
+            format!("{whole}.{decimals}")
+        }
+        _ => grouped(text).unwrap_or_else(|| text.to_owned()),
+    };
+    match format!("{sign}{unsigned}").parse::<i64>() {
+        Ok(number) if is_digits(&unsigned) => Some(number.into()),
+        _ => decimal(sign, &unsigned),
+    }
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// A number in groups of three digits without what stands between them. A single comma or point is no group's
+/// where nothing else says so.
+fn grouped(text: &str) -> Option<String> {
+    let first = text.find(|c: char| !c.is_ascii_digit())?;
+    let separator = text.get(first..)?.chars().next()?;
+    let is_mark = |c: char| matches!(c, ',' | '.');
+    if !is_mark(separator) && !GROUPING.contains(&separator) {
+        return None;
+    }
+    let (whole, decimals) = match text.rsplit_once(|c: char| is_mark(c) && c != separator) {
+        Some((whole, decimals)) if is_digits(decimals) => (whole, Some(decimals)),
+        Some(_) => return None,
+        None => (text, None),
+    };
+    let groups: Vec<&str> = whole.split(separator).collect();
+    let (head, rest) = groups.split_first()?;
+    let is_sound = is_digits(head)
+        && head.len() <= 3
+        && rest.iter().all(|group| is_digits(group) && group.len() == 3)
+        && (!is_mark(separator) || rest.len() > 1 || decimals.is_some());
+    let point = decimals.map(|decimals| format!(".{decimals}")).unwrap_or_default();
+    is_sound.then(|| format!("{}{point}", groups.concat()))
+}
+
+/// A plain decimal: what `<input type="number">` sends (HTML standard, valid floating-point number).
+/// The reader is that of JSON, so that a form and a script mean the same number; it wants one digit
+/// ahead of the point and no zeros ahead of others.
+fn decimal(sign: &str, number: &str) -> Option<Number> {
+    if !number.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
+        return None;
+    }
+    let number = number.trim_start_matches('0');
+    let zero = if number.starts_with(|c: char| c.is_ascii_digit()) { "" } else { "0" };
+    serde_json::from_str(&format!("{sign}{zero}{number}")).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::number;
+
+    #[test]
+    fn a_number_stays_the_same_however_often_it_is_stored() {
+        for text in
+            ["1.1111111111111109e38", "0.30000000000000004", "59.32911712345678", "31.245270191439438"]
+        {
+            let read = number(text, true).unwrap();
+            assert_eq!(read.as_f64(), text.parse().ok(), "{text}");
+            assert_eq!(number(&read.to_string(), true), Some(read), "{text}");
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! What each kind of field takes, by the table that the scripts on pages are held to as well
+//! (`tests/e2e/lib.test.mjs`).
+#![cfg(feature = "cli")]
+#![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "tests")]
+
+use leadhook::campaign::Campaign;
+use leadhook::intake::{accept, decode};
+use serde_json::{Value, json};
+
+/// The settings of a case that are its field's.
+const RULES: [&str; 7] = ["min", "max", "min_length", "max_length", "choices", "several", "strict"];
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// A campaign with a field `a`, or a purpose, as a case wants it. `reply` is for those who would else have no
+/// contact.
+fn campaign(case: &Value) -> Campaign {
+    let mut fields = vec![json!({ "name": "reply", "kind": "email" })];
+    let mut purposes = Vec::new();
+    if case["kind"] == "consent" {
+        let version = case.get("version").cloned().unwrap_or(json!("2026-11"));
+        purposes.push(json!({ "id": "a", "text": "Yes.", "version": version }));
+    } else {
+        let mut field = json!({ "name": "a", "kind": case["kind"] });
+        for rule in RULES {
+            if let Some(value) = case.get(rule) {
+                field[rule] = value.clone();
+            }
+        }
+        // It is the first of its kind then, and the contact.
+        fields.insert(0, field);
+    }
+    let file = json!({
+        "id": "c", "title": "C", "default_country": "SE", "field": fields, "purpose": purposes,
+        "language": case.get("language").cloned().unwrap_or(json!("en")),
+        "controller": { "name": "A", "email": "a@example.com", "privacy_notice": "https://example.com/p" },
+    });
+    Campaign::accept(&file).unwrap_or_else(|problems| panic!("{case}: {problems:?}"))
+}
+
+/// What becomes of the values of `a`: what is kept, or the code of its rejection.
+fn outcome(campaign: &Campaign, name: &str, content_type: &str, body: &str) -> Result<Value, String> {
+    let fields = decode::decode(Some(content_type), body.as_bytes()).expect("fields");
+    let submission = accept(fields, campaign).map_err(|rejection| {
+        let problems: Vec<_> = rejection.problems.iter().filter(|problem| problem.field == name).collect();
+        problems.first().expect("a problem of the field").code.to_owned()
+    })?;
+    if name != "a" {
+        let choice = &submission.choices[0];
+        return Ok(json!({ "value": choice.granted, "shown": choice.version_shown.is_some() }));
+    }
+    let contact = &submission.contact;
+    let own = contact.email.as_ref().map(|email| json!(email.address())).filter(|own| *own != "r@example.com");
+    let own = own.or(contact.phone.as_ref().map(|phone| json!(phone.e164())));
+    Ok(submission.answers.get("a").cloned().or(own).unwrap_or(Value::Null))
+}
+
+/// The same number, however it is written.
+fn same(one: &Value, other: &Value) -> bool {
+    match (one.as_f64(), other.as_f64()) {
+        (Some(one), Some(other)) => one == other,
+        _ => one == other,
+    }
+}
+
+#[test]
+fn the_table_holds() {
+    let cases: Vec<Value> = serde_json::from_str(include_str!("data/answers.json")).expect("a table");
+    assert!(cases.len() > 300);
+    let mut wrong = Vec::new();
+    for case in &cases {
+        let campaign = campaign(case);
+        let is_consent = case["kind"] == "consent";
+        let name = if is_consent { "consent.a" } else { "a" };
+        let expected = match (case.get("code"), is_consent) {
+            (Some(code), _) => Err(code.as_str().expect("a code").to_owned()),
+            (None, true) => Ok(json!({ "value": case["value"], "shown": case["shown"] == true })),
+            (None, false) => Ok(case["value"].clone()),
+        };
+        let values: Vec<Value> = match &case["input"] {
+            Value::Array(values) => values.clone(),
+            one => vec![one.clone()],
+        };
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        let reply = if case["kind"] == "email" { None } else { Some("r@example.com") };
+        // A first address may be of no use; then the second one is not the contact.
+        form.extend_pairs(reply.map(|reply| ("reply", reply)));
+        form.extend_pairs(values.iter().map(|value| (name, value.as_str().expect("text"))));
+        let mut json = json!({ "reply": reply });
+        if is_consent {
+            json["consent"] = json!({ "a": values });
+        } else {
+            json[name] = json!(values);
+        }
+        for (content_type, body) in [(FORM, form.finish()), ("application/json", json.to_string())] {
+            // Nobody is left to reply to where the address that is judged is absent.
+            if case["kind"] == "email" && case["value"].is_null() && case.get("code").is_none() {
+                continue;
+            }
+            let found = outcome(&campaign, name, content_type, &body);
+            let is_same = match (&found, &expected) {
+                (Ok(found), Ok(expected)) => same(found, expected),
+                (found, expected) => found == expected,
+            };
+            if !is_same {
+                wrong.push(format!("{case} as {content_type}: {found:?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} of the table:\n{}", wrong.len(), wrong.join("\n"));
+}
