@@ -32,7 +32,7 @@ WASM_FEATURES := mutable-globals sign-ext nontrapping-float-to-int bulk-memory m
   reference-types exception-handling
 
 # Where the crates lie on this machine is nobody's business, and costs bytes.
-WASM_RUSTFLAGS := --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src=crates
+WASM_RUSTFLAGS := -Cllvm-args=-inline-threshold=25 --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src=crates
 
 TOOLS := .tools/bin
 BIN := node_modules/.bin

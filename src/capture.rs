@@ -493,9 +493,10 @@ fn source(submission: &intake::Submission, campaign: &Campaign) -> String {
             EmailKind::Free => email.address().split('@').next().unwrap_or_default(),
             EmailKind::Business | EmailKind::Disposable => email.address(),
         });
-        email.into_iter().chain(typed(submission, campaign)).any(|answer| {
-            runs(&lowercase(answer)).iter().any(|run| said.contains(run))
-        })
+        email
+            .into_iter()
+            .chain(typed(submission, campaign))
+            .any(|answer| runs(&lowercase(answer)).iter().any(|run| said.contains(run)))
     };
     let is_meant = is_word && (campaign.has_word(&source) || !is_told());
     if is_meant { source } else { "other".to_owned() }
@@ -514,7 +515,8 @@ fn typed<'a>(submission: &'a intake::Submission, campaign: &'a Campaign) -> impl
 /// The words of a text, and words that follow each other as one: `anna-berg` and `Anna Berg` both have `annaberg`.
 /// Of two letters they are in everything.
 fn runs(text: &str) -> Vec<String> {
-    let words: Vec<&str> = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    let words: Vec<&str> =
+        text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
     let from = |at: usize| {
         let rest = words.get(at..).unwrap_or_default();
         (1..=rest.len().min(MAX_NAME_WORDS)).map(|many| rest.iter().take(many).copied().collect::<String>())

@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::text::{lowercase, regions};
-use crate::texts::Language;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::{text::regions, texts::Language};
 
 /// The officially assigned alpha-2 codes of ISO 3166-1, sorted for the binary search, and XK, which everybody
 /// uses for Kosovo. Codes that are only reserved (EU, UK) are not countries here.
@@ -54,16 +54,27 @@ impl Country {
         ASSIGNED.binary_search(&code).ok().map(|_| Self(code))
     }
 
-    /// The country that somebody means who writes no code: by its name, or by what is reserved for it.
+    /// The country that somebody means who writes no code: by what is reserved for it, and on the host, where
+    /// campaign files are checked, by its name.
     pub fn meant(text: &str) -> Option<Self> {
         let text = text.trim();
         if let Some((_, code)) = RESERVED.iter().find(|(word, _)| text.eq_ignore_ascii_case(word)) {
             return Self::parse(code);
         }
-        let text = lowercase(text);
+        Self::named(text)
+    }
+
+    #[cfg(target_arch = "wasm32")]
+    fn named(_: &str) -> Option<Self> {
+        None
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    fn named(name: &str) -> Option<Self> {
+        let name = name.to_lowercase();
         Language::ALL.into_iter().find_map(|language| {
             let named = regions(language.tag(), Self::all().map(|country| country.to_string()));
-            let (code, _) = named.into_iter().find(|(_, name)| lowercase(name) == text)?;
+            let (code, _) = named.into_iter().find(|(_, known)| known.to_lowercase() == name)?;
             Self::parse(&code)
         })
     }
@@ -125,10 +136,19 @@ mod tests {
 
     #[test]
     fn who_writes_a_name_is_told_the_code() {
-        for (text, code) in
-            [("Sweden", "SE"), ("sverige", "SE"), ("Danmark", "DK"), ("UK", "GB"), ("usa", "US"), ("Kosovo", "XK")]
-        {
-            assert_eq!(Country::meant(text).map(|country| country.to_string()).as_deref(), Some(code), "{text}");
+        for (text, code) in [
+            ("Sweden", "SE"),
+            ("sverige", "SE"),
+            ("Danmark", "DK"),
+            ("UK", "GB"),
+            ("usa", "US"),
+            ("Kosovo", "XK"),
+        ] {
+            assert_eq!(
+                Country::meant(text).map(|country| country.to_string()).as_deref(),
+                Some(code),
+                "{text}"
+            );
         }
         assert_eq!(Country::meant("Atlantis"), None);
     }

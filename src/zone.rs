@@ -23,8 +23,8 @@ pub fn date(zone: &str, ms: i64) -> String {
 
 /// From when on clocks are ahead of UTC by how much, both in milliseconds: at the beginning of a period, and
 /// at each change in it, to the hour.
-pub fn offsets(zone: &str, from_ms: i64, to_ms: i64) -> Vec<(i64, i64)> {
-    let mut found = vec![(from_ms, offset(zone, from_ms))];
+pub fn offsets(zone: &str, from_ms: i64, to_ms: i64) -> Vec<[i64; 2]> {
+    let mut found = vec![[from_ms, offset(zone, from_ms)]];
     let look_ms = LOOK_MS.max(to_ms.saturating_sub(from_ms) / MAX_LOOKS);
     let mut at_ms = from_ms;
     while at_ms < to_ms {
@@ -39,7 +39,7 @@ pub fn offsets(zone: &str, from_ms: i64, to_ms: i64) -> Vec<(i64, i64)> {
             let middle = early + (late - early) / 2;
             if offset(zone, middle * HOUR_MS) == before { early = middle } else { late = middle }
         }
-        found.push((late * HOUR_MS, after));
+        found.push([late * HOUR_MS, after]);
     }
     found
 }
@@ -61,7 +61,11 @@ mod platform {
     }
 
     pub fn offset(zone: &str, ms: i64) -> i64 {
-        #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "both are below 2^53")]
+        #[allow(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            reason = "both are below 2^53"
+        )]
         let offset = offset_of(zone, ms as f64) as i64;
         offset
     }
@@ -110,7 +114,7 @@ mod tests {
     fn clocks_change_when_they_do() {
         let year = |zone| {
             let found = offsets(zone, ms("2026-01-01T00:00:00Z"), ms("2027-01-01T00:00:00Z"));
-            found.into_iter().map(|(at, ahead)| (rfc3339(at), ahead / 60_000)).collect::<Vec<_>>()
+            found.into_iter().map(|[at, ahead]| (rfc3339(at), ahead / 60_000)).collect::<Vec<_>>()
         };
         let at = |at: &str, ahead| (at.to_owned(), ahead);
         assert_eq!(

@@ -187,8 +187,7 @@ fn campaigns_are_published_and_shown() {
         (reply.status, body(&reply)),
         (200, json!({ "published": "guide", "revision": revision, "warnings": [] }))
     );
-    let listed =
-        json!({ "id": "guide", "title": "The <b>guide</b>", "ledger": "example-ab", "revision": revision, "time_zone": "UTC" });
+    let listed = json!({ "id": "guide", "title": "The <b>guide</b>", "ledger": "example-ab", "revision": revision, "time_zone": "UTC" });
     assert_eq!(site.admin(Method::Get, "campaigns"), json!({ "campaigns": [listed] }));
     assert_eq!(site.admin(Method::Get, "campaigns/guide"), guide());
     assert_eq!(site.send(&request(Method::Get, "/admin/api/campaigns/nobody", "", "")).status, 404);

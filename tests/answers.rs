@@ -49,7 +49,8 @@ fn outcome(campaign: &Campaign, name: &str, content_type: &str, body: &str) -> R
         return Ok(json!({ "value": choice.granted, "shown": choice.version_shown.is_some() }));
     }
     let contact = &submission.contact;
-    let own = contact.email.as_ref().map(|email| json!(email.address())).filter(|own| *own != "r@example.com");
+    let own =
+        contact.email.as_ref().map(|email| json!(email.address())).filter(|own| *own != "r@example.com");
     let own = own.or(contact.phone.as_ref().map(|phone| json!(phone.e164())));
     Ok(submission.answers.get("a").cloned().or(own).unwrap_or(Value::Null))
 }

@@ -48,7 +48,9 @@ fn a_browser_is_sent_to_the_thanks_page() {
     let thanks = site.send(&request(Method::Get, "/c/guide/thanks", "", ""));
     assert_eq!((thanks.status, thanks.header("content-type")), (200, Some("text/html; charset=utf-8")));
     assert!(text(&thanks).contains("<html lang=\"sv\">"));
-    assert!(text(&thanks).contains("<h1 dir=\"auto\">The &lt;b&gt;guide&lt;/b&gt;</h1><p dir=\"auto\">Tack!"));
+    assert!(
+        text(&thanks).contains("<h1 dir=\"auto\">The &lt;b&gt;guide&lt;/b&gt;</h1><p dir=\"auto\">Tack!")
+    );
 
     site.republish(&guide_with(json!({ "id": "own", "thanks_url": "https://www.example.com/thanks" })));
     let reply = site.send(&RawRequest { path: "/c/own".to_owned(), ..browser(ANN) });

@@ -52,7 +52,11 @@ fn a_download_is_recorded_each_time_and_told_once() {
 
     let page = at(&site, Method::Get, &path);
     assert_eq!(page.status, 200);
-    assert!(text(&page).contains("<p dir=\"auto\">Varsågod: The spring guide</p><form method=\"post\"><button>Ladda ner"));
+    assert!(
+        text(&page).contains(
+            "<p dir=\"auto\">Varsågod: The spring guide</p><form method=\"post\"><button>Ladda ner"
+        )
+    );
     assert!(text(&page).contains("Länken gäller till 2026-11-29."));
     assert!(!text(&page).contains(GUIDE));
     let policy = page.header("content-security-policy").expect("a policy");

@@ -69,7 +69,7 @@ fn a_campaign_file_alone_makes_a_form() {
     assert_eq!(page.matches("<script").count(), 1);
     assert!(!page.contains("style="), "{page}");
     // A page that may not be stored at all loses what was typed when its visitor comes back to it.
-    assert_eq!(reply.header("cache-control"), Some("private, no-cache"));
+    assert_eq!(reply.header("cache-control"), Some("private, no-cache, no-transform"));
 }
 
 #[test]

@@ -46,8 +46,8 @@ pub async fn report(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Faul
     }
     let time_zone = found.as_ref().map_or("UTC", |campaign| campaign.time_zone.as_str()).to_owned();
     let offsets = match step_of(from_ms, to_ms) {
-        Step::Day if time_zone != "UTC" => zone::offsets(&time_zone, from_ms, to_ms),
-        _ => Vec::new(),
+        Step::Day if time_zone != "UTC" => Some(json!(zone::offsets(&time_zone, from_ms, to_ms)).to_string()),
+        _ => None,
     };
     let mut total: Value = serde_json::from_str(NOTHING_SEEN).unwrap_or_default();
     total = added(total, json!({ "states": nothing_counted().get("states") }));
@@ -58,8 +58,7 @@ pub async fn report(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Faul
     while let Some((ledger, _)) = walk.next(1) {
         let (from_ms, to_ms) = (Some(from_ms), Some(to_ms));
         let (campaign, offsets) = (campaign.clone(), offsets.clone());
-        let operation =
-            Operation { campaign, from_ms, to_ms, offsets, ..asked.operation(Verb::Overview) };
+        let operation = Operation { campaign, from_ms, to_ms, offsets, ..asked.operation(Verb::Overview) };
         let Answer::Report(report) = asked.ask(ports, &ledger, operation).await? else {
             return Err(Fault::new("a ledger gave another answer"));
         };

@@ -12,13 +12,14 @@ use super::secrets::check_secrets;
 use super::strict;
 use super::table::told;
 use super::{
-    Abuse, Campaign, Channel, Dedupe, Destination, DoubleOptIn, Field, Kind, Limits, List, Listed, Magnet, Page, Problem, Purpose, Retention, Rule, Thresholds, Turnstile, Wording,
+    Abuse, Campaign, Channel, Dedupe, Destination, DoubleOptIn, Field, Kind, Limits, List, Listed, Magnet,
+    Page, Problem, Purpose, Retention, Rule, Thresholds, Turnstile, Wording,
 };
 use crate::country::Country;
 use crate::hash::sha256_hex;
 use crate::moment::DAY_MS;
-use crate::zone;
 use crate::texts::Language;
+use crate::zone;
 
 /// Of a campaign that states none.
 const DEFAULT_LANGUAGE: &str = "en";

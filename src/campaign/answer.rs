@@ -149,9 +149,7 @@ impl Field {
                 _ => refuse("invalid_phone", "must be a phone number, best with its country code"),
             },
             Kind::Text { min, max } => match text.chars().count() {
-                length if length < *min => {
-                    Err(("too_short", format!("must have at least {min} characters")))
-                }
+                length if length < *min => Err(("too_short", format!("must have at least {min} characters"))),
                 length if length > *max => too_long(*max),
                 _ => Ok(Answer::Other(text.into())),
             },

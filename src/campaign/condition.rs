@@ -98,12 +98,7 @@ pub struct About<'a> {
 
 impl About<'_> {
     /// Reads a `when`: nothing, one condition or a list of them.
-    pub fn accept_all(
-        &self,
-        when: Option<Value>,
-        path: &str,
-        problems: &mut Vec<Problem>,
-    ) -> Vec<Condition> {
+    pub fn accept_all(&self, when: Option<Value>, path: &str, problems: &mut Vec<Problem>) -> Vec<Condition> {
         let (tables, many) = match when {
             None => return Vec::new(),
             Some(Value::Array(tables)) => (tables, true),
@@ -209,12 +204,7 @@ impl About<'_> {
     ///
     /// # Errors
     /// The subject can never have it: why not, and what to write where that is known.
-    fn as_it_occurs(
-        &self,
-        subject: &Subject,
-        field: Option<&Field>,
-        value: &Value,
-    ) -> Result<Value, String> {
+    fn as_it_occurs(&self, subject: &Subject, field: Option<&Field>, value: &Value) -> Result<Value, String> {
         let text = tidy_word(value.as_str().unwrap_or_default());
         let write = |meant: &str| format!("write {meant:?}");
         match subject {

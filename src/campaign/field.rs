@@ -137,8 +137,7 @@ impl Field {
             |key: &str, reason: &str| problems.push(Problem::new(format!("{path}.{key}"), reason));
         let Some(kind) = table.kind else {
             if !misspelt {
-                let kinds =
-                    "is required: email, phone, text, choice, number, boolean, country, url or date";
+                let kinds = "is required: email, phone, text, choice, number, boolean, country, url or date";
                 refuse("kind", kinds);
             }
             return None;

@@ -351,7 +351,8 @@ impl Campaign {
 
     /// Whether no field ahead of this one is of its kind: what a visitor answers there is their own.
     pub fn is_first(&self, field: &Field) -> bool {
-        let is_alike = |other: &&Field| std::mem::discriminant(&other.kind) == std::mem::discriminant(&field.kind);
+        let is_alike =
+            |other: &&Field| std::mem::discriminant(&other.kind) == std::mem::discriminant(&field.kind);
         self.fields.iter().find(is_alike).is_some_and(|first| first.name == field.name)
     }
 

@@ -50,7 +50,9 @@ pub(super) fn tidied(file: &Value) -> Value {
 /// Adds what is refused to what is wrong in a file, except at places where something has been told already.
 pub(super) fn report(file: &Value, problems: &mut Vec<Problem>) {
     // Told of each by itself, with what to write.
-    let is_list = file.get(ORIGINS).is_some_and(|origins| origins.as_array().is_some_and(|all| all.iter().all(Value::is_string)));
+    let is_list = file
+        .get(ORIGINS)
+        .is_some_and(|origins| origins.as_array().is_some_and(|all| all.iter().all(Value::is_string)));
     problems.retain(|problem| !is_list || problem.path != ORIGINS);
     walk(file, "", "", problems);
     for problem in problems.iter_mut().filter(|problem| COUNTRIES.contains(&problem.path.as_str())) {
@@ -65,7 +67,8 @@ pub(super) fn report(file: &Value, problems: &mut Vec<Problem>) {
 fn walk(value: &Value, path: &str, place: &str, problems: &mut Vec<Problem>) {
     match value {
         Value::String(text) => {
-            let judged = if place == ORIGINS { is_origin(text) } else { judge(text, place).map_err(str::to_owned) };
+            let judged =
+                if place == ORIGINS { is_origin(text) } else { judge(text, place).map_err(str::to_owned) };
             if let Err(reason) = judged
                 && !told(problems, path)
             {

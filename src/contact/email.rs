@@ -274,7 +274,9 @@ mod tests {
 
     #[test]
     fn what_is_not_seen_is_no_part_of_an_address() {
-        for text in ["a\u{0}@example.com", "a\u{200b}@example.com\u{0}", "\u{202a}a@\u{202e}example.com\u{202c}"] {
+        for text in
+            ["a\u{0}@example.com", "a\u{200b}@example.com\u{0}", "\u{202a}a@\u{202e}example.com\u{202c}"]
+        {
             assert_eq!(address(text).as_deref(), Some("a@example.com"), "{text:?}");
         }
     }

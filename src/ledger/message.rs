@@ -143,9 +143,10 @@ pub struct Operation {
     /// Counters before this time; UTC, milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to_ms: Option<i64>,
-    /// From when on clocks are ahead of UTC by how much, both in milliseconds, where days are not UTC's.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub offsets: Vec<(i64, i64)>,
+    /// From when on clocks are ahead of UTC by how much, where days are not UTC's: a list of pairs in JSON, of
+    /// milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offsets: Option<String>,
     /// A person's lead.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lead_id: Option<String>,

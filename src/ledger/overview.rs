@@ -81,9 +81,8 @@ impl<S: Store> Ledger<S> {
     pub(super) fn overview(&self, query: &Operation) -> Result<Answer, Fault> {
         let campaign = query.campaign.as_deref();
         let (from_ms, to_ms) = (query.from_ms.unwrap_or(0), query.to_ms.unwrap_or(MAX_SAFE));
-        let always = vec![(0, 0)];
-        let offsets = if query.offsets.is_empty() { &always } else { &query.offsets };
-        let period = [campaign.into(), from_ms.into(), to_ms.into(), Arg::from(json!(offsets).to_string())];
+        let offsets = query.offsets.as_deref().unwrap_or("[[0,0]]");
+        let period = [campaign.into(), from_ms.into(), to_ms.into(), offsets.into()];
         let counted = self.store.row(&counted(step_of(from_ms, to_ms)), &period)?;
         let mut report = counted.map_or_else(|| Ok(Map::new()), |mut row| object(&row.text(0)?))?;
         report.extend(self.destinations(campaign, from_ms, to_ms)?);

@@ -3,7 +3,7 @@
 
 use std::cell::OnceCell;
 
-use maud::{Markup, html};
+use maud::{Markup, PreEscaped, html};
 
 use super::Reply;
 use super::page::Reader;
@@ -59,7 +59,8 @@ impl Reader<'_> {
         // Whoever goes back to it finds what was typed, which browsers do not keep of a page that may not
         // be stored at all.
         page.headers.retain(|(name, _)| *name != "cache-control");
-        page.with("cache-control", "private, no-cache, no-transform").with("content-security-policy", self.form_policy())
+        page.with("cache-control", "private, no-cache, no-transform")
+            .with("content-security-policy", self.form_policy())
     }
 
     /// The form's own script may run, and Turnstile's where the campaign asks it.
@@ -77,86 +78,113 @@ impl Reader<'_> {
     }
 
     fn field(&self, field: &Field) -> Markup {
-        let id = format!("f-{}", field.name);
-        let (name, required) = (&field.name, field.required);
+        let id = id_of(field);
         let language = self.campaigns_language();
-        let help_id = format!("{id}-help");
-        let described = field.help.is_some().then_some(&help_id);
         let label = html! {
-            span lang=[language] dir="auto" { (field.label.as_deref().unwrap_or(name)) }
-            @if !required { " " span class="optional" { (self.text("form.optional")) } }
+            span lang=[language] dir="auto" { (field.label.as_deref().unwrap_or(&field.name)) }
+            @if !field.required { " " span class="optional" { (self.text("form.optional")) } }
         };
         let help = html! {
             @if let Some(help) = &field.help {
-                p class="help" id=(help_id) lang=[language] dir="auto" { (help) }
+                p class="help" id=(help_id_of(field)) lang=[language] dir="auto" { (help) }
             }
         };
         match &field.kind {
-            Kind::Boolean if !required => {
-                return html! {
-                    div class="field box" {
-                        input id=(id) name=(name) type="checkbox" value="true" aria-describedby=[described];
-                        label for=(id) { (label) }
-                        (help)
-                    }
-                };
-            }
-            Kind::Choice { choices, several: true } => {
-                return html! {
-                    fieldset class="field" aria-describedby=[described] {
-                        legend { (label) }
-                        @for (at, choice) in choices.iter().enumerate() {
-                            @let id = format!("{id}-{at}");
-                            div class="box" {
-                                input id=(id) name=(name) type="checkbox" value=(choice);
-                                label for=(id) lang=[language] dir="auto" { (choice) }
-                            }
-                        }
-                        (help)
-                    }
-                };
-            }
-            _ => {}
-        }
-        let autocomplete = self.autocomplete(field);
-        html! {
-            div class="field" {
-                label for=(id) { (label) }
-                @match &field.kind {
-                    Kind::Text { max, .. } if *max > LINES_FROM && autocomplete.is_none() => {
-                        textarea id=(id) name=(name) rows="4" dir="auto" placeholder=[&field.placeholder]
-                            aria-describedby=[described] required[required] {}
-                    }
-                    Kind::Choice { choices, .. } => {
-                        select id=(id) name=(name) dir="auto" autocomplete=[autocomplete]
-                            aria-describedby=[described] required[required] {
-                            option value="" { (self.text("form.choose")) }
-                            @for choice in choices { option value=(choice) lang=[language] { (choice) } }
-                        }
-                    }
-                    Kind::Boolean => {
-                        select id=(id) name=(name) aria-describedby=[described] required[required] {
-                            option value="" { (self.text("form.choose")) }
-                            option value="true" { (self.text("form.yes")) }
-                            option value="false" { (self.text("form.no")) }
-                        }
-                    }
-                    Kind::Country => {
-                        select id=(id) name=(name) autocomplete=[autocomplete] aria-describedby=[described]
-                            required[required] {
-                            option value="" { (self.text("form.choose")) }
-                            (countries(self.language))
-                        }
-                    }
-                    kind => {
-                        input id=(id) name=(name) type=(input_type(kind)) inputmode=[input_mode(kind)]
-                            dir=[matches!(kind, Kind::Text { .. }).then_some("auto")] autocomplete=[autocomplete] placeholder=[&field.placeholder]
-                            aria-describedby=[described] required[required];
-                    }
+            Kind::Boolean if !field.required => html! {
+                div class="field box" {
+                    (self.control(field, "input", &[("type", "checkbox"), ("value", "true")], None))
+                    label for=(id) { (label) }
+                    (help)
                 }
-                (help)
+            },
+            Kind::Choice { choices, several: true } => html! {
+                fieldset class="field" aria-describedby=[field.help.is_some().then(|| help_id_of(field))] {
+                    legend { (label) }
+                    @for (at, choice) in choices.iter().enumerate() {
+                        @let id = format!("{id}-{at}");
+                        div class="box" {
+                            input id=(id) name=(field.name) type="checkbox" value=(choice);
+                            label for=(id) lang=[language] dir="auto" { (choice) }
+                        }
+                    }
+                    (help)
+                }
+            },
+            _ => html! {
+                div class="field" {
+                    label for=(id) { (label) }
+                    (self.asked(field))
+                    (help)
+                }
+            },
+        }
+    }
+
+    /// What takes the answer to a field.
+    fn asked(&self, field: &Field) -> Markup {
+        let choose = |options: Markup| html! { option value="" { (self.text("form.choose")) } (options) };
+        let select =
+            |more: &[(&str, &str)], options| self.control(field, "select", more, Some(choose(options)));
+        match &field.kind {
+            Kind::Text { max, .. } if *max > LINES_FROM && self.autocomplete(field).is_none() => {
+                self.control(field, "textarea", &[("rows", "4"), ("dir", "auto")], Some(html! {}))
+            }
+            Kind::Choice { choices, .. } => select(
+                &[("dir", "auto")],
+                html! {
+                    @for choice in choices {
+                        option value=(choice) lang=[self.campaigns_language()] { (choice) }
+                    }
+                },
+            ),
+            Kind::Boolean => select(
+                &[],
+                html! {
+                    option value="true" { (self.text("form.yes")) }
+                    option value="false" { (self.text("form.no")) }
+                },
+            ),
+            Kind::Country => select(&[], countries(self.language)),
+            // A number and an address are texts, so that what is typed is what is judged: a browser's own inputs
+            // for them send something else or nothing where they do not like it. A keyboard for numbers may have
+            // no minus.
+            kind => {
+                let more: &[(&str, &str)] = match kind {
+                    Kind::Email => &[("type", "email")],
+                    Kind::Phone => &[("type", "tel")],
+                    Kind::Date => &[("type", "date")],
+                    Kind::Url { .. } => &[("type", "text"), ("inputmode", "url")],
+                    Kind::Number { min, .. } if min.is_none_or(|min| min >= 0.0) => {
+                        &[("type", "text"), ("inputmode", "decimal")]
+                    }
+                    Kind::Text { .. } => &[("type", "text"), ("dir", "auto")],
+                    _ => &[("type", "text")],
+                };
+                self.control(field, "input", more, None)
             }
         }
+    }
+
+    /// An element of a form that a field's answer stands in; an input without content has no end.
+    fn control(&self, field: &Field, tag: &str, more: &[(&str, &str)], content: Option<Markup>) -> Markup {
+        let mut text = format!("<{tag}");
+        let mut add = |name: &str, value: Option<&str>| {
+            if let Some(value) = value {
+                let value = html! { (value) };
+                text.extend([" ", name, "=\"", &value.0, "\""]);
+            }
+        };
+        add("id", Some(&id_of(field)));
+        add("name", Some(&field.name));
+        more.iter().for_each(|(name, value)| add(name, Some(value)));
+        add("autocomplete", self.autocomplete(field));
+        add("placeholder", field.placeholder.as_deref().filter(|_| tag != "select"));
+        add("aria-describedby", field.help.is_some().then(|| help_id_of(field)).as_deref());
+        text.push_str(if field.required { " required>" } else { ">" });
+        if let Some(content) = content {
+            text.extend([&content.0, "</", tag, ">"]);
+        }
+        PreEscaped(text)
     }
 
     /// What browsers fill in. The visitor's own contact stands in the first field of its kind alone: the others
@@ -205,24 +233,12 @@ fn carried(campaign: &Campaign, shown: &Shown<'_>) -> Markup {
     }
 }
 
-/// A number and an address are texts, so that what is typed is what is judged: a browser's own inputs for them
-/// send something else or nothing where they do not like it.
-fn input_type(kind: &Kind) -> &'static str {
-    match kind {
-        Kind::Email => "email",
-        Kind::Phone => "tel",
-        Kind::Date => "date",
-        _ => "text",
-    }
+fn id_of(field: &Field) -> String {
+    format!("f-{}", field.name)
 }
 
-/// Which keyboard is shown. Those for numbers may have no minus.
-fn input_mode(kind: &Kind) -> Option<&'static str> {
-    match kind {
-        Kind::Number { min, .. } => min.is_none_or(|min| min >= 0.0).then_some("decimal"),
-        Kind::Url { .. } => Some("url"),
-        _ => None,
-    }
+fn help_id_of(field: &Field) -> String {
+    format!("f-{}-help", field.name)
 }
 
 /// What browsers fill in, by the HTML standard's names.

@@ -10,6 +10,8 @@ import { Receiver } from './receiver.mjs';
 import { escaped, serveSite } from './site.mjs';
 import { World } from './world.mjs';
 
+/** A greeting of the page whose images are named after every member of a document. */
+const HIDING = 'hiding';
 const HOSTILE = '<img src=x onerror="window.hit=1">';
 const FIELDS = [
   { name: 'question', kind: 'text', label: 'What would you like to know?', required: true, min_length: 3 },
@@ -23,18 +25,33 @@ const FIELDS = [
 /** Fewer questions, for what is asked about sending alone. */
 const SHORT = [FIELDS[4]];
 
+/** What a list, a day and hints are asked with. */
+const RICH = [
+  FIELDS[4],
+  { name: 'interests', kind: 'choice', label: 'What about?', choices: ['Garden', 'House', 'Boat, & co'], several: true, required: true },
+  { name: 'extras', kind: 'choice', label: 'Anything else?', choices: ['Tea', 'Cake'], several: true },
+  { name: 'day', kind: 'date', label: 'When?', help: 'Any day but Sundays.' },
+  { name: 'company', kind: 'text', label: 'Your company?', autocomplete: 'organization', placeholder: 'Example AB' },
+  { name: 'site', kind: 'url', label: 'Your site?' },
+  { name: 'shop', kind: 'url', label: 'Your shop?', placeholder: 'www.example.com' },
+  { name: 'other', kind: 'email', label: 'Another address?' },
+];
+
 describe('the chat', { skip, timeout: 240_000 }, () => {
   let world, crm, assets, site, browser, own;
+  /** Every member of a document. */
+  let members;
 
   before(async () => {
     crm = await Receiver.start();
     assets = await serveAssets(() => world);
     site = await serveSite((pathname) => {
       const [, id, greeting = 'Hello there!'] = pathname.split('/');
+      const hiding = greeting === HIDING ? members.map((name) => `<img name="${name}" alt="">`).join('') : '';
       return {
         // A page may have it twice.
         head: `<script src="${assets.url}/leadhook-chat.js" defer></script>`.repeat(2),
-        body: `<h1>Ask</h1><leadhook-chat campaign="${id}" greeting="${escaped(greeting)}"></leadhook-chat>`,
+        body: `<h1>Ask</h1><leadhook-chat id="chat" campaign="${id}" greeting="${escaped(greeting)}"></leadhook-chat>${hiding}`,
         policy: `script-src ${assets.url}; connect-src ${assets.url}; form-action ${assets.url}`,
       };
     });
@@ -47,6 +64,8 @@ describe('the chat', { skip, timeout: 240_000 }, () => {
       own('counting', { field: [...SHORT, { name: 'weight', kind: 'number', label: 'How heavy?', required: true }] }),
       own('remembers', { field: SHORT, attribution: { remember_days: 30 } }),
       own('moves', { field: SHORT }),
+      own('rich', { field: RICH, language: 'en' }),
+      own('lists', { field: RICH.slice(0, 2) }),
       own('hostile', {
         title: HOSTILE,
         field: [{ name: 'email', kind: 'email', label: `Mail ${HOSTILE}`, required: true }, { name: 'size', kind: 'choice', label: 'Size', choices: [HOSTILE] }],
@@ -55,6 +74,13 @@ describe('the chat', { skip, timeout: 240_000 }, () => {
       }),
     );
     browser = await launch();
+    const blank = await browser.newPage();
+    members = await blank.evaluate(() => {
+      const names = new Set();
+      for (let one = document; (one = Object.getPrototypeOf(one)); ) Object.getOwnPropertyNames(one).forEach((name) => names.add(name));
+      return [...names];
+    });
+    await blank.close();
   });
 
   after(async () => {
@@ -234,6 +260,110 @@ describe('the chat', { skip, timeout: 240_000 }, () => {
     assert.deepEqual((await arrived(english.email)).answers, { weight: 1.5 });
   });
 
+  const shown = (page, text) => page.locator('.log .visitor').getByText(text, { exact: true }).waitFor();
+
+  test('several choices are pressed and taken back, and none is a skip where one may', async () => {
+    const { email } = person();
+    await visiting('/rich', {}, async (page) => {
+      const posts = [];
+      page.on('request', (request) => request.method() === 'POST' && posts.push(request.postDataJSON()));
+      await answer(page, 'Your e-mail address?', email);
+      await page.getByText('What about?').waitFor();
+      assert.equal(await page.getByRole('button', { name: 'Skip' }).count(), 0);
+      await press(page, 'Done');
+      await page.getByText('Please fill this in.').waitFor();
+      for (const name of ['Boat, & co', 'House', 'Garden', 'House']) await press(page, name);
+      const pressed = (name) => page.getByRole('button', { name, exact: true, pressed: true }).count();
+      assert.deepEqual([await pressed('Garden'), await pressed('House'), await pressed('Boat, & co')], [1, 0, 1]);
+      assert.deepEqual(await findings(page), []);
+      await press(page, 'Done');
+      await shown(page, 'Garden, Boat, & co');
+
+      await page.getByText('Anything else?').waitFor();
+      await press(page, 'Done');
+      await page.getByText('When?').waitFor();
+      for (let left = 0; left < 5; left += 1) await press(page, 'Skip');
+      await press(page, 'Yes');
+      await page.getByText('Thank you!').waitFor();
+      assert.deepEqual(posts[0].interests, ['Garden', 'Boat, & co']);
+      assert.equal('extras' in posts[0], false);
+    });
+    assert.deepEqual((await arrived(email)).answers, { interests: ['Garden', 'Boat, & co'] });
+  });
+
+  test('several choices are made by keyboard alone, and survive that the campaign is published anew', async () => {
+    const { email } = person();
+    await visiting('/lists', {}, async (page) => {
+      await page.getByLabel('Your e-mail address?').fill(email);
+      await page.keyboard.press('Enter');
+      await page.getByText('What about?').waitFor();
+      for (const key of ['Space', 'Tab', 'Tab', 'Enter', 'Tab', 'Enter']) await page.keyboard.press(key);
+      await shown(page, 'Garden, Boat, & co');
+      await world.publish(own('lists', { field: [...RICH.slice(0, 2), { name: 'team', kind: 'text', label: 'Which team?', required: true }], purpose: [] }));
+      await press(page, 'Yes');
+      await press(page, 'Try again');
+      await answer(page, 'Which team?', 'Sales');
+      await page.getByText('Thank you!').waitFor();
+      assert.equal(await page.getByText('What about?').count(), 1, 'it was not asked again');
+    });
+    assert.deepEqual((await arrived(email)).answers, { interests: ['Garden', 'Boat, & co'], team: 'Sales' });
+  });
+
+  test('asks a day as browsers do, says what helps, and says the kind of each input', async () => {
+    const { email } = person();
+    await visiting('/rich', {}, async (page) => {
+      const said = async (question) => page.getByLabel(question).evaluate((input) => ({
+        type: input.type, autocomplete: input.autocomplete, placeholder: input.placeholder, dir: input.dir,
+        described: input.getRootNode().getElementById(input.getAttribute('aria-describedby')).textContent,
+      }));
+      assert.deepEqual(await said('Your e-mail address?'), { type: 'email', autocomplete: 'email', placeholder: '', dir: 'auto', described: 'Your e-mail address?' });
+      await answer(page, 'Your e-mail address?', email);
+      await press(page, 'House');
+      await press(page, 'Done');
+      await press(page, 'Skip');
+      assert.deepEqual(await said('When?'), { type: 'date', autocomplete: 'off', placeholder: '', dir: 'auto', described: 'When?Any day but Sundays.' });
+      assert.equal(await page.locator('.bot .help').textContent(), 'Any day but Sundays.');
+      assert.deepEqual(await findings(page), []);
+      await page.getByLabel('When?').focus();
+      await page.keyboard.press('1');
+      await press(page, 'Send');
+      await page.getByText('Please enter a date, as in 2026-11-30.').waitFor();
+      await answer(page, 'When?', '2026-11-30');
+      assert.deepEqual(await said('Your company?'), { type: 'text', autocomplete: 'organization', placeholder: 'Example AB', dir: 'auto', described: 'Your company?' });
+      assert.deepEqual(await findings(page), []);
+      await answer(page, 'Your company?', 'שלום');
+      assert.equal(await page.locator('.visitor').last().evaluate((line) => getComputedStyle(line).direction), 'rtl');
+      assert.deepEqual((await said('Your site?')).autocomplete, 'url');
+      await answer(page, 'Your site?', 'Example.com:8443/x');
+      assert.deepEqual(await said('Your shop?'), { type: 'text', autocomplete: 'off', placeholder: 'www.example.com', dir: 'auto', described: 'Your shop?' });
+      await answer(page, 'Your shop?', 'no site');
+      await page.getByText('Please enter an address').waitFor();
+      await press(page, 'Skip');
+      assert.equal((await said('Another address?')).autocomplete, 'off');
+      await press(page, 'Skip');
+      await press(page, 'Yes');
+      await page.getByText('Thank you!').waitFor();
+    });
+    assert.deepEqual((await arrived(email)).answers, { interests: ['House'], day: '2026-11-30', company: 'שלום', site: 'https://example.com:8443/x' });
+  });
+
+  test('begins and ends on a page whose images are named after every member of a document', async () => {
+    const { email } = person();
+    await opened(browser, `${site.url}/remembers/${HIDING}`, { ours: [site.url, assets.url] }, async (page) => {
+      // Playwright finds nothing there.
+      const said = (text) => until(text, () => page.evaluate((part) => globalThis.chat.shadowRoot.textContent.includes(part), text));
+      const send = () => page.evaluate(() => globalThis.chat.shadowRoot.querySelector('.answer button').click());
+      await said('Your e-mail address?');
+      await page.evaluate((typed) => { globalThis.chat.shadowRoot.querySelector('input').value = typed; }, email);
+      await send();
+      await said('Yes, send me');
+      await send();
+      await said('Thank you!');
+      assert.equal((await page.context().cookies()).length, 1);
+    });
+    await arrived(email);
+  });
+
   test('while it sends it says so, and the focus stays with what is said', async () => {
     const { email } = person();
     await visiting('/moves', {}, async (page) => {
@@ -310,7 +440,7 @@ describe('the chat', { skip, timeout: 240_000 }, () => {
     const { email } = person();
     await visiting('/plain', {}, async (page) => {
       await untilConsent(page, email);
-      await answer(page, 'Your phone number?', '0000000');
+      await answer(page, 'Your phone number?', '+999 123 456 789');
       await press(page, 'Yes');
       await press(page, 'Yes');
       await page.getByText('Please enter a phone number, best with its country code.').waitFor();

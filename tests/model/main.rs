@@ -217,8 +217,13 @@ impl Run {
 
     fn invalid(&mut self) {
         let post = Post::random(&mut self.dice);
-        let bad =
-            *self.dice.of(&["consent.newsletter=2019-01", "email=zqxjkvw", "phone=1", "seats=0", "size=zqxjkvw"]);
+        let bad = *self.dice.of(&[
+            "consent.newsletter=2019-01",
+            "email=zqxjkvw",
+            "phone=1",
+            "seats=0",
+            "size=zqxjkvw",
+        ]);
         let form = format!("{}&{bad}", post.form(&mut self.dice, false));
         self.note(format!("invalid {form}"));
         let reply = self.send(&post, &form);

@@ -29,7 +29,8 @@ pub fn read(file: &Path) -> Result<Campaign, String> {
         unquoted.extend(problems);
         std::mem::take(&mut unquoted)
     });
-    let accepted = accepted.and_then(|campaign| if unquoted.is_empty() { Ok(campaign) } else { Err(unquoted) });
+    let accepted =
+        accepted.and_then(|campaign| if unquoted.is_empty() { Ok(campaign) } else { Err(unquoted) });
     let accepted = accepted.and_then(|campaign| {
         // The Worker knows where it answers, and judges again; this is to say so in time.
         let refused = campaign.refused_destinations(url_of_environment().as_deref(), true);

@@ -1,8 +1,8 @@
 //! `receipt verify`: what a receipt says, if it is genuine.
 
+use std::io;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::io;
 
 use clap::{Args, Subcommand};
 use leadhook::lead::{Identity, subject};
