@@ -109,8 +109,7 @@ pub fn tidy(text: &str) -> Cow<'_, str> {
 
 /// The same of what has no use for what is not seen: an address, a number, a choice.
 pub fn tidy_word(text: &str) -> Cow<'_, str> {
-    let tidied = tidy(text);
-    if tidied.contains(is_unseen) { tidied.replace(is_unseen, "").into() } else { tidied }
+    if text.contains(is_unseen) { tidy(&text.replace(is_unseen, "")).into_owned().into() } else { tidy(text) }
 }
 
 /// Whether two texts have the same words: an `<option>` without a value loses line breaks and double blanks.
@@ -189,7 +188,8 @@ impl WebAddress {
         let read = Self::parse(text);
         // `firma.se:8080` seems to have a scheme.
         let has_none = read.as_ref().is_none_or(|address| address.scheme().contains('.'));
-        if !has_none || text.contains("://") {
+        let begins = text.split(['/', '?', '#']).next().unwrap_or_default();
+        if !has_none || begins.ends_with(':') {
             return read;
         }
         let address = Self::parse(&format!("https://{}", text.strip_prefix("//").unwrap_or(text)))?;

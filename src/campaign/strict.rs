@@ -10,7 +10,7 @@ use super::table::{Judged, Problem, ensure, told, within};
 use crate::contact::Email;
 use crate::country::Country;
 use crate::json::object_of;
-use crate::text::{WebAddress, is_blank, is_lines, is_one_line, is_unseen};
+use crate::text::{WebAddress, is_blank, is_lines, is_one_line, is_unseen, tidy};
 use crate::zone;
 
 /// Addresses.
@@ -23,6 +23,7 @@ const VERSION: &str = "purpose.version";
 /// What may have several lines.
 const LONGER: [&str; 6] =
     ["controller.address", "field.help", "purpose.text", "page.intro", "page.thanks", "double_opt_in.text"];
+const FILE: &str = "magnet.file";
 /// What is kept with the blanks around it.
 const KEPT: [&str; 2] = ["purpose.text", "double_opt_in.text"];
 /// An e-mail provider's, who may take several lines anywhere.
@@ -36,6 +37,8 @@ const ONE_LINE: &str = "must be one line without control characters";
 pub(super) fn tidied(file: &Value) -> Value {
     fn tidied(value: &Value, place: &str) -> Value {
         match value {
+            // A file's key in the bucket is what programs write, and not a disk.
+            Value::String(text) if place == FILE => tidy(text).into(),
             Value::String(text) if !KEPT.contains(&place) => text.trim_matches(is_blank).into(),
             Value::Array(list) => list.iter().map(|one| tidied(one, place)).collect(),
             Value::Object(table) if place != BODY => {
