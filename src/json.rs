@@ -1,7 +1,42 @@
 //! JSON values, made with little code.
 
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::{Map, Value};
+
+/// Reads and writes a type by the words that it has of all its values, `[(value, word)]`: what serde derives for an
+/// enum is some KB of the wasm for each.
+macro_rules! by_words {
+    ($type:ty, $words:expr) => {
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                let words = $words;
+                let word = words.iter().find(|(value, _)| value == self).map_or("", |(_, word)| *word);
+                serializer.serialize_str(word)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                $crate::json::of_word(deserializer, $words)
+            }
+        }
+    };
+}
+
+pub(crate) use by_words;
+
+/// The value of a word.
+///
+/// # Errors
+/// It is none of these.
+pub fn of_word<'de, D: Deserializer<'de>, T: Copy, const N: usize>(
+    deserializer: D,
+    words: [(T, &str); N],
+) -> Result<T, D::Error> {
+    let given = String::deserialize(deserializer)?;
+    let found = words.iter().find(|(_, word)| *word == given).map(|(value, _)| *value);
+    found.ok_or_else(|| de::Error::custom("an unknown word"))
+}
 
 /// An object of these names and values. `collect` would sort them first, and the standard library's sort is
 /// 2 KB of the wasm for each place that collects.

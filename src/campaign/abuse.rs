@@ -9,6 +9,7 @@ use validator::ValidateRange;
 use super::file::{is_field_name, is_secret_name};
 use super::table::{Judged, Problem, Rules, Verdict, ensure, keys, told};
 use super::{Campaign, Field};
+use crate::json::by_words;
 use crate::text::{WebAddress, domain_to_ascii};
 
 /// The weight at which a submission is put aside. Defaults are chosen so that no signal comes near it
@@ -44,8 +45,7 @@ const MAX_ACTION: usize = 32;
 const MAX_HOSTS: usize = 50;
 
 /// A sign that a post is not what it seems.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs, reason = "`because` says what each is")]
 pub enum Signal {
     HoneypotFilled,
@@ -74,6 +74,8 @@ pub enum Signal {
     MailVelocity,
     PhoneUnlisted,
 }
+
+by_words!(Signal, Signal::ALL.map(|signal| (signal, signal.name())));
 
 impl Signal {
     /// All of them, in the order of their declaration.

@@ -32,7 +32,7 @@ const BODY: &str = "destination.body";
 const MAX_ADDRESS: usize = 2_048;
 const ONE_LINE: &str = "must be one line without control characters";
 
-/// A file without the blanks and unseen marks around its values. A wording is kept as it stands, for its digest
+/// A file without the blanks and unseen marks around its values, and without what is null. A wording is kept as it stands, for its digest
 /// is in consents, and so is what a provider gets.
 pub(super) fn tidied(file: &Value) -> Value {
     fn tidied(value: &Value, place: &str) -> Value {
@@ -42,7 +42,8 @@ pub(super) fn tidied(file: &Value) -> Value {
             Value::String(text) if !KEPT.contains(&place) => text.trim_matches(is_blank).into(),
             Value::Array(list) => list.iter().map(|one| tidied(one, place)).collect(),
             Value::Object(table) if place != BODY => {
-                object_of(table.iter().map(|(key, one)| (key.clone(), tidied(one, &within(place, key)))))
+                let stated = table.iter().filter(|(_, one)| !one.is_null());
+                object_of(stated.map(|(key, one)| (key.clone(), tidied(one, &within(place, key)))))
             }
             other => other.clone(),
         }

@@ -119,7 +119,10 @@ fn fill(
     problems: &mut Vec<Problem>,
 ) -> Option<Vec<&'static str>> {
     let Value::Object(values) = value else {
-        problems.push(Problem::new(path, "must be a table"));
+        let is_list = value.is_array();
+        let reason =
+            if is_list { format!("must be written as [{path}]") } else { "must be a table".to_owned() };
+        problems.push(Problem::new(path, reason));
         return None;
     };
     let known: Vec<&str> = places.iter().map(|(key, _)| *key).collect();

@@ -8,10 +8,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::hash::{Hash, base64url, hmac_sha256, same_secret, sha256};
+use crate::json::by_words;
 
 /// What became of a consent (ISO/IEC TS 27560).
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConsentState {
     /// The box was ticked; the address has yet to be confirmed.
     Requested,
@@ -27,7 +27,12 @@ pub enum ConsentState {
     Expired,
 }
 
+by_words!(ConsentState, ConsentState::ALL.map(|state| (state, state.as_str())));
+
 impl ConsentState {
+    const ALL: [Self; 6] =
+        [Self::Requested, Self::Given, Self::Confirmed, Self::Refused, Self::Withdrawn, Self::Expired];
+
     /// As it is written.
     pub fn as_str(self) -> &'static str {
         match self {

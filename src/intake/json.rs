@@ -1,5 +1,6 @@
 //! `application/json` (RFC 8259): an object as fields, read as a form would be.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -27,7 +28,8 @@ pub(super) fn decode(body: &[u8], entries: &mut Entries) -> Result<(), Undecodab
     if depth(text) > MAX_DEPTH {
         return Err(Undecodable::Malformed("the JSON is nested too deep"));
     }
-    let Root(members) = serde_json::from_str(text).map_err(|error| {
+    let text = well_formed(text);
+    let Root(members) = serde_json::from_str(&text).map_err(|error| {
         Undecodable::Malformed(match error.classify() {
             Category::Data => "the JSON must be an object",
             _ => "the body is not valid JSON",
@@ -56,6 +58,29 @@ fn push(entries: &mut Entries, name: &str, value: Json) -> Result<(), Undecodabl
         }
         Json::Array(items) => items.into_iter().try_for_each(|item| push(entries, name, item)),
     }
+}
+
+/// A text in which the halves of characters that were cut in two are U+FFFD, as forms have them: a script's
+/// `slice` makes such, and its `JSON.stringify` writes them as `\ud83d`.
+fn well_formed(text: &str) -> Cow<'_, str> {
+    let mut kept = Cow::Borrowed(text);
+    let mut at = 0;
+    while let Some(found) = kept.get(at..).and_then(|rest| rest.find('\\')) {
+        let escape = at + found;
+        let unit = |at: usize| {
+            let digits = kept.get(at..at + 6)?.strip_prefix("\\u")?;
+            u16::from_str_radix(digits, 16).ok()
+        };
+        at = match (unit(escape), unit(escape + 6)) {
+            (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => escape + 12,
+            (Some(0xd800..=0xdfff), _) => {
+                kept.to_mut().replace_range(escape..escape + 6, "\\ufffd");
+                escape + 6
+            }
+            _ => escape + 2,
+        };
+    }
+    kept
 }
 
 /// The deepest nesting of brackets outside of strings, in a text that need not be valid JSON.
@@ -176,6 +201,20 @@ mod tests {
 
     fn text(name: &str, value: &str) -> (String, Raw) {
         entry(name, Raw::Text(value.to_owned()))
+    }
+
+    #[test]
+    fn half_a_character_is_replaced_and_the_rest_is_left_alone() {
+        for (text, expected) in [
+            (r#""a\ud83d""#, r#""a\ufffd""#),
+            (r#""\udc4dz\uD83D\ude00""#, r#""\ufffdz\uD83D\ude00""#),
+            (r#""\ud83d\ud83d\udc4d""#, r#""\ufffd\ud83d\udc4d""#),
+            (r#""\\ud83d \u00e5 \n\\""#, r#""\\ud83d \u00e5 \n\\""#),
+            (r#""\u"#, r#""\u"#),
+            ("\"\\\u{1f44d}", "\"\\\u{1f44d}"),
+        ] {
+            assert_eq!(well_formed(text), expected, "{text}");
+        }
     }
 
     #[test]

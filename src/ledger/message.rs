@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::abuse::Evidence;
 use crate::campaign::IdentifierKind;
+use crate::json::by_words;
 use crate::lead::{Fingerprint, Lead};
 
 /// The format of messages.
@@ -177,8 +178,7 @@ pub struct Operation {
 }
 
 /// What an operator or a person can ask or do.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Verb {
     /// Counters by hour.
     #[default]
@@ -235,6 +235,38 @@ pub enum Verb {
     /// What is held, a page of it, each with its score and why.
     Held,
 }
+
+by_words!(
+    Verb,
+    [
+        (Verb::Counters, "counters"),
+        (Verb::Deliveries, "deliveries"),
+        (Verb::Delivery, "delivery"),
+        (Verb::Replay, "replay"),
+        (Verb::ReplayAll, "replay_all"),
+        (Verb::Enable, "enable"),
+        (Verb::Confirm, "confirm"),
+        (Verb::Withdraw, "withdraw"),
+        (Verb::Engage, "engage"),
+        (Verb::Consents, "consents"),
+        (Verb::Access, "access"),
+        (Verb::Erase, "erase"),
+        (Verb::Lists, "lists"),
+        (Verb::ListAdd, "list_add"),
+        (Verb::ListRemove, "list_remove"),
+        (Verb::ListClear, "list_clear"),
+        (Verb::Keys, "keys"),
+        (Verb::Quarantine, "quarantine"),
+        (Verb::Quarantined, "quarantined"),
+        (Verb::Release, "release"),
+        (Verb::Discard, "discard"),
+        (Verb::Publish, "publish"),
+        (Verb::Audit, "audit"),
+        (Verb::Checkup, "checkup"),
+        (Verb::Overview, "overview"),
+        (Verb::Held, "held"),
+    ]
+);
 
 /// From a ledger to the Worker.
 #[derive(Debug, Deserialize, PartialEq, Serialize)]

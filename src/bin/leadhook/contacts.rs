@@ -7,6 +7,7 @@ use clap::Args;
 use csv::{ByteRecord, Reader, ReaderBuilder};
 use leadhook::country::Country;
 use leadhook::lead::Identifier;
+use leadhook::text::tidy_word;
 
 use super::person;
 use super::terminal::line;
@@ -61,7 +62,7 @@ impl Contacts {
         let mut reader = opened.map_err(|error| format!("{name}: {error}"))?;
         let header = reader.byte_headers().map_err(|error| unreadable(&options.file, &error))?;
         let header: Vec<String> =
-            header.iter().map(|cell| String::from_utf8_lossy(cell).trim().to_owned()).collect();
+            header.iter().map(|cell| tidy_word(&String::from_utf8_lossy(cell)).into_owned()).collect();
         let place = |wanted: &str| header.iter().position(|known| same(known, wanted));
         let named = |wanted: &Option<String>| match wanted {
             Some(wanted) => {
