@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::campaign::{Campaign, Condition, Destination};
+use crate::json::by_words;
 use crate::lead::Lead;
 
 /// What the campaign's rules say of a lead. The reasons' points add up to the total.
@@ -19,8 +20,7 @@ pub struct Score {
 }
 
 /// How near to buying someone is.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Temperature {
     Cold,
@@ -28,17 +28,18 @@ pub enum Temperature {
     Hot,
 }
 
+by_words!(Temperature, [(Temperature::Cold, "cold"), (Temperature::Warm, "warm"), (Temperature::Hot, "hot")]);
+
 /// Lead, marketing qualified lead, sales qualified lead.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Stage {
-    #[serde(rename = "lead")]
     Lead,
-    #[serde(rename = "MQL")]
     Mql,
-    #[serde(rename = "SQL")]
     Sql,
 }
+
+by_words!(Stage, [(Stage::Lead, "lead"), (Stage::Mql, "MQL"), (Stage::Sql, "SQL")]);
 
 /// One rule that held.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]

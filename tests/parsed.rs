@@ -271,7 +271,7 @@ fn a_web_address_is_kept_as_it_was_read() {
         (" HTTPS://Example.COM:443 ", "https://example.com/"),
         ("https:\\\\www.example.com\\x", "https://www.example.com/x"),
         ("https:example.com", "https://example.com/"),
-        ("https://exa\nmple.com/\t\u{1b}[2J", "https://example.com/[2J"),
+        ("https://exa\nmple.com/\t\u{1b}[2J", "https://example.com/%1B[2J"),
         ("//example.com", "https://example.com/"),
         ("www.example.com", "https://www.example.com/"),
         ("https://blåbär.example/å b", "https://xn--blbr-noae.example/%C3%A5%20b"),

@@ -20,8 +20,8 @@ const AT_ONCE = 8;
 /** The text fields: the names that the corpora use. */
 const FIELDS = ['text', 'a', 'asd', 'dfg', 'title', 'field', 'field1', 'field2', 'field3', 'field4'];
 
-/** What the receiver gets of a text: trimmed as Unicode says, in normal form C. */
-const kept = (text) => text.replace(/^\p{White_Space}+|\p{White_Space}+$/gu, '').normalize('NFC');
+/** What the receiver gets of a text: without control characters, trimmed as Unicode says, in normal form C. */
+const kept = (text) => text.replace(/\r\n?/g, '\n').replace(/(?![\t\n])\p{Cc}/gu, '').replace(/^\p{White_Space}+|\p{White_Space}+$/gu, '').normalize('NFC');
 
 async function each(cases, act) {
   const queue = [...cases.entries()];
@@ -167,6 +167,7 @@ describe('bodies that others wrote', { timeout: 300_000 }, () => {
     });
   });
 
+  const ENCODED = 'mixed_plain_and_base64_encoding';
   const LINE = 'a line that begins with the boundary is one (RFC 2046 section 5.1.1)';
   /** Cases that python-multipart reads and Leadhook refuses, each with its reason. */
   const REFUSED = {
@@ -176,7 +177,7 @@ describe('bodies that others wrote', { timeout: 300_000 }, () => {
     almost_match_boundary_without_final_hyphen: LINE,
     base64_encoding: 'a file',
     header_with_number: 'a file',
-    mixed_plain_and_base64_encoding: 'RFC 7578 section 4.7 deprecates Content-Transfer-Encoding; no browser sends it',
+    [ENCODED]: 'RFC 7578 section 4.7 deprecates Content-Transfer-Encoding; no browser sends it',
     multiple_files: 'a file',
     quoted_printable_encoding: 'a file',
     single_field_blocks: 'the boundary of its type is not the one of its body',
@@ -201,7 +202,7 @@ describe('bodies that others wrote', { timeout: 300_000 }, () => {
       }
       if (!fields || REFUSED[name]) {
         assert.ok(fields?.some(({ file }) => file) || REFUSED[name] !== 'a file', name);
-        answered(await post(bytes), [400], name);
+        answered(await post(bytes), name === ENCODED ? [415] : [400], name);
         return;
       }
       answered(await post(bytes), [422], `${name}, without a contact`);

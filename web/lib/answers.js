@@ -1,11 +1,9 @@
 // What an answer means, however it is written. The server reads answers the same way (src/text.rs,
 // src/campaign/answer.rs); tests/data/answers.json holds both to it.
 
+const ENDS = /^\p{White_Space}+|\p{White_Space}+$/gu;
 /** Marks that are not seen: what is copied has them at its ends. */
-const UNSEEN = /\xad\u034f\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb/.source;
-const ENDS = new RegExp(`^[\\s${UNSEEN}]+|[\\s${UNSEEN}]+$`, 'g');
-/** With those that flags are made of. */
-const ALL_UNSEEN = new RegExp(`[${UNSEEN}\\u{e0000}-\\u{e007f}]`, 'gu');
+const UNSEEN = /[\xad\u034f\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
 
 /** Words for a box that is ticked, and for one that is not: of browsers, frameworks and people. */
 const BOX = /^(?:(y|yes|t|true|on|1|checked)|n|no|f|false|off|0|unchecked)$/i;
@@ -22,8 +20,8 @@ const GROUPED = /^[+-]?\d{1,3}([ \u00a0\u202f\u2009'\u2019]|[,.](?=\d{3}[,.]))\d
 /** A text as it is compared, counted and kept. */
 export const tidy = (text) => text.replace(/\r\n?/g, '\n').replace(/(?![\t\n])\p{Cc}/gu, '').normalize().replace(ENDS, '');
 
-/** The same of what has no use for what is not seen: an address, a number, a choice. */
-export const tidyWord = (text) => tidy(text.replace(ALL_UNSEEN, ''));
+/** The same of what has no use for what is not seen, where a control character is a mistake: an address, a number, a choice. */
+export const tidyWord = (text) => text.replace(UNSEEN, '').normalize().replace(ENDS, '');
 
 /** A text with one blank for any white space: an `<option>` without a value loses line breaks and double blanks. */
 export const words = (text) => tidyWord(text).replace(/\s+/g, ' ');
