@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use validator::ValidateRange;
 
 use super::table::{Judged, Rules, Verdict, ensure, keys};
-use crate::text::{WebAddress, tidy};
+use crate::text::{WebAddress, tidy, tidy_word};
 
 /// Characters of a value; what is longer is cut, for attribution never rejects.
 const MAX_VALUE: usize = 500;
@@ -25,11 +25,12 @@ pub fn is_attribution(name: &str) -> bool {
     name.starts_with("utm_") || CLICK_IDS.contains(&name) || ADDRESSES.contains(&name)
 }
 
-/// What is kept of a value: tidy, and so many characters. Of an address what is behind the path is cut, which
+/// What is kept of a value: tidy words, and so many characters. Of an address what is behind the path is cut, which
 /// may hold anything: a token, an e-mail address. What is ahead of the host is cut as well; of an address that
 /// only seems to have a host nothing is left.
 pub fn as_kept(name: &str, text: &str) -> String {
     let text = tidy(text);
+    let text = tidy_word(&text);
     let kept = if ADDRESSES.contains(&last_of(name)) { page_of(&text) } else { text };
     kept.chars().take(MAX_VALUE).collect()
 }

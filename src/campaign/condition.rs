@@ -239,7 +239,7 @@ impl About<'_> {
                 let kept = as_kept(name, written);
                 match kept.as_str() {
                     "" => Err("must not be empty".to_owned()),
-                    kept if kept != &*tidy(written) => Err(write(kept)),
+                    kept if kept != &*tidy_word(&tidy(written)) => Err(write(kept)),
                     kept => Ok(kept.into()),
                 }
             }

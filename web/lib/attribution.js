@@ -1,6 +1,6 @@
 // Where a visitor came from: the first visit and the last one that came from somewhere. It stays with the
 // page's own site: for the visit in sessionStorage, beyond it in a cookie, where the campaign asks for one.
-import { tidy } from './answers.js';
+import { tidy, tidyWord } from './answers.js';
 import { page } from './members.js';
 
 /** What campaigns and ad platforms add to the addresses that they lead to. */
@@ -15,7 +15,7 @@ const MAX_COOKIE = 3500;
 const DAY_S = 86_400;
 
 /** Whole characters, tidied as the server does. */
-const cut = (text) => [...tidy(text)].slice(0, MAX_LENGTH).join('');
+const cut = (text) => [...tidyWord(tidy(text))].slice(0, MAX_LENGTH).join('');
 
 /** An address without its query and fragment, which may hold anything. */
 const plain = (address) => cut(address.split(/[?#]/)[0]);
