@@ -31,7 +31,9 @@ fuzz_target!(|text: &str| {
             assert_eq!(WebAddress::parse(address.href()).as_ref(), Some(&address));
             assert!(header_lines(&[("location", address.href().to_owned())]).is_some());
             let page = WebAddress::parse(&address.page()).expect("a page is an address");
-            assert!(page.origin() == address.origin() && page.href() == address.page() && !page.has_credentials());
+            assert!(
+                page.origin() == address.origin() && page.href() == address.page() && !page.has_credentials()
+            );
         }
     }
 });

@@ -4,11 +4,12 @@
 
 use std::sync::LazyLock;
 
-use leadhook::campaign::{Campaign, Kind};
+use leadhook::campaign::{Campaign, Kind, Raw};
 use leadhook::contact::{Email, Phone};
-use leadhook::intake::decode::{Encoding, Fields, MAX_BODY_BYTES, MAX_FIELDS, Raw, decode};
+use leadhook::intake::decode::{Encoding, Fields, MAX_BODY_BYTES, MAX_FIELDS, decode};
 use leadhook::intake::{Submission, accept};
-use leadhook::text::WebAddress;
+use leadhook::moment::days_of;
+use leadhook::text::{WebAddress, tidy};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
@@ -85,9 +86,18 @@ fn keeps_the_rules(submission: &Submission) {
     for (name, value) in &submission.answers {
         match (&CAMPAIGN.field(name).expect("a declared field").kind, value) {
             (Kind::Text { min, max }, Value::String(text)) => {
-                assert!((*min..=*max).contains(&text.chars().count()) && text.trim() == text);
+                assert!((*min..=*max).contains(&text.chars().count()) && tidy(text) == *text);
             }
-            (Kind::Choice { choices }, Value::String(text)) => assert!(choices.contains(text)),
+            (Kind::Choice { choices, several: false }, Value::String(text)) => {
+                assert!(choices.contains(text))
+            }
+            (Kind::Choice { choices, several: true }, Value::Array(made)) => {
+                assert!(!made.is_empty() && made.len() <= choices.len());
+                assert!(
+                    made.iter().all(|one| one.as_str().is_some_and(|one| choices.iter().any(|c| c == one)))
+                );
+            }
+            (Kind::Date, Value::String(text)) => assert!(days_of(text).is_some()),
             (Kind::Number { min, max }, Value::Number(number)) => {
                 let number = number.as_f64().expect("a number");
                 assert!(min.is_none_or(|min| number >= min) && max.is_none_or(|max| number <= max));

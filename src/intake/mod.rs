@@ -166,12 +166,12 @@ pub fn accept(fields: Fields, campaign: &Campaign) -> Result<Submission, Rejecti
 
     while let Some(entry) = given.iter().find(|entry| is_attribution(&entry.name)) {
         let name = entry.name.clone();
-        let said = take(&mut given, &name).into_iter().map(|value| match value {
+        let mut said = take(&mut given, &name).into_iter().map(|value| match value {
             Raw::Text(text) => as_kept(&name, &text),
             Raw::Number(number) => number.to_string(),
             Raw::Bool(_) | Raw::Other => String::new(),
         });
-        if let Some(first) = said.filter(|text| !text.is_empty()).next() {
+        if let Some(first) = said.find(|text| !text.is_empty()) {
             submission.attribution.insert(name, first);
         }
     }
