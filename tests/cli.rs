@@ -79,6 +79,48 @@ fn check_names_every_problem_with_file_and_path_and_fails() {
 }
 
 #[test]
+fn a_file_is_read_as_editors_write_it_and_a_mistake_is_told_with_what_to_write() {
+    let folder = folder("editors");
+    assert!(leadhook(&folder, &["new", "guide"]).status.success());
+    let file = fs::read_to_string(folder.join("guide.toml")).expect("a file");
+    let checked = |bytes: &[u8]| {
+        fs::write(folder.join("changed.toml"), bytes).expect("written");
+        let output = leadhook(&folder, &["check", "changed.toml"]);
+        text(&output.stdout) + &text(&output.stderr)
+    };
+    let windows = format!("\u{feff}{}", file.replace('\n', "\r\n"));
+    assert_eq!(checked(windows.as_bytes()), "changed.toml: ok, campaign guide\n");
+    let utf16: Vec<u8> = file.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let utf16 = [&[0xff, 0xfe], &utf16[..]].concat();
+    assert_eq!(checked(&utf16), "changed.toml: is not UTF-8; save it as UTF-8\n");
+    let changed = |from: &str, to: &str| {
+        assert!(file.contains(from), "{from}");
+        checked(file.replace(from, to).as_bytes())
+    };
+    for (from, to, told) in [
+        (
+            "version = \"2026-11\"",
+            "version = 2026-11-01",
+            "purpose[0].version: must be text in quotes: write \"2026-11-01\"",
+        ),
+        (
+            "window_days = 180",
+            "window_days = 2026-11-01",
+            "dedupe.window_days: must be a whole number that is not below 0, without quotes",
+        ),
+        ("window_days = 180", "window_days = inf", "dedupe.window_days: must be a number with an end"),
+        ("by = [\"email\"]", "by = \"email\"", "dedupe.by: must be a list: write [\"email\"]"),
+        ("default_country = \"SE\"", "default_country = \"UK\"", "default_country: write \"GB\""),
+    ] {
+        assert_eq!(changed(from, to), format!("changed.toml: {told}\n"));
+    }
+    let lead = "\u{feff}{\"email\": \"anna@example.com\", \"company_size\": \" 201+ \"}";
+    fs::write(folder.join("lead.json"), lead).expect("written");
+    let scored = leadhook(&folder, &["score", "guide.toml", "--lead", "lead.json"]);
+    assert!(text(&scored.stdout).contains("\"total\": 30"), "{}", text(&scored.stderr));
+}
+
+#[test]
 fn check_takes_a_line_break_behind_an_address_and_refuses_it_elsewhere() {
     let folder = folder("lines");
     assert!(leadhook(&folder, &["new", "guide"]).status.success());

@@ -116,7 +116,11 @@ impl About<'_> {
 
     fn accept(&self, one: Value, path: &str, problems: &mut Vec<Problem>) -> Option<Condition> {
         let before = problems.len();
+        let is_table = one.is_object();
         let table: ConditionTable = table(one, path, problems);
+        if !is_table {
+            return None;
+        }
         let mut refuse = |key: &str, reason: &str| {
             let path = if key.is_empty() { path.to_owned() } else { format!("{path}.{key}") };
             problems.push(Problem::new(path, reason));

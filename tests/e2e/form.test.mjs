@@ -26,6 +26,17 @@ describe('the hosted form', { skip, timeout: 180_000 }, () => {
       own('plain', {}),
       own('framed', { origins: [site.url] }),
       own('gives', { magnet: { title: 'The guide', url: `${pages.url}/form.css` } }),
+      own('asks', {
+        field: [
+          { name: 'email', kind: 'email', label: 'E-mail', required: true },
+          { name: 'amount', kind: 'number', label: 'Amount' },
+          { name: 'starts', kind: 'date', label: 'Starts' },
+          { name: 'site', kind: 'url', label: 'Site' },
+          { name: 'interests', kind: 'choice', label: 'Interests', several: true, required: true, choices: ['Garden', 'House', 'Boat'], help: 'As many as apply.' },
+          { name: 'message', kind: 'text', label: 'Message', max_length: 400 },
+        ],
+        score: [{ rule: 'much', points: 50, when: { field: 'amount', at_least: 100 } }],
+      }),
       own('svensk', { language: 'sv' }),
       own('dansk', { language: 'da', page: { accent: '#ffd500', background: '#102030', button: 'Ja tak' } }),
       own('browsers', { language: undefined }),
@@ -86,6 +97,36 @@ describe('the hosted form', { skip, timeout: 180_000 }, () => {
     const [consent] = lead.consent;
     assert.deepEqual([consent.version_shown, consent.method], ['2026-11', 'form']);
   });
+
+  for (const javaScriptEnabled of [true, false]) {
+    test(`what is typed is what is kept, ${javaScriptEnabled ? 'with' : 'without'} JavaScript`, async () => {
+      const email = `typed.${javaScriptEnabled}@example.org`;
+      await visiting('/f/Asks/', { javaScriptEnabled }, async (page) => {
+        assert.equal(new URL(page.url()).pathname, '/f/asks');
+        const fill = (name, text) => page.getByRole('textbox', { name }).fill(text);
+        await fill('E-mail', email);
+        // Key by key: an input of another type would show something else than it sends.
+        await page.getByRole('textbox', { name: 'Amount' }).pressSequentially('\u221220,5');
+        await page.getByLabel('Starts').fill('2027-01-31');
+        await fill('Site', 'www.firma.se/om oss');
+        await fill('Message', `${'x'.repeat(398)}\n.`);
+        await page.locator('input[name="consent.newsletter"]').check();
+        if (javaScriptEnabled) {
+          await page.getByRole('button', { name: 'Send' }).click();
+          await page.locator('fieldset .error').waitFor();
+        }
+        await page.getByLabel('Boat').check();
+        await page.getByLabel('Garden').check();
+        await page.getByRole('button', { name: 'Send' }).click();
+        await page.getByText('Thank you. We have received your details.').waitFor();
+      });
+      const { answers, score } = await arrived(email);
+      assert.deepEqual(answers, {
+        amount: -20.5, starts: '2027-01-31', site: 'https://www.firma.se/om%20oss', interests: ['Garden', 'Boat'], message: `${'x'.repeat(398)}\n.`,
+      });
+      assert.deepEqual(score.reasons, []);
+    });
+  }
 
   test('without JavaScript and by keyboard alone, the thanks page gives what was promised', async () => {
     const email = 'gets.it@example.org';

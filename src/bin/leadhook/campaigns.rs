@@ -26,6 +26,8 @@ pub fn read(file: &Path) -> Result<Campaign, String> {
     let mut unquoted = Vec::new();
     let value = json_of(toml::Value::Table(table), "", &mut unquoted);
     let accepted = Campaign::accept(&value).map_err(|problems| {
+        // Where no text is wanted either, quotes would not help.
+        unquoted.retain(|one| problems.iter().all(|told| told.path != one.path));
         unquoted.extend(problems);
         std::mem::take(&mut unquoted)
     });
