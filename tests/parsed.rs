@@ -373,3 +373,23 @@ fn the_public_url_is_read_and_one_that_is_none_counts_as_not_set() {
     let told: Vec<_> = findings.as_array().expect("findings").iter().map(|found| &found["problem"]).collect();
     assert_eq!(told, ["public_url_wrong"]);
 }
+
+#[test]
+fn what_is_refused_only_since_is_served_where_it_lies_in_kv() {
+    let never = |when: Value| json!({ "rule": "r", "points": 1, "when": when });
+    let file = guide_with(json!({
+        "time_zone": "Europe/Stokholm", "language": "svenska", "origins": ["https://*.example.com"],
+        "purpose": [{ "id": "newsletter", "text": "Yes.", "version": "yes", "required": true }],
+        "score": [
+            never(json!({ "about": "country", "is_one_of": ["Sweden", "UK"] })),
+            never(json!({ "field": "size", "is": "99+" })),
+            never(json!({ "field": "seats", "at_least": 5_000 })),
+            never(json!({ "field": "name", "is": "" })),
+        ],
+    }));
+    assert!(!refused(&file).is_empty());
+    let site = stored(&file);
+    site.deliver("guide", "email=ann%40example.com&consent.newsletter=yes&size=51%2B&country=SE");
+    let data = &site.received()[0].body["data"];
+    assert_eq!((&data["score"]["total"], &data["consent"][0]["version_shown"]), (&json!(0), &json!("yes")));
+}

@@ -13,6 +13,10 @@ use crate::contact::EmailKind;
 use crate::country::Country;
 use crate::text::{lowercase, tidy, tidy_word};
 
+/// The keys of a condition that say what it is about, and what must be true of that.
+const SUBJECTS: [&str; 3] = ["field", "attribution", "about"];
+const TESTS: [&str; 6] = ["is", "is_one_of", "is_none_of", "at_least", "at_most", "present"];
+
 /// What conditions are asked about, in their words.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts<'a> {
@@ -117,10 +121,14 @@ impl About<'_> {
     fn accept(&self, one: Value, path: &str, problems: &mut Vec<Problem>) -> Option<Condition> {
         let before = problems.len();
         let is_table = one.is_object();
+        let has = |keys: &[&str]| keys.iter().any(|key| one.get(key).is_some_and(|value| !value.is_null()));
+        let (has_test, has_subject) = (has(&TESTS), has(&SUBJECTS));
         let table: ConditionTable = table(one, path, problems);
         if !is_table {
             return None;
         }
+        let named = [table.field.is_some(), table.attribution.is_some(), table.about.is_some()];
+        let told_of_subject = has_subject && named == [false; 3];
         let mut refuse = |key: &str, reason: &str| {
             let path = if key.is_empty() { path.to_owned() } else { format!("{path}.{key}") };
             problems.push(Problem::new(path, reason));
@@ -143,11 +151,13 @@ impl About<'_> {
         .into_iter()
         .filter_map(|(key, test)| Some((key, test?)))
         .collect();
-        if tests.len() != 1 {
+        // What is there and of a wrong type has been told.
+        if tests.len() > 1 || !has_test {
             refuse("", "must have exactly one of is, is_one_of, is_none_of, at_least, at_most, present");
         }
         let mut field = None;
         match &subject {
+            None if told_of_subject => {}
             None => refuse("", "must have exactly one of field, attribution, about"),
             Some(Subject::Field(name)) => {
                 field = self.fields.iter().find(|field| field.name == *name);
@@ -209,6 +219,9 @@ impl About<'_> {
     /// # Errors
     /// The subject can never have it: why not, and what to write where that is known.
     fn as_it_occurs(&self, subject: &Subject, field: Option<&Field>, value: &Value) -> Result<Value, String> {
+        if value.is_array() || value.is_object() {
+            return Err("must be one value; is_one_of takes a list of them".to_owned());
+        }
         let text = tidy_word(value.as_str().unwrap_or_default());
         let write = |meant: &str| format!("write {meant:?}");
         match subject {

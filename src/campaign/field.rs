@@ -131,8 +131,9 @@ pub enum FieldKind {
 
 impl Field {
     pub(super) fn accept(path: &str, table: FieldTable, problems: &mut Vec<Problem>) -> Option<Self> {
-        // A kind that is misspelt has been reported as such.
+        // What is misspelt or of a wrong type has been reported as such.
         let misspelt = told(problems, &format!("{path}.kind"));
+        let mistyped = told(problems, &format!("{path}.choices"));
         let mut refuse =
             |key: &str, reason: &str| problems.push(Problem::new(format!("{path}.{key}"), reason));
         let Some(kind) = table.kind else {
@@ -148,11 +149,20 @@ impl Field {
         if kind != FieldKind::Text && table.min_length.is_some() {
             refuse("min_length", "is for text");
         }
-        if kind != FieldKind::Number && (table.min.is_some() || table.max.is_some()) {
-            refuse("min", "and max are for number");
+        if kind != FieldKind::Number && table.min.is_some() {
+            refuse("min", "is for number");
+        }
+        if kind != FieldKind::Number && table.max.is_some() {
+            refuse("max", "is for number");
         }
         if kind != FieldKind::Choice && table.choices.is_some() {
             refuse("choices", "is for choice");
+        }
+        if table.placeholder.is_some() && !has_placeholder(kind) {
+            refuse("placeholder", "is for email, phone, text, number and url: nothing else shows it");
+        }
+        if table.autocomplete.is_some() && table.several {
+            refuse("autocomplete", "is not for several choices: browsers fill in none");
         }
         if kind != FieldKind::Choice && table.several {
             refuse("several", "is for choice");
@@ -183,7 +193,7 @@ impl Field {
             }
             FieldKind::Choice => {
                 let choices = table.choices.unwrap_or_default();
-                if choices.is_empty() || choices.iter().any(String::is_empty) {
+                if !mistyped && (choices.is_empty() || choices.iter().any(String::is_empty)) {
                     refuse("choices", "must list at least one, and none may be empty");
                 }
                 let choices = choices.iter().map(|choice| tidy(choice).into_owned()).collect();
@@ -218,6 +228,11 @@ impl Field {
 
 fn is_max_length(length: u32) -> Judged {
     ensure(length.validate_range(Some(1), Some(20_000), None, None), "must be 1 to 20000")
+}
+
+fn has_placeholder(kind: FieldKind) -> bool {
+    use FieldKind::{Email, Number, Phone, Text, Url};
+    matches!(kind, Email | Number | Phone | Text | Url)
 }
 
 fn is_placeholder(text: &str) -> Judged {

@@ -534,11 +534,14 @@ pub fn address_of(text: &str) -> Option<WebAddress> {
     WebAddress::parse(text.trim())
 }
 
+/// Of what is no address.
+pub const NO_ADDRESS: &str = "must be an address, as in https://example.com/x";
+
 /// https, or http to a loopback address for development.
 pub fn is_web_address(text: &str) -> Judged {
     ensure(!text.trim().is_empty(), "is required: an https address")?;
     let Some(address) = address_of(text) else {
-        return Err("must be an address, as in https://example.com/x");
+        return Err(NO_ADDRESS);
     };
     ensure(address.scheme() == "https" || address.is_loopback_http(), "must be https")?;
     ensure(!address.has_credentials(), "must not hold a password")

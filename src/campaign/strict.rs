@@ -6,6 +6,7 @@
 use serde_json::Value;
 
 use super::answer::yes_or_no;
+use super::file::NO_ADDRESS;
 use super::table::{Judged, Problem, ensure, told, within};
 use crate::contact::Email;
 use crate::country::Country;
@@ -59,10 +60,19 @@ pub(super) fn report(file: &Value, problems: &mut Vec<Problem>) {
         .is_some_and(|origins| origins.as_array().is_some_and(|all| all.iter().all(Value::is_string)));
     problems.retain(|problem| !is_list || problem.path != ORIGINS);
     walk(file, "", "", problems);
-    for problem in problems.iter_mut().filter(|problem| COUNTRIES.contains(&problem.path.as_str())) {
-        let written = file.pointer(&format!("/{}", problem.path.replace('.', "/"))).and_then(Value::as_str);
-        if let Some(meant) = written.and_then(Country::meant) {
-            problem.reason = format!("write {:?}", meant.as_str());
+    for problem in problems {
+        let pointer = format!("/{}", problem.path.replace(['.', '['], "/").replace(']', ""));
+        let Some(written) = file.pointer(&pointer).and_then(Value::as_str) else { continue };
+        let meant = match () {
+            () if COUNTRIES.contains(&problem.path.as_str()) => {
+                Country::meant(written).map(|country| format!("write {:?}", country.as_str()))
+            }
+            () if problem.reason == NO_ADDRESS => WebAddress::typed(written)
+                .map(|address| format!("must be an address: write {:?}", address.href())),
+            () => None,
+        };
+        if let Some(meant) = meant {
+            problem.reason = meant;
         }
     }
 }
@@ -145,7 +155,7 @@ fn is_origin(text: &str) -> Result<(), String> {
 
 fn is_sound_address(text: &str) -> Judged {
     ensure(is_one_line(text), ONE_LINE)?;
-    let address = WebAddress::parse(text).ok_or("must be an address, as in https://example.com/x")?;
+    let address = WebAddress::parse(text).ok_or(NO_ADDRESS)?;
     ensure(
         address.is_at_a_host(),
         "its host must be a name of letters, digits and hyphens, or an IP address",

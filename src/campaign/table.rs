@@ -160,7 +160,10 @@ fn expected(said: &str, given: &Value) -> String {
         }
         "a string" => "must be text in quotes".to_owned(),
         "a boolean" => "must be true or false, without quotes".to_owned(),
-        "a sequence" if given.is_string() => format!("must be a list: write [{given}]"),
+        "a sequence" if given.is_string() => {
+            let parts = given.as_str().unwrap_or_default().split(',');
+            format!("must be a list: write {}", Value::from_iter(parts.map(str::trim)))
+        }
         "a sequence" => "must be a list, as in [\"a\", \"b\"]".to_owned(),
         "i64" => "must be a whole number, without quotes".to_owned(),
         "u32" => "must be a whole number that is not below 0, without quotes".to_owned(),

@@ -37,9 +37,9 @@ pub(super) fn decode(body: &[u8], entries: &mut Entries) -> Result<(), Undecodab
     })?;
     for (name, value) in members {
         match value {
-            Json::Object(purposes) if name == CONSENT => {
+            Json::Object(purposes) if name.eq_ignore_ascii_case(CONSENT) => {
                 for (purpose, value) in purposes {
-                    push(entries, &format!("{CONSENT}.{purpose}"), value)?;
+                    push(entries, &format!("{name}.{purpose}"), value)?;
                 }
             }
             value => push(entries, &name, value)?,

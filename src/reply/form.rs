@@ -100,6 +100,7 @@ impl Reader<'_> {
             Kind::Choice { choices, several: true } => html! {
                 fieldset class="field" aria-describedby=[field.help.is_some().then(|| help_id_of(field))] {
                     legend { (label) }
+                    (help)
                     @for (at, choice) in choices.iter().enumerate() {
                         @let id = format!("{id}-{at}");
                         div class="box" {
@@ -107,7 +108,6 @@ impl Reader<'_> {
                             label for=(id) lang=[language] dir="auto" { (choice) }
                         }
                     }
-                    (help)
                 }
             },
             _ => html! {

@@ -3,6 +3,7 @@ import { under } from './answers.js';
 import { inputsOf } from './form.js';
 import { h, page } from './members.js';
 
+const BEHIND_OR_AROUND = Node.DOCUMENT_POSITION_FOLLOWING | Node.DOCUMENT_POSITION_CONTAINS;
 let count = 0;
 /** How the problem at an input is taken back. */
 const undoing = new WeakMap();
@@ -10,6 +11,9 @@ const undoing = new WeakMap();
 /** The innermost element of a kind that is around all of some inputs, and not around the whole form. */
 const around = (inputs, form, selector) => [...page.querySelectorAll(`${selector}:not(form)`)]
   .filter((box) => !box.contains(form) && inputs.every((input) => box.contains(input))).pop();
+
+/** The label of an input that stands around or behind it. */
+const labelOf = (input) => [...(input.labels ?? [])].filter((label) => input.compareDocumentPosition(label) & BEHIND_OR_AROUND).pop();
 
 /** Puts a problem at a field; false where the form has no such field that can be seen. */
 export function mark(form, name, text) {
@@ -21,7 +25,7 @@ export function mark(form, name, text) {
   const told = h('p', { className: 'error', id: `leadhook-error-${(count += 1)}` }, text);
   const box = around(inputs, form, '.field') ?? (inputs.length > 1 && around(inputs, form, 'fieldset'));
   if (box) box.append(told);
-  else (last.closest('label') ?? last).after(told);
+  else (labelOf(last) ?? last).after(told);
   const described = new Map(inputs.map((input) => [input, input.getAttribute('aria-describedby')]));
   const undo = () => {
     told.remove();

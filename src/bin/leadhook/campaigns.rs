@@ -1,5 +1,6 @@
 //! `check`, `new` and `score`.
 
+use std::ops::Range;
 use std::path::Path;
 use std::{env, fs};
 
@@ -22,7 +23,8 @@ const TEMPLATE: &str = include_str!("template.toml");
 pub fn read(file: &Path) -> Result<Campaign, String> {
     let name = file.display();
     let text = text_of(file)?;
-    let table: toml::Table = toml::from_str(&text).map_err(|error| format!("{name}: {error}"))?;
+    let table: toml::Table = toml::from_str(&text)
+        .map_err(|error| format!("{name}: {error}{}", hint(&text, error.span()).unwrap_or_default()))?;
     let mut unquoted = Vec::new();
     let value = json_of(toml::Value::Table(table), "", &mut unquoted);
     let accepted = Campaign::accept(&value).map_err(|problems| {
@@ -50,6 +52,16 @@ pub fn text_of(file: &Path) -> Result<String, String> {
     let not_one = |_| format!("{name}: is not UTF-8; save it as UTF-8");
     let text = String::from_utf8(bytes).map_err(not_one)?;
     Ok(text.strip_prefix('\u{feff}').unwrap_or(&text).replace("\r\n", "\n"))
+}
+
+/// What to write where a line is no TOML, which nearly always is a text without quotes.
+fn hint(text: &str, at: Option<Range<usize>>) -> Option<String> {
+    let start = text.get(..at?.start)?.rfind('\n').map_or(0, |end| end + 1);
+    let (key, value) = text.get(start..)?.lines().next()?.split_once('=')?;
+    let value = value.split('#').next().unwrap_or_default().trim();
+    let is_key = key.trim().chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let is_bare = !value.is_empty() && !value.contains(['"', '\'', '[', '{']);
+    (is_key && is_bare).then(|| format!("text stands in quotes: write {} = \"{value}\"", key.trim()))
 }
 
 /// A value of TOML as JSON, which knows no dates and no numbers without end: they are told, and dates stand
