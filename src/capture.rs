@@ -86,6 +86,9 @@ impl Answered {
 
 /// Answers a request to `/c/{campaign}`.
 pub async fn endpoint(ports: &impl Ports, id: &str, request: &RawRequest, moment: &Moment) -> Answered {
+    // Whoever opens it in a browser is led to the form, however it is written.
+    let is_looked_at = request.method == Method::Get && request.prefers_html();
+    let id = &if is_looked_at { id.to_ascii_lowercase() } else { id.to_owned() };
     let campaign = match campaigns::find(ports, id, moment.now_ms).await {
         Ok(Some(campaign)) => campaign,
         Ok(None) => return Reply::nothing_here(request).into(),
@@ -93,8 +96,7 @@ pub async fn endpoint(ports: &impl Ports, id: &str, request: &RawRequest, moment
     };
     let answered: Answered = match request.method {
         Method::Post => submit(ports, &campaign, request, moment).await,
-        // Who opens the endpoint in a browser is looking for the form.
-        Method::Get if request.prefers_html() => form_at(&campaign.id, request),
+        Method::Get if is_looked_at => form_at(&campaign.id, request),
         Method::Get => {
             let identity = ports.shelf().borrow_mut().identity(ports.settings(), &campaign.ledger);
             let token = abuse::form_token(&identity, &campaign, moment);
@@ -116,7 +118,7 @@ pub async fn thanks(ports: &impl Ports, id: &str, request: &RawRequest, moment: 
         Ok(Some(campaign)) => {
             let identity = ports.shelf().borrow_mut().identity(ports.settings(), &campaign.ledger);
             let token = form_urlencoded::parse(request.query.as_bytes()).find(|(name, _)| name == "d");
-            let token = token.map(|(_, token)| without_tail(&token).to_owned());
+            let token = token.map(|(_, token)| without_tail(&token));
             let is_good =
                 |token: &String| Download::read(&campaign, &identity, token, moment.now_ms).is_some();
             let good = token.filter(is_good);

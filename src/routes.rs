@@ -32,16 +32,19 @@ fn answers(ports: &impl Ports, request: &RawRequest, path: &[&str]) -> bool {
     }
 }
 
-/// A path as it was meant: mails, chats and documents take what stands behind an address for a part of it, a full
+/// A path as it was meant by who followed a link: mails, chats and documents take what stands behind an address for a part of it, a full
 /// stop, a bracket, a quote. No path of a visitor's ends so.
-fn meant(path: &str) -> &str {
+fn meant(request: &RawRequest) -> String {
+    let path = &request.path;
     let is_linked = ["/confirm/", "/withdraw/", "/d/", "/f/"].iter().any(|start| path.starts_with(start));
-    if is_linked { without_tail(path) } else { path }
+    let is_looked_at = || request.method == Method::Get && request.prefers_html() && path.starts_with("/c/");
+    if is_linked || is_looked_at() { without_tail(path) } else { path.clone() }
 }
 
 /// Answers a request.
 pub async fn answer(ports: &impl Ports, request: &RawRequest, moment: &Moment) -> Answered {
-    let path: Vec<&str> = meant(&request.path).strip_prefix('/').unwrap_or_default().split('/').collect();
+    let meant = meant(request);
+    let path: Vec<&str> = meant.strip_prefix('/').unwrap_or_default().split('/').collect();
     if !answers(ports, request, &path) {
         return Reply::nothing_here(request).into();
     }

@@ -11,6 +11,11 @@
 use std::borrow::Cow;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use percent_encoding::percent_decode;
+
+/// Longer than any word: what is longer is none, and to compose it would take long. A run of marks takes time by
+/// the square of its length.
+const MAX_WORD_BYTES: usize = 8 * 1024;
 /// Octets of a label (RFC 1035 section 2.3.4).
 const MAX_LABEL_BYTES: usize = 63;
 /// Octets of a name as text, without the root's dot: what fits the 255 of RFC 1035 section 2.3.4.
@@ -110,7 +115,7 @@ pub fn is_blank(c: char) -> bool {
 /// The same of what has no use for what is not seen: an address, a number, a choice. A control character inside
 /// of it stays, for it is a mistake there.
 pub fn tidy_word(text: &str) -> Cow<'_, str> {
-    if text.is_ascii() {
+    if text.is_ascii() || text.len() > MAX_WORD_BYTES {
         return text.trim().into();
     }
     let seen: String = text.chars().filter(|c| !is_unseen(*c)).collect();
@@ -124,10 +129,10 @@ pub fn same_words(one: &str, other: &str) -> bool {
 }
 
 /// A path or a token without what is no part of it at its end: it is of ASCII letters, digits, hyphens and
-/// underscores, and the rest stands percent-encoded or not.
-pub fn without_tail(text: &str) -> &str {
-    let plain = text.split('%').next().unwrap_or_default();
-    plain.trim_end_matches(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_'))
+/// underscores, and whatever of it is percent-encoded or not.
+pub fn without_tail(text: &str) -> String {
+    let plain = percent_decode(text.as_bytes()).decode_utf8_lossy();
+    plain.trim_end_matches(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_')).to_owned()
 }
 
 /// Headers as names and values in turn, one a line. None where one of them can stand in no header (RFC 9110
@@ -256,6 +261,7 @@ impl WebAddress {
     pub fn is_loopback_http(&self) -> bool {
         self.scheme == "http"
             && (matches!(self.host(), "localhost" | "[::1]")
+                || self.host.ends_with(".localhost")
                 || self.host.parse().is_ok_and(|ip: Ipv4Addr| ip.is_loopback()))
     }
 }

@@ -17,9 +17,9 @@ function formatOf(zone) {
   return format;
 }
 
-/** Whether there is such a zone. Not an offset, which some runtimes take for one. */
+/** Whether there is such a zone. */
 export function exists(zone) {
-  return /^[A-Za-z]/.test(zone) && formatOf(zone) !== undefined;
+  return formatOf(zone) !== undefined;
 }
 
 /** By how many milliseconds a zone's clocks are ahead of UTC's at a time. */

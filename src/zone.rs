@@ -12,7 +12,9 @@ const MAX_LOOKS: i64 = 2_100;
 
 /// Whether there is such a zone: `Europe/Stockholm`, `UTC`.
 pub fn exists(zone: &str) -> bool {
-    platform::exists(zone)
+    // Names without a region are what is left of times when `IST` was Israel's, India's and Ireland's.
+    let is_shaped = zone == "UTC" || (zone.contains('/') && zone != "Etc/Unknown");
+    is_shaped && platform::exists(zone)
 }
 
 /// The date at a time, as in `2026-11-30`. The zone must exist, else it is UTC's.
@@ -134,7 +136,18 @@ mod tests {
         for zone in ["UTC", "Europe/Stockholm", "America/Argentina/Buenos_Aires", "Etc/GMT+5"] {
             assert!(exists(zone), "{zone}");
         }
-        for zone in ["", "Europe/Stokholm", "Stockholm", "+01:00", "../UTC", "CEST/X"] {
+        for zone in [
+            "",
+            "Europe/Stokholm",
+            "Stockholm",
+            "+01:00",
+            "../UTC",
+            "CEST/X",
+            "IST",
+            "CET",
+            "Etc/Unknown",
+            "Factory",
+        ] {
             assert!(!exists(zone), "{zone}");
         }
     }

@@ -8,7 +8,7 @@ use super::field::{Field, Kind};
 use crate::contact::{Email, Phone};
 use crate::country::Country;
 use crate::moment::days_of;
-use crate::text::{WebAddress, same_words, tidy, tidy_word};
+use crate::text::{WebAddress, is_blank, same_words, tidy, tidy_word};
 
 /// Characters that are typed for a minus: the true one, the dash, and the small and the wide one.
 const MINUS: [char; 4] = ['\u{2212}', '\u{2013}', '\u{fe63}', '\u{ff0d}'];
@@ -37,6 +37,10 @@ impl Raw {
     /// As it is compared, so that the same value twice is one, and whether it says nothing.
     fn tidied(self, kind: &Kind) -> Self {
         match self {
+            // Composed, it would still be too long: no letter is made of more than four characters.
+            Self::Text(text) if matches!(kind, Kind::Text { max, .. } if is_beyond(&text, max * 4)) => {
+                Self::Text(text)
+            }
             Self::Text(text) if matches!(kind, Kind::Text { .. }) => Self::Text(tidy(&text).into_owned()),
             Self::Text(text) => Self::Text(tidy_word(&text).into_owned()),
             other => other,
@@ -114,7 +118,7 @@ impl Field {
         let read = match value {
             Raw::Bool(truth) => Some(*truth),
             Raw::Text(text) => yes_or_no(text),
-            Raw::Number(number) => yes_or_no(&number.to_string()),
+            Raw::Number(number) => number.as_f64().and_then(|number| yes_or_no(&plain(number))),
             Raw::Other => return Err(self.wrong_type()),
         };
         read.ok_or_else(|| ("invalid_boolean", "must be true or false".to_owned()))
@@ -180,6 +184,10 @@ impl Field {
 pub fn yes_or_no(text: &str) -> Option<bool> {
     let is = |words: [&str; 7]| words.iter().any(|word| text.eq_ignore_ascii_case(word));
     if is(YES) { Some(true) } else { is(NO).then_some(false) }
+}
+
+fn is_beyond(text: &str, characters: usize) -> bool {
+    text.trim_matches(is_blank).chars().nth(characters).is_some()
 }
 
 fn choice<'a>(text: &str, choices: &'a [String]) -> Result<&'a String, Refused> {

@@ -19,7 +19,7 @@ const FIRST: &str = "first_";
 /// Days that browsers keep a cookie at most (<https://httpwg.org/http-extensions/draft-ietf-httpbis-rfc6265bis.html>).
 const MAX_REMEMBER_DAYS: u32 = 400;
 
-/// Whether a field's name is attribution, which needs no declaration.
+/// Whether a field's name, in lower case, is attribution, which needs no declaration.
 pub fn is_attribution(name: &str) -> bool {
     let name = last_of(name);
     name.starts_with("utm_") || CLICK_IDS.contains(&name) || ADDRESSES.contains(&name)
@@ -29,10 +29,17 @@ pub fn is_attribution(name: &str) -> bool {
 /// may hold anything: a token, an e-mail address. What is ahead of the host is cut as well; of an address that
 /// only seems to have a host nothing is left.
 pub fn as_kept(name: &str, text: &str) -> String {
-    let text = tidy(text);
+    // To compose what is cut anyhow would cost a visitor's time.
+    let text: String = text.chars().take(MAX_VALUE * 4).collect();
+    let text = tidy(&text);
     let text = tidy_word(&text);
-    let kept = if ADDRESSES.contains(&last_of(name)) { page_of(&text) } else { text };
+    let kept = if is_address(name) { page_of(&text) } else { text };
     kept.chars().take(MAX_VALUE).collect()
+}
+
+/// Whether what stands there is an address.
+pub fn is_address(name: &str) -> bool {
+    ADDRESSES.contains(&last_of(name))
 }
 
 fn page_of(text: &str) -> Cow<'_, str> {

@@ -6,12 +6,13 @@ use std::fmt;
 use serde_json::Value;
 
 use super::answer::{Raw, Reading};
+use super::attribution::is_address;
 use super::file::{ConditionTable, Known};
 use super::table::table;
 use super::{Field, Kind, Problem, as_kept, is_attribution};
 use crate::contact::EmailKind;
 use crate::country::Country;
-use crate::text::{lowercase, tidy, tidy_word};
+use crate::text::{WebAddress, lowercase, tidy, tidy_word};
 
 /// The keys of a condition that say what it is about, and what must be true of that.
 const SUBJECTS: [&str; 3] = ["field", "attribution", "about"];
@@ -169,6 +170,12 @@ impl About<'_> {
                 "attribution",
                 "must be utm_…, a click id, page_url, landing_page or referrer, or first_ and one of them",
             ),
+            Some(Subject::Country) if self.proves && !self.asks_for(&[Kind::Country, Kind::Phone]) => {
+                refuse("about", "can never be known: there is no field of kind country or phone");
+            }
+            Some(Subject::EmailKind) if self.proves && !self.asks_for(&[Kind::Email]) => {
+                refuse("about", "can never be known: there is no field of kind email");
+            }
             Some(_) => {}
         }
         for (key, test) in &mut tests {
@@ -188,6 +195,9 @@ impl About<'_> {
                         _ => {}
                     }
                 }
+                if self.proves && matches!(test, Test::NoneOf(list) if self.is_all(&subject, field, list)) {
+                    refuse(key, "can never hold: it names all that there is");
+                }
                 continue;
             }
             match (&*test, field.map(|field| &field.kind)) {
@@ -202,8 +212,8 @@ impl About<'_> {
                     refuse(key, &format!("can never hold: min of the field is {}", plain(*min)));
                 }
                 (Test::AtLeast(_) | Test::AtMost(_), Some(Kind::Number { .. })) => {}
-                (Test::Present(false), _) if self.proves && field.is_some_and(|field| field.required) => {
-                    refuse(key, "can never hold: the field is required");
+                (Test::Present(false), _) if self.proves && self.is_always_there(&subject, field) => {
+                    refuse(key, "can never hold: it is always there");
                 }
                 (Test::Present(_), _) => {}
                 _ => refuse("", "at_least and at_most are for number fields"),
@@ -212,6 +222,38 @@ impl About<'_> {
         let (_, test) = tests.pop()?;
         let condition = Condition { subject: subject?, test };
         (problems.len() == before).then_some(condition)
+    }
+
+    /// Whether there is a field of one of these kinds.
+    fn asks_for(&self, kinds: &[Kind]) -> bool {
+        self.fields.iter().any(|field| kinds.contains(&field.kind))
+    }
+
+    /// Whether every lead has the subject.
+    fn is_always_there(&self, subject: &Option<Subject>, field: Option<&Field>) -> bool {
+        let is_contact = |field: &Field| matches!(field.kind, Kind::Email | Kind::Phone);
+        let mut contacts = self.fields.iter().filter(|field| is_contact(field));
+        // Without any there is no lead.
+        let only = contacts.next().filter(|_| contacts.next().is_none());
+        let is_there = |field: &Field| field.required || only.is_some_and(|only| only.name == field.name);
+        match subject {
+            Some(Subject::EmailKind) => {
+                self.fields.iter().find(|field| field.kind == Kind::Email).is_some_and(is_there)
+            }
+            _ => field.is_some_and(is_there),
+        }
+    }
+
+    /// Whether a list has every value of a subject that every lead has.
+    fn is_all(&self, subject: &Option<Subject>, field: Option<&Field>, list: &[Value]) -> bool {
+        let has_words = |words: &[String]| words.iter().all(|word| has(list, &word.as_str().into()));
+        let all = match (subject, field.map(|field| &field.kind)) {
+            (Some(Subject::EmailKind), _) => has_words(&EmailKind::NAMES.map(str::to_owned)),
+            (_, Some(Kind::Choice { choices, .. })) => has_words(choices),
+            (_, Some(Kind::Boolean)) => [true, false].iter().all(|truth| has(list, &(*truth).into())),
+            _ => false,
+        };
+        all && self.is_always_there(subject, field)
     }
 
     /// A value as it stands where the subject has it.
@@ -253,7 +295,8 @@ impl About<'_> {
             }
             Subject::Attribution(name) => {
                 let Value::String(written) = value else { return Err("must be text in quotes".to_owned()) };
-                let kept = as_kept(name, written);
+                let kept = if is_address(name) { as_browsers_write(written) } else { None };
+                let kept = kept.unwrap_or_else(|| as_kept(name, written));
                 match kept.as_str() {
                     "" => Err("must not be empty".to_owned()),
                     kept if kept != &*tidy_word(&tidy(written)) => Err(write(kept)),
@@ -274,6 +317,12 @@ impl About<'_> {
             }
         }
     }
+}
+
+/// An address of a page as the script on it sends it.
+fn as_browsers_write(written: &str) -> Option<String> {
+    let address = WebAddress::typed(written.trim())?;
+    matches!(address.scheme(), "http" | "https").then(|| address.page())
 }
 
 fn is_field(subject: &Option<Subject>) -> bool {

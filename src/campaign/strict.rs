@@ -24,6 +24,8 @@ const VERSION: &str = "purpose.version";
 /// What may have several lines.
 const LONGER: [&str; 6] =
     ["controller.address", "field.help", "purpose.text", "page.intro", "page.thanks", "double_opt_in.text"];
+/// What a visitor must be able to read.
+const SHOWN: [&str; 3] = ["title", "purpose.text", "controller.name"];
 const FILE: &str = "magnet.file";
 /// What is kept with the blanks around it.
 const KEPT: [&str; 2] = ["purpose.text", "double_opt_in.text"];
@@ -111,6 +113,8 @@ fn judge(text: &str, place: &str) -> Judged {
     if ADDRESSES.contains(&place) {
         return is_sound_address(text);
     }
+    let is_seen = |text: &str| text.contains(|c| !is_blank(c) && !is_unseen(c));
+    ensure(!SHOWN.contains(&place) || is_seen(text), "is required: nothing of it can be seen")?;
     if LONGER.contains(&place) || place.starts_with(BODY) {
         return ensure(is_lines(text), "may hold no control characters but tabs and line breaks");
     }

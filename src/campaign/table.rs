@@ -119,7 +119,7 @@ fn fill(
     problems: &mut Vec<Problem>,
 ) -> Option<Vec<&'static str>> {
     let Value::Object(values) = value else {
-        let is_list = value.is_array();
+        let is_list = value.is_array() && !path.contains('[');
         let reason =
             if is_list { format!("must be written as [{path}]") } else { "must be a table".to_owned() };
         problems.push(Problem::new(path, reason));
@@ -159,6 +159,7 @@ fn expected(said: &str, given: &Value) -> String {
             format!("must be text in quotes: write \"{given}\"")
         }
         "a string" => "must be text in quotes".to_owned(),
+        "string or map" => "must be text in quotes".to_owned(),
         "a boolean" => "must be true or false, without quotes".to_owned(),
         "a sequence" if given.is_string() => {
             let parts = given.as_str().unwrap_or_default().split(',');

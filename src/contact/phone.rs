@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::LazyLock;
 
 use prost::Message;
-use rlibphonenumber::{PhoneMetadataCollection, PhoneNumberFormat, PhoneNumberUtil, Region};
+use rlibphonenumber::{PhoneMetadataCollection, PhoneNumber, PhoneNumberFormat, PhoneNumberUtil, Region};
 
 use crate::country::Country;
 use crate::text::tidy_word;
@@ -50,13 +50,22 @@ impl Phone {
         }
         let region = default_country.and_then(|country| Region::from_code(country.as_str()).ok());
         let number = plans.parse(without_parameters(&text)?, region).ok()?;
-        let is_listed = plans.is_valid_number(&number);
-        if !is_listed && !plans.is_possible_number(&number) {
+        if plans.is_valid_number(&number) {
+            return Self::of(plans, &number, true);
+        }
+        // What no plan has may be read otherwise once it is written in full: only what stays the same is one.
+        let e164 = plans.format(&number, PhoneNumberFormat::E164).into_owned();
+        let again = plans.parse(&e164, None).ok().filter(|again| plans.is_possible_number(again))?;
+        if plans.is_valid_number(&again) || plans.format(&again, PhoneNumberFormat::E164) != e164 {
             return None;
         }
-        let e164 = plans.format(&number, PhoneNumberFormat::E164).into_owned();
+        Self::of(plans, &again, false)
+    }
+
+    fn of(plans: &PhoneNumberUtil, number: &PhoneNumber, is_listed: bool) -> Option<Self> {
+        let e164 = plans.format(number, PhoneNumberFormat::E164).into_owned();
         let country =
-            plans.get_region_for_number(&number).and_then(|region| Country::parse(&region.as_region_str()));
+            plans.get_region_for_number(number).and_then(|region| Country::parse(&region.as_region_str()));
         (e164.len() <= MAX_E164_BYTES).then_some(Self { e164, country, is_listed })
     }
 

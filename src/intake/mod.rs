@@ -16,7 +16,7 @@ use crate::campaign::{
     Answer, Campaign, FORM_TOKEN, Kind, Raw, TURNSTILE_TOKEN, UnknownFields, as_kept, is_attribution,
 };
 use crate::contact::{Email, EmailKind, Phone};
-use crate::text::tidy;
+use crate::text::is_blank;
 
 /// What a channel sent, decoded and valid.
 #[derive(Debug)]
@@ -164,15 +164,15 @@ pub fn accept(fields: Fields, campaign: &Campaign) -> Result<Submission, Rejecti
         }
     }
 
-    while let Some(entry) = given.iter().find(|entry| is_attribution(&entry.name)) {
-        let name = entry.name.clone();
+    let lower = |entry: &Entry| entry.name.to_ascii_lowercase();
+    while let Some(name) = given.iter().map(lower).find(|name| is_attribution(name)) {
         let mut said = take(&mut given, &name).into_iter().map(|value| match value {
             Raw::Text(text) => as_kept(&name, &text),
             Raw::Number(number) => number.to_string(),
             Raw::Bool(_) | Raw::Other => String::new(),
         });
         if let Some(first) = said.find(|text| !text.is_empty()) {
-            submission.attribution.insert(name, first);
+            submission.attribution.entry(name).or_insert(first);
         }
     }
     if !given.is_empty() && campaign.unknown_fields == UnknownFields::Refuse {
@@ -184,7 +184,7 @@ pub fn accept(fields: Fields, campaign: &Campaign) -> Result<Submission, Rejecti
 
 /// Takes out what the form sent beside its fields.
 fn traps(given: &mut Vec<Entry>, campaign: &Campaign) -> Traps {
-    let is_empty = |raw: &Raw| matches!(raw, Raw::Text(text) if tidy(text).is_empty());
+    let is_empty = |raw: &Raw| matches!(raw, Raw::Text(text) if text.chars().all(is_blank));
     let honeypot = campaign.abuse.honeypot.as_deref().map(|name| take(given, name));
     let mut text = |name: &str| match take(given, name).pop() {
         Some(Raw::Text(text)) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
@@ -200,7 +200,8 @@ fn traps(given: &mut Vec<Entry>, campaign: &Campaign) -> Traps {
 /// Takes the values of a name out of what was given, in order of arrival. A framework may write the name in
 /// other letters; what has the campaign's own goes ahead of that.
 fn take(given: &mut Vec<Entry>, name: &str) -> Vec<Raw> {
-    let is_exact = given.iter().any(|entry| entry.name == name);
+    let is_empty = |value: &Raw| matches!(value, Raw::Text(text) if text.chars().all(is_blank));
+    let is_exact = given.iter().any(|entry| entry.name == name && !is_empty(&entry.value));
     let is_meant = |entry: &mut Entry| {
         if is_exact { entry.name == name } else { entry.name.eq_ignore_ascii_case(name) }
     };

@@ -225,7 +225,9 @@ impl Reader<'_> {
 /// Where the visitor came from, as far as the page's address says it.
 fn carried(campaign: &Campaign, shown: &Shown<'_>) -> Markup {
     let said = form_urlencoded::parse(shown.query.as_bytes());
-    let said = said.filter(|(name, text)| is_attribution(name) && !text.is_empty()).take(MAX_CARRIED);
+    let said = said
+        .filter(|(name, text)| is_attribution(&name.to_ascii_lowercase()) && !text.is_empty())
+        .take(MAX_CARRIED);
     let page = shown.public_url.map(|own| format!("{own}/f/{}", campaign.id));
     html! {
         @for (name, text) in said { input type="hidden" name=(name) value=(text); }

@@ -24,7 +24,7 @@ export const tidy = (text) => text.replace(/\r\n?/g, '\n').replace(/(?![\t\n])\p
 export const tidyWord = (text) => text.replace(UNSEEN, '').normalize().replace(ENDS, '');
 
 /** A text with one blank for any white space: an `<option>` without a value loses line breaks and double blanks. */
-export const words = (text) => tidyWord(text).replace(/\s+/g, ' ');
+export const words = (text) => tidyWord(text).replace(/\p{White_Space}+/gu, ' ');
 
 /** What a tidy word says of a box; undefined where it says nothing. `version` is that of the box's consent, where it is one. */
 export function truthOf(word, version) {

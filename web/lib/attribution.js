@@ -22,7 +22,8 @@ const plain = (address) => cut(address.split(/[?#]/)[0]);
 
 function thisVisit() {
   const visit = {};
-  for (const [name, said] of new URLSearchParams(location.search)) {
+  for (const [written, said] of new URLSearchParams(location.search)) {
+    const name = written.toLowerCase();
     const value = TOLD.test(name) && cut(said);
     // Of a name that stands there twice the first value counts that is one.
     if (value && !visit[name] && Object.keys(visit).length < MAX_NAMES) visit[name] = value;

@@ -5,8 +5,9 @@ use std::path::Path;
 use std::{env, fs};
 
 use leadhook::abuse::turnstile::VERIFY_URL;
-use leadhook::campaign::{Campaign, Problem, SecretHosts, SecretUses, Secrets};
-use leadhook::intake::{self, decode};
+use leadhook::campaign::{Campaign, Problem, Raw, SecretHosts, SecretUses, Secrets};
+use leadhook::intake;
+use leadhook::intake::decode::{self, Undecodable};
 use leadhook::lead::Lead;
 use leadhook::qualify::{self, Decision};
 use leadhook::text::WebAddress;
@@ -174,23 +175,29 @@ pub fn new(id: &str) -> Result<(), String> {
     Ok(())
 }
 
+fn why(undecodable: Undecodable) -> &'static str {
+    match undecodable {
+        Undecodable::Malformed(reason) => reason,
+        Undecodable::MediaType => "the body is not in UTF-8",
+        Undecodable::TooLarge => "the body is too large",
+        Undecodable::TooManyFields => "the body has too many fields",
+    }
+}
+
 /// The score goes to standard output, the decision to standard error.
 pub fn score(file: &Path, lead: &Path) -> Result<(), String> {
     let campaign = read(file)?;
     let name = lead.display();
     let text = text_of(lead)?;
-    let mut submission: Value = serde_json::from_str(&text).map_err(|error| format!("{name}: {error}"))?;
+    let read = decode::decode(Some("application/json"), text.as_bytes());
+    let mut fields = read.map_err(|undecodable| format!("{name}: {}", why(undecodable)))?;
     // A score does not depend on consent, so a lead without any can be tried out.
-    if let Some(fields) = submission.as_object_mut() {
-        let consent = fields.entry("consent").or_insert_with(|| Value::Object(serde_json::Map::new()));
-        for purpose in campaign.purposes.iter().filter(|purpose| purpose.required) {
-            if let Some(consent) = consent.as_object_mut() {
-                consent.entry(purpose.id.clone()).or_insert(Value::Bool(true));
-            }
+    for purpose in campaign.purposes.iter().filter(|purpose| purpose.required) {
+        let name = format!("consent.{}", purpose.id);
+        if fields.entries.iter().all(|entry| !entry.name.eq_ignore_ascii_case(&name)) {
+            fields.entries.push(decode::Entry { name, value: Raw::Bool(true) });
         }
     }
-    let fields = decode::decode(Some("application/json"), submission.to_string().as_bytes())
-        .map_err(|undecodable| format!("{name}: {undecodable:?}"))?;
     let submission = intake::accept(fields, &campaign).map_err(|rejection| {
         let told =
             |problem: &intake::FieldProblem| line(&format!("{name}: {}: {}", problem.field, problem.detail));
