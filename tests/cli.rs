@@ -118,6 +118,19 @@ fn a_file_is_read_as_editors_write_it_and_a_mistake_is_told_with_what_to_write()
     fs::write(folder.join("lead.json"), lead).expect("written");
     let scored = leadhook(&folder, &["score", "guide.toml", "--lead", "lead.json"]);
     assert!(text(&scored.stdout).contains("\"total\": 30"), "{}", text(&scored.stderr));
+    // As the endpoint reads it.
+    for (lead, told) in [
+        (r#"{"email": "a@example.com", "email": "b@example.com"}"#, "email: was given more than once"),
+        ("[1]", "the JSON must be an object"),
+    ] {
+        fs::write(folder.join("lead.json"), lead).expect("written");
+        let scored = leadhook(&folder, &["score", "guide.toml", "--lead", "lead.json"]);
+        assert_eq!(text(&scored.stderr), format!("lead.json: {told}\n"));
+    }
+    assert!(
+        changed("version = \"2026-11\"", "version = 2026-11")
+            .ends_with("text stands in quotes: write version = \"2026-11\"\n")
+    );
 }
 
 #[test]

@@ -365,3 +365,120 @@ fn check_says_what_to_write_instead() {
     assert_eq!(size(json!(["a", "b", " a\u{200b}"])), ["field[1].choices[2]: stands twice"]);
     assert_eq!(size(json!("a, b")), ["field[1].choices: must be a list: write [\"a\",\"b\"]"]);
 }
+
+#[test]
+fn check_refuses_a_condition_that_can_never_hold() {
+    let email = json!({ "name": "email", "kind": "email" });
+    let phone = json!({ "name": "phone", "kind": "phone" });
+    let size = json!({ "name": "size", "kind": "choice", "choices": ["a", "b"], "required": true });
+    let demo = json!({ "name": "demo", "kind": "boolean", "required": true });
+    let told = |fields: Value, when: Value| {
+        let score = json!([{ "rule": "r", "points": 1, "when": when }]);
+        let file = guide_with(json!({ "field": fields, "score": score, "dedupe": null }));
+        let problems = leadhook::campaign::Campaign::accept(&file).err().unwrap_or_default();
+        problems.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    for (fields, when, reason) in [
+        (
+            json!([email]),
+            json!({ "about": "country", "is": "SE" }),
+            "score[0].when.about: can never be known: there is no field of kind country or phone",
+        ),
+        (
+            json!([phone]),
+            json!({ "about": "email_kind", "is": "free" }),
+            "score[0].when.about: can never be known: there is no field of kind email",
+        ),
+        (
+            json!([email]),
+            json!({ "field": "email", "present": false }),
+            "score[0].when.present: can never hold: it is always there",
+        ),
+        (
+            json!([email, size]),
+            json!({ "field": "size", "is_none_of": ["b", "a"] }),
+            "score[0].when.is_none_of: can never hold: it names all that there is",
+        ),
+        (
+            json!([email, demo]),
+            json!({ "field": "demo", "is_none_of": [true, false] }),
+            "score[0].when.is_none_of: can never hold: it names all that there is",
+        ),
+        (
+            json!([email]),
+            json!({ "about": "email_kind", "is_none_of": ["business", "free", "disposable"] }),
+            "score[0].when.is_none_of: can never hold: it names all that there is",
+        ),
+        (
+            json!([email, size]),
+            json!({ "field": "size", "is": ["a"] }),
+            "score[0].when.is: is a value that the subject can never have: must be one value; is_one_of takes a list of them",
+        ),
+    ] {
+        assert_eq!(told(fields, when.clone()), [reason], "{when}");
+    }
+    for (fields, when) in [
+        (json!([email, phone]), json!({ "field": "email", "present": false })),
+        (json!([email, phone]), json!({ "about": "country", "is": "SE" })),
+        (json!([email, size]), json!({ "field": "size", "is_none_of": ["b"] })),
+    ] {
+        assert_eq!(told(fields, when.clone()), [""; 0], "{when}");
+    }
+    for (written, meant) in [
+        ("https://www.example.com", "https://www.example.com/"),
+        ("https://www.example.com:443/x?y#z", "https://www.example.com/x"),
+        ("https://www.example.com/köp", "https://www.example.com/k%C3%B6p"),
+        ("https://www.example.com/a/../b c", "https://www.example.com/b%20c"),
+        ("www.example.com/x", "https://www.example.com/x"),
+    ] {
+        let when = json!({ "attribution": "page_url", "is": written });
+        let told = told(json!([email]), when);
+        assert!(told[0].ends_with(&format!("can never have: write {meant:?}")), "{told:?}");
+    }
+}
+
+#[test]
+fn names_in_other_letters_are_read_where_none_is_exact() {
+    let site = Site::new(&[guide_with(json!({ "unknown_fields": "refuse" }))]);
+    site.deliver(
+        "guide",
+        "Email=ann%40example.com&Consent.Newsletter=on&UTM_Source=x&utm_source=y&Page_Url=https://a.example/b?c&name=&Name=Ann",
+    );
+    let data = &site.received()[0].body["data"];
+    assert_eq!(data["attribution"], json!({ "utm_source": "y", "page_url": "https://a.example/b" }));
+    assert_eq!(data["answers"], json!({ "name": "Ann" }));
+    let sent = r#"{"EMAIL":"bob@example.com","Consent":{"Newsletter":1.0,"call":0.0}}"#;
+    assert_eq!(site.send(&request(Method::Post, "/c/guide", "application/json", sent)).status, 202);
+}
+
+#[test]
+fn a_text_that_is_far_too_long_is_not_composed() {
+    let site = Site::new(&[guide()]);
+    // To compose so many marks takes time by the square of their number.
+    let marks = "%CC%81%CC%A3".repeat(1_500);
+    let reply = site.post("guide", &format!("{ANN}&name=a{marks}&size=a{marks}&utm_source=a{marks}"));
+    assert_eq!(problems(&reply), ["name too_long", "size not_a_choice"]);
+    let blanks = "+".repeat(5_000);
+    site.deliver("guide", &format!("{ANN}&name={blanks}Ann{blanks}"));
+    assert_eq!(site.received()[0].body["data"]["answers"], json!({ "name": "Ann" }));
+}
+
+#[test]
+fn a_path_is_decoded_before_it_is_cut() {
+    let site = Site::new(&[guide(), guide_with(json!({ "id": "guide-two" }))]);
+    for (path, to) in [
+        ("/f/guide%2Dtwo", "/f/guide-two"),
+        ("/f/%67uide", "/f/guide"),
+        ("/c/Guide", "/f/guide"),
+        ("/c/guide/", "/f/guide"),
+        ("/c/guide)", "/f/guide"),
+    ] {
+        assert_eq!(leads_to(&site.send(&asking_for_html(path))), (303, Some(to)), "{path}");
+    }
+    assert_eq!(site.send(&asking_for_html("/c/guide/thanks.")).status, 200);
+    assert_eq!(
+        site.send(&request(Method::Get, "/c/Guide", "", "")).status,
+        404,
+        "a program means what it says"
+    );
+}
