@@ -19,7 +19,7 @@ use crate::ports::Ports;
 use crate::reply::{Download, Reader, Reply, Shown};
 use crate::request::{Method, RawRequest};
 use crate::seen::Seen;
-use crate::text::{lowercase, without_tail};
+use crate::text::{decoded_lower, lowercase, without_tail};
 use crate::throttle::{door_of, must_wait};
 
 /// What a body may be.
@@ -88,7 +88,7 @@ impl Answered {
 pub async fn endpoint(ports: &impl Ports, id: &str, request: &RawRequest, moment: &Moment) -> Answered {
     // Whoever opens it in a browser is led to the form, however it is written.
     let is_looked_at = request.method == Method::Get && request.prefers_html();
-    let id = &if is_looked_at { id.to_ascii_lowercase() } else { id.to_owned() };
+    let id = &if is_looked_at { decoded_lower(id) } else { id.to_owned() };
     let campaign = match campaigns::find(ports, id, moment.now_ms).await {
         Ok(Some(campaign)) => campaign,
         Ok(None) => return Reply::nothing_here(request).into(),
@@ -118,7 +118,7 @@ pub async fn thanks(ports: &impl Ports, id: &str, request: &RawRequest, moment: 
         Ok(Some(campaign)) => {
             let identity = ports.shelf().borrow_mut().identity(ports.settings(), &campaign.ledger);
             let token = form_urlencoded::parse(request.query.as_bytes()).find(|(name, _)| name == "d");
-            let token = token.map(|(_, token)| without_tail(&token));
+            let token = token.map(|(_, token)| without_tail(&token).to_owned());
             let is_good =
                 |token: &String| Download::read(&campaign, &identity, token, moment.now_ms).is_some();
             let good = token.filter(is_good);
@@ -135,7 +135,7 @@ pub async fn form(ports: &impl Ports, id: &str, request: &RawRequest, moment: &M
         return Reply::method_not_allowed("GET").into();
     }
     // Addresses are read aloud, and typed.
-    let lower = id.to_ascii_lowercase();
+    let lower = decoded_lower(id);
     if is_id(&lower) && request.path != format!("/f/{lower}") {
         return form_at(&lower, request);
     }
@@ -167,14 +167,11 @@ fn preflight(campaign: &Campaign, request: &RawRequest) -> Reply {
     // Whatever a page's tracing adds to its requests is read by nothing here.
     let asked = request.asked_headers.as_deref().unwrap_or_default();
     let is_name = |c: char| c.is_ascii_alphanumeric() || "-_, ".contains(c);
-    let headers = if asked.is_empty() || asked.len() > MAX_ASKED_HEADERS || !asked.chars().all(is_name) {
-        "Content-Type, Idempotency-Key"
-    } else {
-        asked
-    };
+    let is_sound = asked.len() <= MAX_ASKED_HEADERS && asked.chars().all(is_name);
+    let more = if asked.is_empty() || !is_sound { String::new() } else { format!(", {asked}") };
     reply
         .with("access-control-allow-methods", "GET, POST")
-        .with("access-control-allow-headers", headers)
+        .with("access-control-allow-headers", format!("Content-Type, Idempotency-Key{more}"))
         .with("access-control-max-age", "86400")
 }
 

@@ -34,17 +34,16 @@ fn answers(ports: &impl Ports, request: &RawRequest, path: &[&str]) -> bool {
 
 /// A path as it was meant by who followed a link: mails, chats and documents take what stands behind an address for a part of it, a full
 /// stop, a bracket, a quote. No path of a visitor's ends so.
-fn meant(request: &RawRequest) -> String {
+fn meant(request: &RawRequest) -> &str {
     let path = &request.path;
     let is_linked = ["/confirm/", "/withdraw/", "/d/", "/f/"].iter().any(|start| path.starts_with(start));
     let is_looked_at = || request.method == Method::Get && request.prefers_html() && path.starts_with("/c/");
-    if is_linked || is_looked_at() { without_tail(path) } else { path.clone() }
+    if is_linked || is_looked_at() { without_tail(path) } else { path }
 }
 
 /// Answers a request.
 pub async fn answer(ports: &impl Ports, request: &RawRequest, moment: &Moment) -> Answered {
-    let meant = meant(request);
-    let path: Vec<&str> = meant.strip_prefix('/').unwrap_or_default().split('/').collect();
+    let path: Vec<&str> = meant(request).strip_prefix('/').unwrap_or_default().split('/').collect();
     if !answers(ports, request, &path) {
         return Reply::nothing_here(request).into();
     }

@@ -128,11 +128,24 @@ pub fn same_words(one: &str, other: &str) -> bool {
     one.split_whitespace().eq(other.split_whitespace())
 }
 
-/// A path or a token without what is no part of it at its end: it is of ASCII letters, digits, hyphens and
-/// underscores, and whatever of it is percent-encoded or not.
-pub fn without_tail(text: &str) -> String {
-    let plain = percent_decode(text.as_bytes()).decode_utf8_lossy();
-    plain.trim_end_matches(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_')).to_owned()
+/// A path or a token without what is no part of it at its end, percent-encoded or not: it ends in an ASCII letter, a
+/// digit, a hyphen or an underscore.
+pub fn without_tail(text: &str) -> &str {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let mut kept = text.trim_end_matches(|c| !is_part(c));
+    while let Some((before, digits)) = kept.split_at_checked(kept.len().saturating_sub(2))
+        && let Some(before) = before.strip_suffix('%')
+        && let Ok(byte) = u8::from_str_radix(digits, 16)
+        && !is_part(char::from(byte))
+    {
+        kept = before.trim_end_matches(|c| !is_part(c));
+    }
+    kept
+}
+
+/// What stands percent-encoded in a path's segment, in lower case.
+pub fn decoded_lower(segment: &str) -> String {
+    percent_decode(segment.as_bytes()).decode_utf8_lossy().to_ascii_lowercase()
 }
 
 /// Headers as names and values in turn, one a line. None where one of them can stand in no header (RFC 9110

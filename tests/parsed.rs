@@ -92,6 +92,7 @@ fn a_file_with_every_such_mistake_is_told_all_of_them() {
         "page.logo",
         "page.thanks",
         "page.button",
+        "magnet.url",
         "score[0].rule",
         "score[0].when.is",
         "destination[0].url",

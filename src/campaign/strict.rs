@@ -42,7 +42,7 @@ pub(super) fn tidied(file: &Value) -> Value {
         match value {
             // A file's key in the bucket is what programs write, and not a disk.
             Value::String(text) if place == FILE => tidy(text).into(),
-            Value::String(text) if !KEPT.contains(&place) => text.trim_matches(is_blank).into(),
+            Value::String(text) if !KEPT.contains(&place) => text.trim().into(),
             Value::Array(list) => list.iter().map(|one| tidied(one, place)).collect(),
             Value::Object(table) if place != BODY => {
                 let stated = table.iter().filter(|(_, one)| !one.is_null());
