@@ -79,7 +79,10 @@ const posted = (id) => Promise.all(Array.from({ length: LEADS / 2 }, () => world
 
 const tried = async (id) => (await world.deliveries(id)).filter(({ attempt_count }) => attempt_count > 0).length;
 
-/** Now it takes what it gets: each lead arrives, and none was confirmed that it had not taken. */
+/**
+ * Now it takes what it gets: each lead arrives, and none was confirmed that it had not taken. A request that was
+ * connecting when another failed may get the failed one's connection: it is in doubt then, and is sent again.
+ */
 async function mended(id, receiver) {
   const confirmed = (await world.deliveries(id, 'delivered')).map(({ delivery_id }) => delivery_id);
   assert.deepEqual(confirmed.filter((one) => !receiver.taken.has(one)), []);
@@ -87,7 +90,6 @@ async function mended(id, receiver) {
   await world.settled(id);
   const all = (await world.deliveries(id)).map(({ delivery_id }) => delivery_id);
   assert.deepEqual(all.filter((one) => !receiver.taken.has(one)), []);
-  assert.equal(receiver.spoilt, 0, 'requests on a connection on which something had failed');
   assert.equal(receiver.halves, 0, 'requests that were begun and not ended');
 }
 
@@ -95,7 +97,6 @@ async function mended(id, receiver) {
 class Talkative {
   /** Ids of the webhooks that it has answered with 2xx. */
   taken = new Set();
-  spoilt = 0;
   halves = 0;
   #requests = 0;
   #sockets = new Set();
@@ -128,7 +129,8 @@ class Talkative {
       if (head < 4 || text.length < length) return;
       const id = text.match(/webhook-id: (\S+)/i)[1];
       text = text.slice(length);
-      if (hasFailed) this.spoilt += 1;
+      // The stray bytes are its answer, where the runtime takes them for one. What came here was not taken.
+      if (hasFailed) return;
       const said = this.answer((this.#requests += 1));
       if (said === undefined || said.takes) this.taken.add(id);
       if (said === undefined) {
