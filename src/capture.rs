@@ -6,34 +6,30 @@ use serde_json::{Value, json};
 
 use crate::abuse::turnstile::{self, Question};
 use crate::abuse::{self, Circumstances, Turnstiled};
-use crate::campaign::{Campaign, Kind, is_id};
+use crate::campaign::{Campaign, is_id};
 use crate::campaigns;
-use crate::contact::{Email, EmailKind};
+use crate::contact::Email;
 use crate::fault::Fault;
 use crate::intake::decode::{self, Encoding, Undecodable};
 use crate::intake::{self, FieldProblem, Rejection};
-use crate::lead::{Lead, recognising};
+use crate::lead::{Lead, recognising, source_of};
 use crate::ledger::message::{Admit, Answer, Call, Tally};
 use crate::moment::{Moment, hour_of};
 use crate::ports::Ports;
 use crate::reply::{Download, Reader, Reply, Shown};
 use crate::request::{Method, RawRequest};
 use crate::seen::Seen;
-use crate::text::{decoded_lower, lowercase, without_tail};
+use crate::text::{decoded_lower, without_tail};
 use crate::throttle::{door_of, must_wait};
 
 /// What a body may be.
 const READ: &str = "application/x-www-form-urlencoded, multipart/form-data and application/json";
 /// An idempotency key is an identifier, in the draft's examples a UUID.
 const MAX_IDEMPOTENCY_KEY: usize = 255;
-/// A source is a word of the marketer's.
-const MAX_SOURCE: usize = 32;
 /// Characters of the headers that a page asks to send; a page's tracing has some five.
 const MAX_ASKED_HEADERS: usize = 2_000;
 /// The ledger under whose keys networks are counted over all of them. None can have this name.
 const EVERY_LEDGER: &str = "*";
-/// Words of an answer that may be somebody's name.
-const MAX_NAME_WORDS: usize = 4;
 
 /// What follows a request once it has been answered: best effort, one try.
 #[derive(Clone, Debug, PartialEq)]
@@ -248,7 +244,7 @@ async fn submit(
     submission.gpc = request.gpc;
     let submission_id = identity.submission_id(&submission, campaign, key.as_deref());
     let fingerprints = identity.fingerprints(&submission, campaign);
-    let source = source(&submission, campaign);
+    let source = source_of(&submission, campaign);
     let likely_meant = submission.contact.email.as_ref().and_then(Email::likely_meant);
     // With double opt-in it is behind the confirmation.
     let public_url = ports.settings().public_url.as_deref();
@@ -469,56 +465,4 @@ fn idempotency_key(header: &str) -> Result<String, FieldProblem> {
         return Err(FieldProblem::new("Idempotency-Key", "idempotency_key_invalid", detail));
     }
     Ok(key.to_owned())
-}
-
-/// The source as counters know it: `utm_source` where it is a plain word, else `other`; `direct`
-/// where there is none. Counters lie unsealed, so nothing that could be an identity gets in:
-/// no address, no run of digits, no word that the visitor also gave as an answer, but for words of the
-/// campaign's own.
-fn source(submission: &intake::Submission, campaign: &Campaign) -> String {
-    let Some(source) = submission.attribution.get("utm_source") else {
-        return "direct".to_owned();
-    };
-    let source = lowercase(source);
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
-    let is_word = source.len() <= MAX_SOURCE
-        && source.starts_with(|c: char| c.is_ascii_lowercase())
-        && source.chars().all(plain)
-        && source.chars().filter(char::is_ascii_digit).count() <= 4;
-    let is_told = || {
-        let said = runs(&source);
-        let email = submission.contact.email.as_ref().map(|email| match email.kind() {
-            // Its domain is everybody's.
-            EmailKind::Free => email.address().split('@').next().unwrap_or_default(),
-            EmailKind::Business | EmailKind::Disposable => email.address(),
-        });
-        email
-            .into_iter()
-            .chain(typed(submission, campaign))
-            .any(|answer| runs(&lowercase(answer)).iter().any(|run| said.contains(run)))
-    };
-    let is_meant = is_word && (campaign.has_word(&source) || !is_told());
-    if is_meant { source } else { "other".to_owned() }
-}
-
-/// What a visitor typed that may name somebody. A sentence may well name the source; a name or an address is a
-/// few words, and what was chosen is the campaign's.
-fn typed<'a>(submission: &'a intake::Submission, campaign: &'a Campaign) -> impl Iterator<Item = &'a str> {
-    let is_typed =
-        |kind: &Kind| matches!(kind, Kind::Text { .. } | Kind::Email | Kind::Phone | Kind::Url { .. });
-    let fields = campaign.fields.iter().filter(move |field| is_typed(&field.kind));
-    let answers = fields.filter_map(|field| submission.answers.get(&field.name)?.as_str());
-    answers.filter(|answer| answer.split_whitespace().count() <= MAX_NAME_WORDS)
-}
-
-/// The words of a text, and words that follow each other as one: `anna-berg` and `Anna Berg` both have `annaberg`.
-/// Of two letters they are in everything.
-fn runs(text: &str) -> Vec<String> {
-    let words: Vec<&str> =
-        text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
-    let from = |at: usize| {
-        let rest = words.get(at..).unwrap_or_default();
-        (1..=rest.len().min(MAX_NAME_WORDS)).map(|many| rest.iter().take(many).copied().collect::<String>())
-    };
-    (0..words.len()).flat_map(from).filter(|run| run.chars().count() > 2).collect()
 }

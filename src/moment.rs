@@ -100,9 +100,7 @@ pub fn parse_rfc3339(text: &str) -> Option<i64> {
         }
         _ => return None,
     };
-    let mut date = date.splitn(3, '-');
-    let (year, month, day) = (date.next()?, date.next()?, date.next()?);
-    let days = days_from_civil(digits(year, 4, 9_999)?, digits(month, 2, 12)?, digits(day, 2, 31)?)?;
+    let days = parse_date(date)?;
     let milliseconds: String = fraction.chars().chain("00".chars()).take(3).collect();
     let milliseconds = digits(&milliseconds, 3, 999)?;
     Some(days * DAY_MS + parse_clock(clock)? - offset_minutes * 60_000 + milliseconds)
@@ -110,10 +108,14 @@ pub fn parse_rfc3339(text: &str) -> Option<i64> {
 
 /// Days since 1970 of a date, as in `2026-11-30`. The years are 1 to 9999.
 pub fn days_of(text: &str) -> Option<i64> {
+    parse_date(text).filter(|_| !text.starts_with("0000"))
+}
+
+/// The day's number of `yyyy-mm-dd`.
+fn parse_date(text: &str) -> Option<i64> {
     let mut date = text.splitn(3, '-');
     let (year, month, day) = (date.next()?, date.next()?, date.next()?);
-    let year = digits(year, 4, 9_999).filter(|year| *year > 0)?;
-    days_from_civil(year, digits(month, 2, 12)?, digits(day, 2, 31)?)
+    days_from_civil(digits(year, 4, 9_999)?, digits(month, 2, 12)?, digits(day, 2, 31)?)
 }
 
 /// Milliseconds since 1970 of an HTTP date, as in `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110

@@ -32,8 +32,8 @@ fn answers(ports: &impl Ports, request: &RawRequest, path: &[&str]) -> bool {
     }
 }
 
-/// A path as it was meant by who followed a link: mails, chats and documents take what stands behind an address for a part of it, a full
-/// stop, a bracket, a quote. No path of a visitor's ends so.
+/// A path as it was meant by who followed a link: mails, chats and documents take what stands behind an address
+/// for a part of it, a full stop, a bracket, a quote. No path of a visitor's ends so.
 fn meant(request: &RawRequest) -> &str {
     let path = &request.path;
     let is_linked = ["/confirm/", "/withdraw/", "/d/", "/f/"].iter().any(|start| path.starts_with(start));

@@ -45,7 +45,8 @@ pub async fn report(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Faul
         return Ok(Reply::not_found());
     }
     let time_zone = found.as_ref().map_or("UTC", |campaign| campaign.time_zone.as_str()).to_owned();
-    let offsets = match step_of(from_ms, to_ms) {
+    let step = step_of(from_ms, to_ms);
+    let offsets = match step {
         Step::Day if time_zone != "UTC" => Some(json!(zone::offsets(&time_zone, from_ms, to_ms)).to_string()),
         _ => None,
     };
@@ -76,7 +77,7 @@ pub async fn report(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Faul
     Ok(walk.answer(added(
         total,
         json!({
-            "from": rfc3339(from_ms), "to": rfc3339(to_ms), "step": step_of(from_ms, to_ms).name(),
+            "from": rfc3339(from_ms), "to": rfc3339(to_ms), "step": step.name(),
             "time_zone": time_zone,
             "scores": { "bin_points": BIN_POINTS }, "deliveries_capped": is_capped,
             "thresholds": found.map(|campaign| shown(&campaign.thresholds)),

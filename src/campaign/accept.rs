@@ -145,7 +145,7 @@ impl Campaign {
         let thresholds = accept_thresholds(&qualify, &mut problems);
         if to_publish {
             strict::report(file, &mut problems);
-            if declared == fields.len() {
+            if kinds_known {
                 for (at, field) in fields.iter().enumerate() {
                     field.report_alike(&format!("field[{at}]"), &mut problems);
                 }
@@ -165,7 +165,6 @@ impl Campaign {
                 .filter_map(|origin| Some(address_of(origin)?.origin().to_owned()))
                 .collect(),
             thanks_url: head.thanks_url.as_deref().map(href_of),
-            default_country: reading.country,
             visitors_read: head.language.as_deref().and_then(Language::of_tag),
             language: head.language.unwrap_or_else(|| DEFAULT_LANGUAGE.to_owned()),
             time_zone: head.time_zone.filter(|zone| zone::exists(zone)).unwrap_or_else(|| "UTC".to_owned()),
@@ -207,7 +206,7 @@ fn reading_of(head: &Head) -> Reading {
     let language = head.language.as_deref().unwrap_or(DEFAULT_LANGUAGE);
     Reading {
         country: head.default_country.as_deref().and_then(Country::parse),
-        is_english: language.split('-').next().is_some_and(|tag| tag.eq_ignore_ascii_case(DEFAULT_LANGUAGE)),
+        is_english: Language::of_tag(language) == Some(Language::English),
     }
 }
 

@@ -1,5 +1,5 @@
-//! What each kind of field takes. Visitors' answers and the values that a campaign's conditions compare them
-//! with are read here, so that both mean the same.
+//! Answers: what each kind of field takes. Those of visitors and the values that a campaign's conditions compare
+//! them with are read here, so that both mean the same.
 
 use serde_json::{Number, Value};
 

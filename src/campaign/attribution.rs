@@ -30,8 +30,8 @@ pub fn is_attribution(name: &str) -> bool {
 /// only seems to have a host nothing is left.
 pub fn as_kept(name: &str, text: &str) -> String {
     // To compose what is cut anyhow would cost a visitor's time.
-    let text: String = text.chars().take(MAX_VALUE * 4).collect();
-    let text = tidy(&text);
+    let end = text.char_indices().nth(MAX_VALUE * 4).map_or(text.len(), |(end, _)| end);
+    let text = tidy(text.get(..end).unwrap_or_default());
     let text = tidy_word(&text);
     let kept = if is_address(name) { page_of(&text) } else { text };
     kept.chars().take(MAX_VALUE).collect()

@@ -1,11 +1,11 @@
 //! What a marketer writes, as a value that is valid by construction.
 //!
 //! `file` mirrors the tables, `table` reads them, `accept` says what they become and what must hold
-//! between them. `field` is what a form asks and `answer` what it takes, `condition` is a `when`, `abuse` says what signs of abuse weigh, `mail` is what asks for
-//! a confirmation, `page` how the hosted form looks, `magnet` what the person gets, `attribution` what may
-//! come undeclared, `outward` says where events may go, `secrets` which secrets may, `strict` what is refused
-//! at publishing alone, `publish` what is written to KV, `change` what a publication changes. A [`Campaign`]
-//! in hand has passed all of it.
+//! between them. `field` is what a form asks and `answer` what it takes, `condition` is a `when`, `abuse`
+//! says what signs of abuse weigh, `mail` is what asks for a confirmation, `page` how the hosted form looks,
+//! `magnet` what the person gets, `attribution` what may come undeclared, `outward` says where events may go,
+//! `secrets` which secrets may, `strict` what is refused at publishing alone, `publish` what is written to
+//! KV, `change` what a publication changes. A [`Campaign`] in hand has passed all of it.
 
 mod abuse;
 mod accept;
@@ -38,7 +38,6 @@ pub use self::mail::{AUTHORIZATION, Channel, DoubleOptIn, EmailApi};
 pub use self::page::{Colour, Logo, Page};
 pub use self::secrets::{SecretHosts, SecretUses, Secrets, Withheld};
 pub use self::table::Problem;
-use crate::country::Country;
 use crate::hash::sha256_hex;
 use crate::text::{WebAddress, lowercase};
 use crate::texts::Language;
@@ -66,8 +65,6 @@ pub struct Campaign {
     pub origins: Vec<String>,
     /// Where a browser goes after its form was accepted, as it was read.
     pub thanks_url: Option<String>,
-    /// How a national phone number is read.
-    pub default_country: Option<Country>,
     /// BCP 47; the language of the wordings.
     pub language: String,
     /// Of the dates that are shown, by the IANA database.

@@ -35,8 +35,8 @@ const BODY: &str = "destination.body";
 const MAX_ADDRESS: usize = 2_048;
 const ONE_LINE: &str = "must be one line without control characters";
 
-/// A file without the blanks around its values, and without what is null. A wording is kept as it stands, for its digest
-/// is in consents, and so is what a provider gets.
+/// A file without the blanks around its values, and without what is null. A wording is kept as it stands, for its
+/// digest is in consents, and so is what a provider gets.
 pub(super) fn tidied(file: &Value) -> Value {
     fn tidied(value: &Value, place: &str) -> Value {
         match value {

@@ -1,10 +1,10 @@
 //! Bytes → [`Submission`], or a [`Rejection`] that names every problem at once.
 
+mod choice;
 pub mod decode;
 mod json;
 mod mime;
 mod multipart;
-mod rules;
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -153,7 +153,7 @@ pub fn accept(fields: Fields, campaign: &Campaign) -> Result<Submission, Rejecti
 
     for purpose in &campaign.purposes {
         let name = format!("consent.{}", purpose.id);
-        match rules::consent(take(&mut given, &name), purpose) {
+        match choice::consent(take(&mut given, &name), purpose) {
             Ok(choice) if purpose.required && !choice.granted => {
                 problems.push(FieldProblem::new(&name, "consent_required", "this consent is required"));
             }

@@ -2,6 +2,7 @@
 
 mod consent;
 mod identity;
+mod source;
 
 use std::collections::BTreeMap;
 
@@ -12,6 +13,7 @@ pub use self::consent::{ConsentRecord, Notice};
 pub use self::identity::{
     Fingerprint, Identifier, Identity, Link, SubmissionId, list_tag, named, recognising, subject,
 };
+pub use self::source::source_of;
 use crate::campaign::{Campaign, Facts, Kind, Sign};
 use crate::intake::Submission;
 

@@ -86,7 +86,7 @@ impl Reader<'_> {
         };
         let help = html! {
             @if let Some(help) = &field.help {
-                p class="help" id=(help_id_of(field)) lang=[language] dir="auto" { (help) }
+                p class="help" id=[help_id_of(field)] lang=[language] dir="auto" { (help) }
             }
         };
         match &field.kind {
@@ -98,7 +98,7 @@ impl Reader<'_> {
                 }
             },
             Kind::Choice { choices, several: true } => html! {
-                fieldset class="field" aria-describedby=[field.help.is_some().then(|| help_id_of(field))] {
+                fieldset class="field" aria-describedby=[help_id_of(field)] {
                     legend { (label) }
                     (help)
                     @for (at, choice) in choices.iter().enumerate() {
@@ -179,7 +179,7 @@ impl Reader<'_> {
         more.iter().for_each(|(name, value)| add(name, Some(value)));
         add("autocomplete", self.autocomplete(field));
         add("placeholder", field.placeholder.as_deref().filter(|_| tag != "select"));
-        add("aria-describedby", field.help.is_some().then(|| help_id_of(field)).as_deref());
+        add("aria-describedby", help_id_of(field).as_deref());
         text.push_str(if field.required { " required>" } else { ">" });
         if let Some(content) = content {
             text.extend([&content.0, "</", tag, ">"]);
@@ -239,8 +239,9 @@ fn id_of(field: &Field) -> String {
     format!("f-{}", field.name)
 }
 
-fn help_id_of(field: &Field) -> String {
-    format!("f-{}-help", field.name)
+/// Of what stands beside a field, where it has that.
+fn help_id_of(field: &Field) -> Option<String> {
+    field.help.as_ref().map(|_| format!("f-{}-help", field.name))
 }
 
 /// What browsers fill in, by the HTML standard's names.

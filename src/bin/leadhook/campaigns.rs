@@ -28,19 +28,20 @@ pub fn read(file: &Path) -> Result<Campaign, String> {
         .map_err(|error| format!("{name}: {error}{}", hint(&text, error.span()).unwrap_or_default()))?;
     let mut unquoted = Vec::new();
     let value = json_of(toml::Value::Table(table), "", &mut unquoted);
-    let accepted = Campaign::accept(&value).map_err(|problems| {
-        // Where no text is wanted either, quotes would not help.
-        unquoted.retain(|one| problems.iter().all(|told| told.path != one.path));
-        unquoted.extend(problems);
-        std::mem::take(&mut unquoted)
-    });
-    let accepted =
-        accepted.and_then(|campaign| if unquoted.is_empty() { Ok(campaign) } else { Err(unquoted) });
-    let accepted = accepted.and_then(|campaign| {
-        // The Worker knows where it answers, and judges again; this is to say so in time.
-        let refused = campaign.refused_destinations(url_of_environment().as_deref(), true);
-        if refused.is_empty() { Ok(campaign) } else { Err(refused) }
-    });
+    let accepted = match Campaign::accept(&value) {
+        Ok(_) if !unquoted.is_empty() => Err(unquoted),
+        Ok(campaign) => {
+            // The Worker knows where it answers, and judges again; this is to say so in time.
+            let refused = campaign.refused_destinations(url_of_environment().as_deref(), true);
+            if refused.is_empty() { Ok(campaign) } else { Err(refused) }
+        }
+        Err(problems) => {
+            // Where no text is wanted either, quotes would not help.
+            unquoted.retain(|one| problems.iter().all(|told| told.path != one.path));
+            unquoted.extend(problems);
+            Err(unquoted)
+        }
+    };
     accepted.map_err(|problems| {
         problems.iter().map(|problem| line(&format!("{name}: {problem}"))).collect::<Vec<_>>().join("\n")
     })

@@ -1,4 +1,4 @@
-//! What a visitor chose for a purpose.
+//! The choice of a visitor for a purpose.
 
 use super::ConsentChoice;
 use crate::campaign::{Purpose, Raw, plain, yes_or_no};
