@@ -118,11 +118,11 @@ build/index.js: $(WORKER_SOURCES) wrangler.toml $(WORKER_TOOLS)
 	@echo "Building the Worker (a few minutes the first time)"
 	@$(WORKER_BUILD)
 	@$(STRIP_WASM)
-	@# What worker-build makes is the core; src/edge/entry.js is around it.
-	@mv build/index.js build/core.js && cp src/edge/entry.js build/
+	@# What worker-build makes is the core; these are around it.
+	@mv build/index.js build/core.js && cp src/edge/{entry,drive,wishes}.js build/
 	@$(BIN)/esbuild build/entry.js --bundle --minify --format=esm --external:cloudflare:workers \
 	  --external:./index_bg.wasm --log-level=error --outfile=build/index.js
-	@rm build/core.js build/entry.js && touch $@
+	@rm build/{core,entry,drive,wishes}.js && touch $@
 
 # What the Worker serves as it is.
 assets/admin.html: $(WEB) src/country.rs scripts/assets.mjs node_modules/.package-lock.json

@@ -5,7 +5,7 @@
 //!
 //! | floor | modules |
 //! |---|---|
-//! | values | [`fault`], [`hash`], [`json`], [`moment`], [`zone`], [`text`], [`template`], [`texts`], [`keys`], [`country`], [`contact`], [`access`], [`campaign`], [`settings`], [`request`] |
+//! | values | [`fault`], [`slab`], [`hash`], [`json`], [`moment`], [`zone`], [`text`], [`template`], [`texts`], [`keys`], [`country`], [`contact`], [`access`], [`campaign`], [`settings`], [`request`] |
 //! | stages, in the order in which a lead passes them | [`intake`], [`lead`], [`consent`], [`abuse`], [`seen`], [`qualify`], [`deliver`], [`reply`] |
 //! | use cases over ports | [`ledger`], [`campaigns`], [`ports`], [`capture`], [`admin`], [`links`], [`routes`], [`tallies`], [`throttle`], [`waiting`], `memory` |
 //! | the platform | `edge`, and the command line in `bin/leadhook` |
@@ -14,6 +14,7 @@ pub mod fault;
 pub mod hash;
 pub mod json;
 pub mod moment;
+pub mod slab;
 pub mod template;
 pub mod text;
 pub mod texts;

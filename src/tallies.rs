@@ -19,12 +19,12 @@ pub struct Tallies {
 
 impl Tallies {
     /// Adds a count. True where the caller must plan a flush, for none is planned yet.
-    pub fn add(&mut self, ledger: String, tally: Tally) -> bool {
-        let same = |(known, kind): &&mut (String, Tally)| *known == ledger && is_same_kind(kind, &tally);
+    pub fn add(&mut self, ledger: &str, tally: &Tally) -> bool {
+        let same = |(known, kind): &&mut (String, Tally)| *known == ledger && is_same_kind(kind, tally);
         if let Some((_, known)) = self.counts.iter_mut().find(same) {
             known.count += tally.count;
         } else if self.counts.len() < MAX_KINDS {
-            self.counts.push((ledger, tally));
+            self.counts.push((ledger.to_owned(), tally.clone()));
         }
         !std::mem::replace(&mut self.flush_is_planned, true)
     }
@@ -64,13 +64,13 @@ mod tests {
             count: 1,
         };
         let mut tallies = Tallies::default();
-        assert!(tallies.add("l".into(), tally("required")));
-        assert!(!tallies.add("l".into(), tally("required")));
-        assert!(!tallies.add("m".into(), tally("too_long")));
+        assert!(tallies.add("l", &tally("required")));
+        assert!(!tallies.add("l", &tally("required")));
+        assert!(!tallies.add("m", &tally("too_long")));
         let batches = tallies.take();
         let twice = Tally { count: 2, ..tally("required") };
         assert_eq!(batches, [("l".into(), vec![twice]), ("m".into(), vec![tally("too_long")])]);
         assert!(tallies.take().is_empty());
-        assert!(tallies.add("l".into(), tally("required")));
+        assert!(tallies.add("l", &tally("required")));
     }
 }

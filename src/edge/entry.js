@@ -1,111 +1,72 @@
-// What workerd starts: the Worker, and the object of one ledger around its core.
+// What the platform starts: the Worker, and the object of one ledger around its core.
 import { DurableObject } from 'cloudflare:workers';
-import worker, { Ledger as Core } from './core.js';
-
-// Called directly, a request costs less than through the class that is around the core. After a
-// panic it goes that way once, for there a broken core is replaced.
-const { fetch } = worker.prototype;
-let isBroken = false;
-/** How often the core has broken, which glue.js looks at as well. */
-globalThis.coreBreaks = 0;
-
-function noteBreak(error) {
-  if (!(error instanceof WebAssembly.RuntimeError)) return;
-  isBroken = true;
-  globalThis.coreBreaks += 1;
-}
-addEventListener('error', ({ error }) => noteBreak(error));
-
-/**
- * How often what is under way looks whether its core has broken: it would never end, and no other
- * request may end it. Long enough that hardly any request is still there to look.
- */
-const LOOK_MS = 1_000;
-
-/** The promise of something that the core does; it rejects where the core breaks meanwhile. */
-function guarded(promise) {
-  const begun = globalThis.coreBreaks;
-  return new Promise((resolve, reject) => {
-    const look = () => {
-      if (globalThis.coreBreaks !== begun) reject(new Error('the core broke'));
-      else timer = setTimeout(look, LOOK_MS);
-    };
-    let timer = setTimeout(look, LOOK_MS);
-    const settle = (done) => (value) => {
-      clearTimeout(timer);
-      done(value);
-    };
-    promise.then(settle(resolve), settle(reject));
-  });
-}
-
-/** What `Reply::fault` says, where the core can say nothing. */
-function unavailable(error) {
-  noteBreak(error);
-  console.error(JSON.stringify({ event: 'fault', in: 'core', fault: String(error?.message) }));
-  const problem = {
-    type: 'about:blank',
-    title: 'Not available now',
-    status: 503,
-    detail: 'Please try again: the same post counts once.',
-  };
-  const headers = { 'content-type': 'application/problem+json', 'retry-after': '5' };
-  return new Response(JSON.stringify(problem), { status: 503, headers });
-}
-
-function answer(request, env, ctx) {
-  if (!isBroken) return fetch.call({ env, ctx }, request);
-  isBroken = false;
-  return new worker(ctx, env).fetch(request);
-}
+import { answer, breaks, Core, isNothing, judge, next, noteBreak, Parcel, rest, ring, run, settle, unavailable, wake } from './drive.js';
 
 export default {
   fetch(request, env, ctx) {
     try {
-      return guarded(answer(request, env, ctx)).catch(unavailable);
+      const answered = answer(request, env, ctx);
+      return answered instanceof Promise ? answered.catch(unavailable) : answered;
     } catch (error) {
       return unavailable(error);
     }
   },
-  scheduled(event, env, ctx) {
-    return guarded(new worker(ctx, env).scheduled(event));
+  scheduled(event, env) {
+    return wake(env).catch(unavailable);
   },
 };
 
 /**
+ * Outcomes may wait for so long to be written together. Should the object stop meanwhile, the
+ * delivery comes again under its id, as when it stops between an answer and a commit.
+ */
+const SETTLE_WITHIN_MS = 10;
+/**
+ * While a receiver keeps an attempt waiting, how often it is looked whether its time is over, and whether leads
+ * for the others are due.
+ */
+const LOOK_EVERY_MS = 250;
+
+/**
  * The object of one ledger. What arrives while something else is under way is done in one turn, each
  * message in a transaction of its own, and committed together: a commit costs more than all the rest
- * of a lead. No answer leaves before the commit.
+ * of a lead. No answer and no request leaves before the commit.
  */
 export class Ledger extends DurableObject {
   #core;
+  /** The breaks of the core that `#core` is of. */
+  #breaks = -1;
   #waiting = [];
-  #turnMs = Infinity;
+  #turnWithinMs = Infinity;
   #timer = null;
-
-  constructor(ctx, env) {
-    super(ctx, env);
-    this.#core = new Core(ctx.storage, env, (withinMs) => this.#turn(withinMs, () => {}));
-  }
+  /** Requests to receivers. */
+  #flights = new Set();
+  #watch = null;
+  /** Lines of the log of this turn. */
+  #lines = [];
 
   /** Answers a message. */
   answer(message) {
-    return this.#turn(0, () => this.#core.answer(message));
+    return this.#turn(0, (core) => {
+      const parcel = new Parcel(judge(core, message));
+      this.#note(parcel);
+      return parcel.parts[1].length === 0 ? parcel.number : parcel.text(1);
+    });
   }
 
   /** Where it fails, the platform rings it again. */
   alarm() {
-    return guarded(this.#core.alarm());
+    return this.#turn(0, (core) => ring(core));
   }
 
   /** Does a step in the next turn, which comes within so many milliseconds. */
   #turn(withinMs, step) {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ step, resolve, reject });
-      const turnMs = Date.now() + withinMs;
-      if (turnMs >= this.#turnMs) return;
+      // One that may wait is not put off by those that come after it.
+      if (withinMs >= this.#turnWithinMs) return;
       clearTimeout(this.#timer);
-      this.#turnMs = turnMs;
+      this.#turnWithinMs = withinMs;
       // Also without a wait it goes off when nothing that has already arrived is left to be looked at.
       this.#timer = setTimeout(() => this.#takeTurn(), withinMs);
     });
@@ -114,14 +75,72 @@ export class Ledger extends DurableObject {
   #takeTurn() {
     const waiting = this.#waiting;
     this.#waiting = [];
-    this.#turnMs = Infinity;
+    this.#turnWithinMs = Infinity;
     for (const { step, resolve, reject } of waiting) {
       try {
-        resolve(step());
+        resolve(step(this.#number()));
       } catch (error) {
         noteBreak(error);
         reject(error);
       }
     }
+    this.#goOn();
+  }
+
+  /** What the core knows this object by. A core that has broken knows nothing: there is another one. */
+  #number() {
+    if (this.#breaks !== breaks) {
+      this.#core = new Core(this.ctx.storage, this.env);
+      this.#breaks = breaks;
+    }
+    return this.#core.number;
+  }
+
+  /** Sends what is due, sees to the alarm, and logs what has happened. */
+  #goOn() {
+    try {
+      const core = this.#number();
+      for (;;) {
+        const parcel = new Parcel(next(core));
+        if (isNothing(parcel)) break;
+        this.ctx.waitUntil(this.#deliver(parcel));
+      }
+      rest(core);
+    } catch (error) {
+      noteBreak(error);
+      console.error(JSON.stringify({ event: 'fault', in: 'core', fault: String(error?.message) }));
+    }
+    if (this.#lines.length > 0) console.log(this.#lines.join('\n'));
+    this.#lines = [];
+    if (this.#flights.size > 0) this.#watch ??= setTimeout(() => this.#look(), LOOK_EVERY_MS);
+  }
+
+  /** A delivery, from its first wish to what became of it. */
+  async #deliver(parcel) {
+    try {
+      const { number } = await run(parcel, { env: this.env, flights: this.#flights });
+      const written = this.#turn(SETTLE_WITHIN_MS, (core) => this.#note(new Parcel(settle(core, number))));
+      // Its connection is free.
+      this.#goOn();
+      await written;
+    } catch (error) {
+      // A core that broke has forgotten it, and so has the next one nothing of it in flight.
+      noteBreak(error);
+      console.error(JSON.stringify({ event: 'fault', in: 'delivery', fault: String(error?.message) }));
+    }
+  }
+
+  /** One timer for all that is on its way. */
+  #look() {
+    this.#watch = null;
+    const nowMs = Date.now();
+    for (const { controller, untilMs } of this.#flights) {
+      if (untilMs <= nowMs) controller.abort();
+    }
+    this.#goOn();
+  }
+
+  #note(parcel) {
+    if (parcel.parts[0].length > 0) this.#lines.push(parcel.text(0));
   }
 }

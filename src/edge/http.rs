@@ -1,22 +1,26 @@
-//! `Request` → [`RawRequest`], [`Reply`] → `Response`.
+//! What JavaScript tells of a request → [`RawRequest`], and [`Answered`] → what it makes a response of.
 
-use futures_util::StreamExt as _;
-use js_sys::Uint8Array;
-use js_sys::futures::JsFuture;
 use serde_json::json;
-use worker::Result;
 
-use super::{glue, message_of};
+use super::drive::{Kind, parcel, wish};
+use super::platform::count;
+use super::{event, glue, now_ms};
+use crate::capture::{After, Answered};
 use crate::fault::Fault;
+use crate::moment::Moment;
 use crate::reply::Reply;
 use crate::request::{Method, RawRequest, TooLarge};
-use crate::routes::body_limit_bytes;
+use crate::tallies::GATHER_MS;
 
-/// Reads a request once: the headers that something asks for, and the body as far as it may be.
-pub async fn read(request: &web_sys::Request) -> Result<RawRequest> {
-    let head = glue::head(request);
+/// What stands for a header that is not there.
+const ABSENT: &str = "\0";
+
+/// A request: method, URL, `content-type`, `content-encoding`, `accept`, `accept-language`, `origin`,
+/// `access-control-request-headers`, `idempotency-key`, `authorization`, `sec-gpc` and `cf-connecting-ip`, one a
+/// line; and its body.
+pub fn read(head: &str, body: Result<Vec<u8>, TooLarge>) -> RawRequest {
     let mut lines = head.split('\n');
-    let mut line = || lines.next().filter(|line| *line != glue::ABSENT).map(str::to_owned);
+    let mut line = || lines.next().filter(|line| *line != ABSENT).map(str::to_owned);
     let method = match line().as_deref() {
         Some("GET" | "HEAD") => Method::Get,
         Some("POST") => Method::Post,
@@ -25,11 +29,8 @@ pub async fn read(request: &web_sys::Request) -> Result<RawRequest> {
         _ => Method::Other,
     };
     let url = line().unwrap_or_default();
-    let announced = line().and_then(|length| length.parse::<usize>().ok());
     let (host, path, query) = parts_of(&url);
-    let limit = body_limit_bytes(path);
-    let has_body = matches!(method, Method::Post | Method::Put);
-    let mut raw = RawRequest {
+    RawRequest {
         method,
         host: host.to_owned(),
         path: path.to_owned(),
@@ -44,40 +45,12 @@ pub async fn read(request: &web_sys::Request) -> Result<RawRequest> {
         authorization: line(),
         gpc: line().as_deref() == Some("1"),
         client_address: line(),
-        body: Ok(Vec::new()),
-    };
-    if has_body && announced.is_some_and(|length| length > limit) {
-        raw.body = Err(TooLarge);
-    } else if has_body && announced.is_some() {
-        raw.body = Ok(Uint8Array::new(&JsFuture::from(request.array_buffer()?).await?).to_vec());
-    } else if has_body {
-        raw.body = read_up_to(Clone::clone(request), limit).await?;
+        body,
     }
-    Ok(raw)
-}
-
-/// A body of unknown length: no more of it is read than its address takes.
-async fn read_up_to(
-    request: web_sys::Request,
-    limit: usize,
-) -> Result<std::result::Result<Vec<u8>, TooLarge>> {
-    let mut body = Vec::new();
-    if request.body().is_none() {
-        return Ok(Ok(body));
-    }
-    let mut request = worker::Request::from(request);
-    let mut stream = request.stream()?;
-    while let Some(chunk) = stream.next().await {
-        body.extend(chunk?);
-        if body.len() > limit {
-            return Ok(Err(TooLarge));
-        }
-    }
-    Ok(Ok(body))
 }
 
 /// Host, path and query of an address as the runtime serialises it: a path always follows the host.
-fn parts_of(url: &str) -> (&str, &str, &str) {
+pub fn parts_of(url: &str) -> (&str, &str, &str) {
     let behind_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
     let at = behind_scheme.find('/').unwrap_or(behind_scheme.len());
     let (host, path) = behind_scheme.split_at_checked(at).unwrap_or((behind_scheme, ""));
@@ -86,19 +59,76 @@ fn parts_of(url: &str) -> (&str, &str, &str) {
     (host, if path.is_empty() { "/" } else { path }, query)
 }
 
-/// The platform's response.
-///
-/// # Errors
-/// None can be made.
-pub fn response(reply: &Reply) -> std::result::Result<web_sys::Response, Fault> {
-    let made = glue::respond(reply.status, &glue::lines(&reply.headers)?, &reply.body);
-    made.map_err(|error| Fault::new(format!("no response: {}", message_of(&error))))
+/// The answer to a visitor, with what follows it.
+pub async fn answer(mut answered: Answered, request: &RawRequest, moment: &Moment) -> Vec<u8> {
+    let kept = match kept(&answered.reply).await {
+        Ok(kept) => kept,
+        Err(fault) => {
+            log_fault("reply", &fault);
+            answered.reply = Reply::not_now(request);
+            false
+        }
+    };
+    let headers = glue::lines(&answered.reply.headers).unwrap_or_else(|fault| {
+        log_fault("reply", &fault);
+        answered.reply = Reply::not_now(request);
+        glue::lines(&answered.reply.headers).unwrap_or_default()
+    });
+    let log = answered.log.take().map(|one| event(one, moment.now_ms)).unwrap_or_default();
+    let then = then(&answered, kept, moment);
+    let parts: [&[u8]; 4] = [headers.as_bytes(), &answered.reply.body, log.as_bytes(), then.as_bytes()];
+    parcel(Kind::Respond, answered.reply.status.into(), &parts)
 }
 
-/// The response of a fault, which is logged with it. Whoever reads pages gets one.
-pub fn fault(place: &str, fault: &Fault, reply: &Reply) -> Result<web_sys::Response> {
-    log_fault(place, fault);
-    response(reply).map_err(|fault| worker::Error::RustError(fault.to_string()))
+/// The reply to what could not be begun.
+pub fn fault(reply: &Reply) -> Vec<u8> {
+    let headers = glue::lines(&reply.headers).unwrap_or_default();
+    parcel(Kind::Respond, reply.status.into(), &[headers.as_bytes(), &reply.body, b"", b""])
+}
+
+/// What is to be done beside a response, as JSON; empty where there is nothing.
+fn then(answered: &Answered, kept: bool, moment: &Moment) -> String {
+    let mut then = serde_json::Map::new();
+    if kept {
+        then.insert("kept".to_owned(), true.into());
+    }
+    let held_back_ms = answered.held_back_ms(now_ms() - moment.now_ms);
+    if held_back_ms > 0 {
+        then.insert("held_back_ms".to_owned(), held_back_ms.into());
+    }
+    for after in &answered.after {
+        match after {
+            After::Remember { key, value, ttl_s } => {
+                then.insert("remember".to_owned(), json!([key, value, ttl_s]));
+            }
+            After::Count { ledger, tally } => {
+                if count(ledger, tally) {
+                    then.insert("hand_on_in_ms".to_owned(), GATHER_MS.into());
+                }
+            }
+        }
+    }
+    if then.is_empty() { String::new() } else { serde_json::Value::Object(then).to_string() }
+}
+
+/// Whether JavaScript keeps the response of a reply whose body it has: a file of the bucket, or what the platform
+/// serves. Neither ever is in the wasm.
+///
+/// # Errors
+/// The file has gone, or no response can be made with it.
+async fn kept(reply: &Reply) -> Result<bool, Fault> {
+    match &reply.file {
+        Some(key) => {
+            let headers = glue::lines(&reply.headers)?;
+            let given = wish(Kind::File, reply.status.into(), &[key.as_bytes(), headers.as_bytes()]).await;
+            match given.truth("files")? {
+                Some(true) => Ok(true),
+                _ => Err(Fault::new("files: a file has gone")),
+            }
+        }
+        None if reply.is_asset => Ok(wish(Kind::Asset, 0, &[]).await.truth("assets")?.unwrap_or(false)),
+        None => Ok(false),
+    }
 }
 
 /// One line for a fault.

@@ -1,42 +1,35 @@
-//! The Durable Object: a [`Ledger`](crate::ledger::Ledger) over the object's SQLite, and its alarm.
+//! The Durable Object: a [`Ledger`](crate::ledger::Ledger) over the object's SQLite, what it sends, and its alarm.
+//!
+//! `entry.js` gathers what arrives into turns. After each it asks for what is due ([`next`]), and before it ends
+//! it lets the alarm be set ([`rest`]), all in one step, so that the alarm is kept together with what was written.
 
 use std::cell::{Cell, RefCell};
-use std::pin::{Pin, pin};
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
-use std::time::Duration;
 
-use futures_util::future::{Either, select};
-use futures_util::stream::{FuturesUnordered, StreamExt as _};
-use js_sys::futures::{JsFuture, spawn_local};
-use js_sys::{Function, Promise};
+use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
-use wasm_bindgen::{JsCast as _, JsValue};
-use worker::{Delay, Env};
+use worker::Env;
 
+use super::drive::{self, Kind, parcel};
 use super::http::log_fault;
-use super::platform::{ADMITTED, FAULT, Platform};
+use super::platform::{self, ADMITTED, FAULT, Platform};
 use super::send::{self, Sent};
 use super::store::ObjectStore;
-use super::{glue, log, message_of, moment, now_ms};
+use super::{event, glue, message_of, moment, now_ms};
 use crate::campaigns;
 use crate::deliver::Outcome;
 use crate::fault::Fault;
 use crate::ledger::message::{Answer, Message};
 use crate::ledger::{self, Answered, Claim, Dispatch};
-use crate::ports::{Ports as _, signed};
+use crate::ports::signed;
 
-/// While a receiver keeps an attempt waiting, leads for the others come in: how often to look.
-const LOOK_AGAIN: Duration = Duration::from_millis(250);
-/// Outcomes may wait for so long to be written together. Should the object stop meanwhile, the
-/// delivery comes again under its id, as when it stops between an answer and a commit.
-const SETTLE_WITHIN_MS: u32 = 10;
-/// The platform ends an alarm after 15 minutes; the rest is done by the next one.
-const MAX_ALARM_MS: i64 = 5 * 60_000;
-/// An alarm that has been at work for longer has ended in some way that nobody was told of.
-const LOST_ALARM_MS: i64 = 2 * MAX_ALARM_MS;
-/// The free plan allows an invocation 50 requests, readings of KV among them. What is still due goes
-/// out by the next alarm, at once.
-const MAX_REQUESTS_AN_ALARM: usize = 36;
+/// The free plan allows an event of an object 50 requests, readings of KV among them. What is still due goes out
+/// by the next event, for which the alarm is set at once.
+const MAX_REQUESTS_AN_EVENT: usize = 36;
+/// What is on its way or waits for a connection goes out without the alarm. It is a net: should the object stop,
+/// it starts again with what was not sent.
+const NET_MS: i64 = 5_000;
 /// An alarm that is so late is set again.
 const ALARM_LATE_MS: i64 = 30_000;
 /// Before the next try where the database failed.
@@ -44,98 +37,180 @@ const RETRY_MS: i64 = 10_000;
 
 type Core = ledger::Ledger<ObjectStore>;
 
-/// The core of one ledger's object; `entry.js` is around it.
-#[wasm_bindgen]
-pub struct Ledger {
-    storage: JsValue,
-    env: Env,
-    /// Of a number of milliseconds: the object's next turn.
-    turn: Function,
-    core: RefCell<Option<Rc<Core>>>,
-    alarm: Alarm,
+thread_local! {
+    static OBJECTS: RefCell<BTreeMap<u32, Rc<Object>>> = const { RefCell::new(BTreeMap::new()) };
+    static LAST: Cell<u32> = const { Cell::new(0) };
 }
 
-#[wasm_bindgen(wasm_bindgen_futures = worker::wasm_bindgen_futures)]
+/// Holds the core of one ledger's object for as long as JavaScript holds this.
+#[wasm_bindgen]
+pub struct Ledger {
+    number: u32,
+}
+
+#[wasm_bindgen]
 impl Ledger {
     /// Over the object's storage.
     #[wasm_bindgen(constructor)]
-    pub fn new(storage: JsValue, env: Env, turn: Function) -> Self {
-        let alarm = Alarm { storage: storage.clone(), set_ms: Rc::default(), draining_ms: Rc::default() };
-        Self { storage, env, turn, core: RefCell::new(None), alarm }
+    pub fn new(storage: JsValue, env: Env) -> Self {
+        platform::attach(&env);
+        let number = LAST.get().wrapping_add(1);
+        LAST.set(number);
+        OBJECTS.with_borrow_mut(|objects| objects.insert(number, Rc::new(Object::new(storage))));
+        Self { number }
     }
 
-    /// Answers a message in one synchronous step: a JSON text, or [`ADMITTED`] or [`FAULT`].
-    pub fn answer(&self, message: &str) -> JsValue {
-        let started_ms = now_ms();
-        match self.judge(message) {
-            Ok(answered) => {
-                if let Some(event) = answered.log {
-                    log(event, started_ms);
-                }
-                match answered.answer {
-                    Answer::Admitted => ADMITTED.into(),
-                    answer => serde_json::to_string(&answer).map_or(FAULT.into(), Into::into),
-                }
-            }
-            Err(fault) => {
-                log_fault("ledger", &fault);
-                FAULT.into()
-            }
+    /// What the functions of this file know the object by.
+    #[wasm_bindgen(getter)]
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+}
+
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        let object = OBJECTS.with_borrow_mut(|objects| objects.remove(&self.number));
+        drop(object);
+    }
+}
+
+fn object(number: u32) -> Option<Rc<Object>> {
+    OBJECTS.with_borrow(|objects| objects.get(&number).cloned())
+}
+
+/// Answers a message in one synchronous step: [`ADMITTED`] or [`FAULT`], or a JSON text as the second part. The
+/// first one is a line of the log.
+#[wasm_bindgen]
+pub fn judge(number: u32, message: &str) -> Vec<u8> {
+    let started_ms = now_ms();
+    let Some(object) = object(number) else { return parcel(Kind::Answer, FAULT, &[b"", b""]) };
+    match object.judge(message) {
+        Ok(answered) => {
+            let log = answered.log.map(|one| event(one, started_ms)).unwrap_or_default();
+            let text = match answered.answer {
+                Answer::Admitted => return parcel(Kind::Answer, ADMITTED, &[log.as_bytes(), b""]),
+                answer => serde_json::to_vec(&answer).unwrap_or_default(),
+            };
+            parcel(Kind::Answer, FAULT, &[log.as_bytes(), &text])
+        }
+        Err(fault) => {
+            log_fault("ledger", &fault);
+            parcel(Kind::Answer, FAULT, &[b"", b""])
+        }
+    }
+}
+
+/// Begins the next delivery that is due, as far as connections are free.
+#[wasm_bindgen]
+pub fn next(number: u32) -> Vec<u8> {
+    let begun = object(number).and_then(|object| {
+        let claim = object.next_claim()?;
+        let core = object.core.borrow().as_ref().map(Rc::clone)?;
+        Some((object, core, claim))
+    });
+    let Some((object, core, claim)) = begun else { return parcel(Kind::Nothing, 0, &[]) };
+    drive::begin(async move {
+        let sent = match dispatch(&core, &claim).await {
+            Ok(dispatch) => send::send(dispatch, claim.timeout_ms).await,
+            Err(outcome) => Sent::not(outcome),
+        };
+        parcel(Kind::Attempted, object.attempted(&core, claim, sent), &[])
+    })
+}
+
+/// Writes what became of an attempt; a line of the log as the only part.
+#[wasm_bindgen]
+pub fn settle(number: u32, attempt: u32) -> Vec<u8> {
+    let settled = object(number).and_then(|object| object.settle(attempt));
+    let line = match settled {
+        Some(Ok(one)) => event(one, 0),
+        Some(Err(fault)) => {
+            log_fault("delivery", &fault);
+            String::new()
+        }
+        None => String::new(),
+    };
+    parcel(Kind::Nothing, 0, &[line.as_bytes()])
+}
+
+/// The alarm has gone off: opens the ledger, and sweeps. It always succeeds, for the platform gives an alarm up
+/// after six failures: what fails here is tried again by an alarm of our own.
+#[wasm_bindgen]
+pub fn ring(number: u32) {
+    let Some(object) = object(number) else { return };
+    if let Err(fault) = object.ring() {
+        log_fault("alarm", &fault);
+        object.alarm.wake_by(now_ms() + RETRY_MS);
+    }
+}
+
+/// Sees to it that somebody looks at what is still to be done.
+#[wasm_bindgen]
+pub fn rest(number: u32) {
+    if let Some(object) = object(number) {
+        object.rest();
+    }
+}
+
+/// An attempt that is over, until what became of it is written.
+struct Attempt {
+    claim: Claim,
+    sent: Sent,
+}
+
+struct Object {
+    storage: JsValue,
+    core: RefCell<Option<Rc<Core>>>,
+    alarm: Alarm,
+    /// Claimed, and not begun.
+    claims: RefCell<VecDeque<Claim>>,
+    /// By number.
+    attempts: RefCell<BTreeMap<u32, Attempt>>,
+    last_attempt: Cell<u32>,
+    /// Begun, and not settled.
+    under_way: Cell<usize>,
+    /// Requests that were made since something came from outside.
+    requests: Cell<usize>,
+    /// The database failed when it was asked what is due. Nothing is begun until something comes from outside.
+    has_failed: Cell<bool>,
+}
+
+impl Object {
+    fn new(storage: JsValue) -> Self {
+        Self {
+            alarm: Alarm { storage: storage.clone(), set_ms: Cell::new(None) },
+            storage,
+            core: RefCell::default(),
+            claims: RefCell::default(),
+            attempts: RefCell::default(),
+            last_attempt: Cell::new(0),
+            under_way: Cell::new(0),
+            requests: Cell::new(0),
+            has_failed: Cell::new(false),
         }
     }
 
-    /// Sends what is due. It always succeeds, for the platform gives an alarm up after six failures:
-    /// what fails here is tried again by an alarm of our own.
-    pub async fn alarm(&self) {
-        self.alarm.set_ms.set(None);
-        let draining = Draining::begin(&self.alarm.draining_ms);
-        let next_ms = self.drain().await.unwrap_or_else(|fault| {
-            log_fault("alarm", &fault);
-            now_ms() + RETRY_MS
-        });
-        drop(draining);
-        self.alarm.wake_by(next_ms);
+    /// Something has come from outside, and may make requests of its own.
+    fn begin_event(&self) {
+        self.requests.set(0);
+        self.has_failed.set(false);
     }
-}
 
-/// Says that an alarm is at work, until it ends, in whatever way.
-struct Draining<'a>(&'a Cell<Option<i64>>);
-
-impl<'a> Draining<'a> {
-    fn begin(draining_ms: &'a Cell<Option<i64>>) -> Self {
-        draining_ms.set(Some(now_ms()));
-        Self(draining_ms)
-    }
-}
-
-impl Drop for Draining<'_> {
-    fn drop(&mut self) {
-        self.0.set(None);
-    }
-}
-
-impl Ledger {
-    /// Nothing else enters the object meanwhile, and the alarm is kept together with what was written.
+    /// Nothing else enters the object meanwhile.
     fn judge(&self, message: &str) -> Result<Answered, Fault> {
+        self.begin_event();
         let message: Message = serde_json::from_str(message)
             .map_err(|_| Fault::new("a message that this code does not understand"))?;
-        let core = self.open(&message.ledger)?;
-        let answered = core.call(message, &moment()?)?;
-        if !self.alarm.is_draining() {
-            self.alarm.wake_by(core.wake_at_ms());
-        }
-        Ok(answered)
+        self.open(&message.ledger)?.call(message, &moment()?)
     }
 
     fn open(&self, name: &str) -> Result<Rc<Core>, Fault> {
         if let Some(core) = self.core.borrow().as_ref() {
             return Ok(Rc::clone(core));
         }
-        let platform = Platform::new(self.env.clone())?;
-        let settings = platform.shared_settings();
+        let settings = Platform::new()?.shared_settings();
         let store = ObjectStore::new(&self.storage);
-        let core = Core::open(store, name, &settings, now_ms())?;
-        let core = Rc::new(core);
+        let core = Rc::new(Core::open(store, name, &settings, now_ms())?);
         *self.core.borrow_mut() = Some(Rc::clone(&core));
         Ok(core)
     }
@@ -149,66 +224,76 @@ impl Ledger {
         name.map(|name| self.open(&name)).transpose()
     }
 
-    async fn drain(&self) -> Result<i64, Fault> {
-        let Some(core) = self.open_again()? else {
-            return Ok(i64::MAX);
+    fn ring(&self) -> Result<(), Fault> {
+        self.alarm.set_ms.set(None);
+        self.begin_event();
+        match self.open_again()? {
+            Some(core) => core.sweep(&moment()?),
+            None => Ok(()),
+        }
+    }
+
+    /// The next claim, where this event may make one more request.
+    fn next_claim(&self) -> Option<Claim> {
+        if self.requests.get() >= MAX_REQUESTS_AN_EVENT || self.has_failed.get() {
+            return None;
+        }
+        if self.claims.borrow().is_empty() {
+            let core = self.core.borrow().as_ref().map(Rc::clone)?;
+            match moment().and_then(|moment| core.claim(&moment)) {
+                Ok(claims) => self.claims.borrow_mut().extend(claims),
+                Err(fault) => {
+                    log_fault("alarm", &fault);
+                    self.has_failed.set(true);
+                }
+            }
+        }
+        let claim = self.claims.borrow_mut().pop_front()?;
+        self.requests.set(self.requests.get() + 1);
+        self.under_way.set(self.under_way.get() + 1);
+        Some(claim)
+    }
+
+    /// Keeps what became of an attempt; its number.
+    fn attempted(&self, core: &Core, claim: Claim, sent: Sent) -> u32 {
+        core.release(&claim, &sent.outcome, sent.took_ms, sent.more_requests > 0);
+        self.requests.set(self.requests.get() + sent.more_requests);
+        let number = self.last_attempt.get().wrapping_add(1);
+        self.last_attempt.set(number);
+        self.attempts.borrow_mut().insert(number, Attempt { claim, sent });
+        number
+    }
+
+    /// Writes what became of an attempt; what is logged of it.
+    fn settle(&self, attempt: u32) -> Option<Result<serde_json::Value, Fault>> {
+        let Attempt { claim, sent } = self.attempts.borrow_mut().remove(&attempt)?;
+        let core = self.core.borrow().as_ref().map(Rc::clone)?;
+        self.under_way.set(self.under_way.get().saturating_sub(1));
+        Some(moment().and_then(|moment| core.settle(&claim, &sent.outcome, sent.took_ms, &moment)))
+    }
+
+    fn rest(&self) {
+        let Some(core) = self.core.borrow().as_ref().map(Rc::clone) else { return };
+        let (wake_ms, now_ms) = (core.wake_at_ms(), now_ms());
+        let at_ms = match wake_ms <= now_ms {
+            true if self.has_failed.get() => now_ms + RETRY_MS,
+            true if self.requests.get() >= MAX_REQUESTS_AN_EVENT => now_ms,
+            true => now_ms + NET_MS,
+            false if self.under_way.get() > 0 => wake_ms.min(now_ms + NET_MS),
+            false => wake_ms,
         };
-        let platform = Platform::new(self.env.clone())?;
-        let started_ms = now_ms();
-        let mut in_flight = Deliveries::new(&core, &platform, &self.turn);
-        let mut look_again = Delay::from(LOOK_AGAIN);
-        let mut failure = None;
-        loop {
-            let is_over =
-                in_flight.requests >= MAX_REQUESTS_AN_ALARM || now_ms() - started_ms >= MAX_ALARM_MS;
-            // After a failure what is under way is still settled, and nothing new begun.
-            if failure.is_none() && !is_over {
-                match moment().and_then(|moment| core.claim(&moment)) {
-                    Ok(claims) => in_flight.begin(claims),
-                    Err(fault) => failure = Some(fault),
-                }
-            }
-            if in_flight.is_empty() {
-                break;
-            }
-            let happened = match select(pin!(in_flight.next()), &mut look_again).await {
-                Either::Left((settled, _)) => Some(settled),
-                Either::Right(_) => None,
-            };
-            match happened {
-                Some(settled) => failure = failure.or(settled.err()),
-                // A receiver that hangs must not keep the others waiting for the next alarm.
-                None if is_over || failure.is_some() => {
-                    spawn_local(in_flight.finish(self.alarm.clone()));
-                    break;
-                }
-                None => look_again = Delay::from(LOOK_AGAIN),
-            }
-        }
-        if let Some(fault) = failure {
-            return Err(fault);
-        }
-        core.sweep(&moment()?)?;
-        Ok(core.wake_at_ms())
+        self.alarm.wake_by(at_ms);
     }
 }
 
 /// The object's alarm.
-#[derive(Clone)]
 struct Alarm {
     storage: JsValue,
     /// When it is set to; nothing where that is not known.
-    set_ms: Rc<Cell<Option<i64>>>,
-    /// Since when one is at work.
-    draining_ms: Rc<Cell<Option<i64>>>,
+    set_ms: Cell<Option<i64>>,
 }
 
 impl Alarm {
-    /// Whether an alarm is at work: it looks for what is due before it ends.
-    fn is_draining(&self) -> bool {
-        self.draining_ms.get().is_some_and(|since_ms| now_ms() - since_ms <= LOST_ALARM_MS)
-    }
-
     /// Sets the alarm where none is set that is as early. One that is long due and has not gone off
     /// may be lost. A failure loses nothing: the cron pokes.
     fn wake_by(&self, at_ms: i64) {
@@ -226,102 +311,21 @@ impl Alarm {
     }
 }
 
-/// Deliveries on their way, each from its request until its outcome is written.
-struct Deliveries {
-    core: Rc<Core>,
-    platform: Platform,
-    turn: Function,
-    steps: FuturesUnordered<Pin<Box<dyn Future<Output = Step>>>>,
-    /// Requests that were made so far.
-    requests: usize,
-}
-
-/// Where a delivery has come to.
-enum Step {
-    /// The attempt is over.
-    Answered(Claim, Sent),
-    /// What became of it is written.
-    Settled(Result<(), Fault>),
-}
-
-impl Deliveries {
-    fn new(core: &Rc<Core>, platform: &Platform, turn: &Function) -> Self {
-        let (core, platform, turn) = (Rc::clone(core), platform.clone(), turn.clone());
-        Self { core, platform, turn, steps: FuturesUnordered::new(), requests: 0 }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.steps.is_empty()
-    }
-
-    fn begin(&mut self, claims: Vec<Claim>) {
-        self.requests += claims.len();
-        for claim in claims {
-            self.steps.push(Box::pin(attempt(Rc::clone(&self.core), self.platform.clone(), claim)));
-        }
-    }
-
-    /// Goes on until something has happened to one of them.
-    async fn next(&mut self) -> Result<(), Fault> {
-        match self.steps.next().await {
-            Some(Step::Answered(claim, sent)) => {
-                self.core.release(&claim, &sent.outcome, sent.took_ms, sent.more_requests > 0);
-                self.requests += sent.more_requests;
-                let turn = self.turn.call1(&JsValue::NULL, &SETTLE_WITHIN_MS.into());
-                self.steps.push(Box::pin(settle(Rc::clone(&self.core), turn.ok(), claim, sent)));
-                Ok(())
-            }
-            Some(Step::Settled(settled)) => settled,
-            None => Ok(()),
-        }
-    }
-
-    /// Goes on until all have been settled. Meanwhile others may have waited for their connections.
-    async fn finish(mut self, alarm: Alarm) {
-        while !self.is_empty() {
-            if let Err(fault) = self.next().await {
-                log_fault("delivery", &fault);
-            }
-            if !alarm.is_draining() {
-                alarm.wake_by(self.core.wake_at_ms());
-            }
-        }
-    }
-}
-
-/// One attempt, from the campaign as it is now to the outcome.
-async fn attempt(core: Rc<Core>, platform: Platform, claim: Claim) -> Step {
-    let sent = match dispatch(&core, &platform, &claim).await {
-        Ok(dispatch) => send::send(dispatch, claim.timeout_ms).await,
-        Err(outcome) => Sent::not(outcome),
-    };
-    Step::Answered(claim, sent)
-}
-
 /// The request of a claim. What fails of ours fails this claim alone.
-async fn dispatch(core: &Core, platform: &Platform, claim: &Claim) -> Result<Dispatch, Outcome> {
+async fn dispatch(core: &Core, claim: &Claim) -> Result<Dispatch, Outcome> {
     let unreadable = |fault: Fault| {
         log_fault("delivery", &fault);
         Outcome::Unreadable
     };
-    let campaign = match campaigns::find(platform, &claim.campaign, now_ms()).await {
+    let platform = Platform::new().map_err(unreadable)?;
+    let campaign = match campaigns::find(&platform, &claim.campaign, now_ms()).await {
         Ok(Some(campaign)) => Some(campaign),
         // KV may not have it here yet, or not answer: the copy that came with the lead is as good.
         Ok(None) | Err(_) => core.last_good_campaign(&claim.campaign).map_err(unreadable)?,
     };
     let mut prepared = core.prepare(claim)?;
-    let receipts = signed(platform, std::mem::take(&mut prepared.unsigned)).await.map_err(unreadable)?;
+    let receipts = signed(&platform, std::mem::take(&mut prepared.unsigned)).await.map_err(unreadable)?;
     let moment = moment().map_err(unreadable)?;
-    let secret = |name: &str| platform.secret(name);
+    let secret = |name: &str| crate::ports::Ports::secret(&platform, name);
     core.dispatch(claim, &prepared, campaign.as_deref(), secret, &receipts, &moment)
-}
-
-/// Writes an outcome in the object's next turn: a commit costs more than all the rest of a lead.
-async fn settle(core: Rc<Core>, turn: Option<JsValue>, claim: Claim, sent: Sent) -> Step {
-    if let Some(turn) = turn {
-        // It resolves whatever happens.
-        let _ = JsFuture::from(turn.unchecked_into::<Promise>()).await;
-    }
-    let settled = moment().and_then(|moment| core.settle(&claim, &sent.outcome, sent.took_ms, &moment));
-    Step::Settled(settled.map(|event| log(event, 0)))
 }

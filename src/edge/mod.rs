@@ -1,77 +1,113 @@
 //! Cloudflare. This is the only place that knows it, and it carries values: no `if` about a lead.
+//!
+//! `entry.js` is what the platform starts; `drive.js` takes requests, calls [`begin`], and makes the wishes come
+//! true that the use cases leave ([`drive`]); `glue.js` is what Rust calls.
 
+mod drive;
 mod glue;
 mod http;
-mod kv;
 mod ledger;
 mod platform;
 mod send;
 mod store;
 
 use std::cell::RefCell;
-use std::time::Duration;
 
 use js_sys::Reflect;
-use wasm_bindgen::JsValue;
-use worker::{Context, Delay, Env, Result, ScheduleContext, ScheduledEvent, event};
+use js_sys::futures::JsFuture;
+use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen::{JsCast as _, JsValue};
+use worker::{Context, Env, Result, event};
 
+use self::drive::{Kind, parcel};
 use self::platform::Platform;
 use crate::fault::Fault;
 use crate::moment::Moment;
 use crate::reply::Reply;
-use crate::{admin, contact, routes};
+use crate::request::TooLarge;
+use crate::slab::Slab;
+use crate::{admin, routes};
 
 /// Seeds that are drawn at once: asking the platform costs more than the bytes.
 const SEEDS_DRAWN: usize = 32;
+
+#[global_allocator]
+static ALLOCATOR: Slab = Slab::new();
 
 thread_local! {
     /// Each is used once.
     static SEEDS: RefCell<Vec<[u8; 32]>> = const { RefCell::new(Vec::new()) };
 }
 
-/// The first look at the phone numbers' tables takes milliseconds: at the start, not at a visitor.
-#[event(start)]
-fn start() {
-    contact::warm_up();
-}
-
+/// The first request to this core, which learns its environment with it. Those that follow come to [`begin`]
+/// directly.
 #[event(fetch)]
 async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<web_sys::Response> {
-    let (moment, platform) = match moment().and_then(|moment| Ok((moment, Platform::new(env)?))) {
-        Ok(ready) => ready,
-        Err(fault) => return http::fault("start", &fault, &Reply::fault()),
-    };
-    let read = match http::read(&request).await {
-        Ok(read) => read,
-        Err(error) => return http::fault("request", &Fault::new(error.to_string()), &Reply::fault()),
-    };
-    let mut answered = routes::answer(&platform, &read, &moment).await;
-    if let Some(event) = answered.log.take() {
-        log(event, moment.now_ms);
-    }
-    platform.follow_up(&context, std::mem::take(&mut answered.after));
-    let held_back_ms = answered.held_back_ms(now_ms() - moment.now_ms);
-    if held_back_ms > 0 {
-        Delay::from(Duration::from_millis(held_back_ms)).await;
-    }
-    let made = match &answered.reply.file {
-        Some(key) => platform.file(key, &answered.reply).await,
-        None if answered.reply.is_asset => platform.asset(&request, &answered.reply).await,
-        None => http::response(&answered.reply),
-    };
-    made.or_else(|fault| http::fault("reply", &fault, &Reply::not_now(&read)))
+    platform::attach(&env);
+    let answered = glue::answer(&request, &env, context.as_ref().unchecked_ref());
+    Ok(JsFuture::from(answered?).await?.unchecked_into())
 }
 
-#[event(scheduled)]
-async fn scheduled(_: ScheduledEvent, env: Env, _: ScheduleContext) {
-    let started_ms = now_ms();
-    match Platform::new(env) {
-        Ok(platform) => {
-            for event in admin::wake_page(&platform, started_ms).await {
-                log(event, started_ms);
-            }
+/// Begins to answer a request: its head ([`http::read`]), and its body, unless that is too large.
+#[wasm_bindgen]
+pub fn begin(head: &str, body: Vec<u8>, is_too_large: bool) -> Vec<u8> {
+    let request = http::read(head, if is_too_large { Err(TooLarge) } else { Ok(body) });
+    match moment().and_then(|moment| Ok((moment, Platform::new()?))) {
+        Ok((moment, platform)) => drive::begin(async move {
+            let answered = routes::answer(&platform, &request, &moment).await;
+            http::answer(answered, &request, &moment).await
+        }),
+        Err(fault) => {
+            http::log_fault("start", &fault);
+            http::fault(&Reply::fault())
         }
-        Err(fault) => http::log_fault("cron", &fault),
+    }
+}
+
+/// How many bytes of a body the address reads.
+#[wasm_bindgen(js_name = bodyLimit)]
+pub fn body_limit(url: &str) -> usize {
+    let (_, path, _) = http::parts_of(url);
+    routes::body_limit_bytes(path)
+}
+
+/// Hands on what was counted.
+#[wasm_bindgen(js_name = handOnCounts)]
+pub fn hand_on_counts() -> Vec<u8> {
+    alone("tally", |platform, _| async move { platform.hand_on_counts().await })
+}
+
+/// Pokes the next ledgers of the registry.
+#[wasm_bindgen(js_name = wakePage)]
+pub fn wake_page(env: Env) -> Vec<u8> {
+    platform::attach(&env);
+    alone("cron", |platform, started_ms| async move {
+        for one in admin::wake_page(&platform, started_ms).await {
+            log(one, started_ms);
+        }
+        Vec::new()
+    })
+}
+
+/// Begins what nobody waits for. Its faults are logged.
+fn alone<T: Future<Output = Vec<Fault>> + 'static>(
+    place: &'static str,
+    task: impl FnOnce(Platform, i64) -> T,
+) -> Vec<u8> {
+    match Platform::new() {
+        Ok(platform) => {
+            let task = task(platform, now_ms());
+            drive::begin(async move {
+                for fault in task.await {
+                    http::log_fault(place, &fault);
+                }
+                parcel(Kind::Nothing, 0, &[])
+            })
+        }
+        Err(fault) => {
+            http::log_fault(place, &fault);
+            parcel(Kind::Nothing, 0, &[])
+        }
     }
 }
 
@@ -94,13 +130,17 @@ fn now_ms() -> i64 {
     now_ms
 }
 
-/// One JSON line an event, with how long it took.
-fn log(mut event: serde_json::Value, started_ms: i64) {
+/// One line of the log, as JSON, with how long it took.
+fn event(mut event: serde_json::Value, started_ms: i64) -> String {
     if let Some(event) = event.as_object_mut() {
         let took_ms = now_ms() - started_ms;
         event.entry("ms").or_insert(took_ms.into());
     }
-    worker::console_log!("{event}");
+    event.to_string()
+}
+
+fn log(one: serde_json::Value, started_ms: i64) {
+    worker::console_log!("{}", event(one, started_ms));
 }
 
 /// What an exception says.

@@ -1,8 +1,6 @@
 //! One request to a receiver.
 
-use js_sys::futures::JsFuture;
-use wasm_bindgen::JsValue;
-
+use super::drive::{Given, Kind, wish};
 use super::{glue, now_ms};
 use crate::deliver::{Outcome, retry_after_s};
 use crate::ledger::Dispatch;
@@ -30,26 +28,30 @@ pub async fn send(dispatch: Dispatch, timeout_ms: u32) -> Sent {
         return Sent::not(Outcome::DestinationRefused);
     };
     let started_ms = now_ms();
-    let answered = answer(&dispatch, &headers, timeout_ms).await;
+    let parts: [&[u8]; 3] = [dispatch.url.as_bytes(), headers.as_bytes(), &dispatch.body];
+    let given = wish(Kind::Send, timeout_ms, &parts).await;
     let took_ms = now_ms() - started_ms;
-    match answered {
-        Ok((outcome, more_requests)) => Sent { outcome, took_ms, more_requests },
-        Err(_) if took_ms >= i64::from(timeout_ms) => {
-            Sent { outcome: Outcome::TimedOut, took_ms, more_requests: 0 }
-        }
-        Err(_) => Sent { outcome: Outcome::Unreachable, took_ms, more_requests: 0 },
-    }
-}
-
-async fn answer(dispatch: &Dispatch, headers: &str, timeout_ms: u32) -> Result<(Outcome, usize), JsValue> {
-    let sent = glue::send(&dispatch.url, headers, &dispatch.body, timeout_ms)?;
-    let answered = JsFuture::from(sent).await?.as_string().unwrap_or_default();
-    let mut lines = answered.splitn(3, '\n');
-    let mut line = || lines.next().unwrap_or_default();
-    let (status, more_requests, retry_after) = (line(), line(), line());
-    let outcome = Outcome::Answered {
-        status: status.parse().unwrap_or(0),
+    let answered = |status: u32, retry_after: &str| Outcome::Answered {
+        status: u16::try_from(status).unwrap_or(0),
         retry_after_s: retry_after_s(retry_after, now_ms()),
     };
-    Ok((outcome, more_requests.parse().unwrap_or(0)))
+    match given {
+        // What there is to say beside the status: how many more requests it took, and the `Retry-After`.
+        Given::Bytes(bytes) => {
+            let text = String::from_utf8(bytes).unwrap_or_default();
+            let mut lines = text.splitn(3, '\n');
+            let mut line = || lines.next().unwrap_or_default();
+            let (status, more_requests, retry_after) = (line(), line(), line());
+            Sent {
+                outcome: answered(status.parse().unwrap_or(0), retry_after),
+                took_ms,
+                more_requests: more_requests.parse().unwrap_or(0),
+            }
+        }
+        Given::Number(status) => Sent { outcome: answered(status, ""), took_ms, more_requests: 0 },
+        _ if took_ms >= i64::from(timeout_ms) => {
+            Sent { outcome: Outcome::TimedOut, took_ms, more_requests: 0 }
+        }
+        _ => Sent { outcome: Outcome::Unreachable, took_ms, more_requests: 0 },
+    }
 }

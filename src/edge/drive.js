@@ -1,0 +1,211 @@
+// Drives the core. A step of a use case is one plain call into the wasm, with bytes in and out: what comes out
+// is a parcel, which is a wish or the end. A wish is made to come true here, and the use case resumed.
+import worker, { Ledger as Core } from './core.js';
+import { WISHES } from './wishes.js';
+
+const { begin, bodyLimit, handOnCounts, judge, next, rest, resume, ring, settle, tasksWaiting, wakePage } = worker.prototype;
+export { Core, judge, next, rest, ring, settle, tasksWaiting };
+
+/** How often the core has broken. There is another one since then, which knows nothing of what the last had begun. */
+export let breaks = 0;
+/** The core has its environment. */
+let isReady = false;
+
+/** Looks whether it is the core that has broken: a panic executes `unreachable`. */
+export function noteBreak(error) {
+  if (!(error instanceof WebAssembly.RuntimeError)) return;
+  breaks += 1;
+  isReady = false;
+}
+addEventListener('error', ({ error }) => noteBreak(error));
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+const NO_BYTES = new Uint8Array();
+
+// The kinds of drive.rs that are no wishes.
+const NOTHING = 0;
+export const RESPOND = 1;
+export const ATTEMPTED = 16;
+
+/** Words before the lengths of the parts: kind, task, number, and how many parts there are. */
+const HEAD = 4;
+const WORD_BYTES = 4;
+
+/** What the core gave. Its bytes are a copy, so they may be kept. */
+export class Parcel {
+  constructor(bytes) {
+    const [kind, task, number, count] = new Uint32Array(bytes.buffer, 0, HEAD);
+    this.kind = kind;
+    this.task = task;
+    this.number = number;
+    this.parts = [];
+    if (count === 0) return;
+    const lengths = new Uint32Array(bytes.buffer, HEAD * WORD_BYTES, count);
+    let at = (HEAD + count) * WORD_BYTES;
+    for (const length of lengths) this.parts.push(bytes.subarray(at, (at += length)));
+  }
+
+  /** A part as text. */
+  text(at) {
+    const part = this.parts[at];
+    return part.length === 0 ? '' : decoder.decode(part);
+  }
+}
+
+export const isNothing = ({ kind }) => kind === NOTHING;
+
+/** Goes on with a task, with what came of its wish. */
+function given(task, value) {
+  switch (typeof value) {
+    case 'undefined': return resume(task, 0, 0, NO_BYTES);
+    case 'string': return resume(task, 1, 0, encoder.encode(value));
+    case 'object': return resume(task, 1, 0, value);
+    default: return resume(task, 2, Number(value), NO_BYTES);
+  }
+}
+
+/**
+ * Makes wishes come true until the task has ended; resolves to its last parcel.
+ * @param context what the wishes are made to come true with
+ */
+export async function run(parcel, context) {
+  const begun = breaks;
+  while (WISHES[parcel.kind] !== undefined) {
+    let value, failed;
+    try {
+      value = await WISHES[parcel.kind](parcel, context);
+    } catch (error) {
+      failed = String(error?.message);
+    }
+    if (breaks !== begun) throw new Error('the core broke');
+    const { task } = parcel;
+    parcel = new Parcel(failed === undefined ? given(task, value) : resume(task, 3, 0, encoder.encode(failed)));
+  }
+  return parcel;
+}
+
+/** What `Reply::fault` says, where the core can say nothing. */
+export function unavailable(error) {
+  noteBreak(error);
+  console.error(JSON.stringify({ event: 'fault', in: 'core', fault: String(error?.message) }));
+  const problem = {
+    type: 'about:blank',
+    title: 'Not available now',
+    status: 503,
+    detail: 'Please try again: the same post counts once.',
+  };
+  const headers = { 'content-type': 'application/problem+json', 'retry-after': '5' };
+  return new Response(JSON.stringify(problem), { status: 503, headers });
+}
+
+const ABSENT = '\0';
+/** A body up to this long is read at every address. */
+const ALWAYS_READ_BYTES = 65_536;
+/** What has a body. */
+const WITH_BODY = new Set(['POST', 'PUT']);
+
+/** Answers a request: a response where nothing is waited for, else a promise of one. */
+export function answer(request, env, ctx) {
+  // A core's first request comes by the entry of the crate `worker`, which makes another core where the last
+  // has broken, and tells it its environment.
+  if (!isReady) {
+    isReady = true;
+    return new worker(ctx, env).fetch(request).catch(unavailable);
+  }
+  return answerNow(request, env, ctx);
+}
+
+function answerNow(request, env, ctx) {
+  const { method, url, headers } = request;
+  const of = (name) => headers.get(name) ?? ABSENT;
+  // Reading a header costs as much as a step of the core, so each method has those that something asks for.
+  if (!WITH_BODY.has(method)) {
+    const asked = method === 'OPTIONS' ? of('access-control-request-headers') : ABSENT;
+    const head = `${method}\n${url}\n${ABSENT}\n${ABSENT}\n${of('accept')}\n${of('accept-language')}\n${of('origin')}\n${asked}\n${ABSENT}\n${of('authorization')}\n${ABSENT}\n${of('cf-connecting-ip')}`;
+    return begun(head, NO_BYTES, false, { request, env, ctx });
+  }
+  const head = `${method}\n${url}\n${of('content-type')}\n${of('content-encoding')}\n${of('accept')}\n${of('accept-language')}\n${of('origin')}\n${ABSENT}\n${of('idempotency-key')}\n${of('authorization')}\n${of('sec-gpc')}\n${of('cf-connecting-ip')}`;
+  const context = { request, env, ctx };
+  return bodyOf(request).then((body) => begun(head, body ?? NO_BYTES, body === undefined, context));
+}
+// glue.js has it for the entry of the crate `worker`.
+globalThis.answerRequest = (request, env, ctx) => answerNow(request, env, ctx);
+
+/** Resolves to a body; undefined where it is longer than its address reads. */
+async function bodyOf(request) {
+  const announced = request.headers.get('content-length');
+  if (announced !== null && /^\d+$/.test(announced)) {
+    const length = Number(announced);
+    if (length > ALWAYS_READ_BYTES && length > bodyLimit(request.url)) return undefined;
+    return new Uint8Array(await request.arrayBuffer());
+  }
+  const limit = bodyLimit(request.url);
+  const chunks = [];
+  let length = 0;
+  for await (const chunk of request.body ?? []) {
+    length += chunk.length;
+    if (length > limit) return undefined;
+    chunks.push(chunk);
+  }
+  return new Uint8Array(await new Blob(chunks).arrayBuffer());
+}
+
+function begun(head, body, isTooLarge, context) {
+  const parcel = new Parcel(begin(head, body, isTooLarge));
+  if (parcel.kind === RESPOND) return responded(parcel, context);
+  const going = run(parcel, context).then((last) => responded(last, context));
+  // A visitor who goes away leaves nothing half done: what was begun goes on to its end.
+  context.ctx.waitUntil(going.catch(() => {}));
+  return going;
+}
+
+/** By their lines: few of those that answers have differ. */
+const headerSets = new Map();
+const MAX_HEADER_SETS = 100;
+
+/** Names and values of headers in turn, one a line, as an object. */
+function headersOf(lines) {
+  let known = headerSets.get(lines);
+  if (known === undefined) {
+    const parts = lines.split('\n');
+    known = {};
+    for (let at = 0; at + 1 < parts.length; at += 2) known[parts[at]] = parts[at + 1];
+    if (headerSets.size >= MAX_HEADER_SETS) headerSets.clear();
+    headerSets.set(lines, known);
+  }
+  return known;
+}
+
+/** The response that a parcel says: headers, body, a line of the log, and what else is to be done. */
+function responded(parcel, context) {
+  const [, body, log, beside] = parcel.parts;
+  if (log.length > 0) console.log(parcel.text(2));
+  if (beside.length > 0) return besides(parcel, context);
+  return made(parcel, body);
+}
+
+function made(parcel, body) {
+  return new Response(body.length === 0 ? null : body, { status: parcel.number, headers: headersOf(parcel.text(0)) });
+}
+
+/** The same, where something follows: best effort, one try. */
+async function besides(parcel, context) {
+  const { env, ctx, kept } = context;
+  const { kept: isKept, held_back_ms: heldBackMs, remember, hand_on_in_ms: handOnInMs } = JSON.parse(parcel.text(3));
+  if (remember) {
+    const [key, value, expirationTtl] = remember;
+    ctx.waitUntil(env.KV.put(key, value, { expirationTtl }).catch(() => {}));
+  }
+  if (handOnInMs) ctx.waitUntil(after(handOnInMs).then(() => run(new Parcel(handOnCounts()), { env })).catch(noteBreak));
+  if (heldBackMs) await after(heldBackMs);
+  return isKept ? kept : made(parcel, parcel.parts[1]);
+}
+
+const after = (ms) => new Promise((done) => setTimeout(done, ms));
+
+/** Pokes the next ledgers of the registry. */
+export function wake(env) {
+  isReady = true;
+  return run(new Parcel(wakePage(env)), { env });
+}
