@@ -75,6 +75,9 @@ export async function send(env: Env, delivery: Delivery): Promise<Outcome> {
     `{"type":"${delivery.event}","timestamp":"${new Date(delivery.created_ms).toISOString()}",` +
     `"data":{"lead_id":"${delivery.lead_id}",${lead.slice(1)}}`);
   const startedMs = Date.now();
+  // Not AbortSignal.timeout, whose timers outlive the answers: an object may have 10,000.
+  const aborting = new AbortController();
+  const timer = setTimeout(() => aborting.abort(), ATTEMPT_TIMEOUT_MS);
   try {
     const response = await fetch(destination.url, {
       method: 'POST',
@@ -86,7 +89,7 @@ export async function send(env: Env, delivery: Delivery): Promise<Outcome> {
       },
       body,
       redirect: 'manual',
-      signal: AbortSignal.timeout(ATTEMPT_TIMEOUT_MS),
+      signal: aborting.signal,
     });
     // A receiver has nothing to say but its status; a short answer is read, so that its connection can be used again.
     const { status, headers } = response;
@@ -95,6 +98,8 @@ export async function send(env: Env, delivery: Delivery): Promise<Outcome> {
     return { name: `status ${status}`, status, retryAfter: headers.get('retry-after') };
   } catch {
     return { name: Date.now() - startedMs >= ATTEMPT_TIMEOUT_MS ? 'timed_out' : 'unreachable' };
+  } finally {
+    clearTimeout(timer);
   }
 }
 
