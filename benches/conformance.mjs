@@ -2,11 +2,19 @@
 // and for the Worker that it is measured against. Every check is of the contract, none of a Worker.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import fs from 'node:fs';
 import { audit } from '../tests/e2e/audit.mjs';
 import { asForm, campaign, person, phoneNumber } from '../tests/e2e/campaigns.mjs';
 import { sleep, until } from '../tests/e2e/http.mjs';
 
 const sha256 = (text) => createHash('sha256').update(text).digest('hex');
+
+/** What a form or a chat shows its visitors. */
+const TEXTS = Object.fromEntries(
+  Object.entries(JSON.parse(fs.readFileSync(new URL('../texts/en.json', import.meta.url), 'utf8')))
+    .filter(([key]) => /^(chat|download|error|form)\./.test(key)),
+);
+const MINUTE_MS = 60_000;
 
 /** The campaign that {@link conformance} expects to be published under an id. */
 export const benchCampaign = (id, receiver) =>
@@ -146,18 +154,28 @@ export async function conformance({ world, receiver, campaignId: id }) {
   const { status, headers, json } = await world.request('GET', `/c/${id}`, { headers: { Origin: file.origins[1] } });
   assert.deepEqual([status, headers['access-control-allow-origin'], headers.vary], [200, file.origins[1], 'Origin']);
   const lengths = { name: { min_length: 2, max_length: 60 }, website: { max_length: 2048 } };
-  // What forms are given against junk and for their visitors is beside the comparison.
-  const beside = ['honeypot', 'token', 'turnstile', 'texts', 'texts_language', 'thanks', 'thanks_url', 'attribution', 'magnet'];
-  const criteria = Object.entries(json).filter(([name]) => !beside.includes(name));
-  assert.deepEqual(Object.fromEntries(criteria), {
+  const { token, ...criteria } = json;
+  assert.deepEqual(criteria, {
     campaign: id, title: file.title, language: 'en', endpoint: `/c/${id}`, default_country: 'SE',
     fields: file.field.map((field) => ({ required: false, label: field.name, ...field, ...lengths[field.name] })),
     purposes: file.purpose.map(({ required = false, ...purpose }) => ({
       ...purpose, required, category: 'marketing', field: `consent.${purpose.id}`, text_sha256: sha256(purpose.text),
     })),
     double_opt_in: false, controller: file.controller.name, privacy_notice: file.controller.privacy_notice,
-    limits: { body_bytes: 65_536, fields: 100 },
+    limits: { body_bytes: 65_536, fields: 100 }, texts: TEXTS, texts_language: 'en',
+    honeypot: 'contact_website', attribution: { remember_days: null },
+    thanks_url: file.thanks_url, thanks: null, magnet: null, turnstile: null,
   });
+  // A token of its own each time: when, a number, and a MAC over them.
+  const later = (await world.request('GET', `/c/${id}`)).json.token;
+  const tokens = [token, later].map(({ field, value }) => {
+    assert.equal(field, 'leadhook_token');
+    const [of, renderedMs, number, key, mac] = value.split('.');
+    assert.deepEqual([of, key, number.length, mac.length], [id, 'p1', 16, 22]);
+    assert.ok(Math.abs(Date.now() - renderedMs) < MINUTE_MS, value);
+    return { number, mac };
+  });
+  for (const part of ['number', 'mac']) assert.notEqual(tokens[0][part], tokens[1][part]);
   const preflight = (Origin) =>
     world.request('OPTIONS', `/c/${id}`, { headers: { Origin, 'Access-Control-Request-Method': 'POST' } });
   assert.equal((await preflight(file.origins[0])).headers['access-control-allow-headers'], 'Content-Type, Idempotency-Key');

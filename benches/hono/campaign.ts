@@ -1,6 +1,9 @@
 // A campaign as it lies in KV → a Campaign that is ready to serve: its schema, its conditions as
 // functions, its texts with their digests. Kept for a minute; the last good copy serves when KV fails.
 import * as z from 'zod/mini';
+import da from '../../texts/da.json';
+import en from '../../texts/en.json';
+import sv from '../../texts/sv.json';
 import { sha256Hex } from './crypto';
 import { lengths, submissionSchema } from './fields';
 import { MAX_BODY_BYTES, MAX_FIELDS, isAttribution } from './intake';
@@ -9,6 +12,12 @@ import { type Condition, condition } from './qualify';
 /** A correction reaches every isolate in about the time that KV itself takes to spread it. */
 const FRESH_MS = 60_000;
 const DAY_MS = 86_400_000;
+/** A field that people do not see. */
+const HONEYPOT = 'contact_website';
+
+const languages: Record<string, Record<string, string>> = { da, en, sv };
+/** Of a language's texts those that a form or a chat shows. */
+const SHOWN = /^(chat|download|error|form)\./;
 
 const Slug = z.string().check(z.regex(/^(?!-)[a-z0-9-]{1,64}(?<!-)$/));
 const Address = z.string().check(z.regex(/^(https:\/\/|http:\/\/(localhost|127\.\d+\.\d+\.\d+|\[::1\])[:/])/));
@@ -168,7 +177,7 @@ export interface Campaign {
   thresholds: { warm: number; hot: number; mql: number; sql: number; forwardAt: number };
   destinations: Destination[];
   notice: { url: string; version?: string; sha256: string };
-  /** What a form or a chatbot needs to be right the first time, as JSON. */
+  /** What a form or a chatbot needs to be right the first time, as JSON: up to the form's token, which comes last. */
   criteria: string;
 }
 
@@ -206,6 +215,8 @@ async function ready(file: File, env: Env): Promise<Campaign> {
   );
   const { controller, qualify } = file;
   const first = (kind: Field['kind']) => file.field.find((field) => field.kind === kind)?.name;
+  const language = file.language in languages ? file.language : 'en';
+  const texts = Object.entries(languages[language]!).filter(([key]) => SHOWN.test(key));
   const required = purposes.filter((purpose) => purpose.required).map(({ id }) => id);
   const destinations = await Promise.all(
     file.destination.map(async ({ name, url, secret, needs = required, when, forward_at = -Infinity }) => {
@@ -266,7 +277,15 @@ async function ready(file: File, env: Env): Promise<Campaign> {
       controller: controller.name,
       privacy_notice: controller.privacy_notice,
       limits: { body_bytes: MAX_BODY_BYTES, fields: MAX_FIELDS },
-    }),
+      thanks_url: file.thanks_url ?? null,
+      thanks: null,
+      magnet: null,
+      turnstile: null,
+      attribution: { remember_days: null },
+      texts_language: language,
+      texts: Object.fromEntries(texts),
+      honeypot: file.field.some(({ name }) => name === HONEYPOT) ? null : HONEYPOT,
+    }).slice(0, -1) + ',"token":{"field":"leadhook_token","value":"',
   };
 }
 

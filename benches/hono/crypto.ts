@@ -12,6 +12,8 @@ const SEALED_FORMAT = 1;
 const NONCE_BYTES = 12;
 /** 144 bits: above the 128 that keep guessing out, and 24 characters without a remainder. */
 const ID_BYTES = 18;
+const FORM_NUMBER_BYTES = 12;
+const FORM_MAC_BYTES = 16;
 /** The specification's bounds of a decoded webhook secret. */
 const SECRET_BYTES = { min: 24, max: 64 };
 
@@ -25,6 +27,7 @@ export interface Keys {
   ledger: string;
   fingerprints: NamedKey[];
   submissions: CryptoKey;
+  forms: NamedKey;
   seals: NamedKey[];
 }
 
@@ -43,12 +46,13 @@ async function derived(env: Env, ledger: string): Promise<Keys> {
     const hkdf = { name: 'HKDF', hash: 'SHA-256', salt: encoder.encode(id), info: encoder.encode(usage + ledger) };
     return { id, key: await crypto.subtle.deriveKey(hkdf, key, algorithm, false, uses) };
   };
-  const [fingerprints, submissions, seals] = await Promise.all([
+  const [fingerprints, submissions, forms, seals] = await Promise.all([
     Promise.all(peppers.map((pepper) => derive(pepper, 'leadhook/fingerprint/v1/', HMAC, ['sign']))),
     derive(peppers[0]!, 'leadhook/submission/v1/', HMAC, ['sign']),
+    derive(peppers[0]!, 'leadhook/link/v1/', HMAC, ['sign']),
     Promise.all(sealing.map((key) => derive(key, 'leadhook/seal/v1/', AES, ['encrypt', 'decrypt']))),
   ]);
-  const keys = { ledger, fingerprints, submissions: submissions.key, seals };
+  const keys = { ledger, fingerprints, submissions: submissions.key, forms, seals };
   known.set(ledger, keys);
   return keys;
 }
@@ -82,6 +86,14 @@ export async function submissionId(keys: Keys, content: string): Promise<string>
 
 export const idempotencyTag = async (keys: Keys, campaign: string, key: string) =>
   base64url(await hmac(keys.submissions, `idempotency\0${campaign}\0${key}`));
+
+/** A token for a form that is rendered now: when, and a number that no other form has, signed. */
+export async function formToken({ forms: { id, key } }: Keys, campaign: string): Promise<string> {
+  const number = base64url(crypto.getRandomValues(new Uint8Array(FORM_NUMBER_BYTES)));
+  const parts = `${campaign}.${Date.now()}.${number}`;
+  const mac = await hmac(key, `form\0${parts}`);
+  return `${parts}.${id}.${base64url(mac.subarray(0, FORM_MAC_BYTES))}`;
+}
 
 /** AES-256-GCM, bound to the place where it lies: format, length of the key's id, key's id, nonce, ciphertext. */
 export async function seal(keys: Keys, place: string, text: string): Promise<Uint8Array> {

@@ -1,10 +1,12 @@
 // The TypeScript Worker that Leadhook is measured against: the same work under the same guarantees,
 // with Hono, Zod and libphonenumber-js. Of Leadhook it has no admin API and so no replay, no
 // multipart, no pages and redirects for browsers, no counts of rejections, no `unknown_fields = "refuse"`
-// and `on_repeat = "update"`, no jurisdiction, no cron and no sweep of what has expired.
+// and `on_repeat = "update"`, no jurisdiction, no cron and no sweep of what has expired. It gives forms their
+// texts in the campaign's language alone, and their token and hidden field, by which it judges nobody: it looks
+// for no signs of abuse. Nor does it keep a history of consents, or lists.
 import { type Context, Hono } from 'hono';
 import { type Campaign, findCampaign } from './campaign';
-import { keysOf } from './crypto';
+import { formToken, keysOf } from './crypto';
 import { MAX_BODY_BYTES, Malformed, type Problem, accept, fieldsOf, methodOf } from './intake';
 import { admission, identify } from './lead';
 import { log, logFault } from './log';
@@ -32,7 +34,7 @@ type Headers = Record<string, string>;
 
 const app = new Hono<{ Bindings: Env }>();
 app.post('/c/:campaign', (call) => endpoint(call, submit));
-app.get('/c/:campaign', (call) => endpoint(call, (_, { criteria }, cors) => reply(200, criteria, cors)));
+app.get('/c/:campaign', (call) => endpoint(call, criteria));
 app.options('/c/:campaign', (call) => endpoint(call, preflight));
 app.all('/c/:campaign', (call) => endpoint(call, (_, __, cors) => notAllowed('GET, POST, OPTIONS', cors)));
 app.get('/healthz', () => reply(200, '{"status":"ok"}'));
@@ -60,6 +62,12 @@ async function endpoint(
     logFault(id, error);
     return unavailable(cors);
   }
+}
+
+/** All of it is the same for everybody but the form's token. */
+async function criteria({ env }: Call, campaign: Campaign, cors: Headers): Promise<Response> {
+  const token = await formToken(await keysOf(env, campaign.ledger), campaign.id);
+  return reply(200, `${campaign.criteria}${token}"}}`, cors);
 }
 
 /** CORS (Fetch standard): what a script of another origin may send. */
