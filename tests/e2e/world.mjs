@@ -51,18 +51,19 @@ export class World {
   /** Every answer that a request of a test got. */
   answers = [];
   #child;
+  #kvChild;
 
   /**
    * @param {{vars?: object, main?: string}} options `vars`: text bindings beside the usual ones, or instead
    * of them; `main`: the first module of another Worker that has the same bindings; `kvModule`: a Worker
-   * in the same runtime that stands behind the KV binding, instead of a KV that can be broken; `around`: a
-   * first module that is put beside the Worker's own and imports it, with the files
-   * `beside` it; `state`: a folder that its state
-   * begins as a copy of
+   * in the same runtime that stands behind the KV binding, instead of a KV that can be broken; `kvApart`: that
+   * Worker has a runtime of its own, which outlives restarts; `around`: a first module that is put beside
+   * the Worker's own and imports it, with the files `beside` it; `state`: a folder that its state begins
+   * as a copy of
    */
-  static async start({ vars = {}, main, kvModule, around, beside = [], state } = {}) {
+  static async start({ vars = {}, main, kvModule, kvApart = false, around, beside = [], state } = {}) {
     const world = new World();
-    Object.assign(world, { main, kvModule, around, beside });
+    Object.assign(world, { main, kvModule, kvApart, around, beside });
     world.folder = fs.mkdtempSync(path.join(os.tmpdir(), 'leadhook-e2e-'));
     folders.add(world.folder);
     world.state = path.join(world.folder, 'state');
@@ -79,6 +80,7 @@ export class World {
       ...SECRETS,
       ...vars,
     };
+    if (kvApart) await world.#startKv();
     writeConfig(world);
     await world.startAgain();
     return world;
@@ -86,11 +88,26 @@ export class World {
 
   /** Starts the runtime on the folder as it is. The port is another one each time. */
   async startAgain() {
-    const child = spawn(WORKERD, ['serve', 'config.capnp', '--control-fd=3'], {
+    const { child, url } = this.#serve('config.capnp');
+    this.#child = child;
+    this.url = await url('http');
+    if (this.kvModule && !this.kvApart) this.kvUrl = await url('kv');
+    await until('the Worker answers', () => this.request('GET', '/healthz'));
+  }
+
+  async #startKv() {
+    writeKvConfig(this);
+    const { child, url } = this.#serve('kv.capnp');
+    this.#kvChild = child;
+    this.kvUrl = await url('kv');
+  }
+
+  /** Starts a runtime. `url` promises where a socket of it listens. */
+  #serve(config) {
+    const child = spawn(WORKERD, ['serve', config, '--control-fd=3'], {
       cwd: this.folder,
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     });
-    this.#child = child;
     running.add(child);
     child.once('exit', () => running.delete(child));
     child.stdout.setEncoding('utf8').on('data', (text) => (this.stdout += text));
@@ -101,9 +118,7 @@ export class World {
       if (!running.has(child)) throw Object.assign(new Error(`workerd ended: ${this.stderr.slice(-2000)}`), { final: true });
       return control.match(new RegExp(`"socket":"${socket}","port":(\\d+)`))?.[1];
     });
-    this.url = `http://127.0.0.1:${await port('http')}`;
-    if (this.kvModule) this.kvUrl = `http://127.0.0.1:${await port('kv')}`;
-    await until('the Worker answers', () => this.request('GET', '/healthz'));
+    return { child, url: async (socket) => `http://127.0.0.1:${await port(socket)}` };
   }
 
   /** The runtime's process. */
@@ -111,12 +126,14 @@ export class World {
     return this.#child.pid;
   }
 
+  /** The process of KV's Worker, where it has one of its own. */
+  get kvPid() {
+    return this.#kvChild?.pid;
+  }
+
   /** Ends the runtime at once, as a power cut would. */
-  async kill(signal = 'SIGKILL') {
-    if (!running.has(this.#child)) return;
-    const ended = new Promise((done) => this.#child.once('exit', done));
-    this.#child.kill(signal);
-    await ended;
+  kill(signal = 'SIGKILL') {
+    return end(this.#child, signal);
   }
 
   /** @param vars text bindings that change with the restart */
@@ -130,6 +147,7 @@ export class World {
   /** Ends the world; the folder goes with it. */
   async stop() {
     await this.kill();
+    await end(this.#kvChild, 'SIGKILL');
     await this.kv?.stop();
     await this.assets.stop();
     fs.rmSync(this.folder, { recursive: true, force: true });
@@ -212,12 +230,42 @@ export class World {
   }
 }
 
+/** Ends a runtime, where it has not ended. */
+async function end(child, signal) {
+  if (!running.has(child)) return;
+  const ended = new Promise((done) => child.once('exit', done));
+  child.kill(signal);
+  await ended;
+}
+
+const setting = (pattern, otherwise) => fs.readFileSync(WRANGLER, 'utf8').match(pattern)?.[1] ?? otherwise;
+const compatibilityDate = () => setting(/^compatibility_date\s*=\s*"([^"]+)"/m, '2026-04-01');
+
+const KV_SOCKET = '(name = "kv", address = "127.0.0.1:0", http = (), service = "kv"),';
+
+/** KV's Worker as a service of a runtime. */
+function kvService(world) {
+  fs.copyFileSync(world.kvModule, path.join(world.folder, 'kv.mjs'));
+  const module = '(name = "kv.mjs", esModule = embed "kv.mjs")';
+  return `(name = "kv", worker = (modules = [${module}], compatibilityDate = ${text(compatibilityDate())})),`;
+}
+
+function kvElsewhere({ kv, kvUrl }) {
+  const port = kv?.port ?? new URL(kvUrl).port;
+  return `(name = "kv", external = (address = "127.0.0.1:${port}", http = ())),`;
+}
+
+/** Of KV's Worker in a runtime of its own. */
+function writeKvConfig(world) {
+  fs.writeFileSync(path.join(world.folder, 'kv.capnp'), `
+using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (services = [${kvService(world)}], sockets = [${KV_SOCKET}]);
+`);
+}
+
 function writeConfig(world) {
-  const wrangler = fs.readFileSync(WRANGLER, 'utf8');
-  const setting = (pattern, otherwise) => wrangler.match(pattern)?.[1] ?? otherwise;
   const built = path.resolve(path.dirname(WRANGLER), setting(/^main\s*=\s*"([^"]+)"/m, 'build/index.js'));
   const main = world.main ?? built;
-  const date = setting(/^compatibility_date\s*=\s*"([^"]+)"/m, '2026-04-01');
   const flags = setting(/^compatibility_flags\s*=\s*\[([^\]]*)\]/m, '');
   // A copy, so that a build in the meantime changes nothing under a running test. What begins with
   // a dot is a build that is under way.
@@ -233,30 +281,25 @@ function writeConfig(world) {
     (file) => `(name = ${text(file)}, ${kinds[path.extname(file)]} = embed ${text(`worker/${file}`)})`,
   );
   const variables = Object.entries(world.vars).map(([name, value]) => `(name = ${text(name)}, text = ${text(value)})`);
-  let kv = `(name = "kv", external = (address = "127.0.0.1:${world.kv?.port}", http = ()))`;
-  if (world.kvModule) {
-    fs.copyFileSync(world.kvModule, path.join(world.folder, 'kv.mjs'));
-    const module = '(name = "kv.mjs", esModule = embed "kv.mjs")';
-    kv = `(name = "kv", worker = (modules = [${module}], compatibilityDate = ${text(date)}))`;
-  }
+  const isKvWithin = world.kvModule && !world.kvApart;
   fs.writeFileSync(path.join(world.folder, 'config.capnp'), `
 using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [
     (name = "main", worker = .leadhook),
-    ${kv},
+    ${isKvWithin ? kvService(world) : kvElsewhere(world)}
     (name = "assets", external = (address = "127.0.0.1:${world.assets.port}", http = ())),
     (name = "state", disk = (path = ${text(world.state)}, writable = true)),
     (name = "internet", network = (allow = ["public", "private"])),
   ],
   sockets = [
     (name = "http", address = "127.0.0.1:0", http = (), service = "main"),
-    ${world.kvModule ? '(name = "kv", address = "127.0.0.1:0", http = (), service = "kv"),' : ''}
+    ${isKvWithin ? KV_SOCKET : ''}
   ],
 );
 const leadhook :Workerd.Worker = (
   modules = [${modules.join(', ')}],
-  compatibilityDate = ${text(date)},
+  compatibilityDate = ${text(compatibilityDate())},
   compatibilityFlags = [${flags}],
   bindings = [
     (name = "KV", kvNamespace = "kv"),
