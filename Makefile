@@ -52,7 +52,7 @@ help:
 	@echo "make test    every test: host, end to end on workerd, browser, by the OpenAPI document"
 	@echo "make fuzz    fuzz every decoder, FUZZ_SECONDS=600 each"
 	@echo "make soak    load with faults that come and go, for SOAK_MINUTES (30)"
-	@echo "make bench   Leadhook against floors and a TypeScript peer; bench-core and bench-ledger:"
+	@echo "make bench   Leadhook against a floor and a TypeScript peer; bench-core and bench-ledger:"
 	@echo "             the core alone, and what a lead costs and how far one ledger reaches"
 	@echo "make pictures   the README's pictures, from the running system"
 	@echo "make lists   the mail domains of src/contact, from the pinned npm packages"
@@ -175,20 +175,14 @@ lint: .tools/target
 	cargo clippy --locked --target wasm32-unknown-unknown --lib -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --lib --features cli --document-private-items --quiet
 
-$(BENCH)/floor-rust/index.js: $(wildcard benches/floor/src/*.rs benches/floor/Cargo.*) $(WORKER_TOOLS)
-	@echo "Building the floor of the benchmarks"
-	@CARGO_TARGET_DIR=$(CURDIR)/target/floor $(WORKER_BUILD) --out-dir ../../$(@D) benches/floor -- --locked
-	@$(STRIP_WASM)
-	@touch $@
-
-$(BENCH)/floor-js/index.js: benches/floor/floor.mjs
+$(BENCH)/floor/index.js: benches/floor.mjs
 	@mkdir -p $(@D) && cp $< $@
 
-$(BENCH)/hono/index.js: $(wildcard benches/hono/*) src/country.rs scripts/mail-domains.mjs node_modules/.package-lock.json
+$(BENCH)/hono/index.js: $(wildcard benches/hono/*) $(wildcard texts/*) src/country.rs scripts/mail-domains.mjs node_modules/.package-lock.json
 	@echo "Building the peer of the benchmarks"
 	@node benches/hono/build.mjs
 
-bench: build $(BENCH)/floor-js/index.js $(BENCH)/floor-rust/index.js $(BENCH)/hono/index.js
+bench: build $(BENCH)/floor/index.js $(BENCH)/hono/index.js
 	@node benches/run.mjs
 
 # The README's pictures, from the running system.

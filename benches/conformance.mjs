@@ -20,20 +20,12 @@ const MINUTE_MS = 60_000;
 export const benchCampaign = (id, receiver) =>
   campaign(id, receiver, { dedupe: { by: ['email', 'phone'] }, qualify: { warm: 20, hot: 40, forward_at: 0 } });
 
-/** Leadhook's `world.publish` for the other Worker, which reads campaigns as they are. */
-export function publishPeer(world, campaign) {
-  world.kv.entries.set(`campaign:${campaign.id}`, { body: Buffer.from(JSON.stringify(campaign)) });
-}
-
-/** To whichever Worker the world runs. */
-export const publish = async (world, campaign) => (world.main ? publishPeer(world, campaign) : world.publish(campaign));
-
 /**
  * Throws at the first difference from the contract.
- * @param {object} target a started `world` with {@link benchCampaign} published under `campaignId`, and the `receiver`
- * that is its one destination
+ * @param {object} target a started `world` with {@link benchCampaign} published under `campaignId`, the `receiver`
+ * that is its one destination, and how to `publish` another campaign
  */
-export async function conformance({ world, receiver, campaignId: id }) {
+export async function conformance({ world, receiver, publish, campaignId: id }) {
   const file = benchCampaign(id, receiver);
   const accepted = (answer) => {
     assert.equal(answer.status, 202, answer.text);
@@ -204,7 +196,7 @@ export async function conformance({ world, receiver, campaignId: id }) {
   // A runtime that is killed after its 202 has stored the lead, and what was under way is sent again.
   // Without KV, whose stand-in takes a request that is cut off for a fault of its own.
   const plain = { ...file, id: `${id}-plain`, dedupe: { ...file.dedupe, remember_in_kv: false } };
-  await publish(world, plain);
+  await publish(plain);
   receiver.answer = 'hang';
   accepted(await world.postJson(plain.id, killed));
   await world.kill('SIGKILL');

@@ -1,6 +1,8 @@
-// The store behind the KV binding of everything that is timed: a Worker of its own in the same
-// runtime, as small as it can be, and the same for all.
+// The store behind the KV binding of everything that is timed: a Worker of its own, as small as it can
+// be, and the same for all.
 const entries = new Map();
+/** Keys that were asked for, and that were written. */
+const calls = { reads: 0, writes: 0 };
 
 export default {
   async fetch(request) {
@@ -10,23 +12,27 @@ export default {
       case 'GET': {
         if (key === '') {
           const prefix = searchParams.get('prefix');
-          // Asked by the bench: how much is remembered.
-          if (prefix === null) return new Response(String(entries.size));
+          // Asked by the bench.
+          if (prefix === null) return Response.json(calls);
           const names = [...entries.keys()].filter((name) => name.startsWith(prefix)).sort();
           return Response.json({ keys: names.map((name) => ({ name })), list_complete: true });
         }
+        calls.reads += 1;
         const value = entries.get(key);
         return value === undefined ? new Response(null, { status: 404 }) : new Response(value);
       }
       case 'POST': {
         // Several at once.
         const { keys } = await request.json();
+        calls.reads += keys.length;
         return Response.json(Object.fromEntries(keys.map((name) => [name, entries.get(name) ?? null])));
       }
       case 'PUT':
+        calls.writes += 1;
         entries.set(key, await request.text());
         return new Response(null);
       case 'DELETE':
+        calls.writes += 1;
         entries.delete(key);
         return new Response(null);
       default:

@@ -3,7 +3,7 @@ import { fork } from 'node:child_process';
 import http from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { sleep } from '../tests/e2e/http.mjs';
-import { FRESH } from './targets.mjs';
+import { leadWithoutPhone } from './targets.mjs';
 
 const SELF = fileURLToPath(import.meta.url);
 
@@ -69,7 +69,7 @@ if (process.argv[1] === SELF) {
 
 /** Somebody whom no other process posts. */
 function freshLead() {
-  const { phone, ...body } = FRESH.bodies(1)[0];
+  const body = leadWithoutPhone();
   return JSON.stringify({ ...body, email: `${process.pid}.${body.email}` });
 }
 

@@ -11,6 +11,8 @@ const OBJECT_GB = 0.128;
 /** The receivers of the real world are somewhere else. */
 const WEBHOOK_MS = 200;
 const OTHER_MS = 50;
+/** Of an object that has slept: the campaign. */
+const OBJECTS_KV_READS = 1;
 /** One receiver is sent so many webhooks at a time. */
 const WEBHOOKS_AT_ONCE = 2;
 
@@ -26,7 +28,7 @@ const ITEMS = [
   { what: 'rows written', usd: 1, included: 50e6, daily: 100_000, of: ({ written, alarmsSet }) => written + alarmsSet },
   { what: 'rows read', usd: 0.001, included: 25e9, daily: 5e6, of: ({ read }) => read },
   { what: 'KV reads', usd: 0.5, included: 10e6, daily: 100_000, of: ({ kvReads }) => kvReads },
-  { what: 'KV writes', usd: 5, included: 1e6, daily: 1_000, soft: true, of: () => 1 },
+  { what: 'KV writes', usd: 5, included: 1e6, daily: 1_000, soft: true, of: ({ kvWrites }) => kvWrites },
 ];
 const GB_MONTH_USD = 0.2;
 /** Of one object, and of an account with the free plan. */
@@ -37,8 +39,8 @@ const SWEPT_TABLES = 3;
 const BASE_USD = 5;
 
 export const ASSUMPTIONS = [
-  `The lead is the fresh one with e-mail address and one destination, in a campaign as it is by default: KV is asked for it once and told once.`,
-  `**Alone**: nothing else happens meanwhile, and the object and both isolates have slept. So the campaign is read from KV twice, by the Worker and by the object.`,
+  `The lead is the fresh one with e-mail address and one destination, in a campaign as it is by default, which uses KV. Calls to KV are counted like rows.`,
+  `**Alone**: nothing else happens meanwhile, and the object and both isolates have slept. So both read the campaign from KV. Here they share an isolate, and the object's reading is added to what was counted.`,
   `**In a rush**: leads come in faster than webhooks go out, and share their alarms.`,
   `CPU is what the whole runtime took here at 32 connections; Cloudflare counts the Worker's part of it.`,
   `A receiver answers in ${WEBHOOK_MS} ms, and all else keeps the object awake for ${OTHER_MS} ms. In a rush ${WEBHOOKS_AT_ONCE} webhooks are under way at a time.`,
@@ -46,8 +48,11 @@ export const ASSUMPTIONS = [
   'Left out: the cron, visitors who are turned away, and what it costs to keep people, which comes below.',
 ];
 
-/** One lead's share of counts of rows.mjs. */
-export function aLead({ admission, settling }, { leads = 1, cpuMs }) {
+/**
+ * One lead's share of counts of rows.mjs.
+ * @param {{leads?: number, cpuMs: number, kv: {reads: number, writes: number}}} more `kv` is one lead's
+ */
+export function aLead({ admission, settling }, { leads = 1, cpuMs, kv }) {
   const sum = (key) => (admission[key] + settling[key]) / leads;
   const alone = leads === 1;
   return {
@@ -56,7 +61,8 @@ export function aLead({ admission, settling }, { leads = 1, cpuMs }) {
     written: sum('written'),
     alarmsSet: sum('alarmsSet'),
     read: sum('read'),
-    kvReads: alone ? 3 : 1,
+    kvReads: kv.reads + (alone ? OBJECTS_KV_READS : 0),
+    kvWrites: kv.writes,
     activeMs: alone ? WEBHOOK_MS + OTHER_MS : WEBHOOK_MS / WEBHOOKS_AT_ONCE,
   };
 }
@@ -64,20 +70,22 @@ export function aLead({ admission, settling }, { leads = 1, cpuMs }) {
 export const cents = (value) => value.toFixed(2);
 const plain = (value) => String(Number(value.toPrecision(3)));
 
+/** What a million such leads cost at list price. */
+export const usdAMillion = (lead) => ITEMS.reduce((sum, { usd, of }) => sum + of(lead) * usd, 0);
+
 /** @returns {{rows, inAMonthUsd}} a table, and what a million in one month costs beyond what is included */
 export function price(alone, rush) {
-  const sums = [0, 0];
   const inAMonthUsd = [BASE_USD, BASE_USD];
   const rows = ITEMS.map(({ what, usd, included, of }) => {
     const cells = [alone, rush].flatMap((lead, at) => {
-      sums[at] += of(lead) * usd;
       inAMonthUsd[at] += Math.max(0, of(lead) - included / MILLION) * usd;
       return [plain(of(lead)), cents(of(lead) * usd)];
     });
     return [what, plain(usd), ...cells];
   });
   const head = ['', 'USD a million', 'a lead alone', 'a million, USD', 'a lead in a rush', 'a million, USD'];
-  return { rows: [head, ...rows, ['together', '', '', cents(sums[0]), '', cents(sums[1])]], inAMonthUsd };
+  const sums = [alone, rush].flatMap((lead) => ['', cents(usdAMillion(lead))]);
+  return { rows: [head, ...rows, ['together', '', ...sums]], inAMonthUsd };
 }
 
 /** What a ledger that knows a million people costs, from its bytes and the counts of a sweep of `people`. */
@@ -104,10 +112,11 @@ export function keeping(bytes, sweep, people) {
 export function freePlan(alone, rush) {
   const limited = ITEMS.filter(({ daily }) => daily);
   const leads = (item, lead) => Math.floor(item.daily / item.of(lead));
+  const shown = (count) => (count === Infinity ? 'any' : count.toLocaleString('en'));
   const rows = limited.map((item) => [
     item.soft ? `${item.what} (soft)` : item.what,
     item.daily.toLocaleString('en'),
-    ...[alone, rush].map((lead) => leads(item, lead).toLocaleString('en')),
+    ...[alone, rush].map((lead) => shown(leads(item, lead))),
   ]);
   const ceilings = [alone, rush].map((lead) =>
     limited.filter(({ soft }) => !soft).map((item) => ({ what: item.what, leads: leads(item, lead) })).sort((a, b) => a.leads - b.leads)[0],

@@ -6,6 +6,7 @@
 import http from 'node:http';
 import { parseArgs } from 'node:util';
 import { fileURLToPath } from 'node:url';
+import { send } from '../tests/e2e/http.mjs';
 import { World } from '../tests/e2e/world.mjs';
 import { flood, steady } from './ledger-clients.mjs';
 import { fill, FILLED } from './ledger-fill.mjs';
@@ -13,13 +14,15 @@ import { aLead, freePlan, keeping, price } from './ledger-price.mjs';
 import { floodTable, growthTable, keepingLine, ledgerSection, rowsTable, sizeTable } from './ledger-report.mjs';
 import { countRows, countSweep } from './ledger-rows.mjs';
 import { load, PACES, wrkVersion } from './load.mjs';
+import { countLone } from './lone.mjs';
 import { machine, versions } from './machine.mjs';
 import { calm, post } from './measure.mjs';
 import { cpuMs, watchOthers } from './processes.mjs';
+import { startServices } from './remote.mjs';
 import { writeSection } from './results.mjs';
 import { spread } from './statistics.mjs';
 import { aligned, DISTURBING, percent } from './tables.mjs';
-import { benchCampaign, CAMPAIGN, FRESH } from './targets.mjs';
+import { benchCampaign, CAMPAIGN, FRESH, LEADHOOK } from './targets.mjs';
 
 const KV = fileURLToPath(new URL('kv.mjs', import.meta.url));
 const FLOODED = 'flooded';
@@ -44,7 +47,11 @@ const sink = await startSink();
 const ledgers = [];
 for (const people of plan.people.slice(0, -1)) ledgers.push(await prepare(people));
 // Counting takes no time of anything that is timed, and filling the largest one takes long.
-const [largest, rows, sweep] = await Promise.all([prepare(plan.people.at(-1)), countRows(plan.rush), countSweep(plan.swept)]);
+const services = startServices();
+const [largest, rows, sweep, lone] = await Promise.all([
+  prepare(plan.people.at(-1)), countRows(plan.rush), countSweep(plan.swept), countLone(services, LEADHOOK),
+]);
+services.end();
 ledgers.push(largest);
 console.log(`${since()}: rows are counted and ledgers filled`);
 console.log(aligned(rowsTable(rows, sweep, plan)));
@@ -59,9 +66,11 @@ for (const { world } of ledgers) await world.stop();
 sink.close();
 sink.closeAllConnections();
 
-const cpu = spread(ledgers[0].rounds.map((round) => round.cpuMs)).median;
-const alone = aLead(rows['after a pause'], { cpuMs: cpu });
-const rush = aLead(rows.rush, { leads: plan.rush, cpuMs: cpu });
+const inRounds = (value) => spread(ledgers[0].rounds.map(value)).median;
+const cpu = inRounds((round) => round.cpuMs);
+const alone = aLead(lone, { cpuMs: cpu, kv: lone.kv });
+const kv = { reads: inRounds((round) => round.kv.reads), writes: inRounds((round) => round.kv.writes) };
+const rush = aLead(rows.rush, { leads: plan.rush, cpuMs: cpu, kv });
 const money = {
   price: price(alone, rush),
   freePlan: freePlan(alone, rush),
@@ -183,20 +192,27 @@ async function fullRound(ledger) {
   const before = hook.ids.size;
   const others = watchOthers(ledgers.map((one) => one.world.pid));
   const cpu = cpuMs(world.pid);
+  const kvBefore = await kvCalls(world);
   const run = await load(world.url, FRESH, plan.seconds, PACES.full);
   await rest(ledger, before + run.requests);
   const delivered = hook.ids.size - before;
+  const kv = await kvCalls(world);
   return {
     rps: run.requests / run.seconds,
     deliveredPerSecond: delivered / ((hook.lastAtMs - run.startedAtMs) / 1000),
     cpuMs: (cpuMs(world.pid) - cpu) / delivered,
+    kv: { reads: (kv.reads - kvBefore.reads) / delivered, writes: (kv.writes - kvBefore.writes) / delivered },
     others: others(),
   };
 }
 
+async function kvCalls({ kvUrl }) {
+  return (await send(kvUrl, 'GET', '/')).json;
+}
+
 /** Waits until so many webhooks have arrived in all, and the runtime rests. */
 async function rest({ world, hook }, webhooks) {
-  await calm('a ledger', world.pid, () => ({ distinct: hook.ids.size, lastAtMs: hook.lastAtMs }), webhooks);
+  await calm('a ledger', [world.pid], () => ({ distinct: hook.ids.size, lastAtMs: hook.lastAtMs }), webhooks);
   // Nobody reads what a Worker logs.
   world.stdout = '';
 }

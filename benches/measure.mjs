@@ -11,64 +11,84 @@ const DRAIN_TIMEOUT_MS = 60_000;
 const SAMPLES = 5;
 
 /**
- * Runs an operation against a running target: {target, url, pid, services}.
+ * Runs an operation against a running target: {target, url, pid, kvPid, services}.
  * @returns processor time and deliveries include those that follow the answers
  */
 export async function measure(subject, operation, seconds, pace) {
-  const { target, pid, services } = subject;
-  const delivers = operation.delivers && !target.floor;
-  await sample(subject, operation, delivers);
+  const { target, pid, kvPid, services } = subject;
+  const { delivers } = operation;
+  await sample(subject, operation);
   const heard = await services.heard(target.name);
-  const others = watchOthers([pid, services.pid]);
-  const cpu = cpuMs(pid);
+  const others = watchOthers([pid, kvPid, services.pid]);
+  const spentMs = spent(subject);
   const run = await load(subject.url, operation, seconds, pace);
-  const drained = await rest(subject, delivers ? heard.distinct + run.requests : 0);
+  const drained = await finish(subject, delivers ? heard.distinct + run.requests : 0);
   const delivered = drained.distinct - heard.distinct;
-  const cpuSpentMs = cpuMs(pid) - cpu;
+  const { cpuMs, cpuWithoutKvMs } = spentMs();
+  // What was under way when the load ended cost time as well.
+  const done = delivers ? delivered : run.sent;
   return {
     rps: run.requests / run.seconds,
-    // What was under way when the load ended cost time as well.
-    cpuMs: cpuSpentMs / (delivers ? delivered : run.sent),
+    cpuMs: cpuMs / done,
+    cpuWithoutKvMs: cpuWithoutKvMs / done,
     deliveredPerSecond: delivers ? delivered / ((drained.lastAtMs - run.startedAtMs) / 1000) : undefined,
     latencyUs: run.latencyUs,
     others: others(),
   };
 }
 
-/** Posts the people whom an operation presupposes, until KV remembers them and all is delivered. */
-export async function acquaint(subject, { name, people }) {
-  const { target, services } = subject;
-  const before = await services.remembered(target.name);
-  const { distinct } = await services.heard(target.name);
-  for (const person of people) await expect(subject, name, 202, person);
-  await rest(subject, distinct + people.length);
-  const remembered = (await services.remembered(target.name)) - before;
-  if (remembered < people.length) throw new Error(`${target.name}: KV remembers ${remembered} of ${people.length}`);
+/** Begins to count a target's processor time. Gives a function that says what was spent since. */
+export function spent({ pid, kvPid }) {
+  const before = { own: cpuMs(pid), kv: cpuMs(kvPid) };
+  return () => {
+    const cpuWithoutKvMs = cpuMs(pid) - before.own;
+    return { cpuMs: cpuWithoutKvMs + cpuMs(kvPid) - before.kv, cpuWithoutKvMs };
+  };
 }
 
-async function sample(subject, { name, status, bodies }, delivers) {
+/**
+ * Posts the people whom an operation presupposes, and each of them once more: a target must answer the same,
+ * and deliver nothing again. Who or what of it remembers them is its own affair.
+ */
+export async function acquaint(subject, { name, people }) {
+  const { target, services } = subject;
+  const before = await services.heard(target.name);
+  const answers = [];
+  for (const person of people) answers.push(await expect(subject, name, 202, person));
+  await finish(subject, before.distinct + people.length);
+  for (const [at, person] of people.entries()) {
+    const again = await expect(subject, name, 202, person);
+    if (again !== answers[at]) throw new Error(`${target.name}: answers ${again} to the repeat of ${answers[at]}`);
+  }
+  const { webhooks } = await finish(subject, before.distinct + people.length);
+  const delivered = webhooks - before.webhooks;
+  if (delivered !== people.length) throw new Error(`${target.name}: ${delivered} webhooks for ${people.length} people`);
+}
+
+async function sample(subject, { name, status, bodies, delivers }) {
   const samples = bodies?.(SAMPLES).slice(0, SAMPLES) ?? [undefined];
   const { distinct } = await subject.services.heard(subject.target.name);
   for (const body of samples) await expect(subject, name, status, body);
-  if (delivers) await rest(subject, distinct + samples.length);
+  if (delivers) await finish(subject, distinct + samples.length);
 }
 
-async function expect(subject, operation, expected, body) {
+/** Posts a body, or reads the criteria; the answer, which must have this status. */
+export async function expect(subject, operation, expected, body) {
   const { status, text } = await post(subject.url, body);
-  if (status === expected) return;
+  if (status === expected) return text;
   throw new Error(`${subject.target.name}: ${operation}: ${status} instead of ${expected}: ${text}`);
 }
 
 /**
- * Waits until a runtime rests, and so many webhooks in all have arrived.
+ * Waits until processes rest, and so many webhooks in all have arrived.
  * @param heard gives, or promises, {distinct, lastAtMs}: how many arrived, and when the last one did
  * @returns the last that was heard
  */
-export async function calm(name, pid, heard, webhooks) {
+export async function calm(name, pids, heard, webhooks) {
   const end = Date.now() + DRAIN_TIMEOUT_MS;
   let before = { distinct: -1, cpu: -1 };
   for (let calmSince = Date.now(); ; await sleep(10)) {
-    const now = { ...(await heard()), cpu: cpuMs(pid) };
+    const now = { ...(await heard()), cpu: pids.map(cpuMs).reduce((a, b) => a + b) };
     if (now.distinct !== before.distinct || now.cpu > before.cpu) calmSince = Date.now();
     if (now.distinct >= webhooks && Date.now() - calmSince >= CALM_MS) return now;
     if (Date.now() > end) throw new Error(`${name} delivered ${now.distinct} of ${webhooks}`);
@@ -76,7 +96,9 @@ export async function calm(name, pid, heard, webhooks) {
   }
 }
 
-const rest = ({ target: { name }, pid, services }, webhooks) => calm(name, pid, () => services.heard(name), webhooks);
+/** The same for a target and its KV. */
+export const finish = ({ target: { name }, pid, kvPid, services }, webhooks) =>
+  calm(name, [pid, kvPid], () => services.heard(name), webhooks);
 
 /** Posts a body, or reads the criteria where there is none. */
 export function post(url, body) {

@@ -1,13 +1,16 @@
 // What was measured, as tables and as its section of RESULTS.md.
 import { judged } from './aims.mjs';
+import { cents } from './ledger-price.mjs';
+import { PAUSE_MS } from './lone.mjs';
 import { percentile, ratio, spread } from './statistics.mjs';
 import { DISTURBING, list, markdown, percent } from './tables.mjs';
-import { OPERATIONS, RATIOS, TARGETS } from './targets.mjs';
+import { OPERATIONS, ratioPairs, TARGETS } from './targets.mjs';
 
 /** What a run yields that is compared. */
 const VALUES = [
   { key: 'rps', head: 'requests/s', digits: 0 },
-  { key: 'cpuMs', head: 'CPU ms', digits: 2 },
+  { key: 'cpuMs', head: 'CPU ms', digits: 3 },
+  { key: 'cpuWithoutKvMs', head: 'CPU ms without KV', digits: 3 },
   { key: 'deliveredPerSecond', head: 'delivered/s', digits: 0 },
 ];
 const HEADS = VALUES.map(({ head }) => head);
@@ -37,8 +40,9 @@ export function operationTable(runs) {
 
 const latencyMs = (rank, run) => run && (percentile(rank, run.latencyUs) / 1000).toFixed(2);
 
-export function ratioTable(runs) {
-  const rows = RATIOS.filter((names) => names.every((name) => runs[name])).map(([one, other]) => {
+/** `pairs`: what is divided by what. */
+export function ratioTable(runs, pairs) {
+  const rows = pairs.filter((names) => names.every((name) => runs[name])).map(([one, other]) => {
     const cells = VALUES.map(({ key }) => {
       const [ones, others] = [series(runs[one], key), series(runs[other], key)];
       return ones && others && range(ratio(ones, others), 2);
@@ -60,6 +64,19 @@ export function onceTable(once) {
   return [['', 'gzip kB', 'of it wasm', 'cold start ms', 'memory MB', 'its peak'], ...rows];
 }
 
+export function loneTable(lone) {
+  const rows = Object.entries(lone).map(([name, one]) => [
+    name,
+    one.cpuMs.toFixed(2),
+    one.cpuWithoutKvMs.toFixed(2),
+    one.p50Ms.toFixed(2),
+    ...[one.calls, one.written, one.read, one.alarmsSet, one.kv.reads, one.kv.writes, one.webhooks].map(String),
+    one.usdAMillion && cents(one.usdAMillion),
+  ]);
+  const counts = ['object requests', 'rows written', 'rows read', 'alarms set', 'KV reads', 'KV writes', 'webhooks'];
+  return [['', 'CPU ms', 'CPU ms without KV', 'p50 ms', ...counts, 'USD a million'], ...rows];
+}
+
 export function aimTable(results) {
   const verdict = (by, digits) => `${by < 0 ? 'missed' : 'reached'} by ${Math.abs(by).toFixed(digits)}`;
   const rows = judged(results).map(({ what, least, most, aim, digits, measured, reachedBy, aimReachedBy }) => [
@@ -67,7 +84,7 @@ export function aimTable(results) {
     most === undefined ? `at least ${least.toFixed(digits)}` : `at most ${most.toFixed(digits)}`,
     range(measured, digits),
     verdict(reachedBy, digits),
-    aim && `${aim.toFixed(digits)}: ${verdict(aimReachedBy, digits)}`,
+    `${aim.toFixed(digits)}: ${verdict(aimReachedBy, digits)}`,
   ]);
   return [['', 'required', 'measured', '', 'aim'], ...rows];
 }
@@ -75,8 +92,8 @@ export function aimTable(results) {
 const sentence = (text) => `${text[0].toUpperCase()}${text.slice(1)}.`;
 
 /** The section of RESULTS.md. */
-export function speedSection({ measured, once, plan, minutes, machine, versions }) {
-  const { rounds, latencySeconds, starts } = plan;
+export function speedSection({ measured, once, lone, plan, minutes, machine, versions }) {
+  const { rounds, latencySeconds, starts, loneLeads, warmUpSeconds } = plan;
   const all = Object.values(measured).flatMap(Object.values).flatMap(({ full, moderate }) => [...full, moderate ?? []].flat());
   const disturbed = all.filter(({ others }) => others > DISTURBING).length;
   const operations = OPERATIONS.map((operation) => {
@@ -87,7 +104,7 @@ ${sentence(operation.says)} ${rounds} rounds of ${operation.seconds} s.
 
 ${markdown(operationTable(runs))}
 
-${markdown(ratioTable(runs))}
+${markdown(ratioTable(runs, ratioPairs(TARGETS)))}
 `;
   });
   return `## Speed
@@ -99,7 +116,7 @@ Measured with \`make bench\` on ${new Date().toISOString().slice(0, 10)} in ${mi
 
 ### Targets
 
-${markdown(aimTable({ measured, once }))}
+${markdown(aimTable({ measured, once, lone }))}
 
 What is judged is the median; in brackets the lowest and the highest round.
 
@@ -107,15 +124,20 @@ What is judged is the median; in brackets the lowest and the highest round.
 
 ${TARGETS.map(({ name, says }) => `- **${name}**: ${says}.`).join('\n')}
 
-Each runs on plain workerd in a process of its own, with its own SQLite and its own KV, a small Worker in the same process (\`kv.mjs\`). Before anything is timed, peer and leadhook have to give the answers and webhooks that \`conformance.mjs\` demands. The load is wrk with one thread and 32 connections; it shares the machine with the Workers and with the receiver of their webhooks. The targets take turns within a round, after one round to warm up, and a turn ends once everything is delivered.
+What peer and floor leave out stands in [README.md](README.md). Each runs on plain workerd in a process of its own, with its own SQLite; its KV is a small Worker (\`kv.mjs\`) in a second process of its own, over the loopback. Before anything is timed, peer and leadhook have to give the answers and webhooks that \`conformance.mjs\` demands. The load is wrk with one thread and 32 connections; it shares the machine with the Workers and with the receiver of their webhooks. The targets take turns within a round, after ${warmUpSeconds} s to warm up, and a turn ends once everything is delivered.
 
-- **CPU ms**: processor time of the runtime, KV included, for one request; where there are webhooks, for one delivered lead.
+- **CPU ms**: processor time of the runtime and of KV's process for one request; where there are webhooks, for one delivered lead. **Without KV**: of the runtime alone.
 - **delivered/s**: leads from the first post to the last webhook received.
 - **p50, p99**: of the answer, at about 125 requests a second with random pauses, in ${latencySeconds} s.
 - **÷**: taken within a round and then the median. For CPU less than 1 is better. **leadhook ÷ leadhook again** would be 1 without noise.
-- The floors do one thing, whatever the operation: they store the body of a fresh lead.
 
 ${operations.join('\n')}
+### A lone lead
+
+One lead at a time, with an e-mail address and no phone number, while nothing else is under way. Processor time, waiting time and webhooks are of ${loneLeads} leads to each target, one every ${PAUSE_MS} ms or less often; they take more than leads under load, for caches and branches have gone cold in between. The rest is counted with one lead to a runtime that has just been started, on a ledger that exists, until no alarm is due. Here Worker and object are in one isolate, so that the object need not read the campaign from KV again; the list price adds that reading. What else it assumes stands under [One ledger](#one-ledger).
+
+${markdown(loneTable(lone))}
+
 ### Size, start and memory
 
 A cold start is from the start of the runtime, with an empty ledger and the campaign in KV, to the 202 of its first lead; ${starts} starts in turn. Memory is that of the runtime after all rounds.

@@ -20,15 +20,21 @@ export class Ledger extends Product {
   #counting;
   #alarm = Promise.resolve();
 
+  static {
+    for (const name of Object.getOwnPropertyNames(Product.prototype)) {
+      if (name === 'constructor' || name === 'alarm') continue;
+      // All that is public is for callers from outside.
+      this.prototype[name] = function (...args) {
+        this.#counting.calls.admission += 1;
+        return Product.prototype[name].apply(this, args);
+      };
+    }
+  }
+
   constructor(ctx, env) {
     const counting = new Counting(ctx.storage);
     super(ctx, env);
     this.#counting = counting;
-  }
-
-  answer(message) {
-    this.#counting.calls.admission += 1;
-    return super.answer(message);
   }
 
   async alarm() {
@@ -39,10 +45,10 @@ export class Ledger extends Product {
     this.#counting.phase = 'admission';
   }
 
-  /** What was counted since the last time, once the alarm that is at work has ended. */
+  /** What was counted since the last time, once the alarm that is at work has ended, and when the next one is due. */
   async takeCounts() {
     await this.#alarm;
-    return this.#counting.take();
+    return { ...this.#counting.take(), alarmMs: await this.ctx.storage.getAlarm() };
   }
 }
 

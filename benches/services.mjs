@@ -3,29 +3,35 @@
 // the functions of `services`.
 import fs from 'node:fs';
 import http from 'node:http';
-import os from 'node:os';
-import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { send } from '../tests/e2e/http.mjs';
 import { World } from '../tests/e2e/world.mjs';
-import { benchCampaign, publish, TARGETS } from './targets.mjs';
+import { benchCampaign, publish } from './targets.mjs';
 
 const KV = fileURLToPath(new URL('kv.mjs', import.meta.url));
 
 const worlds = new Map();
-const copies = [];
 
-/** By target: the distinct webhook-ids that arrived, and when the last one did. */
+/** By target: the webhooks that arrived, their distinct ids, and when the last one did. */
 const heard = new Map();
 
 const services = {
-  /** Starts a target in a world of its own, with its campaign published. */
-  start: (name) => startWorld(name, { kvModule: KV }),
+  /** Starts a target in a world of its own, with its campaign published. `options`: more of {@link World.start}'s. */
+  async start(target, options = {}) {
+    const { name, main } = target;
+    const world = await World.start({ main, kvModule: KV, kvApart: true, ...options });
+    const hook = `/${encodeURIComponent(name)}`;
+    worlds.set(name, world);
+    heard.set(name, { hook, ids: new Set(), webhooks: 0, lastAtMs: 0 });
+    await publish(target, world, benchCampaign({ url: `http://127.0.0.1:${sink.address().port}${hook}` }));
+    return placeOf(world);
+  },
 
-  /** Instead of the world that it has: one whose KV outlives the runtime. */
-  async startForColdStarts(name) {
-    await worlds.get(name).stop();
-    return startWorld(name, {});
+  /** The runtime alone: KV keeps what it holds. */
+  async restart(name) {
+    const world = worlds.get(name);
+    await world.restart();
+    return placeOf(world);
   },
 
   /** Ends the runtime and forgets what the ledger stored; KV keeps the campaign. */
@@ -41,28 +47,21 @@ const services = {
   heard(name) {
     // Nobody reads what a Worker logs, and it would grow for the whole run.
     worlds.get(name).stdout = '';
-    const { ids, lastAtMs } = heard.get(name);
-    return { distinct: ids.size, lastAtMs };
+    const { ids, webhooks, lastAtMs } = heard.get(name);
+    return { distinct: ids.size, webhooks, lastAtMs };
   },
 
-  /** How much the target's KV holds. */
-  remembered: async (name) => (await send(worlds.get(name).kvUrl, 'GET', '/')).json,
+  /** How often the target's KV was asked for a key, and told one: {reads, writes}. */
+  kvCalls: async (name) => (await send(worlds.get(name).kvUrl, 'GET', '/')).json,
 };
 
-async function startWorld(name, options) {
-  const target = TARGETS.find((target) => target.name === name);
-  const world = await World.start({ main: alone(target.main), ...options });
-  const hook = `/${encodeURIComponent(name)}`;
-  worlds.set(name, world);
-  heard.set(name, { hook, ids: new Set(), lastAtMs: 0 });
-  await publish(target, world, benchCampaign({ url: `http://127.0.0.1:${sink.address().port}${hook}` }));
-  return { url: world.url, pid: world.pid, folder: world.folder };
-}
+const placeOf = ({ url, pid, kvPid, folder }) => ({ url, pid, kvPid, folder });
 
 // It only counts: conformance.mjs is what looks at webhooks.
 const sink = http.createServer((request, response) => {
   const target = [...heard.values()].find(({ hook }) => hook === request.url);
   target.ids.add(request.headers['webhook-id']);
+  target.webhooks += 1;
   target.lastAtMs = Date.now();
   request.resume();
   response.writeHead(204).end();
@@ -78,13 +77,3 @@ process.on('message', async ({ call, name, args }) => {
 });
 process.on('disconnect', () => process.exit());
 process.on('SIGINT', () => process.exit(1));
-process.on('exit', () => copies.forEach((folder) => fs.rmSync(folder, { recursive: true, force: true })));
-
-/** A copy of a Worker without its neighbours: Leadhook's build folder holds the other Workers too. */
-function alone(main) {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'leadhook-bench-'));
-  copies.push(folder);
-  const filter = (file) => path.basename(file) !== 'bench';
-  fs.cpSync(path.dirname(main), folder, { recursive: true, filter });
-  return path.join(folder, path.basename(main));
-}

@@ -1,43 +1,59 @@
 // What is compared: the Workers, the campaign that each of them serves, and the requests it gets.
+import path from 'node:path';
 import { campaign } from '../tests/e2e/campaigns.mjs';
 import { send } from '../tests/e2e/http.mjs';
 
 export const CAMPAIGN = 'bench';
 const SEATS = 5000;
-const LEADHOOK = 'build/index.js';
+const LEADHOOK_MAIN = 'build/index.js';
 
 /**
- * A floor stores the body of a fresh lead, whatever the operation. `again` is the same build in a
- * second process: where the two differ, it is by noise. `only`: the one operation it takes part in.
+ * `kind` says how it is published to. `again` is the same build in a second process: where the two
+ * differ, it is by noise. `only`: the one operation it takes part in.
  */
 export const TARGETS = [
   {
-    name: 'floor-js',
-    says: 'one row stored by a Durable Object, in JavaScript',
-    main: 'target/bench/floor-js/index.js',
-    floor: true,
+    name: 'floor',
+    kind: 'floor',
+    says: 'the least that stores, answers, sends and settles a lead, in JavaScript (`floor.mjs`)',
+    main: 'target/bench/floor/index.js',
     only: 'fresh',
   },
-  { name: 'floor-rust', says: 'the same in Rust', main: 'target/bench/floor-rust/index.js', floor: true },
   {
     name: 'peer',
-    says: 'what Leadhook does, in TypeScript with Hono, Zod and libphonenumber-js',
+    kind: 'peer',
+    says: 'what Leadhook does with a lead, in TypeScript with Hono, Zod and libphonenumber-js (`hono/`)',
     main: 'target/bench/hono/index.js',
   },
-  { name: 'leadhook', says: 'this repository', main: LEADHOOK },
-  { name: 'leadhook again', says: 'the same build a second time', main: LEADHOOK, again: true },
+  { name: 'leadhook', kind: 'leadhook', says: 'this repository', main: LEADHOOK_MAIN },
+  { name: 'leadhook again', kind: 'leadhook', says: 'the same build a second time', main: LEADHOOK_MAIN, again: true },
 ];
+export const LEADHOOK = TARGETS.find(({ name }) => name === 'leadhook');
 
-/** Each ratio is taken within a round, between runs that are neighbours in time. */
-export const RATIOS = [
-  ['leadhook', 'peer'],
-  ['leadhook', 'floor-rust'],
-  ['peer', 'floor-rust'],
-  ['floor-rust', 'floor-js'],
-  ['leadhook', 'leadhook again'],
-];
+/** A further build of Leadhook: a folder as `make build` leaves it. */
+export const buildTarget = (name, folder) => ({
+  name,
+  kind: 'leadhook',
+  says: 'another build of Leadhook',
+  main: path.join(folder, 'index.js'),
+});
 
-/** The campaign of every target; repeats are remembered in KV, as by default. */
+/**
+ * What is divided by what among these targets, where both take part: each Leadhook by what it is measured
+ * against. A ratio is taken within a round, between runs that are neighbours in time.
+ */
+export function ratioPairs(targets) {
+  const builds = targets.filter((target) => !TARGETS.includes(target)).map(({ name }) => name);
+  return [
+    ['leadhook', 'peer'],
+    ['leadhook', 'floor'],
+    ['peer', 'floor'],
+    ['leadhook', 'leadhook again'],
+    ...builds.flatMap((name, at) => ['leadhook', 'peer', ...builds.slice(0, at)].map((other) => [name, other])),
+  ];
+}
+
+/** The campaign of every target; it uses KV as by default. */
 export function benchCampaign(receiver) {
   return campaign(CAMPAIGN, receiver, {
     dedupe: {},
@@ -51,24 +67,13 @@ export function benchCampaign(receiver) {
   });
 }
 
-/** Publishes as the target does it. A floor knows no campaigns. */
-export async function publish(target, world, campaign) {
-  if (target.floor) return;
-  if (target.name !== 'peer') return world.publish(campaign);
-  const { publishPeer } = await conformanceModule();
-  if (world.kv) return publishPeer(world, campaign);
-  const entries = new Map();
-  await publishPeer({ kv: { entries } }, campaign);
-  for (const [key, { body }] of entries) {
-    await send(world.kvUrl, 'PUT', `/${encodeURIComponent(key)}`, { body });
-  }
-}
-
-/** The module that holds peer and Leadhook to the same answers. */
-export function conformanceModule() {
-  return import('./conformance.mjs').catch((error) => {
-    throw new Error(`benches/conformance.mjs is missing or broken: ${error.message}`);
-  });
+/** Publishes as the target does it: the peer reads campaigns from KV as they are, the floor knows only a receiver. */
+export async function publish({ kind }, world, campaign) {
+  if (kind === 'leadhook') return world.publish(campaign);
+  const [key, body] =
+    kind === 'floor' ? ['receiver', campaign.destination[0].url] : [`campaign:${campaign.id}`, JSON.stringify(campaign)];
+  if (world.kv) world.kv.entries.set(key, { body: Buffer.from(body) });
+  else await send(world.kvUrl, 'PUT', `/${encodeURIComponent(key)}`, { body });
 }
 
 const REPEATING = 64;
@@ -155,5 +160,11 @@ export const OPERATIONS = [
   },
 ];
 
-/** What the floors do, and what a cold start is measured with. */
+/** What a cold start is measured with. */
 export const FRESH = OPERATIONS[0];
+
+/** A fresh lead with an e-mail address and no phone number. */
+export function leadWithoutPhone() {
+  const { phone, ...lead } = newPerson();
+  return lead;
+}
