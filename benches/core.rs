@@ -206,6 +206,7 @@ impl Core {
             list_tags: Vec::new(),
             evidence: self.evidence(&submission),
             by: self.campaign.dedupe.by.clone(),
+            knows_repeated: true,
             lead: self.lead(submission, person.moment().now_ms),
         }
     }

@@ -9,6 +9,7 @@ use crate::fault::Fault;
 use crate::lead::Identity;
 use crate::ports::Ports;
 use crate::settings::Settings;
+use crate::texts::Language;
 
 /// A correction reaches every isolate in about the time that KV itself takes to spread it.
 const FRESH_MS: i64 = 60_000;
@@ -22,6 +23,8 @@ pub struct Shelf {
     /// Nothing where one is to be read again.
     campaigns: BTreeMap<String, Option<(i64, Rc<Campaign>)>>,
     identities: BTreeMap<String, Rc<Identity>>,
+    /// By campaign and language: the acceptance criteria of this very copy, before and behind their token.
+    criteria: BTreeMap<(String, Language), (Rc<Campaign>, Rc<[String; 2]>)>,
 }
 
 impl Shelf {
@@ -33,6 +36,7 @@ impl Shelf {
         if self.campaigns.len() >= MAX_KEPT {
             self.campaigns.clear();
             self.identities.clear();
+            self.criteria.clear();
         }
         self.campaigns.insert(campaign.id.clone(), Some((now_ms, campaign)));
     }
@@ -42,6 +46,25 @@ impl Shelf {
         if let Some(kept) = self.campaigns.get_mut(id) {
             *kept = None;
         }
+    }
+
+    /// The acceptance criteria of a campaign in a language, before and behind their token: `make` makes them
+    /// where they are not known. Nothing else of them changes while the copy of the campaign is the same.
+    pub fn criteria(
+        &mut self,
+        campaign: &Rc<Campaign>,
+        language: Language,
+        make: impl FnOnce() -> [String; 2],
+    ) -> Rc<[String; 2]> {
+        let key = (campaign.id.clone(), language);
+        if let Some((copy, parts)) = self.criteria.get(&key)
+            && Rc::ptr_eq(copy, campaign)
+        {
+            return Rc::clone(parts);
+        }
+        let parts = Rc::new(make());
+        self.criteria.insert(key, (Rc::clone(campaign), Rc::clone(&parts)));
+        parts
     }
 
     /// The keys of a ledger. The settings are the same for as long as the shelf lives.

@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 
 use crate::abuse::turnstile::{self, Question};
 use crate::abuse::{self, Circumstances, Turnstiled};
-use crate::campaign::{Campaign, is_id};
+use crate::campaign::{Campaign, UseOfKv, is_id};
 use crate::campaigns;
 use crate::contact::Email;
 use crate::fault::Fault;
 use crate::intake::decode::{self, Encoding, Undecodable};
 use crate::intake::{self, FieldProblem, Rejection};
-use crate::lead::{Lead, recognising, source_of};
+use crate::lead::{Fingerprint, Lead, recognising, source_of};
 use crate::ledger::message::{Admit, Answer, Call, Tally};
 use crate::moment::{Moment, hour_of};
 use crate::ports::Ports;
@@ -97,7 +97,10 @@ pub async fn endpoint(ports: &impl Ports, id: &str, request: &RawRequest, moment
             let identity = ports.shelf().borrow_mut().identity(ports.settings(), &campaign.ledger);
             let token = abuse::form_token(&identity, &campaign, moment);
             let reader = Reader::new(&campaign, request);
-            Reply::acceptance_criteria(&reader, &token, ports.settings().public_url.as_deref()).into()
+            let make = || Reply::acceptance_criteria(&reader, ports.settings().public_url.as_deref());
+            let parts = ports.shelf().borrow_mut().criteria(&campaign, reader.language, make);
+            let [before, behind] = &*parts;
+            Reply::json_text(&[before.as_str(), token.as_str(), behind.as_str()].concat()).into()
         }
         Method::Options => preflight(&campaign, request).into(),
         Method::Put | Method::Other => Reply::method_not_allowed("GET, POST, OPTIONS").into(),
@@ -259,19 +262,22 @@ async fn submit(
         even_ms: campaign.even_answers_ms,
     };
 
-    let first = recognising(&fingerprints, &campaign.dedupe.by).into_iter().next();
-    let first = first.filter(|_| campaign.dedupe.remember_in_kv);
-    let remembered = first.map(|print| Seen::key(&campaign.ledger, &print.tag));
+    let memory = Memory::of(campaign, &fingerprints);
+    let repeated = || {
+        let log = json!({
+            "event": "submission", "outcome": "repeat", "campaign": campaign.id, "submission_id": submission_id,
+        });
+        accepted(Some(log), vec![count(campaign, "", Tally::KV_REPEAT, moment)])
+    };
+    if memory.in_isolate && ports.recent().borrow().holds(&submission_id, moment.now_ms) {
+        return repeated();
+    }
     let mut seen = Seen::read(None);
-    if let Some(key) = &remembered {
+    if let Some(key) = memory.in_kv.as_ref().filter(|_| memory.asks_kv(ports, campaign)) {
         // KV never judges: what it does not answer, the ledger does.
         seen = Seen::read(ports.kv_get(key).await.ok().flatten().as_deref());
         if seen.holds(&submission_id, moment.now_ms) {
-            let log = json!({
-                "event": "submission", "outcome": "repeat", "campaign": campaign.id,
-                "submission_id": submission_id,
-            });
-            return accepted(Some(log), vec![count(campaign, "", Tally::KV_REPEAT, moment)]);
+            return repeated();
         }
     }
 
@@ -299,6 +305,7 @@ async fn submit(
         fingerprints,
         list_tags: identity.list_tags_of(&submission),
         by: campaign.dedupe.by.clone(),
+        knows_repeated: true,
         lead: Lead::new(submission, campaign, moment.now_ms),
     };
     let failed = |fault: &Fault| {
@@ -309,8 +316,14 @@ async fn submit(
         }
     };
     match judge(ports, campaign, admit).await {
-        Ok(Answer::Admitted) => {
-            let value = remembered.zip(seen.remembering(&submission_id, moment.now_ms));
+        Ok(answer @ (Answer::Admitted | Answer::Repeated)) => {
+            if memory.in_isolate {
+                let key = memory.in_kv.as_deref().unwrap_or_default();
+                ports.recent().borrow_mut().note(&submission_id, key, moment.now_ms);
+            }
+            // Most people post once: KV is told of those who do not.
+            let is_told = answer == Answer::Repeated || !memory.in_isolate;
+            let value = memory.in_kv.filter(|_| is_told).zip(seen.remembering(&submission_id, moment.now_ms));
             let remember = value.map(|(key, value)| After::Remember { key, value, ttl_s: Seen::ttl_s() });
             // The ledger has logged its decision.
             accepted(log, remember.into_iter().collect())
@@ -329,6 +342,32 @@ async fn submit(
         }
         Ok(_) => failed(&Fault::new("the ledger does not understand this code")),
         Err(fault) => failed(&fault),
+    }
+}
+
+/// Where an exact repeat may be recognised before the ledger.
+struct Memory {
+    /// In this isolate.
+    in_isolate: bool,
+    /// The key in KV; nothing where it is not used.
+    in_kv: Option<String>,
+}
+
+impl Memory {
+    fn of(campaign: &Campaign, fingerprints: &[Fingerprint]) -> Self {
+        let is_used = campaign.dedupe.kv != UseOfKv::Never;
+        let first = recognising(fingerprints, &campaign.dedupe.by).into_iter().next();
+        Self {
+            // Under double opt-in a repeat may bring a mail, which is the ledger's to decide. KV is told of each
+            // submission there, so that a retry brings none.
+            in_isolate: is_used && campaign.double_opt_in.is_none(),
+            in_kv: first.filter(|_| is_used).map(|print| Seen::key(&campaign.ledger, &print.tag)),
+        }
+    }
+
+    fn asks_kv(&self, ports: &impl Ports, campaign: &Campaign) -> bool {
+        // Under double opt-in KV alone keeps repeats from the ledger.
+        campaign.dedupe.kv == UseOfKv::Always || !self.in_isolate || ports.is_busy(&campaign.ledger)
     }
 }
 

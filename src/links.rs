@@ -257,12 +257,12 @@ async fn receipts(
     Ok(meant)
 }
 
-/// Lets the ledger do it, and KV forget the last minutes. Nothing where the ledger knows of nothing.
+/// Lets the ledger do it, and the last minutes be forgotten. Nothing where the ledger knows of nothing.
 async fn done(ports: &impl Ports, campaign: &Campaign, operation: Operation) -> Result<Option<()>, Fault> {
     match ports.ask(&campaign.ledger, &Call::Operate(Box::new(operation))).await? {
         Answer::Report(report) => {
             let tags = texts(report.get("fingerprints").cloned());
-            forget_seen(ports, &campaign.ledger, &tags).await;
+            forget_seen(ports, &campaign.ledger, &tags, tags.len()).await;
             Ok(Some(()))
         }
         Answer::NotFound => Ok(None),

@@ -26,6 +26,7 @@ use crate::moment::Moment;
 use crate::ports::{KV_KEYS_AT_ONCE, Ports, signed};
 use crate::request::{Method, RawRequest};
 use crate::routes;
+use crate::seen::Recent;
 use crate::settings::Settings;
 use crate::throttle::Throttle;
 
@@ -218,6 +219,9 @@ pub struct World {
     unset_secrets: RefCell<BTreeSet<String>>,
     received: RefCell<Vec<Received>>,
     throttle: RefCell<Throttle>,
+    recent: RefCell<Recent>,
+    /// Whether many requests wait for the ledgers.
+    pub is_busy: std::cell::Cell<bool>,
     secrets: RefCell<BTreeMap<String, String>>,
     is_within_limits: Slot<Option<bool>>,
     takes_more_mails: Slot<Option<bool>>,
@@ -265,6 +269,8 @@ impl World {
             unset_secrets: RefCell::default(),
             received: RefCell::default(),
             throttle: RefCell::default(),
+            recent: RefCell::default(),
+            is_busy: std::cell::Cell::new(false),
             secrets: RefCell::default(),
             is_within_limits: Slot::new(Some(true)),
             takes_more_mails: Slot::new(Some(true)),
@@ -534,8 +540,14 @@ impl World {
     /// Stops every object and forgets what isolates keep.
     pub fn restart(&self) {
         self.evict();
+        self.new_isolate();
+    }
+
+    /// Forgets what isolates keep.
+    pub fn new_isolate(&self) {
         *self.shelf.borrow_mut() = Shelf::default();
         *self.throttle.borrow_mut() = Throttle::default();
+        *self.recent.borrow_mut() = Recent::default();
     }
 
     /// The names of the ledgers that have ever been asked anything.
@@ -622,6 +634,14 @@ impl Ports for World {
         let is_set = !self.unset_secrets.borrow().contains(name);
         let otherwise = if name.starts_with("MAIL") { MAIL_TOKEN } else { SECRET };
         is_set.then(|| self.secrets.borrow().get(name).cloned().unwrap_or_else(|| otherwise.to_owned()))
+    }
+
+    fn recent(&self) -> &RefCell<Recent> {
+        &self.recent
+    }
+
+    fn is_busy(&self, _: &str) -> bool {
+        self.is_busy.get()
     }
 
     fn throttle(&self) -> &RefCell<Throttle> {

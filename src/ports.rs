@@ -7,6 +7,7 @@ use crate::campaigns::Shelf;
 use crate::fault::Fault;
 use crate::keys::{SigningKey, SigningKeys};
 use crate::ledger::message::{Answer, Call};
+use crate::seen::Recent;
 use crate::settings::Settings;
 use crate::throttle::Throttle;
 
@@ -61,6 +62,12 @@ pub trait Ports {
     /// # Errors
     /// KV is down or refuses.
     async fn kv_list(&self, prefix: &str) -> Result<Vec<String>, Fault>;
+
+    /// What this isolate has seen accepted within the last minute.
+    fn recent(&self) -> &RefCell<Recent>;
+
+    /// Whether so many wait for a ledger that KV is worth asking first.
+    fn is_busy(&self, ledger: &str) -> bool;
 
     /// Who was told to come again later, in this isolate.
     fn throttle(&self) -> &RefCell<Throttle>;

@@ -1,5 +1,8 @@
-//! What KV remembers of a person's last minutes. It answers exact repeats (double clicks, retries,
-//! floods) without waking the ledger, and judges nothing: stale, empty or refusing, it costs speed.
+//! What is remembered of a person's last minutes before the ledger: by an isolate for a minute, and by KV for
+//! those who repeat. It answers exact repeats (double clicks, retries, floods) without waking the ledger, and
+//! judges nothing: stale, empty or refusing, it costs speed.
+
+use std::collections::{BTreeMap, VecDeque};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -72,6 +75,47 @@ fn submissions(list: &Value) -> Option<Vec<(String, i64)>> {
     list.as_array()?.iter().map(read).collect()
 }
 
+/// How long an isolate remembers what was accepted: as long as KV itself may take to spread that something is
+/// forgotten, so that nothing is remembered for longer here than there.
+const RECENT_MS: i64 = 60_000;
+/// Submissions that an isolate remembers: half a megabyte of its 128.
+const MAX_RECENT: usize = 4_000;
+
+/// What an isolate has seen accepted within the last minute, so that retries and double clicks, which come to the
+/// same isolate as a rule, are answered without asking anybody.
+#[derive(Default)]
+pub struct Recent {
+    /// By the submission's id: when it was accepted, and the KV key of its person.
+    accepted: BTreeMap<String, (i64, String)>,
+    /// The ids with their times, oldest first.
+    order: VecDeque<(i64, String)>,
+}
+
+impl Recent {
+    /// Whether this very submission was accepted within the last minute.
+    pub fn holds(&self, submission_id: &str, now_ms: i64) -> bool {
+        let accepted = self.accepted.get(submission_id);
+        accepted.is_some_and(|(at_ms, _)| (0..RECENT_MS).contains(&(now_ms - at_ms)))
+    }
+
+    /// A submission was accepted. `key` is the person's in KV.
+    pub fn note(&mut self, submission_id: &str, key: &str, now_ms: i64) {
+        if self.order.len() >= MAX_RECENT
+            && let Some((at_ms, oldest)) = self.order.pop_front()
+            && self.accepted.get(&oldest).is_some_and(|(latest_ms, _)| *latest_ms == at_ms)
+        {
+            self.accepted.remove(&oldest);
+        }
+        self.order.push_back((now_ms, submission_id.to_owned()));
+        self.accepted.insert(submission_id.to_owned(), (now_ms, key.to_owned()));
+    }
+
+    /// Forgets a person, by the key in KV.
+    pub fn forget(&mut self, key: &str) {
+        self.accepted.retain(|_, (_, person)| person != key);
+    }
+}
+
 fn recent(at_ms: i64, now_ms: i64) -> bool {
     (0..=REPEAT_MINUTES * 60_000).contains(&(now_ms - at_ms))
 }
@@ -88,6 +132,36 @@ mod tests {
         assert!(seen.holds("sub_a", 601_000));
         assert!(!seen.holds("sub_a", 601_001));
         assert!(!seen.holds("sub_b", 1_000));
+    }
+
+    #[test]
+    fn an_isolate_remembers_for_a_minute_and_forgets_a_person() {
+        let mut recent = Recent::default();
+        recent.note("sub_a", "ada", 1_000);
+        recent.note("sub_b", "ada", 2_000);
+        recent.note("sub_c", "eve", 2_000);
+        assert!(recent.holds("sub_a", 60_999) && !recent.holds("sub_a", 61_000));
+        // A clock that was ahead.
+        assert!(!recent.holds("sub_a", 999));
+        recent.forget("ada");
+        assert!(
+            !recent.holds("sub_a", 2_000) && !recent.holds("sub_b", 2_000) && recent.holds("sub_c", 2_000)
+        );
+    }
+
+    #[test]
+    fn an_isolate_remembers_so_many() {
+        let mut recent = Recent::default();
+        recent.note("first", "k", 0);
+        recent.note("twice", "k", 0);
+        for n in 0..MAX_RECENT - 2 {
+            recent.note(&format!("sub_{n}"), "k", 0);
+        }
+        recent.note("twice", "k", 1);
+        assert!(!recent.holds("first", 1) && recent.holds("sub_0", 1));
+        recent.note("one more", "k", 1);
+        assert!(recent.holds("twice", 1), "the later time counts");
+        assert!(recent.accepted.len() <= MAX_RECENT && recent.order.len() <= MAX_RECENT);
     }
 
     #[test]

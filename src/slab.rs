@@ -234,10 +234,12 @@ mod tests {
                 _ => LARGEST - 2 + next(4),
             };
             let align = 1 << next(7);
-            let chosen = (model.len() > 300 || (!model.is_empty() && next(2) == 0)).then(|| next(model.len()));
+            let chosen =
+                (model.len() > 300 || (!model.is_empty() && next(2) == 0)).then(|| next(model.len()));
             match chosen.and_then(|at| model.keys().nth(at).copied()) {
                 None => {
-                    let block = Block { layout: Layout::from_size_align(size, align).unwrap(), fill: step as u8 };
+                    let block =
+                        Block { layout: Layout::from_size_align(size, align).unwrap(), fill: step as u8 };
                     // SAFETY: the layout is not empty.
                     let address = unsafe { slab.alloc(block.layout) } as usize;
                     assert!(address != 0 && address.is_multiple_of(align), "{step}");

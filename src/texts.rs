@@ -8,7 +8,7 @@ use crate::template::fill;
 use crate::text::weighted;
 
 /// A language that there are texts in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs)]
 pub enum Language {
     English,

@@ -10,6 +10,9 @@ use crate::fault::Fault;
 /// last of these waits for about a second.
 pub const MAX_WAITING: usize = 256;
 
+/// With so many a ledger is busy: a quarter of those who may wait.
+const BUSY: usize = MAX_WAITING / 4;
+
 /// Nobody waits for longer. The platform drops a request whose client has gone without a word, and
 /// its place must not stay taken.
 const LOST_MS: i64 = 30_000;
@@ -35,6 +38,11 @@ impl Waiting {
         Ok(())
     }
 
+    /// Whether many wait.
+    pub fn is_busy(&self, ledger: &str) -> bool {
+        self.0.get(ledger).is_some_and(|since| since.len() >= BUSY)
+    }
+
     /// One that began to wait then waits no longer.
     pub fn end(&mut self, ledger: &str, began_ms: i64) {
         if let Some(since) = self.0.get_mut(ledger)
@@ -52,9 +60,11 @@ mod tests {
     #[test]
     fn beyond_the_limit_of_one_ledger_others_still_get_through() {
         let mut waiting = Waiting::default();
-        for _ in 0..MAX_WAITING {
+        for number in 0..MAX_WAITING {
+            assert_eq!(waiting.is_busy("a"), number >= BUSY, "{number}");
             assert!(waiting.begin("a", 1).is_ok());
         }
+        assert!(waiting.is_busy("a") && !waiting.is_busy("b"));
         assert!(waiting.begin("a", 2).is_err());
         assert!(waiting.begin("b", 2).is_ok());
         waiting.end("a", 1);

@@ -304,6 +304,8 @@ fn a_person_sees_everything_of_their_own_and_nothing_of_another() {
     let site = Site::new(&[two_receivers(json!({ "qualify": { "forward_at": 20 } }))]);
     let held = site.deliver("guide", &format!("{BOTH}&seats=7&utm_source=news"));
     site.deliver("guide", "email=bob%40example.com&name=Bob&size=51%2B&consent.newsletter=on");
+    site.new_isolate();
+    site.accept("guide", &format!("{BOTH}&seats=7&utm_source=news"));
     let shown = site.order("access", &ann());
     assert!(!shown.to_string().to_lowercase().contains("bob"));
     let ledger = &shown["ledgers"][0];

@@ -66,6 +66,8 @@ fn what_publishing_writes_to_kv() {
 fn what_kv_remembers_of_a_person() {
     let site = Site::new(&[guide()]);
     assert_eq!(site.accept("guide", ANN), ANN_ID);
+    site.new_isolate();
+    assert_eq!(site.accept("guide", ANN), ANN_ID);
     let contents = site.kv_contents();
     let (key, value) = contents.iter().find(|(key, _)| key.starts_with("seen/")).expect("a value");
     assert_eq!(*key, format!("seen/v1/example-ab/{ANN_TAG}"));
@@ -259,6 +261,7 @@ fn admit() -> Admit {
         list_tags: Vec::new(),
         evidence: Evidence::default(),
         by: campaign.dedupe.by.clone(),
+        knows_repeated: false,
         lead: Lead::new(submission, &campaign, START_MS),
     }
 }

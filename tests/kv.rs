@@ -4,8 +4,9 @@
 
 mod common;
 
+use common::person::confirmed_guide;
 use common::*;
-use leadhook::memory::KvMode;
+use leadhook::memory::{KvMode, LedgerMode};
 use leadhook::request::Method;
 use serde_json::{Value, json};
 
@@ -26,20 +27,81 @@ fn seen(site: &Site) -> Vec<String> {
         .collect()
 }
 
+/// Posts a form twice by way of two isolates, so that KV holds it; its id.
+fn remembered(site: &Site, form: &str) -> String {
+    let id = site.accept("guide", form);
+    site.new_isolate();
+    assert_eq!(site.accept("guide", form), id);
+    site.new_isolate();
+    id
+}
+
 #[test]
-fn a_repeat_of_minutes_ago_wakes_no_ledger() {
+fn a_repeat_of_a_minute_ago_wakes_no_ledger_and_asks_no_kv() {
     let site = Site::new(&[guide()]);
     let first = site.accept("guide", ANN);
-    site.with_ledger(leadhook::memory::LedgerMode::LosesRequests, || {
+    assert_eq!(seen(&site), [""; 0], "most people post once");
+    site.set_kv(KvMode::Failing);
+    site.with_ledger(LedgerMode::LosesRequests, || {
         assert_eq!(site.accept("guide", ANN), first);
         assert_eq!(site.post("guide", BOB).status, 503);
-        site.set_clock(site.now_ms() + 10 * MINUTE + 1);
+        site.set_clock(site.now_ms() + MINUTE);
         assert_eq!(site.post("guide", ANN).status, 503, "what is older is asked of the ledger");
     });
-    site.accept("guide", ANN);
+    assert_eq!(site.accept("guide", ANN), first);
+    site.set_kv(KvMode::Fresh);
     assert_eq!((kv_repeats(&site), site.states()), (json!(0), counts(&[("pending", 1)])));
     site.accept("guide", ANN);
     assert_eq!(kv_repeats(&site), 1);
+}
+
+#[test]
+fn a_repeat_of_minutes_ago_wakes_no_ledger_wherever_it_comes() {
+    let site = Site::new(&[guide()]);
+    let first = remembered(&site, ANN);
+    site.with_ledger(LedgerMode::LosesRequests, || {
+        assert_eq!(site.accept("guide", ANN), first);
+        site.set_clock(site.now_ms() + 10 * MINUTE + 1);
+        assert_eq!(site.post("guide", ANN).status, 503, "what is older is asked of the ledger");
+    });
+}
+
+#[test]
+fn a_campaign_says_when_kv_is_asked() {
+    let kv_is = |kv: &str| Site::new(&[guide_with(json!({ "dedupe": { "kv": kv } }))]);
+    let reaches_the_ledger =
+        |site: &Site| site.with_ledger(LedgerMode::LosesRequests, || site.post("guide", ANN).status == 503);
+    for (kv, when_idle, when_busy) in [("always", false, false), ("when_busy", true, false)] {
+        let site = kv_is(kv);
+        remembered(&site, ANN);
+        assert_eq!(reaches_the_ledger(&site), when_idle, "{kv}");
+        site.is_busy.set(true);
+        assert_eq!(reaches_the_ledger(&site), when_busy, "{kv}");
+    }
+    // Then the ledger answers every repeat, and counts it exactly.
+    let never = [json!({ "kv": "never" }), json!({ "remember_in_kv": false })];
+    for site in never.map(|dedupe| Site::new(&[guide_with(json!({ "dedupe": dedupe }))])) {
+        site.accept("guide", ANN);
+        site.accept("guide", ANN);
+        assert_eq!((seen(&site).len(), kv_repeats(&site)), (0, json!(0)));
+        assert_eq!(site.admin(Method::Get, "counters")["repeats"], 1);
+    }
+    let problems = leadhook::campaign::Campaign::accept(&guide_with(
+        json!({ "dedupe": { "kv": "always", "remember_in_kv": true } }),
+    ));
+    let problems = problems.expect_err("a problem");
+    assert_eq!(problems.iter().map(|one| one.path.as_str()).collect::<Vec<_>>(), ["dedupe.remember_in_kv"]);
+}
+
+#[test]
+fn under_double_opt_in_kv_is_told_of_each_and_the_isolate_of_none() {
+    let site = Site::new(&[confirmed_guide(json!({}))]);
+    let first = site.accept("guide", ANN);
+    assert_eq!(seen(&site).len(), 1);
+    site.with_ledger(LedgerMode::LosesRequests, || assert_eq!(site.accept("guide", ANN), first));
+    site.set_kv(KvMode::Empty);
+    let is_lost = site.with_ledger(LedgerMode::LosesRequests, || site.post("guide", ANN).status == 503);
+    assert!(is_lost, "the isolate remembers none");
 }
 
 #[test]
@@ -89,7 +151,8 @@ fn whatever_kv_does_the_same_people_are_the_same_leads() {
 #[test]
 fn a_stale_positive_that_is_older_than_ten_minutes_is_not_believed() {
     let site = Site::new(&[guide_with(json!({ "dedupe": { "window_days": 1 } }))]);
-    let first = site.deliver("guide", ANN);
+    let first = remembered(&site, ANN);
+    site.ring();
     let remembered = seen(&site)[0].clone();
     site.set_kv(KvMode::Stale);
     site.pass(2 * DAY);
@@ -104,7 +167,7 @@ fn a_stale_positive_that_is_older_than_ten_minutes_is_not_believed() {
 #[test]
 fn a_value_from_the_future_is_not_believed() {
     let site = Site::new(&[guide()]);
-    let id = site.accept("guide", ANN);
+    let id = remembered(&site, ANN);
     let key = site.kv_contents().into_keys().find(|key| key.starts_with("seen/")).expect("a key");
     let later = site.now_ms() + DAY;
     site.set_kv_value(&key, &format!(r#"{{"format":1,"submissions":[["{id}",{later}]]}}"#));
@@ -115,10 +178,11 @@ fn a_value_from_the_future_is_not_believed() {
 #[test]
 fn a_damaged_value_is_as_good_as_none() {
     let site = Site::new(&[guide()]);
-    let first = site.accept("guide", ANN);
+    let first = remembered(&site, ANN);
     let key = site.kv_contents().into_keys().find(|key| key.starts_with("seen/")).expect("a key");
     for damaged in ["", "null", "[]", "{}", "{\"format\":1}", "\u{0}"] {
         site.set_kv_value(&key, damaged);
+        site.new_isolate();
         assert_eq!(site.accept("guide", ANN), first, "{damaged}");
         let expected = format!(r#"{{"format":1,"submissions":[["{first}",{}]]}}"#, site.now_ms());
         assert_eq!(seen(&site), [expected]);
@@ -128,7 +192,7 @@ fn a_damaged_value_is_as_good_as_none() {
 #[test]
 fn only_what_was_stored_is_remembered() {
     let site = Site::new(&[guide()]);
-    site.with_ledger(leadhook::memory::LedgerMode::LosesRequests, || site.post("guide", ANN));
+    site.with_ledger(LedgerMode::LosesRequests, || site.post("guide", ANN));
     site.post("guide", "email=ann%40example.com");
     assert_eq!(seen(&site), [""; 0]);
 }

@@ -53,6 +53,9 @@ fn a_newer_message_is_refused() {
 fn a_newer_value_of_what_was_seen_is_left_and_the_ledger_asked() {
     let site = Site::new(&[guide()]);
     let id = site.accept("guide", ANN);
+    site.new_isolate();
+    site.accept("guide", ANN);
+    site.new_isolate();
     let key = site.kv_contents().into_keys().find(|key| key.starts_with("seen/")).expect("a key");
     let newer = format!(r#"{{"format":2,"submissions":[["{id}",{}]],"more":1}}"#, site.now_ms());
     site.set_kv_value(&key, &newer);
@@ -66,6 +69,9 @@ fn a_newer_value_of_what_was_seen_is_left_and_the_ledger_asked() {
 fn a_value_of_what_was_seen_in_another_shape_of_a_newer_code_is_left_too() {
     let site = Site::new(&[guide()]);
     let id = site.accept("guide", ANN);
+    site.new_isolate();
+    site.accept("guide", ANN);
+    site.new_isolate();
     let key = site.kv_contents().into_keys().find(|key| key.starts_with("seen/")).expect("a key");
     let newer = r#"{"format":2,"seen":{}}"#;
     site.set_kv_value(&key, newer);

@@ -46,11 +46,11 @@ fn junk(name: &str) -> String {
 #[test]
 fn a_period_is_shown_with_exact_numbers() {
     let site = Site::new(&[choosy(json!({}))]);
-    // Fresh, twice within minutes, and once more where KV has forgotten.
+    // Fresh, once more here, and once where neither isolate nor KV knows it.
     let from_google = format!("{ANN}&utm_source=google");
     site.deliver("guide", &from_google);
     site.accept("guide", &from_google);
-    site.set_kv(KvMode::Empty);
+    site.new_isolate();
     site.accept("guide", &from_google);
     site.accept("guide", &format!("{ANN}&size=11-50"));
     // Held, and qualified by a later post.

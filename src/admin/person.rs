@@ -145,7 +145,7 @@ pub async fn erase(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault
         // The hashes never leave the system.
         let tags = texts(report.remove("fingerprints"));
         let fit = own.len() + search.walk.spend(tags.len().saturating_sub(own.len()));
-        forget_seen(ports, &ledger, tags.iter().take(fit)).await;
+        forget_seen(ports, &ledger, &tags, fit).await;
         let identity = ports.shelf().borrow_mut().identity(ports.settings(), &ledger);
         let subjects: Vec<_> = people
             .iter()
@@ -170,10 +170,15 @@ pub async fn erase(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault
     Ok(Reply::json(&with_next(Value::Object(erased), search.next_cursor())))
 }
 
-/// Lets KV forget a person's last minutes. Best effort: what it keeps ends after some minutes.
-pub async fn forget_seen<'a>(ports: &impl Ports, ledger: &str, tags: impl IntoIterator<Item = &'a String>) {
-    for tag in tags {
-        let _ = ports.kv_delete(&Seen::key(ledger, tag)).await;
+/// Lets this isolate forget the last minutes of these people, and KV those of the first so many. Best effort: what
+/// KV and other isolates keep ends after some minutes.
+pub async fn forget_seen(ports: &impl Ports, ledger: &str, tags: &[String], in_kv: usize) {
+    let keys: Vec<_> = tags.iter().map(|tag| Seen::key(ledger, tag)).collect();
+    for key in &keys {
+        ports.recent().borrow_mut().forget(key);
+    }
+    for key in keys.iter().take(in_kv) {
+        let _ = ports.kv_delete(key).await;
     }
 }
 

@@ -83,7 +83,7 @@ async fn act(ports: &impl Ports, verb: Verb, done: &str, asked: &Asked<'_>) -> R
             // Sent again, it is told what it was told before, but not by KV, which knows of no discarding.
             let tags = texts(report.get("fingerprints").cloned());
             let fit = walk.spend(tags.len());
-            forget_seen(ports, &ledger, tags.iter().take(fit)).await;
+            forget_seen(ports, &ledger, &tags, fit).await;
         }
     }
     match walk.next_cursor().filter(|_| !ids.is_empty()) {

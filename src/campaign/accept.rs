@@ -181,9 +181,9 @@ impl Campaign {
             purposes,
             dedupe: Dedupe {
                 window_ms: days_ms(dedupe.window_days),
+                kv: dedupe.use_of_kv(),
                 by: dedupe.by,
                 on_repeat: dedupe.on_repeat,
-                remember_in_kv: dedupe.remember_in_kv,
                 fold_gmail: dedupe.fold_gmail,
             },
             double_opt_in,

@@ -170,15 +170,33 @@ pub struct DedupeTable {
     pub window_days: u32,
     pub by: Vec<IdentifierKind>,
     pub on_repeat: OnRepeat,
-    pub remember_in_kv: bool,
+    pub kv: Option<UseOfKv>,
+    /// What `kv` was before it had three values: `false` means never.
+    pub remember_in_kv: Option<bool>,
     pub fold_gmail: bool,
 }
 
-keys!(DedupeTable: window_days, by, on_repeat, remember_in_kv, fold_gmail);
+keys!(DedupeTable: window_days, by, on_repeat, kv, remember_in_kv, fold_gmail);
 
 impl Rules for DedupeTable {
     fn verdicts(&self) -> Vec<Verdict> {
-        vec![("window_days", are_days(self.window_days)), ("by", are_identifiers(&self.by))]
+        let is_said_once = ensure(
+            self.kv.is_none() || self.remember_in_kv.is_none(),
+            "says the same as kv, which replaces it: leave it out",
+        );
+        vec![
+            ("window_days", are_days(self.window_days)),
+            ("by", are_identifiers(&self.by)),
+            ("remember_in_kv", is_said_once),
+        ]
+    }
+}
+
+impl DedupeTable {
+    /// When KV is asked whether a post is an exact repeat.
+    pub fn use_of_kv(&self) -> UseOfKv {
+        let former = if self.remember_in_kv == Some(false) { UseOfKv::Never } else { UseOfKv::Always };
+        self.kv.unwrap_or(former)
     }
 }
 
@@ -188,7 +206,8 @@ impl Default for DedupeTable {
             window_days: 180,
             by: vec![IdentifierKind::Email],
             on_repeat: OnRepeat::Ignore,
-            remember_in_kv: true,
+            kv: None,
+            remember_in_kv: None,
             fold_gmail: true,
         }
     }
@@ -216,6 +235,18 @@ pub enum OnRepeat {
     Ignore,
     /// `lead.updated`.
     Update,
+}
+
+/// When KV is asked whether a post is an exact repeat of minutes ago.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum UseOfKv {
+    /// For each post that the isolate does not remember.
+    Always,
+    /// Only while many wait for the ledger.
+    WhenBusy,
+    /// Not at all, and nothing is remembered before the ledger: it answers every repeat, and counts it exactly.
+    Never,
 }
 
 /// `[double_opt_in]`.

@@ -32,7 +32,7 @@ pub use self::answer::{Answer, Raw, Reading, Refused, yes_or_no};
 pub use self::attribution::{as_kept, is_attribution};
 pub use self::condition::{Condition, Facts, plain};
 pub use self::field::{Field, Kind};
-pub use self::file::{ControllerTable as Controller, IdentifierKind, OnRepeat, UnknownFields};
+pub use self::file::{ControllerTable as Controller, IdentifierKind, OnRepeat, UnknownFields, UseOfKv};
 pub use self::magnet::{Magnet, Source};
 pub use self::mail::{AUTHORIZATION, Channel, DoubleOptIn, EmailApi};
 pub use self::page::{Colour, Logo, Page};
@@ -168,8 +168,8 @@ pub struct Dedupe {
     pub by: Vec<IdentifierKind>,
     /// What destinations hear of someone who posts again.
     pub on_repeat: OnRepeat,
-    /// Whether KV answers exact repeats.
-    pub remember_in_kv: bool,
+    /// When KV is asked for exact repeats.
+    pub kv: UseOfKv,
     /// Whether dots and tags of Gmail addresses count.
     pub fold_gmail: bool,
 }

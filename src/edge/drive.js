@@ -132,23 +132,24 @@ function answerNow(request, env, ctx) {
 // glue.js has it for the entry of the crate `worker`.
 globalThis.answerRequest = (request, env, ctx) => answerNow(request, env, ctx);
 
+/** Of a body that is too long so much is read away: who is still sending sees no answer. */
+const MAX_READ_AWAY_BYTES = 1_048_576;
+
 /** Resolves to a body; undefined where it is longer than its address reads. */
 async function bodyOf(request) {
   const announced = request.headers.get('content-length');
-  if (announced !== null && /^\d+$/.test(announced)) {
-    const length = Number(announced);
-    if (length > ALWAYS_READ_BYTES && length > bodyLimit(request.url)) return undefined;
-    return new Uint8Array(await request.arrayBuffer());
-  }
+  if (announced !== null && Number(announced) <= ALWAYS_READ_BYTES) return new Uint8Array(await request.arrayBuffer());
   const limit = bodyLimit(request.url);
-  const chunks = [];
+  if (announced !== null && Number(announced) > MAX_READ_AWAY_BYTES) return undefined;
+  let chunks = [];
   let length = 0;
   for await (const chunk of request.body ?? []) {
     length += chunk.length;
-    if (length > limit) return undefined;
-    chunks.push(chunk);
+    if (length > MAX_READ_AWAY_BYTES) return undefined;
+    if (length > limit) chunks = [];
+    else chunks.push(chunk);
   }
-  return new Uint8Array(await new Blob(chunks).arrayBuffer());
+  return length > limit ? undefined : new Uint8Array(await new Blob(chunks).arrayBuffer());
 }
 
 function begun(head, body, isTooLarge, context) {

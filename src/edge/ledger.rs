@@ -13,7 +13,7 @@ use worker::Env;
 
 use super::drive::{self, Kind, parcel};
 use super::http::log_fault;
-use super::platform::{self, ADMITTED, FAULT, Platform};
+use super::platform::{self, ADMITTED, FAULT, Platform, REPEATED};
 use super::send::{self, Sent};
 use super::store::ObjectStore;
 use super::{event, glue, message_of, moment, now_ms};
@@ -89,6 +89,7 @@ pub fn judge(number: u32, message: &str) -> Vec<u8> {
             let log = answered.log.map(|one| event(one, started_ms)).unwrap_or_default();
             let text = match answered.answer {
                 Answer::Admitted => return parcel(Kind::Answer, ADMITTED, &[log.as_bytes(), b""]),
+                Answer::Repeated => return parcel(Kind::Answer, REPEATED, &[log.as_bytes(), b""]),
                 answer => serde_json::to_vec(&answer).unwrap_or_default(),
             };
             parcel(Kind::Answer, FAULT, &[log.as_bytes(), &text])

@@ -13,6 +13,7 @@ use crate::hash::base64url;
 use crate::keys::SigningKey;
 use crate::ledger::message::{Answer, Call, MESSAGE_FORMAT, Message, Tally};
 use crate::ports::{KV_KEYS_AT_ONCE, Ports};
+use crate::seen::Recent;
 use crate::settings::Settings;
 use crate::tallies::Tallies;
 use crate::throttle::Throttle;
@@ -20,6 +21,8 @@ use crate::waiting::Waiting;
 
 /// The most frequent answer needs no text.
 pub const ADMITTED: u32 = 1;
+/// Written before: it is answered the same.
+pub const REPEATED: u32 = 2;
 /// The ledger had a fault, and has logged it.
 pub const FAULT: u32 = 0;
 
@@ -30,6 +33,7 @@ thread_local! {
     static TALLIES: RefCell<Tallies> = RefCell::default();
     static WAITING: RefCell<Waiting> = RefCell::default();
     static THROTTLE: Rc<RefCell<Throttle>> = Rc::default();
+    static RECENT: Rc<RefCell<Recent>> = Rc::default();
     /// Whether the platform has limits that are asked before a post is read.
     static HAS_LIMITS: OnceCell<bool> = const { OnceCell::new() };
 }
@@ -45,6 +49,7 @@ pub struct Platform {
     settings: Rc<Settings>,
     shelf: Rc<RefCell<Shelf>>,
     throttle: Rc<RefCell<Throttle>>,
+    recent: Rc<RefCell<Recent>>,
 }
 
 impl Platform {
@@ -59,7 +64,12 @@ impl Platform {
                 read
             }
         };
-        Ok(Self { settings, shelf: SHELF.with(Rc::clone), throttle: THROTTLE.with(Rc::clone) })
+        Ok(Self {
+            settings,
+            shelf: SHELF.with(Rc::clone),
+            throttle: THROTTLE.with(Rc::clone),
+            recent: RECENT.with(Rc::clone),
+        })
     }
 
     /// The settings, shared.
@@ -100,12 +110,22 @@ impl Ports for Platform {
         &self.shelf
     }
 
+    fn recent(&self) -> &RefCell<Recent> {
+        &self.recent
+    }
+
+    fn is_busy(&self, ledger: &str) -> bool {
+        WAITING.with_borrow(|waiting| waiting.is_busy(ledger))
+    }
+
     fn throttle(&self) -> &RefCell<Throttle> {
         &self.throttle
     }
 
     async fn is_within_limits(&self, campaign: &str, network: Option<&str>) -> Result<bool, Fault> {
-        if !HAS_LIMITS.with(|has| *has.get_or_init(|| is_bound("CAMPAIGN_LIMIT") || is_bound("NETWORK_LIMIT"))) {
+        if !HAS_LIMITS
+            .with(|has| *has.get_or_init(|| is_bound("CAMPAIGN_LIMIT") || is_bound("NETWORK_LIMIT")))
+        {
             return Ok(true);
         }
         let network = network.unwrap_or_default();
@@ -178,6 +198,7 @@ impl Ports for Platform {
                 serde_json::from_slice(&text).map_err(|_| Fault::new("ledger: an unreadable answer"))
             }
             Given::Number(ADMITTED) => Ok(Answer::Admitted),
+            Given::Number(REPEATED) => Ok(Answer::Repeated),
             Given::Number(_) | Given::Nothing => Err(Fault::new("ledger: a fault that it has logged")),
             Given::Failed(why) => Err(Fault::new(format!("ledger: {why}"))),
         }

@@ -68,6 +68,9 @@ pub struct Admit {
     pub evidence: Evidence,
     /// What is recognised by.
     pub by: Vec<IdentifierKind>,
+    /// Whether the sender knows [`Answer::Repeated`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub knows_repeated: bool,
     /// The lead.
     pub lead: Lead,
 }
@@ -274,6 +277,8 @@ by_words!(
 pub enum Answer {
     /// It is stored: new, known or seen before, which the caller is not told.
     Admitted,
+    /// It was stored before: a repeat, which the caller is not told either.
+    Repeated,
     /// The idempotency key belongs to another submission.
     IdempotencyKeyReused,
     /// Too many posts came in this minute. It is not stored.

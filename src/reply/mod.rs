@@ -19,6 +19,9 @@ use crate::json::object_of;
 
 /// When to try again after a fault of ours: long enough for an object to move, short for a person.
 const RETRY_AFTER_S: u32 = 5;
+/// Where the form's token goes: what nobody writes in a text of a campaign, and how JSON has it.
+const TOKENS_PLACE: &str = "\u{1}token\u{1}";
+const TOKENS_PLACE_IN_JSON: &str = r"\u0001token\u0001";
 /// The groups of texts that scripts on pages show.
 const TEXT_GROUPS: [&str; 4] = ["chat", "download", "error", "form"];
 /// Minutes, so that a key that is replaced in a hurry is soon gone.
@@ -138,8 +141,9 @@ impl Reply {
         reply.with("cache-control", KEY_SET_CACHING).with("access-control-allow-origin", "*")
     }
 
-    /// What a form or a chatbot needs to be right the first time, and what its visitors read.
-    pub fn acceptance_criteria(reader: &Reader<'_>, token: &str, public_url: Option<&str>) -> Self {
+    /// What a form or a chatbot needs to be right the first time, and what its visitors read: a JSON text before
+    /// and behind the form's token, which is another one each time.
+    pub fn acceptance_criteria(reader: &Reader<'_>, public_url: Option<&str>) -> [String; 2] {
         let Reader { campaign, language } = *reader;
         let field = |field: &crate::campaign::Field| {
             let mut shown = json!({
@@ -175,7 +179,7 @@ impl Reply {
         let turnstile = campaign.turnstile.as_ref().map(|turnstile| {
             json!({ "field": TURNSTILE_TOKEN, "site_key": turnstile.site_key, "action": turnstile.action })
         });
-        Self::json(&json!({
+        let criteria = json!({
             "campaign": campaign.id,
             "title": campaign.title,
             "language": campaign.language,
@@ -185,7 +189,7 @@ impl Reply {
             "purposes": campaign.purposes.iter().map(purpose).collect::<Vec<_>>(),
             "double_opt_in": campaign.double_opt_in.is_some(),
             "honeypot": campaign.abuse.honeypot,
-            "token": { "field": FORM_TOKEN, "value": token },
+            "token": { "field": FORM_TOKEN, "value": TOKENS_PLACE },
             "turnstile": turnstile,
             "controller": campaign.controller.name,
             "privacy_notice": campaign.privacy_notice,
@@ -196,7 +200,10 @@ impl Reply {
             "texts_language": language.tag(),
             "texts": object_of(language.groups(&TEXT_GROUPS).map(|(key, text)| (key.to_owned(), text.into()))),
             "limits": { "body_bytes": MAX_BODY_BYTES, "fields": MAX_FIELDS },
-        }))
+        });
+        let text = criteria.to_string();
+        let (before, behind) = text.split_once(TOKENS_PLACE_IN_JSON).unwrap_or((&text, ""));
+        [before.to_owned(), behind.to_owned()]
     }
 
     /// 400: the body is not of its media type.
