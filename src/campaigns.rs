@@ -16,6 +16,9 @@ const FRESH_MS: i64 = 60_000;
 /// Campaigns kept parsed in one isolate: far above what a company runs, far below its memory.
 const MAX_KEPT: usize = 500;
 
+/// Acceptance criteria as a JSON text, before and behind their token.
+type Criteria = Rc<[String; 2]>;
+
 /// The campaigns that an isolate has read, each with the time of its reading, and the keys that it
 /// has derived for their ledgers.
 #[derive(Default)]
@@ -23,8 +26,8 @@ pub struct Shelf {
     /// Nothing where one is to be read again.
     campaigns: BTreeMap<String, Option<(i64, Rc<Campaign>)>>,
     identities: BTreeMap<String, Rc<Identity>>,
-    /// By campaign and language: the acceptance criteria of this very copy, before and behind their token.
-    criteria: BTreeMap<(String, Language), (Rc<Campaign>, Rc<[String; 2]>)>,
+    /// By campaign and language: the acceptance criteria of this very copy.
+    criteria: BTreeMap<(String, Language), (Rc<Campaign>, Criteria)>,
 }
 
 impl Shelf {
@@ -55,7 +58,7 @@ impl Shelf {
         campaign: &Rc<Campaign>,
         language: Language,
         make: impl FnOnce() -> [String; 2],
-    ) -> Rc<[String; 2]> {
+    ) -> Criteria {
         let key = (campaign.id.clone(), language);
         if let Some((copy, parts)) = self.criteria.get(&key)
             && Rc::ptr_eq(copy, campaign)

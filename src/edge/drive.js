@@ -3,8 +3,8 @@
 import worker, { Ledger as Core } from './core.js';
 import { WISHES } from './wishes.js';
 
-const { begin, bodyLimit, handOnCounts, judge, next, rest, resume, ring, settle, tasksWaiting, wakePage } = worker.prototype;
-export { Core, judge, next, rest, ring, settle, tasksWaiting };
+const { begin, bodyLimit, handOnCounts, judge, next, rest, resume, ring, settle, wakePage } = worker.prototype;
+export { Core, judge, next, rest, ring, settle };
 
 /** How often the core has broken. There is another one since then, which knows nothing of what the last had begun. */
 export let breaks = 0;
@@ -19,7 +19,7 @@ export function noteBreak(error) {
 }
 addEventListener('error', ({ error }) => noteBreak(error));
 
-const encoder = new TextEncoder();
+export const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const NO_BYTES = new Uint8Array();
 
@@ -31,19 +31,21 @@ export const ATTEMPTED = 16;
 /** Words before the lengths of the parts: kind, task, number, and how many parts there are. */
 const HEAD = 4;
 const WORD_BYTES = 4;
+/** Those, and the lengths of as many parts as a parcel may have: KV reads a hundred keys at once. */
+const MOST_WORDS = HEAD + 100;
 
 /** What the core gave. Its bytes are a copy, so they may be kept. */
 export class Parcel {
   constructor(bytes) {
-    const [kind, task, number, count] = new Uint32Array(bytes.buffer, 0, HEAD);
-    this.kind = kind;
-    this.task = task;
-    this.number = number;
+    const { buffer } = bytes;
+    const words = new Uint32Array(buffer, 0, Math.min(MOST_WORDS, buffer.byteLength >> 2));
+    this.kind = words[0];
+    this.task = words[1];
+    this.number = words[2];
     this.parts = [];
-    if (count === 0) return;
-    const lengths = new Uint32Array(bytes.buffer, HEAD * WORD_BYTES, count);
-    let at = (HEAD + count) * WORD_BYTES;
-    for (const length of lengths) this.parts.push(bytes.subarray(at, (at += length)));
+    const behind = HEAD + words[3];
+    let at = behind * WORD_BYTES;
+    for (let word = HEAD; word < behind; word += 1) this.parts.push(bytes.subarray(at, (at += words[word])));
   }
 
   /** A part as text. */
@@ -107,12 +109,17 @@ const WITH_BODY = new Set(['POST', 'PUT']);
 
 /** Answers a request: a response where nothing is waited for, else a promise of one. */
 export function answer(request, env, ctx) {
-  // A core's first request comes by the entry of the crate `worker`, which makes another core where the last
-  // has broken, and tells it its environment.
-  if (!isReady) {
-    isReady = true;
-    return new worker(ctx, env).fetch(request).catch(unavailable);
-  }
+  return isReady ? answerNow(request, env, ctx) : answerFirst(request, env, ctx);
+}
+
+/**
+ * A core's first request comes by the entry of the crate `worker`, which makes another core where the last has
+ * broken, and tells it its environment. The answer is not waited for there: a core that breaks meanwhile would
+ * never give it.
+ */
+async function answerFirst(request, env, ctx) {
+  await new worker(ctx, env).fetch(request);
+  isReady = true;
   return answerNow(request, env, ctx);
 }
 
@@ -129,8 +136,6 @@ function answerNow(request, env, ctx) {
   const context = { request, env, ctx };
   return bodyOf(request).then((body) => begun(head, body ?? NO_BYTES, body === undefined, context));
 }
-// glue.js has it for the entry of the crate `worker`.
-globalThis.answerRequest = (request, env, ctx) => answerNow(request, env, ctx);
 
 /** Of a body that is too long so much is read away: who is still sending sees no answer. */
 const MAX_READ_AWAY_BYTES = 1_048_576;

@@ -217,9 +217,3 @@ pub fn resume(task: u32, tag: u8, number: u32, bytes: Vec<u8>) -> Vec<u8> {
     GIVEN.set(Some(given));
     step(task, one.task)
 }
-
-/// How many tasks wait.
-#[wasm_bindgen(js_name = tasksWaiting)]
-pub fn tasks_waiting() -> u32 {
-    TASKS.with_borrow(|tasks| u32::try_from(tasks.len()).unwrap_or(u32::MAX))
-}

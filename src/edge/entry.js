@@ -1,6 +1,6 @@
 // What the platform starts: the Worker, and the object of one ledger around its core.
 import { DurableObject } from 'cloudflare:workers';
-import { answer, breaks, Core, isNothing, judge, next, noteBreak, Parcel, rest, ring, run, settle, unavailable, wake } from './drive.js';
+import { answer, breaks, Core, encoder, isNothing, judge, next, noteBreak, Parcel, rest, ring, run, settle, unavailable, wake } from './drive.js';
 
 export default {
   fetch(request, env, ctx) {
@@ -33,7 +33,9 @@ const LOOK_EVERY_MS = 250;
  * of a lead. No answer and no request leaves before the commit.
  */
 export class Ledger extends DurableObject {
+  /** Held as long as this is: the core knows the object by its number for so long. */
   #core;
+  #number;
   /** The breaks of the core that `#core` is of. */
   #breaks = -1;
   #waiting = [];
@@ -41,6 +43,8 @@ export class Ledger extends DurableObject {
   #timer = null;
   /** Requests to receivers. */
   #flights = new Set();
+  /** Deliveries that are under way. */
+  #delivering = 0;
   #watch = null;
   /** Lines of the log of this turn. */
   #lines = [];
@@ -48,7 +52,7 @@ export class Ledger extends DurableObject {
   /** Answers a message. */
   answer(message) {
     return this.#turn(0, (core) => {
-      const parcel = new Parcel(judge(core, message));
+      const parcel = new Parcel(judge(core, encoder.encode(message)));
       this.#note(parcel);
       return parcel.parts[1].length === 0 ? parcel.number : parcel.text(1);
     });
@@ -78,7 +82,7 @@ export class Ledger extends DurableObject {
     this.#turnWithinMs = Infinity;
     for (const { step, resolve, reject } of waiting) {
       try {
-        resolve(step(this.#number()));
+        resolve(step(this.#known()));
       } catch (error) {
         noteBreak(error);
         reject(error);
@@ -88,18 +92,19 @@ export class Ledger extends DurableObject {
   }
 
   /** What the core knows this object by. A core that has broken knows nothing: there is another one. */
-  #number() {
+  #known() {
     if (this.#breaks !== breaks) {
       this.#core = new Core(this.ctx.storage, this.env);
+      this.#number = this.#core.number;
       this.#breaks = breaks;
     }
-    return this.#core.number;
+    return this.#number;
   }
 
   /** Sends what is due, sees to the alarm, and logs what has happened. */
   #goOn() {
     try {
-      const core = this.#number();
+      const core = this.#known();
       for (;;) {
         const parcel = new Parcel(next(core));
         if (isNothing(parcel)) break;
@@ -112,22 +117,26 @@ export class Ledger extends DurableObject {
     }
     if (this.#lines.length > 0) console.log(this.#lines.join('\n'));
     this.#lines = [];
-    if (this.#flights.size > 0) this.#watch ??= setTimeout(() => this.#look(), LOOK_EVERY_MS);
+    if (this.#delivering > 0) this.#watch ??= setTimeout(() => this.#look(), LOOK_EVERY_MS);
   }
 
   /** A delivery, from its first wish to what became of it. */
   async #deliver(parcel) {
+    this.#delivering += 1;
+    let number;
     try {
-      const { number } = await run(parcel, { env: this.env, flights: this.#flights });
-      const written = this.#turn(SETTLE_WITHIN_MS, (core) => this.#note(new Parcel(settle(core, number))));
-      // Its connection is free.
-      this.#goOn();
-      await written;
+      ({ number } = await run(parcel, { env: this.env, flights: this.#flights }));
     } catch (error) {
-      // A core that broke has forgotten it, and so has the next one nothing of it in flight.
+      // The core has broken. The next one knows nothing of this delivery, and sends it again.
       noteBreak(error);
-      console.error(JSON.stringify({ event: 'fault', in: 'delivery', fault: String(error?.message) }));
+      return;
+    } finally {
+      this.#delivering -= 1;
     }
+    const written = this.#turn(SETTLE_WITHIN_MS, (core) => this.#note(new Parcel(settle(core, number))));
+    // Its connection is free.
+    this.#goOn();
+    await written.catch(() => {});
   }
 
   /** One timer for all that is on its way. */

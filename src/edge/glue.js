@@ -1,10 +1,5 @@
 // What Rust calls. These functions carry values and decide nothing.
 
-/** Resolves to the response to a request. `drive.js` is bundled beside this file, and cannot be imported by it. */
-export async function answer(request, env, ctx) {
-  return globalThis.answerRequest(request, env, ctx);
-}
-
 const statements = [];
 
 /** Keeps a statement's text; the number that names it from then on. */

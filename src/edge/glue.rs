@@ -1,7 +1,6 @@
 //! The JavaScript beside the wasm that Rust calls: `glue.js`. A crossing between the two costs about a
 //! microsecond.
 
-use js_sys::Promise;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -18,10 +17,6 @@ pub fn lines<N: AsRef<str>>(headers: &[(N, String)]) -> Result<String, Fault> {
 
 #[wasm_bindgen(module = "/src/edge/glue.js")]
 extern "C" {
-    /// Resolves to the response to a request.
-    #[wasm_bindgen(catch)]
-    pub fn answer(request: &web_sys::Request, env: &JsValue, context: &JsValue) -> Result<Promise, JsValue>;
-
     /// Keeps a statement's text; the number that names it from then on.
     pub fn prepare(statement: &str) -> u32;
 

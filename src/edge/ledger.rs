@@ -17,6 +17,7 @@ use super::platform::{self, ADMITTED, FAULT, Platform, REPEATED};
 use super::send::{self, Sent};
 use super::store::ObjectStore;
 use super::{event, glue, message_of, moment, now_ms};
+use crate::admin::CRON_EVERY_MS;
 use crate::campaigns;
 use crate::deliver::Outcome;
 use crate::fault::Fault;
@@ -30,6 +31,9 @@ const MAX_REQUESTS_AN_EVENT: usize = 36;
 /// What is on its way or waits for a connection goes out without the alarm. It is a net: should the object stop,
 /// it starts again with what was not sent.
 const NET_MS: i64 = 5_000;
+/// What the ledger has to do about the house within this time has an alarm. What comes later the cron finds, which
+/// pokes every few minutes: an alarm for it would be a row for each lead that comes alone, for there is one alarm.
+const HOUSE_MS: i64 = 2 * CRON_EVERY_MS;
 /// An alarm that is so late is set again.
 const ALARM_LATE_MS: i64 = 30_000;
 /// Before the next try where the database failed.
@@ -81,10 +85,10 @@ fn object(number: u32) -> Option<Rc<Object>> {
 /// Answers a message in one synchronous step: [`ADMITTED`] or [`FAULT`], or a JSON text as the second part. The
 /// first one is a line of the log.
 #[wasm_bindgen]
-pub fn judge(number: u32, message: &str) -> Vec<u8> {
+pub fn judge(number: u32, message: Vec<u8>) -> Vec<u8> {
     let started_ms = now_ms();
     let Some(object) = object(number) else { return parcel(Kind::Answer, FAULT, &[b"", b""]) };
-    match object.judge(message) {
+    match object.judge(&message) {
         Ok(answered) => {
             let log = answered.log.map(|one| event(one, started_ms)).unwrap_or_default();
             let text = match answered.answer {
@@ -198,9 +202,9 @@ impl Object {
     }
 
     /// Nothing else enters the object meanwhile.
-    fn judge(&self, message: &str) -> Result<Answered, Fault> {
+    fn judge(&self, message: &[u8]) -> Result<Answered, Fault> {
         self.begin_event();
-        let message: Message = serde_json::from_str(message)
+        let message: Message = serde_json::from_slice(message)
             .map_err(|_| Fault::new("a message that this code does not understand"))?;
         self.open(&message.ledger)?.call(message, &moment()?)
     }
@@ -275,15 +279,16 @@ impl Object {
 
     fn rest(&self) {
         let Some(core) = self.core.borrow().as_ref().map(Rc::clone) else { return };
-        let (wake_ms, now_ms) = (core.wake_at_ms(), now_ms());
-        let at_ms = match wake_ms <= now_ms {
+        let (due_ms, now_ms) = (core.next_due_ms(), now_ms());
+        let outbox_ms = match due_ms <= now_ms {
             true if self.has_failed.get() => now_ms + RETRY_MS,
             true if self.requests.get() >= MAX_REQUESTS_AN_EVENT => now_ms,
             true => now_ms + NET_MS,
-            false if self.under_way.get() > 0 => wake_ms.min(now_ms + NET_MS),
-            false => wake_ms,
+            false if self.under_way.get() > 0 => due_ms.min(now_ms + NET_MS),
+            false => due_ms,
         };
-        self.alarm.wake_by(at_ms);
+        let house_ms = Some(core.keeps_house_at_ms()).filter(|at_ms| *at_ms < now_ms + HOUSE_MS);
+        self.alarm.wake_by(house_ms.map_or(outbox_ms, |house_ms| house_ms.max(now_ms).min(outbox_ms)));
     }
 }
 

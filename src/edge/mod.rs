@@ -14,9 +14,8 @@ mod store;
 use std::cell::RefCell;
 
 use js_sys::Reflect;
-use js_sys::futures::JsFuture;
+use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
-use wasm_bindgen::{JsCast as _, JsValue};
 use worker::{Context, Env, Result, event};
 
 use self::drive::{Kind, parcel};
@@ -39,13 +38,11 @@ thread_local! {
     static SEEDS: RefCell<Vec<[u8; 32]>> = const { RefCell::new(Vec::new()) };
 }
 
-/// The first request to this core, which learns its environment with it. Those that follow come to [`begin`]
-/// directly.
+/// The first request to this core, which tells it its environment. It is answered by [`begin`], as all others are.
 #[event(fetch)]
-async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<web_sys::Response> {
+async fn fetch(_: web_sys::Request, env: Env, _: Context) -> Result<web_sys::Response> {
     platform::attach(&env);
-    let answered = glue::answer(&request, &env, context.as_ref().unchecked_ref());
-    Ok(JsFuture::from(answered?).await?.unchecked_into())
+    Ok(web_sys::Response::new()?)
 }
 
 /// Begins to answer a request: its head ([`http::read`]), and its body, unless that is too large.

@@ -173,7 +173,7 @@ impl<S: Store> Ledger<S> {
     }
 
     /// When the outbox wants to be looked at.
-    pub(super) fn next_due_ms(&self) -> i64 {
+    pub fn next_due_ms(&self) -> i64 {
         self.lanes.borrow().next_due_ms()
     }
 }

@@ -259,10 +259,14 @@ impl<S: Store> Ledger<S> {
         }
     }
 
-    /// When the ledger wants to be woken: for its next delivery, for a request that expires, or for
-    /// its next sweep.
+    /// When the ledger wants to be woken: for its next delivery, or to keep house.
     pub fn wake_at_ms(&self) -> i64 {
-        self.next_due_ms().min(self.next_expiry_ms.get()).min(self.next_sweep_ms.get())
+        self.next_due_ms().min(self.keeps_house_at_ms())
+    }
+
+    /// When something expires, or the next sweep is due.
+    pub fn keeps_house_at_ms(&self) -> i64 {
+        self.next_expiry_ms.get().min(self.next_sweep_ms.get())
     }
 
     /// The last copy of a campaign that reached this ledger.

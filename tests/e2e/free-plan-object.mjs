@@ -1,0 +1,42 @@
+// The built Worker on a platform that grants an event of an object no more requests than the free plan does: each
+// call and each alarm begins anew. `GET /most` says the most that one has made.
+import worker, { Ledger as Built } from './index.js';
+
+const MOST_REQUESTS = 50;
+let most = 0;
+let made = 0;
+
+const begin = () => {
+  made = 0;
+};
+const spend = () => {
+  made += 1;
+  most = Math.max(most, made);
+  if (made > MOST_REQUESTS) throw new Error('Too many subrequests.');
+};
+
+const fetchOutside = globalThis.fetch;
+globalThis.fetch = async (...args) => {
+  spend();
+  return fetchOutside(...args);
+};
+
+export default {
+  fetch(request, env, ctx) {
+    if (new URL(request.url).pathname === '/most') return Response.json({ most });
+    return worker.fetch(request, env, ctx);
+  },
+  scheduled: worker.scheduled,
+};
+
+export class Ledger extends Built {
+  answer(message) {
+    begin();
+    return super.answer(message);
+  }
+
+  alarm() {
+    begin();
+    return super.alarm();
+  }
+}

@@ -1,0 +1,38 @@
+// What is due goes out on the free plan as well, which grants an event of an object fifty requests.
+import assert from 'node:assert/strict';
+import path from 'node:path';
+import { test } from 'node:test';
+import { audit } from './audit.mjs';
+import { campaign, person } from './campaigns.mjs';
+import { until } from './http.mjs';
+import { Receiver } from './receiver.mjs';
+import { ROOT, World } from './world.mjs';
+
+const LEADS = 150;
+const MOST_REQUESTS = 50;
+
+test('one call makes many deliveries due: they go out by as many events as it takes', { timeout: 120_000 }, async () => {
+  const crm = await Receiver.start();
+  const world = await World.start({ around: path.join(ROOT, 'tests/e2e/free-plan-object.mjs') });
+  try {
+    await world.publish(campaign('many', crm));
+    crm.answer = { status: 410 };
+    const first = person();
+    assert.equal((await world.postJson('many', first)).status, 202);
+    await until('the destination is paused', async () => (await world.ask('GET', 'deliveries?campaign=many&state=paused')).deliveries.length === 1);
+    await Promise.all(Array.from({ length: LEADS }, () => world.postJson('many', person())));
+    crm.answer = { status: 204 };
+    const before = crm.deliveries.length;
+    assert.equal((await world.admin('POST', 'campaigns/many/destinations/crm/enable')).status, 200);
+    const took = performance.now();
+    await world.settled('many');
+    assert.equal(crm.deliveries.length - before, LEADS + 1);
+    assert.ok(performance.now() - took < 20_000, 'without waiting for the net');
+    const { json } = await world.request('GET', '/most');
+    assert.ok(json.most <= MOST_REQUESTS, `${json.most} requests`);
+    audit(world);
+  } finally {
+    await world.stop();
+    await crm.down();
+  }
+});
