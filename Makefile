@@ -55,7 +55,7 @@ help:
 	@echo "make bench   Leadhook against a floor and a TypeScript peer; bench-core and bench-ledger:"
 	@echo "             the core alone, and what a lead costs and how far one ledger reaches"
 	@echo "make pictures   the README's pictures, from the running system"
-	@echo "make lists   the mail domains of src/contact, from the pinned npm packages"
+	@echo "make lists   the mail domains of src/contact, from the pinned npm packages; phone numbers' plans, from the crate"
 	@echo "make lint    format, clippy and rustdoc"
 	@echo "make build   the Worker, into build/"
 	@echo "make cli     the command line, $(CLI)"
@@ -147,13 +147,15 @@ sink: $(CLI)
 
 test: test-host test-e2e test-contract
 
-# After a change of the packages' versions in package.json.
+# After a change of the packages' versions in package.json, or of rlibphonenumber's in Cargo.toml.
 lists: node_modules/.package-lock.json
 	@node scripts/mail-domains.mjs
+	@node scripts/phone-plans.mjs
 
 test-host: node_modules/.package-lock.json
 	cargo test --locked --features cli
 	node scripts/mail-domains.mjs --check
+	node scripts/phone-plans.mjs --check
 
 test-e2e: build $(CLI) .tools/corpora/multipart.json
 	node scripts/chromium.mjs

@@ -10,7 +10,7 @@ use criterion::measurement::WallTime;
 use criterion::{BatchSize, BenchmarkGroup, Criterion};
 use leadhook::abuse::{self, Circumstances, Evidence, Turnstiled};
 use leadhook::campaign::Campaign;
-use leadhook::contact::{self, Phone};
+use leadhook::contact::Phone;
 use leadhook::hash::base64;
 use leadhook::intake::decode::{Fields, decode};
 use leadhook::intake::{self, Submission};
@@ -249,7 +249,6 @@ fn main() {
         .measurement_time(Duration::from_millis(1_200))
         .sample_size(60)
         .configure_from_args();
-    contact::warm_up();
     let core = Core::new();
     let lead = core.admit(&Person::new()).lead;
     assert!(matches!(core.decide(&lead).1, Decision::Forward(to) if to.len() == 1));

@@ -7,4 +7,4 @@ mod role;
 mod slip;
 
 pub use self::email::{Email, EmailKind};
-pub use self::phone::{Phone, warm_up};
+pub use self::phone::Phone;
