@@ -31,9 +31,8 @@ CONTRACT_EXAMPLES ?= 25
 WASM_FEATURES := mutable-globals sign-ext nontrapping-float-to-int bulk-memory multivalue \
   reference-types exception-handling
 
-# Functions are copied into others only where they are small: 10 KB of gzip, for 2 to 3 % of the processor time.
 # Where the crates lie on this machine is nobody's business, and costs bytes.
-WASM_RUSTFLAGS := -Cllvm-args=-inline-threshold=25 -Cllvm-args=-inlinehint-threshold=200 --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src=crates
+WASM_RUSTFLAGS := --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src=crates
 
 TOOLS := .tools/bin
 BIN := node_modules/.bin
