@@ -332,3 +332,33 @@ fn what_died_under_a_clock_that_was_ahead_is_replayed_too() {
     site.ring();
     assert_eq!(site.states(), counts(&[("delivered", 1)]));
 }
+
+#[test]
+fn leads_that_are_too_many_to_be_kept_open_are_read_again() {
+    let long = json!({ "name": "message", "kind": "text", "max_length": 20_000 });
+    let mut file = guide();
+    file["field"].as_array_mut().expect("fields").push(long);
+    let site = Site::new(&[file]);
+    let message = "a".repeat(20_000);
+    // Twice as many as have room.
+    for n in 0..400 {
+        site.accept("guide", &format!("email=p{n}%40example.com&message={message}&consent.newsletter=on"));
+    }
+    // What is open needs no row.
+    site.execute(
+        "example-ab",
+        "CREATE TABLE before AS SELECT * FROM submission;
+         UPDATE submission SET payload = 'gone'",
+    );
+    site.ring();
+    let delivered = site.received().len();
+    assert!((100..300).contains(&delivered), "{delivered} were open");
+    site.execute(
+        "example-ab",
+        "UPDATE submission SET payload = (SELECT payload FROM before b
+           WHERE b.submission_id = submission.submission_id) WHERE payload IS NOT NULL;
+         DROP TABLE before",
+    );
+    site.pass(HOUR);
+    assert_eq!((site.received().len(), site.states()), (400, counts(&[("delivered", 400)])));
+}

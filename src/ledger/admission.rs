@@ -263,7 +263,8 @@ impl<S: Store> Ledger<S> {
             self.note_due(receiver, now);
         }
         if let Some(open) = open {
-            self.keep_open((lead_id.clone(), admit.submission_id.clone()), open);
+            let typed = sealed.as_ref().map_or(0, String::len);
+            self.open.borrow_mut().keep(lead_id, &admit.submission_id, open, typed);
         }
         Ok(())
     }

@@ -46,13 +46,6 @@ pub struct Claim {
     pub(super) subject: Option<String>,
 }
 
-impl Claim {
-    /// Whether it is about this submission of this lead.
-    pub(super) fn is_of(&self, (lead_id, submission_id): &(String, String)) -> bool {
-        self.lead_id == *lead_id && self.submission_id == *submission_id
-    }
-}
-
 impl<S: Store> Ledger<S> {
     /// Claims what is due, as far as connections are free.
     ///

@@ -438,7 +438,7 @@ impl<S: Store> Ledger<S> {
 
     /// What lies open of a lead is read anew.
     pub(super) fn forget_open(&self, lead_id: &str) {
-        self.open.borrow_mut().retain(|((lead, _), _)| lead != lead_id);
+        self.open.borrow_mut().forget(lead_id);
     }
 }
 

@@ -24,6 +24,7 @@ mod lanes;
 mod lists;
 pub mod message;
 mod milestone;
+mod open;
 mod outbox;
 mod overview;
 mod payload;
@@ -48,10 +49,10 @@ use serde::{Deserialize, Serialize};
 use self::admit::Sources;
 pub use self::checkup::CHUNK_ROWS as CHECKUP_ROWS;
 pub use self::claim::Claim;
-use self::consents::Open;
 use self::lanes::Lanes;
 use self::message::{Answer, Call, MESSAGE_FORMAT, Message, Operation, Verb};
 pub use self::milestone::BIN_POINTS;
+use self::open::OpenLeads;
 pub use self::outbox::{Dispatch, Prepared};
 pub use self::overview::{MAX_SOURCES as MAX_SHOWN_SOURCES, NOTHING as NOTHING_SEEN, Step, step_of};
 pub use self::replay::MAX_REPLAYED;
@@ -94,8 +95,8 @@ pub struct Ledger<S> {
     terms: RefCell<BTreeMap<String, Rc<Terms>>>,
     /// A campaign's id, its revision, and the terms of its purposes.
     current_terms: RefCell<Vec<(String, String, AllTerms)>>,
-    /// Leads that are about to be sent, the oldest first.
-    open: RefCell<Vec<OpenLead>>,
+    /// Leads that are about to be sent.
+    open: RefCell<OpenLeads>,
     lanes: RefCell<Lanes>,
     /// By campaign: the sources that this hour's counters know.
     sources: RefCell<BTreeMap<String, Sources>>,
@@ -112,9 +113,6 @@ pub struct Ledger<S> {
     /// When the first request that waits for a confirmation expires.
     next_expiry_ms: Cell<i64>,
 }
-
-/// Its lead's id and its submission's, and what is open of it.
-type OpenLead = ((String, String), Rc<Open>);
 
 /// The terms of a campaign's purposes, in their order.
 type AllTerms = Rc<Vec<Rc<Terms>>>;

@@ -26,9 +26,6 @@ use crate::moment::{Moment, rfc3339};
 /// The event that asks the owner of an address to confirm.
 pub(super) const REQUESTED: &str = "confirmation.requested";
 
-/// Payloads kept open until they have been sent, the newest: most are sent within milliseconds.
-/// Each is as long as what the visitor typed, 70 KB at most, or 200 KB where all of it is web addresses.
-const MAX_OPEN: usize = 200;
 /// Attempts listed with a delivery: every one of a schedule, and those of a replay.
 const MAX_ATTEMPTS_LISTED: usize = 20;
 
@@ -233,19 +230,9 @@ impl<S: Store> Ledger<S> {
         })
     }
 
-    /// Keeps a lead open for the deliveries that follow at once.
-    pub(super) fn keep_open(&self, submission: (String, String), lead: Open) {
-        let mut open = self.open.borrow_mut();
-        open.retain(|(known, _)| *known != submission);
-        if open.len() >= MAX_OPEN {
-            open.remove(0);
-        }
-        open.push((submission, Rc::new(lead)));
-    }
-
     fn open_of(&self, claim: &Claim) -> Result<Rc<Open>, Fault> {
-        if let Some((_, open)) = self.open.borrow().iter().find(|(submission, _)| claim.is_of(submission)) {
-            return Ok(Rc::clone(open));
+        if let Some(open) = self.open.borrow().find(&claim.lead_id, &claim.submission_id) {
+            return Ok(open);
         }
         // Nearly everybody has one act, which lies beside the payload.
         let sql = format!(
@@ -297,7 +284,7 @@ impl<S: Store> Ledger<S> {
         if written.as_ref().map_or(true, |state| *state == "pending") {
             self.note_due(&claim.receiver, due_ms);
         }
-        self.open.borrow_mut().retain(|(submission, _)| !claim.is_of(submission));
+        self.open.borrow_mut().forget_submission(&claim.lead_id, &claim.submission_id);
         Ok(json!({
             "event": "delivery", "outcome": outcome.name(), "state": written?, "campaign": claim.campaign,
             "destination": claim.destination, "delivery_id": claim.delivery_id,
