@@ -223,7 +223,7 @@ impl Core {
         Sealable { moment: person.moment(), submission_id, payload: Payload { lead, score, first }, consent }
     }
 
-    fn seal<T: Serialize>(&self, value: &T, place: &str, moment: &Moment) -> String {
+    fn seal<T: Serialize>(&self, value: &T, place: &str, moment: &Moment) -> Vec<u8> {
         let plain = serde_json::to_vec(value).expect("JSON");
         self.sealer.seal(&plain, place, moment.random(place, 0)).expect("sealed")
     }

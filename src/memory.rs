@@ -93,6 +93,7 @@ impl ToSql for Arg<'_> {
             Arg::Null => ValueRef::Null,
             Arg::Int(number) => ValueRef::Integer(*number),
             Arg::Text(text) => ValueRef::Text(text.as_bytes()),
+            Arg::Bytes(bytes) => ValueRef::Blob(bytes),
         }))
     }
 }
@@ -112,6 +113,7 @@ impl Store for SqliteStore {
                     Ok(match row.get_ref(column)? {
                         ValueRef::Integer(number) => Cell::Int(number),
                         ValueRef::Text(text) => Cell::Text(String::from_utf8_lossy(text).into_owned()),
+                        ValueRef::Blob(bytes) => Cell::Bytes(bytes.to_vec()),
                         _ => Cell::Null,
                     })
                 };

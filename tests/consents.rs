@@ -167,14 +167,15 @@ fn a_history_that_somebody_edited_says_so() {
     let gone = format!("DELETE FROM act WHERE {second}");
     assert_eq!(edited(&|_| gone.clone()), ["valid", "changed"]);
     let resealed = |site: &Site| {
-        let sql = format!("SELECT lead_id, personal FROM act WHERE {second}");
-        let row = &site.rows(LEDGER, &sql)[0];
-        let [lead_id, sealed] = [0, 1].map(|at| row[at].as_str().expect("a text"));
+        let lead_id = &site.rows(LEDGER, "SELECT lead_id FROM act")[0][0];
+        let lead_id = lead_id.as_str().expect("a text");
+        let sealed = site.sealed(LEDGER, &format!("SELECT personal FROM act WHERE {second}"));
+        let sealed = sealed[0].as_ref().expect("bytes");
         let place = format!("act/{lead_id}/2");
         let sealer = Sealer::new(&site.settings().sealing, LEDGER);
         let text = String::from_utf8(sealer.open(sealed, &place).expect("opened")).expect("UTF-8");
         let text = text.replace("2026-11", "2026-10");
-        let sealed = sealer.seal(text.as_bytes(), &place, [7; 12]).expect("sealed");
+        let sealed = sealer.seal_text(text.as_bytes(), &place, [7; 12]).expect("sealed");
         format!("UPDATE act SET personal = '{sealed}' WHERE {second}")
     };
     assert_eq!(edited(&resealed), ["valid", "changed", "valid"]);

@@ -132,9 +132,9 @@ fn the_tables_of_a_ledger() {
         (
             "submission",
             "lead_id TEXT key 1, submission_id TEXT key 2, format INTEGER, campaign TEXT, source TEXT, \
-             hour INTEGER, state TEXT, at_ms INTEGER, known_until_ms INTEGER, payload TEXT?, consent TEXT, \
-             act TEXT?, until_ms INTEGER?, consent_until_ms INTEGER?, record_until_ms INTEGER, \
-             quarantine TEXT?, milestone INTEGER, subjects TEXT?, stands_by INTEGER?, first TEXT?",
+             hour INTEGER, state TEXT, at_ms INTEGER, known_until_ms INTEGER, until_ms INTEGER?, \
+             consent_until_ms INTEGER?, record_until_ms INTEGER, milestone INTEGER, stands_by INTEGER?, \
+             first TEXT?, subjects TEXT?, quarantine TEXT?, act TEXT?, consent BLOB, payload BLOB?",
         ),
         (
             "audit",

@@ -110,16 +110,17 @@ fn tables_of_a_newer_code_are_left_alone() {
 /// Brings a ledger with one undelivered lead back to what the code before wrote: the consents lie
 /// sealed beside the payload, and nothing is chained.
 fn age(site: &Site) {
-    let row = &site.rows(LEDGER, "SELECT lead_id, submission_id, payload FROM submission")[0];
-    let [lead_id, submission_id, payload] = [0, 1, 2].map(|column| row[column].as_str().expect("a text"));
+    let row = &site.rows(LEDGER, "SELECT lead_id, submission_id FROM submission")[0];
+    let [lead_id, submission_id] = [0, 1].map(|column| row[column].as_str().expect("a text"));
+    let payload = site.sealed(LEDGER, "SELECT payload FROM submission")[0].clone().expect("bytes");
     let sealer = Sealer::new(&site.settings().sealing, LEDGER);
     let place = format!("payload/{lead_id}/{submission_id}");
-    let opened = sealer.open(payload, &place).expect("a payload");
+    let opened = sealer.open(&payload, &place).expect("a payload");
     let mut payload: Value = serde_json::from_slice(&opened).expect("JSON");
     for key in ["acts", "subjects"] {
         payload.as_object_mut().expect("an object").remove(key).expect(key);
     }
-    let payload = sealer.seal(payload.to_string().as_bytes(), &place, [1; 12]).expect("sealed");
+    let payload = sealer.seal_text(payload.to_string().as_bytes(), &place, [1; 12]).expect("sealed");
     let consent = json!([{
         "purpose": "newsletter", "granted": true, "version": "2026-11", "version_shown": "unstated",
         "text_sha256": "x", "language": "sv", "channel": "email", "category": "marketing",
@@ -127,28 +128,26 @@ fn age(site: &Site) {
         "at": "2026-11-22T14:00:00.000Z", "method": "form",
     }]);
     let place = format!("consent/{lead_id}/{submission_id}");
-    let consent = sealer.seal(consent.to_string().as_bytes(), &place, [2; 12]).expect("sealed");
+    let consent = sealer.seal_text(consent.to_string().as_bytes(), &place, [2; 12]).expect("sealed");
     site.execute(
         LEDGER,
         &format!(
-            "UPDATE submission SET format = 1, payload = '{payload}', consent = '{consent}';
-             ALTER TABLE submission DROP COLUMN act;
-             ALTER TABLE submission DROP COLUMN until_ms;
-             ALTER TABLE submission DROP COLUMN consent_until_ms;
-             ALTER TABLE submission DROP COLUMN record_until_ms;
+            "CREATE TABLE older (
+               lead_id TEXT NOT NULL, submission_id TEXT NOT NULL, format INTEGER NOT NULL,
+               campaign TEXT NOT NULL, source TEXT NOT NULL, hour INTEGER NOT NULL, state TEXT NOT NULL,
+               at_ms INTEGER NOT NULL, known_until_ms INTEGER NOT NULL, payload TEXT, consent TEXT NOT NULL,
+               PRIMARY KEY (lead_id, submission_id)) WITHOUT ROWID;
+             INSERT INTO older SELECT lead_id, submission_id, 1, campaign, source, hour, state, at_ms,
+               known_until_ms, '{payload}', '{consent}' FROM submission;
+             DROP TABLE submission;
+             ALTER TABLE older RENAME TO submission;
              ALTER TABLE delivery DROP COLUMN notice;
-             ALTER TABLE submission DROP COLUMN quarantine;
-             ALTER TABLE submission DROP COLUMN milestone;
-             DROP INDEX delivery_dead; DROP INDEX delivery_paused; DROP INDEX submission_held;
+             DROP INDEX delivery_dead; DROP INDEX delivery_paused;
              ALTER TABLE counter DROP COLUMN fresh;
              ALTER TABLE counter DROP COLUMN qualified;
              ALTER TABLE counter DROP COLUMN arrived;
              ALTER TABLE counter DROP COLUMN scores;
              DROP TABLE revision; DROP TABLE audit; DROP TABLE engagement;
-             DROP INDEX submission_held_first;
-             ALTER TABLE submission DROP COLUMN subjects;
-             ALTER TABLE submission DROP COLUMN stands_by;
-             ALTER TABLE submission DROP COLUMN first;
              ALTER TABLE delivery DROP COLUMN subject;
              ALTER TABLE delivery DROP COLUMN beside;
              INSERT INTO fingerprint SELECT * FROM carried;

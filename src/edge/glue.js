@@ -8,17 +8,52 @@ export function prepare(statement) {
 }
 
 /** Runs a statement; its rows as JSON, or nothing where there are none. */
-export function query({ sql }, statement, args) {
-  const rows = sql.exec(statements[statement], ...JSON.parse(args)).raw().toArray();
-  return rows.length === 0 ? undefined : JSON.stringify(rows);
+export function query({ sql }, statement, args, bytes) {
+  const all = JSON.parse(args);
+  if (bytes.length > 0) putBytes(all, bytes, 0);
+  const rows = sql.exec(statements[statement], ...all).raw().toArray();
+  if (rows.length === 0) return undefined;
+  for (const row of rows) {
+    for (let at = 0; at < row.length; at += 1) {
+      if (row[at] instanceof ArrayBuffer) row[at] = { b: base64(new Uint8Array(row[at])) };
+    }
+  }
+  return JSON.stringify(rows);
 }
 
 /** Runs statements in one transaction. What throws is rolled back. */
-export function writeAll(storage, writes) {
+export function writeAll(storage, writes, bytes) {
   const { sql } = storage;
+  const all = JSON.parse(writes);
+  if (bytes.length > 0) {
+    let from = 0;
+    for (const [, args] of all) from = putBytes(args, bytes, from);
+  }
   storage.transactionSync(() => {
-    for (const [statement, args] of JSON.parse(writes)) sql.exec(statements[statement], ...args);
+    for (const [statement, args] of all) sql.exec(statements[statement], ...args);
   });
+}
+
+/** Puts bytes to the places of arguments that JSON says the number of; where those behind them begin. */
+function putBytes(args, bytes, from) {
+  for (let at = 0; at < args.length; at += 1) {
+    const length = args[at]?.b;
+    if (length === undefined) continue;
+    args[at] = bytes.slice(from, from + length);
+    from += length;
+  }
+  return from;
+}
+
+/** A function takes so many arguments; a multiple of three, so that the parts are one text. */
+const BASE64_AT_ONCE = 24_576;
+
+function base64(bytes) {
+  let text = '';
+  for (let at = 0; at < bytes.length; at += BASE64_AT_ONCE) {
+    text += btoa(String.fromCharCode(...bytes.subarray(at, at + BASE64_AT_ONCE)));
+  }
+  return text;
 }
 
 /** Without waiting for it: it is kept with the writes before it, and no answer leaves before them. */

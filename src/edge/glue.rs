@@ -20,13 +20,19 @@ extern "C" {
     /// Keeps a statement's text; the number that names it from then on.
     pub fn prepare(statement: &str) -> u32;
 
-    /// Runs a statement with a JSON array of arguments; its rows as JSON where there are any.
+    /// Runs a statement with a JSON array of arguments, their bytes beside it; its rows as JSON where there
+    /// are any.
     #[wasm_bindgen(catch)]
-    pub fn query(storage: &JsValue, statement: u32, arguments: &str) -> Result<Option<String>, JsValue>;
+    pub fn query(
+        storage: &JsValue,
+        statement: u32,
+        arguments: &str,
+        bytes: &[u8],
+    ) -> Result<Option<String>, JsValue>;
 
     /// Runs statements, a JSON array of pairs of number and arguments, in one transaction.
     #[wasm_bindgen(catch, js_name = writeAll)]
-    pub fn write_all(storage: &JsValue, writes: &str) -> Result<(), JsValue>;
+    pub fn write_all(storage: &JsValue, writes: &str, bytes: &[u8]) -> Result<(), JsValue>;
 
     /// Sets the object's alarm, without waiting for it.
     #[wasm_bindgen(catch, js_name = setAlarm)]

@@ -56,10 +56,22 @@ fn failed(error: &JsValue) -> Fault {
     Fault::new(format!("SQL: {}", message_of(error)))
 }
 
+/// The bytes among arguments, one behind the other. JSON says how many each has.
+fn bytes_of<'a>(args: impl IntoIterator<Item = &'a Arg<'a>>) -> Vec<u8> {
+    let mut all = Vec::new();
+    for arg in args {
+        if let Arg::Bytes(bytes) = arg {
+            all.extend_from_slice(bytes);
+        }
+    }
+    all
+}
+
 impl Store for ObjectStore {
     fn rows(&self, sql: &str, args: &[Arg<'_>]) -> Result<Vec<Row>, Fault> {
         let arguments = serde_json::to_string(args).unwrap_or_default();
-        let rows = glue::query(&self.storage, prepared(sql), &arguments).map_err(|error| failed(&error))?;
+        let rows = glue::query(&self.storage, prepared(sql), &arguments, &bytes_of(args));
+        let rows = rows.map_err(|error| failed(&error))?;
         let Some(rows) = rows else { return Ok(Vec::new()) };
         let unreadable = |_| Fault::new("SQL: unreadable rows");
         let rows: Vec<Vec<Cell>> = serde_json::from_str(&rows).map_err(unreadable)?;
@@ -67,9 +79,10 @@ impl Store for ObjectStore {
     }
 
     fn write_all(&self, writes: &[Write<'_>]) -> Result<(), Fault> {
+        let bytes = bytes_of(writes.iter().flat_map(|(_, args)| args));
         let writes: Vec<_> = writes.iter().map(|(sql, args)| (prepared(sql), args)).collect();
         let writes = serde_json::to_string(&writes).unwrap_or_default();
-        glue::write_all(&self.storage, &writes).map_err(|error| failed(&error))
+        glue::write_all(&self.storage, &writes, &bytes).map_err(|error| failed(&error))
     }
 
     fn atomically(&self, step: &mut dyn FnMut() -> Result<(), Fault>) -> Result<(), Fault> {

@@ -207,12 +207,12 @@ impl Identity {
     /// A text for one campaign that nobody else can read or write, and that is another one each time.
     pub fn sealed_link(&self, campaign: &str, plain: &str, moment: &Moment) -> String {
         let nonce = moment.random::<12>("link", 0);
-        self.sealer.seal(plain.as_bytes(), &link_place(campaign), nonce).unwrap_or_default()
+        self.sealer.seal_text(plain.as_bytes(), &link_place(campaign), nonce).unwrap_or_default()
     }
 
     /// What a text says that [`Identity::sealed_link`] wrote under any living pepper.
     pub fn read_sealed_link(&self, campaign: &str, text: &str) -> Option<String> {
-        String::from_utf8(self.sealer.open(text, &link_place(campaign)).ok()?).ok()
+        String::from_utf8(self.sealer.open_text(text, &link_place(campaign)).ok()?).ok()
     }
 
     /// The keys that the history of consents is chained with.

@@ -11,7 +11,7 @@ use super::payload::Payload;
 use super::person::Known;
 use super::report::{object, rfc3339_of};
 use super::rows::delivery_range;
-use super::store::{Arg, Row, Store};
+use super::store::{Arg, Row, SealedCell, Store};
 use super::{Ledger, consent_place, payload_place};
 use crate::consent::{Head, Standing, Verdict, follow, verify_behind};
 use crate::contact::{Email, Phone};
@@ -221,10 +221,10 @@ impl<S: Store> Ledger<S> {
         into: &mut Shown,
     ) -> Result<String, Fault> {
         let mut one = self.ledgered(lead_id, &mut row)?;
-        let payload = row.optional_text(8);
+        let payload = row.sealed(8);
         let mut about = object(&row.text(9)?)?;
         // Of a row of before format 3.
-        let consent = row.optional_text(10);
+        let consent = row.sealed(10);
         let whole = payload.as_ref().filter(|_| one.state.is_unjudged());
         let whole = whole.and_then(|payload| {
             let place = payload_place(lead_id, &one.submission_id);
@@ -266,7 +266,7 @@ impl<S: Store> Ledger<S> {
     /// living key opens is not held any more.
     fn payload_held(
         &self,
-        sealed: &str,
+        sealed: &SealedCell,
         lead_id: &str,
         one: &Ledgered,
         asker: &Asker<'_>,

@@ -185,7 +185,7 @@ impl<S: Store> Ledger<S> {
             known_until_ms: now + campaign.dedupe.window_ms,
             until_ms: (plan.state == State::Held).then_some(now + campaign.retention.held_ms),
             payload: sealed.as_deref(),
-            consent: own.map(|own| own.sealed.as_str()).unwrap_or_default(),
+            consent: own.map(|own| own.sealed.as_slice()),
             act: own.map(|own| text_of(&own.act)).transpose()?,
             ends: if own.is_some() { ends } else { Ends { consent_ms: None, record_ms: 0 } },
             subjects: &subjects,
@@ -263,7 +263,7 @@ impl<S: Store> Ledger<S> {
             self.note_due(receiver, now);
         }
         if let Some(open) = open {
-            let typed = sealed.as_ref().map_or(0, String::len);
+            let typed = sealed.as_ref().map_or(0, Vec::len);
             self.open.borrow_mut().keep(lead_id, &admit.submission_id, open, typed);
         }
         Ok(())
@@ -377,7 +377,7 @@ impl<S: Store> Ledger<S> {
         score: Score,
         sealing: Sealing<'_>,
         moment: &Moment,
-    ) -> Result<(String, Option<Open>), Fault> {
+    ) -> Result<(Vec<u8>, Option<Open>), Fault> {
         let Admission { admit, post, plan, person, .. } = admission;
         let Sealing { subjects, acted, standing, terms } = sealing;
         let first = recognising(&admit.fingerprints, &admit.by).first().map(|print| print.tag.clone());

@@ -127,8 +127,7 @@ impl<S: Store> Ledger<S> {
         let (copies, last) = self.copies(&progress.copy)?;
         progress.copy = last.unwrap_or_else(|| NO_MORE.to_owned());
         let ended = progress.table == Table::Neither && progress.copy == NO_MORE;
-        let sealed = || self.seal(progress.to_text().as_bytes(), PLACE, moment);
-        let next = if ended { None } else { Some(sealed()?) };
+        let next = if ended { None } else { Some(self.cursor(&progress, moment)?) };
         let states = object_of(
             State::ALL.into_iter().zip(counters).map(|(state, n)| (state.as_str().to_owned(), n.into())),
         );
@@ -137,8 +136,14 @@ impl<S: Store> Ledger<S> {
         })))
     }
 
+    fn cursor(&self, progress: &Progress, moment: &Moment) -> Result<String, Fault> {
+        let sealed =
+            self.sealer.seal_text(progress.to_text().as_bytes(), PLACE, moment.random::<12>(PLACE, 0));
+        sealed.ok_or_else(|| Fault::new("a cursor cannot be sealed"))
+    }
+
     fn progress_in(&self, cursor: &str) -> Option<Progress> {
-        let text = String::from_utf8(self.unsealed(cursor, PLACE).ok()?).ok()?;
+        let text = String::from_utf8(self.sealer.open_text(cursor, PLACE).ok()?).ok()?;
         Progress::parse(&text)
     }
 

@@ -10,7 +10,7 @@ use super::message::{Answer, Operation};
 use super::payload::Payload;
 use super::schema::ROW_FORMAT;
 use super::state::Bucket;
-use super::store::{Arg, Row, Store, Write, write};
+use super::store::{Arg, Row, SealedCell, Store, Write, write};
 use super::{Ledger, State, act_place, consent_place, payload_place};
 use crate::campaign::Campaign;
 use crate::consent::{Act, ConsentState, Head, Personal, Receipt, Standing, Terms, signing_input, standing};
@@ -53,7 +53,7 @@ pub(super) struct NewAct {
     pub(super) act: Rc<Act>,
     pub(super) personal: Rc<Personal>,
     /// The personal part as it lies there.
-    pub(super) sealed: String,
+    pub(super) sealed: Vec<u8>,
     /// Whose it is, the subject of its consents first.
     pub(super) subjects: Vec<String>,
 }
@@ -132,7 +132,7 @@ pub(super) fn texts_in(column: Option<String>) -> Vec<String> {
 pub(super) struct ActRow {
     pub(super) act: Rc<Act>,
     /// Its personal part, if it has not been erased.
-    pub(super) sealed: Option<String>,
+    pub(super) sealed: Option<SealedCell>,
     /// Whose it is, where the row says so: one of before format 4 does not.
     pub(super) subjects: Vec<String>,
 }
@@ -141,7 +141,7 @@ impl ActRow {
     /// Of a row's act, personal part and subjects.
     pub(super) fn read(row: &mut Row, first: usize) -> Result<Self, Fault> {
         let act = Rc::new(read_act(&row.text(first)?)?);
-        let sealed = row.optional_text(first + 1);
+        let sealed = row.sealed(first + 1);
         Ok(Self { act, sealed, subjects: texts_in(row.optional_text(first + 2)) })
     }
 }
@@ -202,12 +202,17 @@ impl<S: Store> Ledger<S> {
     }
 
     /// The personal part of an act, as the text that the act commits to.
-    pub(super) fn personal_text(&self, lead_id: &str, act: &Act, sealed: &str) -> Result<String, Fault> {
+    pub(super) fn personal_text(
+        &self,
+        lead_id: &str,
+        act: &Act,
+        sealed: &SealedCell,
+    ) -> Result<String, Fault> {
         let plain = self.unsealed(sealed, &act_place(lead_id, act.seq))?;
         String::from_utf8(plain).map_err(|_| Fault::new("a personal part is unreadable"))
     }
 
-    pub(super) fn personal(&self, lead_id: &str, act: &Act, sealed: &str) -> Result<Personal, Fault> {
+    pub(super) fn personal(&self, lead_id: &str, act: &Act, sealed: &SealedCell) -> Result<Personal, Fault> {
         let text = self.personal_text(lead_id, act, sealed)?;
         serde_json::from_str(&text).map_err(|_| Fault::new("a personal part is unreadable"))
     }
@@ -358,7 +363,7 @@ impl<S: Store> Ledger<S> {
     fn open_old(
         &self,
         mut payload: Payload,
-        consent: Option<&str>,
+        consent: Option<&SealedCell>,
         lead_id: &str,
         submission_id: &str,
     ) -> Result<(Payload, Open), Fault> {
@@ -446,9 +451,9 @@ impl<S: Store> Ledger<S> {
 pub(super) struct SealedRow<'a> {
     pub(super) lead_id: &'a str,
     pub(super) submission_id: &'a str,
-    pub(super) payload: &'a str,
+    pub(super) payload: &'a SealedCell,
     /// Of a row of before format 3, its consents.
-    pub(super) consent: Option<&'a str>,
+    pub(super) consent: Option<&'a SealedCell>,
     /// The act that lies in it.
     pub(super) own: Option<ActRow>,
     /// Whether its lead has no other one.
@@ -485,7 +490,7 @@ impl<S: Store> Ledger<S> {
         let mut subjects = texts_in(row.optional_text(5));
         if let (true, Some(act)) = (subjects.is_empty(), row.optional_text(6)) {
             let act = Rc::new(read_act(&act)?);
-            let old = ActRow { act, sealed: row.optional_text(7), subjects };
+            let old = ActRow { act, sealed: row.sealed(7), subjects };
             subjects = self.subjects_of(lead_id, &old);
         }
         Ok(Ledgered { submission_id, state, bucket, subjects })

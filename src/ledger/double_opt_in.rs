@@ -220,7 +220,7 @@ impl<S: Store> Ledger<S> {
             let sql = "UPDATE submission SET state = 'unconfirmed', payload = ?1, until_ms = ?2,
                          known_until_ms = max(known_until_ms, ?2) WHERE lead_id = ?3 AND submission_id = ?4";
             let place = [(&lead_id).into(), (&admit.submission_id).into()];
-            writes.push(write(sql, [&[(&payload).into(), until_ms.into()], &place[..]].concat()));
+            writes.push(write(sql, [&[payload.as_slice().into(), until_ms.into()], &place[..]].concat()));
             let sql = "UPDATE lead SET known_until_ms = max(known_until_ms, ?) WHERE lead_id = ?";
             writes.push(write(sql, [until_ms.into(), (&lead_id).into()]));
         } else {
@@ -344,7 +344,8 @@ impl<S: Store> Ledger<S> {
         let Some(mut row) = self.store.row(sql, &[lead_id.into(), submission_id.into()])? else {
             return Ok(None);
         };
-        let admit = self.open_sealed(&row.text(0)?, &payload_place(lead_id, submission_id))?;
+        let payload = row.sealed(0).ok_or_else(|| Fault::new("a request's payload is gone"))?;
+        let admit = self.open_sealed(&payload, &payload_place(lead_id, submission_id))?;
         let bucket = Bucket { campaign: row.text(1)?, hour: row.int(2)?, source: row.text(3)? };
         let (lead_id, milestone, format) = (lead_id.to_owned(), Milestone::of(row.int(4)?), row.int(5)?);
         let (subject, state) = (row.optional_text(6), State::Unconfirmed);

@@ -46,14 +46,14 @@ impl<S: Store> Ledger<S> {
     /// One of them as it is listed, and its place.
     fn held_entry(&self, mut row: Row) -> Result<(Value, String), Fault> {
         let (lead_id, submission_id, campaign) = (row.text(0)?, row.text(1)?, row.text(2)?);
-        let (payload, consent) = (row.optional_text(3), row.optional_text(4));
+        let (payload, consent) = (row.sealed(3), row.sealed(4));
         let mut shown = object(&row.text(5)?)?;
         let is_alone = row.int(6)? == 1;
         let own = ActRow::read(&mut row, 7).ok();
         let rules = self.last_good_campaign(&campaign).ok().flatten();
         let open = payload.and_then(|payload| {
             let (lead_id, submission_id) = (lead_id.as_str(), submission_id.as_str());
-            let (payload, consent) = (payload.as_str(), consent.as_deref());
+            let (payload, consent) = (&payload, consent.as_ref());
             let row = SealedRow { lead_id, submission_id, payload, consent, own, is_alone };
             self.open_row(row).ok().map(|(_, open)| open)
         });

@@ -8,10 +8,18 @@ use super::message::Answer;
 use super::store::{Store, union_all};
 use crate::fault::Fault;
 
+/// The bytes within which the second dot of what is sealed stands: a format, and a key id of 16 characters.
+const SEALED_HEAD: usize = 1 + 1 + 16 + 1;
+
 /// The part of a text between its first and its second dot, where the id of a key stands.
 fn key_id(text: &str) -> String {
     let rest = format!("substr({text}, instr({text}, '.') + 1)");
     format!("substr({rest}, 1, instr({rest}, '.') - 1)")
+}
+
+/// The same of what lies sealed in a column, as bytes or as text: only its beginning is surely a text.
+fn sealing_key_id(column: &str) -> String {
+    key_id(&format!("CAST(substr(CAST({column} AS BLOB), 1, {SEALED_HEAD}) AS TEXT)"))
 }
 
 /// The part of a text ahead of its first dot, where the id of a subject's key stands.
@@ -47,9 +55,9 @@ impl<S: Store> Ledger<S> {
             named("true", &acts, "act"),
         ]);
         let sealing = ring(&[
-            named("payload IS NOT NULL", &key_id("payload"), "submission"),
-            named("consent <> ''", &key_id("consent"), "submission"),
-            named("personal IS NOT NULL", &key_id("personal"), "act"),
+            named("payload IS NOT NULL", &sealing_key_id("payload"), "submission"),
+            named("consent <> ''", &sealing_key_id("consent"), "submission"),
+            named("personal IS NOT NULL", &sealing_key_id("personal"), "act"),
         ]);
         let lists = ring(&[named("true", &key_id("tag"), "listed")]);
         let sql = format!(

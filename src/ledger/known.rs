@@ -66,7 +66,7 @@ impl<S: Store> Ledger<S> {
         let of_first = |which: &str| {
             format!(
                 "SELECT submission_id, hour, source, payload, consent, milestone, {IS_ALONE}, act, consent, subjects
-                 FROM submission s INDEXED BY submission_held_first
+                 FROM submission s INDEXED BY held_by_first
                  WHERE lead_id = ?1 AND first {which} AND state = 'held' AND campaign = ?2
                  ORDER BY at_ms DESC LIMIT {MAX_HELD}"
             )
@@ -83,12 +83,12 @@ impl<S: Store> Ledger<S> {
                 continue;
             }
             let bucket = Bucket { campaign: admit.campaign.clone(), hour: row.int(1)?, source: row.text(2)? };
-            let Some(payload) = row.optional_text(3) else { continue };
-            let consent = row.optional_text(4);
+            let Some(payload) = row.sealed(3) else { continue };
+            let consent = row.sealed(4);
             let milestone = Milestone::of(row.int(5)?);
             let is_alone = row.int(6)? == 1;
             let own = ActRow::read(&mut row, 7).ok();
-            let consent = consent.as_deref();
+            let consent = consent.as_ref();
             let submission = submission_id.as_str();
             let sealed =
                 SealedRow { lead_id, submission_id: submission, payload: &payload, consent, own, is_alone };

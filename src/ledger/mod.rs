@@ -59,7 +59,7 @@ pub use self::replay::MAX_REPLAYED;
 pub use self::report::{DELIVERY_STATES, nothing_counted};
 use self::sightings::Sightings;
 pub use self::state::State;
-use self::store::Store;
+use self::store::{SealedCell, Store};
 pub use self::withdrawal::EVERY_PURPOSE;
 use crate::campaign::{Campaign, SecretHosts, Unservable};
 use crate::consent::Terms;
@@ -313,17 +313,24 @@ impl<S: Store> Ledger<S> {
         self.store.run(sql, &[(&self.name).into()])
     }
 
-    fn seal(&self, plain: &[u8], place: &str, moment: &Moment) -> Result<String, Fault> {
+    fn seal(&self, plain: &[u8], place: &str, moment: &Moment) -> Result<Vec<u8>, Fault> {
         let nonce = moment.random::<12>(place, 0);
         self.sealer.seal(plain, place, nonce).ok_or_else(|| Fault::new("a payload cannot be sealed"))
     }
 
-    fn unsealed(&self, sealed: &str, place: &str) -> Result<Vec<u8>, Fault> {
-        let opened = self.sealer.open(sealed, place);
-        opened.map_err(|reason| Fault::new(format!("a sealed text stays closed: {reason:?}")))
+    fn unsealed(&self, sealed: &SealedCell, place: &str) -> Result<Vec<u8>, Fault> {
+        let opened = match sealed {
+            SealedCell::Bytes(bytes) => self.sealer.open(bytes, place),
+            SealedCell::Text(text) => self.sealer.open_text(text, place),
+        };
+        opened.map_err(|reason| Fault::new(format!("what was sealed stays closed: {reason:?}")))
     }
 
-    fn open_sealed<T: for<'de> Deserialize<'de>>(&self, sealed: &str, place: &str) -> Result<T, Fault> {
+    fn open_sealed<T: for<'de> Deserialize<'de>>(
+        &self,
+        sealed: &SealedCell,
+        place: &str,
+    ) -> Result<T, Fault> {
         let plain = self.unsealed(sealed, place)?;
         // As text, like messages: a decoder for bytes would be a second copy of each.
         let read = str::from_utf8(&plain).ok().and_then(|text| serde_json::from_str(text).ok());

@@ -241,11 +241,12 @@ impl<S: Store> Ledger<S> {
         );
         let row = self.store.row(&sql, &[(&claim.lead_id).into(), (&claim.submission_id).into()])?;
         let mut row = row.ok_or_else(|| Fault::new("a delivery's submission is gone"))?;
-        let (payload, consent) = (row.text(0)?, row.optional_text(1));
+        let payload = row.sealed(0).ok_or_else(|| Fault::new("a delivery's payload is gone"))?;
+        let consent = row.sealed(1);
         let is_alone = row.int(2)? == 1;
         let own = ActRow::read(&mut row, 3).ok();
         let (lead_id, submission_id) = (claim.lead_id.as_str(), claim.submission_id.as_str());
-        let (payload, consent) = (payload.as_str(), consent.as_deref());
+        let (payload, consent) = (&payload, consent.as_ref());
         let row = SealedRow { lead_id, submission_id, payload, consent, own, is_alone };
         self.open_row(row).map(|(_, open)| Rc::new(open))
     }

@@ -143,7 +143,7 @@ impl<S: Store> Ledger<S> {
         let Some(mut row) = self.store.row(sql, &[lead_id.into(), submission_id.into()])? else {
             return Ok(None);
         };
-        let Some(sealed) = row.optional_text(0) else { return Ok(None) };
+        let Some(sealed) = row.sealed(0) else { return Ok(None) };
         let is_whole = State::parse(&row.text(1)?).is_some_and(State::is_unjudged);
         let place = payload_place(lead_id, submission_id);
         let kept = match is_whole {

@@ -133,7 +133,8 @@ impl<S: Store> Ledger<S> {
             return Ok(Answer::NotFound);
         };
         let mut about = object(&row.text(0)?)?;
-        let admit: Admit = self.open_sealed(&row.text(1)?, &payload_place(&lead_id, submission_id))?;
+        let payload = row.sealed(1).ok_or_else(|| Fault::new("a quarantined payload is gone"))?;
+        let admit: Admit = self.open_sealed(&payload, &payload_place(&lead_id, submission_id))?;
         about.insert("contact".to_owned(), value_of(&admit.lead.contact));
         about.insert("answers".to_owned(), json!(admit.lead.answers));
         about.insert("attribution".to_owned(), json!(admit.lead.attribution));
@@ -155,12 +156,11 @@ impl<S: Store> Ledger<S> {
             let lead_id = quarantined_lead(submission_id);
             let sql = "SELECT payload FROM submission WHERE lead_id = ? AND submission_id = ?";
             let row = self.store.row(sql, &[(&lead_id).into(), submission_id.into()])?;
-            let payload = row.map(|mut row| row.text(0)).transpose()?.unwrap_or_default();
+            let payload = row.and_then(|mut row| row.sealed(0));
+            let place = payload_place(&lead_id, submission_id);
             // One whose key is gone can only be discarded.
-            let Ok(mut admit) = self.open_sealed::<Admit>(&payload, &payload_place(&lead_id, submission_id))
-            else {
-                return Ok(false);
-            };
+            let opened = payload.map(|payload| self.open_sealed::<Admit>(&payload, &place));
+            let Some(Ok(mut admit)) = opened else { return Ok(false) };
             // The peppers may have been rotated since.
             admit.fingerprints = self.identity.fingerprints_again(&admit.lead.contact, &campaign);
             self.admit_to(&campaign, &mut admit, Door::Released, &moment.part(submission_id))?;

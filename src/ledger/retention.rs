@@ -7,7 +7,7 @@ use super::person::{Change, forget_known};
 use super::rows::{KEEP_ACT, delivery_range, ended, is_delivery_of};
 use super::schema::ROW_FORMAT;
 use super::state::Bucket;
-use super::store::{Arg, Store};
+use super::store::{Arg, SealedCell, Store};
 use super::withdrawal::forget_had;
 use super::{Ledger, State, act_place, consent_place, payload_place};
 use crate::consent::{ConsentState, Head, Personal, Standing, follow};
@@ -339,18 +339,18 @@ impl<S: Store> Ledger<S> {
         let sql =
             "SELECT lead_id, submission_id, payload, consent, json_extract(act, '$.seq') FROM submission
                    WHERE lead_id > ?1 AND lead_id <= ?2 AND format <= ?3
-                     AND (substr(payload, 1, length(?4)) <> ?4
-                       OR consent <> '' AND substr(consent, 1, length(?4)) <> ?4)";
+                     AND (CAST(substr(payload, 1, length(?4)) AS TEXT) <> ?4
+                       OR consent <> '' AND CAST(substr(consent, 1, length(?4)) AS TEXT) <> ?4)";
         let args = [after.into(), to.into(), ROW_FORMAT.into(), (&prefix).into()];
         for mut row in self.store.rows(sql, &args)? {
             let (lead_id, submission_id) = (row.text(0)?, row.text(1)?);
-            let (payload, consent) = (row.optional_text(2), row.optional_text(3));
+            let (payload, consent) = (row.sealed(2), row.sealed(3));
             let place = match row.int(4) {
                 Ok(seq) => act_place(&lead_id, seq),
                 Err(_) => consent_place(&lead_id, &submission_id),
             };
             let payload = payload.map(|sealed| (payload_place(&lead_id, &submission_id), sealed));
-            let consent = consent.filter(|sealed| !sealed.is_empty()).map(|sealed| (place, sealed));
+            let consent = consent.map(|sealed| (place, sealed));
             for (column, sealed) in [("payload", payload), ("consent", consent)] {
                 let Some(sealed) = sealed.and_then(|(place, sealed)| self.resealed(&sealed, &place, moment))
                 else {
@@ -368,11 +368,12 @@ impl<S: Store> Ledger<S> {
         let prefix = self.sealer.current_prefix();
         let sql =
             "SELECT lead_id, seq, personal FROM act WHERE lead_id > ?1 AND lead_id <= ?2 AND format <= ?3
-                     AND substr(personal, 1, length(?4)) <> ?4";
+                     AND CAST(substr(personal, 1, length(?4)) AS TEXT) <> ?4";
         let args = [after.into(), to.into(), ROW_FORMAT.into(), (&prefix).into()];
         for mut row in self.store.rows(sql, &args)? {
-            let (lead_id, seq, sealed) = (row.text(0)?, row.int(1)?, row.text(2)?);
-            if let Some(sealed) = self.resealed(&sealed, &act_place(&lead_id, seq), moment) {
+            let (lead_id, seq, sealed) = (row.text(0)?, row.int(1)?, row.sealed(2));
+            let place = act_place(&lead_id, seq);
+            if let Some(sealed) = sealed.and_then(|sealed| self.resealed(&sealed, &place, moment)) {
                 let args: [Arg<'_>; 3] = [sealed.into(), (&lead_id).into(), seq.into()];
                 self.store.run("UPDATE act SET personal = ? WHERE lead_id = ? AND seq = ?", &args)?;
             }
@@ -381,7 +382,7 @@ impl<S: Store> Ledger<S> {
     }
 
     /// The same under the current key. Nothing where it is already, or no living key opens it.
-    fn resealed(&self, sealed: &str, place: &str, moment: &Moment) -> Option<String> {
+    fn resealed(&self, sealed: &SealedCell, place: &str, moment: &Moment) -> Option<Vec<u8>> {
         if sealed.starts_with(&self.sealer.current_prefix()) {
             return None;
         }

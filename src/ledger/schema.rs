@@ -184,6 +184,27 @@ const MIGRATIONS: &[&[&str]] = &[
         // What a publication changed, as JSON: where events go and by which secrets.
         "ALTER TABLE audit ADD COLUMN changes TEXT",
     ],
+    &[
+        // A row is longer than a page of an index may hold: WITHOUT ROWID each comparison of a search read one
+        // row whole, with its overflow pages. `payload` and `consent` are bytes now; those of before stay texts.
+        "CREATE TABLE submission_next (
+       lead_id TEXT NOT NULL, submission_id TEXT NOT NULL, format INTEGER NOT NULL,
+       campaign TEXT NOT NULL, source TEXT NOT NULL, hour INTEGER NOT NULL, state TEXT NOT NULL,
+       at_ms INTEGER NOT NULL, known_until_ms INTEGER NOT NULL, until_ms INTEGER, consent_until_ms INTEGER,
+       record_until_ms INTEGER NOT NULL DEFAULT 0, milestone INTEGER NOT NULL DEFAULT 0, stands_by INTEGER,
+       first TEXT, subjects TEXT, quarantine TEXT, act TEXT, consent BLOB NOT NULL, payload BLOB,
+       PRIMARY KEY (lead_id, submission_id))",
+        "CREATE INDEX held_by_submission ON submission_next (lead_id, submission_id) WHERE state = 'held'",
+        "CREATE INDEX held_by_first ON submission_next (lead_id, first) WHERE state = 'held'",
+        "INSERT INTO submission_next (lead_id, submission_id, format, campaign, source, hour, state, at_ms,
+       known_until_ms, until_ms, consent_until_ms, record_until_ms, milestone, stands_by, first, subjects,
+       quarantine, act, consent, payload)
+     SELECT lead_id, submission_id, format, campaign, source, hour, state, at_ms, known_until_ms, until_ms,
+       consent_until_ms, record_until_ms, milestone, stands_by, first, subjects, quarantine, act, consent,
+       payload FROM submission",
+        "DROP TABLE submission",
+        "ALTER TABLE submission_next RENAME TO submission",
+    ],
 ];
 
 /// Brings the tables up to date.

@@ -2,9 +2,12 @@
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{Error, MapAccess, Visitor};
+use serde::ser::SerializeMap as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::fault::Fault;
+use crate::hash::from_base64;
 
 /// The largest integer that JavaScript holds exactly.
 pub const MAX_SAFE: i64 = (1 << 53) - 1;
@@ -19,6 +22,30 @@ pub enum Arg<'a> {
     Int(i64),
     /// A text.
     Text(Cow<'a, str>),
+    /// Bytes. JSON has only their number: they cross beside it, in the arguments' order.
+    #[serde(serialize_with = "number_of_bytes")]
+    Bytes(Cow<'a, [u8]>),
+}
+
+/// What stands for bytes in JSON: an object whose only member has this name.
+const BYTES: &str = "b";
+
+fn number_of_bytes<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
+    let mut map = to.serialize_map(Some(1))?;
+    map.serialize_entry(BYTES, &bytes.len())?;
+    map.end()
+}
+
+impl<'a> From<&'a [u8]> for Arg<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        Self::Bytes(Cow::Borrowed(bytes))
+    }
+}
+
+impl From<Vec<u8>> for Arg<'_> {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Bytes(Cow::Owned(bytes))
+    }
 }
 
 impl<'a> From<&'a str> for Arg<'a> {
@@ -58,8 +85,7 @@ impl From<i64> for Arg<'_> {
 }
 
 /// A value of a row.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
-#[serde(untagged)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cell {
     /// NULL.
     Null,
@@ -67,6 +93,69 @@ pub enum Cell {
     Int(i64),
     /// A text.
     Text(String),
+    /// Bytes. In JSON they stand as an object with their base64.
+    Bytes(Vec<u8>),
+}
+
+impl<'de> Deserialize<'de> for Cell {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(CellVisitor)
+    }
+}
+
+struct CellVisitor;
+
+impl<'de> Visitor<'de> for CellVisitor {
+    type Value = Cell;
+
+    fn expecting(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("a value of a row")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Cell, E> {
+        Ok(Cell::Null)
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Cell, E> {
+        Ok(Cell::Int(number))
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Cell, E> {
+        i64::try_from(number).map(Cell::Int).map_err(E::custom)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Cell, E> {
+        Ok(Cell::Text(text.to_owned()))
+    }
+
+    fn visit_string<E: Error>(self, text: String) -> Result<Cell, E> {
+        Ok(Cell::Text(text))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Cell, A::Error> {
+        let entry: Option<(String, String)> = map.next_entry()?;
+        let bytes = entry.filter(|(name, _)| name == BYTES).and_then(|(_, text)| from_base64(&text));
+        bytes.map(Cell::Bytes).ok_or_else(|| A::Error::custom("not bytes"))
+    }
+}
+
+/// What lies sealed in a column: bytes, or a text of before they were written.
+#[derive(Clone, Debug)]
+pub enum SealedCell {
+    /// As the sealer makes them.
+    Bytes(Vec<u8>),
+    /// With its ciphertext in base64url.
+    Text(String),
+}
+
+impl SealedCell {
+    /// Whether it begins with this.
+    pub fn starts_with(&self, prefix: &str) -> bool {
+        match self {
+            Self::Bytes(bytes) => bytes.starts_with(prefix.as_bytes()),
+            Self::Text(text) => text.starts_with(prefix),
+        }
+    }
 }
 
 /// One row, by column. Reading moves a text out, so each column is read once.
@@ -88,6 +177,15 @@ impl Row {
     /// The text in a column that may be NULL.
     pub fn optional_text(&mut self, column: usize) -> Option<String> {
         self.text(column).ok()
+    }
+
+    /// What lies sealed in a column. An empty text is nothing.
+    pub fn sealed(&mut self, column: usize) -> Option<SealedCell> {
+        match self.take(column) {
+            Cell::Bytes(bytes) => Some(SealedCell::Bytes(bytes)),
+            Cell::Text(text) => (!text.is_empty()).then_some(SealedCell::Text(text)),
+            Cell::Null | Cell::Int(_) => None,
+        }
     }
 
     /// The integer in a column.
@@ -132,6 +230,7 @@ pub fn owned((sql, args): Write<'_>) -> Write<'static> {
         Arg::Null => Arg::Null,
         Arg::Int(number) => Arg::Int(number),
         Arg::Text(text) => Arg::Text(text.into_owned().into()),
+        Arg::Bytes(bytes) => Arg::Bytes(bytes.into_owned().into()),
     });
     (sql, args.collect())
 }
@@ -181,5 +280,23 @@ pub trait Store {
     /// The database refused or is not there.
     fn row(&self, sql: &str, args: &[Arg<'_>]) -> Result<Option<Row>, Fault> {
         Ok(self.rows(sql, args)?.into_iter().next())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_and_cells_have_the_form_that_javascript_reads_and_writes() {
+        let args = [Arg::Null, 7.into(), "a".into(), vec![1, 2, 3].into(), Arg::from(&[][..])];
+        let json = serde_json::to_string(&args).expect("JSON");
+        assert_eq!(json, r#"[null,7,"a",{"b":3},{"b":0}]"#);
+        let cells: Vec<Cell> = serde_json::from_str(r#"[null,-7,"a",{"b":"AQID"}]"#).expect("cells");
+        let expected = [Cell::Null, Cell::Int(-7), Cell::Text("a".into()), Cell::Bytes(vec![1, 2, 3])];
+        assert_eq!(cells, expected);
+        for bad in ["1.5", "[]", "{}", r#"{"b":"?"}"#, r#"{"c":"AQID"}"#, r#"{"b":"AQID","c":1}"#] {
+            assert!(serde_json::from_str::<Cell>(bad).is_err(), "{bad}");
+        }
     }
 }

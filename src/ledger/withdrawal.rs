@@ -141,7 +141,7 @@ impl<S: Store> Ledger<S> {
     ) -> Result<Vec<Ledgered>, Fault> {
         let columns = Ledgered::COLUMNS;
         let held = format!(
-            "SELECT {columns} FROM submission INDEXED BY submission_held WHERE lead_id = ? AND state = 'held'"
+            "SELECT {columns} FROM submission INDEXED BY held_by_submission WHERE lead_id = ? AND state = 'held'"
         );
         let asked = format!("SELECT {columns} FROM submission WHERE lead_id = ? AND state = 'unconfirmed'");
         let mut all = Vec::new();
@@ -176,7 +176,7 @@ impl<S: Store> Ledger<S> {
     fn request_of(&self, lead_id: &str, submission_id: &str) -> Result<Option<Admit>, Fault> {
         let sql = "SELECT payload FROM submission WHERE lead_id = ? AND submission_id = ?";
         let row = self.store.row(sql, &[lead_id.into(), submission_id.into()])?;
-        let payload = row.and_then(|mut row| row.optional_text(0));
+        let payload = row.and_then(|mut row| row.sealed(0));
         let place = payload_place(lead_id, submission_id);
         // One that no living key opens has nobody left to be asked.
         Ok(payload.and_then(|payload| self.open_sealed(&payload, &place).ok()))

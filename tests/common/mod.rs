@@ -254,11 +254,21 @@ impl Site {
             let cell = |column| match row.get_ref(column).expect("a column") {
                 ValueRef::Integer(number) => json!(number),
                 ValueRef::Text(text) => json!(String::from_utf8_lossy(text)),
+                // What stands in it as it is can be found.
+                ValueRef::Blob(bytes) => json!(String::from_utf8_lossy(bytes)),
                 _ => Value::Null,
             };
             all.push((0..columns).map(cell).collect());
         }
         all
+    }
+
+    /// What lies sealed in the only column of a statement's rows.
+    pub fn sealed(&self, ledger: &str, sql: &str) -> Vec<Option<Vec<u8>>> {
+        let database = self.database(ledger).expect("a ledger");
+        let mut statement = database.prepare(sql).expect(sql);
+        let rows = statement.query_map([], |row| row.get(0)).expect(sql);
+        rows.map(|row| row.expect("bytes")).collect()
     }
 
     pub fn execute(&self, ledger: &str, sql: &str) {

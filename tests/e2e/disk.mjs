@@ -10,10 +10,10 @@ for file in sys.argv[3:]:
     with sqlite3.connect(file) as database:
         if database.execute("SELECT 1 FROM sqlite_master WHERE name = 'submission'").fetchone():
             rows += database.execute(sys.argv[1], json.loads(sys.argv[2])).fetchall()
-print(json.dumps(rows))
+print(json.dumps(rows, default=bytes.hex))
 `;
 
-/** Runs a statement in the database of every ledger, and gives all rows. */
+/** Runs a statement in the database of every ledger, and gives all rows; bytes as hex. */
 export function sql(world, statement, parameters = []) {
   const files = filesOf(world).filter((file) => file.endsWith('.sqlite'));
   const printed = execFileSync('python3', ['-c', RUN, statement, JSON.stringify(parameters), ...files], { encoding: 'utf8' });

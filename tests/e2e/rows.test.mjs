@@ -4,11 +4,11 @@ import { before, describe, test } from 'node:test';
 import { countRows } from '../../benches/ledger-rows.mjs';
 
 const RUSH = 100;
-/** The entry in `delivery_due` is one of a delivery's two rows. */
-const ADMITTED = { fingerprint: 1, submission: 1, counter: 1, delivery: 2 };
+/** A submission's rows are its own and its key's, a delivery's its own and its entry in `delivery_due`. */
+const ADMITTED = { fingerprint: 1, submission: 2, counter: 1, delivery: 2 };
 const SETTLED = { delivery: 1, submission: 1, counter: 1 };
 const NOTHING = {};
-const MOST_FOR_A_FRESH_LEAD = 5;
+const MOST_FOR_A_FRESH_LEAD = 6;
 /** More would mean that leads in a rush do not share their alarms. */
 const MOST_ALARMS_A_LEAD_IN_A_RUSH = 0.25;
 
@@ -39,16 +39,16 @@ describe('what the ledger writes', { timeout: 120_000 }, () => {
   // With the second post the lead gets a row of its own (two, by its id and its number), its standing another, and
   // the act moves there.
   const KNOWN = { act: 1, lead: 2, standing: 1 };
-  costs('duplicate', { ...KNOWN, submission: 2, counter: 1 }, NOTHING, [0, 0]);
-  costs('another duplicate', { lead: 1, submission: 1, counter: 1 }, NOTHING, [0, 0]);
+  costs('duplicate', { ...KNOWN, submission: 3, counter: 1 }, NOTHING, [0, 0]);
+  costs('another duplicate', { lead: 1, submission: 2, counter: 1 }, NOTHING, [0, 0]);
   costs('with a phone', { ...ADMITTED, carried: 1 }, SETTLED, [1, 1]);
   costs('two destinations', { ...ADMITTED, delivery: 4 }, { ...SETTLED, delivery: 2 }, [1, 1]);
   costs('with a phone, two destinations', { ...ADMITTED, carried: 1, delivery: 4 }, { ...SETTLED, delivery: 2 }, [1, 1]);
   costs('with an Idempotency-Key', { ...ADMITTED, idempotency: 1 }, SETTLED, [1, 1]);
   // Those that are held are found by their lead, and by whose they are.
-  costs('held', { fingerprint: 1, submission: 3, counter: 1 }, NOTHING, [0, 0]);
+  costs('held', { fingerprint: 1, submission: 4, counter: 1 }, NOTHING, [0, 0]);
   // The held submission and its counter move as well.
-  costs('held, then qualified', { ...KNOWN, act: 2, carried: 1, delivery: 2, submission: 3, counter: 2 }, SETTLED, [1, 1]);
+  costs('held, then qualified', { ...KNOWN, act: 2, carried: 1, delivery: 2, submission: 4, counter: 2 }, SETTLED, [1, 1]);
   costs('first attempt fails', ADMITTED, { ...SETTLED, delivery: 3 }, [1, 2]);
 
   test('leads in a rush write as many rows each, and share their alarms', () => {

@@ -412,14 +412,16 @@ pub fn histories(site: &Site) {
     for ledger in LEDGERS {
         let (sealer, identity) =
             (Sealer::new(&site.settings().sealing, ledger), Identity::new(site.settings(), ledger));
-        let sql = "SELECT lead_id, act, consent FROM submission WHERE act IS NOT NULL
-                   UNION ALL SELECT lead_id, act, personal FROM act";
+        let all = "(SELECT lead_id, act, consent AS personal FROM submission WHERE act IS NOT NULL
+                    UNION ALL SELECT lead_id, act, personal FROM act)";
+        let sealed = site.sealed(ledger, &format!("SELECT personal FROM {all}"));
         let mut histories = BTreeMap::<String, Vec<(Act, Option<String>)>>::new();
-        for row in site.rows(ledger, sql) {
+        let rows = site.rows(ledger, &format!("SELECT lead_id, act FROM {all}"));
+        for (row, sealed) in rows.into_iter().zip(sealed) {
             let lead_id = text(&row[0]);
             let act: Act = serde_json::from_str(&text(&row[1])).expect("an act");
             let place = format!("act/{lead_id}/{}", act.seq);
-            let personal = row[2].as_str().map(|sealed| sealer.open(sealed, &place).expect("it opens"));
+            let personal = sealed.map(|sealed| sealer.open(&sealed, &place).expect("it opens"));
             let personal = personal.map(|personal| String::from_utf8(personal).expect("UTF-8"));
             histories.entry(lead_id).or_default().push((act, personal));
         }
