@@ -63,10 +63,11 @@ impl<S: Store> Ledger<S> {
         let firsts = recognising.iter().filter(|print| Some(print.kind) == first);
         let firsts: Vec<String> = firsts.map(|print| subject(&print.tag)).collect();
         // A row of before format 4 does not say whom it was recognised as.
+        let index = self.moving.get().held_by_first();
         let of_first = |which: &str| {
             format!(
                 "SELECT submission_id, hour, source, payload, consent, milestone, {IS_ALONE}, act, consent, subjects
-                 FROM submission s INDEXED BY held_by_first
+                 FROM submission s INDEXED BY {index}
                  WHERE lead_id = ?1 AND first {which} AND state = 'held' AND campaign = ?2
                  ORDER BY at_ms DESC LIMIT {MAX_HELD}"
             )

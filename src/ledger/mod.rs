@@ -24,6 +24,7 @@ mod lanes;
 mod lists;
 pub mod message;
 mod milestone;
+mod moving;
 mod open;
 mod outbox;
 mod overview;
@@ -52,6 +53,7 @@ pub use self::claim::Claim;
 use self::lanes::Lanes;
 use self::message::{Answer, Call, MESSAGE_FORMAT, Message, Operation, Verb};
 pub use self::milestone::BIN_POINTS;
+use self::moving::Moving;
 use self::open::OpenLeads;
 pub use self::outbox::{Dispatch, Prepared};
 pub use self::overview::{MAX_SOURCES as MAX_SHOWN_SOURCES, NOTHING as NOTHING_SEEN, Step, step_of};
@@ -110,6 +112,8 @@ pub struct Ledger<S> {
     /// Whether a transaction was rolled back after memory had followed it.
     is_unsure: Cell<bool>,
     next_sweep_ms: Cell<i64>,
+    /// Where the submissions of a ledger of before are.
+    moving: Cell<Moving>,
     /// When the first request that waits for a confirmation expires.
     next_expiry_ms: Cell<i64>,
 }
@@ -157,11 +161,13 @@ impl<S: Store> Ledger<S> {
             sightings: RefCell::default(),
             is_unsure: Cell::new(false),
             next_sweep_ms: Cell::new(0),
+            moving: Cell::new(Moving::DONE),
             next_expiry_ms: Cell::new(i64::MAX),
         };
         ledger.remember_name()?;
         ledger.mend_what_is_due(now_ms)?;
         ledger.learn()?;
+        ledger.learn_what_is_moved(now_ms)?;
         ledger.plan_first_sweep(now_ms)?;
         Ok(ledger)
     }
@@ -262,9 +268,9 @@ impl<S: Store> Ledger<S> {
         self.next_due_ms().min(self.keeps_house_at_ms())
     }
 
-    /// When something expires, or the next sweep is due.
+    /// When something expires, the next sweep is due, or what lies in a table of before is to be moved on.
     pub fn keeps_house_at_ms(&self) -> i64 {
-        self.next_expiry_ms.get().min(self.next_sweep_ms.get())
+        self.next_expiry_ms.get().min(self.next_sweep_ms.get()).min(self.moving.get().next_ms)
     }
 
     /// The last copy of a campaign that reached this ledger.

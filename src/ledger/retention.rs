@@ -95,12 +95,18 @@ impl<S: Store> Ledger<S> {
         self.store.run(sql, &[key.into(), value.into()])
     }
 
-    /// Ends the requests whose time has passed, and does a chunk of the sweep where one is due.
+    /// Ends the requests whose time has passed, does a chunk of the sweep where one is due, and moves on what
+    /// lies in a table of before.
     ///
     /// # Errors
     /// The database's; the chunk is done again then.
     pub fn sweep(&self, moment: &Moment) -> Result<(), Fault> {
         self.expire_requests(moment)?;
+        self.sweep_chunk(moment)?;
+        self.move_on(moment)
+    }
+
+    fn sweep_chunk(&self, moment: &Moment) -> Result<(), Fault> {
         if self.next_sweep_ms.get() > moment.now_ms {
             return Ok(());
         }

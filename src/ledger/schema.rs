@@ -1,5 +1,6 @@
 //! The tables of a ledger, and how an older ledger becomes a current one.
 
+use super::moving::{REPEAT_WRITES, move_at_once};
 use super::store::Store;
 use crate::fault::Fault;
 
@@ -196,14 +197,11 @@ const MIGRATIONS: &[&[&str]] = &[
        PRIMARY KEY (lead_id, submission_id))",
         "CREATE INDEX held_by_submission ON submission_next (lead_id, submission_id) WHERE state = 'held'",
         "CREATE INDEX held_by_first ON submission_next (lead_id, first) WHERE state = 'held'",
-        "INSERT INTO submission_next (lead_id, submission_id, format, campaign, source, hour, state, at_ms,
-       known_until_ms, until_ms, consent_until_ms, record_until_ms, milestone, stands_by, first, subjects,
-       quarantine, act, consent, payload)
-     SELECT lead_id, submission_id, format, campaign, source, hour, state, at_ms, known_until_ms, until_ms,
-       consent_until_ms, record_until_ms, milestone, stands_by, first, subjects, quarantine, act, consent,
-       payload FROM submission",
-        "DROP TABLE submission",
-        "ALTER TABLE submission_next RENAME TO submission",
+        // `moving` brings what is there over, in steps.
+        REPEAT_WRITES[0],
+        REPEAT_WRITES[1],
+        REPEAT_WRITES[2],
+        "INSERT INTO meta (key, value) VALUES ('moving', '0 copying')",
     ],
 ];
 
@@ -226,6 +224,9 @@ pub fn migrate(store: &impl Store) -> Result<(), Fault> {
             let version = i64::try_from(at + 1).unwrap_or(i64::MAX);
             store.run("INSERT INTO migration (version) VALUES (?)", &[version.into()])
         })?;
+    }
+    if done < MIGRATIONS.len() {
+        move_at_once(store)?;
     }
     Ok(())
 }

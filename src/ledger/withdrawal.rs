@@ -140,8 +140,9 @@ impl<S: Store> Ledger<S> {
         name: Option<&str>,
     ) -> Result<Vec<Ledgered>, Fault> {
         let columns = Ledgered::COLUMNS;
+        let index = self.moving.get().held_by_submission();
         let held = format!(
-            "SELECT {columns} FROM submission INDEXED BY held_by_submission WHERE lead_id = ? AND state = 'held'"
+            "SELECT {columns} FROM submission INDEXED BY {index} WHERE lead_id = ? AND state = 'held'"
         );
         let asked = format!("SELECT {columns} FROM submission WHERE lead_id = ? AND state = 'unconfirmed'");
         let mut all = Vec::new();
