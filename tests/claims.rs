@@ -23,6 +23,8 @@ struct Object(Ledger<SqliteStore>);
 
 impl Object {
     fn open(site: &Site) -> Self {
+        // What the site's own object would send at once has its entry then.
+        site.evict();
         pollster::block_on(site.ask(LEDGER, &Call::Wake)).expect("an answer");
         let store = SqliteStore::new(site.database(LEDGER).expect("a database"));
         let opened = Ledger::open(store, LEDGER, site.settings(), site.now_ms());
@@ -47,6 +49,8 @@ impl Object {
 
     /// Learns what is due: what the site accepts reaches another object over the same database.
     fn look_again(&self, site: &Site) {
+        site.evict();
+        pollster::block_on(site.ask(LEDGER, &Call::Wake)).expect("an answer");
         let operation = Operation {
             verb: Verb::Enable,
             campaign: Some("guide".to_owned()),

@@ -201,7 +201,8 @@ fn the_rows_of_a_lead() {
             "6e3dc7030a11f597.9a0bceeab5def971",
             "lead.qualified",
             "pending",
-            START_MS,
+            // It goes out at once.
+            0,
             0,
             "[]",
             null,

@@ -37,9 +37,9 @@ fn a_newer_campaign_is_not_served() {
 fn a_newer_message_is_refused() {
     let site = Site::new(&[guide()]);
     site.accept("guide", ANN);
-    let before = dump(&site);
     let store = SqliteStore::new(site.database(LEDGER).expect("a database"));
     let ledger = Ledger::open(store, LEDGER, site.settings(), site.now_ms()).expect("a ledger");
+    let before = dump(&site);
     let message = Message {
         format: MESSAGE_FORMAT + 1,
         ledger: LEDGER.to_owned(),
@@ -84,6 +84,7 @@ fn newer_rows_of_a_person_are_not_judged_sent_or_swept() {
     let site = Site::new(&[guide_with(json!({ "dedupe": { "window_days": 1, "remember_in_kv": false } }))]);
     site.accept("guide", ANN);
     site.execute(LEDGER, "UPDATE submission SET format = 5; UPDATE delivery SET format = 5");
+    site.evict();
     let before = dump(&site);
     assert_eq!(site.post("guide", ANN).status, 503);
     assert_eq!(site.post("guide", &format!("{ANN}&name=Ann")).status, 503);
@@ -157,6 +158,7 @@ fn age(site: &Site) {
              CREATE INDEX delivery_due ON delivery (due_ms) WHERE state = 'pending';
              ALTER TABLE delivery ADD COLUMN leased INTEGER NOT NULL DEFAULT 0;
              UPDATE delivery SET leased = 1, due_ms = due_ms + 1000000, format = 1;
+             DELETE FROM meta WHERE key = 'sent';
              DELETE FROM migration WHERE version >= 2"
         ),
     );

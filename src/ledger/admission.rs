@@ -6,6 +6,8 @@ use std::rc::Rc;
 use serde_json::json;
 
 use super::admit::{Plan, Post, subject_names};
+use super::at_once::Marked;
+use super::claim::Claim;
 use super::consents::{Ends, NewAct, Open, add_new, distinct, list, text_of};
 use super::double_opt_in::email_tags;
 use super::engagement::linked;
@@ -13,7 +15,9 @@ use super::message::Admit;
 use super::milestone::{Milestone, Steps};
 use super::payload::Payload;
 use super::person::{Change, Had, Known, Person};
-use super::rows::{Of, SubmissionRow, delivery_row, format_after, receiver_of, remember, taken_up};
+use super::rows::{
+    Of, SubmissionRow, claimed_row, delivery_id, delivery_row, format_after, receiver_of, remember, taken_up,
+};
 use super::store::{Store, Write, write};
 use super::{Ledger, State, payload_place, serialised};
 use crate::campaign::{Campaign, Purpose};
@@ -233,10 +237,23 @@ impl<S: Store> Ledger<S> {
             subject: whose,
             beside: with.as_deref(),
         };
+        let (mut claims, mut entered) = (Vec::new(), Vec::new());
+        let marked = self.at_once.borrow().next_mark();
         for (at, ((destination, event), receiver)) in plan.sends.iter().zip(&receivers).enumerate() {
             let to = (campaign.id.as_str(), destination.name.as_str(), receiver.as_str());
-            writes.push(delivery_row(of, to, event, None, at, moment));
+            let delivery_id = delivery_id(of, at, moment);
+            // Only of a lead whose every delivery is here.
+            let is_new = admission.person.is_none() && post.prior.is_none();
+            if is_new && self.goes_at_once(&delivery_id, to, marked.as_ref(), now) {
+                let claim = Claim::new(delivery_id, of, to, event, plan.sends.len() == 1, now);
+                writes.push(claimed_row(&claim, of.beside));
+                claims.push(claim);
+            } else {
+                writes.push(delivery_row(of, to, event, None, at, moment));
+                entered.push((delivery_id, receiver));
+            }
         }
+        writes.extend(marked.iter().flat_map(Marked::writes));
         if let Some(held) = &plan.supersedes {
             let handed_on = steps.passed_on(held.milestone, held.payload.score.total);
             writes.extend(taken_up(lead_id, &held.submission_id, &held.bucket, handed_on));
@@ -259,8 +276,12 @@ impl<S: Store> Ledger<S> {
         self.store.write_all(&writes)?;
         self.know_terms(&terms);
         self.forget_open(lead_id);
-        for receiver in &receivers {
+        self.at_once.borrow_mut().note_all_written(marked, &entered, &claims);
+        for (_, receiver) in entered {
             self.note_due(receiver, now);
+        }
+        for claim in claims {
+            self.lanes.borrow_mut().hand(claim);
         }
         if let Some(open) = open {
             let typed = sealed.as_ref().map_or(0, Vec::len);

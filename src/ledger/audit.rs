@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use super::Ledger;
+use super::at_once::without_entry;
 use super::message::{Answer, Operation, Verb};
 use super::report::rfc3339_of;
 use super::store::{Arg, MAX_SAFE, Store};
@@ -100,14 +101,19 @@ impl<S: Store> Ledger<S> {
             return Ok(Answer::Done(operation.is_done.into()));
         }
         // Each state by itself, for only then is its index used.
-        let sql = "SELECT json_object(
+        let sql = format!(
+            "SELECT json_object(
                      'unconfirmed', (SELECT coalesce(sum(unconfirmed), 0) FROM counter WHERE campaign = ?1),
                      'deliveries', json((SELECT json_group_object(destination, count) FROM (
                        SELECT destination, count(*) AS count FROM (
-                         SELECT campaign, destination FROM delivery WHERE state = 'pending'
+                         SELECT campaign, destination FROM delivery WHERE state = 'pending' AND due_ms > 0
+                         UNION ALL SELECT campaign, destination FROM delivery WHERE {}
                          UNION ALL SELECT campaign, destination FROM delivery WHERE state = 'paused')
-                       WHERE campaign = ?1 GROUP BY destination))))";
-        let told = self.objects(sql, &[operation.campaign.as_deref().into()])?.into_iter().next();
+                       WHERE campaign = ?1 GROUP BY destination))))",
+            without_entry("?2")
+        );
+        let args = [operation.campaign.as_deref().into(), self.mark().into()];
+        let told = self.objects(&sql, &args)?.into_iter().next();
         Ok(told.map_or(Answer::NotFound, Answer::Report))
     }
 

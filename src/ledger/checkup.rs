@@ -7,6 +7,7 @@
 
 use serde_json::{Value, json};
 
+use super::at_once::without_entry;
 use super::message::{Answer, Operation};
 use super::rows::is_delivery_of_submission;
 use super::schema::ROW_FORMAT;
@@ -198,13 +199,18 @@ impl<S: Store> Ledger<S> {
             "SELECT campaign, count(*), min(source) FROM counter WHERE min(repeats, {least}) < 0 GROUP BY campaign"
         );
         self.look("counter_negative", &sql, &[], into)?;
-        let late = "SELECT campaign || '/' || destination, count(*), min(delivery_id) FROM delivery
-                    WHERE state = 'pending' AND format <= ?2 AND due_ms";
+        let columns = "campaign, destination, delivery_id, format";
+        let late = format!(
+            "SELECT campaign || '/' || destination, count(*), min(delivery_id) FROM (
+               SELECT {columns}, due_ms FROM delivery WHERE state = 'pending' AND due_ms > 0
+               UNION ALL SELECT {columns}, created_ms FROM delivery WHERE {})
+             WHERE format <= ?2 AND due_ms",
+            without_entry("?3")
+        );
         let group = "GROUP BY campaign, destination";
-        let args = [(now_ms - OVERDUE_MS).into(), ROW_FORMAT.into()];
-        self.look("overdue", &format!("{late} < ?1 {group}"), &args, into)?;
-        let args = [(now_ms + LONGEST_WAIT_MS).into(), ROW_FORMAT.into()];
-        self.look("due_too_late", &format!("{late} > ?1 {group}"), &args, into)?;
+        let args = |at_ms: i64| [at_ms.into(), ROW_FORMAT.into(), self.mark().into()];
+        self.look("overdue", &format!("{late} < ?1 {group}"), &args(now_ms - OVERDUE_MS), into)?;
+        self.look("due_too_late", &format!("{late} > ?1 {group}"), &args(now_ms + LONGEST_WAIT_MS), into)?;
         let sql = "SELECT x.campaign || '/' || x.destination, 1, NULL FROM disabled x";
         self.look("destination_paused", sql, &[], into)
     }

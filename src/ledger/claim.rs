@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use super::Ledger;
 use super::lanes::{Known, Turn};
-use super::rows::is_delivery_of_submission;
+use super::rows::{Of, is_delivery_of_submission};
 use super::schema::ROW_FORMAT;
 use super::store::Store;
 use crate::deliver::{ATTEMPT_TIMEOUT_MS, LONGEST_WAIT_MS, Outcome};
@@ -46,6 +46,36 @@ pub struct Claim {
     pub(super) subject: Option<String>,
 }
 
+impl Claim {
+    /// Of a delivery that is about to be written: to a campaign, destination and receiver.
+    pub(super) fn new(
+        delivery_id: String,
+        of: Of<'_>,
+        (campaign, destination, receiver): (&str, &str, &str),
+        event: &str,
+        alone: bool,
+        now_ms: i64,
+    ) -> Self {
+        Self {
+            delivery_id,
+            campaign: campaign.to_owned(),
+            destination: destination.to_owned(),
+            timeout_ms: ATTEMPT_TIMEOUT_MS,
+            lead_id: of.lead_id.to_owned(),
+            submission_id: of.submission_id.to_owned(),
+            receiver: receiver.to_owned(),
+            event: event.to_owned(),
+            notice: None,
+            due_ms: now_ms,
+            created_ms: now_ms,
+            attempt_count: 0,
+            alone,
+            format: of.format,
+            subject: of.subject.map(str::to_owned),
+        }
+    }
+}
+
 impl<S: Store> Ledger<S> {
     /// Claims what is due, as far as connections are free.
     ///
@@ -53,7 +83,10 @@ impl<S: Store> Ledger<S> {
     /// The database's.
     pub fn claim(&self, moment: &Moment) -> Result<Vec<Claim>, Fault> {
         let now = moment.now_ms;
-        self.lanes.borrow_mut().look_at_clock(now);
+        let has_lost = self.lanes.borrow_mut().look_at_clock(now);
+        if has_lost || self.at_once.borrow().has_lost() {
+            self.learn_what_is_due()?;
+        }
         let mut claims = Vec::new();
         while let Some(turn) = self.next_turn(now) {
             if self.lanes.borrow().is_empty(&turn.receiver) {
@@ -74,7 +107,7 @@ impl<S: Store> Ledger<S> {
             "SELECT delivery_id, due_ms, campaign, destination, lead_id, submission_id, event, created_ms,
                attempt_count, NOT EXISTS (SELECT 1 FROM delivery other WHERE {}
                  AND other.delivery_id <> delivery.delivery_id), notice, format, subject
-             FROM delivery WHERE state = 'pending' AND receiver = ? AND format <= ?
+             FROM delivery WHERE state = 'pending' AND due_ms > 0 AND receiver = ? AND format <= ?
              ORDER BY due_ms LIMIT ?",
             is_delivery_of_submission("other", "delivery")
         );
@@ -131,18 +164,26 @@ impl<S: Store> Ledger<S> {
 
     /// What a clock that went ahead has put off for longer than any wait is due now.
     pub(super) fn mend_what_is_due(&self, now_ms: i64) -> Result<(), Fault> {
-        let sql = "UPDATE delivery SET due_ms = ? WHERE state = 'pending' AND format <= ? AND due_ms > ?";
+        let sql = "UPDATE delivery SET due_ms = ?
+                   WHERE state = 'pending' AND due_ms > 0 AND format <= ? AND due_ms > ?";
         self.store.run(sql, &[now_ms.into(), ROW_FORMAT.into(), (now_ms + LONGEST_WAIT_MS).into()])
     }
 
     /// Learns from the database when each receiver's next delivery is due, with a few steps for each
     /// however much waits. Of what waits, that which is due last has been tried most lately.
     pub(super) fn learn_what_is_due(&self) -> Result<(), Fault> {
-        let of = "FROM delivery WHERE state = 'pending' AND format <= ?1";
+        self.enter_all()?;
+        self.read_what_is_due()
+    }
+
+    /// The same where all that waits has its entry.
+    pub(super) fn read_what_is_due(&self) -> Result<(), Fault> {
+        let of = "FROM delivery WHERE state = 'pending' AND due_ms > 0 AND format <= ?1";
         let sql = format!(
-            "WITH RECURSIVE known (receiver) AS (SELECT min(receiver) FROM delivery WHERE state = 'pending'
+            "WITH RECURSIVE known (receiver) AS (SELECT min(receiver) FROM delivery
+                 WHERE state = 'pending' AND due_ms > 0
                UNION ALL SELECT (SELECT min(receiver) FROM delivery
-                 WHERE state = 'pending' AND receiver > known.receiver) FROM known WHERE receiver IS NOT NULL)
+                 WHERE state = 'pending' AND due_ms > 0 AND receiver > known.receiver) FROM known WHERE receiver IS NOT NULL)
              SELECT receiver,
                (SELECT due_ms {of} AND receiver = known.receiver ORDER BY due_ms LIMIT 1),
                (SELECT reason {of} AND receiver = known.receiver ORDER BY due_ms DESC LIMIT 1)

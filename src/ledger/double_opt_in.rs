@@ -320,6 +320,7 @@ impl<S: Store> Ledger<S> {
 
     pub(super) fn note_mail(&self, campaign: &Campaign, mailed: bool, moment: &Moment) {
         if let (true, Some(destination)) = (mailed, asking(campaign)) {
+            self.at_once.borrow_mut().note_mail();
             self.note_due(&receiver_of(destination), moment.now_ms);
         }
     }

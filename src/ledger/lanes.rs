@@ -282,6 +282,19 @@ impl Lanes {
         lanes.find(|lane| lane.receiver == receiver).is_none_or(|lane| lane.ahead.is_empty())
     }
 
+    /// Whether a receiver's lane has nothing in the database that should go first.
+    pub(super) fn takes_at_once(&self, receiver: &str, now_ms: i64) -> bool {
+        let mut lanes = self.origins.get(origin_of(receiver)).into_iter().flat_map(|origin| &origin.lanes);
+        let lane = lanes.find(|lane| lane.receiver == receiver);
+        lane.is_none_or(|lane| lane.due_ms.is_none_or(|due_ms| due_ms > now_ms))
+    }
+
+    /// Takes a delivery that has just been written behind what waits in its lane.
+    pub(super) fn hand(&mut self, claim: Claim) {
+        let receiver = claim.receiver.clone();
+        self.change(&receiver, |_, lane| lane.ahead.push_back(claim));
+    }
+
     /// Takes what was read ahead of a receiver, and when the next one behind it is due.
     pub(super) fn fill(&mut self, receiver: &str, ahead: VecDeque<Claim>, due_ms: Option<i64>) {
         self.change(receiver, |_, lane| {
@@ -313,16 +326,19 @@ impl Lanes {
         Some(claim)
     }
 
-    /// Looks what has been on its way for how long. What is lost is due again.
-    pub(super) fn look_at_clock(&mut self, now_ms: i64) {
+    /// Looks what has been on its way for how long. What is lost is due again; whether anything is.
+    pub(super) fn look_at_clock(&mut self, now_ms: i64) -> bool {
         self.note_clock(now_ms);
         for flight in &mut self.flights {
             flight.is_doubtful = now_ms - flight.since_ms > DOUBTFUL_MS;
         }
+        let mut has_lost = false;
         while let Some(at) = self.flights.iter().position(|one| one.until_ms <= now_ms) {
             let lost = self.flights.swap_remove(at);
             self.note_due(&lost.receiver, now_ms);
+            has_lost = true;
         }
+        has_lost
     }
 
     /// What the time is now. A clock that was ahead would let those wait who had a turn by it, so they have had none then.

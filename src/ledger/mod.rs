@@ -10,6 +10,7 @@
 mod access;
 mod admission;
 mod admit;
+mod at_once;
 mod audit;
 mod checkup;
 mod claim;
@@ -48,6 +49,7 @@ use std::rc::Rc;
 use serde::{Deserialize, Serialize};
 
 use self::admit::Sources;
+use self::at_once::AtOnce;
 pub use self::checkup::CHUNK_ROWS as CHECKUP_ROWS;
 pub use self::claim::Claim;
 use self::lanes::Lanes;
@@ -100,6 +102,7 @@ pub struct Ledger<S> {
     /// Leads that are about to be sent.
     open: RefCell<OpenLeads>,
     lanes: RefCell<Lanes>,
+    at_once: RefCell<AtOnce>,
     /// By campaign: the sources that this hour's counters know.
     sources: RefCell<BTreeMap<String, Sources>>,
     /// Whether anybody stands on a list.
@@ -154,6 +157,7 @@ impl<S: Store> Ledger<S> {
             current_terms: RefCell::default(),
             open: RefCell::default(),
             lanes: RefCell::default(),
+            at_once: RefCell::default(),
             sources: RefCell::default(),
             has_lists: Cell::new(false),
             has_suppressed: Cell::new(false),
@@ -165,6 +169,8 @@ impl<S: Store> Ledger<S> {
             next_expiry_ms: Cell::new(i64::MAX),
         };
         ledger.remember_name()?;
+        ledger.learn_the_mark()?;
+        ledger.enter_all()?;
         ledger.mend_what_is_due(now_ms)?;
         ledger.learn()?;
         ledger.learn_what_is_moved(now_ms)?;
@@ -174,7 +180,7 @@ impl<S: Store> Ledger<S> {
 
     /// Learns what it keeps in memory beside the rows.
     fn learn(&self) -> Result<(), Fault> {
-        self.learn_what_is_due()?;
+        self.read_what_is_due()?;
         self.learn_what_expires()?;
         self.learn_whether_lists_are_empty()?;
         self.learn_whether_any_is_suppressed()?;
@@ -190,6 +196,8 @@ impl<S: Store> Ledger<S> {
             self.current_terms.take();
             self.sources.take();
             self.open.take();
+            self.learn_the_mark()?;
+            self.enter_all()?;
             self.learn()?;
             self.is_unsure.set(false);
         }

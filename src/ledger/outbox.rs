@@ -6,6 +6,7 @@ use std::rc::Rc;
 use serde_json::{Value, json};
 
 use super::admit::Prior;
+use super::at_once::without_entry;
 use super::claim::Claim;
 use super::consents::{ActRow, IS_ALONE, Open, SealedRow};
 use super::double_opt_in::{REQUEST_MS, email_tags};
@@ -282,6 +283,11 @@ impl<S: Store> Ledger<S> {
             Next::Delivered if claim.alone => self.write_delivered(claim, &listed, moment.now_ms),
             _ => self.write_outcome(claim, outcome, state, due_ms, listed, moment.now_ms),
         };
+        match &written {
+            Ok(_) => self.at_once.borrow_mut().forget(&claim.delivery_id),
+            // Its row may have no entry.
+            Err(_) => self.at_once.borrow_mut().lose(),
+        }
         if written.as_ref().map_or(true, |state| *state == "pending") {
             self.note_due(&claim.receiver, due_ms);
         }
@@ -387,8 +393,14 @@ impl<S: Store> Ledger<S> {
                        ON CONFLICT DO NOTHING";
             writes.push(write(sql, place()));
             let sql = "UPDATE delivery SET state = 'paused', settled_ms = ?3, reason = 'status 410'
-                       WHERE state = 'pending' AND campaign = ?1 AND destination = ?2";
+                       WHERE campaign = ?1 AND destination = ?2 AND state = 'pending' AND due_ms > 0";
             writes.push(write(sql, place()));
+            let sql = format!(
+                "UPDATE delivery SET state = 'paused', settled_ms = ?3, reason = 'status 410'
+                 WHERE campaign = ?1 AND destination = ?2 AND {}",
+                without_entry("?4")
+            );
+            writes.push(write(sql, [&place()[..], &[self.mark().into()]].concat()));
         }
         let bucket;
         if let Some(before) = row.optional_text(2) {

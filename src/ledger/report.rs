@@ -153,7 +153,8 @@ pub(super) fn rfc3339_of(column: &str) -> String {
 
 /// A delivery as it is shown.
 fn delivery_object() -> String {
-    let due_ms = rfc3339_of("CASE WHEN state = 'pending' THEN due_ms END");
+    // One that goes out at once is due since it came.
+    let due_ms = rfc3339_of("CASE WHEN state = 'pending' THEN iif(due_ms = 0, created_ms, due_ms) END");
     format!(
         "json_object('delivery_id', delivery_id, 'lead_id', lead_id, 'submission_id', submission_id,
            'campaign', campaign, 'destination', destination, 'event', event, 'state', state,

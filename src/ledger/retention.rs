@@ -103,6 +103,7 @@ impl<S: Store> Ledger<S> {
     pub fn sweep(&self, moment: &Moment) -> Result<(), Fault> {
         self.expire_requests(moment)?;
         self.sweep_chunk(moment)?;
+        self.move_mark()?;
         self.move_on(moment)
     }
 

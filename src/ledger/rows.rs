@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::State;
+use super::claim::Claim;
 use super::consents::Ends;
 use super::message::Admit;
 use super::milestone::{Milestone, Steps};
@@ -169,6 +170,34 @@ impl<'a> Of<'a> {
     }
 }
 
+/// The id of a delivery that is about to be written.
+pub(super) fn delivery_id(of: Of<'_>, at: usize, moment: &Moment) -> String {
+    let own = named_submission(of.submission_id);
+    format!("{}{own}{}", delivery_prefix(of.lead_id), hex(moment.random::<4>("delivery", at)))
+}
+
+/// A delivery that goes out at once, without an entry in `delivery_due`.
+pub(super) fn claimed_row(claim: &Claim, beside: Option<&str>) -> Write<'static> {
+    let sql = "INSERT INTO delivery (delivery_id, format, lead_id, submission_id, campaign, destination,
+                 receiver, event, state, due_ms, created_ms, subject, beside)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'pending', 0, ?, ?, ?)";
+    let owned = |text: &String| Arg::from(text.clone());
+    let args = [
+        owned(&claim.delivery_id),
+        claim.format.into(),
+        owned(&claim.lead_id),
+        owned(&claim.submission_id),
+        owned(&claim.campaign),
+        owned(&claim.destination),
+        owned(&claim.receiver),
+        owned(&claim.event),
+        claim.created_ms.into(),
+        claim.subject.as_ref().map_or(Arg::Null, owned),
+        beside.map_or(Arg::Null, |subjects| subjects.to_owned().into()),
+    ];
+    write(sql, args)
+}
+
 /// A delivery that is due at once: campaign, destination and receiver say where to.
 pub(super) fn delivery_row<'a>(
     of: Of<'a>,
@@ -178,8 +207,7 @@ pub(super) fn delivery_row<'a>(
     at: usize,
     moment: &Moment,
 ) -> Write<'a> {
-    let own = named_submission(of.submission_id);
-    let id = format!("{}{own}{}", delivery_prefix(of.lead_id), hex(moment.random::<4>("delivery", at)));
+    let id = delivery_id(of, at, moment);
     let sql = "INSERT INTO delivery (delivery_id, format, lead_id, submission_id, campaign,
                  destination, receiver, event, notice, state, due_ms, created_ms, subject, beside)
                SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, CASE WHEN EXISTS (SELECT 1 FROM disabled

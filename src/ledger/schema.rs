@@ -12,9 +12,9 @@ use crate::fault::Fault;
 pub const ROW_FORMAT: i64 = 4;
 
 /// Each entry is one step forward, never changed once released. Few rows a lead: with one
-/// identifier and one destination an admission writes a fingerprint, a submission, a delivery with
-/// its entry in `delivery_due`, and a counter. What is known of somebody who posts again has rows of its own,
-/// for nearly everybody posts once.
+/// identifier and one destination an admission writes a fingerprint, a submission with its key's entry, a
+/// delivery, and a counter. A delivery that cannot go out at once has its entry in `delivery_due` as well. What
+/// is known of somebody who posts again has rows of its own, for nearly everybody posts once.
 const MIGRATIONS: &[&[&str]] = &[
     &[
         "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
@@ -202,6 +202,13 @@ const MIGRATIONS: &[&[&str]] = &[
         REPEAT_WRITES[1],
         REPEAT_WRITES[2],
         "INSERT INTO meta (key, value) VALUES ('moving', '0 copying')",
+    ],
+    &[
+        // What goes out at once has no entry: its `due_ms` is 0. `at_once` finds it behind this id.
+        "DROP INDEX delivery_due",
+        "CREATE INDEX delivery_due ON delivery (receiver, due_ms) WHERE state = 'pending' AND due_ms > 0",
+        "INSERT INTO meta (key, value) SELECT 'sent', newest
+       FROM (SELECT max(delivery_id) AS newest FROM delivery) WHERE newest IS NOT NULL",
     ],
 ];
 
