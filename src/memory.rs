@@ -127,6 +127,11 @@ impl Store for SqliteStore {
         run().map_err(|error| Fault::new(format!("SQL: {error}")))
     }
 
+    fn script(&self, sql: &str) -> Result<(), Fault> {
+        // A prepared statement is one alone.
+        self.connection.execute_batch(sql).map_err(|error| Fault::new(format!("SQL: {error}")))
+    }
+
     fn atomically(&self, step: &mut dyn FnMut() -> Result<(), Fault>) -> Result<(), Fault> {
         // The outermost savepoint is a transaction.
         self.run("SAVEPOINT step", &[])?;

@@ -433,13 +433,6 @@ impl<S: Store> Ledger<S> {
         self.has_suppressed.set(true);
         Ok(logged(admit, "suppressed", json!({})))
     }
-
-    /// Learns whether a post of somebody who is suppressed is remembered.
-    pub(super) fn learn_whether_any_is_suppressed(&self) -> Result<(), Fault> {
-        let sql = "SELECT 1 FROM submission WHERE lead_id >= ?1 AND lead_id < ?1 || '~' LIMIT 1";
-        self.has_suppressed.set(self.store.row(sql, &[suppressed_lead("").into()])?.is_some());
-        Ok(())
-    }
 }
 
 /// What is decided of a post beside who it is.
@@ -513,9 +506,13 @@ pub(super) fn logged(admit: &Admit, decision: &str, more: Value) -> Answered {
     Answered { answer: Answer::Admitted, log: Some(log) }
 }
 
-/// The lead that a suppressed submission's row is under: nobody's.
+/// Between which leads the rows of suppressed submissions lie: nobody's.
+pub(super) const SUPPRESSED_LEADS: [&str; 2] = ["suppressed_", "suppressed_~"];
+
+/// The lead that a suppressed submission's row is under.
 fn suppressed_lead(submission_id: &str) -> String {
-    format!("suppressed_{submission_id}")
+    let [prefix, _] = SUPPRESSED_LEADS;
+    format!("{prefix}{submission_id}")
 }
 
 /// A lead that this campaign has not followed up yet: the rules decide.

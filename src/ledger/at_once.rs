@@ -162,10 +162,10 @@ pub(super) fn without_entry(mark: &str) -> String {
 impl<S: Store> Ledger<S> {
     /// Learns up to where the rows are sure to have entries, and who answered 410.
     pub(super) fn learn_the_mark(&self) -> Result<(), Fault> {
-        let row = self.store.row("SELECT value FROM meta WHERE key = ?", &[MARK.into()])?;
-        let mark = row.map(|mut row| row.text(0)).transpose()?.unwrap_or_default();
-        let row = self.store.row("SELECT count(*) FROM delivery WHERE delivery_id > ?", &[(&mark).into()])?;
-        let behind = row.map_or(Ok(0), |mut row| row.int(0))?;
+        let sql = "SELECT mark, (SELECT count(*) FROM delivery WHERE delivery_id > mark)
+                   FROM (SELECT coalesce((SELECT value FROM meta WHERE key = ?), '') AS mark)";
+        let mut row = self.store.row(sql, &[MARK.into()])?.ok_or_else(|| Fault::new("a row is missing"))?;
+        let (mark, behind) = (row.text(0)?, row.int(1)?);
         let (kept, newest, written) = (mark.clone(), mark.clone(), u64::try_from(behind).unwrap_or(0));
         *self.at_once.borrow_mut() = AtOnce { mark, kept, newest, written, ..AtOnce::default() };
         Ok(())
@@ -177,16 +177,18 @@ impl<S: Store> Ledger<S> {
         let sql =
             format!("UPDATE delivery SET due_ms = created_ms WHERE {} AND format <= ?2", without_entry("?1"));
         self.store.run(&sql, &[(&at_once.mark).into(), ROW_FORMAT.into()])?;
-        let sql = format!("SELECT 1 FROM delivery WHERE {} LIMIT 1", without_entry("?1"));
-        at_once.is_held = self.store.row(&sql, &[(&at_once.mark).into()])?.is_some();
-        let row = self.store.row("SELECT coalesce(max(delivery_id), '') FROM delivery", &[])?;
-        let newest = row.map(|mut row| row.text(0)).transpose()?.unwrap_or_default();
-        at_once.newest = newest.max(std::mem::take(&mut at_once.newest));
-        let mut disabled = BTreeSet::new();
-        for mut row in self.store.rows("SELECT campaign, destination FROM disabled", &[])? {
-            disabled.insert((row.text(0)?, row.text(1)?));
-        }
-        at_once.disabled = disabled;
+        let sql = format!(
+            "SELECT EXISTS (SELECT 1 FROM delivery WHERE {}),
+               (SELECT coalesce(max(delivery_id), '') FROM delivery),
+               (SELECT json_group_array(json_array(campaign, destination)) FROM disabled)",
+            without_entry("?1")
+        );
+        let row = self.store.row(&sql, &[(&at_once.mark).into()])?;
+        let mut row = row.ok_or_else(|| Fault::new("a row is missing"))?;
+        at_once.is_held = row.int(0)? == 1;
+        at_once.newest = row.text(1)?.max(std::mem::take(&mut at_once.newest));
+        let unreadable = |_| Fault::new("a row is not what its reader expects");
+        at_once.disabled = serde_json::from_str(&row.text(2)?).map_err(unreadable)?;
         if !at_once.is_held {
             at_once.mark = at_once.newest.clone();
         }

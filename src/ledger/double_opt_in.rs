@@ -428,9 +428,13 @@ impl<S: Store> Ledger<S> {
     /// Learns when the first request expires.
     pub(super) fn learn_what_expires(&self) -> Result<(), Fault> {
         let row = self.store.row("SELECT coalesce(min(expires_ms), -1) FROM request", &[])?;
-        let first = row.map_or(Ok(-1), |mut row| row.int(0))?;
-        self.next_expiry_ms.set(if first < 0 { i64::MAX } else { first });
+        self.note_first_expiry(row.map_or(Ok(-1), |mut row| row.int(0))?);
         Ok(())
+    }
+
+    /// The first request expires then; less than 0 where there is none.
+    pub(super) fn note_first_expiry(&self, first_ms: i64) {
+        self.next_expiry_ms.set(if first_ms < 0 { i64::MAX } else { first_ms });
     }
 
     /// Ends the requests whose time has passed.

@@ -48,7 +48,7 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
-use self::admit::Sources;
+use self::admit::{SUPPRESSED_LEADS, Sources};
 use self::at_once::AtOnce;
 pub use self::checkup::CHUNK_ROWS as CHECKUP_ROWS;
 pub use self::claim::Claim;
@@ -59,11 +59,12 @@ use self::moving::Moving;
 use self::open::OpenLeads;
 pub use self::outbox::{Dispatch, Prepared};
 pub use self::overview::{MAX_SOURCES as MAX_SHOWN_SOURCES, NOTHING as NOTHING_SEEN, Step, step_of};
+use self::quarantine::QUARANTINED_LEADS;
 pub use self::replay::MAX_REPLAYED;
 pub use self::report::{DELIVERY_STATES, nothing_counted};
 use self::sightings::Sightings;
 pub use self::state::State;
-use self::store::{SealedCell, Store};
+use self::store::{Arg, SealedCell, Store};
 pub use self::withdrawal::EVERY_PURPOSE;
 use crate::campaign::{Campaign, SecretHosts, Unservable};
 use crate::consent::Terms;
@@ -181,10 +182,19 @@ impl<S: Store> Ledger<S> {
     /// Learns what it keeps in memory beside the rows.
     fn learn(&self) -> Result<(), Fault> {
         self.read_what_is_due()?;
-        self.learn_what_expires()?;
-        self.learn_whether_lists_are_empty()?;
-        self.learn_whether_any_is_suppressed()?;
-        self.learn_whether_any_is_quarantined()
+        let range = "EXISTS (SELECT 1 FROM submission WHERE lead_id >= ? AND lead_id < ?)";
+        let sql = format!(
+            "SELECT EXISTS (SELECT 1 FROM listed), {range}, {range},
+               (SELECT coalesce(min(expires_ms), -1) FROM request)"
+        );
+        let args: Vec<_> =
+            [SUPPRESSED_LEADS, QUARANTINED_LEADS].concat().into_iter().map(Arg::from).collect();
+        let mut row = self.store.row(&sql, &args)?.ok_or_else(|| Fault::new("a row is missing"))?;
+        self.has_lists.set(row.int(0)? == 1);
+        self.has_suppressed.set(row.int(1)? == 1);
+        self.has_quarantined.set(row.int(2)? == 1);
+        self.note_first_expiry(row.int(3)?);
+        Ok(())
     }
 
     /// Forgets what may come from rows that were rolled back, and learns it again.

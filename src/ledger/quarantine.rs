@@ -26,6 +26,7 @@ const MAX_ACTED_ON: i64 = 100;
 /// Between which leads the rows of quarantined submissions lie: nobody's.
 pub(super) const QUARANTINED_FROM: &str = "quarantine_";
 const QUARANTINED_TO: &str = "quarantine_~";
+pub(super) const QUARANTINED_LEADS: [&str; 2] = [QUARANTINED_FROM, QUARANTINED_TO];
 
 /// The lead that a quarantined submission's row is under.
 pub(super) fn quarantined_lead(submission_id: &str) -> String {
@@ -33,14 +34,6 @@ pub(super) fn quarantined_lead(submission_id: &str) -> String {
 }
 
 impl<S: Store> Ledger<S> {
-    /// Learns whether anything is quarantined.
-    pub(super) fn learn_whether_any_is_quarantined(&self) -> Result<(), Fault> {
-        let sql = "SELECT 1 FROM submission WHERE lead_id >= ? AND lead_id < ? LIMIT 1";
-        let range = [QUARANTINED_FROM.into(), QUARANTINED_TO.into()];
-        self.has_quarantined.set(self.store.row(sql, &range)?.is_some());
-        Ok(())
-    }
-
     /// Every sign of a post, with those that only the ledger sees.
     pub(super) fn signs_of(
         &self,

@@ -212,6 +212,9 @@ const MIGRATIONS: &[&[&str]] = &[
     ],
 ];
 
+/// What all of them come to: a new ledger's tables are made by one text.
+const TABLES: &str = include_str!("tables.sql");
+
 /// Brings the tables up to date.
 ///
 /// # Errors
@@ -219,10 +222,26 @@ const MIGRATIONS: &[&[&str]] = &[
 pub fn migrate(store: &impl Store) -> Result<(), Fault> {
     store.run("CREATE TABLE IF NOT EXISTS migration (version INTEGER PRIMARY KEY)", &[])?;
     let done = store.row("SELECT count(*) FROM migration", &[])?.map_or(Ok(0), |mut row| row.int(0))?;
-    let done = usize::try_from(done).unwrap_or(usize::MAX);
-    if done > MIGRATIONS.len() {
-        return Err(Fault::new("the ledger's tables are newer than this code"));
+    match usize::try_from(done).unwrap_or(usize::MAX) {
+        0 => make(store),
+        done if done > MIGRATIONS.len() => Err(Fault::new("the ledger's tables are newer than this code")),
+        done if done < MIGRATIONS.len() => step_forward(store, done),
+        _ => Ok(()),
     }
+}
+
+/// Makes the tables of a new ledger.
+fn make(store: &impl Store) -> Result<(), Fault> {
+    let script = format!(
+        "{TABLES} WITH RECURSIVE step (version) AS (SELECT 1 UNION ALL SELECT version + 1 FROM step
+           WHERE version < {}) INSERT INTO migration SELECT version FROM step",
+        MIGRATIONS.len()
+    );
+    store.atomically(&mut || store.script(&script))
+}
+
+/// Takes an older ledger's tables through the steps that it has not taken yet.
+fn step_forward(store: &impl Store, done: usize) -> Result<(), Fault> {
     for (at, statements) in MIGRATIONS.iter().enumerate().skip(done) {
         store.atomically(&mut || {
             for statement in *statements {
@@ -232,8 +251,54 @@ pub fn migrate(store: &impl Store) -> Result<(), Fault> {
             store.run("INSERT INTO migration (version) VALUES (?)", &[version.into()])
         })?;
     }
-    if done < MIGRATIONS.len() {
-        move_at_once(store)?;
+    move_at_once(store)
+}
+
+#[cfg(feature = "cli")]
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use rusqlite::Connection;
+
+    use super::*;
+    use crate::memory::SqliteStore;
+
+    /// Everything that the database is made of, without what only its history has left.
+    fn made_of(connection: &Connection) -> Vec<(String, String, String)> {
+        let sql = "SELECT type, name, coalesce(sql, '') FROM sqlite_master ORDER BY 1, 2";
+        let mut statement = connection.prepare(sql).expect("a statement");
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, String>(2)?)));
+        let plain = |sql: String| {
+            let sql = sql.replace('"', "").replace('(', " ( ").replace(')', " ) ").replace(',', " , ");
+            sql.split_whitespace().collect::<Vec<_>>().join(" ")
+        };
+        rows.expect("rows")
+            .map(|row| row.expect("a row"))
+            .map(|(kind, name, sql)| (kind, name, plain(sql)))
+            .collect()
     }
-    Ok(())
+
+    fn database() -> (Rc<Connection>, SqliteStore) {
+        let connection = Rc::new(Connection::open_in_memory().expect("a database"));
+        let store = SqliteStore::new(Rc::clone(&connection));
+        (connection, store)
+    }
+
+    #[test]
+    fn the_tables_of_a_new_ledger_are_those_that_an_old_one_comes_to() {
+        let (new, store) = database();
+        migrate(&store).expect("made");
+        let (old, store) = database();
+        old.execute_batch("CREATE TABLE migration (version INTEGER PRIMARY KEY)").expect("a table");
+        step_forward(&store, 0).expect("every step");
+        assert_eq!(made_of(&new), made_of(&old));
+        for connection in [new, old] {
+            let sql = "SELECT count(*), max(version) FROM migration";
+            let versions = connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)));
+            assert_eq!(versions, Ok((MIGRATIONS.len(), MIGRATIONS.len())));
+            let sql = "SELECT count(*) FROM meta WHERE key = 'moving'";
+            assert_eq!(connection.query_row(sql, [], |row| row.get(0)), Ok(0));
+        }
+    }
 }

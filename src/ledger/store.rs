@@ -274,6 +274,14 @@ pub trait Store {
         self.rows(sql, args).map(|_| ())
     }
 
+    /// Runs all statements of a text, which have no arguments.
+    ///
+    /// # Errors
+    /// The database refused or is not there; those ahead of the one that it refused were run.
+    fn script(&self, sql: &str) -> Result<(), Fault> {
+        self.run(sql, &[])
+    }
+
     /// The first row.
     ///
     /// # Errors
