@@ -5,8 +5,6 @@
 //! when their lead came. A mark in the database says up to which id none of them is left. It is moved every so
 //! often, so that few rows lie behind it. What the object cannot send at once gets its entry, as ever.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use serde_json::json;
 
 use super::Ledger;
@@ -35,8 +33,8 @@ pub(super) struct AtOnce {
     kept: String,
     /// The last id of a delivery that was written.
     newest: String,
-    /// Those without an entry: by id, how many had been written before.
-    waiting: BTreeMap<String, u64>,
+    /// Those without an entry: by id, with how many had been written before.
+    waiting: Vec<(String, u64)>,
     /// Deliveries that were written, those behind the mark of the database first.
     written: u64,
     /// How many had been written when that mark was.
@@ -46,7 +44,7 @@ pub(super) struct AtOnce {
     /// One was lost on its way: the rows say what waits.
     is_lost: bool,
     /// Campaigns and destinations that answered 410.
-    disabled: BTreeSet<(String, String)>,
+    disabled: Vec<(String, String)>,
 }
 
 /// What the next mark is, and who gets an entry for it.
@@ -82,8 +80,8 @@ impl AtOnce {
         if delivery_id > self.newest.as_str() {
             delivery_id.clone_into(&mut self.newest);
         }
-        if !has_entry {
-            self.waiting.insert(delivery_id.to_owned(), self.written);
+        if let (false, Err(at)) = (has_entry, self.place(delivery_id)) {
+            self.waiting.insert(at, (delivery_id.to_owned(), self.written));
         }
         self.written += 1;
     }
@@ -95,7 +93,14 @@ impl AtOnce {
 
     /// What became of a delivery is written, or it has an entry now.
     pub(super) fn forget(&mut self, delivery_id: &str) {
-        self.waiting.remove(delivery_id);
+        if let Ok(at) = self.place(delivery_id) {
+            self.waiting.remove(at);
+        }
+    }
+
+    /// Where a delivery is among those that wait, or would be.
+    fn place(&self, delivery_id: &str) -> Result<usize, usize> {
+        self.waiting.binary_search_by(|(id, _)| id.as_str().cmp(delivery_id))
     }
 
     /// A delivery is not on its way any more, and nothing is written of it.
@@ -116,12 +121,12 @@ impl AtOnce {
         let late: Vec<String> = self
             .waiting
             .iter()
-            .take_while(|(_, number)| is_late(**number))
+            .take_while(|(_, number)| is_late(*number))
             .map(|(id, _)| id.clone())
             .collect();
-        let mark = match self.waiting.keys().nth(late.len()) {
+        let mark = match self.waiting.get(late.len()) {
             // What an id begins with is ahead of it.
-            Some(first) => first.get(..first.len() - 1).unwrap_or_default().to_owned(),
+            Some((first, _)) => first.get(..first.len() - 1).unwrap_or_default().to_owned(),
             None => self.newest.clone(),
         };
         let mark = mark.max(self.mark.clone());
@@ -130,9 +135,7 @@ impl AtOnce {
 
     /// It is written.
     fn keep_mark(&mut self, marked: Marked) {
-        for id in &marked.late {
-            self.waiting.remove(id);
-        }
+        marked.late.iter().for_each(|id| self.forget(id));
         self.kept.clone_from(&marked.mark);
         self.mark = marked.mark;
         self.marked = self.written;
@@ -242,7 +245,7 @@ mod tests {
     }
 
     fn is_sound(all: &AtOnce) {
-        assert!(all.waiting.keys().all(|id| *id > all.mark), "{} {:?}", all.mark, all.waiting.keys().next());
+        assert!(all.waiting.iter().all(|(id, _)| *id > all.mark), "{} {:?}", all.mark, all.waiting.first());
         assert!(all.waiting.len() <= MAX_WAITING);
     }
 
@@ -283,7 +286,7 @@ mod tests {
     #[test]
     fn what_is_too_much_or_too_early_or_disabled_has_an_entry() {
         let mut all = AtOnce { mark: id(7), ..AtOnce::default() };
-        all.disabled.insert(("guide".to_owned(), "old".to_owned()));
+        all.disabled.push(("guide".to_owned(), "old".to_owned()));
         assert!(!all.takes(&id(7), "guide", "crm", None) && !all.takes(&id(3), "guide", "crm", None));
         assert!(all.takes(&id(8), "guide", "crm", None) && !all.takes(&id(8), "guide", "old", None));
         for n in 0..MAX_WAITING as u64 {

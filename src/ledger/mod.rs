@@ -40,6 +40,7 @@ mod schema;
 mod sightings;
 mod state;
 pub mod store;
+mod tables;
 mod withdrawal;
 
 use std::cell::{Cell, RefCell};

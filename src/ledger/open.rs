@@ -2,7 +2,7 @@
 //! and put together with its consents. What is not here any more is read again, so to drop one is always
 //! right.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use super::consents::Open;
@@ -15,60 +15,68 @@ const ENTRY_BYTES: usize = 3_000;
 
 /// One of them.
 struct Kept {
+    lead_id: String,
     submission_id: String,
     open: Rc<Open>,
     bytes: usize,
-    /// Its place among all, by age.
-    number: u64,
 }
 
-/// The newest of them, each found without looking at the others.
+/// The newest of them, each found without looking at the others. A lead has one: each further post of it closes
+/// what was open.
 #[derive(Default)]
 pub(super) struct OpenLeads {
-    /// By lead. It has one: each further post of a lead closes what was open of it.
-    leads: BTreeMap<String, Kept>,
-    /// The leads by age, the oldest first.
-    by_age: BTreeMap<u64, String>,
+    /// By lead. An id begins with the time when the lead came, so the oldest stand first.
+    leads: VecDeque<Kept>,
     bytes: usize,
-    number: u64,
 }
 
 impl OpenLeads {
+    /// Where a lead is, or would be.
+    fn place(&self, lead_id: &str) -> Result<usize, usize> {
+        // Nearly all come in their order.
+        match self.leads.back() {
+            Some(last) if last.lead_id.as_str() >= lead_id => {
+                self.leads.binary_search_by(|kept| kept.lead_id.as_str().cmp(lead_id))
+            }
+            _ => Err(self.leads.len()),
+        }
+    }
+
     /// Keeps a lead, which is as long as `typed` bytes of text. The oldest ones make room for it.
     pub(super) fn keep(&mut self, lead_id: &str, submission_id: &str, open: Open, typed: usize) {
         self.forget(lead_id);
         // A text lies there as it is and, in names and answers, once more at most.
         let bytes = ENTRY_BYTES + 2 * typed;
-        self.number += 1;
-        let (number, submission_id) = (self.number, submission_id.to_owned());
-        let kept = Kept { submission_id, open: Rc::new(open), bytes, number };
-        self.leads.insert(lead_id.to_owned(), kept);
-        self.by_age.insert(number, lead_id.to_owned());
-        self.bytes += bytes;
+        let (lead_id, submission_id) = (lead_id.to_owned(), submission_id.to_owned());
+        if let Err(at) = self.place(&lead_id) {
+            self.leads.insert(at, Kept { lead_id, submission_id, open: Rc::new(open), bytes });
+            self.bytes += bytes;
+        }
         while self.bytes > MAX_BYTES
-            && let Some((_, oldest)) = self.by_age.pop_first()
+            && let Some(oldest) = self.leads.pop_front()
         {
-            self.forget(&oldest);
+            self.bytes -= oldest.bytes;
         }
     }
 
     /// The lead of a submission, if it is still open.
     pub(super) fn find(&self, lead_id: &str, submission_id: &str) -> Option<Rc<Open>> {
-        let kept = self.leads.get(lead_id).filter(|kept| kept.submission_id == submission_id)?;
-        Some(Rc::clone(&kept.open))
+        let kept = self.leads.get(self.place(lead_id).ok()?)?;
+        (kept.submission_id == submission_id).then(|| Rc::clone(&kept.open))
     }
 
     /// Closes what is open of a lead.
     pub(super) fn forget(&mut self, lead_id: &str) {
-        if let Some(kept) = self.leads.remove(lead_id) {
-            self.by_age.remove(&kept.number);
+        if let Ok(at) = self.place(lead_id)
+            && let Some(kept) = self.leads.remove(at)
+        {
             self.bytes -= kept.bytes;
         }
     }
 
     /// Closes a submission's lead.
     pub(super) fn forget_submission(&mut self, lead_id: &str, submission_id: &str) {
-        if self.leads.get(lead_id).is_some_and(|kept| kept.submission_id == submission_id) {
+        if self.find(lead_id, submission_id).is_some() {
             self.forget(lead_id);
         }
     }
@@ -95,13 +103,9 @@ mod tests {
         }
     }
 
-    fn sums_are_right(all: &OpenLeads) {
-        assert_eq!(all.bytes, all.leads.values().map(|kept| kept.bytes).sum::<usize>());
-        assert!(all.bytes <= MAX_BYTES);
-        let by_age: Vec<_> = all.by_age.iter().map(|(number, lead)| (lead.clone(), *number)).collect();
-        let mut by_lead: Vec<_> = all.leads.iter().map(|(lead, kept)| (lead.clone(), kept.number)).collect();
-        by_lead.sort_by_key(|(_, number)| *number);
-        assert_eq!(by_age, by_lead);
+    fn is_sound(all: &OpenLeads) {
+        assert_eq!(all.bytes, all.leads.iter().map(|kept| kept.bytes).sum::<usize>());
+        assert!(all.bytes <= MAX_BYTES && all.leads.iter().is_sorted_by(|a, b| a.lead_id < b.lead_id));
     }
 
     #[test]
@@ -110,11 +114,11 @@ mod tests {
         let typed = 10_000;
         let room = MAX_BYTES / (ENTRY_BYTES + 2 * typed);
         for n in 0..room + 10 {
-            all.keep(&format!("lead_{n}"), "sub", open(), typed);
-            sums_are_right(&all);
+            all.keep(&format!("lead_{n:04}"), "sub", open(), typed);
+            is_sound(&all);
         }
         assert_eq!(all.leads.len(), room);
-        let is_open = |n: usize| all.find(&format!("lead_{n}"), "sub").is_some();
+        let is_open = |n: usize| all.find(&format!("lead_{n:04}"), "sub").is_some();
         assert!(!is_open(9) && is_open(10) && is_open(room + 9));
     }
 
@@ -130,7 +134,7 @@ mod tests {
         all.forget_submission("lead_1", "c");
         all.forget("lead_3");
         assert!(all.find("lead_1", "c").is_none() && all.find("lead_2", "b").is_some());
-        sums_are_right(&all);
+        is_sound(&all);
     }
 
     #[test]
@@ -139,6 +143,6 @@ mod tests {
         all.keep("lead_1", "a", open(), 10);
         all.keep("lead_2", "b", open(), MAX_BYTES);
         assert!(all.leads.is_empty());
-        sums_are_right(&all);
+        is_sound(&all);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::moving::{REPEAT_WRITES, move_at_once};
 use super::store::Store;
+use super::tables::TABLES;
 use crate::fault::Fault;
 
 /// The format of rows. A reader leaves rows of a newer format untouched.
@@ -211,9 +212,6 @@ const MIGRATIONS: &[&[&str]] = &[
        FROM (SELECT max(delivery_id) AS newest FROM delivery) WHERE newest IS NOT NULL",
     ],
 ];
-
-/// What all of them come to: a new ledger's tables are made by one text.
-const TABLES: &str = include_str!("tables.sql");
 
 /// Brings the tables up to date.
 ///
