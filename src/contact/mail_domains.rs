@@ -7,8 +7,8 @@
 
 use crate::hash::sha256;
 
-const DISPOSABLE: Domains = Domains(include_bytes!("disposable.bin"));
-const FREE_MAIL: Domains = Domains(include_bytes!("free_mail.bin"));
+static DISPOSABLE: Domains = Domains::new(include_bytes!("disposable.bin"));
+static FREE_MAIL: Domains = Domains::new(include_bytes!("free_mail.bin"));
 
 /// Bits of the hash that name a bucket: about one domain in each, so that its count is mostly zeros.
 const BUCKET_BITS: u32 = 14;
@@ -16,25 +16,53 @@ const BUCKETS: usize = 1 << BUCKET_BITS;
 /// Bits of the hash that are kept in the bucket.
 const REST_BITS: u32 = 16;
 
-/// A set of domains: the salt of the hash, how many each bucket holds, and the rests of all.
-struct Domains(&'static [u8]);
+/// Buckets of which it is known how many domains lie before them are so many apart.
+const STRIDE: usize = 128;
+
+/// A set of domains.
+struct Domains {
+    /// The salt of the hash, how many each bucket holds, and the rests of all.
+    bytes: &'static [u8],
+    /// How many domains lie before every [`STRIDE`]th bucket, so that not all counts are added up for each.
+    before: [u16; BUCKETS / STRIDE],
+}
 
 impl Domains {
+    #[allow(
+        clippy::indexing_slicing,
+        reason = "it runs at compile time, and does not compile where it fails"
+    )]
+    const fn new(bytes: &'static [u8]) -> Self {
+        let mut before = [0; BUCKETS / STRIDE];
+        let (mut bucket, mut sum) = (0, 0_u16);
+        while bucket < BUCKETS {
+            if bucket % STRIDE == 0 {
+                before[bucket / STRIDE] = sum;
+            }
+            // Behind the salt.
+            sum += bytes[1 + bucket] as u16;
+            bucket += 1;
+        }
+        Self { bytes, before }
+    }
+
     fn hold(&self, domain: &str) -> bool {
         self.bucket(domain).is_some_and(|(rests, wanted)| rests.chunks_exact(2).any(|rest| *rest == wanted))
     }
 
     /// The rests that lie in the domain's bucket, and its own.
     fn bucket(&self, domain: &str) -> Option<(&'static [u8], [u8; 2])> {
-        let (salt, sets) = self.0.split_first()?;
+        let (salt, sets) = self.bytes.split_first()?;
         let (counts, rests) = sets.split_at_checked(BUCKETS)?;
         let [a, b, c, d, ..] = sha256(&[&[*salt], domain.as_bytes()]);
         let hash = u32::from_be_bytes([a, b, c, d]);
         let bucket = usize::try_from(hash >> (u32::BITS - BUCKET_BITS)).ok()?;
         let [_, _, high, low] = (hash >> (u32::BITS - BUCKET_BITS - REST_BITS)).to_be_bytes();
-        let (before, from) = counts.split_at_checked(bucket)?;
-        let start = 2 * before.iter().map(|count| usize::from(*count)).sum::<usize>();
-        let count = 2 * usize::from(*from.first()?);
+        let known = counts.get(bucket - bucket % STRIDE..=bucket)?;
+        let (count, between) = known.split_last()?;
+        let between: usize = between.iter().map(|count| usize::from(*count)).sum();
+        let start = 2 * (usize::from(*self.before.get(bucket / STRIDE)?) + between);
+        let count = 2 * usize::from(*count);
         Some((rests.get(start..start + count)?, [high, low]))
     }
 }
@@ -65,9 +93,9 @@ mod tests {
     #[test]
     fn the_lists_hold_as_many_as_their_buckets_say() {
         let provenance = include_str!("mail_domains.txt");
-        for (file, list) in [("disposable.bin", DISPOSABLE), ("free_mail.bin", FREE_MAIL)] {
-            let count: usize = list.0[1..=BUCKETS].iter().map(|count| usize::from(*count)).sum();
-            assert_eq!(list.0.len(), 1 + BUCKETS + 2 * count, "{file}");
+        for (file, list) in [("disposable.bin", &DISPOSABLE), ("free_mail.bin", &FREE_MAIL)] {
+            let count: usize = list.bytes[1..=BUCKETS].iter().map(|count| usize::from(*count)).sum();
+            assert_eq!(list.bytes.len(), 1 + BUCKETS + 2 * count, "{file}");
             let told = provenance.lines().find_map(|line| line.strip_prefix(file)?.split(' ').nth(1));
             let told: usize = told.and_then(|count| count.parse().ok()).expect("a count");
             // Two domains may share a hash: then the file has one rest for both.

@@ -27,20 +27,21 @@ export function writeAll(storage, writes, bytes) {
   const all = JSON.parse(writes);
   if (bytes.length > 0) {
     let from = 0;
-    for (const [, args] of all) from = putBytes(args, bytes, from);
+    for (let at = 0; at < all.length; at += 1) from = putBytes(all[at][1], bytes, from);
   }
   storage.transactionSync(() => {
-    for (const [statement, args] of all) sql.exec(statements[statement], ...args);
+    for (let at = 0; at < all.length; at += 1) sql.exec(statements[all[at][0]], ...all[at][1]);
   });
 }
 
 /** Puts bytes to the places of arguments that JSON says the number of; where those behind them begin. */
 function putBytes(args, bytes, from) {
   for (let at = 0; at < args.length; at += 1) {
-    const length = args[at]?.b;
-    if (length === undefined) continue;
-    args[at] = bytes.slice(from, from + length);
-    from += length;
+    const arg = args[at];
+    // Asking a text for a property is dear.
+    if (typeof arg !== 'object' || arg === null) continue;
+    args[at] = bytes.slice(from, from + arg.b);
+    from += arg.b;
   }
   return from;
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::campaign::{Campaign, IdentifierKind, Kind};
 use crate::contact::{Email, Phone};
-use crate::hash::{Hash, base64url, hmac_sha256, same_secret, sha256};
+use crate::hash::{MacKey, base64url, same_secret, sha256};
 use crate::intake::Submission;
 use crate::keys::{Keyring, Sealer};
 use crate::lead::{Contact, Lead};
@@ -29,14 +29,14 @@ pub struct Identity {
     list: Keys,
     link: Keys,
     history: Keys,
-    submission: Hash,
+    submission: MacKey,
     sighting: Keys,
     /// Of links that tell nobody what they are about.
     sealer: Sealer,
 }
 
 /// `(key id, key)`, the current one first.
-type Keys = Vec<(String, Hash)>;
+type Keys = Vec<(String, MacKey)>;
 
 /// What a link lets its holder do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,7 +86,7 @@ impl Identity {
     /// Derives the keys of a ledger.
     pub fn new(settings: &Settings, ledger: &str) -> Self {
         let derive = |ring: &Keyring, usage: &str| {
-            ring.all().map(|key| (key.id.clone(), key.derive(usage, ledger))).collect::<Keys>()
+            ring.all().map(|key| (key.id.clone(), MacKey::new(&key.derive(usage, ledger)))).collect::<Keys>()
         };
         let peppers = &settings.peppers;
         Self {
@@ -94,7 +94,7 @@ impl Identity {
             list: settings.lists.as_ref().map(|ring| derive(ring, LIST_USAGE)).unwrap_or_default(),
             link: derive(peppers, "leadhook/link/v1/"),
             history: derive(peppers, "leadhook/history/v1/"),
-            submission: peppers.current().derive("leadhook/submission/v1/", ledger),
+            submission: MacKey::new(&peppers.current().derive("leadhook/submission/v1/", ledger)),
             sighting: derive(peppers, "leadhook/sighting/v1/"),
             sealer: Sealer::new(peppers, ledger),
         }
@@ -216,7 +216,7 @@ impl Identity {
     }
 
     /// The keys that the history of consents is chained with.
-    pub fn history_keys(&self) -> &[(String, Hash)] {
+    pub fn history_keys(&self) -> &[(String, MacKey)] {
         &self.history
     }
 
@@ -242,7 +242,7 @@ impl Identity {
         );
         // Maps with text keys and plain values always have a JSON form.
         let content = serde_json::to_vec(&content).unwrap_or_default();
-        let tag = hmac_sha256(&self.submission, &[&content]);
+        let tag = self.submission.mac(&[&content]);
         format!("sub_{}", base64url(tag.get(..SUBMISSION_ID_BYTES).unwrap_or(&tag)))
     }
 
@@ -255,7 +255,7 @@ impl Identity {
     /// The same under every pepper, the current one first.
     fn tags(&self, what: &str, text: &str) -> impl Iterator<Item = String> {
         self.sighting.iter().map(move |(_, key)| {
-            let tag = hmac_sha256(key, &[what.as_bytes(), &[0], text.as_bytes()]);
+            let tag = key.mac(&[what.as_bytes(), &[0], text.as_bytes()]);
             base64url(tag.get(..SIGHTING_BYTES).unwrap_or(&tag))
         })
     }
@@ -263,7 +263,7 @@ impl Identity {
     /// The hash under which the ledger keeps an idempotency key of a campaign.
     pub fn idempotency_tag(&self, campaign: &Campaign, key: &str) -> String {
         let parts: [&[u8]; 4] = [b"idempotency", campaign.id.as_bytes(), &[0], key.as_bytes()];
-        base64url(&hmac_sha256(&self.submission, &parts))
+        base64url(&self.submission.mac(&parts))
     }
 }
 
@@ -309,7 +309,7 @@ impl Identifier {
 /// `{kind}.{key id}.{base64url tag}`.
 pub fn list_tag(ring: &Keyring, ledger: &str, identifier: &Identifier) -> String {
     let key = ring.current();
-    let key = [(key.id.clone(), key.derive(LIST_USAGE, ledger))];
+    let key = [(key.id.clone(), MacKey::new(&key.derive(LIST_USAGE, ledger)))];
     tags(&key, identifier.kind(), &identifier.listed_form()).collect()
 }
 
@@ -328,13 +328,13 @@ pub fn named(subject: &str) -> &str {
 }
 
 /// `{kind}.{key id}.{base64url tag}` under each key.
-fn tags(keys: &[(String, Hash)], kind: IdentifierKind, canonical: &str) -> impl Iterator<Item = String> {
+fn tags(keys: &[(String, MacKey)], kind: IdentifierKind, canonical: &str) -> impl Iterator<Item = String> {
     let word = match kind {
         IdentifierKind::Email => "email",
         IdentifierKind::Phone => "phone",
     };
     keys.iter().map(move |(id, key)| {
-        let tag = hmac_sha256(key, &[word.as_bytes(), &[0], canonical.as_bytes()]);
+        let tag = key.mac(&[word.as_bytes(), &[0], canonical.as_bytes()]);
         format!("{word}.{id}.{}", base64url(&tag))
     })
 }
@@ -344,8 +344,8 @@ fn link_place(campaign: &str) -> String {
     format!("link/{campaign}")
 }
 
-fn link_mac(key: &Hash, context: &str, parts: &str) -> String {
-    let mac = hmac_sha256(key, &[context.as_bytes(), &[0], parts.as_bytes()]);
+fn link_mac(key: &MacKey, context: &str, parts: &str) -> String {
+    let mac = key.mac(&[context.as_bytes(), &[0], parts.as_bytes()]);
     base64url(mac.get(..LINK_MAC_BYTES).unwrap_or(&mac))
 }
 
