@@ -12,19 +12,30 @@ export default {
   scheduled: (event, env, ctx) => worker.scheduled(event, env, ctx),
 };
 
+/** Outcomes are written within milliseconds of their webhooks. */
+const CALM_MS = 100;
+
+/** Of all objects: once a receiver is asked, what they do is settling. */
+const countings = new Set();
+const { fetch } = globalThis;
+globalThis.fetch = (...args) => {
+  for (const counting of countings) counting.phase = 'settling';
+  return fetch(...args);
+};
+
 /**
- * What is done while an alarm is at work counts as settling, all the rest as admission: that is true
- * where a lead is posted once the one before it is settled.
+ * What is done from a call of the object until a receiver is asked counts as admission, all the rest as settling:
+ * that is true where a lead is posted once the one before it is settled.
  */
 export class Ledger extends Product {
   #counting;
-  #alarm = Promise.resolve();
 
   static {
     for (const name of Object.getOwnPropertyNames(Product.prototype)) {
       if (name === 'constructor' || name === 'alarm') continue;
       // All that is public is for callers from outside.
       this.prototype[name] = function (...args) {
+        this.#counting.phase = 'admission';
         this.#counting.calls.admission += 1;
         return Product.prototype[name].apply(this, args);
       };
@@ -35,19 +46,21 @@ export class Ledger extends Product {
     const counting = new Counting(ctx.storage);
     super(ctx, env);
     this.#counting = counting;
+    countings.add(counting);
   }
 
-  async alarm() {
+  alarm() {
     this.#counting.phase = 'settling';
     this.#counting.calls.settling += 1;
-    this.#alarm = super.alarm();
-    await this.#alarm;
-    this.#counting.phase = 'admission';
+    return super.alarm();
   }
 
-  /** What was counted since the last time, once the alarm that is at work has ended, and when the next one is due. */
+  /** What was counted since the last time, once nothing more is done, and when the next alarm is due. */
   async takeCounts() {
-    await this.#alarm;
+    for (let before = -1; before !== this.#counting.size; ) {
+      before = this.#counting.size;
+      await scheduler.wait(CALM_MS);
+    }
     return { ...this.#counting.take(), alarmMs: await this.ctx.storage.getAlarm() };
   }
 }
@@ -72,6 +85,11 @@ class Counting {
       this.#alarmsSet[this.phase] += 1;
       return setAlarm.apply(storage, args);
     };
+  }
+
+  /** How many statements were run since the last time. */
+  get size() {
+    return this.#cursors.length;
   }
 
   /**

@@ -1,6 +1,6 @@
 //! Time and randomness, read once at the edge and handed to the core as values.
 
-use crate::hash::sha256;
+use crate::hash::hmac_sha256;
 
 /// Milliseconds in an hour: the width of a counter's bucket.
 pub const HOUR_MS: i64 = 3_600_000;
@@ -29,8 +29,7 @@ pub struct Moment {
 impl Moment {
     /// `N` random bytes (at most 32). Each `label` and `count` gives others.
     pub fn random<const N: usize>(&self, label: &str, count: usize) -> [u8; N] {
-        // The seed is secret, of one length, and used for this alone: behind it a plain hash is as good as a MAC.
-        let block = sha256(&[&self.seed, label.as_bytes(), &count.to_be_bytes()]);
+        let block = hmac_sha256(&self.seed, &[label.as_bytes(), &count.to_be_bytes()]);
         let mut bytes = [0; N];
         for (to, from) in bytes.iter_mut().zip(block) {
             *to = from;

@@ -1,7 +1,7 @@
 // Drives the core. A step of a use case is one plain call into the wasm, with bytes in and out: what comes out
 // is a parcel, which is a wish or the end. A wish is made to come true here, and the use case resumed.
 import worker, { Ledger as Core } from './core.js';
-import { WISHES } from './wishes.js';
+import * as wishes from './wishes.js';
 
 const { begin, bodyLimit, handOnCounts, judge, next, rest, resume, ring, settle, wakePage } = worker.prototype;
 export { Core, judge, next, rest, ring, settle };
@@ -20,13 +20,17 @@ export function noteBreak(error) {
 addEventListener('error', ({ error }) => noteBreak(error));
 
 export const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const NO_BYTES = new Uint8Array();
 
-// The kinds of drive.rs that are no wishes.
-const NOTHING = 0;
-export const RESPOND = 1;
-export const ATTEMPTED = 16;
+/** The kinds of drive.rs, in its order. Those that wishes.js has a function for are wishes. */
+const KINDS = [
+  'nothing', 'respond', 'kvGet', 'kvGetAll', 'kvPut', 'kvDelete', 'kvList', 'ask', 'limits', 'mailLimit', 'postForm', 'hasFile',
+  'file', 'asset', 'sign', 'send', 'attempted', 'answer',
+];
+const WISHES = KINDS.map((kind) => wishes[kind]);
+const NOTHING = KINDS.indexOf('nothing');
+const RESPOND = KINDS.indexOf('respond');
 
 /** Words before the lengths of the parts: kind, task, number, and how many parts there are. */
 const HEAD = 4;

@@ -2,33 +2,29 @@
 // Each gets the parcel, and what it is done with; and gives, or resolves to, a text, bytes, a number, a truth, or
 // nothing. What it throws is told to who wished.
 
-const encoder = new TextEncoder();
 
-/** By the numbers that the kinds of drive.rs have. Those that are left out are no wishes. */
-export const WISHES = [, , kvGet, kvGetAll, kvPut, kvDelete, kvList, ask, limits, mailLimit, postForm, hasFile, file, asset, sign, send, , ,];
-
-async function kvGet(parcel, { env }) {
+export async function kvGet(parcel, { env }) {
   return (await env.KV.get(parcel.text(0))) ?? undefined;
 }
 
 /** Names and values in turn, as JSON, of those that are there. */
-async function kvGetAll(parcel, { env }) {
+export async function kvGetAll(parcel, { env }) {
   const found = await env.KV.get(parcel.parts.map((_, at) => parcel.text(at)));
   return JSON.stringify([...found].filter(([, value]) => value !== null).flat());
 }
 
-async function kvPut(parcel, { env }) {
+export async function kvPut(parcel, { env }) {
   await env.KV.put(parcel.text(0), parcel.text(1));
 }
 
-async function kvDelete(parcel, { env }) {
+export async function kvDelete(parcel, { env }) {
   await env.KV.delete(parcel.text(0));
 }
 
 /** Names of one page of a listing: KV's own limit. */
 const LIST_PAGE = 1_000;
 
-async function kvList(parcel, { env }) {
+export async function kvList(parcel, { env }) {
   const names = [];
   for (let cursor; ; ) {
     const page = await env.KV.list({ prefix: parcel.text(0), limit: LIST_PAGE, cursor });
@@ -50,7 +46,7 @@ const ANSWER_WITHIN_MS = 10_000;
  * Resolves to what the ledger answers. Where it does not in time, whether the call was kept is not
  * known: the caller comes again, and the same submission counts once.
  */
-function ask(parcel, { env }) {
+export function ask(parcel, { env }) {
   const [ledger, jurisdiction, message] = [parcel.text(0), parcel.text(1), parcel.text(2)];
   const namespace = jurisdiction === '' ? env.LEDGER : env.LEDGER.jurisdiction(jurisdiction);
   let id = objects.get(ledger);
@@ -66,7 +62,7 @@ function ask(parcel, { env }) {
 }
 
 /** Whether the limits that are bound take one more; nothing where none is bound. */
-async function limits(parcel, { env: { CAMPAIGN_LIMIT, NETWORK_LIMIT } }) {
+export async function limits(parcel, { env: { CAMPAIGN_LIMIT, NETWORK_LIMIT } }) {
   const [campaign, network] = [parcel.text(0), parcel.text(1)];
   const asked = [];
   if (CAMPAIGN_LIMIT) asked.push(CAMPAIGN_LIMIT.limit({ key: campaign }));
@@ -76,7 +72,7 @@ async function limits(parcel, { env: { CAMPAIGN_LIMIT, NETWORK_LIMIT } }) {
 }
 
 /** Whether the limit of mails takes one more; nothing where it is not bound. */
-async function mailLimit(parcel, { env: { MAIL_LIMIT } }) {
+export async function mailLimit(parcel, { env: { MAIL_LIMIT } }) {
   return (await MAIL_LIMIT?.limit({ key: parcel.text(0) }))?.success;
 }
 
@@ -86,7 +82,7 @@ const SERVICE_WITHIN_MS = 3_000;
 const MAX_SERVICE_ANSWER = 16_384;
 
 /** The text that a form is answered with. */
-async function postForm(parcel) {
+export async function postForm(parcel) {
   const controller = new AbortController();
   const timer = setTimeout(() => controller.abort(), SERVICE_WITHIN_MS);
   try {
@@ -107,13 +103,13 @@ async function postForm(parcel) {
 }
 
 /** Whether a file is in the bucket; nothing where none is bound. */
-async function hasFile(parcel, { env: { FILES } }) {
+export async function hasFile(parcel, { env: { FILES } }) {
   if (!FILES) return undefined;
   return (await FILES.head(parcel.text(0))) !== null;
 }
 
 /** Keeps a response with a file of the bucket, which is not read here. Whether it is there. */
-async function file(parcel, context) {
+export async function file(parcel, context) {
   const object = await context.env.FILES.get(parcel.text(0));
   if (object === null) return false;
   const headers = pairs(parcel.text(1));
@@ -126,7 +122,7 @@ async function file(parcel, context) {
 }
 
 /** Keeps the platform's answer with a static file. Whether there are such files. */
-async function asset(_, context) {
+export async function asset(_, context) {
   const { ASSETS } = context.env;
   if (!ASSETS) return false;
   context.kept = await ASSETS.fetch(context.request);
@@ -136,7 +132,7 @@ async function asset(_, context) {
 const signers = new Map();
 
 /** The Ed25519 signature of a text, by a key of this id with these two halves in base64url. */
-async function sign(parcel) {
+export async function sign(parcel) {
   const [id, d, x] = [parcel.text(0), parcel.text(1), parcel.text(2)];
   let key = signers.get(id);
   if (key === undefined) {
@@ -168,7 +164,7 @@ const underWay = new Set();
  *
  * @param flights the object's, which it gives up when their time is over
  */
-async function send(parcel, { flights }) {
+export async function send(parcel, { flights }) {
   const url = parcel.text(0);
   const [origin] = /^[^/]*\/\/[^/?#]*/.exec(url) ?? [url];
   while (at(origin).some(({ ends }) => ends)) await new Promise((done) => setTimeout(done, 1));
