@@ -206,7 +206,6 @@ impl Core {
             list_tags: Vec::new(),
             evidence: self.evidence(&submission),
             by: self.campaign.dedupe.by.clone(),
-            knows_repeated: true,
             lead: self.lead(submission, person.moment().now_ms),
         }
     }

@@ -305,7 +305,6 @@ async fn submit(
         fingerprints,
         list_tags: identity.list_tags_of(&submission),
         by: campaign.dedupe.by.clone(),
-        knows_repeated: true,
         lead: Lead::new(submission, campaign, moment.now_ms),
     };
     let failed = |fault: &Fault| {

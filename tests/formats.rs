@@ -262,7 +262,6 @@ fn admit() -> Admit {
         list_tags: Vec::new(),
         evidence: Evidence::default(),
         by: campaign.dedupe.by.clone(),
-        knows_repeated: false,
         lead: Lead::new(submission, &campaign, START_MS),
     }
 }

@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::hash::{MacKey, base64url, same_secret, sha256};
+use crate::hash::{Hash, base64url, hmac_sha256, same_secret, sha256};
 use crate::json::by_words;
 
 /// What became of a consent (ISO/IEC TS 27560).
@@ -122,7 +122,7 @@ impl Act {
         (at_ms, campaign): (i64, &str),
         consents: Vec<(String, ConsentState, String)>,
         personal: &str,
-        (key_id, key): &(String, MacKey),
+        (key_id, key): &(String, Hash),
     ) -> Self {
         let mut act = Self {
             seq: previous.map_or(1, |head| head.seq.saturating_add(1)),
@@ -138,10 +138,10 @@ impl Act {
     }
 
     /// Of an act without its MAC.
-    fn mac_under(&self, key: &MacKey, lead_id: &str, previous: &str) -> String {
+    fn mac_under(&self, key: &Hash, lead_id: &str, previous: &str) -> String {
         let bare = serde_json::to_vec(self).unwrap_or_default();
         let parts: [&[u8]; 5] = [lead_id.as_bytes(), b"\n", previous.as_bytes(), b"\n", &bare];
-        base64url(&key.mac(&parts))
+        base64url(&hmac_sha256(key, &parts))
     }
 }
 
@@ -164,14 +164,14 @@ pub enum Verdict {
 }
 
 /// Looks at a person's acts, the first one first, each with its personal part where that is there.
-pub fn verify(keys: &[(String, MacKey)], lead_id: &str, acts: &[(Act, Option<String>)]) -> Vec<Verdict> {
+pub fn verify(keys: &[(String, Hash)], lead_id: &str, acts: &[(Act, Option<String>)]) -> Vec<Verdict> {
     verify_behind(None, keys, lead_id, acts)
 }
 
 /// The same of acts that follow one that is not among them.
 pub fn verify_behind(
     before: Option<&Head>,
-    keys: &[(String, MacKey)],
+    keys: &[(String, Hash)],
     lead_id: &str,
     acts: &[(Act, Option<String>)],
 ) -> Vec<Verdict> {
@@ -315,8 +315,8 @@ fn followed(before: Standing, state: ConsentState, by: Mention) -> Standing {
 mod tests {
     use super::*;
 
-    fn key(byte: u8) -> (String, MacKey) {
-        (format!("k{byte}"), MacKey::new(&[byte; 32]))
+    fn key(byte: u8) -> (String, Hash) {
+        (format!("k{byte}"), [byte; 32])
     }
 
     fn chain(states: &[ConsentState]) -> Vec<(Act, Option<String>)> {

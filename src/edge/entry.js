@@ -16,6 +16,10 @@ export default {
   },
 };
 
+// Answers of a ledger that need no text, as platform.rs has them.
+const ADMITTED = 1;
+const REPEATED = 2;
+
 /**
  * Outcomes may wait for so long to be written together. Should the object stop meanwhile, the
  * delivery comes again under its id, as when it stops between an answer and a commit.
@@ -49,12 +53,16 @@ export class Ledger extends DurableObject {
   /** Lines of the log of this turn. */
   #lines = [];
 
-  /** Answers a message. */
-  answer(message) {
+  /**
+   * Answers a message: a JSON text, or a number.
+   * @param knowsRepeats whether the sender is told that it is a repeat. Another version of the code may send.
+   */
+  answer(message, knowsRepeats = false) {
     return this.#turn(0, (core) => {
       const parcel = new Parcel(judge(core, encoder.encode(message)));
       this.#note(parcel);
-      return parcel.parts[1].length === 0 ? parcel.number : parcel.text(1);
+      if (parcel.parts[1].length > 0) return parcel.text(1);
+      return parcel.number === REPEATED && !knowsRepeats ? ADMITTED : parcel.number;
     });
   }
 

@@ -57,7 +57,7 @@ export function ask(parcel, { env }) {
       clearTimeout(timer);
       done(value);
     };
-    namespace.get(id).answer(message).then(settle(resolve), settle(reject));
+    namespace.get(id).answer(message, true).then(settle(resolve), settle(reject));
   });
 }
 

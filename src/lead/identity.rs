@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::campaign::{Campaign, IdentifierKind, Kind};
 use crate::contact::{Email, Phone};
-use crate::hash::{MacKey, base64url, same_secret, sha256};
+use crate::hash::{Hash, MacKey, base64url, same_secret, sha256};
 use crate::intake::Submission;
 use crate::keys::{Keyring, Sealer};
 use crate::lead::{Contact, Lead};
@@ -28,7 +28,7 @@ pub struct Identity {
     fingerprint: Keys,
     list: Keys,
     link: Keys,
-    history: Keys,
+    history: Vec<(String, Hash)>,
     submission: MacKey,
     sighting: Keys,
     /// Of links that tell nobody what they are about.
@@ -93,7 +93,10 @@ impl Identity {
             fingerprint: derive(peppers, "leadhook/fingerprint/v1/"),
             list: settings.lists.as_ref().map(|ring| derive(ring, LIST_USAGE)).unwrap_or_default(),
             link: derive(peppers, "leadhook/link/v1/"),
-            history: derive(peppers, "leadhook/history/v1/"),
+            history: peppers
+                .all()
+                .map(|key| (key.id.clone(), key.derive("leadhook/history/v1/", ledger)))
+                .collect(),
             submission: MacKey::new(&peppers.current().derive("leadhook/submission/v1/", ledger)),
             sighting: derive(peppers, "leadhook/sighting/v1/"),
             sealer: Sealer::new(peppers, ledger),
@@ -216,7 +219,7 @@ impl Identity {
     }
 
     /// The keys that the history of consents is chained with.
-    pub fn history_keys(&self) -> &[(String, MacKey)] {
+    pub fn history_keys(&self) -> &[(String, Hash)] {
         &self.history
     }
 

@@ -197,8 +197,7 @@ impl<S: Store> Ledger<S> {
             if again {
                 self.sightings.borrow_mut().note_mail(sender.as_ref(), moment.now_ms);
             }
-            let answer = if admit.knows_repeated { Answer::Repeated } else { Answer::Admitted };
-            return Ok(Answered { answer, ..logged(admit, "repeat", json!({})) });
+            return Ok(Answered { answer: Answer::Repeated, ..logged(admit, "repeat", json!({})) });
         }
         match step {
             Step::Suppress => self.suppress(admit, &post, moment),

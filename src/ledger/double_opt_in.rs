@@ -203,7 +203,7 @@ impl<S: Store> Ledger<S> {
         let lead_id = prior.map_or_else(|| moment.new_id("lead_"), |prior| prior.lead_id.clone());
         // What was shown is what is confirmed, whatever is published meanwhile.
         let stored = Some(post.campaign.to_stored());
-        let kept = Admit { stored, idempotency_tag: None, knows_repeated: false, ..admit.clone() };
+        let kept = Admit { stored, idempotency_tag: None, ..admit.clone() };
         let payload =
             self.seal(&serialised(&kept)?, &payload_place(&lead_id, &admit.submission_id), moment)?;
         let subjects = subjects_of(admit);

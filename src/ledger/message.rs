@@ -68,9 +68,6 @@ pub struct Admit {
     pub evidence: Evidence,
     /// What is recognised by.
     pub by: Vec<IdentifierKind>,
-    /// Whether the sender knows [`Answer::Repeated`].
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub knows_repeated: bool,
     /// The lead.
     pub lead: Lead,
 }

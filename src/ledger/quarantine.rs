@@ -62,7 +62,7 @@ impl<S: Store> Ledger<S> {
     ) -> Result<Answered, Fault> {
         let lead_id = quarantined_lead(&admit.submission_id);
         let until_ms = moment.now_ms + post.campaign.retention.quarantine_ms;
-        let kept = Admit { stored: None, idempotency_tag: None, knows_repeated: false, ..admit.clone() };
+        let kept = Admit { stored: None, idempotency_tag: None, ..admit.clone() };
         let place = payload_place(&lead_id, &admit.submission_id);
         let payload = self.seal(&serialised(&kept)?, &place, moment)?;
         let (id, state) = (&admit.submission_id, State::Quarantined);

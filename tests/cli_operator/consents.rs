@@ -2,7 +2,7 @@ use std::path::Path;
 
 use ed25519_dalek::SigningKey;
 use leadhook::consent::{Act, ConsentState, Head, Personal};
-use leadhook::hash::{MacKey, base64};
+use leadhook::hash::base64;
 use leadhook::keys::Keyring;
 use leadhook::moment::rfc3339;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ const VERIFY: [&str; 5] = ["consent", "verify", "access.json", "--keys", "leadho
 fn history() -> Value {
     use ConsentState::{Confirmed, Given, Requested, Withdrawn};
     let ring = Keyring::parse(&ring("p1", 1)).expect("a ring");
-    let key = ("p1".to_owned(), MacKey::new(&ring.current().derive("leadhook/history/v1/", LEDGER)));
+    let key = ("p1".to_owned(), ring.current().derive("leadhook/history/v1/", LEDGER));
     let mut acts = Vec::<(Act, String)>::new();
     for (at, state) in (0..).zip([Requested, Confirmed, Withdrawn]) {
         let personal = Personal { salt: format!("salt{at}"), ..Personal::default() }.text();

@@ -30,9 +30,9 @@ export default {
 };
 
 export class Ledger extends Built {
-  answer(message) {
+  answer(...args) {
     begin();
-    return super.answer(message);
+    return super.answer(...args);
   }
 
   alarm() {

@@ -80,7 +80,7 @@ export class Ledger extends Built {
     this.#ctx = ctx;
   }
 
-  async answer(message) {
+  async answer(...args) {
     if (faults.object === 'slow') await scheduler.wait(SLOW_MS);
     if (faults.object === 'hanging') await scheduler.wait(NEVER_MS);
     if (faults.object === 'overloaded') {
@@ -88,7 +88,7 @@ export class Ledger extends Built {
       throw Object.assign(error, { overloaded: true });
     }
     if (faults.object === 'evicted') this.#ctx.abort('evicted');
-    const answer = super.answer(message);
+    const answer = super.answer(...args);
     // The clock that is looked at next is the core's, in the object's next turn.
     panics = faults.object === 'panicking';
     if (faults.object === 'evicted after') {
