@@ -446,9 +446,7 @@ impl<S: Store> Ledger<S> {
         }
         let is_granted = |id: &str| consent.iter().any(|record| record.granted && record.purpose == id);
         let receipts = all.filter(|(purpose, _)| is_granted(&purpose.id)).map(receipt).collect();
-        let mut open = Open::new(payload, receipts);
-        open.lead.consent = consent;
-        Ok((sealed, Some(open)))
+        Ok((sealed, Some(Open::with(payload, consent, receipts))))
     }
 }
 

@@ -16,7 +16,7 @@ use crate::campaign::Campaign;
 use crate::consent::{Act, ConsentState, Head, Personal, Receipt, Standing, Terms, signing_input, standing};
 use crate::fault::Fault;
 use crate::hash::base64url;
-use crate::lead::{Lead, Link, named, subject};
+use crate::lead::{ConsentRecord, Lead, Link, named, subject};
 use crate::moment::{DAY_MS, Moment, rfc3339};
 use crate::qualify::Score;
 
@@ -38,11 +38,17 @@ pub(super) struct Open {
 impl Open {
     /// A payload with the consents that these receipts and refusals record.
     pub(super) fn new(payload: Payload, all: Vec<Receipt>) -> Self {
-        let Payload { mut lead, score, recognised_by, subjects, .. } = payload;
-        lead.consent = all.iter().map(Receipt::record).collect();
-        let granted = lead.consent.iter().map(|record| record.granted);
+        let consent: Vec<_> = all.iter().map(Receipt::record).collect();
+        let granted = consent.iter().map(|record| record.granted);
         let receipts = all.into_iter().zip(granted).filter_map(|(one, granted)| granted.then_some(one));
         let receipts = receipts.collect();
+        Self::with(payload, consent, receipts)
+    }
+
+    /// A payload with these consents, and the receipts of those that hold.
+    pub(super) fn with(payload: Payload, consent: Vec<ConsentRecord>, receipts: Vec<Receipt>) -> Self {
+        let Payload { mut lead, score, recognised_by, subjects, .. } = payload;
+        lead.consent = consent;
         let subject = subjects.into_iter().next().unwrap_or_default();
         Self { lead, score, recognised_by, subject, receipts }
     }
