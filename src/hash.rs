@@ -33,9 +33,13 @@ pub fn sha256_hex(text: &str) -> String {
 /// HMAC-SHA256 of the parts, one after the other (RFC 2104).
 pub fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> Hash {
     // HMAC takes a key of any length, so this constructor has no way to fail.
-    let Ok(mut mac) = <Hmac<Sha256> as hmac::Mac>::new_from_slice(key) else {
-        return sha256(parts);
-    };
+    match <Hmac<Sha256> as hmac::Mac>::new_from_slice(key) {
+        Ok(mac) => mac_of(mac, parts),
+        Err(_) => sha256(parts),
+    }
+}
+
+fn mac_of(mut mac: Hmac<Sha256>, parts: &[&[u8]]) -> Hash {
     for part in parts {
         mac.update(part);
     }
@@ -59,11 +63,7 @@ impl MacKey {
 
     /// HMAC-SHA256 of the parts, one after the other (RFC 2104).
     pub fn mac(&self, parts: &[&[u8]]) -> Hash {
-        let mut mac = self.0.clone();
-        for part in parts {
-            mac.update(part);
-        }
-        mac.finalize().into_bytes().into()
+        mac_of(self.0.clone(), parts)
     }
 }
 

@@ -91,10 +91,15 @@ export async function run(parcel, context) {
   return parcel;
 }
 
-/** What `Reply::fault` says, where the core can say nothing. */
-export function unavailable(error) {
+/** Logs what the core could not do, and looks whether it has broken. */
+export function logFault(error) {
   noteBreak(error);
   console.error(JSON.stringify({ event: 'fault', in: 'core', fault: String(error?.message) }));
+}
+
+/** What `Reply::fault` says, where the core can say nothing. */
+export function unavailable(error) {
+  logFault(error);
   const problem = {
     type: 'about:blank',
     title: 'Not available now',
@@ -178,9 +183,7 @@ const MAX_HEADER_SETS = 100;
 function headersOf(lines) {
   let known = headerSets.get(lines);
   if (known === undefined) {
-    const parts = lines.split('\n');
-    known = {};
-    for (let at = 0; at + 1 < parts.length; at += 2) known[parts[at]] = parts[at + 1];
+    known = wishes.pairs(lines);
     if (headerSets.size >= MAX_HEADER_SETS) headerSets.clear();
     headerSets.set(lines, known);
   }
@@ -215,7 +218,9 @@ async function besides(parcel, context) {
 const after = (ms) => new Promise((done) => setTimeout(done, ms));
 
 /** Pokes the next ledgers of the registry. */
-export function wake(env) {
+export async function wake(env, ctx) {
+  // It makes another core where the last has broken, as a request does.
+  if (!isReady) void new worker(ctx, env);
   isReady = true;
   return run(new Parcel(wakePage(env)), { env });
 }

@@ -68,20 +68,25 @@ pub enum Given {
 }
 
 impl Given {
+    /// What came of it, unless it failed; `what` it was for the log.
+    fn come_true(self, what: &str) -> Result<Self, Fault> {
+        match self {
+            Self::Failed(why) => Err(Fault::new(format!("{what}: {why}"))),
+            given => Ok(given),
+        }
+    }
+
     /// A text, where there is one.
     ///
     /// # Errors
     /// It failed; `what` it was for the log.
     pub fn text(self, what: &str) -> Result<Option<String>, Fault> {
-        match self {
-            Self::Nothing => Ok(None),
-            Self::Bytes(bytes) => {
-                let text = String::from_utf8(bytes).map_err(|_| Fault::new(format!("{what}: no text")))?;
-                Ok(Some(text))
-            }
-            Self::Number(_) => Err(Fault::new(format!("{what}: no text"))),
-            Self::Failed(why) => Err(Fault::new(format!("{what}: {why}"))),
-        }
+        let text = match self.come_true(what)? {
+            Self::Nothing => return Ok(None),
+            Self::Bytes(bytes) => String::from_utf8(bytes).ok(),
+            Self::Number(_) | Self::Failed(_) => None,
+        };
+        text.map(Some).ok_or_else(|| Fault::new(format!("{what}: no text")))
     }
 
     /// Whether it is so; nothing where nobody can say.
@@ -89,11 +94,10 @@ impl Given {
     /// # Errors
     /// It failed; `what` it was for the log.
     pub fn truth(self, what: &str) -> Result<Option<bool>, Fault> {
-        match self {
+        match self.come_true(what)? {
             Self::Nothing => Ok(None),
             Self::Number(number) => Ok(Some(number != 0)),
-            Self::Bytes(_) => Err(Fault::new(format!("{what}: no truth"))),
-            Self::Failed(why) => Err(Fault::new(format!("{what}: {why}"))),
+            Self::Bytes(_) | Self::Failed(_) => Err(Fault::new(format!("{what}: no truth"))),
         }
     }
 
@@ -102,10 +106,7 @@ impl Given {
     /// # Errors
     /// It failed; `what` it was for the log.
     pub fn done(self, what: &str) -> Result<(), Fault> {
-        match self {
-            Self::Failed(why) => Err(Fault::new(format!("{what}: {why}"))),
-            _ => Ok(()),
-        }
+        self.come_true(what).map(|_| ())
     }
 }
 

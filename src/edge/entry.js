@@ -1,6 +1,6 @@
 // What the platform starts: the Worker, and the object of one ledger around its core.
 import { DurableObject } from 'cloudflare:workers';
-import { answer, breaks, Core, encoder, isNothing, judge, next, noteBreak, Parcel, rest, ring, run, settle, unavailable, wake } from './drive.js';
+import { answer, breaks, Core, encoder, isNothing, judge, logFault, next, noteBreak, Parcel, rest, ring, run, settle, unavailable, wake } from './drive.js';
 
 export default {
   fetch(request, env, ctx) {
@@ -11,8 +11,8 @@ export default {
       return unavailable(error);
     }
   },
-  scheduled(event, env) {
-    return wake(env).catch(unavailable);
+  scheduled(event, env, ctx) {
+    return wake(env, ctx).catch(logFault);
   },
 };
 
@@ -120,8 +120,7 @@ export class Ledger extends DurableObject {
       }
       rest(core);
     } catch (error) {
-      noteBreak(error);
-      console.error(JSON.stringify({ event: 'fault', in: 'core', fault: String(error?.message) }));
+      logFault(error);
     }
     if (this.#lines.length > 0) console.log(this.#lines.join('\n'));
     this.#lines = [];

@@ -23,7 +23,7 @@ use crate::deliver::Outcome;
 use crate::fault::Fault;
 use crate::ledger::message::{Answer, Message};
 use crate::ledger::{self, Answered, Claim, Dispatch};
-use crate::ports::signed;
+use crate::ports::{Ports as _, signed};
 
 /// The free plan allows an event of an object 50 requests, readings of KV among them. What is still due goes out
 /// by the next event, for which the alarm is set at once.
@@ -91,12 +91,12 @@ pub fn judge(number: u32, message: Vec<u8>) -> Vec<u8> {
     match object.judge(&message) {
         Ok(answered) => {
             let log = answered.log.map(|one| event(one, started_ms)).unwrap_or_default();
-            let text = match answered.answer {
-                Answer::Admitted => return parcel(Kind::Answer, ADMITTED, &[log.as_bytes(), b""]),
-                Answer::Repeated => return parcel(Kind::Answer, REPEATED, &[log.as_bytes(), b""]),
-                answer => serde_json::to_vec(&answer).unwrap_or_default(),
+            let (number, text) = match answered.answer {
+                Answer::Admitted => (ADMITTED, Vec::new()),
+                Answer::Repeated => (REPEATED, Vec::new()),
+                answer => (FAULT, serde_json::to_vec(&answer).unwrap_or_default()),
             };
-            parcel(Kind::Answer, FAULT, &[log.as_bytes(), &text])
+            parcel(Kind::Answer, number, &[log.as_bytes(), &text])
         }
         Err(fault) => {
             log_fault("ledger", &fault);
@@ -332,6 +332,6 @@ async fn dispatch(core: &Core, claim: &Claim) -> Result<Dispatch, Outcome> {
     let mut prepared = core.prepare(claim)?;
     let receipts = signed(&platform, std::mem::take(&mut prepared.unsigned)).await.map_err(unreadable)?;
     let moment = moment().map_err(unreadable)?;
-    let secret = |name: &str| crate::ports::Ports::secret(&platform, name);
+    let secret = |name: &str| platform.secret(name);
     core.dispatch(claim, &prepared, campaign.as_deref(), secret, &receipts, &moment)
 }

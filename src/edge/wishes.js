@@ -2,7 +2,6 @@
 // Each gets the parcel, and what it is done with; and gives, or resolves to, a text, bytes, a number, a truth, or
 // nothing. What it throws is told to who wished.
 
-
 export async function kvGet(parcel, { env }) {
   return (await env.KV.get(parcel.text(0))) ?? undefined;
 }
@@ -228,7 +227,8 @@ async function endConnection(url, own, signal) {
   return others.length + 1;
 }
 
-function pairs(lines) {
+/** Names and values of headers in turn, one a line, as an object. */
+export function pairs(lines) {
   const parts = lines.split('\n');
   const headers = {};
   for (let at = 0; at + 1 < parts.length; at += 2) headers[parts[at]] = parts[at + 1];
