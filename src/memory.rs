@@ -21,7 +21,7 @@ use crate::hash::{base64, hmac_sha256};
 use crate::keys::SigningKey;
 use crate::ledger::message::{Answer, Call, MESSAGE_FORMAT, Message};
 use crate::ledger::store::{Arg, Cell, Row, Store};
-use crate::ledger::{Dispatch, Ledger};
+use crate::ledger::{Attempt, Dispatch, Ledger};
 use crate::moment::Moment;
 use crate::ports::{KV_KEYS_AT_ONCE, Ports, signed};
 use crate::request::{Method, RawRequest};
@@ -390,6 +390,7 @@ impl World {
                 if claims.is_empty() {
                     break;
                 }
+                let mut over = Vec::new();
                 for claim in claims {
                     let campaign = match campaigns::find(self, &claim.campaign, self.now_ms()).await {
                         Ok(Some(campaign)) => Some(campaign),
@@ -408,8 +409,12 @@ impl World {
                         Ok(dispatch) => self.receive(dispatch),
                         Err(outcome) => outcome,
                     };
-                    let event = ledger.settle(&claim, &outcome, 1, &self.moment())?;
-                    self.log.borrow_mut().push(event);
+                    over.push((claim, outcome));
+                }
+                let attempts: Vec<_> =
+                    over.iter().map(|(claim, outcome)| Attempt { claim, outcome, took_ms: 1 }).collect();
+                for event in ledger.settle_all(&attempts, &self.moment()) {
+                    self.log.borrow_mut().push(event?);
                 }
             }
             ledger.sweep(&self.moment())?;

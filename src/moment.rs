@@ -1,6 +1,8 @@
 //! Time and randomness, read once at the edge and handed to the core as values.
 
-use crate::hash::hmac_sha256;
+use std::cell::RefCell;
+
+use crate::hash::MacKey;
 
 /// Milliseconds in an hour: the width of a counter's bucket.
 pub const HOUR_MS: i64 = 3_600_000;
@@ -26,10 +28,21 @@ pub struct Moment {
     pub seed: [u8; 32],
 }
 
+thread_local! {
+    /// The last seed, and what only depends on it: a lead takes half a dozen values from one.
+    static LAST: RefCell<Option<([u8; 32], MacKey)>> = const { RefCell::new(None) };
+}
+
 impl Moment {
     /// `N` random bytes (at most 32). Each `label` and `count` gives others.
     pub fn random<const N: usize>(&self, label: &str, count: usize) -> [u8; N] {
-        let block = hmac_sha256(&self.seed, &[label.as_bytes(), &count.to_be_bytes()]);
+        let block = LAST.with_borrow_mut(|last| {
+            let (_, key) = match last.take_if(|(seed, _)| *seed == self.seed) {
+                Some(known) => last.insert(known),
+                None => last.insert((self.seed, MacKey::new(&self.seed))),
+            };
+            key.mac(&[label.as_bytes(), &count.to_be_bytes()])
+        });
         let mut bytes = [0; N];
         for (to, from) in bytes.iter_mut().zip(block) {
             *to = from;

@@ -84,15 +84,15 @@ fn an_object_that_stops_again_and_again_looks_at_few_rows_and_loses_none() {
 #[test]
 fn what_is_more_than_can_wait_in_memory_has_entries() {
     let site = Site::new(&[guide()]);
-    accept(&site, 0..700);
-    assert_eq!([count(&site, "due_ms = 0"), count(&site, "due_ms > 0")], [500, 200]);
+    accept(&site, 0..3_200);
+    assert_eq!([count(&site, "due_ms = 0"), count(&site, "due_ms > 0")], [3_000, 200]);
     site.ring();
-    all_arrived(&site, 700);
-    accept(&site, 700..710);
+    all_arrived(&site, 3_200);
+    accept(&site, 3_200..3_210);
     assert_eq!(count(&site, "due_ms = 0"), 10, "there is room again");
     site.evict();
     site.ring();
-    all_arrived(&site, 710);
+    all_arrived(&site, 3_210);
 }
 
 #[test]

@@ -22,12 +22,13 @@ use crate::campaigns;
 use crate::deliver::Outcome;
 use crate::fault::Fault;
 use crate::ledger::message::{Answer, Message};
-use crate::ledger::{self, Answered, Claim, Dispatch};
+use crate::ledger::{self, Answered, Attempt, Claim, Dispatch};
 use crate::ports::{Ports as _, signed};
 
-/// The free plan allows an event of an object 50 requests, readings of KV among them. What is still due goes out
-/// by the next event, for which the alarm is set at once.
-const MAX_REQUESTS_AN_EVENT: usize = 36;
+/// The free plan allows an event of an object 50 requests. Those that are under way may need two more each, a reading
+/// of KV and one that ends a connection. What is still due goes out by the next event, for which the alarm is set at
+/// once.
+const MAX_REQUESTS_AN_EVENT: u32 = 36;
 /// What is on its way or waits for a connection goes out without the alarm. It is a net: should the object stop,
 /// it starts again with what was not sent.
 const NET_MS: i64 = 5_000;
@@ -105,9 +106,13 @@ pub fn judge(number: u32, message: Vec<u8>) -> Vec<u8> {
     }
 }
 
-/// Begins the next delivery that is due, as far as connections are free.
+/// Begins the next delivery that is due, as far as connections are free, and as the event may make more requests than
+/// it has spent.
 #[wasm_bindgen]
-pub fn next(number: u32) -> Vec<u8> {
+pub fn next(number: u32, spent: u32) -> Vec<u8> {
+    if spent >= MAX_REQUESTS_AN_EVENT {
+        return parcel(Kind::Nothing, 0, &[]);
+    }
     let begun = object(number).and_then(|object| {
         let claim = object.next_claim()?;
         let core = object.core.borrow().as_ref().map(Rc::clone)?;
@@ -123,19 +128,17 @@ pub fn next(number: u32) -> Vec<u8> {
     })
 }
 
-/// Writes what became of an attempt; a line of the log as the only part.
+/// Writes what became of attempts; the lines of the log as the only part.
 #[wasm_bindgen]
-pub fn settle(number: u32, attempt: u32) -> Vec<u8> {
-    let settled = object(number).and_then(|object| object.settle(attempt));
-    let line = match settled {
-        Some(Ok(one)) => event(one, 0),
-        Some(Err(fault)) => {
-            log_fault("delivery", &fault);
-            String::new()
+pub fn settle(number: u32, attempts: Vec<u32>) -> Vec<u8> {
+    let mut lines = Vec::new();
+    for settled in object(number).map(|object| object.settle(&attempts)).unwrap_or_default() {
+        match settled {
+            Ok(one) => lines.push(event(one, 0)),
+            Err(fault) => log_fault("delivery", &fault),
         }
-        None => String::new(),
-    };
-    parcel(Kind::Nothing, 0, &[line.as_bytes()])
+    }
+    parcel(Kind::Nothing, 0, &[lines.join("\n").as_bytes()])
 }
 
 /// The alarm has gone off: opens the ledger, and sweeps. It always succeeds, for the platform gives an alarm up
@@ -149,16 +152,17 @@ pub fn ring(number: u32) {
     }
 }
 
-/// Sees to it that somebody looks at what is still to be done.
+/// Sees to it that somebody looks at what is still to be done, where the event that goes on has spent so many
+/// requests.
 #[wasm_bindgen]
-pub fn rest(number: u32) {
+pub fn rest(number: u32, spent: u32) {
     if let Some(object) = object(number) {
-        object.rest();
+        object.rest(spent >= MAX_REQUESTS_AN_EVENT);
     }
 }
 
-/// An attempt that is over, until what became of it is written.
-struct Attempt {
+/// A claim whose attempt is over, until what became of it is written.
+struct Over {
     claim: Claim,
     sent: Sent,
 }
@@ -170,12 +174,10 @@ struct Object {
     /// Claimed, and not begun.
     claims: RefCell<VecDeque<Claim>>,
     /// By number.
-    attempts: RefCell<BTreeMap<u32, Attempt>>,
-    last_attempt: Cell<u32>,
+    over: RefCell<BTreeMap<u32, Over>>,
+    last_over: Cell<u32>,
     /// Begun, and not settled.
     under_way: Cell<usize>,
-    /// Requests that were made since something came from outside.
-    requests: Cell<usize>,
     /// The database failed when it was asked what is due. Nothing is begun until something comes from outside.
     has_failed: Cell<bool>,
 }
@@ -187,23 +189,16 @@ impl Object {
             storage,
             core: RefCell::default(),
             claims: RefCell::default(),
-            attempts: RefCell::default(),
-            last_attempt: Cell::new(0),
+            over: RefCell::default(),
+            last_over: Cell::new(0),
             under_way: Cell::new(0),
-            requests: Cell::new(0),
             has_failed: Cell::new(false),
         }
     }
 
-    /// Something has come from outside, and may make requests of its own.
-    fn begin_event(&self) {
-        self.requests.set(0);
-        self.has_failed.set(false);
-    }
-
     /// Nothing else enters the object meanwhile.
     fn judge(&self, message: &[u8]) -> Result<Answered, Fault> {
-        self.begin_event();
+        self.has_failed.set(false);
         let message: Message = serde_json::from_slice(message)
             .map_err(|_| Fault::new("a message that this code does not understand"))?;
         self.open(&message.ledger)?.call(message, &moment()?)
@@ -231,16 +226,16 @@ impl Object {
 
     fn ring(&self) -> Result<(), Fault> {
         self.alarm.set_ms.set(None);
-        self.begin_event();
+        self.has_failed.set(false);
         match self.open_again()? {
             Some(core) => core.sweep(&moment()?),
             None => Ok(()),
         }
     }
 
-    /// The next claim, where this event may make one more request.
+    /// The next claim.
     fn next_claim(&self) -> Option<Claim> {
-        if self.requests.get() >= MAX_REQUESTS_AN_EVENT || self.has_failed.get() {
+        if self.has_failed.get() {
             return None;
         }
         if self.claims.borrow().is_empty() {
@@ -254,35 +249,42 @@ impl Object {
             }
         }
         let claim = self.claims.borrow_mut().pop_front()?;
-        self.requests.set(self.requests.get() + 1);
         self.under_way.set(self.under_way.get() + 1);
         Some(claim)
     }
 
     /// Keeps what became of an attempt; its number.
     fn attempted(&self, core: &Core, claim: Claim, sent: Sent) -> u32 {
-        core.release(&claim, &sent.outcome, sent.took_ms, sent.more_requests > 0);
-        self.requests.set(self.requests.get() + sent.more_requests);
-        let number = self.last_attempt.get().wrapping_add(1);
-        self.last_attempt.set(number);
-        self.attempts.borrow_mut().insert(number, Attempt { claim, sent });
+        core.release(&claim, &sent.outcome, sent.took_ms, sent.left_doubt);
+        let number = self.last_over.get().wrapping_add(1);
+        self.last_over.set(number);
+        self.over.borrow_mut().insert(number, Over { claim, sent });
         number
     }
 
-    /// Writes what became of an attempt; what is logged of it.
-    fn settle(&self, attempt: u32) -> Option<Result<serde_json::Value, Fault>> {
-        let Attempt { claim, sent } = self.attempts.borrow_mut().remove(&attempt)?;
-        let core = self.core.borrow().as_ref().map(Rc::clone)?;
-        self.under_way.set(self.under_way.get().saturating_sub(1));
-        Some(moment().and_then(|moment| core.settle(&claim, &sent.outcome, sent.took_ms, &moment)))
+    /// Writes what became of attempts; what is logged of each.
+    fn settle(&self, numbers: &[u32]) -> Vec<Result<serde_json::Value, Fault>> {
+        let Some(core) = self.core.borrow().as_ref().map(Rc::clone) else { return Vec::new() };
+        let over: Vec<Over> =
+            numbers.iter().filter_map(|number| self.over.borrow_mut().remove(number)).collect();
+        self.under_way.set(self.under_way.get().saturating_sub(over.len()));
+        let attempts: Vec<_> = over
+            .iter()
+            .map(|Over { claim, sent }| Attempt { claim, outcome: &sent.outcome, took_ms: sent.took_ms })
+            .collect();
+        match moment() {
+            Ok(moment) => core.settle_all(&attempts, &moment),
+            Err(fault) => vec![Err(fault)],
+        }
     }
 
-    fn rest(&self) {
+    /// `is_spent`: what is due must wait for another event.
+    fn rest(&self, is_spent: bool) {
         let Some(core) = self.core.borrow().as_ref().map(Rc::clone) else { return };
         let (due_ms, now_ms) = (core.next_due_ms(), now_ms());
         let outbox_ms = match due_ms <= now_ms {
             true if self.has_failed.get() => now_ms + RETRY_MS,
-            true if self.requests.get() >= MAX_REQUESTS_AN_EVENT => now_ms,
+            true if is_spent => now_ms,
             true => now_ms + NET_MS,
             false if self.under_way.get() > 0 => due_ms.min(now_ms + NET_MS),
             false => due_ms,

@@ -1,6 +1,7 @@
 //! The ports on Cloudflare: KV, Durable Objects, and what an isolate keeps between requests.
 
 use std::cell::{OnceCell, RefCell};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use worker::Env;
@@ -29,6 +30,8 @@ pub const FAULT: u32 = 0;
 thread_local! {
     static ENV: RefCell<Option<Env>> = const { RefCell::new(None) };
     static SETTINGS: RefCell<Option<Rc<Settings>>> = const { RefCell::new(None) };
+    /// By name, those that were asked for.
+    static SECRETS: RefCell<BTreeMap<String, String>> = const { RefCell::new(BTreeMap::new()) };
     static SHELF: Rc<RefCell<Shelf>> = Rc::default();
     static TALLIES: RefCell<Tallies> = RefCell::default();
     static WAITING: RefCell<Waiting> = RefCell::default();
@@ -103,7 +106,12 @@ impl Ports for Platform {
     }
 
     fn secret(&self, name: &str) -> Option<String> {
-        variable(name).filter(|secret| !secret.is_empty())
+        if let Some(secret) = SECRETS.with_borrow(|known| known.get(name).cloned()) {
+            return Some(secret);
+        }
+        let secret = variable(name).filter(|secret| !secret.is_empty())?;
+        SECRETS.with_borrow_mut(|known| known.insert(name.to_owned(), secret.clone()));
+        Some(secret)
     }
 
     fn shelf(&self) -> &RefCell<Shelf> {

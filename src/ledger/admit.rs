@@ -308,28 +308,12 @@ impl<S: Store> Ledger<S> {
     /// The leads that are known by one of the post's identifiers and whose window has not passed.
     fn living_matches(&self, admit: &Admit, moment: &Moment) -> Result<Vec<Match>, Fault> {
         let prints = recognising(&admit.fingerprints, &admit.by);
-        let newest = format!(
-            "SELECT * FROM (SELECT tag, lead_id FROM fingerprint WHERE tag = ? ORDER BY lead_id DESC
-               LIMIT {MAX_LEADS})"
-        );
-        let found = union_all(vec![newest; prints.len()]);
-        // Of a lead without a row of its own all follows from its only submission.
-        let of_lead = |column: &str, kept: &str| {
-            format!(
-                "coalesce(l.{kept}, (SELECT max({column}) FROM submission s WHERE s.lead_id = f.lead_id))"
-            )
-        };
-        let sql = format!(
-            "SELECT f.tag, f.lead_id, {}, {} FROM ({found}) f LEFT JOIN lead l ON l.lead_id = f.lead_id
-             WHERE {} > ?",
-            of_lead("at_ms", "last_ms"),
-            of_lead("format", "format"),
-            of_lead("known_until_ms", "known_until_ms"),
-        );
+        let mut known = self.matching.borrow_mut();
+        let sql = known.entry(prints.len()).or_insert_with(|| matching(prints.len()));
         let mut args: Vec<Arg<'_>> = prints.iter().map(|print| (&print.tag).into()).collect();
         args.push(moment.now_ms.into());
         let mut matches = Vec::new();
-        for mut row in self.store.rows(&sql, &args)? {
+        for mut row in self.store.rows(sql, &args)? {
             if row.int(3)? > ROW_FORMAT {
                 return Err(Fault::new("a row of this person is newer than this code"));
             }
@@ -432,6 +416,26 @@ impl<S: Store> Ledger<S> {
         self.has_suppressed.set(true);
         Ok(logged(admit, "suppressed", json!({})))
     }
+}
+
+/// In SQL: the leads that so many fingerprints lead to, whose windows end after a time.
+fn matching(prints: usize) -> String {
+    let newest = format!(
+        "SELECT * FROM (SELECT tag, lead_id FROM fingerprint WHERE tag = ? ORDER BY lead_id DESC
+           LIMIT {MAX_LEADS})"
+    );
+    let found = union_all(vec![newest; prints]);
+    // Of a lead without a row of its own all follows from its only submission.
+    let of_lead = |column: &str, kept: &str| {
+        format!("coalesce(l.{kept}, (SELECT max({column}) FROM submission s WHERE s.lead_id = f.lead_id))")
+    };
+    format!(
+        "SELECT f.tag, f.lead_id, {}, {} FROM ({found}) f LEFT JOIN lead l ON l.lead_id = f.lead_id
+         WHERE {} > ?",
+        of_lead("at_ms", "last_ms"),
+        of_lead("format", "format"),
+        of_lead("known_until_ms", "known_until_ms"),
+    )
 }
 
 /// What is decided of a post beside who it is.

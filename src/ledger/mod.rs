@@ -58,7 +58,7 @@ use self::message::{Answer, Call, MESSAGE_FORMAT, Message, Operation, Verb};
 pub use self::milestone::BIN_POINTS;
 use self::moving::Moving;
 use self::open::OpenLeads;
-pub use self::outbox::{Dispatch, Prepared};
+pub use self::outbox::{Attempt, Dispatch, Prepared};
 pub use self::overview::{MAX_SOURCES as MAX_SHOWN_SOURCES, NOTHING as NOTHING_SEEN, Step, step_of};
 use self::quarantine::QUARANTINED_LEADS;
 pub use self::replay::MAX_REPLAYED;
@@ -107,6 +107,8 @@ pub struct Ledger<S> {
     at_once: RefCell<AtOnce>,
     /// By campaign: the sources that this hour's counters know.
     sources: RefCell<BTreeMap<String, Sources>>,
+    /// By how many fingerprints a post has: the statement that looks for the leads behind them.
+    matching: RefCell<BTreeMap<usize, String>>,
     /// Whether anybody stands on a list.
     has_lists: Cell<bool>,
     /// Whether a post of somebody who is suppressed is remembered.
@@ -161,6 +163,7 @@ impl<S: Store> Ledger<S> {
             lanes: RefCell::default(),
             at_once: RefCell::default(),
             sources: RefCell::default(),
+            matching: RefCell::default(),
             has_lists: Cell::new(false),
             has_suppressed: Cell::new(false),
             has_quarantined: Cell::new(false),

@@ -2,16 +2,37 @@
 //! and put together with its consents. What is not here any more is read again, so to drop one is always
 //! right.
 
+use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
 use super::consents::Open;
 
-/// What all of them may take. An isolate has 128 MB, and the objects of many ledgers may share it. Some two
+/// What all of them may take. An isolate has 128 MB, and the objects of some ledgers may share it. Some three
 /// thousand ordinary leads, or what waits after a few busy seconds.
-const MAX_BYTES: usize = 8 * 1024 * 1024;
+const MAX_BYTES: usize = 16 * 1024 * 1024;
 /// What an entry takes beside what the visitor typed: its act, its personal part, the nodes of its maps.
 const ENTRY_BYTES: usize = 3_000;
+
+/// Where something is in a row, or would be, by how each compares with it. It mostly stands near the front: what
+/// came first goes first.
+pub(super) fn place<T>(all: &VecDeque<T>, compare: impl Fn(&T) -> Ordering) -> Result<usize, usize> {
+    let is_ahead = |at: usize| all.get(at).is_some_and(|one| compare(one).is_lt());
+    let (mut from, mut to) = (0, 1);
+    while is_ahead(to) {
+        (from, to) = (to, 2 * to);
+    }
+    let mut to = to.min(all.len());
+    while from < to {
+        let middle = from.midpoint(to);
+        if is_ahead(middle) {
+            from = middle + 1;
+        } else {
+            to = middle;
+        }
+    }
+    if all.get(from).is_some_and(|one| compare(one).is_eq()) { Ok(from) } else { Err(from) }
+}
 
 /// One of them.
 struct Kept {
@@ -36,7 +57,7 @@ impl OpenLeads {
         // Nearly all come in their order.
         match self.leads.back() {
             Some(last) if last.lead_id.as_str() >= lead_id => {
-                self.leads.binary_search_by(|kept| kept.lead_id.as_str().cmp(lead_id))
+                place(&self.leads, |kept| kept.lead_id.as_str().cmp(lead_id))
             }
             _ => Err(self.leads.len()),
         }
@@ -135,6 +156,16 @@ mod tests {
         all.forget("lead_3");
         assert!(all.find("lead_1", "c").is_none() && all.find("lead_2", "b").is_some());
         is_sound(&all);
+    }
+
+    #[test]
+    fn a_place_is_that_of_a_binary_search() {
+        for length in 0..70 {
+            let all: VecDeque<usize> = (0..length).map(|n| 2 * n + 1).collect();
+            for wanted in 0..2 * length + 2 {
+                assert_eq!(place(&all, |one| one.cmp(&wanted)), all.binary_search(&wanted), "{length} {wanted}");
+            }
+        }
     }
 
     #[test]

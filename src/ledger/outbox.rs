@@ -48,6 +48,32 @@ pub struct Prepared {
     pub unsigned: Vec<String>,
 }
 
+/// An attempt that is over.
+pub struct Attempt<'a> {
+    /// Of which claim.
+    pub claim: &'a Claim,
+    /// What came of it.
+    pub outcome: &'a Outcome,
+    /// How long it took; milliseconds.
+    pub took_ms: i64,
+}
+
+impl Attempt<'_> {
+    fn next(&self, development: bool, moment: &Moment) -> Next {
+        let claim = self.claim;
+        let attempt = usize::try_from(claim.attempt_count + 1).unwrap_or(usize::MAX);
+        deliver::next(self.outcome, attempt, claim.created_ms, development, moment)
+    }
+
+    /// As it is listed with its delivery.
+    fn listed(&self, now_ms: i64) -> Value {
+        json!({
+            "attempt": self.claim.attempt_count + 1, "at": rfc3339(now_ms), "outcome": self.outcome.name(),
+            "ms": self.took_ms,
+        })
+    }
+}
+
 /// What a confirmation's mail says, and to whom.
 struct Asked {
     to: String,
@@ -262,26 +288,55 @@ impl<S: Store> Ledger<S> {
         outcome: &Outcome,
         took_ms: i64,
         moment: &Moment,
-    ) -> Result<serde_json::Value, Fault> {
+    ) -> Result<Value, Fault> {
+        let mut events = self.settle_all(&[Attempt { claim, outcome, took_ms }], moment);
+        events.pop().unwrap_or_else(|| Err(Fault::new("an attempt without an end")))
+    }
+
+    /// The same of several, in their order. Those that have just arrived are written together.
+    pub fn settle_all(&self, attempts: &[Attempt<'_>], moment: &Moment) -> Vec<Result<Value, Fault>> {
         let mut lanes = self.lanes.borrow_mut();
-        lanes.release(claim, outcome, took_ms, false);
-        lanes.land(&claim.delivery_id);
+        for one in attempts {
+            lanes.release(one.claim, one.outcome, one.took_ms, false);
+            lanes.land(&one.claim.delivery_id);
+        }
         drop(lanes);
-        let attempt = claim.attempt_count + 1;
-        let attempt_at = usize::try_from(attempt).unwrap_or(usize::MAX);
-        let next = deliver::next(outcome, attempt_at, claim.created_ms, self.development, moment);
+        let nexts: Vec<Next> = attempts.iter().map(|one| one.next(self.development, moment)).collect();
+        let mut together: Vec<&Attempt<'_>> = Vec::new();
+        for (one, next) in attempts.iter().zip(&nexts) {
+            let is_there = |other: &&Attempt<'_>| other.claim.delivery_id == one.claim.delivery_id;
+            if *next == Next::Delivered && one.claim.alone && !together.iter().any(is_there) {
+                together.push(one);
+            }
+        }
+        let are_written = !together.is_empty() && self.write_delivered(&together, moment.now_ms).is_ok();
+        let is_written = |one: &Attempt<'_>| are_written && together.iter().any(|other| std::ptr::eq(*other, one));
+        let events = attempts.iter().zip(nexts).map(|(one, next)| {
+            let written = is_written(one).then_some("delivered");
+            self.settled(one, next, written, moment)
+        });
+        events.collect()
+    }
+
+    /// Writes what became of an attempt, unless it is written, and notes what follows.
+    fn settled(
+        &self,
+        one: &Attempt<'_>,
+        next: Next,
+        written: Option<&'static str>,
+        moment: &Moment,
+    ) -> Result<Value, Fault> {
+        let Attempt { claim, outcome, took_ms } = *one;
         let (state, due_ms) = match next {
             Next::Delivered => ("delivered", moment.now_ms),
             Next::At(due_ms) => ("pending", due_ms),
             Next::Disable => ("paused", moment.now_ms),
             Next::Dead => ("dead", moment.now_ms),
         };
-        let listed = json!({
-            "attempt": attempt, "at": rfc3339(moment.now_ms), "outcome": outcome.name(), "ms": took_ms,
-        });
-        let written = match next {
-            Next::Delivered if claim.alone => self.write_delivered(claim, &listed, moment.now_ms),
-            _ => self.write_outcome(claim, outcome, state, due_ms, listed, moment.now_ms),
+        let written = match (written, next) {
+            (Some(state), _) => Ok(state),
+            (None, Next::Delivered) if claim.alone => self.write_delivered(&[one], moment.now_ms).map(|()| state),
+            (None, _) => self.write_outcome(one, state, due_ms, moment.now_ms),
         };
         match &written {
             Ok(_) => self.at_once.borrow_mut().forget(&claim.delivery_id),
@@ -295,55 +350,59 @@ impl<S: Store> Ledger<S> {
         Ok(json!({
             "event": "delivery", "outcome": outcome.name(), "state": written?, "campaign": claim.campaign,
             "destination": claim.destination, "delivery_id": claim.delivery_id,
-            "lead_id": claim.lead_id, "attempt": attempt, "ms": took_ms,
+            "lead_id": claim.lead_id, "attempt": claim.attempt_count + 1, "ms": took_ms,
         }))
     }
 
-    /// Writes that the only delivery of its submission has arrived: what nearly always happens, and
-    /// needs no look at what is there.
-    fn write_delivered(&self, claim: &Claim, listed: &Value, now_ms: i64) -> Result<&'static str, Fault> {
-        let place = [(&claim.lead_id).into(), (&claim.submission_id).into()];
+    /// Writes that deliveries have arrived, each the only one of its submission: what nearly always happens,
+    /// and needs no look at what is there. However many they are, these are three statements.
+    fn write_delivered(&self, all: &[&Attempt<'_>], now_ms: i64) -> Result<(), Fault> {
+        // What was stopped or had arrived meanwhile stays as it is. The delivery comes last, so that all three see
+        // how far each had come.
+        let counter = "UPDATE counter SET pending = pending - n.leads, delivered = delivered + n.leads,
+                         arrived = counter.arrived + n.arrived
+                       FROM (SELECT s.campaign, s.hour, s.source, count(*) AS leads,
+                           sum(s.milestone = ?2) AS arrived
+                         FROM json_each(?1) one
+                         CROSS JOIN delivery d ON d.delivery_id = json_extract(one.value, '$[0]')
+                         CROSS JOIN submission s ON s.lead_id = d.lead_id AND s.submission_id = d.submission_id
+                         WHERE d.state NOT IN ('delivered', 'withdrawn') AND s.state = 'pending'
+                         GROUP BY s.campaign, s.hour, s.source) n
+                       WHERE counter.campaign = n.campaign AND counter.hour = n.hour AND counter.source = n.source";
+        let submission = "UPDATE submission SET state = 'delivered', payload = NULL,
+                            milestone = CASE milestone WHEN ?2 THEN ?3 ELSE milestone END
+                          WHERE (lead_id, submission_id) IN (SELECT d.lead_id, d.submission_id
+                            FROM json_each(?1) one
+                            CROSS JOIN delivery d ON d.delivery_id = json_extract(one.value, '$[0]')
+                            WHERE d.state NOT IN ('delivered', 'withdrawn'))";
+        let delivery = "UPDATE delivery SET state = 'delivered', due_ms = ?2, settled_ms = ?2, reason = NULL,
+                          attempt_count = json_extract(one.value, '$[1]'),
+                          attempts = json_insert(attempts, '$[#]', json_extract(one.value, '$[2]'))
+                        FROM json_each(?1) one
+                        WHERE delivery.delivery_id = json_extract(one.value, '$[0]')
+                          AND delivery.state NOT IN ('delivered', 'withdrawn')";
+        let rows: Vec<_> = all
+            .iter()
+            .map(|one| (&one.claim.delivery_id, one.claim.attempt_count + 1, one.listed(now_ms)))
+            .collect();
+        let rows = serde_json::to_string(&rows).map_err(|_| Fault::new("attempts cannot be written"))?;
         let [before, after] = [Milestone::Qualified, Milestone::Arrived].map(Milestone::number);
-        let delivery = "UPDATE delivery SET state = 'delivered', due_ms = ?1, settled_ms = ?1, reason = NULL,
-                          attempt_count = ?2, attempts = json_insert(attempts, '$[#]', json(?3))
-                        WHERE delivery_id = ?4 AND state NOT IN ('delivered', 'withdrawn')";
-        let counter = format!(
-            "UPDATE counter SET pending = pending - 1, delivered = delivered + 1,
-               arrived = arrived + (SELECT milestone = {before} FROM submission
-                 WHERE lead_id = ?1 AND submission_id = ?2)
-             WHERE changes() = 1 AND (campaign, hour, source) = (SELECT campaign, hour, source
-               FROM submission WHERE lead_id = ?1 AND submission_id = ?2 AND state = 'pending')"
-        );
-        // Behind the counter, which must see how far it had come.
-        let submission = format!(
-            "UPDATE submission SET state = 'delivered', payload = NULL,
-               milestone = CASE milestone WHEN {before} THEN {after} ELSE milestone END
-             WHERE changes() = 1 AND lead_id = ?1 AND submission_id = ?2"
-        );
-        let settled = [
-            now_ms.into(),
-            (claim.attempt_count + 1).into(),
-            listed.to_string().into(),
-            (&claim.delivery_id).into(),
-        ];
         self.store.write_all(&[
-            write(delivery, settled),
-            write(counter, place.clone()),
-            write(submission, place),
-        ])?;
-        Ok("delivered")
+            write(counter, [(&rows).into(), before.into()]),
+            write(submission, [(&rows).into(), before.into(), after.into()]),
+            write(delivery, [(&rows).into(), now_ms.into()]),
+        ])
     }
 
     /// Writes what became of a claim; the state that was written.
     fn write_outcome(
         &self,
-        claim: &Claim,
-        outcome: &Outcome,
+        one: &Attempt<'_>,
         state: &'static str,
         due_ms: i64,
-        listed: Value,
         now_ms: i64,
     ) -> Result<&'static str, Fault> {
+        let Attempt { claim, outcome, .. } = *one;
         let sql = "SELECT d.state, d.attempts, s.state, s.campaign, s.hour, s.source, s.milestone,
                      (SELECT group_concat(o.state) FROM delivery o WHERE o.delivery_id >= ?2
                         AND o.delivery_id < ?3 AND o.submission_id = d.submission_id
@@ -371,7 +430,7 @@ impl<S: Store> Ledger<S> {
         // Another delivery's 410 may have paused this one while it was on its way.
         let state = if before == "paused" && state == "pending" { "paused" } else { state };
         let mut attempts: Vec<Value> = serde_json::from_str(&row.text(1)?).unwrap_or_default();
-        attempts.push(listed);
+        attempts.push(one.listed(now_ms));
         let too_many = attempts.len().saturating_sub(MAX_ATTEMPTS_LISTED);
         attempts.drain(..too_many);
         let sql = "UPDATE delivery SET state = ?, due_ms = ?, attempt_count = ?, attempts = ?, reason = ?,

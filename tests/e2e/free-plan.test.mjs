@@ -10,10 +10,11 @@ import { ROOT, World } from './world.mjs';
 
 const LEADS = 150;
 const MOST_REQUESTS = 50;
+const OPTIONS = { around: path.join(ROOT, 'tests/e2e/free-plan-object.mjs'), flags: ['nodejs_als'] };
 
 test('one call makes many deliveries due: they go out by as many events as it takes', { timeout: 120_000 }, async () => {
   const crm = await Receiver.start();
-  const world = await World.start({ around: path.join(ROOT, 'tests/e2e/free-plan-object.mjs') });
+  const world = await World.start(OPTIONS);
   try {
     await world.publish(campaign('many', crm));
     crm.answer = { status: 410 };
@@ -30,6 +31,29 @@ test('one call makes many deliveries due: they go out by as many events as it ta
     assert.ok(performance.now() - took < 20_000, 'without waiting for the net');
     const { json } = await world.request('GET', '/most');
     assert.ok(json.most <= MOST_REQUESTS, `${json.most} requests`);
+    audit(world);
+  } finally {
+    await world.stop();
+    await crm.down();
+  }
+});
+
+test('posts that keep coming find connections that are taken: no event goes on for all of them', { timeout: 120_000 }, async () => {
+  const crm = await Receiver.start();
+  const world = await World.start(OPTIONS);
+  try {
+    await world.publish(campaign('steady', crm));
+    let left = 2 * LEADS;
+    const visitor = async () => {
+      while (left-- > 0) assert.equal((await world.postJson('steady', person())).status, 202);
+    };
+    const started = performance.now();
+    await Promise.all(Array.from({ length: 8 }, visitor));
+    await world.settled('steady');
+    assert.ok(performance.now() - started < 20_000, 'without waiting for the net');
+    assert.equal(crm.deliveries.length, 2 * LEADS);
+    const { json } = await world.request('GET', '/most');
+    assert.ok(json.most > 6 && json.most <= MOST_REQUESTS, `${json.most} requests`);
     audit(world);
   } finally {
     await world.stop();
