@@ -25,10 +25,10 @@ use crate::ledger::message::{Answer, Message};
 use crate::ledger::{self, Answered, Attempt, Claim, Dispatch};
 use crate::ports::{Ports as _, signed};
 
-/// The free plan allows an object 50 requests from one event to the next, readings of KV among them.
-const MAX_REQUESTS_AN_EVENT: usize = 36;
-/// After so many the alarm is set at once where more is due: it is the next event, and comes before the last of them.
-const RING_AFTER_REQUESTS: usize = MAX_REQUESTS_AN_EVENT / 2;
+/// The free plan allows an event of an object 50 requests. Those that are under way may need two more each, a reading
+/// of KV and one that ends a connection. What is still due goes out by the next event, for which the alarm is set at
+/// once.
+const MAX_REQUESTS_AN_EVENT: u32 = 36;
 /// What is on its way or waits for a connection goes out without the alarm. It is a net: should the object stop,
 /// it starts again with what was not sent.
 const NET_MS: i64 = 5_000;
@@ -106,9 +106,13 @@ pub fn judge(number: u32, message: Vec<u8>) -> Vec<u8> {
     }
 }
 
-/// Begins the next delivery that is due, as far as connections are free.
+/// Begins the next delivery that is due, as far as connections are free, and as the event may make more requests than
+/// it has spent.
 #[wasm_bindgen]
-pub fn next(number: u32) -> Vec<u8> {
+pub fn next(number: u32, spent: u32) -> Vec<u8> {
+    if spent >= MAX_REQUESTS_AN_EVENT {
+        return parcel(Kind::Nothing, 0, &[]);
+    }
     let begun = object(number).and_then(|object| {
         let claim = object.next_claim()?;
         let core = object.core.borrow().as_ref().map(Rc::clone)?;
@@ -148,11 +152,12 @@ pub fn ring(number: u32) {
     }
 }
 
-/// Sees to it that somebody looks at what is still to be done.
+/// Sees to it that somebody looks at what is still to be done, where the event that goes on has spent so many
+/// requests.
 #[wasm_bindgen]
-pub fn rest(number: u32) {
+pub fn rest(number: u32, spent: u32) {
     if let Some(object) = object(number) {
-        object.rest();
+        object.rest(spent >= MAX_REQUESTS_AN_EVENT);
     }
 }
 
@@ -173,8 +178,6 @@ struct Object {
     last_over: Cell<u32>,
     /// Begun, and not settled.
     under_way: Cell<usize>,
-    /// Requests that were made since something came from outside.
-    requests: Cell<usize>,
     /// The database failed when it was asked what is due. Nothing is begun until something comes from outside.
     has_failed: Cell<bool>,
 }
@@ -189,20 +192,13 @@ impl Object {
             over: RefCell::default(),
             last_over: Cell::new(0),
             under_way: Cell::new(0),
-            requests: Cell::new(0),
             has_failed: Cell::new(false),
         }
     }
 
-    /// Something has come from outside, and may make requests of its own.
-    fn begin_event(&self) {
-        self.requests.set(0);
-        self.has_failed.set(false);
-    }
-
     /// Nothing else enters the object meanwhile.
     fn judge(&self, message: &[u8]) -> Result<Answered, Fault> {
-        self.begin_event();
+        self.has_failed.set(false);
         let message: Message = serde_json::from_slice(message)
             .map_err(|_| Fault::new("a message that this code does not understand"))?;
         self.open(&message.ledger)?.call(message, &moment()?)
@@ -230,16 +226,16 @@ impl Object {
 
     fn ring(&self) -> Result<(), Fault> {
         self.alarm.set_ms.set(None);
-        self.begin_event();
+        self.has_failed.set(false);
         match self.open_again()? {
             Some(core) => core.sweep(&moment()?),
             None => Ok(()),
         }
     }
 
-    /// The next claim, where this event may make one more request.
+    /// The next claim.
     fn next_claim(&self) -> Option<Claim> {
-        if self.requests.get() >= MAX_REQUESTS_AN_EVENT || self.has_failed.get() {
+        if self.has_failed.get() {
             return None;
         }
         if self.claims.borrow().is_empty() {
@@ -253,15 +249,13 @@ impl Object {
             }
         }
         let claim = self.claims.borrow_mut().pop_front()?;
-        self.requests.set(self.requests.get() + 1);
         self.under_way.set(self.under_way.get() + 1);
         Some(claim)
     }
 
     /// Keeps what became of an attempt; its number.
     fn attempted(&self, core: &Core, claim: Claim, sent: Sent) -> u32 {
-        core.release(&claim, &sent.outcome, sent.took_ms, sent.more_requests > 0);
-        self.requests.set(self.requests.get() + sent.more_requests);
+        core.release(&claim, &sent.outcome, sent.took_ms, sent.left_doubt);
         let number = self.last_over.get().wrapping_add(1);
         self.last_over.set(number);
         self.over.borrow_mut().insert(number, Over { claim, sent });
@@ -284,15 +278,16 @@ impl Object {
         }
     }
 
-    fn rest(&self) {
+    /// `is_spent`: what is due must wait for another event.
+    fn rest(&self, is_spent: bool) {
         let Some(core) = self.core.borrow().as_ref().map(Rc::clone) else { return };
         let (due_ms, now_ms) = (core.next_due_ms(), now_ms());
-        let outbox_ms = match () {
-            () if self.has_failed.get() && due_ms <= now_ms => now_ms + RETRY_MS,
-            () if self.requests.get() >= RING_AFTER_REQUESTS && core.has_due(now_ms) => now_ms,
-            () if due_ms <= now_ms => now_ms + NET_MS,
-            () if self.under_way.get() > 0 => due_ms.min(now_ms + NET_MS),
-            () => due_ms,
+        let outbox_ms = match due_ms <= now_ms {
+            true if self.has_failed.get() => now_ms + RETRY_MS,
+            true if is_spent => now_ms,
+            true => now_ms + NET_MS,
+            false if self.under_way.get() > 0 => due_ms.min(now_ms + NET_MS),
+            false => due_ms,
         };
         let house_ms = Some(core.keeps_house_at_ms()).filter(|at_ms| *at_ms < now_ms + HOUSE_MS);
         self.alarm.wake_by(house_ms.map_or(outbox_ms, |house_ms| house_ms.max(now_ms).min(outbox_ms)));

@@ -206,11 +206,6 @@ impl<S: Store> Ledger<S> {
         self.lanes.borrow_mut().note_due(receiver, at_ms);
     }
 
-    /// Whether anything is due, with a connection that is free or without.
-    pub fn has_due(&self, now_ms: i64) -> bool {
-        self.lanes.borrow().has_due(now_ms)
-    }
-
     /// When the outbox wants to be looked at.
     pub fn next_due_ms(&self) -> i64 {
         self.lanes.borrow().next_due_ms()

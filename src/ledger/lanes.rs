@@ -230,12 +230,6 @@ impl Lanes {
         all.filter(|_| is_worth_it).find(|(.., name)| self.has_room_at(name, standing))
     }
 
-    /// The origin of this standing that waits longest.
-    fn longest(&self, standing: Standing) -> Option<&Place> {
-        let from = self.queue.partition_point(|(other, ..)| *other < standing);
-        self.queue.get(from).filter(|(other, ..)| *other == standing)
-    }
-
     /// Whether one more request may be under way to any origin of this standing.
     fn has_room_for(&self, standing: Standing) -> bool {
         let room = match standing {
@@ -405,12 +399,6 @@ impl Lanes {
         let lost = self.flights.iter().map(|flight| flight.until_ms);
         let firsts = Standing::ALL.into_iter().filter_map(|standing| self.first(standing));
         firsts.map(|(_, wait, _)| wait.from_ms).chain(lost).min().unwrap_or(i64::MAX)
-    }
-
-    /// Whether anything is due, with a connection that is free or without.
-    pub(super) fn has_due(&self, now_ms: i64) -> bool {
-        let is_due = |(_, wait, _): &Place| wait.from_ms <= now_ms;
-        Standing::ALL.into_iter().any(|standing| self.longest(standing).is_some_and(is_due))
     }
 
     /// Changes what is known of a receiver and its origin, and keeps the queue as it must be then.
