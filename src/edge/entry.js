@@ -45,10 +45,6 @@ export class Ledger extends DurableObject {
   #waiting = [];
   #turnWithinMs = Infinity;
   #timer = null;
-  /** The event that the next turn belongs to. */
-  #next = null;
-  /** The last event. */
-  #last = null;
   /** Requests to receivers. */
   #flights = new Set();
   /** Numbers of deliveries that are over, and not yet settled. */
@@ -64,7 +60,7 @@ export class Ledger extends DurableObject {
    * @param knowsRepeats whether the sender is told that it is a repeat. Another version of the code may send.
    */
   answer(message, knowsRepeats = false) {
-    return this.#turn(0, this.#event(), (core) => {
+    return this.#turn(0, (core) => {
       const parcel = new Parcel(judge(core, encoder.encode(message)));
       this.#note(parcel);
       if (parcel.parts[1].length > 0) return parcel.text(1);
@@ -74,43 +70,25 @@ export class Ledger extends DurableObject {
 
   /** Where it fails, the platform rings it again. */
   alarm() {
-    return this.#turn(0, this.#event(), (core) => ring(core));
+    return this.#turn(0, (core) => ring(core));
   }
 
-  /** A call or an alarm begins. The platform counts the requests of each, with all that it has set off. */
-  #event() {
-    return (this.#last = { requests: 0 });
-  }
-
-  /** Counts a request of an event, and since the last one began. */
-  #spend(event) {
-    event.requests += 1;
-    if (event !== this.#last) this.#last.requests += 1;
-  }
-
-  /** The most requests that the platform may have counted. */
-  #spent(event) {
-    return Math.max(event.requests, this.#last.requests);
-  }
-
-  /** Does a step of an event in the next turn, which comes within so many milliseconds. */
-  #turn(withinMs, event, step) {
+  /** Does a step in the next turn, which comes within so many milliseconds. */
+  #turn(withinMs, step) {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ step, resolve, reject });
       // One that may wait is not put off by those that come after it.
       if (withinMs >= this.#turnWithinMs) return;
       clearTimeout(this.#timer);
       this.#turnWithinMs = withinMs;
-      this.#next = event;
       // Also without a wait it goes off when nothing that has already arrived is left to be looked at.
       this.#timer = setTimeout(() => this.#takeTurn(), withinMs);
     });
   }
 
   #takeTurn() {
-    const [waiting, event] = [this.#waiting, this.#next];
+    const waiting = this.#waiting;
     this.#waiting = [];
-    this.#next = null;
     this.#turnWithinMs = Infinity;
     for (const { step, resolve, reject } of waiting) {
       try {
@@ -120,7 +98,7 @@ export class Ledger extends DurableObject {
         reject(error);
       }
     }
-    this.#goOn(event);
+    this.#goOn();
   }
 
   /** What the core knows this object by. A core that has broken knows nothing: there is another one. */
@@ -135,32 +113,29 @@ export class Ledger extends DurableObject {
   }
 
   /** Sends what is due, sees to the alarm, and logs what has happened. */
-  #goOn(event) {
+  #goOn() {
     try {
       const core = this.#known();
       for (;;) {
-        const parcel = new Parcel(next(core, this.#spent(event)));
+        const parcel = new Parcel(next(core));
         if (isNothing(parcel)) break;
-        this.ctx.waitUntil(this.#deliver(parcel, event));
+        this.ctx.waitUntil(this.#deliver(parcel));
       }
-      // The next turn goes on.
-      rest(core, this.#spent(this.#next ?? event));
+      rest(core);
     } catch (error) {
       logFault(error);
     }
     if (this.#lines.length > 0) console.log(this.#lines.join('\n'));
     this.#lines = [];
-    if (this.#delivering > 0) this.#watch ??= setTimeout(() => this.#look(event), LOOK_EVERY_MS);
+    if (this.#delivering > 0) this.#watch ??= setTimeout(() => this.#look(), LOOK_EVERY_MS);
   }
 
   /** A delivery, from its first wish to what became of it. */
-  async #deliver(parcel, event) {
+  async #deliver(parcel) {
     this.#delivering += 1;
-    const spend = () => this.#spend(event);
-    spend();
     let number;
     try {
-      ({ number } = await run(parcel, { env: this.env, flights: this.#flights, spend }));
+      ({ number } = await run(parcel, { env: this.env, flights: this.#flights }));
     } catch (error) {
       // The core has broken. The next one knows nothing of this delivery, and sends it again.
       noteBreak(error);
@@ -169,9 +144,9 @@ export class Ledger extends DurableObject {
       this.#delivering -= 1;
     }
     this.#over.push(number);
-    const written = this.#turn(SETTLE_WITHIN_MS, event, (core) => this.#settle(core));
+    const written = this.#turn(SETTLE_WITHIN_MS, (core) => this.#settle(core));
     // Its connection is free.
-    this.#goOn(event);
+    this.#goOn();
     await written.catch(() => {});
   }
 
@@ -184,13 +159,13 @@ export class Ledger extends DurableObject {
   }
 
   /** One timer for all that is on its way. */
-  #look(event) {
+  #look() {
     this.#watch = null;
     const nowMs = Date.now();
     for (const { controller, untilMs } of this.#flights) {
       if (untilMs <= nowMs) controller.abort();
     }
-    this.#goOn(event);
+    this.#goOn();
   }
 
   #note(parcel) {

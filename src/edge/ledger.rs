@@ -25,10 +25,9 @@ use crate::ledger::message::{Answer, Message};
 use crate::ledger::{self, Answered, Attempt, Claim, Dispatch};
 use crate::ports::{Ports as _, signed};
 
-/// The free plan allows an event of an object 50 requests. Those that are under way may need two more each, a reading
-/// of KV and one that ends a connection. What is still due goes out by the next event, for which the alarm is set at
-/// once.
-const MAX_REQUESTS_AN_EVENT: u32 = 36;
+/// The free plan allows an object 50 requests from one event to the next, readings of KV among them. What is still due
+/// goes out by the next event, for which the alarm is set at once. To set it earlier costs more than the pause.
+const MAX_REQUESTS_AN_EVENT: usize = 36;
 /// What is on its way or waits for a connection goes out without the alarm. It is a net: should the object stop,
 /// it starts again with what was not sent.
 const NET_MS: i64 = 5_000;
@@ -106,13 +105,9 @@ pub fn judge(number: u32, message: Vec<u8>) -> Vec<u8> {
     }
 }
 
-/// Begins the next delivery that is due, as far as connections are free, and as the event may make more requests than
-/// it has spent.
+/// Begins the next delivery that is due, as far as connections are free.
 #[wasm_bindgen]
-pub fn next(number: u32, spent: u32) -> Vec<u8> {
-    if spent >= MAX_REQUESTS_AN_EVENT {
-        return parcel(Kind::Nothing, 0, &[]);
-    }
+pub fn next(number: u32) -> Vec<u8> {
     let begun = object(number).and_then(|object| {
         let claim = object.next_claim()?;
         let core = object.core.borrow().as_ref().map(Rc::clone)?;
@@ -152,12 +147,11 @@ pub fn ring(number: u32) {
     }
 }
 
-/// Sees to it that somebody looks at what is still to be done, where the event that goes on has spent so many
-/// requests.
+/// Sees to it that somebody looks at what is still to be done.
 #[wasm_bindgen]
-pub fn rest(number: u32, spent: u32) {
+pub fn rest(number: u32) {
     if let Some(object) = object(number) {
-        object.rest(spent >= MAX_REQUESTS_AN_EVENT);
+        object.rest();
     }
 }
 
@@ -178,6 +172,8 @@ struct Object {
     last_over: Cell<u32>,
     /// Begun, and not settled.
     under_way: Cell<usize>,
+    /// Requests that were made since something came from outside.
+    requests: Cell<usize>,
     /// The database failed when it was asked what is due. Nothing is begun until something comes from outside.
     has_failed: Cell<bool>,
 }
@@ -192,13 +188,20 @@ impl Object {
             over: RefCell::default(),
             last_over: Cell::new(0),
             under_way: Cell::new(0),
+            requests: Cell::new(0),
             has_failed: Cell::new(false),
         }
     }
 
+    /// Something has come from outside, and may make requests of its own.
+    fn begin_event(&self) {
+        self.requests.set(0);
+        self.has_failed.set(false);
+    }
+
     /// Nothing else enters the object meanwhile.
     fn judge(&self, message: &[u8]) -> Result<Answered, Fault> {
-        self.has_failed.set(false);
+        self.begin_event();
         let message: Message = serde_json::from_slice(message)
             .map_err(|_| Fault::new("a message that this code does not understand"))?;
         self.open(&message.ledger)?.call(message, &moment()?)
@@ -226,16 +229,16 @@ impl Object {
 
     fn ring(&self) -> Result<(), Fault> {
         self.alarm.set_ms.set(None);
-        self.has_failed.set(false);
+        self.begin_event();
         match self.open_again()? {
             Some(core) => core.sweep(&moment()?),
             None => Ok(()),
         }
     }
 
-    /// The next claim.
+    /// The next claim, where this event may make one more request.
     fn next_claim(&self) -> Option<Claim> {
-        if self.has_failed.get() {
+        if self.requests.get() >= MAX_REQUESTS_AN_EVENT || self.has_failed.get() {
             return None;
         }
         if self.claims.borrow().is_empty() {
@@ -249,13 +252,15 @@ impl Object {
             }
         }
         let claim = self.claims.borrow_mut().pop_front()?;
+        self.requests.set(self.requests.get() + 1);
         self.under_way.set(self.under_way.get() + 1);
         Some(claim)
     }
 
     /// Keeps what became of an attempt; its number.
     fn attempted(&self, core: &Core, claim: Claim, sent: Sent) -> u32 {
-        core.release(&claim, &sent.outcome, sent.took_ms, sent.left_doubt);
+        core.release(&claim, &sent.outcome, sent.took_ms, sent.more_requests > 0);
+        self.requests.set(self.requests.get() + sent.more_requests);
         let number = self.last_over.get().wrapping_add(1);
         self.last_over.set(number);
         self.over.borrow_mut().insert(number, Over { claim, sent });
@@ -278,13 +283,12 @@ impl Object {
         }
     }
 
-    /// `is_spent`: what is due must wait for another event.
-    fn rest(&self, is_spent: bool) {
+    fn rest(&self) {
         let Some(core) = self.core.borrow().as_ref().map(Rc::clone) else { return };
         let (due_ms, now_ms) = (core.next_due_ms(), now_ms());
         let outbox_ms = match due_ms <= now_ms {
             true if self.has_failed.get() => now_ms + RETRY_MS,
-            true if is_spent => now_ms,
+            true if self.requests.get() >= MAX_REQUESTS_AN_EVENT => now_ms,
             true => now_ms + NET_MS,
             false if self.under_way.get() > 0 => due_ms.min(now_ms + NET_MS),
             false => due_ms,

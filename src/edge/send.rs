@@ -10,14 +10,14 @@ pub struct Sent {
     pub outcome: Outcome,
     /// The receiver alone.
     pub took_ms: i64,
-    /// The answer was such that its connection had to be ended.
-    pub left_doubt: bool,
+    /// Requests that it took beside its own.
+    pub more_requests: usize,
 }
 
 impl Sent {
     /// Nothing was sent.
     pub fn not(outcome: Outcome) -> Self {
-        Self { outcome, took_ms: 0, left_doubt: false }
+        Self { outcome, took_ms: 0, more_requests: 0 }
     }
 }
 
@@ -36,18 +36,22 @@ pub async fn send(dispatch: Dispatch, timeout_ms: u32) -> Sent {
         retry_after_s: retry_after_s(retry_after, now_ms()),
     };
     match given {
-        // What there is to say beside the status: whether its connection was ended, and the `Retry-After`.
+        // What there is to say beside the status: how many more requests it took, and the `Retry-After`.
         Given::Bytes(bytes) => {
             let text = String::from_utf8(bytes).unwrap_or_default();
             let mut lines = text.splitn(3, '\n');
             let mut line = || lines.next().unwrap_or_default();
-            let (status, left_doubt, retry_after) = (line(), line() == "true", line());
-            Sent { outcome: answered(status.parse().unwrap_or(0), retry_after), took_ms, left_doubt }
+            let (status, more_requests, retry_after) = (line(), line(), line());
+            Sent {
+                outcome: answered(status.parse().unwrap_or(0), retry_after),
+                took_ms,
+                more_requests: more_requests.parse().unwrap_or(0),
+            }
         }
-        Given::Number(status) => Sent { outcome: answered(status, ""), took_ms, left_doubt: false },
+        Given::Number(status) => Sent { outcome: answered(status, ""), took_ms, more_requests: 0 },
         _ if took_ms >= i64::from(timeout_ms) => {
-            Sent { outcome: Outcome::TimedOut, took_ms, left_doubt: false }
+            Sent { outcome: Outcome::TimedOut, took_ms, more_requests: 0 }
         }
-        _ => Sent { outcome: Outcome::Unreachable, took_ms, left_doubt: false },
+        _ => Sent { outcome: Outcome::Unreachable, took_ms, more_requests: 0 },
     }
 }

@@ -156,15 +156,14 @@ const CONNECTS_WITHIN_MS = 500;
 const underWay = new Set();
 
 /**
- * The status; with whether its connection was ended and the `Retry-After`, each on a line, where there is more to say.
+ * The status; with how many more requests it took and the `Retry-After`, each on a line, where there are any.
  *
  * The runtime uses a connection again after a complete answer, and takes bytes that lie behind it for the
  * answer to the next request: a lead would be lost. So after anything but 2xx it is not used again.
  *
  * @param flights the object's, which it gives up when their time is over
- * @param spend counts one more request
  */
-export async function send(parcel, { flights, spend }) {
+export async function send(parcel, { flights }) {
   const url = parcel.text(0);
   const [origin] = /^[^/]*\/\/[^/?#]*/.exec(url) ?? [url];
   while (at(origin).some(({ ends }) => ends)) await new Promise((done) => setTimeout(done, 1));
@@ -181,20 +180,17 @@ export async function send(parcel, { flights, spend }) {
     own.untilMs = Date.now() + DISCARD_WITHIN_MS;
     // A receiver has nothing to say but its status.
     const length = Number(response.headers.get('content-length') ?? Infinity);
-    let isEnded = false;
+    let more = 0;
     if (response.ok && length <= MAX_DISCARDED_BYTES && !response.headers.has('content-encoding')) {
       await response.arrayBuffer().catch(() => {});
     } else {
       // What is left unread ends the connection.
       response.body?.cancel().catch(() => {});
-      if (!response.ok && !(response.body && length > 0)) {
-        isEnded = true;
-        await endConnection(url, own, spend);
-      }
+      if (!response.ok && !(response.body && length > 0)) more = await endConnection(url, own, signal);
     }
     if (response.ok && own.isDoubtful) throw new Error('the answer may be one to another request');
     const retryAfter = response.headers.get('retry-after');
-    return isEnded || retryAfter !== null ? `${response.status}\n${isEnded}\n${retryAfter ?? ''}` : response.status;
+    return more === 0 && retryAfter === null ? response.status : `${response.status}\n${more}\n${retryAfter ?? ''}`;
   } finally {
     underWay.delete(own);
     flights.delete(own);
@@ -210,12 +206,11 @@ function at(origin) {
  * Ends the connection that has just brought an answer without a body, which left nothing unread. The
  * runtime has put it where the next request to its origin finds it, above those that were put there
  * before. So requests are begun that take it, and those that answers may have put there since, and are
- * given up before a byte of them is written.
+ * given up before a byte of them is written. Resolves to their number.
  *
  * A request that may have got the connection before them is doubtful.
  */
-async function endConnection(url, own, spend) {
-  const { signal } = own.controller;
+async function endConnection(url, own, signal) {
   const others = at(own.origin).filter((one) => one !== own);
   for (const other of others) other.isDoubtful ||= other.sinceMs + CONNECTS_WITHIN_MS > Date.now();
   own.ends = true;
@@ -226,10 +221,10 @@ async function endConnection(url, own, spend) {
     // Its body is asked for when it has its connection.
     const body = new ReadableStream({ type: 'bytes', pull: giveUp }, { highWaterMark: 0 });
     const init = { method: 'OPTIONS', body, redirect: 'manual', signal: given.signal };
-    spend();
     await fetch(url, init).catch(() => {});
     signal.removeEventListener('abort', giveUp);
   }
+  return others.length + 1;
 }
 
 /** Names and values of headers in turn, one a line, as an object. */

@@ -163,7 +163,11 @@ mod tests {
         for length in 0..70 {
             let all: VecDeque<usize> = (0..length).map(|n| 2 * n + 1).collect();
             for wanted in 0..2 * length + 2 {
-                assert_eq!(place(&all, |one| one.cmp(&wanted)), all.binary_search(&wanted), "{length} {wanted}");
+                assert_eq!(
+                    place(&all, |one| one.cmp(&wanted)),
+                    all.binary_search(&wanted),
+                    "{length} {wanted}"
+                );
             }
         }
     }

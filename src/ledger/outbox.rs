@@ -310,7 +310,8 @@ impl<S: Store> Ledger<S> {
             }
         }
         let are_written = !together.is_empty() && self.write_delivered(&together, moment.now_ms).is_ok();
-        let is_written = |one: &Attempt<'_>| are_written && together.iter().any(|other| std::ptr::eq(*other, one));
+        let is_written =
+            |one: &Attempt<'_>| are_written && together.iter().any(|other| std::ptr::eq(*other, one));
         let events = attempts.iter().zip(nexts).map(|(one, next)| {
             let written = is_written(one).then_some("delivered");
             self.settled(one, next, written, moment)
@@ -335,7 +336,9 @@ impl<S: Store> Ledger<S> {
         };
         let written = match (written, next) {
             (Some(state), _) => Ok(state),
-            (None, Next::Delivered) if claim.alone => self.write_delivered(&[one], moment.now_ms).map(|()| state),
+            (None, Next::Delivered) if claim.alone => {
+                self.write_delivered(&[one], moment.now_ms).map(|()| state)
+            }
             (None, _) => self.write_outcome(one, state, due_ms, moment.now_ms),
         };
         match &written {

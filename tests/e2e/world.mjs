@@ -58,12 +58,12 @@ export class World {
    * of them; `main`: the first module of another Worker that has the same bindings; `kvModule`: a Worker
    * in the same runtime that stands behind the KV binding, instead of a KV that can be broken; `kvApart`: that
    * Worker has a runtime of its own, which outlives restarts; `around`: a first module that is put beside
-   * the Worker's own and imports it, with the files `beside` it; `flags`: compatibility flags beside its own; `state`: a folder that its
-   * state begins as a copy of
+   * the Worker's own and imports it, with the files `beside` it; `state`: a folder that its state begins
+   * as a copy of
    */
-  static async start({ vars = {}, main, kvModule, kvApart = false, around, beside = [], flags = [], state } = {}) {
+  static async start({ vars = {}, main, kvModule, kvApart = false, around, beside = [], state } = {}) {
     const world = new World();
-    Object.assign(world, { main, kvModule, kvApart, around, beside, flags });
+    Object.assign(world, { main, kvModule, kvApart, around, beside });
     world.folder = fs.mkdtempSync(path.join(os.tmpdir(), 'leadhook-e2e-'));
     folders.add(world.folder);
     world.state = path.join(world.folder, 'state');
@@ -266,8 +266,7 @@ const config :Workerd.Config = (services = [${kvService(world)}], sockets = [${K
 function writeConfig(world) {
   const built = path.resolve(path.dirname(WRANGLER), setting(/^main\s*=\s*"([^"]+)"/m, 'build/index.js'));
   const main = world.main ?? built;
-  const ours = setting(/^compatibility_flags\s*=\s*\[([^\]]*)\]/m, '');
-  const flags = [ours.trim().replace(/,$/, ''), ...world.flags.map(text)].filter(Boolean).join(', ');
+  const flags = setting(/^compatibility_flags\s*=\s*\[([^\]]*)\]/m, '');
   // A copy, so that a build in the meantime changes nothing under a running test. What begins with
   // a dot is a build that is under way.
   const worker = path.join(world.folder, 'worker');
