@@ -1,5 +1,7 @@
 //! Which use case answers a request.
 
+use std::pin::Pin;
+
 use crate::admin::{self, MAX_CAMPAIGN_BODY_BYTES};
 use crate::capture::{self, Answered};
 use crate::intake::decode::MAX_BODY_BYTES;
@@ -41,6 +43,12 @@ fn meant(request: &RawRequest) -> &str {
     if is_linked || is_looked_at() { without_tail(path) } else { path }
 }
 
+/// Keeps a use case apart from what runs for every lead: together they would be one function of hundreds of
+/// kilobytes, which the runtime compiles as a whole before the first answer.
+fn apart<'a>(use_case: impl Future<Output = Answered> + 'a) -> Pin<Box<dyn Future<Output = Answered> + 'a>> {
+    Box::pin(use_case)
+}
+
 /// Answers a request.
 pub async fn answer(ports: &impl Ports, request: &RawRequest, moment: &Moment) -> Answered {
     let path: Vec<&str> = meant(request).strip_prefix('/').unwrap_or_default().split('/').collect();
@@ -49,15 +57,19 @@ pub async fn answer(ports: &impl Ports, request: &RawRequest, moment: &Moment) -
     }
     match path.as_slice() {
         ["c", campaign] => capture::endpoint(ports, campaign, request, moment).await,
-        ["c", campaign, "thanks"] => capture::thanks(ports, campaign, request, moment).await,
-        ["f", campaign] => capture::form(ports, campaign, request, moment).await,
-        ["d", campaign, token] => links::download(ports, [*campaign, *token], request, moment).await,
-        ["confirm", campaign, token] => links::confirm(ports, [*campaign, *token], request, moment).await,
-        ["withdraw", campaign, token] => links::withdraw(ports, [*campaign, *token], request, moment).await,
-        ["withdraw", campaign, token, "receipt"] => {
-            links::receipt(ports, [*campaign, *token], request, moment).await
+        ["c", campaign, "thanks"] => apart(capture::thanks(ports, campaign, request, moment)).await,
+        ["f", campaign] => apart(capture::form(ports, campaign, request, moment)).await,
+        ["d", campaign, token] => apart(links::download(ports, [*campaign, *token], request, moment)).await,
+        ["confirm", campaign, token] => {
+            apart(links::confirm(ports, [*campaign, *token], request, moment)).await
         }
-        ["admin", "api", rest @ ..] => admin::answer(ports, rest, request, moment).await,
+        ["withdraw", campaign, token] => {
+            apart(links::withdraw(ports, [*campaign, *token], request, moment)).await
+        }
+        ["withdraw", campaign, token, "receipt"] => {
+            apart(links::receipt(ports, [*campaign, *token], request, moment)).await
+        }
+        ["admin", "api", rest @ ..] => apart(admin::answer(ports, rest, request, moment)).await,
         [name] if DASHBOARD.contains(name) && request.method != Method::Get => {
             Reply::method_not_allowed("GET").into()
         }

@@ -245,7 +245,7 @@ impl<S: Store> Ledger<S> {
             // Only of a lead whose every delivery is here.
             let is_new = admission.person.is_none() && post.prior.is_none();
             if is_new && self.goes_at_once(&delivery_id, to, marked.as_ref(), now) {
-                let claim = Claim::new(delivery_id, of, to, event, plan.sends.len() == 1, now);
+                let claim = Claim::new(delivery_id, of, to, event, now);
                 writes.push(claimed_row(&claim, of.beside));
                 claims.push(claim);
             } else {

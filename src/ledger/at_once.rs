@@ -22,7 +22,8 @@ const MAX_WAITING: usize = 3_000;
 /// Deliveries after which the mark is written anew: a row for so many.
 const MARK_EVERY: u64 = 64;
 /// A delivery that still waits when so many have come after it gets its entry. With those of a mark, these are the
-/// rows that are looked at when the ledger is opened: some milliseconds.
+/// rows that are looked at when the ledger is opened, and that get their entries then where they wait: some
+/// milliseconds, and two rows written for each.
 const MAX_BEHIND: u64 = 5_000;
 /// Where the mark is in `meta`.
 const MARK: &str = "sent";

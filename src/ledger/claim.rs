@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use super::Ledger;
 use super::lanes::{Known, Turn};
-use super::rows::{Of, is_delivery_of_submission};
+use super::rows::Of;
 use super::schema::ROW_FORMAT;
 use super::store::Store;
 use crate::deliver::{ATTEMPT_TIMEOUT_MS, LONGEST_WAIT_MS, Outcome};
@@ -38,8 +38,6 @@ pub struct Claim {
     pub(super) due_ms: i64,
     pub(super) created_ms: i64,
     pub(super) attempt_count: i64,
-    /// Its submission has no other delivery.
-    pub(super) alone: bool,
     /// Of its row.
     pub(super) format: i64,
     /// Whose consents it rests on, where that is known.
@@ -53,7 +51,6 @@ impl Claim {
         of: Of<'_>,
         (campaign, destination, receiver): (&str, &str, &str),
         event: &str,
-        alone: bool,
         now_ms: i64,
     ) -> Self {
         Self {
@@ -69,7 +66,6 @@ impl Claim {
             due_ms: now_ms,
             created_ms: now_ms,
             attempt_count: 0,
-            alone,
             format: of.format,
             subject: of.subject.map(str::to_owned),
         }
@@ -103,18 +99,15 @@ impl<S: Store> Ledger<S> {
 
     /// Reads the next deliveries of a receiver that are due, and when the first one behind them is.
     fn read_ahead(&self, receiver: &str, now_ms: i64) -> Result<(), Fault> {
-        let sql = format!(
+        let sql =
             "SELECT delivery_id, due_ms, campaign, destination, lead_id, submission_id, event, created_ms,
-               attempt_count, NOT EXISTS (SELECT 1 FROM delivery other WHERE {}
-                 AND other.delivery_id <> delivery.delivery_id), notice, format, subject
-             FROM delivery WHERE state = 'pending' AND due_ms > 0 AND receiver = ? AND format <= ?
-             ORDER BY due_ms LIMIT ?",
-            is_delivery_of_submission("other", "delivery")
-        );
+                     attempt_count, notice, format, subject
+                   FROM delivery WHERE state = 'pending' AND due_ms > 0 AND receiver = ? AND format <= ?
+                   ORDER BY due_ms LIMIT ?";
         // What is in flight is still pending, and comes first.
         let mut lanes = self.lanes.borrow_mut();
         let limit = READ_AHEAD + i64::try_from(lanes.in_flight()).unwrap_or(0);
-        let rows = self.store.rows(&sql, &[receiver.into(), ROW_FORMAT.into(), limit.into()])?;
+        let rows = self.store.rows(sql, &[receiver.into(), ROW_FORMAT.into(), limit.into()])?;
         let all = i64::try_from(rows.len()).is_ok_and(|read| read < limit);
         let (mut ahead, mut next_ms) = (VecDeque::new(), None);
         for mut row in rows {
@@ -141,10 +134,9 @@ impl<S: Store> Ledger<S> {
                 event: row.text(6)?,
                 created_ms: row.int(7)?,
                 attempt_count: row.int(8)?,
-                alone: row.int(9)? == 1,
-                notice: row.optional_text(10),
-                format: row.int(11)?,
-                subject: row.optional_text(12),
+                notice: row.optional_text(9),
+                format: row.int(10)?,
+                subject: row.optional_text(11),
             });
         }
         lanes.fill(receiver, ahead, next_ms);

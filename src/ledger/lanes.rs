@@ -455,7 +455,6 @@ mod tests {
             due_ms,
             created_ms: due_ms,
             attempt_count: 0,
-            alone: true,
             format: crate::ledger::schema::ROW_FORMAT,
             subject: None,
         }

@@ -2,15 +2,18 @@
 //! and put together with its consents. What is not here any more is read again, so to drop one is always
 //! right.
 
+use std::cell::Cell;
 use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
 use super::consents::Open;
 
-/// What all of them may take. An isolate has 128 MB, and the objects of some ledgers may share it. Some three
-/// thousand ordinary leads, or what waits after a few busy seconds.
+/// What those of all ledgers in an isolate may take, which has 128 MB. Some three thousand ordinary leads, or what waits
+/// after a few busy seconds.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
+/// One that has stayed while so many more came waits for a receiver that does not answer, and makes room.
+const STALE_AFTER: u64 = 10_000;
 /// What an entry takes beside what the visitor typed: its act, its personal part, the nodes of its maps.
 const ENTRY_BYTES: usize = 3_000;
 
@@ -34,21 +37,30 @@ pub(super) fn place<T>(all: &VecDeque<T>, compare: impl Fn(&T) -> Ordering) -> R
     if all.get(from).is_some_and(|one| compare(one).is_eq()) { Ok(from) } else { Err(from) }
 }
 
+thread_local! {
+    /// What those of all ledgers take.
+    static TAKEN: Cell<usize> = const { Cell::new(0) };
+}
+
 /// One of them.
 struct Kept {
+    /// How many had come before.
+    number: u64,
     lead_id: String,
     submission_id: String,
     open: Rc<Open>,
     bytes: usize,
 }
 
-/// The newest of them, each found without looking at the others. A lead has one: each further post of it closes
-/// what was open.
+/// Those of a ledger, each found without looking at the others. A lead has one: each further post of it closes what
+/// was open.
 #[derive(Default)]
 pub(super) struct OpenLeads {
     /// By lead. An id begins with the time when the lead came, so the oldest stand first.
     leads: VecDeque<Kept>,
     bytes: usize,
+    /// How many came.
+    came: u64,
 }
 
 impl OpenLeads {
@@ -63,21 +75,34 @@ impl OpenLeads {
         }
     }
 
-    /// Keeps a lead, which is as long as `typed` bytes of text. The oldest ones make room for it.
+    /// Keeps a lead, which is as long as `typed` bytes of text, where there is room: the oldest are sent first, so it is
+    /// the newest that is read again.
     pub(super) fn keep(&mut self, lead_id: &str, submission_id: &str, open: Open, typed: usize) {
         self.forget(lead_id);
+        self.came += 1;
         // A text lies there as it is and, in names and answers, once more at most.
         let bytes = ENTRY_BYTES + 2 * typed;
+        let is_stale = |oldest: &mut Kept| self.came - oldest.number > STALE_AFTER;
+        if TAKEN.get() + bytes > MAX_BYTES
+            && let Some(stale) = self.leads.pop_front_if(is_stale)
+        {
+            self.give_back(stale.bytes);
+        }
+        if TAKEN.get() + bytes > MAX_BYTES {
+            return;
+        }
         let (lead_id, submission_id) = (lead_id.to_owned(), submission_id.to_owned());
         if let Err(at) = self.place(&lead_id) {
-            self.leads.insert(at, Kept { lead_id, submission_id, open: Rc::new(open), bytes });
+            let number = self.came;
+            self.leads.insert(at, Kept { number, lead_id, submission_id, open: Rc::new(open), bytes });
             self.bytes += bytes;
+            TAKEN.set(TAKEN.get() + bytes);
         }
-        while self.bytes > MAX_BYTES
-            && let Some(oldest) = self.leads.pop_front()
-        {
-            self.bytes -= oldest.bytes;
-        }
+    }
+
+    fn give_back(&mut self, bytes: usize) {
+        self.bytes -= bytes;
+        TAKEN.set(TAKEN.get() - bytes);
     }
 
     /// The lead of a submission, if it is still open.
@@ -91,7 +116,7 @@ impl OpenLeads {
         if let Ok(at) = self.place(lead_id)
             && let Some(kept) = self.leads.remove(at)
         {
-            self.bytes -= kept.bytes;
+            self.give_back(kept.bytes);
         }
     }
 
@@ -100,6 +125,12 @@ impl OpenLeads {
         if self.find(lead_id, submission_id).is_some() {
             self.forget(lead_id);
         }
+    }
+}
+
+impl Drop for OpenLeads {
+    fn drop(&mut self) {
+        self.give_back(self.bytes);
     }
 }
 
@@ -130,17 +161,35 @@ mod tests {
     }
 
     #[test]
-    fn beyond_the_bound_the_oldest_are_dropped() {
+    fn beyond_the_bound_the_newest_are_not_kept_until_the_oldest_are_stale() {
         let mut all = OpenLeads::default();
         let typed = 10_000;
         let room = MAX_BYTES / (ENTRY_BYTES + 2 * typed);
-        for n in 0..room + 10 {
-            all.keep(&format!("lead_{n:04}"), "sub", open(), typed);
-            is_sound(&all);
-        }
+        let keep = |all: &mut OpenLeads, n: usize| {
+            all.keep(&format!("lead_{n:05}"), "sub", open(), typed);
+            is_sound(all);
+        };
+        let is_open = |all: &OpenLeads, n: usize| all.find(&format!("lead_{n:05}"), "sub").is_some();
+        (0..room + 10).for_each(|n| keep(&mut all, n));
         assert_eq!(all.leads.len(), room);
-        let is_open = |n: usize| all.find(&format!("lead_{n:04}"), "sub").is_some();
-        assert!(!is_open(9) && is_open(10) && is_open(room + 9));
+        assert!(is_open(&all, 0) && is_open(&all, room - 1) && !is_open(&all, room));
+        all.forget("lead_00005");
+        keep(&mut all, room + 10);
+        assert!(is_open(&all, room + 10));
+        let later = usize::try_from(STALE_AFTER).expect("small") + 20;
+        (room + 11..later).for_each(|n| keep(&mut all, n));
+        assert!(!is_open(&all, 0) && is_open(&all, later - 1) && all.leads.len() == room);
+    }
+
+    #[test]
+    fn ledgers_share_the_room_and_give_it_back() {
+        let (mut one, mut other) = (OpenLeads::default(), OpenLeads::default());
+        one.keep("lead_1", "a", open(), MAX_BYTES / 2 - ENTRY_BYTES);
+        other.keep("lead_2", "b", open(), ENTRY_BYTES);
+        assert!(other.leads.is_empty());
+        drop(one);
+        other.keep("lead_2", "b", open(), ENTRY_BYTES);
+        assert_eq!((other.leads.len(), TAKEN.get()), (1, other.bytes));
     }
 
     #[test]
@@ -177,7 +226,7 @@ mod tests {
         let mut all = OpenLeads::default();
         all.keep("lead_1", "a", open(), 10);
         all.keep("lead_2", "b", open(), MAX_BYTES);
-        assert!(all.leads.is_empty());
+        assert!(all.find("lead_1", "a").is_some() && all.find("lead_2", "b").is_none());
         is_sound(&all);
     }
 }

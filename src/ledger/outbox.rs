@@ -1,6 +1,7 @@
 //! The requests of what was claimed, what became of them, and what follows.
 
 use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use serde_json::{Value, json};
@@ -62,7 +63,12 @@ impl Attempt<'_> {
     fn next(&self, development: bool, moment: &Moment) -> Next {
         let claim = self.claim;
         let attempt = usize::try_from(claim.attempt_count + 1).unwrap_or(usize::MAX);
-        deliver::next(self.outcome, attempt, claim.created_ms, development, moment)
+        let next = |moment| deliver::next(self.outcome, attempt, claim.created_ms, development, moment);
+        match next(moment) {
+            // Those that fail together do not come again together.
+            Next::At(_) => next(&moment.part(&claim.delivery_id)),
+            next => next,
+        }
     }
 
     /// As it is listed with its delivery.
@@ -302,29 +308,26 @@ impl<S: Store> Ledger<S> {
         }
         drop(lanes);
         let nexts: Vec<Next> = attempts.iter().map(|one| one.next(self.development, moment)).collect();
-        let mut together: Vec<&Attempt<'_>> = Vec::new();
-        for (one, next) in attempts.iter().zip(&nexts) {
-            let is_there = |other: &&Attempt<'_>| other.claim.delivery_id == one.claim.delivery_id;
-            if *next == Next::Delivered && one.claim.alone && !together.iter().any(is_there) {
-                together.push(one);
-            }
-        }
-        let are_written = !together.is_empty() && self.write_delivered(&together, moment.now_ms).is_ok();
-        let is_written =
-            |one: &Attempt<'_>| are_written && together.iter().any(|other| std::ptr::eq(*other, one));
+        let all = attempts.iter().zip(&nexts).filter(|(_, next)| **next == Next::Delivered);
+        let mut arrived: Vec<&Attempt<'_>> = all.map(|(one, _)| one).collect();
+        arrived.sort_by_key(|one| &one.claim.delivery_id);
+        arrived.dedup_by_key(|one| &one.claim.delivery_id);
+        // Where that fails each is written by itself, and says why it is not.
+        let written = self.write_arrived(&arrived, moment.now_ms).unwrap_or_default();
+        let mut written: BTreeSet<String> = written.into_iter().collect();
         let events = attempts.iter().zip(nexts).map(|(one, next)| {
-            let written = is_written(one).then_some("delivered");
-            self.settled(one, next, written, moment)
+            // One that is there twice is written once.
+            self.settled(one, next, written.remove(&one.claim.delivery_id), moment)
         });
         events.collect()
     }
 
-    /// Writes what became of an attempt, unless it is written, and notes what follows.
+    /// Writes what became of an attempt, unless that it has arrived is written, and notes what follows.
     fn settled(
         &self,
         one: &Attempt<'_>,
         next: Next,
-        written: Option<&'static str>,
+        is_written: bool,
         moment: &Moment,
     ) -> Result<Value, Fault> {
         let Attempt { claim, outcome, took_ms } = *one;
@@ -334,12 +337,9 @@ impl<S: Store> Ledger<S> {
             Next::Disable => ("paused", moment.now_ms),
             Next::Dead => ("dead", moment.now_ms),
         };
-        let written = match (written, next) {
-            (Some(state), _) => Ok(state),
-            (None, Next::Delivered) if claim.alone => {
-                self.write_delivered(&[one], moment.now_ms).map(|()| state)
-            }
-            (None, _) => self.write_outcome(one, state, due_ms, moment.now_ms),
+        let written = match is_written {
+            true => Ok(state),
+            false => self.write_outcome(one, state, due_ms, moment.now_ms),
         };
         match &written {
             Ok(_) => self.at_once.borrow_mut().forget(&claim.delivery_id),
@@ -357,44 +357,62 @@ impl<S: Store> Ledger<S> {
         }))
     }
 
-    /// Writes that deliveries have arrived, each the only one of its submission: what nearly always happens,
-    /// and needs no look at what is there. However many they are, these are three statements.
-    fn write_delivered(&self, all: &[&Attempt<'_>], now_ms: i64) -> Result<(), Fault> {
-        // What was stopped or had arrived meanwhile stays as it is. The delivery comes last, so that all three see
-        // how far each had come.
-        let counter = "UPDATE counter SET pending = pending - n.leads, delivered = delivered + n.leads,
-                         arrived = counter.arrived + n.arrived
-                       FROM (SELECT s.campaign, s.hour, s.source, count(*) AS leads,
-                           sum(s.milestone = ?2) AS arrived
-                         FROM json_each(?1) one
-                         CROSS JOIN delivery d ON d.delivery_id = json_extract(one.value, '$[0]')
-                         CROSS JOIN submission s ON s.lead_id = d.lead_id AND s.submission_id = d.submission_id
-                         WHERE d.state NOT IN ('delivered', 'withdrawn') AND s.state = 'pending'
-                         GROUP BY s.campaign, s.hour, s.source) n
-                       WHERE counter.campaign = n.campaign AND counter.hour = n.hour AND counter.source = n.source";
+    /// Writes that deliveries have arrived, where each is the only one of its submission, and that waits for it:
+    /// what nearly always happens. However many they are, it is four statements. Gives the ids of those.
+    fn write_arrived(&self, all: &[&Attempt<'_>], now_ms: i64) -> Result<Vec<String>, Fault> {
+        if all.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<_> = all.iter().map(|one| &one.claim.delivery_id).collect();
+        let sql = format!(
+            "SELECT d.delivery_id, s.campaign, s.hour, s.source, s.milestone FROM json_each(?) one
+             CROSS JOIN delivery d ON d.delivery_id = one.value
+             CROSS JOIN submission s ON s.lead_id = d.lead_id AND s.submission_id = d.submission_id
+             WHERE d.state NOT IN ('delivered', 'withdrawn') AND s.state = 'pending'
+               AND NOT EXISTS (SELECT 1 FROM delivery other WHERE {} AND other.delivery_id <> d.delivery_id)",
+            is_delivery_of_submission("other", "d")
+        );
+        let mut written = Vec::new();
+        let mut counts: BTreeMap<Bucket, (i64, i64)> = BTreeMap::new();
+        for mut row in self.store.rows(&sql, &[json!(ids).to_string().into()])? {
+            written.push(row.text(0)?);
+            let bucket = Bucket { campaign: row.text(1)?, hour: row.int(2)?, source: row.text(3)? };
+            let (leads, arrived) = counts.entry(bucket).or_default();
+            *leads += 1;
+            *arrived += i64::from(Milestone::of(row.int(4)?) == Milestone::Qualified);
+        }
+        let rows = all.iter().filter(|one| written.contains(&one.claim.delivery_id));
+        let rows: Vec<_> = rows
+            .map(|one| (&one.claim.delivery_id, one.claim.attempt_count + 1, one.listed(now_ms)))
+            .collect();
+        let rows = json!(rows).to_string();
+        let mut writes: Vec<Write<'_>> = Vec::new();
+        for (bucket, (leads, arrived)) in counts {
+            let sql = "UPDATE counter SET pending = pending - ?1, delivered = delivered + ?1, arrived = arrived + ?2
+                       WHERE campaign = ?3 AND hour = ?4 AND source = ?5";
+            let Bucket { campaign, hour, source } = bucket;
+            writes.push(write(
+                sql,
+                [leads.into(), arrived.into(), campaign.into(), hour.into(), source.into()],
+            ));
+        }
         let submission = "UPDATE submission SET state = 'delivered', payload = NULL,
                             milestone = CASE milestone WHEN ?2 THEN ?3 ELSE milestone END
                           WHERE (lead_id, submission_id) IN (SELECT d.lead_id, d.submission_id
                             FROM json_each(?1) one
-                            CROSS JOIN delivery d ON d.delivery_id = json_extract(one.value, '$[0]')
-                            WHERE d.state NOT IN ('delivered', 'withdrawn'))";
+                            CROSS JOIN delivery d ON d.delivery_id = json_extract(one.value, '$[0]'))";
+        let [before, after] = [Milestone::Qualified, Milestone::Arrived].map(Milestone::number);
+        writes.push(write(submission, [(&rows).into(), before.into(), after.into()]));
         let delivery = "UPDATE delivery SET state = 'delivered', due_ms = ?2, settled_ms = ?2, reason = NULL,
                           attempt_count = json_extract(one.value, '$[1]'),
                           attempts = json_insert(attempts, '$[#]', json_extract(one.value, '$[2]'))
                         FROM json_each(?1) one
-                        WHERE delivery.delivery_id = json_extract(one.value, '$[0]')
-                          AND delivery.state NOT IN ('delivered', 'withdrawn')";
-        let rows: Vec<_> = all
-            .iter()
-            .map(|one| (&one.claim.delivery_id, one.claim.attempt_count + 1, one.listed(now_ms)))
-            .collect();
-        let rows = serde_json::to_string(&rows).map_err(|_| Fault::new("attempts cannot be written"))?;
-        let [before, after] = [Milestone::Qualified, Milestone::Arrived].map(Milestone::number);
-        self.store.write_all(&[
-            write(counter, [(&rows).into(), before.into()]),
-            write(submission, [(&rows).into(), before.into(), after.into()]),
-            write(delivery, [(&rows).into(), now_ms.into()]),
-        ])
+                        WHERE delivery.delivery_id = json_extract(one.value, '$[0]')";
+        writes.push(write(delivery, [(&rows).into(), now_ms.into()]));
+        if !written.is_empty() {
+            self.store.write_all(&writes)?;
+        }
+        Ok(written)
     }
 
     /// Writes what became of a claim; the state that was written.

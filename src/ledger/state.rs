@@ -79,7 +79,7 @@ impl State {
 }
 
 /// The counter that counts a submission: its campaign, hour and source.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Bucket {
     /// Its campaign.
     pub campaign: String,
