@@ -10,7 +10,7 @@ use common::*;
 use leadhook::campaign::Campaign;
 use leadhook::deliver::Outcome;
 use leadhook::ledger::message::{Answer, Call, MESSAGE_FORMAT, Message, Operation, Verb};
-use leadhook::ledger::{Claim, Ledger};
+use leadhook::ledger::{Attempt, Claim, Ledger};
 use leadhook::memory::{SECRET, SqliteStore};
 use leadhook::ports::Ports as _;
 use serde_json::json;
@@ -465,6 +465,41 @@ fn a_caller_that_never_settles_loses_its_claim_and_its_connection() {
     object.settle_as(&site, late, &Outcome::TimedOut);
     assert_eq!(delivered(&site), 1);
     assert_eq!(payloads(&site), 1, "a late failure does not undo what was delivered");
+}
+
+#[test]
+fn what_arrives_after_it_was_given_up_counts_as_delivered() {
+    let (site, object) = with_two_waiting();
+    let lost = object.claim(&site);
+    site.set_clock(site.now_ms() + 5 * MINUTE);
+    let again = object.claim(&site);
+    assert_eq!(again.len(), 2);
+    for claim in &again {
+        object.settle_as(&site, claim, &Outcome::DestinationRemoved);
+    }
+    assert_eq!(site.states(), counts(&[("delivered", 1), ("dead", 2)]));
+    let outcome = Outcome::Answered { status: 204, retry_after_s: None };
+    let attempt = |claim| Attempt { claim, outcome: &outcome, took_ms: 31_000 };
+    // One of them twice, as a caller may that has lost count.
+    let attempts: Vec<_> = lost.iter().chain(&lost[..1]).map(attempt).collect();
+    let events = object.0.settle_all(&attempts, &site.moment());
+    assert!(events.iter().all(|event| event.as_ref().is_ok_and(|event| event["state"] == "delivered")));
+    assert_eq!((site.states(), payloads(&site)), (counts(&[("delivered", 3)]), 0));
+    let arrived = site.rows(LEDGER, "SELECT sum(arrived), sum(delivered), sum(dead) FROM counter");
+    assert_eq!(arrived, [[json!(3), json!(3), json!(0)]]);
+}
+
+#[test]
+fn deliveries_that_fail_together_do_not_come_again_together() {
+    let (site, object) = with_two_waiting();
+    let claims = object.claim(&site);
+    let outcome = Outcome::Answered { status: 500, retry_after_s: None };
+    let attempts: Vec<_> =
+        claims.iter().map(|claim| Attempt { claim, outcome: &outcome, took_ms: 1 }).collect();
+    let events = object.0.settle_all(&attempts, &site.moment());
+    assert!(events.len() == 2 && events.iter().all(Result::is_ok));
+    let due = site.rows(LEDGER, "SELECT count(DISTINCT due_ms) FROM delivery WHERE state = 'pending'");
+    assert_eq!(due, [[json!(2)]]);
 }
 
 #[test]

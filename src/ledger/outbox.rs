@@ -487,7 +487,7 @@ impl<S: Store> Ledger<S> {
             bucket = Bucket { campaign: row.text(3)?, hour: row.int(4)?, source: row.text(5)? };
             let milestone = Milestone::of(row.int(6)?);
             let others = row.optional_text(7).unwrap_or_default();
-            let states = others.split(',').chain([state]);
+            let states = others.split(',').filter(|state| !state.is_empty()).chain([state]);
             let place = [claim.lead_id.as_str(), &claim.submission_id];
             writes.extend(follow_deliveries(place, (&before, milestone), &bucket, states)?);
         }
