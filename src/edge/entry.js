@@ -36,8 +36,8 @@ const LOOK_EVERY_MS = 250;
 
 /**
  * The object of one ledger. What arrives while something else is under way is done in one turn, each
- * message in a transaction of its own, and all outcomes of deliveries in one, and committed together: a commit costs more than all the rest
- * of a lead. No answer and no request leaves before the commit.
+ * message in a transaction of its own, and all outcomes of deliveries in one, and committed together: a
+ * commit costs more than all the rest of a lead. No answer and no request leaves before the commit.
  */
 export class Ledger extends DurableObject {
   /** Held as long as this is: the core knows the object by its number for so long. */

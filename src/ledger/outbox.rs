@@ -381,21 +381,17 @@ impl<S: Store> Ledger<S> {
             *leads += 1;
             *arrived += i64::from(Milestone::of(row.int(4)?) == Milestone::Qualified);
         }
+        if written.is_empty() {
+            return Ok(written);
+        }
         let rows = all.iter().filter(|one| written.contains(&one.claim.delivery_id));
         let rows: Vec<_> = rows
             .map(|one| (&one.claim.delivery_id, one.claim.attempt_count + 1, one.listed(now_ms)))
             .collect();
         let rows = json!(rows).to_string();
-        let mut writes: Vec<Write<'_>> = Vec::new();
-        for (bucket, (leads, arrived)) in counts {
-            let sql = "UPDATE counter SET pending = pending - ?1, delivered = delivered + ?1, arrived = arrived + ?2
-                       WHERE campaign = ?3 AND hour = ?4 AND source = ?5";
-            let Bucket { campaign, hour, source } = bucket;
-            writes.push(write(
-                sql,
-                [leads.into(), arrived.into(), campaign.into(), hour.into(), source.into()],
-            ));
-        }
+        let counts = counts.iter();
+        let mut writes: Vec<Write<'_>> =
+            counts.map(|(bucket, (leads, arrived))| bucket.deliver(*leads, *arrived)).collect();
         let submission = "UPDATE submission SET state = 'delivered', payload = NULL,
                             milestone = CASE milestone WHEN ?2 THEN ?3 ELSE milestone END
                           WHERE (lead_id, submission_id) IN (SELECT d.lead_id, d.submission_id
@@ -409,9 +405,7 @@ impl<S: Store> Ledger<S> {
                         FROM json_each(?1) one
                         WHERE delivery.delivery_id = json_extract(one.value, '$[0]')";
         writes.push(write(delivery, [(&rows).into(), now_ms.into()]));
-        if !written.is_empty() {
-            self.store.write_all(&writes)?;
-        }
+        self.store.write_all(&writes)?;
         Ok(written)
     }
 

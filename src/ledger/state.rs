@@ -122,6 +122,14 @@ impl Bucket {
         write(sql, self.place(steps))
     }
 
+    /// Moves so many submissions from pending to delivered, of which so many have arrived now.
+    pub fn deliver(&self, leads: i64, arrived: i64) -> Write<'_> {
+        let sql = "UPDATE counter
+                   SET pending = pending - ?4, delivered = delivered + ?4, arrived = arrived + ?5
+                   WHERE campaign = ?1 AND hour = ?2 AND source = ?3";
+        write(sql, [self.place(Steps::NONE), vec![leads.into(), arrived.into()]].concat())
+    }
+
     fn add(&self, column: &'static str, steps: Steps) -> Write<'_> {
         let columns: Vec<_> = std::iter::once(column).chain(steps.columns()).collect();
         let mut sums: Vec<_> = columns.iter().map(|column| format!("{column} = {column} + 1")).collect();
