@@ -413,7 +413,7 @@ impl World {
                 }
                 let attempts: Vec<_> =
                     over.iter().map(|(claim, outcome)| Attempt { claim, outcome, took_ms: 1 }).collect();
-                for event in ledger.settle_all(&attempts, &self.moment()) {
+                for event in ledger.settle(&attempts, &self.moment()) {
                     self.log.borrow_mut().push(event?);
                 }
             }

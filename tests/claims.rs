@@ -44,7 +44,8 @@ impl Object {
     }
 
     fn settle_after(&self, site: &Site, claim: &Claim, outcome: &Outcome, took_ms: i64) {
-        self.0.settle(claim, outcome, took_ms, &site.moment()).expect("settled");
+        let events = self.0.settle(&[Attempt { claim, outcome, took_ms }], &site.moment());
+        assert!(events.len() == 1 && events[0].is_ok(), "settled");
     }
 
     /// Learns what is due: what the site accepts reaches another object over the same database.
@@ -482,7 +483,7 @@ fn what_arrives_after_it_was_given_up_counts_as_delivered() {
     let attempt = |claim| Attempt { claim, outcome: &outcome, took_ms: 31_000 };
     // One of them twice, as a caller may that has lost count.
     let attempts: Vec<_> = lost.iter().chain(&lost[..1]).map(attempt).collect();
-    let events = object.0.settle_all(&attempts, &site.moment());
+    let events = object.0.settle(&attempts, &site.moment());
     assert!(events.iter().all(|event| event.as_ref().is_ok_and(|event| event["state"] == "delivered")));
     assert_eq!((site.states(), payloads(&site)), (counts(&[("delivered", 3)]), 0));
     let arrived = site.rows(LEDGER, "SELECT sum(arrived), sum(delivered), sum(dead) FROM counter");
@@ -496,7 +497,7 @@ fn deliveries_that_fail_together_do_not_come_again_together() {
     let outcome = Outcome::Answered { status: 500, retry_after_s: None };
     let attempts: Vec<_> =
         claims.iter().map(|claim| Attempt { claim, outcome: &outcome, took_ms: 1 }).collect();
-    let events = object.0.settle_all(&attempts, &site.moment());
+    let events = object.0.settle(&attempts, &site.moment());
     assert!(events.len() == 2 && events.iter().all(Result::is_ok));
     let due = site.rows(LEDGER, "SELECT count(DISTINCT due_ms) FROM delivery WHERE state = 'pending'");
     assert_eq!(due, [[json!(2)]]);

@@ -103,8 +103,15 @@ pub enum Next {
 }
 
 /// What follows the attempt of this number, counted from 1, at a delivery that was decided at
-/// `created_ms`.
-pub fn next(outcome: &Outcome, attempt: usize, created_ms: i64, development: bool, moment: &Moment) -> Next {
+/// `created_ms`. By its id each delivery has jitter of its own, also among those of one moment.
+pub fn next(
+    outcome: &Outcome,
+    attempt: usize,
+    delivery_id: &str,
+    created_ms: i64,
+    development: bool,
+    moment: &Moment,
+) -> Next {
     let spreading_ms = if development { MAX_DEVELOPMENT_WAIT_MS } else { SPREADING_MS };
     let settled = moment.now_ms - created_ms >= spreading_ms;
     let asked_ms = match outcome {
@@ -120,7 +127,7 @@ pub fn next(outcome: &Outcome, attempt: usize, created_ms: i64, development: boo
         return Next::Dead;
     };
     #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
-    let jitter_ms = (*wait_ms as f64 * JITTER * moment.fraction("jitter")) as i64;
+    let jitter_ms = (*wait_ms as f64 * JITTER * moment.fraction(delivery_id)) as i64;
     let wait_ms = (wait_ms + jitter_ms).max(asked_ms);
     let longest_ms = if development { MAX_DEVELOPMENT_WAIT_MS } else { i64::MAX };
     Next::At(moment.now_ms + wait_ms.min(longest_ms))
@@ -132,6 +139,10 @@ mod tests {
 
     fn moment() -> Moment {
         Moment { now_ms: 1_000_000, seed: [0; 32] }
+    }
+
+    fn next(outcome: &Outcome, attempt: usize, created_ms: i64, development: bool, moment: &Moment) -> Next {
+        super::next(outcome, attempt, "msg_1", created_ms, development, moment)
     }
 
     fn failed(status: u16, retry_after_s: Option<i64>) -> Outcome {

@@ -51,8 +51,6 @@ export class Ledger extends DurableObject {
   #timer = null;
   /** Requests to receivers. */
   #flights = new Set();
-  /** Numbers of deliveries that are over, and not yet settled. */
-  #over = [];
   /** Deliveries that are under way. */
   #delivering = 0;
   #watch = null;
@@ -112,7 +110,6 @@ export class Ledger extends DurableObject {
       this.#core = new Core(this.ctx.storage, this.env);
       this.#number = this.#core.number;
       this.#breaks = breaks;
-      this.#over = [];
     }
     return this.#number;
   }
@@ -138,9 +135,8 @@ export class Ledger extends DurableObject {
   /** A delivery, from its first wish to what became of it. */
   async #deliver(parcel) {
     this.#delivering += 1;
-    let number;
     try {
-      ({ number } = await run(parcel, { env: this.env, flights: this.#flights }));
+      await run(parcel, { env: this.env, flights: this.#flights });
     } catch (error) {
       // The core has broken. The next one knows nothing of this delivery, and sends it again.
       noteBreak(error);
@@ -148,19 +144,11 @@ export class Ledger extends DurableObject {
     } finally {
       this.#delivering -= 1;
     }
-    this.#over.push(number);
-    const written = this.#turn(SETTLE_WITHIN_MS, (core) => this.#settle(core));
+    // The first who comes to it in a turn writes what became of all that are over.
+    const written = this.#turn(SETTLE_WITHIN_MS, (core) => this.#note(new Parcel(settle(core))));
     // Its connection is free.
     this.#goOn();
     await written.catch(() => {});
-  }
-
-  /** Writes what became of all that are over, together: the first who comes to it in a turn does it for all. */
-  #settle(core) {
-    if (this.#over.length === 0) return;
-    const over = Uint32Array.from(this.#over);
-    this.#over = [];
-    this.#note(new Parcel(settle(core, over)));
   }
 
   /** One timer for all that is on its way. */

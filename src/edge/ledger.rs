@@ -119,15 +119,16 @@ pub fn next(number: u32) -> Vec<u8> {
             Ok(dispatch) => send::send(dispatch, claim.timeout_ms).await,
             Err(outcome) => Sent::not(outcome),
         };
-        parcel(Kind::Attempted, object.attempted(&core, claim, sent), &[])
+        object.attempted(&core, claim, sent);
+        parcel(Kind::Attempted, 0, &[])
     })
 }
 
-/// Writes what became of attempts; the lines of the log as the only part.
+/// Writes what became of the attempts that are over; the lines of the log as the only part.
 #[wasm_bindgen]
-pub fn settle(number: u32, attempts: Vec<u32>) -> Vec<u8> {
+pub fn settle(number: u32) -> Vec<u8> {
     let mut lines = Vec::new();
-    for settled in object(number).map(|object| object.settle(&attempts)).unwrap_or_default() {
+    for settled in object(number).map(|object| object.settle()).unwrap_or_default() {
         match settled {
             Ok(one) => lines.push(event(one, 0)),
             Err(fault) => log_fault("delivery", &fault),
@@ -167,9 +168,7 @@ struct Object {
     alarm: Alarm,
     /// Claimed, and not begun.
     claims: RefCell<VecDeque<Claim>>,
-    /// By number.
-    over: RefCell<BTreeMap<u32, Over>>,
-    last_over: Cell<u32>,
+    over: RefCell<Vec<Over>>,
     /// Begun, and not settled.
     under_way: Cell<usize>,
     /// Requests that were made since something came from outside.
@@ -186,7 +185,6 @@ impl Object {
             core: RefCell::default(),
             claims: RefCell::default(),
             over: RefCell::default(),
-            last_over: Cell::new(0),
             under_way: Cell::new(0),
             requests: Cell::new(0),
             has_failed: Cell::new(false),
@@ -257,28 +255,27 @@ impl Object {
         Some(claim)
     }
 
-    /// Keeps what became of an attempt; its number.
-    fn attempted(&self, core: &Core, claim: Claim, sent: Sent) -> u32 {
+    /// Keeps what became of an attempt until it is settled.
+    fn attempted(&self, core: &Core, claim: Claim, sent: Sent) {
         core.release(&claim, &sent.outcome, sent.took_ms, sent.more_requests > 0);
         self.requests.set(self.requests.get() + sent.more_requests);
-        let number = self.last_over.get().wrapping_add(1);
-        self.last_over.set(number);
-        self.over.borrow_mut().insert(number, Over { claim, sent });
-        number
+        self.over.borrow_mut().push(Over { claim, sent });
     }
 
-    /// Writes what became of attempts; what is logged of each.
-    fn settle(&self, numbers: &[u32]) -> Vec<Result<serde_json::Value, Fault>> {
+    /// Writes what became of the attempts that are over; what is logged of each.
+    fn settle(&self) -> Vec<Result<serde_json::Value, Fault>> {
+        let over = self.over.take();
         let Some(core) = self.core.borrow().as_ref().map(Rc::clone) else { return Vec::new() };
-        let over: Vec<Over> =
-            numbers.iter().filter_map(|number| self.over.borrow_mut().remove(number)).collect();
+        if over.is_empty() {
+            return Vec::new();
+        }
         self.under_way.set(self.under_way.get().saturating_sub(over.len()));
         let attempts: Vec<_> = over
             .iter()
             .map(|Over { claim, sent }| Attempt { claim, outcome: &sent.outcome, took_ms: sent.took_ms })
             .collect();
         match moment() {
-            Ok(moment) => core.settle_all(&attempts, &moment),
+            Ok(moment) => core.settle(&attempts, &moment),
             Err(fault) => vec![Err(fault)],
         }
     }

@@ -1,8 +1,7 @@
 //! A ledger's database on a Durable Object.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::collections::BTreeMap;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast as _, JsValue};
@@ -35,26 +34,8 @@ impl ObjectStore {
     }
 }
 
-/// Of a statement's text. It is ours, so nobody chooses texts of one hash.
-#[derive(Default)]
-struct TextHash(u64);
-
-impl Hasher for TextHash {
-    fn write(&mut self, bytes: &[u8]) {
-        let (words, rest) = bytes.as_chunks();
-        let rest = rest.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
-        for word in words.iter().map(|word| u64::from_le_bytes(*word)).chain([rest]) {
-            self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
-
 thread_local! {
-    static PREPARED: RefCell<HashMap<String, u32, BuildHasherDefault<TextHash>>> = RefCell::default();
+    static PREPARED: RefCell<BTreeMap<String, u32>> = const { RefCell::new(BTreeMap::new()) };
 }
 
 /// The number under which JavaScript knows a statement: its text crosses once. There are some

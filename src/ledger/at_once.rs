@@ -11,7 +11,6 @@ use serde_json::json;
 
 use super::Ledger;
 use super::claim::Claim;
-use super::open::place;
 use super::schema::ROW_FORMAT;
 use super::store::{Store, Write, write};
 use crate::fault::Fault;
@@ -104,12 +103,7 @@ impl AtOnce {
 
     /// Where a delivery is among those that wait, or would be.
     fn place(&self, delivery_id: &str) -> Result<usize, usize> {
-        match self.waiting.back() {
-            Some((last, _)) if last.as_str() >= delivery_id => {
-                place(&self.waiting, |(id, _)| id.as_str().cmp(delivery_id))
-            }
-            _ => Err(self.waiting.len()),
-        }
+        self.waiting.binary_search_by(|(id, _)| id.as_str().cmp(delivery_id))
     }
 
     /// A delivery is not on its way any more, and nothing is written of it.

@@ -61,14 +61,9 @@ pub struct Attempt<'a> {
 
 impl Attempt<'_> {
     fn next(&self, development: bool, moment: &Moment) -> Next {
-        let claim = self.claim;
-        let attempt = usize::try_from(claim.attempt_count + 1).unwrap_or(usize::MAX);
-        let next = |moment| deliver::next(self.outcome, attempt, claim.created_ms, development, moment);
-        match next(moment) {
-            // Those that fail together do not come again together.
-            Next::At(_) => next(&moment.part(&claim.delivery_id)),
-            next => next,
-        }
+        let attempt = usize::try_from(self.claim.attempt_count + 1).unwrap_or(usize::MAX);
+        let Claim { delivery_id, created_ms, .. } = self.claim;
+        deliver::next(self.outcome, attempt, delivery_id, *created_ms, development, moment)
     }
 
     /// As it is listed with its delivery.
@@ -284,23 +279,9 @@ impl<S: Store> Ledger<S> {
         self.open_row(row).map(|(_, open)| Rc::new(open))
     }
 
-    /// Writes what became of a claim, and what follows. Gives the event for the log.
-    ///
-    /// # Errors
-    /// The database's; the delivery is due again then.
-    pub fn settle(
-        &self,
-        claim: &Claim,
-        outcome: &Outcome,
-        took_ms: i64,
-        moment: &Moment,
-    ) -> Result<Value, Fault> {
-        let mut events = self.settle_all(&[Attempt { claim, outcome, took_ms }], moment);
-        events.pop().unwrap_or_else(|| Err(Fault::new("an attempt without an end")))
-    }
-
-    /// The same of several, in their order. Those that have just arrived are written together.
-    pub fn settle_all(&self, attempts: &[Attempt<'_>], moment: &Moment) -> Vec<Result<Value, Fault>> {
+    /// Writes what became of attempts, and what follows. Gives of each, in their order, the event for the log, or
+    /// why it could not be written: then the delivery is due again. Those that have arrived are written together.
+    pub fn settle(&self, attempts: &[Attempt<'_>], moment: &Moment) -> Vec<Result<Value, Fault>> {
         let mut lanes = self.lanes.borrow_mut();
         for one in attempts {
             lanes.release(one.claim, one.outcome, one.took_ms, false);
@@ -313,8 +294,7 @@ impl<S: Store> Ledger<S> {
         arrived.sort_by_key(|one| &one.claim.delivery_id);
         arrived.dedup_by_key(|one| &one.claim.delivery_id);
         // Where that fails each is written by itself, and says why it is not.
-        let written = self.write_arrived(&arrived, moment.now_ms).unwrap_or_default();
-        let mut written: BTreeSet<String> = written.into_iter().collect();
+        let mut written = self.write_arrived(&arrived, moment.now_ms).unwrap_or_default();
         let events = attempts.iter().zip(nexts).map(|(one, next)| {
             // One that is there twice is written once.
             self.settled(one, next, written.remove(&one.claim.delivery_id), moment)
@@ -358,10 +338,12 @@ impl<S: Store> Ledger<S> {
     }
 
     /// Writes that deliveries have arrived, where each is the only one of its submission, and that waits for it:
-    /// what nearly always happens. However many they are, it is four statements. Gives the ids of those.
-    fn write_arrived(&self, all: &[&Attempt<'_>], now_ms: i64) -> Result<Vec<String>, Fault> {
+    /// what nearly always happens. However many they are, it is three statements, and one for each counter. Gives
+    /// the ids of those.
+    fn write_arrived(&self, all: &[&Attempt<'_>], now_ms: i64) -> Result<BTreeSet<String>, Fault> {
+        let mut written = BTreeSet::new();
         if all.is_empty() {
-            return Ok(Vec::new());
+            return Ok(written);
         }
         let ids: Vec<_> = all.iter().map(|one| &one.claim.delivery_id).collect();
         let sql = format!(
@@ -372,10 +354,9 @@ impl<S: Store> Ledger<S> {
                AND NOT EXISTS (SELECT 1 FROM delivery other WHERE {} AND other.delivery_id <> d.delivery_id)",
             is_delivery_of_submission("other", "d")
         );
-        let mut written = Vec::new();
         let mut counts: BTreeMap<Bucket, (i64, i64)> = BTreeMap::new();
         for mut row in self.store.rows(&sql, &[json!(ids).to_string().into()])? {
-            written.push(row.text(0)?);
+            written.insert(row.text(0)?);
             let bucket = Bucket { campaign: row.text(1)?, hour: row.int(2)?, source: row.text(3)? };
             let (leads, arrived) = counts.entry(bucket).or_default();
             *leads += 1;
