@@ -1,4 +1,4 @@
-//! Someone posts: who is it, what happens, and all of it written in one step.
+//! Admission of a post: whose it is, what happens with it, and all of it written in one step.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! What is due, and who gets it next.
+//! Claims of due deliveries, and the order in which receivers get theirs.
 //!
 //! While a fetch is awaited other events enter the object, so what is in flight is remembered, in
 //! memory: nobody but this object sends its deliveries, and one that stops with a delivery in flight
