@@ -172,8 +172,9 @@ test-contract: build .tools/python/installed
 fuzz: .tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_JOBS=$(FUZZ_JOBS) scripts/fuzz.sh $(FUZZ_TARGETS)
 
-lint: .tools/target
+lint: .tools/target node_modules/.package-lock.json
 	cargo fmt --check
+	$(BIN)/biome format --log-level=warn
 	cargo clippy --locked --all-targets --features cli -- -D warnings
 	cargo clippy --locked --target wasm32-unknown-unknown --lib -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --lib --features cli --document-private-items --quiet

@@ -2,7 +2,12 @@
 import { ratio, spread } from './statistics.mjs';
 
 const AIMS = [
-  { what: 'fresh: CPU of a delivered lead, leadhook ÷ peer', most: 0.9, aim: 0.65, of: share('fresh', 'cpuMs') },
+  {
+    what: 'fresh: CPU of a delivered lead, leadhook ÷ peer',
+    most: 0.9,
+    aim: 0.65,
+    of: share('fresh', 'cpuMs'),
+  },
   {
     what: "fresh: CPU of a delivered lead without KV's process, leadhook ÷ peer",
     most: 1,
@@ -10,7 +15,12 @@ const AIMS = [
     of: share('fresh', 'cpuWithoutKvMs'),
   },
   { what: 'fresh: requests/s, leadhook ÷ peer', least: 1.05, aim: 1.4, of: share('fresh', 'rps') },
-  { what: 'fresh: delivered/s, leadhook ÷ peer', least: 1.05, aim: 1.3, of: share('fresh', 'deliveredPerSecond') },
+  {
+    what: 'fresh: delivered/s, leadhook ÷ peer',
+    least: 1.05,
+    aim: 1.3,
+    of: share('fresh', 'deliveredPerSecond'),
+  },
   { what: 'repeat: requests/s, leadhook ÷ peer', least: 1.3, aim: 1.8, of: share('repeat', 'rps') },
   { what: 'known: requests/s, leadhook ÷ peer', least: 0.9, aim: 1.2, of: share('known', 'rps') },
   { what: 'invalid: requests/s, leadhook ÷ peer', least: 1, aim: 1.2, of: share('invalid', 'rps') },
@@ -40,13 +50,21 @@ const AIMS = [
     aim: 7,
     of: ({ lone }) => spread([lone.leadhook.usdAMillion]),
   },
-  { what: 'wasm, kB gzip', most: 800, aim: 650, digits: 1, of: ({ once }) => spread([once.leadhook.size.wasm]) },
+  {
+    what: 'wasm, kB gzip',
+    most: 800,
+    aim: 650,
+    digits: 1,
+    of: ({ once }) => spread([once.leadhook.size.wasm]),
+  },
 ];
 
 /** Of Leadhook's runs and another's, round by round. */
 function share(operation, key, other = 'peer') {
   return ({ measured }) => {
-    const [own, others] = ['leadhook', other].map((name) => measured[operation][name].full.map((run) => run[key]));
+    const [own, others] = ['leadhook', other].map((name) =>
+      measured[operation][name].full.map((run) => run[key]),
+    );
     return ratio(own, others);
   };
 }

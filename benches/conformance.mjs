@@ -11,14 +11,18 @@ const sha256 = (text) => createHash('sha256').update(text).digest('hex');
 
 /** What a form or a chat shows its visitors. */
 const TEXTS = Object.fromEntries(
-  Object.entries(JSON.parse(fs.readFileSync(new URL('../texts/en.json', import.meta.url), 'utf8')))
-    .filter(([key]) => /^(chat|download|error|form)\./.test(key)),
+  Object.entries(JSON.parse(fs.readFileSync(new URL('../texts/en.json', import.meta.url), 'utf8'))).filter(
+    ([key]) => /^(chat|download|error|form)\./.test(key),
+  ),
 );
 const MINUTE_MS = 60_000;
 
 /** The campaign that {@link conformance} expects to be published under an id. */
 export const benchCampaign = (id, receiver) =>
-  campaign(id, receiver, { dedupe: { by: ['email', 'phone'] }, qualify: { warm: 20, hot: 40, forward_at: 0 } });
+  campaign(id, receiver, {
+    dedupe: { by: ['email', 'phone'] },
+    qualify: { warm: 20, hot: 40, forward_at: 0 },
+  });
 
 /**
  * Throws at the first difference from the contract.
@@ -36,48 +40,87 @@ export async function conformance({ world, receiver, publish, campaignId: id }) 
     return answer.json.submission_id;
   };
   const post = async (value, headers) => accepted(await world.postJson(id, value, headers));
-  const confirmed = (email) => receiver.confirmed.filter(({ payload }) => payload.data.contact.email === email);
+  const confirmed = (email) =>
+    receiver.confirmed.filter(({ payload }) => payload.data.contact.email === email);
   const arrived = (email) => until(`the lead of ${email}`, () => confirmed(email)[0]);
   const refuses = async (sending, status, problems) => {
     const answer = await sending;
     assert.equal(answer.status, status, answer.text);
     assert.equal(answer.headers['content-type'], 'application/problem+json');
     assert.equal(answer.json.status, status);
-    const pairs = answer.json.errors?.map(({ field, code, detail }) => (assert.ok(detail), `${field}:${code}`));
+    const pairs = answer.json.errors?.map(
+      ({ field, code, detail }) => (assert.ok(detail), `${field}:${code}`),
+    );
     assert.deepEqual(pairs?.sort(), problems?.sort());
     return answer;
   };
 
   // A lead arrives whole, signed (the receiver verifies) and with the reasons of its score.
-  const ada = person({ company_size: '201+', seats: 12, wants_demo: true, country: 'no', website: 'https://example.org/a' });
+  const ada = person({
+    company_size: '201+',
+    seats: 12,
+    wants_demo: true,
+    country: 'no',
+    website: 'https://example.org/a',
+  });
   const phone = phoneNumber();
   const attribution = { utm_source: 'google', page_url: 'https://www.example.com/guide?secret#x' };
-  const idOfAda = await post({ ...ada, phone: phone.written, ...attribution, unknown: 'x', consent: { newsletter: '2026-11' } });
-  const { payload: { type, timestamp, data: { lead_id, submitted_at, ...data } } } = await arrived(ada.email);
-  const consent = (method, at, page) => file.purpose.map(({ id: purpose, text, version, channel }) => ({
-    purpose, granted: purpose === 'newsletter', version,
-    version_shown: page && purpose === 'newsletter' ? version : 'unstated',
-    text_sha256: sha256(text), language: 'en', channel, category: 'marketing',
-    notice: {
-      url: file.controller.privacy_notice, version: file.controller.privacy_notice_version,
-      sha256: sha256(JSON.stringify(file.controller, Object.keys(file.controller).sort())),
+  const idOfAda = await post({
+    ...ada,
+    phone: phone.written,
+    ...attribution,
+    unknown: 'x',
+    consent: { newsletter: '2026-11' },
+  });
+  const {
+    payload: {
+      type,
+      timestamp,
+      data: { lead_id, submitted_at, ...data },
     },
-    at, ...(page && { page }), method,
-  }));
+  } = await arrived(ada.email);
+  const consent = (method, at, page) =>
+    file.purpose.map(({ id: purpose, text, version, channel }) => ({
+      purpose,
+      granted: purpose === 'newsletter',
+      version,
+      version_shown: page && purpose === 'newsletter' ? version : 'unstated',
+      text_sha256: sha256(text),
+      language: 'en',
+      channel,
+      category: 'marketing',
+      notice: {
+        url: file.controller.privacy_notice,
+        version: file.controller.privacy_notice_version,
+        sha256: sha256(JSON.stringify(file.controller, Object.keys(file.controller).sort())),
+      },
+      at,
+      ...(page && { page }),
+      method,
+    }));
   const page_url = 'https://www.example.com/guide';
   assert.equal(type, 'lead.qualified');
   assert.match(lead_id, /^lead_[\w-]{20,}$/);
-  for (const time of [timestamp, submitted_at]) assert.match(time, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+  for (const time of [timestamp, submitted_at])
+    assert.match(time, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
   assert.deepEqual(data, {
     campaign: id,
     contact: { email: ada.email, phone: phone.e164 },
     answers: {
-      name: 'Ada Lovelace', company_size: '201+', seats: 12, wants_demo: true, country: 'NO', website: 'https://example.org/a',
+      name: 'Ada Lovelace',
+      company_size: '201+',
+      seats: 12,
+      wants_demo: true,
+      country: 'NO',
+      website: 'https://example.org/a',
     },
     attribution: { utm_source: 'google', page_url },
     consent: consent('json', submitted_at, page_url),
     score: {
-      total: 55, temperature: 'hot', stage: 'SQL', reasons: [
+      total: 55,
+      temperature: 'hot',
+      stage: 'SQL',
+      reasons: [
         { rule: 'large company', points: 30, because: 'company_size is one of 51-200, 201+' },
         { rule: 'paid search', points: 10, because: 'utm_source is google' },
         { rule: 'left a number', points: 15, because: 'phone was given' },
@@ -85,7 +128,11 @@ export async function conformance({ world, receiver, publish, campaignId: id }) 
     },
   });
   const eva = person({ seats: '007', name: '  A\u030asa +1 ' });
-  accepted(await world.postForm(id, asForm(eva), { 'Content-Type': 'application/x-www-form-urlencoded; charset=UTF-8' }));
+  accepted(
+    await world.postForm(id, asForm(eva), {
+      'Content-Type': 'application/x-www-form-urlencoded; charset=UTF-8',
+    }),
+  );
   const ofEva = (await arrived(eva.email)).payload.data;
   assert.deepEqual(ofEva.answers, { name: '\u00c5sa +1', seats: 7 });
   assert.deepEqual(ofEva.consent, consent('form', ofEva.submitted_at));
@@ -119,44 +166,102 @@ export async function conformance({ world, receiver, publish, campaignId: id }) 
 
   // Mistakes are told all at once, without what was submitted.
   const wrong = {
-    email: 'zorro@nowhere', phone: '12', name: 'Z', company_size: 'zillions', seats: 'zero', wants_demo: 'zonder',
-    country: 'ZZ', website: 'zip:zap', consent: { newsletter: 'zeta', calls: {} },
+    email: 'zorro@nowhere',
+    phone: '12',
+    name: 'Z',
+    company_size: 'zillions',
+    seats: 'zero',
+    wants_demo: 'zonder',
+    country: 'ZZ',
+    website: 'zip:zap',
+    consent: { newsletter: 'zeta', calls: {} },
   };
   const { text } = await refuses(world.postJson(id, wrong, { 'Idempotency-Key': 'zig zag' }), 422, [
-    'email:invalid_email', 'phone:invalid_phone', 'name:too_short', 'company_size:not_a_choice', 'seats:invalid_number',
-    'wants_demo:invalid_boolean', 'country:invalid_country', 'website:invalid_url', 'consent.newsletter:wording_outdated',
-    'consent.calls:wrong_type', 'Idempotency-Key:idempotency_key_invalid',
+    'email:invalid_email',
+    'phone:invalid_phone',
+    'name:too_short',
+    'company_size:not_a_choice',
+    'seats:invalid_number',
+    'wants_demo:invalid_boolean',
+    'country:invalid_country',
+    'website:invalid_url',
+    'consent.newsletter:wording_outdated',
+    'consent.calls:wrong_type',
+    'Idempotency-Key:idempotency_key_invalid',
   ]);
   assert.doesNotMatch(text, /zorro|zillions|zero|zonder|ZZ|zip|zeta|zig/);
   await refuses(world.postJson(id, {}), 422, ['email:required', 'consent.newsletter:consent_required']);
-  const types = { email: 5, name: ['x', 'yy'], seats: 0, website: 'x'.repeat(3_000), consent: { newsletter: true } };
-  await refuses(world.postJson(id, types), 422, ['email:wrong_type', 'name:repeated', 'seats:too_small', 'website:too_long']);
+  const types = {
+    email: 5,
+    name: ['x', 'yy'],
+    seats: 0,
+    website: 'x'.repeat(3_000),
+    consent: { newsletter: true },
+  };
+  await refuses(world.postJson(id, types), 422, [
+    'email:wrong_type',
+    'name:repeated',
+    'seats:too_small',
+    'website:too_long',
+  ]);
   const twice = [...asForm(person({ name: 'x'.repeat(61), seats: 5001 })), ['email', 'second@example.org']];
   await refuses(world.postForm(id, twice), 422, ['email:repeated', 'name:too_long', 'seats:too_large']);
   const manyFields = JSON.stringify(Object.fromEntries(Array.from({ length: 101 }, (_, n) => [`f${n}`, 1])));
   for (const body of ['{"email":', '[]', Buffer.from('{"\xff":1}', 'latin1'), manyFields]) {
-    await refuses(world.request('POST', `/c/${id}`, { headers: { 'Content-Type': 'application/json' }, body }), 400);
+    await refuses(
+      world.request('POST', `/c/${id}`, { headers: { 'Content-Type': 'application/json' }, body }),
+      400,
+    );
   }
   await refuses(world.postJson('nobodys', ada), 404);
   await refuses(world.postJson(id, JSON.stringify({ ...ada, name: 'x'.repeat(65_536) })), 413);
-  await refuses(world.request('POST', `/c/${id}`, { headers: { 'Content-Type': 'text/plain' }, body: 'x' }), 415);
+  await refuses(
+    world.request('POST', `/c/${id}`, { headers: { 'Content-Type': 'text/plain' }, body: 'x' }),
+    415,
+  );
   assert.equal((await refuses(world.request('DELETE', `/c/${id}`), 405)).headers.allow, 'GET, POST, OPTIONS');
 
   // What a form needs to know, and from where a script may ask.
-  const { status, headers, json } = await world.request('GET', `/c/${id}`, { headers: { Origin: file.origins[1] } });
-  assert.deepEqual([status, headers['access-control-allow-origin'], headers.vary], [200, file.origins[1], 'Origin']);
+  const { status, headers, json } = await world.request('GET', `/c/${id}`, {
+    headers: { Origin: file.origins[1] },
+  });
+  assert.deepEqual(
+    [status, headers['access-control-allow-origin'], headers.vary],
+    [200, file.origins[1], 'Origin'],
+  );
   const lengths = { name: { min_length: 2, max_length: 60 }, website: { max_length: 2048 } };
   const { token, ...criteria } = json;
   assert.deepEqual(criteria, {
-    campaign: id, title: file.title, language: 'en', endpoint: `/c/${id}`, default_country: 'SE',
-    fields: file.field.map((field) => ({ required: false, label: field.name, ...field, ...lengths[field.name] })),
-    purposes: file.purpose.map(({ required = false, ...purpose }) => ({
-      ...purpose, required, category: 'marketing', field: `consent.${purpose.id}`, text_sha256: sha256(purpose.text),
+    campaign: id,
+    title: file.title,
+    language: 'en',
+    endpoint: `/c/${id}`,
+    default_country: 'SE',
+    fields: file.field.map((field) => ({
+      required: false,
+      label: field.name,
+      ...field,
+      ...lengths[field.name],
     })),
-    double_opt_in: false, controller: file.controller.name, privacy_notice: file.controller.privacy_notice,
-    limits: { body_bytes: 65_536, fields: 100 }, texts: TEXTS, texts_language: 'en',
-    honeypot: 'contact_website', attribution: { remember_days: null },
-    thanks_url: file.thanks_url, thanks: null, magnet: null, turnstile: null,
+    purposes: file.purpose.map(({ required = false, ...purpose }) => ({
+      ...purpose,
+      required,
+      category: 'marketing',
+      field: `consent.${purpose.id}`,
+      text_sha256: sha256(purpose.text),
+    })),
+    double_opt_in: false,
+    controller: file.controller.name,
+    privacy_notice: file.controller.privacy_notice,
+    limits: { body_bytes: 65_536, fields: 100 },
+    texts: TEXTS,
+    texts_language: 'en',
+    honeypot: 'contact_website',
+    attribution: { remember_days: null },
+    thanks_url: file.thanks_url,
+    thanks: null,
+    magnet: null,
+    turnstile: null,
   });
   // A token of its own each time: when, a number, and a MAC over them.
   const later = (await world.request('GET', `/c/${id}`)).json.token;
@@ -170,7 +275,10 @@ export async function conformance({ world, receiver, publish, campaignId: id }) 
   for (const part of ['number', 'mac']) assert.notEqual(tokens[0][part], tokens[1][part]);
   const preflight = (Origin) =>
     world.request('OPTIONS', `/c/${id}`, { headers: { Origin, 'Access-Control-Request-Method': 'POST' } });
-  assert.equal((await preflight(file.origins[0])).headers['access-control-allow-headers'], 'Content-Type, Idempotency-Key');
+  assert.equal(
+    (await preflight(file.origins[0])).headers['access-control-allow-headers'],
+    'Content-Type, Idempotency-Key',
+  );
   assert.equal((await preflight('https://evil.example')).headers['access-control-allow-origin'], undefined);
 
   // KV may fail: it is never the judge, and where nothing can be served the answer says so.
@@ -181,7 +289,8 @@ export async function conformance({ world, receiver, publish, campaignId: id }) 
 
   // A receiver that is down gets the lead later, under the same id.
   const [busy, refused, killed] = [person(), person(), person()];
-  const isFirstOf = ({ email }) => receiver.to(email).length === 1 && receiver.to(email)[0] === receiver.deliveries.at(-1);
+  const isFirstOf = ({ email }) =>
+    receiver.to(email).length === 1 && receiver.to(email)[0] === receiver.deliveries.at(-1);
   receiver.answer = () => ({ status: isFirstOf(busy) ? 503 : 204 });
   await post(busy);
   await until('the receiver said 503', () => receiver.to(busy.email).length === 1);
@@ -191,7 +300,10 @@ export async function conformance({ world, receiver, publish, campaignId: id }) 
   await until('nobody answered', () => world.stdout.slice(printed).includes('unreachable'));
   await receiver.up();
   const [{ id: idOfBusy }] = await Promise.all([arrived(busy.email), arrived(refused.email)]);
-  assert.deepEqual(receiver.to(busy.email).map(({ id }) => id), [idOfBusy, idOfBusy]);
+  assert.deepEqual(
+    receiver.to(busy.email).map(({ id }) => id),
+    [idOfBusy, idOfBusy],
+  );
 
   // A runtime that is killed after its 202 has stored the lead, and what was under way is sent again.
   // Without KV, whose stand-in takes a request that is cut off for a fault of its own.
@@ -206,7 +318,8 @@ export async function conformance({ world, receiver, publish, campaignId: id }) 
   await sleep(500);
 
   // Once each, and what was sent again under its own id.
-  for (const { email } of [ada, eva, crowd, held, busy, refused]) assert.equal(confirmed(email).length, 1, email);
+  for (const { email } of [ada, eva, crowd, held, busy, refused])
+    assert.equal(confirmed(email).length, 1, email);
   assert.equal(new Set(receiver.to(killed.email).map(({ id }) => id)).size, 1);
   assert.equal(receiver.to(other.email).length, 0, 'a phone number that is known is the same person');
   assert.deepEqual(receiver.refused, []);

@@ -32,9 +32,16 @@ const ROWS = [
 // with a command line that aborts Cargo would build two libraries of one name. A profile of another
 // name leaves the command line in target/release alone.
 const PROFILE = { inherits: 'release', panic: 'unwind' };
-const settings = Object.entries(PROFILE).flatMap(([key, value]) => ['--config', `profile.core.${key}="${value}"`]);
+const settings = Object.entries(PROFILE).flatMap(([key, value]) => [
+  '--config',
+  `profile.core.${key}="${value}"`,
+]);
 const bench = ['bench', '--locked', '--features', 'cli', '--bench', 'core', '--profile', 'core', ...settings];
-execFileSync('cargo', bench, { cwd: ROOT, stdio: 'inherit', env: { ...process.env, CRITERION_HOME: CRITERION } });
+execFileSync('cargo', bench, {
+  cwd: ROOT,
+  stdio: 'inherit',
+  env: { ...process.env, CRITERION_HOME: CRITERION },
+});
 
 const measured = Object.fromEntries(ROWS.map(({ name }) => [name, medianUs(name)]));
 const table = [['', '', 'µs', '95 % interval', 'share'], ...ROWS.map(row)];
@@ -45,7 +52,9 @@ console.log('\nWritten: benches/RESULTS.md');
 /** The median in microseconds, and where it lies with 95 % certainty. */
 function medianUs(name) {
   const file = path.join(CRITERION, 'core', name, 'new', 'estimates.json');
-  const { point_estimate: median, confidence_interval: interval } = JSON.parse(fs.readFileSync(file, 'utf8')).median;
+  const { point_estimate: median, confidence_interval: interval } = JSON.parse(
+    fs.readFileSync(file, 'utf8'),
+  ).median;
   return { median: median / 1000, least: interval.lower_bound / 1000, most: interval.upper_bound / 1000 };
 }
 

@@ -104,7 +104,8 @@ export class Ledger extends DurableObject {
   }
 
   #send() {
-    while (this.#connections < CONNECTIONS && this.#waiting.length) this.ctx.waitUntil(this.#attempt(this.#waiting.shift()));
+    while (this.#connections < CONNECTIONS && this.#waiting.length)
+      this.ctx.waitUntil(this.#attempt(this.#waiting.shift()));
   }
 
   async #attempt(lead) {
@@ -113,7 +114,10 @@ export class Ledger extends DurableObject {
     this.#connections -= 1;
     this.#send();
     if (!hasArrived) return;
-    await this.#together(() => this.#storage.sql.exec('UPDATE lead SET body = NULL WHERE number = ?', lead.number), SETTLE_WITHIN_MS);
+    await this.#together(
+      () => this.#storage.sql.exec('UPDATE lead SET body = NULL WHERE number = ?', lead.number),
+      SETTLE_WITHIN_MS,
+    );
     console.log(JSON.stringify({ event: 'delivery', lead: lead.number }));
   }
 
@@ -129,7 +133,13 @@ export class Ledger extends DurableObject {
         'webhook-signature': SIGNATURE,
       };
       const { signal } = aborting;
-      const response = await fetch(this.#receiver, { method: 'POST', headers, body, redirect: 'manual', signal });
+      const response = await fetch(this.#receiver, {
+        method: 'POST',
+        headers,
+        body,
+        redirect: 'manual',
+        signal,
+      });
       await response.arrayBuffer();
       return response.ok;
     } finally {

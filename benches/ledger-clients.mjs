@@ -81,7 +81,10 @@ function postFresh(agent, url) {
     request.once('error', failed);
     request.once('response', (response) => {
       const again = response.headers['retry-after'] === undefined ? '' : ' with Retry-After';
-      response.once('error', failed).once('end', () => done(`${response.statusCode}${again}`)).resume();
+      response
+        .once('error', failed)
+        .once('end', () => done(`${response.statusCode}${again}`))
+        .resume();
     });
     request.end(body);
   });

@@ -38,10 +38,15 @@ function ledgerFile(world) {
 /** By kind of identifier: what its tags begin with, and the tag of who can be posted again. */
 function tags(pepper, ledger) {
   const [id, key] = pepper.split(':');
-  const derived = Buffer.from(hkdfSync('sha256', Buffer.from(key, 'base64'), id, `leadhook/fingerprint/v1/${ledger}`, 32));
+  const derived = Buffer.from(
+    hkdfSync('sha256', Buffer.from(key, 'base64'), id, `leadhook/fingerprint/v1/${ledger}`, 32),
+  );
   return Object.entries(FILLED).map(([kind, value]) => {
     const prefix = `${kind}.${id}.`;
-    return { prefix, tag: prefix + createHmac('sha256', derived).update(`${kind}\0${value}`).digest('base64url') };
+    return {
+      prefix,
+      tag: prefix + createHmac('sha256', derived).update(`${kind}\0${value}`).digest('base64url'),
+    };
   });
 }
 
@@ -86,8 +91,19 @@ db = sqlite3.connect(sys.argv[1], isolation_level=None)
 for statement in json.loads(sys.stdin.read()):
     db.execute(statement).fetchall()
 `;
-  const pragmas = ['locking_mode = EXCLUSIVE', 'journal_mode = OFF', 'synchronous = OFF', 'cache_size = -600000'];
-  const all = [...pragmas.map((pragma) => `PRAGMA ${pragma}`), 'BEGIN', ...statements, 'COMMIT', 'PRAGMA journal_mode = WAL'];
+  const pragmas = [
+    'locking_mode = EXCLUSIVE',
+    'journal_mode = OFF',
+    'synchronous = OFF',
+    'cache_size = -600000',
+  ];
+  const all = [
+    ...pragmas.map((pragma) => `PRAGMA ${pragma}`),
+    'BEGIN',
+    ...statements,
+    'COMMIT',
+    'PRAGMA journal_mode = WAL',
+  ];
   return new Promise((done, failed) => {
     // Node 20 has no SQLite; Python has.
     const child = spawn('python3', ['-c', script, file], { stdio: ['pipe', 'ignore', 'pipe'] });

@@ -24,8 +24,20 @@ const ITEMS = [
   { what: 'Worker requests', usd: 0.3, included: 10e6, daily: 100_000, of: () => 1 },
   { what: 'Worker CPU, ms', usd: 0.02, included: 30e6, of: ({ cpuMs }) => cpuMs },
   { what: 'object requests', usd: 0.15, included: 1e6, daily: 100_000, of: ({ calls }) => calls },
-  { what: 'object duration, GB-s', usd: 12.5, included: 400_000, daily: 13_000, of: ({ activeMs }) => (activeMs / 1000) * OBJECT_GB },
-  { what: 'rows written', usd: 1, included: 50e6, daily: 100_000, of: ({ written, alarmsSet }) => written + alarmsSet },
+  {
+    what: 'object duration, GB-s',
+    usd: 12.5,
+    included: 400_000,
+    daily: 13_000,
+    of: ({ activeMs }) => (activeMs / 1000) * OBJECT_GB,
+  },
+  {
+    what: 'rows written',
+    usd: 1,
+    included: 50e6,
+    daily: 100_000,
+    of: ({ written, alarmsSet }) => written + alarmsSet,
+  },
   { what: 'rows read', usd: 0.001, included: 25e9, daily: 5e6, of: ({ read }) => read },
   { what: 'KV reads', usd: 0.5, included: 10e6, daily: 100_000, of: ({ kvReads }) => kvReads },
   { what: 'KV writes', usd: 5, included: 1e6, daily: 1_000, soft: true, of: ({ kvWrites }) => kvWrites },
@@ -118,8 +130,12 @@ export function freePlan(alone, rush) {
     item.daily.toLocaleString('en'),
     ...[alone, rush].map((lead) => shown(leads(item, lead))),
   ]);
-  const ceilings = [alone, rush].map((lead) =>
-    limited.filter(({ soft }) => !soft).map((item) => ({ what: item.what, leads: leads(item, lead) })).sort((a, b) => a.leads - b.leads)[0],
+  const ceilings = [alone, rush].map(
+    (lead) =>
+      limited
+        .filter(({ soft }) => !soft)
+        .map((item) => ({ what: item.what, leads: leads(item, lead) }))
+        .sort((a, b) => a.leads - b.leads)[0],
   );
   return { rows: [['', 'a day', 'leads alone', 'leads in a rush'], ...rows], ceilings };
 }

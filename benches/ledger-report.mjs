@@ -6,17 +6,31 @@ import { DISTURBING, list, markdown, percent } from './tables.mjs';
 /** A fresh lead in a larger ledger may cost so much more than in the smallest one. */
 const MOST_SLOWER = 0.1;
 
-const number = (value, digits = 0) => value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
-const range = ({ median, min, max }, digits) => `${number(median, digits)} (${number(min, digits)}–${number(max, digits)})`;
+const number = (value, digits = 0) =>
+  value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
+const range = ({ median, min, max }, digits) =>
+  `${number(median, digits)} (${number(min, digits)}–${number(max, digits)})`;
 
 export function rowsTable(rows, sweep, { rush, swept }) {
-  const lines = Object.entries(rows).filter(([name]) => name !== 'rush').map(([name, { admission, settling }]) => [
-    name,
-    ...[admission, settling].flatMap(({ written, read, alarmsSet }) => [written, read, alarmsSet].map(String)),
-  ]);
+  const lines = Object.entries(rows)
+    .filter(([name]) => name !== 'rush')
+    .map(([name, { admission, settling }]) => [
+      name,
+      ...[admission, settling].flatMap(({ written, read, alarmsSet }) =>
+        [written, read, alarmsSet].map(String),
+      ),
+    ]);
   const { admission, settling } = rows.rush;
   const each = (key) => number((admission[key] + settling[key]) / rush, 2);
-  lines.push([`one of ${rush} in a rush, both phases`, each('written'), each('read'), each('alarmsSet'), '', '', '']);
+  lines.push([
+    `one of ${rush} in a rush, both phases`,
+    each('written'),
+    each('read'),
+    each('alarmsSet'),
+    '',
+    '',
+    '',
+  ]);
   const daily = [sweep.written, sweep.read, sweep.alarmsSet].map((count) => number(count));
   lines.push([`daily sweep of ${number(swept)} people`, '', '', '', ...daily]);
   return [['', 'written', 'read', 'alarm set', 'settling: written', 'read', 'alarm set'], ...lines];
@@ -30,7 +44,10 @@ export function sizeTable(ledgers) {
     range(spread(openMs), 0),
     range(spread(deadLettersMs), 0),
   ]);
-  return [['', 'file, MB', 'bytes a person', 'first lead after a start, ms', 'a search for dead letters, ms'], ...rows];
+  return [
+    ['', 'file, MB', 'bytes a person', 'first lead after a start, ms', 'a search for dead letters, ms'],
+    ...rows,
+  ];
 }
 
 const series = ({ rounds }, key) => rounds.map((round) => round[key]);
@@ -41,7 +58,9 @@ export function growthTable(ledgers) {
     `${number(ledger.people)} people`,
     range(spread(series(ledger, 'rps')), 0),
     range(spread(series(ledger, 'cpuMs')), 2),
-    ...['rps', 'cpuMs'].map((key) => (ledger === smallest ? '' : range(ratio(series(ledger, key), series(smallest, key)), 2))),
+    ...['rps', 'cpuMs'].map((key) =>
+      ledger === smallest ? '' : range(ratio(series(ledger, key), series(smallest, key)), 2),
+    ),
   ]);
   return [['', 'requests/s', 'CPU ms a lead', 'requests/s ÷ smallest', 'CPU ÷ smallest'], ...rows];
 }
@@ -72,7 +91,11 @@ export function floodTable({ answers, before, during }) {
   const lines = (who, answers) =>
     Object.entries(answers).map(([name, us]) => {
       const counted = us.map((one) => [one, 1]);
-      return [`${who}: ${name}`, number(us.length), ...[50, 99].map((rank) => number(percentile(rank, counted) / 1000, 1))];
+      return [
+        `${who}: ${name}`,
+        number(us.length),
+        ...[50, 99].map((rank) => number(percentile(rank, counted) / 1000, 1)),
+      ];
     });
   return [
     ['', 'answers', 'p50 ms', 'p99 ms'],
@@ -93,7 +116,9 @@ export function ledgerSection({ rows, sweep, ledgers, flooded, money, plan, seco
   const { price, freePlan } = money;
   const [alone, rush] = freePlan.ceilings;
   const largest = ledgers.at(-1);
-  const disturbed = ledgers.flatMap(({ rounds }) => rounds).filter(({ others }) => others > DISTURBING).length;
+  const disturbed = ledgers
+    .flatMap(({ rounds }) => rounds)
+    .filter(({ others }) => others > DISTURBING).length;
   return `## One ledger
 
 Measured with \`make bench-ledger\` on ${new Date().toISOString().slice(0, 10)} in ${number(seconds)} seconds.

@@ -61,7 +61,11 @@ export async function countRows(rush) {
     rows['with a phone, two destinations'] = await count(TWO, withPhone(), 2);
     rows['with an Idempotency-Key'] = await count(ONE, person(), 1, { 'Idempotency-Key': 'key-1' });
     rows.held = await count(HELD, eve, 0);
-    rows['held, then qualified'] = await count(HELD, { ...eve, company_size: '201+', phone: phoneNumber().written }, 1);
+    rows['held, then qualified'] = await count(
+      HELD,
+      { ...eve, company_size: '201+', phone: phoneNumber().written },
+      1,
+    );
     const failures = [{ status: 500 }];
     crm.answer = () => failures.pop() ?? { status: 204 };
     rows['first attempt fails'] = await count(ONE, person(), 2);

@@ -11,7 +11,14 @@ import { World } from '../tests/e2e/world.mjs';
 import { flood, steady } from './ledger-clients.mjs';
 import { fill, FILLED } from './ledger-fill.mjs';
 import { aLead, freePlan, keeping, price } from './ledger-price.mjs';
-import { floodTable, growthTable, keepingLine, ledgerSection, rowsTable, sizeTable } from './ledger-report.mjs';
+import {
+  floodTable,
+  growthTable,
+  keepingLine,
+  ledgerSection,
+  rowsTable,
+  sizeTable,
+} from './ledger-report.mjs';
 import { countRows, countSweep } from './ledger-rows.mjs';
 import { load, PACES, wrkVersion } from './load.mjs';
 import { countLone } from './lone.mjs';
@@ -32,8 +39,28 @@ const DEAD_LETTERS = `deliveries?campaign=${CAMPAIGN}&state=dead`;
 
 const { values: options } = parseArgs({ options: { quick: { type: 'boolean' } } });
 const plan = options.quick
-  ? { rush: 100, swept: 500, people: [1_000, 10_000], starts: 1, rounds: 2, seconds: 1, connections: 200, floodSeconds: 2, quietSeconds: 2 }
-  : { rush: 300, swept: 1_000, people: [1_000, 100_000, 1_000_000], starts: 3, rounds: 5, seconds: 1, connections: 600, floodSeconds: 3, quietSeconds: 4 };
+  ? {
+      rush: 100,
+      swept: 500,
+      people: [1_000, 10_000],
+      starts: 1,
+      rounds: 2,
+      seconds: 1,
+      connections: 200,
+      floodSeconds: 2,
+      quietSeconds: 2,
+    }
+  : {
+      rush: 300,
+      swept: 1_000,
+      people: [1_000, 100_000, 1_000_000],
+      starts: 3,
+      rounds: 5,
+      seconds: 1,
+      connections: 600,
+      floodSeconds: 3,
+      quietSeconds: 4,
+    };
 
 process.on('SIGINT', () => process.exit(1));
 const startedAtMs = Date.now();
@@ -49,7 +76,10 @@ for (const people of plan.people.slice(0, -1)) ledgers.push(await prepare(people
 // Counting takes no time of anything that is timed, and filling the largest one takes long.
 const services = startServices();
 const [largest, rows, sweep, lone] = await Promise.all([
-  prepare(plan.people.at(-1)), countRows(plan.rush), countSweep(plan.swept), countLone(services, LEADHOOK),
+  prepare(plan.people.at(-1)),
+  countRows(plan.rush),
+  countSweep(plan.swept),
+  countLone(services, LEADHOOK),
 ]);
 services.end();
 ledgers.push(largest);
@@ -115,7 +145,15 @@ function receiver(name) {
 async function prepare(people) {
   const world = await World.start({ kvModule: KV });
   const { hook, url } = receiver(`people-${people}`);
-  const ledger = { people, world, hook, campaign: benchCampaign({ url }), openMs: [], deadLettersMs: [], rounds: [] };
+  const ledger = {
+    people,
+    world,
+    hook,
+    campaign: benchCampaign({ url }),
+    openMs: [],
+    deadLettersMs: [],
+    rounds: [],
+  };
   await world.publish(ledger.campaign);
   await postFresh(world);
   await rest(ledger, 1);
@@ -182,7 +220,9 @@ async function timeRounds() {
       ledger.rounds.push(result);
       const { rps, deliveredPerSecond, cpuMs, others } = result;
       const busy = others > DISTURBING ? `  (others took ${percent(others)} of the machine)` : '';
-      console.log(`  round ${round}  ${String(ledger.people).padStart(7)} people  ${rps.toFixed(0)} requests/s  ${deliveredPerSecond.toFixed(0)} delivered/s  ${cpuMs.toFixed(2)} CPU ms${busy}`);
+      console.log(
+        `  round ${round}  ${String(ledger.people).padStart(7)} people  ${rps.toFixed(0)} requests/s  ${deliveredPerSecond.toFixed(0)} delivered/s  ${cpuMs.toFixed(2)} CPU ms${busy}`,
+      );
     }
   }
 }
@@ -229,16 +269,25 @@ async function floodOne({ world, hook: quietHook }) {
     flood(`${world.url}/c/${FLOODED}`, plan.connections, plan.floodSeconds),
   ]);
   for (const { answers, lost } of [before, during]) {
-    check(lost === 0 && Object.keys(answers).join() === '202', `the other ledger answers ${Object.keys(answers)}, ${lost} lost`);
+    check(
+      lost === 0 && Object.keys(answers).join() === '202',
+      `the other ledger answers ${Object.keys(answers)}, ${lost} lost`,
+    );
   }
   const unexpected = Object.keys(answers).filter((name) => !['202', '503 with Retry-After'].includes(name));
   check(unexpected.length === 0, `a flooded ledger answers ${unexpected}`);
   const admitted = answers['202']?.length ?? 0;
   const { accepted } = await world.counters(FLOODED);
-  check(accepted >= admitted && accepted <= admitted + lost, `${accepted} are counted, ${admitted} got a 202, ${lost} no answer`);
+  check(
+    accepted >= admitted && accepted <= admitted + lost,
+    `${accepted} are counted, ${admitted} got a 202, ${lost} no answer`,
+  );
   const endedAtMs = Date.now();
   await rest({ world, hook }, accepted);
-  await rest({ world, hook: quietHook }, quietBefore + before.answers['202'].length + during.answers['202'].length);
+  await rest(
+    { world, hook: quietHook },
+    quietBefore + before.answers['202'].length + during.answers['202'].length,
+  );
   const { states } = await world.counters(FLOODED);
   check(states.delivered === accepted, `${states.delivered} of ${accepted} are delivered`);
   check(hook.ids.size === accepted, `${hook.ids.size} webhooks for ${accepted} leads`);

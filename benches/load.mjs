@@ -39,14 +39,27 @@ export function wrkVersion() {
 export async function load(url, operation, seconds, pace) {
   const bodies = operation.bodies ? bodiesFile(operation.bodies(seconds * pace.most)) : '-';
   const run = await wrk([
-    `-t${THREADS}`, `-c${CONNECTIONS}`, `-d${seconds}s`, '--timeout', `${TIMEOUT_S}s`, '--latency', '-s', SCRIPT, `${url}/c/${CAMPAIGN}`,
-    '--', bodies, operation.again ? 'again' : 'once', String(pace.thinkMs),
+    `-t${THREADS}`,
+    `-c${CONNECTIONS}`,
+    `-d${seconds}s`,
+    '--timeout',
+    `${TIMEOUT_S}s`,
+    '--latency',
+    '-s',
+    SCRIPT,
+    `${url}/c/${CAMPAIGN}`,
+    '--',
+    bodies,
+    operation.again ? 'again' : 'once',
+    String(pace.thinkMs),
   ]);
   const endedAtMs = Date.now();
   const expectedErrors = operation.status >= 400 ? run.requests : 0;
   if (run.requests === 0 || run.status_errors !== expectedErrors || run.socket_errors || run.missing) {
     const { latency_us, ...counts } = run;
-    throw new Error(`${operation.name}: not every answer was a ${operation.status}: ${JSON.stringify(counts)}`);
+    throw new Error(
+      `${operation.name}: not every answer was a ${operation.status}: ${JSON.stringify(counts)}`,
+    );
   }
   return {
     requests: run.requests,

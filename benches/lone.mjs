@@ -45,7 +45,10 @@ async function timeLone(subjects, leads) {
     times[subject.target.name] = {
       cpuMs: cpuMs / leads,
       cpuWithoutKvMs: cpuWithoutKvMs / leads,
-      p50Ms: percentile(50, waitedMs.map((ms) => [ms, 1])),
+      p50Ms: percentile(
+        50,
+        waitedMs.map((ms) => [ms, 1]),
+      ),
       webhooks: (webhooks - heard.webhooks) / leads,
     };
   }

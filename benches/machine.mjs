@@ -12,7 +12,10 @@ const run = (command, ...args) => execFileSync(command, args, { cwd: ROOT, encod
 
 /** The version in a package's own package.json, which not every package exports. */
 function packageVersion(name) {
-  const file = require.resolve.paths(name).map((folder) => `${folder}/${name}/package.json`).find(fs.existsSync);
+  const file = require.resolve
+    .paths(name)
+    .map((folder) => `${folder}/${name}/package.json`)
+    .find(fs.existsSync);
   return file ? JSON.parse(fs.readFileSync(file, 'utf8')).version : 'not installed';
 }
 
@@ -20,7 +23,10 @@ function packageVersion(name) {
 export function versions(wrk) {
   const changed = run('git', 'status', '--porcelain', '--', 'src', 'Cargo.toml', 'Cargo.lock');
   return [
-    ['Leadhook', run('git', 'rev-parse', '--short=12', 'HEAD') + (changed ? ' with uncommitted changes' : '')],
+    [
+      'Leadhook',
+      run('git', 'rev-parse', '--short=12', 'HEAD') + (changed ? ' with uncommitted changes' : ''),
+    ],
     ['workerd', packageVersion('workerd')],
     ['rustc', run('rustc', '--version').split(' ')[1]],
     ['node', process.versions.node],
@@ -35,6 +41,12 @@ export function machine() {
   return [
     ['CPU', `${processors[0].model.trim()}, ${processors.length} cores`],
     ['memory', `${(os.totalmem() / 1e9).toFixed(0)} GB`],
-    ['kernel', `${os.type()} ${os.release().match(/^[\d.]+/)[0].replace(/\.$/, '')}`],
+    [
+      'kernel',
+      `${os.type()} ${os
+        .release()
+        .match(/^[\d.]+/)[0]
+        .replace(/\.$/, '')}`,
+    ],
   ];
 }

@@ -58,11 +58,13 @@ export async function acquaint(subject, { name, people }) {
   await finish(subject, before.distinct + people.length);
   for (const [at, person] of people.entries()) {
     const again = await expect(subject, name, 202, person);
-    if (again !== answers[at]) throw new Error(`${target.name}: answers ${again} to the repeat of ${answers[at]}`);
+    if (again !== answers[at])
+      throw new Error(`${target.name}: answers ${again} to the repeat of ${answers[at]}`);
   }
   const { webhooks } = await finish(subject, before.distinct + people.length);
   const delivered = webhooks - before.webhooks;
-  if (delivered !== people.length) throw new Error(`${target.name}: ${delivered} webhooks for ${people.length} people`);
+  if (delivered !== people.length)
+    throw new Error(`${target.name}: ${delivered} webhooks for ${people.length} people`);
 }
 
 async function sample(subject, { name, status, bodies, delivers }) {
@@ -104,5 +106,8 @@ export const finish = ({ target: { name }, pid, kvPid, services }, webhooks) =>
 export function post(url, body) {
   const path = `/c/${CAMPAIGN}`;
   if (!body) return send(url, 'GET', path);
-  return send(url, 'POST', path, { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
+  return send(url, 'POST', path, {
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify(body),
+  });
 }

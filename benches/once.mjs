@@ -13,7 +13,10 @@ const BYTES_PER_KB = 1000;
 export function sizeKb({ main }, folder) {
   const copy = path.join(folder, 'worker');
   const gzip = (file) => gzipSync(fs.readFileSync(path.join(copy, file)), { level: 9 }).length / BYTES_PER_KB;
-  const wasm = fs.readdirSync(copy).filter((file) => file.endsWith('.wasm')).map(gzip);
+  const wasm = fs
+    .readdirSync(copy)
+    .filter((file) => file.endsWith('.wasm'))
+    .map(gzip);
   const sum = wasm.reduce((a, b) => a + b, 0);
   return { wasm: sum, all: sum + gzip(path.basename(main)) };
 }

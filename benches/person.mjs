@@ -26,17 +26,36 @@ const world = await World.start();
 const rows = [['', 'the address, first tenth', 'last tenth', '', 'others, at first', 'at last', '']];
 let serial = 0;
 try {
-  for (const [name, more] of [['a duplicate', {}], ['`on_repeat = "update"`', { dedupe: { on_repeat: 'update' } }]]) {
+  for (const [name, more] of [
+    ['a duplicate', {}],
+    ['`on_repeat = "update"`', { dedupe: { on_repeat: 'update' } }],
+  ]) {
     const id = `again-${serial++}`;
-    await world.publish(campaign(id, crm, { ...more, abuse: { quarantine_at: 1_000 }, limits: { network_per_minute: 100_000 } }));
+    await world.publish(
+      campaign(id, crm, {
+        ...more,
+        abuse: { quarantine_at: 1_000 },
+        limits: { network_per_minute: 100_000 },
+      }),
+    );
     await run(id, 20, others);
     const firstOthers = await run(id, LOOK, others);
     const own = [];
     for (let part = 0; part < 10; part++) own.push(await run(id, slice, again));
     const lastOthers = await run(id, LOOK, others);
-    rows.push([name, ms(own[0]), ms(own[9]), ratio(own[9], own[0]), ms(firstOthers), ms(lastOthers), ratio(lastOthers, firstOthers)]);
+    rows.push([
+      name,
+      ms(own[0]),
+      ms(own[9]),
+      ratio(own[9], own[0]),
+      ms(firstOthers),
+      ms(lastOthers),
+      ratio(lastOthers, firstOthers),
+    ]);
     const shown = await access();
-    console.log(`${name}: access answers in ${shown.pages} pages of at most ${shown.largestKb} KB; the slowest took ${shown.slowestMs} ms`);
+    console.log(
+      `${name}: access answers in ${shown.pages} pages of at most ${shown.largestKb} KB; the slowest took ${shown.slowestMs} ms`,
+    );
   }
 } finally {
   await world.stop();
@@ -44,7 +63,10 @@ try {
 }
 console.log(aligned(rows));
 if (!options.quick) {
-  writeSection('person', `## One address\n\nMeasured with \`make bench-person\`: ${posts.toLocaleString('en')} posts of one address, each with another answer. Milliseconds of the Worker's processor time a post, deliveries included.\n\n${markdown(rows)}\n\n${list(machine())}.`);
+  writeSection(
+    'person',
+    `## One address\n\nMeasured with \`make bench-person\`: ${posts.toLocaleString('en')} posts of one address, each with another answer. Milliseconds of the Worker's processor time a post, deliveries included.\n\n${markdown(rows)}\n\n${list(machine())}.`,
+  );
 }
 
 function again() {

@@ -9,7 +9,10 @@ const sumMs = (ticks) => ticks.map(Number).reduce((a, b) => a + b) * MS_A_TICK;
 /** utime, stime, and both of the children that have ended. */
 function ticksOf(pid) {
   const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ').slice(11, 15);
+  return stat
+    .slice(stat.lastIndexOf(')') + 2)
+    .split(' ')
+    .slice(11, 15);
 }
 
 /** Processor time of a process and all its threads so far. */
@@ -18,7 +21,8 @@ export const cpuMs = (pid) => sumMs(ticksOf(pid).slice(0, 2));
 /** Memory of a process now, and the most it ever had. */
 export function memoryMb(pid) {
   const status = fs.readFileSync(`/proc/${pid}/status`, 'utf8');
-  const megabytes = (name) => (Number(status.match(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm'))[1]) * 1024) / 1e6;
+  const megabytes = (name) =>
+    (Number(status.match(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm'))[1]) * 1024) / 1e6;
   return { now: megabytes('VmRSS'), peak: megabytes('VmHWM') };
 }
 

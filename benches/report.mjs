@@ -16,7 +16,9 @@ const VALUES = [
 const HEADS = VALUES.map(({ head }) => head);
 
 const range = ({ median, min, max }, digits) =>
-  min === max ? median.toFixed(digits) : `${median.toFixed(digits)} (${min.toFixed(digits)}–${max.toFixed(digits)})`;
+  min === max
+    ? median.toFixed(digits)
+    : `${median.toFixed(digits)} (${min.toFixed(digits)}–${max.toFixed(digits)})`;
 
 /** The values of one kind over the rounds; nothing where a target has none. */
 function series({ full }, key) {
@@ -42,13 +44,15 @@ const latencyMs = (rank, run) => run && (percentile(rank, run.latencyUs) / 1000)
 
 /** `pairs`: what is divided by what. */
 export function ratioTable(runs, pairs) {
-  const rows = pairs.filter((names) => names.every((name) => runs[name])).map(([one, other]) => {
-    const cells = VALUES.map(({ key }) => {
-      const [ones, others] = [series(runs[one], key), series(runs[other], key)];
-      return ones && others && range(ratio(ones, others), 2);
+  const rows = pairs
+    .filter((names) => names.every((name) => runs[name]))
+    .map(([one, other]) => {
+      const cells = VALUES.map(({ key }) => {
+        const [ones, others] = [series(runs[one], key), series(runs[other], key)];
+        return ones && others && range(ratio(ones, others), 2);
+      });
+      return [`${one} ÷ ${other}`, ...cells];
     });
-    return [`${one} ÷ ${other}`, ...cells];
-  });
   return [['', ...HEADS], ...rows];
 }
 
@@ -70,22 +74,34 @@ export function loneTable(lone) {
     one.cpuMs.toFixed(2),
     one.cpuWithoutKvMs.toFixed(2),
     one.p50Ms.toFixed(2),
-    ...[one.calls, one.written, one.read, one.alarmsSet, one.kv.reads, one.kv.writes, one.webhooks].map(String),
+    ...[one.calls, one.written, one.read, one.alarmsSet, one.kv.reads, one.kv.writes, one.webhooks].map(
+      String,
+    ),
     one.usdAMillion && cents(one.usdAMillion),
   ]);
-  const counts = ['object requests', 'rows written', 'rows read', 'alarms set', 'KV reads', 'KV writes', 'webhooks'];
+  const counts = [
+    'object requests',
+    'rows written',
+    'rows read',
+    'alarms set',
+    'KV reads',
+    'KV writes',
+    'webhooks',
+  ];
   return [['', 'CPU ms', 'CPU ms without KV', 'p50 ms', ...counts, 'USD a million'], ...rows];
 }
 
 export function aimTable(results) {
   const verdict = (by, digits) => `${by < 0 ? 'missed' : 'reached'} by ${Math.abs(by).toFixed(digits)}`;
-  const rows = judged(results).map(({ what, least, most, aim, digits, measured, reachedBy, aimReachedBy }) => [
-    what,
-    most === undefined ? `at least ${least.toFixed(digits)}` : `at most ${most.toFixed(digits)}`,
-    range(measured, digits),
-    verdict(reachedBy, digits),
-    `${aim.toFixed(digits)}: ${verdict(aimReachedBy, digits)}`,
-  ]);
+  const rows = judged(results).map(
+    ({ what, least, most, aim, digits, measured, reachedBy, aimReachedBy }) => [
+      what,
+      most === undefined ? `at least ${least.toFixed(digits)}` : `at most ${most.toFixed(digits)}`,
+      range(measured, digits),
+      verdict(reachedBy, digits),
+      `${aim.toFixed(digits)}: ${verdict(aimReachedBy, digits)}`,
+    ],
+  );
   return [['', 'required', 'measured', '', 'aim'], ...rows];
 }
 
@@ -94,7 +110,9 @@ const sentence = (text) => `${text[0].toUpperCase()}${text.slice(1)}.`;
 /** The section of RESULTS.md. */
 export function speedSection({ measured, once, lone, plan, minutes, machine, versions }) {
   const { rounds, latencySeconds, starts, loneLeads, warmUpSeconds } = plan;
-  const all = Object.values(measured).flatMap(Object.values).flatMap(({ full, moderate }) => [...full, moderate ?? []].flat());
+  const all = Object.values(measured)
+    .flatMap(Object.values)
+    .flatMap(({ full, moderate }) => [...full, moderate ?? []].flat());
   const disturbed = all.filter(({ others }) => others > DISTURBING).length;
   const operations = OPERATIONS.map((operation) => {
     const runs = measured[operation.name];

@@ -14,5 +14,8 @@ export function writeSection(name, markdown) {
   const before = fs.existsSync(FILE) ? fs.readFileSync(FILE, 'utf8') : EMPTY;
   const section = new RegExp(`(<!-- ${name} -->\n)[^]*(<!-- /${name} -->)`);
   if (!section.test(before)) throw new Error(`RESULTS.md has no section ${name}`);
-  fs.writeFileSync(FILE, before.replace(section, (_, start, end) => `${start}\n${markdown.trim()}\n\n${end}`));
+  fs.writeFileSync(
+    FILE,
+    before.replace(section, (_, start, end) => `${start}\n${markdown.trim()}\n\n${end}`),
+  );
 }

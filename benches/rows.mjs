@@ -108,7 +108,13 @@ class Counting {
         if (cursor.rowsWritten > 0) tables[table] = (tables[table] ?? 0) + cursor.rowsWritten;
       }
       const written = Object.values(tables).reduce((a, b) => a + b, 0);
-      sums[phase] = { calls: this.calls?.[phase], alarmsSet: this.#alarmsSet?.[phase], read, written, tables };
+      sums[phase] = {
+        calls: this.calls?.[phase],
+        alarmsSet: this.#alarmsSet?.[phase],
+        read,
+        written,
+        tables,
+      };
     }
     this.#cursors = [];
     this.calls = { admission: 0, settling: 0 };

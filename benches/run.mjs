@@ -17,7 +17,15 @@ import { acquaint, measure } from './measure.mjs';
 import { coldStartMs, sizeKb } from './once.mjs';
 import { memoryMb } from './processes.mjs';
 import { startServices } from './remote.mjs';
-import { aimTable, loneTable, onceTable, operationTable, ratioTable, runLine, speedSection } from './report.mjs';
+import {
+  aimTable,
+  loneTable,
+  onceTable,
+  operationTable,
+  ratioTable,
+  runLine,
+  speedSection,
+} from './report.mjs';
 import { writeSection } from './results.mjs';
 import { weigh } from './weights.mjs';
 import { aligned } from './tables.mjs';
@@ -49,7 +57,8 @@ const wrk = wrkVersion() ?? fail('wrk is missing. On Debian and Ubuntu: apt-get 
 const place = { versions: versions(wrk), machine: machine() };
 
 if (!options.quick) {
-  for (const target of targets.filter(({ kind, again }) => kind !== 'floor' && !again)) await conforms(target);
+  for (const target of targets.filter(({ kind, again }) => kind !== 'floor' && !again))
+    await conforms(target);
 }
 
 const services = startServices();
@@ -68,7 +77,8 @@ services.end();
 
 const minutes = (Date.now() - startedAtMs) / 60_000;
 console.log(aligned(onceTable(once)));
-const complete = operations.length === OPERATIONS.length && TARGETS.every((target) => targets.includes(target));
+const complete =
+  operations.length === OPERATIONS.length && TARGETS.every((target) => targets.includes(target));
 if (complete) console.log(aligned(aimTable({ measured, once, lone })));
 console.log(`\n${minutes.toFixed(1)} minutes`);
 if (complete && !options.quick && !options.build.length) {
@@ -81,7 +91,8 @@ if (complete && !options.quick && !options.build.length) {
 function chosen(all, option) {
   const names = option?.split(',') ?? all.map(({ name }) => name);
   const unknown = names.filter((name) => !all.some((one) => one.name === name));
-  if (unknown.length) fail(`unknown: ${unknown.join(', ')}. There are ${all.map(({ name }) => name).join(', ')}`);
+  if (unknown.length)
+    fail(`unknown: ${unknown.join(', ')}. There are ${all.map(({ name }) => name).join(', ')}`);
   return all.filter(({ name }) => names.includes(name));
 }
 
@@ -146,7 +157,12 @@ async function compare(operation) {
     }
   }
   for (const subject of taking.filter((one) => different.includes(one))) {
-    runs[subject.target.name].moderate = await measure(subject, operation, plan.latencySeconds, PACES.moderate);
+    runs[subject.target.name].moderate = await measure(
+      subject,
+      operation,
+      plan.latencySeconds,
+      PACES.moderate,
+    );
   }
   for (const table of [operationTable(runs), ratioTable(runs, pairs)]) console.log(aligned(table));
   return runs;

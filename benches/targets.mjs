@@ -26,7 +26,13 @@ export const TARGETS = [
     main: 'target/bench/hono/index.js',
   },
   { name: 'leadhook', kind: 'leadhook', says: 'this repository', main: LEADHOOK_MAIN },
-  { name: 'leadhook again', kind: 'leadhook', says: 'the same build a second time', main: LEADHOOK_MAIN, again: true },
+  {
+    name: 'leadhook again',
+    kind: 'leadhook',
+    says: 'the same build a second time',
+    main: LEADHOOK_MAIN,
+    again: true,
+  },
 ];
 export const LEADHOOK = TARGETS.find(({ name }) => name === 'leadhook');
 
@@ -49,7 +55,9 @@ export function ratioPairs(targets) {
     ['leadhook', 'floor'],
     ['peer', 'floor'],
     ['leadhook', 'leadhook again'],
-    ...builds.flatMap((name, at) => ['leadhook', 'peer', ...builds.slice(0, at)].map((other) => [name, other])),
+    ...builds.flatMap((name, at) =>
+      ['leadhook', 'peer', ...builds.slice(0, at)].map((other) => [name, other]),
+    ),
   ];
 }
 
@@ -71,7 +79,9 @@ export function benchCampaign(receiver) {
 export async function publish({ kind }, world, campaign) {
   if (kind === 'leadhook') return world.publish(campaign);
   const [key, body] =
-    kind === 'floor' ? ['receiver', campaign.destination[0].url] : [`campaign:${campaign.id}`, JSON.stringify(campaign)];
+    kind === 'floor'
+      ? ['receiver', campaign.destination[0].url]
+      : [`campaign:${campaign.id}`, JSON.stringify(campaign)];
   if (world.kv) world.kv.entries.set(key, { body: Buffer.from(body) });
   else await send(world.kvUrl, 'PUT', `/${encodeURIComponent(key)}`, { body });
 }

@@ -35,7 +35,12 @@ export async function weigh() {
     const parts = files.map((file) => [file, weight(fs.readFileSync(path.join(ROOT, 'assets', file)))]);
     if (made) parts.unshift([made, weight((await world.request('GET', made)).text)]);
     const sum = parts.reduce((bytes, [, part]) => bytes + part, 0);
-    rows.push([page, String(parts.length), kb(sum), parts.map(([name, bytes]) => `${name} ${kb(bytes)}`).join(', ')]);
+    rows.push([
+      page,
+      String(parts.length),
+      kb(sum),
+      parts.map(([name, bytes]) => `${name} ${kb(bytes)}`).join(', '),
+    ]);
   }
   await world.stop();
   console.log(aligned(rows));

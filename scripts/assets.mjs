@@ -7,32 +7,52 @@ const OUT = 'assets';
 
 /** What the scripts say where the campaign's texts did not come. */
 const OWN = [
-  'form.sending', 'form.trying_again', 'form.failed', 'form.look', 'form.thanks', 'form.likely_meant',
-  'download.ready', 'download.button',
+  'form.sending',
+  'form.trying_again',
+  'form.failed',
+  'form.look',
+  'form.thanks',
+  'form.likely_meant',
+  'download.ready',
+  'download.button',
 ];
 const OF_THE_CHAT = ['chat.unavailable', 'chat.try_again'];
-const files = readdirSync('texts').map((file) => [file.slice(0, 2), JSON.parse(readFileSync(`texts/${file}`, 'utf8'))]);
-const texts = (keys) => JSON.stringify(Object.fromEntries(files.map(([tag, all]) => [tag, Object.fromEntries(keys.map((key) => [key, all[key]]))])));
+const files = readdirSync('texts').map((file) => [
+  file.slice(0, 2),
+  JSON.parse(readFileSync(`texts/${file}`, 'utf8')),
+]);
+const texts = (keys) =>
+  JSON.stringify(
+    Object.fromEntries(
+      files.map(([tag, all]) => [tag, Object.fromEntries(keys.map((key) => [key, all[key]]))]),
+    ),
+  );
 
-const { code: chatStyle } = await transform(readFileSync('web/chat.css', 'utf8'), { loader: 'css', minify: true });
-const countries = [...readFileSync('src/country.rs', 'utf8').matchAll(/\*b"([A-Z]{2})"/g)].map(([, code]) => code);
+const { code: chatStyle } = await transform(readFileSync('web/chat.css', 'utf8'), {
+  loader: 'css',
+  minify: true,
+});
+const countries = [...readFileSync('src/country.rs', 'utf8').matchAll(/\*b"([A-Z]{2})"/g)].map(
+  ([, code]) => code,
+);
 
 rmSync(OUT, { recursive: true, force: true });
 mkdirSync(OUT);
 // What stands on other people's pages leaves no names there, and runs in the browsers of their visitors.
 const shared = { bundle: true, minify: true, legalComments: 'none', logLevel: 'error', charset: 'utf8' };
-const onPages = (name, file, keys) => build({
-  ...shared,
-  entryPoints: { [name]: file },
-  format: 'iife',
-  target: ['es2020'],
-  define: {
-    TEXTS_OF_THE_SCRIPT: texts(keys),
-    STYLE_OF_THE_CHAT: JSON.stringify(chatStyle),
-    COUNTRY_CODES: JSON.stringify(countries),
-  },
-  outdir: OUT,
-});
+const onPages = (name, file, keys) =>
+  build({
+    ...shared,
+    entryPoints: { [name]: file },
+    format: 'iife',
+    target: ['es2020'],
+    define: {
+      TEXTS_OF_THE_SCRIPT: texts(keys),
+      STYLE_OF_THE_CHAT: JSON.stringify(chatStyle),
+      COUNTRY_CODES: JSON.stringify(countries),
+    },
+    outdir: OUT,
+  });
 await onPages('leadhook', 'web/leadhook.js', OWN);
 await onPages('leadhook-chat', 'web/chat.js', [...OWN, ...OF_THE_CHAT]);
 await build({

@@ -5,8 +5,12 @@
 
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 
-const codes = [...readFileSync('src/country.rs', 'utf8').matchAll(/\*b"([A-Z]{2})"/g)].map(([, code]) => code);
-const languages = readdirSync('texts').map((file) => file.slice(0, 2)).sort();
+const codes = [...readFileSync('src/country.rs', 'utf8').matchAll(/\*b"([A-Z]{2})"/g)].map(
+  ([, code]) => code,
+);
+const languages = readdirSync('texts')
+  .map((file) => file.slice(0, 2))
+  .sort();
 const names = languages.map((language) => new Intl.DisplayNames([language], { type: 'region' }));
 const lines = codes.map((code) => [code, ...names.map((named) => named.of(code))].join('\t'));
 writeFileSync('src/country_names.txt', [['', ...languages].join('\t'), ...lines, ''].join('\n'));

@@ -75,7 +75,9 @@ const isPublicSuffix = (domain) => getPublicSuffix(domain, { allowPrivateDomains
 
 /** Domains as they are looked up, and none that a whole country or many customers share. */
 function clean(domains) {
-  const ascii = domains.filter((domain) => !domain.includes('@')).map((domain) => domainToASCII(domain.toLowerCase()));
+  const ascii = domains
+    .filter((domain) => !domain.includes('@'))
+    .map((domain) => domainToASCII(domain.toLowerCase()));
   return [...new Set(ascii)].filter((domain) => domain.includes('.') && !isPublicSuffix(domain)).sort();
 }
 
@@ -87,11 +89,15 @@ function* upwards(domain) {
 /** Both lists as texts, sorted. */
 export function lists() {
   const kept = new Set(relays);
-  const disposable = clean(read(`${DISPOSABLE}/dist/dict/disposable_email_blocklist.json`)).filter((domain) => !kept.has(domain));
+  const disposable = clean(read(`${DISPOSABLE}/dist/dict/disposable_email_blocklist.json`)).filter(
+    (domain) => !kept.has(domain),
+  );
   const thrownAway = new Set(disposable);
   const employers = new Set(words(EMPLOYERS));
   const isFree = (domain) =>
-    !employers.has(domain) && !INSTITUTION.test(domain) && ![...upwards(domain)].some((one) => thrownAway.has(one));
+    !employers.has(domain) &&
+    !INSTITUTION.test(domain) &&
+    ![...upwards(domain)].some((one) => thrownAway.has(one));
   const free = clean([...read(`${FREE}/all.json`), ...words(PROVIDERS), ...relays]).filter(isFree);
   return { disposable, free };
 }
@@ -106,7 +112,8 @@ function pack(salt, domains) {
   const buckets = Array.from({ length: 1 << BUCKET_BITS }, () => new Set());
   for (const { bucket, rest } of domains.map((domain) => place(salt, domain))) buckets[bucket].add(rest);
   const rests = buckets.flatMap((bucket) => [...bucket].sort((left, right) => left - right));
-  if (buckets.some((bucket) => bucket.size > 255)) throw new Error('a bucket holds more than its byte can say');
+  if (buckets.some((bucket) => bucket.size > 255))
+    throw new Error('a bucket holds more than its byte can say');
   const bytes = Buffer.alloc(1 + buckets.length + 2 * rests.length);
   bytes[0] = salt;
   buckets.forEach((bucket, at) => (bytes[1 + at] = bucket.size));
@@ -164,7 +171,9 @@ function main(check) {
     process.exit(1);
   }
   if (!check) for (const [name, bytes] of Object.entries(files)) writeFileSync(new URL(name, FOLDER), bytes);
-  console.log(`${both.disposable.length} disposable and ${both.free.length} free mail domains${check ? ', as the packages say' : ''}`);
+  console.log(
+    `${both.disposable.length} disposable and ${both.free.length} free mail domains${check ? ', as the packages say' : ''}`,
+  );
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) main(process.argv.includes('--check'));

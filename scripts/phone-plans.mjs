@@ -35,7 +35,14 @@ const METADATA = { collection: 1, general: 1, mobile: 3, pattern: 2, lengths: 9,
 // that make a number valid.
 const TYPES = new Set([2, 3, 4, 5, 6, 7, 8, 21, 25, 28]);
 const FIELDS = {
-  9: 'region', 10: 'code', 11: 'abroad', 15: 'home', 16: 'rule', 18: 'mobileIsFixed', 22: 'isMain', 23: 'leading',
+  9: 'region',
+  10: 'code',
+  11: 'abroad',
+  15: 'home',
+  16: 'rule',
+  18: 'mobileIsFixed',
+  22: 'isMain',
+  23: 'leading',
 };
 
 function readVarint(bytes, at) {
@@ -192,7 +199,8 @@ function follow(program, readings, depth, until) {
     const { either, or, goto, saves, end, match, digits } = program[at];
     if (either !== undefined) return visit({ at: either, groups }) || visit({ at: or, groups });
     if (goto !== undefined) return visit({ at: goto, groups });
-    if (saves !== undefined) return visit({ at: at + 1, groups: Object.assign([...groups], { [saves]: depth }) });
+    if (saves !== undefined)
+      return visit({ at: at + 1, groups: Object.assign([...groups], { [saves]: depth }) });
     if (end && until !== 'end') underWay.push({ at, groups, digits: 0 });
     if (end) return until === 'end' && visit({ at: at + 1, groups });
     underWay.push({ at, groups, digits: digits ?? 0, match });
@@ -214,7 +222,8 @@ function node(values, next) {
   const isLast = next.every((to) => to === undefined);
   if (isLast && values.length === 0) return undefined;
   const key = JSON.stringify([values, next.map((to) => to?.id)]);
-  if (!nodes.has(key)) nodes.set(key, { id: nodes.size, values, next, isLeaf: isLast && values.length === 1 });
+  if (!nodes.has(key))
+    nodes.set(key, { id: nodes.size, values, next, isLeaf: isLast && values.length === 1 });
   return nodes.get(key);
 }
 
@@ -234,17 +243,26 @@ function numbers(...descriptions) {
   const build = (depth, from) => {
     const all = from.map((readings, index) => follow(programs[index], readings, depth, 'all'));
     const [general, ...types] = all;
-    if (general.length === 0 || (types.length > 0 && types.every(({ length }) => length === 0))) return undefined;
+    if (general.length === 0 || (types.length > 0 && types.every(({ length }) => length === 0)))
+      return undefined;
     const key = JSON.stringify([depth, all.map((readings) => readings.map(({ at }) => at))]);
     if (!memory.has(key)) {
       const matches = (readings) => readings.some(({ match }) => match);
       const ends = all.map((readings, index) => matches(readings) && fits(descriptions[index], depth));
-      const next = DIGITS.map((digit) => build(depth + 1, all.map((readings) => taking(digit, readings))));
+      const next = DIGITS.map((digit) =>
+        build(
+          depth + 1,
+          all.map((readings) => taking(digit, readings)),
+        ),
+      );
       memory.set(key, whole(ends[0] && (types.length === 0 || ends.includes(true, 1)), next));
     }
     return memory.get(key);
   };
-  return build(0, programs.map(() => START));
+  return build(
+    0,
+    programs.map(() => START),
+  );
 }
 
 /** How numbers begin that match the pattern, and what becomes of them: without a rule, what matches goes. */
@@ -276,7 +294,10 @@ function beginnings(pattern, rule) {
     const values = goesOn === undefined ? [] : [{ isEnd: false, change: goesOn }];
     // Whoever reads takes the last one that holds.
     if (ends !== undefined && String(ends) !== String(goesOn)) values.push({ isEnd: true, change: ends });
-    return node(values, DIGITS.map((digit) => build(depth + 1, taking(digit, open))));
+    return node(
+      values,
+      DIGITS.map((digit) => build(depth + 1, taking(digit, open))),
+    );
   };
   return build(0, START);
 }
@@ -319,7 +340,8 @@ function automata(roots, placeOf) {
   const bytes = [];
   const begins = new Map();
   const references = [];
-  const set = (digits, isLast, kind) => bytes.push(digits >> 2, (digits & 3) | (isLast ? 4 : 0) | (kind << 3));
+  const set = (digits, isLast, kind) =>
+    bytes.push(digits >> 2, (digits & 3) | (isLast ? 4 : 0) | (kind << 3));
   const setWithValue = (digits, isLast, value) => {
     const place = placeOf(value);
     set(digits, isLast, place + SHORT_VALUE < 32 ? place + SHORT_VALUE : VALUE);
@@ -423,7 +445,10 @@ function charactersFile(unicodeData) {
     if (last?.end === from) last.end = code + 1;
     else ranges.push({ from, end: code + 1 });
   }
-  const varint = (number) => [...(number > 0x7f ? varint(number >> 7).map((byte) => byte | 0x80) : []), number & 0x7f];
+  const varint = (number) => [
+    ...(number > 0x7f ? varint(number >> 7).map((byte) => byte | 0x80) : []),
+    number & 0x7f,
+  ];
   return Buffer.from([
     zeros.length,
     ...zeros.flatMap((code) => [code >> 16, (code >> 8) & 0xff, code & 0xff]),
@@ -437,7 +462,8 @@ function charactersFile(unicodeData) {
 const { packages } = JSON.parse(
   execFileSync('cargo', ['metadata', '--format-version', '1', '--locked'], { maxBuffer: 1 << 28 }),
 );
-const read = (name, path) => readFileSync(join(dirname(packages.find((one) => one.name === name).manifest_path), path));
+const read = (name, path) =>
+  readFileSync(join(dirname(packages.find((one) => one.name === name).manifest_path), path));
 const files = {
   plans: plansFile(read('rlibphonenumber', 'src/generated/metadata/metadata.bin')),
   characters: charactersFile(read('uniprops-gen', 'assets/UnicodeData.txt').toString()),

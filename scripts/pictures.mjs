@@ -15,7 +15,12 @@ const CAMPAIGN = 'demo-request';
 const DAY_MS = 86_400_000;
 const DAYS = 30;
 /** Hours of the day at which people post, by UTC, and how many of a day's do. */
-const HOURS = [[7, 0.2], [10, 0.35], [13, 0.25], [18, 0.2]];
+const HOURS = [
+  [7, 0.2],
+  [10, 0.35],
+  [13, 0.25],
+  [18, 0.2],
+];
 /** Until what was posted has been sent. What is refused is tried again in the days that follow. */
 const SENDING_MS = 150;
 const VIEWPORT = { width: 1280, height: 1150 };
@@ -33,7 +38,17 @@ let people = 0;
 /** Somebody who asks for a demo, from a seed. */
 function somebody() {
   people += 1;
-  const source = oneOf(['google', 'google', 'google', 'linkedin', 'linkedin', 'newsletter', 'partner', null, null]);
+  const source = oneOf([
+    'google',
+    'google',
+    'google',
+    'linkedin',
+    'linkedin',
+    'newsletter',
+    'partner',
+    null,
+    null,
+  ]);
   return {
     email: `person${people}@${oneOf(['nordvik.example', 'havsbris.example', 'lindholm.example', 'gmail.com'])}`,
     name: 'Somebody',
@@ -70,7 +85,9 @@ async function month(world, receivers) {
       if (at > Date.now()) break;
       await faults(world, { clockMs: at - Date.now() });
       for (const receiver of receivers) receiver.clockMs = at - Date.now();
-      const posts = Array.from({ length: Math.round(busy * share) }, () => world.postJson(CAMPAIGN, post(known)));
+      const posts = Array.from({ length: Math.round(busy * share) }, () =>
+        world.postJson(CAMPAIGN, post(known)),
+      );
       await Promise.all(posts);
       await sleep(SENDING_MS);
     }
@@ -89,11 +106,19 @@ world = await startBroken({ vars: { LEADHOOK_PUBLIC_URL: pages.url } });
 const browser = await chromium.launch({ executablePath });
 try {
   const nobody = { url: 'https://crm.example.com/hooks/leads' };
-  await world.publish(exampleCampaign('spring-guide', { crm: nobody }), exampleCampaign(CAMPAIGN, { crm, sales }));
+  await world.publish(
+    exampleCampaign('spring-guide', { crm: nobody }),
+    exampleCampaign(CAMPAIGN, { crm, sales }),
+  );
   await month(world, [crm, sales]);
 
   mkdirSync(OUT, { recursive: true });
-  const context = await browser.newContext({ viewport: VIEWPORT, colorScheme: 'light', locale: 'en-GB', timezoneId: 'UTC' });
+  const context = await browser.newContext({
+    viewport: VIEWPORT,
+    colorScheme: 'light',
+    locale: 'en-GB',
+    timezoneId: 'UTC',
+  });
   const page = await context.newPage();
   await page.goto(`${pages.url}/f/spring-guide`);
   await page.screenshot({ path: `${OUT}/form.png` });

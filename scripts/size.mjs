@@ -9,7 +9,9 @@ const BYTES_PER_KB = 1000;
 const max = Number(process.argv[2]);
 const wasm = readFileSync(new URL('../build/index_bg.wasm', import.meta.url));
 const gzip = gzipSync(wasm, { level: 9 }).length / BYTES_PER_KB;
-console.log(`build/index_bg.wasm: ${(wasm.length / BYTES_PER_KB).toFixed(0)} KB, ${gzip.toFixed(1)} KB gzip (at most ${max})`);
+console.log(
+  `build/index_bg.wasm: ${(wasm.length / BYTES_PER_KB).toFixed(0)} KB, ${gzip.toFixed(1)} KB gzip (at most ${max})`,
+);
 if (!(gzip <= max)) {
   console.error(`The Worker's wasm is larger than ${max} KB gzip.`);
   process.exit(1);

@@ -6,9 +6,21 @@ const formats = new Map();
 function formatOf(zone) {
   let format = formats.get(zone);
   if (format === undefined) {
-    const parts = { year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit', second: '2-digit' };
+    const parts = {
+      year: 'numeric',
+      month: '2-digit',
+      day: '2-digit',
+      hour: '2-digit',
+      minute: '2-digit',
+      second: '2-digit',
+    };
     try {
-      format = new Intl.DateTimeFormat('sv-SE', { ...parts, calendar: 'iso8601', hourCycle: 'h23', timeZone: zone });
+      format = new Intl.DateTimeFormat('sv-SE', {
+        ...parts,
+        calendar: 'iso8601',
+        hourCycle: 'h23',
+        timeZone: zone,
+      });
     } catch {
       return undefined;
     }

@@ -25,7 +25,9 @@ const INPUTS = {
 /** What browsers know of the visitor. */
 const OWN = { email: 'email', phone: 'tel', url: 'url', country: 'country' };
 
-const ownTexts = () => TEXTS_OF_THE_SCRIPT[(page.documentElement.lang || navigator.language).slice(0, 2)] ?? TEXTS_OF_THE_SCRIPT.en;
+const ownTexts = () =>
+  TEXTS_OF_THE_SCRIPT[(page.documentElement.lang || navigator.language).slice(0, 2)] ??
+  TEXTS_OF_THE_SCRIPT.en;
 
 note();
 
@@ -149,7 +151,9 @@ class LeadhookChat extends HTMLElement {
   /** All of some buttons that are pressed when it is said to be done; null where it is skipped. */
   #gather(options, skip) {
     return new Promise((done) => {
-      const toggles = options.map((text) => choice(text, ({ currentTarget }) => press(currentTarget, !isPressed(currentTarget))));
+      const toggles = options.map((text) =>
+        choice(text, ({ currentTarget }) => press(currentTarget, !isPressed(currentTarget))),
+      );
       toggles.forEach((toggle) => press(toggle, false));
       const said = this.#texts['chat.done'];
       const finish = () => {
@@ -164,19 +168,23 @@ class LeadhookChat extends HTMLElement {
 
   /** The button that leaves a question unanswered, where one may. */
   #skipping(skip, done) {
-    return skip.map((text) => choice(text, () => {
-      this.#hear(text);
-      done(null);
-    }));
+    return skip.map((text) =>
+      choice(text, () => {
+        this.#hear(text);
+        done(null);
+      }),
+    );
   }
 
   /** Which of some buttons is pressed. */
   #choose(options) {
     return new Promise((done) => {
-      const buttons = options.map((text, at) => choice(text, () => {
-        this.#hear(text);
-        done(at);
-      }));
+      const buttons = options.map((text, at) =>
+        choice(text, () => {
+          this.#hear(text);
+          done(at);
+        }),
+      );
       this.#show(buttons, buttons[0]);
     });
   }
@@ -218,7 +226,11 @@ class LeadhookChat extends HTMLElement {
       this.#say(texts['form.sending']);
       this.#log.focus();
       const given = [...answers].filter(([name, answer]) => answer !== null && fieldOf(name));
-      const body = JSON.stringify({ ...Object.fromEntries(given), consent, ...Object.fromEntries(attribution()) });
+      const body = JSON.stringify({
+        ...Object.fromEntries(given),
+        consent,
+        ...Object.fromEntries(attribution()),
+      });
       const headers = { 'Content-Type': 'application/json' };
       const onRetry = () => this.#say(texts['form.trying_again']);
       const { accepted, errors, isStrange } = await send(this.#endpoint, { body, headers, key, onRetry });
@@ -264,7 +276,9 @@ class LeadhookChat extends HTMLElement {
       this.#say(fill(texts['download.ready'], download), form);
     }
     this.#log.focus();
-    this.dispatchEvent(new CustomEvent('leadhook:accepted', { bubbles: true, composed: true, detail: { submission_id } }));
+    this.dispatchEvent(
+      new CustomEvent('leadhook:accepted', { bubbles: true, composed: true, detail: { submission_id } }),
+    );
   }
 
   #notice({ controller, privacy_notice: href }) {
@@ -285,7 +299,8 @@ class LeadhookChat extends HTMLElement {
 }
 
 /** A button whose words are the campaign's, or go beside such. */
-const choice = (text, onclick) => h('button', { type: 'button', className: 'choice', dir: 'auto', onclick }, text);
+const choice = (text, onclick) =>
+  h('button', { type: 'button', className: 'choice', dir: 'auto', onclick }, text);
 
 const press = (button, isDown) => button.setAttribute('aria-pressed', String(isDown));
 const isPressed = (button) => button.getAttribute('aria-pressed') === 'true';
@@ -293,12 +308,18 @@ const isPressed = (button) => button.getAttribute('aria-pressed') === 'true';
 /** Of a text that may be long, and is nothing that browsers know, one with several lines. */
 function inputOf({ kind, max_length: most, autocomplete, placeholder = '' }) {
   const isLong = kind === 'text' && most > 300 && !autocomplete;
-  return h(isLong ? 'textarea' : 'input', { ...(isLong ? { rows: 3 } : INPUTS[kind]), placeholder, dir: 'auto' });
+  return h(isLong ? 'textarea' : 'input', {
+    ...(isLong ? { rows: 3 } : INPUTS[kind]),
+    placeholder,
+    dir: 'auto',
+  });
 }
 
 function countries(language, texts) {
   const names = new Intl.DisplayNames([language], { type: 'region' });
-  const named = COUNTRY_CODES.map((code) => ({ code, name: names.of(code) })).sort((a, b) => a.name.localeCompare(b.name, language));
+  const named = COUNTRY_CODES.map((code) => ({ code, name: names.of(code) })).sort((a, b) =>
+    a.name.localeCompare(b.name, language),
+  );
   const options = named.map(({ code, name }) => h('option', { value: code }, name));
   return h('select', { dir: 'auto' }, h('option', { value: '' }, texts['form.choose']), ...options);
 }

@@ -11,7 +11,9 @@ import { withTurnstile } from './lib/turnstile.js';
 const base = new URL(page.currentScript.src).origin;
 
 /** What is said where not even the criteria came: the file of each language has it too. */
-const ownTexts = () => TEXTS_OF_THE_SCRIPT[(page.documentElement.lang || navigator.language).slice(0, 2)] ?? TEXTS_OF_THE_SCRIPT.en;
+const ownTexts = () =>
+  TEXTS_OF_THE_SCRIPT[(page.documentElement.lang || navigator.language).slice(0, 2)] ??
+  TEXTS_OF_THE_SCRIPT.en;
 
 /** Of all copies of this script: a page may have it twice. */
 const enhanced = (globalThis[Symbol.for('leadhook')] ??= new WeakSet());
@@ -95,10 +97,16 @@ function enhance(form) {
     }
 
     // A token is another one each time, and the same content must keep its key.
-    const content = JSON.stringify(filled.filter(([name]) => name !== criteria?.token.field && name !== criteria?.turnstile?.field));
+    const content = JSON.stringify(
+      filled.filter(([name]) => name !== criteria?.token.field && name !== criteria?.turnstile?.field),
+    );
     if (sent?.content !== content) sent = { content, key: newKey() };
     const body = bodyOf(filled, criteria, hasToken);
-    const { accepted, errors, isStrange, isSilent } = await send(endpoint, { body, key: sent.key, onRetry: () => say('form.trying_again') });
+    const { accepted, errors, isStrange, isSilent } = await send(endpoint, {
+      body,
+      key: sent.key,
+      onRetry: () => say('form.trying_again'),
+    });
     // Where an answer came, what it is told with comes too.
     if (!isSilent) await load();
     if (accepted) return accept(accepted);
@@ -111,7 +119,14 @@ function enhance(form) {
   }
 
   function refuse(problems) {
-    const wordsOf = ({ field, code, detail }) => (criteria ? textOf(criteria.texts, code, criteria.fields.find(({ name }) => name === field)) : detail);
+    const wordsOf = ({ field, code, detail }) =>
+      criteria
+        ? textOf(
+            criteria.texts,
+            code,
+            criteria.fields.find(({ name }) => name === field),
+          )
+        : detail;
     const unmarked = problems.filter((problem) => !mark(form, problem.field, wordsOf(problem))).map(wordsOf);
     if (unmarked.length > 0) status().textContent = [...new Set(unmarked)].join(' ');
     else say('form.look');
@@ -125,7 +140,8 @@ function enhance(form) {
     status().textContent = '';
     const given = ownThanks(own, campaign);
     if (!given && !hint && criteria?.thanks_url) return location.assign(criteria.thanks_url);
-    const region = given ?? h('div', { className: 'thanks' }, h('p', {}, criteria?.thanks ?? text('form.thanks')));
+    const region =
+      given ?? h('div', { className: 'thanks' }, h('p', {}, criteria?.thanks ?? text('form.thanks')));
     thanked = [
       criteria?.double_opt_in && !given && h('p', {}, text('form.look_into_mailbox')),
       hint && h('p', {}, fill(text('form.likely_meant'), { domain: hint.suggested_domain })),
@@ -151,7 +167,12 @@ function enhance(form) {
   /** Only a post gives the file, for programs follow links too. */
   function downloadOf(download) {
     const button = h('button', {}, text('download.button'));
-    return h('form', { method: 'post', action: new URL(download.url, endpoint).href }, h('p', {}, fill(text('download.ready'), download)), button);
+    return h(
+      'form',
+      { method: 'post', action: new URL(download.url, endpoint).href },
+      h('p', {}, fill(text('download.ready'), download)),
+      button,
+    );
   }
 
   function leaveToBrowser(submitter) {
@@ -213,6 +234,7 @@ function bodyOf(filled, criteria, hasToken) {
 
 /** The page's own thanks: of this campaign, else of any; the form's own before others. */
 function ownThanks(own, campaign) {
-  const found = (value) => own.querySelector(`[data-thanks="${value}"]`) ?? page.querySelector(`[data-thanks="${value}"]`);
+  const found = (value) =>
+    own.querySelector(`[data-thanks="${value}"]`) ?? page.querySelector(`[data-thanks="${value}"]`);
   return found(CSS.escape(campaign)) ?? found('');
 }

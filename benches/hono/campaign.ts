@@ -20,25 +20,29 @@ const languages: Record<string, Record<string, string>> = { da, en, sv };
 const SHOWN = /^(chat|download|error|form)\./;
 
 const Slug = z.string().check(z.regex(/^(?!-)[a-z0-9-]{1,64}(?<!-)$/));
-const Address = z.string().check(z.regex(/^(https:\/\/|http:\/\/(localhost|127\.\d+\.\d+\.\d+|\[::1\])[:/])/));
+const Address = z
+  .string()
+  .check(z.regex(/^(https:\/\/|http:\/\/(localhost|127\.\d+\.\d+\.\d+|\[::1\])[:/])/));
 const Count = z.number().check(z.int(), z.nonnegative());
 const Value = z.union([z.string(), z.number(), z.boolean()]);
 
-const When = z.strictObject({
-  field: z.optional(z.string()),
-  attribution: z.optional(z.string().check(z.refine(isAttribution))),
-  about: z.optional(z.enum(['country', 'email_kind'])),
-  is: z.optional(Value),
-  is_one_of: z.optional(z.array(Value).check(z.minLength(1))),
-  is_none_of: z.optional(z.array(Value).check(z.minLength(1))),
-  at_least: z.optional(z.number()),
-  at_most: z.optional(z.number()),
-  present: z.optional(z.boolean()),
-}).check(
-  // One subject and one test.
-  z.refine((when) => Object.keys(when).length === 2),
-  z.refine((when) => ['field', 'attribution', 'about'].filter((subject) => subject in when).length === 1),
-);
+const When = z
+  .strictObject({
+    field: z.optional(z.string()),
+    attribution: z.optional(z.string().check(z.refine(isAttribution))),
+    about: z.optional(z.enum(['country', 'email_kind'])),
+    is: z.optional(Value),
+    is_one_of: z.optional(z.array(Value).check(z.minLength(1))),
+    is_none_of: z.optional(z.array(Value).check(z.minLength(1))),
+    at_least: z.optional(z.number()),
+    at_most: z.optional(z.number()),
+    present: z.optional(z.boolean()),
+  })
+  .check(
+    // One subject and one test.
+    z.refine((when) => Object.keys(when).length === 2),
+    z.refine((when) => ['field', 'attribution', 'about'].filter((subject) => subject in when).length === 1),
+  );
 const Whens = z.optional(z.union([When, z.array(When).check(z.minLength(1))]));
 
 const Field = z.strictObject({
@@ -66,73 +70,82 @@ const Purpose = z.strictObject({
   retention_days: z.optional(Count),
 });
 
-const CampaignFile = z.strictObject({
-  id: Slug,
-  title: z.string(),
-  ledger: z.optional(Slug),
-  origins: z._default(z.array(z.string()), []),
-  thanks_url: z.optional(Address),
-  default_country: z.optional(z.enum(COUNTRIES)),
-  language: z._default(z.string(), 'en'),
-  time_zone: z.optional(z.string()),
-  unknown_fields: z._default(z.literal('ignore'), 'ignore'),
-  controller: z.strictObject({
-    name: z.string().check(z.minLength(1)),
-    email: z.string().check(z.includes('@')),
-    privacy_notice: Address,
-    privacy_notice_version: z.optional(z.string()),
-    address: z.optional(z.string()),
-    phone: z.optional(z.string()),
-    country: z.optional(z.string()),
-  }),
-  field: z.array(Field).check(z.refine((fields) => fields.some(({ kind }) => kind === 'email' || kind === 'phone'))),
-  purpose: z._default(z.array(Purpose), []),
-  dedupe: z.prefault(
-    z.strictObject({
-      window_days: z._default(Count, 180),
-      by: z._default(z.array(z.enum(['email', 'phone'])).check(z.minLength(1)), ['email']),
-      on_repeat: z._default(z.literal('ignore'), 'ignore'),
-      remember_in_kv: z._default(z.boolean(), true),
-      fold_gmail: z._default(z.boolean(), true),
+const CampaignFile = z
+  .strictObject({
+    id: Slug,
+    title: z.string(),
+    ledger: z.optional(Slug),
+    origins: z._default(z.array(z.string()), []),
+    thanks_url: z.optional(Address),
+    default_country: z.optional(z.enum(COUNTRIES)),
+    language: z._default(z.string(), 'en'),
+    time_zone: z.optional(z.string()),
+    unknown_fields: z._default(z.literal('ignore'), 'ignore'),
+    controller: z.strictObject({
+      name: z.string().check(z.minLength(1)),
+      email: z.string().check(z.includes('@')),
+      privacy_notice: Address,
+      privacy_notice_version: z.optional(z.string()),
+      address: z.optional(z.string()),
+      phone: z.optional(z.string()),
+      country: z.optional(z.string()),
     }),
-    {},
-  ),
-  score: z._default(
-    z.array(z.strictObject({ rule: z.string(), points: z.number().check(z.int()), when: z.nonoptional(Whens) })), [],
-  ),
-  qualify: z.prefault(
-    z.strictObject({
-      warm: z._default(z.number(), 20),
-      hot: z._default(z.number(), 60),
-      mql: z.optional(z.number()),
-      sql: z.optional(z.number()),
-      forward_at: z.optional(z.number()),
-    }),
-    {},
-  ),
-  destination: z._default(
-    z.array(
+    field: z
+      .array(Field)
+      .check(z.refine((fields) => fields.some(({ kind }) => kind === 'email' || kind === 'phone'))),
+    purpose: z._default(z.array(Purpose), []),
+    dedupe: z.prefault(
       z.strictObject({
-        name: Slug,
-        url: Address,
-        secret: z.string().check(z.regex(/^(?!LEADHOOK_)[A-Z][A-Z0-9_]{0,63}$/)),
-        needs: z.optional(z.array(z.string())),
-        when: Whens,
+        window_days: z._default(Count, 180),
+        by: z._default(z.array(z.enum(['email', 'phone'])).check(z.minLength(1)), ['email']),
+        on_repeat: z._default(z.literal('ignore'), 'ignore'),
+        remember_in_kv: z._default(z.boolean(), true),
+        fold_gmail: z._default(z.boolean(), true),
+      }),
+      {},
+    ),
+    score: z._default(
+      z.array(
+        z.strictObject({ rule: z.string(), points: z.number().check(z.int()), when: z.nonoptional(Whens) }),
+      ),
+      [],
+    ),
+    qualify: z.prefault(
+      z.strictObject({
+        warm: z._default(z.number(), 20),
+        hot: z._default(z.number(), 60),
+        mql: z.optional(z.number()),
+        sql: z.optional(z.number()),
         forward_at: z.optional(z.number()),
       }),
+      {},
     ),
-    [],
-  ),
-}).check(
-  z.refine(({ purpose, destination }) => {
-    const purposes = new Set(purpose.map(({ id }) => id));
-    return destination.every(({ needs = [] }) => needs.every((need) => purposes.has(need)));
-  }),
-  z.refine(({ field, score, destination }) => {
-    const fields = new Set<string | undefined>([undefined, ...field.map(({ name }) => name)]);
-    return [...score, ...destination].every(({ when = [] }) => [when].flat().every((one) => fields.has(one.field)));
-  }),
-);
+    destination: z._default(
+      z.array(
+        z.strictObject({
+          name: Slug,
+          url: Address,
+          secret: z.string().check(z.regex(/^(?!LEADHOOK_)[A-Z][A-Z0-9_]{0,63}$/)),
+          needs: z.optional(z.array(z.string())),
+          when: Whens,
+          forward_at: z.optional(z.number()),
+        }),
+      ),
+      [],
+    ),
+  })
+  .check(
+    z.refine(({ purpose, destination }) => {
+      const purposes = new Set(purpose.map(({ id }) => id));
+      return destination.every(({ needs = [] }) => needs.every((need) => purposes.has(need)));
+    }),
+    z.refine(({ field, score, destination }) => {
+      const fields = new Set<string | undefined>([undefined, ...field.map(({ name }) => name)]);
+      return [...score, ...destination].every(({ when = [] }) =>
+        [when].flat().every((one) => fields.has(one.field)),
+      );
+    }),
+  );
 
 type File = z.output<typeof CampaignFile>;
 export type Field = z.output<typeof Field>;
@@ -260,32 +273,40 @@ async function ready(file: File, env: Env): Promise<Campaign> {
       ...(controller.privacy_notice_version && { version: controller.privacy_notice_version }),
       sha256: await sha256Hex(JSON.stringify(controller, Object.keys(controller).sort())),
     },
-    criteria: JSON.stringify({
-      campaign: file.id,
-      title: file.title,
-      language: file.language,
-      endpoint: `${env.LEADHOOK_PUBLIC_URL?.replace(/\/+$/, '') ?? ''}/c/${file.id}`,
-      default_country: file.default_country ?? null,
-      fields: file.field.map((field) => {
-        const { name, kind, required, label = name, choices, min, max } = field;
-        return { name, kind, required, label, choices, min, max, ...lengths(field) };
-      }),
-      double_opt_in: false,
-      purposes: purposes.map(({ id, required, text, version, text_sha256, channel, category }) => ({
-        id, field: `consent.${id}`, required, text, version, text_sha256, channel, category,
-      })),
-      controller: controller.name,
-      privacy_notice: controller.privacy_notice,
-      limits: { body_bytes: MAX_BODY_BYTES, fields: MAX_FIELDS },
-      thanks_url: file.thanks_url ?? null,
-      thanks: null,
-      magnet: null,
-      turnstile: null,
-      attribution: { remember_days: null },
-      texts_language: language,
-      texts: Object.fromEntries(texts),
-      honeypot: file.field.some(({ name }) => name === HONEYPOT) ? null : HONEYPOT,
-    }).slice(0, -1) + ',"token":{"field":"leadhook_token","value":"',
+    criteria:
+      JSON.stringify({
+        campaign: file.id,
+        title: file.title,
+        language: file.language,
+        endpoint: `${env.LEADHOOK_PUBLIC_URL?.replace(/\/+$/, '') ?? ''}/c/${file.id}`,
+        default_country: file.default_country ?? null,
+        fields: file.field.map((field) => {
+          const { name, kind, required, label = name, choices, min, max } = field;
+          return { name, kind, required, label, choices, min, max, ...lengths(field) };
+        }),
+        double_opt_in: false,
+        purposes: purposes.map(({ id, required, text, version, text_sha256, channel, category }) => ({
+          id,
+          field: `consent.${id}`,
+          required,
+          text,
+          version,
+          text_sha256,
+          channel,
+          category,
+        })),
+        controller: controller.name,
+        privacy_notice: controller.privacy_notice,
+        limits: { body_bytes: MAX_BODY_BYTES, fields: MAX_FIELDS },
+        thanks_url: file.thanks_url ?? null,
+        thanks: null,
+        magnet: null,
+        turnstile: null,
+        attribution: { remember_days: null },
+        texts_language: language,
+        texts: Object.fromEntries(texts),
+        honeypot: file.field.some(({ name }) => name === HONEYPOT) ? null : HONEYPOT,
+      }).slice(0, -1) + ',"token":{"field":"leadhook_token","value":"',
   };
 }
 

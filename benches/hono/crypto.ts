@@ -39,11 +39,22 @@ export function keysOf(env: Env, ledger: string): Keys | Promise<Keys> {
 }
 
 async function derived(env: Env, ledger: string): Promise<Keys> {
-  const [peppers, sealing] = await Promise.all([ring(env, 'LEADHOOK_PEPPERS'), ring(env, 'LEADHOOK_SEALING_KEYS')]);
+  const [peppers, sealing] = await Promise.all([
+    ring(env, 'LEADHOOK_PEPPERS'),
+    ring(env, 'LEADHOOK_SEALING_KEYS'),
+  ]);
   const derive = async (
-    { id, key }: NamedKey, usage: string, algorithm: SubtleCryptoImportKeyAlgorithm, uses: string[],
+    { id, key }: NamedKey,
+    usage: string,
+    algorithm: SubtleCryptoImportKeyAlgorithm,
+    uses: string[],
   ) => {
-    const hkdf = { name: 'HKDF', hash: 'SHA-256', salt: encoder.encode(id), info: encoder.encode(usage + ledger) };
+    const hkdf = {
+      name: 'HKDF',
+      hash: 'SHA-256',
+      salt: encoder.encode(id),
+      info: encoder.encode(usage + ledger),
+    };
     return { id, key: await crypto.subtle.deriveKey(hkdf, key, algorithm, false, uses) };
   };
   const [fingerprints, submissions, forms, seals] = await Promise.all([
@@ -65,7 +76,8 @@ function ring(env: Env, name: 'LEADHOOK_PEPPERS' | 'LEADHOOK_SEALING_KEYS'): Pro
     entries.map(async (entry) => {
       const [id, secret] = entry.trim().split(':');
       const bytes = fromBase64(secret ?? '');
-      if (!/^[a-z0-9-]{1,16}$/.test(id!) || bytes.length < 32) throw new Error(`${name} is not id:base64 of 32 bytes`);
+      if (!/^[a-z0-9-]{1,16}$/.test(id!) || bytes.length < 32)
+        throw new Error(`${name} is not id:base64 of 32 bytes`);
       return { id: id!, key: await crypto.subtle.importKey('raw', bytes, 'HKDF', false, ['deriveKey']) };
     }),
   );
@@ -100,7 +112,11 @@ export async function seal(keys: Keys, place: string, text: string): Promise<Uin
   const { id, key } = keys.seals[0]!;
   const iv = crypto.getRandomValues(new Uint8Array(NONCE_BYTES));
   const additionalData = encoder.encode(`${keys.ledger}/${place}`);
-  const sealed = await crypto.subtle.encrypt({ name: 'AES-GCM', iv, additionalData }, key, encoder.encode(text));
+  const sealed = await crypto.subtle.encrypt(
+    { name: 'AES-GCM', iv, additionalData },
+    key,
+    encoder.encode(text),
+  );
   const head = 2 + id.length;
   const bytes = new Uint8Array(head + NONCE_BYTES + sealed.byteLength);
   bytes[0] = SEALED_FORMAT;
@@ -122,7 +138,11 @@ export async function open(keys: Keys, place: string, sealed: ArrayBuffer | Uint
   const iv = bytes.subarray(head, head + NONCE_BYTES);
   const additionalData = encoder.encode(`${keys.ledger}/${place}`);
   return decoder.decode(
-    await crypto.subtle.decrypt({ name: 'AES-GCM', iv, additionalData }, key, bytes.subarray(head + NONCE_BYTES)),
+    await crypto.subtle.decrypt(
+      { name: 'AES-GCM', iv, additionalData },
+      key,
+      bytes.subarray(head + NONCE_BYTES),
+    ),
   );
 }
 
@@ -134,7 +154,9 @@ export async function signingKeys(secret: unknown): Promise<CryptoKey[] | undefi
   const cached = signing.get(secret);
   if (cached) return cached;
   const parts = secret.split(/\s+/).filter(Boolean);
-  const decoded = parts.map((part) => (part.startsWith('whsec_') ? fromBase64(part.slice(6)) : new Uint8Array()));
+  const decoded = parts.map((part) =>
+    part.startsWith('whsec_') ? fromBase64(part.slice(6)) : new Uint8Array(),
+  );
   const fits = ({ length }: Uint8Array) => length >= SECRET_BYTES.min && length <= SECRET_BYTES.max;
   if (!decoded.length || !decoded.every(fits)) return undefined;
   const algorithm = { name: 'HMAC', hash: 'SHA-256' };

@@ -10,7 +10,16 @@ const MAX_ANSWER_BYTES = 4_096;
 const HOUR_MS = 3_600_000;
 /** Waits before the attempts, as Standard Webhooks recommends: three days in all. */
 const WAITS_MS = [
-  0, 5_000, 300_000, 1_800_000, 2 * HOUR_MS, 5 * HOUR_MS, 10 * HOUR_MS, 14 * HOUR_MS, 20 * HOUR_MS, 24 * HOUR_MS,
+  0,
+  5_000,
+  300_000,
+  1_800_000,
+  2 * HOUR_MS,
+  5 * HOUR_MS,
+  10 * HOUR_MS,
+  14 * HOUR_MS,
+  20 * HOUR_MS,
+  24 * HOUR_MS,
 ];
 /** In development nobody waits for hours to see a retry. */
 const MAX_DEVELOPMENT_WAIT_MS = 5_000;
@@ -63,7 +72,11 @@ export async function send(env: Env, delivery: Delivery): Promise<Outcome> {
   if (!secret) return { name: 'secret_missing' };
   let lead: string;
   try {
-    lead = await open(await keysOf(env, campaign.ledger), `payload/${delivery.submission_id}`, delivery.payload!);
+    lead = await open(
+      await keysOf(env, campaign.ledger),
+      `payload/${delivery.submission_id}`,
+      delivery.payload!,
+    );
   } catch {
     return { name: 'unreadable' };
   }
@@ -71,9 +84,13 @@ export async function send(env: Env, delivery: Delivery): Promise<Outcome> {
   const id = webhookId(delivery);
   const timestamp = String(Math.trunc(Date.now() / 1_000));
   // The lead was sealed as the JSON that is sent, so that it need not be parsed to be put in its envelope.
-  const { signatures, body } = await signed(secret, id, timestamp,
+  const { signatures, body } = await signed(
+    secret,
+    id,
+    timestamp,
     `{"type":"${delivery.event}","timestamp":"${new Date(delivery.created_ms).toISOString()}",` +
-    `"data":{"lead_id":"${delivery.lead_id}",${lead.slice(1)}}`);
+      `"data":{"lead_id":"${delivery.lead_id}",${lead.slice(1)}}`,
+  );
   const startedMs = Date.now();
   // Not AbortSignal.timeout, whose timers outlive the answers: an object may have 10,000.
   const aborting = new AbortController();
@@ -104,7 +121,13 @@ export async function send(env: Env, delivery: Delivery): Promise<Outcome> {
 }
 
 /** What follows the attempt of this number, counted from 1. */
-export function next(outcome: Outcome, attempt: number, createdMs: number, development: boolean, nowMs: number): Next {
+export function next(
+  outcome: Outcome,
+  attempt: number,
+  createdMs: number,
+  development: boolean,
+  nowMs: number,
+): Next {
   const { name, status = 0 } = outcome;
   if (status >= 200 && status < 300) return { state: 'delivered' };
   if (status === 410) return { state: 'paused' };

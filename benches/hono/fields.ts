@@ -23,8 +23,14 @@ const DECIMAL = /^[+-]?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?$/;
 
 const countries = new Set<string>(COUNTRIES);
 const truths = new Map<unknown, boolean>([
-  ['true', true], ['on', true], ['yes', true], ['1', true],
-  ['false', false], ['off', false], ['no', false], ['0', false],
+  ['true', true],
+  ['on', true],
+  ['yes', true],
+  ['1', true],
+  ['false', false],
+  ['off', false],
+  ['no', false],
+  ['0', false],
 ]);
 
 /** Stands for a value that was given twice and differently. */
@@ -45,10 +51,13 @@ export interface Phone {
 /** A value that is not of the field's type; `unreadable` where it is a text that does not say one. */
 const typed = (unreadable = 'wrong_type') => ({
   error: ({ input }: { input?: unknown }) =>
-    input === undefined ? 'required'
-    : input === REPEATED ? 'repeated'
-    : typeof input === 'string' || input === Infinity || input === -Infinity ? unreadable
-    : 'wrong_type',
+    input === undefined
+      ? 'required'
+      : input === REPEATED
+        ? 'repeated'
+        : typeof input === 'string' || input === Infinity || input === -Infinity
+          ? unreadable
+          : 'wrong_type',
 });
 
 /** For one field: its schema, and what its codes say to people. */
@@ -76,7 +85,10 @@ const rules: Record<Field['kind'], (field: Field, country: Campaign['country']) 
       z.refine((text) => text.length >= 2 * min || characters(text) >= min, 'too_short'),
       z.refine((text) => text.length <= max || characters(text) <= max, 'too_long'),
     ),
-    details: { too_short: `must have at least ${min} characters`, too_long: `must have at most ${max} characters` },
+    details: {
+      too_short: `must have at least ${min} characters`,
+      too_long: `must have at most ${max} characters`,
+    },
   }),
   choice: ({ choices = [] }) => ({
     schema: z.enum(choices, typed('not_a_choice')),
@@ -95,13 +107,18 @@ const rules: Record<Field['kind'], (field: Field, country: Campaign['country']) 
   }),
   boolean: () => ({
     schema: z.pipe(
-      z.transform((value) => (typeof value === 'string' ? truths.get(value.toLowerCase()) ?? value : value)),
+      z.transform((value) =>
+        typeof value === 'string' ? (truths.get(value.toLowerCase()) ?? value) : value,
+      ),
       z.boolean(typed('invalid_boolean')),
     ),
     details: { invalid_boolean: 'must be true or false' },
   }),
   country: () => ({
-    schema: z.string(typed()).check(z.toUpperCase(), z.refine((code) => countries.has(code), 'invalid_country')),
+    schema: z.string(typed()).check(
+      z.toUpperCase(),
+      z.refine((code) => countries.has(code), 'invalid_country'),
+    ),
     details: { invalid_country: 'must be a country by ISO 3166-1, as in SE' },
   }),
   url: ({ max_length: max = MAX_URL }) => ({
@@ -124,10 +141,13 @@ const consent = ({ id: purpose, version, required }: Purpose) =>
     const granted = shown !== null || text === true || text === 'on' || text === 'true';
     const refused = text === undefined || text === false || text === 'off' || text === 'false';
     const code =
-      typeof text === 'object' ? 'wrong_type'
-      : !granted && !refused ? 'wording_outdated'
-      : refused && required ? 'consent_required'
-      : undefined;
+      typeof text === 'object'
+        ? 'wrong_type'
+        : !granted && !refused
+          ? 'wording_outdated'
+          : refused && required
+            ? 'consent_required'
+            : undefined;
     if (code) issues.push({ code: 'custom', message: code, input: value });
     return { purpose, granted, shown };
   });
@@ -159,9 +179,11 @@ export function submissionSchema(fields: Field[], purposes: Purpose[], country: 
 
 /** What the acceptance criteria tell of a field beside its name. */
 export const lengths = ({ kind, min_length, max_length }: Field) =>
-  kind === 'text' ? { min_length: min_length ?? 0, max_length: max_length ?? MAX_TEXT }
-  : kind === 'url' ? { max_length: max_length ?? MAX_URL }
-  : {};
+  kind === 'text'
+    ? { min_length: min_length ?? 0, max_length: max_length ?? MAX_TEXT }
+    : kind === 'url'
+      ? { max_length: max_length ?? MAX_URL }
+      : {};
 
 /** Lower case; a domain of another script as A-labels. What is no address stays something that is none. */
 function asciiAddress(text: string): string {

@@ -48,7 +48,8 @@ app.onError((error) => {
 export default { fetch: app.fetch };
 
 async function endpoint(
-  call: Call, answer: (call: Call, campaign: Campaign, cors: Headers) => Response | Promise<Response>,
+  call: Call,
+  answer: (call: Call, campaign: Campaign, cors: Headers) => Response | Promise<Response>,
 ): Promise<Response> {
   const cors: Headers = { vary: 'Origin' };
   const id = call.req.param('campaign')!;
@@ -72,17 +73,22 @@ async function criteria({ env }: Call, campaign: Campaign, cors: Headers): Promi
 
 /** CORS (Fetch standard): what a script of another origin may send. */
 function preflight(_: Call, __: Campaign, cors: Headers): Response {
-  const headers = cors['access-control-allow-origin'] === undefined ? cors : {
-    ...cors,
-    'access-control-allow-methods': 'GET, POST',
-    'access-control-allow-headers': 'Content-Type, Idempotency-Key',
-    'access-control-max-age': '86400',
-  };
+  const headers =
+    cors['access-control-allow-origin'] === undefined
+      ? cors
+      : {
+          ...cors,
+          'access-control-allow-methods': 'GET, POST',
+          'access-control-allow-headers': 'Content-Type, Idempotency-Key',
+          'access-control-max-age': '86400',
+        };
   return new Response(null, { status: 204, headers });
 }
 
 async function submit(
-  { req: { raw: request }, env, executionCtx }: Call, campaign: Campaign, cors: Headers,
+  { req: { raw: request }, env, executionCtx }: Call,
+  campaign: Campaign,
+  cors: Headers,
 ): Promise<Response> {
   const nowMs = Date.now();
   const decided = (outcome: string, more: object) =>
@@ -97,7 +103,8 @@ async function submit(
   };
 
   const body = await bodyOf(request);
-  if (!body) return refused('too_large', 413, 'The body is too large', `At most ${MAX_BODY_BYTES} bytes are read.`);
+  if (!body)
+    return refused('too_large', 413, 'The body is too large', `At most ${MAX_BODY_BYTES} bytes are read.`);
   const method = methodOf(request.headers.get('content-type'));
   if (!method) {
     const read = 'This address reads application/x-www-form-urlencoded and application/json, in UTF-8.';
@@ -113,7 +120,8 @@ async function submit(
   const submission = accept(given, method, campaign);
   const header = request.headers.get('idempotency-key');
   const idempotencyKey = header === null ? null : IDEMPOTENCY_KEY.exec(header)?.[2];
-  if (idempotencyKey === undefined) return rejected([...(Array.isArray(submission) ? submission : []), BAD_KEY]);
+  if (idempotencyKey === undefined)
+    return rejected([...(Array.isArray(submission) ? submission : []), BAD_KEY]);
   if (Array.isArray(submission)) return rejected(submission);
 
   const keys = await keysOf(env, campaign.ledger);

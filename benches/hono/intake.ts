@@ -39,13 +39,23 @@ interface Given {
 }
 
 export const isAttribution = (name: string) =>
-  name.startsWith('utm_') || name === 'gclid' || name === 'fbclid' || name === 'page_url' || name === 'referrer';
+  name.startsWith('utm_') ||
+  name === 'gclid' ||
+  name === 'fbclid' ||
+  name === 'page_url' ||
+  name === 'referrer';
 
 /** How a body is written; undefined where nothing here reads it. */
 export function methodOf(contentType: string | null): Method | undefined {
   if (contentType === 'application/json') return 'json';
-  const [essence = '', ...parameters] = (contentType ?? '').toLowerCase().split(';').map((part) => part.trim());
-  const charset = parameters.find((parameter) => parameter.startsWith('charset='))?.slice(8).replaceAll('"', '');
+  const [essence = '', ...parameters] = (contentType ?? '')
+    .toLowerCase()
+    .split(';')
+    .map((part) => part.trim());
+  const charset = parameters
+    .find((parameter) => parameter.startsWith('charset='))
+    ?.slice(8)
+    .replaceAll('"', '');
   if (charset !== undefined && !['utf-8', 'utf8', 'us-ascii'].includes(charset)) return undefined;
   if (essence === 'application/x-www-form-urlencoded') return 'form';
   return /^(application\/json|[^/]+\/[^/]+\+json)$/.test(essence) ? 'json' : undefined;
@@ -139,7 +149,9 @@ function problems(issues: z.core.$ZodRawIssue[], nobody: boolean, campaign: Camp
     const code = String(issue.message ?? error?.(issue));
     return { field, code, detail: campaign.details.get(`${field} ${code}`) ?? 'is not valid' };
   });
-  const contacts = campaign.fields.filter(({ kind }) => kind === 'email' || kind === 'phone').map(({ name }) => name);
+  const contacts = campaign.fields
+    .filter(({ kind }) => kind === 'email' || kind === 'phone')
+    .map(({ name }) => name);
   if (!nobody || !contacts[0] || all.some(({ field }) => contacts.includes(field))) return all;
   const detail = 'an e-mail address or a phone number is required';
   const behindFields = all.findIndex(({ field }) => field.startsWith('consent.'));

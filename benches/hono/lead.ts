@@ -64,10 +64,14 @@ export interface Admission extends Identity {
 }
 
 export async function identify(
-  { contact, answers, choices }: Submission, campaign: Campaign, keys: Keys, idempotencyKey: string | null,
+  { contact, answers, choices }: Submission,
+  campaign: Campaign,
+  keys: Keys,
+  idempotencyKey: string | null,
 ): Promise<Identity> {
   const chosen = choices.map(({ purpose, granted, shown }) => [purpose, granted, shown]);
-  const content = campaign.identity + JSON.stringify([contact.email, contact.phone, answers, chosen, idempotencyKey]);
+  const content =
+    campaign.identity + JSON.stringify([contact.email, contact.phone, answers, chosen, idempotencyKey]);
   const prints = (kind: 'email' | 'phone', canonical: string | undefined) =>
     canonical === undefined ? [] : keys.fingerprints.map((key) => fingerprint(key, kind, canonical));
   const [id, tag, emails, phones] = await Promise.all([
@@ -77,14 +81,21 @@ export async function identify(
     Promise.all(prints('phone', contact.phone)),
   ]);
   // The kinds that the campaign lists, or, where the post has none of these, those that it has.
-  const listed = [...(campaign.by.includes('email') ? emails : []), ...(campaign.by.includes('phone') ? phones : [])];
+  const listed = [
+    ...(campaign.by.includes('email') ? emails : []),
+    ...(campaign.by.includes('phone') ? phones : []),
+  ];
   const recognising = listed.length ? listed : [...emails, ...phones];
   const tags = [emails[0], phones[0]].filter((tag) => tag !== undefined);
   return { submissionId: id, idempotencyTag: tag, tags, recognising };
 }
 
 export async function admission(
-  submission: Submission, campaign: Campaign, keys: Keys, identity: Identity, nowMs: number,
+  submission: Submission,
+  campaign: Campaign,
+  keys: Keys,
+  identity: Identity,
+  nowMs: number,
 ): Promise<Admission> {
   const { contact, answers, attribution, choices } = submission;
   const at = new Date(nowMs).toISOString();
@@ -94,7 +105,13 @@ export async function admission(
   const { to, because } = decide(campaign, facts, result.total, granted);
   const consent = records(submission, campaign, at);
   const lead: Lead = {
-    campaign: campaign.id, contact, answers, attribution, consent, score: result, submitted_at: at,
+    campaign: campaign.id,
+    contact,
+    answers,
+    attribution,
+    consent,
+    score: result,
+    submitted_at: at,
   };
   const [payload, sealedConsent] = await Promise.all([
     seal(keys, `payload/${identity.submissionId}`, JSON.stringify(lead)),
@@ -114,13 +131,28 @@ export async function admission(
   };
 }
 
-function records({ choices, attribution, method }: Submission, campaign: Campaign, at: string): ConsentRecord[] {
+function records(
+  { choices, attribution, method }: Submission,
+  campaign: Campaign,
+  at: string,
+): ConsentRecord[] {
   const { language, notice } = campaign;
   return campaign.purposes.map(({ id, version, text_sha256, channel, category, retention_days }, index) => {
     const { granted, shown } = choices[index]!;
     return {
-      purpose: id, granted, version, version_shown: shown ?? 'unstated', text_sha256, language, channel, category,
-      retention_days, notice, at, page: attribution.page_url, method,
+      purpose: id,
+      granted,
+      version,
+      version_shown: shown ?? 'unstated',
+      text_sha256,
+      language,
+      channel,
+      category,
+      retention_days,
+      notice,
+      at,
+      page: attribution.page_url,
+      method,
     };
   });
 }
@@ -142,10 +174,13 @@ function sourceOf({ attribution, answers, contact }: Submission): string {
   if (!SOURCE.test(source)) return 'other';
   const letters = (text: string) => text.replace(NOT_A_LETTER, '');
   const told = [...Object.values(answers), contact.email].some((answer) => {
-    if (typeof answer !== 'string' || answer.split(/\s+/, MAX_NAME_WORDS + 1).length > MAX_NAME_WORDS) return false;
+    if (typeof answer !== 'string' || answer.split(/\s+/, MAX_NAME_WORDS + 1).length > MAX_NAME_WORDS)
+      return false;
     const text = answer.toLowerCase();
-    return letters(text).includes(letters(source))
-      || text.split(NOT_A_LETTER).some((part) => part.length > 2 && source.includes(part));
+    return (
+      letters(text).includes(letters(source)) ||
+      text.split(NOT_A_LETTER).some((part) => part.length > 2 && source.includes(part))
+    );
   });
   return told ? 'other' : source;
 }

@@ -104,7 +104,12 @@ export class Ledger extends DurableObject<Env> {
       const judged = await this.#together(() => this.#judge(admission, merged));
       if (judged.held) merged = await this.#merge(admission, judged.held);
       else {
-        log({ event: 'decision', campaign: admission.campaign, submission_id: admission.submissionId, ...judged.log });
+        log({
+          event: 'decision',
+          campaign: admission.campaign,
+          submission_id: admission.submissionId,
+          ...judged.log,
+        });
         return judged.verdict;
       }
     }
@@ -163,7 +168,12 @@ export class Ledger extends DurableObject<Env> {
     const [person] = known;
     const plan = person
       ? this.#planOfKnown(admission, person, merged)
-      : planOfNew(admission, { lead: this.#nextLead++, lead_id: admission.leadId, submissions: 0, sent: '[]' });
+      : planOfNew(admission, {
+          lead: this.#nextLead++,
+          lead_id: admission.leadId,
+          submissions: 0,
+          sent: '[]',
+        });
     if ('held' in plan) return plan;
     this.#write(admission, plan, { campaign, hour, source }, nowMs);
     const { state, because, to } = plan;
@@ -182,7 +192,9 @@ export class Ledger extends DurableObject<Env> {
 
   #has({ lead }: Person, submissionId: string): boolean {
     const sql = 'SELECT 1 FROM submission WHERE seq >= ? AND seq < ? AND submission_id = ?';
-    return !this.#sql.exec(sql, lead * SUBMISSIONS_A_LEAD, (lead + 1) * SUBMISSIONS_A_LEAD, submissionId).next().done;
+    return !this.#sql
+      .exec(sql, lead * SUBMISSIONS_A_LEAD, (lead + 1) * SUBMISSIONS_A_LEAD, submissionId)
+      .next().done;
   }
 
   /** By this campaign, or by another one of the ledger. */
@@ -191,8 +203,10 @@ export class Ledger extends DurableObject<Env> {
     const sent = JSON.parse(person.sent) as Sent[];
     if (sent.some(([by]) => by === campaign)) {
       // Followed up already: only destinations that have not had the person hear of it.
-      const to = admission.to.filter(([name, receiver]) =>
-        !sent.some(([by, one, its]) => (by === campaign ? one === name : its === receiver)));
+      const to = admission.to.filter(
+        ([name, receiver]) =>
+          !sent.some(([by, one, its]) => (by === campaign ? one === name : its === receiver)),
+      );
       const state = to.length ? 'pending' : 'duplicate';
       return { person, state, because: 'known', to, events: to.map(() => QUALIFIED), granted, payload };
     }
@@ -205,7 +219,9 @@ export class Ledger extends DurableObject<Env> {
       state: judged.to.length ? 'pending' : 'held',
       because: judged.because,
       to: judged.to,
-      events: judged.to.map(([, receiver]) => (sent.some(([, , its]) => its === receiver) ? UPDATED : QUALIFIED)),
+      events: judged.to.map(([, receiver]) =>
+        sent.some(([, , its]) => its === receiver) ? UPDATED : QUALIFIED,
+      ),
       granted: judged.granted,
       payload: judged.payload,
       supersedes: both && held,
@@ -226,17 +242,30 @@ export class Ledger extends DurableObject<Env> {
     const { person, state, to, granted, payload, supersedes } = plan;
     const { lead, lead_id } = person;
     const { submissionId, tags, recognising, windowMs, consent, idempotencyTag } = admission;
-    for (const tag of tags) this.#sql.exec('INSERT INTO fingerprint VALUES (?, ?) ON CONFLICT DO NOTHING', tag, lead);
+    for (const tag of tags)
+      this.#sql.exec('INSERT INTO fingerprint VALUES (?, ?) ON CONFLICT DO NOTHING', tag, lead);
     const news = to.map(([name, receiver]): Sent => [campaign, name, receiver]);
     const sent = news.length ? JSON.stringify([...JSON.parse(person.sent), ...news]) : person.sent;
     this.#sql.exec(
       'INSERT OR REPLACE INTO lead VALUES (?, ?, ?, ?, ?, ?)',
-      lead, lead_id, nowMs, nowMs + windowMs, person.submissions + 1, sent,
+      lead,
+      lead_id,
+      nowMs,
+      nowMs + windowMs,
+      person.submissions + 1,
+      sent,
     );
     this.#sql.exec(
       'INSERT INTO submission VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
-      lead * SUBMISSIONS_A_LEAD + person.submissions, submissionId, campaign, source, hour, nowMs, recognising[0],
-      state === 'held' ? payload : null, consent,
+      lead * SUBMISSIONS_A_LEAD + person.submissions,
+      submissionId,
+      campaign,
+      source,
+      hour,
+      nowMs,
+      recognising[0],
+      state === 'held' ? payload : null,
+      consent,
     );
     this.#sql.exec(COUNT[state], campaign, hour, source);
     if (to.length) {
@@ -249,7 +278,12 @@ export class Ledger extends DurableObject<Env> {
     }
     if (idempotencyTag !== null) {
       const until = nowMs + IDEMPOTENCY_MS;
-      this.#sql.exec('INSERT OR REPLACE INTO idempotency VALUES (?, ?, ?)', idempotencyTag, submissionId, until);
+      this.#sql.exec(
+        'INSERT OR REPLACE INTO idempotency VALUES (?, ?, ?)',
+        idempotencyTag,
+        submissionId,
+        until,
+      );
     }
   }
 
@@ -261,7 +295,12 @@ export class Ledger extends DurableObject<Env> {
     let sources = this.#sources.get(campaign);
     if (!sources) {
       const read = 'SELECT source FROM counter WHERE campaign = ? AND hour = ?';
-      sources = new Set(this.#sql.exec<{ source: string }>(read, campaign, hour).toArray().map((row) => row.source));
+      sources = new Set(
+        this.#sql
+          .exec<{ source: string }>(read, campaign, hour)
+          .toArray()
+          .map((row) => row.source),
+      );
       this.#sources.set(campaign, sources);
     }
     if (sources.size >= MAX_SOURCES && !sources.has(source)) return 'other';
@@ -281,15 +320,25 @@ export class Ledger extends DurableObject<Env> {
     if (!older) return { held, both: undefined };
     // A box that was left empty the second time withdraws nothing.
     const consent = newer.consent.map((record) =>
-      record.granted ? record : (older.consent.find((old) => old.granted && old.purpose === record.purpose) ?? record));
+      record.granted
+        ? record
+        : (older.consent.find((old) => old.granted && old.purpose === record.purpose) ?? record),
+    );
     const lead = {
       ...newer,
       contact: { ...older.contact, ...newer.contact },
       answers: { ...older.answers, ...newer.answers },
       attribution: { ...older.attribution, ...newer.attribution },
-      consent: [...consent, ...older.consent.filter((old) => !consent.some(({ purpose }) => purpose === old.purpose))],
+      consent: [
+        ...consent,
+        ...older.consent.filter((old) => !consent.some(({ purpose }) => purpose === old.purpose)),
+      ],
     };
-    const facts = factsOf(campaign, lead, lead.contact.phone && phoneOf(lead.contact.phone, undefined)?.country);
+    const facts = factsOf(
+      campaign,
+      lead,
+      lead.contact.phone && phoneOf(lead.contact.phone, undefined)?.country,
+    );
     const granted = lead.consent.filter((record) => record.granted).map(({ purpose }) => purpose);
     lead.score = score(campaign, facts);
     const { to, because } = decide(campaign, facts, lead.score.total, granted);

@@ -59,9 +59,13 @@ export class Outbox {
   /** Learns what waits, and when the alarm is set to. */
   async open(): Promise<void> {
     const { sql } = this.storage;
-    this.#nextSeq = sql.exec<{ seq: number }>('SELECT coalesce(max(seq), 0) + 1 AS seq FROM delivery').one().seq;
-    const waiting = "SELECT receiver, min(due_ms) AS due_ms FROM delivery WHERE state = 'pending' GROUP BY receiver";
-    for (const row of sql.exec<{ receiver: string; due_ms: number }>(waiting)) this.#dueBy(row.receiver, row.due_ms);
+    this.#nextSeq = sql
+      .exec<{ seq: number }>('SELECT coalesce(max(seq), 0) + 1 AS seq FROM delivery')
+      .one().seq;
+    const waiting =
+      "SELECT receiver, min(due_ms) AS due_ms FROM delivery WHERE state = 'pending' GROUP BY receiver";
+    for (const row of sql.exec<{ receiver: string; due_ms: number }>(waiting))
+      this.#dueBy(row.receiver, row.due_ms);
     const disabled = 'SELECT campaign, destination FROM disabled';
     for (const row of sql.exec<{ campaign: string; destination: string }>(disabled)) {
       this.#disabled.add(`${row.campaign} ${row.destination}`);
@@ -81,8 +85,22 @@ export class Outbox {
         `INSERT INTO delivery (seq, lead_id, submission_id, first_seq, siblings, campaign, destination, receiver,
            event, granted, source, hour, created_ms, state, due_ms, payload)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-        first + at, lead_id, submission_id, first, to.length, campaign, destination, receiver,
-        events[at]!, granted, source, hour, created_ms, state, created_ms, payload,
+        first + at,
+        lead_id,
+        submission_id,
+        first,
+        to.length,
+        campaign,
+        destination,
+        receiver,
+        events[at]!,
+        granted,
+        source,
+        hour,
+        created_ms,
+        state,
+        created_ms,
+        payload,
       );
       this.#dueBy(receiver, created_ms);
     });
@@ -145,8 +163,15 @@ export class Outbox {
     try {
       const state = await this.together(() => this.#settle(delivery, outcome, ms), SETTLE_WITHIN_MS);
       log({
-        event: 'delivery', outcome: outcome.name, state, campaign, destination,
-        delivery_id: webhookId(delivery), lead_id, attempt: delivery.attempt_count + 1, ms,
+        event: 'delivery',
+        outcome: outcome.name,
+        state,
+        campaign,
+        destination,
+        delivery_id: webhookId(delivery),
+        lead_id,
+        attempt: delivery.attempt_count + 1,
+        ms,
       });
     } catch (error) {
       logFault('outbox', error);
@@ -182,13 +207,16 @@ export class Outbox {
       `SELECT seq, lead_id, submission_id, first_seq, siblings, campaign, destination, receiver, event, granted,
          source, hour, created_ms, attempt_count, attempts, payload
        FROM delivery WHERE receiver = ? AND state = 'pending' AND due_ms <= ? ORDER BY due_ms LIMIT ?`,
-      lane.receiver, nowMs, READ_AHEAD + this.#underWay.size,
+      lane.receiver,
+      nowMs,
+      READ_AHEAD + this.#underWay.size,
     );
     for (const row of rows) if (!this.#underWay.has(row.seq)) lane.ahead.push(row);
     if (lane.ahead.length) return;
     const [later] = this.storage.sql.exec<{ due_ms: number | null }>(
       "SELECT min(due_ms) AS due_ms FROM delivery WHERE receiver = ? AND state = 'pending' AND due_ms > ?",
-      lane.receiver, nowMs,
+      lane.receiver,
+      nowMs,
     );
     lane.dueMs = later?.due_ms ?? Infinity;
   }
@@ -200,7 +228,12 @@ export class Outbox {
     const nowMs = Date.now();
     const attempt = delivery.attempt_count + 1;
     const what = next(outcome, attempt, delivery.created_ms, this.env.LEADHOOK_ENV === 'dev', nowMs);
-    const entry = JSON.stringify({ attempt, at: new Date(nowMs).toISOString(), outcome: outcome.name, ms: tookMs });
+    const entry = JSON.stringify({
+      attempt,
+      at: new Date(nowMs).toISOString(),
+      outcome: outcome.name,
+      ms: tookMs,
+    });
     const attempts = attempt === 1 ? `[${entry}]` : `${delivery.attempts.slice(0, -1)},${entry}]`;
     const before = this.#submissionState(delivery);
     let { state } = what;
@@ -208,7 +241,10 @@ export class Outbox {
       sql.exec(
         `UPDATE delivery SET state = 'delivered', attempt_count = ?, attempts = ?, settled_ms = ?, payload = NULL
          WHERE seq = ?`,
-        attempt, attempts, nowMs, seq,
+        attempt,
+        attempts,
+        nowMs,
+        seq,
       );
     } else {
       const place = `${campaign} ${destination}`;
@@ -216,7 +252,8 @@ export class Outbox {
         sql.exec('INSERT INTO disabled VALUES (?, ?, ?)', campaign, destination, nowMs);
         sql.exec(
           "UPDATE delivery SET state = 'paused' WHERE state = 'pending' AND campaign = ? AND destination = ?",
-          campaign, destination,
+          campaign,
+          destination,
         );
         this.#disabled.add(place);
         for (const lane of this.#lanes.values()) lane.ahead = [];
@@ -226,7 +263,13 @@ export class Outbox {
       sql.exec(
         `UPDATE delivery SET state = ?, due_ms = ?, attempt_count = ?, attempts = ?, reason = ?, settled_ms = ?
          WHERE seq = ?`,
-        state, dueMs, attempt, attempts, outcome.name, state === 'pending' ? null : nowMs, seq,
+        state,
+        dueMs,
+        attempt,
+        attempts,
+        outcome.name,
+        state === 'pending' ? null : nowMs,
+        seq,
       );
       if (state === 'pending') this.#dueBy(receiver, dueMs);
     }
@@ -240,7 +283,9 @@ export class Outbox {
     let states = [only];
     if (siblings > 1) {
       const read = 'SELECT state FROM delivery WHERE seq >= ? AND seq < ?';
-      states = this.storage.sql.exec<{ state: string }>(read, first_seq, first_seq + siblings).toArray()
+      states = this.storage.sql
+        .exec<{ state: string }>(read, first_seq, first_seq + siblings)
+        .toArray()
         .map(({ state }) => state);
     }
     if (states.includes('pending') || states.includes('paused')) return 'pending';

@@ -39,10 +39,13 @@ export interface Decision {
 export function condition(when: When): Condition {
   const { field, attribution, about } = when;
   const [subject, read]: [string, (facts: Facts) => unknown] =
-    field !== undefined ? [field, ({ answers }) => answers[field]]
-    : attribution !== undefined ? [attribution, (facts) => facts.attribution[attribution]]
-    : about === 'country' ? ['country', ({ country }) => country]
-    : ['kind of e-mail address', ({ emailKind }) => emailKind];
+    field !== undefined
+      ? [field, ({ answers }) => answers[field]]
+      : attribution !== undefined
+        ? [attribution, (facts) => facts.attribution[attribution]]
+        : about === 'country'
+          ? ['country', ({ country }) => country]
+          : ['kind of e-mail address', ({ emailKind }) => emailKind];
   const { at_least: least, at_most: most, present } = when;
   if (present !== undefined) {
     const holds = (facts: Facts) => (read(facts) !== undefined) === present;
@@ -68,7 +71,9 @@ export function condition(when: When): Condition {
 const folded = (value: unknown) => (typeof value === 'string' ? value.toLowerCase() : value);
 
 export function factsOf(
-  { contact: fields }: Campaign, lead: Pick<Submission, 'contact' | 'answers' | 'attribution'>, phoneCountry?: string,
+  { contact: fields }: Campaign,
+  lead: Pick<Submission, 'contact' | 'answers' | 'attribution'>,
+  phoneCountry?: string,
 ): Facts {
   const { contact, attribution } = lead;
   const answers: Facts['answers'] = { ...lead.answers };
@@ -111,7 +116,9 @@ export function score({ rules, thresholds: at }: Campaign, facts: Facts): Score 
 export function decide(campaign: Campaign, facts: Facts, total: number, granted: string[]): Decision {
   if (total < campaign.thresholds.forwardAt) return { to: [], because: 'below_forward_at' };
   const to = campaign.destinations
-    .filter(({ forwardAt, when, needs }) => total >= forwardAt && all(when, facts) && consents(granted, needs))
+    .filter(
+      ({ forwardAt, when, needs }) => total >= forwardAt && all(when, facts) && consents(granted, needs),
+    )
     .map(({ name, receiver }): Target => [name, receiver]);
   return { to, because: to.length ? 'qualified' : 'no_destination_wants_it' };
 }

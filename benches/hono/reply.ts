@@ -5,24 +5,42 @@ import type { Problem } from './intake';
 const RETRY_AFTER_S = '5';
 
 export function reply(
-  status: number, body: string, headers?: Record<string, string>, type = 'application/json',
+  status: number,
+  body: string,
+  headers?: Record<string, string>,
+  type = 'application/json',
 ): Response {
   return new Response(body, {
     status,
-    headers: { 'content-type': type, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', ...headers },
+    headers: {
+      'content-type': type,
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+      ...headers,
+    },
   });
 }
 
 /** Problem details (RFC 9457). */
 export function problem(
-  status: number, title: string, detail: string, headers?: Record<string, string>, errors?: Problem[],
+  status: number,
+  title: string,
+  detail: string,
+  headers?: Record<string, string>,
+  errors?: Problem[],
 ): Response {
   const body = JSON.stringify({ type: 'about:blank', title, status, detail, errors });
   return reply(status, body, headers, 'application/problem+json');
 }
 
 export const invalid = (errors: Problem[], headers: Record<string, string>) =>
-  problem(422, 'The submission is not valid', 'Correct the listed fields and send it again.', headers, errors);
+  problem(
+    422,
+    'The submission is not valid',
+    'Correct the listed fields and send it again.',
+    headers,
+    errors,
+  );
 
 export const notFound = (headers?: Record<string, string>) =>
   problem(404, 'Not found', 'There is nothing at this address.', headers);

@@ -45,11 +45,21 @@ const statements = <Name extends string>(names: readonly Name[], sql: (name: Nam
   Object.fromEntries(names.map((name) => [name, sql(name)])) as Record<Name, string>;
 
 /** Counts a submission in a state, or a repeat beside the sum; arguments: campaign, hour, source. */
-export const COUNT = statements([...STATES, 'repeats'], (column) =>
-  `INSERT INTO counter (campaign, hour, source, ${column}) VALUES (?, ?, ?, 1)
-   ON CONFLICT DO UPDATE SET ${column} = ${column} + 1`);
+export const COUNT = statements(
+  [...STATES, 'repeats'],
+  (column) =>
+    `INSERT INTO counter (campaign, hour, source, ${column}) VALUES (?, ?, ?, 1)
+   ON CONFLICT DO UPDATE SET ${column} = ${column} + 1`,
+);
 
 /** Moves a submission from one state to another; the same arguments. */
-export const MOVE = Object.fromEntries(STATES.map((from) => [from, statements(STATES, (to) =>
-  `UPDATE counter SET ${from} = ${from} - 1, ${to} = ${to} + 1 WHERE campaign = ? AND hour = ? AND source = ?`)],
-)) as Record<State, Record<State, string>>;
+export const MOVE = Object.fromEntries(
+  STATES.map((from) => [
+    from,
+    statements(
+      STATES,
+      (to) =>
+        `UPDATE counter SET ${from} = ${from} - 1, ${to} = ${to} + 1 WHERE campaign = ? AND hour = ? AND source = ?`,
+    ),
+  ]),
+) as Record<State, Record<State, string>>;

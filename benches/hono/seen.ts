@@ -14,7 +14,12 @@ export type Seen = [string, number][];
 const keyOf = (campaign: Campaign, { recognising }: Identity) => `seen:${campaign.ledger}:${recognising[0]}`;
 
 /** The submissions of this person in the last minutes. */
-export async function recentOf(env: Env, campaign: Campaign, identity: Identity, nowMs: number): Promise<Seen> {
+export async function recentOf(
+  env: Env,
+  campaign: Campaign,
+  identity: Identity,
+  nowMs: number,
+): Promise<Seen> {
   try {
     const seen = await env.KV.get<Seen>(keyOf(campaign, identity), 'json');
     return seen?.filter(([, atMs]) => nowMs - atMs <= REPEAT_MS) ?? [];
@@ -25,7 +30,11 @@ export async function recentOf(env: Env, campaign: Campaign, identity: Identity,
 
 /** Best effort, one try: what KV does not remember, the ledger knows. */
 export async function remember(
-  env: Env, campaign: Campaign, identity: Identity, recent: Seen, nowMs: number,
+  env: Env,
+  campaign: Campaign,
+  identity: Identity,
+  recent: Seen,
+  nowMs: number,
 ): Promise<void> {
   const seen = [...recent, [identity.submissionId, nowMs]].slice(-MAX_REMEMBERED);
   const options = { expirationTtl: REPEAT_MS / 1_000 };

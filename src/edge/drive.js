@@ -3,7 +3,8 @@
 import worker, { Ledger as Core } from './core.js';
 import * as wishes from './wishes.js';
 
-const { begin, bodyLimit, handOnCounts, judge, next, rest, resume, ring, settle, wakePage } = worker.prototype;
+const { begin, bodyLimit, handOnCounts, judge, next, rest, resume, ring, settle, wakePage } =
+  worker.prototype;
 export { Core, judge, next, rest, ring, settle };
 
 /** How often the core has broken. There is another one since then, which knows nothing of what the last had begun. */
@@ -25,8 +26,24 @@ const NO_BYTES = new Uint8Array();
 
 /** The kinds of drive.rs, in its order. Those that wishes.js has a function for are wishes. */
 const KINDS = [
-  'nothing', 'respond', 'kvGet', 'kvGetAll', 'kvPut', 'kvDelete', 'kvList', 'ask', 'limits', 'mailLimit', 'postForm', 'hasFile',
-  'file', 'asset', 'sign', 'send', 'attempted', 'answer',
+  'nothing',
+  'respond',
+  'kvGet',
+  'kvGetAll',
+  'kvPut',
+  'kvDelete',
+  'kvList',
+  'ask',
+  'limits',
+  'mailLimit',
+  'postForm',
+  'hasFile',
+  'file',
+  'asset',
+  'sign',
+  'send',
+  'attempted',
+  'answer',
 ];
 const WISHES = KINDS.map((kind) => wishes[kind]);
 const NOTHING = KINDS.indexOf('nothing');
@@ -64,10 +81,14 @@ export const isNothing = ({ kind }) => kind === NOTHING;
 /** Goes on with a task, with what came of its wish. */
 function given(task, value) {
   switch (typeof value) {
-    case 'undefined': return resume(task, 0, 0, NO_BYTES);
-    case 'string': return resume(task, 1, 0, encoder.encode(value));
-    case 'object': return resume(task, 1, 0, value);
-    default: return resume(task, 2, Number(value), NO_BYTES);
+    case 'undefined':
+      return resume(task, 0, 0, NO_BYTES);
+    case 'string':
+      return resume(task, 1, 0, encoder.encode(value));
+    case 'object':
+      return resume(task, 1, 0, value);
+    default:
+      return resume(task, 2, Number(value), NO_BYTES);
   }
 }
 
@@ -86,7 +107,9 @@ export async function run(parcel, context) {
     }
     if (breaks !== begun) throw new Error('the core broke');
     const { task } = parcel;
-    parcel = new Parcel(failed === undefined ? given(task, value) : resume(task, 3, 0, encoder.encode(failed)));
+    parcel = new Parcel(
+      failed === undefined ? given(task, value) : resume(task, 3, 0, encoder.encode(failed)),
+    );
   }
   return parcel;
 }
@@ -152,7 +175,8 @@ const MAX_READ_AWAY_BYTES = 1_048_576;
 /** Resolves to a body; undefined where it is longer than its address reads. */
 async function bodyOf(request) {
   const announced = request.headers.get('content-length');
-  if (announced !== null && Number(announced) <= ALWAYS_READ_BYTES) return new Uint8Array(await request.arrayBuffer());
+  if (announced !== null && Number(announced) <= ALWAYS_READ_BYTES)
+    return new Uint8Array(await request.arrayBuffer());
   const limit = bodyLimit(request.url);
   if (announced !== null && Number(announced) > MAX_READ_AWAY_BYTES) return undefined;
   let chunks = [];
@@ -199,18 +223,31 @@ function responded(parcel, context) {
 }
 
 function made(parcel, body) {
-  return new Response(body.length === 0 ? null : body, { status: parcel.number, headers: headersOf(parcel.text(0)) });
+  return new Response(body.length === 0 ? null : body, {
+    status: parcel.number,
+    headers: headersOf(parcel.text(0)),
+  });
 }
 
 /** The same, where something follows: best effort, one try. */
 async function besides(parcel, context) {
   const { env, ctx, kept } = context;
-  const { kept: isKept, held_back_ms: heldBackMs, remember, hand_on_in_ms: handOnInMs } = JSON.parse(parcel.text(3));
+  const {
+    kept: isKept,
+    held_back_ms: heldBackMs,
+    remember,
+    hand_on_in_ms: handOnInMs,
+  } = JSON.parse(parcel.text(3));
   if (remember) {
     const [key, value, expirationTtl] = remember;
     ctx.waitUntil(env.KV.put(key, value, { expirationTtl }).catch(() => {}));
   }
-  if (handOnInMs) ctx.waitUntil(after(handOnInMs).then(() => run(new Parcel(handOnCounts()), { env })).catch(noteBreak));
+  if (handOnInMs)
+    ctx.waitUntil(
+      after(handOnInMs)
+        .then(() => run(new Parcel(handOnCounts()), { env }))
+        .catch(noteBreak),
+    );
   if (heldBackMs) await after(heldBackMs);
   return isKept ? kept : made(parcel, parcel.parts[1]);
 }

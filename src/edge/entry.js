@@ -1,6 +1,23 @@
 // What the platform starts: the Worker, and the object of one ledger around its core.
 import { DurableObject } from 'cloudflare:workers';
-import { answer, breaks, Core, encoder, isNothing, judge, logFault, next, noteBreak, Parcel, rest, ring, run, settle, unavailable, wake } from './drive.js';
+import {
+  answer,
+  breaks,
+  Core,
+  encoder,
+  isNothing,
+  judge,
+  logFault,
+  next,
+  noteBreak,
+  Parcel,
+  rest,
+  ring,
+  run,
+  settle,
+  unavailable,
+  wake,
+} from './drive.js';
 
 export default {
   fetch(request, env, ctx) {

@@ -11,7 +11,10 @@ export function prepare(statement) {
 export function query({ sql }, statement, args, bytes) {
   const all = JSON.parse(args);
   if (bytes.length > 0) putBytes(all, bytes, 0);
-  const rows = sql.exec(statements[statement], ...all).raw().toArray();
+  const rows = sql
+    .exec(statements[statement], ...all)
+    .raw()
+    .toArray();
   if (rows.length === 0) return undefined;
   for (const row of rows) {
     for (let at = 0; at < row.length; at += 1) {

@@ -51,7 +51,10 @@ export function ask(parcel, { env }) {
   let id = objects.get(ledger);
   if (id === undefined) objects.set(ledger, (id = namespace.idFromName(ledger)));
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`no answer in ${ANSWER_WITHIN_MS} ms`)), ANSWER_WITHIN_MS);
+    const timer = setTimeout(
+      () => reject(new Error(`no answer in ${ANSWER_WITHIN_MS} ms`)),
+      ANSWER_WITHIN_MS,
+    );
     const settle = (done) => (value) => {
       clearTimeout(timer);
       done(value);
@@ -86,7 +89,13 @@ export async function postForm(parcel) {
   const timer = setTimeout(() => controller.abort(), SERVICE_WITHIN_MS);
   try {
     const headers = { 'content-type': 'application/x-www-form-urlencoded' };
-    const init = { method: 'POST', headers, body: parcel.text(1), redirect: 'manual', signal: controller.signal };
+    const init = {
+      method: 'POST',
+      headers,
+      body: parcel.text(1),
+      redirect: 'manual',
+      signal: controller.signal,
+    };
     const { ok, body } = await fetch(parcel.text(0), init);
     const decoder = new TextDecoder();
     let text = '';
@@ -175,7 +184,13 @@ export async function send(parcel, { flights }) {
   underWay.add(own);
   flights.add(own);
   try {
-    const init = { method: 'POST', headers: pairs(parcel.text(1)), body: parcel.parts[2], redirect: 'manual', signal };
+    const init = {
+      method: 'POST',
+      headers: pairs(parcel.text(1)),
+      body: parcel.parts[2],
+      redirect: 'manual',
+      signal,
+    };
     const response = await fetch(url, init);
     own.untilMs = Date.now() + DISCARD_WITHIN_MS;
     // A receiver has nothing to say but its status.
@@ -190,7 +205,9 @@ export async function send(parcel, { flights }) {
     }
     if (response.ok && own.isDoubtful) throw new Error('the answer may be one to another request');
     const retryAfter = response.headers.get('retry-after');
-    return more === 0 && retryAfter === null ? response.status : `${response.status}\n${more}\n${retryAfter ?? ''}`;
+    return more === 0 && retryAfter === null
+      ? response.status
+      : `${response.status}\n${more}\n${retryAfter ?? ''}`;
   } finally {
     underWay.delete(own);
     flights.delete(own);

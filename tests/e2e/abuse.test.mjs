@@ -60,7 +60,7 @@ describe('signs of abuse', { timeout: 180_000 }, () => {
   const delivered = async ({ email }) => (await until('the webhook', () => crm.to(email)[0])).payload.data;
   const names = (data) => (data.signals ?? []).map(({ signal }) => signal);
 
-  test('a form of the campaign\'s own page with its token shows nothing', async () => {
+  test("a form of the campaign's own page with its token shows nothing", async () => {
     const { token, honeypot } = (await world.request('GET', '/c/plain')).json;
     assert.equal(token.field, 'leadhook_token');
     assert.equal(honeypot, 'contact_website');
@@ -91,7 +91,12 @@ describe('signs of abuse', { timeout: 180_000 }, () => {
     const trap = { name: 'www.cheap.example', contact_website: 'https://cheap.example' };
     const seen = async (post) => {
       const answers = [];
-      for (const headers of [{}, { Accept: 'text/html' }, { Origin: PAGE }, { Origin: 'https://cheap.example' }]) {
+      for (const headers of [
+        {},
+        { Accept: 'text/html' },
+        { Origin: PAGE },
+        { Origin: 'https://cheap.example' },
+      ]) {
         const answer = await post(headers);
         const { date, ...rest } = answer.headers;
         answers.push([answer.status, rest, answer.text.replace(/sub_[\w-]{24}/, 'sub_')]);
@@ -106,7 +111,9 @@ describe('signs of abuse', { timeout: 180_000 }, () => {
 
   test('an operator lists, looks at, releases and discards, and what is released arrives', async () => {
     await world.publish(campaign('aside', crm));
-    const people = Array.from({ length: 130 }, () => person({ name: 'www.cheap.example', contact_website: 'x' }));
+    const people = Array.from({ length: 130 }, () =>
+      person({ name: 'www.cheap.example', contact_website: 'x' }),
+    );
     const ids = [];
     for (const one of people) {
       const answer = await world.postForm('aside', form(one), { 'CF-Connecting-IP': '203.0.113.7' });
@@ -121,7 +128,8 @@ describe('signs of abuse', { timeout: 180_000 }, () => {
     assert.equal(one.answers.name, 'www.cheap.example');
     for (const file of filesOf(world)) {
       const bytes = fs.readFileSync(file, 'latin1');
-      for (const text of ['203.0.113', 'cheap.example', people[5].email]) assert.ok(!bytes.includes(text), `${text} in ${file}`);
+      for (const text of ['203.0.113', 'cheap.example', people[5].email])
+        assert.ok(!bytes.includes(text), `${text} in ${file}`);
     }
 
     assert.equal(await operator.run('quarantine', 'release', ids[0], ids[1]), '2 released\n');
@@ -136,7 +144,10 @@ describe('signs of abuse', { timeout: 180_000 }, () => {
     const { states, accepted } = await world.counters('aside');
     assert.deepEqual([accepted, states.delivered, states.discarded, states.quarantined], [130, 129, 1, 0]);
     for (const one of people.slice(3)) assert.equal(crm.to(one.email).length, 1);
-    assert.equal(await operator.run('quarantine', 'list', '--campaign', 'aside'), 'Nothing is quarantined.\n');
+    assert.equal(
+      await operator.run('quarantine', 'list', '--campaign', 'aside'),
+      'Nothing is quarantined.\n',
+    );
   });
 
   test('quarantine outlives a power cut, and a released lead the next one', async () => {
@@ -167,9 +178,14 @@ describe('signs of abuse', { timeout: 180_000 }, () => {
     assert.match(key, /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
     assert.deepEqual((await post({ ...passed, hostname: 'evil.example' })).signals, ['turnstile_failed']);
     assert.deepEqual((await post({ ...passed, action: 'login' })).signals, ['turnstile_failed']);
-    assert.deepEqual((await post({ success: false, 'error-codes': ['timeout-or-duplicate'] })).signals, ['turnstile_failed']);
+    assert.deepEqual((await post({ success: false, 'error-codes': ['timeout-or-duplicate'] })).signals, [
+      'turnstile_failed',
+    ]);
     assert.deepEqual((await post(passed, {})).signals, ['turnstile_missing']);
-    assert.ok(turnstile.asked.every((form) => form.idempotency_key === key), 'one token, one key');
+    assert.ok(
+      turnstile.asked.every((form) => form.idempotency_key === key),
+      'one token, one key',
+    );
   });
 
   test('a Turnstile that is down, slow or babbling keeps nobody out', async () => {

@@ -34,13 +34,22 @@ describe('a host of their own', { timeout: 120_000 }, () => {
 
   test('answers operators alone', async () => {
     const body = JSON.stringify(campaign('hosted', crm));
-    const publish = (host) => ask(host, '/admin/api/campaigns/hosted', { method: 'PUT', headers: { ...token(), 'Content-Type': 'application/json' }, body });
+    const publish = (host) =>
+      ask(host, '/admin/api/campaigns/hosted', {
+        method: 'PUT',
+        headers: { ...token(), 'Content-Type': 'application/json' },
+        body,
+      });
     assert.equal((await publish(PUBLIC)).status, 404);
     assert.equal((await publish(ADMIN)).status, 200);
     for (const name of ['counters', 'overview', 'campaigns/hosted', 'whoami']) {
       assert.equal((await ask(ADMIN, `/admin/api/${name}`, { headers: token() })).status, 200, name);
       for (const host of [PUBLIC, 'leadhook.account.workers.dev', `${ADMIN}:8443`]) {
-        assert.equal((await ask(host, `/admin/api/${name}`, { headers: token() })).status, 404, `${name} at ${host}`);
+        assert.equal(
+          (await ask(host, `/admin/api/${name}`, { headers: token() })).status,
+          404,
+          `${name} at ${host}`,
+        );
       }
     }
     for (const name of FILES) {
@@ -54,8 +63,16 @@ describe('a host of their own', { timeout: 120_000 }, () => {
   test('and visitors at the others', async () => {
     const fields = { headers: { 'Content-Type': 'application/json' }, method: 'POST', body: '{}' };
     for (const [name, options] of [
-      ['/c/hosted'], ['/c/hosted', fields], ['/f/hosted'], ['/d/hosted/x'], ['/confirm/hosted/x'], ['/withdraw/hosted/x'],
-      ['/withdraw/hosted/x', fields], ['/withdraw/hosted/x/receipt'], ['/openapi.json'], ['/.well-known/jwks.json'],
+      ['/c/hosted'],
+      ['/c/hosted', fields],
+      ['/f/hosted'],
+      ['/d/hosted/x'],
+      ['/confirm/hosted/x'],
+      ['/withdraw/hosted/x'],
+      ['/withdraw/hosted/x', fields],
+      ['/withdraw/hosted/x/receipt'],
+      ['/openapi.json'],
+      ['/.well-known/jwks.json'],
     ]) {
       assert.equal((await ask(ADMIN, name, options)).status, 404, name);
       assert.notEqual((await ask(PUBLIC, name, options)).status, 404, name);
@@ -67,13 +84,34 @@ describe('a host of their own', { timeout: 120_000 }, () => {
 test('the platform serves the dashboard at that host alone', { timeout: 120_000 }, async () => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'leadhook-host-'));
   const port = await freePort();
-  const vars = { LEADHOOK_PEPPERS: `k1:${newKey()}`, LEADHOOK_SEALING_KEYS: `k1:${newKey()}`, LEADHOOK_ADMIN_HOST: ADMIN };
-  const wrangler = spawn(path.join(ROOT, 'node_modules/.bin/wrangler'), [
-    'dev', '--ip', '127.0.0.1', '--port', port, '--persist-to', folder, '--show-interactive-dev-session=false',
-    ...Object.entries(vars).flatMap(([name, value]) => ['--var', `${name}:${value}`]),
-  ], { cwd: ROOT, env: { ...process.env, WRANGLER_SEND_METRICS: 'false', NO_COLOR: '1' }, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  const vars = {
+    LEADHOOK_PEPPERS: `k1:${newKey()}`,
+    LEADHOOK_SEALING_KEYS: `k1:${newKey()}`,
+    LEADHOOK_ADMIN_HOST: ADMIN,
+  };
+  const wrangler = spawn(
+    path.join(ROOT, 'node_modules/.bin/wrangler'),
+    [
+      'dev',
+      '--ip',
+      '127.0.0.1',
+      '--port',
+      port,
+      '--persist-to',
+      folder,
+      '--show-interactive-dev-session=false',
+      ...Object.entries(vars).flatMap(([name, value]) => ['--var', `${name}:${value}`]),
+    ],
+    {
+      cwd: ROOT,
+      env: { ...process.env, WRANGLER_SEND_METRICS: 'false', NO_COLOR: '1' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    },
+  );
   let output = '';
-  for (const stream of [wrangler.stdout, wrangler.stderr]) stream.setEncoding('utf8').on('data', (text) => (output += text));
+  for (const stream of [wrangler.stdout, wrangler.stderr])
+    stream.setEncoding('utf8').on('data', (text) => (output += text));
   const ended = new Promise((done) => wrangler.once('exit', done));
   const ask = (host, name) => send(`http://127.0.0.1:${port}`, 'GET', name, { headers: { Host: host } });
   try {
@@ -89,7 +127,8 @@ test('the platform serves the dashboard at that host alone', { timeout: 120_000 
       assert.ok(status === 404 || FILES.includes(headers.location), `${name}: ${status}`);
       assert.doesNotMatch(text, /admin\.js/, name);
     }
-    for (const host of [PUBLIC, ADMIN]) assert.equal((await ask(host, '/leadhook.js')).status, 200, 'a script of pages is everywhere');
+    for (const host of [PUBLIC, ADMIN])
+      assert.equal((await ask(host, '/leadhook.js')).status, 200, 'a script of pages is everywhere');
   } catch (error) {
     error.message += `\n--- wrangler ---\n${output.slice(-3000)}`;
     throw error;

@@ -21,10 +21,17 @@ const HASH = `email.l1.${'A'.repeat(43)}`;
 /** Every address with the scope that the contract names for it. */
 async function routes(world) {
   const { paths } = (await world.request('GET', '/openapi.json')).json;
-  return Object.entries(paths).filter(([path]) => path.startsWith('/admin/')).flatMap(([path, item]) =>
-    Object.entries(item).filter(([method]) => method !== 'parameters').map(([method, { security }]) => ({
-      method: method.toUpperCase(), path: path.replace(/\{\w+\}/g, 'nothing'), scope: security[0].adminToken[0],
-    })));
+  return Object.entries(paths)
+    .filter(([path]) => path.startsWith('/admin/'))
+    .flatMap(([path, item]) =>
+      Object.entries(item)
+        .filter(([method]) => method !== 'parameters')
+        .map(([method, { security }]) => ({
+          method: method.toUpperCase(),
+          path: path.replace(/\{\w+\}/g, 'nothing'),
+          scope: security[0].adminToken[0],
+        })),
+    );
 }
 
 describe('the admin API', () => {
@@ -41,9 +48,11 @@ describe('the admin API', () => {
     await receiver.down();
   });
 
-  const ask = (method, path, token, { headers = {}, ...options } = {}) => world.request(method, path, {
-    headers: { ...(token && { Authorization: `Bearer ${token}` }), ...headers }, ...options,
-  });
+  const ask = (method, path, token, { headers = {}, ...options } = {}) =>
+    world.request(method, path, {
+      headers: { ...(token && { Authorization: `Bearer ${token}` }), ...headers },
+      ...options,
+    });
 
   it('lets each scope do its part alone', async () => {
     const all = await routes(world);
@@ -81,7 +90,10 @@ describe('the admin API', () => {
     await world.settled('audited');
     const done = async (scope, method, path, value) => {
       const headers = { 'Content-Type': 'application/json' };
-      const { status, text } = await ask(method, `/admin/api/${path}`, TOKENS[scope], { headers, body: value && JSON.stringify(value) });
+      const { status, text } = await ask(method, `/admin/api/${path}`, TOKENS[scope], {
+        headers,
+        body: value && JSON.stringify(value),
+      });
       assert.equal(status, 200, `${path}: ${text}`);
     };
     const file = campaign('audited', receiver, { title: 'Anew' });
@@ -97,27 +109,37 @@ describe('the admin API', () => {
       pages.push(...page.entries);
       cursor = page.next && `&after=${page.next}`;
     }
-    assert.deepEqual(pages.map(({ actor, act, outcome, count }) => `${actor} ${act} ${outcome} ${count}`), [
-      'edda erase done 1',
-      'otto list_clear done 1',
-      'otto list_add done 1',
-      'otto replay_all done 0',
-      'otto enable done 0',
-      'petra publish done null',
-      'petra publish begun null',
-      'admin publish done null',
-      'admin publish begun null',
-    ]);
-    const log = world.stdout.split('\n').filter((line) => line.includes('"event":"admin"')).map((line) => JSON.parse(line));
+    assert.deepEqual(
+      pages.map(({ actor, act, outcome, count }) => `${actor} ${act} ${outcome} ${count}`),
+      [
+        'edda erase done 1',
+        'otto list_clear done 1',
+        'otto list_add done 1',
+        'otto replay_all done 0',
+        'otto enable done 0',
+        'petra publish done null',
+        'petra publish begun null',
+        'admin publish done null',
+        'admin publish begun null',
+      ],
+    );
+    const log = world.stdout
+      .split('\n')
+      .filter((line) => line.includes('"event":"admin"'))
+      .map((line) => JSON.parse(line));
     assert.ok(log.some(({ actor, what, status }) => actor === 'edda' && what === 'erase' && status === 200));
     assert.ok(log.some(({ actor, what, status }) => actor === 'rita' && what === 'erase' && status === 403));
   });
 
   it('empties no objections, and lets those take one back who answer to people', async () => {
-    const order = (token, value) => ask('POST', '/admin/api/lists/suppressed?ledger=audited', token, {
-      headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(value),
-    });
-    const entries = async () => (await world.ask('GET', 'lists?ledger=audited')).lists.find(({ list }) => list === 'suppressed').entries;
+    const order = (token, value) =>
+      ask('POST', '/admin/api/lists/suppressed?ledger=audited', token, {
+        headers: { 'Content-Type': 'application/json' },
+        body: JSON.stringify(value),
+      });
+    const entries = async () =>
+      (await world.ask('GET', 'lists?ledger=audited')).lists.find(({ list }) => list === 'suppressed')
+        .entries;
     const before = await entries();
     assert.deepEqual((await order(TOKENS.operate, { add: [HASH] })).json, { added: 1 });
     for (const token of [TOKENS.operate, world.adminToken]) {
@@ -125,7 +147,10 @@ describe('the admin API', () => {
       assert.deepEqual([status, json.errors[0].code], [409, 'cannot_be_undone']);
     }
     const refused = await order(TOKENS.operate, { remove: [HASH] });
-    assert.deepEqual([refused.status, refused.headers['www-authenticate']], [403, 'Bearer error="insufficient_scope", scope="erase"']);
+    assert.deepEqual(
+      [refused.status, refused.headers['www-authenticate']],
+      [403, 'Bearer error="insufficient_scope", scope="erase"'],
+    );
     assert.equal((await order(TOKENS.erase, { add: [HASH] })).status, 403);
     assert.equal(await entries(), before + 1);
     assert.deepEqual((await order(TOKENS.erase, { remove: [HASH] })).json, { removed: 1 });
@@ -137,12 +162,21 @@ describe('the admin API', () => {
     const list = [{ name: 'customers', then: 'existing_customer', send_to: ['care'] }];
     const file = campaign('probed', receiver, { list });
     await world.publish({ ...file, destination: [...file.destination, care] });
-    for (let n = 0; n < 12; n += 1) await world.postJson('probed', person({ utm_source: n < 6 ? 'google' : 'newsletter' }));
+    for (let n = 0; n < 12; n += 1)
+      await world.postJson('probed', person({ utm_source: n < 6 ? 'google' : 'newsletter' }));
     const desk = new Operator(world);
     const [known, customer, suppressed] = [person(), person(), person()];
     await world.postJson('probed', known);
     await desk.run('suppress', '--email', suppressed.email, '--ledger', 'probed');
-    await desk.run('list', 'import', desk.write('customers.csv', `email\n${customer.email}\n`), '--list', 'customers', '--ledger', 'probed');
+    await desk.run(
+      'list',
+      'import',
+      desk.write('customers.csv', `email\n${customer.email}\n`),
+      '--list',
+      'customers',
+      '--ledger',
+      'probed',
+    );
     await world.settled('probed');
 
     const read = async (path) => {
@@ -155,23 +189,52 @@ describe('the admin API', () => {
       const { json } = await world.postJson('probed', { ...one, name: 'Pro Be', utm_source: source });
       await world.settled('probed');
       const hour = `from=${new Date().toISOString().slice(0, 13)}:00:00Z`;
-      for (const path of ['counters', 'overview', 'doctor?ledger=probed', 'audit', 'lists', 'keys', 'campaigns', 'campaigns/probed', 'whoami',
-        `counters?campaign=probed&${hour}`, `overview?campaign=probed&${hour}`, `deliveries?ids=${json.submission_id}`, 'deliveries?campaign=probed',
-        'held', 'quarantine', `quarantine/${json.submission_id}`]) {
+      for (const path of [
+        'counters',
+        'overview',
+        'doctor?ledger=probed',
+        'audit',
+        'lists',
+        'keys',
+        'campaigns',
+        'campaigns/probed',
+        'whoami',
+        `counters?campaign=probed&${hour}`,
+        `overview?campaign=probed&${hour}`,
+        `deliveries?ids=${json.submission_id}`,
+        'deliveries?campaign=probed',
+        'held',
+        'quarantine',
+        `quarantine/${json.submission_id}`,
+      ]) {
         const { status, text } = await read(path);
         assert.equal(status, /^(deliveries|held|quarantine)/.test(path) ? 403 : 200, path);
-        for (const word of [source, json.submission_id, one.email, 'lead_', 's3cret']) assert.ok(!text.includes(word), `${path} tells ${word}`);
+        for (const word of [source, json.submission_id, one.email, 'lead_', 's3cret'])
+          assert.ok(!text.includes(word), `${path} tells ${word}`);
       }
       const { sources, destinations } = JSON.parse((await read('overview?campaign=probed')).text);
-      assert.ok(sources.other && Object.values(sources).every((of) => Object.keys(of).join() === 'delivered,new,qualified'),
-        `${what}: ${JSON.stringify(sources)}`);
-      assert.deepEqual(destinations.map(({ destination }) => destination), [null], 'where it went is not told either');
+      assert.ok(
+        sources.other &&
+          Object.values(sources).every((of) => Object.keys(of).join() === 'delivered,new,qualified'),
+        `${what}: ${JSON.stringify(sources)}`,
+      );
+      assert.deepEqual(
+        destinations.map(({ destination }) => destination),
+        [null],
+        'where it went is not told either',
+      );
     }
     const shown = JSON.parse((await read('campaigns/probed')).text).destination.map(({ url }) => url);
-    assert.deepEqual(shown, [receiver, receiver].map(({ url }) => `${new URL(url).origin}/…`));
+    assert.deepEqual(
+      shown,
+      [receiver, receiver].map(({ url }) => `${new URL(url).origin}/…`),
+    );
     // A cursor of his own making counts nobody.
     const counts = Array(12).fill(0).join('_');
-    assert.equal((await read(`doctor?ledger=probed&after=leads.suppressed_.${counts}.${counts}.`)).status, 422);
+    assert.equal(
+      (await read(`doctor?ledger=probed&after=leads.suppressed_.${counts}.${counts}.`)).status,
+      422,
+    );
   });
 
   it('keeps a log that the database itself refuses to change', async () => {
@@ -179,9 +242,16 @@ describe('the admin API', () => {
     const entries = sql(world, 'SELECT actor, act FROM audit');
     const audited = entries.length;
     assert.ok(audited >= 9);
-    for (const statement of ["UPDATE audit SET actor = 'bob'", 'DELETE FROM audit',
-      "INSERT OR REPLACE INTO audit (seq, at_ms, actor, act, outcome) VALUES (1, 0, 'bob', 'x', 'done')"]) {
-      assert.throws(() => sql(world, statement), (error) => /audit log is not (changed|deleted|replaced)/.test(error.stderr), statement);
+    for (const statement of [
+      "UPDATE audit SET actor = 'bob'",
+      'DELETE FROM audit',
+      "INSERT OR REPLACE INTO audit (seq, at_ms, actor, act, outcome) VALUES (1, 0, 'bob', 'x', 'done')",
+    ]) {
+      assert.throws(
+        () => sql(world, statement),
+        (error) => /audit log is not (changed|deleted|replaced)/.test(error.stderr),
+        statement,
+      );
     }
     assert.deepEqual(sql(world, 'SELECT actor, act FROM audit'), entries);
     await world.startAgain();

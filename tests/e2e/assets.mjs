@@ -9,7 +9,11 @@ import { fileURLToPath } from 'node:url';
 export const ASSETS = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../assets');
 /** `run_worker_first` of wrangler.toml. */
 const WORKER_FIRST = /^\/admin/;
-const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript; charset=utf-8', '.css': 'text/css; charset=utf-8' };
+const TYPES = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+};
 
 /** The rules of a _headers file: [{pattern, headers}]. */
 function rulesOf(text) {
@@ -19,7 +23,10 @@ function rulesOf(text) {
       const [, name, value] = line.match(/^\s+([^:]+):\s*(.*)$/);
       rules.at(-1).headers[name] = value;
     } else {
-      const escaped = line.trim().replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*');
+      const escaped = line
+        .trim()
+        .replace(/[.+?^${}()|[\]\\]/g, '\\$&')
+        .replaceAll('*', '.*');
       rules.push({ pattern: new RegExp(`^${escaped}$`), headers: {} });
     }
   }
@@ -30,12 +37,22 @@ function rulesOf(text) {
 export function answerAsset(request, response) {
   const { pathname } = new URL(request.url, 'http://assets');
   const name = path.basename(pathname);
-  const found = name && !name.startsWith('_') && pathname === `/${name}`
-    && [name, `${name}.html`].map((file) => path.join(ASSETS, file)).find((file) => fs.statSync(file, { throwIfNoEntry: false })?.isFile());
+  const found =
+    name &&
+    !name.startsWith('_') &&
+    pathname === `/${name}` &&
+    [name, `${name}.html`]
+      .map((file) => path.join(ASSETS, file))
+      .find((file) => fs.statSync(file, { throwIfNoEntry: false })?.isFile());
   if (!found) return false;
   const rules = rulesOf(fs.readFileSync(path.join(ASSETS, '_headers'), 'utf8'));
-  const headers = Object.assign({}, ...rules.filter(({ pattern }) => pattern.test(pathname)).map((rule) => rule.headers));
-  response.writeHead(200, { 'Content-Type': TYPES[path.extname(found)] ?? 'application/octet-stream', ...headers }).end(fs.readFileSync(found));
+  const headers = Object.assign(
+    {},
+    ...rules.filter(({ pattern }) => pattern.test(pathname)).map((rule) => rule.headers),
+  );
+  response
+    .writeHead(200, { 'Content-Type': TYPES[path.extname(found)] ?? 'application/octet-stream', ...headers })
+    .end(fs.readFileSync(found));
   return true;
 }
 

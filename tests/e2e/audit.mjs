@@ -5,7 +5,8 @@ import path from 'node:path';
 import { SECRETS } from './receiver.mjs';
 
 /** The addresses, names and numbers that the tests' people use (campaigns.mjs), as text or as a form has them. */
-const IDENTITY = /(@|%40)(example\.org|gmail\.com|googlemail\.com)|Lovelace|(46|0)70[- ]?174[- ]?06[- ]?\d\d/i;
+const IDENTITY =
+  /(@|%40)(example\.org|gmail\.com|googlemail\.com)|Lovelace|(46|0)70[- ]?174[- ]?06[- ]?\d\d/i;
 /** How workerd itself prints; everything else comes from the Worker. */
 const RUNTIME_LINE = /^(workerd|kj|capnp|external|src)\/\S*:\d+: /;
 
@@ -22,15 +23,25 @@ export function audit(world, panicked = false) {
 
   for (const { request, status, headers, text } of world.answers) {
     const answer = `${JSON.stringify(headers)}\n${text}`;
-    for (const secret of secrets) assert.ok(!answer.includes(secret), `${request} (${status}) tells a secret`);
+    for (const secret of secrets)
+      assert.ok(!answer.includes(secret), `${request} (${status}) tells a secret`);
     assert.doesNotMatch(answer, IDENTITY, `${request} (${status}) tells who somebody is`);
-    assert.doesNotMatch(text, /\bat \S+ \(.*\.js:\d+|wasm-function|panicked/, `${request} (${status}) shows its insides`);
+    assert.doesNotMatch(
+      text,
+      /\bat \S+ \(.*\.js:\d+|wasm-function|panicked/,
+      `${request} (${status}) shows its insides`,
+    );
   }
   for (const secret of secrets) assert.ok(!log.includes(secret), 'a secret is in the log');
   assert.doesNotMatch(log, IDENTITY, 'an identity is in the log');
   const lines = log.split('\n');
   for (const [at, line] of lines.entries()) {
-    if (line === '' || RUNTIME_LINE.test(line) || (panicked && (PANIC_LINE.test(line) || PANIC.test(lines[at - 1])))) continue;
+    if (
+      line === '' ||
+      RUNTIME_LINE.test(line) ||
+      (panicked && (PANIC_LINE.test(line) || PANIC.test(lines[at - 1])))
+    )
+      continue;
     assert.equal(typeof eventOf(line), 'string', `not one JSON object that names its event: ${line}`);
   }
   for (const [key, { body, metadata }] of world.kv.entries) {
@@ -62,5 +73,8 @@ function eventOf(line) {
 
 /** A keyring is as secret in its parts, and a webhook secret without its prefix. */
 function parts(value) {
-  return value.split(',').map((part) => part.replace(/^(whsec_|\w+:)/, '')).filter((part) => part.length >= 16);
+  return value
+    .split(',')
+    .map((part) => part.replace(/^(whsec_|\w+:)/, ''))
+    .filter((part) => part.length >= 16);
 }

@@ -41,8 +41,11 @@ export async function opened(browser, address, { ours, prepare, referer, ...opti
     if (message.type() === 'error' && !isOfARequest) problems.push(message.text());
   });
   await page.exposeFunction('noteBreach', (breach) => problems.push(breach));
-  await page.addInitScript(() => addEventListener('securitypolicyviolation', (event) =>
-    window.noteBreach(`policy: ${event.violatedDirective} ${event.blockedURI}`)));
+  await page.addInitScript(() =>
+    addEventListener('securitypolicyviolation', (event) =>
+      window.noteBreach(`policy: ${event.violatedDirective} ${event.blockedURI}`),
+    ),
+  );
   try {
     await prepare?.(page);
     await visit(page, await page.goto(address, { referer }));
@@ -55,5 +58,7 @@ export async function opened(browser, address, { ours, prepare, referer, ...opti
 /** What axe-core finds, in a line of words each. Run by the debugger's door, for a page's policy lets in no script. */
 export async function findings(page) {
   const { violations } = await page.evaluate(`(() => { ${AXE}; return axe.run(); })()`);
-  return violations.flatMap(({ id, help, nodes }) => nodes.map(({ target, html }) => `${id}: ${help}: ${target}: ${html}`));
+  return violations.flatMap(({ id, help, nodes }) =>
+    nodes.map(({ target, html }) => `${id}: ${help}: ${target}: ${html}`),
+  );
 }

@@ -37,7 +37,8 @@ describe('a person in a browser', { skip, timeout: 180_000 }, () => {
   const visiting = (address, { javaScript = true } = {}, visit) =>
     opened(browser, `${pages.url}/${address}`, { ours: [pages.url], javaScriptEnabled: javaScript }, visit);
 
-  const arrived = (receiver, email) => until('the webhook', () => receiver.to(email).length && receiver.to(email)[0].payload.data);
+  const arrived = (receiver, email) =>
+    until('the webhook', () => receiver.to(email).length && receiver.to(email)[0].payload.data);
   const consentBox = (page, purpose) => page.locator(`input[name="consent.${purpose}"]`);
   const submit = (page) => page.locator('form button[type=submit]').click();
 
@@ -80,7 +81,10 @@ describe('a person in a browser', { skip, timeout: 180_000 }, () => {
     const data = await arrived(crm, email);
     assert.deepEqual(data.answers, { name: 'Ada Lovelace', interest: 'Kitchen garden' });
     assert.equal(data.score.total, 30);
-    assert.deepEqual(data.score.reasons.map(({ rule }) => rule), ['gave a name', 'plans a kitchen garden', 'came from our partner']);
+    assert.deepEqual(
+      data.score.reasons.map(({ rule }) => rule),
+      ['gave a name', 'plans a kitchen garden', 'came from our partner'],
+    );
     assert.equal(data.attribution.utm_source, 'partner');
     assert.equal(data.attribution.page_url, `${pages.url}/spring-guide.html`);
     assert.equal(data.consent[0].version_shown, '2026-11');
@@ -92,7 +96,11 @@ describe('a person in a browser', { skip, timeout: 180_000 }, () => {
       await page.getByLabel('E-mail', { exact: true }).fill(email);
       await consentBox(page, 'newsletter').check();
       await submit(page);
-      await page.getByText(/thank you/i).filter({ visible: true }).first().waitFor();
+      await page
+        .getByText(/thank you/i)
+        .filter({ visible: true })
+        .first()
+        .waitFor();
       assert.ok(!page.url().includes(email), page.url());
     });
     const data = await arrived(crm, email);
@@ -124,13 +132,20 @@ describe('a person in a browser', { skip, timeout: 180_000 }, () => {
       await consentBox(page, 'newsletter').check();
       const [response] = await Promise.all([page.waitForResponse(/\/c\/spring-guide/), submit(page)]);
       assert.equal(response.status(), 422);
-      await page.getByText(/e-mail/i).first().waitFor();
+      await page
+        .getByText(/e-mail/i)
+        .first()
+        .waitFor();
       assert.doesNotMatch(await page.content(), /ada@nowhere/);
       await page.goBack();
       await page.getByLabel('E-mail', { exact: true }).fill(email);
       await consentBox(page, 'newsletter').check();
       await submit(page);
-      await page.getByText(/thank you/i).filter({ visible: true }).first().waitFor();
+      await page
+        .getByText(/thank you/i)
+        .filter({ visible: true })
+        .first()
+        .waitFor();
     });
     await arrived(crm, email);
   });
@@ -149,7 +164,10 @@ describe('a person in a browser', { skip, timeout: 180_000 }, () => {
     await world.settled('newsletter');
     await world.settled('spring-guide');
     const both = crm.to(email).map(({ payload }) => payload.data);
-    assert.deepEqual(both.map(({ campaign }) => campaign), ['newsletter', 'spring-guide']);
+    assert.deepEqual(
+      both.map(({ campaign }) => campaign),
+      ['newsletter', 'spring-guide'],
+    );
     assert.equal(both[0].lead_id, both[1].lead_id);
   });
 
@@ -159,7 +177,10 @@ describe('a person in a browser', { skip, timeout: 180_000 }, () => {
       await page.getByLabel('First name').fill('Ada');
       await signUp(page, email);
       const mail = await mailbox.next(email);
-      assert.deepEqual([mail.From, mail.Subject], ['news@example.com', 'Please confirm: The Example newsletter']);
+      assert.deepEqual(
+        [mail.From, mail.Subject],
+        ['news@example.com', 'Please confirm: The Example newsletter'],
+      );
       assert.match(mail.TextBody, /Someone signed up for The Example newsletter with this address/);
       const { confirm, withdraw } = links(mail);
       assert.ok(confirm.startsWith(`${pages.url}/confirm/newsletter/`), confirm);
@@ -173,8 +194,14 @@ describe('a person in a browser', { skip, timeout: 180_000 }, () => {
       await press(page);
     });
     const data = await arrived(crm, email);
-    assert.deepEqual([data.campaign, data.contact, data.answers], ['newsletter', { email }, { first_name: 'Ada' }]);
-    assert.deepEqual(data.consent.map(({ purpose, granted }) => [purpose, granted]), [['newsletter', true]]);
+    assert.deepEqual(
+      [data.campaign, data.contact, data.answers],
+      ['newsletter', { email }, { first_name: 'Ada' }],
+    );
+    assert.deepEqual(
+      data.consent.map(({ purpose, granted }) => [purpose, granted]),
+      [['newsletter', true]],
+    );
     await world.settled('newsletter');
     assert.deepEqual([mailbox.to(email).length, crm.to(email).length], [1, 1]);
   });
@@ -241,7 +268,10 @@ describe('a person in a browser', { skip, timeout: 180_000 }, () => {
     const data = await arrived(crm, email);
     assert.deepEqual(data.answers, { question: 'Do you ship to Gotland?' });
     const given = data.consent.filter(({ granted }) => granted);
-    assert.deepEqual(given.map(({ purpose, method, version_shown }) => [purpose, method, version_shown]), [['contact', 'json', '2026-11']]);
+    assert.deepEqual(
+      given.map(({ purpose, method, version_shown }) => [purpose, method, version_shown]),
+      [['contact', 'json', '2026-11']],
+    );
   });
 
   test('nothing of it is told, or readable where it is kept', () => {

@@ -55,7 +55,12 @@ let people = 0;
 /** A new person's valid answers. Every address and number of the tests is one that `audit.mjs` can find. */
 export function person(changes = {}) {
   people += 1;
-  return { email: `p${process.pid}.${people}@example.org`, name: 'Ada Lovelace', consent: { newsletter: true }, ...changes };
+  return {
+    email: `p${process.pid}.${people}@example.org`,
+    name: 'Ada Lovelace',
+    consent: { newsletter: true },
+    ...changes,
+  };
 }
 
 let numbers = 5;

@@ -76,7 +76,11 @@ describe('what changes while leads wait', { timeout: 180_000 }, () => {
     await world.publish(campaign('removed', crm));
     await post('removed', person());
     await until('an attempt', async () => (await world.deliveries('removed'))[0].attempt_count > 0);
-    await world.publish(campaign('removed', crm, { destination: [{ name: 'other', url: crm.url, secret: 'CRM_WEBHOOK_SECRET' }] }));
+    await world.publish(
+      campaign('removed', crm, {
+        destination: [{ name: 'other', url: crm.url, secret: 'CRM_WEBHOOK_SECRET' }],
+      }),
+    );
     const counters = await until('it is dead', async () => {
       const found = await world.counters('removed');
       return found.states.dead === 1 && found;
@@ -104,7 +108,10 @@ describe('what changes while leads wait', { timeout: 180_000 }, () => {
     try {
       const answer = await production.admin('PUT', 'campaigns/local', campaign('local', crm));
       assert.equal(answer.status, 422, answer.text);
-      assert.deepEqual(answer.json.errors.map(({ field, code }) => [field, code]), [['destination[0].url', 'campaign_invalid']]);
+      assert.deepEqual(
+        answer.json.errors.map(({ field, code }) => [field, code]),
+        [['destination[0].url', 'campaign_invalid']],
+      );
     } finally {
       await production.stop();
     }

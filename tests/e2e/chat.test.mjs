@@ -28,10 +28,23 @@ const SHORT = [FIELDS[4]];
 /** What a list, a day and hints are asked with. */
 const RICH = [
   FIELDS[4],
-  { name: 'interests', kind: 'choice', label: 'What about?', choices: ['Garden', 'House', 'Boat, & co'], several: true, required: true },
+  {
+    name: 'interests',
+    kind: 'choice',
+    label: 'What about?',
+    choices: ['Garden', 'House', 'Boat, & co'],
+    several: true,
+    required: true,
+  },
   { name: 'extras', kind: 'choice', label: 'Anything else?', choices: ['Tea', 'Cake'], several: true },
   { name: 'day', kind: 'date', label: 'When?', help: 'Any day but Sundays.' },
-  { name: 'company', kind: 'text', label: 'Your company?', autocomplete: 'organization', placeholder: 'Example AB' },
+  {
+    name: 'company',
+    kind: 'text',
+    label: 'Your company?',
+    autocomplete: 'organization',
+    placeholder: 'Example AB',
+  },
   { name: 'site', kind: 'url', label: 'Your site?' },
   { name: 'shop', kind: 'url', label: 'Your shop?', placeholder: 'www.example.com' },
   { name: 'other', kind: 'email', label: 'Another address?' },
@@ -56,19 +69,28 @@ describe('the chat', { skip, timeout: 240_000 }, () => {
       };
     });
     world = await World.start({ vars: { LEADHOOK_PUBLIC_URL: assets.url } });
-    own = (id, changes) => campaign(id, crm, { origins: [site.url], thanks_url: undefined, field: FIELDS, score: [], ...changes });
+    own = (id, changes) =>
+      campaign(id, crm, { origins: [site.url], thanks_url: undefined, field: FIELDS, score: [], ...changes });
     await world.publish(
       own('plain', { magnet: { title: 'The guide', url: `${assets.url}/form.css` } }),
       own('svensk', { language: 'sv' }),
-      own('counts', { language: 'sv', field: [...SHORT, { name: 'weight', kind: 'number', label: 'Hur tungt?', required: true, max: 100 }] }),
-      own('counting', { field: [...SHORT, { name: 'weight', kind: 'number', label: 'How heavy?', required: true }] }),
+      own('counts', {
+        language: 'sv',
+        field: [...SHORT, { name: 'weight', kind: 'number', label: 'Hur tungt?', required: true, max: 100 }],
+      }),
+      own('counting', {
+        field: [...SHORT, { name: 'weight', kind: 'number', label: 'How heavy?', required: true }],
+      }),
       own('remembers', { field: SHORT, attribution: { remember_days: 30 } }),
       own('moves', { field: SHORT }),
       own('rich', { field: RICH, language: 'en' }),
       own('lists', { field: RICH.slice(0, 2) }),
       own('hostile', {
         title: HOSTILE,
-        field: [{ name: 'email', kind: 'email', label: `Mail ${HOSTILE}`, required: true }, { name: 'size', kind: 'choice', label: 'Size', choices: [HOSTILE] }],
+        field: [
+          { name: 'email', kind: 'email', label: `Mail ${HOSTILE}`, required: true },
+          { name: 'size', kind: 'choice', label: 'Size', choices: [HOSTILE] },
+        ],
         purpose: [{ id: 'news', text: HOSTILE, version: '1', required: true }],
         page: { thanks: HOSTILE },
       }),
@@ -77,7 +99,8 @@ describe('the chat', { skip, timeout: 240_000 }, () => {
     const blank = await browser.newPage();
     members = await blank.evaluate(() => {
       const names = new Set();
-      for (let one = document; (one = Object.getPrototypeOf(one)); ) Object.getOwnPropertyNames(one).forEach((name) => names.add(name));
+      for (let one = document; (one = Object.getPrototypeOf(one)); )
+        Object.getOwnPropertyNames(one).forEach((name) => names.add(name));
       return [...names];
     });
     await blank.close();
@@ -91,10 +114,11 @@ describe('the chat', { skip, timeout: 240_000 }, () => {
     await crm?.down();
   });
 
-  const visiting = (path, options, visit) => opened(browser, `${site.url}${path}`, { ours: [site.url, assets.url], ...options }, async (page) => {
-    await visit(page);
-    assert.deepEqual(await page.context().cookies(), []);
-  });
+  const visiting = (path, options, visit) =>
+    opened(browser, `${site.url}${path}`, { ours: [site.url, assets.url], ...options }, async (page) => {
+      await visit(page);
+      assert.deepEqual(await page.context().cookies(), []);
+    });
 
   const press = (page, name) => page.getByRole('button', { name, exact: true }).click();
   async function answer(page, question, text) {
@@ -123,7 +147,10 @@ describe('the chat', { skip, timeout: 240_000 }, () => {
       await page.getByText('Please enter an e-mail address').waitFor();
       await answer(page, 'Your e-mail address?', email);
       await answer(page, 'Your phone number?', '0701740605');
-      assert.equal(await page.getByRole('link', { name: 'Privacy notice' }).getAttribute('href'), 'https://www.example.com/privacy');
+      assert.equal(
+        await page.getByRole('link', { name: 'Privacy notice' }).getAttribute('href'),
+        'https://www.example.com/privacy',
+      );
       await page.getByText('Yes, send me news and offers from Example AB by e-mail.').waitFor();
       await press(page, 'Yes');
       await page.getByText('You may call me about my enquiry.').waitFor();
@@ -133,12 +160,27 @@ describe('the chat', { skip, timeout: 240_000 }, () => {
       await Promise.all([page.waitForURL('**/form.css'), press(page, 'Download')]);
     });
     const lead = await arrived(email);
-    assert.deepEqual(lead.answers, { question: 'Do you ship to Gotland?', size: '11+', demo: true, country: 'SE' });
+    assert.deepEqual(lead.answers, {
+      question: 'Do you ship to Gotland?',
+      size: '11+',
+      demo: true,
+      country: 'SE',
+    });
     assert.equal(lead.contact.phone, '+46701740605');
-    assert.deepEqual(lead.consent.map(({ purpose, granted, method }) => [purpose, granted, method]), [['newsletter', true, 'json'], ['calls', false, 'json']]);
+    assert.deepEqual(
+      lead.consent.map(({ purpose, granted, method }) => [purpose, granted, method]),
+      [
+        ['newsletter', true, 'json'],
+        ['calls', false, 'json'],
+      ],
+    );
     assert.equal(lead.consent[0].version_shown, '2026-11');
     assert.equal(lead.attribution.page_url, `${site.url}/plain`);
-    await until('the download', () => crm.deliveries.some(({ payload }) => payload.type === 'lead.engaged' && payload.data.lead_id === lead.lead_id));
+    await until('the download', () =>
+      crm.deliveries.some(
+        ({ payload }) => payload.type === 'lead.engaged' && payload.data.lead_id === lead.lead_id,
+      ),
+    );
   });
 
   test('by keyboard alone, with each question said to whoever hears it', async () => {
@@ -149,17 +191,27 @@ describe('the chat', { skip, timeout: 240_000 }, () => {
       assert.equal(begun, 'BODY', 'nobody loses their place to a chat that they have not used');
       for (let step = 0; step < 5; step += 1) {
         await page.keyboard.press('Tab');
-        if (await page.evaluate(() => document.querySelector('leadhook-chat').shadowRoot.activeElement?.tagName === 'INPUT' || document.querySelector('leadhook-chat').shadowRoot.activeElement?.tagName === 'TEXTAREA')) break;
+        if (
+          await page.evaluate(
+            () =>
+              document.querySelector('leadhook-chat').shadowRoot.activeElement?.tagName === 'INPUT' ||
+              document.querySelector('leadhook-chat').shadowRoot.activeElement?.tagName === 'TEXTAREA',
+          )
+        )
+          break;
       }
       await page.keyboard.type('Do you ship?');
-      const isText = await page.evaluate(() => document.querySelector('leadhook-chat').shadowRoot.activeElement.tagName === 'TEXTAREA');
+      const isText = await page.evaluate(
+        () => document.querySelector('leadhook-chat').shadowRoot.activeElement.tagName === 'TEXTAREA',
+      );
       if (isText) await page.keyboard.press('Tab');
       await page.keyboard.press('Enter');
       for (const question of ['How many are you?', 'A demo?']) {
         await page.getByText(question).waitFor();
         const described = await page.evaluate(() => {
           const { shadowRoot } = document.querySelector('leadhook-chat');
-          return shadowRoot.getElementById(shadowRoot.activeElement.getAttribute('aria-describedby')).textContent;
+          return shadowRoot.getElementById(shadowRoot.activeElement.getAttribute('aria-describedby'))
+            .textContent;
         });
         assert.equal(described, question);
         await page.keyboard.press('Enter');
@@ -175,9 +227,19 @@ describe('the chat', { skip, timeout: 240_000 }, () => {
       await page.getByText('Yes, send me news and offers').waitFor();
       await page.keyboard.press('Enter');
       await page.getByText('Thank you!').waitFor();
-      assert.equal(await page.evaluate(() => document.querySelector('leadhook-chat').shadowRoot.activeElement.getAttribute('role')), 'log');
+      assert.equal(
+        await page.evaluate(() =>
+          document.querySelector('leadhook-chat').shadowRoot.activeElement.getAttribute('role'),
+        ),
+        'log',
+      );
     });
-    assert.deepEqual((await arrived(email)).answers, { question: 'Do you ship?', size: '1-10', demo: true, country: 'SE' });
+    assert.deepEqual((await arrived(email)).answers, {
+      question: 'Do you ship?',
+      size: '1-10',
+      demo: true,
+      country: 'SE',
+    });
   });
 
   test('a No where a Yes is needed sends nothing', async () => {
@@ -205,10 +267,12 @@ describe('the chat', { skip, timeout: 240_000 }, () => {
     const { email } = person();
     await visiting('/moves', {}, async (page) => {
       await page.getByLabel('Your e-mail address?').waitFor();
-      await world.publish(own('moves', {
-        field: [...SHORT, { name: 'team', kind: 'text', label: 'Which team?', required: true }],
-        purpose: [{ id: 'terms', text: 'I agree to the new terms.', version: '2', required: true }],
-      }));
+      await world.publish(
+        own('moves', {
+          field: [...SHORT, { name: 'team', kind: 'text', label: 'Which team?', required: true }],
+          purpose: [{ id: 'terms', text: 'I agree to the new terms.', version: '2', required: true }],
+        }),
+      );
       await answer(page, 'Your e-mail address?', email);
       await press(page, 'Yes');
       await page.getByText('Please agree to this: we cannot go on without it.').waitFor();
@@ -230,7 +294,10 @@ describe('the chat', { skip, timeout: 240_000 }, () => {
     });
     const lead = await arrived(email);
     assert.deepEqual(lead.answers, { team: 'Sales' });
-    assert.deepEqual(lead.consent.map(({ purpose, granted }) => [purpose, granted]), [['terms', true]]);
+    assert.deepEqual(
+      lead.consent.map(({ purpose, granted }) => [purpose, granted]),
+      [['terms', true]],
+    );
   });
 
   test('a number may have a comma where that can only be a decimal', async () => {
@@ -274,7 +341,10 @@ describe('the chat', { skip, timeout: 240_000 }, () => {
       await page.getByText('Please fill this in.').waitFor();
       for (const name of ['Boat, & co', 'House', 'Garden', 'House']) await press(page, name);
       const pressed = (name) => page.getByRole('button', { name, exact: true, pressed: true }).count();
-      assert.deepEqual([await pressed('Garden'), await pressed('House'), await pressed('Boat, & co')], [1, 0, 1]);
+      assert.deepEqual(
+        [await pressed('Garden'), await pressed('House'), await pressed('Boat, & co')],
+        [1, 0, 1],
+      );
       assert.deepEqual(await findings(page), []);
       await press(page, 'Done');
       await shown(page, 'Garden, Boat, & co');
@@ -299,7 +369,12 @@ describe('the chat', { skip, timeout: 240_000 }, () => {
       await page.getByText('What about?').waitFor();
       for (const key of ['Space', 'Tab', 'Tab', 'Enter', 'Tab', 'Enter']) await page.keyboard.press(key);
       await shown(page, 'Garden, Boat, & co');
-      await world.publish(own('lists', { field: [...RICH.slice(0, 2), { name: 'team', kind: 'text', label: 'Which team?', required: true }], purpose: [] }));
+      await world.publish(
+        own('lists', {
+          field: [...RICH.slice(0, 2), { name: 'team', kind: 'text', label: 'Which team?', required: true }],
+          purpose: [],
+        }),
+      );
       await press(page, 'Yes');
       await press(page, 'Try again');
       await answer(page, 'Which team?', 'Sales');
@@ -312,16 +387,32 @@ describe('the chat', { skip, timeout: 240_000 }, () => {
   test('asks a day as browsers do, says what helps, and says the kind of each input', async () => {
     const { email } = person();
     await visiting('/rich', {}, async (page) => {
-      const said = async (question) => page.getByLabel(question).evaluate((input) => ({
-        type: input.type, autocomplete: input.autocomplete, placeholder: input.placeholder, dir: input.dir,
-        described: input.getRootNode().getElementById(input.getAttribute('aria-describedby')).textContent,
-      }));
-      assert.deepEqual(await said('Your e-mail address?'), { type: 'email', autocomplete: 'email', placeholder: '', dir: 'auto', described: 'Your e-mail address?' });
+      const said = async (question) =>
+        page.getByLabel(question).evaluate((input) => ({
+          type: input.type,
+          autocomplete: input.autocomplete,
+          placeholder: input.placeholder,
+          dir: input.dir,
+          described: input.getRootNode().getElementById(input.getAttribute('aria-describedby')).textContent,
+        }));
+      assert.deepEqual(await said('Your e-mail address?'), {
+        type: 'email',
+        autocomplete: 'email',
+        placeholder: '',
+        dir: 'auto',
+        described: 'Your e-mail address?',
+      });
       await answer(page, 'Your e-mail address?', email);
       await press(page, 'House');
       await press(page, 'Done');
       await press(page, 'Skip');
-      assert.deepEqual(await said('When?'), { type: 'date', autocomplete: 'off', placeholder: '', dir: 'auto', described: 'When?Any day but Sundays.' });
+      assert.deepEqual(await said('When?'), {
+        type: 'date',
+        autocomplete: 'off',
+        placeholder: '',
+        dir: 'auto',
+        described: 'When?Any day but Sundays.',
+      });
       assert.equal(await page.locator('.bot .help').textContent(), 'Any day but Sundays.');
       assert.deepEqual(await findings(page), []);
       await page.getByLabel('When?').focus();
@@ -329,13 +420,31 @@ describe('the chat', { skip, timeout: 240_000 }, () => {
       await press(page, 'Send');
       await page.getByText('Please enter a date, as in 2026-11-30.').waitFor();
       await answer(page, 'When?', '2026-11-30');
-      assert.deepEqual(await said('Your company?'), { type: 'text', autocomplete: 'organization', placeholder: 'Example AB', dir: 'auto', described: 'Your company?' });
+      assert.deepEqual(await said('Your company?'), {
+        type: 'text',
+        autocomplete: 'organization',
+        placeholder: 'Example AB',
+        dir: 'auto',
+        described: 'Your company?',
+      });
       assert.deepEqual(await findings(page), []);
       await answer(page, 'Your company?', 'שלום');
-      assert.equal(await page.locator('.visitor').last().evaluate((line) => getComputedStyle(line).direction), 'rtl');
+      assert.equal(
+        await page
+          .locator('.visitor')
+          .last()
+          .evaluate((line) => getComputedStyle(line).direction),
+        'rtl',
+      );
       assert.deepEqual((await said('Your site?')).autocomplete, 'url');
       await answer(page, 'Your site?', 'Example.com:8443/x');
-      assert.deepEqual(await said('Your shop?'), { type: 'text', autocomplete: 'off', placeholder: 'www.example.com', dir: 'auto', described: 'Your shop?' });
+      assert.deepEqual(await said('Your shop?'), {
+        type: 'text',
+        autocomplete: 'off',
+        placeholder: 'www.example.com',
+        dir: 'auto',
+        described: 'Your shop?',
+      });
       await answer(page, 'Your shop?', 'no site');
       await page.getByText('Please enter an address').waitFor();
       await press(page, 'Skip');
@@ -344,23 +453,39 @@ describe('the chat', { skip, timeout: 240_000 }, () => {
       await press(page, 'Yes');
       await page.getByText('Thank you!').waitFor();
     });
-    assert.deepEqual((await arrived(email)).answers, { interests: ['House'], day: '2026-11-30', company: 'שלום', site: 'https://example.com:8443/x' });
+    assert.deepEqual((await arrived(email)).answers, {
+      interests: ['House'],
+      day: '2026-11-30',
+      company: 'שלום',
+      site: 'https://example.com:8443/x',
+    });
   });
 
   test('begins and ends on a page whose images are named after every member of a document', async () => {
     const { email } = person();
-    await opened(browser, `${site.url}/remembers/${HIDING}`, { ours: [site.url, assets.url] }, async (page) => {
-      // Playwright finds nothing there.
-      const said = (text) => until(text, () => page.evaluate((part) => globalThis.chat.shadowRoot.textContent.includes(part), text));
-      const send = () => page.evaluate(() => globalThis.chat.shadowRoot.querySelector('.answer button').click());
-      await said('Your e-mail address?');
-      await page.evaluate((typed) => { globalThis.chat.shadowRoot.querySelector('input').value = typed; }, email);
-      await send();
-      await said('Yes, send me');
-      await send();
-      await said('Thank you!');
-      assert.equal((await page.context().cookies()).length, 1);
-    });
+    await opened(
+      browser,
+      `${site.url}/remembers/${HIDING}`,
+      { ours: [site.url, assets.url] },
+      async (page) => {
+        // Playwright finds nothing there.
+        const said = (text) =>
+          until(text, () =>
+            page.evaluate((part) => globalThis.chat.shadowRoot.textContent.includes(part), text),
+          );
+        const send = () =>
+          page.evaluate(() => globalThis.chat.shadowRoot.querySelector('.answer button').click());
+        await said('Your e-mail address?');
+        await page.evaluate((typed) => {
+          globalThis.chat.shadowRoot.querySelector('input').value = typed;
+        }, email);
+        await send();
+        await said('Yes, send me');
+        await send();
+        await said('Thank you!');
+        assert.equal((await page.context().cookies()).length, 1);
+      },
+    );
     await arrived(email);
   });
 
@@ -369,14 +494,20 @@ describe('the chat', { skip, timeout: 240_000 }, () => {
     await visiting('/moves', {}, async (page) => {
       let isSlow = true;
       await page.route('**/c/moves', async (route) => {
-        while (isSlow && route.request().method() === 'POST') await new Promise((done) => setTimeout(done, 50));
+        while (isSlow && route.request().method() === 'POST')
+          await new Promise((done) => setTimeout(done, 50));
         return route.continue();
       });
       await answer(page, 'Your e-mail address?', email);
       await answer(page, 'Which team?', 'Sales');
       await press(page, 'Yes');
       await until('it says so', async () => (await last(page)) === 'Sending …');
-      assert.equal(await page.evaluate(() => document.querySelector('leadhook-chat').shadowRoot.activeElement?.getAttribute('role')), 'log');
+      assert.equal(
+        await page.evaluate(() =>
+          document.querySelector('leadhook-chat').shadowRoot.activeElement?.getAttribute('role'),
+        ),
+        'log',
+      );
       isSlow = false;
       await page.getByText('Thank you!').waitFor();
     });
@@ -385,17 +516,25 @@ describe('the chat', { skip, timeout: 240_000 }, () => {
 
   test('sets a cookie only where the campaign asks for one', async () => {
     const { email } = person();
-    await opened(browser, `${site.url}/remembers?utm_source=google`, { ours: [site.url, assets.url] }, async (page) => {
-      await page.getByLabel('Your e-mail address?').waitFor();
-      const [cookie] = await page.context().cookies();
-      assert.deepEqual([cookie.name, Math.round((cookie.expires - Date.now() / 1000) / 86_400)], ['leadhook', 30]);
-      // Days later: another tab, which came by itself.
-      const later = await page.context().newPage();
-      await later.goto(`${site.url}/remembers`);
-      await answer(later, 'Your e-mail address?', email);
-      await press(later, 'Yes');
-      await later.getByText('Thank you!').waitFor();
-    });
+    await opened(
+      browser,
+      `${site.url}/remembers?utm_source=google`,
+      { ours: [site.url, assets.url] },
+      async (page) => {
+        await page.getByLabel('Your e-mail address?').waitFor();
+        const [cookie] = await page.context().cookies();
+        assert.deepEqual(
+          [cookie.name, Math.round((cookie.expires - Date.now() / 1000) / 86_400)],
+          ['leadhook', 30],
+        );
+        // Days later: another tab, which came by itself.
+        const later = await page.context().newPage();
+        await later.goto(`${site.url}/remembers`);
+        await answer(later, 'Your e-mail address?', email);
+        await press(later, 'Yes');
+        await later.getByText('Thank you!').waitFor();
+      },
+    );
     assert.equal((await arrived(email)).attribution.first_utm_source, 'google');
   });
 
@@ -406,7 +545,9 @@ describe('the chat', { skip, timeout: 240_000 }, () => {
       await page.route('**/c/moves', (route) => {
         if (route.request().method() !== 'POST') return route.continue();
         posts += 1;
-        return posts > 1 ? route.continue() : route.fulfill({ status: 404, headers, body: '{"title":"Not found"}' });
+        return posts > 1
+          ? route.continue()
+          : route.fulfill({ status: 404, headers, body: '{"title":"Not found"}' });
       });
       await answer(page, 'Your e-mail address?', person().email);
       await answer(page, 'Which team?', 'Sales');
@@ -418,8 +559,16 @@ describe('the chat', { skip, timeout: 240_000 }, () => {
     });
   });
 
-  const PAPER = { '--leadhook-paper': '#ffffff', '--leadhook-ink': '#1c2430', '--leadhook-bubble': '#eef1f5', '--leadhook-line': '#7d8899' };
-  for (const [what, colours] of [['an accent', { '--leadhook-accent': '#1f6b4a' }], ['a light paper with all that stands on it', PAPER]]) {
+  const PAPER = {
+    '--leadhook-paper': '#ffffff',
+    '--leadhook-ink': '#1c2430',
+    '--leadhook-bubble': '#eef1f5',
+    '--leadhook-line': '#7d8899',
+  };
+  for (const [what, colours] of [
+    ['an accent', { '--leadhook-accent': '#1f6b4a' }],
+    ['a light paper with all that stands on it', PAPER],
+  ]) {
     test(`in the dark, on a page that sets ${what} alone, all of it can be read`, async () => {
       await visiting('/plain', { colorScheme: 'dark' }, async (page) => {
         await page.locator('leadhook-chat').evaluate((chat, all) => {
@@ -489,7 +638,9 @@ describe('the chat', { skip, timeout: 240_000 }, () => {
   test('a chat that cannot begin says so, and begins when it can', async () => {
     await visiting('/nothing', { locale: 'sv-SE' }, async (page) => {
       await page.getByText('Sorry, I cannot answer right now.').waitFor();
-      await page.route('**/c/nothing', (route) => route.continue({ url: route.request().url().replace('nothing', 'svensk') }));
+      await page.route('**/c/nothing', (route) =>
+        route.continue({ url: route.request().url().replace('nothing', 'svensk') }),
+      );
       await press(page, 'Try again');
       await page.getByLabel('What would you like to know?').waitFor();
       assert.equal(await page.locator('leadhook-chat').getAttribute('lang'), 'sv');
@@ -513,9 +664,11 @@ describe('the chat', { skip, timeout: 240_000 }, () => {
           await press(page, 'Skip');
           await press(page, 'Yes');
           await page.getByText('Here it is: The guide').waitFor();
-          const unread = () => page.locator('.log').evaluate((log) => log.scrollHeight - log.clientHeight - log.scrollTop);
+          const unread = () =>
+            page.locator('.log').evaluate((log) => log.scrollHeight - log.clientHeight - log.scrollTop);
           assert.ok((await unread()) < 2, 'the last line is seen');
-          if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/chat-${width}-${colorScheme}.png` });
+          if (process.env.SHOTS)
+            await page.screenshot({ path: `${process.env.SHOTS}/chat-${width}-${colorScheme}.png` });
           assert.deepEqual(await findings(page), []);
           assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), width);
         });

@@ -13,7 +13,8 @@ export function leadhook(args, { folder, url } = {}) {
   const env = { ...outer, ...(url && { LEADHOOK_URL: url }) };
   const child = spawn(CLI, args, { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
   const said = { stdout: '', stderr: '' };
-  for (const stream of ['stdout', 'stderr']) child[stream].setEncoding('utf8').on('data', (text) => (said[stream] += text));
+  for (const stream of ['stdout', 'stderr'])
+    child[stream].setEncoding('utf8').on('data', (text) => (said[stream] += text));
   return new Promise((done, failed) => {
     child.once('error', failed);
     child.once('close', (code) => done({ code, ...said }));

@@ -25,12 +25,31 @@ function stated(id) {
     privacy_notice_version: '2026-10',
   };
   const purpose = [
-    { id: 'newsletter', text: 'Ja, skicka mig nyheter.', version: '2026-11', required: true, channel: 'email', retention_days: 365 },
-    { id: 'partners', text: 'Ja, dela mina uppgifter med Partner AB.', version: '3', category: 'third party', retention_days: 30 },
+    {
+      id: 'newsletter',
+      text: 'Ja, skicka mig nyheter.',
+      version: '2026-11',
+      required: true,
+      channel: 'email',
+      retention_days: 365,
+    },
+    {
+      id: 'partners',
+      text: 'Ja, dela mina uppgifter med Partner AB.',
+      version: '3',
+      category: 'third party',
+      retention_days: 30,
+    },
   ];
   const destination = [
     { name: 'crm', url: crm.url, secret: 'CRM_WEBHOOK_SECRET' },
-    { name: 'partner', url: partner.url, secret: 'ERP_WEBHOOK_SECRET', needs: ['partners'], third_party: true },
+    {
+      name: 'partner',
+      url: partner.url,
+      secret: 'ERP_WEBHOOK_SECRET',
+      needs: ['partners'],
+      third_party: true,
+    },
   ];
   return campaign(id, crm, { language: 'sv-SE', controller, purpose, destination });
 }
@@ -40,7 +59,11 @@ function silent(id) {
   return {
     id,
     title: 'The guide',
-    controller: { name: 'Example AB', email: 'privacy@example.com', privacy_notice: 'https://www.example.com/privacy' },
+    controller: {
+      name: 'Example AB',
+      email: 'privacy@example.com',
+      privacy_notice: 'https://www.example.com/privacy',
+    },
     field: [{ name: 'email', kind: 'email', required: true }],
     purpose: [{ id: 'newsletter', text: 'Yes, send me news.', version: '1', required: true }],
     destination: [{ name: 'crm', url: crm.url, secret: 'CRM_WEBHOOK_SECRET' }],
@@ -76,7 +99,10 @@ describe('what a consent leaves behind', { timeout: 180_000 }, () => {
   describe('its receipt', () => {
     test('verifies with npm jose and says what the webhook says, in the terms of both standards', async () => {
       await world.publish(campaign('receipt', crm));
-      const ada = person({ page_url: 'https://www.example.com/spring?who=ada', consent: { newsletter: '2026-11' } });
+      const ada = person({
+        page_url: 'https://www.example.com/spring?who=ada',
+        consent: { newsletter: '2026-11' },
+      });
       await post('receipt', ada);
       const { consent, header, payload } = await receiptOf(await arrived(crm, ada));
       assert.deepEqual(header, { alg: 'EdDSA', kid: 'r1' });
@@ -88,8 +114,14 @@ describe('what a consent leaves behind', { timeout: 180_000 }, () => {
       assert.equal(processed.wording.sha256, consent.text_sha256);
       assert.deepEqual(processed.pii_information[0], { pii_type: 'email' });
       assert.deepEqual([processed.wording.version, processed.wording.version_shown], ['2026-11', '2026-11']);
-      assert.deepEqual([record.page, record.gpc, record.campaign], ['https://www.example.com/spring', false, 'receipt']);
-      assert.deepEqual(record.events.map(({ event_state, event_time }) => [event_state, event_time]), [['given', consent.at]]);
+      assert.deepEqual(
+        [record.page, record.gpc, record.campaign],
+        ['https://www.example.com/spring', false, 'receipt'],
+      );
+      assert.deepEqual(
+        record.events.map(({ event_state, event_time }) => [event_state, event_time]),
+        [['given', consent.at]],
+      );
       assert.doesNotMatch(JSON.stringify(payload), /Ada|p\d+\.\d+@/, 'the person is a pseudonym');
     });
 
@@ -102,8 +134,14 @@ describe('what a consent leaves behind', { timeout: 180_000 }, () => {
         const { payload } = await receiptOf(delivery, purpose);
         assert.deepEqual(faults(payload), [], purpose);
         const [controller] = payload.piiControllers;
-        assert.deepEqual(controller.address, { streetAddress: 'Storgatan 1, 111 51 Stockholm', addressCountry: 'SE' });
-        assert.deepEqual([payload.jurisdiction, payload.language, controller.phone], ['SE', 'sv', '+46 8 123 456']);
+        assert.deepEqual(controller.address, {
+          streetAddress: 'Storgatan 1, 111 51 Stockholm',
+          addressCountry: 'SE',
+        });
+        assert.deepEqual(
+          [payload.jurisdiction, payload.language, controller.phone],
+          ['SE', 'sv', '+46 8 123 456'],
+        );
         assert.equal(payload.record.pii_processing.language, 'sv-SE');
       }
       const { payload } = await receiptOf(delivery, 'partners');
@@ -139,24 +177,37 @@ describe('what a consent leaves behind', { timeout: 180_000 }, () => {
       const delivery = await arrived(crm, ada);
       const { consent, payload } = await receiptOf(delivery);
       desk.write('jwks.json', JSON.stringify(await keySet(world)));
-      const verify = (text) => desk.try('receipt', 'verify', '--jwks', 'jwks.json', desk.write('receipt.jws', text));
+      const verify = (text) =>
+        desk.try('receipt', 'verify', '--jwks', 'jwks.json', desk.write('receipt.jws', text));
       for (const text of [consent.receipt, `${consent.receipt}\n`, delivery.body]) {
         const { code, stdout, stderr } = await verify(text);
         assert.equal(code, 0, stderr);
         assert.match(stdout, /genuine/);
       }
       const [header, , signature] = consent.receipt.split('.');
-      const otherwise = Buffer.from(JSON.stringify({ ...payload, consentTimestamp: 1 })).toString('base64url');
-      for (const text of [`${header}.${otherwise}.${signature}`, consent.receipt.slice(0, -4), 'no receipt']) {
+      const otherwise = Buffer.from(JSON.stringify({ ...payload, consentTimestamp: 1 })).toString(
+        'base64url',
+      );
+      for (const text of [
+        `${header}.${otherwise}.${signature}`,
+        consent.receipt.slice(0, -4),
+        'no receipt',
+      ]) {
         const { code, stdout } = await verify(text);
         assert.equal(code, 1, text);
         assert.doesNotMatch(stdout, /genuine/);
       }
       const about = ['--email', ada.email, '--keys', 'leadhook.keys', '--ledger', 'receipt'];
       desk.write('receipt.jws', consent.receipt);
-      assert.match(await desk.run('receipt', 'verify', '--jwks', 'jwks.json', 'receipt.jws', ...about), /the person of that address/);
+      assert.match(
+        await desk.run('receipt', 'verify', '--jwks', 'jwks.json', 'receipt.jws', ...about),
+        /the person of that address/,
+      );
       about[1] = person().email;
-      assert.equal((await desk.try('receipt', 'verify', '--jwks', 'jwks.json', 'receipt.jws', ...about)).code, 1);
+      assert.equal(
+        (await desk.try('receipt', 'verify', '--jwks', 'jwks.json', 'receipt.jws', ...about)).code,
+        1,
+      );
     });
 
     test('outlives its key: what an older one signed verifies after it was retired', async () => {
@@ -166,7 +217,13 @@ describe('what a consent leaves behind', { timeout: 180_000 }, () => {
       const pair = Buffer.from(world.vars.LEADHOOK_SIGNING_KEYS.split(':')[1], 'base64');
       const retired = `r1:public.${pair.subarray(32).toString('base64')}`;
       await world.restart('SIGTERM', { LEADHOOK_SIGNING_KEYS: `r2:${newSigningKey()},${retired}` });
-      assert.deepEqual((await keySet(world)).keys.map(({ kid, d }) => [kid, d]), [['r2', undefined], ['r1', undefined]]);
+      assert.deepEqual(
+        (await keySet(world)).keys.map(({ kid, d }) => [kid, d]),
+        [
+          ['r2', undefined],
+          ['r1', undefined],
+        ],
+      );
       assert.equal((await opened(world, older)).header.kid, 'r1');
       await post('receipt', eve);
       assert.equal((await receiptOf(await arrived(crm, eve))).header.kid, 'r2');
@@ -177,10 +234,13 @@ describe('what a consent leaves behind', { timeout: 180_000 }, () => {
     const FORGE = `UPDATE submission SET act = replace(act, '["calls","refused"', '["calls","given"')
                    WHERE lead_id = ? RETURNING act`;
     // The keys have been rotated.
-    before(() => { desk = new Operator(world); });
+    before(() => {
+      desk = new Operator(world);
+    });
 
     /** The verdict of `leadhook consent verify` on a person's only lead. */
-    const verdict = (file, ...more) => desk.try('consent', 'verify', file, '--keys', 'leadhook.keys', ...more);
+    const verdict = (file, ...more) =>
+      desk.try('consent', 'verify', file, '--keys', 'leadhook.keys', ...more);
 
     test('is valid as it was written, and whoever edits the database is found out', async () => {
       await world.publish(campaign('history', crm));
@@ -190,7 +250,13 @@ describe('what a consent leaves behind', { timeout: 180_000 }, () => {
       desk.write('receipt.jws', consent[0].receipt);
       const { file, ledgers } = await desk.access(ada.email);
       const [lead] = ledgers.flatMap(({ leads }) => leads);
-      assert.deepEqual(lead.consents.map(({ purpose, state }) => [purpose, state]), [['newsletter', 'given'], ['calls', 'refused']]);
+      assert.deepEqual(
+        lead.consents.map(({ purpose, state }) => [purpose, state]),
+        [
+          ['newsletter', 'given'],
+          ['calls', 'refused'],
+        ],
+      );
       const genuine = await verdict(file);
       assert.equal(genuine.code, 0, genuine.stderr);
       assert.match(genuine.stdout, /newsletter given, calls refused {2}valid/);
@@ -229,12 +295,19 @@ describe('what a consent leaves behind', { timeout: 180_000 }, () => {
       await post('history', ada);
       const { lead_id } = (await arrived(crm, ada)).payload.data;
       await desk.run('erase', '--email', ada.email, '--yes');
-      assert.deepEqual((await desk.access(ada.email)).ledgers.flatMap(({ leads }) => leads), [], 'nobody is found any more');
+      assert.deepEqual(
+        (await desk.access(ada.email)).ledgers.flatMap(({ leads }) => leads),
+        [],
+        'nobody is found any more',
+      );
 
       await world.kill('SIGTERM');
       const acts = sql(world, 'SELECT act, personal FROM act WHERE lead_id = ?', [lead_id]);
       await world.startAgain();
-      assert.deepEqual(acts.map(([, personal]) => personal), [null]);
+      assert.deepEqual(
+        acts.map(([, personal]) => personal),
+        [null],
+      );
       const history = acts.map(([act, personal]) => ({ act: JSON.parse(act), personal }));
       const kept = { ledgers: [{ ledger: 'history', leads: [{ lead_id, history }] }] };
       const { code, stdout, stderr } = await verdict(desk.write('kept.json', JSON.stringify(kept)));
@@ -244,7 +317,12 @@ describe('what a consent leaves behind', { timeout: 180_000 }, () => {
   });
 
   describe('a browser that objects to being sold (Sec-GPC)', () => {
-    for (const [signal, reaches] of [['1', false], ['true', true], ['0', true], ['1, 1', true]]) {
+    for (const [signal, reaches] of [
+      ['1', false],
+      ['true', true],
+      ['0', true],
+      ['1, 1', true],
+    ]) {
       const what = reaches ? 'does not withhold a lead' : 'withholds a lead';
       test(`with "${signal}" ${what} from a third party`, async () => {
         const id = `gpc-${signal.replace(/\W+/g, '-')}`;

@@ -21,7 +21,12 @@ const AT_ONCE = 8;
 const FIELDS = ['text', 'a', 'asd', 'dfg', 'title', 'field', 'field1', 'field2', 'field3', 'field4'];
 
 /** What the receiver gets of a text: without control characters, trimmed as Unicode says, in normal form C. */
-const kept = (text) => text.replace(/\r\n?/g, '\n').replace(/(?![\t\n])\p{Cc}/gu, '').replace(/^\p{White_Space}+|\p{White_Space}+$/gu, '').normalize('NFC');
+const kept = (text) =>
+  text
+    .replace(/\r\n?/g, '\n')
+    .replace(/(?![\t\n])\p{Cc}/gu, '')
+    .replace(/^\p{White_Space}+|\p{White_Space}+$/gu, '')
+    .normalize('NFC');
 
 async function each(cases, act) {
   const queue = [...cases.entries()];
@@ -38,9 +43,20 @@ describe('bodies that others wrote', { timeout: 300_000 }, () => {
     crm = await Receiver.start();
     world = await World.start();
     const text = (name) => ({ name, kind: 'text', max_length: 2000 });
-    const fields = campaign('x', crm).field.filter(({ name }) => ['email', 'phone', 'company_size'].includes(name));
-    const other = [{ name: 'amount', kind: 'number' }, { name: 'yes', kind: 'boolean' }];
-    await world.publish(campaign('corpora', crm, { field: [...fields, ...FIELDS.map(text), ...other], score: [], qualify: undefined }));
+    const fields = campaign('x', crm).field.filter(({ name }) =>
+      ['email', 'phone', 'company_size'].includes(name),
+    );
+    const other = [
+      { name: 'amount', kind: 'number' },
+      { name: 'yes', kind: 'boolean' },
+    ];
+    await world.publish(
+      campaign('corpora', crm, {
+        field: [...fields, ...FIELDS.map(text), ...other],
+        score: [],
+        qualify: undefined,
+      }),
+    );
   });
 
   after(async () => {
@@ -87,13 +103,25 @@ describe('bodies that others wrote', { timeout: 300_000 }, () => {
 
   test('a naughty string is an address, a number, a choice or none', async () => {
     await each(NAUGHTY, async (text, at) => {
-      for (const field of ['email', 'phone', 'company_size', 'amount', 'yes', 'consent.newsletter', 'utm_source']) {
+      for (const field of [
+        'email',
+        'phone',
+        'company_size',
+        'amount',
+        'yes',
+        'consent.newsletter',
+        'utm_source',
+      ]) {
         const form = asForm(person()).filter(([name]) => name !== field && name !== 'name');
         const answer = await world.postForm('corpora', [...form, [field, text]]);
         answered(answer, [202, 422], `${field} ${at}: ${text}`);
         if (answer.status === 422) assert.ok(answer.json.errors.length > 0);
       }
-      const key = { 'Idempotency-Key': Buffer.from(text).toString('latin1').replace(/[^\t\x20-\x7e\x80-\xff]/g, '') };
+      const key = {
+        'Idempotency-Key': Buffer.from(text)
+          .toString('latin1')
+          .replace(/[^\t\x20-\x7e\x80-\xff]/g, ''),
+      };
       answered(await world.postJson('corpora', person(), key), [202, 422], `key ${at}`);
     });
   });
@@ -112,7 +140,11 @@ describe('bodies that others wrote', { timeout: 300_000 }, () => {
       answered(await world.postJson('corpora', input), input.length > 65_536 ? [413] : [400], name);
       const { body } = member('text', input);
       assert.throws(() => JSON.parse(body), name);
-      answered(await world.postJson('corpora', body), body.length > 65_536 ? [413] : [400], `${name}, as a member`);
+      answered(
+        await world.postJson('corpora', body),
+        body.length > 65_536 ? [413] : [400],
+        `${name}, as a member`,
+      );
     });
   });
 
@@ -146,7 +178,9 @@ describe('bodies that others wrote', { timeout: 300_000 }, () => {
     const head = JSON.stringify({ email, consent }).slice(0, -1);
     const rest = input.trim().slice(1).trim();
     const body = rest === '}' ? `${head}}` : `${head},${rest}`;
-    const texts = Object.entries(meant).filter(([key, value]) => FIELDS.includes(key) && typeof value === 'string');
+    const texts = Object.entries(meant).filter(
+      ([key, value]) => FIELDS.includes(key) && typeof value === 'string',
+    );
     const twice = name === 'y_object_duplicated_key.json';
     const answer = await world.postJson('corpora', body);
     // Two answers to one question are a mistake.
@@ -162,7 +196,11 @@ describe('bodies that others wrote', { timeout: 300_000 }, () => {
     await each([...cases, ...transform], async ({ name, input }) => {
       answered(await world.postJson('corpora', input), [400, 413, 422], name);
       for (const field of ['text', 'amount', 'unknown']) {
-        answered(await world.postJson('corpora', member(field, input).body), [202, 400, 413, 422], `${name}, as ${field}`);
+        answered(
+          await world.postJson('corpora', member(field, input).body),
+          [202, 400, 413, 422],
+          `${name}, as ${field}`,
+        );
       }
     });
   });
@@ -188,7 +226,9 @@ describe('bodies that others wrote', { timeout: 300_000 }, () => {
   };
 
   /** Cases that python-multipart refuses and Leadhook reads, with the reason. */
-  const READ = { bad_initial_boundary: 'what stands before the first boundary is a preamble (RFC 2046 section 5.1.1)' };
+  const READ = {
+    bad_initial_boundary: 'what stands before the first boundary is a preamble (RFC 2046 section 5.1.1)',
+  };
 
   test('multipart is read as python-multipart reads it', async () => {
     assert.ok(MULTIPART.length >= 26, 'the cases are all there');
@@ -208,20 +248,29 @@ describe('bodies that others wrote', { timeout: 300_000 }, () => {
       }
       answered(await post(bytes), [422], `${name}, without a contact`);
       const one = asForm({ email: person().email, consent: { newsletter: true } });
-      const part = ([name, value]) => `--${boundary}\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`;
+      const part = ([name, value]) =>
+        `--${boundary}\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`;
       answered(await post(Buffer.concat([Buffer.from(one.map(part).join('')), bytes])), [202], name);
       const { answers } = await arrived(one[0][1]);
       assert.deepEqual(answers, Object.fromEntries(fields.map(({ name, text }) => [name, kept(text)])), name);
     });
-    assert.ok(Object.keys({ ...REFUSED, ...READ }).every((name) => MULTIPART.some((one) => one.name === name)));
+    assert.ok(
+      Object.keys({ ...REFUSED, ...READ }).every((name) => MULTIPART.some((one) => one.name === name)),
+    );
   });
 
   test('nothing of it was a fault, and nothing panicked', async () => {
-    assert.deepEqual(world.answers.filter(({ status }) => status >= 500), []);
+    assert.deepEqual(
+      world.answers.filter(({ status }) => status >= 500),
+      [],
+    );
     assert.doesNotMatch(world.stderr + world.stdout, /panicked|RuntimeError|unreachable/);
     assert.deepEqual(crm.refused, []);
     audit(world);
     const counters = await world.settled('corpora');
-    assert.equal(Object.values(counters.states).reduce((sum, count) => sum + count), counters.accepted);
+    assert.equal(
+      Object.values(counters.states).reduce((sum, count) => sum + count),
+      counters.accepted,
+    );
   });
 });

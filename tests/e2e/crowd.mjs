@@ -5,12 +5,20 @@ import path from 'node:path';
 import { ROOT } from './world.mjs';
 
 /** One JSON string a line, so that control characters can be seen. */
-export const HOSTILE = fs.readFileSync(path.join(ROOT, 'tests/data/hostile.txt'), 'utf8').trim().split('\n').map((line) => JSON.parse(line));
+export const HOSTILE = fs
+  .readFileSync(path.join(ROOT, 'tests/data/hostile.txt'), 'utf8')
+  .trim()
+  .split('\n')
+  .map((line) => JSON.parse(line));
 
 /** A shorter one may stand in random text. */
 const LEAST_WORD_BYTES = 9;
 const NAMES = [
-  [['Anna', 'Björn', 'Zoë', 'Łukasz', 'Þóra', 'Siân'], ' ', ['Ångström', 'Strömqvist', 'Müller-Lüdenscheidt', 'Wiśniewska', 'Guðmundsdóttir', 'O’Connor']],
+  [
+    ['Anna', 'Björn', 'Zoë', 'Łukasz', 'Þóra', 'Siân'],
+    ' ',
+    ['Ångström', 'Strömqvist', 'Müller-Lüdenscheidt', 'Wiśniewska', 'Guðmundsdóttir', 'O’Connor'],
+  ],
   [['Екатерина', 'Дмитро', 'Стефан'], ' ', ['Преображенская', 'Шевченко', 'Ђорђевић']],
   [['Ελένη', 'Αλέξανδρος'], ' ', ['Παπαδοπούλου', 'Καζαντζάκης']],
   [['محمد', 'فاطمة'], ' ', ['عبد الرحمن', 'الزهراء']],
@@ -23,7 +31,15 @@ const NAMES = [
   [['김', '남궁'], ' ', ['서연우', '민준호']],
   [['Nguyễn Thị', 'Trần Văn'], ' ', ['Phương Thảo', 'Đức Anh']],
 ];
-const DOMAINS = ['example.org', 'Example.COM', 'mail.example.net', 'gmail.com', 'googlemail.com', 'bücher.example', 'пошта.example'];
+const DOMAINS = [
+  'example.org',
+  'Example.COM',
+  'mail.example.net',
+  'gmail.com',
+  'googlemail.com',
+  'bücher.example',
+  'пошта.example',
+];
 /** By country: its code, the national number with `x` for a digit, as people write it. */
 const NUMBERS = [
   ['46', '70xxxxxxx', (d) => `0${d.slice(0, 2)}-${d.slice(2, 5)} ${d.slice(5, 7)} ${d.slice(7)}`],
@@ -52,7 +68,9 @@ export function crowd(size, roll) {
   return Array.from({ length: size }, (_, at) => {
     const [first, between, last] = pick(NAMES);
     const name = at % 7 === 0 ? HOSTILE[(at / 7) % HOSTILE.length] : `${pick(first)}${between}${pick(last)}`;
-    const word = Math.floor(roll() * 36 ** 5).toString(36).padStart(5, 'q');
+    const word = Math.floor(roll() * 36 ** 5)
+      .toString(36)
+      .padStart(5, 'q');
     const local = `${pick(['vera', 'Olof', 'mei', 'Kofi'])}.${word}${at}`;
     const domain = pick(DOMAINS);
     const [code, pattern, typed] = pick(NUMBERS);
@@ -61,7 +79,12 @@ export function crowd(size, roll) {
       email: `${local}${domain.startsWith('g') ? '+spring' : ''}@${domain}`,
       phone: typed(digits),
       name,
-      is: { email: `${local}${domain.startsWith('g') ? '+spring' : ''}@${new URL(`http://${domain}`).host}`.toLowerCase(), phone: `+${code}${digits}`, local },
+      is: {
+        email:
+          `${local}${domain.startsWith('g') ? '+spring' : ''}@${new URL(`http://${domain}`).host}`.toLowerCase(),
+        phone: `+${code}${digits}`,
+        local,
+      },
     };
   });
 }
@@ -69,8 +92,25 @@ export function crowd(size, roll) {
 /** Everything that tells who somebody is, however it was typed or made of that. */
 export function identitiesOf({ email, phone, name, is, message }) {
   const { local } = is;
-  const said = [email, is.email, email.toLowerCase(), local, local.toLowerCase(), phone, is.phone, is.phone.slice(1), name, message];
+  const said = [
+    email,
+    is.email,
+    email.toLowerCase(),
+    local,
+    local.toLowerCase(),
+    phone,
+    is.phone,
+    is.phone.slice(1),
+    name,
+    message,
+  ];
   // A hostile text's words are everybody's.
-  const words = HOSTILE.includes(name) ? [] : name.split(/\s+/).filter((word) => Buffer.byteLength(word) >= LEAST_WORD_BYTES);
-  return [...new Set([...said.filter(Boolean), ...words].flatMap((text) => [text, text.normalize('NFC'), text.trim()]))].filter((text) => text.length >= 4);
+  const words = HOSTILE.includes(name)
+    ? []
+    : name.split(/\s+/).filter((word) => Buffer.byteLength(word) >= LEAST_WORD_BYTES);
+  return [
+    ...new Set(
+      [...said.filter(Boolean), ...words].flatMap((text) => [text, text.normalize('NFC'), text.trim()]),
+    ),
+  ].filter((text) => text.length >= 4);
 }

@@ -23,7 +23,11 @@ describe('the dashboard does', { skip, timeout: 300_000 }, () => {
     broken.answer = { status: 500 };
     world = await World.start({ vars: { LEADHOOK_ADMIN_TOKENS: TOKENS } });
     const qualify = { forward_at: 40 };
-    await world.publish(campaign('broken', broken, { title: HOSTILE }), campaign('junk', crm), campaign('many', crm, { qualify }));
+    await world.publish(
+      campaign('broken', broken, { title: HOSTILE }),
+      campaign('junk', crm),
+      campaign('many', crm, { qualify }),
+    );
     // Ten attempts take most of a minute, even here.
     for (let n = 0; n < DEAD; n += 1) assert.equal((await world.postJson('broken', person())).status, 202);
     for (let n = 0; n < JUNK; n += 1) {
@@ -49,8 +53,17 @@ describe('the dashboard does', { skip, timeout: 300_000 }, () => {
   }
 
   const delivery = (id, state) => ({
-    delivery_id: id, lead_id: 'lead_1', submission_id: 'sub_1', campaign: 'bin', destination: 'crm', event: 'lead.qualified', state,
-    attempt_count: state === 'pending' ? 1 : 0, created_at: '2026-11-01T10:00:00Z', settled_at: null, reason: null,
+    delivery_id: id,
+    lead_id: 'lead_1',
+    submission_id: 'sub_1',
+    campaign: 'bin',
+    destination: 'crm',
+    event: 'lead.qualified',
+    state,
+    attempt_count: state === 'pending' ? 1 : 0,
+    created_at: '2026-11-01T10:00:00Z',
+    settled_at: null,
+    reason: null,
     due_at: state === 'pending' ? '2026-11-01T11:00:00Z' : null,
   });
 
@@ -67,9 +80,14 @@ describe('the dashboard does', { skip, timeout: 300_000 }, () => {
       const listed = typeof ids === 'function' ? ids() : ids;
       const deliveries = asked
         ? asked.filter(stateOf).map((id) => delivery(id, stateOf(id)))
-        : listed.filter((id) => id > (query.get('after') ?? '')).slice(0, query.get('limit')).map((id) => delivery(id, 'dead'));
+        : listed
+            .filter((id) => id > (query.get('after') ?? ''))
+            .slice(0, query.get('limit'))
+            .map((id) => delivery(id, 'dead'));
       const last = deliveries.at(-1)?.delivery_id ?? null;
-      return route.fulfill({ json: { deliveries, next: asked || last === (listed.at(-1) ?? null) ? null : last } });
+      return route.fulfill({
+        json: { deliveries, next: asked || last === (listed.at(-1) ?? null) ? null : last },
+      });
     });
     return calls;
   }
@@ -77,8 +95,12 @@ describe('the dashboard does', { skip, timeout: 300_000 }, () => {
   /** Keeps requests waiting; what came within half a second of the first. */
   function hold(page, address) {
     const routes = [];
-    const held = until('a request', () => routes.length).then(() => sleep(500)).then(() => routes);
-    page.route(address, (route) => { routes.push(route); });
+    const held = until('a request', () => routes.length)
+      .then(() => sleep(500))
+      .then(() => routes);
+    page.route(address, (route) => {
+      routes.push(route);
+    });
     return held;
   }
 
@@ -87,7 +109,10 @@ describe('the dashboard does', { skip, timeout: 300_000 }, () => {
       const left = async () => (await world.counters('junk')).states.quarantined;
       assert.equal(await left(), JUNK);
       await page.getByText('a name holds a link').first().waitFor();
-      await page.getByRole('button', { name: /^Show / }).first().click();
+      await page
+        .getByRole('button', { name: /^Show / })
+        .first()
+        .click();
       const dialog = page.getByRole('dialog');
       await dialog.getByText(`www.cheap.example ${HOSTILE}`).waitFor();
       assert.equal(await page.locator('img').count(), 0);
@@ -103,7 +128,10 @@ describe('the dashboard does', { skip, timeout: 300_000 }, () => {
       await page.getByRole('button', { name: 'Discard 2 chosen' }).click();
       await dialog.getByRole('button', { name: 'Discard' }).click();
       await said(page, 'Ended: 2 of 2 discarded.').waitFor();
-      await page.getByRole('button', { name: /^Release sub_/ }).first().click();
+      await page
+        .getByRole('button', { name: /^Release sub_/ })
+        .first()
+        .click();
       await said(page, 'Ended: 1 of 1 released.').waitFor();
 
       await page.getByRole('link', { name: 'Next page' }).click();
@@ -130,9 +158,17 @@ describe('the dashboard does', { skip, timeout: 300_000 }, () => {
       assert.equal(await left(), 0);
       assert.equal((await world.settled('junk')).states.delivered, JUNK - 2);
       await go(page, 'Recent acts');
-      const released = async () => (await rows(page, 'Recent acts')).filter(([, who, what]) => who === 'otto' && what === 'released from quarantine');
-      await until('the acts are shown', async () => (await released()).map((row) => row[4]).join() === '27,100,1');
-      const published = (await rows(page, 'Recent acts')).find(([, , what]) => what === 'published a campaign');
+      const released = async () =>
+        (await rows(page, 'Recent acts')).filter(
+          ([, who, what]) => who === 'otto' && what === 'released from quarantine',
+        );
+      await until(
+        'the acts are shown',
+        async () => (await released()).map((row) => row[4]).join() === '27,100,1',
+      );
+      const published = (await rows(page, 'Recent acts')).find(
+        ([, , what]) => what === 'published a campaign',
+      );
       assert.match(published[3], /crm: none → http:\/\/127\.0\.0\.1:\d+ by CRM_WEBHOOK_SECRET/);
     });
   });
@@ -141,18 +177,32 @@ describe('the dashboard does', { skip, timeout: 300_000 }, () => {
     await until('ten attempts', async () => (await world.counters('broken')).states.dead === DEAD, 120);
     await dashboard.visiting({ search: '?view=dead&campaign=broken' }, async (page) => {
       assert.equal((await rows(page, 'Dead letters')).length, DEAD);
-      await until('the title is text', async () => await page.getByLabel('Campaign').locator('option:checked').innerText() === `${HOSTILE} (broken)`);
+      await until(
+        'the title is text',
+        async () =>
+          (await page.getByLabel('Campaign').locator('option:checked').innerText()) === `${HOSTILE} (broken)`,
+      );
       const details = page.getByRole('button', { name: /^Details/ }).first();
       await details.focus();
       await page.keyboard.press('Enter');
       await page.getByRole('heading', { name: '10 attempts' }).waitFor();
-      assert.deepEqual((await rows(page, 'Attempts')).map((row) => row[2]), Array(10).fill('answered 500'));
+      assert.deepEqual(
+        (await rows(page, 'Attempts')).map((row) => row[2]),
+        Array(10).fill('answered 500'),
+      );
       assert.deepEqual(await findings(page), [], 'details');
       await page.keyboard.press('Escape');
-      assert.equal(await details.evaluate((element) => element === document.activeElement), true, 'focus goes back');
+      assert.equal(
+        await details.evaluate((element) => element === document.activeElement),
+        true,
+        'focus goes back',
+      );
 
       broken.answer = { status: 204 };
-      await page.getByRole('button', { name: /^Replay the delivery/ }).first().click();
+      await page
+        .getByRole('button', { name: /^Replay the delivery/ })
+        .first()
+        .click();
       await said(page, 'Ended: 1 delivered, 0 waiting, 0 dead again.').waitFor();
       await until('the row is gone', async () => (await rows(page, 'Dead letters')).length === DEAD - 1);
 
@@ -167,7 +217,10 @@ describe('the dashboard does', { skip, timeout: 300_000 }, () => {
       const dialog = page.getByRole('dialog');
       await dialog.getByText(`Replay ${DEAD - 1} dead letters of broken?`).waitFor();
       await dialog.getByRole('button', { name: 'Replay all' }).click();
-      await said(page, `${DEAD - 2} delivered, 1 waiting, 0 dead again, 1 has failed and will be tried again`).waitFor();
+      await said(
+        page,
+        `${DEAD - 2} delivered, 1 waiting, 0 dead again, 1 has failed and will be tried again`,
+      ).waitFor();
       const progress = page.getByRole('progressbar').first();
       assert.deepEqual(await progress.evaluate(({ value, max }) => [value, max]), [DEAD - 2, DEAD - 1]);
       await go(page, 'Quarantine');
@@ -190,7 +243,10 @@ describe('the dashboard does', { skip, timeout: 300_000 }, () => {
     await quarantineInBin();
     await dashboard.visiting({ search: '?view=quarantine&campaign=bin' }, async (page) => {
       const held = hold(page, '**/admin/api/quarantine/sub_*');
-      await page.getByRole('button', { name: /^Show / }).first().dblclick();
+      await page
+        .getByRole('button', { name: /^Show / })
+        .first()
+        .dblclick();
       assert.equal((await held).length, 1);
       (await held).forEach((route) => route.continue());
       await page.getByRole('dialog').waitFor();
@@ -202,12 +258,16 @@ describe('the dashboard does', { skip, timeout: 300_000 }, () => {
   test('who signs out leaves no work behind for the next one', async () => {
     await quarantineInBin();
     await dashboard.visiting({ search: '?view=quarantine&campaign=bin' }, async (page) => {
-      await page.route('**/admin/api/quarantine/discard', (route) => route.fulfill({ status: 503, headers: { 'Retry-After': '1' }, json: {} }));
+      await page.route('**/admin/api/quarantine/discard', (route) =>
+        route.fulfill({ status: 503, headers: { 'Retry-After': '1' }, json: {} }),
+      );
       await page.getByRole('button', { name: 'Discard all' }).click();
       await page.getByRole('dialog').getByRole('button', { name: 'Discard all' }).click();
       await said(page, 'Trying again.').waitFor();
       const asked = [];
-      page.on('request', (request) => { if (request.method() !== 'GET') asked.push(request.url()); });
+      page.on('request', (request) => {
+        if (request.method() !== 'GET') asked.push(request.url());
+      });
       await page.getByRole('button', { name: 'Sign out' }).click();
       await signIn(page, READER);
       await sleep(2_000);
@@ -217,7 +277,10 @@ describe('the dashboard does', { skip, timeout: 300_000 }, () => {
 
   test('what somebody has asked for is not shown once they have signed out', async () => {
     await quarantineInBin();
-    for (const [view, name, path] of [['quarantine', /^Show /, 'quarantine/sub_*'], ['dead', /^Details /, 'deliveries/msg_*']]) {
+    for (const [view, name, path] of [
+      ['quarantine', /^Show /, 'quarantine/sub_*'],
+      ['dead', /^Details /, 'deliveries/msg_*'],
+    ]) {
       await dashboard.visiting({ search: `?view=${view}&campaign=bin` }, async (page) => {
         await fakeDeliveries(page, ['msg_1'], () => 'dead');
         await refresh(page);
@@ -225,7 +288,11 @@ describe('the dashboard does', { skip, timeout: 300_000 }, () => {
         await page.getByRole('button', { name }).first().click();
         const [route] = await held;
         await page.getByRole('button', { name: 'Sign out' }).click();
-        await route.fulfill({ json: { ...delivery('msg_1', 'dead'), attempts: [], contact: {}, answers: {}, attribution: {} } }).catch(() => {});
+        await route
+          .fulfill({
+            json: { ...delivery('msg_1', 'dead'), attempts: [], contact: {}, answers: {}, attribution: {} },
+          })
+          .catch(() => {});
         await sleep(500);
         assert.equal(await page.getByRole('dialog').count(), 0, view);
         assert.equal(await page.getByLabel('Admin token').isVisible(), true);
@@ -250,13 +317,24 @@ describe('the dashboard does', { skip, timeout: 300_000 }, () => {
       await page.getByRole('dialog').getByRole('button', { name: 'Replay all' }).click();
       await said(page, 'Asking Leadhook to replay 1,150 deliveries …').waitFor();
       await (await first)[0].abort();
-      await said(page, 'Leadhook has not said that it replays 1,150 deliveries. There is no connection to Leadhook.').waitFor();
+      await said(
+        page,
+        'Leadhook has not said that it replays 1,150 deliveries. There is no connection to Leadhook.',
+      ).waitFor();
       await page.unroute('**/admin/api/deliveries/replay?*');
-      await page.route('**/admin/api/deliveries/replay?*', (route) => route.fulfill({ json: { replayed: ids.length + 7 } }));
+      await page.route('**/admin/api/deliveries/replay?*', (route) =>
+        route.fulfill({ json: { replayed: ids.length + 7 } }),
+      );
       await page.getByRole('button', { name: 'Continue' }).click();
-      await said(page, '1,144 delivered, 2 waiting, 1 dead again, 2 withdrawn or expired, 1 no longer kept').waitFor();
+      await said(
+        page,
+        '1,144 delivered, 2 waiting, 1 dead again, 2 withdrawn or expired, 1 no longer kept',
+      ).waitFor();
       await said(page, '1 has failed and will be tried again').waitFor();
-      await said(page, '1 paused until the destination is enabled, 7 more were replayed and are not followed here.').waitFor();
+      await said(
+        page,
+        '1 paused until the destination is enabled, 7 more were replayed and are not followed here.',
+      ).waitFor();
       isOpen = true;
       await said(page, 'Ended: 1,146 delivered, 0 waiting, 1 dead again').waitFor();
 
@@ -266,19 +344,29 @@ describe('the dashboard does', { skip, timeout: 300_000 }, () => {
       const asked = calls.flatMap((call) => call.ids);
       assert.deepEqual(new Set(asked), new Set(ids));
       const isFinal = (id) => !['paused', 'pending'].includes(ends[ids.indexOf(id)]);
-      assert.equal(asked.filter(isFinal).length, ids.filter(isFinal).length, 'what is final is not asked for again');
+      assert.equal(
+        asked.filter(isFinal).length,
+        ids.filter(isFinal).length,
+        'what is final is not asked for again',
+      );
     });
   });
 
   test('a replay whose answer was lost goes on, and of nothing there is none', async () => {
     let listed = ['msg_1'];
     await dashboard.visiting({ search: '?view=dead&campaign=bin' }, async (page) => {
-      await fakeDeliveries(page, () => listed, () => 'delivered');
+      await fakeDeliveries(
+        page,
+        () => listed,
+        () => 'delivered',
+      );
       await refresh(page);
       let posts = 0;
       await page.route('**/admin/api/deliveries/msg_1/replay', (route) => {
         posts += 1;
-        return posts === 1 ? route.abort() : route.fulfill({ status: 409, json: { detail: 'Only a dead delivery can be replayed.' } });
+        return posts === 1
+          ? route.abort()
+          : route.fulfill({ status: 409, json: { detail: 'Only a dead delivery can be replayed.' } });
       });
       await page.getByRole('button', { name: /^Replay the delivery/ }).click();
       await page.getByRole('button', { name: 'Continue' }).click();
@@ -293,15 +381,18 @@ describe('the dashboard does', { skip, timeout: 300_000 }, () => {
     });
   });
 
-  test('a mistake of the dashboard\'s own interrupts a long act, and is in the console', async () => {
-    await assert.rejects(dashboard.visiting({ search: '?view=dead&campaign=bin' }, async (page) => {
-      await fakeDeliveries(page, ['msg_1'], () => 'delivered');
-      await refresh(page);
-      await page.route('**/admin/api/deliveries/msg_1/replay', (route) => route.fulfill({ json: null }));
-      await page.getByRole('button', { name: /^Replay the delivery/ }).click();
-      await said(page, 'The dashboard made a mistake.').waitFor();
-      await page.getByRole('button', { name: 'Continue' }).waitFor();
-    }), /reading 'replayed'/);
+  test("a mistake of the dashboard's own interrupts a long act, and is in the console", async () => {
+    await assert.rejects(
+      dashboard.visiting({ search: '?view=dead&campaign=bin' }, async (page) => {
+        await fakeDeliveries(page, ['msg_1'], () => 'delivered');
+        await refresh(page);
+        await page.route('**/admin/api/deliveries/msg_1/replay', (route) => route.fulfill({ json: null }));
+        await page.getByRole('button', { name: /^Replay the delivery/ }).click();
+        await said(page, 'The dashboard made a mistake.').waitFor();
+        await page.getByRole('button', { name: 'Continue' }).waitFor();
+      }),
+      /reading 'replayed'/,
+    );
   });
 
   test('a destination that said stop is enabled again', async () => {
@@ -341,8 +432,14 @@ describe('the dashboard does', { skip, timeout: 300_000 }, () => {
     const counters = await world.settled('many');
     const says = await world.ask('GET', 'overview?campaign=many');
     assert.equal(counters.accepted, MANY);
-    assert.deepEqual([says.funnel.new, says.funnel.qualified, says.funnel.delivered], [MANY, counters.states.delivered, counters.states.delivered]);
-    assert.equal(Object.values(says.timeline).reduce((sum, of) => sum + of.accepted, 0), MANY);
+    assert.deepEqual(
+      [says.funnel.new, says.funnel.qualified, says.funnel.delivered],
+      [MANY, counters.states.delivered, counters.states.delivered],
+    );
+    assert.equal(
+      Object.values(says.timeline).reduce((sum, of) => sum + of.accepted, 0),
+      MANY,
+    );
     await dashboard.visiting({}, async (page) => {
       const shown = [];
       // The machine may be busy with something else at one moment.

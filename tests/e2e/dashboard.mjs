@@ -28,12 +28,25 @@ export class Dashboard {
 
   /** Opens the dashboard. `as`: the token to sign in with, or null. */
   visiting({ search = '', as = OPERATOR, width = 1440, scheme = 'light', headers = {}, zone }, visit) {
-    const look = { viewport: { width, height: 900 }, colorScheme: scheme, timezoneId: zone, extraHTTPHeaders: headers };
-    return opened(this.browser, this.address(search), { ours: [this.pages.url], ...look }, async (page, answer) => {
-      assert.match(answer.headers()['content-security-policy'], /default-src 'none'; script-src 'self'; style-src 'self'/);
-      if (as) await signIn(page, as);
-      await visit(page);
-    });
+    const look = {
+      viewport: { width, height: 900 },
+      colorScheme: scheme,
+      timezoneId: zone,
+      extraHTTPHeaders: headers,
+    };
+    return opened(
+      this.browser,
+      this.address(search),
+      { ours: [this.pages.url], ...look },
+      async (page, answer) => {
+        assert.match(
+          answer.headers()['content-security-policy'],
+          /default-src 'none'; script-src 'self'; style-src 'self'/,
+        );
+        if (as) await signIn(page, as);
+        await visit(page);
+      },
+    );
   }
 
   address(search) {
@@ -48,24 +61,31 @@ export async function signIn(page, token = OPERATOR) {
 }
 
 /** The number of a step of the funnel. */
-export const step = async (page, name) => number(await page.locator(`[data-step=${name}] .step-number`).innerText());
+export const step = async (page, name) =>
+  number(await page.locator(`[data-step=${name}] .step-number`).innerText());
 
 /** A table's rows as texts. */
-export const rows = (page, name) => page.getByRole('table', { name, exact: true }).locator('tbody tr')
-  .evaluateAll((all) => all.map((row) => [...row.children].map((cell) => cell.textContent)));
+export const rows = (page, name) =>
+  page
+    .getByRole('table', { name, exact: true })
+    .locator('tbody tr')
+    .evaluateAll((all) => all.map((row) => [...row.children].map((cell) => cell.textContent)));
 
 /** What a long act says of itself. */
 export const said = (page, words) => page.locator('.job-words').filter({ hasText: words });
 
 /** Presses Refresh without the focus going there. */
-export const refresh = (page) => page.getByRole('button', { name: 'Refresh' }).evaluate((button) => button.click());
+export const refresh = (page) =>
+  page.getByRole('button', { name: 'Refresh' }).evaluate((button) => button.click());
 
 /** Whether what has the focus now keeps it until one asks. */
 export async function watchFocus(page) {
   const watched = await page.evaluateHandle(() => {
     const element = document.activeElement;
     const seen = { element, isLeft: false };
-    element.addEventListener('blur', () => { seen.isLeft = true; });
+    element.addEventListener('blur', () => {
+      seen.isLeft = true;
+    });
     return seen;
   });
   return () => watched.evaluate(({ element, isLeft }) => !isLeft && element === document.activeElement);

@@ -30,7 +30,12 @@ const WAYS = ['postForm', 'postJson', 'postMultipart'];
 /** What `trim` of Unicode takes off; JavaScript's differs in two characters. */
 const SPACE = '[\\t-\\r \\u0085\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]+';
 /** A text as it arrives: its lines ended alike, without other control characters than tabs. */
-const tidy = (text) => text.replace(/\r\n?/g, '\n').replace(/(?![\t\n])\p{Cc}/gu, '').replace(new RegExp(`^${SPACE}|${SPACE}$`, 'g'), '').normalize('NFC');
+const tidy = (text) =>
+  text
+    .replace(/\r\n?/g, '\n')
+    .replace(/(?![\t\n])\p{Cc}/gu, '')
+    .replace(new RegExp(`^${SPACE}|${SPACE}$`, 'g'), '')
+    .normalize('NFC');
 
 let world, crm, erp, mailbox, desk;
 const roll = dice(SEED);
@@ -40,9 +45,11 @@ const pick = (all) => all[Math.floor(roll() * all.length)];
 /** Does something for each, some at a time. */
 async function each(all, what) {
   const queue = [...all];
-  await Promise.all(Array.from({ length: CLIENTS }, async () => {
-    while (queue.length) await what(queue.shift());
-  }));
+  await Promise.all(
+    Array.from({ length: CLIENTS }, async () => {
+      while (queue.length) await what(queue.shift());
+    }),
+  );
 }
 
 function campaigns() {
@@ -62,7 +69,10 @@ function campaigns() {
     one('form'),
     one(HELD, { qualify: { forward_at: 40 } }),
     one(NEWS, { double_opt_in, destination }),
-    one(SHOP, { destination: [toCrm, toErp], list: [{ name: 'customers', then: 'existing_customer', send_to: ['erp'] }] }),
+    one(SHOP, {
+      destination: [toCrm, toErp],
+      list: [{ name: 'customers', then: 'existing_customer', send_to: ['erp'] }],
+    }),
     one('two', { ledger: 'other', destination: [toCrm, { ...toErp, third_party: true }] }),
   ];
 }
@@ -78,7 +88,11 @@ describe(`a day (LEADHOOK_SEED=${SEED})`, { timeout: 180_000 }, () => {
     company_size: chance(50) ? '201+' : '1-10',
   }));
   const of = (...ids) => people.filter(({ campaign }) => ids.includes(campaign));
-  const leadsOf = (receiver, { is }) => receiver.to(is.email).map(({ payload }) => payload).filter(({ type }) => type.startsWith('lead.'));
+  const leadsOf = (receiver, { is }) =>
+    receiver
+      .to(is.email)
+      .map(({ payload }) => payload)
+      .filter(({ type }) => type.startsWith('lead.'));
 
   before(async () => {
     crm = await Receiver.start();
@@ -99,8 +113,19 @@ describe(`a day (LEADHOOK_SEED=${SEED})`, { timeout: 180_000 }, () => {
   /** What a person posts, under their campaign unless another is named. */
   async function post(one, changes = {}) {
     const { campaign: id, way, gpc, email, phone, name, message, company_size } = { ...one, ...changes };
-    const value = { email, phone, name, ...(message && { message }), company_size, consent: { newsletter: true, ...(one.at % 3 === 0 && { calls: true }) } };
-    const answer = await world[way](id, way === 'postJson' ? value : asForm(value), gpc ? { 'Sec-GPC': '1' } : {});
+    const value = {
+      email,
+      phone,
+      name,
+      ...(message && { message }),
+      company_size,
+      consent: { newsletter: true, ...(one.at % 3 === 0 && { calls: true }) },
+    };
+    const answer = await world[way](
+      id,
+      way === 'postJson' ? value : asForm(value),
+      gpc ? { 'Sec-GPC': '1' } : {},
+    );
     assert.equal(answer.status, 202, `${id} ${JSON.stringify(value)}: ${answer.text}`);
     return answer.json.submission_id;
   }
@@ -119,45 +144,68 @@ describe(`a day (LEADHOOK_SEED=${SEED})`, { timeout: 180_000 }, () => {
     crm.answer = flaky;
     erp.answer = flaky;
     mailbox.failures = 5;
-    await each(people, async (one) => { one.id = await post(one); });
+    await each(people, async (one) => {
+      one.id = await post(one);
+    });
     assert.equal(new Set(people.map(({ id }) => id)).size, PEOPLE);
   });
 
   /** An operator lets in what was put aside: people have typed links and markup as their names. */
   async function letIn() {
     let released = 0;
-    for (const id of CAMPAIGNS) released += parseInt(await desk.run('quarantine', 'release', '--all-of', id), 10);
+    for (const id of CAMPAIGNS)
+      released += parseInt(await desk.run('quarantine', 'release', '--all-of', id), 10);
     return released;
   }
 
   test('before noon what looks like junk is let in by hand', async () => {
-    const aside = await Promise.all(CAMPAIGNS.map(async (id) => (await world.counters(id)).states.quarantined));
+    const aside = await Promise.all(
+      CAMPAIGNS.map(async (id) => (await world.counters(id)).states.quarantined),
+    );
     const count = aside.reduce((a, b) => a + b, 0);
     assert.ok(count > 0 && count < PEOPLE / 10, String(count));
     assert.equal(await letIn(), count);
   });
 
   test('at noon some repeat themselves, tell more, and confirm', async () => {
-    await each(people.filter(() => chance(20)), async (one) => assert.equal(await post(one), one.id));
+    await each(
+      people.filter(() => chance(20)),
+      async (one) => assert.equal(await post(one), one.id),
+    );
     const grown = of(HELD).filter(({ company_size }) => company_size === '1-10' && chance(50));
     for (const one of grown) Object.assign(one, { company_size: '201+', message: pick(HOSTILE) });
     await each(grown, (one) => post(one));
-    await each(people.filter(() => chance(10)), (one) => post(one, { campaign: 'form', message: 'Another question.' }));
-    await each(of(NEWS).filter(() => chance(80)), async (one) => {
-      const { confirm } = links(await mailbox.next(one.is.email));
-      assert.equal((await world.open(confirm, 'POST')).status, 200);
-      one.confirmed = true;
-    });
+    await each(
+      people.filter(() => chance(10)),
+      (one) => post(one, { campaign: 'form', message: 'Another question.' }),
+    );
+    await each(
+      of(NEWS).filter(() => chance(80)),
+      async (one) => {
+        const { confirm } = links(await mailbox.next(one.is.email));
+        assert.equal((await world.open(confirm, 'POST')).status, 200);
+        one.confirmed = true;
+      },
+    );
   });
 
   test('everybody who qualifies arrives once, letter for letter', async () => {
     const qualified = people.filter(({ campaign, company_size, confirmed }) =>
-      (campaign === HELD ? company_size === '201+' : campaign !== NEWS || confirmed));
+      campaign === HELD ? company_size === '201+' : campaign !== NEWS || confirmed,
+    );
     await each(qualified, async (one) => {
       const receiver = one.campaign === SHOP && one.at % 4 === 0 ? erp : crm;
       const mine = ({ data }) => data.campaign === one.campaign;
-      const [{ data }, ...more] = await until(`${one.email} of ${one.campaign}`, () => leadsOf(receiver, one).some(mine) && leadsOf(receiver, one).filter(mine));
-      if (more.length) assert.deepEqual(more.map((again) => again.data), more.map(() => data), 'the same attempt again');
+      const [{ data }, ...more] = await until(
+        `${one.email} of ${one.campaign}`,
+        () => leadsOf(receiver, one).some(mine) && leadsOf(receiver, one).filter(mine),
+      );
+      if (more.length)
+        assert.deepEqual(
+          more.map((again) => again.data),
+          more.map(() => data),
+          'the same attempt again',
+        );
       assert.deepEqual([data.contact.phone, data.answers.name], [one.is.phone, tidy(one.name)]);
       if (one.message) assert.equal(data.answers.message, tidy(one.message));
       one.lead = data;
@@ -177,11 +225,17 @@ describe(`a day (LEADHOOK_SEED=${SEED})`, { timeout: 180_000 }, () => {
     const [byHand, ...others] = erased;
     await desk.run('erase', '--email', byHand.email, '--phone', byHand.is.phone, '--yes');
     await each(others, ({ email }) => world.ask('POST', 'erase', { email }));
-    const told = (type, { lead }) => [...crm.confirmed, ...erp.confirmed].some(({ payload }) => payload.type === type && payload.data.lead_id === lead.lead_id);
-    for (const one of withdrawn.filter((one) => !erased.includes(one))) await until('consent.withdrawn', () => told('consent.withdrawn', one));
-    for (const one of erased.filter(({ lead }) => lead)) await until('lead.erased', () => told('lead.erased', one));
+    const told = (type, { lead }) =>
+      [...crm.confirmed, ...erp.confirmed].some(
+        ({ payload }) => payload.type === type && payload.data.lead_id === lead.lead_id,
+      );
+    for (const one of withdrawn.filter((one) => !erased.includes(one)))
+      await until('consent.withdrawn', () => told('consent.withdrawn', one));
+    for (const one of erased.filter(({ lead }) => lead))
+      await until('lead.erased', () => told('lead.erased', one));
 
-    const heard = () => erased.reduce((sum, one) => sum + leadsOf(crm, one).length + leadsOf(erp, one).length, 0);
+    const heard = () =>
+      erased.reduce((sum, one) => sum + leadsOf(crm, one).length + leadsOf(erp, one).length, 0);
     const before = heard();
     await each(erased, (one) => post(one));
     await until('they are suppressed', async () => {
@@ -194,12 +248,25 @@ describe(`a day (LEADHOOK_SEED=${SEED})`, { timeout: 180_000 }, () => {
 
   test('in the evening a receiver is down, and leads wait for it', async () => {
     await erp.down();
-    const late = crowd(40, roll).map((one, at) => ({ ...one, at, email: `late.${one.email}`, campaign: 'two', way: pick(WAYS), company_size: '201+' }));
-    for (const one of late) Object.assign(one.is, { email: `late.${one.is.email}`, local: `late.${one.is.local}` });
+    const late = crowd(40, roll).map((one, at) => ({
+      ...one,
+      at,
+      email: `late.${one.email}`,
+      campaign: 'two',
+      way: pick(WAYS),
+      company_size: '201+',
+    }));
+    for (const one of late)
+      Object.assign(one.is, { email: `late.${one.is.email}`, local: `late.${one.is.local}` });
     await each(late, (one) => post(one));
     people.push(...late);
     await letIn();
-    await until('attempts', async () => (await world.deliveries('two', 'pending')).filter(({ attempt_count }) => attempt_count > 0).length === late.length);
+    await until(
+      'attempts',
+      async () =>
+        (await world.deliveries('two', 'pending')).filter(({ attempt_count }) => attempt_count > 0).length ===
+        late.length,
+    );
   });
 
   test('every counter adds up', async () => {
@@ -217,19 +284,39 @@ describe(`a day (LEADHOOK_SEED=${SEED})`, { timeout: 180_000 }, () => {
     await world.kill('SIGTERM');
     const search = new Search(people.flatMap(identitiesOf));
     for (const text of [people[1].email, people[1].name, HOSTILE[0]]) {
-      for (const left of [text, JSON.stringify({ text }), encodeURIComponent(text), Buffer.from(`??${text}??`).toString('base64')]) {
-        assert.notEqual(search.in(Buffer.from(`somewhere ${left} in it`)).length, 0, 'what is there would be found');
+      for (const left of [
+        text,
+        JSON.stringify({ text }),
+        encodeURIComponent(text),
+        Buffer.from(`??${text}??`).toString('base64'),
+      ]) {
+        assert.notEqual(
+          search.in(Buffer.from(`somewhere ${left} in it`)).length,
+          0,
+          'what is there would be found',
+        );
       }
     }
     const places = [
       ['the log', Buffer.from(world.stdout + world.stderr)],
-      ...[...world.kv.entries].map(([key, { body, metadata }]) => [`KV ${key}`, Buffer.concat([Buffer.from(`${key} ${metadata ?? ''} `), body])]),
+      ...[...world.kv.entries].map(([key, { body, metadata }]) => [
+        `KV ${key}`,
+        Buffer.concat([Buffer.from(`${key} ${metadata ?? ''} `), body]),
+      ]),
       ...filesOf(world).map((file) => [path.relative(world.state, file), fs.readFileSync(file)]),
-      ...world.answers.map(({ request, headers, text }) => [`the answer to ${request}`, Buffer.from(`${JSON.stringify(headers)}\n${text}`)]),
+      ...world.answers.map(({ request, headers, text }) => [
+        `the answer to ${request}`,
+        Buffer.from(`${JSON.stringify(headers)}\n${text}`),
+      ]),
     ];
     const bytes = places.reduce((sum, [, place]) => sum + place.length, 0);
-    t.diagnostic(`${people.length} people, ${world.answers.length} requests, ${(bytes / 1e6).toFixed(1)} MB searched`);
+    t.diagnostic(
+      `${people.length} people, ${world.answers.length} requests, ${(bytes / 1e6).toFixed(1)} MB searched`,
+    );
     for (const [name, place] of places) assert.deepEqual(search.in(place).slice(0, 3), [], name);
-    assert.ok(places.some(([name, place]) => name.endsWith('.sqlite') && place.includes('lead_')), 'the ledgers were looked at');
+    assert.ok(
+      places.some(([name, place]) => name.endsWith('.sqlite') && place.includes('lead_')),
+      'the ledgers were looked at',
+    );
   });
 });

@@ -76,9 +76,18 @@ describe('make deploy', { timeout: 60_000 }, () => {
   const keys = () => fs.readFileSync(path.join(folder, 'leadhook.keys'), 'utf8');
   /** The script with these lines typed in. */
   const run = (...lines) => {
-    const env = { ...process.env, WRANGLER: path.join(folder, 'wrangler'), CAMPAIGNS: path.join(folder, 'campaigns') };
+    const env = {
+      ...process.env,
+      WRANGLER: path.join(folder, 'wrangler'),
+      CAMPAIGNS: path.join(folder, 'campaigns'),
+    };
     const input = lines.map((line) => `${line}\n`).join('');
-    return spawnSync(process.execPath, [path.join(ROOT, 'scripts/deploy.mjs')], { cwd: folder, env, input, encoding: 'utf8' });
+    return spawnSync(process.execPath, [path.join(ROOT, 'scripts/deploy.mjs')], {
+      cwd: folder,
+      env,
+      input,
+      encoding: 'utf8',
+    });
   };
   /** Deploys, and gives what was asked. */
   const deploy = (...lines) => {
@@ -87,7 +96,7 @@ describe('make deploy', { timeout: 60_000 }, () => {
     return stdout;
   };
 
-  test('asks which hosts get a provider\'s token, and keeps the answer where the command line finds it', () => {
+  test("asks which hosts get a provider's token, and keeps the answer where the command line finds it", () => {
     const said = deploy('https://leads.example.com', 'whsec_abc', 'the-token', 'yes');
     assert.match(said, /send tokens to these hosts: MAIL_API_TOKEN=api\.mail\.example\./);
     assert.equal(put().LEADHOOK_SECRET_HOSTS, 'MAIL_API_TOKEN=api.mail.example');
@@ -99,11 +108,18 @@ describe('make deploy', { timeout: 60_000 }, () => {
     assert.doesNotMatch(deploy(), /LEADHOOK_SECRET_HOSTS/);
     write(CAMPAIGN.replace('API.mail.example.:8443', 'mail2.example'));
     assert.match(deploy('-'), /It is MAIL_API_TOKEN=api\.mail\.example until now/);
-    assert.equal(put().LEADHOOK_SECRET_HOSTS, 'MAIL_API_TOKEN=api.mail.example', 'nothing is bound unless somebody says so');
+    assert.equal(
+      put().LEADHOOK_SECRET_HOSTS,
+      'MAIL_API_TOKEN=api.mail.example',
+      'nothing is bound unless somebody says so',
+    );
     deploy('');
     assert.equal(put().LEADHOOK_SECRET_HOSTS, 'MAIL_API_TOKEN=api.mail.example');
     deploy('yes');
-    assert.equal(put().LEADHOOK_SECRET_HOSTS, 'MAIL_API_TOKEN=api.mail.example, MAIL_API_TOKEN=mail2.example');
+    assert.equal(
+      put().LEADHOOK_SECRET_HOSTS,
+      'MAIL_API_TOKEN=api.mail.example, MAIL_API_TOKEN=mail2.example',
+    );
     deploy();
     fs.rmSync(path.join(folder, 'leadhook.keys'));
     assert.match(deploy('MAIL_API_TOKEN=mail2.example'), /this machine does not know to what/);

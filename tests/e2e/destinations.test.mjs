@@ -88,16 +88,22 @@ describe('destinations', { timeout: 240_000 }, () => {
   test('a campaign that names an inward address is refused, in every spelling', async () => {
     const wrong = [];
     for (const host of HOSTS.inward) {
-      const answer = await world.admin('PUT', 'campaigns/inward', campaign('inward', { url: `https://${host}/hooks` }));
+      const answer = await world.admin(
+        'PUT',
+        'campaigns/inward',
+        campaign('inward', { url: `https://${host}/hooks` }),
+      );
       const fields = answer.json.errors?.map(({ field, code }) => `${field} ${code}`);
-      if (answer.status !== 422 || fields.join() !== 'destination[0].url campaign_invalid') wrong.push([host, answer.text]);
+      if (answer.status !== 422 || fields.join() !== 'destination[0].url campaign_invalid')
+        wrong.push([host, answer.text]);
     }
     assert.deepEqual(wrong, []);
     assert.equal(world.kv.entries.has('campaign/v1/inward'), false);
   });
 
   test('a public address is not', async () => {
-    for (const host of HOSTS.outward) await world.publish(campaign('outward', { url: `https://${host}/hooks` }));
+    for (const host of HOSTS.outward)
+      await world.publish(campaign('outward', { url: `https://${host}/hooks` }));
   });
 
   test('nor may it lead back to Leadhook, hold a password, or put the secret into a header of the protocol', async () => {
@@ -106,20 +112,42 @@ describe('destinations', { timeout: 240_000 }, () => {
       assert.equal(status, 422);
       return json.errors.map(({ field }) => field).join();
     };
-    for (const url of ['https://leads.example.com/c/back', 'https://LEADS.example.com.:8443/', 'https://a.leads.example.com/',
-      'https://a:b@crm.example.com/', 'http://crm.example.com/', 'http://10.0.0.1/', 'http://[::ffff:127.0.0.1]:8788/']) {
+    for (const url of [
+      'https://leads.example.com/c/back',
+      'https://LEADS.example.com.:8443/',
+      'https://a.leads.example.com/',
+      'https://a:b@crm.example.com/',
+      'http://crm.example.com/',
+      'http://10.0.0.1/',
+      'http://[::ffff:127.0.0.1]:8788/',
+    ]) {
       assert.equal(await refused(campaign('back', { url })), 'destination[0].url', url);
     }
-    for (const header of ['Host', 'Connection', 'CF-Connecting-IP', 'X-Forwarded-For', 'webhook-signature', 'X-Custom']) {
-      assert.equal(await refused(campaign('back', {}, asking('https://api.example.com/', { header }))), 'destination[0].header', header);
+    for (const header of [
+      'Host',
+      'Connection',
+      'CF-Connecting-IP',
+      'X-Forwarded-For',
+      'webhook-signature',
+      'X-Custom',
+    ]) {
+      assert.equal(
+        await refused(campaign('back', {}, asking('https://api.example.com/', { header }))),
+        'destination[0].header',
+        header,
+      );
     }
     await world.publish(campaign('back', { url: 'https://crm.example.com/hooks' }));
   });
 
   test('what lies in KV all the same takes leads, and connects to nothing inward', async () => {
     const port = await listen();
-    const inward = [`https://127.0.0.1:${port.number}/`, `https://0x7f.1:${port.number}/`, `https://localhost:${port.number}/`,
-      `https://[::ffff:127.0.0.1]:${port.number}/`];
+    const inward = [
+      `https://127.0.0.1:${port.number}/`,
+      `https://0x7f.1:${port.number}/`,
+      `https://localhost:${port.number}/`,
+      `https://[::ffff:127.0.0.1]:${port.number}/`,
+    ];
     for (const [at, url] of inward.entries()) {
       const id = `stored-${at}`;
       await store(world, campaign(id, { url }));
@@ -127,7 +155,10 @@ describe('destinations', { timeout: 240_000 }, () => {
       const refused = async () => (await onlyDelivery(world, id))?.attempts.length >= 2;
       await until(`${url} is refused`, refused, 20);
       const { state, attempts } = await onlyDelivery(world, id);
-      assert.deepEqual([state, new Set(attempts.map(({ outcome }) => outcome))], ['pending', new Set(['destination_refused'])]);
+      assert.deepEqual(
+        [state, new Set(attempts.map(({ outcome }) => outcome))],
+        ['pending', new Set(['destination_refused'])],
+      );
     }
     assert.equal(port.connections, 0);
     // The same port is reached where development may: this test would see a connection.
@@ -156,7 +187,11 @@ describe('destinations', { timeout: 240_000 }, () => {
   });
 
   test('an answer without an end is a status like any other, and holds neither connection nor memory', async () => {
-    const chunk = Buffer.concat([Buffer.from(`${MEGABYTE.toString(16)}\r\n`), Buffer.alloc(MEGABYTE, 120), Buffer.from('\r\n')]);
+    const chunk = Buffer.concat([
+      Buffer.from(`${MEGABYTE.toString(16)}\r\n`),
+      Buffer.alloc(MEGABYTE, 120),
+      Buffer.from('\r\n'),
+    ]);
     let written = 0;
     const port = await listen((socket) => {
       socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n');
@@ -171,18 +206,29 @@ describe('destinations', { timeout: 240_000 }, () => {
     const before = memoryOf(world.pid);
     await world.publish(campaign('endless', { url: `http://127.0.0.1:${port.number}/` }));
     await post(world, 'endless');
-    await until('it is delivered', async () => (await onlyDelivery(world, 'endless'))?.state === 'delivered', 5);
+    await until(
+      'it is delivered',
+      async () => (await onlyDelivery(world, 'endless'))?.state === 'delivered',
+      5,
+    );
     await until('the connection is given back', () => port.open.size === 0, 5);
     const growth = memoryOf(world.pid) - before;
     assert.ok(growth < MOST_GROWTH, `${growth / MEGABYTE} MB more, ${written / MEGABYTE} MB were offered`);
-    assert.deepEqual((await onlyDelivery(world, 'endless')).attempts.map(({ outcome }) => outcome), ['status 200']);
+    assert.deepEqual(
+      (await onlyDelivery(world, 'endless')).attempts.map(({ outcome }) => outcome),
+      ['status 200'],
+    );
   });
 
   test('an answer that says it is short and never comes is let go in time', async () => {
     const port = await listen((socket) => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n'));
     await world.publish(campaign('never', { url: `http://127.0.0.1:${port.number}/` }));
     await post(world, 'never');
-    await until('it is delivered', async () => (await onlyDelivery(world, 'never'))?.state === 'delivered', 25);
+    await until(
+      'it is delivered',
+      async () => (await onlyDelivery(world, 'never'))?.state === 'delivered',
+      25,
+    );
     await until('the connection is given back', () => port.open.size === 0, 5);
   });
 
@@ -199,7 +245,11 @@ describe('destinations', { timeout: 240_000 }, () => {
     const before = memoryOf(world.pid);
     const watch = setInterval(() => (most = Math.max(most, memoryOf(world.pid))), 5);
     await post(world, 'bomb');
-    await until('it is delivered', async () => (await onlyDelivery(world, 'bomb'))?.state === 'delivered', 20);
+    await until(
+      'it is delivered',
+      async () => (await onlyDelivery(world, 'bomb'))?.state === 'delivered',
+      20,
+    );
     await sleep(1000);
     clearInterval(watch);
     assert.ok(most - before < MOST_GROWTH, `${(most - before) / MEGABYTE} MB more`);
@@ -213,12 +263,19 @@ describe('destinations', { timeout: 240_000 }, () => {
     await until('an attempt', async () => (await onlyDelivery(world, 'moved'))?.attempts.length > 0);
     await crm.up();
     await world.restart('SIGTERM', { LEADHOOK_ENV: '' });
-    await until('it is refused', async () => {
-      // The world's own answer, for a Worker that is not for development does not serve this campaign.
-      const { json } = await world.admin('GET', 'deliveries?state=pending&limit=100');
-      const delivery = json.deliveries.find(({ campaign }) => campaign === 'moved');
-      return delivery?.attempts?.at(-1)?.outcome === 'destination_refused' || delivery?.reason === 'destination_refused';
-    }, 20);
+    await until(
+      'it is refused',
+      async () => {
+        // The world's own answer, for a Worker that is not for development does not serve this campaign.
+        const { json } = await world.admin('GET', 'deliveries?state=pending&limit=100');
+        const delivery = json.deliveries.find(({ campaign }) => campaign === 'moved');
+        return (
+          delivery?.attempts?.at(-1)?.outcome === 'destination_refused' ||
+          delivery?.reason === 'destination_refused'
+        );
+      },
+      20,
+    );
     assert.deepEqual([crm.deliveries, crm.refused], [[], []]);
     await crm.down();
   });

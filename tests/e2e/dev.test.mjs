@@ -17,7 +17,8 @@ function make(...args) {
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !outer.test(name)));
   const child = spawn('make', args, { cwd: ROOT, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
   child.output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (child.output += text));
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text) => (child.output += text));
   child.ended = new Promise((done) => child.once('exit', done));
   return child;
 }
@@ -33,7 +34,9 @@ function signalGroup(child, signal) {
 /** All processes under one, as {pid, args}. */
 function descendants(root) {
   const lines = execFileSync('ps', ['-axo', 'pid=,ppid=,args='], { encoding: 'utf8' }).trim().split('\n');
-  const all = lines.map((line) => line.trim().match(/^(\d+)\s+(\d+)\s+(.*)$/)).map(([, pid, ppid, args]) => ({ pid: +pid, ppid: +ppid, args }));
+  const all = lines
+    .map((line) => line.trim().match(/^(\d+)\s+(\d+)\s+(.*)$/))
+    .map(([, pid, ppid, args]) => ({ pid: +pid, ppid: +ppid, args }));
   const found = [];
   for (let parents = [root]; parents.length > 0; ) {
     const children = all.filter(({ ppid }) => parents.includes(ppid));
@@ -56,7 +59,9 @@ const NAMES = ['vår guide.pdf', '100%41 #1?.pdf', "it's a+b.pdf", 'a\u030angest
 
 const verified = (output) => output.match(/signature verified/gi)?.length ?? 0;
 
-test('make dev shows each lead once, verified and scored, and Ctrl-C ends all of it', { timeout: 400_000 }, async () => {
+test('make dev shows each lead once, verified and scored, and Ctrl-C ends all of it', {
+  timeout: 400_000,
+}, async () => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'leadhook-dev-'));
   const [port, sinkPort] = [await freePort(), await freePort()];
   const variables = [`PORT=${port}`, `SINK_PORT=${sinkPort}`, `STATE=${path.join(folder, 'state')}`];
@@ -71,13 +76,20 @@ test('make dev shows each lead once, verified and scored, and Ctrl-C ends all of
   };
   try {
     // Long enough for a first build.
-    await until('make dev is ready', async () => {
-      if (dev.exitCode !== null) throw Object.assign(new Error('make dev ended'), { final: true });
-      const saysWhatToDo = dev.output.includes(`http://127.0.0.1:${port}/`) && /\bcurl\b/.test(dev.output);
-      return saysWhatToDo && (await send(`http://127.0.0.1:${port}`, 'GET', '/c/spring-guide')).status === 200;
-    }, 280);
+    await until(
+      'make dev is ready',
+      async () => {
+        if (dev.exitCode !== null) throw Object.assign(new Error('make dev ended'), { final: true });
+        const saysWhatToDo = dev.output.includes(`http://127.0.0.1:${port}/`) && /\bcurl\b/.test(dev.output);
+        return (
+          saysWhatToDo && (await send(`http://127.0.0.1:${port}`, 'GET', '/c/spring-guide')).status === 200
+        );
+      },
+      280,
+    );
     const page = await send(`http://127.0.0.1:${port}`, 'GET', '/spring-guide');
-    const landing = page.status === 200 ? page : await send(`http://127.0.0.1:${port}`, 'GET', '/spring-guide.html');
+    const landing =
+      page.status === 200 ? page : await send(`http://127.0.0.1:${port}`, 'GET', '/spring-guide.html');
     assert.match(landing.text, /action="\/c\/spring-guide"/);
     assert.ok(dev.output.includes(`http://127.0.0.1:${sinkPort}/mailbox`), 'the mailbox is named');
     assert.match((await send(`http://127.0.0.1:${sinkPort}`, 'GET', '/mailbox')).text, /No mail yet/);
@@ -85,14 +97,18 @@ test('make dev shows each lead once, verified and scored, and Ctrl-C ends all of
     const ada = person({ interest: 'Kitchen garden' });
     const id = await post(ada);
     await until('the lead in the terminal', () => verified(dev.output) === 1);
-    await until('its score and reasons', () => ['gave a name', 'plans a kitchen garden', '20'].every((part) => dev.output.includes(part)));
+    await until('its score and reasons', () =>
+      ['gave a name', 'plans a kitchen garden', '20'].every((part) => dev.output.includes(part)),
+    );
 
     assert.equal(await post(ada), id);
     await post(person());
     await until('the next lead', () => verified(dev.output) >= 2);
     assert.equal(verified(dev.output), 2, 'the same post again showed nothing');
 
-    const receiver = descendants(dev.pid).filter(({ args }) => /leadhook\S* sink\b/.test(args)).at(-1);
+    const receiver = descendants(dev.pid)
+      .filter(({ args }) => /leadhook\S* sink\b/.test(args))
+      .at(-1);
     assert.ok(receiver, 'the receiver is a child of make dev');
     process.kill(receiver.pid, 'SIGTERM');
     await until('the receiver is gone', async () => !(await answers(sinkPort)));
@@ -132,17 +148,26 @@ title = 'The guide'
 id = '${id}'
 `;
 
-test('make dev gives the files of its folder, whatever they are called, and no others', { timeout: 400_000 }, async () => {
+test('make dev gives the files of its folder, whatever they are called, and no others', {
+  timeout: 400_000,
+}, async () => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'leadhook-files-'));
-  const files = Object.fromEntries(NAMES.map((name, n) => [`f${n}`, { name, bytes: randomBytes(n * 1_500_000) }]));
+  const files = Object.fromEntries(
+    NAMES.map((name, n) => [`f${n}`, { name, bytes: randomBytes(n * 1_500_000) }]),
+  );
   fs.mkdirSync(path.join(folder, 'files/guider'), { recursive: true });
   fs.mkdirSync(path.join(folder, 'campaigns'));
   for (const [id, { name, bytes }] of Object.entries(files)) {
     fs.writeFileSync(path.join(folder, 'files/guider', name), bytes);
-    fs.writeFileSync(path.join(folder, 'campaigns', `${id}.toml`), giving(id, `guider/${name.normalize('NFC')}`));
+    fs.writeFileSync(
+      path.join(folder, 'campaigns', `${id}.toml`),
+      giving(id, `guider/${name.normalize('NFC')}`),
+    );
   }
   const [port, sinkPort] = [await freePort(), await freePort()];
-  const variables = ['campaigns', 'files', 'state'].map((name) => `${name.toUpperCase()}=${path.join(folder, name)}`);
+  const variables = ['campaigns', 'files', 'state'].map(
+    (name) => `${name.toUpperCase()}=${path.join(folder, name)}`,
+  );
   const url = `http://127.0.0.1:${port}`;
   const given = async (id) => {
     const body = new URLSearchParams(asForm(person())).toString();
@@ -155,10 +180,14 @@ test('make dev gives the files of its folder, whatever they are called, and no o
   const running = async (visit) => {
     const dev = make('dev', `PORT=${port}`, `SINK_PORT=${sinkPort}`, ...variables);
     try {
-      await until('make dev is ready', async () => {
-        if (dev.exitCode !== null) throw Object.assign(new Error(dev.output), { final: true });
-        return (await send(url, 'GET', '/c/f0')).status === 200;
-      }, 280);
+      await until(
+        'make dev is ready',
+        async () => {
+          if (dev.exitCode !== null) throw Object.assign(new Error(dev.output), { final: true });
+          return (await send(url, 'GET', '/c/f0')).status === 200;
+        },
+        280,
+      );
       await visit();
     } finally {
       signalGroup(dev, 'SIGINT');

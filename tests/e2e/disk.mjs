@@ -16,7 +16,9 @@ print(json.dumps(rows, default=bytes.hex))
 /** Runs a statement in the database of every ledger, and gives all rows; bytes as hex. */
 export function sql(world, statement, parameters = []) {
   const files = filesOf(world).filter((file) => file.endsWith('.sqlite'));
-  const printed = execFileSync('python3', ['-c', RUN, statement, JSON.stringify(parameters), ...files], { encoding: 'utf8' });
+  const printed = execFileSync('python3', ['-c', RUN, statement, JSON.stringify(parameters), ...files], {
+    encoding: 'utf8',
+  });
   return JSON.parse(printed);
 }
 

@@ -27,9 +27,13 @@ describe('the contract for chatbots', { timeout: 60_000 }, () => {
     await crm?.down();
   });
 
-  const run = async (command) => JSON.parse((await promisify(execFile)('bash', ['-c', command.replaceAll(DEV, world.url)])).stdout);
+  const run = async (command) =>
+    JSON.parse((await promisify(execFile)('bash', ['-c', command.replaceAll(DEV, world.url)])).stdout);
   /** Each request of the page with the answer that follows it. */
-  const exchanges = () => [...PAGE.matchAll(/```sh\n(curl[\s\S]*?)```[\s\S]*?```json\n([\s\S]*?)```/g)].map(([, request, answer]) => [request, JSON.parse(answer)]);
+  const exchanges = () =>
+    [...PAGE.matchAll(/```sh\n(curl[\s\S]*?)```[\s\S]*?```json\n([\s\S]*?)```/g)].map(
+      ([, request, answer]) => [request, JSON.parse(answer)],
+    );
 
   test('is answered as it says', async () => {
     const all = exchanges();
@@ -42,10 +46,19 @@ describe('the contract for chatbots', { timeout: 60_000 }, () => {
   });
 
   test('its example becomes a lead with what it said', async () => {
-    const { answers, contact, consent, attribution, signals } = await until('the lead', () => crm.to('anna@example.com')[0]?.payload.data);
+    const { answers, contact, consent, attribution, signals } = await until(
+      'the lead',
+      () => crm.to('anna@example.com')[0]?.payload.data,
+    );
     assert.deepEqual(answers, { question: 'Do you ship to Gotland?' });
     assert.equal(contact.phone, '+46701740605');
-    assert.deepEqual(consent.map(({ purpose, granted, version_shown }) => [purpose, granted, version_shown]), [['contact', true, '2026-11'], ['call', false, 'unstated']]);
+    assert.deepEqual(
+      consent.map(({ purpose, granted, version_shown }) => [purpose, granted, version_shown]),
+      [
+        ['contact', true, '2026-11'],
+        ['call', false, 'unstated'],
+      ],
+    );
     assert.deepEqual(attribution, { page_url: 'https://www.example.com/prices', utm_source: 'newsletter' });
     assert.equal(signals, undefined);
   });
@@ -55,8 +68,18 @@ describe('the contract for chatbots', { timeout: 60_000 }, () => {
     const criteria = await run(request);
     const [, table] = PAGE.match(/\| in the answer \|.*\n\|---\|---\|\n([\s\S]*?)\n\n/);
     const named = [...table.matchAll(/`([a-z_]+)(\[\])?`/g)].map(([, name]) => name);
-    const known = new Set([...Object.keys(criteria), ...[...criteria.fields, ...criteria.purposes].flatMap(Object.keys), 'min', 'max', 'choices', 'true']);
+    const known = new Set([
+      ...Object.keys(criteria),
+      ...[...criteria.fields, ...criteria.purposes].flatMap(Object.keys),
+      'min',
+      'max',
+      'choices',
+      'true',
+    ]);
     assert.ok(named.length >= 12);
-    assert.deepEqual(named.filter((name) => !known.has(name)), []);
+    assert.deepEqual(
+      named.filter((name) => !known.has(name)),
+      [],
+    );
   });
 });

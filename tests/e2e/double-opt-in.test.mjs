@@ -12,17 +12,30 @@ import { Receiver } from './receiver.mjs';
 import { consentVars, World } from './world.mjs';
 
 const HTML = { Accept: 'text/html' };
-const EVERY_STATE_BUT = (...names) => ([state, count]) => count > 0 && !names.includes(state);
+const EVERY_STATE_BUT =
+  (...names) =>
+  ([state, count]) =>
+    count > 0 && !names.includes(state);
 
 let world, crm, mailbox;
 
 /** The newsletter of the examples, under another name. */
-const newsletter = (id, ledger = id) => ({ ...exampleCampaign('newsletter', { crm, mail: mailbox }), id, ledger, dedupe: { remember_in_kv: false } });
+const newsletter = (id, ledger = id) => ({
+  ...exampleCampaign('newsletter', { crm, mail: mailbox }),
+  id,
+  ledger,
+  dedupe: { remember_in_kv: false },
+});
 
 /** A campaign whose CRM sends the mails itself. */
-const askedByCrm = (id) => campaign(id, crm, {
-  double_opt_in: { destination: 'crm', subject: 'Confirm: {title}', text: 'Yes: {confirm_link}\nNo: {withdraw_link}' },
-});
+const askedByCrm = (id) =>
+  campaign(id, crm, {
+    double_opt_in: {
+      destination: 'crm',
+      subject: 'Confirm: {title}',
+      text: 'Yes: {confirm_link}\nNo: {withdraw_link}',
+    },
+  });
 
 describe('double opt-in', { timeout: 180_000 }, () => {
   before(async () => {
@@ -52,7 +65,10 @@ describe('double opt-in', { timeout: 180_000 }, () => {
     const answer = await world.postForm('news', asForm(ada));
     assert.equal(answer.status, 202, answer.text);
     const mail = await mailbox.next(ada.email);
-    assert.deepEqual([mail.From, mail.To, mail.Subject], ['news@example.com', ada.email, 'Please confirm: The Example newsletter']);
+    assert.deepEqual(
+      [mail.From, mail.To, mail.Subject],
+      ['news@example.com', ada.email, 'Please confirm: The Example newsletter'],
+    );
     assert.match(mail.TextBody, /Someone signed up for The Example newsletter/);
     assert.doesNotMatch(mail.TextBody, /Ada/, 'nothing that a visitor typed');
     const { confirm } = links(mail);
@@ -70,7 +86,10 @@ describe('double opt-in', { timeout: 180_000 }, () => {
     assert.ok(consent.confirmed_at >= consent.at, consent.confirmed_at);
     const receipt = await opened(world, consent.receipt);
     assert.deepEqual(faults(receipt.payload), []);
-    assert.deepEqual(receipt.payload.record.events.map(({ event_state }) => event_state), ['requested', 'confirmed']);
+    assert.deepEqual(
+      receipt.payload.record.events.map(({ event_state }) => event_state),
+      ['requested', 'confirmed'],
+    );
     assert.equal(receipt.payload.services[0].purposes[0].purpose, NEWSLETTER_TEXT);
 
     assert.equal((await world.open(confirm, 'POST')).status, 200, 'a second press is no mistake');
@@ -84,7 +103,9 @@ describe('double opt-in', { timeout: 180_000 }, () => {
     const ada = someone();
     await post('scanned', ada);
     const { confirm, withdraw } = links(await mailbox.next(ada.email));
-    const opens = Array.from({ length: 20 }, (_, at) => world.open(at % 2 ? confirm : withdraw, at % 3 ? 'GET' : 'HEAD'));
+    const opens = Array.from({ length: 20 }, (_, at) =>
+      world.open(at % 2 ? confirm : withdraw, at % 3 ? 'GET' : 'HEAD'),
+    );
     for (const { status, headers } of await Promise.all(opens)) {
       assert.ok([200, 405].includes(status), String(status));
       assert.equal(headers['set-cookie'], undefined);
@@ -100,7 +121,11 @@ describe('double opt-in', { timeout: 180_000 }, () => {
     await world.publish(askedByCrm('by-crm'));
     const ada = person();
     await post('by-crm', ada);
-    const [{ payload: { type, data } }] = await until('the request', () => crm.to(ada.email).length && crm.to(ada.email));
+    const [
+      {
+        payload: { type, data },
+      },
+    ] = await until('the request', () => crm.to(ada.email).length && crm.to(ada.email));
     assert.equal(type, 'confirmation.requested');
     const { confirm_url, withdraw_url, expires_at, ...rest } = data;
     assert.deepEqual(rest, {
@@ -132,13 +157,17 @@ describe('double opt-in', { timeout: 180_000 }, () => {
     await world.publish(newsletter('cap'), newsletter('cap-2', 'cap'));
     const { email, consent } = person();
     const tagged = (n) => email.replace('@', `+${n}@`);
-    for (let n = 0; n < 6; n++) await post(n % 2 ? 'cap' : 'cap-2', { email: tagged(n), consent, first_name: `Ada ${n}` });
+    for (let n = 0; n < 6; n++)
+      await post(n % 2 ? 'cap' : 'cap-2', { email: tagged(n), consent, first_name: `Ada ${n}` });
     const mail = await mailbox.next(tagged(0));
     await mailbox.next(tagged(1));
     const sum = async (state) => (await statesOf('cap'))[state] + (await statesOf('cap-2'))[state];
     assert.deepEqual([await sum('unconfirmed'), await sum('quarantined')], [2, 4]);
     const [aside] = (await world.ask('GET', 'quarantine?campaign=cap')).submissions;
-    assert.deepEqual(aside.signals.filter(({ signal }) => signal === 'mailbox_velocity').map(({ because }) => because), ['too many unanswered mails to one mailbox']);
+    assert.deepEqual(
+      aside.signals.filter(({ signal }) => signal === 'mailbox_velocity').map(({ because }) => because),
+      ['too many unanswered mails to one mailbox'],
+    );
 
     assert.equal((await world.open(links(mail).withdraw, 'POST')).status, 200);
     await post('cap', { email: tagged('more'), consent, first_name: 'Ada' });
@@ -163,12 +192,17 @@ describe('double opt-in', { timeout: 180_000 }, () => {
     assert.equal(mailbox.to(email).length, 1);
   });
 
-  test('a link that was changed, or is another campaign\'s, is none', async () => {
+  test("a link that was changed, or is another campaign's, is none", async () => {
     const ada = someone();
     await post('news', ada);
     const { confirm } = links(await mailbox.next(ada.email));
     const changed = confirm.replace(/.$/, (last) => (last === 'A' ? 'B' : 'A'));
-    for (const link of [changed, confirm.replace('/news/', '/refused/'), `${confirm}x`, confirm.replace(/[^/]*$/, 'x')]) {
+    for (const link of [
+      changed,
+      confirm.replace('/news/', '/refused/'),
+      `${confirm}x`,
+      confirm.replace(/[^/]*$/, 'x'),
+    ]) {
       for (const method of ['GET', 'POST']) assert.equal((await world.open(link, method)).status, 410, link);
     }
     assert.equal((await world.open(confirm.replace('/news/', '/nobody/'), 'POST')).status, 404);
@@ -181,7 +215,9 @@ describe('double opt-in', { timeout: 180_000 }, () => {
     await world.publish(...campaigns.map((id) => newsletter(id, 'flood')));
     const { email, consent } = person();
     for (const [at, id] of campaigns.entries()) {
-      const posts = Array.from({ length: 100 }, (_, n) => world.postJson(id, { email, consent, first_name: `Ada ${n % 50}` }));
+      const posts = Array.from({ length: 100 }, (_, n) =>
+        world.postJson(id, { email, consent, first_name: `Ada ${n % 50}` }),
+      );
       for (const { status, text } of await Promise.all(posts)) assert.equal(status, 202, text);
       // Whoever comes after them in the queue has come.
       const last = someone();
@@ -194,7 +230,10 @@ describe('double opt-in', { timeout: 180_000 }, () => {
     await arrived({ email });
     const { accepted, repeats, states } = await world.counters('flood-1');
     assert.equal(accepted + repeats, 101);
-    assert.equal(accepted, Object.values(states).reduce((a, b) => a + b, 0));
+    assert.equal(
+      accepted,
+      Object.values(states).reduce((a, b) => a + b, 0),
+    );
   });
 
   test('a mail that fails is sent again, and a confirmed person is not asked twice', async () => {
@@ -216,10 +255,18 @@ describe('double opt-in', { timeout: 180_000 }, () => {
     await post('news', ada);
     const { confirm } = links(await mailbox.next(ada.email));
     const held = (await desk.access(ada.email)).ledgers.flatMap((ledger) => ledger.leads);
-    assert.deepEqual(held.flatMap(({ submissions }) => submissions.map(({ state, data }) => [state, data.lead.contact.email])), [['unconfirmed', ada.email]]);
+    assert.deepEqual(
+      held.flatMap(({ submissions }) =>
+        submissions.map(({ state, data }) => [state, data.lead.contact.email]),
+      ),
+      [['unconfirmed', ada.email]],
+    );
     await desk.run('erase', '--email', ada.email, '--yes');
     assert.equal((await world.open(confirm, 'POST')).status, 410);
-    assert.deepEqual((await desk.access(ada.email)).ledgers.flatMap((ledger) => ledger.leads), []);
+    assert.deepEqual(
+      (await desk.access(ada.email)).ledgers.flatMap((ledger) => ledger.leads),
+      [],
+    );
     assert.equal(leads(ada).length, 0);
   });
 

@@ -24,10 +24,7 @@ describe('the edge', { timeout: 180_000 }, () => {
   before(async () => {
     crm = await Receiver.start();
     world = await World.start();
-    await world.publish(
-      campaign('edge', crm),
-      campaign('strict', crm, { unknown_fields: 'refuse' }),
-    );
+    await world.publish(campaign('edge', crm), campaign('strict', crm, { unknown_fields: 'refuse' }));
   });
 
   after(async () => {
@@ -42,15 +39,29 @@ describe('the edge', { timeout: 180_000 }, () => {
 
   test('13. urlencoded, multipart and JSON with a byte order mark all mean the same', async () => {
     const name = 'Ada Lovelace & Åsa + 100 %';
-    const people = [person({ name, seats: 3 }), person({ name, seats: 3 }), person({ name, seats: 3 }), person({ name, seats: 3 })];
+    const people = [
+      person({ name, seats: 3 }),
+      person({ name, seats: 3 }),
+      person({ name, seats: 3 }),
+      person({ name, seats: 3 }),
+    ];
     const [urlencoded, multipart, bom, plus] = people;
     const answers = [
       await world.postForm('edge', asForm(urlencoded)),
       await world.postMultipart('edge', asForm(multipart)),
-      await world.postJson('edge', `\uFEFF${JSON.stringify(bom)}`, { 'Content-Type': 'application/json; charset=utf-8' }),
-      await world.postForm('edge', `email=${plus.email}&name=Ada+Lovelace+%26+%C3%85sa+%2B+100+%25&seats=3&consent.newsletter=on&`),
+      await world.postJson('edge', `\uFEFF${JSON.stringify(bom)}`, {
+        'Content-Type': 'application/json; charset=utf-8',
+      }),
+      await world.postForm(
+        'edge',
+        `email=${plus.email}&name=Ada+Lovelace+%26+%C3%85sa+%2B+100+%25&seats=3&consent.newsletter=on&`,
+      ),
     ];
-    assert.deepEqual(answers.map(({ status }) => status), [202, 202, 202, 202], answers.map(({ text }) => text).join());
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      [202, 202, 202, 202],
+      answers.map(({ text }) => text).join(),
+    );
     for (const { email } of people) {
       assert.deepEqual((await arrives(email)).answers, { name, seats: 3 });
     }
@@ -81,7 +92,10 @@ describe('the edge', { timeout: 180_000 }, () => {
     assert.deepEqual((await arrives(someone.email)).answers, { name: someone.name });
     const refused = await world.postJson('strict', { ...someone, utm_medium: 'cpc' });
     isProblem(refused, 422);
-    assert.deepEqual(refused.json.errors.map(({ field, code }) => [field, code]), [['', 'unknown_field']]);
+    assert.deepEqual(
+      refused.json.errors.map(({ field, code }) => [field, code]),
+      [['', 'unknown_field']],
+    );
     assert.doesNotMatch(refused.text, /favourite|green/);
   });
 
@@ -89,23 +103,37 @@ describe('the edge', { timeout: 180_000 }, () => {
     for (const body of ['{"email":', '', '[]', '"text"', '['.repeat(30_000)]) {
       isProblem(await world.postJson('edge', body), 400);
     }
-    isProblem(await world.request('POST', '/c/edge', {
-      headers: { 'Content-Type': 'multipart/form-data; boundary=x' }, body: '--y\r\nno such boundary',
-    }), 400);
+    isProblem(
+      await world.request('POST', '/c/edge', {
+        headers: { 'Content-Type': 'multipart/form-data; boundary=x' },
+        body: '--y\r\nno such boundary',
+      }),
+      400,
+    );
     isProblem(await world.postJson('edge', person({ name: 'x'.repeat(65 * 1024) })), 413);
     isProblem(await world.postForm('edge', asForm(person({ name: 'x'.repeat(65 * 1024) }))), 413);
     const chunked = await world.request('POST', '/c/edge', {
-      headers: { ...FORM_TYPE, 'Transfer-Encoding': 'chunked' }, body: `email=${'x'.repeat(70 * 1024)}`,
+      headers: { ...FORM_TYPE, 'Transfer-Encoding': 'chunked' },
+      body: `email=${'x'.repeat(70 * 1024)}`,
     });
     isProblem(chunked, 413);
-    const ofUnknownLength = { headers: { ...JSON_TYPE, 'Transfer-Encoding': 'chunked' }, body: JSON.stringify(person()) };
+    const ofUnknownLength = {
+      headers: { ...JSON_TYPE, 'Transfer-Encoding': 'chunked' },
+      body: JSON.stringify(person()),
+    };
     assert.equal((await world.request('POST', '/c/edge', ofUnknownLength)).status, 202);
-    isProblem(await world.request('POST', '/c/edge', { headers: { 'Content-Type': 'text/xml' }, body: '<lead/>' }), 415);
+    isProblem(
+      await world.request('POST', '/c/edge', { headers: { 'Content-Type': 'text/xml' }, body: '<lead/>' }),
+      415,
+    );
     isProblem(await world.request('POST', '/c/edge', { body: 'email=a' }), 415);
     isProblem(await world.postJson('no-such-campaign', person()), 404);
     isProblem(await world.request('GET', '/nowhere'), 404);
     isProblem(await world.request('GET', '/c/..%2f..%2fadmin'), 404);
-    const crowd = await world.postForm('edge', Array.from({ length: 101 }, (_, i) => [`f${i}`, 'x']));
+    const crowd = await world.postForm(
+      'edge',
+      Array.from({ length: 101 }, (_, i) => [`f${i}`, 'x']),
+    );
     assert.ok([400, 413, 422].includes(crowd.status), `more than 100 fields: ${crowd.status}`);
   });
 
@@ -114,25 +142,55 @@ describe('the edge', { timeout: 180_000 }, () => {
     const multipart = 'multipart/form-data; boundary=b';
     const part = (head, value = 'x') => `--b\r\n${head}\r\n\r\n${value}\r\n`;
     const bytes = [
-      [form, Buffer.from([0xff, 0xfe, 0x00, 0x3d, 0x80])], [form, 'email=%'], [form, 'email=%zz&%=%'], [form, '&&&=&=='],
-      [form, 'email=a%00b%40example.com&consent.newsletter=on'], [form, 'consent.=on&consent.__proto__=on'],
+      [form, Buffer.from([0xff, 0xfe, 0x00, 0x3d, 0x80])],
+      [form, 'email=%'],
+      [form, 'email=%zz&%=%'],
+      [form, '&&&=&=='],
+      [form, 'email=a%00b%40example.com&consent.newsletter=on'],
+      [form, 'consent.=on&consent.__proto__=on'],
       [form, `email=${'%F0%9F%92%A9'.repeat(200)}`],
-      ['application/json', '{"email":1e999}'], ['application/json', '{"email":"a","email":"b"}'],
-      ['application/json', '{"__proto__":{"x":1},"constructor":1}'], ['application/json', '{"email":"\\ud800"}'],
-      ['application/json', '{"consent":"yes"}'], ['application/json', '{"consent":{"newsletter":{"a":[]}}}'],
-      ['application/json', `{"seats":${'9'.repeat(400)}}`], ['application/json', Buffer.from([0x7b, 0xff, 0x7d])],
-      ['application/json', `{"a":${'['.repeat(5000)}${']'.repeat(5000)}}`], ['application/json', 'null'],
-      ['application/json; charset=utf-16', '{}'], ['application/json; charset=', '{}'], [';;;', '{}'],
-      ['multipart/form-data', 'x'], ['multipart/form-data; boundary=', 'x'], [`multipart/form-data; boundary=${'b'.repeat(500)}`, 'x'],
-      [multipart, ''], [multipart, '--b--'], [multipart, `--b\r\n\r\n\r\n--b--`], [multipart, part('Content-Disposition: form-data')],
+      ['application/json', '{"email":1e999}'],
+      ['application/json', '{"email":"a","email":"b"}'],
+      ['application/json', '{"__proto__":{"x":1},"constructor":1}'],
+      ['application/json', '{"email":"\\ud800"}'],
+      ['application/json', '{"consent":"yes"}'],
+      ['application/json', '{"consent":{"newsletter":{"a":[]}}}'],
+      ['application/json', `{"seats":${'9'.repeat(400)}}`],
+      ['application/json', Buffer.from([0x7b, 0xff, 0x7d])],
+      ['application/json', `{"a":${'['.repeat(5000)}${']'.repeat(5000)}}`],
+      ['application/json', 'null'],
+      ['application/json; charset=utf-16', '{}'],
+      ['application/json; charset=', '{}'],
+      [';;;', '{}'],
+      ['multipart/form-data', 'x'],
+      ['multipart/form-data; boundary=', 'x'],
+      [`multipart/form-data; boundary=${'b'.repeat(500)}`, 'x'],
+      [multipart, ''],
+      [multipart, '--b--'],
+      [multipart, `--b\r\n\r\n\r\n--b--`],
+      [multipart, part('Content-Disposition: form-data')],
       [multipart, part('Content-Disposition: form-data; name="email"; filename="a.exe"', 'MZ')],
-      [multipart, `${part('Content-Disposition: form-data; name="em')}--b--`], [multipart, '--b\r\n'.repeat(2000)],
+      [multipart, `${part('Content-Disposition: form-data; name="em')}--b--`],
+      [multipart, '--b\r\n'.repeat(2000)],
     ];
     for (const [type, body] of bytes) {
-      const { status, text } = await world.request('POST', '/c/edge', { headers: { 'Content-Type': type }, body });
+      const { status, text } = await world.request('POST', '/c/edge', {
+        headers: { 'Content-Type': type },
+        body,
+      });
       assert.ok([400, 415, 422].includes(status), `${type} ${String(body).slice(0, 60)}: ${status} ${text}`);
     }
-    for (const path of ['/c/', '/c/%00', `/c/${'x'.repeat(3000)}`, '/c/edge/', '/c/edge/x', '//c/edge', '/c/EDGE', '/c/%e2%80%ae', '/c/ann@example.org']) {
+    for (const path of [
+      '/c/',
+      '/c/%00',
+      `/c/${'x'.repeat(3000)}`,
+      '/c/edge/',
+      '/c/edge/x',
+      '//c/edge',
+      '/c/EDGE',
+      '/c/%e2%80%ae',
+      '/c/ann@example.org',
+    ]) {
       isProblem(await world.request('POST', path, { headers: FORM_TYPE, body: 'email=a' }), 404);
     }
     assert.equal((await world.postJson('edge', person())).status, 202);
@@ -141,7 +199,13 @@ describe('the edge', { timeout: 180_000 }, () => {
   test('13e. a wrong method is told the right ones', async () => {
     const wrong = await world.request('PUT', '/c/edge', { headers: JSON_TYPE, body: '{}' });
     isProblem(wrong, 405);
-    assert.deepEqual(wrong.headers.allow.split(/, */).filter((name) => name !== 'HEAD').sort(), ['GET', 'OPTIONS', 'POST']);
+    assert.deepEqual(
+      wrong.headers.allow
+        .split(/, */)
+        .filter((name) => name !== 'HEAD')
+        .sort(),
+      ['GET', 'OPTIONS', 'POST'],
+    );
     const health = await world.request('POST', '/healthz', { body: '' });
     isProblem(health, 405);
     assert.match(health.headers.allow, /\bGET\b/);
@@ -154,7 +218,11 @@ describe('the edge', { timeout: 180_000 }, () => {
     for (const part of ['email', 'company_size', '51-200', 'Yes, send me news', '2026-11']) {
       assert.ok(criteria.text.includes(part), `${part} is not in ${criteria.text}`);
     }
-    assert.doesNotMatch(criteria.text, /CRM_WEBHOOK_SECRET|127\.0\.0\.1|large company/, 'where leads go and what counts is ours');
+    assert.doesNotMatch(
+      criteria.text,
+      /CRM_WEBHOOK_SECRET|127\.0\.0\.1|large company/,
+      'where leads go and what counts is ours',
+    );
     const contract = await world.request('GET', '/openapi.json');
     assert.equal(contract.status, 200);
     assert.match(contract.json.openapi, /^3\./);
@@ -163,15 +231,24 @@ describe('the edge', { timeout: 180_000 }, () => {
 
   test('16. the admin API opens to the token alone', async () => {
     const doors = [
-      ['GET', 'counters'], ['GET', 'deliveries'], ['GET', 'campaigns'], ['GET', 'campaigns/edge'], ['PUT', 'campaigns/edge'],
-      ['POST', 'deliveries/replay?campaign=edge'], ['POST', 'campaigns/edge/destinations/crm/enable'], ['GET', 'no-such-thing'],
+      ['GET', 'counters'],
+      ['GET', 'deliveries'],
+      ['GET', 'campaigns'],
+      ['GET', 'campaigns/edge'],
+      ['PUT', 'campaigns/edge'],
+      ['POST', 'deliveries/replay?campaign=edge'],
+      ['POST', 'campaigns/edge/destinations/crm/enable'],
+      ['GET', 'no-such-thing'],
     ];
     // Each from an address of its own: after ten wrong tokens one has to wait.
     let address = 0;
     for (const [method, path] of doors) {
       for (const token of [null, '', 'wrong', world.adminToken.slice(0, -1), `${world.adminToken}x`]) {
         address += 1;
-        const headers = { 'CF-Connecting-IP': `192.0.2.${address}`, ...(token !== null && { Authorization: `Bearer ${token}` }) };
+        const headers = {
+          'CF-Connecting-IP': `192.0.2.${address}`,
+          ...(token !== null && { Authorization: `Bearer ${token}` }),
+        };
         const body = method === 'PUT' ? JSON.stringify(campaign('edge', crm)) : undefined;
         isProblem(await world.request(method, `/admin/api/${path}`, { headers, body }), 401);
       }
@@ -200,7 +277,8 @@ describe('the edge', { timeout: 180_000 }, () => {
     const problems = refused.json.errors;
     assert.deepEqual(new Set(problems.map(({ code }) => code)), new Set(['campaign_invalid']));
     const paths = problems.map(({ field }) => field);
-    for (const path of ['destination[0].url', 'destination[0].secret']) assert.ok(paths.includes(path), paths.join());
+    for (const path of ['destination[0].url', 'destination[0].secret'])
+      assert.ok(paths.includes(path), paths.join());
     assert.equal((await world.postJson('edge-3', person())).status, 404);
 
     const reworded = campaign('edge', crm);
@@ -215,21 +293,44 @@ describe('the edge', { timeout: 180_000 }, () => {
     assert.equal(accepted, 5);
     const pages = [];
     for (let after = ''; after !== null; ) {
-      const page = await world.ask('GET', `deliveries?campaign=pages&limit=2${after && `&after=${encodeURIComponent(after)}`}`);
+      const page = await world.ask(
+        'GET',
+        `deliveries?campaign=pages&limit=2${after && `&after=${encodeURIComponent(after)}`}`,
+      );
       pages.push(page.deliveries);
       after = page.next;
     }
-    assert.deepEqual(pages.filter((page) => page.length > 0).map((page) => page.length), [2, 2, 1]);
+    assert.deepEqual(
+      pages.filter((page) => page.length > 0).map((page) => page.length),
+      [2, 2, 1],
+    );
     const all = pages.flat();
     assert.equal(new Set(all.map(({ delivery_id }) => delivery_id)).size, 5);
-    for (const { campaign, destination, event, state, attempt_count, created_at, settled_at, lead_id, submission_id } of all) {
-      assert.deepEqual([campaign, destination, event, state, attempt_count], ['pages', 'crm', 'lead.qualified', 'delivered', 1]);
-      for (const time of [created_at, settled_at]) assert.match(time, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+    for (const {
+      campaign,
+      destination,
+      event,
+      state,
+      attempt_count,
+      created_at,
+      settled_at,
+      lead_id,
+      submission_id,
+    } of all) {
+      assert.deepEqual(
+        [campaign, destination, event, state, attempt_count],
+        ['pages', 'crm', 'lead.qualified', 'delivered', 1],
+      );
+      for (const time of [created_at, settled_at])
+        assert.match(time, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
       assert.match(`${lead_id} ${submission_id}`, /^lead_\S+ sub_\S+$/);
     }
     const hour = Math.min(...buckets.map((bucket) => Date.parse(bucket.hour)));
     const time = (hours) => encodeURIComponent(new Date(hour + hours * 3_600_000).toISOString());
-    assert.equal((await world.ask('GET', `counters?campaign=pages&from=${time(0)}&to=${time(2)}`)).accepted, 5);
+    assert.equal(
+      (await world.ask('GET', `counters?campaign=pages&from=${time(0)}&to=${time(2)}`)).accepted,
+      5,
+    );
     assert.equal((await world.ask('GET', `counters?campaign=pages&from=${time(2)}`)).accepted, 0);
     assert.equal((await world.ask('GET', `counters?campaign=pages&to=${time(-1)}`)).accepted, 0);
     const everywhere = await world.ask('GET', 'counters');

@@ -21,7 +21,8 @@ export function exampleCampaign(id, receivers) {
 /** What the Worker answers, and not a file. */
 const OF_THE_WORKER = /^\/(c|d|f|confirm|withdraw)\//;
 /** Pages that need nothing inline, and nothing from elsewhere. */
-const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; form-action 'self'; base-uri 'none'";
+const POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; form-action 'self'; base-uri 'none'";
 
 /**
  * Serves examples/pages and assets/, and hands what is the Worker's on to it, so that all have one origin.
@@ -35,7 +36,10 @@ export async function servePages(world) {
     const file = path.join(ROOT, 'examples/pages', pathname === '/' ? 'index.html' : path.basename(pathname));
     fs.readFile(file, (error, body) => {
       if (error) return response.writeHead(404).end();
-      const headers = { 'Content-Type': TYPES[path.extname(file)] ?? 'application/octet-stream', 'Content-Security-Policy': POLICY };
+      const headers = {
+        'Content-Type': TYPES[path.extname(file)] ?? 'application/octet-stream',
+        'Content-Security-Policy': POLICY,
+      };
       response.writeHead(200, headers).end(body);
     });
     return undefined;

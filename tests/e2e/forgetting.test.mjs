@@ -14,7 +14,7 @@ const CUSTOMERS = 100_000;
 
 let world, crm, erp, desk;
 
-describe('at the operator\'s desk', { timeout: 180_000 }, () => {
+describe("at the operator's desk", { timeout: 180_000 }, () => {
   before(async () => {
     crm = await Receiver.start();
     erp = await Receiver.start(SECRETS.ERP_WEBHOOK_SECRET);
@@ -43,7 +43,9 @@ describe('at the operator\'s desk', { timeout: 180_000 }, () => {
       await world.publish(campaign('erased', crm, { dedupe: {} }));
       const ada = person({ phone: phoneNumber().written });
       await post('erased', ada);
-      const { data: { lead_id, consent } } = await arrived(crm, ada);
+      const {
+        data: { lead_id, consent },
+      } = await arrived(crm, ada);
       // KV remembers who comes again by way of another isolate.
       await world.restart();
       await post('erased', ada);
@@ -57,17 +59,28 @@ describe('at the operator\'s desk', { timeout: 180_000 }, () => {
       assert.deepEqual([erased.ledger, erased.leads, erased.submissions], ['erased', [lead_id], 1]);
       assert.doesNotMatch(JSON.stringify(payload), /@|46701740/);
       desk.write('jwks.json', JSON.stringify(await keySet(world)));
-      const said = await desk.run('receipt', 'verify', '--jwks', 'jwks.json', desk.write('erasure.jws', printed));
+      const said = await desk.run(
+        'receipt',
+        'verify',
+        '--jwks',
+        'jwks.json',
+        desk.write('erasure.jws', printed),
+      );
       assert.match(said, /genuine[\s\S]*a person was erased/);
 
       const [{ data }] = await until('lead.erased', () => {
-        const told = crm.deliveries.map((one) => one.payload).filter(({ type, data }) => type === 'lead.erased' && data.lead_id === lead_id);
+        const told = crm.deliveries
+          .map((one) => one.payload)
+          .filter(({ type, data }) => type === 'lead.erased' && data.lead_id === lead_id);
         return told.length && told;
       });
       assert.deepEqual(Object.keys(data).sort(), ['campaign', 'erased_at', 'lead_id']);
       assert.deepEqual(await held(ada.email), []);
       assert.equal((await statesOf('erased')).erased, 1);
-      assert.equal((await world.deliveries('erased')).filter(({ event }) => event !== 'lead.erased').length, 0);
+      assert.equal(
+        (await world.deliveries('erased')).filter(({ event }) => event !== 'lead.erased').length,
+        0,
+      );
 
       await post('erased', ada);
       await until('it is suppressed', async () => (await statesOf('erased')).suppressed === 1);
@@ -89,14 +102,20 @@ describe('at the operator\'s desk', { timeout: 180_000 }, () => {
       await world.publish(campaign('linked', crm));
       const ada = person();
       await post('linked', ada);
-      const { data: { consent } } = await arrived(crm, ada);
+      const {
+        data: { consent },
+      } = await arrived(crm, ada);
       await desk.run('erase', '--email', ada.email, '--yes');
       const { text } = await world.open(`${consent[0].withdraw_url}/receipt`);
       assert.doesNotMatch(text, /"given"/);
     });
 
     test('while their lead still waits: it never goes out', async () => {
-      await world.publish(campaign('unsent', erp, { destination: [{ name: 'erp', url: erp.url, secret: 'ERP_WEBHOOK_SECRET' }] }));
+      await world.publish(
+        campaign('unsent', erp, {
+          destination: [{ name: 'erp', url: erp.url, secret: 'ERP_WEBHOOK_SECRET' }],
+        }),
+      );
       await erp.down();
       const ada = person();
       await post('unsent', ada);
@@ -135,7 +154,10 @@ describe('at the operator\'s desk', { timeout: 180_000 }, () => {
       const begun = Date.now();
       const said = await desk.run('list', 'import', file, '--list', 'customers', '--ledger', 'shop');
       t.diagnostic(`imported in ${((Date.now() - begun) / 1000).toFixed(1)} s`);
-      assert.match(said, new RegExp(`${CUSTOMERS} rows, ${CUSTOMERS} uploaded, ${CUSTOMERS} new, 0 unreadable`));
+      assert.match(
+        said,
+        new RegExp(`${CUSTOMERS} rows, ${CUSTOMERS} uploaded, ${CUSTOMERS} new, 0 unreadable`),
+      );
       assert.match(await desk.run('list', 'show'), new RegExp(`shop +customers +${CUSTOMERS} entries`));
 
       const stranger = person();
@@ -150,9 +172,14 @@ describe('at the operator\'s desk', { timeout: 180_000 }, () => {
       assert.equal(leads(erp, stranger).length, 0);
 
       const one = desk.write('left.csv', `e-mail\n${customer(3)}\nnobody\n`);
-      assert.match(await desk.run('list', 'remove', one, '--list', 'customers', '--ledger', 'shop'), /2 rows, 1 uploaded, 1 removed, 1 unreadable/);
+      assert.match(
+        await desk.run('list', 'remove', one, '--list', 'customers', '--ledger', 'shop'),
+        /2 rows, 1 uploaded, 1 removed, 1 unreadable/,
+      );
       await post('shop', person({ email: customer(3) }));
-      const { data: { existing_customer } } = await arrived(crm, { email: customer(3) });
+      const {
+        data: { existing_customer },
+      } = await arrived(crm, { email: customer(3) });
       assert.equal(existing_customer, undefined);
       await desk.run('list', 'clear', 'customers', '--ledger', 'shop');
       assert.match(await desk.run('list', 'show', '--ledger', 'shop'), /no lists/);
@@ -168,7 +195,11 @@ describe('at the operator\'s desk', { timeout: 180_000 }, () => {
       await post('silence', ada);
       await arrived(crm, ada);
       const { accepted, states } = await world.settled('silence');
-      assert.deepEqual([accepted, states.suppressed, states.delivered], [1, 0, 1], 'the same post, now judged');
+      assert.deepEqual(
+        [accepted, states.suppressed, states.delivered],
+        [1, 0, 1],
+        'the same post, now judged',
+      );
     });
   });
 
@@ -180,7 +211,12 @@ describe('at the operator\'s desk', { timeout: 180_000 }, () => {
         maker.write('leadhook.keys', '');
         await maker.run('keys', 'make');
         const { LEADHOOK_ADMIN_TOKEN, ...keys } = maker.keys();
-        assert.deepEqual(Object.keys(keys).sort(), ['LEADHOOK_LIST_KEYS', 'LEADHOOK_PEPPERS', 'LEADHOOK_SEALING_KEYS', 'LEADHOOK_SIGNING_KEYS']);
+        assert.deepEqual(Object.keys(keys).sort(), [
+          'LEADHOOK_LIST_KEYS',
+          'LEADHOOK_PEPPERS',
+          'LEADHOOK_SEALING_KEYS',
+          'LEADHOOK_SIGNING_KEYS',
+        ]);
         made.adminToken = LEADHOOK_ADMIN_TOKEN;
         await made.restart('SIGTERM', maker.keys());
         await made.publish(campaign('keys', crm));
@@ -198,7 +234,10 @@ describe('at the operator\'s desk', { timeout: 180_000 }, () => {
         assert.deepEqual([accepted, states.delivered, states.duplicate], [2, 1, 1]);
         assert.equal((await opened(made, data.consent[0].receipt)).header.kid, 'r1');
         const { file, ledgers } = await maker.access(ada.email);
-        assert.deepEqual(ledgers[0].leads.map(({ lead_id }) => lead_id), [data.lead_id]);
+        assert.deepEqual(
+          ledgers[0].leads.map(({ lead_id }) => lead_id),
+          [data.lead_id],
+        );
         await maker.run('consent', 'verify', file, '--keys', 'leadhook.keys');
 
         const status = await maker.run('keys', 'status');

@@ -19,7 +19,10 @@ describe('the hosted form', { skip, timeout: 180_000 }, () => {
   before(async () => {
     crm = await Receiver.start();
     pages = await serveAssets(() => world);
-    site = await serveSite(() => ({ body: `<iframe src="${pages.url}/f/framed" title="Form"></iframe>`, policy: `frame-src ${pages.url}` }));
+    site = await serveSite(() => ({
+      body: `<iframe src="${pages.url}/f/framed" title="Form"></iframe>`,
+      policy: `frame-src ${pages.url}`,
+    }));
     world = await World.start({ vars: { LEADHOOK_PUBLIC_URL: pages.url } });
     const own = (id, changes) => campaign(id, crm, { thanks_url: undefined, ...changes });
     await world.publish(
@@ -32,7 +35,15 @@ describe('the hosted form', { skip, timeout: 180_000 }, () => {
           { name: 'amount', kind: 'number', label: 'Amount' },
           { name: 'starts', kind: 'date', label: 'Starts' },
           { name: 'site', kind: 'url', label: 'Site' },
-          { name: 'interests', kind: 'choice', label: 'Interests', several: true, required: true, choices: ['Garden', 'House', 'Boat'], help: 'As many as apply.' },
+          {
+            name: 'interests',
+            kind: 'choice',
+            label: 'Interests',
+            several: true,
+            required: true,
+            choices: ['Garden', 'House', 'Boat'],
+            help: 'As many as apply.',
+          },
           { name: 'message', kind: 'text', label: 'Message', max_length: 400 },
         ],
         score: [{ rule: 'much', points: 50, when: { field: 'amount', at_least: 100 } }],
@@ -62,7 +73,8 @@ describe('the hosted form', { skip, timeout: 180_000 }, () => {
     await crm?.down();
   });
 
-  const visiting = (path, options, visit) => opened(browser, `${pages.url}${path}`, { ours: [pages.url], ...options }, visit);
+  const visiting = (path, options, visit) =>
+    opened(browser, `${pages.url}${path}`, { ours: [pages.url], ...options }, visit);
   const arrived = (email) => until(`the lead of ${email}`, () => crm.to(email)[0]?.payload.data);
 
   async function fillIn(page, email) {
@@ -84,7 +96,11 @@ describe('the hosted form', { skip, timeout: 180_000 }, () => {
       await page.getByText('Please write at least 2 characters.').waitFor();
       assert.doesNotMatch(await page.content(), /no\.script|070-174/);
       await page.goBack();
-      assert.equal(await page.getByRole('textbox', { name: 'E-mail' }).inputValue(), email, 'what was typed is still there');
+      assert.equal(
+        await page.getByRole('textbox', { name: 'E-mail' }).inputValue(),
+        email,
+        'what was typed is still there',
+      );
       await page.getByRole('textbox', { name: 'Name' }).fill('Åsa Öberg');
       await page.getByRole('button', { name: 'Send' }).click();
       await page.getByText('Thank you. We have received your details.').waitFor();
@@ -93,7 +109,11 @@ describe('the hosted form', { skip, timeout: 180_000 }, () => {
     const lead = await arrived(email);
     assert.deepEqual(lead.answers, { name: 'Åsa Öberg', company_size: '201+', country: 'SE' });
     assert.equal(lead.contact.phone, '+46701740605');
-    assert.deepEqual(lead.attribution, { utm_source: 'partner', gclid: 'G-1', page_url: `${pages.url}/f/plain` });
+    assert.deepEqual(lead.attribution, {
+      utm_source: 'partner',
+      gclid: 'G-1',
+      page_url: `${pages.url}/f/plain`,
+    });
     const [consent] = lead.consent;
     assert.deepEqual([consent.version_shown, consent.method], ['2026-11', 'form']);
   });
@@ -122,7 +142,11 @@ describe('the hosted form', { skip, timeout: 180_000 }, () => {
       });
       const { answers, score } = await arrived(email);
       assert.deepEqual(answers, {
-        amount: -20.5, starts: '2027-01-31', site: 'https://www.firma.se/om%20oss', interests: ['Garden', 'Boat'], message: `${'x'.repeat(398)}\n.`,
+        amount: -20.5,
+        starts: '2027-01-31',
+        site: 'https://www.firma.se/om%20oss',
+        interests: ['Garden', 'Boat'],
+        message: `${'x'.repeat(398)}\n.`,
       });
       assert.deepEqual(score.reasons, []);
     });
@@ -138,18 +162,27 @@ describe('the hosted form', { skip, timeout: 180_000 }, () => {
       await Promise.all([page.waitForURL('**/form.css'), page.keyboard.press('Enter')]);
     });
     const { lead_id } = await arrived(email);
-    await until('the download', () => crm.deliveries.some(({ payload }) => payload.type === 'lead.engaged' && payload.data.lead_id === lead_id));
+    await until('the download', () =>
+      crm.deliveries.some(
+        ({ payload }) => payload.type === 'lead.engaged' && payload.data.lead_id === lead_id,
+      ),
+    );
   });
 
-  test('in a frame of the campaign\'s own pages, without JavaScript, it is sent and thanked', async () => {
+  test("in a frame of the campaign's own pages, without JavaScript, it is sent and thanked", async () => {
     const email = 'framed@example.org';
-    await opened(browser, `${site.url}/`, { ours: [site.url, pages.url], javaScriptEnabled: false }, async (page) => {
-      const frame = page.frameLocator('iframe');
-      await frame.getByRole('textbox', { name: 'E-mail' }).fill(email);
-      await frame.locator('input[name="consent.newsletter"]').check();
-      await frame.getByRole('button', { name: 'Send' }).click();
-      await frame.getByText('Thank you. We have received your details.').waitFor();
-    });
+    await opened(
+      browser,
+      `${site.url}/`,
+      { ours: [site.url, pages.url], javaScriptEnabled: false },
+      async (page) => {
+        const frame = page.frameLocator('iframe');
+        await frame.getByRole('textbox', { name: 'E-mail' }).fill(email);
+        await frame.locator('input[name="consent.newsletter"]').check();
+        await frame.getByRole('button', { name: 'Send' }).click();
+        await frame.getByText('Thank you. We have received your details.').waitFor();
+      },
+    );
     await arrived(email);
   });
 
@@ -214,7 +247,10 @@ describe('the hosted form', { skip, timeout: 180_000 }, () => {
     assert.equal(crm.to(email).length, 1);
   });
 
-  for (const [path, language, button] of [['/f/svensk', 'sv', 'Skicka'], ['/f/dansk', 'da', 'Ja tak']]) {
+  for (const [path, language, button] of [
+    ['/f/svensk', 'sv', 'Skicka'],
+    ['/f/dansk', 'da', 'Ja tak'],
+  ]) {
     test(`in ${language}, whatever the browser speaks`, async () => {
       await visiting(path, { locale: 'en-GB' }, async (page) => {
         assert.equal(await page.getAttribute('html', 'lang'), language);
@@ -229,15 +265,28 @@ describe('the hosted form', { skip, timeout: 180_000 }, () => {
   }
 
   test('where the campaign states no language, in that of the browser', async () => {
-    for (const [locale, language] of [['sv-SE', 'sv'], ['da-DK', 'da'], ['fr-FR', 'en']]) {
-      await visiting('/f/browsers', { locale }, async (page) => assert.equal(await page.getAttribute('html', 'lang'), language));
+    for (const [locale, language] of [
+      ['sv-SE', 'sv'],
+      ['da-DK', 'da'],
+      ['fr-FR', 'en'],
+    ]) {
+      await visiting('/f/browsers', { locale }, async (page) =>
+        assert.equal(await page.getAttribute('html', 'lang'), language),
+      );
     }
   });
 
   for (const width of WIDTHS) {
     test(`at ${width} px it is filled in and sent, nothing is cut off, and axe finds nothing on any page`, async () => {
       const viewport = { width, height: 800 };
-      for (const path of ['/f/plain', '/f/dansk', '/f/hostile', '/c/dansk/thanks', '/confirm/dansk/x', '/f/nothing']) {
+      for (const path of [
+        '/f/plain',
+        '/f/dansk',
+        '/f/hostile',
+        '/c/dansk/thanks',
+        '/confirm/dansk/x',
+        '/f/nothing',
+      ]) {
         await visiting(path, { viewport }, async (page) => {
           assert.deepEqual(await findings(page), [], path);
           assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), width, path);

@@ -49,7 +49,8 @@ describe('a form of another framework', { skip, timeout: 240_000 }, () => {
       };
     });
     world = await World.start({ vars: { LEADHOOK_PUBLIC_URL: assets.url } });
-    const own = (id, changes) => campaign(id, crm, { origins: [site.url], thanks_url: undefined, field: FIELDS, score: [], ...changes });
+    const own = (id, changes) =>
+      campaign(id, crm, { origins: [site.url], thanks_url: undefined, field: FIELDS, score: [], ...changes });
     await world.publish(own('open', {}), own('strict', { unknown_fields: 'refuse' }));
     browser = await launch();
   });
@@ -65,15 +66,25 @@ describe('a form of another framework', { skip, timeout: 240_000 }, () => {
   /** Opens the form; the browser itself lets through what its own rules would not. */
   const visiting = (framework, how, visit, id = 'open') => {
     const address = `${site.url}/${framework}/${id}/${how}`;
-    return opened(browser, address, { ours: [site.url, assets.url], javaScriptEnabled: how === 'script' }, async (page) => {
-      await page.locator('form').evaluate((form) => { form.noValidate = true; });
-      await visit(page);
-    });
+    return opened(
+      browser,
+      address,
+      { ours: [site.url, assets.url], javaScriptEnabled: how === 'script' },
+      async (page) => {
+        await page.locator('form').evaluate((form) => {
+          form.noValidate = true;
+        });
+        await visit(page);
+      },
+    );
   };
 
   // Each framework writes names and values of boxes in its own way.
   const input = (page, name) => page.locator(`input[name="${name}" i]:not([type=hidden])`);
-  const box = (page, name) => page.locator(`input[type=checkbox][name="${name}" i], input[type=checkbox][name="${name.replace(/\.(.*)/, '[$1]')}" i]`);
+  const box = (page, name) =>
+    page.locator(
+      `input[type=checkbox][name="${name}" i], input[type=checkbox][name="${name.replace(/\.(.*)/, '[$1]')}" i]`,
+    );
   const press = (page) => page.getByRole('button', { name: 'Send it' }).click();
 
   async function choose(page, choices) {
@@ -98,11 +109,17 @@ describe('a form of another framework', { skip, timeout: 240_000 }, () => {
     const said = { name: 'Åsa Öberg', seats: 12, start: '2026-12-24', interests: ['Garden', 'House & home'] };
     assert.deepEqual(answers, member === undefined ? said : { ...said, member });
     const given = consent.map(({ purpose, granted, method }) => [purpose, granted, method]);
-    assert.deepEqual(given.find(([purpose]) => purpose === 'newsletter'), ['newsletter', true, 'form']);
+    assert.deepEqual(
+      given.find(([purpose]) => purpose === 'newsletter'),
+      ['newsletter', true, 'form'],
+    );
   }
 
   for (const [framework, { extra, unticked }] of Object.entries(FRAMEWORKS)) {
-    for (const [how, words] of [['browser', 'by itself'], ['script', 'with the script']]) {
+    for (const [how, words] of [
+      ['browser', 'by itself'],
+      ['script', 'with the script'],
+    ]) {
       test(`${framework} ${words}: what was ticked is a yes, whatever stands beside the box`, async () => {
         const { email } = person();
         await visiting(framework, how, async (page) => {
@@ -143,16 +160,24 @@ describe('a form of another framework', { skip, timeout: 240_000 }, () => {
     }
 
     test(`${framework} posts what it posts, which a campaign may refuse`, async () => {
-      await visiting(framework, 'browser', async (page) => {
-        await fillIn(page, person().email);
-        await box(page, CONSENT).check();
-        const [request] = await Promise.all([page.waitForRequest((request) => request.method() === 'POST'), press(page)]);
-        const declared = [...FIELDS.map(({ name }) => name), 'consent'];
-        const names = [...new URLSearchParams(request.postData()).keys()];
-        const others = names.filter((name) => !declared.includes(name.toLowerCase().match(/^[a-z]*/)[0]));
-        assert.deepEqual([...new Set(others)].sort(), extra);
-        assert.equal((await request.response()).status(), extra.length > 0 ? 422 : 303);
-      }, 'strict');
+      await visiting(
+        framework,
+        'browser',
+        async (page) => {
+          await fillIn(page, person().email);
+          await box(page, CONSENT).check();
+          const [request] = await Promise.all([
+            page.waitForRequest((request) => request.method() === 'POST'),
+            press(page),
+          ]);
+          const declared = [...FIELDS.map(({ name }) => name), 'consent'];
+          const names = [...new URLSearchParams(request.postData()).keys()];
+          const others = names.filter((name) => !declared.includes(name.toLowerCase().match(/^[a-z]*/)[0]));
+          assert.deepEqual([...new Set(others)].sort(), extra);
+          assert.equal((await request.response()).status(), extra.length > 0 ? 422 : 303);
+        },
+        'strict',
+      );
     });
   }
 });

@@ -7,16 +7,18 @@ const MOST_REQUESTS = 50;
 /** The bindings of one invocation, and how often it has used them. */
 function counted(env) {
   const spent = { requests: 0 };
-  const counting = (binding, names) => new Proxy(binding, {
-    get(target, name) {
-      const value = target[name];
-      if (typeof value !== 'function') return value;
-      return (...args) => {
-        if (names.includes(name) && (spent.requests += 1) > MOST_REQUESTS) throw new Error('Too many subrequests.');
-        return value.apply(target, args);
-      };
-    },
-  });
+  const counting = (binding, names) =>
+    new Proxy(binding, {
+      get(target, name) {
+        const value = target[name];
+        if (typeof value !== 'function') return value;
+        return (...args) => {
+          if (names.includes(name) && (spent.requests += 1) > MOST_REQUESTS)
+            throw new Error('Too many subrequests.');
+          return value.apply(target, args);
+        };
+      },
+    });
   const KV = counting(env.KV, ['get', 'put', 'delete', 'list']);
   return [{ ...env, KV, LEDGER: counting(env.LEDGER, ['get']) }, spent];
 }
@@ -28,7 +30,9 @@ export default {
       const { at } = await request.json();
       const clock = Date.now;
       Date.now = () => at;
-      await worker.scheduled({ cron: '*/5 * * * *', scheduledTime: at }, granted, ctx).finally(() => (Date.now = clock));
+      await worker
+        .scheduled({ cron: '*/5 * * * *', scheduledTime: at }, granted, ctx)
+        .finally(() => (Date.now = clock));
       return Response.json(spent);
     }
     const answer = await worker.fetch(request, granted, ctx);

@@ -12,7 +12,9 @@ const LEADS = 150;
 const MOST_REQUESTS = 50;
 const OPTIONS = { around: path.join(ROOT, 'tests/e2e/free-plan-object.mjs') };
 
-test('one call makes many deliveries due: they go out by as many events as it takes', { timeout: 120_000 }, async () => {
+test('one call makes many deliveries due: they go out by as many events as it takes', {
+  timeout: 120_000,
+}, async () => {
   const crm = await Receiver.start();
   const world = await World.start(OPTIONS);
   try {
@@ -20,7 +22,10 @@ test('one call makes many deliveries due: they go out by as many events as it ta
     crm.answer = { status: 410 };
     const first = person();
     assert.equal((await world.postJson('many', first)).status, 202);
-    await until('the destination is paused', async () => (await world.ask('GET', 'deliveries?campaign=many&state=paused')).deliveries.length === 1);
+    await until(
+      'the destination is paused',
+      async () => (await world.ask('GET', 'deliveries?campaign=many&state=paused')).deliveries.length === 1,
+    );
     await Promise.all(Array.from({ length: LEADS }, () => world.postJson('many', person())));
     crm.answer = { status: 204 };
     const before = crm.deliveries.length;
@@ -38,7 +43,9 @@ test('one call makes many deliveries due: they go out by as many events as it ta
   }
 });
 
-test('posts that keep coming leave more than their events may send: it goes out by as many more', { timeout: 120_000 }, async () => {
+test('posts that keep coming leave more than their events may send: it goes out by as many more', {
+  timeout: 120_000,
+}, async () => {
   const crm = await Receiver.start();
   const world = await World.start(OPTIONS);
   try {

@@ -23,7 +23,9 @@ function goAway(world, someone, afterMs) {
   const { hostname, port } = new URL(world.url);
   const head = `POST /c/gone HTTP/1.1\r\nHost: ${hostname}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`;
   return new Promise((done) => {
-    const socket = net.connect(port, hostname, () => socket.write(head + body, () => setTimeout(() => socket.destroy(), afterMs)));
+    const socket = net.connect(port, hostname, () =>
+      socket.write(head + body, () => setTimeout(() => socket.destroy(), afterMs)),
+    );
     socket.on('error', () => {}).on('close', done);
   });
 }

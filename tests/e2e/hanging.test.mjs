@@ -18,9 +18,10 @@ const hangs = (socket, n) => {
   socket.on('close', () => clearInterval(timer));
 };
 /** Takes every lead, but after five seconds. */
-const isSlow = (socket) => socket.on('data', (data) => {
-  if (/^POST/.test(data)) setTimeout(() => socket.write('HTTP/1.1 204 No Content\r\n\r\n'), 5_000);
-});
+const isSlow = (socket) =>
+  socket.on('data', (data) => {
+    if (/^POST/.test(data)) setTimeout(() => socket.write('HTTP/1.1 204 No Content\r\n\r\n'), 5_000);
+  });
 /** Who is beside the healthy one. */
 const CASES = { '3 that hang': [3, hangs], '10 that hang': [10, hangs], '10 that are slow': [10, isSlow] };
 /** How many connections those may hold that hang: half of the platform's. */
@@ -48,18 +49,28 @@ describe('beside a healthy receiver', { timeout: 280_000, concurrency: 4 }, () =
       const ledger = `beside-${at}`;
       const [crm, mail] = [await Receiver.start(), await Mailbox.start()];
       const others = await Others.start(count, handle);
-      ends.push(() => others.stop(), () => crm.down(), () => mail.stop());
+      ends.push(
+        () => others.stop(),
+        () => crm.down(),
+        () => mail.stop(),
+      );
       const ids = others.urls.map((_, n) => `${ledger}-${n}`);
       for (const [n, url] of others.urls.entries()) {
         // Three addresses are one origin.
-        const hooks = ['crm', 'sales', 'erp'].map((hook) => ({ name: hook, url: url + hook, secret: 'CRM_WEBHOOK_SECRET' }));
+        const hooks = ['crm', 'sales', 'erp'].map((hook) => ({
+          name: hook,
+          url: url + hook,
+          secret: 'CRM_WEBHOOK_SECRET',
+        }));
         await world.publish(campaign(ids[n], crm, { ledger, destination: hooks }));
       }
       const [ok, news] = [`${ledger}-ok`, `${ledger}-news`];
-      await world.publish(
-        campaign(ok, crm, { ledger }),
-        { ...exampleCampaign('newsletter', { crm, mail }), id: news, ledger, dedupe: { remember_in_kv: false } },
-      );
+      await world.publish(campaign(ok, crm, { ledger }), {
+        ...exampleCampaign('newsletter', { crm, mail }),
+        id: news,
+        ledger,
+        dedupe: { remember_in_kv: false },
+      });
       for (const id of ids) for (let n = 0; n < BACKLOG; n += 1) await world.postJson(id, person());
 
       const first = await waited([ok, crm], [news, mail], 120);
@@ -67,16 +78,20 @@ describe('beside a healthy receiver', { timeout: 280_000, concurrency: 4 }, () =
       const running = [];
       for (let second = 0; second < SECONDS; second += 1) {
         await world.postJson(ids[second % count], person());
-        running.push(waited([ok, crm], [news, mail]).then((took) => {
-          for (const what of Object.keys(times)) times[what].push(took[what]);
-        }));
+        running.push(
+          waited([ok, crm], [news, mail]).then((took) => {
+            for (const what of Object.keys(times)) times[what].push(took[what]);
+          }),
+        );
         await sleep(1_000);
       }
       await Promise.all(running);
       const quantile = (part, list) => list.sort((a, b) => a - b)[Math.ceil(part * list.length) - 1];
       for (const [what, list] of Object.entries(times)) {
         const [p50, p95] = [quantile(0.5, list), quantile(0.95, list)];
-        t.diagnostic(`${what}: the first after ${first[what]} ms, then ${list.length}, p50 ${p50} ms, p95 ${p95} ms, the last ${list.at(-1)} ms`);
+        t.diagnostic(
+          `${what}: the first after ${first[what]} ms, then ${list.length}, p50 ${p50} ms, p95 ${p95} ms, the last ${list.at(-1)} ms`,
+        );
         assert.ok(p95 < P95_MS, `p95 of a ${what}: ${p95} ms`);
       }
       t.diagnostic(`the others held ${others.most} connections at most`);
@@ -85,7 +100,9 @@ describe('beside a healthy receiver', { timeout: 280_000, concurrency: 4 }, () =
   }
 
   test('one that hangs behind the head of its answer keeps a connection for a second', async () => {
-    const others = await Others.start(1, (socket) => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc'));
+    const others = await Others.start(1, (socket) =>
+      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc'),
+    );
     ends.push(() => others.stop());
     await world.publish(campaign('head', { url: others.urls[0] }, { ledger: 'head' }));
     await Promise.all(Array.from({ length: 10 }, () => world.postJson('head', person())));
@@ -123,7 +140,10 @@ class Others {
         all.#sockets.add(socket);
         // A moment later, for the one before it may just be closing.
         setTimeout(() => (all.most = Math.max(all.most, all.#sockets.size)), 100);
-        socket.on('error', () => {}).on('close', () => all.#sockets.delete(socket)).resume();
+        socket
+          .on('error', () => {})
+          .on('close', () => all.#sockets.delete(socket))
+          .resume();
         handle(socket, n);
       });
       await new Promise((done) => server.listen(0, '127.0.0.1', done));

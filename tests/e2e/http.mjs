@@ -19,7 +19,14 @@ export function send(base, method, path, { headers = {}, body } = {}) {
       response.on('end', () => {
         const text = Buffer.concat(chunks).toString();
         const { statusCode: status, headers } = response;
-        done({ status, headers, text, get json() { return JSON.parse(text); } });
+        done({
+          status,
+          headers,
+          text,
+          get json() {
+            return JSON.parse(text);
+          },
+        });
       });
     });
     request.end(body);
@@ -41,7 +48,8 @@ export async function until(what, check, seconds = 40) {
       if (error.final) throw error;
       last = error;
     }
-    if (Date.now() > end) throw new Error(`${what}: not within ${seconds} s (last: ${last?.message ?? last})`);
+    if (Date.now() > end)
+      throw new Error(`${what}: not within ${seconds} s (last: ${last?.message ?? last})`);
   }
 }
 
@@ -69,5 +77,8 @@ export async function freePort() {
 
 /** Is anybody listening there? */
 export function answers(port) {
-  return send(`http://127.0.0.1:${port}`, 'GET', '/').then(() => true, (error) => error.code !== 'ECONNREFUSED');
+  return send(`http://127.0.0.1:${port}`, 'GET', '/').then(
+    () => true,
+    (error) => error.code !== 'ECONNREFUSED',
+  );
 }

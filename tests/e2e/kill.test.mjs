@@ -13,7 +13,9 @@ const KILLS = 4;
 /** Leads that are accepted between two kills. */
 const PER_LIFE = 60;
 
-test('after kill -9 under load every 202 is one lead, and the counters say so', { timeout: 240_000 }, async () => {
+test('after kill -9 under load every 202 is one lead, and the counters say so', {
+  timeout: 240_000,
+}, async () => {
   const crm = await Receiver.start();
   const world = await World.start();
   try {
@@ -58,10 +60,14 @@ test('after kill -9 under load every 202 is one lead, and the counters say so', 
     await load;
 
     crm.answer = { status: 204 };
-    const { accepted: stored, states } = await until('all is settled', async () => {
-      const counters = await world.counters('kill');
-      return counters.states.pending === 0 && counters;
-    }, 90);
+    const { accepted: stored, states } = await until(
+      'all is settled',
+      async () => {
+        const counters = await world.counters('kill');
+        return counters.states.pending === 0 && counters;
+      },
+      90,
+    );
 
     const messages = new Map();
     const leads = new Map();
@@ -81,7 +87,11 @@ test('after kill -9 under load every 202 is one lead, and the counters say so', 
     }
     assert.equal(new Set(accepted.values()).size, accepted.size);
     assert.deepEqual([stored, states.delivered], [confirmed.size, confirmed.size]);
-    assert.equal(new Set([...leads.values()].flatMap((ids) => [...ids])).size, confirmed.size, 'nobody shares a lead_id');
+    assert.equal(
+      new Set([...leads.values()].flatMap((ids) => [...ids])).size,
+      confirmed.size,
+      'nobody shares a lead_id',
+    );
     assert.deepEqual(crm.refused, []);
     audit(world);
   } finally {

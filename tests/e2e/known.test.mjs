@@ -24,10 +24,11 @@ describe('someone who is known', { timeout: 120_000 }, () => {
 
   const post = async (id, value) => assert.equal((await world.postJson(id, value)).status, 202);
   const heard = (receiver, email) => receiver.to(email).map(({ payload }) => payload);
-  const arrived = (receiver, email, count) => until(`webhook ${count}`, () => {
-    const all = heard(receiver, email);
-    return all.length >= count && all;
-  });
+  const arrived = (receiver, email, count) =>
+    until(`webhook ${count}`, () => {
+      const all = heard(receiver, email);
+      return all.length >= count && all;
+    });
   const sum = (states) => Object.values(states).reduce((a, b) => a + b, 0);
 
   test('a held lead goes out once its posts together tell enough', async () => {
@@ -39,7 +40,11 @@ describe('someone who is known', { timeout: 120_000 }, () => {
     const [{ type, data }] = await arrived(crm, ada.email, 1);
     assert.equal(type, 'lead.qualified');
     assert.equal(data.score.total, 45);
-    assert.deepEqual([data.answers.company_size, data.answers.seats], ['201+', 5], 'both posts, the newer winning');
+    assert.deepEqual(
+      [data.answers.company_size, data.answers.seats],
+      ['201+', 5],
+      'both posts, the newer winning',
+    );
     const { accepted, states } = await world.settled('held');
     assert.deepEqual([accepted, sum(states), states.held, states.delivered], [2, 2, 0, 1]);
     assert.equal(heard(crm, ada.email).length, 1);
@@ -48,7 +53,12 @@ describe('someone who is known', { timeout: 120_000 }, () => {
   test('a destination whose condition is met later gets the lead then, the others nothing new', async () => {
     const destination = [
       { name: 'crm', url: crm.url, secret: 'CRM_WEBHOOK_SECRET' },
-      { name: 'erp', url: erp.url, secret: 'ERP_WEBHOOK_SECRET', when: { field: 'company_size', is: '201+' } },
+      {
+        name: 'erp',
+        url: erp.url,
+        secret: 'ERP_WEBHOOK_SECRET',
+        when: { field: 'company_size', is: '201+' },
+      },
     ];
     await world.publish(campaign('later', crm, { destination }));
     const ada = person();
@@ -88,16 +98,23 @@ describe('someone who is known', { timeout: 120_000 }, () => {
     const ada = person();
     for (const id of ['first', 'second', 'third', 'stranger']) {
       await post(id, ada);
-      await until(`${id} is delivered`, () => [crm, erp].some((to) => heard(to, ada.email).some(({ data }) => data.campaign === id)));
+      await until(`${id} is delivered`, () =>
+        [crm, erp].some((to) => heard(to, ada.email).some(({ data }) => data.campaign === id)),
+      );
     }
-    const events = [...heard(crm, ada.email), ...heard(erp, ada.email)].map(({ type, data }) => [data.campaign, type]);
+    const events = [...heard(crm, ada.email), ...heard(erp, ada.email)].map(({ type, data }) => [
+      data.campaign,
+      type,
+    ]);
     assert.deepEqual(events.sort(), [
       ['first', 'lead.qualified'],
       ['second', 'lead.updated'], // The CRM has had this lead.
       ['stranger', 'lead.qualified'],
       ['third', 'lead.qualified'], // The ERP has not.
     ]);
-    const leadOf = (id) => [...heard(crm, ada.email), ...heard(erp, ada.email)].find(({ data }) => data.campaign === id).data.lead_id;
+    const leadOf = (id) =>
+      [...heard(crm, ada.email), ...heard(erp, ada.email)].find(({ data }) => data.campaign === id).data
+        .lead_id;
     assert.equal(leadOf('first'), leadOf('second'));
     assert.equal(leadOf('first'), leadOf('third'));
     assert.notEqual(leadOf('first'), leadOf('stranger'));

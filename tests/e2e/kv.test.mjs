@@ -11,12 +11,27 @@ import { World } from './world.mjs';
 const FAULTS = {
   healthy: () => {},
   stale: (kv) => kv.freeze(),
-  empty: (kv) => { kv.reads = 'empty'; },
-  failing: (kv) => { kv.reads = 'failing'; kv.writes = 'failing'; },
-  'refusing writes': (kv) => { kv.writes = 'refusing'; },
-  slow: (kv) => { kv.delayMs = 300; },
-  damaged: (kv) => seen(kv).forEach((entry) => { entry.body = Buffer.from('\0 no JSON'); }),
-  'written by newer code': (kv) => seen(kv).forEach((entry) => { entry.body = Buffer.from('{"format":99,"by":"v9"}'); }),
+  empty: (kv) => {
+    kv.reads = 'empty';
+  },
+  failing: (kv) => {
+    kv.reads = 'failing';
+    kv.writes = 'failing';
+  },
+  'refusing writes': (kv) => {
+    kv.writes = 'refusing';
+  },
+  slow: (kv) => {
+    kv.delayMs = 300;
+  },
+  damaged: (kv) =>
+    seen(kv).forEach((entry) => {
+      entry.body = Buffer.from('\0 no JSON');
+    }),
+  'written by newer code': (kv) =>
+    seen(kv).forEach((entry) => {
+      entry.body = Buffer.from('{"format":99,"by":"v9"}');
+    }),
 };
 /** How long an isolate trusts its copy of a campaign (design: a minute), and a little more. */
 const CACHE_MS = 65_000;
@@ -81,7 +96,8 @@ describe('whatever KV does', { timeout: 240_000, concurrency: 3 }, () => {
       const before = seen(world.kv).length;
       const first = await world.postJson('kv-repeat', ada);
       await until('KV remembers', () => seen(world.kv).length > before);
-      for (let i = 0; i < 3; i += 1) assert.deepEqual((await world.postJson('kv-repeat', ada)).json, first.json);
+      for (let i = 0; i < 3; i += 1)
+        assert.deepEqual((await world.postJson('kv-repeat', ada)).json, first.json);
       const { accepted, repeats, approximate } = await until('the repeats are counted', async () => {
         const counters = await world.counters('kv-repeat');
         return counters.approximate.kv_repeats === 3 && counters;
@@ -103,7 +119,10 @@ describe('whatever KV does', { timeout: 240_000, concurrency: 3 }, () => {
       world.kv.reads = 'failing';
       await world.restart(); // A new isolate: its memory is empty.
       const ada = person();
-      for (const answer of [await world.postJson('never-read', ada), await world.request('GET', '/c/never-read')]) {
+      for (const answer of [
+        await world.postJson('never-read', ada),
+        await world.request('GET', '/c/never-read'),
+      ]) {
         assert.equal(answer.status, 503, answer.text);
         assert.match(answer.headers['content-type'], /^application\/problem\+json\b/);
         assert.ok(Number(answer.headers['retry-after']) > 0, answer.headers['retry-after']);
@@ -111,7 +130,10 @@ describe('whatever KV does', { timeout: 240_000, concurrency: 3 }, () => {
       // An address is the visitor's: the audit below finds it where it comes into the log.
       assert.ok([404, 503].includes((await world.postJson('ann@example.org', ada)).status));
       world.kv.heal();
-      await until('the campaign is back', async () => (await world.postJson('never-read', ada)).status === 202);
+      await until(
+        'the campaign is back',
+        async () => (await world.postJson('never-read', ada)).status === 202,
+      );
       await until('the webhook', () => crm.to(ada.email).length);
 
       world.kv.writes = 'refusing';

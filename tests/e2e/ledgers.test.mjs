@@ -54,10 +54,22 @@ describe('sixty ledgers', { timeout: 300_000 }, () => {
   const sum = (answers, of) => answers.reduce((total, answer) => total + of(answer), 0);
 
   test('numbers add up', async () => {
-    assert.equal(sum(await all('counters'), ({ accepted }) => accepted), 3 + posts);
-    assert.equal(sum(await all('overview'), ({ funnel }) => funnel.new), 3 + posts);
-    assert.deepEqual((await all('keys')).flatMap(({ ledgers }) => ledgers.map(({ ledger }) => ledger)), ALL);
-    assert.deepEqual((await all('campaigns')).flatMap(({ campaigns }) => campaigns.map(({ id: name }) => name)), ALL);
+    assert.equal(
+      sum(await all('counters'), ({ accepted }) => accepted),
+      3 + posts,
+    );
+    assert.equal(
+      sum(await all('overview'), ({ funnel }) => funnel.new),
+      3 + posts,
+    );
+    assert.deepEqual(
+      (await all('keys')).flatMap(({ ledgers }) => ledgers.map(({ ledger }) => ledger)),
+      ALL,
+    );
+    assert.deepEqual(
+      (await all('campaigns')).flatMap(({ campaigns }) => campaigns.map(({ id: name }) => name)),
+      ALL,
+    );
     const acts = (await all('audit?limit=200')).flatMap(({ entries }) => entries);
     assert.equal(acts.length, 2 * LEDGERS, 'each publication begins and ends');
   });
@@ -67,8 +79,10 @@ describe('sixty ledgers', { timeout: 300_000 }, () => {
     assert.match(await desk.run('keys', 'status'), /peppers[\s\S]*p1 .*[1-9]\d* rows; current/);
     await desk.run('suppress', '--email', 'eva@example.org', '--ledger', id(0));
     await desk.run('suppress', '--email', 'eva@example.org', '--ledger', id(59));
-    assert.deepEqual((await desk.run('list', 'show')).trim().split('\n'),
-      [0, 59].map((at) => `${id(at)}  suppressed  1 entries`));
+    assert.deepEqual(
+      (await desk.run('list', 'show')).trim().split('\n'),
+      [0, 59].map((at) => `${id(at)}  suppressed  1 entries`),
+    );
   });
 
   test('a key that the last ledger needs is not retired', async () => {
@@ -82,7 +96,12 @@ describe('sixty ledgers', { timeout: 300_000 }, () => {
 
   test('what is put aside is found wherever it lies', async () => {
     const { email } = person();
-    const junk = (at) => world.postForm(id(at), { email, name: 'www.cheap.example', 'consent.newsletter': 'on', contact_website: 'x' }, { Accept: 'application/json' });
+    const junk = (at) =>
+      world.postForm(
+        id(at),
+        { email, name: 'www.cheap.example', 'consent.newsletter': 'on', contact_website: 'x' },
+        { Accept: 'application/json' },
+      );
     const ids = [];
     for (const at of [2, 58]) ids.push((await junk(at)).json.submission_id);
     assert.equal(JSON.parse(await desk.run('quarantine', 'show', ids[1])).contact.email, email);
@@ -97,13 +116,17 @@ describe('sixty ledgers', { timeout: 300_000 }, () => {
         await page.locator('[data-step=received]').waitFor();
         assert.equal(await step(page, 'new'), 3 + posts);
         assert.equal(await page.getByLabel('Campaign').locator('option').count(), 1 + LEDGERS);
-        assert.equal((await rows(page, 'Delivery by destination')).length, new Set([0, 30, 59, ...Array.from({ length: posts }, (_, n) => n * 11)]).size);
+        assert.equal(
+          (await rows(page, 'Delivery by destination')).length,
+          new Set([0, 30, 59, ...Array.from({ length: posts }, (_, n) => n * 11)]).size,
+        );
         await page.getByText('Of some of the ledgers; choose a campaign to see all of its own').waitFor();
       });
       // What is put aside is in the last of them, so the first page has nothing.
       const { email } = person();
       const form = { email, name: 'www.cheap.example', 'consent.newsletter': 'on', contact_website: 'x' };
-      const { submission_id: aside } = (await world.postForm(id(59), form, { Accept: 'application/json' })).json;
+      const { submission_id: aside } = (await world.postForm(id(59), form, { Accept: 'application/json' }))
+        .json;
       await dashboard.visiting({ search: '?view=quarantine' }, async (page) => {
         await page.getByRole('button', { name: `Show ${aside}` }).click();
         await page.getByRole('dialog').getByText(email).waitFor();
@@ -118,18 +141,42 @@ describe('sixty ledgers', { timeout: 300_000 }, () => {
 
   test('a person is found and forgotten in all of them', async () => {
     const { ledgers } = await desk.access(ada.email);
-    assert.deepEqual(ledgers.map(({ ledger }) => ledger), ALL);
-    assert.equal(sum(ledgers, ({ leads }) => leads.length), 3);
+    assert.deepEqual(
+      ledgers.map(({ ledger }) => ledger),
+      ALL,
+    );
+    assert.equal(
+      sum(ledgers, ({ leads }) => leads.length),
+      3,
+    );
     const receipts = (await desk.run('erase', '--email', ada.email, '--yes')).trim().split('\n');
     assert.ok(receipts.length > 1, 'a receipt for each part of them');
     const payloads = [];
     for (const receipt of receipts) payloads.push((await opened(world, receipt)).payload);
-    assert.deepEqual(payloads.flatMap((payload) => payload.ledgers.map(({ ledger }) => ledger)), ALL);
-    assert.equal(sum(payloads.flatMap((payload) => payload.ledgers), ({ leads }) => leads.length), 3);
+    assert.deepEqual(
+      payloads.flatMap((payload) => payload.ledgers.map(({ ledger }) => ledger)),
+      ALL,
+    );
+    assert.equal(
+      sum(
+        payloads.flatMap((payload) => payload.ledgers),
+        ({ leads }) => leads.length,
+      ),
+      3,
+    );
     desk.write('jwks.json', JSON.stringify(await keySet(world)));
-    const said = await desk.run('receipt', 'verify', '--jwks', 'jwks.json', desk.write('erasure.jws', receipts.join('\n')));
+    const said = await desk.run(
+      'receipt',
+      'verify',
+      '--jwks',
+      'jwks.json',
+      desk.write('erasure.jws', receipts.join('\n')),
+    );
     assert.equal(said.match(/^genuine/gm).length, receipts.length);
-    assert.equal(sum((await desk.access(ada.email)).ledgers, ({ leads }) => leads.length), 0);
+    assert.equal(
+      sum((await desk.access(ada.email)).ledgers, ({ leads }) => leads.length),
+      0,
+    );
   });
 
   test('the cron wakes all of them in turn', async () => {
@@ -137,11 +184,20 @@ describe('sixty ledgers', { timeout: 300_000 }, () => {
     const begin = Date.now();
     const runs = [];
     for (let run = 0; run < 2; run += 1) {
-      const { json } = await world.request('POST', '/cron', { body: JSON.stringify({ at: begin + run * every }) });
+      const { json } = await world.request('POST', '/cron', {
+        body: JSON.stringify({ at: begin + run * every }),
+      });
       runs.push(json.requests);
     }
-    assert.ok(runs.every((requests) => requests > 0 && requests <= MOST_REQUESTS), `${runs}`);
-    assert.equal(sum(runs, (requests) => requests), LEDGERS + runs.length, 'each of them, and the registry each time');
+    assert.ok(
+      runs.every((requests) => requests > 0 && requests <= MOST_REQUESTS),
+      `${runs}`,
+    );
+    assert.equal(
+      sum(runs, (requests) => requests),
+      LEDGERS + runs.length,
+      'each of them, and the registry each time',
+    );
     assert.doesNotMatch(world.stdout, /Too many subrequests/);
   });
 });

@@ -8,7 +8,7 @@ import { newKey, send } from '../../web/lib/send.js';
 
 const field = (kind, rules) => ({ name: 'a', kind, ...rules });
 
-describe('what an answer means, by the table of the server\'s tests', () => {
+describe("what an answer means, by the table of the server's tests", () => {
   const CASES = JSON.parse(fs.readFileSync(new URL('../data/answers.json', import.meta.url), 'utf8'));
   /** What the script reads itself, by kind; all else is the server's to read. */
   const READ = {
@@ -21,16 +21,33 @@ describe('what an answer means, by the table of the server\'s tests', () => {
   for (const kind of new Set(CASES.map((one) => one.kind))) {
     test(`of kind ${kind}`, () => {
       for (const one of CASES.filter((other) => other.kind === kind)) {
-        const { input, value, code, server_only, language = 'en', version = '2026-11', choices, several, min, max, min_length, max_length } = one;
+        const {
+          input,
+          value,
+          code,
+          server_only,
+          language = 'en',
+          version = '2026-11',
+          choices,
+          several,
+          min,
+          max,
+          min_length,
+          max_length,
+        } = one;
         const said = JSON.stringify(one);
         const rules = { version, choices, several, min, max, min_length, max_length };
         assert.equal(problemOf(field(kind, rules), input, language), server_only ? undefined : code, said);
-        const given = [input].flat().map(kind === 'text' ? tidy : tidyWord).filter(Boolean);
+        const given = [input]
+          .flat()
+          .map(kind === 'text' ? tidy : tidyWord)
+          .filter(Boolean);
         const isEmpty = problemOf(field(kind, { ...rules, required: true }), input, language);
         if (value === null) assert.equal(isEmpty, 'required', said);
         else if (kind === 'consent' && value === false) assert.equal(isEmpty, 'consent_required', said);
         else if (code === undefined) assert.equal(isEmpty, undefined, said);
-        if (code === undefined && value !== null && READ[kind]) assert.equal(READ[kind](given, { language, version }), value, said);
+        if (code === undefined && value !== null && READ[kind])
+          assert.equal(READ[kind](given, { language, version }), value, said);
       }
     });
   }
@@ -39,19 +56,68 @@ describe('what an answer means, by the table of the server\'s tests', () => {
 describe('the checks ahead of a post', () => {
   // What src/intake/rules.rs accepts.
   for (const [what, one, answers] of [
-    ['addresses in letters and dots of any script', field('email'), [
-      'anna@example.com', ' Anna.B+x@Example.co.uk ', 'a@例え。テスト', 'a@例え．テスト', 'a@例え｡テスト', 'info@Blåbär.example', 'a@exa\ufeffmple.com',
-    ]],
-    ['numbers as people write them', field('phone'), ['070-174 06 05', '800-FLOWERS', '+46 (0)70 174 06 05', '٠٧٠١٧٤٠٦٠٥', 'tel:+46-70-174-06-05;ext=2', '1800 CALL\nNOW']],
-    ['choices with and without white space around them', field('choice', { choices: [' small ', 'large'] }), ['small', ' small ', 'large']],
-    ['decimals that a form sends', field('number'), ['12', '12.5', '-.5', '+007.25', '1E3', '-2.5e-1', '0.0', '9223372036854775807']],
+    [
+      'addresses in letters and dots of any script',
+      field('email'),
+      [
+        'anna@example.com',
+        ' Anna.B+x@Example.co.uk ',
+        'a@例え。テスト',
+        'a@例え．テスト',
+        'a@例え｡テスト',
+        'info@Blåbär.example',
+        'a@exa\ufeffmple.com',
+      ],
+    ],
+    [
+      'numbers as people write them',
+      field('phone'),
+      [
+        '070-174 06 05',
+        '800-FLOWERS',
+        '+46 (0)70 174 06 05',
+        '٠٧٠١٧٤٠٦٠٥',
+        'tel:+46-70-174-06-05;ext=2',
+        '1800 CALL\nNOW',
+      ],
+    ],
+    [
+      'choices with and without white space around them',
+      field('choice', { choices: [' small ', 'large'] }),
+      ['small', ' small ', 'large'],
+    ],
+    [
+      'decimals that a form sends',
+      field('number'),
+      ['12', '12.5', '-.5', '+007.25', '1E3', '-2.5e-1', '0.0', '9223372036854775807'],
+    ],
     ['numbers at their bounds', field('number', { min: 1, max: 5 }), ['1', '5', ' 5 ', '5.0']],
-    ['texts by what people count as letters', field('text', { min_length: 2, max_length: 3 }), ['Åsa', 'A\u030asa', '👍👍👍', ' ab ']],
-    ['web addresses', field('url', { max_length: 40 }), ['https://example.com', 'HTTP://example.com/å?x#y', 'https://[::1]:8/']],
-    ['web addresses by the characters that were typed', field('url', { max_length: 15 }), ['www.example.com', '//example.com/å']],
-    ['web addresses that a scheme could be taken for', field('url', { max_length: 40 }), ['Example.com:8443', 'a-b.example:80/x', 'www.example.com/?to=https://x.example']],
+    [
+      'texts by what people count as letters',
+      field('text', { min_length: 2, max_length: 3 }),
+      ['Åsa', 'A\u030asa', '👍👍👍', ' ab '],
+    ],
+    [
+      'web addresses',
+      field('url', { max_length: 40 }),
+      ['https://example.com', 'HTTP://example.com/å?x#y', 'https://[::1]:8/'],
+    ],
+    [
+      'web addresses by the characters that were typed',
+      field('url', { max_length: 15 }),
+      ['www.example.com', '//example.com/å'],
+    ],
+    [
+      'web addresses that a scheme could be taken for',
+      field('url', { max_length: 40 }),
+      ['Example.com:8443', 'a-b.example:80/x', 'www.example.com/?to=https://x.example'],
+    ],
     ['days of the calendar', field('date'), ['2026-11-30', '2024-02-29']],
-    ['choices by their words, once each', field('choice', { several: true, choices: ['a  b', 'c'] }), [['a b', 'c', 'c'], ['c']]],
+    [
+      'choices by their words, once each',
+      field('choice', { several: true, choices: ['a  b', 'c'] }),
+      [['a b', 'c', 'c'], ['c']],
+    ],
     ['codes of countries in any case', field('country'), ['SE', 'se', ' dk ']],
     ['words of a box, which the server reads', field('boolean'), ['on', 'true', 'NO', '0']],
   ]) {
@@ -91,35 +157,62 @@ describe('the checks ahead of a post', () => {
 
   test('a comma ahead of three digits is the point, but in English', () => {
     for (const language of ['sv', 'de-AT', 'enm']) assert.equal(numberOf('1,500', language), 1.5, language);
-    for (const language of ['en', 'en-GB', 'EN']) assert.ok(Number.isNaN(numberOf('1,500', language)), language);
+    for (const language of ['en', 'en-GB', 'EN'])
+      assert.ok(Number.isNaN(numberOf('1,500', language)), language);
   });
 
   test('a field may be named like anything, and is empty where nothing was typed', () => {
-    const fields = ['constructor', 'valueOf', 'hasOwnProperty'].map((name) => ({ name, kind: 'text', required: true }));
+    const fields = ['constructor', 'valueOf', 'hasOwnProperty'].map((name) => ({
+      name,
+      kind: 'text',
+      required: true,
+    }));
     const criteria = { fields: [{ name: 'email', kind: 'email', required: true }, ...fields], purposes: [] };
-    const given = [['email', 'a@example.com'], ['valueOf', 'x']];
+    const given = [
+      ['email', 'a@example.com'],
+      ['valueOf', 'x'],
+    ];
     assert.deepEqual(problemsOf(criteria, given), [
-      { field: 'constructor', code: 'required' }, { field: 'hasOwnProperty', code: 'required' },
+      { field: 'constructor', code: 'required' },
+      { field: 'hasOwnProperty', code: 'required' },
     ]);
   });
 
   test('somebody has to be reachable, and a required consent given', () => {
     const criteria = {
-      fields: [{ name: 'email', kind: 'email' }, { name: 'phone', kind: 'phone' }],
-      purposes: [{ field: 'consent.news', required: true, version: '2' }, { field: 'consent.calls', version: '2' }],
+      fields: [
+        { name: 'email', kind: 'email' },
+        { name: 'phone', kind: 'phone' },
+      ],
+      purposes: [
+        { field: 'consent.news', required: true, version: '2' },
+        { field: 'consent.calls', version: '2' },
+      ],
     };
-    const codes = (...entries) => problemsOf(criteria, entries).map(({ field: name, code }) => `${name} ${code}`);
+    const codes = (...entries) =>
+      problemsOf(criteria, entries).map(({ field: name, code }) => `${name} ${code}`);
     assert.deepEqual(codes(), ['email required', 'consent.news consent_required']);
     assert.deepEqual(codes(['email', '\u200b']), ['email required', 'consent.news consent_required']);
     const phone = ['phone', '070-174 06 05'];
     assert.deepEqual(codes(phone, ['consent.news', '2']), []);
     assert.deepEqual(codes(phone, ['consent.news', 'false']), ['consent.news consent_required']);
     assert.deepEqual(codes(phone, ['consent.news', 'on'], ['consent.news', '0'], ['consent.calls', '0']), []);
-    assert.deepEqual(codes(phone, ['consent.news', '1'], ['consent.calls', '1']), ['consent.news wording_outdated', 'consent.calls wording_outdated']);
+    assert.deepEqual(codes(phone, ['consent.news', '1'], ['consent.calls', '1']), [
+      'consent.news wording_outdated',
+      'consent.calls wording_outdated',
+    ]);
   });
 
   test('a name is known in the ways that frameworks write it, and in another case where none is exact', () => {
-    const entries = [['size[]', 'a'], ['size[1]', 'b'], ['SIZE', 'c'], ['Consent[news]', 'd'], ['consent[news][]', 'e'], ['size[x]', 'f'], ['E-Mail', 'g']];
+    const entries = [
+      ['size[]', 'a'],
+      ['size[1]', 'b'],
+      ['SIZE', 'c'],
+      ['Consent[news]', 'd'],
+      ['consent[news][]', 'e'],
+      ['size[x]', 'f'],
+      ['E-Mail', 'g'],
+    ];
     assert.deepEqual(under('size', entries), ['a', 'b']);
     assert.deepEqual(under('consent.news', entries), ['e']);
     assert.deepEqual(under('consent.news', entries.slice(0, 4)), ['d']);
@@ -142,7 +235,9 @@ describe('a post', () => {
     try {
       const sending = send(to, { body: 'a=1', key: newKey(), onRetry() {} });
       let result;
-      sending.then((value) => { result = value; });
+      sending.then((value) => {
+        result = value;
+      });
       while (!result) {
         await new Promise(setImmediate);
         mock.timers.tick(500);
@@ -155,23 +250,41 @@ describe('a post', () => {
   }
 
   const stored = async () => answered(202, '{"submission_id":"sub_1"}');
-  const broken = async () => { throw new TypeError('Failed to fetch'); };
+  const broken = async () => {
+    throw new TypeError('Failed to fetch');
+  };
   /** The head of an answer comes, and its body never does. */
-  const stalled = async ({ signal }) => answered(202, new ReadableStream({
-    start: (body) => signal.addEventListener('abort', () => body.error(signal.reason)),
-  }));
+  const stalled = async ({ signal }) =>
+    answered(
+      202,
+      new ReadableStream({
+        start: (body) => signal.addEventListener('abort', () => body.error(signal.reason)),
+      }),
+    );
 
   test('is stored by a 202 and by nothing else', async () => {
     assert.deepEqual(await outcome(stored), { accepted: { submission_id: 'sub_1' }, tries: 1 });
     for (const status of [200, 201, 203]) {
-      assert.deepEqual(await outcome(async () => answered(status, '{"submission_id":"sub_1"}')), { isStrange: true, tries: 1 });
+      assert.deepEqual(await outcome(async () => answered(status, '{"submission_id":"sub_1"}')), {
+        isStrange: true,
+        tries: 1,
+      });
     }
   });
 
   test('is refused by a list of errors; any other refusal is not for scripts', async () => {
     const errors = [{ field: 'email', code: 'invalid_email' }];
-    assert.deepEqual(await outcome(async () => answered(422, JSON.stringify({ errors }))), { errors, tries: 1 });
-    for (const [status, body] of [[404, '{"title":"Not found"}'], [413, '{}'], [400, '<!doctype html>'], [415, 'null'], [422, '{"errors":[]}']]) {
+    assert.deepEqual(await outcome(async () => answered(422, JSON.stringify({ errors }))), {
+      errors,
+      tries: 1,
+    });
+    for (const [status, body] of [
+      [404, '{"title":"Not found"}'],
+      [413, '{}'],
+      [400, '<!doctype html>'],
+      [415, 'null'],
+      [422, '{"errors":[]}'],
+    ]) {
       assert.deepEqual(await outcome(async () => answered(status, body)), { isStrange: true, tries: 1 });
     }
   });

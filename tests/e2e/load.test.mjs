@@ -44,9 +44,14 @@ test('a minute at 64 connections', { timeout: 280_000 }, async (t) => {
     const middle = (samples) => samples.sort((a, b) => a - b)[Math.floor(samples.length / 2)];
     const before = middle(memory.slice(WARM_UP_S, WARM_UP_S + SAMPLE_S));
     const after = middle(memory.slice(-SAMPLE_S));
-    t.diagnostic(`${JSON.stringify(load.statuses)}, ${calls} webhooks, ${before.toFixed(0)} MB, then ${after.toFixed(0)} MB`);
+    t.diagnostic(
+      `${JSON.stringify(load.statuses)}, ${calls} webhooks, ${before.toFixed(0)} MB, then ${after.toFixed(0)} MB`,
+    );
     assert.deepEqual(load.wrong, []);
-    assert.deepEqual(Object.keys(load.statuses).filter((status) => !/^[24]\d\d$/.test(status)), []);
+    assert.deepEqual(
+      Object.keys(load.statuses).filter((status) => !/^[24]\d\d$/.test(status)),
+      [],
+    );
     assert.ok(load.accepted.size > SECONDS, 'there was load');
     assert.ok(after - before < MAX_GROWTH_MB, `memory grew from ${before} to ${after} MB`);
     await isWell(world, load, crm, { once: true, seconds: 150 });

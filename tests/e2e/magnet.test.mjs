@@ -33,7 +33,11 @@ describe('a lead magnet behind an address', { timeout: 120_000 }, () => {
     assert.equal(status, 202);
     return json.download.url;
   };
-  const kinds = (lead_id) => crm.deliveries.map(({ payload }) => payload).filter(({ data }) => data.lead_id === lead_id).map(({ type }) => type);
+  const kinds = (lead_id) =>
+    crm.deliveries
+      .map(({ payload }) => payload)
+      .filter(({ data }) => data.lead_id === lead_id)
+      .map(({ type }) => type);
   const qualified = (email) => until('the lead', () => crm.to(email)[0]?.payload.data.lead_id);
 
   test('it is given as often as it is asked for, and told once', async () => {
@@ -50,7 +54,11 @@ describe('a lead magnet behind an address', { timeout: 120_000 }, () => {
     await until('the event', () => kinds(lead).length === 2);
     assert.deepEqual(kinds(lead), KINDS);
     const { data } = crm.deliveries.at(-1).payload;
-    assert.deepEqual(data, { lead_id: lead, campaign: 'guide', engagement: { ...data.engagement, kind: 'download', title: 'The spring guide' } });
+    assert.deepEqual(data, {
+      lead_id: lead,
+      campaign: 'guide',
+      engagement: { ...data.engagement, kind: 'download', title: 'The spring guide' },
+    });
   });
 
   test('ten at once are one event', async () => {
@@ -72,13 +80,22 @@ describe('a lead magnet behind an address', { timeout: 120_000 }, () => {
     assert.equal((await world.open(link, 'POST')).status, 303);
     await world.restart('SIGKILL');
     crm.answer = { status: 204 };
-    await until('the event', () => kinds(lead).at(-1) === 'lead.engaged' && crm.deliveries.at(-1).status === 204);
+    await until(
+      'the event',
+      () => kinds(lead).at(-1) === 'lead.engaged' && crm.deliveries.at(-1).status === 204,
+    );
   });
 
   test('a link that nobody wrote opens nothing', async () => {
     const link = await posted(person());
-    for (const wrong of [`${link.slice(0, -1)}${link.endsWith('A') ? 'B' : 'A'}`, link.slice(0, -4), `${PUBLIC_URL}/d/guide/x`, `${PUBLIC_URL}/d/guide/..%2f..%2fx`]) {
-      for (const method of ['GET', 'POST']) assert.equal((await world.open(wrong, method)).status, 410, wrong);
+    for (const wrong of [
+      `${link.slice(0, -1)}${link.endsWith('A') ? 'B' : 'A'}`,
+      link.slice(0, -4),
+      `${PUBLIC_URL}/d/guide/x`,
+      `${PUBLIC_URL}/d/guide/..%2f..%2fx`,
+    ]) {
+      for (const method of ['GET', 'POST'])
+        assert.equal((await world.open(wrong, method)).status, 410, wrong);
     }
   });
 });
@@ -96,7 +113,10 @@ describe('a lead magnet in the bucket that wrangler.toml binds', { timeout: 120_
     const files = fs.readdirSync(build).filter((file) => /\.(js|wasm)$/.test(file));
     files.sort((a, b) => (b === 'index.js') - (a === 'index.js'));
     worker = new Miniflare({
-      modules: files.map((file) => ({ type: file.endsWith('.wasm') ? 'CompiledWasm' : 'ESModule', path: path.join(build, file) })),
+      modules: files.map((file) => ({
+        type: file.endsWith('.wasm') ? 'CompiledWasm' : 'ESModule',
+        path: path.join(build, file),
+      })),
       modulesRoot: build,
       compatibilityDate: wrangler.match(/^compatibility_date = "(.*)"$/m)[1],
       kvNamespaces: ['KV'],
@@ -112,13 +132,23 @@ describe('a lead magnet in the bucket that wrangler.toml binds', { timeout: 120_
     });
     base = await worker.ready;
     const bucket = await worker.getR2Bucket(binding);
-    await bucket.put('guides/Vårguiden.pdf', Uint8Array.from(PDF), { httpMetadata: { contentType: 'application/pdf' } });
+    await bucket.put('guides/Vårguiden.pdf', Uint8Array.from(PDF), {
+      httpMetadata: { contentType: 'application/pdf' },
+    });
     await bucket.put('secret.pdf', 'nobody gets this');
     await bucket.put('odd.pdf', 'x', { httpMetadata: { contentType: 'application/pdf; name=✓' } });
-    for (const [id, file] of [['guide', 'guides/Vårguiden.pdf'], ['missing', 'guides/gone.pdf'], ['odd', 'odd.pdf']]) {
+    for (const [id, file] of [
+      ['guide', 'guides/Vårguiden.pdf'],
+      ['missing', 'guides/gone.pdf'],
+      ['odd', 'odd.pdf'],
+    ]) {
       const headers = { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' };
       const magnet = { title: 'The guide', file };
-      const published = await fetch(new URL(`/admin/api/campaigns/${id}`, base), { method: 'PUT', headers, body: JSON.stringify(campaign(id, crm, { magnet })) });
+      const published = await fetch(new URL(`/admin/api/campaigns/${id}`, base), {
+        method: 'PUT',
+        headers,
+        body: JSON.stringify(campaign(id, crm, { magnet })),
+      });
       assert.equal(published.status, 200, await published.text());
     }
   });
@@ -130,7 +160,11 @@ describe('a lead magnet in the bucket that wrangler.toml binds', { timeout: 120_
 
   const linkTo = async (id) => {
     const headers = { 'Content-Type': 'application/json' };
-    const answer = await worker.dispatchFetch(new URL(`/c/${id}`, base), { method: 'POST', headers, body: JSON.stringify(person()) });
+    const answer = await worker.dispatchFetch(new URL(`/c/${id}`, base), {
+      method: 'POST',
+      headers,
+      body: JSON.stringify(person()),
+    });
     return (await answer.json()).download.url;
   };
 
@@ -139,7 +173,10 @@ describe('a lead magnet in the bucket that wrangler.toml binds', { timeout: 120_
     const answer = await worker.dispatchFetch(new URL(`${link}?file=secret.pdf`, base), { method: 'POST' });
     assert.equal(answer.status, 200);
     assert.equal(answer.headers.get('content-type'), 'application/pdf');
-    assert.equal(answer.headers.get('content-disposition'), `attachment; filename="V_rguiden.pdf"; filename*=UTF-8''V%C3%A5rguiden.pdf`);
+    assert.equal(
+      answer.headers.get('content-disposition'),
+      `attachment; filename="V_rguiden.pdf"; filename*=UTF-8''V%C3%A5rguiden.pdf`,
+    );
     assert.equal(answer.headers.get('cache-control'), 'no-store');
     assert.ok(Buffer.from(await answer.arrayBuffer()).equals(PDF));
   });

@@ -40,7 +40,11 @@ describe('the outbox', { timeout: 280_000 }, () => {
       const crm = await published('dead');
       crm.answer = { status: 500 };
       const { email } = await posted('dead');
-      const dead = await until('ten attempts', async () => (await world.counters('dead')).states.dead === 1, 120);
+      const dead = await until(
+        'ten attempts',
+        async () => (await world.counters('dead')).states.dead === 1,
+        120,
+      );
       assert.ok(dead);
       const before = await onlyDelivery('dead');
       assert.equal(before.state, 'dead');
@@ -75,13 +79,18 @@ describe('the outbox', { timeout: 280_000 }, () => {
     test('6b. fifty different posts of one person at once are one lead', async () => {
       const crm = await published('fifty-different');
       const ada = person();
-      const posts = Array.from({ length: 50 }, (_, i) => world.postJson('fifty-different', { ...ada, seats: i + 1 }));
+      const posts = Array.from({ length: 50 }, (_, i) =>
+        world.postJson('fifty-different', { ...ada, seats: i + 1 }),
+      );
       const answers = await Promise.all(posts);
       assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([202]));
       assert.equal(new Set(answers.map(({ json }) => json.submission_id)).size, 50);
       const { accepted, repeats, states } = await world.settled('fifty-different');
       assert.deepEqual([accepted, repeats, states.delivered, states.duplicate], [50, 0, 1, 49]);
-      assert.deepEqual(crm.deliveries.map(({ payload }) => payload.type), ['lead.qualified']);
+      assert.deepEqual(
+        crm.deliveries.map(({ payload }) => payload.type),
+        ['lead.qualified'],
+      );
     });
 
     test('6c. in a campaign that recognises by both, the same phone under another e-mail is one lead', async () => {
@@ -106,9 +115,14 @@ describe('the outbox', { timeout: 280_000 }, () => {
       assert.equal(new Set(crm.deliveries.map(({ body }) => body)).size, 1);
       const { attempts, state, attempt_count } = await onlyDelivery('recovers');
       assert.deepEqual([state, attempt_count], ['delivered', 3]);
-      assert.deepEqual(attempts.map(({ attempt, outcome }) => [attempt, outcome]), [
-        [1, 'status 500'], [2, 'status 503'], [3, 'status 200'],
-      ]);
+      assert.deepEqual(
+        attempts.map(({ attempt, outcome }) => [attempt, outcome]),
+        [
+          [1, 'status 500'],
+          [2, 'status 503'],
+          [3, 'status 200'],
+        ],
+      );
     });
 
     test('7b. a receiver that is down gets what it missed once it is up', async () => {
@@ -146,12 +160,16 @@ describe('the outbox', { timeout: 280_000 }, () => {
       const elsewhere = await Receiver.start();
       receivers.push(elsewhere);
       const crm = await published('redirects');
-      crm.answer = () => crm.deliveries.length > 2 ? { status: 204 } : { status: 302, headers: { Location: elsewhere.url } };
+      crm.answer = () =>
+        crm.deliveries.length > 2 ? { status: 204 } : { status: 302, headers: { Location: elsewhere.url } };
       await posted('redirects');
       await until('the third attempt', () => crm.confirmed.length);
       await world.settled('redirects');
       const { attempts } = await onlyDelivery('redirects');
-      assert.deepEqual(attempts.map(({ outcome }) => outcome), ['status 302', 'status 302', 'status 204']);
+      assert.deepEqual(
+        attempts.map(({ outcome }) => outcome),
+        ['status 302', 'status 302', 'status 204'],
+      );
       assert.deepEqual([elsewhere.deliveries, elsewhere.refused], [[], []]);
     });
 
@@ -160,12 +178,14 @@ describe('the outbox', { timeout: 280_000 }, () => {
       const crm = await Receiver.start();
       receivers.push(erp, crm);
       crm.answer = 'hang';
-      await world.publish(campaign('hangs', crm, {
-        destination: [
-          { name: 'crm', url: crm.url, secret: 'CRM_WEBHOOK_SECRET' },
-          { name: 'erp', url: erp.url, secret: 'ERP_WEBHOOK_SECRET' },
-        ],
-      }));
+      await world.publish(
+        campaign('hangs', crm, {
+          destination: [
+            { name: 'crm', url: crm.url, secret: 'CRM_WEBHOOK_SECRET' },
+            { name: 'erp', url: erp.url, secret: 'ERP_WEBHOOK_SECRET' },
+          ],
+        }),
+      );
       // So many that they would never pass in time, two for each time-out of the hanging one.
       for (let i = 0; i < 30; i += 1) await posted('hangs');
       await until('all thirty at the other one', () => erp.confirmed.length === 30, 40);
@@ -178,12 +198,19 @@ describe('the outbox', { timeout: 280_000 }, () => {
       const erp = await Receiver.start(SECRETS.ERP_WEBHOOK_SECRET);
       const crm = await Receiver.start();
       receivers.push(erp, crm);
-      await world.publish(campaign('routed', crm, {
-        destination: [
-          { name: 'crm', url: crm.url, secret: 'CRM_WEBHOOK_SECRET', forward_at: 20 },
-          { name: 'erp', url: erp.url, secret: 'ERP_WEBHOOK_SECRET', when: { field: 'company_size', is: '1-10' } },
-        ],
-      }));
+      await world.publish(
+        campaign('routed', crm, {
+          destination: [
+            { name: 'crm', url: crm.url, secret: 'CRM_WEBHOOK_SECRET', forward_at: 20 },
+            {
+              name: 'erp',
+              url: erp.url,
+              secret: 'ERP_WEBHOOK_SECRET',
+              when: { field: 'company_size', is: '1-10' },
+            },
+          ],
+        }),
+      );
       const small = await posted('routed', { company_size: '1-10' });
       const large = await posted('routed', { company_size: '201+' });
       const neither = await posted('routed', { company_size: '11-50' });

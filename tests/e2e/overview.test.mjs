@@ -59,8 +59,10 @@ class Story {
     const size = this.#pick([...Object.keys(SIZES), undefined]);
     const phone = this.roll() < 0.3;
     const value = {
-      email: `lead${n}@example.org`, consent: { newsletter: true },
-      ...(size && { company_size: size }), ...(source && { utm_source: source }),
+      email: `lead${n}@example.org`,
+      consent: { newsletter: true },
+      ...(size && { company_size: size }),
+      ...(source && { utm_source: source }),
       // One that no two of them share: a phone alone makes nobody known here.
       ...(phone && { phone: `+46701${String(100_000 + n).slice(-6)}` }),
     };
@@ -110,11 +112,21 @@ class Story {
 async function post(world, id, values) {
   const agent = new http.Agent({ keepAlive: true, maxSockets: CONNECTIONS });
   const { hostname, port } = new URL(world.url);
-  const one = (body) => new Promise((done, failed) => {
-    const options = { agent, hostname, port, method: 'POST', path: `/c/${id}`, headers: { 'Content-Type': 'application/json' } };
-    http.request(options, (response) => response.resume().on('end', () => done(response.statusCode)))
-      .on('error', failed).end(body);
-  });
+  const one = (body) =>
+    new Promise((done, failed) => {
+      const options = {
+        agent,
+        hostname,
+        port,
+        method: 'POST',
+        path: `/c/${id}`,
+        headers: { 'Content-Type': 'application/json' },
+      };
+      http
+        .request(options, (response) => response.resume().on('end', () => done(response.statusCode)))
+        .on('error', failed)
+        .end(body);
+    });
   const statuses = {};
   const queue = values.values();
   const connection = async () => {
@@ -135,26 +147,34 @@ test('ten thousand leads', { timeout: 280_000 }, async (t) => {
   crm.remember = inShort;
   const world = await World.start();
   try {
-    await world.publish(campaign('ten-thousand', crm, {
-      qualify: { warm: 20, hot: 40, forward_at: FORWARD_AT },
-      score: campaign('', crm).score.filter(({ rule }) => rule !== 'free mail'),
-      limits: { per_minute: 1_000_000, network_per_minute: 1_000_000 },
-    }));
+    await world.publish(
+      campaign('ten-thousand', crm, {
+        qualify: { warm: 20, hot: 40, forward_at: FORWARD_AT },
+        score: campaign('', crm).score.filter(({ rule }) => rule !== 'free mail'),
+        limits: { per_minute: 1_000_000, network_per_minute: 1_000_000 },
+      }),
+    );
     const story = new Story(dice(6));
     const began = Date.now();
     const statuses = await post(world, 'ten-thousand', story.posts);
     assert.deepEqual(statuses, { 202: LEADS });
     await post(world, 'ten-thousand', story.later);
     const ask = () => world.ask('GET', 'overview?campaign=ten-thousand');
-    const shown = await until('everything has arrived and was counted', async () => {
-      const now = await ask();
-      const counts = [now.funnel.delivered, now.states.pending, now.refused];
-      const { rejected, unconsented } = story;
-      assert.deepEqual(counts, [story.totals.delivered, 0, { rejected, unconsented, throttled: 0 }]);
-      return now;
-    }, 150);
+    const shown = await until(
+      'everything has arrived and was counted',
+      async () => {
+        const now = await ask();
+        const counts = [now.funnel.delivered, now.states.pending, now.refused];
+        const { rejected, unconsented } = story;
+        assert.deepEqual(counts, [story.totals.delivered, 0, { rejected, unconsented, throttled: 0 }]);
+        return now;
+      },
+      150,
+    );
     const posted = LEADS + story.later.length;
-    t.diagnostic(`${posted} posts and ${crm.deliveries.length} webhooks in ${Math.round((Date.now() - began) / 1000)} s`);
+    t.diagnostic(
+      `${posted} posts and ${crm.deliveries.length} webhooks in ${Math.round((Date.now() - began) / 1000)} s`,
+    );
 
     const accepted = LEADS + story.duplicates;
     const consented = accepted + story.repeats;
@@ -169,14 +189,22 @@ test('ten thousand leads', { timeout: 280_000 }, async (t) => {
     assert.deepEqual(shown.scores, { bin_points: BIN_POINTS, bins: story.bins });
     const steps = Object.values(shown.timeline);
     for (const key of Object.keys(story.totals)) {
-      assert.equal(steps.reduce((sum, step) => sum + step[key], 0), story.totals[key], key);
+      assert.equal(
+        steps.reduce((sum, step) => sum + step[key], 0),
+        story.totals[key],
+        key,
+      );
     }
-    assert.deepEqual(shown.rejections, { email: { invalid_email: shown.rejections.email.invalid_email },
-      'consent.newsletter': { consent_required: story.unconsented } });
+    assert.deepEqual(shown.rejections, {
+      email: { invalid_email: shown.rejections.email.invalid_email },
+      'consent.newsletter': { consent_required: story.unconsented },
+    });
     const [destination, ...others] = shown.destinations;
     assert.deepEqual(others, []);
-    assert.deepEqual([destination.delivered, destination.pending, destination.failed_attempts, shown.deliveries_counted],
-      [delivered, 0, 0, delivered]);
+    assert.deepEqual(
+      [destination.delivered, destination.pending, destination.failed_attempts, shown.deliveries_counted],
+      [delivered, 0, 0, delivered],
+    );
     assert.ok(destination.p50_ms >= 0 && destination.p50_ms <= destination.p95_ms);
 
     const counters = await world.counters('ten-thousand');

@@ -21,7 +21,9 @@ describe('what was judged', { timeout: 240_000 }, () => {
 
   before(async () => {
     crm = await Receiver.start();
-    world = await World.start({ vars: { ...consentVars(), LEADHOOK_PUBLIC_URL: ` HTTPS://Leads.Example.com:443/\n` } });
+    world = await World.start({
+      vars: { ...consentVars(), LEADHOOK_PUBLIC_URL: ` HTTPS://Leads.Example.com:443/\n` },
+    });
   });
 
   after(async () => {
@@ -42,14 +44,21 @@ describe('what was judged', { timeout: 240_000 }, () => {
   /** Puts a campaign into KV as an earlier version has published it. */
   async function store(id, changes) {
     await world.publish(file(id));
-    world.kv.entries.set(`campaign/v1/${id}`, { body: Buffer.from(JSON.stringify({ format: 1, campaign: file(id, changes) })) });
+    world.kv.entries.set(`campaign/v1/${id}`, {
+      body: Buffer.from(JSON.stringify({ format: 1, campaign: file(id, changes) })),
+    });
   }
 
   /** A browser's post, whose answer has the headers of any other. */
   async function post(id, answers = person()) {
     const answer = await world.postForm(id, asForm(answers), HTML);
     assert.equal(answer.status, 303, answer.text);
-    assert.deepEqual(Object.keys(answer.headers).filter((name) => !OF_THE_CONNECTION.includes(name)).sort(), HEADERS);
+    assert.deepEqual(
+      Object.keys(answer.headers)
+        .filter((name) => !OF_THE_CONNECTION.includes(name))
+        .sort(),
+      HEADERS,
+    );
     return answer.headers.location;
   }
 
@@ -67,7 +76,9 @@ describe('what was judged', { timeout: 240_000 }, () => {
   });
 
   test('a scheme without slashes leads where it was read to', async () => {
-    await world.publish(file('bare', { thanks_url: 'https:host', page: { logo: 'HTTPS:\\\\CDN.example.com\\l.svg' } }));
+    await world.publish(
+      file('bare', { thanks_url: 'https:host', page: { logo: 'HTTPS:\\\\CDN.example.com\\l.svg' } }),
+    );
     assert.equal(await post('bare'), 'https://host/');
     const page = await form('bare');
     assert.match(page.text, /src="https:\/\/cdn\.example\.com\/l\.svg"/);
@@ -75,19 +86,39 @@ describe('what was judged', { timeout: 240_000 }, () => {
   });
 
   test('a control character is published in no address and no line', async () => {
-    for (const thanks_url of [INJECTING, 'https://www.example.com/ok\r\nset-cookie: a=b', 'https://www.example.com/ok\tq', 'https://www.example.com/\0']) {
+    for (const thanks_url of [
+      INJECTING,
+      'https://www.example.com/ok\r\nset-cookie: a=b',
+      'https://www.example.com/ok\tq',
+      'https://www.example.com/\0',
+    ]) {
       assert.equal(await refused({ thanks_url }), 'thanks_url', thanks_url);
     }
     assert.equal(await refused({ magnet: { title: 'x', url: INJECTING } }), 'magnet.url');
-    assert.equal(await refused({ magnet: { title: 'x', file: 'a\nb/guide\r\nset-cookie.pdf' } }), 'magnet.file');
+    assert.equal(
+      await refused({ magnet: { title: 'x', file: 'a\nb/guide\r\nset-cookie.pdf' } }),
+      'magnet.file',
+    );
     assert.equal(await refused({ page: { logo: 'https://www.example.com/l.svg\nx' } }), 'page.logo');
-    assert.equal(await refused({ destination: [{ name: 'crm', url: 'https://crm.example.com/\nx', secret: 'CRM_WEBHOOK_SECRET' }] }), 'destination[0].url');
-    assert.equal(await refused(controller({ privacy_notice: 'https://www.example.com/ok\njavascript:alert(1)' })), 'controller.privacy_notice');
-    for (const title of ['x\ny', 'x\ry', '\u001b[2J', '\u0085', '\u2028', '\u202egnp.exe']) assert.equal(await refused({ title }), 'title', title);
-    for (const key of ['name', 'phone', 'privacy_notice_version']) assert.equal(await refused(controller({ [key]: '1\n2' })), `controller.${key}`);
+    assert.equal(
+      await refused({
+        destination: [{ name: 'crm', url: 'https://crm.example.com/\nx', secret: 'CRM_WEBHOOK_SECRET' }],
+      }),
+      'destination[0].url',
+    );
+    assert.equal(
+      await refused(controller({ privacy_notice: 'https://www.example.com/ok\njavascript:alert(1)' })),
+      'controller.privacy_notice',
+    );
+    for (const title of ['x\ny', 'x\ry', '\u001b[2J', '\u0085', '\u2028', '\u202egnp.exe'])
+      assert.equal(await refused({ title }), 'title', title);
+    for (const key of ['name', 'phone', 'privacy_notice_version'])
+      assert.equal(await refused(controller({ [key]: '1\n2' })), `controller.${key}`);
     assert.equal(await refused(purpose({ text: 'Yes\0\u202e' })), 'purpose[0].text');
-    for (const version of ['1\n2', '1\0']) assert.equal(await refused(purpose({ version })), 'purpose[0].version', version);
-    for (const email of ['a@b.example\nx', 'a\0@b.example', 'a@b', '@@@@']) assert.equal(await refused(controller({ email })), 'controller.email', email);
+    for (const version of ['1\n2', '1\0'])
+      assert.equal(await refused(purpose({ version })), 'purpose[0].version', version);
+    for (const email of ['a@b.example\nx', 'a\0@b.example', 'a@b', '@@@@'])
+      assert.equal(await refused(controller({ email })), 'controller.email', email);
   });
 
   test('a host is a name or an IP address wherever one is published', async () => {
@@ -98,10 +129,23 @@ describe('what was judged', { timeout: 240_000 }, () => {
       assert.equal(await refused({ page: { logo: url } }), 'page.logo', host);
       assert.equal(await refused({ magnet: { title: 'x', url } }), 'magnet.url', host);
       assert.equal(await refused(controller({ privacy_notice: url })), 'controller.privacy_notice', host);
-      assert.equal(await refused({ destination: [{ name: 'crm', url, secret: 'CRM_WEBHOOK_SECRET' }] }), 'destination[0].url', host);
+      assert.equal(
+        await refused({ destination: [{ name: 'crm', url, secret: 'CRM_WEBHOOK_SECRET' }] }),
+        'destination[0].url',
+        host,
+      );
     }
-    for (const host of ['www.example.com', 'a_b.example.com', 'xn--blbr-noae.example', 'Blåbär.example', '8.8.8.8', '[2606:4700::1111]:8443']) {
-      await world.publish(file('hosts', { thanks_url: `https://${host}/x`, page: { logo: `https://${host}/l.svg` } }));
+    for (const host of [
+      'www.example.com',
+      'a_b.example.com',
+      'xn--blbr-noae.example',
+      'Blåbär.example',
+      '8.8.8.8',
+      '[2606:4700::1111]:8443',
+    ]) {
+      await world.publish(
+        file('hosts', { thanks_url: `https://${host}/x`, page: { logo: `https://${host}/l.svg` } }),
+      );
     }
   });
 
@@ -120,7 +164,10 @@ describe('what was judged', { timeout: 240_000 }, () => {
     await store('stored-magnet', { magnet: { title: 'x', url: INJECTING } });
     const { json } = await world.postJson('stored-magnet', person());
     const given = await world.open(json.download.url, 'POST');
-    assert.deepEqual([given.status, given.headers.location, given.headers['set-cookie']], [303, INJECTED, undefined]);
+    assert.deepEqual(
+      [given.status, given.headers.location, given.headers['set-cookie']],
+      [303, INJECTED, undefined],
+    );
   });
 
   test('what lies in KV with such a host is served, and left out of the policy', async () => {

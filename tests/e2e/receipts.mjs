@@ -6,8 +6,12 @@ import { compactVerify, createLocalJWKSet } from 'jose';
 import { ROOT } from './world.mjs';
 
 const SCHEMA = path.join(ROOT, 'tests/data/consent-receipt-1.1.schema.json');
-const isReceipt = new Ajv({ strict: true, strictTypes: true, strictRequired: false, allErrors: true })
-  .compile(JSON.parse(fs.readFileSync(SCHEMA, 'utf8')));
+const isReceipt = new Ajv({
+  strict: true,
+  strictTypes: true,
+  strictRequired: false,
+  allErrors: true,
+}).compile(JSON.parse(fs.readFileSync(SCHEMA, 'utf8')));
 
 /** The public keys that a world shows to everybody. */
 export async function keySet(world) {
@@ -23,5 +27,7 @@ export async function opened(world, jws) {
 
 /** What the specification's schema has against a receipt's payload. */
 export function faults(payload) {
-  return isReceipt(payload) ? [] : isReceipt.errors.map(({ instancePath, message }) => `${instancePath} ${message}`);
+  return isReceipt(payload)
+    ? []
+    : isReceipt.errors.map(({ instancePath, message }) => `${instancePath} ${message}`);
 }

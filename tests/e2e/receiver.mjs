@@ -106,7 +106,14 @@ export class Receiver {
       this.refused.push({ method, url, headers, body, reason: error.message });
       return response.writeHead(401).end();
     }
-    const delivery = this.remember({ id: headers['webhook-id'], body, payload, headers, at: Date.now(), status: 0 });
+    const delivery = this.remember({
+      id: headers['webhook-id'],
+      body,
+      payload,
+      headers,
+      at: Date.now(),
+      status: 0,
+    });
     this.deliveries.push(delivery);
     const answer = typeof this.answer === 'function' ? this.answer(delivery) : this.answer;
     if (answer === 'hang') return;

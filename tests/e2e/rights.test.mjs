@@ -23,8 +23,10 @@ describe('people who share a lead', { timeout: 120_000 }, () => {
   });
 
   const post = async (id, value) => assert.equal((await world.postJson(id, value)).status, 202);
-  const held = async (id, who) => (await world.ask('POST', 'access', who)).ledgers.find(({ ledger }) => ledger === id);
-  const events = (receiver, type) => receiver.deliveries.map(({ payload }) => payload).filter((payload) => payload.type === type);
+  const held = async (id, who) =>
+    (await world.ask('POST', 'access', who)).ledgers.find(({ ledger }) => ledger === id);
+  const events = (receiver, type) =>
+    receiver.deliveries.map(({ payload }) => payload).filter((payload) => payload.type === type);
 
   test('a stranger who types an address beside his own phone number reaches what he typed, and no more', async () => {
     await world.publish(campaign('typed', crm, { qualify: { forward_at: 1000 } }));
@@ -37,24 +39,33 @@ describe('people who share a lead', { timeout: 120_000 }, () => {
     assert.doesNotMatch(shown, /Vera/);
     assert.ok(!shown.includes(vera.email), shown);
 
-    const erased = (await world.ask('POST', 'erase', { phone: phone.e164 })).ledgers.find(({ ledger }) => ledger === 'typed');
+    const erased = (await world.ask('POST', 'erase', { phone: phone.e164 })).ledgers.find(
+      ({ ledger }) => ledger === 'typed',
+    );
     assert.deepEqual([erased.leads, erased.left.length, erased.submissions], [[], 1, 1]);
     const left = await held('typed', { email: vera.email });
     assert.match(JSON.stringify(left), /Vera private/);
     assert.equal(left.leads[0].consents.find(({ purpose }) => purpose === 'newsletter').state, 'given');
   });
 
-  test('a stranger who knows somebody\'s phone number withdraws and erases his own', async () => {
-    await world.publish(campaign('shared', crm, {
-      dedupe: { by: ['email', 'phone'], remember_in_kv: false },
-      destination: [
-        { name: 'crm', url: crm.url, secret: 'CRM_WEBHOOK_SECRET' },
-        { name: 'sales', url: sales.url, secret: 'SALES_WEBHOOK_SECRET', forward_at: 40 },
-      ],
-    }));
+  test("a stranger who knows somebody's phone number withdraws and erases his own", async () => {
+    await world.publish(
+      campaign('shared', crm, {
+        dedupe: { by: ['email', 'phone'], remember_in_kv: false },
+        destination: [
+          { name: 'crm', url: crm.url, secret: 'CRM_WEBHOOK_SECRET' },
+          { name: 'sales', url: sales.url, secret: 'SALES_WEBHOOK_SECRET', forward_at: 40 },
+        ],
+      }),
+    );
     const phone = phoneNumber();
     const vera = person({ phone: phone.written, name: 'Vera private' });
-    const mallory = person({ phone: phone.written, name: 'Mallory', company_size: '201+', utm_source: 'google' });
+    const mallory = person({
+      phone: phone.written,
+      name: 'Mallory',
+      company_size: '201+',
+      utm_source: 'google',
+    });
     await post('shared', vera);
     const [first] = await until('her lead', () => crm.to(vera.email).length && crm.to(vera.email));
     await post('shared', mallory);
@@ -67,15 +78,26 @@ describe('people who share a lead', { timeout: 120_000 }, () => {
     const receipt = await world.open(`${link}/receipt`);
     assert.equal(receipt.status, 200);
     assert.ok(!receipt.text.includes('Vera'));
-    assert.equal((await world.open(link.replace('/shared/', '/typed/'), 'POST')).status, 410, 'it is one of its campaign');
+    assert.equal(
+      (await world.open(link.replace('/shared/', '/typed/'), 'POST')).status,
+      410,
+      'it is one of its campaign',
+    );
     assert.equal((await world.open(link, 'POST')).status, 200);
-    const state = async (who) => (await held('shared', who)).leads[0].consents.find(({ purpose }) => purpose === 'newsletter').state;
-    assert.deepEqual([await state({ email: vera.email }), await state({ email: mallory.email })], ['given', 'withdrawn']);
+    const state = async (who) =>
+      (await held('shared', who)).leads[0].consents.find(({ purpose }) => purpose === 'newsletter').state;
+    assert.deepEqual(
+      [await state({ email: vera.email }), await state({ email: mallory.email })],
+      ['given', 'withdrawn'],
+    );
     const [told] = await until('what he has withdrawn', () => {
       const all = events(sales, 'lead.updated').filter(({ data }) => data.withdrawn);
       return all.length && all;
     });
-    assert.deepEqual([told.data.withdrawn.purposes, told.data.withdrawn.webhook_ids.includes(his.id)], [['newsletter'], true]);
+    assert.deepEqual(
+      [told.data.withdrawn.purposes, told.data.withdrawn.webhook_ids.includes(his.id)],
+      [['newsletter'], true],
+    );
 
     await world.ask('POST', 'erase', { email: mallory.email });
     await until('what of him is to go', () => events(sales, 'lead.updated').some(({ data }) => data.erased));

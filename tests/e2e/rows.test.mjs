@@ -54,12 +54,22 @@ describe('what the ledger writes', { timeout: 120_000 }, () => {
   costs('another duplicate', { lead: 1, submission: 2, counter: 1 }, NOTHING, 0);
   costs('with a phone', { ...ADMITTED, carried: 1 }, SETTLED, 1);
   costs('two destinations', { ...ADMITTED, delivery: 2 }, { ...SETTLED, delivery: 2 }, 1);
-  costs('with a phone, two destinations', { ...ADMITTED, carried: 1, delivery: 2 }, { ...SETTLED, delivery: 2 }, 1);
+  costs(
+    'with a phone, two destinations',
+    { ...ADMITTED, carried: 1, delivery: 2 },
+    { ...SETTLED, delivery: 2 },
+    1,
+  );
   costs('with an Idempotency-Key', { ...ADMITTED, idempotency: 1 }, SETTLED, 1);
   // Those that are held are found by their lead, and by whose they are.
   costs('held', { fingerprint: 1, submission: 4, counter: 1 }, NOTHING, 0);
   // The held submission and its counter move as well.
-  costs('held, then qualified', { ...KNOWN, act: 2, carried: 1, delivery: 2, submission: 4, counter: 2 }, SETTLED, 1);
+  costs(
+    'held, then qualified',
+    { ...KNOWN, act: 2, carried: 1, delivery: 2, submission: 4, counter: 2 },
+    SETTLED,
+    1,
+  );
   costs('first attempt fails', ADMITTED, { ...SETTLED, delivery: 3 }, 2);
 
   test('leads in a rush write as many rows each, but share their alarms and the counters of what arrives', () => {
@@ -68,7 +78,10 @@ describe('what the ledger writes', { timeout: 120_000 }, () => {
     const sum = (table, ...parts) => parts.reduce((all, { tables }) => all + (tables[table] ?? 0), 0);
     // Up to which delivery nothing is left is noted now and then.
     const [meta, counter] = ['meta', 'counter'].map((table) => sum(table, admission, settling));
-    assert.ok(counter >= RUSH * sum('counter', one) && counter <= RUSH * sum('counter', one, other), `${counter} counters`);
+    assert.ok(
+      counter >= RUSH * sum('counter', one) && counter <= RUSH * sum('counter', one, other),
+      `${counter} counters`,
+    );
     const own = one.written + other.written - sum('counter', one, other);
     assert.equal(admission.written + settling.written - meta - counter, RUSH * own);
     assert.ok(meta <= RUSH / DELIVERIES_A_MARK + 1, `${meta} marks`);

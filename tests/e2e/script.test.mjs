@@ -23,7 +23,10 @@ const FIELDS = [
   { name: 'size', kind: 'choice', label: 'Size', choices: ['1-10', '11+'] },
 ];
 /** As somebody wrote it long ago for another place, but for its names; with more in it, and under it. */
-const form = (id, { action = '/search', inside = '', button = '<button>Get it</button>', outside = '' } = {}) => `
+const form = (
+  id,
+  { action = '/search', inside = '', button = '<button>Get it</button>', outside = '' } = {},
+) => `
   <form id="f" data-leadhook="${id}" action="${action}">
     <p><label>E-mail <input name="email" type="email"></label></p>
     <p><label>Phone <input name="phone" aria-describedby="why"></label> <span id="why">So that we can call.</span></p>
@@ -37,7 +40,19 @@ const form = (id, { action = '/search', inside = '', button = '<button>Get it</b
   </form>
   ${outside}`;
 /** Names that hide what a script would ask of a form. */
-const HIDING = ['submit', 'action', 'method', 'append', 'elements', 'after', 'contains', 'hidden', 'style', 'dataset', 'noValidate'];
+const HIDING = [
+  'submit',
+  'action',
+  'method',
+  'append',
+  'elements',
+  'after',
+  'contains',
+  'hidden',
+  'style',
+  'dataset',
+  'noValidate',
+];
 const inputs = (names) => names.map((name) => `<input name="${name}" hidden>`).join('');
 /** The same form as frameworks write it: a No beside each box, names with brackets and in other letters. */
 const framework = (id) => `
@@ -67,17 +82,23 @@ const written = (id) => `
   </form>`;
 /** Pages of the site beside the plain one: what is in their form. */
 const VARIANTS = {
-  buttons: { button: '<button name="size" value="11+">Get it</button> <button name="size" value="1-10">Get less</button>' },
+  buttons: {
+    button:
+      '<button name="size" value="11+">Get it</button> <button name="size" value="1-10">Get less</button>',
+  },
   'own-thanks': { outside: '<section data-thanks hidden><h2>You are in</h2></section>' },
   'inner-thanks': {
     inside: '<section data-thanks="plain" hidden><h2>You are in</h2></section>',
-    outside: '<section data-thanks hidden>Anybody</section><section data-thanks="dansk" hidden>Others</section>',
+    outside:
+      '<section data-thanks hidden>Anybody</section><section data-thanks="dansk" hidden>Others</section>',
   },
-  'own-rules': { inside: `
+  'own-rules': {
+    inside: `
     <p><label><input name="terms" type="checkbox" required> Terms</label></p>
     <p><label>Seats <input name="seats" type="number"></label></p>
     <p><label>Site <input name="site" type="url"></label></p>
-    <input name="constructor" type="hidden" value="Anna">` },
+    <input name="constructor" type="hidden" value="Anna">`,
+  },
   hiding: { inside: inputs(HIDING) },
   apart: { outside: '<p><label>Name <input name="constructor" form="f"></label></p>' },
 };
@@ -96,32 +117,58 @@ describe('the form script', { skip, timeout: 240_000 }, () => {
       const script = `<script src="${assets.url}/leadhook.js" defer></script>`;
       const guarded = id === 'guarded' ? ` ${TURNSTILE}; frame-src ${TURNSTILE}` : '';
       const variant = extra === 'copied' ? { action: `${assets.url}/c/${id}` } : VARIANTS[extra];
-      const drawn = {
-        home: () => '<a href="/plain">To the form</a>',
-        framework: () => framework(id),
-        written: () => written(id),
-        'all-hiding': () => form(id, { inside: inputs(members.ofForm) }),
-        'hiding-document': () => form(id) + members.ofDocument.map((name) => `<img name="${name}" alt=""><form name="${name}"></form>`).join(''),
-      }[id === 'home' ? id : extra] ?? (() => form(id, variant));
+      const drawn =
+        {
+          home: () => '<a href="/plain">To the form</a>',
+          framework: () => framework(id),
+          written: () => written(id),
+          'all-hiding': () => form(id, { inside: inputs(members.ofForm) }),
+          'hiding-document': () =>
+            form(id) +
+            members.ofDocument
+              .map((name) => `<img name="${name}" alt=""><form name="${name}"></form>`)
+              .join(''),
+        }[id === 'home' ? id : extra] ?? (() => form(id, variant));
       return {
-        head: { 'no-script': '', twice: script + script, copied: script.replace(assets.url, copy.url) }[extra] ?? script,
+        head:
+          { 'no-script': '', twice: script + script, copied: script.replace(assets.url, copy.url) }[extra] ??
+          script,
         body: `<h1>Get it</h1>${drawn()}`,
         policy: `${extra === 'sandboxed' ? 'sandbox allow-scripts allow-forms; ' : ''}connect-src ${assets.url}; form-action ${assets.url}; script-src ${assets.url} ${copy.url}${guarded}`,
       };
     });
-    world = await World.start({ vars: { LEADHOOK_PUBLIC_URL: assets.url, TURNSTILE_SECRET: 'not-asked-here', LEADHOOK_TURNSTILE_URL: 'http://127.0.0.1:9/' } });
-    const own = (id, changes) => campaign(id, crm, { origins: [site.url], thanks_url: undefined, field: FIELDS, score: [], ...changes });
+    world = await World.start({
+      vars: {
+        LEADHOOK_PUBLIC_URL: assets.url,
+        TURNSTILE_SECRET: 'not-asked-here',
+        LEADHOOK_TURNSTILE_URL: 'http://127.0.0.1:9/',
+      },
+    });
+    const own = (id, changes) =>
+      campaign(id, crm, { origins: [site.url], thanks_url: undefined, field: FIELDS, score: [], ...changes });
     await world.publish(
       own('plain', {}),
       own('dansk', { language: 'da' }),
       own('closed', { origins: ['https://www.example.com'] }),
       own('many', {
-        field: [...FIELDS, { name: 'seats', kind: 'number' }, { name: 'site', kind: 'text' }, { name: 'constructor', kind: 'text', required: true }],
+        field: [
+          ...FIELDS,
+          { name: 'seats', kind: 'number' },
+          { name: 'site', kind: 'text' },
+          { name: 'constructor', kind: 'text', required: true },
+        ],
       }),
       own('picks', {
         field: [
           FIELDS[0],
-          { name: 'interests', kind: 'choice', label: 'Interests', choices: ['Garden', 'House', 'Boat & co'], several: true, required: true },
+          {
+            name: 'interests',
+            kind: 'choice',
+            label: 'Interests',
+            choices: ['Garden', 'House', 'Boat & co'],
+            several: true,
+            required: true,
+          },
           { name: 'demo', kind: 'boolean', label: 'Demo' },
           { name: 'day', kind: 'date', label: 'Day' },
           { name: 'budget', kind: 'number', label: 'Budget', max: 5000 },
@@ -138,7 +185,8 @@ describe('the form script', { skip, timeout: 240_000 }, () => {
     members = await blank.evaluate(() => {
       const namesOf = (node) => {
         const names = new Set();
-        for (let one = node; (one = Object.getPrototypeOf(one)); ) Object.getOwnPropertyNames(one).forEach((name) => names.add(name));
+        for (let one = node; (one = Object.getPrototypeOf(one)); )
+          Object.getOwnPropertyNames(one).forEach((name) => names.add(name));
         return [...names];
       };
       return { ofForm: namesOf(document.createElement('form')), ofDocument: namesOf(document) };
@@ -155,7 +203,8 @@ describe('the form script', { skip, timeout: 240_000 }, () => {
     await crm?.down();
   });
 
-  const visiting = (address, options, visit) => opened(browser, `${site.url}${address}`, { ours: [site.url, assets.url, copy.url], ...options }, visit);
+  const visiting = (address, options, visit) =>
+    opened(browser, `${site.url}${address}`, { ours: [site.url, assets.url, copy.url], ...options }, visit);
   const arrived = (email) => until('the lead', () => crm.to(email)[0]?.payload.data);
   const press = (page) => page.getByRole('button', { name: 'Get it' }).click();
   const thanked = (page) => page.getByText('Thank you. We have received your details.').waitFor();
@@ -165,34 +214,45 @@ describe('the form script', { skip, timeout: 240_000 }, () => {
     await page.getByRole('checkbox', { name: 'Yes' }).check();
   }
 
-  const prepared = (page) => until('the criteria', () => page.evaluate(() => document.querySelector('form').noValidate));
+  const prepared = (page) =>
+    until('the criteria', () => page.evaluate(() => document.querySelector('form').noValidate));
   const said = (page) => page.locator('[role=status]').textContent();
 
   /** Fills in and sends a form in a page where Playwright finds nothing; what the form then tells. */
   async function pressedByHand(page, email, event) {
-    await until('the criteria', () => page.evaluate(() => Reflect.get(HTMLFormElement.prototype, 'noValidate', globalThis.f)));
+    await until('the criteria', () =>
+      page.evaluate(() => Reflect.get(HTMLFormElement.prototype, 'noValidate', globalThis.f)),
+    );
     return filledByHand(page, email, event);
   }
 
-  const filledByHand = (page, email, event) => page.evaluate(([address, name]) => {
-    const { querySelector } = Element.prototype;
-    const find = (selector) => querySelector.call(globalThis.f, selector);
-    find('[name=email]').value = address;
-    find('[type=checkbox]').checked = true;
-    const told = new Promise((done) => addEventListener(`leadhook:${name}`, ({ detail }) => setTimeout(() => done(detail))));
-    find('button').click();
-    return told;
-  }, [email, event]);
+  const filledByHand = (page, email, event) =>
+    page.evaluate(
+      ([address, name]) => {
+        const { querySelector } = Element.prototype;
+        const find = (selector) => querySelector.call(globalThis.f, selector);
+        find('[name=email]').value = address;
+        find('[type=checkbox]').checked = true;
+        const told = new Promise((done) =>
+          addEventListener(`leadhook:${name}`, ({ detail }) => setTimeout(() => done(detail))),
+        );
+        find('button').click();
+        return told;
+      },
+      [email, event],
+    );
 
   /** Lets the criteria of a campaign come only from a certain time on that they are asked for. */
-  const withoutCriteria = (id, until = Infinity) => async (page) => {
-    let asked = 0;
-    await page.route(`${assets.url}/c/${id}`, (route) => {
-      if (route.request().method() !== 'GET') return route.fallback();
-      asked += 1;
-      return asked < until ? route.abort() : route.continue();
-    });
-  };
+  const withoutCriteria =
+    (id, until = Infinity) =>
+    async (page) => {
+      let asked = 0;
+      await page.route(`${assets.url}/c/${id}`, (route) => {
+        if (route.request().method() !== 'GET') return route.fallback();
+        asked += 1;
+        return asked < until ? route.abort() : route.continue();
+      });
+    };
 
   /** Everything that a page posts to a campaign, before it is sent; `answer` may answer instead. */
   async function watchPosts(page, answer = (route) => route.continue()) {
@@ -200,7 +260,10 @@ describe('the form script', { skip, timeout: 240_000 }, () => {
     await page.route(`${assets.url}/c/*`, async (route) => {
       const request = route.request();
       if (request.method() !== 'POST') return route.fallback();
-      posts.push({ key: request.headers()['idempotency-key'], body: new URLSearchParams(request.postData()) });
+      posts.push({
+        key: request.headers()['idempotency-key'],
+        body: new URLSearchParams(request.postData()),
+      });
       return answer(route, posts.length);
     });
     return posts;
@@ -216,25 +279,39 @@ describe('the form script', { skip, timeout: 240_000 }, () => {
   test('takes over a form by keyboard alone, and the lead says where its person came from', async () => {
     const { email } = person();
     const options = { referer: 'https://search.example/results?q=secret' };
-    await visiting('/plain?utm_source=google&utm_campaign=spring&gclid=G-1&token=secret#top', options, async (page) => {
-      await prepared(page);
-      for (const keys of ['Tab', email, 'Tab', 'Tab', 'Space', 'Tab', 'Space', 'Tab', 'Enter']) {
-        if (keys === email) await page.keyboard.type(email);
-        else await page.keyboard.press(keys);
-      }
-      await thanked(page);
-      assert.equal(await page.evaluate(() => document.activeElement.className), 'thanks');
-      assert.equal(await page.locator('form').isVisible(), false);
-      assert.equal(page.url().split('?')[0], `${site.url}/plain`);
-      assert.deepEqual(await page.context().cookies(), []);
-    });
+    await visiting(
+      '/plain?utm_source=google&utm_campaign=spring&gclid=G-1&token=secret#top',
+      options,
+      async (page) => {
+        await prepared(page);
+        for (const keys of ['Tab', email, 'Tab', 'Tab', 'Space', 'Tab', 'Space', 'Tab', 'Enter']) {
+          if (keys === email) await page.keyboard.type(email);
+          else await page.keyboard.press(keys);
+        }
+        await thanked(page);
+        assert.equal(await page.evaluate(() => document.activeElement.className), 'thanks');
+        assert.equal(await page.locator('form').isVisible(), false);
+        assert.equal(page.url().split('?')[0], `${site.url}/plain`);
+        assert.deepEqual(await page.context().cookies(), []);
+      },
+    );
     const lead = await arrived(email);
     assert.deepEqual(lead.answers, { size: '1-10' });
-    const visit = { utm_source: 'google', utm_campaign: 'spring', gclid: 'G-1', referrer: 'https://search.example/results', landing_page: `${site.url}/plain` };
+    const visit = {
+      utm_source: 'google',
+      utm_campaign: 'spring',
+      gclid: 'G-1',
+      referrer: 'https://search.example/results',
+      landing_page: `${site.url}/plain`,
+    };
     const first = Object.fromEntries(Object.entries(visit).map(([name, value]) => [`first_${name}`, value]));
     assert.deepEqual(lead.attribution, { ...visit, ...first, page_url: `${site.url}/plain` });
     assert.deepEqual([lead.consent[0].method, lead.consent[0].version_shown], ['form', '2026-11']);
-    assert.deepEqual(lead.signals.map(({ signal }) => signal), ['too_fast'], 'the token came, and nothing else looks like junk');
+    assert.deepEqual(
+      lead.signals.map(({ signal }) => signal),
+      ['too_fast'],
+      'the token came, and nothing else looks like junk',
+    );
   });
 
   test('remembers the first visit and the last that came from somewhere, over pages', async () => {
@@ -251,8 +328,10 @@ describe('the form script', { skip, timeout: 240_000 }, () => {
     });
     const { attribution } = await arrived(email);
     assert.deepEqual(attribution, {
-      utm_source: 'partner', landing_page: `${site.url}/plain`,
-      first_utm_source: 'google', first_landing_page: `${site.url}/home`,
+      utm_source: 'partner',
+      landing_page: `${site.url}/plain`,
+      first_utm_source: 'google',
+      first_landing_page: `${site.url}/home`,
       page_url: `${site.url}/plain/again`,
     });
   });
@@ -263,7 +342,10 @@ describe('the form script', { skip, timeout: 240_000 }, () => {
     await visiting('/remembers?utm_source=google', {}, async (page) => {
       const cookie = await until('the cookie', async () => (await page.context().cookies())[0]);
       const days = (cookie.expires - Date.now() / 1000) / 86_400;
-      assert.deepEqual([cookie.name, cookie.sameSite, cookie.path, Math.round(days)], ['leadhook', 'Lax', '/', 30]);
+      assert.deepEqual(
+        [cookie.name, cookie.sameSite, cookie.path, Math.round(days)],
+        ['leadhook', 'Lax', '/', 30],
+      );
       assert.equal((await page.context().cookies()).length, 1);
 
       // Days later: another tab, which came by itself.
@@ -288,11 +370,14 @@ describe('the form script', { skip, timeout: 240_000 }, () => {
 
   test('does without storage, where the browser denies it', async () => {
     const { email } = person();
-    const prepare = (page) => page.addInitScript(() => {
-      const denied = () => { throw new DOMException('denied', 'SecurityError'); };
-      Object.defineProperty(window, 'sessionStorage', { get: denied });
-      Object.defineProperty(Document.prototype, 'cookie', { get: denied, set: denied });
-    });
+    const prepare = (page) =>
+      page.addInitScript(() => {
+        const denied = () => {
+          throw new DOMException('denied', 'SecurityError');
+        };
+        Object.defineProperty(window, 'sessionStorage', { get: denied });
+        Object.defineProperty(Document.prototype, 'cookie', { get: denied, set: denied });
+      });
     await visiting('/remembers?utm_source=google', { prepare }, async (page) => {
       await fillIn(page, email);
       await press(page);
@@ -320,7 +405,12 @@ describe('the form script', { skip, timeout: 240_000 }, () => {
       await page.locator('[name=phone][aria-invalid=true]').waitFor();
       assert.equal(posts.length, 1);
       assert.equal(await page.evaluate(() => document.activeElement.name), 'phone');
-      const described = await phone.evaluate((input) => input.getAttribute('aria-describedby').split(' ').map((id) => document.getElementById(id).textContent));
+      const described = await phone.evaluate((input) =>
+        input
+          .getAttribute('aria-describedby')
+          .split(' ')
+          .map((id) => document.getElementById(id).textContent),
+      );
       assert.equal(described[0], 'So that we can call.');
       assert.match(described[1], /telefonnummer/);
       await phone.fill('070-174 06 05');
@@ -357,10 +447,14 @@ describe('the form script', { skip, timeout: 240_000 }, () => {
     const { email } = person();
     await visiting('/plain', {}, async (page) => {
       await fillIn(page, email);
-      const posts = await watchPosts(page, (route, count) => (count > 4 ? route.continue() : route.abort('internetdisconnected')));
+      const posts = await watchPosts(page, (route, count) =>
+        count > 4 ? route.continue() : route.abort('internetdisconnected'),
+      );
       await press(page);
       await page.getByText('No answer yet. Trying again …').waitFor();
-      await page.getByText('This could not be sent. Please check your connection and send it again.').waitFor();
+      await page
+        .getByText('This could not be sent. Please check your connection and send it again.')
+        .waitFor();
       assert.equal(await page.getByLabel('E-mail', { exact: true }).inputValue(), email);
       await press(page);
       await thanked(page);
@@ -374,7 +468,11 @@ describe('the form script', { skip, timeout: 240_000 }, () => {
       const { email } = person();
       await visiting('/plain', {}, async (page) => {
         const at = [];
-        const headers = { 'Access-Control-Allow-Origin': site.url, 'Access-Control-Expose-Headers': 'Retry-After', 'Retry-After': '3' };
+        const headers = {
+          'Access-Control-Allow-Origin': site.url,
+          'Access-Control-Expose-Headers': 'Retry-After',
+          'Retry-After': '3',
+        };
         await watchPosts(page, (route, count) => {
           at.push(Date.now());
           return count > 1 ? route.continue() : route.fulfill({ status, headers, body: '{}' });
@@ -393,11 +491,16 @@ describe('the form script', { skip, timeout: 240_000 }, () => {
       const { email } = person();
       await visiting('/plain', {}, async (page) => {
         const headers = { 'Access-Control-Allow-Origin': site.url };
-        const posts = await watchPosts(page, (route, count) => (count > 1 ? route.continue() : route.fulfill({ status, headers, body: '{}' })));
+        const posts = await watchPosts(page, (route, count) =>
+          count > 1 ? route.continue() : route.fulfill({ status, headers, body: '{}' }),
+        );
         await fillIn(page, email);
         await press(page);
         await page.waitForURL('**/c/plain/thanks');
-        assert.deepEqual(posts.map(({ key }) => key !== undefined), [true, false]);
+        assert.deepEqual(
+          posts.map(({ key }) => key !== undefined),
+          [true, false],
+        );
       });
       await arrived(email);
     });
@@ -412,7 +515,10 @@ describe('the form script', { skip, timeout: 240_000 }, () => {
       assert.equal(await page.evaluate(() => document.querySelectorAll('.error').length), 1);
       await pressedByHand(page, email, 'accepted');
       assert.match(await page.evaluate(() => document.activeElement.textContent), /^Thank you/);
-      assert.equal(await page.evaluate(() => getComputedStyle(document.querySelector('form')).display), 'none');
+      assert.equal(
+        await page.evaluate(() => getComputedStyle(document.querySelector('form')).display),
+        'none',
+      );
     });
     assert.equal((await arrived(email)).attribution.page_url, `${site.url}/plain/all-hiding`);
   });
@@ -421,7 +527,9 @@ describe('the form script', { skip, timeout: 240_000 }, () => {
     const { email } = person();
     await visiting('/plain/hiding', {}, async (page) => {
       const headers = { 'Access-Control-Allow-Origin': site.url };
-      await watchPosts(page, (route, count) => (count > 1 ? route.continue() : route.fulfill({ status: 404, headers, body: '{}' })));
+      await watchPosts(page, (route, count) =>
+        count > 1 ? route.continue() : route.fulfill({ status: 404, headers, body: '{}' }),
+      );
       await fillIn(page, email);
       await press(page);
       await page.waitForURL('**/c/plain/thanks');
@@ -442,12 +550,20 @@ describe('the form script', { skip, timeout: 240_000 }, () => {
     const { email } = person();
     await visiting('/plain/sandboxed', {}, async (page) => {
       const asked = [];
-      page.on('request', (request) => request.url().startsWith(`${assets.url}/c/`) && asked.push(`${request.method()} ${request.resourceType()}`));
+      page.on(
+        'request',
+        (request) =>
+          request.url().startsWith(`${assets.url}/c/`) &&
+          asked.push(`${request.method()} ${request.resourceType()}`),
+      );
       await fillIn(page, email);
       assert.equal(await page.evaluate(() => document.forms[0].acceptCharset), 'utf-8');
       await press(page);
       await page.waitForURL('**/c/plain/thanks');
-      assert.deepEqual(asked.filter((one) => !one.endsWith('document')), []);
+      assert.deepEqual(
+        asked.filter((one) => !one.endsWith('document')),
+        [],
+      );
     });
     await arrived(email);
   });
@@ -482,7 +598,9 @@ describe('the form script', { skip, timeout: 240_000 }, () => {
   test('tells a consent to another wording at its box', async () => {
     await visiting('/picks/framework', {}, async (page) => {
       await prepared(page);
-      await page.evaluate(() => { document.querySelectorAll('[name="consent[newsletter]"]')[1].value = '2026-10'; });
+      await page.evaluate(() => {
+        document.querySelectorAll('[name="consent[newsletter]"]')[1].value = '2026-10';
+      });
       await page.getByLabel('Garden').check();
       await fillIn(page, person().email);
       await press(page);
@@ -509,12 +627,18 @@ describe('the form script', { skip, timeout: 240_000 }, () => {
       await thanked(page);
     });
     const { answers } = await arrived(email);
-    assert.deepEqual(answers, { interests: ['Garden', 'Boat & co'], day: '2026-11-30', budget: 1234.5, site: 'https://www.example.com/' });
+    assert.deepEqual(answers, {
+      interests: ['Garden', 'Boat & co'],
+      day: '2026-11-30',
+      budget: 1234.5,
+      site: 'https://www.example.com/',
+    });
   });
 
   test('of a name that an address says twice the first value counts, tidied', async () => {
     const { email } = person();
-    const query = 'utm_source=&utm_source=%E2%80%8Bgoogle%00%20&utm_source=bing&utm_a-b=1&first_utm_source=x&gclid=%EF%BB%BF&utm_=2';
+    const query =
+      'utm_source=&utm_source=%E2%80%8Bgoogle%00%20&utm_source=bing&utm_a-b=1&first_utm_source=x&gclid=%EF%BB%BF&utm_=2';
     await visiting(`/plain?${query}`, {}, async (page) => {
       await fillIn(page, email);
       await press(page);
@@ -522,7 +646,14 @@ describe('the form script', { skip, timeout: 240_000 }, () => {
     });
     const { attribution } = await arrived(email);
     const { landing_page, page_url, first_landing_page, ...told } = attribution;
-    assert.deepEqual(told, { utm_source: 'google', 'utm_a-b': '1', utm_: '2', first_utm_source: 'google', 'first_utm_a-b': '1', first_utm_: '2' });
+    assert.deepEqual(told, {
+      utm_source: 'google',
+      'utm_a-b': '1',
+      utm_: '2',
+      first_utm_source: 'google',
+      'first_utm_a-b': '1',
+      first_utm_: '2',
+    });
   });
 
   test('where every request of the script is blocked, the browser sends the form, with the button that was pressed', async () => {
@@ -541,7 +672,9 @@ describe('the form script', { skip, timeout: 240_000 }, () => {
       await fillIn(page, 'off.line@example.org');
       await page.context().setOffline(true);
       await press(page);
-      await page.getByText('This could not be sent. Please check your connection and send it again.').waitFor();
+      await page
+        .getByText('This could not be sent. Please check your connection and send it again.')
+        .waitFor();
       assert.equal(page.url(), `${site.url}/plain`);
     });
   });
@@ -585,10 +718,14 @@ describe('the form script', { skip, timeout: 240_000 }, () => {
   test('says that it is sending before anything has answered, in a region that was there before', async () => {
     const { email } = person();
     await visiting('/plain', {}, async (page) => {
-      await page.evaluate(() => { window.region = document.querySelector('[role=status]'); });
+      await page.evaluate(() => {
+        window.region = document.querySelector('[role=status]');
+      });
       assert.equal(await said(page), '');
       let answer;
-      const isAnswered = new Promise((done) => { answer = done; });
+      const isAnswered = new Promise((done) => {
+        answer = done;
+      });
       await watchPosts(page, async (route) => {
         await isAnswered;
         return route.continue();
@@ -622,14 +759,20 @@ describe('the form script', { skip, timeout: 240_000 }, () => {
       await page.getByRole('checkbox').check();
       await press(page);
       await page.locator('.thanks').waitFor();
-      assert.deepEqual(posts.map(({ body }) => body.has('leadhook_token')), [false, true]);
+      assert.deepEqual(
+        posts.map(({ body }) => body.has('leadhook_token')),
+        [false, true],
+      );
     });
     await visiting('/plain', { prepare: withoutCriteria('plain', 2) }, async (page) => {
       const posts = await watchPosts(page);
       await fillIn(page, person().email);
       await press(page);
       await thanked(page);
-      assert.deepEqual(posts.map(({ body }) => body.has('leadhook_token')), [false]);
+      assert.deepEqual(
+        posts.map(({ body }) => body.has('leadhook_token')),
+        [false],
+      );
     });
   });
 
@@ -639,12 +782,15 @@ describe('the form script', { skip, timeout: 240_000 }, () => {
       await fillIn(page, email);
       await press(page);
       await page.getByText(`Here it is: ${HOSTILE}`).waitFor();
-      await Promise.all([page.waitForURL('**/form.css'), page.getByRole('button', { name: 'Download' }).click()]);
+      await Promise.all([
+        page.waitForURL('**/form.css'),
+        page.getByRole('button', { name: 'Download' }).click(),
+      ]);
     });
     await arrived(email);
   });
 
-  test('keeps the rules of the page\'s own inputs, and tells what is no number', async () => {
+  test("keeps the rules of the page's own inputs, and tells what is no number", async () => {
     const { email } = person();
     await visiting('/many/own-rules', {}, async (page) => {
       await prepared(page);
@@ -666,7 +812,11 @@ describe('the form script', { skip, timeout: 240_000 }, () => {
       await press(page);
       await thanked(page);
     });
-    assert.deepEqual((await arrived(email)).answers, { seats: 12, site: 'www.example.com', constructor: 'Anna' });
+    assert.deepEqual((await arrived(email)).answers, {
+      seats: 12,
+      site: 'www.example.com',
+      constructor: 'Anna',
+    });
   });
 
   test('inputs that stand outside of the form are told of, focused and mended too', async () => {
@@ -705,15 +855,24 @@ describe('the form script', { skip, timeout: 240_000 }, () => {
 
   for (const [what, prepare] of [
     ['does not load', (page) => page.route('**/leadhook.js', (route) => route.abort())],
-    ['fails in the middle', (page) => page.addInitScript(() => {
-      Crypto.prototype.getRandomValues = () => { throw new Error('broken'); };
-    })],
+    [
+      'fails in the middle',
+      (page) =>
+        page.addInitScript(() => {
+          Crypto.prototype.getRandomValues = () => {
+            throw new Error('broken');
+          };
+        }),
+    ],
   ]) {
     test(`where the script ${what}, the browser sends the form`, async () => {
       const { email } = person();
       await visiting('/plain', { prepare }, async (page) => {
         // A form that relies on nobody has its action itself.
-        await page.evaluate((action) => Object.assign(document.forms[0], { action, method: 'post' }), `${assets.url}/c/plain`);
+        await page.evaluate(
+          (action) => Object.assign(document.forms[0], { action, method: 'post' }),
+          `${assets.url}/c/plain`,
+        );
         await fillIn(page, email);
         await press(page);
         await page.waitForURL('**/c/plain/thanks');
@@ -726,7 +885,10 @@ describe('the form script', { skip, timeout: 240_000 }, () => {
   test('a form that a page draws later is taken over too, and nothing typed gets into an address', async () => {
     const { email } = person();
     await visiting('/home', {}, async (page) => {
-      await page.evaluate((markup) => document.querySelector('main').insertAdjacentHTML('beforeend', markup), form('plain'));
+      await page.evaluate(
+        (markup) => document.querySelector('main').insertAdjacentHTML('beforeend', markup),
+        form('plain'),
+      );
       await fillIn(page, email);
       await press(page);
       await thanked(page);
@@ -736,10 +898,19 @@ describe('the form script', { skip, timeout: 240_000 }, () => {
   });
 
   test('thanks as the page does, as the campaign does, or at its address', async () => {
-    for (const [address, shown] of [['/plain/own-thanks', 'You are in'], ['/worded', HOSTILE], ['/elsewhere', 'Get it']]) {
+    for (const [address, shown] of [
+      ['/plain/own-thanks', 'You are in'],
+      ['/worded', HOSTILE],
+      ['/elsewhere', 'Get it'],
+    ]) {
       const { email } = person();
       await visiting(address, {}, async (page) => {
-        const told = page.evaluate(() => new Promise((done) => document.addEventListener('leadhook:accepted', ({ detail }) => done(detail))));
+        const told = page.evaluate(
+          () =>
+            new Promise((done) =>
+              document.addEventListener('leadhook:accepted', ({ detail }) => done(detail)),
+            ),
+        );
         await fillIn(page, email);
         await press(page);
         assert.match((await told).submission_id, /^sub_/);
@@ -747,11 +918,17 @@ describe('the form script', { skip, timeout: 240_000 }, () => {
         await page.getByText(shown, { exact: true }).first().waitFor();
         assert.equal(await page.evaluate(() => window.hit), undefined);
         if (address === '/worded') {
-          await Promise.all([page.waitForURL('**/form.css'), page.getByRole('button', { name: 'Download' }).click()]);
+          await Promise.all([
+            page.waitForURL('**/form.css'),
+            page.getByRole('button', { name: 'Download' }).click(),
+          ]);
         }
       });
       const { lead_id } = await arrived(email);
-      const isEngaged = () => crm.deliveries.some(({ payload }) => payload.type === 'lead.engaged' && payload.data.lead_id === lead_id);
+      const isEngaged = () =>
+        crm.deliveries.some(
+          ({ payload }) => payload.type === 'lead.engaged' && payload.data.lead_id === lead_id,
+        );
       if (address === '/worded') await until('the download', isEngaged);
     }
   });
@@ -791,7 +968,7 @@ describe('the form script', { skip, timeout: 240_000 }, () => {
     await arrived(email);
   });
 
-  test('a form that the page\'s own style displays is hidden all the same', async () => {
+  test("a form that the page's own style displays is hidden all the same", async () => {
     const { email } = person();
     await visiting('/plain', {}, async (page) => {
       await page.evaluate(() => {
@@ -827,7 +1004,10 @@ describe('the form script', { skip, timeout: 240_000 }, () => {
       place.append(input);
       return 'w';
     } };`;
-    const prepare = (page) => page.route(`${TURNSTILE}/**`, (route) => route.fulfill({ contentType: 'text/javascript', body: widget }));
+    const prepare = (page) =>
+      page.route(`${TURNSTILE}/**`, (route) =>
+        route.fulfill({ contentType: 'text/javascript', body: widget }),
+      );
     await visiting('/guarded', { prepare, ours: [site.url, assets.url, TURNSTILE] }, async (page) => {
       const posts = await watchPosts(page);
       await page.locator('[name=cf-turnstile-response]').waitFor({ state: 'attached' });

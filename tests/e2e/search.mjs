@@ -13,17 +13,24 @@ function encodingsOf(text) {
     'UTF-8': bytes,
     'UTF-16': Buffer.from(text, 'utf16le'),
     JSON: Buffer.from(json),
-    'ASCII JSON': Buffer.from(json.replace(/[\u007f-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)),
+    'ASCII JSON': Buffer.from(
+      json.replace(/[\u007f-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`),
+    ),
     percent: Buffer.from(encodeURIComponent(text)),
     'a form': Buffer.from(new URLSearchParams({ x: text }).toString().slice(2)),
   };
   const found = Object.entries(plain).filter(([, needle]) => needle.length >= LEAST_BYTES);
   // Wherever it stands in what was encoded, three cases are all; what depends on its neighbours is left out.
   for (const shift of [0, 1, 2]) {
-    const encoded = Buffer.concat([Buffer.alloc(shift), bytes]).toString('base64').replace(/=+$/, '');
+    const encoded = Buffer.concat([Buffer.alloc(shift), bytes])
+      .toString('base64')
+      .replace(/=+$/, '');
     const own = encoded.slice(shift && shift + 1, Math.floor(((shift + bytes.length) * 8) / 6));
     if (own.length < LEAST_BASE64) continue;
-    found.push(['base64', Buffer.from(own)], ['base64url', Buffer.from(own.replaceAll('+', '-').replaceAll('/', '_'))]);
+    found.push(
+      ['base64', Buffer.from(own)],
+      ['base64url', Buffer.from(own.replaceAll('+', '-').replaceAll('/', '_'))],
+    );
   }
   return found;
 }
@@ -52,7 +59,8 @@ export class Search {
       if (!candidates) continue;
       const at = end - KEY_BYTES + 1;
       for (const { text, encoding, needle } of candidates) {
-        if (bytes.length - at >= needle.length && needle.equals(bytes.subarray(at, at + needle.length))) found.push({ text, encoding, at });
+        if (bytes.length - at >= needle.length && needle.equals(bytes.subarray(at, at + needle.length)))
+          found.push({ text, encoding, at });
       }
     }
     return found;

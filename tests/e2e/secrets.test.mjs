@@ -40,34 +40,53 @@ class Thief {
 /** A campaign that asks by a provider at this address, who is told this secret. */
 const asking = (id, url, secret, crm) => {
   const file = campaign(id, crm, { double_opt_in: DOUBLE });
-  return { ...file, destination: [...file.destination, { name: 'mail', kind: 'email', url, secret, body: BODY }] };
+  return {
+    ...file,
+    destination: [...file.destination, { name: 'mail', kind: 'email', url, secret, body: BODY }],
+  };
 };
 
 /** Puts a campaign where an operator of the account can: past every check. */
 async function store(world, file) {
-  await world.publish({ ...file, double_opt_in: undefined, destination: [{ name: 'crm', url: 'https://crm.example.com/', secret: 'CRM_WEBHOOK_SECRET' }] });
-  world.kv.entries.set(`campaign/v1/${file.id}`, { body: Buffer.from(JSON.stringify({ format: 1, campaign: file })) });
+  await world.publish({
+    ...file,
+    double_opt_in: undefined,
+    destination: [{ name: 'crm', url: 'https://crm.example.com/', secret: 'CRM_WEBHOOK_SECRET' }],
+  });
+  world.kv.entries.set(`campaign/v1/${file.id}`, {
+    body: Buffer.from(JSON.stringify({ format: 1, campaign: file })),
+  });
 }
 
 /** The status, and `field: detail` of each problem. */
 async function put(world, file, query = '', token) {
   const { status, json } = await world.admin('PUT', `campaigns/${file.id}${query}`, file, token);
-  return { status, warnings: json.warnings, problems: (json.errors ?? []).map(({ field, detail }) => `${field}: ${detail}`) };
+  return {
+    status,
+    warnings: json.warnings,
+    problems: (json.errors ?? []).map(({ field, detail }) => `${field}: ${detail}`),
+  };
 }
 
 async function outcomes(world, id) {
   const all = await world.ask('GET', 'deliveries?limit=100');
   const [delivery] = all.deliveries.filter((one) => one.campaign === id);
   if (!delivery) return [];
-  return (await world.ask('GET', `deliveries/${delivery.delivery_id}`)).attempts.map(({ outcome }) => outcome);
+  return (await world.ask('GET', `deliveries/${delivery.delivery_id}`)).attempts.map(
+    ({ outcome }) => outcome,
+  );
 }
 
 const attempted = (world, id, outcome) =>
-  until(`${id} is ${outcome}`, async () => {
-    const told = await outcomes(world, id);
-    if (told.at(-1) === outcome) return told;
-    throw new Error(told.join());
-  }, 30);
+  until(
+    `${id} is ${outcome}`,
+    async () => {
+      const told = await outcomes(world, id);
+      if (told.at(-1) === outcome) return told;
+      throw new Error(told.join());
+    },
+    30,
+  );
 
 async function post(world, id) {
   const answer = await world.postJson(id, person());
@@ -79,7 +98,13 @@ describe('secrets in development', { timeout: 180_000 }, () => {
 
   before(async () => {
     [thief, crm, other] = [await Thief.start(), await Receiver.start(), await Receiver.start()];
-    world = await World.start({ vars: { ...consentVars(), LEADHOOK_ADMIN_TOKENS: HOLDERS, TWO_SECRETS: `token ${SECRETS.SALES_WEBHOOK_SECRET}` } });
+    world = await World.start({
+      vars: {
+        ...consentVars(),
+        LEADHOOK_ADMIN_TOKENS: HOLDERS,
+        TWO_SECRETS: `token ${SECRETS.SALES_WEBHOOK_SECRET}`,
+      },
+    });
   });
 
   after(async () => {
@@ -90,7 +115,8 @@ describe('secrets in development', { timeout: 180_000 }, () => {
   });
 
   test('no name of a campaign takes what signs to an address', async () => {
-    const signs = 'destination[1].secret: has a value that begins with whsec_: a secret that signs is never sent';
+    const signs =
+      'destination[1].secret: has a value that begins with whsec_: a secret that signs is never sent';
     for (const [name, problem] of [
       ['CRM_WEBHOOK_SECRET', 'destination[1].secret: signs what goes to crm, so it is never sent'],
       ['SALES_WEBHOOK_SECRET', signs],
@@ -98,7 +124,11 @@ describe('secrets in development', { timeout: 180_000 }, () => {
       ['LEADHOOK_PEPPERS', 'destination[1].secret: must not begin with LEADHOOK_'],
       ['LEADHOOK_ADMIN_TOKEN', 'destination[1].secret: must not begin with LEADHOOK_'],
     ]) {
-      assert.deepEqual(await put(world, asking('taken', thief.url, name, crm)), { status: 422, warnings: undefined, problems: [problem] }, name);
+      assert.deepEqual(
+        await put(world, asking('taken', thief.url, name, crm)),
+        { status: 422, warnings: undefined, problems: [problem] },
+        name,
+      );
     }
     // Nor past the checks.
     for (const [at, name] of ['CRM_WEBHOOK_SECRET', 'SALES_WEBHOOK_SECRET', 'TWO_SECRETS'].entries()) {
@@ -113,7 +143,10 @@ describe('secrets in development', { timeout: 180_000 }, () => {
     for (const name of ['KV', 'LEDGER', 'NOT_THERE']) {
       const id = name.toLowerCase().replace('_', '-');
       const { status, warnings } = await put(world, asking(id, thief.url, name, crm));
-      assert.deepEqual([status, warnings], [200, [`destination[1].secret: the Worker has no secret ${name}; what needs it waits`]]);
+      assert.deepEqual(
+        [status, warnings],
+        [200, [`destination[1].secret: the Worker has no secret ${name}; what needs it waits`]],
+      );
       await post(world, id);
       await attempted(world, id, 'secret_missing');
     }
@@ -125,10 +158,18 @@ describe('secrets in development', { timeout: 180_000 }, () => {
     await post(world, 'token');
     await until('the mail', () => thief.headers.length === 1);
     assert.equal(thief.headers[0].authorization, `Bearer ${SECRETS.MAIL_API_TOKEN}`);
-    const { problems } = await put(world, { ...campaign('hook', crm), destination: [{ name: 'crm', url: crm.url, secret: 'MAIL_API_TOKEN' }] });
-    assert.deepEqual(problems, ['destination[0].secret: is sent as it is by the campaign token, so it never signs']);
+    const { problems } = await put(world, {
+      ...campaign('hook', crm),
+      destination: [{ name: 'crm', url: crm.url, secret: 'MAIL_API_TOKEN' }],
+    });
+    assert.deepEqual(problems, [
+      'destination[0].secret: is sent as it is by the campaign token, so it never signs',
+    ]);
     await world.restart('SIGTERM', { LEADHOOK_SECRET_HOSTS: 'MAIL_API_TOKEN=api.mail.example' });
-    assert.match((await put(world, asking('token', thief.url, 'MAIL_API_TOKEN', crm))).problems.join(), /^destination\[1\]\.secret: is bound to another host/);
+    assert.match(
+      (await put(world, asking('token', thief.url, 'MAIL_API_TOKEN', crm))).problems.join(),
+      /^destination\[1\]\.secret: is bound to another host/,
+    );
     await post(world, 'token');
     await until('it is refused', async () => {
       const { deliveries } = await world.ask('GET', 'deliveries?state=pending&campaign=token');
@@ -146,13 +187,22 @@ describe('secrets in development', { timeout: 180_000 }, () => {
     await world.postJson('moved', waits);
     await until('it waits', () => crm.to(waits.email).length > 0);
     assert.equal((await put(world, campaign('moved', other), '', TOKENS.operate)).status, 403);
-    assert.deepEqual(await put(world, campaign('moved', other), '', TOKENS.publish), { status: 200, warnings: [], problems: [] });
+    assert.deepEqual(await put(world, campaign('moved', other), '', TOKENS.publish), {
+      status: 200,
+      warnings: [],
+      problems: [],
+    });
     await until('it went where the publisher said', () => other.to(waits.email).length === 1, 90);
     const [done, begun] = (await world.ask('GET', 'audit?campaign=moved')).entries;
     const side = ({ url }) => ({ origin: new URL(url).origin, secret: 'CRM_WEBHOOK_SECRET' });
-    for (const [entry, outcome] of [[done, 'done'], [begun, 'begun']]) {
+    for (const [entry, outcome] of [
+      [done, 'done'],
+      [begun, 'begun'],
+    ]) {
       assert.deepEqual([entry.actor, entry.act, entry.outcome], ['petra', 'publish', outcome]);
-      assert.deepEqual(entry.changes, { destinations: [{ destination: 'crm', from: side(crm), to: side(other) }] });
+      assert.deepEqual(entry.changes, {
+        destinations: [{ destination: 'crm', from: side(crm), to: side(other) }],
+      });
     }
     crm.answer = { status: 204 };
   });
@@ -183,7 +233,10 @@ describe('secrets in development', { timeout: 180_000 }, () => {
     assert.deepEqual((await put(world, renamed)).problems, [owned]);
     const query = `?rename_controller=${encodeURIComponent('Example AB')}`;
     const stale = { ...renamed, purpose: file.purpose };
-    assert.deepEqual((await put(world, stale, query)).problems.map((problem) => problem.split(': ')[0]), ['purpose[0].version', 'purpose[1].version']);
+    assert.deepEqual(
+      (await put(world, stale, query)).problems.map((problem) => problem.split(': ')[0]),
+      ['purpose[0].version', 'purpose[1].version'],
+    );
     assert.equal((await put(world, renamed, query)).status, 200);
     const [{ changes }] = (await world.ask('GET', 'audit?campaign=named')).entries;
     assert.deepEqual(changes, { controller: { from: 'Example AB', to: 'Söner & Co AB' } });
@@ -201,14 +254,25 @@ describe('secrets outside development', { timeout: 120_000 }, () => {
   const crm = { url: 'https://crm.example.com/hooks' };
 
   before(async () => {
-    world = await World.start({ vars: { ...consentVars(), LEADHOOK_ENV: '', LEADHOOK_SECRET_HOSTS: 'MAIL_API_TOKEN=api.mail.example, SALES_WEBHOOK_SECRET=api.mail.example', FREE_TOKEN: 'free' } });
+    world = await World.start({
+      vars: {
+        ...consentVars(),
+        LEADHOOK_ENV: '',
+        LEADHOOK_SECRET_HOSTS: 'MAIL_API_TOKEN=api.mail.example, SALES_WEBHOOK_SECRET=api.mail.example',
+        FREE_TOKEN: 'free',
+      },
+    });
   });
 
   after(() => world?.stop());
 
   test('what is sent as it is belongs to the host that it is bound to', async () => {
     for (const [url, name, problem] of [
-      ['https://api.mail.example/send', 'FREE_TOKEN', /is bound to no host: add FREE_TOKEN=api\.mail\.example to LEADHOOK_SECRET_HOSTS$/],
+      [
+        'https://api.mail.example/send',
+        'FREE_TOKEN',
+        /is bound to no host: add FREE_TOKEN=api\.mail\.example to LEADHOOK_SECRET_HOSTS$/,
+      ],
       ['https://evil.example/', 'MAIL_API_TOKEN', /is bound to another host/],
       ['https://api.mail.example.evil.example/', 'MAIL_API_TOKEN', /is bound to another host/],
       ['https://x.api.mail.example/', 'MAIL_API_TOKEN', /is bound to another host/],
@@ -222,8 +286,13 @@ describe('secrets outside development', { timeout: 120_000 }, () => {
       assert.match(problems[0], problem);
     }
     assert.equal(world.kv.entries.has('campaign/v1/bound'), false);
-    const hook = { ...campaign('hook', crm), destination: [{ name: 'crm', ...crm, secret: 'MAIL_API_TOKEN' }] };
-    assert.deepEqual((await put(world, hook)).problems, ['destination[0].secret: is bound to a host by LEADHOOK_SECRET_HOSTS, so it never signs']);
+    const hook = {
+      ...campaign('hook', crm),
+      destination: [{ name: 'crm', ...crm, secret: 'MAIL_API_TOKEN' }],
+    };
+    assert.deepEqual((await put(world, hook)).problems, [
+      'destination[0].secret: is bound to a host by LEADHOOK_SECRET_HOSTS, so it never signs',
+    ]);
     for (const url of ['https://api.mail.example/send', 'https://API.mail.example.:8443/send']) {
       assert.equal((await put(world, asking('bound', url, 'MAIL_API_TOKEN', crm))).status, 200, url);
     }
@@ -233,12 +302,18 @@ describe('secrets outside development', { timeout: 120_000 }, () => {
     await store(world, asking('elsewhere', 'https://evil.example/', 'MAIL_API_TOKEN', crm));
     await store(world, asking('unbound', 'https://evil.example/', 'FREE_TOKEN', crm));
     await store(world, asking('signs', 'https://api.mail.example/', 'SALES_WEBHOOK_SECRET', crm));
-    for (const [id, outcome] of [['elsewhere', 'secret_unbound'], ['unbound', 'secret_unbound'], ['signs', 'secret_signs']]) {
+    for (const [id, outcome] of [
+      ['elsewhere', 'secret_unbound'],
+      ['unbound', 'secret_unbound'],
+      ['signs', 'secret_signs'],
+    ]) {
       await post(world, id);
       assert.deepEqual(await attempted(world, id, outcome), [outcome]);
     }
     const { findings } = await world.ask('GET', 'doctor');
-    const wrong = findings.filter(({ is_wrong: isWrong }) => isWrong).map(({ problem, about }) => `${problem} ${about}`);
+    const wrong = findings
+      .filter(({ is_wrong: isWrong }) => isWrong)
+      .map(({ problem, about }) => `${problem} ${about}`);
     assert.deepEqual(wrong.sort(), [
       'secret_elsewhere elsewhere/mail (MAIL_API_TOKEN)',
       'secret_unbound unbound/mail (FREE_TOKEN)',
@@ -250,7 +325,10 @@ describe('secrets outside development', { timeout: 120_000 }, () => {
     await world.restart('SIGTERM', { LEADHOOK_SECRET_HOSTS: 'MAIL_API_TOKEN=https://api.mail.example' });
     const told = [];
     for (let after; after !== null; ) {
-      const { findings, next } = await world.ask('GET', `doctor${after ? `?after=${encodeURIComponent(after)}` : ''}`);
+      const { findings, next } = await world.ask(
+        'GET',
+        `doctor${after ? `?after=${encodeURIComponent(after)}` : ''}`,
+      );
       told.push(...findings.map(({ problem }) => problem));
       after = next ?? null;
     }

@@ -1,7 +1,8 @@
 // Somebody's own site, on an origin of its own, with a policy that lets in what it says and nothing more.
 import http from 'node:http';
 
-export const escaped = (text) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;');
+export const escaped = (text) =>
+  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;');
 
 /**
  * Serves pages.
@@ -22,9 +23,10 @@ export async function serveSite(page) {
   await new Promise((done) => server.listen(0, '127.0.0.1', done));
   return {
     url: `http://127.0.0.1:${server.address().port}`,
-    stop: () => new Promise((done) => {
-      server.closeAllConnections();
-      server.close(done);
-    }),
+    stop: () =>
+      new Promise((done) => {
+        server.closeAllConnections();
+        server.close(done);
+      }),
   };
 }

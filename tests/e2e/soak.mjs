@@ -60,7 +60,11 @@ async function heal(name) {
   if (name === 'receiver gone') await enable();
 }
 
-const enable = () => until('it is enabled', async () => (await world.admin('POST', 'campaigns/soak/destinations/crm/enable')).status === 200);
+const enable = () =>
+  until(
+    'it is enabled',
+    async () => (await world.admin('POST', 'campaigns/soak/destinations/crm/enable')).status === 200,
+  );
 
 console.log(`SEED=${SEED} SOAK_MINUTES=${MINUTES}`);
 const load = new Pressure(world, 'soak', CONNECTIONS, dice(SEED + 1));
@@ -88,15 +92,19 @@ load.isOver = true;
 await running;
 
 // What a fault has outlived ten attempts of is a dead letter, for an operator to send again.
-await until('nothing waits, and nothing is dead', async () => {
-  await enable();
-  await cron(world);
-  const { states } = await world.counters('soak');
-  if (states.pending + states.dead === 0) return true;
-  if (states.dead > 0) await world.ask('POST', 'deliveries/replay?campaign=soak');
-  await sleep(2_000);
-  throw new Error(JSON.stringify(states));
-}, DRAINED_WITHIN_S);
+await until(
+  'nothing waits, and nothing is dead',
+  async () => {
+    await enable();
+    await cron(world);
+    const { states } = await world.counters('soak');
+    if (states.pending + states.dead === 0) return true;
+    if (states.dead > 0) await world.ask('POST', 'deliveries/replay?campaign=soak');
+    await sleep(2_000);
+    throw new Error(JSON.stringify(states));
+  },
+  DRAINED_WITHIN_S,
+);
 console.log(JSON.stringify({ happened, statuses: load.statuses }));
 assert.deepEqual(load.wrong, []);
 await isWell(world, load, crm, { panicked: true });

@@ -47,7 +47,10 @@ describe('the story of a campaign', { timeout: 240_000 }, () => {
     assert.match(submission_id, /^sub_[\w-]{20,}$/);
     assert.deepEqual(rest, { status: 'accepted' });
 
-    const [delivery] = await until('the webhook', () => crm.to('ada.story@example.org').length && crm.to('ada.story@example.org'));
+    const [delivery] = await until(
+      'the webhook',
+      () => crm.to('ada.story@example.org').length && crm.to('ada.story@example.org'),
+    );
     assert.match(delivery.id, /^msg_[\w-]{16,}$/);
     assert.match(delivery.headers['content-type'], /^application\/json\b/);
     const { type, timestamp, data } = delivery.payload;
@@ -73,9 +76,16 @@ describe('the story of a campaign', { timeout: 240_000 }, () => {
     assert.deepEqual(result, { total: 55, temperature: 'hot', stage: 'SQL' });
     assert.deepEqual(
       reasons.map(({ rule, points }) => [rule, points]),
-      [['large company', 30], ['paid search', 10], ['left a number', 15]],
+      [
+        ['large company', 30],
+        ['paid search', 10],
+        ['left a number', 15],
+      ],
     );
-    assert.ok(reasons.every(({ because }) => because && !because.includes(phone.e164)), JSON.stringify(reasons));
+    assert.ok(
+      reasons.every(({ because }) => because && !because.includes(phone.e164)),
+      JSON.stringify(reasons),
+    );
 
     const given = consent.find(({ purpose }) => purpose === 'newsletter');
     const { at, text_sha256, receipt, withdraw_url, ...proof } = given;
@@ -107,7 +117,10 @@ describe('the story of a campaign', { timeout: 240_000 }, () => {
     const [{ payload }] = await until('the webhook', () => crm.to(email).length && crm.to(email));
     const { total, temperature, stage, reasons } = payload.data.score;
     assert.deepEqual({ total, temperature, stage }, { total: 25, temperature: 'warm', stage: 'MQL' });
-    assert.deepEqual(reasons.map(({ points }) => points), [30, -5]);
+    assert.deepEqual(
+      reasons.map(({ points }) => points),
+      [30, -5],
+    );
     assert.equal(payload.data.consent[0].version_shown, 'unstated');
     assert.equal(payload.data.consent[0].method, 'form');
   });
@@ -129,33 +142,37 @@ describe('the story of a campaign', { timeout: 240_000 }, () => {
     const { type, title, status, detail, errors } = answer.json;
     assert.ok(type && title && detail, answer.text);
     assert.equal(status, 422);
-    assert.deepEqual(
-      errors.map(({ field, code }) => `${field} ${code}`).sort(),
-      [
-        'company_size not_a_choice',
-        'consent.calls wording_outdated',
-        'consent.newsletter consent_required',
-        'country invalid_country',
-        'email invalid_email',
-        'name too_short',
-        'phone invalid_phone',
-        'seats too_large',
-        'wants_demo invalid_boolean',
-        'website invalid_url',
-      ],
-    );
+    assert.deepEqual(errors.map(({ field, code }) => `${field} ${code}`).sort(), [
+      'company_size not_a_choice',
+      'consent.calls wording_outdated',
+      'consent.newsletter consent_required',
+      'country invalid_country',
+      'email invalid_email',
+      'name too_short',
+      'phone invalid_phone',
+      'seats too_large',
+      'wants_demo invalid_boolean',
+      'website invalid_url',
+    ]);
     for (const error of errors) assert.deepEqual(Object.keys(error).sort(), ['code', 'detail', 'field']);
     assert.doesNotMatch(answer.text, /nowhere|enormous|9000|perhaps|Atlantis|javascript|1999/);
   });
 
   test('2b. what is missing, too long, repeated or of the wrong type is named by its code', async () => {
-    const answer = await world.postJson('story', { name: 'x'.repeat(61), seats: { many: 1 }, consent: { newsletter: true } });
+    const answer = await world.postJson('story', {
+      name: 'x'.repeat(61),
+      seats: { many: 1 },
+      consent: { newsletter: true },
+    });
     assert.equal(answer.status, 422);
     const codes = answer.json.errors.map(({ field, code }) => `${field} ${code}`).sort();
     assert.deepEqual(codes, ['email required', 'name too_long', 'seats wrong_type']);
     const twice = await world.postForm('story', [...asForm(person()), ['email', 'second@example.org']]);
     assert.equal(twice.status, 422);
-    assert.deepEqual(twice.json.errors.map(({ field, code }) => `${field} ${code}`), ['email repeated']);
+    assert.deepEqual(
+      twice.json.errors.map(({ field, code }) => `${field} ${code}`),
+      ['email repeated'],
+    );
   });
 
   test('3. a browser is sent to the thanks page, or shown a readable page of what to mend', async () => {
@@ -163,7 +180,11 @@ describe('the story of a campaign', { timeout: 240_000 }, () => {
     assert.equal(good.status, 303, good.text);
     assert.equal(good.headers.location, 'https://www.example.com/thanks');
 
-    const bad = await world.postForm('story', asForm({ email: '<script>x</script>', consent: { newsletter: true } }), HTML);
+    const bad = await world.postForm(
+      'story',
+      asForm({ email: '<script>x</script>', consent: { newsletter: true } }),
+      HTML,
+    );
     assert.equal(bad.status, 422);
     assert.match(bad.headers['content-type'], /^text\/html; ?charset=utf-8$/i);
     assert.match(bad.text, /<html[\s>]/i);
@@ -177,9 +198,14 @@ describe('the story of a campaign', { timeout: 240_000 }, () => {
   });
 
   test('4. CORS: the one matching origin is echoed, a foreign one is accepted without a header', async () => {
-    const preflight = (origin) => world.request('OPTIONS', '/c/story', {
-      headers: { Origin: origin, 'Access-Control-Request-Method': 'POST', 'Access-Control-Request-Headers': 'content-type' },
-    });
+    const preflight = (origin) =>
+      world.request('OPTIONS', '/c/story', {
+        headers: {
+          Origin: origin,
+          'Access-Control-Request-Method': 'POST',
+          'Access-Control-Request-Headers': 'content-type',
+        },
+      });
     const ours = await preflight('https://shop.example.com');
     assert.ok([200, 204].includes(ours.status), String(ours.status));
     assert.equal(ours.headers['access-control-allow-origin'], 'https://shop.example.com');
@@ -187,18 +213,29 @@ describe('the story of a campaign', { timeout: 240_000 }, () => {
     assert.match(ours.headers['access-control-allow-methods'], /\bPOST\b/);
     assert.match(ours.headers['access-control-allow-headers'], /content-type/i);
     assert.match(ours.headers['access-control-allow-headers'], /idempotency-key/i);
-    assert.equal((await preflight('https://www.example.com.evil.net')).headers['access-control-allow-origin'], undefined);
+    assert.equal(
+      (await preflight('https://www.example.com.evil.net')).headers['access-control-allow-origin'],
+      undefined,
+    );
 
     const posted = await world.postJson('story', person(), { Origin: 'https://www.example.com' });
     assert.equal(posted.status, 202);
     assert.equal(posted.headers['access-control-allow-origin'], 'https://www.example.com');
     assert.match(posted.headers.vary, /\bOrigin\b/i);
     const invalid = await world.postJson('story', {}, { Origin: 'https://www.example.com' });
-    assert.equal(invalid.headers['access-control-allow-origin'], 'https://www.example.com', 'a script must be able to read a 422');
+    assert.equal(
+      invalid.headers['access-control-allow-origin'],
+      'https://www.example.com',
+      'a script must be able to read a 422',
+    );
     const foreign = await world.postJson('story', person(), { Origin: 'https://elsewhere.example.net' });
     assert.equal(foreign.status, 202);
     assert.equal(foreign.headers['access-control-allow-origin'], undefined);
-    assert.match(foreign.headers.vary ?? '', /\bOrigin\b/i, 'a cache must not give this answer to our own origin');
+    assert.match(
+      foreign.headers.vary ?? '',
+      /\bOrigin\b/i,
+      'a cache must not give this answer to our own origin',
+    );
   });
 
   test('5. the same post gets the same answer, a known person an equal one, and nothing goes out twice', async () => {
@@ -207,7 +244,11 @@ describe('the story of a campaign', { timeout: 240_000 }, () => {
     const first = await world.postJson('known', ada);
     await until('the webhook', () => crm.to(ada.email).length);
     const repeat = await world.postForm('known', asForm(ada));
-    assert.deepEqual([repeat.status, repeat.json], [202, first.json], 'the same content by another encoding is the same post');
+    assert.deepEqual(
+      [repeat.status, repeat.json],
+      [202, first.json],
+      'the same content by another encoding is the same post',
+    );
     const duplicate = await world.postJson('known', { ...ada, seats: 7 });
     assert.equal(duplicate.status, 202);
     assert.deepEqual(Object.keys(duplicate.json), Object.keys(first.json));
@@ -261,9 +302,15 @@ describe('the story of a campaign', { timeout: 240_000 }, () => {
     }
     const rejected = await until('the rejections', async () => {
       const { approximate } = await world.counters('story');
-      return approximate.rejections.some(({ field, code }) => field === 'email' && code === 'invalid_email') && approximate;
+      return (
+        approximate.rejections.some(({ field, code }) => field === 'email' && code === 'invalid_email') &&
+        approximate
+      );
     });
-    assert.ok(rejected.rejections.every(({ campaign, count }) => campaign === 'story' && count > 0), JSON.stringify(rejected));
+    assert.ok(
+      rejected.rejections.every(({ campaign, count }) => campaign === 'story' && count > 0),
+      JSON.stringify(rejected),
+    );
   });
 
   test('14. no secret in any answer, nobody recognisable in a log, in KV or on disk', async () => {

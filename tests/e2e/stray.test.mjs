@@ -9,7 +9,8 @@ import { World } from './world.mjs';
 
 /** Each lead is a chance for the bytes that its answer left behind. */
 const LEADS = 20;
-const STRAY = 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'.repeat(2) + 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
+const STRAY =
+  'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'.repeat(2) + 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 
 /** The answer of somebody who does not take a lead, and how many milliseconds later more comes. */
 const FAILURES = {
@@ -60,7 +61,10 @@ describe('a receiver that says more than it was asked for', { timeout: 280_000, 
 
   test('a compressed 200 that is not read ends its connection', async () => {
     const receiver = await Talkative.start();
-    receiver.answer = () => ({ answer: 'HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 9\r\n\r\nabc', takes: true });
+    receiver.answer = () => ({
+      answer: 'HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 9\r\n\r\nabc',
+      takes: true,
+    });
     await published('half', receiver);
     await posted('half');
     await world.settled('half');
@@ -70,14 +74,21 @@ describe('a receiver that says more than it was asked for', { timeout: 280_000, 
 
 const published = (id, receiver) =>
   // Two hooks at one origin, for two connections.
-  world.publish(campaign(id, receiver, {
-    ledger: id,
-    destination: ['crm', 'sales'].map((name) => ({ name, url: receiver.url + name, secret: 'CRM_WEBHOOK_SECRET' })),
-  }));
+  world.publish(
+    campaign(id, receiver, {
+      ledger: id,
+      destination: ['crm', 'sales'].map((name) => ({
+        name,
+        url: receiver.url + name,
+        secret: 'CRM_WEBHOOK_SECRET',
+      })),
+    }),
+  );
 
 const posted = (id) => Promise.all(Array.from({ length: LEADS / 2 }, () => world.postJson(id, person())));
 
-const tried = async (id) => (await world.deliveries(id)).filter(({ attempt_count }) => attempt_count > 0).length;
+const tried = async (id) =>
+  (await world.deliveries(id)).filter(({ attempt_count }) => attempt_count > 0).length;
 
 /**
  * Now it takes what it gets: each lead arrives, and none was confirmed that it had not taken. A request that was
@@ -85,11 +96,17 @@ const tried = async (id) => (await world.deliveries(id)).filter(({ attempt_count
  */
 async function mended(id, receiver) {
   const confirmed = (await world.deliveries(id, 'delivered')).map(({ delivery_id }) => delivery_id);
-  assert.deepEqual(confirmed.filter((one) => !receiver.taken.has(one)), []);
+  assert.deepEqual(
+    confirmed.filter((one) => !receiver.taken.has(one)),
+    [],
+  );
   receiver.answer = () => undefined;
   await world.settled(id);
   const all = (await world.deliveries(id)).map(({ delivery_id }) => delivery_id);
-  assert.deepEqual(all.filter((one) => !receiver.taken.has(one)), []);
+  assert.deepEqual(
+    all.filter((one) => !receiver.taken.has(one)),
+    [],
+  );
   assert.equal(receiver.halves, 0, 'requests that were begun and not ended');
 }
 
@@ -118,10 +135,12 @@ class Talkative {
   #serve(socket) {
     this.#sockets.add(socket);
     let [text, hasFailed] = ['', false];
-    socket.on('error', () => {}).on('close', () => {
-      this.#sockets.delete(socket);
-      if (text !== '') this.halves += 1;
-    });
+    socket
+      .on('error', () => {})
+      .on('close', () => {
+        this.#sockets.delete(socket);
+        if (text !== '') this.halves += 1;
+      });
     socket.setEncoding('latin1').on('data', (more) => {
       text += more;
       const head = text.indexOf('\r\n\r\n') + 4;

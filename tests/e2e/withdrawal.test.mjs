@@ -44,10 +44,13 @@ describe('a consent is taken back', { timeout: 180_000 }, () => {
     return answer.json;
   };
   const arrived = async (ada) => (await until('the lead', () => crm.to(ada.email)[0])).payload.data;
-  const about = (receiver, leadId, type) => receiver.deliveries.map(({ payload }) => payload)
-    .filter((one) => one.type === type && one.data.lead_id === leadId);
+  const about = (receiver, leadId, type) =>
+    receiver.deliveries
+      .map(({ payload }) => payload)
+      .filter((one) => one.type === type && one.data.lead_id === leadId);
   const hears = (receiver, leadId, type) => until(`${type}`, () => about(receiver, leadId, type)[0]);
-  const linkOf = (lead, purpose = 'newsletter') => lead.consent.find((one) => one.purpose === purpose).withdraw_url;
+  const linkOf = (lead, purpose = 'newsletter') =>
+    lead.consent.find((one) => one.purpose === purpose).withdraw_url;
   const withdraw = async (link, click = CLICKS['the button of the page']) => {
     const answer = await world.open(link, 'POST', click);
     assert.equal(answer.status, 200, answer.text);
@@ -67,7 +70,10 @@ describe('a consent is taken back', { timeout: 180_000 }, () => {
     assert.equal(page.headers['cache-control'], 'no-store, no-transform');
     const [, relative] = page.text.match(/href="([^"]+\/receipt)"/);
     const { json } = await world.open(new URL(relative, link).href);
-    assert.deepEqual(json.consents.map(({ purpose, state, text }) => [purpose, state, text]), [['newsletter', 'given', NEWSLETTER_TEXT]]);
+    assert.deepEqual(
+      json.consents.map(({ purpose, state, text }) => [purpose, state, text]),
+      [['newsletter', 'given', NEWSLETTER_TEXT]],
+    );
     assert.equal((await opened(world, json.consents[0].receipt)).payload.record.campaign, 'page');
     assert.equal(about(crm, lead.lead_id, 'consent.withdrawn').length, 0);
   });
@@ -80,7 +86,8 @@ describe('a consent is taken back', { timeout: 180_000 }, () => {
       await post(id, ada);
       const lead = await arrived(ada);
       const answer = await withdraw(linkOf(lead), click);
-      for (const name of ['set-cookie', 'location', 'access-control-allow-origin']) assert.equal(answer.headers[name], undefined);
+      for (const name of ['set-cookie', 'location', 'access-control-allow-origin'])
+        assert.equal(answer.headers[name], undefined);
       const { data } = await hears(crm, lead.lead_id, 'consent.withdrawn');
       const { withdrawn_at, history, ...rest } = data;
       assert.deepEqual(rest, { lead_id: lead.lead_id, campaign: id, purposes: ['newsletter'] });
@@ -90,12 +97,24 @@ describe('a consent is taken back', { timeout: 180_000 }, () => {
       assert.equal(about(crm, lead.lead_id, 'consent.withdrawn').length, 1);
 
       const [held] = (await new Operator(world).access(ada.email)).ledgers.flatMap(({ leads }) => leads);
-      assert.deepEqual(held.consents.map(({ purpose, state }) => [purpose, state]), [['newsletter', 'withdrawn'], ['calls', 'refused']]);
-      assert.deepEqual(held.history.map(({ verdict }) => verdict), ['valid', 'valid']);
+      assert.deepEqual(
+        held.consents.map(({ purpose, state }) => [purpose, state]),
+        [
+          ['newsletter', 'withdrawn'],
+          ['calls', 'refused'],
+        ],
+      );
+      assert.deepEqual(
+        held.history.map(({ verdict }) => verdict),
+        ['valid', 'valid'],
+      );
       assert.equal(JSON.parse(held.history[1].personal).method, click.method);
       assert.deepEqual({ seq: held.history[1].act.seq, head: held.history[1].act.mac }, history);
       const { json } = await world.open(`${linkOf(lead)}/receipt`);
-      assert.deepEqual(json.consents.map(({ state, receipt }) => [state, receipt]), [['withdrawn', null]]);
+      assert.deepEqual(
+        json.consents.map(({ state, receipt }) => [state, receipt]),
+        [['withdrawn', null]],
+      );
     });
   }
 
@@ -106,7 +125,10 @@ describe('a consent is taken back', { timeout: 180_000 }, () => {
     const lead = await arrived(ada);
     await withdraw(linkOf(lead, 'calls'));
     const { json } = await world.open(`${linkOf(lead)}/receipt`);
-    assert.deepEqual(json.consents.map(({ purpose, state }) => [purpose, state]), [['newsletter', 'given']]);
+    assert.deepEqual(
+      json.consents.map(({ purpose, state }) => [purpose, state]),
+      [['newsletter', 'given']],
+    );
     const { data } = await hears(crm, lead.lead_id, 'consent.withdrawn');
     assert.deepEqual(data.purposes, ['calls']);
   });
@@ -121,7 +143,10 @@ describe('a consent is taken back', { timeout: 180_000 }, () => {
     const ada = person();
     await post('waiting', ada);
     const lead = await arrived(ada);
-    const ofErp = async () => (await world.deliveries('waiting')).find((one) => one.destination === 'erp' && one.event.startsWith('lead.'));
+    const ofErp = async () =>
+      (await world.deliveries('waiting')).find(
+        (one) => one.destination === 'erp' && one.event.startsWith('lead.'),
+      );
     await until('an attempt', async () => (await ofErp()).attempt_count > 0);
     await withdraw(linkOf(lead));
     const { state, reason } = await ofErp();
@@ -129,7 +154,12 @@ describe('a consent is taken back', { timeout: 180_000 }, () => {
     await erp.up();
     // The attempt may have reached it, so it hears of the withdrawal, and of nothing else.
     await hears(erp, lead.lead_id, 'consent.withdrawn');
-    assert.deepEqual(erp.deliveries.filter(({ payload }) => payload.data.lead_id === lead.lead_id).map(({ payload }) => payload.type), ['consent.withdrawn']);
+    assert.deepEqual(
+      erp.deliveries
+        .filter(({ payload }) => payload.data.lead_id === lead.lead_id)
+        .map(({ payload }) => payload.type),
+      ['consent.withdrawn'],
+    );
     await world.settled('waiting');
   });
 
@@ -170,8 +200,19 @@ describe('a consent is taken back', { timeout: 180_000 }, () => {
     await withdraw(linkOf(lead));
     const { states } = await world.counters('held');
     assert.deepEqual([states.held, states.withdrawn], [0, 1]);
-    await post('held', { ...ada, company_size: '201+', utm_source: 'google', seats: 4, consent: { newsletter: true } });
-    const { data } = await until('the new lead', () => crm.to(ada.email).map(({ payload }) => payload).find((one) => one.data.campaign === 'held'));
+    await post('held', {
+      ...ada,
+      company_size: '201+',
+      utm_source: 'google',
+      seats: 4,
+      consent: { newsletter: true },
+    });
+    const { data } = await until('the new lead', () =>
+      crm
+        .to(ada.email)
+        .map(({ payload }) => payload)
+        .find((one) => one.data.campaign === 'held'),
+    );
     assert.equal(data.answers.seats, 4);
   });
 

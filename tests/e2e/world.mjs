@@ -114,10 +114,12 @@ export class World {
     child.stderr.setEncoding('utf8').on('data', (text) => (this.stderr += text));
     let control = '';
     child.stdio[3].setEncoding('utf8').on('data', (text) => (control += text));
-    const port = (socket) => until('workerd listens', () => {
-      if (!running.has(child)) throw Object.assign(new Error(`workerd ended: ${this.stderr.slice(-2000)}`), { final: true });
-      return control.match(new RegExp(`"socket":"${socket}","port":(\\d+)`))?.[1];
-    });
+    const port = (socket) =>
+      until('workerd listens', () => {
+        if (!running.has(child))
+          throw Object.assign(new Error(`workerd ended: ${this.stderr.slice(-2000)}`), { final: true });
+        return control.match(new RegExp(`"socket":"${socket}","port":(\\d+)`))?.[1];
+      });
     return { child, url: async (socket) => `http://127.0.0.1:${await port(socket)}` };
   }
 
@@ -163,7 +165,10 @@ export class World {
 
   postJson(campaign, value, headers = {}) {
     const body = typeof value === 'string' ? value : JSON.stringify(value);
-    return this.request('POST', `/c/${campaign}`, { headers: { 'Content-Type': 'application/json', ...headers }, body });
+    return this.request('POST', `/c/${campaign}`, {
+      headers: { 'Content-Type': 'application/json', ...headers },
+      body,
+    });
   }
 
   /** @param entries list of [name, value], an object, or the encoded text itself */
@@ -178,7 +183,10 @@ export class World {
     for (const [name, value] of entries) form.append(name, value);
     const encoded = new Response(form);
     const type = { 'Content-Type': encoded.headers.get('content-type'), ...headers };
-    return this.request('POST', `/c/${campaign}`, { headers: type, body: Buffer.from(await encoded.arrayBuffer()) });
+    return this.request('POST', `/c/${campaign}`, {
+      headers: type,
+      body: Buffer.from(await encoded.arrayBuffer()),
+    });
   }
 
   /** Opens a link of a mail or a receipt, or posts to it. */
@@ -212,7 +220,12 @@ export class World {
   async deliveries(campaign, state) {
     const all = [];
     for (let after = ''; after !== null; ) {
-      const query = new URLSearchParams({ campaign, limit: '100', ...(state && { state }), ...(after && { after }) });
+      const query = new URLSearchParams({
+        campaign,
+        limit: '100',
+        ...(state && { state }),
+        ...(after && { after }),
+      });
       const page = await this.ask('GET', `deliveries?${query}`);
       all.push(...page.deliveries);
       after = page.next;
@@ -257,10 +270,13 @@ function kvElsewhere({ kv, kvUrl }) {
 
 /** Of KV's Worker in a runtime of its own. */
 function writeKvConfig(world) {
-  fs.writeFileSync(path.join(world.folder, 'kv.capnp'), `
+  fs.writeFileSync(
+    path.join(world.folder, 'kv.capnp'),
+    `
 using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (services = [${kvService(world)}], sockets = [${KV_SOCKET}]);
-`);
+`,
+  );
 }
 
 function writeConfig(world) {
@@ -276,13 +292,19 @@ function writeConfig(world) {
   if (world.around) fs.copyFileSync(world.around, path.join(worker, path.basename(world.around)));
   for (const file of world.beside) fs.copyFileSync(file, path.join(worker, path.basename(file)));
   const first = path.basename(world.around ?? main);
-  const files = fs.readdirSync(worker, { recursive: true }).filter((file) => file !== first && kinds[path.extname(file)]);
+  const files = fs
+    .readdirSync(worker, { recursive: true })
+    .filter((file) => file !== first && kinds[path.extname(file)]);
   const modules = [first, ...files.sort()].map(
     (file) => `(name = ${text(file)}, ${kinds[path.extname(file)]} = embed ${text(`worker/${file}`)})`,
   );
-  const variables = Object.entries(world.vars).map(([name, value]) => `(name = ${text(name)}, text = ${text(value)})`);
+  const variables = Object.entries(world.vars).map(
+    ([name, value]) => `(name = ${text(name)}, text = ${text(value)})`,
+  );
   const isKvWithin = world.kvModule && !world.kvApart;
-  fs.writeFileSync(path.join(world.folder, 'config.capnp'), `
+  fs.writeFileSync(
+    path.join(world.folder, 'config.capnp'),
+    `
 using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [
@@ -310,7 +332,8 @@ const leadhook :Workerd.Worker = (
   durableObjectNamespaces = [(className = "Ledger", uniqueKey = "leadhook-ledger", enableSql = true)],
   durableObjectStorage = (localDisk = "state"),
 );
-`);
+`,
+  );
 }
 
 const text = (value) => JSON.stringify(value);

@@ -13,12 +13,25 @@ import { Webhook } from 'standardwebhooks';
 
 const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
 const OTHER_SECRET = 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD';
-const BODY = '{"type":"lead.qualified","timestamp":"2026-11-22T14:00:00.000Z","data":{"lead_id":"lead_1","contact":{"email":"åsa@example.com"}}}';
+const BODY =
+  '{"type":"lead.qualified","timestamp":"2026-11-22T14:00:00.000Z","data":{"lead_id":"lead_1","contact":{"email":"åsa@example.com"}}}';
 
 // Signatures that the standard's own documents print.
 const VECTORS = [
-  [SECRET, 'msg_p5jXN8AQM9LWM0D4loKWxJek', 1614265330, '{"test": 2432232314}', 'v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE='],
-  [OTHER_SECRET, 'msg_27UH4WbU6Z5A5EzD8u03UvzRbpk', 1649367553, '{"email":"test@example.com","username":"test_user"}', 'v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw='],
+  [
+    SECRET,
+    'msg_p5jXN8AQM9LWM0D4loKWxJek',
+    1614265330,
+    '{"test": 2432232314}',
+    'v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=',
+  ],
+  [
+    OTHER_SECRET,
+    'msg_27UH4WbU6Z5A5EzD8u03UvzRbpk',
+    1649367553,
+    '{"email":"test@example.com","username":"test_user"}',
+    'v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw=',
+  ],
 ];
 
 const folder = fileURLToPath(new URL('../../examples/receivers/', import.meta.url));
@@ -28,9 +41,14 @@ const receivers = [
   {
     name: 'Node',
     command: [process.execPath, join(folder, 'node/receiver.mjs')],
-    stored: (path) => readdirSync(path).sort().map((file) => [file.replace(/\.json$/, ''), readFileSync(join(path, file), 'utf8')]),
+    stored: (path) =>
+      readdirSync(path)
+        .sort()
+        .map((file) => [file.replace(/\.json$/, ''), readFileSync(join(path, file), 'utf8')]),
     signature: async (secret, id, timestamp, body) => {
-      const { secretKey, sign } = await import(new URL('../../examples/receivers/node/receiver.mjs', import.meta.url));
+      const { secretKey, sign } = await import(
+        new URL('../../examples/receivers/node/receiver.mjs', import.meta.url)
+      );
       return sign(secretKey(secret), id, timestamp, body);
     },
   },
@@ -38,15 +56,35 @@ const receivers = [
     name: 'Python',
     skip: !python && !process.env.CI && 'python3 was not found',
     command: ['python3', join(folder, 'python/receiver.py')],
-    stored: (path) => JSON.parse(runPython('import json, sqlite3; print(json.dumps(sqlite3.connect(sys.argv[1]).execute("SELECT webhook_id, body FROM lead ORDER BY 1").fetchall()))', path)),
+    stored: (path) =>
+      JSON.parse(
+        runPython(
+          'import json, sqlite3; print(json.dumps(sqlite3.connect(sys.argv[1]).execute("SELECT webhook_id, body FROM lead ORDER BY 1").fetchall()))',
+          path,
+        ),
+      ),
     signature: (secret, id, timestamp, body) =>
-      runPython('import receiver; _, secret, id, time, body = sys.argv; print(receiver.sign(receiver.secret_key(secret), id, time, body.encode()))', secret, id, timestamp, body).trim(),
+      runPython(
+        'import receiver; _, secret, id, time, body = sys.argv; print(receiver.sign(receiver.secret_key(secret), id, time, body.encode()))',
+        secret,
+        id,
+        timestamp,
+        body,
+      ).trim(),
   },
 ];
 
 function runPython(program, ...args) {
-  const options = { encoding: 'utf8', cwd: join(folder, 'python'), env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1' } };
-  return execFileSync('python3', ['-c', `import sys; sys.path.insert(0, "."); ${program}`, ...args.map(String)], options);
+  const options = {
+    encoding: 'utf8',
+    cwd: join(folder, 'python'),
+    env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1' },
+  };
+  return execFileSync(
+    'python3',
+    ['-c', `import sys; sys.path.insert(0, "."); ${program}`, ...args.map(String)],
+    options,
+  );
 }
 
 for (const receiver of receivers) {
@@ -56,8 +94,17 @@ for (const receiver of receivers) {
     let process_, port;
 
     const start = async () => {
-      const env = { ...process.env, PORT: '0', WEBHOOK_SECRET: SECRET, STORE: path, PYTHONDONTWRITEBYTECODE: '1' };
-      process_ = spawn(receiver.command[0], receiver.command.slice(1), { env, stdio: ['ignore', 'pipe', 'inherit'] });
+      const env = {
+        ...process.env,
+        PORT: '0',
+        WEBHOOK_SECRET: SECRET,
+        STORE: path,
+        PYTHONDONTWRITEBYTECODE: '1',
+      };
+      process_ = spawn(receiver.command[0], receiver.command.slice(1), {
+        env,
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
       port = await new Promise((resolve, reject) => {
         process_.once('error', reject);
         process_.once('exit', (code) => reject(new Error(`ended with ${code}`)));
@@ -124,13 +171,17 @@ for (const receiver of receivers) {
     test('accepts one right signature among several', async () => {
       const wrong = signed('msg_two', { secret: OTHER_SECRET })['webhook-signature'];
       const right = signed('msg_two');
-      assert.equal(await post({ ...right, 'webhook-signature': `${wrong} v2,AAAA ${right['webhook-signature']}` }), 204);
+      assert.equal(
+        await post({ ...right, 'webhook-signature': `${wrong} v2,AAAA ${right['webhook-signature']}` }),
+        204,
+      );
       assert.deepEqual(ids(), ['msg_good', 'msg_many', 'msg_two']);
     });
 
     test('refuses a tampered body', () => refused(401, signed('msg_bad'), BODY.replace('lead_1', 'lead_2')));
 
-    test('refuses another webhook-id', () => refused(401, { ...signed('msg_bad'), 'webhook-id': 'msg_other' }));
+    test('refuses another webhook-id', () =>
+      refused(401, { ...signed('msg_bad'), 'webhook-id': 'msg_other' }));
 
     test('refuses the wrong secret', () => refused(401, signed('msg_bad', { secret: OTHER_SECRET })));
 
@@ -163,7 +214,8 @@ for (const receiver of receivers) {
       await refused(400, { ...signed('msg_bad'), 'webhook-timestamp': 'now' });
     });
 
-    test('refuses a signed body that is not JSON', () => refused(400, signed('msg_bad', { body: 'hello' }), 'hello'));
+    test('refuses a signed body that is not JSON', () =>
+      refused(400, signed('msg_bad', { body: 'hello' }), 'hello'));
 
     test('refuses a large body before reading it', async () => {
       const socket = connect(port, '127.0.0.1');
@@ -186,7 +238,10 @@ for (const receiver of receivers) {
 
     test('does not start without a secret', () => {
       const env = { ...process.env, PORT: '0', WEBHOOK_SECRET: 'whsec_', STORE: path };
-      assert.notEqual(spawnSync(receiver.command[0], receiver.command.slice(1), { env, timeout: 10_000 }).status, 0);
+      assert.notEqual(
+        spawnSync(receiver.command[0], receiver.command.slice(1), { env, timeout: 10_000 }).status,
+        0,
+      );
     });
   });
 }

@@ -24,7 +24,9 @@ export const actLines = (entries) =>
   );
 
 function result({ count: number, outcome }) {
-  const said = [number === null ? null : count(number), outcome === 'done' ? null : outcome].filter((word) => word !== null);
+  const said = [number === null ? null : count(number), outcome === 'done' ? null : outcome].filter(
+    (word) => word !== null,
+  );
   return said.length ? h('span', { class: 'quiet' }, ` (${said.join(', ')})`) : null;
 }
 
@@ -44,7 +46,10 @@ function draw({ entries, next, is_part: isPart }, app) {
     title: 'Recent acts',
     note: `${order}; of whom is never written down`,
     heads: ['When', 'Who', 'What', 'About', 'How many', 'Outcome'],
-    nothing: ['Nobody has done anything yet', 'Replays, releases and publications stand here, with who has done them.'],
+    nothing: [
+      'Nobody has done anything yet',
+      'Replays, releases and publications stand here, with who has done them.',
+    ],
   };
   return listView({ ...list, rows, next }, app);
 }

@@ -83,13 +83,16 @@ function redraw() {
   const view = VIEWS[app.place.view];
   document.title = app.who ? `${view.title} · Leadhook` : 'Sign in · Leadhook';
   const outside = () =>
-    isEntering ? h('main', { class: 'signin' }, h('p', { class: 'loading', role: 'status' }, 'Signing in…')) : drawSignIn();
+    isEntering
+      ? h('main', { class: 'signin' }, h('p', { class: 'loading', role: 'status' }, 'Signing in…'))
+      : drawSignIn();
   const hadFocus = root.contains(document.activeElement);
   const spoken = h('p', { id: 'spoken', class: 'unseen', role: 'status', 'data-keep': true });
   morph(root, h('div', { id: 'app' }, app.who ? [header(app), main(view)] : outside(), spoken));
   drawPlots();
   // What had the focus is gone, with its row perhaps: the next Tab goes on from the view's title.
-  if (hadFocus && document.activeElement === document.body) document.getElementById('title')?.focus({ preventScroll: true });
+  if (hadFocus && document.activeElement === document.body)
+    document.getElementById('title')?.focus({ preventScroll: true });
 }
 
 /** Why this token is not shown a view, or nothing. */
@@ -99,7 +102,9 @@ function content(view) {
   const why = whyHidden(view);
   if (why) return empty('Single leads are not for every token', `${why} The overview has the numbers.`);
   const known = remembered.get(placeKey());
-  return known ? view.draw(known.data, app) : !problem && h('p', { class: 'loading', role: 'status' }, 'Reading…');
+  return known
+    ? view.draw(known.data, app)
+    : !problem && h('p', { class: 'loading', role: 'status' }, 'Reading…');
 }
 
 function main(view) {
@@ -112,15 +117,15 @@ function main(view) {
       notice(
         'error',
         h('p', {}, problem),
-        h('button', { type: 'button', class: 'button small', 'data-act': 'refresh', 'data-key': 'again' }, 'Try again'),
+        h(
+          'button',
+          { type: 'button', class: 'button small', 'data-act': 'refresh', 'data-key': 'again' },
+          'Try again',
+        ),
       ),
     said && notice('info', h('p', {}, said)),
     jobs.drawJobs(),
-    h(
-      'div',
-      { class: 'view', 'data-key': `view-${app.place.view}` },
-      content(view),
-    ),
+    h('div', { class: 'view', 'data-key': `view-${app.place.view}` }, content(view)),
   );
 }
 
@@ -299,13 +304,15 @@ addEventListener('submit', async (event) => {
     if (who) begin(who);
   } else if (form.dataset.form === 'days') {
     const [from, to] = [form.elements.from.value, form.elements.to.value];
-    if (isDay(from) && isDay(to)) go(app.addressOf(from <= to ? { from, to } : { from: to, to: from }), { isControl: true });
+    if (isDay(from) && isDay(to))
+      go(app.addressOf(from <= to ? { from, to } : { from: to, to: from }), { isControl: true });
   }
 });
 
 addEventListener('popstate', () => arrive(false));
 
-const isDue = () => app.who && !reading && !document.hidden && !isDialogOpen() && Date.now() - askedAt >= REFRESH_MS;
+const isDue = () =>
+  app.who && !reading && !document.hidden && !isDialogOpen() && Date.now() - askedAt >= REFRESH_MS;
 setInterval(() => {
   if (isDue()) read();
 }, 1_000);

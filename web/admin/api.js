@@ -45,7 +45,9 @@ export function endSession() {
  * @throws {Refused} or, where the session or `signal` ends it, what the signal says
  */
 export async function ask(method, path, { query = {}, body, signal, as = token.get() } = {}) {
-  const given = Object.entries(query).filter(([, value]) => value !== null && value !== undefined && value !== '');
+  const given = Object.entries(query).filter(
+    ([, value]) => value !== null && value !== undefined && value !== '',
+  );
   const address = `/admin/api/${path}${given.length ? `?${new URLSearchParams(given)}` : ''}`;
   const headers = { Authorization: `Bearer ${as}`, ...(body && { 'Content-Type': 'application/json' }) };
   const ended = AbortSignal.any([sessionSignal(), ...(signal ? [signal] : [])]);
@@ -53,7 +55,12 @@ export async function ask(method, path, { query = {}, body, signal, as = token.g
   const options = { method, headers, body: body && JSON.stringify(body), signal: until };
   let response, answer;
   try {
-    response = await fetch(address, { ...options, cache: 'no-store', credentials: 'omit', redirect: 'error' });
+    response = await fetch(address, {
+      ...options,
+      cache: 'no-store',
+      credentials: 'omit',
+      redirect: 'error',
+    });
     answer = await response.json();
   } catch (error) {
     ended.throwIfAborted();
@@ -67,9 +74,19 @@ export async function ask(method, path, { query = {}, body, signal, as = token.g
 
 function refusal({ status, headers }, problem) {
   const wait = Number(headers.get('Retry-After'));
-  const waitS = status === 429 || status === 503 ? Math.max(1, Number.isFinite(wait) && wait > 0 ? wait : DEFAULT_WAIT_S) : null;
-  const says = problem?.errors?.[0] ? `${problem.errors[0].field} ${problem.errors[0].detail}` : problem?.detail;
-  return new Refused(status, says ?? `Leadhook answered ${status}.`, waitS, status === 404 && problem?.next !== undefined);
+  const waitS =
+    status === 429 || status === 503
+      ? Math.max(1, Number.isFinite(wait) && wait > 0 ? wait : DEFAULT_WAIT_S)
+      : null;
+  const says = problem?.errors?.[0]
+    ? `${problem.errors[0].field} ${problem.errors[0].detail}`
+    : problem?.detail;
+  return new Refused(
+    status,
+    says ?? `Leadhook answered ${status}.`,
+    waitS,
+    status === 404 && problem?.next !== undefined,
+  );
 }
 
 /** Asks about one thing of a campaign. Of more ledgers than one request can look through, its own is asked. */
@@ -85,7 +102,7 @@ export async function askOne(method, path, { campaign, signal }) {
 /** Every answer of a reading: one that has gone through as many ledgers as a request can says where to go on. */
 export async function answers(path, { query, signal } = {}) {
   const all = [];
-  for (let after = ''; ;) {
+  for (let after = ''; ; ) {
     const answer = await ask('GET', path, { query: { ...query, after }, signal });
     all.push(answer);
     after = answer.next ?? null;
@@ -95,7 +112,7 @@ export async function answers(path, { query, signal } = {}) {
 
 /** A page of a list. Where none of many ledgers has an entry, the page is empty, and the next one is read. */
 export async function page(path, key, { query, signal }) {
-  for (let { after } = query; ;) {
+  for (let { after } = query; ; ) {
     const answer = await ask('GET', path, { query: { ...query, after }, signal });
     if (answer[key].length > 0 || answer.next === null) return answer;
     after = answer.next;
@@ -105,7 +122,7 @@ export async function page(path, key, { query, signal }) {
 /** Every page of a list, up to `most` entries: `{entries, isAll}`. */
 export async function pages(path, key, { query, most }) {
   const entries = [];
-  for (let after = ''; ;) {
+  for (let after = ''; ; ) {
     const page = await ask('GET', path, { query: { ...query, limit: 200, after } });
     entries.push(...page[key]);
     after = page.next;

@@ -15,16 +15,38 @@ export function zoneOf(name) {
 
 function clockOf(zone) {
   if (!clocks.has(zone)) {
-    const shown = { year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit', second: '2-digit' };
-    clocks.set(zone, new Intl.DateTimeFormat('en', { ...shown, hourCycle: 'h23', calendar: 'gregory', numberingSystem: 'latn', timeZone: zone }));
+    const shown = {
+      year: 'numeric',
+      month: '2-digit',
+      day: '2-digit',
+      hour: '2-digit',
+      minute: '2-digit',
+      second: '2-digit',
+    };
+    clocks.set(
+      zone,
+      new Intl.DateTimeFormat('en', {
+        ...shown,
+        hourCycle: 'h23',
+        calendar: 'gregory',
+        numberingSystem: 'latn',
+        timeZone: zone,
+      }),
+    );
   }
   return clocks.get(zone);
 }
 
 /** What clocks show at an instant, as the instant at which they show the same in UTC. */
 export function wallOf(ms, zone) {
-  const part = Object.fromEntries(clockOf(zone).formatToParts(ms).map(({ type, value }) => [type, value]));
-  return Date.parse(`${part.year.padStart(4, '0')}-${part.month}-${part.day}T${part.hour}:${part.minute}:${part.second}Z`);
+  const part = Object.fromEntries(
+    clockOf(zone)
+      .formatToParts(ms)
+      .map(({ type, value }) => [type, value]),
+  );
+  return Date.parse(
+    `${part.year.padStart(4, '0')}-${part.month}-${part.day}T${part.hour}:${part.minute}:${part.second}Z`,
+  );
 }
 
 /** The date on which an instant is. */

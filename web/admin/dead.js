@@ -12,7 +12,9 @@ const load = ({ campaign, after }, signal) =>
 
 function draw({ deliveries, next }, app) {
   const { campaign } = app.place;
-  const whole = campaign ? null : 'Choose a campaign first: all dead letters of one campaign are replayed together.';
+  const whole = campaign
+    ? null
+    : 'Choose a campaign first: all dead letters of one campaign are replayed together.';
   const list = {
     title: 'Dead letters',
     note: 'A replay keeps its webhook-id and gets the whole schedule of attempts again',
@@ -30,7 +32,13 @@ function draw({ deliveries, next }, app) {
 function rowOf(one) {
   const { delivery_id: id, campaign, destination } = one;
   const label = `Details of the delivery to ${destination}, ${id}`;
-  const details = { type: 'button', class: 'link', 'data-act': 'details', 'data-value': id, 'data-key': `details-${id}` };
+  const details = {
+    type: 'button',
+    class: 'link',
+    'data-act': 'details',
+    'data-value': id,
+    'data-key': `details-${id}`,
+  };
   return [
     h('button', { ...details, 'aria-label': label }, destination),
     campaign,

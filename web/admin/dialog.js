@@ -55,4 +55,5 @@ export async function confirm({ title, text, yes, isDanger = false }) {
 }
 
 /** Shows something until it is closed. `more`: other buttons; the value of the one that was pressed. */
-export const show = (title, content, more = []) => open(title, content, [...more, { text: 'Close', value: '' }], 'wide');
+export const show = (title, content, more = []) =>
+  open(title, content, [...more, { text: 'Close', value: '' }], 'wide');

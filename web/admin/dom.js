@@ -15,11 +15,14 @@ export function h(tag, attributes = {}, ...children) {
     element.setAttribute(name, value === true ? '' : String(value));
   }
   for (const [name, value] of Object.entries(vars)) element.style.setProperty(`--${name}`, String(value));
-  element.append(...children.flat(3).filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(
+    ...children.flat(3).filter((child) => child !== null && child !== undefined && child !== false),
+  );
   return element;
 }
 
-const keyOf = (node) => (node.nodeType === Node.ELEMENT_NODE ? (node.dataset?.key ?? (node.id || null)) : null);
+const keyOf = (node) =>
+  node.nodeType === Node.ELEMENT_NODE ? (node.dataset?.key ?? (node.id || null)) : null;
 const isSame = (one, other) => one.nodeName === other.nodeName && keyOf(one) === keyOf(other);
 
 /**
@@ -87,4 +90,8 @@ function syncAttributes(from, to) {
 
 /** A picture of one path, 20 units wide and high, that says nothing by itself. */
 export const icon = (path) =>
-  h('svg', { viewBox: '0 0 20 20', class: 'icon', 'aria-hidden': 'true', focusable: 'false' }, h('path', { d: path }));
+  h(
+    'svg',
+    { viewBox: '0 0 20 20', class: 'icon', 'aria-hidden': 'true', focusable: 'false' },
+    h('path', { d: path }),
+  );

@@ -69,7 +69,11 @@ export function funnelCard(overview) {
         { class: 'step-head' },
         h('span', { class: 'step-name', title: meaning }, title),
         h('span', { class: 'step-number' }, count(funnel[name])),
-        h('span', { class: 'step-share' }, before ? `${share(funnel[name], funnel[before])} of ${before}` : meaning),
+        h(
+          'span',
+          { class: 'step-share' },
+          before ? `${share(funnel[name], funnel[before])} of ${before}` : meaning,
+        ),
       ),
       h(
         'div',
@@ -81,14 +85,19 @@ export function funnelCard(overview) {
         h(
           'ul',
           { class: 'step-lost', 'aria-label': `Lost before ${name}` },
-          words.length ? words.map((word) => h('li', {}, word)) : h('li', { class: 'nothing' }, 'nothing lost'),
+          words.length
+            ? words.map((word) => h('li', {}, word))
+            : h('li', { class: 'nothing' }, 'nothing lost'),
         ),
     );
   });
   const throttled = refused?.throttled ?? 0;
   return card(
     'Funnel',
-    { class: 'full', note: throttled > 0 ? `${plural(throttled, 'more post')} came too fast and were not read` : null },
+    {
+      class: 'full',
+      note: throttled > 0 ? `${plural(throttled, 'more post')} came too fast and were not read` : null,
+    },
     h('ol', { class: 'funnel' }, steps),
   );
 }

@@ -5,7 +5,8 @@ import { listView } from './pager.js';
 import { code, reasons } from './parts.js';
 import { heldBecause, signed, time } from './words.js';
 
-const load = ({ campaign, after }, signal) => page('held', 'held', { query: { campaign, after, limit: 50 }, signal });
+const load = ({ campaign, after }, signal) =>
+  page('held', 'held', { query: { campaign, after, limit: 50 }, signal });
 
 function draw({ held, next }, app) {
   const rows = held.map((lead) => [
@@ -21,7 +22,10 @@ function draw({ held, next }, app) {
     title: 'Held leads',
     note: 'They go out once the person tells more; at the end of their time they expire',
     heads: ['Lead', 'Campaign', 'Score', 'Rules', 'Why it is held', 'Since', 'Until'],
-    nothing: ['No lead is held', 'A lead that its campaign does not send on yet waits here until the person tells more.'],
+    nothing: [
+      'No lead is held',
+      'A lead that its campaign does not send on yet waits here until the person tells more.',
+    ],
     keys: held.map(({ submission_id: id }) => id),
     class: 'tall',
   };

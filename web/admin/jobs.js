@@ -71,7 +71,10 @@ async function run(job) {
   } catch (error) {
     if (stop.signal.aborted) return;
     const isKnown = error instanceof Refused;
-    Object.assign(job, { state: 'interrupted', problem: isKnown ? error.message : 'The dashboard made a mistake.' });
+    Object.assign(job, {
+      state: 'interrupted',
+      problem: isKnown ? error.message : 'The dashboard made a mistake.',
+    });
     keep();
     if (!isKnown) throw error;
     if (error.status === 401) app.refused();
@@ -109,7 +112,9 @@ export function replay({ campaign, ids, destination }) {
   if (one && jobs.some((job) => job.one === one && job.state === 'running' && !job.isAsked)) return;
   start({
     kind: 'replay',
-    title: one ? `Replay of one delivery to ${destination}, ${campaign}` : `Replay of all dead letters of ${campaign}`,
+    title: one
+      ? `Replay of one delivery to ${destination}, ${campaign}`
+      : `Replay of all dead letters of ${campaign}`,
     campaign,
     one,
     isAsked: false,
@@ -131,7 +136,7 @@ async function workReplay(job, signal) {
     keep();
     app.reload();
   }
-  for (let wait = LOOK_AGAIN_MS; ;) {
+  for (let wait = LOOK_AGAIN_MS; ; ) {
     const before = wordsOf(job);
     // Nobody sees it in a hidden tab.
     if (!document.hidden) await look(job, signal);
@@ -145,14 +150,15 @@ async function workReplay(job, signal) {
 /** How many are replayed. Where the answer was lost, one asks again: what is dead no more needs no replay. */
 async function askForReplay({ campaign, one }, signal) {
   let replayed = 0;
-  for (let after = ''; !one;) {
+  for (let after = ''; !one; ) {
     const answer = await ask('POST', 'deliveries/replay', { query: { campaign, after }, signal });
     replayed += answer.replayed;
     after = answer.next ?? null;
     if (after === null) return replayed;
   }
   try {
-    return (await askOne('POST', `deliveries/${encodeURIComponent(one)}/replay`, { campaign, signal })).replayed;
+    return (await askOne('POST', `deliveries/${encodeURIComponent(one)}/replay`, { campaign, signal }))
+      .replayed;
   } catch (error) {
     if (error.status === 409) return 1;
     throw error;
@@ -180,7 +186,9 @@ async function look(job, signal) {
 /** Releases or discards: `ids`, or all of a campaign, of which there are `total`. */
 export function decide({ kind, campaign, ids, total }) {
   const verb = kind === 'release' ? 'Release' : 'Discarding';
-  const title = ids ? `${verb} of ${plural(ids.length, 'submission')}` : `${verb} of all quarantined submissions of ${campaign}`;
+  const title = ids
+    ? `${verb} of ${plural(ids.length, 'submission')}`
+    : `${verb} of all quarantined submissions of ${campaign}`;
   return start({
     kind,
     title,
@@ -197,7 +205,9 @@ async function workThrough(job, signal) {
   for (;;) {
     const now = job.left?.slice(0, AT_ONCE);
     if (now?.length === 0) return;
-    const body = now ? { submission_ids: now, after: job.after } : { campaign: job.campaign, after: job.after };
+    const body = now
+      ? { submission_ids: now, after: job.after }
+      : { campaign: job.campaign, after: job.after };
     const answer = await patiently(job, 'POST', `quarantine/${job.kind}`, { body, signal });
     const done = answer.released ?? answer.discarded;
     job.done += done.length;
@@ -215,8 +225,11 @@ async function workThrough(job, signal) {
 
 function wordsOf(job) {
   if (job.kind === 'replay') return wordsOfReplay(job);
-  const parts = [`${count(job.done)} of ${count(job.total)} ${job.kind === 'release' ? 'released' : 'discarded'}`];
-  if (job.notPossible) parts.push(`${count(job.notPossible)} could not be (already decided, or only to be discarded)`);
+  const parts = [
+    `${count(job.done)} of ${count(job.total)} ${job.kind === 'release' ? 'released' : 'discarded'}`,
+  ];
+  if (job.notPossible)
+    parts.push(`${count(job.notPossible)} could not be (already decided, or only to be discarded)`);
   // An answer that was lost, or somebody else at the same time.
   const others = job.total - job.done - job.notPossible;
   if (job.state === 'ended' && others > 0) parts.push(`${count(others)} had been decided already`);
@@ -226,10 +239,16 @@ function wordsOf(job) {
 function wordsOfReplay(job) {
   if (!job.isAsked) {
     const what = plural(job.total, 'delivery', 'deliveries');
-    return job.state === 'running' ? `Asking Leadhook to replay ${what} …` : `Leadhook has not said that it replays ${what}.`;
+    return job.state === 'running'
+      ? `Asking Leadhook to replay ${what} …`
+      : `Leadhook has not said that it replays ${what}.`;
   }
   const waiting = Object.values(job.waiting);
-  const parts = [`${count(job.delivered)} delivered`, `${count(waiting.length)} waiting`, `${count(job.dead)} dead again`];
+  const parts = [
+    `${count(job.delivered)} delivered`,
+    `${count(waiting.length)} waiting`,
+    `${count(job.dead)} dead again`,
+  ];
   if (job.ended) parts.push(`${count(job.ended)} withdrawn or expired`);
   if (job.gone) parts.push(`${count(job.gone)} no longer kept`);
   const failing = waiting.filter((next) => next && next !== 'paused').sort();
@@ -243,7 +262,8 @@ function wordsOfReplay(job) {
   return `${job.state === 'ended' ? 'Ended: ' : ''}${parts.join(', ')}.`;
 }
 
-const doneOf = (job) => (job.kind === 'replay' ? job.total - Object.keys(job.waiting).length : job.done + job.notPossible);
+const doneOf = (job) =>
+  job.kind === 'replay' ? job.total - Object.keys(job.waiting).length : job.done + job.notPossible;
 
 /** The jobs of this tab, above every view. */
 export function drawJobs() {
@@ -255,16 +275,30 @@ export function drawJobs() {
       const id = `job-${job.id}`;
       return h(
         'article',
-        { class: `job ${job.state}`, 'data-key': id, 'aria-labelledby': id, 'data-job': job.kind, 'data-state': job.state },
+        {
+          class: `job ${job.state}`,
+          'data-key': id,
+          'aria-labelledby': id,
+          'data-job': job.kind,
+          'data-state': job.state,
+        },
         h('h2', { id }, job.title, h('span', { class: 'quiet' }, ` since ${clockTime(job.at)}`)),
         h('progress', { max: Math.max(1, job.total), value: doneOf(job), 'aria-labelledby': id }),
-        h('p', { class: 'job-words' }, wordsOf(job), job.problem && h('span', { class: 'bad-text' }, ` ${job.problem}`)),
+        h(
+          'p',
+          { class: 'job-words' },
+          wordsOf(job),
+          job.problem && h('span', { class: 'bad-text' }, ` ${job.problem}`),
+        ),
         h(
           'div',
           { class: 'job-buttons' },
           job.state === 'interrupted' && button('Continue', 'continue-job', { value: job.id, kind: 'small' }),
           (job.state !== 'running' || job.isAsked) &&
-            button(job.state === 'running' ? 'Stop watching' : 'Dismiss', 'dismiss-job', { value: job.id, kind: 'small' }),
+            button(job.state === 'running' ? 'Stop watching' : 'Dismiss', 'dismiss-job', {
+              value: job.id,
+              kind: 'small',
+            }),
         ),
       );
     }),

@@ -33,7 +33,12 @@ function added(one, other) {
   if (Array.isArray(one)) return [...one, ...other];
   if (typeof one === 'number') return one + other;
   const keys = [...new Set([...Object.keys(one), ...Object.keys(other)])];
-  return Object.fromEntries(keys.map((key) => [key, key in one && key in other ? added(one[key], other[key]) : (one[key] ?? other[key])]));
+  return Object.fromEntries(
+    keys.map((key) => [
+      key,
+      key in one && key in other ? added(one[key], other[key]) : (one[key] ?? other[key]),
+    ]),
+  );
 }
 
 /** What is added up of reports about some ledgers each. */
@@ -81,7 +86,10 @@ function draw({ overview, entries, isPart }, app) {
     destinationsCard(overview, app),
     card(
       'Recent acts',
-      { class: 'full', note: isPart ? 'Of some of the ledgers; choose a campaign to see all of its own' : null },
+      {
+        class: 'full',
+        note: isPart ? 'Of some of the ledgers; choose a campaign to see all of its own' : null,
+      },
       entries.length ? actLines(entries) : h('p', { class: 'quiet' }, 'Nobody has done anything yet.'),
     ),
   ];
@@ -94,7 +102,13 @@ function attention({ states, destinations }, app) {
   const lines = [
     [dead, 'dead letter now', 'dead letters now', 'dead', 'bad'],
     [paused, 'delivery paused after a 410 now', 'deliveries paused after a 410 now', null, 'bad'],
-    [states.quarantined ?? 0, 'of this period in quarantine', 'of this period in quarantine', 'quarantine', 'warn'],
+    [
+      states.quarantined ?? 0,
+      'of this period in quarantine',
+      'of this period in quarantine',
+      'quarantine',
+      'warn',
+    ],
     [states.held ?? 0, 'lead of this period held', 'leads of this period held', 'held', 'calm'],
   ].filter(([number]) => number > 0);
   return (
@@ -135,10 +149,7 @@ function sourcesCard({ sources }) {
     'Sources',
     { note: 'By utm_source, from 5 posts on; those of fewer are in other' },
     rows.length
-      ? box(
-          'Sources',
-          table('Sources', ['Source', ...NEW_ON, 'qualified of new'], rows, { numbersFrom: 1 }),
-        )
+      ? box('Sources', table('Sources', ['Source', ...NEW_ON, 'qualified of new'], rows, { numbersFrom: 1 }))
       : h('p', { class: 'quiet' }, 'No source yet.'),
   );
 }
@@ -149,7 +160,11 @@ function rejectionsCard({ rejections }) {
   );
   all.sort(([, , one], [, , other]) => other - one);
   const most = all[0]?.[2] ?? 0;
-  const rows = all.map(([field, why, number]) => [field, h('code', {}, why), bar(count(number), number / most, 'shade-bad')]);
+  const rows = all.map(([field, why, number]) => [
+    field,
+    h('code', {}, why),
+    bar(count(number), number / most, 'shade-bad'),
+  ]);
   return card(
     'Rejections',
     { note: 'By field and reason; a post may have several' },
@@ -169,11 +184,15 @@ function statesCard({ states, accepted, repeats, kv_repeats: kvRepeats }) {
     ]);
   return card(
     'Where they are now',
-    { note: `${plural(accepted, 'accepted submission')}; ${plural(repeats + kvRepeats, 'repeat')} beside them` },
+    {
+      note: `${plural(accepted, 'accepted submission')}; ${plural(repeats + kvRepeats, 'repeat')} beside them`,
+    },
     rows.length
       ? box(
           'Accepted submissions by state',
-          table('Accepted submissions by state', ['State', 'submissions', 'What it means'], rows, { class: 'states' }),
+          table('Accepted submissions by state', ['State', 'submissions', 'What it means'], rows, {
+            class: 'states',
+          }),
         )
       : h('p', { class: 'quiet' }, 'Nothing was accepted in this period.'),
   );
@@ -191,7 +210,9 @@ function destinationsCard({ destinations, deliveries_counted: counted, deliverie
     count(of.expired + of.withdrawn),
     failedOf(of),
     of.p50_ms === null ? '–' : `half within ${duration(of.p50_ms)}, 95 % within ${duration(of.p95_ms)}`,
-    of.oldest_pending_at ? h('span', {}, `for ${duration(Math.max(0, now - Date.parse(of.oldest_pending_at)))}`) : '–',
+    of.oldest_pending_at
+      ? h('span', {}, `for ${duration(Math.max(0, now - Date.parse(of.oldest_pending_at)))}`)
+      : '–',
     outcome(of.last_failure),
   ]);
   const newest = `the newest ${count(MOST_LOOKED_AT)} deliveries of each ledger`;

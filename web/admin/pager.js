@@ -10,14 +10,20 @@ import { box, card, empty, table } from './parts.js';
 export function listView({ title, note, actions, heads, rows, keys, next, nothing, class: kind }, app) {
   if (rows.length === 0 && !next && !app.place.after) return [empty(...nothing)];
   const list = table(title, heads, rows, { keys, class: kind, isList: true });
-  return [card(title, { class: 'full', note, actions }, rows.length > 0 && box(title, list), pager(next, app))];
+  return [
+    card(title, { class: 'full', note, actions }, rows.length > 0 && box(title, list), pager(next, app)),
+  ];
 }
 
 function pager(next, app) {
   const { after } = app.place;
   if (!next && !after) return null;
   const link = (text, to) =>
-    h('a', { class: 'button', href: app.addressOf({ after: to }), 'data-go': true, 'data-key': `page-${text}` }, text);
+    h(
+      'a',
+      { class: 'button', href: app.addressOf({ after: to }), 'data-go': true, 'data-key': `page-${text}` },
+      text,
+    );
   const last = h('span', { class: 'quiet' }, 'There is nothing more.');
   return h(
     'nav',

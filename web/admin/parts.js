@@ -14,7 +14,11 @@ export function card(title, { class: kind = '', note, actions } = {}, ...childre
 
 /** A box that scrolls sideways by itself, with the mouse and with the keyboard. */
 export const box = (name, ...children) =>
-  h('div', { class: 'box', role: 'group', 'aria-label': name, tabindex: 0, 'data-key': `box-${name}` }, ...children);
+  h(
+    'div',
+    { class: 'box', role: 'group', 'aria-label': name, tabindex: 0, 'data-key': `box-${name}` },
+    ...children,
+  );
 
 /**
  * A table. A cell is a text, an element, or a list of these.
@@ -22,7 +26,12 @@ export const box = (name, ...children) =>
  * where there is no room each row stands as a list of its cells. That takes the table's meaning from its
  * elements, so their roles say it.
  */
-export function table(name, heads, rows, { numbersFrom = Infinity, keys = [], class: kind = '', isList = false } = {}) {
+export function table(
+  name,
+  heads,
+  rows,
+  { numbersFrom = Infinity, keys = [], class: kind = '', isList = false } = {},
+) {
   const role = (is) => (isList ? is : null);
   const cell = (tag, is, at, rest = {}) => ({
     class: at >= numbersFrom ? 'number' : null,
@@ -51,7 +60,9 @@ export function table(name, heads, rows, { numbersFrom = Infinity, keys = [], cl
           'tr',
           { 'data-key': keys[row] ? `row-${keys[row]}` : null, role: role('row') },
           cells.map((content, at) =>
-            at === 0 ? h('th', cell('th', 'rowheader', at, { scope: 'row' }), content) : h('td', cell('td', 'cell', at), content),
+            at === 0
+              ? h('th', cell('th', 'rowheader', at, { scope: 'row' }), content)
+              : h('td', cell('td', 'cell', at), content),
           ),
         ),
       ),
@@ -101,10 +112,19 @@ export function button(text, act, { value, why, kind = '', label } = {}) {
 
 /** Something that is said in a box: `kind` is info, warning or error. */
 export const notice = (kind, ...children) =>
-  h('div', { class: `notice ${kind}`, role: kind === 'error' ? 'alert' : 'status', 'data-key': `notice-${kind}` }, ...children);
+  h(
+    'div',
+    { class: `notice ${kind}`, role: kind === 'error' ? 'alert' : 'status', 'data-key': `notice-${kind}` },
+    ...children,
+  );
 
 export const empty = (title, text) =>
-  h('div', { class: 'empty', 'data-key': 'empty' }, h('p', { class: 'empty-title' }, title), h('p', {}, text));
+  h(
+    'div',
+    { class: 'empty', 'data-key': 'empty' },
+    h('p', { class: 'empty-title' }, title),
+    h('p', {}, text),
+  );
 
 /** What visitors and campaigns have written, in whichever direction it is read. */
 export const theirs = (text) => h('span', { dir: 'auto' }, text);

@@ -31,13 +31,15 @@ export function placeOf(search) {
 /** The query string of a place, without what goes without saying. */
 export function searchOf(place) {
   const said = Object.entries(place).filter(
-    ([name, value]) => value !== DEFAULT[name] && (place.period === 'custom' || !['from', 'to'].includes(name)),
+    ([name, value]) =>
+      value !== DEFAULT[name] && (place.period === 'custom' || !['from', 'to'].includes(name)),
   );
   return said.length ? `?${new URLSearchParams(said)}` : location.pathname;
 }
 
 /** Whether a text is a date of years that have leads, with room for the day after. */
-export const isDay = (text) => DAY.test(text ?? '') && Number.isFinite(Date.parse(text)) && text >= '1970' && text < '9999';
+export const isDay = (text) =>
+  DAY.test(text ?? '') && Number.isFinite(Date.parse(text)) && text >= '1970' && text < '9999';
 
 /** The days of a custom period, and those that are meant where it names none. */
 export function daysOf({ from, to }, zone, now = Date.now()) {
@@ -53,7 +55,8 @@ export function daysOf({ from, to }, zone, now = Date.now()) {
 export function rangeOf(place, zone, now = Date.now()) {
   const { from, today } = daysOf(place, zone, now);
   const begin = (date) => new Date(beginOf(date, zone));
-  if (place.period === 'custom') return { from: begin(from).toISOString(), to: place.to ? begin(later(place.to, 1)).toISOString() : '' };
+  if (place.period === 'custom')
+    return { from: begin(from).toISOString(), to: place.to ? begin(later(place.to, 1)).toISOString() : '' };
   const first = begin(later(today, 1 - PERIODS.get(place.period).days));
   if (place.period === 'today') first.setUTCMinutes(0);
   return { from: first.toISOString(), to: '' };

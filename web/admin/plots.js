@@ -11,7 +11,9 @@ const FONT = '12px system-ui, sans-serif';
 const MARK_ROW = 15;
 const MARK_ROWS = 4;
 /** Counts have no halves. */
-const WHOLE_STEPS = Array.from({ length: 9 }, (_, power) => [1, 2, 5].map((part) => part * 10 ** power)).flat();
+const WHOLE_STEPS = Array.from({ length: 9 }, (_, power) =>
+  [1, 2, 5].map((part) => part * 10 ** power),
+).flat();
 
 /** What each plot shows, by its name. */
 const wanted = new Map();
@@ -143,7 +145,9 @@ function barAt(plot) {
 function axisOf(shows) {
   if (!shows.isTime) return { incrs: WHOLE_STEPS };
   return {
-    incrs: [1, 2, 3, 6, 12, 24, 48, 7 * 24, 14 * 24, 28 * 24, 91 * 24, 364 * 24].map((hours) => hours * 3_600),
+    incrs: [1, 2, 3, 6, 12, 24, 48, 7 * 24, 14 * 24, 28 * 24, 91 * 24, 364 * 24].map(
+      (hours) => hours * 3_600,
+    ),
     splits: (plot, index, from, to, step) => shows.ticks(from, to, step),
   };
 }

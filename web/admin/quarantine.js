@@ -42,7 +42,9 @@ function draw({ next, ...shown }, app) {
 
 function actionsOf(app) {
   const some = chosen.size ? null : 'Choose submissions first.';
-  const whole = app.place.campaign ? null : 'Choose a campaign first: only one campaign is decided as a whole.';
+  const whole = app.place.campaign
+    ? null
+    : 'Choose a campaign first: only one campaign is decided as a whole.';
   return h(
     'div',
     { class: 'row-buttons' },
@@ -55,7 +57,8 @@ function actionsOf(app) {
 
 function rowOf(one) {
   const { submission_id: id } = one;
-  const act = (name, doing, kind = '') => button(name, doing, { value: id, kind: `small ${kind}`, label: `${name} ${id}` });
+  const act = (name, doing, kind = '') =>
+    button(name, doing, { value: id, kind: `small ${kind}`, label: `${name} ${id}` });
   return [
     check('choose', id, chosen.has(id), `Choose ${id}`),
     time(one.at),
@@ -64,7 +67,13 @@ function rowOf(one) {
     h('b', {}, one.weight === null ? '–' : count(one.weight)),
     signsOf(one),
     time(one.kept_until),
-    h('div', { class: 'row-buttons' }, act('Show', 'show'), act('Release', 'release'), act('Discard', 'discard', 'danger')),
+    h(
+      'div',
+      { class: 'row-buttons' },
+      act('Show', 'show'),
+      act('Release', 'release'),
+      act('Discard', 'discard', 'danger'),
+    ),
   ];
 }
 
@@ -80,7 +89,9 @@ const check = (act, id, checked, label) =>
   });
 
 const signsOf = ({ signals }) =>
-  reasons((signals ?? []).map(({ signal, weight, because }) => [count(weight), plain(signal), because ?? '']));
+  reasons(
+    (signals ?? []).map(({ signal, weight, because }) => [count(weight), plain(signal), because ?? '']),
+  );
 
 /** A value that a visitor has filled in, as text: of several each in a line. */
 function textOf(value) {
@@ -93,7 +104,10 @@ const list = (title, values) =>
     h(
       'dl',
       { class: 'facts' },
-      Object.entries(values).map(([name, value]) => [h('dt', {}, name), h('dd', { dir: 'auto' }, textOf(value))]),
+      Object.entries(values).map(([name, value]) => [
+        h('dt', {}, name),
+        h('dd', { dir: 'auto' }, textOf(value)),
+      ]),
     ),
   ];
 
@@ -102,18 +116,30 @@ const releasing = {
   doing: 'Release',
   text: 'Each is judged by its campaign as if it had come just now, and goes out where it qualifies.',
 };
-const discarding = { kind: 'discard', doing: 'Discard', text: 'What they say is thrown away for good.', isDanger: true };
+const discarding = {
+  kind: 'discard',
+  doing: 'Discard',
+  text: 'What they say is thrown away for good.',
+  isDanger: true,
+};
 
 /** Decides those of these ids. One release needs no question: it is what would have happened anyhow. */
 async function decideThese({ kind, doing, text, isDanger }, ids, isAsked) {
-  if (isAsked && !(await confirm({ title: `${doing} ${plural(ids.length, 'submission')}?`, text, yes: doing, isDanger }))) return;
+  if (
+    isAsked &&
+    !(await confirm({ title: `${doing} ${plural(ids.length, 'submission')}?`, text, yes: doing, isDanger }))
+  )
+    return;
   for (const id of ids) deciding.add(id);
   decide({ kind, ids }).finally(() => ids.forEach((id) => deciding.delete(id)));
 }
 
 async function decideAll({ kind, doing, text, isDanger }, app) {
   const { campaign } = app.place;
-  const { entries, isAll } = await pages('quarantine', 'submissions', { query: { campaign }, most: MOST_COUNTED });
+  const { entries, isAll } = await pages('quarantine', 'submissions', {
+    query: { campaign },
+    most: MOST_COUNTED,
+  });
   const many = `${isAll ? 'all' : 'more than'} ${plural(entries.length, 'submission')}`;
   if (
     !(await confirm({

@@ -36,7 +36,9 @@ function marksOf(thresholds) {
     const at = thresholds?.[key];
     if (at !== null && at !== undefined) marks.set(at, [...(marks.get(at) ?? []), name]);
   }
-  return [...marks].sort(([one], [other]) => one - other).map(([at, names]) => ({ at, name: `${names.join(', ')} ${at}` }));
+  return [...marks]
+    .sort(([one], [other]) => one - other)
+    .map(([at, names]) => ({ at, name: `${names.join(', ')} ${at}` }));
 }
 
 export function scoresCard({ scores, thresholds }) {
@@ -48,8 +50,11 @@ export function scoresCard({ scores, thresholds }) {
     .filter(([key]) => thresholds?.[key] !== null && thresholds?.[key] !== undefined)
     .map(([key, name]) => `${name} from ${thresholds[key]}`)
     .join(', ');
-  const note = told ? `Points of new leads; ${told}` : 'Points of new leads; choose a campaign to see its thresholds';
-  if (bins.length === 0) return card('Scores', { note }, h('p', { class: 'quiet' }, 'No lead has been scored in this period.'));
+  const note = told
+    ? `Points of new leads; ${told}`
+    : 'Points of new leads; choose a campaign to see its thresholds';
+  if (bins.length === 0)
+    return card('Scores', { note }, h('p', { class: 'quiet' }, 'No lead has been scored in this period.'));
   const marks = marksOf(thresholds);
   const { size, xs, range, values } = barsOf(bins, marks, points);
   const name = (least, wide = points) => (wide === 1 ? `${least}` : `${least} to ${least + wide - 1}`);

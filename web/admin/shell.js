@@ -83,7 +83,13 @@ export function controls(app) {
           h(
             'label',
             { 'data-key': `period-${name}` },
-            h('input', { type: 'radio', name: 'period', value: name, 'data-change': 'period', checked: period === name }),
+            h('input', {
+              type: 'radio',
+              name: 'period',
+              value: name,
+              'data-change': 'period',
+              checked: period === name,
+            }),
             h('span', {}, text),
           ),
         ),
@@ -93,7 +99,11 @@ export function controls(app) {
       'div',
       { class: 'fresh' },
       button([icon(REFRESH), 'Refresh'], 'refresh', { kind: 'quiet-button' }),
-      h('span', { class: 'quiet', 'data-fresh': true }, app.freshAt ? `Read at ${clockTime(app.freshAt)}` : ''),
+      h(
+        'span',
+        { class: 'quiet', 'data-fresh': true },
+        app.freshAt ? `Read at ${clockTime(app.freshAt)}` : '',
+      ),
     ),
   );
 }

@@ -29,7 +29,9 @@ const daysOf = (zone) => ({
 export function stepsOf({ timeline, step, from, to }, zone) {
   const axis = step === 'day' ? daysOf(zone) : HOURS;
   const known = new Map(Object.entries(timeline).map(([at, counts]) => [axis.of(Date.parse(at)), counts]));
-  const first = [axis.of(Date.parse(from)), ...known.keys()].reduce((one, other) => (other < one ? other : one));
+  const first = [axis.of(Date.parse(from)), ...known.keys()].reduce((one, other) =>
+    other < one ? other : one,
+  );
   const last = axis.of(Date.parse(to) - HOUR_MS);
   const all = Math.max(1, axis.between(first, last) + 1);
   const shown = Math.min(MOST_STEPS, all);

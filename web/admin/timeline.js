@@ -40,7 +40,9 @@ export function timelineCard(overview) {
   const sum = (name) => steps.reduce((total, at) => total + number(at, name), 0);
   const most = steps.reduce((best, at) => (number(at, 'accepted') > number(best, 'accepted') ? at : best));
   const told = MILESTONES.map(([name]) => `${count(sum(name))} ${name}`).join(', ');
-  const peak = number(most, 'accepted') ? ` Most in one ${step}: ${count(number(most, 'accepted'))}, ${full(most.second)}.` : '';
+  const peak = number(most, 'accepted')
+    ? ` Most in one ${step}: ${count(number(most, 'accepted'))}, ${full(most.second)}.`
+    : '';
   const summary = `Leads by ${step}: ${told}.${peak}`;
   const shows = {
     summary,
@@ -53,7 +55,9 @@ export function timelineCard(overview) {
     tick: (second) => (isDay(second) ? day(second) : hour(second)),
     point: full,
   };
-  const rows = steps.map((at) => [full(at.second), ...MILESTONES.map(([name]) => count(number(at, name)))]).reverse();
+  const rows = steps
+    .map((at) => [full(at.second), ...MILESTONES.map(([name]) => count(number(at, name)))])
+    .reverse();
   const name = `Leads by ${step}`;
   return card(
     'Leads over time',
@@ -63,7 +67,12 @@ export function timelineCard(overview) {
       'details',
       {},
       h('summary', {}, `The ${plural(steps.length, step)} as a table`),
-      box(name, table(name, [step === 'day' ? 'Day' : 'Hour', ...MILESTONES.map(([title]) => title)], rows, { numbersFrom: 1 })),
+      box(
+        name,
+        table(name, [step === 'day' ? 'Day' : 'Hour', ...MILESTONES.map(([title]) => title)], rows, {
+          numbersFrom: 1,
+        }),
+      ),
     ),
   );
 }

@@ -26,7 +26,10 @@ export function time(iso) {
   if (!Number.isFinite(ms)) return '–';
   return h(
     'time',
-    { datetime: iso, title: `${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')} UTC; shown by the clock of ${browserZone}` },
+    {
+      datetime: iso,
+      title: `${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')} UTC; shown by the clock of ${browserZone}`,
+    },
     moment.format(ms),
   );
 }
@@ -48,7 +51,9 @@ export function duration(ms) {
   const smaller = UNITS[at + 1];
   const rest = smaller ? Math.floor((ms % unit) / smaller[1]) : 0;
   const said = (number, of) => (of === 'day' ? plural(number, 'day') : `${number} ${of}`);
-  return rest > 0 ? `${said(Math.floor(ms / unit), name)} ${said(rest, smaller[0])}` : said(Math.floor(ms / unit), name);
+  return rest > 0
+    ? `${said(Math.floor(ms / unit), name)} ${said(rest, smaller[0])}`
+    : said(Math.floor(ms / unit), name);
 }
 
 /** `honeypot_filled` as people write it. */
@@ -84,7 +89,8 @@ const OUTCOMES = {
 };
 
 /** What became of an attempt. A name that is not known here is shown as it is. */
-export const outcome = (name) => (name ? (OUTCOMES[name] ?? name.replace(/^status (\d+)$/, 'answered $1')) : '–');
+export const outcome = (name) =>
+  name ? (OUTCOMES[name] ?? name.replace(/^status (\d+)$/, 'answered $1')) : '–';
 
 const HELD = {
   below_forward_at: "below the campaign's threshold",
@@ -116,7 +122,8 @@ const ACTS = {
 /** What a publication changed: where events go and by which secrets, and whose it is. */
 export function changesOf({ changes }) {
   if (!changes) return [];
-  const side = (one) => (one === null ? 'none' : typeof one === 'string' ? one : `${one.origin ?? '–'} by ${one.secret}`);
+  const side = (one) =>
+    one === null ? 'none' : typeof one === 'string' ? one : `${one.origin ?? '–'} by ${one.secret}`;
   const line = (name, { from, to }) => [`${name}: `, theirs(side(from)), ' → ', theirs(side(to))];
   const { destinations = [], more_destinations: more, turnstile_secret: turnstile, controller } = changes;
   return [

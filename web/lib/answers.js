@@ -3,7 +3,8 @@
 
 const ENDS = /^\p{White_Space}+|\p{White_Space}+$/gu;
 /** Marks that are not seen: what is copied has them at its ends. */
-const UNSEEN = /[\xad\u034f\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
+const UNSEEN =
+  /[\xad\u034f\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
 
 /** Words for a box that is ticked, and for one that is not: of browsers, frameworks and people. */
 const BOX = /^(?:(y|yes|t|true|on|1|checked)|n|no|f|false|off|0|unchecked)$/i;
@@ -15,10 +16,16 @@ const COMMA = /,(?=\d+$)/;
 /** In English the comma may stand ahead of decimals or of thousands. */
 const AMBIGUOUS = /^[+-]?[1-9]\d{0,2},\d{3}$/;
 /** With what stands between thousands; a single comma or point does so only where other decimals follow. */
-const GROUPED = /^[+-]?\d{1,3}([ \u00a0\u202f\u2009'\u2019]|[,.](?=\d{3}[,.]))\d{3}(\1\d{3})*((?!\1)[,.]\d+)?$/;
+const GROUPED =
+  /^[+-]?\d{1,3}([ \u00a0\u202f\u2009'\u2019]|[,.](?=\d{3}[,.]))\d{3}(\1\d{3})*((?!\1)[,.]\d+)?$/;
 
 /** A text as it is compared, counted and kept. */
-export const tidy = (text) => text.replace(/\r\n?/g, '\n').replace(/(?![\t\n])\p{Cc}/gu, '').normalize().replace(ENDS, '');
+export const tidy = (text) =>
+  text
+    .replace(/\r\n?/g, '\n')
+    .replace(/(?![\t\n])\p{Cc}/gu, '')
+    .normalize()
+    .replace(ENDS, '');
 
 /** The same of what has no use for what is not seen, where a control character is a mistake: an address, a number, a choice. */
 export const tidyWord = (text) => text.replace(UNSEEN, '').normalize().replace(ENDS, '');
@@ -44,7 +51,8 @@ export function numberOf(word, language) {
 }
 
 /** Whether a tidy word is a day of the calendar, as in 2026-11-30. */
-export const isDay = (word) => /^(?!0000)\d{4}-\d\d-\d\d$/.test(word) && new Date(word).toJSON()?.startsWith(word);
+export const isDay = (word) =>
+  /^(?!0000)\d{4}-\d\d-\d\d$/.test(word) && new Date(word).toJSON()?.startsWith(word);
 
 /** What a name is read as: `name[]` and `name[0]` as `name`, `consent[x]` as `consent.x`. */
 const nameOf = (name) => name.replace(/(\[\d*\])+$/, '').replace(/^(consent)\[(.+)\]$/i, '$1.$2');

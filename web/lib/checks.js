@@ -27,7 +27,8 @@ const JUDGES = {
 const CODES = { choice: 'not_a_choice', consent: 'wording_outdated' };
 
 /** Texts without a value for a placeholder keep it. */
-export const fill = (template, values) => template.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+export const fill = (template, values) =>
+  template.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 
 /** What a visitor reads of a problem; `field` has the bounds that the text may name. */
 export function textOf(texts, code, field = {}) {
@@ -50,7 +51,8 @@ export function problemOf(field, values, language) {
   if (answers.length > 1 && !several && !/^(boolean|consent)$/.test(kind)) return 'repeated';
   const code = answers.map((answer) => problemOfOne(field, answer, language)).find(Boolean);
   if (code || !required) return code;
-  if (isConsent) return answers.some((answer) => truthOf(answer, field.version)) ? undefined : 'consent_required';
+  if (isConsent)
+    return answers.some((answer) => truthOf(answer, field.version)) ? undefined : 'consent_required';
   return answers.length > 0 ? undefined : 'required';
 }
 
@@ -81,7 +83,10 @@ function isWebAddress(text) {
  * @param entries all that would be sent, as [name, value]
  */
 export function problemsOf({ fields, purposes, language }, entries) {
-  const judged = (field) => ({ field: field.name, code: problemOf(field, under(field.name, entries), language) });
+  const judged = (field) => ({
+    field: field.name,
+    code: problemOf(field, under(field.name, entries), language),
+  });
   const found = fields.map(judged);
   const contacts = fields.filter(({ kind }) => /^(email|phone)$/.test(kind));
   // One that is required has been judged.

@@ -9,11 +9,14 @@ let count = 0;
 const undoing = new WeakMap();
 
 /** The innermost element of a kind that is around all of some inputs, and not around the whole form. */
-const around = (inputs, form, selector) => [...page.querySelectorAll(`${selector}:not(form)`)]
-  .filter((box) => !box.contains(form) && inputs.every((input) => box.contains(input))).pop();
+const around = (inputs, form, selector) =>
+  [...page.querySelectorAll(`${selector}:not(form)`)]
+    .filter((box) => !box.contains(form) && inputs.every((input) => box.contains(input)))
+    .pop();
 
 /** The label of an input that stands around or behind it. */
-const labelOf = (input) => [...(input.labels ?? [])].filter((label) => input.compareDocumentPosition(label) & BEHIND_OR_AROUND).pop();
+const labelOf = (input) =>
+  [...(input.labels ?? [])].filter((label) => input.compareDocumentPosition(label) & BEHIND_OR_AROUND).pop();
 
 /** Puts a problem at a field; false where the form has no such field that can be seen. */
 export function mark(form, name, text) {
@@ -50,5 +53,7 @@ export function clear(form) {
 }
 
 export function focusFirst(form) {
-  inputsOf(form).find((input) => input.getAttribute('aria-invalid') === 'true')?.focus();
+  inputsOf(form)
+    .find((input) => input.getAttribute('aria-invalid') === 'true')
+    ?.focus();
 }

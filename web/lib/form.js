@@ -15,7 +15,10 @@ export function filledIn(form, submitter) {
 }
 
 /** Inputs that hold something, and say that they hold nothing, for they cannot read it: as [name, value]. */
-export const unreadable = (form) => inputsOf(form).filter(({ validity }) => validity?.badInput).map(({ name }) => [name, UNREADABLE]);
+export const unreadable = (form) =>
+  inputsOf(form)
+    .filter(({ validity }) => validity?.badInput)
+    .map(({ name }) => [name, UNREADABLE]);
 
 /**
  * The first input that breaks a rule of the page's own (`required`, `pattern`, `setCustomValidity` …). What

@@ -20,13 +20,20 @@ export const newKey = () => crypto.getRandomValues(new Uint32Array(4)).join('-')
 export async function send(url, { body, headers, key, onRetry }) {
   let isSilent = true;
   for (const wait of WAITS_S) {
-    const { status, answer, askedWaitS = 0 } = await attempt(url, { ...headers, 'Idempotency-Key': `"${key}"` }, { method: 'POST', body });
+    const {
+      status,
+      answer,
+      askedWaitS = 0,
+    } = await attempt(url, { ...headers, 'Idempotency-Key': `"${key}"` }, { method: 'POST', body });
     if (status === STORED) return { accepted: answer };
-    if (status < 500 && status !== 429) return status >= 400 && answer.errors?.length ? { errors: answer.errors } : { isStrange: true };
+    if (status < 500 && status !== 429)
+      return status >= 400 && answer.errors?.length ? { errors: answer.errors } : { isStrange: true };
     if (status) isSilent = false;
     if (!wait) break;
     onRetry();
-    await new Promise((done) => setTimeout(done, Math.min(Math.max(wait, askedWaitS), LONGEST_WAIT_S) * 1000));
+    await new Promise((done) =>
+      setTimeout(done, Math.min(Math.max(wait, askedWaitS), LONGEST_WAIT_S) * 1000),
+    );
   }
   return { isSilent };
 }
@@ -36,13 +43,21 @@ async function attempt(url, headers, options) {
   const controller = new AbortController();
   const timer = setTimeout(() => controller.abort(), TIMEOUT_MS);
   try {
-    const response = await fetch(url, { ...options, headers: { ...headers, Accept: 'application/json' }, signal: controller.signal });
+    const response = await fetch(url, {
+      ...options,
+      headers: { ...headers, Accept: 'application/json' },
+      signal: controller.signal,
+    });
     const answer = await response.json().catch((error) => {
       // It came, and is something else than JSON.
       if (error instanceof SyntaxError) return undefined;
       throw error;
     });
-    return { status: response.status, answer: answer ?? {}, askedWaitS: Number(response.headers.get('Retry-After')) || 0 };
+    return {
+      status: response.status,
+      answer: answer ?? {},
+      askedWaitS: Number(response.headers.get('Retry-After')) || 0,
+    };
   } catch {
     return {};
   } finally {

@@ -8,16 +8,24 @@ let loading;
 export function withTurnstile(form, settings) {
   if (!settings) return undefined;
   let widget;
-  loading ??= new Promise((onload, onerror) => page.head.append(h('script', { src: SCRIPT, async: true, onload, onerror })));
-  loading.then(() => {
-    const place = h('div');
-    const own = members(form);
-    const button = own.querySelector('button:not([type=button]), input[type=submit]');
-    if (button) button.before(place);
-    else own.append(place);
-    const { site_key: sitekey, field, action } = settings;
-    widget = globalThis.turnstile.render(place, { sitekey, 'response-field-name': field, ...(action && { action }) });
-  }).catch(() => {});
+  loading ??= new Promise((onload, onerror) =>
+    page.head.append(h('script', { src: SCRIPT, async: true, onload, onerror })),
+  );
+  loading
+    .then(() => {
+      const place = h('div');
+      const own = members(form);
+      const button = own.querySelector('button:not([type=button]), input[type=submit]');
+      if (button) button.before(place);
+      else own.append(place);
+      const { site_key: sitekey, field, action } = settings;
+      widget = globalThis.turnstile.render(place, {
+        sitekey,
+        'response-field-name': field,
+        ...(action && { action }),
+      });
+    })
+    .catch(() => {});
   // A token is good for one post.
   return { reset: () => widget !== undefined && globalThis.turnstile.reset(widget) };
 }

@@ -6,7 +6,16 @@
 // 2xx is answered only once the file is on disk, because the sender forgets the lead then.
 
 import { createHmac, randomUUID, timingSafeEqual } from 'node:crypto';
-import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -33,7 +42,8 @@ export function refuse(key, headers, body, nowSeconds) {
   if (!id || !timestamp || !signatures) return [400, 'a webhook header is missing'];
   if (!/^[A-Za-z0-9_-]{1,200}$/.test(id)) return [400, 'webhook-id is not an id']; // it becomes a file's name
   if (!/^[0-9]{1,12}$/.test(timestamp)) return [400, 'webhook-timestamp is not a number'];
-  if (Math.abs(nowSeconds - Number(timestamp)) > TOLERANCE_SECONDS) return [400, 'webhook-timestamp is too far away'];
+  if (Math.abs(nowSeconds - Number(timestamp)) > TOLERANCE_SECONDS)
+    return [400, 'webhook-timestamp is too far away'];
   const expected = Buffer.from(sign(key, id, timestamp, body));
   // There are several signatures while the secret is being changed. One must be right.
   const right = signatures.split(' ').some((signature) => {
@@ -64,7 +74,11 @@ export function store(folder, id, body) {
 
 function sync(path) {
   const file = openSync(path, 'r');
-  try { fsyncSync(file); } finally { closeSync(file); }
+  try {
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
 }
 
 async function receive(request, { key, folder }) {
@@ -82,7 +96,11 @@ async function receive(request, { key, folder }) {
   const refused = refuse(key, request.headers, body, Date.now() / 1000);
   if (refused) return refused;
   let event;
-  try { event = JSON.parse(body.toString('utf8')); } catch { return [400, 'not JSON']; }
+  try {
+    event = JSON.parse(body.toString('utf8'));
+  } catch {
+    return [400, 'not JSON'];
+  }
 
   const id = request.headers['webhook-id'];
   const isNew = store(folder, id, body);

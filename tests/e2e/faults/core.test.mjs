@@ -9,7 +9,9 @@ import { faults, isWell, Load, startBroken } from './well.mjs';
 const WAITING = 20;
 const KV_MS = 1_500;
 
-test('panicking while others wait for KV: they get 503, come again, and count once', { timeout: 120_000 }, async () => {
+test('panicking while others wait for KV: they get 503, come again, and count once', {
+  timeout: 120_000,
+}, async () => {
   const [crm, elsewhere] = [await Receiver.start(), await Receiver.start()];
   const world = await startBroken();
   try {
@@ -44,7 +46,9 @@ test('panicking while others wait for KV: they get 503, come again, and count on
   }
 });
 
-test('panicking while a receiver is awaited: what was on its way is sent again', { timeout: 120_000 }, async () => {
+test('panicking while a receiver is awaited: what was on its way is sent again', {
+  timeout: 120_000,
+}, async () => {
   const crm = await Receiver.start();
   const world = await startBroken();
   try {

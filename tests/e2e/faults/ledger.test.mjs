@@ -98,7 +98,10 @@ describe('a ledger that is', { timeout: 280_000, concurrency: 1 }, () => {
       await sleep(2_000);
       assert.equal(crm.deliveries.length, people.length, 'nothing wakes it');
       const { findings } = await world.ask('GET', 'doctor?ledger=lost');
-      assert.deepEqual(findings.map(({ problem, count }) => [problem, count]), [['overdue', people.length]]);
+      assert.deepEqual(
+        findings.map(({ problem, count }) => [problem, count]),
+        [['overdue', people.length]],
+      );
       await faults(world, { losesAlarms: false });
       await cron(world);
       await world.settled('lost');

@@ -106,7 +106,11 @@ function later() {
 /** Of a webhook what the audit needs: half an hour of whole ones would not fit into memory. */
 export function inShort({ id, payload, status }) {
   const { contact, lead_id } = payload.data;
-  return { id, status, payload: { type: payload.type, data: { contact: { email: contact.email }, lead_id } } };
+  return {
+    id,
+    status,
+    payload: { type: payload.type, data: { contact: { email: contact.email }, lead_id } },
+  };
 }
 
 /** Memory of the runtime in MB. */

@@ -17,16 +17,19 @@ const ENDLESS = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n';
 /** How it answers, and what an attempt then comes to. */
 const ANSWERS = {
   'answers 500': [{ status: 500 }, /^status 500$/],
-  'redirects': [{ status: 302, headers: { Location: 'http://127.0.0.1:9/elsewhere' } }, /^status 302$/],
+  redirects: [{ status: 302, headers: { Location: 'http://127.0.0.1:9/elsewhere' } }, /^status 302$/],
   'answers 429 with Retry-After': [{ status: 429, headers: { 'Retry-After': '2' } }, /^status 429$/],
   'answers 410': [{ status: 410 }, /^status 410$/],
-  'hangs': ['hang', /^timed_out$/],
+  hangs: ['hang', /^timed_out$/],
 };
 /** What it does to a connection, and what an attempt then comes to. */
 const CONNECTIONS = {
   'resets connections': [(socket) => socket.once('data', () => socket.resetAndDestroy()), /^unreachable$/],
   'closes them without a word': [(socket) => socket.once('data', () => socket.end()), /^unreachable$/],
-  'answers garbage': [(socket) => socket.once('data', () => socket.end(Buffer.alloc(4096, 0xfe))), /^unreachable$/],
+  'answers garbage': [
+    (socket) => socket.once('data', () => socket.end(Buffer.alloc(4096, 0xfe))),
+    /^unreachable$/,
+  ],
 };
 
 let world;
@@ -49,8 +52,13 @@ describe('a receiver that', { timeout: 280_000, concurrency: 4 }, () => {
         await attempted(load, outcome);
         crm.answer = { status: 204 };
         if (answer.status === 410) {
-          await until('all are paused', async () => (await world.deliveries(load.campaign, 'paused')).length === LEADS);
-          assert.deepEqual(await world.ask('POST', `campaigns/${load.campaign}/destinations/crm/enable`), { resumed: LEADS });
+          await until(
+            'all are paused',
+            async () => (await world.deliveries(load.campaign, 'paused')).length === LEADS,
+          );
+          assert.deepEqual(await world.ask('POST', `campaigns/${load.campaign}/destinations/crm/enable`), {
+            resumed: LEADS,
+          });
         }
         await mended(load, crm);
       } finally {
@@ -90,10 +98,12 @@ describe('a receiver that', { timeout: 280_000, concurrency: 4 }, () => {
     const crm = await Receiver.start();
     await crm.down();
     let posts = 0;
-    const slow = await listening(crm.port, (socket) => socket.once('data', () => {
-      posts += 1;
-      setTimeout(() => socket.end('HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n'), 3_000);
-    }));
+    const slow = await listening(crm.port, (socket) =>
+      socket.once('data', () => {
+        posts += 1;
+        setTimeout(() => socket.end('HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n'), 3_000);
+      }),
+    );
     const load = await begin('slow', crm);
     await world.settled('slow');
     await slow.close();
@@ -106,15 +116,17 @@ describe('a receiver that', { timeout: 280_000, concurrency: 4 }, () => {
     await crm.down();
     let [posts, written] = [0, 0];
     const chunk = `${(65_536).toString(16)}\r\n${'x'.repeat(65_536)}\r\n`;
-    const endless = await listening(crm.port, (socket) => socket.once('data', () => {
-      posts += 1;
-      socket.write(ENDLESS);
-      const more = () => {
-        while (!socket.destroyed && socket.writable && socket.write(chunk)) written += chunk.length;
-        if (!socket.destroyed) socket.once('drain', more);
-      };
-      more();
-    }));
+    const endless = await listening(crm.port, (socket) =>
+      socket.once('data', () => {
+        posts += 1;
+        socket.write(ENDLESS);
+        const more = () => {
+          while (!socket.destroyed && socket.writable && socket.write(chunk)) written += chunk.length;
+          if (!socket.destroyed) socket.once('drain', more);
+        };
+        more();
+      }),
+    );
     await begin('endless', crm);
     const { states } = await world.settled('endless');
     await endless.close();
@@ -147,7 +159,9 @@ describe('a receiver that', { timeout: 280_000, concurrency: 4 }, () => {
   }
 });
 
-test('a receiver that is down for a day gets everything once it is back, once', { timeout: 240_000 }, async () => {
+test('a receiver that is down for a day gets everything once it is back, once', {
+  timeout: 240_000,
+}, async () => {
   const crm = await Receiver.start();
   const world = await startBroken({ vars: { LEADHOOK_ENV: 'production' } });
   let hours = 0;
@@ -174,7 +188,9 @@ test('a receiver that is down for a day gets everything once it is back, once', 
       if (hour % 6 === 0) await load.people(1);
     }
     assert.equal((await world.counters('day')).states.pending, load.accepted.size, 'nothing is given up');
-    const most = Math.max(...(await world.deliveries('day', 'pending')).map(({ attempt_count }) => attempt_count));
+    const most = Math.max(
+      ...(await world.deliveries('day', 'pending')).map(({ attempt_count }) => attempt_count),
+    );
     assert.ok(most >= 6, `it was tried ${most} times over the day`);
     await crm.up();
     await until('all have arrived', async () => {

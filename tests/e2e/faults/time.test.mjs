@@ -90,13 +90,18 @@ for (const days of [1, -1, 90, -90]) {
   });
 }
 
-test('newer code has written: this code answers 503 and leaves it, and the newer code goes on', { timeout: 120_000 }, async () => {
+test('newer code has written: this code answers 503 and leaves it, and the newer code goes on', {
+  timeout: 120_000,
+}, async () => {
   await story('newer', async (world, crm, load) => {
     await load.people(2);
     await world.settled('newer');
     crm.answer = { status: 503 };
     const [waiting] = await load.people(1);
-    const tables = () => ['submission', 'delivery', 'fingerprint', 'counter'].map((table) => sql(world, `SELECT * FROM ${table}`));
+    const tables = () =>
+      ['submission', 'delivery', 'fingerprint', 'counter'].map((table) =>
+        sql(world, `SELECT * FROM ${table}`),
+      );
     const again = async (change) => {
       await world.kill('SIGTERM');
       if (change) sql(world, change);
@@ -109,7 +114,10 @@ test('newer code has written: this code answers 503 and leaves it, and the newer
     const sent = crm.deliveries.length;
     assert.equal(await load.post(person()), 503);
     const silent = await world.ask('GET', 'doctor?ledger=newer');
-    assert.deepEqual(silent.findings.map(({ problem }) => problem), ['ledger_silent']);
+    assert.deepEqual(
+      silent.findings.map(({ problem }) => problem),
+      ['ledger_silent'],
+    );
     await cron(world);
     await sleep(2_000);
     assert.equal(crm.deliveries.length, sent, 'nothing of it is sent');
@@ -123,10 +131,15 @@ test('newer code has written: this code answers 503 and leaves it, and the newer
     crm.answer = ({ payload }) => ({ status: payload.data.contact.email === waiting.email ? 503 : 204 });
     await load.people(1);
     const { findings } = await world.ask('GET', 'doctor?ledger=newer');
-    assert.ok(findings.some(({ problem }) => problem === 'newer'), JSON.stringify(findings));
+    assert.ok(
+      findings.some(({ problem }) => problem === 'newer'),
+      JSON.stringify(findings),
+    );
     assert.equal(crm.to(waiting.email).filter(({ status }) => status === 204).length, 0);
     const asked = { ledger: 'newer', message: { format: 99, ledger: 'newer', call: 'wake' } };
-    assert.deepEqual((await send(world.url, 'POST', '/message', { body: JSON.stringify(asked) })).json, { answer: '"newer"' });
+    assert.deepEqual((await send(world.url, 'POST', '/message', { body: JSON.stringify(asked) })).json, {
+      answer: '"newer"',
+    });
 
     crm.answer = { status: 204 };
     await again('UPDATE submission SET format = format - 96 WHERE format > 96');
@@ -135,7 +148,9 @@ test('newer code has written: this code answers 503 and leaves it, and the newer
   });
 });
 
-test('older code has written: everything in it is known, delivered, told and erased', { timeout: 120_000 }, async () => {
+test('older code has written: everything in it is known, delivered, told and erased', {
+  timeout: 120_000,
+}, async () => {
   const crm = await Receiver.start();
   const world = await openOlder(crm);
   try {
@@ -143,7 +158,10 @@ test('older code has written: everything in it is known, delivered, told and era
     const before = await world.counters('older');
     assert.deepEqual([before.states.delivered, before.states.duplicate, before.states.pending], [1, 1, 2]);
     await cron(world);
-    await until('what waited is delivered', () => crm.to(pending.email).length === 1 && crm.to(erased.email).length === 1);
+    await until(
+      'what waited is delivered',
+      () => crm.to(pending.email).length === 1 && crm.to(erased.email).length === 1,
+    );
     await world.settled('older');
 
     const accepted = async (id, someone) => assert.equal((await world.postJson(id, someone)).status, 202);
@@ -153,17 +171,25 @@ test('older code has written: everything in it is known, delivered, told and era
     await until('the held lead qualifies with its second post', () => crm.to(held.email).length === 1);
     const [known] = (await world.ask('POST', 'access', { email: delivered.email })).ledgers;
     assert.equal(known.leads.length, 1);
-    assert.ok(known.leads[0].history.every(({ verdict }) => verdict === 'valid'), JSON.stringify(known.leads[0].history));
+    assert.ok(
+      known.leads[0].history.every(({ verdict }) => verdict === 'valid'),
+      JSON.stringify(known.leads[0].history),
+    );
     const gone = await world.ask('POST', 'erase', { email: erased.email });
     assert.equal(gone.ledgers.flatMap(({ leads }) => leads).length, 1);
-    await until('the receiver is told', () => crm.deliveries.some(({ payload }) => payload.type === 'lead.erased'));
+    await until('the receiver is told', () =>
+      crm.deliveries.some(({ payload }) => payload.type === 'lead.erased'),
+    );
 
     const { states, accepted: sum, repeats } = await world.settled('older');
     assert.deepEqual([states.delivered, states.duplicate, states.erased, sum, repeats], [2, 2, 1, 5, 1]);
     assert.equal(crm.to(delivered.email).length, 0, 'nothing is sent twice');
     assert.deepEqual(crm.refused, []);
     const doctor = await world.ask('GET', 'doctor?ledger=older');
-    assert.deepEqual(doctor.findings.filter(({ is_wrong }) => is_wrong), []);
+    assert.deepEqual(
+      doctor.findings.filter(({ is_wrong }) => is_wrong),
+      [],
+    );
   } finally {
     await world.stop();
     await crm.down();

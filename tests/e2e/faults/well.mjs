@@ -52,7 +52,8 @@ export class Load {
     } else {
       this.refused += 1;
       assert.ok(answer === null || answer.status === 503, `${answer?.status} ${answer?.text}`);
-      if (answer) assert.match(answer.headers['retry-after'] ?? '', /^[1-9]\d*$/, 'a 503 says when to come again');
+      if (answer)
+        assert.match(answer.headers['retry-after'] ?? '', /^[1-9]\d*$/, 'a 503 says when to come again');
     }
     return answer?.status;
   }
@@ -88,14 +89,27 @@ export class Load {
  * @param doctor whether it visits: it looks at all campaigns of the world
  * @param once whether the fault leaves no doubt what the receiver has: then each lead came once
  */
-export async function isWell(world, load, receiver, { once = false, panicked = false, doctor = true, seconds = 90 } = {}) {
+export async function isWell(
+  world,
+  load,
+  receiver,
+  { once = false, panicked = false, doctor = true, seconds = 90 } = {},
+) {
   const { campaign, accepted } = load;
-  const counters = await until(`nothing of ${campaign} is pending`, async () => {
-    const counters = await world.counters(campaign);
-    if (counters.states.pending === 0) return counters;
-    throw new Error(JSON.stringify(counters.states));
-  }, seconds);
-  assert.equal(Object.values(counters.states).reduce((a, b) => a + b), counters.accepted, 'the states add up');
+  const counters = await until(
+    `nothing of ${campaign} is pending`,
+    async () => {
+      const counters = await world.counters(campaign);
+      if (counters.states.pending === 0) return counters;
+      throw new Error(JSON.stringify(counters.states));
+    },
+    seconds,
+  );
+  assert.equal(
+    Object.values(counters.states).reduce((a, b) => a + b),
+    counters.accepted,
+    'the states add up',
+  );
   assert.equal(counters.accepted, accepted.size, 'to the distinct submissions that were accepted');
   assert.equal(counters.states.delivered, accepted.size, 'and all of them are delivered');
 
@@ -107,7 +121,11 @@ export async function isWell(world, load, receiver, { once = false, panicked = f
     taken.get(email).leads.add(payload.data.lead_id);
   }
   const confirmed = receiver.confirmed.map(({ payload }) => payload.data.contact.email);
-  assert.deepEqual(new Set(confirmed), new Set(accepted.values()), 'who was accepted has arrived, and nobody else');
+  assert.deepEqual(
+    new Set(confirmed),
+    new Set(accepted.values()),
+    'who was accepted has arrived, and nobody else',
+  );
   for (const [email, { ids, leads }] of taken) {
     assert.deepEqual([ids.size, leads.size], [1, 1], `${email} is one lead under one webhook-id`);
   }
