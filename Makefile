@@ -126,7 +126,7 @@ build/index.js: $(WORKER_SOURCES) wrangler.toml $(WORKER_TOOLS)
 	@rm build/{core,entry,drive,wishes}.js && touch $@
 
 # What the Worker serves as it is.
-assets/admin.html: $(WEB) src/country.rs scripts/assets.mjs node_modules/.package-lock.json
+assets/admin.html: $(WEB) src/base/country.rs scripts/assets.mjs node_modules/.package-lock.json
 	@node scripts/assets.mjs
 
 assets: assets/admin.html
@@ -182,7 +182,7 @@ lint: .tools/target node_modules/.package-lock.json
 $(BENCH)/floor/index.js: benches/floor.mjs
 	@mkdir -p $(@D) && cp $< $@
 
-$(BENCH)/hono/index.js: $(wildcard benches/hono/*) $(wildcard texts/*) src/country.rs scripts/mail-domains.mjs node_modules/.package-lock.json
+$(BENCH)/hono/index.js: $(wildcard benches/hono/*) $(wildcard texts/*) src/base/country.rs scripts/mail-domains.mjs node_modules/.package-lock.json
 	@echo "Building the peer of the benchmarks"
 	@node benches/hono/build.mjs
 

@@ -32,7 +32,7 @@ const { code: chatStyle } = await transform(readFileSync('web/chat.css', 'utf8')
   loader: 'css',
   minify: true,
 });
-const countries = [...readFileSync('src/country.rs', 'utf8').matchAll(/\*b"([A-Z]{2})"/g)].map(
+const countries = [...readFileSync('src/base/country.rs', 'utf8').matchAll(/\*b"([A-Z]{2})"/g)].map(
   ([, code]) => code,
 );
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::hash::{Hash, same_hash, sha256};
+use crate::base::crypto::{Hash, same_hash, sha256};
 
 /// The name of whoever has `LEADHOOK_ADMIN_TOKEN`, which has every scope.
 pub const SOLE_ACTOR: &str = "admin";

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use crate::base::fault::Fault;
+use crate::base::i18n::Language;
 use crate::campaign::publish::campaign_key;
 use crate::campaign::{Campaign, Unservable, is_id};
-use crate::fault::Fault;
 use crate::lead::Identity;
 use crate::ports::Ports;
 use crate::settings::Settings;
-use crate::texts::Language;
 
 /// A correction reaches every isolate in about the time that KV itself takes to spread it.
 const FRESH_MS: i64 = 60_000;

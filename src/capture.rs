@@ -4,22 +4,26 @@ use std::rc::Rc;
 
 use serde_json::{Value, json};
 
-use crate::abuse::turnstile::{self, Question};
-use crate::abuse::{self, Circumstances, Turnstiled};
+use crate::abuse;
+use crate::abuse::turnstile;
+use crate::abuse::turnstile::Question;
+use crate::abuse::{Circumstances, Turnstiled};
+use crate::base::fault::Fault;
+use crate::base::moment::{Moment, hour_of};
+use crate::base::unicode::{decoded_lower, without_tail};
 use crate::campaign::{Campaign, UseOfKv, is_id};
 use crate::campaigns;
 use crate::contact::Email;
-use crate::fault::Fault;
-use crate::intake::decode::{self, Encoding, Undecodable};
-use crate::intake::{self, FieldProblem, Rejection};
+use crate::intake;
+use crate::intake::decode;
+use crate::intake::decode::{Encoding, Undecodable};
+use crate::intake::{FieldProblem, Rejection};
 use crate::lead::{Fingerprint, Lead, recognising, source_of};
 use crate::ledger::message::{Admit, Answer, Call, Tally};
-use crate::moment::{Moment, hour_of};
 use crate::ports::Ports;
 use crate::reply::{Download, Reader, Reply, Shown};
 use crate::request::{Method, RawRequest};
 use crate::seen::Seen;
-use crate::text::{decoded_lower, without_tail};
 use crate::throttle::{door_of, must_wait};
 
 /// What a body may be.

@@ -5,25 +5,12 @@
 //!
 //! | floor | modules |
 //! |---|---|
-//! | values | [`fault`], [`slab`], [`hash`], [`json`], [`moment`], [`zone`], [`text`], [`template`], [`texts`], [`keys`], [`country`], [`contact`], [`access`], [`campaign`], [`settings`], [`request`] |
+//! | values | [`base`], [`contact`], [`access`], [`campaign`], [`settings`], [`request`] |
 //! | stages, in the order in which a lead passes them | [`intake`], [`lead`], [`consent`], [`abuse`], [`seen`], [`qualify`], [`deliver`], [`reply`] |
 //! | use cases over ports | [`ledger`], [`campaigns`], [`ports`], [`capture`], [`admin`], [`links`], [`routes`], [`tallies`], [`throttle`], [`waiting`], `memory` |
 //! | the platform | `edge`, and the command line in `bin/leadhook` |
 
-pub mod fault;
-pub mod hash;
-pub mod json;
-pub mod moment;
-pub mod slab;
-pub mod template;
-pub mod text;
-pub mod texts;
-pub mod zone;
-
-pub mod keys;
-
-pub mod country;
-
+pub mod base;
 pub mod contact;
 
 pub mod access;

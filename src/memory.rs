@@ -11,18 +11,19 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, StatementStatus, ToSql, params_from_iter};
 
 use crate::admin;
+use crate::base::crypto::{base64, hmac_sha256};
+use crate::base::fault::Fault;
+use crate::base::keyring::SigningKey;
+use crate::base::moment::Moment;
 use crate::campaign::Campaign;
 use crate::campaign::publish;
-use crate::campaigns::{self, Shelf};
+use crate::campaigns;
+use crate::campaigns::Shelf;
 use crate::capture::{After, Answered};
 use crate::deliver::{Outcome, SigningSecret, retry_after_s, verify};
-use crate::fault::Fault;
-use crate::hash::{base64, hmac_sha256};
-use crate::keys::SigningKey;
 use crate::ledger::message::{Answer, Call, MESSAGE_FORMAT, Message};
 use crate::ledger::store::{Arg, Cell, Row, Store};
 use crate::ledger::{Attempt, Dispatch, Ledger};
-use crate::moment::Moment;
 use crate::ports::{KV_KEYS_AT_ONCE, Ports, signed};
 use crate::request::{Method, RawRequest};
 use crate::routes;
@@ -44,7 +45,7 @@ pub const PUBLIC_URL: &str = "https://leads.example.com";
 /// The host that requests come to.
 pub const PUBLIC_HOST: &str = "leads.example.com";
 
-/// A signing key as [`SigningKeys`](crate::keys::SigningKeys) reads it.
+/// A signing key as [`SigningKeys`](crate::base::keyring::SigningKeys) reads it.
 pub fn signing_key(id: &str, seed: [u8; 32]) -> String {
     let pair = ed25519_dalek::SigningKey::from_bytes(&seed);
     format!("{id}:{}", base64(&pair.to_keypair_bytes()))

@@ -3,9 +3,9 @@
 
 use std::cell::RefCell;
 
+use crate::base::fault::Fault;
+use crate::base::keyring::{SigningKey, SigningKeys};
 use crate::campaigns::Shelf;
-use crate::fault::Fault;
-use crate::keys::{SigningKey, SigningKeys};
 use crate::ledger::message::{Answer, Call};
 use crate::seen::Recent;
 use crate::settings::Settings;

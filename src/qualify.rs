@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::json::by_words;
 use crate::campaign::{Campaign, Condition, Destination};
-use crate::json::by_words;
 use crate::lead::Lead;
 
 /// What the campaign's rules say of a lead. The reasons' points add up to the total.

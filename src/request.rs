@@ -1,6 +1,6 @@
 //! A request as the core sees it: what the edge read once, with nothing of the platform.
 
-use crate::text::weighted;
+use crate::base::unicode::weighted;
 
 /// The methods that something here answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

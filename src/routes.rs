@@ -2,15 +2,17 @@
 
 use std::pin::Pin;
 
-use crate::admin::{self, MAX_CAMPAIGN_BODY_BYTES};
-use crate::capture::{self, Answered};
+use crate::admin;
+use crate::admin::MAX_CAMPAIGN_BODY_BYTES;
+use crate::base::moment::Moment;
+use crate::base::unicode::without_tail;
+use crate::capture;
+use crate::capture::Answered;
 use crate::intake::decode::MAX_BODY_BYTES;
 use crate::links;
-use crate::moment::Moment;
 use crate::ports::Ports;
 use crate::reply::Reply;
 use crate::request::{Method, RawRequest};
-use crate::text::without_tail;
 
 /// The contract of all of this, as OpenAPI 3.1.
 const OPENAPI: &str = include_str!("openapi.json");

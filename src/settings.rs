@@ -1,10 +1,10 @@
 //! What the operator sets: variables and secrets of the Worker, by name.
 
 use crate::access::AdminTokens;
+use crate::base::fault::Fault;
+use crate::base::keyring::{Keyring, SigningKeys};
+use crate::base::unicode::WebAddress;
 use crate::campaign::SecretHosts;
-use crate::fault::Fault;
-use crate::keys::{Keyring, SigningKeys};
-use crate::text::WebAddress;
 
 /// The operator's settings.
 #[derive(Clone, Debug)]

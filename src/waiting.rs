@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::fault::Fault;
+use crate::base::fault::Fault;
 
 /// Requests that may wait for one ledger at once. An object takes some hundreds a second, so the
 /// last of these waits for about a second.

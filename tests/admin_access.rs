@@ -187,7 +187,7 @@ fn ten_wrong_tokens_of_a_minute_close_the_door_to_their_address() {
 
 #[test]
 fn settings_are_refused_by_name() {
-    let key = |byte: &str| format!("k1:{}", leadhook::hash::base64(byte.repeat(32).as_bytes()));
+    let key = |byte: &str| format!("k1:{}", leadhook::base::crypto::base64(byte.repeat(32).as_bytes()));
     let read = |tokens: &str| {
         Settings::read(|name| match name {
             "LEADHOOK_PEPPERS" => Some(key("p")),

@@ -6,7 +6,7 @@
 mod common;
 
 use common::*;
-use leadhook::hash::base64;
+use leadhook::base::crypto::base64;
 use leadhook::memory::{PUBLIC_HOST, request};
 use leadhook::request::{Method, RawRequest};
 use leadhook::settings::Settings;

@@ -7,7 +7,7 @@ mod common;
 
 use common::*;
 use leadhook::access::AdminTokens;
-use leadhook::hash::sha256_hex;
+use leadhook::base::crypto::sha256_hex;
 use leadhook::memory::{ADMIN_TOKEN, KvMode, LedgerMode, ReceiverMode, request};
 use leadhook::reply::Reply;
 use leadhook::request::{Method, RawRequest};

@@ -6,7 +6,7 @@ mod common;
 
 use common::person::*;
 use common::*;
-use leadhook::keys::Sealer;
+use leadhook::base::keyring::Sealer;
 use leadhook::lead::subject;
 use leadhook::memory::{LedgerMode, PUBLIC_URL, ReceiverMode, request};
 use leadhook::ports::Ports as _;

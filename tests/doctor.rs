@@ -199,7 +199,7 @@ fn a_cursor_of_ones_own_making_counts_nobody() {
             format!("leads.{place}.{counts}.{counts}"),
             format!(
                 "2.k1.{}",
-                leadhook::hash::base64url(format!("leads.{place}.{counts}.{counts}.").as_bytes())
+                leadhook::base::crypto::base64url(format!("leads.{place}.{counts}.{counts}.").as_bytes())
             ),
         ] {
             let path = format!("/admin/api/doctor?ledger={LEDGER}&after={cursor}");

@@ -5,8 +5,8 @@
 mod common;
 
 use common::*;
-use leadhook::hash::base64;
-use leadhook::keys::Keyring;
+use leadhook::base::crypto::base64;
+use leadhook::base::keyring::Keyring;
 use leadhook::memory::ReceiverMode;
 use serde_json::{Value, json};
 

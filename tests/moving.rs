@@ -7,7 +7,7 @@ mod common;
 
 use common::person::*;
 use common::*;
-use leadhook::hash::base64url;
+use leadhook::base::crypto::base64url;
 use leadhook::memory::ReceiverMode;
 use leadhook::request::Method;
 use serde_json::{Value, json};

@@ -7,7 +7,7 @@ mod common;
 
 use common::person::{confirmed_guide, consent, leads, told};
 use common::*;
-use leadhook::keys::Sealer;
+use leadhook::base::keyring::Sealer;
 use leadhook::lead::{Identity, Link};
 use leadhook::ledger::Ledger;
 use leadhook::ledger::message::{Answer, Call, MESSAGE_FORMAT, Message};

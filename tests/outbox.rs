@@ -6,9 +6,9 @@
 mod common;
 
 use common::*;
+use leadhook::base::moment::parse_rfc3339;
 use leadhook::ledger::MAX_REPLAYED;
 use leadhook::memory::{KvMode, ReceiverMode, START_MS, request};
-use leadhook::moment::parse_rfc3339;
 use leadhook::request::Method;
 use serde_json::{Value, json};
 

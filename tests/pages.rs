@@ -5,7 +5,7 @@
 mod common;
 
 use common::*;
-use leadhook::hash::{base64, sha256};
+use leadhook::base::crypto::{base64, sha256};
 use leadhook::memory::{KvMode, request};
 use leadhook::reply::Reply;
 use leadhook::request::{Method, RawRequest};

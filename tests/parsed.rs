@@ -6,8 +6,8 @@
 mod common;
 
 use common::*;
+use leadhook::base::crypto::sha256_hex;
 use leadhook::campaign::{Campaign, Source};
-use leadhook::hash::sha256_hex;
 use leadhook::memory::request;
 use leadhook::ports::Ports as _;
 use leadhook::reply::Reply;

@@ -272,15 +272,15 @@ fn a_rotation_of_keys_loses_nothing_that_is_put_aside() {
     let ring = |ids: &[&str]| {
         let keys: Vec<_> = ids
             .iter()
-            .map(|id| format!("{id}:{}", leadhook::hash::base64(&[id.as_bytes()[1]; 32])))
+            .map(|id| format!("{id}:{}", leadhook::base::crypto::base64(&[id.as_bytes()[1]; 32])))
             .collect();
         keys.join(",")
     };
-    let old = |ring: &leadhook::keys::Keyring| ring.current().id.clone();
+    let old = |ring: &leadhook::base::keyring::Keyring| ring.current().id.clone();
     assert_eq!(old(&site.settings().peppers), "k1");
     let parse = |ids: &[&str], first: u8| {
-        let first = format!("k1:{}", leadhook::hash::base64(&[first; 32]));
-        leadhook::keys::Keyring::parse(&format!("{},{first}", ring(ids))).expect("a ring")
+        let first = format!("k1:{}", leadhook::base::crypto::base64(&[first; 32]));
+        leadhook::base::keyring::Keyring::parse(&format!("{},{first}", ring(ids))).expect("a ring")
     };
     site.set_settings(|settings| {
         settings.peppers = parse(&["p2"], 1);
@@ -302,8 +302,10 @@ fn a_rotation_of_keys_loses_nothing_that_is_put_aside() {
 fn what_no_key_opens_can_only_be_thrown_away() {
     let mut site = Site::new(&[guide()]);
     let id = site.accept("guide", &junk("ann"));
-    let other = format!("z1:{}", leadhook::hash::base64(&[9; 32]));
-    site.set_settings(|settings| settings.sealing = leadhook::keys::Keyring::parse(&other).expect("a ring"));
+    let other = format!("z1:{}", leadhook::base::crypto::base64(&[9; 32]));
+    site.set_settings(|settings| {
+        settings.sealing = leadhook::base::keyring::Keyring::parse(&other).expect("a ring")
+    });
     assert_eq!(
         site.order("quarantine/release", &json!({ "campaign": "guide" }))["not_possible"],
         json!([id])

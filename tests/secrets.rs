@@ -81,7 +81,7 @@ const MAIL: &str = "https://api.mail.example/send";
 
 #[test]
 fn a_setting_binds_names_to_hosts_or_none_and_the_doctor_says_so() {
-    let key = |byte: &str| format!("k1:{}", leadhook::hash::base64(byte.repeat(32).as_bytes()));
+    let key = |byte: &str| format!("k1:{}", leadhook::base::crypto::base64(byte.repeat(32).as_bytes()));
     let read = |hosts: &str| {
         Settings::read(|name| match name {
             "LEADHOOK_PEPPERS" => Some(key("p")),

@@ -1,7 +1,7 @@
 #![no_main]
 //! What Unicode and the URL standard say: normal forms, domains, web addresses.
 
-use leadhook::text::{WebAddress, domain_to_ascii, header_lines, lowercase, nfc};
+use leadhook::base::unicode::{WebAddress, domain_to_ascii, header_lines, lowercase, nfc};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {

@@ -8,8 +8,8 @@ use leadhook::campaign::{Campaign, Kind, Raw};
 use leadhook::contact::{Email, Phone};
 use leadhook::intake::decode::{Encoding, Fields, MAX_BODY_BYTES, MAX_FIELDS, decode};
 use leadhook::intake::{Submission, accept};
-use leadhook::moment::days_of;
-use leadhook::text::{WebAddress, tidy};
+use leadhook::base::moment::days_of;
+use leadhook::base::unicode::{WebAddress, tidy};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 

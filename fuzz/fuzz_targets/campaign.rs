@@ -5,7 +5,7 @@ use leadhook::campaign::Campaign;
 use leadhook::memory::request;
 use leadhook::reply::{Reader, Reply, Shown};
 use leadhook::request::Method;
-use leadhook::text::header_lines;
+use leadhook::base::unicode::header_lines;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 

@@ -2,7 +2,7 @@
 //! E-mail addresses, phone numbers and countries.
 
 use leadhook::contact::{Email, Phone};
-use leadhook::country::Country;
+use leadhook::base::country::Country;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {

@@ -4,9 +4,9 @@
 use std::sync::LazyLock;
 
 use leadhook::deliver::{SigningSecret, sign, verify};
-use leadhook::keys::{Keyring, Sealer, SigningKeys};
+use leadhook::base::keyring::{Keyring, Sealer, SigningKeys};
 use leadhook::lead::{Identity, Link};
-use leadhook::moment::Moment;
+use leadhook::base::moment::Moment;
 use leadhook::settings::Settings;
 use libfuzzer_sys::fuzz_target;
 

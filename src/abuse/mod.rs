@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 
 pub use self::sender::{Sender, sender};
 use self::turnstile::Verdict;
+use crate::base::moment::{HOUR_MS, Moment};
 use crate::campaign::{Campaign, Kind, Sign, Signal};
 use crate::contact::{Email, EmailKind};
 use crate::intake::decode::Encoding;
 use crate::intake::{Contact, Submission};
 use crate::lead::{Identity, Link};
-use crate::moment::{HOUR_MS, Moment};
 use crate::request::RawRequest;
 
 /// A page may stay open for so long; a token that is older was collected.
@@ -61,7 +61,7 @@ pub struct UsedToken {
 
 /// A token for a form that is rendered now: when, and a number that no other form has, signed.
 pub fn form_token(identity: &Identity, campaign: &Campaign, moment: &Moment) -> String {
-    let number = crate::hash::base64url(&moment.random::<12>("form", 0));
+    let number = crate::base::crypto::base64url(&moment.random::<12>("form", 0));
     identity.link(Link::Form, None, None, &[&campaign.id, &moment.now_ms.to_string(), &number])
 }
 
@@ -209,7 +209,7 @@ fn texts(submission: &Submission, campaign: &Campaign, identity: &Identity) -> O
     let letters: String =
         said.flat_map(|(_, answer)| answer.chars()).filter(|c| c.is_alphanumeric()).collect();
     (letters.chars().count() >= MIN_COMPARED)
-        .then(|| identity.tag("texts", &crate::text::lowercase(&letters)))
+        .then(|| identity.tag("texts", &crate::base::unicode::lowercase(&letters)))
 }
 
 /// Browsers say where a form's page is; only scripts that are no page's do not.

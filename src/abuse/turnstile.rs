@@ -3,10 +3,10 @@
 
 use serde_json::Value;
 
+use crate::base::crypto::hmac_sha256;
+use crate::base::unicode::WebAddress;
 use crate::campaign::{Turnstile, is_dummy};
-use crate::hash::hmac_sha256;
 use crate::settings::Settings;
-use crate::text::WebAddress;
 
 /// Where Turnstile answers.
 pub const VERIFY_URL: &str = "https://challenges.cloudflare.com/turnstile/v0/siteverify";

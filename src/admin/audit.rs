@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::walk::Walk;
 use super::{Asked, ledgers, range, wrong_parameter};
-use crate::fault::Fault;
+use crate::base::fault::Fault;
 use crate::ledger::message::{Answer, Operation, Verb};
 use crate::ports::Ports;
 use crate::reply::Reply;

@@ -5,15 +5,15 @@ use serde_json::{Value, json};
 use super::{Asked, MAX_CAMPAIGN_BODY_BYTES};
 use crate::abuse::turnstile;
 use crate::access::{Actor, Scope};
+use crate::base::fault::Fault;
+use crate::base::unicode::WebAddress;
 use crate::campaign::change::Change;
 use crate::campaign::publish::{CAMPAIGN_PREFIX, campaign_key, keys, plan};
 use crate::campaign::{Campaign, Problem, SecretUses, Secrets};
-use crate::fault::Fault;
 use crate::intake::decode::BOM;
 use crate::ledger::message::{Answer, Verb};
 use crate::ports::Ports;
 use crate::reply::Reply;
-use crate::text::WebAddress;
 
 /// Whether somebody sees where leads go: whoever may say so. Of a webhook's address the path is often all that
 /// keeps others from posting to it.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Asked, ledgers, range, registry};
-use crate::fault::Fault;
+use crate::base::fault::Fault;
 use crate::ledger::message::{Answer, Call, Operation, Verb};
 use crate::ledger::nothing_counted;
 use crate::ports::Ports;

@@ -6,16 +6,16 @@ use super::counters::added;
 use super::pages::page;
 use super::{Asked, ledgers, range};
 use crate::access::Scope;
+use crate::base::fault::Fault;
+use crate::base::json::object_of;
+use crate::base::moment::{DAY_MS, HOUR_MS, hour_of, rfc3339};
+use crate::base::time_zone;
 use crate::campaign::Thresholds;
 use crate::campaigns;
-use crate::fault::Fault;
-use crate::json::object_of;
 use crate::ledger::message::{Answer, Operation, Verb};
 use crate::ledger::{BIN_POINTS, MAX_SHOWN_SOURCES, NOTHING_SEEN, Step, nothing_counted, step_of};
-use crate::moment::{DAY_MS, HOUR_MS, hour_of, rfc3339};
 use crate::ports::Ports;
 use crate::reply::Reply;
-use crate::zone;
 
 /// The period of whoever names none: long enough for a campaign, short enough to see what changes.
 const DEFAULT_MS: i64 = 30 * DAY_MS;
@@ -47,7 +47,9 @@ pub async fn report(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Faul
     let time_zone = found.as_ref().map_or("UTC", |campaign| campaign.time_zone.as_str()).to_owned();
     let step = step_of(from_ms, to_ms);
     let offsets = match step {
-        Step::Day if time_zone != "UTC" => Some(json!(zone::offsets(&time_zone, from_ms, to_ms)).to_string()),
+        Step::Day if time_zone != "UTC" => {
+            Some(json!(time_zone::offsets(&time_zone, from_ms, to_ms)).to_string())
+        }
         _ => None,
     };
     let mut total: Value = serde_json::from_str(NOTHING_SEEN).unwrap_or_default();

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::walk::within;
 use super::{Asked, ledgers, wrong_parameter};
-use crate::fault::Fault;
+use crate::base::fault::Fault;
 use crate::ledger::message::{Answer, Operation};
 use crate::ports::Ports;
 use crate::reply::Reply;

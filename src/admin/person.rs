@@ -5,13 +5,13 @@ use serde_json::{Map, Value, json};
 
 use super::walk::{Walk, with_next, within};
 use super::{Asked, registry, wrong_parameter};
+use crate::base::fault::Fault;
+use crate::base::keyring::SigningKeys;
+use crate::base::moment::rfc3339;
 use crate::consent::{compact, signing_input};
 use crate::contact::{Email, Phone};
-use crate::fault::Fault;
-use crate::keys::SigningKeys;
 use crate::lead::{Identifier, subject};
 use crate::ledger::message::{Answer, Operation, Verb};
-use crate::moment::rfc3339;
 use crate::ports::{Ports, signed};
 use crate::reply::Reply;
 use crate::request::RawRequest;

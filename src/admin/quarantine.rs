@@ -7,7 +7,7 @@ use super::pages::page;
 use super::person::{forget_seen, texts};
 use super::walk::Walk;
 use super::{Asked, ledgers, wrong_parameter};
-use crate::fault::Fault;
+use crate::base::fault::Fault;
 use crate::ledger::message::{Answer, Operation, Verb};
 use crate::ports::Ports;
 use crate::reply::Reply;

@@ -4,7 +4,7 @@
 
 use super::{Asked, audit, campaigns, counters, deliveries, doctor, lists, overview, person, quarantine};
 use crate::access::Scope;
-use crate::fault::Fault;
+use crate::base::fault::Fault;
 use crate::ledger::message::Verb;
 use crate::ports::Ports;
 use crate::reply::Reply;

@@ -9,8 +9,8 @@ use validator::ValidateRange;
 use super::file::{is_field_name, is_secret_name};
 use super::table::{Judged, Problem, Rules, Verdict, ensure, keys, told};
 use super::{Campaign, Field};
-use crate::json::by_words;
-use crate::text::{WebAddress, domain_to_ascii};
+use crate::base::json::by_words;
+use crate::base::unicode::{WebAddress, domain_to_ascii};
 
 /// The weight at which a submission is put aside. Defaults are chosen so that no signal comes near it
 /// alone, and that all which a plain form behind a busy company's network shows stays below it.

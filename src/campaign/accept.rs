@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 
 use super::answer::Reading;
 use super::condition::About;
+use super::file;
 use super::file::{
-    self, CampaignFile, DestinationTable, Head, ListTable, PurposeTable, QualifyTable, RetentionTable, Then,
+    CampaignFile, DestinationTable, Head, ListTable, PurposeTable, QualifyTable, RetentionTable, Then,
     address_of,
 };
 use super::secrets::check_secrets;
@@ -15,11 +16,11 @@ use super::{
     Abuse, Campaign, Channel, Dedupe, Destination, DoubleOptIn, Field, Kind, Limits, List, Listed, Magnet,
     Page, Problem, Purpose, Retention, Rule, Thresholds, Turnstile, Wording,
 };
-use crate::country::Country;
-use crate::hash::sha256_hex;
-use crate::moment::DAY_MS;
-use crate::texts::Language;
-use crate::zone;
+use crate::base::country::Country;
+use crate::base::crypto::sha256_hex;
+use crate::base::i18n::Language;
+use crate::base::moment::DAY_MS;
+use crate::base::time_zone;
 
 /// Of a campaign that states none.
 const DEFAULT_LANGUAGE: &str = "en";
@@ -167,7 +168,10 @@ impl Campaign {
             thanks_url: head.thanks_url.as_deref().map(href_of),
             visitors_read: head.language.as_deref().and_then(Language::of_tag),
             language: head.language.unwrap_or_else(|| DEFAULT_LANGUAGE.to_owned()),
-            time_zone: head.time_zone.filter(|zone| zone::exists(zone)).unwrap_or_else(|| "UTC".to_owned()),
+            time_zone: head
+                .time_zone
+                .filter(|zone| time_zone::exists(zone))
+                .unwrap_or_else(|| "UTC".to_owned()),
             reading,
             page: Page::accept(page),
             magnet,

@@ -5,10 +5,10 @@ use serde_json::{Number, Value};
 
 use super::condition::plain;
 use super::field::{Field, Kind};
+use crate::base::country::Country;
+use crate::base::moment::days_of;
+use crate::base::unicode::{WebAddress, is_blank, same_words, tidy, tidy_word};
 use crate::contact::{Email, Phone};
-use crate::country::Country;
-use crate::moment::days_of;
-use crate::text::{WebAddress, is_blank, same_words, tidy, tidy_word};
 
 /// Characters that are typed for a minus: the true one, the dash, and the small and the wide one.
 const MINUS: [char; 4] = ['\u{2212}', '\u{2013}', '\u{fe63}', '\u{ff0d}'];

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::mail::Channel;
 use super::{Campaign, Destination};
-use crate::text::WebAddress;
+use crate::base::unicode::WebAddress;
 
 /// Destinations that an entry of the audit log names, more than campaigns have: a page of entries stays
 /// an answer of some megabytes whatever is published.

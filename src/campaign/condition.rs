@@ -10,9 +10,9 @@ use super::attribution::is_address;
 use super::file::{ConditionTable, Known};
 use super::table::table;
 use super::{Field, Kind, Problem, as_kept, is_attribution};
+use crate::base::country::Country;
+use crate::base::unicode::{WebAddress, lowercase, tidy, tidy_word};
 use crate::contact::EmailKind;
-use crate::country::Country;
-use crate::text::{WebAddress, lowercase, tidy, tidy_word};
 
 /// The keys of a condition that say what it is about, and what must be true of that.
 const SUBJECTS: [&str; 3] = ["field", "attribution", "about"];

@@ -5,7 +5,7 @@ use validator::{ValidateLength, ValidateRange};
 
 use super::file::{MAX_TEXT, is_field_name};
 use super::table::{Judged, Problem, Rules, Verdict, ensure, keys, told};
-use crate::text::{same_words, tidy};
+use crate::base::unicode::{same_words, tidy};
 
 /// Characters of a text unless the field says otherwise: a paragraph, not a document.
 const DEFAULT_MAX_LENGTH: usize = 2_000;

@@ -12,9 +12,9 @@ use super::field::FieldTable;
 use super::magnet::MagnetTable;
 use super::page::PageTable;
 use super::table::{Judged, Problem, Rules, Verdict, ensure, keys, table, tables};
-use crate::country::Country;
-use crate::template;
-use crate::text::WebAddress;
+use crate::base::country::Country;
+use crate::base::template;
+use crate::base::unicode::WebAddress;
 
 /// Identifiers stand in addresses, keys and logs.
 const MAX_SLUG: usize = 64;

@@ -5,8 +5,8 @@ use serde_json::Value;
 use super::Campaign;
 use super::file::{DestinationKind, DestinationTable, DoubleOptInTable, is_line};
 use super::table::{Judged, Problem, told};
-use crate::json::object_of;
-use crate::template;
+use crate::base::json::object_of;
+use crate::base::template;
 
 /// The header that carries the secret where none is named; the only one that says `Bearer`.
 pub const AUTHORIZATION: &str = "Authorization";

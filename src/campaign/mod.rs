@@ -38,9 +38,9 @@ pub use self::mail::{AUTHORIZATION, Channel, DoubleOptIn, EmailApi};
 pub use self::page::{Colour, Logo, Page};
 pub use self::secrets::{SecretHosts, SecretUses, Secrets, Withheld};
 pub use self::table::Problem;
-use crate::hash::sha256_hex;
-use crate::text::{WebAddress, lowercase};
-use crate::texts::Language;
+use crate::base::crypto::sha256_hex;
+use crate::base::i18n::Language;
+use crate::base::unicode::{WebAddress, lowercase};
 
 /// The format of a campaign in KV. A reader leaves newer formats untouched.
 pub const CAMPAIGN_FORMAT: u32 = 1;

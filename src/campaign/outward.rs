@@ -10,7 +10,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use super::Destination;
 use super::mail::Channel;
 use super::table::{Judged, Problem, told};
-use crate::text::WebAddress;
+use crate::base::unicode::WebAddress;
 
 /// IPv4 networks that are not of the public internet, with their prefix lengths: the IANA registry of
 /// special-purpose addresses (RFC 6890), multicast (RFC 5771) and what is reserved (RFC 1112).

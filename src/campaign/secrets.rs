@@ -8,7 +8,7 @@ use super::file::is_secret_name;
 use super::mail::Channel;
 use super::table::{Problem, told};
 use super::{Campaign, Destination, Turnstile};
-use crate::text::WebAddress;
+use crate::base::unicode::WebAddress;
 
 /// What a secret that signs begins with (Standard Webhooks).
 const SIGNING: &str = "whsec_";

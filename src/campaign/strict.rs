@@ -8,11 +8,11 @@ use serde_json::Value;
 use super::answer::yes_or_no;
 use super::file::NO_ADDRESS;
 use super::table::{Judged, Problem, ensure, told, within};
+use crate::base::country::Country;
+use crate::base::json::object_of;
+use crate::base::time_zone;
+use crate::base::unicode::{WebAddress, is_blank, is_lines, is_one_line, is_unseen, tidy};
 use crate::contact::Email;
-use crate::country::Country;
-use crate::json::object_of;
-use crate::text::{WebAddress, is_blank, is_lines, is_one_line, is_unseen, tidy};
-use crate::zone;
 
 /// Addresses.
 const ADDRESSES: [&str; 6] =
@@ -125,9 +125,10 @@ fn judge(text: &str, place: &str) -> Judged {
             !text.contains(is_unseen) && Email::parse(text).is_some(),
             "must be an e-mail address, as in privacy@example.com",
         ),
-        "time_zone" => {
-            ensure(zone::exists(text), "must be a time zone of the IANA database, as in Europe/Stockholm")
-        }
+        "time_zone" => ensure(
+            time_zone::exists(text),
+            "must be a time zone of the IANA database, as in Europe/Stockholm",
+        ),
         "language" => ensure(
             text.split('-').next().is_some_and(|tag| matches!(tag.len(), 2 | 3)),
             "must be a language tag by BCP 47, as in sv or en-GB",

@@ -7,8 +7,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::hash::{Hash, base64url, hmac_sha256, same_secret, sha256};
-use crate::json::by_words;
+use crate::base::crypto::{Hash, base64url, hmac_sha256, same_secret, sha256};
+use crate::base::json::by_words;
 
 /// What became of a consent (ISO/IEC TS 27560).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,10 +11,10 @@ use std::sync::OnceLock;
 use serde_json::{Value, json};
 
 use super::{Act, ConsentState, Personal, Terms};
-use crate::hash::{base64url, from_base64url, sha256};
+use crate::base::crypto::{base64url, from_base64url, sha256};
+use crate::base::moment::rfc3339;
+use crate::base::template;
 use crate::lead::{ConsentRecord, Notice};
-use crate::moment::rfc3339;
-use crate::template;
 
 /// What stands where the campaign is silent.
 const NOT_STATED: &str = "not stated";

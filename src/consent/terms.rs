@@ -3,9 +3,9 @@
 
 use serde_json::{Value, json};
 
+use crate::base::crypto::{base64url, sha256};
+use crate::base::unicode::WebAddress;
 use crate::campaign::{Campaign, Channel, Purpose};
-use crate::hash::{base64url, sha256};
-use crate::text::WebAddress;
 
 /// The format of the text.
 const TERMS_FORMAT: u32 = 1;

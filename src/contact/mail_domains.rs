@@ -5,7 +5,7 @@
 //! `mail_domains.txt` says from what. They lie here as parts of SHA-256, a third of the size of the
 //! names: a name that stands on no list is taken for one that does about once in 100,000 cases.
 
-use crate::hash::sha256;
+use crate::base::crypto::sha256;
 
 static DISPOSABLE: Domains = Domains::new(include_bytes!("disposable.bin"));
 static FREE_MAIL: Domains = Domains::new(include_bytes!("free_mail.bin"));

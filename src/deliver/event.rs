@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::base::moment::rfc3339;
 use crate::campaign::{IdentifierKind, Sign};
 use crate::lead::{ConsentRecord, Contact, Lead};
-use crate::moment::rfc3339;
 use crate::qualify::Score;
 
 /// What happened to whom.

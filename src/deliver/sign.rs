@@ -1,8 +1,8 @@
 //! Standard Webhooks 1.0.0: `webhook-signature` is HMAC-SHA256 over `{id}.{timestamp}.{body}`.
 //! <https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>
 
-use crate::hash::{base64, from_base64, hmac_sha256, same_secret};
-use crate::keys::Secret;
+use crate::base::crypto::{base64, from_base64, hmac_sha256, same_secret};
+use crate::base::keyring::Secret;
 
 /// How far a sender's clock may be off, either way. The specification leaves it to the verifier;
 /// its libraries take five minutes.

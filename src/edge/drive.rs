@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Waker};
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use super::now_ms;
-use crate::fault::Fault;
+use crate::base::fault::Fault;
 
 /// What a parcel asks for, or says. `drive.js` has the same list in the same order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

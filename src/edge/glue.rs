@@ -4,8 +4,8 @@
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::fault::Fault;
-use crate::text::header_lines;
+use crate::base::fault::Fault;
+use crate::base::unicode::header_lines;
 
 /// Headers as JavaScript takes them: names and values in turn, one a line.
 ///

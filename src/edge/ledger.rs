@@ -11,18 +11,22 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use worker::Env;
 
-use super::drive::{self, Kind, parcel};
+use super::drive;
+use super::drive::{Kind, parcel};
 use super::http::log_fault;
-use super::platform::{self, ADMITTED, FAULT, Platform, REPEATED};
-use super::send::{self, Sent};
+use super::platform;
+use super::platform::{ADMITTED, FAULT, Platform, REPEATED};
+use super::send;
+use super::send::Sent;
 use super::store::ObjectStore;
 use super::{event, glue, message_of, moment, now_ms};
 use crate::admin::CRON_EVERY_MS;
+use crate::base::fault::Fault;
 use crate::campaigns;
 use crate::deliver::Outcome;
-use crate::fault::Fault;
+use crate::ledger;
 use crate::ledger::message::{Answer, Message};
-use crate::ledger::{self, Answered, Attempt, Claim, Dispatch};
+use crate::ledger::{Answered, Attempt, Claim, Dispatch};
 use crate::ports::{Ports as _, signed};
 
 /// The free plan allows an object 50 requests from one event to the next, readings of KV among them. What is still due

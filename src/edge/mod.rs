@@ -20,11 +20,11 @@ use worker::{Context, Env, Result, event};
 
 use self::drive::{Kind, parcel};
 use self::platform::Platform;
-use crate::fault::Fault;
-use crate::moment::Moment;
+use crate::base::allocator::Slab;
+use crate::base::fault::Fault;
+use crate::base::moment::Moment;
 use crate::reply::Reply;
 use crate::request::TooLarge;
-use crate::slab::Slab;
 use crate::{admin, routes};
 
 /// Seeds that are drawn at once: asking the platform costs more than the bytes.

@@ -8,10 +8,10 @@ use worker::Env;
 
 use super::drive::{Given, Kind, wish};
 use super::now_ms;
+use crate::base::crypto::base64url;
+use crate::base::fault::Fault;
+use crate::base::keyring::SigningKey;
 use crate::campaigns::Shelf;
-use crate::fault::Fault;
-use crate::hash::base64url;
-use crate::keys::SigningKey;
 use crate::ledger::message::{Answer, Call, MESSAGE_FORMAT, Message, Tally};
 use crate::ports::{KV_KEYS_AT_ONCE, Ports};
 use crate::seen::Recent;

@@ -7,7 +7,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast as _, JsValue};
 
 use super::{glue, message_of};
-use crate::fault::Fault;
+use crate::base::fault::Fault;
 use crate::ledger::store::{Arg, Cell, Row, Store, Write};
 
 #[wasm_bindgen]

@@ -1,8 +1,8 @@
 //! The choice of a visitor for a purpose.
 
 use super::ConsentChoice;
+use crate::base::unicode::{same_words, tidy_word};
 use crate::campaign::{Purpose, Raw, plain, yes_or_no};
-use crate::text::{same_words, tidy_word};
 
 /// What was chosen: a word for yes or no, or the version that was shown. A box may have a hidden partner that
 /// says no, ahead of it or behind it, so any yes counts.

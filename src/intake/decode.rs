@@ -9,8 +9,8 @@ use percent_encoding::percent_decode;
 
 use super::mime::{HeaderValue, is_utf8};
 use super::{json, multipart};
+use crate::base::unicode;
 use crate::campaign::Raw;
-use crate::text;
 
 /// Bytes of a body. Thirty answers of 2,000 characters fit, more than any form asks for; the
 /// memory and the time that a stranger can take are bounded before anything is parsed.
@@ -107,10 +107,10 @@ pub fn decode(content_type: Option<&str>, body: &[u8]) -> Result<Fields, Undecod
     if encoding != Encoding::Json
         && let Some(charset) = entries.take_charset()
     {
-        if text::decode(&charset, b"").is_none() {
+        if unicode::decode(&charset, b"").is_none() {
             return Err(Undecodable::MediaType);
         }
-        entries = read(&|bytes| text::decode(&charset, bytes).unwrap_or_default())?;
+        entries = read(&|bytes| unicode::decode(&charset, bytes).unwrap_or_default())?;
         entries.take_charset();
     }
     Ok(Fields { entries: entries.0, encoding })

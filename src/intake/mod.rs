@@ -12,11 +12,11 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use self::decode::{Encoding, Entry, Fields};
+use crate::base::unicode::is_blank;
 use crate::campaign::{
     Answer, Campaign, FORM_TOKEN, Kind, Raw, TURNSTILE_TOKEN, UnknownFields, as_kept, is_attribution,
 };
 use crate::contact::{Email, EmailKind, Phone};
-use crate::text::is_blank;
 
 /// What a channel sent, decoded and valid.
 #[derive(Debug)]

@@ -146,8 +146,8 @@ fn split_once<'a>(bytes: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u
 
 #[cfg(test)]
 mod tests {
-    use super::super::decode::{Encoding, MAX_FIELDS, decode};
     use super::*;
+    use crate::intake::decode::{Encoding, MAX_FIELDS, decode};
 
     const B: &str = "multipart/form-data; boundary=b";
 

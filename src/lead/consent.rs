@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::moment::rfc3339;
 use crate::campaign::Campaign;
 use crate::intake::Submission;
 use crate::intake::decode::Encoding;
-use crate::moment::rfc3339;
 
 /// One purpose's record. The field names are part of the webhook.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]

@@ -3,13 +3,13 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::{Contact, Lead};
+use crate::base::crypto::{Hash, MacKey, base64url, same_secret, sha256};
+use crate::base::keyring::{Keyring, Sealer};
+use crate::base::moment::Moment;
 use crate::campaign::{Campaign, IdentifierKind, Kind};
 use crate::contact::{Email, Phone};
-use crate::hash::{Hash, MacKey, base64url, same_secret, sha256};
 use crate::intake::Submission;
-use crate::keys::{Keyring, Sealer};
-use crate::lead::{Contact, Lead};
-use crate::moment::Moment;
 use crate::settings::Settings;
 
 /// 144 bits: above the 128 that keep guessing out, and 24 characters without a remainder.

@@ -1,9 +1,9 @@
 //! The source of a submission, as counters know it.
 
+use crate::base::unicode::lowercase;
 use crate::campaign::{Campaign, Kind};
 use crate::contact::EmailKind;
 use crate::intake::Submission;
-use crate::text::lowercase;
 
 /// A source is a word of the marketer's.
 const MAX_SOURCE: usize = 32;

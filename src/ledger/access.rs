@@ -13,12 +13,12 @@ use super::report::{object, rfc3339_of};
 use super::rows::delivery_range;
 use super::store::{Arg, Row, SealedCell, Store};
 use super::{Ledger, consent_place, payload_place};
+use crate::base::fault::Fault;
+use crate::base::json::{object_of, value_of};
+use crate::base::moment::rfc3339;
 use crate::consent::{Head, Standing, Verdict, follow, verify_behind};
 use crate::contact::{Email, Phone};
-use crate::fault::Fault;
-use crate::json::{object_of, value_of};
 use crate::lead::{Contact, Identifier, Lead, subject};
-use crate::moment::rfc3339;
 
 /// Rows of a page, submissions and acts: each may have to be opened, and leads must not wait for long.
 const PAGE_ROWS: i64 = 200;

@@ -20,11 +20,11 @@ use super::rows::{
 };
 use super::store::{Store, Write, write};
 use super::{Ledger, State, payload_place, serialised};
+use crate::base::fault::Fault;
+use crate::base::moment::Moment;
 use crate::campaign::{Campaign, Purpose};
 use crate::consent::{Act, ConsentState, Head, Personal, Receipt, Standing, Terms, follow};
-use crate::fault::Fault;
 use crate::lead::{Fingerprint, Identifier, Lead, recognising, subject};
-use crate::moment::Moment;
 use crate::qualify::Score;
 
 /// A post that has been judged.

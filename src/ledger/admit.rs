@@ -19,11 +19,12 @@ use super::state::Bucket;
 use super::store::{Arg, Store, Write, union_all, write};
 use super::{Answered, Ledger, State};
 use crate::abuse::Evidence;
+use crate::base::fault::Fault;
+use crate::base::moment::{DAY_MS, Moment, hour_of};
 use crate::campaign::{Campaign, Destination, IdentifierKind, Signal};
-use crate::fault::Fault;
 use crate::lead::{Fingerprint, Lead, recognising, subject};
-use crate::moment::{DAY_MS, Moment, hour_of};
-use crate::qualify::{self, Decision, Score};
+use crate::qualify;
+use crate::qualify::{Decision, Score};
 
 /// How long an exact repeat of a suppressed post is known as such: as long as a dead letter.
 const SUPPRESSED_MS: i64 = DEAD_DAYS * DAY_MS;

@@ -13,7 +13,7 @@ use super::Ledger;
 use super::claim::Claim;
 use super::schema::ROW_FORMAT;
 use super::store::{Store, Write, write};
-use crate::fault::Fault;
+use crate::base::fault::Fault;
 
 /// Claims that wait in memory: some two megabytes, and what a few busy seconds bring. What comes beyond gets its
 /// entry at once, and is read and unsealed again before it is sent: a tenth of what a lead costs.

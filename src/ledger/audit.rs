@@ -8,8 +8,8 @@ use super::at_once::without_entry;
 use super::message::{Answer, Operation, Verb};
 use super::report::rfc3339_of;
 use super::store::{Arg, MAX_SAFE, Store};
-use crate::fault::Fault;
-use crate::moment::Moment;
+use crate::base::fault::Fault;
+use crate::base::moment::Moment;
 
 /// Entries of a page: an answer of about 50 KB.
 const MAX_PAGE: i64 = 200;

@@ -13,10 +13,10 @@ use super::rows::is_delivery_of_submission;
 use super::schema::ROW_FORMAT;
 use super::store::{Arg, Store};
 use super::{Ledger, State};
+use crate::base::fault::Fault;
+use crate::base::json::object_of;
+use crate::base::moment::Moment;
 use crate::deliver::LONGEST_WAIT_MS;
-use crate::fault::Fault;
-use crate::json::object_of;
-use crate::moment::Moment;
 
 /// Leads and deliveries of a chunk: some ten milliseconds of the object.
 pub const CHUNK_ROWS: i64 = 2_000;

@@ -11,9 +11,9 @@ use super::lanes::{Known, Turn};
 use super::rows::Of;
 use super::schema::ROW_FORMAT;
 use super::store::Store;
+use crate::base::fault::Fault;
+use crate::base::moment::Moment;
 use crate::deliver::{ATTEMPT_TIMEOUT_MS, LONGEST_WAIT_MS, Outcome};
-use crate::fault::Fault;
-use crate::moment::Moment;
 
 /// Deliveries of one receiver that are read at once: a few kilobytes.
 const READ_AHEAD: i64 = 32;

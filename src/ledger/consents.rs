@@ -12,12 +12,12 @@ use super::schema::ROW_FORMAT;
 use super::state::Bucket;
 use super::store::{Arg, Row, SealedCell, Store, Write, write};
 use super::{Ledger, State, act_place, consent_place, payload_place};
+use crate::base::crypto::base64url;
+use crate::base::fault::Fault;
+use crate::base::moment::{DAY_MS, Moment, rfc3339};
 use crate::campaign::Campaign;
 use crate::consent::{Act, ConsentState, Head, Personal, Receipt, Standing, Terms, signing_input, standing};
-use crate::fault::Fault;
-use crate::hash::base64url;
 use crate::lead::{ConsentRecord, Lead, Link, named, subject};
-use crate::moment::{DAY_MS, Moment, rfc3339};
 use crate::qualify::Score;
 
 /// Digests whose terms are kept parsed: every revision of a campaign has its own.

@@ -14,12 +14,12 @@ use super::rows::{SubmissionRow, delivery_range, ended, notice_row, receiver_of,
 use super::state::Bucket;
 use super::store::{Arg, Store, Write, owned, write};
 use super::{Answered, Ledger, State, payload_place, serialised};
+use crate::base::fault::Fault;
+use crate::base::moment::{DAY_MS, HOUR_MS, Moment};
 use crate::campaign::{Campaign, IdentifierKind, Signal};
 use crate::consent::{ConsentState, Standing};
 use crate::contact::Email;
-use crate::fault::Fault;
 use crate::lead::subject;
-use crate::moment::{DAY_MS, HOUR_MS, Moment};
 
 /// How long a submission waits for its confirmation: a long weekend.
 pub const REQUEST_MS: i64 = 72 * HOUR_MS;

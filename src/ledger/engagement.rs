@@ -11,9 +11,9 @@ use super::message::{Answer, Operation};
 use super::report::rfc3339_of;
 use super::rows::{Of, delivery_row, receiver_of};
 use super::store::{Store, Write, owned, write};
+use crate::base::fault::Fault;
+use crate::base::moment::{Moment, rfc3339};
 use crate::campaign::Campaign;
-use crate::fault::Fault;
-use crate::moment::{Moment, rfc3339};
 
 /// The event that tells a destination of it.
 pub(super) const ENGAGED: &str = "lead.engaged";

@@ -18,9 +18,9 @@ use super::rows::{KEEP_ACT, delivery_range, notice_row};
 use super::store::{Arg, Store, Write, owned, write};
 use super::withdrawal::{Told, tell};
 use super::{Ledger, State, payload_place, serialised};
-use crate::fault::Fault;
+use crate::base::fault::Fault;
+use crate::base::moment::{Moment, rfc3339};
 use crate::lead::{Lead, subject};
-use crate::moment::{Moment, rfc3339};
 use crate::qualify;
 
 /// The event that tells a destination to forget a lead.

@@ -7,8 +7,8 @@ use super::consents::{ActRow, IS_ALONE, SealedRow};
 use super::message::{Answer, Operation};
 use super::report::{object, rfc3339_of};
 use super::store::{Arg, Row, Store};
-use crate::fault::Fault;
-use crate::json::value_of;
+use crate::base::fault::Fault;
+use crate::base::json::value_of;
 use crate::qualify;
 
 /// Leads of a page. Each is opened, with the consents of its person.

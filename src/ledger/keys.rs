@@ -6,7 +6,7 @@ use super::Ledger;
 use super::double_opt_in::UNNAMED;
 use super::message::Answer;
 use super::store::{Store, union_all};
-use crate::fault::Fault;
+use crate::base::fault::Fault;
 
 /// The bytes within which the second dot of what is sealed stands: a format, and a key id of 16 characters.
 const SEALED_HEAD: usize = 1 + 1 + 16 + 1;

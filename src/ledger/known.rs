@@ -10,11 +10,12 @@ use super::rows::{is_same_address, receiver_of};
 use super::state::Bucket;
 use super::store::{Arg, Store};
 use super::{Ledger, State};
+use crate::base::fault::Fault;
 use crate::campaign::{Campaign, Destination, OnRepeat};
 use crate::consent::Standing;
-use crate::fault::Fault;
 use crate::lead::{Lead, recognising, subject};
-use crate::qualify::{self, Decision};
+use crate::qualify;
+use crate::qualify::Decision;
 
 /// Held submissions of one person in one campaign that are looked at, the newest: each is opened.
 const MAX_HELD: i64 = 4;

@@ -437,7 +437,7 @@ impl Lanes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hash::sha256_hex;
+    use crate::base::crypto::sha256_hex;
 
     const RECEIVERS: [&str; 7] = ["a.1", "a.2", "b.1", "c.1", "d.1", "e.1", "older"];
 

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use super::Ledger;
 use super::message::{Answer, Operation};
 use super::store::{Arg, Store, Write, write};
+use crate::base::fault::Fault;
+use crate::base::moment::{DAY_MS, Moment};
 use crate::campaign::{Campaign, Listed, SUPPRESSED};
-use crate::fault::Fault;
-use crate::moment::{DAY_MS, Moment};
 
 /// Who wants to hear nothing may be asked again after so long: whoever types in their address must not make
 /// them say it over and over.

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::abuse::Evidence;
+use crate::base::json::by_words;
 use crate::campaign::IdentifierKind;
-use crate::json::by_words;
 use crate::lead::{Fingerprint, Lead};
 
 /// The format of messages.

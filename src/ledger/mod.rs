@@ -69,14 +69,14 @@ use self::sightings::Sightings;
 pub use self::state::State;
 use self::store::{Arg, SealedCell, Store};
 pub use self::withdrawal::EVERY_PURPOSE;
+use crate::base::fault::Fault;
+use crate::base::keyring::{Sealer, SigningKeys};
+use crate::base::moment::Moment;
+use crate::base::unicode::WebAddress;
 use crate::campaign::{Campaign, SecretHosts, Unservable};
 use crate::consent::Terms;
-use crate::fault::Fault;
-use crate::keys::{Sealer, SigningKeys};
 use crate::lead::Identity;
-use crate::moment::Moment;
 use crate::settings::Settings;
-use crate::text::WebAddress;
 
 /// Revisions of campaigns kept parsed: a deployment and a publication at once make two of each.
 const MAX_PARSED: usize = 64;

@@ -9,8 +9,8 @@
 
 use super::Ledger;
 use super::store::{Arg, Store};
-use crate::fault::Fault;
-use crate::moment::{DAY_MS, Moment};
+use crate::base::fault::Fault;
+use crate::base::moment::{DAY_MS, Moment};
 
 /// Rows of a step: a few milliseconds.
 const STEP_ROWS: i64 = 250;

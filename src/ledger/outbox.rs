@@ -12,12 +12,13 @@ use super::double_opt_in::{REQUEST_MS, email_tags};
 use super::engagement::ENGAGED;
 use super::store::Store;
 use super::withdrawal::EVERY_PURPOSE;
+use crate::base::fault::Fault;
+use crate::base::moment::{Moment, rfc3339};
 use crate::campaign::{AUTHORIZATION, Campaign, Channel, Destination, EmailApi, Withheld};
 use crate::consent::compact;
-use crate::deliver::{self, Event, Outcome, SigningSecret};
-use crate::fault::Fault;
+use crate::deliver;
+use crate::deliver::{Event, Outcome, SigningSecret};
 use crate::lead::{Link, subject};
-use crate::moment::{Moment, rfc3339};
 
 /// The event that asks the owner of an address to confirm.
 pub(super) const REQUESTED: &str = "confirmation.requested";

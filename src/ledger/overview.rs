@@ -10,8 +10,8 @@ use super::message::{Answer, Operation, Tally};
 use super::report::{DELIVERY_STATES, object, rfc3339_of};
 use super::store::{Arg, MAX_SAFE, Store};
 use super::{Ledger, State};
-use crate::fault::Fault;
-use crate::moment::{DAY_MS, HOUR_MS, first_id};
+use crate::base::fault::Fault;
+use crate::base::moment::{DAY_MS, HOUR_MS, first_id};
 
 /// Up to here a period is shown by the hour: 72 bars, as many as a screen has room for.
 const HOURLY_MS: i64 = 3 * DAY_MS;

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::message::Admit;
 use super::store::Store;
 use super::{Ledger, State, payload_place};
+use crate::base::fault::Fault;
 use crate::campaign::{Campaign, IdentifierKind};
-use crate::fault::Fault;
 use crate::lead::Lead;
 use crate::qualify::Score;
 

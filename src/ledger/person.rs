@@ -13,9 +13,9 @@ use super::consents::list;
 use super::rows::{KEEP_ACT, delivery_range};
 use super::schema::ROW_FORMAT;
 use super::store::{Arg, Store, Write, write};
+use crate::base::fault::Fault;
 use crate::campaign::IdentifierKind;
 use crate::consent::{Head, Standing, follow};
-use crate::fault::Fault;
 use crate::lead::named;
 
 /// Where a lead was sent from a campaign.

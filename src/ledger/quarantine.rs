@@ -11,11 +11,11 @@ use super::rows::{SubmissionRow, ended, remember};
 use super::state::Bucket;
 use super::store::{Arg, Store, write};
 use super::{Answered, Ledger, State, payload_place, serialised};
+use crate::base::fault::Fault;
+use crate::base::json::value_of;
+use crate::base::moment::Moment;
 use crate::campaign::{Campaign, Sign, Signal};
-use crate::fault::Fault;
-use crate::json::value_of;
 use crate::lead::subject;
-use crate::moment::Moment;
 
 /// Submissions of a page: an answer of about 100 KB.
 const MAX_PAGE: i64 = 200;

@@ -3,8 +3,8 @@
 use super::Ledger;
 use super::message::{Answer, Operation};
 use super::store::Store;
-use crate::fault::Fault;
-use crate::moment::Moment;
+use crate::base::fault::Fault;
+use crate::base::moment::Moment;
 
 /// Deliveries that are replayed in one go: each is four rows written, and leads must not wait for long.
 pub const MAX_REPLAYED: i64 = 500;

@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 use super::message::{Answer, Operation, Tally};
 use super::store::{Arg, MAX_SAFE, Row, Store, write};
 use super::{Ledger, State};
-use crate::fault::Fault;
-use crate::moment::rfc3339;
+use crate::base::fault::Fault;
+use crate::base::moment::rfc3339;
 
 /// Buckets of a report, the newest: four months of hours, and an answer of 1 MB. The sums beside them count
 /// everything.

@@ -10,9 +10,9 @@ use super::milestone::{Milestone, Steps};
 use super::schema::ROW_FORMAT;
 use super::state::Bucket;
 use super::store::{Arg, Write, write};
+use crate::base::crypto::sha256_hex;
+use crate::base::moment::{HOUR_MS, Moment};
 use crate::campaign::Destination;
-use crate::hash::sha256_hex;
-use crate::moment::{HOUR_MS, Moment};
 
 /// How long an idempotency key is remembered. Clients that retry do so within minutes; a day
 /// covers one that was offline.

@@ -3,7 +3,7 @@
 use super::moving::{REPEAT_WRITES, move_at_once};
 use super::store::Store;
 use super::tables::TABLES;
-use crate::fault::Fault;
+use crate::base::fault::Fault;
 
 /// The format of rows. A reader leaves rows of a newer format untouched.
 ///

@@ -12,9 +12,10 @@ use super::rows::{Of, delivery_range_of, is_delivery_of_submission};
 use super::state::Bucket;
 use super::store::{Store, Write, write};
 use super::{Ledger, State};
-use crate::deliver::{self, Next, Outcome};
-use crate::fault::Fault;
-use crate::moment::{Moment, rfc3339};
+use crate::base::fault::Fault;
+use crate::base::moment::{Moment, rfc3339};
+use crate::deliver;
+use crate::deliver::{Next, Outcome};
 
 /// Attempts listed with a delivery: every one of a schedule, and those of a replay.
 const MAX_ATTEMPTS_LISTED: usize = 20;

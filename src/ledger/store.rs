@@ -6,8 +6,8 @@ use serde::de::{Error, MapAccess, Visitor};
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::fault::Fault;
-use crate::hash::from_base64;
+use crate::base::crypto::from_base64;
+use crate::base::fault::Fault;
 
 /// The largest integer that JavaScript holds exactly.
 pub const MAX_SAFE: i64 = (1 << 53) - 1;

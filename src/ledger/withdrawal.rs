@@ -13,11 +13,11 @@ use super::person::Change;
 use super::rows::{delivery_range, ended, notice_row, receiver_of};
 use super::store::{Store, Write, owned, write};
 use super::{Ledger, State, payload_place};
+use crate::base::fault::Fault;
+use crate::base::moment::{Moment, rfc3339};
 use crate::campaign::Channel;
 use crate::consent::{ConsentState, Head, Personal, Standing, follow};
-use crate::fault::Fault;
 use crate::lead::named;
-use crate::moment::{Moment, rfc3339};
 
 /// A purpose's place in a link that is about all of them. No purpose has this id.
 pub const EVERY_PURPOSE: &str = "_";

@@ -7,10 +7,10 @@ use maud::{Markup, PreEscaped, html};
 
 use super::Reply;
 use super::page::Reader;
+use crate::base::country::Country;
+use crate::base::i18n::Language;
+use crate::base::unicode::regions;
 use crate::campaign::{Campaign, FORM_TOKEN, Field, Kind, Purpose, is_attribution};
-use crate::country::Country;
-use crate::text::regions;
-use crate::texts::Language;
 
 /// Characters of a text from which on it is written into several lines, unless browsers know what it is.
 const LINES_FROM: usize = 300;

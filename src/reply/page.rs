@@ -4,13 +4,13 @@ use maud::{DOCTYPE, Markup, html};
 use serde_json::Value;
 
 use super::{HTML, RETRY_AFTER_S, Reply};
+use crate::base::crypto::{base64, sha256};
+use crate::base::i18n::Language;
+use crate::base::moment::parse_rfc3339;
+use crate::base::time_zone;
 use crate::campaign::{Campaign, Colour, Kind, Source, plain};
-use crate::hash::{base64, sha256};
 use crate::intake::{FieldProblem, Rejection};
-use crate::moment::parse_rfc3339;
 use crate::request::RawRequest;
-use crate::texts::Language;
-use crate::zone;
 
 /// The style of all pages, one of the files that are served as they are.
 const STYLE: &str = "/form.css";
@@ -41,7 +41,7 @@ impl<'a> Reader<'a> {
 
     /// The day of a time, where the campaign is.
     pub(super) fn date(&self, ms: i64) -> String {
-        zone::date(&self.campaign.time_zone, ms)
+        time_zone::date(&self.campaign.time_zone, ms)
     }
 
     pub(super) fn text(&self, key: &'static str) -> &'static str {

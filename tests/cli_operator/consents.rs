@@ -1,10 +1,10 @@
 use std::path::Path;
 
 use ed25519_dalek::SigningKey;
+use leadhook::base::crypto::base64;
+use leadhook::base::keyring::Keyring;
+use leadhook::base::moment::rfc3339;
 use leadhook::consent::{Act, ConsentState, Head, Personal};
-use leadhook::hash::base64;
-use leadhook::keys::Keyring;
-use leadhook::moment::rfc3339;
 use serde_json::{Value, json};
 
 use crate::receipts::signed;

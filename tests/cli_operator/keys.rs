@@ -2,9 +2,9 @@ use std::fs;
 use std::path::Path;
 
 use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
+use leadhook::base::crypto::base64;
+use leadhook::base::keyring::{Keyring, SigningKeys};
 use leadhook::deliver::SigningSecret;
-use leadhook::hash::base64;
-use leadhook::keys::{Keyring, SigningKeys};
 use serde_json::json;
 
 use crate::server::{Answer, Server};

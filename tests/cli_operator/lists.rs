@@ -2,9 +2,9 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::Instant;
 
+use leadhook::base::country::Country;
+use leadhook::base::keyring::Keyring;
 use leadhook::contact::{Email, Phone};
-use leadhook::country::Country;
-use leadhook::keys::Keyring;
 use leadhook::lead::{Identifier, list_tag};
 use serde_json::{Value, json};
 

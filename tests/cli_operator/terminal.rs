@@ -1,6 +1,6 @@
 //! What visitors typed, and what files and servers say, steers no terminal.
 
-use leadhook::text::is_unseen;
+use leadhook::base::unicode::is_unseen;
 use serde_json::{Value, json};
 
 use crate::receipts::{jwks, payload, signed};

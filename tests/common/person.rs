@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use ed25519_dalek::{Signature, VerifyingKey};
+use leadhook::base::crypto::from_base64url;
 use leadhook::consent::payload_of;
 use leadhook::contact::Email;
-use leadhook::hash::from_base64url;
 use leadhook::lead::{Identifier, Identity, Link, named, subject};
 use leadhook::ledger::State;
 use leadhook::memory::{PUBLIC_URL, request};

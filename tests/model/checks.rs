@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use leadhook::base::keyring::Sealer;
 use leadhook::consent::{Act, Standing, Verdict, follow, verify};
 use leadhook::contact::Email;
-use leadhook::keys::Sealer;
 use leadhook::lead::{Identifier, Identity};
 use leadhook::ledger::State;
 use leadhook::ledger::message::{Answer, Call, Operation, Verb};

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use leadhook::base::crypto::base64;
+use leadhook::base::keyring::{Keyring, SigningKeys};
 use leadhook::contact::{Email, Phone};
-use leadhook::hash::base64;
-use leadhook::keys::{Keyring, SigningKeys};
 use leadhook::lead::{Identifier, Identity, list_tag, named, subject};
 use leadhook::ledger::Ledger;
 use leadhook::memory::{KvMode, LedgerMode, SqliteStore, request, signing_key};

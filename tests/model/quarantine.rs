@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use leadhook::base::crypto::base64;
+use leadhook::base::keyring::Keyring;
 use leadhook::contact::Email;
-use leadhook::hash::base64;
-use leadhook::keys::Keyring;
 use leadhook::lead::{Identifier, list_tag};
 use leadhook::memory::{KvMode, LedgerMode, request};
 use leadhook::ports::Ports as _;

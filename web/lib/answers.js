@@ -1,4 +1,4 @@
-// What an answer means, however it is written. The server reads answers the same way (src/text.rs,
+// What an answer means, however it is written. The server reads answers the same way (src/base/unicode.rs,
 // src/campaign/answer.rs); tests/data/answers.json holds both to it.
 
 const ENDS = /^\p{White_Space}+|\p{White_Space}+$/gu;

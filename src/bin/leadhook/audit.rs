@@ -1,8 +1,8 @@
 //! `audit`: who has done what.
 
 use clap::Args;
+use leadhook::base::moment::parse_rfc3339;
 use leadhook::campaign::is_id;
-use leadhook::moment::parse_rfc3339;
 use serde_json::{Map, Value};
 
 use super::client::{self, encoded};

@@ -5,12 +5,14 @@ use std::path::Path;
 use std::{env, fs};
 
 use leadhook::abuse::turnstile::VERIFY_URL;
+use leadhook::base::unicode::WebAddress;
 use leadhook::campaign::{Campaign, Problem, Raw, SecretHosts, SecretUses, Secrets};
 use leadhook::intake;
-use leadhook::intake::decode::{self, Undecodable};
+use leadhook::intake::decode;
+use leadhook::intake::decode::Undecodable;
 use leadhook::lead::Lead;
-use leadhook::qualify::{self, Decision};
-use leadhook::text::WebAddress;
+use leadhook::qualify;
+use leadhook::qualify::Decision;
 use serde_json::Value;
 
 use super::client::url_of_environment;

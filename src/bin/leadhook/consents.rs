@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use leadhook::base::moment::rfc3339;
 use leadhook::consent::{Act, Head, Verdict, verify_behind};
 use leadhook::lead::Identity;
-use leadhook::moment::rfc3339;
 use leadhook::settings::Settings;
 use serde::Deserialize;
 use serde_json::Value;

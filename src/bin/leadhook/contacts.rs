@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use csv::{ByteRecord, Reader, ReaderBuilder};
-use leadhook::country::Country;
+use leadhook::base::country::Country;
+use leadhook::base::unicode::tidy_word;
 use leadhook::lead::Identifier;
-use leadhook::text::tidy_word;
 
 use super::person;
 use super::terminal::line;

@@ -1,9 +1,9 @@
 //! Signed receipts: whether a JWS is what a JWK set says it is.
 
 use ed25519_dalek::{Signature, VerifyingKey};
+use leadhook::base::crypto::from_base64url;
+use leadhook::base::keyring::SigningKeys;
 use leadhook::consent::payload_of;
-use leadhook::hash::from_base64url;
-use leadhook::keys::SigningKeys;
 use serde_json::Value;
 
 /// Public keys by their `kid`.
@@ -33,7 +33,7 @@ impl PublicKeys {
 
     /// The public halves of the keys that sign.
     pub fn of_keys(keys: &SigningKeys) -> Result<Self, String> {
-        let key = |key: &leadhook::keys::SigningKey| {
+        let key = |key: &leadhook::base::keyring::SigningKey| {
             let point = VerifyingKey::from_bytes(&key.public);
             point
                 .map(|point| (key.id.clone(), point))

@@ -1,8 +1,8 @@
 //! Whom a command is about.
 
 use clap::Args;
+use leadhook::base::country::Country;
 use leadhook::contact::{Email, Phone};
-use leadhook::country::Country;
 use leadhook::lead::Identifier;
 use serde_json::{Value, json};
 

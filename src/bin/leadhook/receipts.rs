@@ -5,8 +5,8 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use leadhook::base::moment::rfc3339;
 use leadhook::lead::{Identity, subject};
-use leadhook::moment::rfc3339;
 use serde_json::Value;
 
 use super::campaigns::text_of;

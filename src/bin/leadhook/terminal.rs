@@ -4,7 +4,7 @@
 
 use std::io::{self, Write as _};
 
-use leadhook::text::is_unseen;
+use leadhook::base::unicode::is_unseen;
 use serde_json::Value;
 
 /// Prints a line.

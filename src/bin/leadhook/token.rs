@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use leadhook::access::{AdminTokens, Scope};
-use leadhook::hash::base64url;
+use leadhook::base::crypto::base64url;
 
 use super::keys::{TOKEN_BYTES, random, say_how_to_deploy};
 use super::terminal::say;

@@ -13,8 +13,8 @@ use std::fmt;
 use self::digits::Written;
 use self::number::Number;
 use self::plans::Plan;
-use crate::country::Country;
-use crate::text::tidy_word;
+use crate::base::country::Country;
+use crate::base::unicode::tidy_word;
 
 /// Longer texts are no number: 15 digits (ITU-T E.164), each with a separator, `tel:` and an
 /// extension fit with room to spare. Bounds the work.

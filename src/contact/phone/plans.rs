@@ -2,7 +2,7 @@
 //!
 //! `scripts/phone-plans.mjs` writes the table and says how. What a table does not have leads to no number.
 
-use crate::country::Country;
+use crate::base::country::Country;
 
 /// Digits of a number, as ASCII.
 type Digits = str;

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 use ed25519_dalek::SigningKey;
-use leadhook::hash::{base64, base64url};
-use leadhook::keys::{Keyring, SigningKeys};
+use leadhook::base::crypto::{base64, base64url};
+use leadhook::base::keyring::{Keyring, SigningKeys};
 
 use super::client;
 use super::terminal::say;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use ed25519_dalek::SigningKey;
-use leadhook::hash::{base64, from_base64};
+use leadhook::base::crypto::{base64, from_base64};
 
 use super::rotate::destination_secrets;
 use super::status::{in_every_ledger, rows_naming};

@@ -3,8 +3,8 @@
 mod upload;
 
 use clap::{Args, Subcommand};
+use leadhook::base::keyring::Keyring;
 use leadhook::campaign::{SUPPRESSED, is_id};
-use leadhook::keys::Keyring;
 use leadhook::lead::{Identifier, Identity, list_tag};
 use serde_json::{Value, json};
 

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use crate::hash::MacKey;
+use super::crypto::MacKey;
 
 /// Milliseconds in an hour: the width of a counter's bucket.
 pub const HOUR_MS: i64 = 3_600_000;

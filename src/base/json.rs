@@ -17,7 +17,7 @@ macro_rules! by_words {
 
         impl<'de> serde::Deserialize<'de> for $type {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                $crate::json::of_word(deserializer, $words)
+                $crate::base::json::of_word(deserializer, $words)
             }
         }
     };

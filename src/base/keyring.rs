@@ -6,7 +6,7 @@ use aes_gcm::Aes256Gcm;
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{ChaCha20Poly1305, KeyInit as _, Nonce};
 
-use crate::hash::{Hash, base64url, derive_key, from_base64, from_base64url};
+use super::crypto::{Hash, base64url, derive_key, from_base64, from_base64url};
 
 /// Fewer bytes than a SHA-256 block's output would weaken what is derived from the key.
 const MIN_KEY_BYTES: usize = 32;
@@ -272,7 +272,7 @@ fn taken_apart(sealed: &[u8]) -> Result<(&'static str, &[u8], &[u8]), Sealed> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hash::base64;
+    use crate::base::crypto::base64;
 
     fn ring(ids: &[&str]) -> Keyring {
         let keys: Vec<_> = ids.iter().map(|id| format!("{id}:{}", base64(&[id.as_bytes()[0]; 32]))).collect();

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use crate::template::fill;
-use crate::text::weighted;
+use super::template::fill;
+use super::unicode::weighted;
 
 /// A language that there are texts in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,9 +73,9 @@ impl Language {
         static TEXTS: [OnceLock<BTreeMap<String, String>>; 3] = [const { OnceLock::new() }; 3];
         let [english, swedish, danish] = &TEXTS;
         let (read, file) = match self {
-            Self::English => (english, include_str!("../texts/en.json")),
-            Self::Swedish => (swedish, include_str!("../texts/sv.json")),
-            Self::Danish => (danish, include_str!("../texts/da.json")),
+            Self::English => (english, include_str!("../../texts/en.json")),
+            Self::Swedish => (swedish, include_str!("../../texts/sv.json")),
+            Self::Danish => (danish, include_str!("../../texts/da.json")),
         };
         read.get_or_init(|| serde_json::from_str(file).unwrap_or_default())
     }
@@ -86,7 +86,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::Language;
-    use crate::template::words;
+    use crate::base::template::words;
 
     #[test]
     fn no_language_lacks_a_text_or_a_placeholder() {

@@ -5,7 +5,9 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 #[cfg(not(target_arch = "wasm32"))]
-use crate::{text::regions, texts::Language};
+use super::i18n::Language;
+#[cfg(not(target_arch = "wasm32"))]
+use super::unicode::regions;
 
 /// The officially assigned alpha-2 codes of ISO 3166-1, sorted for the binary search, and XK, which everybody
 /// uses for Kosovo. Codes that are only reserved (EU, UK) are not countries here.

@@ -1,0 +1,13 @@
+//! The ground floor: what has nothing to do with leads.
+
+pub mod allocator;
+pub mod country;
+pub mod crypto;
+pub mod fault;
+pub mod i18n;
+pub mod json;
+pub mod keyring;
+pub mod moment;
+pub mod template;
+pub mod time_zone;
+pub mod unicode;
