@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use validator::ValidateRange;
 
-use super::file::{is_field_name, is_secret_name};
+use super::schema::{is_field_name, is_secret_name};
 use super::table::{Judged, Problem, Rules, Verdict, ensure, keys, told};
 use super::{Campaign, Field};
 use crate::base::json::by_words;

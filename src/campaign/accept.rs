@@ -4,13 +4,13 @@ use serde_json::{Value, json};
 
 use super::answer::Reading;
 use super::condition::About;
-use super::file;
-use super::file::{
+use super::publish_checks;
+use super::schema;
+use super::schema::{
     CampaignFile, DestinationTable, Head, ListTable, PurposeTable, QualifyTable, RetentionTable, Then,
     address_of,
 };
 use super::secrets::check_secrets;
-use super::strict;
 use super::table::told;
 use super::{
     Abuse, Campaign, Channel, Dedupe, Destination, DoubleOptIn, Field, Kind, Limits, List, Listed, Magnet,
@@ -37,7 +37,7 @@ impl Campaign {
     /// # Errors
     /// Every problem of the file, at once.
     pub fn accept(file: &Value) -> Result<Self, Vec<Problem>> {
-        Self::read(&strict::tidied(file), true)
+        Self::read(&publish_checks::tidied(file), true)
     }
 
     /// Reads a file. `to_publish` refuses destinations that nothing may be sent to, and what [`strict`]
@@ -67,7 +67,7 @@ impl Campaign {
             score,
             qualify,
             destination,
-        } = file::read(file.clone(), &mut problems);
+        } = schema::read(file.clone(), &mut problems);
 
         let declared = field.len();
         let fields: Vec<Field> = field
@@ -145,7 +145,7 @@ impl Campaign {
 
         let thresholds = accept_thresholds(&qualify, &mut problems);
         if to_publish {
-            strict::report(file, &mut problems);
+            publish_checks::report(file, &mut problems);
             if kinds_known {
                 for (at, field) in fields.iter().enumerate() {
                     field.report_alike(&format!("field[{at}]"), &mut problems);

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::mail::Channel;
+use super::double_opt_in::Channel;
 use super::{Campaign, Destination};
 use crate::base::unicode::WebAddress;
 

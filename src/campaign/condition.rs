@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::answer::{Raw, Reading};
 use super::attribution::is_address;
-use super::file::{ConditionTable, Known};
+use super::schema::{ConditionTable, Known};
 use super::table::table;
 use super::{Field, Kind, Problem, as_kept, is_attribution};
 use crate::base::country::Country;

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use validator::{ValidateLength, ValidateRange};
 
-use super::file::{MAX_TEXT, is_field_name};
+use super::schema::{MAX_TEXT, is_field_name};
 use super::table::{Judged, Problem, Rules, Verdict, ensure, keys, told};
 use crate::base::unicode::{same_words, tidy};
 

@@ -3,7 +3,7 @@
 use validator::{ValidateLength, ValidateRange};
 
 use super::Problem;
-use super::file::{address_of, is_web_address};
+use super::schema::{address_of, is_web_address};
 use super::table::{Judged, Rules, Verdict, ensure, keys, told};
 use crate::base::moment::DAY_MS;
 use crate::base::unicode::WebAddress;

@@ -13,15 +13,15 @@ mod answer;
 mod attribution;
 pub mod change;
 mod condition;
+mod double_opt_in;
+mod egress;
 mod field;
-mod file;
 mod magnet;
-mod mail;
-mod outward;
 mod page;
 pub mod publish;
+mod publish_checks;
+mod schema;
 mod secrets;
-mod strict;
 mod table;
 
 use serde::{Deserialize, Serialize};
@@ -31,11 +31,11 @@ pub use self::abuse::{Abuse, FORM_TOKEN, Limits, Sign, Signal, TURNSTILE_TOKEN, 
 pub use self::answer::{Answer, Raw, Reading, Refused, yes_or_no};
 pub use self::attribution::{as_kept, is_attribution};
 pub use self::condition::{Condition, Facts, plain};
+pub use self::double_opt_in::{AUTHORIZATION, Channel, DoubleOptIn, EmailApi};
 pub use self::field::{Field, Kind};
-pub use self::file::{ControllerTable as Controller, IdentifierKind, OnRepeat, UnknownFields, UseOfKv};
 pub use self::magnet::{Magnet, Source};
-pub use self::mail::{AUTHORIZATION, Channel, DoubleOptIn, EmailApi};
 pub use self::page::{Colour, Logo, Page};
+pub use self::schema::{ControllerTable as Controller, IdentifierKind, OnRepeat, UnknownFields, UseOfKv};
 pub use self::secrets::{SecretHosts, SecretUses, Secrets, Withheld};
 pub use self::table::Problem;
 use crate::base::crypto::sha256_hex;
@@ -49,7 +49,7 @@ pub const SUPPRESSED: &str = "suppressed";
 
 /// Whether a campaign, a ledger, a purpose or a destination can have this id.
 pub fn is_id(text: &str) -> bool {
-    file::is_slug(text).is_ok()
+    schema::is_slug(text).is_ok()
 }
 
 /// A campaign that is valid.

@@ -1,7 +1,7 @@
 //! `[page]`: how the hosted form looks, and what it says beside what it asks.
 
 use super::Problem;
-use super::file::{MAX_TEXT, address_of, is_web_address};
+use super::schema::{MAX_TEXT, address_of, is_web_address};
 use super::table::{Judged, Rules, Verdict, ensure, keys};
 use crate::base::unicode::WebAddress;
 use validator::ValidateLength;

@@ -4,8 +4,8 @@
 
 use serde_json::Value;
 
-use super::file::is_secret_name;
-use super::mail::Channel;
+use super::double_opt_in::Channel;
+use super::schema::is_secret_name;
 use super::table::{Problem, told};
 use super::{Campaign, Destination, Turnstile};
 use crate::base::unicode::WebAddress;

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use super::mail_domains::{is_disposable, is_free_mail};
-use super::{role, slip};
+use super::{role, typo};
 use crate::base::unicode::{domain_to_ascii, tidy_word};
 
 /// Octets of a path in SMTP without its angle brackets (RFC 5321 section 4.5.3.1.3, erratum 1690).
@@ -159,7 +159,7 @@ impl Email {
     /// The domain that was very likely meant, where this one is a slip: `gmail.com` for `gmial.com`.
     /// To ask the visitor, never to change what was typed.
     pub fn likely_meant(&self) -> Option<&'static str> {
-        slip::likely_meant(self.domain())
+        typo::likely_meant(self.domain())
     }
 
     fn parts(&self) -> (&str, &str) {

@@ -4,7 +4,7 @@ mod email;
 mod mail_domains;
 mod phone;
 mod role;
-mod slip;
+mod typo;
 
 pub use self::email::{Email, EmailKind};
 pub use self::phone::Phone;

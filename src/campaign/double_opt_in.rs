@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::Campaign;
-use super::file::{DestinationKind, DestinationTable, DoubleOptInTable, is_line};
+use super::schema::{DestinationKind, DestinationTable, DoubleOptInTable, is_line};
 use super::table::{Judged, Problem, told};
 use crate::base::json::object_of;
 use crate::base::template;

@@ -8,7 +8,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::Destination;
-use super::mail::Channel;
+use super::double_opt_in::Channel;
 use super::table::{Judged, Problem, told};
 use crate::base::unicode::WebAddress;
 

@@ -6,7 +6,7 @@
 use serde_json::Value;
 
 use super::answer::yes_or_no;
-use super::file::NO_ADDRESS;
+use super::schema::NO_ADDRESS;
 use super::table::{Judged, Problem, ensure, told, within};
 use crate::base::country::Country;
 use crate::base::json::object_of;
