@@ -5,15 +5,13 @@
 //!
 //! | floor | modules |
 //! |---|---|
-//! | values | [`base`], [`contact`], [`access`], [`campaign`], [`settings`], [`request`] |
+//! | values | [`base`], [`contact`], [`campaign`], [`settings`], [`request`] |
 //! | stages, in the order in which a lead passes them | [`intake`], [`lead`], [`consent`], [`abuse`], [`seen`], [`qualify`], [`deliver`], [`reply`] |
 //! | use cases over ports | [`ledger`], [`campaigns`], [`ports`], [`capture`], [`admin`], [`links`], [`routes`], [`tallies`], [`throttle`], [`waiting`], `memory` |
 //! | the platform | `edge`, and the command line in `bin/leadhook` |
 
 pub mod base;
 pub mod contact;
-
-pub mod access;
 
 pub mod campaign;
 pub mod request;

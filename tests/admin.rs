@@ -5,10 +5,10 @@
 mod common;
 
 use common::*;
-use leadhook::access::AdminTokens;
 use leadhook::memory::{KvMode, LedgerMode, ReceiverMode, request};
 use leadhook::reply::Reply;
 use leadhook::request::{Method, RawRequest};
+use leadhook::settings::admin_tokens::AdminTokens;
 use serde_json::{Value, json};
 
 const ANN: &str = "email=ann%40example.com&consent.newsletter=on&utm_source=partner";

@@ -5,12 +5,12 @@
 mod common;
 
 use common::*;
-use leadhook::access::{AdminTokens, Scope};
 use leadhook::admin::routes;
 use leadhook::memory::request;
 use leadhook::reply::Reply;
 use leadhook::request::{Method, RawRequest};
 use leadhook::settings::Settings;
+use leadhook::settings::admin_tokens::{AdminTokens, Scope};
 use serde_json::{Value, json};
 
 const READER: &str = "reader-0123456789-abcdefg";

@@ -6,11 +6,11 @@
 mod common;
 
 use common::*;
-use leadhook::access::AdminTokens;
 use leadhook::base::crypto::sha256_hex;
 use leadhook::memory::{ADMIN_TOKEN, KvMode, LedgerMode, ReceiverMode, request};
 use leadhook::reply::Reply;
 use leadhook::request::{Method, RawRequest};
+use leadhook::settings::admin_tokens::AdminTokens;
 use serde_json::{Value, json};
 
 const LEDGER: &str = "example-ab";

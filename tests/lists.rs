@@ -6,7 +6,6 @@ mod common;
 
 use common::person::*;
 use common::*;
-use leadhook::access::AdminTokens;
 use leadhook::contact::Email;
 use leadhook::lead::{Identifier, list_tag};
 use leadhook::ledger::message::{Answer, Call, Operation, Verb};
@@ -14,6 +13,7 @@ use leadhook::memory::{ADMIN_TOKEN, KvMode, request};
 use leadhook::ports::Ports as _;
 use leadhook::reply::Reply;
 use leadhook::request::{Method, RawRequest};
+use leadhook::settings::admin_tokens::AdminTokens;
 use pollster::block_on;
 use serde_json::{Value, json};
 

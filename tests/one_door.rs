@@ -8,11 +8,11 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 
 use common::*;
-use leadhook::access::AdminTokens;
 use leadhook::capture::After;
 use leadhook::memory::{ADMIN_TOKEN, request};
 use leadhook::request::{Method, RawRequest, TooLarge};
 use leadhook::routes;
+use leadhook::settings::admin_tokens::AdminTokens;
 use pollster::block_on;
 use serde_json::{Value, json};
 

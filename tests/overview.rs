@@ -6,9 +6,9 @@ mod common;
 
 use common::person::*;
 use common::*;
-use leadhook::access::AdminTokens;
 use leadhook::memory::{KvMode, ReceiverMode, request};
 use leadhook::request::{Method, RawRequest};
+use leadhook::settings::admin_tokens::AdminTokens;
 use serde_json::{Value, json};
 
 /// The name is worth 10 points.

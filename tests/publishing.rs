@@ -7,10 +7,10 @@ mod common;
 
 use common::person::confirmed_guide;
 use common::*;
-use leadhook::access::AdminTokens;
 use leadhook::memory::{ADMIN_TOKEN, KvMode, ReceiverMode, request};
 use leadhook::reply::Reply;
 use leadhook::request::{Method, RawRequest};
+use leadhook::settings::admin_tokens::AdminTokens;
 use serde_json::{Value, json};
 
 const LEDGER: &str = "example-ab";

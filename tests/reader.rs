@@ -10,7 +10,6 @@ use std::collections::BTreeMap;
 
 use common::person::*;
 use common::*;
-use leadhook::access::{AdminTokens, Scope};
 use leadhook::admin::routes;
 use leadhook::base::moment::rfc3339;
 use leadhook::contact::Email;
@@ -19,6 +18,7 @@ use leadhook::memory::{ADMIN_TOKEN, KvMode, ReceiverMode, request};
 use leadhook::ports::Ports as _;
 use leadhook::reply::Reply;
 use leadhook::request::{Method, RawRequest};
+use leadhook::settings::admin_tokens::{AdminTokens, Scope};
 use serde_json::{Value, json};
 
 const READER: &str = "reader-0123456789-abcdefg";

@@ -4,7 +4,6 @@ use serde_json::{Value, json};
 
 use super::{Asked, MAX_CAMPAIGN_BODY_BYTES};
 use crate::abuse::turnstile;
-use crate::access::{Actor, Scope};
 use crate::base::fault::Fault;
 use crate::base::unicode::WebAddress;
 use crate::campaign::change::Change;
@@ -14,6 +13,7 @@ use crate::intake::decode::BOM;
 use crate::ledger::message::{Answer, Verb};
 use crate::ports::Ports;
 use crate::reply::Reply;
+use crate::settings::admin_tokens::{Actor, Scope};
 
 /// Whether somebody sees where leads go: whoever may say so. Of a webhook's address the path is often all that
 /// keeps others from posting to it.

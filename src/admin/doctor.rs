@@ -4,7 +4,6 @@ use serde_json::{Value, json};
 
 use super::{Asked, campaigns, registry, wrong_parameter};
 use crate::abuse::turnstile;
-use crate::access::Scope;
 use crate::base::fault::Fault;
 use crate::base::moment::rfc3339;
 use crate::campaign::publish::{campaign_key, controller_of, ledger_key};
@@ -13,6 +12,7 @@ use crate::deliver::SigningSecret;
 use crate::ledger::message::{Answer, Call, Operation, Verb};
 use crate::ports::{KV_KEYS_AT_ONCE, Ports};
 use crate::reply::Reply;
+use crate::settings::admin_tokens::Scope;
 
 /// A code, whether it is wrong or merely worth knowing, what it means, and what to do.
 type Words = (&'static str, bool, &'static str, &'static str);

@@ -21,7 +21,6 @@ use serde_json::{Value, json};
 pub use self::attempts::{Attempts, MAX_WRONG, WINDOW_MS};
 use self::routes::Route;
 use self::walk::{MAX_REQUESTS, Walk};
-use crate::access::Actor;
 use crate::base::fault::Fault;
 use crate::base::moment::{Moment, parse_rfc3339};
 use crate::campaign::publish::LEDGER_PREFIX;
@@ -31,6 +30,7 @@ use crate::ledger::message::{Answer, Call, Operation, Verb};
 use crate::ports::Ports;
 use crate::reply::Reply;
 use crate::request::RawRequest;
+use crate::settings::admin_tokens::Actor;
 
 /// A campaign as JSON, with room for its wordings.
 pub const MAX_CAMPAIGN_BODY_BYTES: usize = 128 * 1024;

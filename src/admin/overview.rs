@@ -5,7 +5,6 @@ use serde_json::{Map, Value, json};
 use super::counters::added;
 use super::pages::page;
 use super::{Asked, ledgers, range};
-use crate::access::Scope;
 use crate::base::fault::Fault;
 use crate::base::json::object_of;
 use crate::base::moment::{DAY_MS, HOUR_MS, hour_of, rfc3339};
@@ -16,6 +15,7 @@ use crate::ledger::message::{Answer, Operation, Verb};
 use crate::ledger::{BIN_POINTS, MAX_SHOWN_SOURCES, NOTHING_SEEN, Step, nothing_counted, step_of};
 use crate::ports::Ports;
 use crate::reply::Reply;
+use crate::settings::admin_tokens::Scope;
 
 /// The period of whoever names none: long enough for a campaign, short enough to see what changes.
 const DEFAULT_MS: i64 = 30 * DAY_MS;

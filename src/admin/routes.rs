@@ -3,12 +3,12 @@
 //! signs, and where single posts are listed would read there whether the person is known, a customer or suppressed.
 
 use super::{Asked, audit, campaigns, counters, deliveries, doctor, lists, overview, person, quarantine};
-use crate::access::Scope;
 use crate::base::fault::Fault;
 use crate::ledger::message::Verb;
 use crate::ports::Ports;
 use crate::reply::Reply;
 use crate::request::{Method, RawRequest};
+use crate::settings::admin_tokens::Scope;
 
 /// An address behind `/admin/api/`, what it takes, and what it does.
 pub struct Route {

@@ -1,4 +1,4 @@
-use leadhook::access::{AdminTokens, Scope};
+use leadhook::settings::admin_tokens::{AdminTokens, Scope};
 use serde_json::{Value, json};
 
 use crate::server::{Answer, Server};

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use leadhook::access::{AdminTokens, Scope};
 use leadhook::base::crypto::base64url;
+use leadhook::settings::admin_tokens::{AdminTokens, Scope};
 
 use super::keys::{TOKEN_BYTES, random, say_how_to_deploy};
 use super::terminal::say;

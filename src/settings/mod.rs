@@ -1,6 +1,8 @@
 //! What the operator sets: variables and secrets of the Worker, by name.
 
-use crate::access::AdminTokens;
+pub mod admin_tokens;
+
+use self::admin_tokens::AdminTokens;
 use crate::base::fault::Fault;
 use crate::base::keyring::{Keyring, SigningKeys};
 use crate::base::unicode::WebAddress;
