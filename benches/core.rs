@@ -8,22 +8,22 @@ use std::time::Duration;
 
 use criterion::measurement::WallTime;
 use criterion::{BatchSize, BenchmarkGroup, Criterion};
-use leadhook::abuse;
-use leadhook::abuse::{Circumstances, Evidence, Turnstiled};
 use leadhook::base::crypto::base64;
 use leadhook::base::keyring::Sealer;
 use leadhook::base::moment::Moment;
 use leadhook::campaign::Campaign;
 use leadhook::contact::Phone;
-use leadhook::intake;
-use leadhook::intake::Submission;
-use leadhook::intake::decode::{Fields, decode};
-use leadhook::lead::{ConsentRecord, Fingerprint, Identity, Lead, SubmissionId, recognising};
 use leadhook::ledger::Ledger;
 use leadhook::ledger::message::{Admit, Answer, Call, MESSAGE_FORMAT, Message};
 use leadhook::memory::{START_MS, SqliteStore, request};
-use leadhook::qualify;
-use leadhook::qualify::{Decision, Score};
+use leadhook::pipeline::abuse;
+use leadhook::pipeline::abuse::{Circumstances, Evidence, Turnstiled};
+use leadhook::pipeline::intake;
+use leadhook::pipeline::intake::Submission;
+use leadhook::pipeline::intake::decode::{Fields, decode};
+use leadhook::pipeline::lead::{ConsentRecord, Fingerprint, Identity, Lead, SubmissionId, recognising};
+use leadhook::pipeline::scoring;
+use leadhook::pipeline::scoring::{Decision, Score};
 use leadhook::request::Method;
 use leadhook::settings::Settings;
 use rusqlite::Connection;
@@ -186,8 +186,8 @@ impl Core {
     }
 
     fn decide(&self, lead: &Lead) -> (Score, Decision<'_>) {
-        let score = qualify::score(&self.campaign, lead);
-        let decision = qualify::decide(&self.campaign, lead, &score);
+        let score = scoring::score(&self.campaign, lead);
+        let decision = scoring::decide(&self.campaign, lead, &score);
         (score, decision)
     }
 

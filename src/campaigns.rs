@@ -7,7 +7,7 @@ use crate::base::fault::Fault;
 use crate::base::i18n::Language;
 use crate::campaign::publish::campaign_key;
 use crate::campaign::{Campaign, Unservable, is_id};
-use crate::lead::Identity;
+use crate::pipeline::lead::Identity;
 use crate::ports::Ports;
 use crate::settings::Settings;
 

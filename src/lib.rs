@@ -6,7 +6,7 @@
 //! | floor | modules |
 //! |---|---|
 //! | values | [`base`], [`contact`], [`campaign`], [`settings`], [`request`] |
-//! | stages, in the order in which a lead passes them | [`intake`], [`lead`], [`consent`], [`abuse`], [`seen`], [`qualify`], [`deliver`], [`reply`] |
+//! | stages, in the order in which a lead passes them | [`pipeline`], [`seen`], [`reply`] |
 //! | use cases over ports | [`ledger`], [`campaigns`], [`ports`], [`capture`], [`admin`], [`links`], [`routes`], [`tallies`], [`throttle`], [`waiting`], `memory` |
 //! | the platform | `edge`, and the command line in `bin/leadhook` |
 
@@ -17,14 +17,9 @@ pub mod campaign;
 pub mod request;
 pub mod settings;
 
-pub mod abuse;
-pub mod consent;
-pub mod intake;
-pub mod lead;
-pub mod qualify;
+pub mod pipeline;
 pub mod seen;
 
-pub mod deliver;
 pub mod reply;
 
 pub mod ledger;

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::abuse::Sender;
 use crate::admin::Attempts;
 use crate::base::moment::{Moment, seconds_until};
 use crate::campaign::Campaign;
+use crate::pipeline::abuse::Sender;
 use crate::ports::Ports;
 
 /// Every limit counts a minute: nobody waits longer. When the platform's minute ends, it does not say.

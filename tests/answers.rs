@@ -4,7 +4,7 @@
 #![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "tests")]
 
 use leadhook::campaign::Campaign;
-use leadhook::intake::{accept, decode};
+use leadhook::pipeline::intake::{accept, decode};
 use serde_json::{Value, json};
 
 /// The settings of a case that are its field's.

@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 
 use common::*;
 use leadhook::campaign::Campaign;
-use leadhook::deliver::Outcome;
 use leadhook::ledger::message::{Answer, Call, MESSAGE_FORMAT, Message, Operation, Verb};
 use leadhook::ledger::{Attempt, Claim, Ledger};
 use leadhook::memory::{SECRET, SqliteStore};
+use leadhook::pipeline::webhook::Outcome;
 use leadhook::ports::Ports as _;
 use serde_json::json;
 

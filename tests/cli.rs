@@ -10,8 +10,8 @@ use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::{Duration, SystemTime};
 
 use leadhook::campaign::Campaign;
-use leadhook::deliver::{SigningSecret, sign};
 use leadhook::memory::{World, request};
+use leadhook::pipeline::webhook::{SigningSecret, sign};
 use leadhook::request::Method;
 use serde_json::{Value, json};
 

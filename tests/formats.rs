@@ -6,13 +6,13 @@
 mod common;
 
 use common::*;
-use leadhook::abuse::{Evidence, Sender, UsedToken};
 use leadhook::campaign::{Sign, Signal};
-use leadhook::intake::accept;
-use leadhook::intake::decode::decode;
-use leadhook::lead::{Identity, Lead};
 use leadhook::ledger::message::{Admit, Answer, Call, Message, Operation, Tally, Verb};
 use leadhook::memory::{LedgerMode, START_MS};
+use leadhook::pipeline::abuse::{Evidence, Sender, UsedToken};
+use leadhook::pipeline::intake::accept;
+use leadhook::pipeline::intake::decode::decode;
+use leadhook::pipeline::lead::{Identity, Lead};
 use leadhook::ports::Ports as _;
 use serde_json::{Value, json};
 

@@ -8,10 +8,10 @@ mod common;
 use common::person::{confirmed_guide, consent, leads, told};
 use common::*;
 use leadhook::base::keyring::Sealer;
-use leadhook::lead::{Identity, Link};
 use leadhook::ledger::Ledger;
 use leadhook::ledger::message::{Answer, Call, MESSAGE_FORMAT, Message};
 use leadhook::memory::{PUBLIC_URL, ReceiverMode, SqliteStore};
+use leadhook::pipeline::lead::{Identity, Link};
 use leadhook::ports::Ports as _;
 use serde_json::{Value, json};
 

@@ -7,8 +7,8 @@ mod common;
 
 use common::person::*;
 use common::*;
-use leadhook::lead::{Identity, Link};
 use leadhook::memory::{PUBLIC_URL, ReceiverMode};
+use leadhook::pipeline::lead::{Identity, Link};
 use leadhook::ports::Ports as _;
 use serde_json::{Value, json};
 

@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 
 use leadhook::campaign::{Campaign, Kind, Raw};
 use leadhook::contact::{Email, Phone};
-use leadhook::intake::decode::{Encoding, Fields, MAX_BODY_BYTES, MAX_FIELDS, decode};
-use leadhook::intake::{Submission, accept};
+use leadhook::pipeline::intake::decode::{Encoding, Fields, MAX_BODY_BYTES, MAX_FIELDS, decode};
+use leadhook::pipeline::intake::{Submission, accept};
 use leadhook::base::moment::days_of;
 use leadhook::base::unicode::{WebAddress, tidy};
 use libfuzzer_sys::fuzz_target;

@@ -3,9 +3,9 @@
 
 use std::sync::LazyLock;
 
-use leadhook::deliver::{SigningSecret, sign, verify};
+use leadhook::pipeline::webhook::{SigningSecret, sign, verify};
 use leadhook::base::keyring::{Keyring, Sealer, SigningKeys};
-use leadhook::lead::{Identity, Link};
+use leadhook::pipeline::lead::{Identity, Link};
 use leadhook::base::moment::Moment;
 use leadhook::settings::Settings;
 use libfuzzer_sys::fuzz_target;

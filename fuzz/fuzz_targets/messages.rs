@@ -1,7 +1,7 @@
 #![no_main]
 //! What is read back from elsewhere: messages of another version of the code, KV's values, terms.
 
-use leadhook::consent::Terms;
+use leadhook::pipeline::consent::Terms;
 use leadhook::ledger::message::{Answer, Message};
 use leadhook::seen::Seen;
 use libfuzzer_sys::fuzz_target;

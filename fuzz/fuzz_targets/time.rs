@@ -1,7 +1,7 @@
 #![no_main]
 //! Times by RFC 3339 and HTTP, and `Retry-After`.
 
-use leadhook::deliver::retry_after_s;
+use leadhook::pipeline::webhook::retry_after_s;
 use leadhook::base::moment::{hour_of, parse_http_date, parse_rfc3339, rfc3339};
 use libfuzzer_sys::fuzz_target;
 

@@ -3,14 +3,14 @@
 use serde_json::{Value, json};
 
 use super::{Asked, MAX_CAMPAIGN_BODY_BYTES};
-use crate::abuse::turnstile;
 use crate::base::fault::Fault;
 use crate::base::unicode::WebAddress;
 use crate::campaign::change::Change;
 use crate::campaign::publish::{CAMPAIGN_PREFIX, campaign_key, keys, plan};
 use crate::campaign::{Campaign, Problem, SecretUses, Secrets};
-use crate::intake::decode::BOM;
 use crate::ledger::message::{Answer, Verb};
+use crate::pipeline::abuse::turnstile;
+use crate::pipeline::intake::decode::BOM;
 use crate::ports::Ports;
 use crate::reply::Reply;
 use crate::settings::admin_tokens::{Actor, Scope};

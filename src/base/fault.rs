@@ -1,4 +1,4 @@
-//! Our mistakes, as opposed to a [`Rejection`](crate::intake::Rejection). Logged once where they are handled,
+//! Our mistakes, as opposed to a [`Rejection`](crate::pipeline::intake::Rejection). Logged once where they are handled,
 //! hidden outside: the caller hears 503 and may try again.
 
 use std::fmt;

@@ -23,10 +23,10 @@ use super::{event, glue, message_of, moment, now_ms};
 use crate::admin::CRON_EVERY_MS;
 use crate::base::fault::Fault;
 use crate::campaigns;
-use crate::deliver::Outcome;
 use crate::ledger;
 use crate::ledger::message::{Answer, Message};
 use crate::ledger::{Answered, Attempt, Claim, Dispatch};
+use crate::pipeline::webhook::Outcome;
 use crate::ports::{Ports as _, signed};
 
 /// The free plan allows an object 50 requests from one event to the next, readings of KV among them. What is still due

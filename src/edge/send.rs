@@ -2,8 +2,8 @@
 
 use super::drive::{Given, Kind, wish};
 use super::{glue, now_ms};
-use crate::deliver::{Outcome, retry_after_s};
 use crate::ledger::Dispatch;
+use crate::pipeline::webhook::{Outcome, retry_after_s};
 
 /// What became of a request.
 pub struct Sent {

@@ -16,9 +16,9 @@ use super::{Ledger, consent_place, payload_place};
 use crate::base::fault::Fault;
 use crate::base::json::{object_of, value_of};
 use crate::base::moment::rfc3339;
-use crate::consent::{Head, Standing, Verdict, follow, verify_behind};
 use crate::contact::{Email, Phone};
-use crate::lead::{Contact, Identifier, Lead, subject};
+use crate::pipeline::consent::{Head, Standing, Verdict, follow, verify_behind};
+use crate::pipeline::lead::{Contact, Identifier, Lead, subject};
 
 /// Rows of a page, submissions and acts: each may have to be opened, and leads must not wait for long.
 const PAGE_ROWS: i64 = 200;

@@ -23,9 +23,9 @@ use super::{Ledger, State, payload_place, serialised};
 use crate::base::fault::Fault;
 use crate::base::moment::Moment;
 use crate::campaign::{Campaign, Purpose};
-use crate::consent::{Act, ConsentState, Head, Personal, Receipt, Standing, Terms, follow};
-use crate::lead::{Fingerprint, Identifier, Lead, recognising, subject};
-use crate::qualify::Score;
+use crate::pipeline::consent::{Act, ConsentState, Head, Personal, Receipt, Standing, Terms, follow};
+use crate::pipeline::lead::{Fingerprint, Identifier, Lead, recognising, subject};
+use crate::pipeline::scoring::Score;
 
 /// A post that has been judged.
 pub(super) struct Admission<'a> {

@@ -18,13 +18,13 @@ use super::schema::ROW_FORMAT;
 use super::state::Bucket;
 use super::store::{Arg, Store, Write, union_all, write};
 use super::{Answered, Ledger, State};
-use crate::abuse::Evidence;
 use crate::base::fault::Fault;
 use crate::base::moment::{DAY_MS, Moment, hour_of};
 use crate::campaign::{Campaign, Destination, IdentifierKind, Signal};
-use crate::lead::{Fingerprint, Lead, recognising, subject};
-use crate::qualify;
-use crate::qualify::{Decision, Score};
+use crate::pipeline::abuse::Evidence;
+use crate::pipeline::lead::{Fingerprint, Lead, recognising, subject};
+use crate::pipeline::scoring;
+use crate::pipeline::scoring::{Decision, Score};
 
 /// How long an exact repeat of a suppressed post is known as such: as long as a dead letter.
 const SUPPRESSED_MS: i64 = DEAD_DAYS * DAY_MS;
@@ -521,8 +521,8 @@ fn suppressed_lead(submission_id: &str) -> String {
 
 /// A lead that this campaign has not followed up yet: the rules decide.
 pub(super) fn judge(campaign: &Campaign, lead: Lead, lead_id: String) -> Plan<'_> {
-    let score = qualify::score(campaign, &lead);
-    let (state, because, sends) = match qualify::decide(campaign, &lead, &score) {
+    let score = scoring::score(campaign, &lead);
+    let (state, because, sends) = match scoring::decide(campaign, &lead, &score) {
         Decision::Forward(to) => {
             (State::Pending, "qualified", to.into_iter().map(|d| (d, QUALIFIED)).collect())
         }

@@ -16,7 +16,7 @@ use super::{Ledger, State};
 use crate::base::fault::Fault;
 use crate::base::json::object_of;
 use crate::base::moment::Moment;
-use crate::deliver::LONGEST_WAIT_MS;
+use crate::pipeline::webhook::LONGEST_WAIT_MS;
 
 /// Leads and deliveries of a chunk: some ten milliseconds of the object.
 pub const CHUNK_ROWS: i64 = 2_000;

@@ -13,7 +13,7 @@ use super::schema::ROW_FORMAT;
 use super::store::Store;
 use crate::base::fault::Fault;
 use crate::base::moment::Moment;
-use crate::deliver::{ATTEMPT_TIMEOUT_MS, LONGEST_WAIT_MS, Outcome};
+use crate::pipeline::webhook::{ATTEMPT_TIMEOUT_MS, LONGEST_WAIT_MS, Outcome};
 
 /// Deliveries of one receiver that are read at once: a few kilobytes.
 const READ_AHEAD: i64 = 32;

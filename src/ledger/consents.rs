@@ -16,9 +16,11 @@ use crate::base::crypto::base64url;
 use crate::base::fault::Fault;
 use crate::base::moment::{DAY_MS, Moment, rfc3339};
 use crate::campaign::Campaign;
-use crate::consent::{Act, ConsentState, Head, Personal, Receipt, Standing, Terms, signing_input, standing};
-use crate::lead::{ConsentRecord, Lead, Link, named, subject};
-use crate::qualify::Score;
+use crate::pipeline::consent::{
+    Act, ConsentState, Head, Personal, Receipt, Standing, Terms, signing_input, standing,
+};
+use crate::pipeline::lead::{ConsentRecord, Lead, Link, named, subject};
+use crate::pipeline::scoring::Score;
 
 /// Digests whose terms are kept parsed: every revision of a campaign has its own.
 const MAX_TERMS: usize = 256;

@@ -17,9 +17,9 @@ use super::{Answered, Ledger, State, payload_place, serialised};
 use crate::base::fault::Fault;
 use crate::base::moment::{DAY_MS, HOUR_MS, Moment};
 use crate::campaign::{Campaign, IdentifierKind, Signal};
-use crate::consent::{ConsentState, Standing};
 use crate::contact::Email;
-use crate::lead::subject;
+use crate::pipeline::consent::{ConsentState, Standing};
+use crate::pipeline::lead::subject;
 
 /// How long a submission waits for its confirmation: a long weekend.
 pub const REQUEST_MS: i64 = 72 * HOUR_MS;

@@ -20,8 +20,8 @@ use super::withdrawal::{Told, tell};
 use super::{Ledger, State, payload_place, serialised};
 use crate::base::fault::Fault;
 use crate::base::moment::{Moment, rfc3339};
-use crate::lead::{Lead, subject};
-use crate::qualify;
+use crate::pipeline::lead::{Lead, subject};
+use crate::pipeline::scoring;
 
 /// The event that tells a destination to forget a lead.
 const ERASED: &str = "lead.erased";
@@ -330,7 +330,7 @@ impl<S: Store> Ledger<S> {
                 false if is_changed => (one.submission_id.clone(), *payload),
                 false => continue,
             };
-            payload.score = qualify::score(&campaign, &payload.lead);
+            payload.score = scoring::score(&campaign, &payload.lead);
             if goes {
                 let taken_up = reach.left.iter().find(|left| left.submission_id == submission_id);
                 let Some(taken_up) = taken_up.filter(|left| left.state == State::Duplicate) else { continue };

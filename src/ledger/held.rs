@@ -9,7 +9,7 @@ use super::report::{object, rfc3339_of};
 use super::store::{Arg, Row, Store};
 use crate::base::fault::Fault;
 use crate::base::json::value_of;
-use crate::qualify;
+use crate::pipeline::scoring;
 
 /// Leads of a page. Each is opened, with the consents of its person.
 const MAX_PAGE: i64 = 50;
@@ -58,7 +58,7 @@ impl<S: Store> Ledger<S> {
             self.open_row(row).ok().map(|(_, open)| open)
         });
         let because = rules.as_deref().zip(open.as_ref());
-        let because = because.map(|(rules, open)| qualify::why_held(rules, &open.lead, &open.score));
+        let because = because.map(|(rules, open)| scoring::why_held(rules, &open.lead, &open.score));
         let forward_at = rules.as_ref().and_then(|rules| rules.thresholds.forward_at);
         shown.insert("because".to_owned(), because.unwrap_or(UNREADABLE).into());
         shown.insert("forward_at".to_owned(), forward_at.into());

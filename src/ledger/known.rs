@@ -12,10 +12,10 @@ use super::store::{Arg, Store};
 use super::{Ledger, State};
 use crate::base::fault::Fault;
 use crate::campaign::{Campaign, Destination, OnRepeat};
-use crate::consent::Standing;
-use crate::lead::{Lead, recognising, subject};
-use crate::qualify;
-use crate::qualify::Decision;
+use crate::pipeline::consent::Standing;
+use crate::pipeline::lead::{Lead, recognising, subject};
+use crate::pipeline::scoring;
+use crate::pipeline::scoring::Decision;
 
 /// Held submissions of one person in one campaign that are looked at, the newest: each is opened.
 const MAX_HELD: i64 = 4;
@@ -137,7 +137,7 @@ fn judge_followed_up<'a>(
     had: &[Had],
     regained: bool,
 ) -> Plan<'a> {
-    let score = qualify::score(campaign, &lead);
+    let score = scoring::score(campaign, &lead);
     let has_had = |destination: &Destination| {
         let receiver = receiver_of(destination);
         had.iter().filter(|had| had.counts).any(|had| {
@@ -148,7 +148,7 @@ fn judge_followed_up<'a>(
             }
         })
     };
-    let wanted = match qualify::decide(campaign, &lead, &score) {
+    let wanted = match scoring::decide(campaign, &lead, &score) {
         Decision::Forward(to) => to,
         Decision::Hold(_) => Vec::new(),
     };
@@ -157,7 +157,7 @@ fn judge_followed_up<'a>(
     // An existing customer who asks is business, not a duplicate; and whoever has had the lead has been
     // told that a consent was gone.
     let all = campaign.dedupe.on_repeat == OnRepeat::Update || !lead.lists.is_empty() || regained;
-    let told = |d: &&Destination| all && has_had(d) && qualify::may_have(campaign, &lead, d);
+    let told = |d: &&Destination| all && has_had(d) && scoring::may_have(campaign, &lead, d);
     sends.extend(campaign.destinations.iter().filter(told).map(|d| (d, UPDATED)));
     let state = if sends.is_empty() { State::Duplicate } else { State::Pending };
     let payload = Some((lead, score));

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::claim::Claim;
 use super::rows::origin_of;
-use crate::deliver::{ATTEMPT_TIMEOUT_MS, Outcome};
+use crate::pipeline::webhook::{ATTEMPT_TIMEOUT_MS, Outcome};
 
 /// The platform's limit of connections that one invocation may hold open.
 const MAX_CONNECTIONS: usize = 6;

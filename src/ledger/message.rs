@@ -4,10 +4,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::abuse::Evidence;
 use crate::base::json::by_words;
 use crate::campaign::IdentifierKind;
-use crate::lead::{Fingerprint, Lead};
+use crate::pipeline::abuse::Evidence;
+use crate::pipeline::lead::{Fingerprint, Lead};
 
 /// The format of messages.
 ///

@@ -74,8 +74,8 @@ use crate::base::keyring::{Sealer, SigningKeys};
 use crate::base::moment::Moment;
 use crate::base::unicode::WebAddress;
 use crate::campaign::{Campaign, SecretHosts, Unservable};
-use crate::consent::Terms;
-use crate::lead::Identity;
+use crate::pipeline::consent::Terms;
+use crate::pipeline::lead::Identity;
 use crate::settings::Settings;
 
 /// Revisions of campaigns kept parsed: a deployment and a publication at once make two of each.

@@ -111,8 +111,8 @@ impl OpenLeads {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lead::Lead;
-    use crate::qualify::{Score, Stage, Temperature};
+    use crate::pipeline::lead::Lead;
+    use crate::pipeline::scoring::{Score, Stage, Temperature};
 
     fn open() -> Open {
         Open {

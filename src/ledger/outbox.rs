@@ -15,10 +15,10 @@ use super::withdrawal::EVERY_PURPOSE;
 use crate::base::fault::Fault;
 use crate::base::moment::{Moment, rfc3339};
 use crate::campaign::{AUTHORIZATION, Campaign, Channel, Destination, EmailApi, Withheld};
-use crate::consent::compact;
-use crate::deliver;
-use crate::deliver::{Event, Outcome, SigningSecret};
-use crate::lead::{Link, subject};
+use crate::pipeline::consent::compact;
+use crate::pipeline::lead::{Link, subject};
+use crate::pipeline::webhook;
+use crate::pipeline::webhook::{Event, Outcome, SigningSecret};
 
 /// The event that asks the owner of an address to confirm.
 pub(super) const REQUESTED: &str = "confirmation.requested";
@@ -98,7 +98,7 @@ impl<S: Store> Ledger<S> {
                 return mail(claim, destination, api, &secret, &asked);
             }
             (Channel::Email(_), None) => return Err(Outcome::DestinationRemoved),
-            (Channel::Webhook, Some(asked)) => deliver::notice(
+            (Channel::Webhook, Some(asked)) => webhook::notice(
                 &claim.event,
                 claim.created_ms,
                 &json!({
@@ -115,7 +115,7 @@ impl<S: Store> Ledger<S> {
                     if claim.event == ENGAGED && !allowed().map_err(|_| Outcome::Unreadable)? {
                         return Err(Outcome::ConsentMissing);
                     }
-                    deliver::notice(&claim.event, claim.created_ms, &data)
+                    webhook::notice(&claim.event, claim.created_ms, &data)
                 }
                 None => {
                     let open = prepared.open.as_ref().ok_or(Outcome::Unreadable)?;
@@ -125,7 +125,7 @@ impl<S: Store> Ledger<S> {
         };
         let secret = SigningSecret::parse(&secret).ok_or(Outcome::SecretMissing)?;
         let timestamp_s = moment.now_ms / 1_000;
-        let signature = deliver::sign(&secret, &claim.delivery_id, timestamp_s, &body);
+        let signature = webhook::sign(&secret, &claim.delivery_id, timestamp_s, &body);
         Ok(Dispatch {
             url: destination.url.clone(),
             headers: vec![
@@ -187,7 +187,7 @@ impl<S: Store> Ledger<S> {
                 record.receipt = signed.get(at).map(|(input, signature)| compact(input, signature));
             }
         }
-        Ok(deliver::body(&Event {
+        Ok(webhook::body(&Event {
             kind: &claim.event,
             at_ms: claim.created_ms,
             lead_id: &claim.lead_id,

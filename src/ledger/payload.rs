@@ -8,8 +8,8 @@ use super::store::Store;
 use super::{Ledger, State, payload_place};
 use crate::base::fault::Fault;
 use crate::campaign::{Campaign, IdentifierKind};
-use crate::lead::Lead;
-use crate::qualify::Score;
+use crate::pipeline::lead::Lead;
+use crate::pipeline::scoring::Score;
 
 /// Earlier submissions of different senders whose answers stand in one lead: more than a form has steps. What
 /// comes beyond is a lead of its own, so that nobody can make another's grow.

@@ -15,8 +15,8 @@ use super::schema::ROW_FORMAT;
 use super::store::{Arg, Store, Write, write};
 use crate::base::fault::Fault;
 use crate::campaign::IdentifierKind;
-use crate::consent::{Head, Standing, follow};
-use crate::lead::named;
+use crate::pipeline::consent::{Head, Standing, follow};
+use crate::pipeline::lead::named;
 
 /// Where a lead was sent from a campaign.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]

@@ -15,7 +15,7 @@ use crate::base::fault::Fault;
 use crate::base::json::value_of;
 use crate::base::moment::Moment;
 use crate::campaign::{Campaign, Sign, Signal};
-use crate::lead::subject;
+use crate::pipeline::lead::subject;
 
 /// Submissions of a page: an answer of about 100 KB.
 const MAX_PAGE: i64 = 200;

@@ -12,7 +12,7 @@ use super::withdrawal::forget_had;
 use super::{Ledger, State, act_place, consent_place, payload_place};
 use crate::base::fault::Fault;
 use crate::base::moment::{DAY_MS, Moment};
-use crate::consent::{ConsentState, Head, Personal, Standing, follow};
+use crate::pipeline::consent::{ConsentState, Head, Personal, Standing, follow};
 
 /// A dead letter, and a delivery to a destination that answered 410, can be brought back for so
 /// long: a month covers a holiday and a monthly report.

@@ -14,8 +14,8 @@ use super::store::{Store, Write, write};
 use super::{Ledger, State};
 use crate::base::fault::Fault;
 use crate::base::moment::{Moment, rfc3339};
-use crate::deliver;
-use crate::deliver::{Next, Outcome};
+use crate::pipeline::webhook;
+use crate::pipeline::webhook::{Next, Outcome};
 
 /// Attempts listed with a delivery: every one of a schedule, and those of a replay.
 const MAX_ATTEMPTS_LISTED: usize = 20;
@@ -34,7 +34,7 @@ impl Attempt<'_> {
     fn next(&self, development: bool, moment: &Moment) -> Next {
         let attempt = usize::try_from(self.claim.attempt_count + 1).unwrap_or(usize::MAX);
         let Claim { delivery_id, created_ms, .. } = self.claim;
-        deliver::next(self.outcome, attempt, delivery_id, *created_ms, development, moment)
+        webhook::next(self.outcome, attempt, delivery_id, *created_ms, development, moment)
     }
 
     /// As it is listed with its delivery.

@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::message::{Admit, Answer};
-use crate::abuse::{Evidence, Sender};
 use crate::base::moment::{HOUR_MS, seconds_until};
 use crate::campaign::{Abuse, Campaign, Sign, Signal};
+use crate::pipeline::abuse::{Evidence, Sender};
 
 const MINUTE_MS: i64 = 60_000;
 /// Posts a minute from one address: more than a family or a small office sends.

@@ -16,8 +16,8 @@ use super::{Ledger, State, payload_place};
 use crate::base::fault::Fault;
 use crate::base::moment::{Moment, rfc3339};
 use crate::campaign::Channel;
-use crate::consent::{ConsentState, Head, Personal, Standing, follow};
-use crate::lead::named;
+use crate::pipeline::consent::{ConsentState, Head, Personal, Standing, follow};
+use crate::pipeline::lead::named;
 
 /// A purpose's place in a link that is about all of them. No purpose has this id.
 pub const EVERY_PURPOSE: &str = "_";

@@ -7,7 +7,7 @@ use super::Reply;
 use super::page::{Reader, button, unlisted};
 use crate::base::moment::{HOUR_MS, Moment, hour_of, rfc3339};
 use crate::campaign::{Campaign, Magnet, Source};
-use crate::lead::{Identity, Link};
+use crate::pipeline::lead::{Identity, Link};
 
 /// A link of one submission.
 pub struct Download {

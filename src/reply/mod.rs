@@ -14,8 +14,8 @@ pub use self::form::Shown;
 pub use self::page::Reader;
 use crate::base::json::object_of;
 use crate::campaign::{Campaign, FORM_TOKEN, Kind, TURNSTILE_TOKEN};
-use crate::intake::Rejection;
-use crate::intake::decode::{MAX_BODY_BYTES, MAX_FIELDS};
+use crate::pipeline::intake::Rejection;
+use crate::pipeline::intake::decode::{MAX_BODY_BYTES, MAX_FIELDS};
 
 /// When to try again after a fault of ours: long enough for an object to move, short for a person.
 const RETRY_AFTER_S: u32 = 5;

@@ -9,7 +9,7 @@ use crate::base::i18n::Language;
 use crate::base::moment::parse_rfc3339;
 use crate::base::time_zone;
 use crate::campaign::{Campaign, Colour, Kind, Source, plain};
-use crate::intake::{FieldProblem, Rejection};
+use crate::pipeline::intake::{FieldProblem, Rejection};
 use crate::request::RawRequest;
 
 /// The style of all pages, one of the files that are served as they are.

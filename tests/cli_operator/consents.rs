@@ -4,7 +4,7 @@ use ed25519_dalek::SigningKey;
 use leadhook::base::crypto::base64;
 use leadhook::base::keyring::Keyring;
 use leadhook::base::moment::rfc3339;
-use leadhook::consent::{Act, ConsentState, Head, Personal};
+use leadhook::pipeline::consent::{Act, ConsentState, Head, Personal};
 use serde_json::{Value, json};
 
 use crate::receipts::signed;

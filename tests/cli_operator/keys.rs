@@ -4,7 +4,7 @@ use std::path::Path;
 use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
 use leadhook::base::crypto::base64;
 use leadhook::base::keyring::{Keyring, SigningKeys};
-use leadhook::deliver::SigningSecret;
+use leadhook::pipeline::webhook::SigningSecret;
 use serde_json::json;
 
 use crate::server::{Answer, Server};

@@ -5,7 +5,7 @@ use std::time::Instant;
 use leadhook::base::country::Country;
 use leadhook::base::keyring::Keyring;
 use leadhook::contact::{Email, Phone};
-use leadhook::lead::{Identifier, list_tag};
+use leadhook::pipeline::lead::{Identifier, list_tag};
 use serde_json::{Value, json};
 
 use crate::server::{Answer, Server};

@@ -1,9 +1,9 @@
 use ed25519_dalek::{Signer as _, SigningKey};
 use leadhook::base::crypto::{base64url, from_base64url};
 use leadhook::base::keyring::Keyring;
-use leadhook::consent::{compact, signing_input};
 use leadhook::contact::Email;
-use leadhook::lead::{Identifier, Identity, subject};
+use leadhook::pipeline::consent::{compact, signing_input};
+use leadhook::pipeline::lead::{Identifier, Identity, subject};
 use leadhook::settings::Settings;
 use serde_json::{Value, json};
 

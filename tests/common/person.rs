@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use ed25519_dalek::{Signature, VerifyingKey};
 use leadhook::base::crypto::from_base64url;
-use leadhook::consent::payload_of;
 use leadhook::contact::Email;
-use leadhook::lead::{Identifier, Identity, Link, named, subject};
 use leadhook::ledger::State;
 use leadhook::memory::{PUBLIC_URL, request};
+use leadhook::pipeline::consent::payload_of;
+use leadhook::pipeline::lead::{Identifier, Identity, Link, named, subject};
 use leadhook::ports::Ports as _;
 use leadhook::reply::Reply;
 use leadhook::request::Method;

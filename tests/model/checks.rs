@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use leadhook::base::keyring::Sealer;
-use leadhook::consent::{Act, Standing, Verdict, follow, verify};
 use leadhook::contact::Email;
-use leadhook::lead::{Identifier, Identity};
 use leadhook::ledger::State;
 use leadhook::ledger::message::{Answer, Call, Operation, Verb};
 use leadhook::memory::Received;
+use leadhook::pipeline::consent::{Act, Standing, Verdict, follow, verify};
+use leadhook::pipeline::lead::{Identifier, Identity};
 use leadhook::ports::Ports as _;
 use pollster::block_on;
 use serde_json::{Value, json};

@@ -4,15 +4,15 @@ use std::ops::Range;
 use std::path::Path;
 use std::{env, fs};
 
-use leadhook::abuse::turnstile::VERIFY_URL;
 use leadhook::base::unicode::WebAddress;
 use leadhook::campaign::{Campaign, Problem, Raw, SecretHosts, SecretUses, Secrets};
-use leadhook::intake;
-use leadhook::intake::decode;
-use leadhook::intake::decode::Undecodable;
-use leadhook::lead::Lead;
-use leadhook::qualify;
-use leadhook::qualify::Decision;
+use leadhook::pipeline::abuse::turnstile::VERIFY_URL;
+use leadhook::pipeline::intake;
+use leadhook::pipeline::intake::decode;
+use leadhook::pipeline::intake::decode::Undecodable;
+use leadhook::pipeline::lead::Lead;
+use leadhook::pipeline::scoring;
+use leadhook::pipeline::scoring::Decision;
 use serde_json::Value;
 
 use super::client::url_of_environment;
@@ -207,9 +207,9 @@ pub fn score(file: &Path, lead: &Path) -> Result<(), String> {
         rejection.problems.iter().map(told).collect::<Vec<_>>().join("\n")
     })?;
     let lead = Lead::new(submission, &campaign, 0);
-    let score = qualify::score(&campaign, &lead);
+    let score = scoring::score(&campaign, &lead);
     say!("{}", json_text(&serde_json::to_string_pretty(&score).map_err(|error| error.to_string())?));
-    match qualify::decide(&campaign, &lead, &score) {
+    match scoring::decide(&campaign, &lead, &score) {
         Decision::Forward(to) => {
             let names: Vec<_> = to.iter().map(|destination| destination.name.as_str()).collect();
             note!("forwarded to {}", names.join(", "));

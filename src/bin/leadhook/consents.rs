@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use leadhook::base::moment::rfc3339;
-use leadhook::consent::{Act, Head, Verdict, verify_behind};
-use leadhook::lead::Identity;
+use leadhook::pipeline::consent::{Act, Head, Verdict, verify_behind};
+use leadhook::pipeline::lead::Identity;
 use leadhook::settings::Settings;
 use serde::Deserialize;
 use serde_json::Value;
@@ -179,7 +179,7 @@ fn compare(file: &Path, acts: &Judged, settings: &Settings) -> Result<(), String
         }
         None => {
             note!("{name}: its signature was not looked at; leadhook receipt verify does that");
-            let payload = leadhook::consent::payload_of(&text).map(|(_, payload, ..)| payload);
+            let payload = leadhook::pipeline::consent::payload_of(&text).map(|(_, payload, ..)| payload);
             payload
                 .ok_or_else(|| format!("{name}: the receipt is damaged: it is not a JWS in compact form"))?
         }

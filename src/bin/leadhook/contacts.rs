@@ -7,7 +7,7 @@ use clap::Args;
 use csv::{ByteRecord, Reader, ReaderBuilder};
 use leadhook::base::country::Country;
 use leadhook::base::unicode::tidy_word;
-use leadhook::lead::Identifier;
+use leadhook::pipeline::lead::Identifier;
 
 use super::person;
 use super::terminal::line;

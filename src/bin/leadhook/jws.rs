@@ -3,7 +3,7 @@
 use ed25519_dalek::{Signature, VerifyingKey};
 use leadhook::base::crypto::from_base64url;
 use leadhook::base::keyring::SigningKeys;
-use leadhook::consent::payload_of;
+use leadhook::pipeline::consent::payload_of;
 use serde_json::Value;
 
 /// Public keys by their `kid`.

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal as _};
 
 use clap::Args;
-use leadhook::consent::payload_of;
+use leadhook::pipeline::consent::payload_of;
 use serde_json::Value;
 
 use super::client::{self, joined};

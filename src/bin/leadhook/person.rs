@@ -3,7 +3,7 @@
 use clap::Args;
 use leadhook::base::country::Country;
 use leadhook::contact::{Email, Phone};
-use leadhook::lead::Identifier;
+use leadhook::pipeline::lead::Identifier;
 use serde_json::{Value, json};
 
 #[derive(Args)]

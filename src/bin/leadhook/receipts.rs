@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use leadhook::base::moment::rfc3339;
-use leadhook::lead::{Identity, subject};
+use leadhook::pipeline::lead::{Identity, subject};
 use serde_json::Value;
 
 use super::campaigns::text_of;

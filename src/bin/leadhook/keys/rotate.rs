@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use leadhook::deliver::SigningSecret;
+use leadhook::pipeline::webhook::SigningSecret;
 
 use super::{LISTS_STAY, Ring, check, entries, new_key, new_signing_key, say_how_to_deploy};
 use crate::terminal::say;

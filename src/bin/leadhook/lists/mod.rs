@@ -5,7 +5,7 @@ mod upload;
 use clap::{Args, Subcommand};
 use leadhook::base::keyring::Keyring;
 use leadhook::campaign::{SUPPRESSED, is_id};
-use leadhook::lead::{Identifier, Identity, list_tag};
+use leadhook::pipeline::lead::{Identifier, Identity, list_tag};
 use serde_json::{Value, json};
 
 use super::client::{self, Client, joined};

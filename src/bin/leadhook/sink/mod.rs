@@ -15,7 +15,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::routing::{get, post};
 use clap::Args;
-use leadhook::deliver::{SigningSecret, Unverified, verify};
+use leadhook::pipeline::webhook::{SigningSecret, Unverified, verify};
 use serde_json::Value;
 
 use self::mailbox::Mailbox;

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use crate::base::moment::rfc3339;
 use crate::campaign::{IdentifierKind, Sign};
-use crate::lead::{ConsentRecord, Contact, Lead};
-use crate::qualify::Score;
+use crate::pipeline::lead::{ConsentRecord, Contact, Lead};
+use crate::pipeline::scoring::Score;
 
 /// What happened to whom.
 pub struct Event<'a> {

@@ -187,7 +187,7 @@ impl<'de> Visitor<'de> for JsonVisitor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::intake::decode::{Encoding, Entry, MAX_FIELDS, decode};
+    use crate::pipeline::intake::decode::{Encoding, Entry, MAX_FIELDS, decode};
 
     fn json(body: &[u8]) -> Result<Vec<(String, Raw)>, Undecodable> {
         let fields = decode(Some("application/json"), body)?;

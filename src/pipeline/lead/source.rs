@@ -3,7 +3,7 @@
 use crate::base::unicode::lowercase;
 use crate::campaign::{Campaign, Kind};
 use crate::contact::EmailKind;
-use crate::intake::Submission;
+use crate::pipeline::intake::Submission;
 
 /// A source is a word of the marketer's.
 const MAX_SOURCE: usize = 32;

@@ -14,7 +14,7 @@ use super::{Act, ConsentState, Personal, Terms};
 use crate::base::crypto::{base64url, from_base64url, sha256};
 use crate::base::moment::rfc3339;
 use crate::base::template;
-use crate::lead::{ConsentRecord, Notice};
+use crate::pipeline::lead::{ConsentRecord, Notice};
 
 /// What stands where the campaign is silent.
 const NOT_STATED: &str = "not stated";

@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 
 pub use self::sender::{Sender, sender};
 use self::turnstile::Verdict;
+use super::intake::decode::Encoding;
+use super::intake::{Contact, Submission};
+use super::lead::{Identity, Link};
 use crate::base::moment::{HOUR_MS, Moment};
 use crate::campaign::{Campaign, Kind, Sign, Signal};
 use crate::contact::{Email, EmailKind};
-use crate::intake::decode::Encoding;
-use crate::intake::{Contact, Submission};
-use crate::lead::{Identity, Link};
 use crate::request::RawRequest;
 
 /// A page may stay open for so long; a token that is older was collected.

@@ -79,7 +79,7 @@ pub struct Act {
 pub struct Personal {
     /// Random: without it nobody can guess what was committed to.
     pub salt: String,
-    /// The person, as [`subject`](crate::lead::subject) says.
+    /// The person, as [`subject`](crate::pipeline::lead::subject) says.
     pub subject: String,
     /// The fingerprints that lead to the person, as this act knew them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

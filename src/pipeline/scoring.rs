@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::lead::Lead;
 use crate::base::json::by_words;
 use crate::campaign::{Campaign, Condition, Destination};
-use crate::lead::Lead;
 
 /// What the campaign's rules say of a lead. The reasons' points add up to the total.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]

@@ -14,8 +14,8 @@ pub use self::identity::{
     Fingerprint, Identifier, Identity, Link, SubmissionId, list_tag, named, recognising, subject,
 };
 pub use self::source::source_of;
+use super::intake::Submission;
 use crate::campaign::{Campaign, Facts, Kind, Sign};
-use crate::intake::Submission;
 
 /// A person to follow up, before the ledger has said who it is.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]

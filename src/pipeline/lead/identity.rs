@@ -9,7 +9,7 @@ use crate::base::keyring::{Keyring, Sealer};
 use crate::base::moment::Moment;
 use crate::campaign::{Campaign, IdentifierKind, Kind};
 use crate::contact::{Email, Phone};
-use crate::intake::Submission;
+use crate::pipeline::intake::Submission;
 use crate::settings::Settings;
 
 /// 144 bits: above the 128 that keep guessing out, and 24 characters without a remainder.

@@ -147,7 +147,7 @@ fn split_once<'a>(bytes: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::intake::decode::{Encoding, MAX_FIELDS, decode};
+    use crate::pipeline::intake::decode::{Encoding, MAX_FIELDS, decode};
 
     const B: &str = "multipart/form-data; boundary=b";
 

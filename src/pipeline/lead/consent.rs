@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::moment::rfc3339;
 use crate::campaign::Campaign;
-use crate::intake::Submission;
-use crate::intake::decode::Encoding;
+use crate::pipeline::intake::Submission;
+use crate::pipeline::intake::decode::Encoding;
 
 /// One purpose's record. The field names are part of the webhook.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::lead::Identity;
+use crate::pipeline::lead::Identity;
 
 /// Bits of an IPv6 address that one line has: the rest its owner chooses (RFC 6177).
 const IPV6_ADDRESS_BITS: u32 = 64;

@@ -1,0 +1,8 @@
+//! The stages of a lead, in the order in which it passes them: intake, lead, consent, abuse, scoring, webhook.
+
+pub mod abuse;
+pub mod consent;
+pub mod intake;
+pub mod lead;
+pub mod scoring;
+pub mod webhook;
