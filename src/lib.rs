@@ -5,8 +5,8 @@
 //!
 //! | floor | modules |
 //! |---|---|
-//! | values | [`base`], [`contact`], [`campaign`], [`settings`], [`request`] |
-//! | stages, in the order in which a lead passes them | [`pipeline`], [`seen`], [`reply`] |
+//! | values | [`base`], [`contact`], [`campaign`], [`settings`] |
+//! | stages, in the order in which a lead passes them | [`pipeline`], [`http`], [`seen`] |
 //! | use cases over ports | [`ledger`], [`campaigns`], [`ports`], [`capture`], [`admin`], [`links`], [`routes`], [`tallies`], [`throttle`], [`waiting`], `memory` |
 //! | the platform | `edge`, and the command line in `bin/leadhook` |
 
@@ -14,13 +14,11 @@ pub mod base;
 pub mod contact;
 
 pub mod campaign;
-pub mod request;
 pub mod settings;
 
+pub mod http;
 pub mod pipeline;
 pub mod seen;
-
-pub mod reply;
 
 pub mod ledger;
 

@@ -13,13 +13,15 @@ use crate::base::moment::Moment;
 use crate::campaign::{Campaign, Source};
 use crate::campaigns;
 use crate::capture::{Answered, faulted, unread};
+use crate::http::download_page::Download;
+use crate::http::pages::Reader;
+use crate::http::request::{Method, RawRequest};
+use crate::http::response::Reply;
 use crate::ledger::EVERY_PURPOSE;
 use crate::ledger::message::{Answer, Call, Operation, Verb};
 use crate::pipeline::consent::compact;
 use crate::pipeline::lead::Link;
 use crate::ports::{Ports, signed};
-use crate::reply::{Download, Reader, Reply};
-use crate::request::{Method, RawRequest};
 
 /// What a mail program posts for its user (RFC 8058 section 3.1).
 const ONE_CLICK: &[u8] = b"One-Click";

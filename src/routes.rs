@@ -8,14 +8,14 @@ use crate::base::moment::Moment;
 use crate::base::unicode::without_tail;
 use crate::capture;
 use crate::capture::Answered;
+use crate::http::request::{Method, RawRequest};
+use crate::http::response::Reply;
 use crate::links;
 use crate::pipeline::intake::decode::MAX_BODY_BYTES;
 use crate::ports::Ports;
-use crate::reply::Reply;
-use crate::request::{Method, RawRequest};
 
 /// The contract of all of this, as OpenAPI 3.1.
-const OPENAPI: &str = include_str!("openapi.json");
+const OPENAPI: &str = include_str!("http/openapi.json");
 
 /// How many bytes of a body an address reads. What is longer is not read at all.
 pub fn body_limit_bytes(path: &str) -> usize {

@@ -6,9 +6,9 @@ mod common;
 
 use common::person::*;
 use common::*;
+use leadhook::http::request::{Method, RawRequest};
+use leadhook::http::response::Reply;
 use leadhook::memory::request;
-use leadhook::reply::Reply;
-use leadhook::request::{Method, RawRequest};
 use serde_json::{Value, json};
 
 const PAGE: &str = "https://www.example.com";

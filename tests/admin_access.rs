@@ -6,9 +6,9 @@ mod common;
 
 use common::*;
 use leadhook::admin::routes;
+use leadhook::http::request::{Method, RawRequest};
+use leadhook::http::response::Reply;
 use leadhook::memory::request;
-use leadhook::reply::Reply;
-use leadhook::request::{Method, RawRequest};
 use leadhook::settings::Settings;
 use leadhook::settings::admin_tokens::{AdminTokens, Scope};
 use serde_json::{Value, json};
@@ -101,7 +101,7 @@ fn each_address_wants_its_scope_and_no_scope_holds_another() {
 
 #[test]
 fn the_document_names_the_scope_of_every_address() {
-    let document: Value = serde_json::from_str(include_str!("../src/openapi.json")).expect("JSON");
+    let document: Value = serde_json::from_str(include_str!("../src/http/openapi.json")).expect("JSON");
     let mut told = Vec::new();
     for (path, item) in document["paths"].as_object().expect("paths") {
         let Some(path) = path.strip_prefix("/admin/api/") else { continue };

@@ -7,8 +7,8 @@ mod common;
 
 use common::*;
 use leadhook::base::crypto::base64;
+use leadhook::http::request::{Method, RawRequest};
 use leadhook::memory::{PUBLIC_HOST, request};
-use leadhook::request::{Method, RawRequest};
 use leadhook::settings::Settings;
 
 const ADMIN_HOST: &str = "admin.example.com";

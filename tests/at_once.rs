@@ -9,9 +9,9 @@ use std::collections::BTreeSet;
 
 use common::person::*;
 use common::*;
+use leadhook::http::request::Method;
 use leadhook::memory::ReceiverMode;
 use leadhook::ports::Ports as _;
-use leadhook::request::Method;
 use serde_json::{Value, json};
 
 fn accept(site: &Site, people: std::ops::Range<usize>) {

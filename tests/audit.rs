@@ -7,9 +7,9 @@ mod common;
 
 use common::*;
 use leadhook::base::crypto::sha256_hex;
+use leadhook::http::request::{Method, RawRequest};
+use leadhook::http::response::Reply;
 use leadhook::memory::{ADMIN_TOKEN, KvMode, LedgerMode, ReceiverMode, request};
-use leadhook::reply::Reply;
-use leadhook::request::{Method, RawRequest};
 use leadhook::settings::admin_tokens::AdminTokens;
 use serde_json::{Value, json};
 

@@ -10,9 +10,9 @@ use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::{Duration, SystemTime};
 
 use leadhook::campaign::Campaign;
+use leadhook::http::request::Method;
 use leadhook::memory::{World, request};
 use leadhook::pipeline::webhook::{SigningSecret, sign};
-use leadhook::request::Method;
 use serde_json::{Value, json};
 
 const DEMO: &str = "examples/campaigns/demo-request.toml";

@@ -1,4 +1,4 @@
-// Schemathesis against the built Worker on workerd: what src/openapi.json promises is what it answers.
+// Schemathesis against the built Worker on workerd: what src/http/openapi.json promises is what it answers.
 // `make test-contract` runs it; the first argument is how many examples an operation gets.
 import { spawn } from 'node:child_process';
 import http from 'node:http';
@@ -45,7 +45,7 @@ const run = spawn(
     '--config-file',
     path.join(ROOT, 'tests/python/schemathesis.toml'),
     'run',
-    path.join(ROOT, 'src/openapi.json'),
+    path.join(ROOT, 'src/http/openapi.json'),
     '--url',
     `http://127.0.0.1:${edge.address().port}`,
     '--header',

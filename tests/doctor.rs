@@ -5,9 +5,9 @@
 mod common;
 
 use common::*;
+use leadhook::http::request::Method;
 use leadhook::ledger::CHECKUP_ROWS;
 use leadhook::memory::{KvMode, LedgerMode, ReceiverMode, request};
-use leadhook::request::Method;
 use serde_json::{Value, json};
 
 const LEDGER: &str = "example-ab";

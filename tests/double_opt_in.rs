@@ -7,11 +7,11 @@ mod common;
 use common::person::*;
 use common::*;
 use leadhook::contact::Email;
+use leadhook::http::request::{Method, RawRequest};
 use leadhook::ledger::message::{Call, Operation, Verb};
 use leadhook::memory::{PUBLIC_URL, ReceiverMode, request};
 use leadhook::pipeline::lead::{Identifier, list_tag};
 use leadhook::ports::Ports as _;
-use leadhook::request::{Method, RawRequest};
 use serde_json::{Value, json};
 
 const ANN: &str = "email=ann%40example.com&consent.newsletter=2026-11";

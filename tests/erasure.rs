@@ -179,12 +179,12 @@ fn with_double_opt_in_whoever_confirms_is_back() {
     assert_eq!(site.deliver("guide", ANN), id);
     assert_eq!(site.mails().len(), 2, "only the owner of the address can lift it");
     assert_eq!(site.states(), counts(&[("erased", 1), ("unconfirmed", 1)]));
-    assert_eq!(site.admin(leadhook::request::Method::Get, "lists")["lists"][0]["entries"], 1);
+    assert_eq!(site.admin(leadhook::http::request::Method::Get, "lists")["lists"][0]["entries"], 1);
     assert_eq!(site.click(&site.mails()[1].1), 200);
     site.ring();
     let data = site.newest("lead.qualified");
     assert_ne!(data["lead_id"], json!(former), "it is somebody new");
-    assert_eq!(site.admin(leadhook::request::Method::Get, "lists")["lists"], json!([]));
+    assert_eq!(site.admin(leadhook::http::request::Method::Get, "lists")["lists"], json!([]));
     assert_eq!(site.states(), counts(&[("erased", 1), ("delivered", 1)]));
     site.deliver("guide", &format!("{ANN}&name=Ann"));
     assert_eq!(site.last_decision(), "duplicate");

@@ -36,7 +36,7 @@ fn the_same_post_again_gets_the_same_answer_and_is_counted_beside_the_sum() {
     }
     assert_eq!(site.story(), ["qualified guide of 1"]);
     assert_eq!(site.states(), counts(&[("delivered", 1)]));
-    let counters = site.admin(leadhook::request::Method::Get, "counters");
+    let counters = site.admin(leadhook::http::request::Method::Get, "counters");
     assert_eq!((&counters["accepted"], &counters["repeats"]), (&json!(1), &json!(3)));
     assert!(site.kv_contents().keys().all(|key| !key.starts_with("seen/")), "this campaign leaves KV alone");
 }

@@ -5,9 +5,9 @@
 mod common;
 
 use common::*;
+use leadhook::http::request::{Method, RawRequest};
+use leadhook::http::response::Reply;
 use leadhook::memory::{LedgerMode, request};
-use leadhook::reply::Reply;
-use leadhook::request::{Method, RawRequest};
 use serde_json::{Value, json};
 
 fn limited(changes: Value) -> Site {

@@ -6,9 +6,9 @@ mod common;
 
 use common::person::*;
 use common::*;
+use leadhook::http::request::{Method, RawRequest};
+use leadhook::http::response::Reply;
 use leadhook::memory::{LedgerMode, PUBLIC_URL, ReceiverMode, request};
-use leadhook::reply::Reply;
-use leadhook::request::{Method, RawRequest};
 use serde_json::{Value, json};
 
 const ANN: &str = "email=ann%40example.com&consent.newsletter=2026-11";

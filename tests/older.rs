@@ -6,7 +6,7 @@ mod common;
 
 use common::person::*;
 use common::*;
-use leadhook::request::Method;
+use leadhook::http::request::Method;
 use serde_json::{Value, json};
 
 /// `guide` has two posts of Ann's, and one of Mallory's, who typed her address beside his own phone; one of Dora's,

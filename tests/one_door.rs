@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use common::*;
 use leadhook::capture::After;
+use leadhook::http::request::{Method, RawRequest, TooLarge};
 use leadhook::memory::{ADMIN_TOKEN, request};
-use leadhook::request::{Method, RawRequest, TooLarge};
 use leadhook::routes;
 use leadhook::settings::admin_tokens::AdminTokens;
 use pollster::block_on;
@@ -113,7 +113,7 @@ fn bodies() -> Vec<Result<Vec<u8>, TooLarge>> {
 
 /// The paths of the contract; each name is one of a thing that is there, where there is one.
 fn paths(campaign: &str) -> BTreeSet<String> {
-    let document: Value = serde_json::from_str(include_str!("../src/openapi.json")).expect("JSON");
+    let document: Value = serde_json::from_str(include_str!("../src/http/openapi.json")).expect("JSON");
     let fill = |path: &String| {
         let path = path
             .replace("{campaign}", campaign)

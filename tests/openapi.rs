@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use common::{Site, body, guide};
 use leadhook::admin::routes;
+use leadhook::http::request::{Method, RawRequest, TooLarge};
 use leadhook::memory::request;
-use leadhook::request::{Method, RawRequest, TooLarge};
 use serde_json::Value;
 
 const METHODS: [(&str, Method); 5] = [

@@ -6,8 +6,8 @@ mod common;
 
 use common::person::*;
 use common::*;
+use leadhook::http::request::{Method, RawRequest};
 use leadhook::memory::{KvMode, ReceiverMode, request};
-use leadhook::request::{Method, RawRequest};
 use leadhook::settings::admin_tokens::AdminTokens;
 use serde_json::{Value, json};
 

@@ -6,9 +6,9 @@ mod common;
 
 use common::*;
 use leadhook::base::crypto::{base64, sha256};
+use leadhook::http::request::{Method, RawRequest};
+use leadhook::http::response::Reply;
 use leadhook::memory::{KvMode, request};
-use leadhook::reply::Reply;
-use leadhook::request::{Method, RawRequest};
 use serde_json::{Value, json};
 
 fn get(site: &Site, path: &str) -> Reply {

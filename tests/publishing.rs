@@ -7,9 +7,9 @@ mod common;
 
 use common::person::confirmed_guide;
 use common::*;
+use leadhook::http::request::{Method, RawRequest};
+use leadhook::http::response::Reply;
 use leadhook::memory::{ADMIN_TOKEN, KvMode, ReceiverMode, request};
-use leadhook::reply::Reply;
-use leadhook::request::{Method, RawRequest};
 use leadhook::settings::admin_tokens::AdminTokens;
 use serde_json::{Value, json};
 

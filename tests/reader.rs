@@ -13,11 +13,11 @@ use common::*;
 use leadhook::admin::routes;
 use leadhook::base::moment::rfc3339;
 use leadhook::contact::Email;
+use leadhook::http::request::{Method, RawRequest};
+use leadhook::http::response::Reply;
 use leadhook::memory::{ADMIN_TOKEN, KvMode, ReceiverMode, request};
 use leadhook::pipeline::lead::{Identifier, list_tag};
 use leadhook::ports::Ports as _;
-use leadhook::reply::Reply;
-use leadhook::request::{Method, RawRequest};
 use leadhook::settings::admin_tokens::{AdminTokens, Scope};
 use serde_json::{Value, json};
 

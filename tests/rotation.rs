@@ -9,8 +9,8 @@ use common::*;
 use ed25519_dalek::SigningKey;
 use leadhook::base::crypto::base64;
 use leadhook::base::keyring::{Keyring, SigningKeys};
+use leadhook::http::request::Method;
 use leadhook::memory::{PUBLIC_URL, ReceiverMode, signing_key};
-use leadhook::request::Method;
 use serde_json::{Value, json};
 
 const ANN: &str = "email=ann%40example.com&consent.newsletter=2026-11";

@@ -11,9 +11,9 @@ use std::fs;
 use common::person::*;
 use common::*;
 use leadhook::admin::CRON_EVERY_MS;
+use leadhook::http::request::Method;
+use leadhook::http::response::Reply;
 use leadhook::memory::request;
-use leadhook::reply::Reply;
-use leadhook::request::Method;
 use pollster::block_on;
 use serde_json::{Value, json};
 

@@ -3,8 +3,10 @@
 
 use leadhook::campaign::Campaign;
 use leadhook::memory::request;
-use leadhook::reply::{Reader, Reply, Shown};
-use leadhook::request::Method;
+use leadhook::http::pages::Reader;
+use leadhook::http::response::Reply;
+use leadhook::http::hosted_form::Shown;
+use leadhook::http::request::Method;
 use leadhook::base::unicode::header_lines;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;

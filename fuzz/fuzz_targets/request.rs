@@ -4,8 +4,8 @@
 
 use leadhook::campaign::Campaign;
 use leadhook::memory::{World, request};
-use leadhook::reply::Reply;
-use leadhook::request::{Method, RawRequest, TooLarge};
+use leadhook::http::response::Reply;
+use leadhook::http::request::{Method, RawRequest, TooLarge};
 use leadhook::routes::body_limit_bytes;
 use libfuzzer_sys::fuzz_target;
 use pollster::block_on;

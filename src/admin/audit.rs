@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use super::walk::Walk;
 use super::{Asked, ledgers, range, wrong_parameter};
 use crate::base::fault::Fault;
+use crate::http::response::Reply;
 use crate::ledger::message::{Answer, Operation, Verb};
 use crate::ports::Ports;
-use crate::reply::Reply;
 
 /// Entries of a page unless the operator says otherwise.
 const DEFAULT_PAGE: usize = 50;

@@ -8,11 +8,11 @@ use crate::base::unicode::WebAddress;
 use crate::campaign::change::Change;
 use crate::campaign::publish::{CAMPAIGN_PREFIX, campaign_key, keys, plan};
 use crate::campaign::{Campaign, Problem, SecretUses, Secrets};
+use crate::http::response::Reply;
 use crate::ledger::message::{Answer, Verb};
 use crate::pipeline::abuse::turnstile;
 use crate::pipeline::intake::decode::BOM;
 use crate::ports::Ports;
-use crate::reply::Reply;
 use crate::settings::admin_tokens::{Actor, Scope};
 
 /// Whether somebody sees where leads go: whoever may say so. Of a webhook's address the path is often all that

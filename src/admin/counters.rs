@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 
 use super::{Asked, ledgers, range, registry};
 use crate::base::fault::Fault;
+use crate::http::response::Reply;
 use crate::ledger::message::{Answer, Call, Operation, Verb};
 use crate::ledger::nothing_counted;
 use crate::ports::Ports;
-use crate::reply::Reply;
 
 /// The counters of a campaign, or of all.
 pub async fn report(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {

@@ -7,10 +7,10 @@ use super::walk::MAX_REQUESTS;
 use super::{Asked, ledgers, wrong_parameter};
 use crate::base::fault::Fault;
 use crate::campaigns;
+use crate::http::response::Reply;
 use crate::ledger::message::{Answer, Operation, Verb};
 use crate::ledger::{DELIVERY_STATES, MAX_REPLAYED};
 use crate::ports::Ports;
-use crate::reply::Reply;
 
 /// Deliveries that a request may name: an address of 6 KB.
 const MAX_NAMED: usize = 100;

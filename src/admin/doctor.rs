@@ -7,11 +7,11 @@ use crate::base::fault::Fault;
 use crate::base::moment::rfc3339;
 use crate::campaign::publish::{campaign_key, controller_of, ledger_key};
 use crate::campaign::{Campaign, Channel, SecretUses, Unservable, Withheld, is_dummy};
+use crate::http::response::Reply;
 use crate::ledger::message::{Answer, Call, Operation, Verb};
 use crate::pipeline::abuse::turnstile;
 use crate::pipeline::webhook::SigningSecret;
 use crate::ports::{KV_KEYS_AT_ONCE, Ports};
-use crate::reply::Reply;
 use crate::settings::admin_tokens::Scope;
 
 /// A code, whether it is wrong or merely worth knowing, what it means, and what to do.

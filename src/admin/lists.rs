@@ -15,10 +15,10 @@ use crate::base::fault::Fault;
 use crate::base::keyring::Keyring;
 use crate::campaign::publish::campaign_key;
 use crate::campaign::{Campaign, Listed, SUPPRESSED, is_id};
+use crate::http::request::RawRequest;
+use crate::http::response::Reply;
 use crate::ledger::message::{Answer, Operation, Verb};
 use crate::ports::Ports;
-use crate::reply::Reply;
-use crate::request::RawRequest;
 
 /// base64url of a SHA-256.
 const TAG_CHARACTERS: usize = 43;

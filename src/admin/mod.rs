@@ -25,11 +25,11 @@ use crate::base::fault::Fault;
 use crate::base::moment::{Moment, parse_rfc3339};
 use crate::campaign::publish::LEDGER_PREFIX;
 use crate::capture::{Answered, faulted};
+use crate::http::request::RawRequest;
+use crate::http::response::Reply;
 use crate::ledger::message::{Answer, Call, Operation, Verb};
 use crate::pipeline::intake::decode::is_plain;
 use crate::ports::Ports;
-use crate::reply::Reply;
-use crate::request::RawRequest;
 use crate::settings::admin_tokens::Actor;
 
 /// A campaign as JSON, with room for its wordings.

@@ -11,10 +11,10 @@ use crate::base::moment::{DAY_MS, HOUR_MS, hour_of, rfc3339};
 use crate::base::time_zone;
 use crate::campaign::Thresholds;
 use crate::campaigns;
+use crate::http::response::Reply;
 use crate::ledger::message::{Answer, Operation, Verb};
 use crate::ledger::{BIN_POINTS, MAX_SHOWN_SOURCES, NOTHING_SEEN, Step, nothing_counted, step_of};
 use crate::ports::Ports;
-use crate::reply::Reply;
 use crate::settings::admin_tokens::Scope;
 
 /// The period of whoever names none: long enough for a campaign, short enough to see what changes.

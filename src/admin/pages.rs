@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use super::walk::within;
 use super::{Asked, ledgers, wrong_parameter};
 use crate::base::fault::Fault;
+use crate::http::response::Reply;
 use crate::ledger::message::{Answer, Operation};
 use crate::ports::Ports;
-use crate::reply::Reply;
 
 /// Entries of a page unless the operator says otherwise.
 const DEFAULT_PAGE: i64 = 50;

@@ -9,12 +9,12 @@ use crate::base::fault::Fault;
 use crate::base::keyring::SigningKeys;
 use crate::base::moment::rfc3339;
 use crate::contact::{Email, Phone};
+use crate::http::request::RawRequest;
+use crate::http::response::Reply;
 use crate::ledger::message::{Answer, Operation, Verb};
 use crate::pipeline::consent::{compact, signing_input};
 use crate::pipeline::lead::{Identifier, subject};
 use crate::ports::{Ports, signed};
-use crate::reply::Reply;
-use crate::request::RawRequest;
 use crate::seen::Seen;
 
 /// `{"email": …, "phone": …}`: at least one of them.

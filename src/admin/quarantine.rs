@@ -8,9 +8,9 @@ use super::person::{forget_seen, texts};
 use super::walk::Walk;
 use super::{Asked, ledgers, wrong_parameter};
 use crate::base::fault::Fault;
+use crate::http::response::Reply;
 use crate::ledger::message::{Answer, Operation, Verb};
 use crate::ports::Ports;
-use crate::reply::Reply;
 
 /// Submissions that a request may name: what a ledger acts on in one call.
 const MAX_NAMED: usize = 100;

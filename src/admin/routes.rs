@@ -4,10 +4,10 @@
 
 use super::{Asked, audit, campaigns, counters, deliveries, doctor, lists, overview, person, quarantine};
 use crate::base::fault::Fault;
+use crate::http::request::{Method, RawRequest};
+use crate::http::response::Reply;
 use crate::ledger::message::Verb;
 use crate::ports::Ports;
-use crate::reply::Reply;
-use crate::request::{Method, RawRequest};
 use crate::settings::admin_tokens::Scope;
 
 /// An address behind `/admin/api/`, what it takes, and what it does.

@@ -5,7 +5,7 @@ use std::vec::IntoIter;
 use serde_json::Value;
 
 use super::wrong_parameter;
-use crate::reply::Reply;
+use crate::http::response::Reply;
 
 /// Requests to KV and to ledgers that a walk makes. The free plan allows an invocation 50; the others are for
 /// what stands around a walk: the registry (one a thousand ledgers), a campaign, and what KV is told to forget.

@@ -8,8 +8,8 @@ use super::{event, glue, now_ms};
 use crate::base::fault::Fault;
 use crate::base::moment::Moment;
 use crate::capture::{After, Answered};
-use crate::reply::Reply;
-use crate::request::{Method, RawRequest, TooLarge};
+use crate::http::request::{Method, RawRequest, TooLarge};
+use crate::http::response::Reply;
 use crate::tallies::GATHER_MS;
 
 /// What stands for a header that is not there.

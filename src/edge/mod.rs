@@ -23,8 +23,8 @@ use self::platform::Platform;
 use crate::base::allocator::Slab;
 use crate::base::fault::Fault;
 use crate::base::moment::Moment;
-use crate::reply::Reply;
-use crate::request::TooLarge;
+use crate::http::request::TooLarge;
+use crate::http::response::Reply;
 use crate::{admin, routes};
 
 /// Seeds that are drawn at once: asking the platform costs more than the bytes.

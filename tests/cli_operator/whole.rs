@@ -2,11 +2,11 @@
 
 use leadhook::campaign::Campaign;
 use leadhook::contact::Email;
+use leadhook::http::request::Method;
 use leadhook::ledger::message::{Answer, Call, Operation, Verb};
 use leadhook::memory::{World, request, signing_key};
 use leadhook::pipeline::lead::{Identifier, Identity};
 use leadhook::ports::Ports as _;
-use leadhook::request::Method;
 use serde_json::{Value, json};
 
 use crate::receipts::jwks;

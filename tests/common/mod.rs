@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
 
 use leadhook::campaign::{Campaign, Problem};
+use leadhook::http::request::{Method, RawRequest};
+use leadhook::http::response::Reply;
 use leadhook::memory::{LedgerMode, Received, World, request};
-use leadhook::reply::Reply;
-use leadhook::request::{Method, RawRequest};
 use pollster::block_on;
 use rusqlite::types::ValueRef;
 use serde_json::{Map, Value, json};

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use ed25519_dalek::{Signature, VerifyingKey};
 use leadhook::base::crypto::from_base64url;
 use leadhook::contact::Email;
+use leadhook::http::request::Method;
+use leadhook::http::response::Reply;
 use leadhook::ledger::State;
 use leadhook::memory::{PUBLIC_URL, request};
 use leadhook::pipeline::consent::payload_of;
 use leadhook::pipeline::lead::{Identifier, Identity, Link, named, subject};
 use leadhook::ports::Ports as _;
-use leadhook::reply::Reply;
-use leadhook::request::Method;
 use serde_json::{Value, json};
 
 use super::{Site, body, destination, destination_with, edited, guide_with, text};

@@ -16,8 +16,8 @@ mod quarantine;
 use std::collections::BTreeSet;
 
 use common::*;
+use leadhook::http::request::{Method, RawRequest};
 use leadhook::memory::{KvMode, LedgerMode, ReceiverMode, request};
-use leadhook::request::{Method, RawRequest};
 use operations::Operation;
 use people::{Expected, People, Row};
 use posts::{CALL_DAYS, CAMPAIGNS, CONFIRMED, Dice, Post, QUARANTINE_DAYS, RECORD_DAYS};
@@ -295,7 +295,7 @@ impl Run {
         }
     }
 
-    fn send(&self, post: &Post, form: &str) -> leadhook::reply::Reply {
+    fn send(&self, post: &Post, form: &str) -> leadhook::http::response::Reply {
         let path = format!("/c/{}", CAMPAIGNS[post.campaign].0);
         let idempotency_key = post.key.clone();
         self.site.send(&RawRequest { idempotency_key, ..request(Method::Post, &path, FORM, form) })

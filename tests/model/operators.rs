@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use leadhook::base::crypto::base64;
 use leadhook::base::keyring::{Keyring, SigningKeys};
 use leadhook::contact::{Email, Phone};
+use leadhook::http::request::Method;
 use leadhook::ledger::Ledger;
 use leadhook::memory::{KvMode, LedgerMode, SqliteStore, request, signing_key};
 use leadhook::pipeline::lead::{Identifier, Identity, list_tag, named, subject};
 use leadhook::ports::Ports as _;
-use leadhook::request::Method;
 use leadhook::settings::Settings;
 use serde_json::{Value, json};
 

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use leadhook::base::crypto::base64;
 use leadhook::base::keyring::Keyring;
 use leadhook::contact::Email;
+use leadhook::http::request::Method;
 use leadhook::memory::{KvMode, LedgerMode, request};
 use leadhook::pipeline::lead::{Identifier, list_tag};
 use leadhook::ports::Ports as _;
-use leadhook::request::Method;
 use serde_json::{Value, json};
 
 use crate::people::{Aside, Row};

@@ -15,7 +15,7 @@ use super::lead::{Identity, Link};
 use crate::base::moment::{HOUR_MS, Moment};
 use crate::campaign::{Campaign, Kind, Sign, Signal};
 use crate::contact::{Email, EmailKind};
-use crate::request::RawRequest;
+use crate::http::request::RawRequest;
 
 /// A page may stay open for so long; a token that is older was collected.
 const TOKEN_MS: i64 = 24 * HOUR_MS;

@@ -3,8 +3,8 @@
 use maud::{Markup, html};
 use serde_json::{Value, json};
 
-use super::Reply;
-use super::page::{Reader, button, unlisted};
+use super::pages::{Reader, button, unlisted};
+use super::response::Reply;
 use crate::base::moment::{HOUR_MS, Moment, hour_of, rfc3339};
 use crate::campaign::{Campaign, Magnet, Source};
 use crate::pipeline::lead::{Identity, Link};
@@ -65,7 +65,7 @@ fn address(campaign: &Campaign, token: &str) -> String {
 
 impl Reader<'_> {
     /// A button to what the campaign gives, on a page that says something else.
-    pub(super) fn offered(&self, token: Option<&str>) -> Markup {
+    pub(crate) fn offered(&self, token: Option<&str>) -> Markup {
         let offer = self.campaign.magnet.as_ref().zip(token);
         html! {
             @if let Some((magnet, token)) = offer {
@@ -95,7 +95,7 @@ impl Reader<'_> {
     /// 503: the file is not in the bucket.
     pub fn file_gone(&self) -> Reply {
         let page = self.link_page(503, self.sentences(&["download.gone"]));
-        page.with("retry-after", super::RETRY_AFTER_S.to_string())
+        page.with("retry-after", super::problem::RETRY_AFTER_S.to_string())
     }
 }
 

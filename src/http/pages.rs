@@ -3,14 +3,15 @@
 use maud::{DOCTYPE, Markup, html};
 use serde_json::Value;
 
-use super::{HTML, RETRY_AFTER_S, Reply};
+use super::problem::RETRY_AFTER_S;
+use super::request::RawRequest;
+use super::response::{HTML, Reply};
 use crate::base::crypto::{base64, sha256};
 use crate::base::i18n::Language;
 use crate::base::moment::parse_rfc3339;
 use crate::base::time_zone;
 use crate::campaign::{Campaign, Colour, Kind, Source, plain};
 use crate::pipeline::intake::{FieldProblem, Rejection};
-use crate::request::RawRequest;
 
 /// The style of all pages, one of the files that are served as they are.
 const STYLE: &str = "/form.css";
@@ -34,22 +35,22 @@ impl<'a> Reader<'a> {
     }
 
     /// The language of what the campaign says, where it is another one than the page's (WCAG 2.2, 3.1.2).
-    pub(super) fn campaigns_language(&self) -> Option<&'a str> {
+    pub(crate) fn campaigns_language(&self) -> Option<&'a str> {
         let language = self.campaign.language.as_str();
         Language::of_tag(language).is_none().then_some(language)
     }
 
     /// The day of a time, where the campaign is.
-    pub(super) fn date(&self, ms: i64) -> String {
+    pub(crate) fn date(&self, ms: i64) -> String {
         time_zone::date(&self.campaign.time_zone, ms)
     }
 
-    pub(super) fn text(&self, key: &'static str) -> &'static str {
+    pub(crate) fn text(&self, key: &'static str) -> &'static str {
         self.language.text(key)
     }
 
     /// A text in which the controller may be named.
-    pub(super) fn naming(&self, key: &'static str) -> String {
+    pub(crate) fn naming(&self, key: &'static str) -> String {
         self.language.filled(key, &[("controller", &self.campaign.controller.name)])
     }
 
@@ -225,17 +226,17 @@ impl<'a> Reader<'a> {
         )
     }
 
-    pub(super) fn privacy_notice(&self) -> Markup {
+    pub(crate) fn privacy_notice(&self) -> Markup {
         html! { a href=(self.campaign.privacy_notice) { (self.text("form.privacy_notice")) } }
     }
 
-    pub(super) fn sentences(&self, keys: &[&'static str]) -> Markup {
+    pub(crate) fn sentences(&self, keys: &[&'static str]) -> Markup {
         html! { @for key in keys { p { (self.text(key)) } } }
     }
 
     /// A page behind a link whose address lets its holder do something: it is not passed on, not found and
     /// not framed.
-    pub(super) fn link_page(&self, status: u16, content: Markup) -> Reply {
+    pub(crate) fn link_page(&self, status: u16, content: Markup) -> Reply {
         unlisted(self.page_within(status, content, "frame-ancestors 'none'"))
     }
 
@@ -250,13 +251,13 @@ impl<'a> Reader<'a> {
     }
 
     /// The campaign's own pages may show its form in a frame.
-    pub(super) fn frames(&self) -> String {
+    pub(crate) fn frames(&self) -> String {
         let origins: String = self.campaign.origins.iter().filter_map(|origin| source(origin)).collect();
         format!("frame-ancestors 'self'{origins}")
     }
 
     /// A whole page without its policy.
-    pub(super) fn document(&self, status: u16, head: Markup, content: Markup) -> Reply {
+    pub(crate) fn document(&self, status: u16, head: Markup, content: Markup) -> Reply {
         let Campaign { title, page, controller, .. } = self.campaign;
         let html = html! {
             (DOCTYPE)
@@ -280,7 +281,7 @@ impl<'a> Reader<'a> {
 
     /// Where a page's forms may lead. Browsers hold what a post is redirected to to it as well, which may
     /// redirect further.
-    pub(super) fn form_action(&self) -> String {
+    pub(crate) fn form_action(&self) -> String {
         let magnet = self.campaign.magnet.as_ref().and_then(|magnet| match &magnet.source {
             Source::Url(url) => Some(url),
             Source::File(_) => None,
@@ -295,7 +296,7 @@ impl<'a> Reader<'a> {
     }
 
     /// What a page may load, with more directives: its style and its logo, and nothing else.
-    pub(super) fn policy(&self, more: &str) -> String {
+    pub(crate) fn policy(&self, more: &str) -> String {
         let style =
             self.own_style().map(|style| format!(" 'sha256-{}'", base64(&sha256(&[style.as_bytes()]))));
         let logo = self.campaign.page.logo.as_ref().and_then(|logo| source(&logo.origin));
@@ -365,11 +366,11 @@ fn head(title: &str) -> Markup {
     }
 }
 
-pub(super) fn unlisted(reply: Reply) -> Reply {
+pub(crate) fn unlisted(reply: Reply) -> Reply {
     reply.with("referrer-policy", "no-referrer").with("x-robots-tag", "noindex")
 }
 
 /// Posts to the page's own address.
-pub(super) fn button(label: &str) -> Markup {
+pub(crate) fn button(label: &str) -> Markup {
     html! { form method="post" { button { (label) } } }
 }

@@ -5,8 +5,8 @@ use std::cell::OnceCell;
 
 use maud::{Markup, PreEscaped, html};
 
-use super::Reply;
-use super::page::Reader;
+use super::pages::Reader;
+use super::response::Reply;
 use crate::base::country::Country;
 use crate::base::i18n::Language;
 use crate::base::unicode::regions;

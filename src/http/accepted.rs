@@ -1,0 +1,39 @@
+//! The response to an accepted submission, the same whatever became of it.
+
+use serde_json::json;
+
+use super::download_page::Download;
+use super::response::Reply;
+use crate::campaign::{Campaign, Kind};
+
+impl Reply {
+    /// The submission is stored: 202 for programs, a redirect to the thanks page for browsers. A program
+    /// is told what domain was likely meant, and may ask the visitor.
+    pub fn accepted(
+        submission_id: &str,
+        campaign: &Campaign,
+        browser: bool,
+        likely_meant: Option<&str>,
+        download: Option<&Download>,
+    ) -> Self {
+        if browser {
+            let token = download.map(|download| format!("?d={}", download.token)).unwrap_or_default();
+            let built_in = || format!("/c/{}/thanks{token}", campaign.id);
+            let to = campaign.thanks_url.clone().unwrap_or_else(built_in);
+            return Self::elsewhere(to);
+        }
+        let mut body = json!({ "submission_id": submission_id, "status": "accepted" });
+        if let (Some(download), Some(body)) = (download, body.as_object_mut()) {
+            body.insert("download".to_owned(), download.to_json());
+        }
+        let field = campaign.fields.iter().find(|field| field.kind == Kind::Email);
+        if let (Some(domain), Some(field), Some(body)) = (likely_meant, field, body.as_object_mut()) {
+            let hint = json!({
+                "field": field.name, "code": "likely_typing_error", "suggested_domain": domain,
+                "detail": format!("was {domain} meant?"),
+            });
+            body.insert("hints".to_owned(), json!([hint]));
+        }
+        Self { status: 202, ..Self::json(&body) }
+    }
+}

@@ -1,0 +1,10 @@
+//! HTTP as the use cases see it: requests, responses and the pages that browsers get.
+
+mod accepted;
+mod criteria;
+pub mod download_page;
+pub mod hosted_form;
+pub mod pages;
+mod problem;
+pub mod request;
+pub mod response;
