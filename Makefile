@@ -40,7 +40,7 @@ TOOLS := .tools/bin
 BIN := node_modules/.bin
 CLI := target/release/leadhook
 SOURCES := $(shell find src texts -type f) Cargo.toml Cargo.lock
-WORKER_SOURCES := $(filter-out src/bin/% src/memory.rs,$(SOURCES))
+WORKER_SOURCES := $(filter-out src/bin/% src/testing/world.rs,$(SOURCES))
 
 WEB := $(shell find web texts -type f)
 
@@ -120,7 +120,7 @@ build/index.js: $(WORKER_SOURCES) wrangler.toml $(WORKER_TOOLS)
 	@$(WORKER_BUILD)
 	@$(STRIP_WASM)
 	@# What worker-build makes is the core; these are around it.
-	@mv build/index.js build/core.js && cp src/edge/{entry,drive,wishes}.js build/
+	@mv build/index.js build/core.js && cp src/cloudflare/{entry,drive,wishes}.js build/
 	@$(BIN)/esbuild build/entry.js --bundle --minify --format=esm --external:cloudflare:workers \
 	  --external:./index_bg.wasm --log-level=error --outfile=build/index.js
 	@rm build/{core,entry,drive,wishes}.js && touch $@

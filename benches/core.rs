@@ -16,7 +16,6 @@ use leadhook::contact::Phone;
 use leadhook::http::request::Method;
 use leadhook::ledger::Ledger;
 use leadhook::ledger::message::{Admit, Answer, Call, MESSAGE_FORMAT, Message};
-use leadhook::memory::{START_MS, SqliteStore, request};
 use leadhook::pipeline::abuse;
 use leadhook::pipeline::abuse::{Circumstances, Evidence, Turnstiled};
 use leadhook::pipeline::intake;
@@ -26,6 +25,7 @@ use leadhook::pipeline::lead::{ConsentRecord, Fingerprint, Identity, Lead, Submi
 use leadhook::pipeline::scoring;
 use leadhook::pipeline::scoring::{Decision, Score};
 use leadhook::settings::Settings;
+use leadhook::testing::world::{START_MS, SqliteStore, request};
 use rusqlite::Connection;
 use serde::Serialize;
 use serde_json::json;

@@ -7,8 +7,8 @@
 //! |---|---|
 //! | values | [`base`], [`contact`], [`campaign`], [`settings`] |
 //! | stages, in the order in which a lead passes them | [`pipeline`], [`http`], [`seen`] |
-//! | use cases over ports | [`ledger`], [`campaigns`], [`ports`], [`capture`], [`admin`], [`links`], [`routes`], [`tallies`], [`throttle`], [`waiting`], `memory` |
-//! | the platform | `edge`, and the command line in `bin/leadhook` |
+//! | use cases over ports | [`ledger`], [`campaigns`], [`ports`], [`capture`], [`admin`], [`links`], [`routes`], [`tallies`], [`throttle`], [`waiting`], `testing` |
+//! | the platform | `cloudflare`, and the command line in `bin/leadhook` |
 
 pub mod base;
 pub mod contact;
@@ -33,7 +33,7 @@ pub mod throttle;
 pub mod waiting;
 
 #[cfg(feature = "cli")]
-pub mod memory;
+pub mod testing;
 
 #[cfg(target_arch = "wasm32")]
-mod edge;
+mod cloudflare;

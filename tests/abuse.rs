@@ -8,7 +8,7 @@ use common::person::*;
 use common::*;
 use leadhook::http::request::{Method, RawRequest};
 use leadhook::http::response::Reply;
-use leadhook::memory::request;
+use leadhook::testing::world::request;
 use serde_json::{Value, json};
 
 const PAGE: &str = "https://www.example.com";

@@ -7,8 +7,8 @@ mod common;
 use common::*;
 use leadhook::http::request::{Method, RawRequest};
 use leadhook::http::response::Reply;
-use leadhook::memory::{KvMode, LedgerMode, ReceiverMode, request};
 use leadhook::settings::admin_tokens::AdminTokens;
+use leadhook::testing::world::{KvMode, LedgerMode, ReceiverMode, request};
 use serde_json::{Value, json};
 
 const ANN: &str = "email=ann%40example.com&consent.newsletter=on&utm_source=partner";

@@ -8,9 +8,9 @@ use common::*;
 use leadhook::admin::routes;
 use leadhook::http::request::{Method, RawRequest};
 use leadhook::http::response::Reply;
-use leadhook::memory::request;
 use leadhook::settings::Settings;
 use leadhook::settings::admin_tokens::{AdminTokens, Scope};
+use leadhook::testing::world::request;
 use serde_json::{Value, json};
 
 const READER: &str = "reader-0123456789-abcdefg";

@@ -8,8 +8,8 @@ mod common;
 use common::*;
 use leadhook::base::crypto::base64;
 use leadhook::http::request::{Method, RawRequest};
-use leadhook::memory::{PUBLIC_HOST, request};
 use leadhook::settings::Settings;
+use leadhook::testing::world::{PUBLIC_HOST, request};
 
 const ADMIN_HOST: &str = "admin.example.com";
 const OPERATORS: &[(Method, &str)] = &[

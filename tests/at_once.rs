@@ -10,8 +10,8 @@ use std::collections::BTreeSet;
 use common::person::*;
 use common::*;
 use leadhook::http::request::Method;
-use leadhook::memory::ReceiverMode;
 use leadhook::ports::Ports as _;
+use leadhook::testing::world::ReceiverMode;
 use serde_json::{Value, json};
 
 fn accept(site: &Site, people: std::ops::Range<usize>) {

@@ -9,8 +9,8 @@ use common::*;
 use leadhook::base::crypto::sha256_hex;
 use leadhook::http::request::{Method, RawRequest};
 use leadhook::http::response::Reply;
-use leadhook::memory::{ADMIN_TOKEN, KvMode, LedgerMode, ReceiverMode, request};
 use leadhook::settings::admin_tokens::AdminTokens;
+use leadhook::testing::world::{ADMIN_TOKEN, KvMode, LedgerMode, ReceiverMode, request};
 use serde_json::{Value, json};
 
 const LEDGER: &str = "example-ab";

@@ -10,9 +10,9 @@ use common::*;
 use leadhook::campaign::Campaign;
 use leadhook::ledger::message::{Answer, Call, MESSAGE_FORMAT, Message, Operation, Verb};
 use leadhook::ledger::{Attempt, Claim, Ledger};
-use leadhook::memory::{SECRET, SqliteStore};
 use leadhook::pipeline::webhook::Outcome;
 use leadhook::ports::Ports as _;
+use leadhook::testing::world::{SECRET, SqliteStore};
 use serde_json::json;
 
 const LEDGER: &str = "example-ab";

@@ -11,8 +11,8 @@ use std::time::{Duration, SystemTime};
 
 use leadhook::campaign::Campaign;
 use leadhook::http::request::Method;
-use leadhook::memory::{World, request};
 use leadhook::pipeline::webhook::{SigningSecret, sign};
+use leadhook::testing::world::{World, request};
 use serde_json::{Value, json};
 
 const DEMO: &str = "examples/campaigns/demo-request.toml";

@@ -8,9 +8,9 @@ use common::person::*;
 use common::*;
 use leadhook::base::keyring::Sealer;
 use leadhook::http::request::Method;
-use leadhook::memory::{LedgerMode, PUBLIC_URL, ReceiverMode, request};
 use leadhook::pipeline::lead::subject;
 use leadhook::ports::Ports as _;
+use leadhook::testing::world::{LedgerMode, PUBLIC_URL, ReceiverMode, request};
 use serde_json::{Value, json};
 
 const ANN: &str = "email=ann%40example.com&consent.newsletter=2026-11";

@@ -8,8 +8,8 @@ use common::{MINUTE, Site, body, destination, guide, guide_with, text};
 use leadhook::campaign::Campaign;
 use leadhook::http::request::Method;
 use leadhook::http::response::Reply;
-use leadhook::memory::{PUBLIC_URL, ReceiverMode, request};
 use leadhook::ports::Ports as _;
+use leadhook::testing::world::{PUBLIC_URL, ReceiverMode, request};
 use pollster::block_on;
 use serde_json::{Value, json};
 

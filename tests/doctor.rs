@@ -7,7 +7,7 @@ mod common;
 use common::*;
 use leadhook::http::request::Method;
 use leadhook::ledger::CHECKUP_ROWS;
-use leadhook::memory::{KvMode, LedgerMode, ReceiverMode, request};
+use leadhook::testing::world::{KvMode, LedgerMode, ReceiverMode, request};
 use serde_json::{Value, json};
 
 const LEDGER: &str = "example-ab";

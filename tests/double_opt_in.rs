@@ -9,9 +9,9 @@ use common::*;
 use leadhook::contact::Email;
 use leadhook::http::request::{Method, RawRequest};
 use leadhook::ledger::message::{Call, Operation, Verb};
-use leadhook::memory::{PUBLIC_URL, ReceiverMode, request};
 use leadhook::pipeline::lead::{Identifier, list_tag};
 use leadhook::ports::Ports as _;
+use leadhook::testing::world::{PUBLIC_URL, ReceiverMode, request};
 use serde_json::{Value, json};
 
 const ANN: &str = "email=ann%40example.com&consent.newsletter=2026-11";
@@ -132,9 +132,9 @@ fn after_three_days_the_link_has_ended_and_only_a_counter_is_left() {
     site.deliver("guide", &ann("name=Ann"));
     site.accept("guide", &ann("name=Bea"));
     let confirm = site.mails()[0].1.clone();
-    site.pass(3 * DAY - 1 - (site.now_ms() - leadhook::memory::START_MS));
+    site.pass(3 * DAY - 1 - (site.now_ms() - leadhook::testing::world::START_MS));
     assert_eq!(site.get(&confirm).status, 200);
-    site.set_clock(leadhook::memory::START_MS + 3 * DAY);
+    site.set_clock(leadhook::testing::world::START_MS + 3 * DAY);
     assert_eq!(site.click(&confirm), 410, "also where no alarm has gone off yet");
     site.ring();
     assert_eq!(site.click(&confirm), 410);
@@ -459,11 +459,12 @@ fn the_ledger_is_not_woken_by_a_look() {
     let site = asking();
     site.deliver("guide", ANN);
     let confirm = site.mails()[0].1.clone();
-    let reply = site.with_ledger(leadhook::memory::LedgerMode::LosesRequests, || site.get(&confirm));
+    let reply = site.with_ledger(leadhook::testing::world::LedgerMode::LosesRequests, || site.get(&confirm));
     assert_eq!(reply.status, 200);
-    let failed = site.with_ledger(leadhook::memory::LedgerMode::LosesRequests, || site.click(&confirm));
+    let failed =
+        site.with_ledger(leadhook::testing::world::LedgerMode::LosesRequests, || site.click(&confirm));
     assert_eq!(failed, 503);
-    let lost = site.with_ledger(leadhook::memory::LedgerMode::LosesAnswers, || site.click(&confirm));
+    let lost = site.with_ledger(leadhook::testing::world::LedgerMode::LosesAnswers, || site.click(&confirm));
     assert_eq!((lost, site.click(&confirm)), (503, 200), "it was confirmed, and a second click says so");
     assert_eq!(site.states(), counts(&[("pending", 1)]));
 }

@@ -6,7 +6,7 @@ mod common;
 
 use common::person::*;
 use common::*;
-use leadhook::memory::ReceiverMode;
+use leadhook::testing::world::ReceiverMode;
 use serde_json::{Value, json};
 
 const ANN: &str = "email=ann%40example.com&consent.newsletter=2026-11";
@@ -295,7 +295,10 @@ fn whom_an_order_is_about_must_be_said() {
             assert_eq!(problems(&reply), [format!("{field} invalid_parameter")]);
         }
         assert_eq!(site.order_reply(what, &json!([])).status, 400);
-        assert_eq!(site.get(&format!("{}/admin/api/{what}", leadhook::memory::PUBLIC_URL)).status, 405);
+        assert_eq!(
+            site.get(&format!("{}/admin/api/{what}", leadhook::testing::world::PUBLIC_URL)).status,
+            405
+        );
     }
 }
 

@@ -7,7 +7,7 @@ mod common;
 use common::*;
 use leadhook::http::request::{Method, RawRequest};
 use leadhook::http::response::Reply;
-use leadhook::memory::{PUBLIC_URL, START_MS, request};
+use leadhook::testing::world::{PUBLIC_URL, START_MS, request};
 use serde_json::{Value, json};
 
 const ANN: &str = "email=ann%40example.com&consent.newsletter=2026-11";

@@ -8,12 +8,12 @@ mod common;
 use common::*;
 use leadhook::campaign::{Sign, Signal};
 use leadhook::ledger::message::{Admit, Answer, Call, Message, Operation, Tally, Verb};
-use leadhook::memory::{LedgerMode, START_MS};
 use leadhook::pipeline::abuse::{Evidence, Sender, UsedToken};
 use leadhook::pipeline::intake::accept;
 use leadhook::pipeline::intake::decode::decode;
 use leadhook::pipeline::lead::{Identity, Lead};
 use leadhook::ports::Ports as _;
+use leadhook::testing::world::{LedgerMode, START_MS};
 use serde_json::{Value, json};
 
 const ANN: &str = "email=ann%40example.com&consent.newsletter=on";

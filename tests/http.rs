@@ -7,7 +7,7 @@ mod common;
 use common::*;
 use leadhook::http::request::{Method, RawRequest, TooLarge};
 use leadhook::http::response::Reply;
-use leadhook::memory::{KvMode, LedgerMode, request};
+use leadhook::testing::world::{KvMode, LedgerMode, request};
 use serde_json::json;
 
 const ANN: &str = "email=ann%40example.com&consent.newsletter=on";

@@ -7,7 +7,7 @@ mod common;
 use common::*;
 use leadhook::base::crypto::base64;
 use leadhook::base::keyring::Keyring;
-use leadhook::memory::ReceiverMode;
+use leadhook::testing::world::ReceiverMode;
 use serde_json::{Value, json};
 
 const ANN: &str = "email=ann%40example.com&consent.newsletter=on";

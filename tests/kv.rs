@@ -7,7 +7,7 @@ mod common;
 use common::person::confirmed_guide;
 use common::*;
 use leadhook::http::request::Method;
-use leadhook::memory::{KvMode, LedgerMode};
+use leadhook::testing::world::{KvMode, LedgerMode};
 use serde_json::{Value, json};
 
 const ANN: &str = "email=ann%40example.com&consent.newsletter=on";

@@ -7,7 +7,7 @@ mod common;
 use common::*;
 use leadhook::http::request::{Method, RawRequest};
 use leadhook::http::response::Reply;
-use leadhook::memory::{LedgerMode, request};
+use leadhook::testing::world::{LedgerMode, request};
 use serde_json::{Value, json};
 
 fn limited(changes: Value) -> Site {

@@ -10,10 +10,10 @@ use leadhook::contact::Email;
 use leadhook::http::request::{Method, RawRequest};
 use leadhook::http::response::Reply;
 use leadhook::ledger::message::{Answer, Call, Operation, Verb};
-use leadhook::memory::{ADMIN_TOKEN, KvMode, request};
 use leadhook::pipeline::lead::{Identifier, list_tag};
 use leadhook::ports::Ports as _;
 use leadhook::settings::admin_tokens::AdminTokens;
+use leadhook::testing::world::{ADMIN_TOKEN, KvMode, request};
 use pollster::block_on;
 use serde_json::{Value, json};
 

@@ -8,7 +8,7 @@ use common::person::*;
 use common::*;
 use leadhook::http::request::{Method, RawRequest};
 use leadhook::http::response::Reply;
-use leadhook::memory::{LedgerMode, PUBLIC_URL, ReceiverMode, request};
+use leadhook::testing::world::{LedgerMode, PUBLIC_URL, ReceiverMode, request};
 use serde_json::{Value, json};
 
 const ANN: &str = "email=ann%40example.com&consent.newsletter=2026-11";

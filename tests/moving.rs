@@ -9,7 +9,7 @@ use common::person::*;
 use common::*;
 use leadhook::base::crypto::base64url;
 use leadhook::http::request::Method;
-use leadhook::memory::ReceiverMode;
+use leadhook::testing::world::ReceiverMode;
 use serde_json::{Value, json};
 
 const COLUMNS: &str = "lead_id, submission_id, format, campaign, source, hour, state, at_ms, known_until_ms, payload,

@@ -10,9 +10,9 @@ use common::*;
 use leadhook::base::keyring::Sealer;
 use leadhook::ledger::Ledger;
 use leadhook::ledger::message::{Answer, Call, MESSAGE_FORMAT, Message};
-use leadhook::memory::{PUBLIC_URL, ReceiverMode, SqliteStore};
 use leadhook::pipeline::lead::{Identity, Link};
 use leadhook::ports::Ports as _;
+use leadhook::testing::world::{PUBLIC_URL, ReceiverMode, SqliteStore};
 use serde_json::{Value, json};
 
 const ANN: &str = "email=ann%40example.com&consent.newsletter=on";

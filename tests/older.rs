@@ -112,7 +112,7 @@ fn links_that_were_given_out_still_work() {
     assert_eq!(site.click(EVES_LINK), 200);
     site.ring();
     assert_eq!(site.newest("lead.qualified")["contact"]["email"], "eve@example.com");
-    let gift = site.send(&leadhook::memory::request(Method::Post, &path(FIAS_LINK), FORM, ""));
+    let gift = site.send(&leadhook::testing::world::request(Method::Post, &path(FIAS_LINK), FORM, ""));
     assert_eq!(gift.status, 303);
     site.adds_up(LEDGER);
 }

@@ -10,9 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use common::*;
 use leadhook::capture::After;
 use leadhook::http::request::{Method, RawRequest, TooLarge};
-use leadhook::memory::{ADMIN_TOKEN, request};
 use leadhook::routes;
 use leadhook::settings::admin_tokens::AdminTokens;
+use leadhook::testing::world::{ADMIN_TOKEN, request};
 use pollster::block_on;
 use serde_json::{Value, json};
 

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use common::{Site, body, guide};
 use leadhook::admin::routes;
 use leadhook::http::request::{Method, RawRequest, TooLarge};
-use leadhook::memory::request;
+use leadhook::testing::world::request;
 use serde_json::Value;
 
 const METHODS: [(&str, Method); 5] = [

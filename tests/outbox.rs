@@ -9,7 +9,7 @@ use common::*;
 use leadhook::base::moment::parse_rfc3339;
 use leadhook::http::request::Method;
 use leadhook::ledger::MAX_REPLAYED;
-use leadhook::memory::{KvMode, ReceiverMode, START_MS, request};
+use leadhook::testing::world::{KvMode, ReceiverMode, START_MS, request};
 use serde_json::{Value, json};
 
 const ANN: &str = "email=ann%40example.com&consent.newsletter=on";

@@ -7,8 +7,8 @@ mod common;
 use common::person::*;
 use common::*;
 use leadhook::http::request::{Method, RawRequest};
-use leadhook::memory::{KvMode, ReceiverMode, request};
 use leadhook::settings::admin_tokens::AdminTokens;
+use leadhook::testing::world::{KvMode, ReceiverMode, request};
 use serde_json::{Value, json};
 
 /// The name is worth 10 points.

@@ -8,7 +8,7 @@ use common::*;
 use leadhook::base::crypto::{base64, sha256};
 use leadhook::http::request::{Method, RawRequest};
 use leadhook::http::response::Reply;
-use leadhook::memory::{KvMode, request};
+use leadhook::testing::world::{KvMode, request};
 use serde_json::{Value, json};
 
 fn get(site: &Site, path: &str) -> Reply {

@@ -10,9 +10,9 @@ use leadhook::base::crypto::sha256_hex;
 use leadhook::campaign::{Campaign, Source};
 use leadhook::http::request::{Method, RawRequest};
 use leadhook::http::response::Reply;
-use leadhook::memory::request;
 use leadhook::ports::Ports as _;
 use leadhook::settings::Settings;
+use leadhook::testing::world::request;
 use pollster::block_on;
 use serde_json::{Value, json};
 

@@ -6,7 +6,7 @@ mod common;
 
 use common::*;
 use leadhook::http::request::Method;
-use leadhook::memory::{PUBLIC_URL, Received, START_MS, request};
+use leadhook::testing::world::{PUBLIC_URL, Received, START_MS, request};
 use serde_json::{Value, json};
 
 const GOOD: &str = "email=+Kari.N%40Example.COM&phone=070-174+06+05&name=+Ka%CC%8Ari+&size=51%2B&seats=12\

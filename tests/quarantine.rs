@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 use common::person::*;
 use common::*;
 use leadhook::http::request::Method;
-use leadhook::memory::request;
 use leadhook::ports::Ports as _;
+use leadhook::testing::world::request;
 use serde_json::{Value, json};
 
 /// A post that is put aside, of the person of that name.

@@ -15,10 +15,10 @@ use leadhook::base::moment::rfc3339;
 use leadhook::contact::Email;
 use leadhook::http::request::{Method, RawRequest};
 use leadhook::http::response::Reply;
-use leadhook::memory::{ADMIN_TOKEN, KvMode, ReceiverMode, request};
 use leadhook::pipeline::lead::{Identifier, list_tag};
 use leadhook::ports::Ports as _;
 use leadhook::settings::admin_tokens::{AdminTokens, Scope};
+use leadhook::testing::world::{ADMIN_TOKEN, KvMode, ReceiverMode, request};
 use serde_json::{Value, json};
 
 const READER: &str = "reader-0123456789-abcdefg";

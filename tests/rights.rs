@@ -7,9 +7,9 @@ mod common;
 
 use common::person::*;
 use common::*;
-use leadhook::memory::{PUBLIC_URL, ReceiverMode};
 use leadhook::pipeline::lead::{Identity, Link};
 use leadhook::ports::Ports as _;
+use leadhook::testing::world::{PUBLIC_URL, ReceiverMode};
 use serde_json::{Value, json};
 
 const VERA: &str = "vera@example.com";

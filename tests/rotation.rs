@@ -10,7 +10,7 @@ use ed25519_dalek::SigningKey;
 use leadhook::base::crypto::base64;
 use leadhook::base::keyring::{Keyring, SigningKeys};
 use leadhook::http::request::Method;
-use leadhook::memory::{PUBLIC_URL, ReceiverMode, signing_key};
+use leadhook::testing::world::{PUBLIC_URL, ReceiverMode, signing_key};
 use serde_json::{Value, json};
 
 const ANN: &str = "email=ann%40example.com&consent.newsletter=2026-11";

@@ -10,9 +10,9 @@ use common::*;
 use leadhook::campaign::{Campaign, SecretHosts};
 use leadhook::http::request::Method;
 use leadhook::http::response::Reply;
-use leadhook::memory::{MAIL_TOKEN, SECRET, request};
 use leadhook::ports::Ports as _;
 use leadhook::settings::Settings;
+use leadhook::testing::world::{MAIL_TOKEN, SECRET, request};
 use pollster::block_on;
 use serde_json::{Value, json};
 

@@ -13,7 +13,7 @@ use common::*;
 use leadhook::admin::CRON_EVERY_MS;
 use leadhook::http::request::Method;
 use leadhook::http::response::Reply;
-use leadhook::memory::request;
+use leadhook::testing::world::request;
 use pollster::block_on;
 use serde_json::{Value, json};
 

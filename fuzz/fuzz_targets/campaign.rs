@@ -2,7 +2,7 @@
 //! The campaign's file, as a marketer writes it and as it lies in KV.
 
 use leadhook::campaign::Campaign;
-use leadhook::memory::request;
+use leadhook::testing::world::request;
 use leadhook::http::pages::Reader;
 use leadhook::http::response::Reply;
 use leadhook::http::hosted_form::Shown;

@@ -3,7 +3,7 @@
 //! and address, headers, an empty line, the body.
 
 use leadhook::campaign::Campaign;
-use leadhook::memory::{World, request};
+use leadhook::testing::world::{World, request};
 use leadhook::http::response::Reply;
 use leadhook::http::request::{Method, RawRequest, TooLarge};
 use leadhook::routes::body_limit_bytes;

@@ -260,7 +260,7 @@ mod tests {
     use rusqlite::Connection;
 
     use super::*;
-    use crate::memory::SqliteStore;
+    use crate::testing::world::SqliteStore;
 
     /// Everything that the database is made of, without what only its history has left.
     fn made_of(connection: &Connection) -> Vec<(String, String, String)> {

@@ -4,9 +4,9 @@ use leadhook::campaign::Campaign;
 use leadhook::contact::Email;
 use leadhook::http::request::Method;
 use leadhook::ledger::message::{Answer, Call, Operation, Verb};
-use leadhook::memory::{World, request, signing_key};
 use leadhook::pipeline::lead::{Identifier, Identity};
 use leadhook::ports::Ports as _;
+use leadhook::testing::world::{World, request, signing_key};
 use serde_json::{Value, json};
 
 use crate::receipts::jwks;

@@ -9,7 +9,7 @@ use std::ops::{Deref, DerefMut};
 use leadhook::campaign::{Campaign, Problem};
 use leadhook::http::request::{Method, RawRequest};
 use leadhook::http::response::Reply;
-use leadhook::memory::{LedgerMode, Received, World, request};
+use leadhook::testing::world::{LedgerMode, Received, World, request};
 use pollster::block_on;
 use rusqlite::types::ValueRef;
 use serde_json::{Map, Value, json};

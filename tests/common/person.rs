@@ -8,10 +8,10 @@ use leadhook::contact::Email;
 use leadhook::http::request::Method;
 use leadhook::http::response::Reply;
 use leadhook::ledger::State;
-use leadhook::memory::{PUBLIC_URL, request};
 use leadhook::pipeline::consent::payload_of;
 use leadhook::pipeline::lead::{Identifier, Identity, Link, named, subject};
 use leadhook::ports::Ports as _;
+use leadhook::testing::world::{PUBLIC_URL, request};
 use serde_json::{Value, json};
 
 use super::{Site, body, destination, destination_with, edited, guide_with, text};

@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 
 use common::*;
 use leadhook::http::request::{Method, RawRequest};
-use leadhook::memory::{KvMode, LedgerMode, ReceiverMode, request};
+use leadhook::testing::world::{KvMode, LedgerMode, ReceiverMode, request};
 use operations::Operation;
 use people::{Expected, People, Row};
 use posts::{CALL_DAYS, CAMPAIGNS, CONFIRMED, Dice, Post, QUARANTINE_DAYS, RECORD_DAYS};
@@ -32,7 +32,7 @@ const RINGS: [&str; 3] = ["peppers", "sealing", "signing"];
 const GUIDE: &str = "https://www.example.com/guide.pdf";
 const LINK_DAYS: i64 = 3;
 /// What links begin with.
-const PUBLIC_URL: &str = leadhook::memory::PUBLIC_URL;
+const PUBLIC_URL: &str = leadhook::testing::world::PUBLIC_URL;
 
 /// One of the campaigns; `variant` is what a marketer has changed.
 fn file(campaign: usize, variant: u64) -> Value {

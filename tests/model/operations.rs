@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use leadhook::memory::LedgerMode;
+use leadhook::testing::world::LedgerMode;
 
 use crate::Run;
 use crate::posts::Dice;

@@ -7,10 +7,10 @@ use leadhook::base::keyring::{Keyring, SigningKeys};
 use leadhook::contact::{Email, Phone};
 use leadhook::http::request::Method;
 use leadhook::ledger::Ledger;
-use leadhook::memory::{KvMode, LedgerMode, SqliteStore, request, signing_key};
 use leadhook::pipeline::lead::{Identifier, Identity, list_tag, named, subject};
 use leadhook::ports::Ports as _;
 use leadhook::settings::Settings;
+use leadhook::testing::world::{KvMode, LedgerMode, SqliteStore, request, signing_key};
 use serde_json::{Value, json};
 
 use crate::common::{self, DAY, FORM, edited, text};

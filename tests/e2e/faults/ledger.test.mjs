@@ -7,7 +7,7 @@ import { sleep, until } from '../http.mjs';
 import { Receiver } from '../receiver.mjs';
 import { cron, faults, isWell, Load, startBroken } from './well.mjs';
 
-/** The bound in src/edge/wishes.js, and room for a machine that is busy. */
+/** The bound in src/cloudflare/wishes.js, and room for a machine that is busy. */
 const ANSWER_WITHIN_MS = 10_000;
 const ROOM_MS = 5_000;
 const MINUTE_MS = 60_000;

@@ -6,10 +6,10 @@
 mod drive;
 mod glue;
 mod http;
-mod ledger;
+mod ledger_object;
+mod object_store;
 mod platform;
 mod send;
-mod store;
 
 use std::cell::RefCell;
 

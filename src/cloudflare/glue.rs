@@ -15,7 +15,7 @@ pub fn lines<N: AsRef<str>>(headers: &[(N, String)]) -> Result<String, Fault> {
     header_lines(headers).ok_or_else(|| Fault::new("a header that cannot be written"))
 }
 
-#[wasm_bindgen(module = "/src/edge/glue.js")]
+#[wasm_bindgen(module = "/src/cloudflare/glue.js")]
 extern "C" {
     /// Keeps a statement's text; the number that names it from then on.
     pub fn prepare(statement: &str) -> u32;
