@@ -6,8 +6,8 @@
 //! | floor | modules |
 //! |---|---|
 //! | values | [`base`], [`contact`], [`campaign`], [`settings`] |
-//! | stages, in the order in which a lead passes them | [`pipeline`], [`http`], [`seen`] |
-//! | use cases over ports | [`ledger`], [`campaigns`], [`ports`], [`capture`], [`admin`], [`links`], [`routes`], [`tallies`], [`throttle`], [`waiting`], `testing` |
+//! | stages, in the order in which a lead passes them | [`pipeline`], [`http`] |
+//! | use cases over ports | [`ledger`], [`app`], `testing` |
 //! | the platform | `cloudflare`, and the command line in `bin/leadhook` |
 
 pub mod base;
@@ -18,19 +18,10 @@ pub mod settings;
 
 pub mod http;
 pub mod pipeline;
-pub mod seen;
 
 pub mod ledger;
 
-pub mod admin;
-pub mod campaigns;
-pub mod capture;
-pub mod links;
-pub mod ports;
-pub mod routes;
-pub mod tallies;
-pub mod throttle;
-pub mod waiting;
+pub mod app;
 
 #[cfg(feature = "cli")]
 pub mod testing;

@@ -5,7 +5,7 @@
 mod common;
 
 use common::*;
-use leadhook::admin::routes;
+use leadhook::app::admin::routes;
 use leadhook::http::request::{Method, RawRequest};
 use leadhook::http::response::Reply;
 use leadhook::settings::Settings;

@@ -7,11 +7,11 @@ mod common;
 use std::collections::BTreeMap;
 
 use common::*;
+use leadhook::app::ports::Ports as _;
 use leadhook::campaign::Campaign;
 use leadhook::ledger::message::{Answer, Call, MESSAGE_FORMAT, Message, Operation, Verb};
 use leadhook::ledger::{Attempt, Claim, Ledger};
 use leadhook::pipeline::webhook::Outcome;
-use leadhook::ports::Ports as _;
 use leadhook::testing::world::{SECRET, SqliteStore};
 use serde_json::json;
 

@@ -6,10 +6,10 @@ mod common;
 
 use common::person::*;
 use common::*;
+use leadhook::app::ports::Ports as _;
 use leadhook::base::keyring::Sealer;
 use leadhook::http::request::Method;
 use leadhook::pipeline::lead::subject;
-use leadhook::ports::Ports as _;
 use leadhook::testing::world::{LedgerMode, PUBLIC_URL, ReceiverMode, request};
 use serde_json::{Value, json};
 

@@ -5,10 +5,10 @@
 mod common;
 
 use common::{MINUTE, Site, body, destination, guide, guide_with, text};
+use leadhook::app::ports::Ports as _;
 use leadhook::campaign::Campaign;
 use leadhook::http::request::Method;
 use leadhook::http::response::Reply;
-use leadhook::ports::Ports as _;
 use leadhook::testing::world::{PUBLIC_URL, ReceiverMode, request};
 use pollster::block_on;
 use serde_json::{Value, json};

@@ -6,11 +6,11 @@ mod common;
 
 use common::person::*;
 use common::*;
+use leadhook::app::ports::Ports as _;
 use leadhook::contact::Email;
 use leadhook::http::request::{Method, RawRequest};
 use leadhook::ledger::message::{Call, Operation, Verb};
 use leadhook::pipeline::lead::{Identifier, list_tag};
-use leadhook::ports::Ports as _;
 use leadhook::testing::world::{PUBLIC_URL, ReceiverMode, request};
 use serde_json::{Value, json};
 

@@ -6,13 +6,13 @@
 mod common;
 
 use common::*;
+use leadhook::app::ports::Ports as _;
 use leadhook::campaign::{Sign, Signal};
 use leadhook::ledger::message::{Admit, Answer, Call, Message, Operation, Tally, Verb};
 use leadhook::pipeline::abuse::{Evidence, Sender, UsedToken};
 use leadhook::pipeline::intake::accept;
 use leadhook::pipeline::intake::decode::decode;
 use leadhook::pipeline::lead::{Identity, Lead};
-use leadhook::ports::Ports as _;
 use leadhook::testing::world::{LedgerMode, START_MS};
 use serde_json::{Value, json};
 

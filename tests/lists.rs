@@ -6,12 +6,12 @@ mod common;
 
 use common::person::*;
 use common::*;
+use leadhook::app::ports::Ports as _;
 use leadhook::contact::Email;
 use leadhook::http::request::{Method, RawRequest};
 use leadhook::http::response::Reply;
 use leadhook::ledger::message::{Answer, Call, Operation, Verb};
 use leadhook::pipeline::lead::{Identifier, list_tag};
-use leadhook::ports::Ports as _;
 use leadhook::settings::admin_tokens::AdminTokens;
 use leadhook::testing::world::{ADMIN_TOKEN, KvMode, request};
 use pollster::block_on;

@@ -7,11 +7,11 @@ mod common;
 
 use common::person::{confirmed_guide, consent, leads, told};
 use common::*;
+use leadhook::app::ports::Ports as _;
 use leadhook::base::keyring::Sealer;
 use leadhook::ledger::Ledger;
 use leadhook::ledger::message::{Answer, Call, MESSAGE_FORMAT, Message};
 use leadhook::pipeline::lead::{Identity, Link};
-use leadhook::ports::Ports as _;
 use leadhook::testing::world::{PUBLIC_URL, ReceiverMode, SqliteStore};
 use serde_json::{Value, json};
 

@@ -8,9 +8,9 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 
 use common::*;
-use leadhook::capture::After;
+use leadhook::app::endpoints::submit::After;
+use leadhook::app::router;
 use leadhook::http::request::{Method, RawRequest, TooLarge};
-use leadhook::routes;
 use leadhook::settings::admin_tokens::AdminTokens;
 use leadhook::testing::world::{ADMIN_TOKEN, request};
 use pollster::block_on;
@@ -178,7 +178,7 @@ impl Sender<'_> {
             ..asked
         };
         // Not `World::answer`, which also does what comes after the answer.
-        let answered = block_on(routes::answer(&**self.site, &asked, &self.site.moment()));
+        let answered = block_on(router::answer(&**self.site, &asked, &self.site.moment()));
         assert!(trace(self.site) == before, "{what} has written: {}", answered.reply.status);
         for after in &answered.after {
             let After::Count { .. } = after else { panic!("{what} is remembered in KV") };
@@ -301,7 +301,7 @@ fn nobody_writes_by_the_admin_api_without_the_scope() {
 /// The scope that the contract names.
 fn wanted(path: &str, method: Method) -> Option<&'static str> {
     let parts: Vec<&str> = path.strip_prefix("/admin/api/")?.split('/').collect();
-    leadhook::admin::routes::find(&parts, method).ok().map(|(route, _)| route.scope.name())
+    leadhook::app::admin::routes::find(&parts, method).ok().map(|(route, _)| route.scope.name())
 }
 
 #[test]

@@ -8,7 +8,7 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 
 use common::{Site, body, guide};
-use leadhook::admin::routes;
+use leadhook::app::admin::routes;
 use leadhook::http::request::{Method, RawRequest, TooLarge};
 use leadhook::testing::world::request;
 use serde_json::Value;

@@ -6,11 +6,11 @@
 mod common;
 
 use common::*;
+use leadhook::app::ports::Ports as _;
 use leadhook::base::crypto::sha256_hex;
 use leadhook::campaign::{Campaign, Source};
 use leadhook::http::request::{Method, RawRequest};
 use leadhook::http::response::Reply;
-use leadhook::ports::Ports as _;
 use leadhook::settings::Settings;
 use leadhook::testing::world::request;
 use pollster::block_on;

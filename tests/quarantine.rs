@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 
 use common::person::*;
 use common::*;
+use leadhook::app::ports::Ports as _;
 use leadhook::http::request::Method;
-use leadhook::ports::Ports as _;
 use leadhook::testing::world::request;
 use serde_json::{Value, json};
 

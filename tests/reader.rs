@@ -10,13 +10,13 @@ use std::collections::BTreeMap;
 
 use common::person::*;
 use common::*;
-use leadhook::admin::routes;
+use leadhook::app::admin::routes;
+use leadhook::app::ports::Ports as _;
 use leadhook::base::moment::rfc3339;
 use leadhook::contact::Email;
 use leadhook::http::request::{Method, RawRequest};
 use leadhook::http::response::Reply;
 use leadhook::pipeline::lead::{Identifier, list_tag};
-use leadhook::ports::Ports as _;
 use leadhook::settings::admin_tokens::{AdminTokens, Scope};
 use leadhook::testing::world::{ADMIN_TOKEN, KvMode, ReceiverMode, request};
 use serde_json::{Value, json};

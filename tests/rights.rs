@@ -7,8 +7,8 @@ mod common;
 
 use common::person::*;
 use common::*;
+use leadhook::app::ports::Ports as _;
 use leadhook::pipeline::lead::{Identity, Link};
-use leadhook::ports::Ports as _;
 use leadhook::testing::world::{PUBLIC_URL, ReceiverMode};
 use serde_json::{Value, json};
 

@@ -7,10 +7,10 @@ mod common;
 
 use common::person::confirmed_guide;
 use common::*;
+use leadhook::app::ports::Ports as _;
 use leadhook::campaign::{Campaign, SecretHosts};
 use leadhook::http::request::Method;
 use leadhook::http::response::Reply;
-use leadhook::ports::Ports as _;
 use leadhook::settings::Settings;
 use leadhook::testing::world::{MAIL_TOKEN, SECRET, request};
 use pollster::block_on;

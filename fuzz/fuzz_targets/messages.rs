@@ -3,7 +3,7 @@
 
 use leadhook::pipeline::consent::Terms;
 use leadhook::ledger::message::{Answer, Message};
-use leadhook::seen::Seen;
+use leadhook::app::isolate::repeat_cache::Seen;
 use libfuzzer_sys::fuzz_target;
 use serde::de::DeserializeOwned;
 use serde_json::Value;

@@ -6,7 +6,7 @@ use leadhook::campaign::Campaign;
 use leadhook::testing::world::{World, request};
 use leadhook::http::response::Reply;
 use leadhook::http::request::{Method, RawRequest, TooLarge};
-use leadhook::routes::body_limit_bytes;
+use leadhook::app::router::body_limit_bytes;
 use libfuzzer_sys::fuzz_target;
 use pollster::block_on;
 use serde_json::Value;

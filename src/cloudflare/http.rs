@@ -5,12 +5,12 @@ use serde_json::json;
 use super::drive::{Kind, parcel, wish};
 use super::platform::count;
 use super::{event, glue, now_ms};
+use crate::app::endpoints::submit::{After, Answered};
+use crate::app::isolate::tally_buffer::GATHER_MS;
 use crate::base::fault::Fault;
 use crate::base::moment::Moment;
-use crate::capture::{After, Answered};
 use crate::http::request::{Method, RawRequest, TooLarge};
 use crate::http::response::Reply;
-use crate::tallies::GATHER_MS;
 
 /// What stands for a header that is not there.
 const ABSENT: &str = "\0";

@@ -20,14 +20,14 @@ use super::platform::{ADMITTED, FAULT, Platform, REPEATED};
 use super::send;
 use super::send::Sent;
 use super::{event, glue, message_of, moment, now_ms};
-use crate::admin::CRON_EVERY_MS;
+use crate::app::admin::CRON_EVERY_MS;
+use crate::app::isolate::campaign_cache;
+use crate::app::ports::{Ports as _, signed};
 use crate::base::fault::Fault;
-use crate::campaigns;
 use crate::ledger;
 use crate::ledger::message::{Answer, Message};
 use crate::ledger::{Answered, Attempt, Claim, Dispatch};
 use crate::pipeline::webhook::Outcome;
-use crate::ports::{Ports as _, signed};
 
 /// The free plan allows an object 50 requests from one event to the next, readings of KV among them. What is still due
 /// goes out by the next event, for which the alarm is set at once. To set it earlier costs more than the pause.
@@ -331,7 +331,7 @@ async fn dispatch(core: &Core, claim: &Claim) -> Result<Dispatch, Outcome> {
         Outcome::Unreadable
     };
     let platform = Platform::new().map_err(unreadable)?;
-    let campaign = match campaigns::find(&platform, &claim.campaign, now_ms()).await {
+    let campaign = match campaign_cache::find(&platform, &claim.campaign, now_ms()).await {
         Ok(Some(campaign)) => Some(campaign),
         // KV may not have it here yet, or not answer: the copy that came with the lead is as good.
         Ok(None) | Err(_) => core.last_good_campaign(&claim.campaign).map_err(unreadable)?,

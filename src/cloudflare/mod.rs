@@ -20,12 +20,12 @@ use worker::{Context, Env, Result, event};
 
 use self::drive::{Kind, parcel};
 use self::platform::Platform;
+use crate::app::{admin, router};
 use crate::base::allocator::Slab;
 use crate::base::fault::Fault;
 use crate::base::moment::Moment;
 use crate::http::request::TooLarge;
 use crate::http::response::Reply;
-use crate::{admin, routes};
 
 /// Seeds that are drawn at once: asking the platform costs more than the bytes.
 const SEEDS_DRAWN: usize = 32;
@@ -51,7 +51,7 @@ pub fn begin(head: &str, body: Vec<u8>, is_too_large: bool) -> Vec<u8> {
     let request = http::read(head, if is_too_large { Err(TooLarge) } else { Ok(body) });
     match moment().and_then(|moment| Ok((moment, Platform::new()?))) {
         Ok((moment, platform)) => drive::begin(async move {
-            let answered = routes::answer(&platform, &request, &moment).await;
+            let answered = router::answer(&platform, &request, &moment).await;
             http::answer(answered, &request, &moment).await
         }),
         Err(fault) => {
@@ -65,7 +65,7 @@ pub fn begin(head: &str, body: Vec<u8>, is_too_large: bool) -> Vec<u8> {
 #[wasm_bindgen(js_name = bodyLimit)]
 pub fn body_limit(url: &str) -> usize {
     let (_, path, _) = http::parts_of(url);
-    routes::body_limit_bytes(path)
+    router::body_limit_bytes(path)
 }
 
 /// Hands on what was counted.

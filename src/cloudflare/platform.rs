@@ -8,17 +8,17 @@ use worker::Env;
 
 use super::drive::{Given, Kind, wish};
 use super::now_ms;
+use crate::app::isolate::backlog::Waiting;
+use crate::app::isolate::campaign_cache::Shelf;
+use crate::app::isolate::rate_limit::Throttle;
+use crate::app::isolate::repeat_cache::Recent;
+use crate::app::isolate::tally_buffer::Tallies;
+use crate::app::ports::{KV_KEYS_AT_ONCE, Ports};
 use crate::base::crypto::base64url;
 use crate::base::fault::Fault;
 use crate::base::keyring::SigningKey;
-use crate::campaigns::Shelf;
 use crate::ledger::message::{Answer, Call, MESSAGE_FORMAT, Message, Tally};
-use crate::ports::{KV_KEYS_AT_ONCE, Ports};
-use crate::seen::Recent;
 use crate::settings::Settings;
-use crate::tallies::Tallies;
-use crate::throttle::Throttle;
-use crate::waiting::Waiting;
 
 /// The most frequent answer needs no text.
 pub const ADMITTED: u32 = 1;

@@ -10,26 +10,26 @@ use rusqlite::limits::Limit;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, StatementStatus, ToSql, params_from_iter};
 
-use crate::admin;
+use crate::app::admin;
+use crate::app::endpoints::submit::{After, Answered};
+use crate::app::isolate::campaign_cache;
+use crate::app::isolate::campaign_cache::Shelf;
+use crate::app::isolate::rate_limit::Throttle;
+use crate::app::isolate::repeat_cache::Recent;
+use crate::app::ports::{KV_KEYS_AT_ONCE, Ports, signed};
+use crate::app::router;
 use crate::base::crypto::{base64, hmac_sha256};
 use crate::base::fault::Fault;
 use crate::base::keyring::SigningKey;
 use crate::base::moment::Moment;
 use crate::campaign::Campaign;
 use crate::campaign::publish;
-use crate::campaigns;
-use crate::campaigns::Shelf;
-use crate::capture::{After, Answered};
 use crate::http::request::{Method, RawRequest};
 use crate::ledger::message::{Answer, Call, MESSAGE_FORMAT, Message};
 use crate::ledger::store::{Arg, Cell, Row, Store};
 use crate::ledger::{Attempt, Dispatch, Ledger};
 use crate::pipeline::webhook::{Outcome, SigningSecret, retry_after_s, verify};
-use crate::ports::{KV_KEYS_AT_ONCE, Ports, signed};
-use crate::routes;
-use crate::seen::Recent;
 use crate::settings::Settings;
-use crate::throttle::Throttle;
 
 /// 2026-11-22T14:00:00Z: where the clock stands at first.
 pub const START_MS: i64 = 1_795_356_000_000;
@@ -323,7 +323,7 @@ impl World {
 
     /// Answers a request, and does what follows it.
     pub async fn answer(&self, request: &RawRequest) -> Answered {
-        let answered = self.invoked(routes::answer(self, request, &self.moment())).await;
+        let answered = self.invoked(router::answer(self, request, &self.moment())).await;
         self.log.borrow_mut().extend(answered.log.clone());
         for after in &answered.after {
             match after {
@@ -393,7 +393,7 @@ impl World {
                 }
                 let mut over = Vec::new();
                 for claim in claims {
-                    let campaign = match campaigns::find(self, &claim.campaign, self.now_ms()).await {
+                    let campaign = match campaign_cache::find(self, &claim.campaign, self.now_ms()).await {
                         Ok(Some(campaign)) => Some(campaign),
                         Ok(None) | Err(_) => ledger.last_good_campaign(&claim.campaign)?,
                     };

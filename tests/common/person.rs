@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use ed25519_dalek::{Signature, VerifyingKey};
+use leadhook::app::ports::Ports as _;
 use leadhook::base::crypto::from_base64url;
 use leadhook::contact::Email;
 use leadhook::http::request::Method;
@@ -10,7 +11,6 @@ use leadhook::http::response::Reply;
 use leadhook::ledger::State;
 use leadhook::pipeline::consent::payload_of;
 use leadhook::pipeline::lead::{Identifier, Identity, Link, named, subject};
-use leadhook::ports::Ports as _;
 use leadhook::testing::world::{PUBLIC_URL, request};
 use serde_json::{Value, json};
 

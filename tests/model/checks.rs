@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use leadhook::app::ports::Ports as _;
 use leadhook::base::keyring::Sealer;
 use leadhook::contact::Email;
 use leadhook::ledger::State;
 use leadhook::ledger::message::{Answer, Call, Operation, Verb};
 use leadhook::pipeline::consent::{Act, Standing, Verdict, follow, verify};
 use leadhook::pipeline::lead::{Identifier, Identity};
-use leadhook::ports::Ports as _;
 use leadhook::testing::world::Received;
 use pollster::block_on;
 use serde_json::{Value, json};

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use leadhook::app::ports::Ports as _;
 use leadhook::base::crypto::base64;
 use leadhook::base::keyring::{Keyring, SigningKeys};
 use leadhook::contact::{Email, Phone};
 use leadhook::http::request::Method;
 use leadhook::ledger::Ledger;
 use leadhook::pipeline::lead::{Identifier, Identity, list_tag, named, subject};
-use leadhook::ports::Ports as _;
 use leadhook::settings::Settings;
 use leadhook::testing::world::{KvMode, LedgerMode, SqliteStore, request, signing_key};
 use serde_json::{Value, json};

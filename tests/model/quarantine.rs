@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use leadhook::app::ports::Ports as _;
 use leadhook::base::crypto::base64;
 use leadhook::base::keyring::Keyring;
 use leadhook::contact::Email;
 use leadhook::http::request::Method;
 use leadhook::pipeline::lead::{Identifier, list_tag};
-use leadhook::ports::Ports as _;
 use leadhook::testing::world::{KvMode, LedgerMode, request};
 use serde_json::{Value, json};
 

@@ -2,20 +2,20 @@
 
 use std::pin::Pin;
 
-use crate::admin;
-use crate::admin::MAX_CAMPAIGN_BODY_BYTES;
+use super::admin;
+use super::admin::MAX_CAMPAIGN_BODY_BYTES;
+use super::endpoints::links;
+use super::endpoints::submit;
+use super::endpoints::submit::Answered;
+use super::ports::Ports;
 use crate::base::moment::Moment;
 use crate::base::unicode::without_tail;
-use crate::capture;
-use crate::capture::Answered;
 use crate::http::request::{Method, RawRequest};
 use crate::http::response::Reply;
-use crate::links;
 use crate::pipeline::intake::decode::MAX_BODY_BYTES;
-use crate::ports::Ports;
 
 /// The contract of all of this, as OpenAPI 3.1.
-const OPENAPI: &str = include_str!("http/openapi.json");
+const OPENAPI: &str = include_str!("../http/openapi.json");
 
 /// How many bytes of a body an address reads. What is longer is not read at all.
 pub fn body_limit_bytes(path: &str) -> usize {
@@ -58,9 +58,9 @@ pub async fn answer(ports: &impl Ports, request: &RawRequest, moment: &Moment) -
         return Reply::nothing_here(request).into();
     }
     match path.as_slice() {
-        ["c", campaign] => capture::endpoint(ports, campaign, request, moment).await,
-        ["c", campaign, "thanks"] => apart(capture::thanks(ports, campaign, request, moment)).await,
-        ["f", campaign] => apart(capture::form(ports, campaign, request, moment)).await,
+        ["c", campaign] => submit::endpoint(ports, campaign, request, moment).await,
+        ["c", campaign, "thanks"] => apart(submit::thanks(ports, campaign, request, moment)).await,
+        ["f", campaign] => apart(submit::form(ports, campaign, request, moment)).await,
         ["d", campaign, token] => apart(links::download(ports, [*campaign, *token], request, moment)).await,
         ["confirm", campaign, token] => {
             apart(links::confirm(ports, [*campaign, *token], request, moment)).await

@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use super::{Asked, ledgers, range, registry};
+use crate::app::ports::Ports;
 use crate::base::fault::Fault;
 use crate::http::response::Reply;
 use crate::ledger::message::{Answer, Call, Operation, Verb};
 use crate::ledger::nothing_counted;
-use crate::ports::Ports;
 
 /// The counters of a campaign, or of all.
 pub async fn report(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {

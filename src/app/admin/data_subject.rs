@@ -5,6 +5,8 @@ use serde_json::{Map, Value, json};
 
 use super::walk::{Walk, with_next, within};
 use super::{Asked, registry, wrong_parameter};
+use crate::app::isolate::repeat_cache::Seen;
+use crate::app::ports::{Ports, signed};
 use crate::base::fault::Fault;
 use crate::base::keyring::SigningKeys;
 use crate::base::moment::rfc3339;
@@ -14,8 +16,6 @@ use crate::http::response::Reply;
 use crate::ledger::message::{Answer, Operation, Verb};
 use crate::pipeline::consent::{compact, signing_input};
 use crate::pipeline::lead::{Identifier, subject};
-use crate::ports::{Ports, signed};
-use crate::seen::Seen;
 
 /// `{"email": …, "phone": …}`: at least one of them.
 fn identifiers(request: &RawRequest) -> Result<Vec<Identifier>, Reply> {

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Asked, campaigns, registry, wrong_parameter};
+use crate::app::ports::{KV_KEYS_AT_ONCE, Ports};
 use crate::base::fault::Fault;
 use crate::base::moment::rfc3339;
 use crate::campaign::publish::{campaign_key, controller_of, ledger_key};
@@ -11,7 +12,6 @@ use crate::http::response::Reply;
 use crate::ledger::message::{Answer, Call, Operation, Verb};
 use crate::pipeline::abuse::turnstile;
 use crate::pipeline::webhook::SigningSecret;
-use crate::ports::{KV_KEYS_AT_ONCE, Ports};
 use crate::settings::admin_tokens::Scope;
 
 /// A code, whether it is wrong or merely worth knowing, what it means, and what to do.

@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use super::walk::Walk;
 use super::{Asked, ledgers, range, wrong_parameter};
+use crate::app::ports::Ports;
 use crate::base::fault::Fault;
 use crate::http::response::Reply;
 use crate::ledger::message::{Answer, Operation, Verb};
-use crate::ports::Ports;
 
 /// Entries of a page unless the operator says otherwise.
 const DEFAULT_PAGE: usize = 50;

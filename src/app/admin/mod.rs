@@ -1,15 +1,14 @@
 //! The use case of operators: `/admin/api/…`, behind tokens with scopes.
 
-mod attempts;
 mod audit;
 mod campaigns;
 mod counters;
+pub mod data_subject;
 mod deliveries;
 mod doctor;
 mod lists;
 mod overview;
-mod pages;
-pub mod person;
+mod pagination;
 mod quarantine;
 pub mod routes;
 mod walk;
@@ -18,18 +17,18 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-pub use self::attempts::{Attempts, MAX_WRONG, WINDOW_MS};
 use self::routes::Route;
 use self::walk::{MAX_REQUESTS, Walk};
+use super::endpoints::submit::{Answered, faulted};
+pub use super::isolate::login_attempts::{Attempts, MAX_WRONG, WINDOW_MS};
+use super::ports::Ports;
 use crate::base::fault::Fault;
 use crate::base::moment::{Moment, parse_rfc3339};
 use crate::campaign::publish::LEDGER_PREFIX;
-use crate::capture::{Answered, faulted};
 use crate::http::request::RawRequest;
 use crate::http::response::Reply;
 use crate::ledger::message::{Answer, Call, Operation, Verb};
 use crate::pipeline::intake::decode::is_plain;
-use crate::ports::Ports;
 use crate::settings::admin_tokens::Actor;
 
 /// A campaign as JSON, with room for its wordings.
@@ -173,7 +172,7 @@ fn range(query: &Query) -> Result<[Option<i64>; 2], Reply> {
 async fn ledgers(ports: &impl Ports, campaign: Option<&str>, moment: &Moment) -> Result<Vec<String>, Fault> {
     match campaign {
         Some(id) => {
-            let found = crate::campaigns::find(ports, id, moment.now_ms).await?;
+            let found = super::isolate::campaign_cache::find(ports, id, moment.now_ms).await?;
             Ok(found.map(|campaign| campaign.ledger.clone()).into_iter().collect())
         }
         None => registry(ports).await,

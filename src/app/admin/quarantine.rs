@@ -2,15 +2,15 @@
 
 use serde_json::{Value, json};
 
+use super::data_subject::{forget_seen, texts};
 use super::deliveries::find;
-use super::pages::page;
-use super::person::{forget_seen, texts};
+use super::pagination::page;
 use super::walk::Walk;
 use super::{Asked, ledgers, wrong_parameter};
+use crate::app::ports::Ports;
 use crate::base::fault::Fault;
 use crate::http::response::Reply;
 use crate::ledger::message::{Answer, Operation, Verb};
-use crate::ports::Ports;
 
 /// Submissions that a request may name: what a ledger acts on in one call.
 const MAX_NAMED: usize = 100;

@@ -5,14 +5,15 @@ use std::rc::Rc;
 
 use serde_json::{Value, json};
 
-use crate::admin::person::{forget_seen, texts};
+use super::submit::{Answered, faulted, unread};
+use crate::app::admin::data_subject::{forget_seen, texts};
+use crate::app::isolate::campaign_cache;
+use crate::app::ports::{Ports, signed};
 use crate::base::crypto::base64url;
 use crate::base::fault::Fault;
 use crate::base::keyring::SigningKey;
 use crate::base::moment::Moment;
 use crate::campaign::{Campaign, Source};
-use crate::campaigns;
-use crate::capture::{Answered, faulted, unread};
 use crate::http::download_page::Download;
 use crate::http::pages::Reader;
 use crate::http::request::{Method, RawRequest};
@@ -21,7 +22,6 @@ use crate::ledger::EVERY_PURPOSE;
 use crate::ledger::message::{Answer, Call, Operation, Verb};
 use crate::pipeline::consent::compact;
 use crate::pipeline::lead::Link;
-use crate::ports::{Ports, signed};
 
 /// What a mail program posts for its user (RFC 8058 section 3.1).
 const ONE_CLICK: &[u8] = b"One-Click";
@@ -53,7 +53,7 @@ async fn follow(
     request: &RawRequest,
     moment: &Moment,
 ) -> Result<Followed, Answered> {
-    let campaign = match campaigns::find(ports, id, moment.now_ms).await {
+    let campaign = match campaign_cache::find(ports, id, moment.now_ms).await {
         Ok(Some(campaign)) => campaign,
         Ok(None) => return Err(Reply::nothing_here(request).into()),
         Err(fault) => return Err(unread(id, request, &fault)),
@@ -122,7 +122,7 @@ pub async fn download(
     if !matches!(request.method, Method::Get | Method::Post) {
         return Reply::method_not_allowed("GET, POST").into();
     }
-    let campaign = match campaigns::find(ports, id, moment.now_ms).await {
+    let campaign = match campaign_cache::find(ports, id, moment.now_ms).await {
         Ok(Some(campaign)) => campaign,
         Ok(None) => return Reply::nothing_here(request).into(),
         Err(fault) => return unread(id, request, &fault),

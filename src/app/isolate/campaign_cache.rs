@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use crate::app::ports::Ports;
 use crate::base::fault::Fault;
 use crate::base::i18n::Language;
 use crate::campaign::publish::campaign_key;
 use crate::campaign::{Campaign, Unservable, is_id};
 use crate::pipeline::lead::Identity;
-use crate::ports::Ports;
 use crate::settings::Settings;
 
 /// A correction reaches every isolate in about the time that KV itself takes to spread it.

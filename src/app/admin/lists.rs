@@ -11,6 +11,7 @@ use super::campaigns::ids;
 use super::routes::Names;
 use super::walk::Walk;
 use super::{Asked, registry, wrong_parameter};
+use crate::app::ports::Ports;
 use crate::base::fault::Fault;
 use crate::base::keyring::Keyring;
 use crate::campaign::publish::campaign_key;
@@ -18,7 +19,6 @@ use crate::campaign::{Campaign, Listed, SUPPRESSED, is_id};
 use crate::http::request::RawRequest;
 use crate::http::response::Reply;
 use crate::ledger::message::{Answer, Operation, Verb};
-use crate::ports::Ports;
 
 /// base64url of a SHA-256.
 const TAG_CHARACTERS: usize = 43;
@@ -68,7 +68,7 @@ pub async fn change(ports: &impl Ports, list: &str, asked: &Asked<'_>) -> Result
         return Ok(Reply::malformed(CHANGES));
     }
     let given = body.get("add").or(body.get("remove"));
-    let tags = super::person::texts(given.cloned());
+    let tags = super::data_subject::texts(given.cloned());
     let are_texts = given.is_none_or(|given| given.as_array().is_some_and(|given| given.len() == tags.len()));
     let (verb, done) = match (body.get("add"), body.get("remove"), body.get("clear")) {
         (Some(_), None, None) if are_texts => (Verb::ListAdd, "added"),

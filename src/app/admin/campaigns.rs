@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Asked, MAX_CAMPAIGN_BODY_BYTES};
+use crate::app::ports::Ports;
 use crate::base::fault::Fault;
 use crate::base::unicode::WebAddress;
 use crate::campaign::change::Change;
@@ -12,7 +13,6 @@ use crate::http::response::Reply;
 use crate::ledger::message::{Answer, Verb};
 use crate::pipeline::abuse::turnstile;
 use crate::pipeline::intake::decode::BOM;
-use crate::ports::Ports;
 use crate::settings::admin_tokens::{Actor, Scope};
 
 /// Whether somebody sees where leads go: whoever may say so. Of a webhook's address the path is often all that

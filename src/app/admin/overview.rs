@@ -3,18 +3,18 @@
 use serde_json::{Map, Value, json};
 
 use super::counters::added;
-use super::pages::page;
+use super::pagination::page;
 use super::{Asked, ledgers, range};
+use crate::app::isolate::campaign_cache;
+use crate::app::ports::Ports;
 use crate::base::fault::Fault;
 use crate::base::json::object_of;
 use crate::base::moment::{DAY_MS, HOUR_MS, hour_of, rfc3339};
 use crate::base::time_zone;
 use crate::campaign::Thresholds;
-use crate::campaigns;
 use crate::http::response::Reply;
 use crate::ledger::message::{Answer, Operation, Verb};
 use crate::ledger::{BIN_POINTS, MAX_SHOWN_SOURCES, NOTHING_SEEN, Step, nothing_counted, step_of};
-use crate::ports::Ports;
 use crate::settings::admin_tokens::Scope;
 
 /// The period of whoever names none: long enough for a campaign, short enough to see what changes.
@@ -38,7 +38,7 @@ pub async fn report(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Faul
     let from_ms = from_ms.map_or(to_ms - DEFAULT_MS, next_hour);
     let campaign = asked.query.text("campaign");
     let found = match &campaign {
-        Some(id) => campaigns::find(ports, id, asked.moment.now_ms).await?,
+        Some(id) => campaign_cache::find(ports, id, asked.moment.now_ms).await?,
         None => None,
     };
     if campaign.is_some() && found.is_none() {

@@ -4,11 +4,14 @@ use std::rc::Rc;
 
 use serde_json::{Value, json};
 
+use crate::app::isolate::campaign_cache;
+use crate::app::isolate::rate_limit::{door_of, must_wait};
+use crate::app::isolate::repeat_cache::Seen;
+use crate::app::ports::Ports;
 use crate::base::fault::Fault;
 use crate::base::moment::{Moment, hour_of};
 use crate::base::unicode::{decoded_lower, without_tail};
 use crate::campaign::{Campaign, UseOfKv, is_id};
-use crate::campaigns;
 use crate::contact::Email;
 use crate::http::download_page::Download;
 use crate::http::hosted_form::Shown;
@@ -25,9 +28,6 @@ use crate::pipeline::intake::decode;
 use crate::pipeline::intake::decode::{Encoding, Undecodable};
 use crate::pipeline::intake::{FieldProblem, Rejection};
 use crate::pipeline::lead::{Fingerprint, Lead, recognising, source_of};
-use crate::ports::Ports;
-use crate::seen::Seen;
-use crate::throttle::{door_of, must_wait};
 
 /// What a body may be.
 const READ: &str = "application/x-www-form-urlencoded, multipart/form-data and application/json";
@@ -92,7 +92,7 @@ pub async fn endpoint(ports: &impl Ports, id: &str, request: &RawRequest, moment
     // Whoever opens it in a browser is led to the form, however it is written.
     let is_looked_at = request.method == Method::Get && request.prefers_html();
     let id = &if is_looked_at { decoded_lower(id) } else { id.to_owned() };
-    let campaign = match campaigns::find(ports, id, moment.now_ms).await {
+    let campaign = match campaign_cache::find(ports, id, moment.now_ms).await {
         Ok(Some(campaign)) => campaign,
         Ok(None) => return Reply::nothing_here(request).into(),
         Err(fault) => return unread(id, request, &fault).into_cors(None, request),
@@ -120,7 +120,7 @@ pub async fn thanks(ports: &impl Ports, id: &str, request: &RawRequest, moment: 
     if request.method != Method::Get {
         return Reply::method_not_allowed("GET").into();
     }
-    match campaigns::find(ports, id, moment.now_ms).await {
+    match campaign_cache::find(ports, id, moment.now_ms).await {
         Ok(Some(campaign)) => {
             let identity = ports.shelf().borrow_mut().identity(ports.settings(), &campaign.ledger);
             let token = form_urlencoded::parse(request.query.as_bytes()).find(|(name, _)| name == "d");
@@ -145,7 +145,7 @@ pub async fn form(ports: &impl Ports, id: &str, request: &RawRequest, moment: &M
     if is_id(&lower) && request.path != format!("/f/{lower}") {
         return form_at(&lower, request);
     }
-    match campaigns::find(ports, id, moment.now_ms).await {
+    match campaign_cache::find(ports, id, moment.now_ms).await {
         Ok(Some(campaign)) => {
             let identity = ports.shelf().borrow_mut().identity(ports.settings(), &campaign.ledger);
             let token = abuse::form_token(&identity, &campaign, moment);

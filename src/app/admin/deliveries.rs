@@ -2,15 +2,15 @@
 
 use serde_json::json;
 
-use super::pages::page;
+use super::pagination::page;
 use super::walk::MAX_REQUESTS;
 use super::{Asked, ledgers, wrong_parameter};
+use crate::app::isolate::campaign_cache;
+use crate::app::ports::Ports;
 use crate::base::fault::Fault;
-use crate::campaigns;
 use crate::http::response::Reply;
 use crate::ledger::message::{Answer, Operation, Verb};
 use crate::ledger::{DELIVERY_STATES, MAX_REPLAYED};
-use crate::ports::Ports;
 
 /// Deliveries that a request may name: an address of 6 KB.
 const MAX_NAMED: usize = 100;
@@ -69,7 +69,7 @@ pub async fn replay_all(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, 
     let Some(campaign) = asked.query.text("campaign") else {
         return Ok(wrong_parameter("campaign", "is required"));
     };
-    let Some(found) = campaigns::find(ports, &campaign, asked.moment.now_ms).await? else {
+    let Some(found) = campaign_cache::find(ports, &campaign, asked.moment.now_ms).await? else {
         return Ok(Reply::not_found());
     };
     let after = asked.query.text("after").map(|after| after.parse::<i64>());
@@ -104,7 +104,7 @@ pub async fn enable(
         destination: Some(destination.to_owned()),
         ..asked.operation(Verb::Enable)
     };
-    let Some(found) = campaigns::find(ports, campaign, asked.moment.now_ms).await? else {
+    let Some(found) = campaign_cache::find(ports, campaign, asked.moment.now_ms).await? else {
         return Ok(Reply::not_found());
     };
     match asked.ask(ports, &found.ledger, operation).await? {

@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::admin::Attempts;
+use crate::app::admin::Attempts;
+use crate::app::ports::Ports;
 use crate::base::moment::{Moment, seconds_until};
 use crate::campaign::Campaign;
 use crate::pipeline::abuse::Sender;
-use crate::ports::Ports;
 
 /// Every limit counts a minute: nobody waits longer. When the platform's minute ends, it does not say.
 const LIMIT_WAIT_S: i64 = 60;

@@ -2,12 +2,14 @@
 //! compile. `read` has numbers and settings alone: whoever posts in somebody's name knows the post's id, time and
 //! signs, and where single posts are listed would read there whether the person is known, a customer or suppressed.
 
-use super::{Asked, audit, campaigns, counters, deliveries, doctor, lists, overview, person, quarantine};
+use super::{
+    Asked, audit, campaigns, counters, data_subject, deliveries, doctor, lists, overview, quarantine,
+};
+use crate::app::ports::Ports;
 use crate::base::fault::Fault;
 use crate::http::request::{Method, RawRequest};
 use crate::http::response::Reply;
 use crate::ledger::message::Verb;
-use crate::ports::Ports;
 use crate::settings::admin_tokens::Scope;
 
 /// An address behind `/admin/api/`, what it takes, and what it does.
@@ -158,8 +160,8 @@ impl Route {
             Target::Replay => deliveries::first_that_knows(ports, Verb::Replay, first, asked).await,
             Target::ReplayAll => deliveries::replay_all(ports, asked).await,
             Target::Enable => deliveries::enable(ports, first, second, asked).await,
-            Target::Access => person::access(ports, asked).await,
-            Target::Erase => person::erase(ports, asked).await,
+            Target::Access => data_subject::access(ports, asked).await,
+            Target::Erase => data_subject::erase(ports, asked).await,
             Target::Lists => lists::show(ports, asked).await,
             Target::ListChange => lists::change(ports, first, asked).await,
             Target::Keys => counters::keys_in_use(ports, asked).await,

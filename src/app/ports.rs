@@ -3,13 +3,13 @@
 
 use std::cell::RefCell;
 
+use super::isolate::campaign_cache::Shelf;
+use super::isolate::rate_limit::Throttle;
+use super::isolate::repeat_cache::Recent;
 use crate::base::fault::Fault;
 use crate::base::keyring::{SigningKey, SigningKeys};
-use crate::campaigns::Shelf;
 use crate::ledger::message::{Answer, Call};
-use crate::seen::Recent;
 use crate::settings::Settings;
-use crate::throttle::Throttle;
 
 /// Keys that KV gives at once, as one request (its documented limit of a bulk read).
 pub const KV_KEYS_AT_ONCE: usize = 100;
