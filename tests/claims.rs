@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use common::*;
 use leadhook::app::ports::Ports as _;
 use leadhook::campaign::Campaign;
-use leadhook::ledger::message::{Answer, Call, MESSAGE_FORMAT, Message, Operation, Verb};
+use leadhook::ledger::api::{Answer, Call, MESSAGE_FORMAT, Message, Operation, Verb};
 use leadhook::ledger::{Attempt, Claim, Ledger};
 use leadhook::pipeline::webhook::Outcome;
 use leadhook::testing::world::{SECRET, SqliteStore};

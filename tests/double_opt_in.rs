@@ -9,7 +9,7 @@ use common::*;
 use leadhook::app::ports::Ports as _;
 use leadhook::contact::Email;
 use leadhook::http::request::{Method, RawRequest};
-use leadhook::ledger::message::{Call, Operation, Verb};
+use leadhook::ledger::api::{Call, Operation, Verb};
 use leadhook::pipeline::lead::{Identifier, list_tag};
 use leadhook::testing::world::{PUBLIC_URL, ReceiverMode, request};
 use serde_json::{Value, json};

@@ -8,7 +8,7 @@ mod common;
 use common::*;
 use leadhook::app::ports::Ports as _;
 use leadhook::campaign::{Sign, Signal};
-use leadhook::ledger::message::{Admit, Answer, Call, Message, Operation, Tally, Verb};
+use leadhook::ledger::api::{Admit, Answer, Call, Message, Operation, Tally, Verb};
 use leadhook::pipeline::abuse::{Evidence, Sender, UsedToken};
 use leadhook::pipeline::intake::accept;
 use leadhook::pipeline::intake::decode::decode;

@@ -10,7 +10,7 @@ use leadhook::app::ports::Ports as _;
 use leadhook::contact::Email;
 use leadhook::http::request::{Method, RawRequest};
 use leadhook::http::response::Reply;
-use leadhook::ledger::message::{Answer, Call, Operation, Verb};
+use leadhook::ledger::api::{Answer, Call, Operation, Verb};
 use leadhook::pipeline::lead::{Identifier, list_tag};
 use leadhook::settings::admin_tokens::AdminTokens;
 use leadhook::testing::world::{ADMIN_TOKEN, KvMode, request};

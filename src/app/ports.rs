@@ -8,7 +8,7 @@ use super::isolate::rate_limit::Throttle;
 use super::isolate::repeat_cache::Recent;
 use crate::base::fault::Fault;
 use crate::base::keyring::{SigningKey, SigningKeys};
-use crate::ledger::message::{Answer, Call};
+use crate::ledger::api::{Answer, Call};
 use crate::settings::Settings;
 
 /// Keys that KV gives at once, as one request (its documented limit of a bulk read).

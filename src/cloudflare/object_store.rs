@@ -8,7 +8,7 @@ use wasm_bindgen::{JsCast as _, JsValue};
 
 use super::{glue, message_of};
 use crate::base::fault::Fault;
-use crate::ledger::store::{Arg, Cell, Row, Store, Write};
+use crate::ledger::db::store::{Arg, Cell, Row, Store, Write};
 
 #[wasm_bindgen]
 extern "C" {

@@ -4,10 +4,10 @@
 use serde_json::{Value, json};
 
 use super::Ledger;
-use super::at_once::without_entry;
-use super::message::{Answer, Operation, Verb};
+use super::api::{Answer, Operation, Verb};
+use super::db::store::{Arg, MAX_SAFE, Store};
+use super::outbox::at_once::without_entry;
 use super::report::rfc3339_of;
-use super::store::{Arg, MAX_SAFE, Store};
 use crate::base::fault::Fault;
 use crate::base::moment::Moment;
 

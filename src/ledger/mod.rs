@@ -7,42 +7,14 @@
 //!
 //! Out of scope: sending (`deliver` and the edge do that), and knowing what time it is.
 
-mod access;
-mod admission;
 mod admit;
-mod at_once;
+pub mod api;
 mod audit;
-mod checkup;
-mod claim;
-mod consents;
-mod double_opt_in;
-mod engagement;
-mod erasure;
-mod held;
-mod keys;
-mod known;
-mod lanes;
-mod lists;
-pub mod message;
-mod milestone;
-mod moving;
-mod open;
+pub mod db;
 mod outbox;
-mod overview;
-mod payload;
 mod person;
-mod quarantine;
-mod replay;
 mod report;
 mod retention;
-mod rows;
-mod schema;
-mod settle;
-mod sightings;
-mod state;
-pub mod store;
-mod tables;
-mod withdrawal;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -50,25 +22,25 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
+use self::admit::quarantine::QUARANTINED_LEADS;
+use self::admit::velocity::Sightings;
 use self::admit::{SUPPRESSED_LEADS, Sources};
-use self::at_once::AtOnce;
-pub use self::checkup::CHUNK_ROWS as CHECKUP_ROWS;
-pub use self::claim::Claim;
-use self::lanes::Lanes;
-use self::message::{Answer, Call, MESSAGE_FORMAT, Message, Operation, Verb};
-pub use self::milestone::BIN_POINTS;
-use self::moving::Moving;
-use self::open::OpenLeads;
-pub use self::outbox::{Dispatch, Prepared};
-pub use self::overview::{MAX_SOURCES as MAX_SHOWN_SOURCES, NOTHING as NOTHING_SEEN, Step, step_of};
-use self::quarantine::QUARANTINED_LEADS;
-pub use self::replay::MAX_REPLAYED;
+use self::api::{Answer, Call, MESSAGE_FORMAT, Message, Operation, Verb};
+pub use self::db::funnel::BIN_POINTS;
+use self::db::store::{Arg, SealedCell, Store};
+use self::db::submission_move::Moving;
+pub use self::db::submission_state::State;
+use self::outbox::at_once::AtOnce;
+pub use self::outbox::attempt::{Dispatch, Prepared};
+pub use self::outbox::claim::Claim;
+use self::outbox::lanes::Lanes;
+use self::outbox::open_leads::OpenLeads;
+pub use self::outbox::replay::MAX_REPLAYED;
+pub use self::outbox::settle::Attempt;
+pub use self::person::withdraw::EVERY_PURPOSE;
+pub use self::report::integrity::CHUNK_ROWS as CHECKUP_ROWS;
+pub use self::report::overview::{MAX_SOURCES as MAX_SHOWN_SOURCES, NOTHING as NOTHING_SEEN, Step, step_of};
 pub use self::report::{DELIVERY_STATES, nothing_counted};
-pub use self::settle::Attempt;
-use self::sightings::Sightings;
-pub use self::state::State;
-use self::store::{Arg, SealedCell, Store};
-pub use self::withdrawal::EVERY_PURPOSE;
 use crate::base::fault::Fault;
 use crate::base::keyring::{Sealer, SigningKeys};
 use crate::base::moment::Moment;
@@ -145,7 +117,7 @@ impl<S: Store> Ledger<S> {
     /// # Errors
     /// The database's, or that its tables are newer than this code.
     pub fn open(store: S, name: &str, settings: &Settings, now_ms: i64) -> Result<Self, Fault> {
-        schema::migrate(&store)?;
+        db::schema::migrate(&store)?;
         let signing_key = settings.signing.as_ref().and_then(SigningKeys::current);
         let ledger = Self {
             sealer: Sealer::new(&settings.sealing, name),
@@ -225,7 +197,7 @@ impl<S: Store> Ledger<S> {
     /// # Errors
     /// The database's.
     pub fn name_in(store: &S) -> Result<Option<String>, Fault> {
-        schema::migrate(store)?;
+        db::schema::migrate(store)?;
         let row = store.row("SELECT value FROM meta WHERE key = 'ledger'", &[])?;
         row.map(|mut row| row.text(0)).transpose()
     }

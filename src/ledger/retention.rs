@@ -2,13 +2,13 @@
 //! the record of them, idempotency keys. A sweep goes through the tables in chunks, so that no alarm
 //! takes long. On its way it seals anew what an older key has sealed, so that the key can be destroyed.
 
-use super::consents::add_new;
-use super::person::{Change, forget_known};
-use super::rows::{KEEP_ACT, delivery_range, ended, is_delivery_of};
-use super::schema::ROW_FORMAT;
-use super::state::Bucket;
-use super::store::{Arg, SealedCell, Store};
-use super::withdrawal::forget_had;
+use super::admit::standing::{Change, forget_known};
+use super::db::consent_history::add_new;
+use super::db::rows::{KEEP_ACT, delivery_range, ended, is_delivery_of};
+use super::db::schema::ROW_FORMAT;
+use super::db::store::{Arg, SealedCell, Store};
+use super::db::submission_state::Bucket;
+use super::person::withdraw::forget_had;
 use super::{Ledger, State, act_place, consent_place, payload_place};
 use crate::base::fault::Fault;
 use crate::base::moment::{DAY_MS, Moment};

@@ -4,7 +4,7 @@ use leadhook::app::ports::Ports as _;
 use leadhook::campaign::Campaign;
 use leadhook::contact::Email;
 use leadhook::http::request::Method;
-use leadhook::ledger::message::{Answer, Call, Operation, Verb};
+use leadhook::ledger::api::{Answer, Call, Operation, Verb};
 use leadhook::pipeline::lead::{Identifier, Identity};
 use leadhook::testing::world::{World, request, signing_key};
 use serde_json::{Value, json};

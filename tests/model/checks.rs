@@ -6,7 +6,7 @@ use leadhook::app::ports::Ports as _;
 use leadhook::base::keyring::Sealer;
 use leadhook::contact::Email;
 use leadhook::ledger::State;
-use leadhook::ledger::message::{Answer, Call, Operation, Verb};
+use leadhook::ledger::api::{Answer, Call, Operation, Verb};
 use leadhook::pipeline::consent::{Act, Standing, Verdict, follow, verify};
 use leadhook::pipeline::lead::{Identifier, Identity};
 use leadhook::testing::world::Received;

@@ -10,7 +10,7 @@ use super::{Asked, ledgers, range, wrong_parameter};
 use crate::app::ports::Ports;
 use crate::base::fault::Fault;
 use crate::http::response::Reply;
-use crate::ledger::message::{Answer, Operation, Verb};
+use crate::ledger::api::{Answer, Operation, Verb};
 
 /// Entries of a page unless the operator says otherwise.
 const DEFAULT_PAGE: usize = 50;

@@ -10,7 +10,7 @@ use crate::campaign::change::Change;
 use crate::campaign::publish::{CAMPAIGN_PREFIX, campaign_key, keys, plan};
 use crate::campaign::{Campaign, Problem, SecretUses, Secrets};
 use crate::http::response::Reply;
-use crate::ledger::message::{Answer, Verb};
+use crate::ledger::api::{Answer, Verb};
 use crate::pipeline::abuse::turnstile;
 use crate::pipeline::intake::decode::BOM;
 use crate::settings::admin_tokens::{Actor, Scope};

@@ -6,7 +6,7 @@ use super::{Asked, ledgers, range, registry};
 use crate::app::ports::Ports;
 use crate::base::fault::Fault;
 use crate::http::response::Reply;
-use crate::ledger::message::{Answer, Call, Operation, Verb};
+use crate::ledger::api::{Answer, Call, Operation, Verb};
 use crate::ledger::nothing_counted;
 
 /// The counters of a campaign, or of all.

@@ -13,7 +13,7 @@ use crate::base::moment::rfc3339;
 use crate::contact::{Email, Phone};
 use crate::http::request::RawRequest;
 use crate::http::response::Reply;
-use crate::ledger::message::{Answer, Operation, Verb};
+use crate::ledger::api::{Answer, Operation, Verb};
 use crate::pipeline::consent::{compact, signing_input};
 use crate::pipeline::lead::{Identifier, subject};
 

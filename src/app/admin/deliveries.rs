@@ -9,7 +9,7 @@ use crate::app::isolate::campaign_cache;
 use crate::app::ports::Ports;
 use crate::base::fault::Fault;
 use crate::http::response::Reply;
-use crate::ledger::message::{Answer, Operation, Verb};
+use crate::ledger::api::{Answer, Operation, Verb};
 use crate::ledger::{DELIVERY_STATES, MAX_REPLAYED};
 
 /// Deliveries that a request may name: an address of 6 KB.

@@ -9,7 +9,7 @@ use crate::base::moment::rfc3339;
 use crate::campaign::publish::{campaign_key, controller_of, ledger_key};
 use crate::campaign::{Campaign, Channel, SecretUses, Unservable, Withheld, is_dummy};
 use crate::http::response::Reply;
-use crate::ledger::message::{Answer, Call, Operation, Verb};
+use crate::ledger::api::{Answer, Call, Operation, Verb};
 use crate::pipeline::abuse::turnstile;
 use crate::pipeline::webhook::SigningSecret;
 use crate::settings::admin_tokens::Scope;

@@ -18,7 +18,7 @@ use crate::campaign::publish::campaign_key;
 use crate::campaign::{Campaign, Listed, SUPPRESSED, is_id};
 use crate::http::request::RawRequest;
 use crate::http::response::Reply;
-use crate::ledger::message::{Answer, Operation, Verb};
+use crate::ledger::api::{Answer, Operation, Verb};
 
 /// base64url of a SHA-256.
 const TAG_CHARACTERS: usize = 43;

@@ -27,7 +27,7 @@ use crate::base::moment::{Moment, parse_rfc3339};
 use crate::campaign::publish::LEDGER_PREFIX;
 use crate::http::request::RawRequest;
 use crate::http::response::Reply;
-use crate::ledger::message::{Answer, Call, Operation, Verb};
+use crate::ledger::api::{Answer, Call, Operation, Verb};
 use crate::pipeline::intake::decode::is_plain;
 use crate::settings::admin_tokens::Actor;
 

@@ -13,7 +13,7 @@ use crate::base::moment::{DAY_MS, HOUR_MS, hour_of, rfc3339};
 use crate::base::time_zone;
 use crate::campaign::Thresholds;
 use crate::http::response::Reply;
-use crate::ledger::message::{Answer, Operation, Verb};
+use crate::ledger::api::{Answer, Operation, Verb};
 use crate::ledger::{BIN_POINTS, MAX_SHOWN_SOURCES, NOTHING_SEEN, Step, nothing_counted, step_of};
 use crate::settings::admin_tokens::Scope;
 

@@ -7,7 +7,7 @@ use super::{Asked, ledgers, wrong_parameter};
 use crate::app::ports::Ports;
 use crate::base::fault::Fault;
 use crate::http::response::Reply;
-use crate::ledger::message::{Answer, Operation};
+use crate::ledger::api::{Answer, Operation};
 
 /// Entries of a page unless the operator says otherwise.
 const DEFAULT_PAGE: i64 = 50;

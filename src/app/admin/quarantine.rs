@@ -10,7 +10,7 @@ use super::{Asked, ledgers, wrong_parameter};
 use crate::app::ports::Ports;
 use crate::base::fault::Fault;
 use crate::http::response::Reply;
-use crate::ledger::message::{Answer, Operation, Verb};
+use crate::ledger::api::{Answer, Operation, Verb};
 
 /// Submissions that a request may name: what a ledger acts on in one call.
 const MAX_NAMED: usize = 100;

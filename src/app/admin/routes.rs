@@ -9,7 +9,7 @@ use crate::app::ports::Ports;
 use crate::base::fault::Fault;
 use crate::http::request::{Method, RawRequest};
 use crate::http::response::Reply;
-use crate::ledger::message::Verb;
+use crate::ledger::api::Verb;
 use crate::settings::admin_tokens::Scope;
 
 /// An address behind `/admin/api/`, what it takes, and what it does.

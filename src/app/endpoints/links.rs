@@ -19,7 +19,7 @@ use crate::http::pages::Reader;
 use crate::http::request::{Method, RawRequest};
 use crate::http::response::Reply;
 use crate::ledger::EVERY_PURPOSE;
-use crate::ledger::message::{Answer, Call, Operation, Verb};
+use crate::ledger::api::{Answer, Call, Operation, Verb};
 use crate::pipeline::consent::compact;
 use crate::pipeline::lead::Link;
 

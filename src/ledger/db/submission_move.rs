@@ -1,0 +1,218 @@
+//! How the submissions of a ledger of before get to their new table, however many they are, while leads come
+//! in: the new table is filled beside the old one in small steps, and each write to the old one is repeated
+//! there by triggers. When nothing is left to be copied the two change their names, and the old one is emptied
+//! in small steps as well. A step is a transaction, so whenever the object stops it goes on where it was.
+//!
+//! Until the names change the old table is `submission`, and all of it is there; from then on the new one is.
+//! What changes in the new one is taken out of the old one at once: nothing of a person stays there that
+//! was erased here.
+
+use super::store::{Arg, Store};
+use crate::base::fault::Fault;
+use crate::base::moment::{DAY_MS, Moment};
+use crate::ledger::Ledger;
+
+/// Rows of a step: a few milliseconds.
+const STEP_ROWS: i64 = 250;
+/// Rows that are moved in a day. Copying one is two rows written, and the free plan has 100,000 a day, of which
+/// leads must have most: a ledger whose day's rows are used up stops until the next.
+const ROWS_A_DAY: i64 = 24_000;
+/// Between two steps: a quarter of an hour.
+const STEP_PAUSE_MS: i64 = DAY_MS * STEP_ROWS / ROWS_A_DAY;
+/// A ledger with no more rows than these is moved when it is opened: some ten milliseconds.
+const ROWS_AT_ONCE: i64 = 1_000;
+
+/// The columns that both tables have.
+const COLUMNS: &str = "lead_id, submission_id, format, campaign, source, hour, state, at_ms, known_until_ms,
+   until_ms, consent_until_ms, record_until_ms, milestone, stands_by, first, subjects, quarantine, act, consent,
+   payload";
+
+/// Lets what is written to `submission` be written to the new table as well. A row that has not been copied yet
+/// is not there to be changed, and is copied as it is then.
+pub(in crate::ledger) const REPEAT_WRITES: [&str; 3] = [
+    "CREATE TRIGGER moved_insert AFTER INSERT ON submission BEGIN
+       INSERT OR REPLACE INTO submission_next (lead_id, submission_id, format, campaign, source, hour, state,
+         at_ms, known_until_ms, until_ms, consent_until_ms, record_until_ms, milestone, stands_by, first,
+         subjects, quarantine, act, consent, payload)
+       VALUES (NEW.lead_id, NEW.submission_id, NEW.format, NEW.campaign, NEW.source, NEW.hour, NEW.state,
+         NEW.at_ms, NEW.known_until_ms, NEW.until_ms, NEW.consent_until_ms, NEW.record_until_ms,
+         NEW.milestone, NEW.stands_by, NEW.first, NEW.subjects, NEW.quarantine, NEW.act, NEW.consent,
+         NEW.payload);
+     END",
+    "CREATE TRIGGER moved_update AFTER UPDATE ON submission BEGIN
+       UPDATE submission_next SET lead_id = NEW.lead_id, submission_id = NEW.submission_id,
+         format = NEW.format, campaign = NEW.campaign, source = NEW.source, hour = NEW.hour,
+         state = NEW.state, at_ms = NEW.at_ms, known_until_ms = NEW.known_until_ms, until_ms = NEW.until_ms,
+         consent_until_ms = NEW.consent_until_ms, record_until_ms = NEW.record_until_ms,
+         milestone = NEW.milestone, stands_by = NEW.stands_by, first = NEW.first, subjects = NEW.subjects,
+         quarantine = NEW.quarantine, act = NEW.act, consent = NEW.consent, payload = NEW.payload
+       WHERE lead_id = OLD.lead_id AND submission_id = OLD.submission_id;
+     END",
+    "CREATE TRIGGER moved_delete AFTER DELETE ON submission BEGIN
+       DELETE FROM submission_next WHERE lead_id = OLD.lead_id AND submission_id = OLD.submission_id;
+     END",
+];
+
+/// Changes the names, and lets what is changed from then on leave the old table.
+const CHANGE_NAMES: [&str; 7] = [
+    "DROP TRIGGER moved_insert",
+    "DROP TRIGGER moved_update",
+    "DROP TRIGGER moved_delete",
+    "ALTER TABLE submission RENAME TO submission_before",
+    "ALTER TABLE submission_next RENAME TO submission",
+    "CREATE TRIGGER moved_update AFTER UPDATE ON submission BEGIN
+       DELETE FROM submission_before WHERE lead_id = OLD.lead_id AND submission_id = OLD.submission_id;
+     END",
+    "CREATE TRIGGER moved_delete AFTER DELETE ON submission BEGIN
+       DELETE FROM submission_before WHERE lead_id = OLD.lead_id AND submission_id = OLD.submission_id;
+     END",
+];
+
+/// Ends it, once the old table is empty.
+const END: [&str; 4] = [
+    "DROP TRIGGER moved_update",
+    "DROP TRIGGER moved_delete",
+    "DROP TABLE submission_before",
+    "DELETE FROM meta WHERE key = 'moving'",
+];
+
+/// Where it has come to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Place {
+    /// Rows behind this lead and submission are not copied yet.
+    Copying(String, String),
+    /// All are copied, and those of the old table go.
+    Emptying,
+}
+
+impl Place {
+    fn parse(text: &str) -> Option<Self> {
+        match text.split(' ').collect::<Vec<_>>().as_slice() {
+            ["copying"] => Some(Self::Copying(String::new(), String::new())),
+            ["copying", lead_id, submission_id] => {
+                Some(Self::Copying((*lead_id).to_owned(), (*submission_id).to_owned()))
+            }
+            ["emptying"] => Some(Self::Emptying),
+            _ => None,
+        }
+    }
+
+    fn to_text(&self) -> String {
+        match self {
+            Self::Copying(lead_id, submission_id) => format!("copying {lead_id} {submission_id}"),
+            Self::Emptying => "emptying".to_owned(),
+        }
+    }
+}
+
+/// What of it a ledger knows: whether its `submission` is the new table, and when the next step is due.
+#[derive(Clone, Copy)]
+pub(in crate::ledger) struct Moving {
+    pub(in crate::ledger) is_new: bool,
+    pub(in crate::ledger) next_ms: i64,
+}
+
+impl Moving {
+    /// Nothing is left to be moved.
+    pub(in crate::ledger) const DONE: Self = Self { is_new: true, next_ms: i64::MAX };
+
+    /// The index of what is held, by lead and submission. No index can be renamed, so each table has its own.
+    pub(in crate::ledger) fn held_by_submission(self) -> &'static str {
+        if self.is_new { "held_by_submission" } else { "submission_held" }
+    }
+
+    /// The same by lead and whom it was recognised as.
+    pub(in crate::ledger) fn held_by_first(self) -> &'static str {
+        if self.is_new { "held_by_first" } else { "submission_held_first" }
+    }
+}
+
+/// Moves all there is, where that is little. What is more goes in steps.
+pub(in crate::ledger) fn move_at_once(store: &impl Store) -> Result<(), Fault> {
+    let sql = "SELECT count(*) FROM (SELECT 1 FROM submission LIMIT ?)";
+    let rows = store.row(sql, &[(ROWS_AT_ONCE + 1).into()])?.map_or(Ok(0), |mut row| row.int(0))?;
+    let mut place = place_in(store)?.map(|(_, place)| place);
+    while rows <= ROWS_AT_ONCE
+        && let Some(from) = &place
+    {
+        place = step(store, from, ROWS_AT_ONCE + 1, 0)?;
+    }
+    Ok(())
+}
+
+/// When the next step is due, and from where.
+fn place_in(store: &impl Store) -> Result<Option<(i64, Place)>, Fault> {
+    let row = store.row("SELECT value FROM meta WHERE key = 'moving'", &[])?;
+    let Some(text) = row.map(|mut row| row.text(0)).transpose()? else { return Ok(None) };
+    let read = text.split_once(' ').and_then(|(at, place)| Some((at.parse().ok()?, Place::parse(place)?)));
+    read.map(Some).ok_or_else(|| Fault::new("where submissions are moved to is not readable"))
+}
+
+/// A step of so many rows at most. Where the next one begins; nothing where this was the last.
+fn step(store: &impl Store, from: &Place, rows: i64, next_ms: i64) -> Result<Option<Place>, Fault> {
+    let mut next = None;
+    store.atomically(&mut || {
+        next = match from {
+            Place::Copying(lead_id, submission_id) => Some(copy(store, lead_id, submission_id, rows)?),
+            Place::Emptying => empty(store, rows)?,
+        };
+        let Some(next) = &next else { return END.iter().try_for_each(|sql| store.run(sql, &[])) };
+        let text = format!("{next_ms} {}", next.to_text());
+        store.run("UPDATE meta SET value = ? WHERE key = 'moving'", &[text.into()])
+    })?;
+    Ok(next)
+}
+
+fn copy(store: &impl Store, lead_id: &str, submission_id: &str, rows: i64) -> Result<Place, Fault> {
+    let after: [Arg<'_>; 2] = [lead_id.into(), submission_id.into()];
+    let sql = "SELECT lead_id, submission_id FROM submission WHERE (lead_id, submission_id) > (?, ?)
+               ORDER BY lead_id, submission_id LIMIT 1 OFFSET ?";
+    let last = store.row(sql, &[&after[..], &[(rows - 1).into()]].concat())?;
+    let last = last.map(|mut row| Ok::<_, Fault>((row.text(0)?, row.text(1)?))).transpose()?;
+    // What came in meanwhile is there already.
+    let copied = format!(
+        "INSERT INTO submission_next ({COLUMNS}) SELECT {COLUMNS} FROM submission
+         WHERE (lead_id, submission_id) > (?1, ?2)"
+    );
+    let Some((lead_id, submission_id)) = last else {
+        store.run(&format!("{copied} ON CONFLICT DO NOTHING"), &after)?;
+        CHANGE_NAMES.iter().try_for_each(|sql| store.run(sql, &[]))?;
+        return Ok(Place::Emptying);
+    };
+    let to: [Arg<'_>; 2] = [(&lead_id).into(), (&submission_id).into()];
+    let sql = format!("{copied} AND (lead_id, submission_id) <= (?3, ?4) ON CONFLICT DO NOTHING");
+    store.run(&sql, &[after, to].concat())?;
+    Ok(Place::Copying(lead_id, submission_id))
+}
+
+fn empty(store: &impl Store, rows: i64) -> Result<Option<Place>, Fault> {
+    let sql = "DELETE FROM submission_before WHERE (lead_id, submission_id) IN (SELECT lead_id, submission_id
+                 FROM submission_before ORDER BY lead_id, submission_id LIMIT ?) RETURNING 1";
+    let gone = store.rows(sql, &[rows.into()])?.len();
+    Ok(i64::try_from(gone).is_ok_and(|gone| gone >= rows).then_some(Place::Emptying))
+}
+
+impl<S: Store> Ledger<S> {
+    /// Learns where it has come to.
+    pub(in crate::ledger) fn learn_what_is_moved(&self, now_ms: i64) -> Result<(), Fault> {
+        let moving = place_in(&self.store)?.map_or(Moving::DONE, |(next_ms, place)| Moving {
+            is_new: place == Place::Emptying,
+            // One that lies further ahead was written by a clock that was wrong.
+            next_ms: next_ms.min(now_ms + STEP_PAUSE_MS),
+        });
+        self.moving.set(moving);
+        Ok(())
+    }
+
+    /// Does the next step, where one is due.
+    pub(in crate::ledger) fn move_on(&self, moment: &Moment) -> Result<(), Fault> {
+        let now_ms = moment.now_ms;
+        if self.moving.get().next_ms > now_ms {
+            return Ok(());
+        }
+        if let Some((_, from)) = place_in(&self.store)? {
+            step(&self.store, &from, STEP_ROWS, now_ms + STEP_PAUSE_MS)?;
+        }
+        self.learn_what_is_moved(now_ms)
+    }
+}

@@ -1,0 +1,302 @@
+//! Deliveries that go out at once: what nearly every lead brings. Their claims wait in memory, and their rows have
+//! no entry in `delivery_due`, by which all others are found: their `due_ms` is 0 until somebody asks for it.
+//!
+//! Should the object stop before they are sent, the next one finds them by their ids, which begin with the time
+//! when their lead came. A mark in the database says up to which id none of them is left. It is moved every so
+//! often, so that few rows lie behind it. What the object cannot send at once gets its entry, as ever.
+
+use std::collections::VecDeque;
+
+use serde_json::json;
+
+use super::claim::Claim;
+use crate::base::fault::Fault;
+use crate::ledger::Ledger;
+use crate::ledger::db::schema::ROW_FORMAT;
+use crate::ledger::db::store::{Store, Write, write};
+
+/// Claims that wait in memory: some two megabytes, and what a few busy seconds bring. What comes beyond gets its
+/// entry at once, and is read and unsealed again before it is sent: a tenth of what a lead costs.
+const MAX_WAITING: usize = 3_000;
+/// Deliveries after which the mark is written anew: a row for so many.
+const MARK_EVERY: u64 = 64;
+/// A delivery that still waits when so many have come after it gets its entry. With those of a mark, these are the
+/// rows that are looked at when the ledger is opened, and that get their entries then where they wait: some
+/// milliseconds, and two rows written for each.
+const MAX_BEHIND: u64 = 5_000;
+/// Where the mark is in `meta`.
+const MARK: &str = "sent";
+
+/// What waits in memory.
+#[derive(Default)]
+pub(in crate::ledger) struct AtOnce {
+    /// No delivery with this id or one ahead of it is without an entry and waits.
+    mark: String,
+    /// The mark that the database has, which may be behind.
+    kept: String,
+    /// The last id of a delivery that was written.
+    newest: String,
+    /// Those without an entry: by id, with how many had been written before.
+    waiting: VecDeque<(String, u64)>,
+    /// Deliveries that were written, those behind the mark of the database first.
+    written: u64,
+    /// How many had been written when that mark was.
+    marked: u64,
+    /// Rows of a newer format have no entry either, and are not ours to find.
+    is_held: bool,
+    /// One was lost on its way: the rows say what waits.
+    is_lost: bool,
+    /// Campaigns and destinations that answered 410.
+    disabled: Vec<(String, String)>,
+}
+
+/// What the next mark is, and who gets an entry for it.
+pub(in crate::ledger) struct Marked {
+    mark: String,
+    late: Vec<String>,
+}
+
+impl AtOnce {
+    /// Whether a delivery that is about to be written, with a mark or without, may go without an entry.
+    fn takes(&self, delivery_id: &str, campaign: &str, destination: &str, marked: Option<&Marked>) -> bool {
+        delivery_id > marked.map_or(&self.mark, |marked| &marked.mark).as_str()
+            && self.waiting.len() < MAX_WAITING
+            && !self.disabled.iter().any(|(id, name)| id == campaign && name == destination)
+    }
+
+    /// The deliveries of an admission are written, those with an entry and those without, and with them the mark.
+    pub(in crate::ledger) fn note_all_written(
+        &mut self,
+        marked: Option<Marked>,
+        entered: &[(String, &String)],
+        claims: &[Claim],
+    ) {
+        if let Some(marked) = marked {
+            self.keep_mark(marked);
+        }
+        entered.iter().for_each(|(id, _)| self.note_written(id, true));
+        claims.iter().for_each(|claim| self.note_written(&claim.delivery_id, false));
+    }
+
+    /// A delivery was written, with an entry or without.
+    fn note_written(&mut self, delivery_id: &str, has_entry: bool) {
+        if delivery_id > self.newest.as_str() {
+            delivery_id.clone_into(&mut self.newest);
+        }
+        if let (false, Err(at)) = (has_entry, self.place(delivery_id)) {
+            self.waiting.insert(at, (delivery_id.to_owned(), self.written));
+        }
+        self.written += 1;
+    }
+
+    /// A mail to confirm was written, with an entry and an id that is as young as its lead.
+    pub(in crate::ledger) fn note_mail(&mut self) {
+        self.written += 1;
+    }
+
+    /// What became of a delivery is written, or it has an entry now.
+    pub(in crate::ledger) fn forget(&mut self, delivery_id: &str) {
+        if let Ok(at) = self.place(delivery_id) {
+            self.waiting.remove(at);
+        }
+    }
+
+    /// Where a delivery is among those that wait, or would be.
+    fn place(&self, delivery_id: &str) -> Result<usize, usize> {
+        self.waiting.binary_search_by(|(id, _)| id.as_str().cmp(delivery_id))
+    }
+
+    /// A delivery is not on its way any more, and nothing is written of it.
+    pub(in crate::ledger) fn lose(&mut self) {
+        self.is_lost = true;
+    }
+
+    pub(in crate::ledger) fn has_lost(&self) -> bool {
+        self.is_lost
+    }
+
+    /// The next mark, where it is time for one.
+    pub(in crate::ledger) fn next_mark(&self) -> Option<Marked> {
+        if self.written - self.marked < MARK_EVERY || self.is_held {
+            return None;
+        }
+        let is_late = |number: u64| self.written - number > MAX_BEHIND;
+        let late: Vec<String> = self
+            .waiting
+            .iter()
+            .take_while(|(_, number)| is_late(*number))
+            .map(|(id, _)| id.clone())
+            .collect();
+        let mark = match self.waiting.get(late.len()) {
+            // What an id begins with is ahead of it.
+            Some((first, _)) => first.get(..first.len() - 1).unwrap_or_default().to_owned(),
+            None => self.newest.clone(),
+        };
+        let mark = mark.max(self.mark.clone());
+        (mark > self.kept).then_some(Marked { mark, late })
+    }
+
+    /// It is written.
+    fn keep_mark(&mut self, marked: Marked) {
+        marked.late.iter().for_each(|id| self.forget(id));
+        self.kept.clone_from(&marked.mark);
+        self.mark = marked.mark;
+        self.marked = self.written;
+    }
+}
+
+impl Marked {
+    pub(in crate::ledger) fn writes<'a>(&self) -> Vec<Write<'a>> {
+        let mut writes = Vec::new();
+        if !self.late.is_empty() {
+            let sql = "UPDATE delivery SET due_ms = created_ms WHERE state = 'pending' AND due_ms = 0
+                         AND delivery_id IN (SELECT value FROM json_each(?))";
+            writes.push(write(sql, [json!(self.late).to_string().into()]));
+        }
+        let sql = "INSERT INTO meta (key, value) VALUES (?, ?)
+                   ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+        writes.push(write(sql, [MARK.into(), self.mark.clone().into()]));
+        writes
+    }
+}
+
+/// In SQL: the deliveries without an entry that wait, of an id that the mark is.
+pub(in crate::ledger) fn without_entry(mark: &str) -> String {
+    format!("state = 'pending' AND due_ms = 0 AND delivery_id > {mark}")
+}
+
+impl<S: Store> Ledger<S> {
+    /// Learns up to where the rows are sure to have entries, and who answered 410.
+    pub(in crate::ledger) fn learn_the_mark(&self) -> Result<(), Fault> {
+        let sql = "SELECT mark, (SELECT count(*) FROM delivery WHERE delivery_id > mark)
+                   FROM (SELECT coalesce((SELECT value FROM meta WHERE key = ?), '') AS mark)";
+        let mut row = self.store.row(sql, &[MARK.into()])?.ok_or_else(|| Fault::new("a row is missing"))?;
+        let (mark, behind) = (row.text(0)?, row.int(1)?);
+        let (kept, newest, written) = (mark.clone(), mark.clone(), u64::try_from(behind).unwrap_or(0));
+        *self.at_once.borrow_mut() = AtOnce { mark, kept, newest, written, ..AtOnce::default() };
+        Ok(())
+    }
+
+    /// Gives all deliveries that wait an entry, so that they are found by it.
+    pub(in crate::ledger) fn enter_all(&self) -> Result<(), Fault> {
+        let mut at_once = self.at_once.borrow_mut();
+        let sql =
+            format!("UPDATE delivery SET due_ms = created_ms WHERE {} AND format <= ?2", without_entry("?1"));
+        self.store.run(&sql, &[(&at_once.mark).into(), ROW_FORMAT.into()])?;
+        let sql = format!(
+            "SELECT EXISTS (SELECT 1 FROM delivery WHERE {}),
+               (SELECT coalesce(max(delivery_id), '') FROM delivery),
+               (SELECT json_group_array(json_array(campaign, destination)) FROM disabled)",
+            without_entry("?1")
+        );
+        let row = self.store.row(&sql, &[(&at_once.mark).into()])?;
+        let mut row = row.ok_or_else(|| Fault::new("a row is missing"))?;
+        at_once.is_held = row.int(0)? == 1;
+        at_once.newest = row.text(1)?.max(std::mem::take(&mut at_once.newest));
+        let unreadable = |_| Fault::new("a row is not what its reader expects");
+        at_once.disabled = serde_json::from_str(&row.text(2)?).map_err(unreadable)?;
+        if !at_once.is_held {
+            at_once.mark = at_once.newest.clone();
+        }
+        at_once.waiting.clear();
+        at_once.is_lost = false;
+        Ok(())
+    }
+
+    /// Whether a new delivery, to a campaign, destination and receiver, goes out without an entry.
+    pub(in crate::ledger) fn goes_at_once(
+        &self,
+        delivery_id: &str,
+        (campaign, destination, receiver): (&str, &str, &str),
+        marked: Option<&Marked>,
+        now_ms: i64,
+    ) -> bool {
+        self.at_once.borrow().takes(delivery_id, campaign, destination, marked)
+            && self.lanes.borrow().takes_at_once(receiver, now_ms)
+    }
+
+    /// Moves the mark on, where that is due.
+    pub(in crate::ledger) fn move_mark(&self) -> Result<(), Fault> {
+        let mut at_once = self.at_once.borrow_mut();
+        let Some(marked) = at_once.next_mark() else { return Ok(()) };
+        self.store.write_all(&marked.writes())?;
+        at_once.keep_mark(marked);
+        Ok(())
+    }
+
+    /// Up to which delivery all that wait have an entry.
+    pub(in crate::ledger) fn mark(&self) -> String {
+        self.at_once.borrow().mark.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(n: u64) -> String {
+        format!("msg_{n:09}")
+    }
+
+    /// Marks as an admission does; the entries that were given.
+    fn mark(all: &mut AtOnce) -> usize {
+        let Some(marked) = all.next_mark() else { return 0 };
+        let late = marked.late.len();
+        assert_eq!(marked.writes().len(), 1 + usize::from(late > 0));
+        all.keep_mark(marked);
+        late
+    }
+
+    fn is_sound(all: &AtOnce) {
+        assert!(all.waiting.iter().all(|(id, _)| *id > all.mark), "{} {:?}", all.mark, all.waiting.front());
+        assert!(all.waiting.len() <= MAX_WAITING);
+    }
+
+    #[test]
+    fn the_mark_follows_what_is_sent() {
+        let mut all = AtOnce::default();
+        for n in 0..10_000 {
+            assert!(all.takes(&id(n), "guide", "crm", None));
+            all.note_written(&id(n), false);
+            assert_eq!(mark(&mut all), 0);
+            is_sound(&all);
+            if n >= 5 {
+                all.forget(&id(n - 5));
+            }
+            assert!(all.written - all.marked <= MARK_EVERY);
+        }
+        assert!(all.mark > id(9_900) && !all.takes(&all.mark, "guide", "crm", None));
+    }
+
+    #[test]
+    fn what_waits_for_long_gets_an_entry_and_lets_the_mark_pass() {
+        let mut all = AtOnce::default();
+        let mut entered = 0;
+        for n in 0..5 * MAX_BEHIND {
+            all.note_written(&id(n), false);
+            entered += mark(&mut all);
+            is_sound(&all);
+            if n % MAX_BEHIND > 0 {
+                all.forget(&id(n));
+            }
+        }
+        assert_eq!(entered, 4, "those that the newest are far ahead of");
+        let newest = all.newest[4..].parse::<u64>().expect("a number");
+        let mark = format!("{:0<9}", &all.mark[4..]).parse::<u64>().expect("a number");
+        assert!(newest - mark <= MAX_BEHIND + MARK_EVERY + 10, "{newest} {mark}");
+    }
+
+    #[test]
+    fn what_is_too_much_or_too_early_or_disabled_has_an_entry() {
+        let mut all = AtOnce { mark: id(7), ..AtOnce::default() };
+        all.disabled.push(("guide".to_owned(), "old".to_owned()));
+        assert!(!all.takes(&id(7), "guide", "crm", None) && !all.takes(&id(3), "guide", "crm", None));
+        assert!(all.takes(&id(8), "guide", "crm", None) && !all.takes(&id(8), "guide", "old", None));
+        for n in 0..MAX_WAITING as u64 {
+            assert!(all.takes(&id(8 + n), "guide", "crm", None));
+            all.note_written(&id(8 + n), false);
+        }
+        assert!(!all.takes(&id(9_999), "guide", "crm", None));
+        is_sound(&all);
+    }
+}

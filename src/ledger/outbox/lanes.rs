@@ -1,0 +1,573 @@
+//! Which receiver gets the next connection. Receivers are addresses, and each has a lane; connections are
+//! given to origins, for addresses at one origin hang together.
+//!
+//! All of it lies in memory, and a choice costs the same however many deliveries or lanes wait.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::claim::Claim;
+use crate::ledger::db::rows::origin_of;
+use crate::pipeline::webhook::{ATTEMPT_TIMEOUT_MS, Outcome};
+
+/// The platform's limit of connections that one invocation may hold open.
+const MAX_CONNECTIONS: usize = 6;
+/// The connections of one origin that answers. Any other has one.
+const MAX_CONNECTIONS_EACH: usize = 2;
+/// Half of all: those that do not answer, or are not known to, leave as much to those that do.
+const MAX_UNPROVEN: usize = MAX_CONNECTIONS / 2;
+/// Those that are known not to answer leave one of that half to those that are not known.
+const MAX_HANGING: usize = MAX_UNPROVEN - 1;
+/// With the half above, one connection is always left to those that answer at once.
+const MAX_SLOW: usize = 2;
+/// Who takes longer for an answer, its body included, is slow: turns go round, so those that hold a connection
+/// for long would leave few to those that do not.
+const SLOW_MS: i64 = 500;
+/// Who did not answer in time is slow for so long, whatever it answers: half of an origin's machines may hang.
+const FLAPS_MS: i64 = 300_000;
+/// An origin that answers gets no second connection while the first has waited for longer: it may have
+/// begun to hang. Most answers come sooner.
+const DOUBTFUL_MS: i64 = 500;
+/// An answer that left its connection in doubt is followed by others soon. For so long its origin has one
+/// connection, so that no other request is begun before that connection has ended.
+const ALONE_MS: i64 = 60_000;
+/// How long an attempt may take where the only connection that is left for those that are not known is
+/// taken by it: the next of them waits.
+const SHORT_ATTEMPT_MS: u32 = 2_000;
+/// Longer than an attempt can take; then its caller is gone, and the delivery is due again.
+const FLIGHT_MS: i64 = ATTEMPT_TIMEOUT_MS as i64 + 15_000;
+/// Origins remembered although nothing waits for them: more than a company sends to, and a few hundred
+/// kilobytes.
+const MAX_ORIGINS: usize = 1_000;
+
+/// What is known of how an origin answers, in the order in which origins are chosen. It is known since the
+/// object started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Standing {
+    /// Its last attempt was answered, whatever the answer.
+    Answers,
+    /// Its last attempt was answered late, or another one lately was not.
+    Slow,
+    /// Nothing is known.
+    #[default]
+    Unknown,
+    /// It did not answer the last time, but had answered before, or had little time.
+    Doubtful,
+    /// It did not answer the last time.
+    Hangs,
+}
+
+impl Standing {
+    const ALL: [Self; 5] = [Self::Answers, Self::Slow, Self::Unknown, Self::Doubtful, Self::Hangs];
+    /// The same where those that answer hold all connections but one: the last is for the others.
+    const OTHERS_FIRST: [Self; 5] = [Self::Slow, Self::Unknown, Self::Doubtful, Self::Hangs, Self::Answers];
+
+    /// What it is after an attempt.
+    fn after(self, claim: &Claim, outcome: &Outcome, took_ms: i64, flaps: bool) -> Self {
+        match outcome {
+            Outcome::Answered { .. } if took_ms > SLOW_MS || flaps => Self::Slow,
+            Outcome::Answered { .. } => Self::Answers,
+            // A connection that is refused or breaks at once is held for no time.
+            Outcome::Unreachable if took_ms <= SLOW_MS => self.min(Self::Unknown),
+            Outcome::TimedOut | Outcome::Unreachable => match self {
+                Self::Answers | Self::Slow => Self::Doubtful,
+                _ if claim.timeout_ms < ATTEMPT_TIMEOUT_MS => Self::Doubtful,
+                _ => Self::Hangs,
+            },
+            // Nothing was sent.
+            _ => self,
+        }
+    }
+}
+
+/// Since when, or from when on, somebody waits, and the number of the last turn that they had. Who has just
+/// had one waits behind those who have not, however old what they have is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Wait {
+    from_ms: i64,
+    turn: u64,
+}
+
+/// What is known of one receiver's deliveries without asking the database.
+struct Lane {
+    receiver: String,
+    /// Read ahead, the oldest first.
+    ahead: VecDeque<Claim>,
+    /// Before then nothing else of it is due; nothing where nothing else waits.
+    due_ms: Option<i64>,
+    last: Wait,
+}
+
+impl Lane {
+    fn new(receiver: &str) -> Self {
+        let receiver = receiver.to_owned();
+        Self { receiver, ahead: VecDeque::new(), due_ms: None, last: Wait::default() }
+    }
+
+    fn wait(&self) -> Option<Wait> {
+        let due_ms = self.ahead.front().map(|claim| claim.due_ms).or(self.due_ms)?;
+        Some(Wait { from_ms: due_ms.max(self.last.from_ms), turn: self.last.turn })
+    }
+}
+
+#[derive(Default)]
+struct Origin {
+    standing: Standing,
+    alone_until_ms: i64,
+    flaps_until_ms: i64,
+    last: Wait,
+    /// Those in which something waits.
+    lanes: Vec<Lane>,
+}
+
+impl Origin {
+    /// The lane that waits longest.
+    fn first(&self) -> Option<(Wait, &Lane)> {
+        self.lanes.iter().filter_map(|lane| Some((lane.wait()?, lane))).min_by_key(|(wait, _)| *wait)
+    }
+
+    fn wait(&self) -> Option<Wait> {
+        let (first, _) = self.first()?;
+        Some(Wait { from_ms: first.from_ms.max(self.last.from_ms), turn: self.last.turn })
+    }
+}
+
+/// A claim, from its request until it is settled, or until its time has run out: a caller that
+/// never settles must not keep the connection.
+struct Flight {
+    delivery_id: String,
+    receiver: String,
+    since_ms: i64,
+    until_ms: i64,
+    has_connection: bool,
+    /// For longer than [`DOUBTFUL_MS`].
+    is_doubtful: bool,
+}
+
+/// Who may send the next delivery.
+pub(in crate::ledger) struct Turn {
+    pub(in crate::ledger) receiver: String,
+    timeout_ms: u32,
+}
+
+/// What a database knows of a receiver.
+pub(in crate::ledger) struct Known {
+    pub(in crate::ledger) receiver: String,
+    pub(in crate::ledger) due_ms: i64,
+    /// Whether an attempt, of those that are known of what waits, was not answered in time.
+    pub(in crate::ledger) hung: bool,
+}
+
+type Place = (Standing, Wait, String);
+
+/// Puts an origin to its place where something waits for it.
+fn enqueue(queue: &mut Vec<Place>, name: &str, origin: &Origin) {
+    if let Some(wait) = origin.wait() {
+        let place = (origin.standing, wait, name.to_owned());
+        if let Err(at) = queue.binary_search(&place) {
+            queue.insert(at, place);
+        }
+    }
+}
+
+/// The lanes of all receivers, and what is on its way.
+#[derive(Default)]
+pub(in crate::ledger) struct Lanes {
+    origins: BTreeMap<String, Origin>,
+    /// Origins for which something waits, in order: how they answer, from when on it waits, and which.
+    queue: Vec<Place>,
+    flights: Vec<Flight>,
+    clock_ms: i64,
+    turns: u64,
+}
+
+impl Lanes {
+    /// Something of a receiver's becomes due then, which is now or later.
+    pub(in crate::ledger) fn note_due(&mut self, receiver: &str, at_ms: i64) {
+        self.change(receiver, |_, lane| {
+            lane.due_ms = Some(lane.due_ms.map_or(at_ms, |known| known.min(at_ms)))
+        });
+    }
+
+    /// Takes what the database says for what is known of lanes.
+    pub(in crate::ledger) fn learn(&mut self, known: Vec<Known>) {
+        self.queue.clear();
+        for origin in self.origins.values_mut() {
+            origin.lanes.clear();
+        }
+        for one in known {
+            let is_new = !self.origins.contains_key(origin_of(&one.receiver));
+            self.change(&one.receiver, |origin, lane| {
+                lane.due_ms = Some(one.due_ms);
+                if is_new && one.hung {
+                    origin.standing = Standing::Hangs;
+                }
+            });
+        }
+    }
+
+    /// Who is to send next, of those for whom a connection is free.
+    pub(in crate::ledger) fn next(&self, now_ms: i64) -> Option<Turn> {
+        let order = match self.held(Standing::Answers, Standing::Answers) + 1 < MAX_CONNECTIONS {
+            true => Standing::ALL,
+            false => Standing::OTHERS_FIRST,
+        };
+        let (standing, _, name) = order
+            .into_iter()
+            .find_map(|standing| self.first(standing).filter(|(_, wait, _)| wait.from_ms <= now_ms))?;
+        let (_, lane) = self.origins.get(name)?.first()?;
+        let is_short = *standing == Standing::Unknown && self.unproven() >= MAX_HANGING;
+        let timeout_ms = if is_short { SHORT_ATTEMPT_MS } else { ATTEMPT_TIMEOUT_MS };
+        Some(Turn { receiver: lane.receiver.clone(), timeout_ms })
+    }
+
+    /// The origin of this standing that waits longest, of those for whom a connection is free. Those that
+    /// are passed over have one already, so they are few.
+    fn first(&self, standing: Standing) -> Option<&Place> {
+        let from = self.queue.partition_point(|(other, ..)| *other < standing);
+        let rest = self.queue.get(from..)?.iter();
+        let mut all = rest.take_while(|(other, ..)| *other == standing).peekable();
+        let is_worth_it = all.peek().is_some() && self.has_room_for(standing);
+        all.filter(|_| is_worth_it).find(|(.., name)| self.has_room_at(name, standing))
+    }
+
+    /// Whether one more request may be under way to any origin of this standing.
+    fn has_room_for(&self, standing: Standing) -> bool {
+        let room = match standing {
+            Standing::Answers => true,
+            Standing::Slow => self.held(Standing::Slow, Standing::Slow) < MAX_SLOW,
+            Standing::Unknown => self.unproven() < MAX_UNPROVEN,
+            Standing::Doubtful | Standing::Hangs => {
+                self.unproven() < MAX_UNPROVEN && self.held(Standing::Doubtful, Standing::Hangs) < MAX_HANGING
+            }
+        };
+        room && self.held(Standing::Answers, Standing::Hangs) < MAX_CONNECTIONS
+    }
+
+    fn has_room_at(&self, name: &str, standing: Standing) -> bool {
+        let mut own = self.connections().filter(|flight| origin_of(&flight.receiver) == name);
+        let is_alone = || self.origins.get(name).is_some_and(|origin| origin.alone_until_ms > self.clock_ms);
+        match own.clone().count() {
+            0 => true,
+            count => {
+                let is_well = standing == Standing::Answers && !own.any(|one| one.is_doubtful);
+                count < MAX_CONNECTIONS_EACH && is_well && !is_alone()
+            }
+        }
+    }
+
+    fn unproven(&self) -> usize {
+        self.held(Standing::Unknown, Standing::Hangs)
+    }
+
+    /// How many connections are held by origins whose standing lies between these. One that is held for long
+    /// is a hanging one's, whatever its origin was when it began.
+    fn held(&self, from: Standing, to: Standing) -> usize {
+        let standing = |flight: &Flight| {
+            let origin = self.origins.get(origin_of(&flight.receiver));
+            match origin.map(|origin| origin.standing).unwrap_or_default() {
+                Standing::Answers | Standing::Unknown if flight.is_doubtful => Standing::Doubtful,
+                standing => standing,
+            }
+        };
+        self.connections().filter(|flight| (from..=to).contains(&standing(flight))).count()
+    }
+
+    fn connections(&self) -> impl Iterator<Item = &Flight> + Clone {
+        self.flights.iter().filter(|flight| flight.has_connection)
+    }
+
+    /// Whether nothing is read ahead in a lane.
+    pub(in crate::ledger) fn is_empty(&self, receiver: &str) -> bool {
+        let mut lanes = self.origins.get(origin_of(receiver)).into_iter().flat_map(|origin| &origin.lanes);
+        lanes.find(|lane| lane.receiver == receiver).is_none_or(|lane| lane.ahead.is_empty())
+    }
+
+    /// Whether a receiver's lane has nothing in the database that should go first.
+    pub(in crate::ledger) fn takes_at_once(&self, receiver: &str, now_ms: i64) -> bool {
+        let mut lanes = self.origins.get(origin_of(receiver)).into_iter().flat_map(|origin| &origin.lanes);
+        let lane = lanes.find(|lane| lane.receiver == receiver);
+        lane.is_none_or(|lane| lane.due_ms.is_none_or(|due_ms| due_ms > now_ms))
+    }
+
+    /// Takes a delivery that has just been written behind what waits in its lane.
+    pub(in crate::ledger) fn hand(&mut self, claim: Claim) {
+        let receiver = claim.receiver.clone();
+        self.change(&receiver, |_, lane| lane.ahead.push_back(claim));
+    }
+
+    /// Takes what was read ahead of a receiver, and when the next one behind it is due.
+    pub(in crate::ledger) fn fill(&mut self, receiver: &str, ahead: VecDeque<Claim>, due_ms: Option<i64>) {
+        self.change(receiver, |_, lane| {
+            lane.ahead = ahead;
+            lane.due_ms = due_ms;
+        });
+    }
+
+    /// Takes the next delivery of a turn. Nothing where its lane has none after all.
+    pub(in crate::ledger) fn take(&mut self, turn: &Turn, now_ms: i64) -> Option<Claim> {
+        let receiver = &turn.receiver;
+        self.turns += 1;
+        let last = Wait { from_ms: now_ms, turn: self.turns };
+        let mut claim = None;
+        self.change(receiver, |origin, lane| {
+            (origin.last, lane.last) = (last, last);
+            claim = lane.ahead.pop_front();
+        });
+        let mut claim = claim?;
+        claim.timeout_ms = turn.timeout_ms;
+        self.flights.push(Flight {
+            delivery_id: claim.delivery_id.clone(),
+            receiver: receiver.clone(),
+            since_ms: now_ms,
+            until_ms: now_ms + FLIGHT_MS,
+            has_connection: true,
+            is_doubtful: false,
+        });
+        Some(claim)
+    }
+
+    /// Looks what has been on its way for how long. What is lost is due again; whether anything is.
+    pub(in crate::ledger) fn look_at_clock(&mut self, now_ms: i64) -> bool {
+        self.note_clock(now_ms);
+        for flight in &mut self.flights {
+            flight.is_doubtful = now_ms - flight.since_ms > DOUBTFUL_MS;
+        }
+        let mut has_lost = false;
+        while let Some(at) = self.flights.iter().position(|one| one.until_ms <= now_ms) {
+            let lost = self.flights.swap_remove(at);
+            self.note_due(&lost.receiver, now_ms);
+            has_lost = true;
+        }
+        has_lost
+    }
+
+    /// What the time is now. A clock that was ahead would let those wait who had a turn by it, so they have had none then.
+    pub(in crate::ledger) fn note_clock(&mut self, now_ms: i64) {
+        let was_ahead = now_ms < self.clock_ms;
+        self.clock_ms = now_ms;
+        if !was_ahead {
+            return;
+        }
+        for flight in &mut self.flights {
+            flight.until_ms = flight.until_ms.min(now_ms + FLIGHT_MS);
+        }
+        self.queue.clear();
+        for (name, origin) in &mut self.origins {
+            (origin.last, origin.alone_until_ms, origin.flaps_until_ms) = (Wait::default(), 0, 0);
+            origin.lanes.iter_mut().for_each(|lane| lane.last = Wait::default());
+            enqueue(&mut self.queue, name, origin);
+        }
+    }
+
+    /// A claim's request has been answered, or has failed: its connection is free.
+    /// It left its connection in doubt where that had to be ended.
+    pub(in crate::ledger) fn release(
+        &mut self,
+        claim: &Claim,
+        outcome: &Outcome,
+        took_ms: i64,
+        left_doubt: bool,
+    ) {
+        let mut flights = self.flights.iter_mut().filter(|one| one.has_connection);
+        if let Some(flight) = flights.find(|one| one.delivery_id == claim.delivery_id) {
+            flight.has_connection = false;
+            let clock_ms = self.clock_ms;
+            let alone_until_ms = if left_doubt { clock_ms + ALONE_MS } else { 0 };
+            self.change(&claim.receiver, |origin, _| {
+                if *outcome == Outcome::TimedOut {
+                    origin.flaps_until_ms = clock_ms + FLAPS_MS;
+                }
+                let flaps = origin.flaps_until_ms > clock_ms;
+                origin.standing = origin.standing.after(claim, outcome, took_ms, flaps);
+                origin.alone_until_ms = origin.alone_until_ms.max(alone_until_ms);
+            });
+        }
+    }
+
+    /// A claim is settled, and its delivery may be claimed again.
+    pub(in crate::ledger) fn land(&mut self, delivery_id: &str) {
+        self.flights.retain(|flight| flight.delivery_id != delivery_id);
+    }
+
+    /// Whether a delivery is on its way just now.
+    pub(in crate::ledger) fn is_in_flight(&self, delivery_id: &str) -> bool {
+        self.flights.iter().any(|flight| flight.delivery_id == delivery_id)
+    }
+
+    /// How many deliveries are on their way.
+    pub(in crate::ledger) fn in_flight(&self) -> usize {
+        self.flights.len()
+    }
+
+    /// When to look again. What waits for a connection is looked at when one is free: whoever settles a
+    /// claim asks again.
+    pub(in crate::ledger) fn next_due_ms(&self) -> i64 {
+        let lost = self.flights.iter().map(|flight| flight.until_ms);
+        let firsts = Standing::ALL.into_iter().filter_map(|standing| self.first(standing));
+        firsts.map(|(_, wait, _)| wait.from_ms).chain(lost).min().unwrap_or(i64::MAX)
+    }
+
+    /// Changes what is known of a receiver and its origin, and keeps the queue as it must be then.
+    fn change(&mut self, receiver: &str, change: impl FnOnce(&mut Origin, &mut Lane)) {
+        let name = origin_of(receiver);
+        if !self.origins.contains_key(name) {
+            self.make_room();
+        }
+        let origin = self.origins.entry(name.to_owned()).or_default();
+        if let Some(wait) = origin.wait() {
+            let place = (origin.standing, wait, name.to_owned());
+            if let Ok(at) = self.queue.binary_search(&place) {
+                self.queue.remove(at);
+            }
+        }
+        let known = origin.lanes.iter().position(|lane| lane.receiver == receiver);
+        let mut lane = known.map_or_else(|| Lane::new(receiver), |at| origin.lanes.swap_remove(at));
+        change(origin, &mut lane);
+        if lane.wait().is_some() {
+            origin.lanes.push(lane);
+        }
+        enqueue(&mut self.queue, name, origin);
+    }
+
+    /// Forgets origins for which nothing waits, where too many are known.
+    fn make_room(&mut self) {
+        if self.origins.len() >= MAX_ORIGINS {
+            let is_under_way = |name: &str| self.flights.iter().any(|one| origin_of(&one.receiver) == name);
+            let all = std::mem::take(&mut self.origins).into_iter();
+            let needed = all.filter(|(name, origin)| !origin.lanes.is_empty() || is_under_way(name));
+            self.origins.extend(needed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::crypto::sha256_hex;
+
+    const RECEIVERS: [&str; 7] = ["a.1", "a.2", "b.1", "c.1", "d.1", "e.1", "older"];
+
+    fn claim(receiver: &str, id: usize, due_ms: i64) -> Claim {
+        Claim {
+            delivery_id: format!("{receiver}/{id}"),
+            campaign: String::new(),
+            destination: String::new(),
+            timeout_ms: ATTEMPT_TIMEOUT_MS,
+            lead_id: String::new(),
+            submission_id: String::new(),
+            receiver: receiver.to_owned(),
+            event: String::new(),
+            notice: None,
+            due_ms,
+            created_ms: due_ms,
+            attempt_count: 0,
+            format: crate::ledger::db::schema::ROW_FORMAT,
+            subject: None,
+        }
+    }
+
+    /// The queue as what is known says that it should be.
+    fn meant(lanes: &Lanes) -> Vec<Place> {
+        assert!(lanes.origins.values().all(|origin| origin.lanes.iter().all(|lane| lane.wait().is_some())));
+        let place =
+            |(name, origin): (&String, &Origin)| Some((origin.standing, origin.wait()?, name.clone()));
+        let mut places: Vec<_> = lanes.origins.iter().filter_map(place).collect();
+        places.sort();
+        places
+    }
+
+    /// Whatever happens, in whatever order.
+    #[test]
+    fn the_queue_is_what_is_known_and_the_limits_hold() {
+        let (mut lanes, mut open, mut now_ms) = (Lanes::default(), Vec::<Claim>::new(), 1_000_000);
+        for step in 0..20_000_usize {
+            let text = sha256_hex(&step.to_string());
+            let die = |at: usize, sides: usize| {
+                usize::from_str_radix(&text[at * 4..at * 4 + 4], 16).unwrap() % sides
+            };
+            let receiver = RECEIVERS[die(0, RECEIVERS.len())];
+            match die(1, 10) {
+                0 => now_ms += die(2, 20_000) as i64,
+                1 if die(2, 20) == 0 => now_ms -= 500_000,
+                2 | 3 => lanes.note_due(receiver, now_ms + die(2, 3) as i64 * 1_000),
+                4 if die(2, 10) == 0 => {
+                    let known = |to: &&str| Known {
+                        receiver: (*to).to_owned(),
+                        due_ms: now_ms - 5,
+                        hung: die(3, 2) == 0,
+                    };
+                    lanes.learn(RECEIVERS.iter().take(die(4, 8)).map(known).collect());
+                }
+                5 | 6 if !open.is_empty() => {
+                    let claim = open.swap_remove(die(2, open.len()));
+                    let outcome = match die(3, 4) {
+                        0 => Outcome::TimedOut,
+                        1 => Outcome::Unreachable,
+                        2 => Outcome::SecretMissing,
+                        _ => Outcome::Answered { status: 200, retry_after_s: None },
+                    };
+                    lanes.release(&claim, &outcome, die(4, 4_000) as i64, die(5, 9) == 0);
+                    lanes.land(&claim.delivery_id);
+                }
+                _ => {
+                    lanes.look_at_clock(now_ms);
+                    while let Some(turn) = lanes.next(now_ms) {
+                        if lanes.is_empty(&turn.receiver) {
+                            let ahead =
+                                (0..die(2, 3)).map(|at| claim(&turn.receiver, step * 8 + at, now_ms - 1));
+                            lanes.fill(&turn.receiver, ahead.collect(), None);
+                        }
+                        open.extend(lanes.take(&turn, now_ms));
+                    }
+                    assert!(lanes.next_due_ms() > now_ms, "what can go has gone");
+                }
+            }
+            assert_eq!(lanes.queue, meant(&lanes), "step {step}");
+            assert!(lanes.held(Standing::Answers, Standing::Hangs) <= MAX_CONNECTIONS);
+            for receiver in RECEIVERS {
+                let own = lanes.connections().filter(|one| origin_of(&one.receiver) == origin_of(receiver));
+                assert!(own.count() <= MAX_CONNECTIONS_EACH);
+            }
+        }
+    }
+
+    #[test]
+    fn an_origin_that_left_its_connection_in_doubt_has_one_for_a_while() {
+        let mut lanes = Lanes::default();
+        let begin = |lanes: &mut Lanes, now_ms: i64| {
+            lanes.look_at_clock(now_ms);
+            let mut claims = Vec::new();
+            while let Some(turn) = lanes.next(now_ms) {
+                claims.extend(lanes.take(&turn, now_ms));
+            }
+            claims
+        };
+        let ahead = |from: usize| (from..from + 9).map(|id| claim("a.1", id, 5)).collect::<VecDeque<_>>();
+        lanes.fill("a.1", ahead(0), None);
+        let answered = Outcome::Answered { status: 500, retry_after_s: None };
+        for (now_ms, left_doubt, expected) in
+            [(10, true, 1), (20, false, 1), (10 + ALONE_MS, false, 2), (20 + ALONE_MS, false, 2)]
+        {
+            let claims = begin(&mut lanes, now_ms);
+            assert_eq!(claims.len(), expected, "at {now_ms}");
+            for claim in claims {
+                lanes.release(&claim, &answered, 1, left_doubt);
+                lanes.land(&claim.delivery_id);
+            }
+        }
+    }
+
+    #[test]
+    fn origins_for_which_nothing_waits_are_forgotten_where_they_are_too_many() {
+        let mut lanes = Lanes::default();
+        for n in 0..5 * MAX_ORIGINS {
+            let receiver = format!("{n}.1");
+            lanes.note_due(&receiver, 5);
+            if n % 10 > 0 {
+                lanes.fill(&receiver, VecDeque::new(), None);
+            }
+        }
+        assert!(lanes.origins.len() <= MAX_ORIGINS);
+        assert_eq!(lanes.queue.len(), MAX_ORIGINS / 2, "who waits is known");
+    }
+}

@@ -1,0 +1,193 @@
+//! Leads that are about to be sent, kept open in memory: to read one again it must be found, unsealed, parsed
+//! and put together with its consents. What is not here any more is read again, so to drop one is always
+//! right.
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use crate::ledger::db::consent_history::Open;
+
+/// What those of all ledgers in an isolate may take, which has 128 MB. Some three thousand ordinary leads, or what waits
+/// after a few busy seconds.
+const MAX_BYTES: usize = 16 * 1024 * 1024;
+/// One that has stayed while so many more came waits for a receiver that does not answer, and makes room.
+const STALE_AFTER: u64 = 10_000;
+/// What an entry takes beside what the visitor typed: its act, its personal part, the nodes of its maps.
+const ENTRY_BYTES: usize = 3_000;
+
+thread_local! {
+    /// What those of all ledgers take.
+    static TAKEN: Cell<usize> = const { Cell::new(0) };
+}
+
+/// One of them.
+struct Kept {
+    /// How many had come before.
+    number: u64,
+    lead_id: String,
+    submission_id: String,
+    open: Rc<Open>,
+    bytes: usize,
+}
+
+impl Kept {
+    /// Takes its bytes of what all may take.
+    fn new(number: u64, lead_id: &str, submission_id: &str, open: Open, bytes: usize) -> Self {
+        TAKEN.set(TAKEN.get() + bytes);
+        let (lead_id, submission_id) = (lead_id.to_owned(), submission_id.to_owned());
+        Self { number, lead_id, submission_id, open: Rc::new(open), bytes }
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        TAKEN.set(TAKEN.get() - self.bytes);
+    }
+}
+
+/// Those of a ledger, each found without looking at the others. A lead has one: each further post of it closes what
+/// was open.
+#[derive(Default)]
+pub(in crate::ledger) struct OpenLeads {
+    /// By lead. An id begins with the time when the lead came, so the oldest stand first.
+    leads: VecDeque<Kept>,
+    /// How many came.
+    came: u64,
+}
+
+impl OpenLeads {
+    /// Where a lead is, or would be.
+    fn place(&self, lead_id: &str) -> Result<usize, usize> {
+        // Nearly all come in their order.
+        match self.leads.back() {
+            Some(last) if last.lead_id.as_str() >= lead_id => {
+                self.leads.binary_search_by(|kept| kept.lead_id.as_str().cmp(lead_id))
+            }
+            _ => Err(self.leads.len()),
+        }
+    }
+
+    /// Keeps a lead, which is as long as `typed` bytes of text, where there is room: the oldest are sent first, so it is
+    /// the newest that is read again.
+    pub(in crate::ledger) fn keep(&mut self, lead_id: &str, submission_id: &str, open: Open, typed: usize) {
+        self.forget(lead_id);
+        self.came += 1;
+        // A text lies there as it is and, in names and answers, once more at most.
+        let bytes = ENTRY_BYTES + 2 * typed;
+        let is_stale = |oldest: &mut Kept| self.came - oldest.number > STALE_AFTER;
+        if TAKEN.get() + bytes > MAX_BYTES {
+            self.leads.pop_front_if(is_stale);
+        }
+        if TAKEN.get() + bytes > MAX_BYTES {
+            return;
+        }
+        if let Err(at) = self.place(lead_id) {
+            self.leads.insert(at, Kept::new(self.came, lead_id, submission_id, open, bytes));
+        }
+    }
+
+    /// The lead of a submission, if it is still open.
+    pub(in crate::ledger) fn find(&self, lead_id: &str, submission_id: &str) -> Option<Rc<Open>> {
+        let kept = self.leads.get(self.place(lead_id).ok()?)?;
+        (kept.submission_id == submission_id).then(|| Rc::clone(&kept.open))
+    }
+
+    /// Closes what is open of a lead.
+    pub(in crate::ledger) fn forget(&mut self, lead_id: &str) {
+        if let Ok(at) = self.place(lead_id) {
+            self.leads.remove(at);
+        }
+    }
+
+    /// Closes a submission's lead.
+    pub(in crate::ledger) fn forget_submission(&mut self, lead_id: &str, submission_id: &str) {
+        if self.find(lead_id, submission_id).is_some() {
+            self.forget(lead_id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::lead::Lead;
+    use crate::pipeline::scoring::{Score, Stage, Temperature};
+
+    fn open() -> Open {
+        Open {
+            lead: Lead::default(),
+            score: Score {
+                total: 0,
+                temperature: Temperature::Cold,
+                stage: Stage::Lead,
+                reasons: Vec::new(),
+            },
+            recognised_by: Vec::new(),
+            subject: String::new(),
+            receipts: Vec::new(),
+        }
+    }
+
+    fn is_sound(all: &OpenLeads) {
+        assert_eq!(TAKEN.get(), all.leads.iter().map(|kept| kept.bytes).sum::<usize>());
+        assert!(TAKEN.get() <= MAX_BYTES && all.leads.iter().is_sorted_by(|a, b| a.lead_id < b.lead_id));
+    }
+
+    #[test]
+    fn beyond_the_bound_the_newest_are_not_kept_until_the_oldest_are_stale() {
+        let mut all = OpenLeads::default();
+        let typed = 10_000;
+        let room = MAX_BYTES / (ENTRY_BYTES + 2 * typed);
+        let keep = |all: &mut OpenLeads, n: usize| {
+            all.keep(&format!("lead_{n:05}"), "sub", open(), typed);
+            is_sound(all);
+        };
+        let is_open = |all: &OpenLeads, n: usize| all.find(&format!("lead_{n:05}"), "sub").is_some();
+        (0..room + 10).for_each(|n| keep(&mut all, n));
+        assert_eq!(all.leads.len(), room);
+        assert!(is_open(&all, 0) && is_open(&all, room - 1) && !is_open(&all, room));
+        all.forget("lead_00005");
+        keep(&mut all, room + 10);
+        assert!(is_open(&all, room + 10));
+        let later = usize::try_from(STALE_AFTER).expect("small") + 20;
+        (room + 11..later).for_each(|n| keep(&mut all, n));
+        assert!(!is_open(&all, 0) && is_open(&all, later - 1) && all.leads.len() == room);
+    }
+
+    #[test]
+    fn ledgers_share_the_room_and_give_it_back() {
+        let (mut one, mut other) = (OpenLeads::default(), OpenLeads::default());
+        one.keep("lead_1", "a", open(), MAX_BYTES / 2 - ENTRY_BYTES);
+        other.keep("lead_2", "b", open(), ENTRY_BYTES);
+        assert!(other.leads.is_empty());
+        drop(one);
+        other.keep("lead_2", "b", open(), ENTRY_BYTES);
+        assert_eq!(other.leads.len(), 1);
+        is_sound(&other);
+    }
+
+    #[test]
+    fn a_lead_is_closed_by_its_next_post_by_its_end_and_by_nothing_else() {
+        let mut all = OpenLeads::default();
+        all.keep("lead_1", "a", open(), 10);
+        all.keep("lead_2", "b", open(), 10);
+        all.keep("lead_1", "c", open(), 20);
+        assert!(all.find("lead_1", "a").is_none() && all.find("lead_1", "c").is_some());
+        all.forget_submission("lead_1", "a");
+        assert!(all.find("lead_1", "c").is_some());
+        all.forget_submission("lead_1", "c");
+        all.forget("lead_3");
+        assert!(all.find("lead_1", "c").is_none() && all.find("lead_2", "b").is_some());
+        is_sound(&all);
+    }
+
+    #[test]
+    fn one_that_is_larger_than_all_room_is_not_kept() {
+        let mut all = OpenLeads::default();
+        all.keep("lead_1", "a", open(), 10);
+        all.keep("lead_2", "b", open(), MAX_BYTES);
+        assert!(all.find("lead_1", "a").is_some() && all.find("lead_2", "b").is_none());
+        is_sound(&all);
+    }
+}

@@ -1,0 +1,77 @@
+//! An operator sends again what was given up, and lets a destination that answered 410 have its deliveries.
+
+use crate::base::fault::Fault;
+use crate::base::moment::Moment;
+use crate::ledger::Ledger;
+use crate::ledger::api::{Answer, Operation};
+use crate::ledger::db::store::Store;
+
+/// Deliveries that are replayed in one go: each is four rows written, and leads must not wait for long.
+pub const MAX_REPLAYED: i64 = 500;
+
+impl<S: Store> Ledger<S> {
+    pub(in crate::ledger) fn replay(&self, delivery_id: &str, moment: &Moment) -> Result<Answer, Fault> {
+        let sql = "SELECT state FROM delivery WHERE delivery_id = ?";
+        let Some(mut row) = self.store.row(sql, &[delivery_id.into()])? else {
+            return Ok(Answer::NotFound);
+        };
+        if row.text(0)? != "dead" {
+            return Ok(Answer::Conflict);
+        }
+        self.replay_ids(&[delivery_id.to_owned()], moment)
+    }
+
+    /// Those of a campaign that were dead at a time, so many at once; what dies again meanwhile stays. What a
+    /// clock that was ahead has settled was dead before.
+    pub(in crate::ledger) fn replay_all(&self, query: &Operation, moment: &Moment) -> Result<Answer, Fault> {
+        let sql = format!(
+            "SELECT delivery_id FROM delivery WHERE state = 'dead' AND campaign = ?
+               AND (coalesce(settled_ms, 0) <= ? OR settled_ms > ?) LIMIT {MAX_REPLAYED}"
+        );
+        let to_ms = query.to_ms.unwrap_or(moment.now_ms);
+        let args = [query.campaign.as_deref().into(), to_ms.into(), moment.now_ms.into()];
+        let mut dead = Vec::new();
+        for mut row in self.store.rows(&sql, &args)? {
+            dead.push(row.text(0)?);
+        }
+        self.replay_ids(&dead, moment)
+    }
+
+    /// A replay keeps its `webhook-id` and gets the whole schedule again.
+    fn replay_ids(&self, ids: &[String], moment: &Moment) -> Result<Answer, Fault> {
+        self.store.atomically(&mut || {
+            for id in ids {
+                let sql = "UPDATE delivery SET state = 'pending', due_ms = ?, attempt_count = 0,
+                             settled_ms = NULL WHERE delivery_id = ?
+                           RETURNING lead_id, submission_id";
+                for mut row in self.store.rows(sql, &[moment.now_ms.into(), id.into()])? {
+                    self.settle_submission(&row.text(0)?, &row.text(1)?)?;
+                }
+            }
+            Ok(())
+        })?;
+        self.learn_what_is_due()?;
+        Ok(Answer::Done(i64::try_from(ids.len()).unwrap_or(i64::MAX)))
+    }
+
+    pub(in crate::ledger) fn enable(
+        &self,
+        campaign: &str,
+        destination: &str,
+        moment: &Moment,
+    ) -> Result<Answer, Fault> {
+        let mut resumed = 0;
+        self.store.atomically(&mut || {
+            let place = [campaign.into(), destination.into()];
+            self.store.run("DELETE FROM disabled WHERE campaign = ? AND destination = ?", &place)?;
+            let sql = "UPDATE delivery SET state = 'pending', due_ms = ?, attempt_count = 0,
+                         settled_ms = NULL
+                       WHERE state = 'paused' AND campaign = ? AND destination = ? RETURNING 1";
+            let args = [moment.now_ms.into(), campaign.into(), destination.into()];
+            resumed = i64::try_from(self.store.rows(sql, &args)?.len()).unwrap_or(i64::MAX);
+            Ok(())
+        })?;
+        self.learn_what_is_due()?;
+        Ok(Answer::Done(resumed))
+    }
+}
