@@ -15,7 +15,7 @@ use leadhook::campaign::Campaign;
 use leadhook::contact::Phone;
 use leadhook::http::request::Method;
 use leadhook::ledger::Ledger;
-use leadhook::ledger::api::{Admit, Answer, Call, MESSAGE_FORMAT, Message};
+use leadhook::ledger::wire::{Admit, Answer, Call, MESSAGE_FORMAT, Message};
 use leadhook::pipeline::abuse;
 use leadhook::pipeline::abuse::{Circumstances, Evidence, Turnstiled};
 use leadhook::pipeline::intake;

@@ -71,7 +71,7 @@ fn an_object_that_stops_again_and_again_looks_at_few_rows_and_loses_none() {
         }
         site.evict();
         site.take_sql_steps();
-        pollster::block_on(site.ask(LEDGER, &leadhook::ledger::api::Call::Wake)).expect("an answer");
+        pollster::block_on(site.ask(LEDGER, &leadhook::ledger::wire::Call::Wake)).expect("an answer");
         most = most.max(site.take_sql_steps());
         let behind = "delivery_id > (SELECT value FROM meta WHERE key = 'sent')";
         assert!(people < 100 || count(&site, behind) <= 100, "in life {life}");

@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use common::*;
 use leadhook::app::ports::Ports as _;
 use leadhook::campaign::Campaign;
-use leadhook::ledger::api::{Answer, Call, MESSAGE_FORMAT, Message, Operation, Verb};
+use leadhook::ledger::api::{Enable, Replay, Request};
+use leadhook::ledger::wire::{Answer, Call, MESSAGE_FORMAT, Message};
 use leadhook::ledger::{Attempt, Claim, Ledger};
 use leadhook::pipeline::webhook::Outcome;
 use leadhook::testing::world::{SECRET, SqliteStore};
@@ -52,13 +53,8 @@ impl Object {
     fn look_again(&self, site: &Site) {
         site.evict();
         pollster::block_on(site.ask(LEDGER, &Call::Wake)).expect("an answer");
-        let operation = Operation {
-            verb: Verb::Enable,
-            campaign: Some("guide".to_owned()),
-            destination: Some("none".to_owned()),
-            ..Operation::default()
-        };
-        assert_eq!(self.ask(site, operation), Answer::Done(0));
+        let enable = Enable { campaign: "guide".to_owned(), destination: "none".to_owned() };
+        assert_eq!(self.ask(site, enable), Answer::Done(0));
     }
 
     /// Its origins answer whatever waits.
@@ -82,8 +78,8 @@ impl Object {
         }
     }
 
-    fn ask(&self, site: &Site, operation: Operation) -> Answer {
-        let call = Call::Operate(Box::new(operation));
+    fn ask(&self, site: &Site, request: impl Request) -> Answer {
+        let call = request.into_call(None);
         let message = Message { format: MESSAGE_FORMAT, ledger: LEDGER.to_owned(), call };
         self.0.call(message, &site.moment()).expect("an answer").answer
     }
@@ -533,8 +529,7 @@ fn the_payload_is_kept_while_any_destination_waits_or_is_dead_and_erased_after_t
     site.set_clock(site.now_ms() + 5 * MINUTE);
     object.settle_as(&site, &claims[1], &Outcome::DestinationRemoved);
     assert_eq!((site.states(), payloads(&site)), (counts(&[("dead", 1)]), 1));
-    let delivery_id = Some(claims[1].delivery_id.clone());
-    let replay = Operation { verb: Verb::Replay, delivery_id, ..Operation::default() };
+    let replay = Replay { delivery_id: claims[1].delivery_id.clone() };
     assert_eq!(object.ask(&site, replay), Answer::Done(1));
     let again = object.claim(&site).remove(0);
     object.settle(&site, &again, 299);
@@ -547,12 +542,7 @@ fn a_410_pauses_what_is_in_flight_too_and_enabling_sends_nothing_twice() {
     let claims = object.claim(&site);
     object.settle(&site, &claims[0], 410);
     assert_eq!(site.rows(LEDGER, "SELECT 1 FROM delivery WHERE state = 'paused'").len(), 2);
-    let enable = || Operation {
-        verb: Verb::Enable,
-        campaign: Some("guide".to_owned()),
-        destination: Some("a".to_owned()),
-        ..Operation::default()
-    };
+    let enable = || Enable { campaign: "guide".to_owned(), destination: "a".to_owned() };
     assert_eq!(object.ask(&site, enable()), Answer::Done(2));
     let resumed = object.claim(&site);
     assert_eq!(resumed.len(), 1, "the other is on its way");

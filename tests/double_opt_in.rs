@@ -9,7 +9,7 @@ use common::*;
 use leadhook::app::ports::Ports as _;
 use leadhook::contact::Email;
 use leadhook::http::request::{Method, RawRequest};
-use leadhook::ledger::api::{Call, Operation, Verb};
+use leadhook::ledger::api::{Lists, Request as _};
 use leadhook::pipeline::lead::{Identifier, list_tag};
 use leadhook::testing::world::{PUBLIC_URL, ReceiverMode, request};
 use serde_json::{Value, json};
@@ -482,8 +482,7 @@ fn a_request_survives_a_restart_and_a_newer_campaign() {
     assert_eq!(site.click(&site.mails()[0].1), 200);
     site.ring();
     assert_eq!(site.events().last().map(|event| event.2.clone()), Some("calls".to_owned()));
-    let wake = Operation { verb: Verb::Lists, ..Operation::default() };
-    assert!(pollster::block_on(site.ask(LEDGER, &Call::Operate(Box::new(wake)))).is_ok());
+    assert!(pollster::block_on(site.ask(LEDGER, &Lists {}.into_call(None))).is_ok());
     assert!(path(&site.mails()[0].2).starts_with("/withdraw/guide/"));
     assert!(site.mails()[0].1.starts_with(PUBLIC_URL));
 }

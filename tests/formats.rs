@@ -8,7 +8,7 @@ mod common;
 use common::*;
 use leadhook::app::ports::Ports as _;
 use leadhook::campaign::{Sign, Signal};
-use leadhook::ledger::api::{Admit, Answer, Call, Message, Operation, Tally, Verb};
+use leadhook::ledger::wire::{Admit, Answer, Call, Message, OperationWire, Tally, Verb};
 use leadhook::pipeline::abuse::{Evidence, Sender, UsedToken};
 use leadhook::pipeline::intake::accept;
 use leadhook::pipeline::intake::decode::decode;
@@ -328,7 +328,7 @@ fn the_other_messages_and_the_answers() {
     assert_eq!(written(Call::Wake), json!("wake"));
     assert_eq!(written(Call::Operate(Box::default())), json!({ "operate": { "verb": "counters" } }));
     let word = |text: &str| Some(text.to_owned());
-    let everything = Operation {
+    let everything = OperationWire {
         verb: Verb::Deliveries,
         actor: word("o"),
         is_done: true,

@@ -10,7 +10,8 @@ use leadhook::app::ports::Ports as _;
 use leadhook::contact::Email;
 use leadhook::http::request::{Method, RawRequest};
 use leadhook::http::response::Reply;
-use leadhook::ledger::api::{Answer, Call, Operation, Verb};
+use leadhook::ledger::api::{ListClear, Request as _};
+use leadhook::ledger::wire::Answer;
 use leadhook::pipeline::lead::{Identifier, list_tag};
 use leadhook::settings::admin_tokens::AdminTokens;
 use leadhook::testing::world::{ADMIN_TOKEN, KvMode, request};
@@ -272,9 +273,8 @@ fn the_list_of_objections_is_emptied_by_nobody_and_lifted_by_those_who_answer_to
         json!({ "removed": 1 })
     );
     // Not by an older Worker either, whose ledger is asked.
-    let operation =
-        Operation { verb: Verb::ListClear, list: Some("suppressed".to_owned()), ..Operation::default() };
-    let answer = block_on(site.ask(LEDGER, &Call::Operate(Box::new(operation)))).expect("an answer");
+    let clear = ListClear { list: "suppressed".to_owned() };
+    let answer = block_on(site.ask(LEDGER, &clear.into_call(None))).expect("an answer");
     assert_eq!(answer, Answer::Conflict);
     assert_eq!(site.count("listed"), 2);
     // Other lists are operators'.

@@ -10,7 +10,7 @@ use common::*;
 use leadhook::app::ports::Ports as _;
 use leadhook::base::keyring::Sealer;
 use leadhook::ledger::Ledger;
-use leadhook::ledger::api::{Answer, Call, MESSAGE_FORMAT, Message};
+use leadhook::ledger::wire::{Answer, Call, MESSAGE_FORMAT, Message};
 use leadhook::pipeline::lead::{Identity, Link};
 use leadhook::testing::world::{PUBLIC_URL, ReceiverMode, SqliteStore};
 use serde_json::{Value, json};

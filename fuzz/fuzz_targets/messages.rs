@@ -2,7 +2,7 @@
 //! What is read back from elsewhere: messages of another version of the code, KV's values, terms.
 
 use leadhook::pipeline::consent::Terms;
-use leadhook::ledger::api::{Answer, Message};
+use leadhook::ledger::wire::{Answer, Message};
 use leadhook::app::isolate::repeat_cache::Seen;
 use libfuzzer_sys::fuzz_target;
 use serde::de::DeserializeOwned;

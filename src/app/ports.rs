@@ -8,7 +8,8 @@ use super::isolate::rate_limit::Throttle;
 use super::isolate::repeat_cache::Recent;
 use crate::base::fault::Fault;
 use crate::base::keyring::{SigningKey, SigningKeys};
-use crate::ledger::api::{Answer, Call};
+use crate::ledger::api::Request;
+use crate::ledger::wire::{Answer, Call};
 use crate::settings::Settings;
 
 /// Keys that KV gives at once, as one request (its documented limit of a bulk read).
@@ -103,6 +104,19 @@ pub trait Ports {
     /// # Errors
     /// It is down, too slow, or failed; whether the call was kept is not known then.
     async fn ask(&self, ledger: &str, call: &Call) -> Result<Answer, Fault>;
+}
+
+/// Asks a ledger for an operation, in the name of an operator where one asks.
+///
+/// # Errors
+/// The ledger's, or that it replied something else.
+pub async fn request<R: Request>(
+    ports: &impl Ports,
+    ledger: &str,
+    actor: Option<&str>,
+    request: R,
+) -> Result<R::Reply, Fault> {
+    R::read(ports.ask(ledger, &request.into_call(actor)).await?)
 }
 
 /// The receipts of these inputs, each with its signature. Empty where no key signs.

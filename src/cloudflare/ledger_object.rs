@@ -25,7 +25,7 @@ use crate::app::isolate::campaign_cache;
 use crate::app::ports::{Ports as _, signed};
 use crate::base::fault::Fault;
 use crate::ledger;
-use crate::ledger::api::{Answer, Message};
+use crate::ledger::wire::{Answer, Message};
 use crate::ledger::{Answered, Attempt, Claim, Dispatch};
 use crate::pipeline::webhook::Outcome;
 

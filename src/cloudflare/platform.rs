@@ -17,7 +17,7 @@ use crate::app::ports::{KV_KEYS_AT_ONCE, Ports};
 use crate::base::crypto::base64url;
 use crate::base::fault::Fault;
 use crate::base::keyring::SigningKey;
-use crate::ledger::api::{Answer, Call, MESSAGE_FORMAT, Message, Tally};
+use crate::ledger::wire::{Answer, Call, MESSAGE_FORMAT, Message, Tally};
 use crate::settings::Settings;
 
 /// The most frequent answer needs no text.

@@ -1,300 +1,656 @@
-//! What Worker and ledger say to each other. Two versions of the code run side by side during a
-//! deployment, so every message carries a format number, and what is newer is refused, not guessed.
+//! Operations on a ledger: what the Worker asks in the name of operators and of people, each with its fields and
+//! its reply. They travel in the shapes of [`wire`](super::wire).
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
-use crate::base::json::by_words;
-use crate::campaign::IdentifierKind;
-use crate::pipeline::abuse::Evidence;
-use crate::pipeline::lead::{Fingerprint, Lead};
+use super::wire::{Answer, Call, OperationWire, Verb};
+use crate::base::fault::Fault;
 
-/// The format of messages.
-///
-/// 2: what withholds a lead (lists, `Sec-GPC`) must be understood.
-/// 3: who acts must be written down.
-/// 4: a withdrawal reaches the subject that its link names, and nobody else.
-pub const MESSAGE_FORMAT: u32 = 4;
+/// An operation with its reply.
+pub trait Request: Sized {
+    /// What the ledger replies.
+    type Reply: Reply;
+    /// The member of a report that holds the reply, where it is one member.
+    const KEY: &'static str;
 
-/// From the Worker, which only lends its call, to a ledger.
-#[derive(Deserialize, Serialize)]
-pub struct Message<C = Call> {
-    /// [`MESSAGE_FORMAT`] of the sender.
-    pub format: u32,
-    /// The ledger's name: the object cannot always ask the platform for its own.
-    pub ledger: String,
-    /// What is asked.
-    pub call: C,
+    /// Writes the operation as it travels.
+    fn encode(self) -> OperationWire;
+
+    /// Makes the call, in the name of an operator where one asks.
+    fn into_call(self, actor: Option<&str>) -> Call {
+        let actor = actor.map(str::to_owned);
+        Call::Operate(Box::new(OperationWire { actor, ..self.encode() }))
+    }
+
+    /// Reads the reply.
+    ///
+    /// # Errors
+    /// The ledger replied something else.
+    fn read(answer: Answer) -> Result<Self::Reply, Fault> {
+        Self::Reply::read(answer, Self::KEY).ok_or_else(|| Fault::new("a ledger gave another answer"))
+    }
+
+    /// Writes the reply as it travels.
+    fn reply(reply: Self::Reply) -> Answer {
+        reply.write(Self::KEY)
+    }
 }
 
-/// What a ledger can be asked.
-#[derive(Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Call {
-    /// Judge a lead.
-    Admit(Box<Admit>),
-    /// Count what never reached the ledger.
-    Tally(Vec<Tally>),
-    /// What an operator asks or does.
-    Operate(Box<Operation>),
-    /// See to what is overdue: the cron's poke.
-    Wake,
+/// A reply of one type.
+pub trait Reply: Sized {
+    /// Reads it. `None` if the answer is of another type.
+    fn read(answer: Answer, key: &str) -> Option<Self>;
+
+    /// Writes it as it travels.
+    fn write(self, key: &str) -> Answer;
 }
 
-/// A lead to be judged.
-#[derive(Clone, Deserialize, Serialize)]
-pub struct Admit {
-    /// The campaign's id.
-    pub campaign: String,
-    /// The campaign's revision. A ledger that does not know it asks for the campaign itself.
-    pub revision: String,
-    /// The campaign as it lies in KV, where the ledger asked for it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stored: Option<String>,
-    /// The submission's id.
-    pub submission_id: String,
-    /// The hash of the idempotency key.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub idempotency_tag: Option<String>,
-    /// Where the visitor came from, as counters know it.
-    pub source: String,
+/// A report, as JSON that the ledger's database has made for the most part.
+#[derive(Debug)]
+pub struct Report(pub Value);
+
+/// The number of things that were done.
+#[derive(Debug)]
+pub struct Count(pub i64);
+
+/// A refusal: the state of things does not allow it.
+#[derive(Debug)]
+pub struct Conflict;
+
+/// A list of things as they are shown.
+#[derive(Debug)]
+pub struct List(pub Vec<Value>);
+
+/// A page of things as they are shown.
+#[derive(Debug)]
+pub struct Page {
+    /// The things.
+    pub entries: Vec<Value>,
+    /// The cursor of the next page, where there may be one.
+    pub next: Option<String>,
+}
+
+/// The fingerprints of people of whom nothing may be cached any more.
+#[derive(Debug)]
+pub struct Forgotten {
     /// Under every pepper.
-    pub fingerprints: Vec<Fingerprint>,
-    /// What the lists know the person by, under every list key.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub list_tags: Vec<String>,
-    /// What speaks against it.
-    #[serde(default, skip_serializing_if = "Evidence::is_nothing")]
-    pub evidence: Evidence,
-    /// What is recognised by.
-    pub by: Vec<IdentifierKind>,
-    /// The lead.
-    pub lead: Lead,
-}
-
-/// A number of rejections or of repeats that KV answered.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
-pub struct Tally {
-    /// The campaign's id.
-    pub campaign: String,
-    /// The hour; UTC, milliseconds.
-    pub hour: i64,
-    /// The field; empty where there is none.
-    pub field: String,
-    /// A rejection's code, or [`Tally::KV_REPEAT`].
-    pub code: String,
-    /// How many.
-    pub count: i64,
-}
-
-impl Tally {
-    /// The code of a post that was one too many in its minute.
-    pub const THROTTLED: &'static str = "throttled";
-    /// The code of a post that was refused for more than a missing consent, or could not be read. It counts
-    /// posts, where a rejection's code counts problems. No rejection has it.
-    pub const REJECTED: &'static str = "rejected";
-    /// The code of a post that was refused for nothing but its consents. No rejection has it.
-    pub const UNCONSENTED: &'static str = "unconsented";
-    /// The code of an exact repeat that KV answered. No rejection has it.
-    pub const KV_REPEAT: &'static str = "kv_repeat";
-}
-
-/// What an operator or a person asks or does. One shape for all of them: each shape costs a decoder.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(default)]
-pub struct Operation {
-    /// Which.
-    pub verb: Verb,
-    /// The operator who does it, by the name of their token.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub actor: Option<String>,
-    /// Whether what is published lies in KV.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub is_done: bool,
-    /// What a publication changes, as JSON, for the audit log.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub changes: Option<String>,
-    /// Whether the answer to a publication is to say what waits.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub tells_what_waits: bool,
-    /// Of one campaign, by its id.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub campaign: Option<String>,
-    /// The destination's name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub destination: Option<String>,
-    /// The delivery's id.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub delivery_id: Option<String>,
-    /// Deliveries, by their ids.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub delivery_ids: Vec<String>,
-    /// Deliveries in this state.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub state: Option<String>,
-    /// Deliveries after this id.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub after: Option<String>,
-    /// At most so many deliveries.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub limit: Option<i64>,
-    /// Counters from this hour on; UTC, milliseconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub from_ms: Option<i64>,
-    /// Counters before this time; UTC, milliseconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub to_ms: Option<i64>,
-    /// From when on clocks are ahead of UTC by how much, where days are not UTC's: a list of pairs in JSON, of
-    /// milliseconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub offsets: Option<String>,
-    /// A person's lead.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub lead_id: Option<String>,
-    /// A purpose's id.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub purpose: Option<String>,
-    /// What a link names the subject of the consents by.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub subject: Option<String>,
-    /// A submission's id.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub submission_id: Option<String>,
-    /// Submissions, by their ids.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub submission_ids: Vec<String>,
-    /// How a consent was withdrawn.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub method: Option<String>,
-    /// A person's fingerprints, under every pepper.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub fingerprints: Vec<String>,
-    /// A list's name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub list: Option<String>,
-    /// What the lists know people by.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub list_tags: Vec<String>,
 }
 
-/// What an operator or a person can ask or do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Verb {
-    /// Counters by hour.
-    #[default]
-    Counters,
-    /// Deliveries, a page of them.
-    Deliveries,
-    /// One delivery with its attempts.
-    Delivery,
-    /// Send a dead delivery again.
-    Replay,
-    /// Send every dead delivery of a campaign again.
-    ReplayAll,
-    /// Let a destination that answered 410 have its deliveries again.
-    Enable,
-    /// The owner of the address confirms a submission.
-    Confirm,
-    /// A person takes consents back.
-    Withdraw,
-    /// A person downloads what the campaign gives in exchange.
-    Engage,
-    /// What a person's consents are, for their receipts.
-    Consents,
-    /// Everything that is held about a person.
-    Access,
-    /// Forget a person.
-    Erase,
-    /// The lists and their lengths.
-    Lists,
-    /// Add to a list.
-    ListAdd,
-    /// Take from a list.
-    ListRemove,
-    /// Empty a list.
-    ListClear,
-    /// The ids of the keys that rows name.
-    Keys,
-    /// What is quarantined, a page of it.
-    Quarantine,
-    /// One quarantined submission with what it says.
-    Quarantined,
-    /// Judge quarantined submissions as if they had shown no sign.
-    Release,
-    /// Throw quarantined submissions away.
-    Discard,
-    /// A campaign is about to be published, or has been: KV has it, the audit log says who it was. Gives
-    /// what waits where that is asked for.
-    Publish,
-    /// Who has done what, a page of it.
-    Audit,
-    /// Whether counters and rows agree, and what waits can be sent: a chunk of it.
-    Checkup,
-    /// The numbers of a period, by time, source, score and destination.
-    Overview,
-    /// What is held, a page of it, each with its score and why.
-    Held,
+/// A withdrawal as it was done.
+#[derive(Debug)]
+pub struct Withdrawn {
+    /// The purposes that were taken back.
+    pub purposes: Vec<String>,
+    /// Submissions that had been waiting and have ended.
+    pub refused: i64,
+    /// The fingerprints of people of whom nothing may be cached any more.
+    pub fingerprints: Vec<String>,
 }
 
-by_words!(
-    Verb,
-    [
-        (Verb::Counters, "counters"),
-        (Verb::Deliveries, "deliveries"),
-        (Verb::Delivery, "delivery"),
-        (Verb::Replay, "replay"),
-        (Verb::ReplayAll, "replay_all"),
-        (Verb::Enable, "enable"),
-        (Verb::Confirm, "confirm"),
-        (Verb::Withdraw, "withdraw"),
-        (Verb::Engage, "engage"),
-        (Verb::Consents, "consents"),
-        (Verb::Access, "access"),
-        (Verb::Erase, "erase"),
-        (Verb::Lists, "lists"),
-        (Verb::ListAdd, "list_add"),
-        (Verb::ListRemove, "list_remove"),
-        (Verb::ListClear, "list_clear"),
-        (Verb::Keys, "keys"),
-        (Verb::Quarantine, "quarantine"),
-        (Verb::Quarantined, "quarantined"),
-        (Verb::Release, "release"),
-        (Verb::Discard, "discard"),
-        (Verb::Publish, "publish"),
-        (Verb::Audit, "audit"),
-        (Verb::Checkup, "checkup"),
-        (Verb::Overview, "overview"),
-        (Verb::Held, "held"),
-    ]
-);
+/// Quarantined submissions that were released or discarded.
+#[derive(Debug)]
+pub struct Decided {
+    /// The ids of those that were.
+    pub done: Vec<String>,
+    /// The ids of those that could not be.
+    pub not_possible: Vec<String>,
+    /// Under which the first may be cached.
+    pub fingerprints: Vec<String>,
+    /// The cursor behind this page of a campaign's, where there may be more.
+    pub next: Option<String>,
+}
 
-/// From a ledger to the Worker.
-#[derive(Debug, Deserialize, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Answer {
-    /// It is stored: new, known or seen before, which the caller is not told.
-    Admitted,
-    /// It was stored before: a repeat, which the caller is not told either.
-    Repeated,
-    /// The idempotency key belongs to another submission.
-    IdempotencyKeyReused,
-    /// Too many posts came in this minute. It is not stored.
-    Throttled {
-        /// Seconds until more is taken.
-        wait_s: i64,
-        /// Of this network, and not of the campaign.
-        network: bool,
+/// What was noted of a publication.
+#[derive(Debug)]
+pub enum Publication {
+    /// Nothing but that it begins or is done.
+    Noted {
+        /// KV has it.
+        is_done: bool,
     },
-    /// Send the campaign along.
-    CampaignUnknown,
-    /// The message is newer than this ledger's code.
-    Newer,
-    /// There is no such thing here.
-    NotFound,
-    /// It is not in a state in which that can be done.
-    Conflict,
-    /// Done, to so many.
-    Done(i64),
-    /// What was asked for.
-    Report(Value),
+    /// What waits of the campaign, where that was asked for.
+    Waiting(Value),
+}
+
+impl Reply for Report {
+    fn read(answer: Answer, _: &str) -> Option<Self> {
+        report(answer).map(Self)
+    }
+
+    fn write(self, _: &str) -> Answer {
+        Answer::Report(self.0)
+    }
+}
+
+impl Reply for Count {
+    fn read(answer: Answer, _: &str) -> Option<Self> {
+        match answer {
+            Answer::Done(count) => Some(Self(count)),
+            _ => None,
+        }
+    }
+
+    fn write(self, _: &str) -> Answer {
+        Answer::Done(self.0)
+    }
+}
+
+impl<T: Reply> Reply for Option<T> {
+    fn read(answer: Answer, key: &str) -> Option<Self> {
+        if answer == Answer::NotFound { Some(None) } else { T::read(answer, key).map(Some) }
+    }
+
+    fn write(self, key: &str) -> Answer {
+        self.map_or(Answer::NotFound, |reply| reply.write(key))
+    }
+}
+
+impl<T: Reply> Reply for Result<T, Conflict> {
+    fn read(answer: Answer, key: &str) -> Option<Self> {
+        if answer == Answer::Conflict { Some(Err(Conflict)) } else { T::read(answer, key).map(Ok) }
+    }
+
+    fn write(self, key: &str) -> Answer {
+        self.map_or(Answer::Conflict, |reply| reply.write(key))
+    }
+}
+
+impl Reply for List {
+    fn read(answer: Answer, key: &str) -> Option<Self> {
+        let mut report = object(answer)?;
+        Some(Self(list(&mut report, key)))
+    }
+
+    fn write(self, key: &str) -> Answer {
+        Answer::Report(member(key, self.0.into(), Value::Object(Map::new())))
+    }
+}
+
+impl Reply for Page {
+    fn read(answer: Answer, key: &str) -> Option<Self> {
+        let mut report = object(answer)?;
+        Some(Self { entries: list(&mut report, key), next: cursor(&report) })
+    }
+
+    fn write(self, key: &str) -> Answer {
+        Answer::Report(member(key, self.entries.into(), json!({ "next": self.next })))
+    }
+}
+
+impl Reply for Forgotten {
+    fn read(answer: Answer, _: &str) -> Option<Self> {
+        let mut report = object(answer)?;
+        Some(Self { fingerprints: texts(&mut report, "fingerprints") })
+    }
+
+    fn write(self, _: &str) -> Answer {
+        Answer::Report(json!({ "fingerprints": self.fingerprints }))
+    }
+}
+
+impl Reply for Withdrawn {
+    fn read(answer: Answer, _: &str) -> Option<Self> {
+        let mut report = object(answer)?;
+        Some(Self {
+            purposes: texts(&mut report, "withdrawn"),
+            refused: report.get("refused").and_then(Value::as_i64).unwrap_or(0),
+            fingerprints: texts(&mut report, "fingerprints"),
+        })
+    }
+
+    fn write(self, _: &str) -> Answer {
+        Answer::Report(json!({
+            "withdrawn": self.purposes, "refused": self.refused, "fingerprints": self.fingerprints,
+        }))
+    }
+}
+
+impl Reply for Decided {
+    fn read(answer: Answer, key: &str) -> Option<Self> {
+        let mut report = object(answer)?;
+        Some(Self {
+            done: texts(&mut report, key),
+            not_possible: texts(&mut report, "not_possible"),
+            fingerprints: texts(&mut report, "fingerprints"),
+            next: cursor(&report),
+        })
+    }
+
+    fn write(self, key: &str) -> Answer {
+        let rest = json!({
+            "not_possible": self.not_possible, "next": self.next, "fingerprints": self.fingerprints,
+        });
+        Answer::Report(member(key, json!(self.done), rest))
+    }
+}
+
+impl Reply for Publication {
+    fn read(answer: Answer, _: &str) -> Option<Self> {
+        match answer {
+            Answer::Done(is_done) => Some(Self::Noted { is_done: is_done == 1 }),
+            Answer::Report(waiting) => Some(Self::Waiting(waiting)),
+            _ => None,
+        }
+    }
+
+    fn write(self, _: &str) -> Answer {
+        match self {
+            Self::Noted { is_done } => Answer::Done(is_done.into()),
+            Self::Waiting(waiting) => Answer::Report(waiting),
+        }
+    }
+}
+
+fn report(answer: Answer) -> Option<Value> {
+    match answer {
+        Answer::Report(report) => Some(report),
+        _ => None,
+    }
+}
+
+fn object(answer: Answer) -> Option<Map<String, Value>> {
+    match answer {
+        Answer::Report(Value::Object(report)) => Some(report),
+        _ => None,
+    }
+}
+
+fn member(key: &str, value: Value, mut rest: Value) -> Value {
+    if let Some(rest) = rest.as_object_mut() {
+        rest.insert(key.to_owned(), value);
+    }
+    rest
+}
+
+/// The list under a key; empty where there is none.
+fn list(report: &mut Map<String, Value>, key: &str) -> Vec<Value> {
+    match report.remove(key) {
+        Some(Value::Array(list)) => list,
+        _ => Vec::new(),
+    }
+}
+
+/// The texts of a JSON array.
+fn texts(report: &mut Map<String, Value>, key: &str) -> Vec<String> {
+    let text = |value| match value {
+        Value::String(text) => Some(text),
+        _ => None,
+    };
+    list(report, key).into_iter().filter_map(text).collect()
+}
+
+fn cursor(report: &Map<String, Value>) -> Option<String> {
+    report.get("next").and_then(Value::as_str).map(str::to_owned)
+}
+
+/// A field of an operation, and the member of the wire shape that carries it.
+trait Field<W>: Sized {
+    fn encode(self) -> W;
+    fn decode(wire: &W) -> Option<Self>;
+}
+
+/// A member that may be absent.
+impl<T: Clone> Field<Option<T>> for Option<T> {
+    fn encode(self) -> Option<T> {
+        self
+    }
+
+    fn decode(wire: &Option<T>) -> Option<Self> {
+        Some(wire.clone())
+    }
+}
+
+/// A member that must be there.
+impl Field<Option<String>> for String {
+    fn encode(self) -> Option<String> {
+        Some(self)
+    }
+
+    fn decode(wire: &Option<String>) -> Option<Self> {
+        wire.clone()
+    }
+}
+
+impl Field<Self> for Vec<String> {
+    fn encode(self) -> Self {
+        self
+    }
+
+    fn decode(wire: &Self) -> Option<Self> {
+        Some(wire.clone())
+    }
+}
+
+impl Field<Self> for bool {
+    fn encode(self) -> Self {
+        self
+    }
+
+    fn decode(wire: &Self) -> Option<Self> {
+        Some(*wire)
+    }
+}
+
+/// Makes the type of each operation, named like its [`Verb`], and the two ways between it and the wire.
+macro_rules! operations {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident $(in $key:literal)? { $( $(#[$about:meta])* $field:ident: $type:ty, )* } -> $reply:ty;
+    )*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Debug)]
+            pub struct $name {
+                $( $(#[$about])* pub $field: $type, )*
+            }
+
+            impl Request for $name {
+                type Reply = $reply;
+                const KEY: &'static str = concat!("" $(, $key)?);
+
+                fn encode(self) -> OperationWire {
+                    OperationWire {
+                        verb: Verb::$name,
+                        $( $field: Field::encode(self.$field), )*
+                        ..OperationWire::default()
+                    }
+                }
+            }
+        )*
+
+        /// An operation that has reached its ledger.
+        #[derive(Clone, Debug)]
+        pub enum Operation {
+            $( $(#[$doc])* $name($name), )*
+        }
+
+        impl Operation {
+            /// Reads an operation.
+            ///
+            /// # Errors
+            /// A field is missing that it needs.
+            pub fn decode(wire: &OperationWire) -> Result<Self, Fault> {
+                let read = match wire.verb {
+                    $( Verb::$name => decode(|| {
+                        Some(Self::$name($name { $( $field: Field::decode(&wire.$field)?, )* }))
+                    }), )*
+                };
+                read.ok_or_else(|| Fault::new(format!("{:?} lacks a field", wire.verb)))
+            }
+        }
+    };
+}
+
+/// Calls a closure, so that `?` ends it.
+fn decode<T>(read: impl FnOnce() -> Option<T>) -> Option<T> {
+    read()
+}
+
+operations! {
+    /// Counters by hour.
+    Counters {
+        /// Of one campaign, by its id.
+        campaign: Option<String>,
+        /// From this hour on; UTC, milliseconds.
+        from_ms: Option<i64>,
+        /// Before this time; UTC, milliseconds.
+        to_ms: Option<i64>,
+    } -> Report;
+
+    /// Deliveries, a page of them.
+    Deliveries in "deliveries" {
+        /// Of one campaign, by its id.
+        campaign: Option<String>,
+        /// In this state.
+        state: Option<String>,
+        /// Among these; among all where it is empty.
+        delivery_ids: Vec<String>,
+        /// After this id.
+        after: Option<String>,
+        /// At most so many.
+        limit: Option<i64>,
+    } -> Page;
+
+    /// One delivery with its attempts.
+    Delivery {
+        /// Its id.
+        delivery_id: String,
+    } -> Option<Report>;
+
+    /// Send a dead delivery again.
+    Replay {
+        /// Its id.
+        delivery_id: String,
+    } -> Option<Result<Count, Conflict>>;
+
+    /// Send the dead deliveries of a campaign again, a part of them.
+    ReplayAll {
+        /// The campaign's id.
+        campaign: String,
+        /// Those that were given up before this time; UTC, milliseconds.
+        to_ms: Option<i64>,
+    } -> Count;
+
+    /// Let a destination that answered 410 have its deliveries again.
+    Enable {
+        /// The campaign's id.
+        campaign: String,
+        /// The destination's name.
+        destination: String,
+    } -> Count;
+
+    /// Confirm a submission, as the owner of its address.
+    Confirm {
+        /// The campaign that the link is of.
+        campaign: String,
+        /// The lead of the request.
+        lead_id: String,
+        /// The submission's id.
+        submission_id: String,
+    } -> Option<Forgotten>;
+
+    /// Take consents back.
+    Withdraw {
+        /// The campaign that the link is of.
+        campaign: Option<String>,
+        /// The person's lead.
+        lead_id: String,
+        /// The name of the subject of the consents, where the link says it.
+        subject: Option<String>,
+        /// One purpose, by its id.
+        purpose: Option<String>,
+        /// By which means.
+        method: Option<String>,
+    } -> Option<Withdrawn>;
+
+    /// Record the download of what the campaign gives in exchange.
+    Engage {
+        /// The campaign that the link is of.
+        campaign: Option<String>,
+        /// The submission that got the link.
+        submission_id: String,
+    } -> Option<Count>;
+
+    /// The consents of a person, for their receipts.
+    Consents in "consents" {
+        /// The person's lead.
+        lead_id: String,
+        /// The name of the subject of the consents, where the link says it.
+        subject: Option<String>,
+    } -> Option<List>;
+
+    /// Everything that is stored about a person, a page of it.
+    Access {
+        /// The person's, under every pepper.
+        fingerprints: Vec<String>,
+        /// The person's on lists, under every list key.
+        list_tags: Vec<String>,
+        /// Behind this cursor.
+        after: Option<String>,
+    } -> Option<Report>;
+
+    /// Forget a person.
+    Erase {
+        /// The person's, under every pepper.
+        fingerprints: Vec<String>,
+        /// The person's on lists, under every list key.
+        list_tags: Vec<String>,
+        /// Behind this cursor.
+        after: Option<String>,
+    } -> Option<Report>;
+
+    /// The lists and their lengths.
+    Lists in "lists" {} -> List;
+
+    /// Add to a list.
+    ListAdd {
+        /// Its name.
+        list: String,
+        /// The hashes of people.
+        list_tags: Vec<String>,
+    } -> Count;
+
+    /// Take from a list.
+    ListRemove {
+        /// Its name.
+        list: String,
+        /// The hashes of people.
+        list_tags: Vec<String>,
+    } -> Count;
+
+    /// Empty a list. That of objections refuses it.
+    ListClear {
+        /// Its name.
+        list: String,
+    } -> Result<Count, Conflict>;
+
+    /// The ids of the keys that rows name.
+    Keys {} -> Report;
+
+    /// Quarantined submissions, a page of them.
+    Quarantine in "submissions" {
+        /// Of one campaign, by its id.
+        campaign: Option<String>,
+        /// After this submission.
+        after: Option<String>,
+        /// At most so many.
+        limit: Option<i64>,
+    } -> Page;
+
+    /// One quarantined submission with what it says.
+    Quarantined {
+        /// Its id.
+        submission_id: String,
+    } -> Option<Report>;
+
+    /// Judge quarantined submissions as if they had shown no sign of abuse.
+    Release in "released" {
+        /// Of one campaign, by its id, where none are named.
+        campaign: Option<String>,
+        /// These.
+        submission_ids: Vec<String>,
+        /// After this submission.
+        after: Option<String>,
+    } -> Decided;
+
+    /// Discard quarantined submissions.
+    Discard in "discarded" {
+        /// Of one campaign, by its id, where none are named.
+        campaign: Option<String>,
+        /// These.
+        submission_ids: Vec<String>,
+        /// After this submission.
+        after: Option<String>,
+    } -> Decided;
+
+    /// Note in the audit log that a campaign is about to be published, or has been.
+    Publish {
+        /// Its id.
+        campaign: String,
+        /// What it changes, as JSON.
+        changes: Option<String>,
+        /// KV has it.
+        is_done: bool,
+        /// The reply is to say what waits.
+        tells_what_waits: bool,
+    } -> Publication;
+
+    /// Entries of the audit log, the newest first, a page of them.
+    Audit in "entries" {
+        /// Of one campaign, by its id, and of none.
+        campaign: Option<String>,
+        /// From this time on; UTC, milliseconds.
+        from_ms: Option<i64>,
+        /// Before this time; UTC, milliseconds.
+        to_ms: Option<i64>,
+        /// Before this entry: its time and number with a dot between.
+        after: Option<String>,
+        /// At most so many.
+        limit: Option<i64>,
+    } -> List;
+
+    /// A chunk of the integrity check. `None` if the cursor is none of the ledger's.
+    Checkup {
+        /// The cursor of the chunk before.
+        after: Option<String>,
+    } -> Option<Report>;
+
+    /// The numbers of a period, by time, source, score and destination.
+    Overview {
+        /// Of one campaign, by its id.
+        campaign: Option<String>,
+        /// From this hour on; UTC, milliseconds.
+        from_ms: Option<i64>,
+        /// Before this hour; UTC, milliseconds.
+        to_ms: Option<i64>,
+        /// From when on clocks are ahead of UTC by how much, where days are not UTC's: pairs of milliseconds in
+        /// JSON.
+        offsets: Option<String>,
+    } -> Report;
+
+    /// Held leads with their scores, a page of them.
+    Held in "held" {
+        /// Of one campaign, by its id.
+        campaign: Option<String>,
+        /// After this lead and submission.
+        after: Option<String>,
+        /// At most so many.
+        limit: Option<i64>,
+    } -> Page;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_field_is_a_fault_and_never_an_empty_text() {
+        let wire = OperationWire { verb: Verb::Replay, ..OperationWire::default() };
+        assert_eq!(Operation::decode(&wire).expect_err("a fault").to_string(), "Replay lacks a field");
+        let wire = Enable { campaign: "guide".to_owned(), destination: "crm".to_owned() }.encode();
+        assert!(Operation::decode(&wire).is_ok());
+        assert!(Operation::decode(&OperationWire { destination: None, ..wire }).is_err());
+    }
+
+    #[test]
+    fn a_reply_of_another_type_is_a_fault() {
+        assert!(Replay::read(Answer::Admitted).is_err());
+        assert!(matches!(Replay::read(Answer::NotFound), Ok(None)));
+        assert!(matches!(Replay::read(Answer::Conflict), Ok(Some(Err(Conflict)))));
+        assert!(matches!(Replay::read(Answer::Done(1)), Ok(Some(Ok(Count(1))))));
+        assert!(matches!(ReplayAll::read(Answer::NotFound), Err(_)));
+    }
+
+    #[test]
+    fn replies_are_read_as_they_were_written() {
+        let page = Page { entries: vec![json!({ "delivery_id": "msg_a" })], next: Some("msg_a".to_owned()) };
+        let answer = Deliveries::reply(page);
+        assert_eq!(
+            answer,
+            Answer::Report(json!({ "deliveries": [{ "delivery_id": "msg_a" }], "next": "msg_a" }))
+        );
+        let page = Deliveries::read(answer).expect("a page");
+        assert_eq!((page.entries.len(), page.next.as_deref()), (1, Some("msg_a")));
+    }
 }

@@ -1,13 +1,14 @@
 //! The audit log: who has done what, never to whom. An entry is written in the transaction of the act, so
 //! there is none of the two without the other. The tables refuse to change one or to take one away.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Ledger;
-use super::api::{Answer, Operation, Verb};
+use super::api::{Audit, List, Operation, Publication, Publish};
 use super::db::store::{Arg, MAX_SAFE, Store};
 use super::outbox::at_once::without_entry;
 use super::report::rfc3339_of;
+use super::wire::{Answer, OperationWire, Verb};
 use crate::base::fault::Fault;
 use crate::base::moment::Moment;
 
@@ -42,15 +43,16 @@ impl Verb {
 
 impl<S: Store> Ledger<S> {
     /// Does what is asked. What an operator does is kept together with its entry, or not at all.
-    pub(super) fn operate(&self, operation: &Operation, moment: &Moment) -> Result<Answer, Fault> {
-        let Some(act) = operation.verb.act() else {
-            return self.perform(operation, moment);
+    pub(super) fn operate(&self, wire: &OperationWire, moment: &Moment) -> Result<Answer, Fault> {
+        let operation = Operation::decode(wire)?;
+        let Some(act) = wire.verb.act() else {
+            return self.perform(&operation, moment);
         };
         let mut answer = None;
         let kept = self.store.atomically(&mut || {
-            let given = self.perform(operation, moment)?;
-            if let Some((outcome, count)) = outcome_of(operation, &given) {
-                self.write_entry(operation, act, outcome, count, &given, moment)?;
+            let given = self.perform(&operation, moment)?;
+            if let Some((outcome, count)) = outcome_of(wire, &given) {
+                self.write_entry(wire, act, outcome, count, &given, moment)?;
             }
             answer = Some(given);
             Ok(())
@@ -65,7 +67,7 @@ impl<S: Store> Ledger<S> {
 
     fn write_entry(
         &self,
-        operation: &Operation,
+        operation: &OperationWire,
         act: &str,
         outcome: &str,
         count: Option<i64>,
@@ -96,9 +98,9 @@ impl<S: Store> Ledger<S> {
     }
 
     /// A campaign is published: what of it waits, where that is asked for.
-    pub(super) fn publication(&self, operation: &Operation) -> Result<Answer, Fault> {
-        if !operation.tells_what_waits {
-            return Ok(Answer::Done(operation.is_done.into()));
+    pub(super) fn publication(&self, request: &Publish) -> Result<Publication, Fault> {
+        if !request.tells_what_waits {
+            return Ok(Publication::Noted { is_done: request.is_done });
         }
         // Each state by itself, for only then is its index used.
         let sql = format!(
@@ -112,13 +114,13 @@ impl<S: Store> Ledger<S> {
                        WHERE campaign = ?1 GROUP BY destination))))",
             without_entry("?2")
         );
-        let args = [operation.campaign.as_deref().into(), self.mark().into()];
-        let told = self.objects(&sql, &args)?.into_iter().next();
-        Ok(told.map_or(Answer::NotFound, Answer::Report))
+        let args = [(&request.campaign).into(), self.mark().into()];
+        let waiting = self.objects(&sql, &args)?.into_iter().next();
+        waiting.map(Publication::Waiting).ok_or_else(|| Fault::new("a row is missing"))
     }
 
     /// Entries, the newest first, before a time and number.
-    pub(super) fn audit_page(&self, query: &Operation) -> Result<Answer, Fault> {
+    pub(super) fn audit_page(&self, query: &Audit) -> Result<List, Fault> {
         let limit = query.limit.unwrap_or(MAX_PAGE).clamp(1, MAX_PAGE);
         let before = query.after.as_deref().map(|place| {
             let (at_ms, seq) = place.split_once('.')?;
@@ -146,12 +148,12 @@ impl<S: Store> Ledger<S> {
             query.campaign.as_deref().into(),
             limit.into(),
         ];
-        Ok(Answer::Report(json!({ "entries": self.objects(&sql, &args)? })))
+        Ok(List(self.objects(&sql, &args)?))
     }
 }
 
 /// How an act ended, and with how many things; nothing where this ledger has none of what it was about.
-fn outcome_of(operation: &Operation, answer: &Answer) -> Option<(&'static str, Option<i64>)> {
+fn outcome_of(operation: &OperationWire, answer: &Answer) -> Option<(&'static str, Option<i64>)> {
     let of_list = |report: &Value, key: &str| {
         let list = report.get(key).and_then(Value::as_array)?;
         i64::try_from(list.len()).ok()

@@ -15,6 +15,7 @@ mod outbox;
 mod person;
 mod report;
 mod retention;
+pub mod wire;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -25,7 +26,8 @@ use serde::{Deserialize, Serialize};
 use self::admit::quarantine::QUARANTINED_LEADS;
 use self::admit::velocity::Sightings;
 use self::admit::{SUPPRESSED_LEADS, Sources};
-use self::api::{Answer, Call, MESSAGE_FORMAT, Message, Operation, Verb};
+use self::api::Operation;
+use self::api::Request;
 pub use self::db::funnel::BIN_POINTS;
 use self::db::store::{Arg, SealedCell, Store};
 use self::db::submission_move::Moving;
@@ -41,6 +43,7 @@ pub use self::person::withdraw::EVERY_PURPOSE;
 pub use self::report::integrity::CHUNK_ROWS as CHECKUP_ROWS;
 pub use self::report::overview::{MAX_SOURCES as MAX_SHOWN_SOURCES, NOTHING as NOTHING_SEEN, Step, step_of};
 pub use self::report::{DELIVERY_STATES, nothing_counted};
+use self::wire::{Answer, Call, MESSAGE_FORMAT, Message};
 use crate::base::fault::Fault;
 use crate::base::keyring::{Sealer, SigningKeys};
 use crate::base::moment::Moment;
@@ -227,36 +230,35 @@ impl<S: Store> Ledger<S> {
     }
 
     fn perform(&self, operation: &Operation, moment: &Moment) -> Result<Answer, Fault> {
-        let given = |text: &Option<String>| text.clone().unwrap_or_default();
-        let (campaign, delivery_id) = (given(&operation.campaign), given(&operation.delivery_id));
-        match operation.verb {
-            Verb::Counters => self.counters(operation),
-            Verb::Deliveries => self.deliveries(operation),
-            Verb::Delivery => self.delivery(&delivery_id),
-            Verb::Replay => self.replay(&delivery_id, moment),
-            Verb::ReplayAll => self.replay_all(operation, moment),
-            Verb::Enable => self.enable(&campaign, &given(&operation.destination), moment),
-            Verb::Confirm => self.confirm(operation, moment),
-            Verb::Withdraw => self.withdraw(operation, moment),
-            Verb::Engage => self.engage(operation, moment),
-            Verb::Consents => self.consents(operation),
-            Verb::Access => self.access(operation),
-            Verb::Erase => self.erase(operation, moment),
-            Verb::Lists => self.lists(),
-            Verb::ListAdd => self.add_to_list(operation, moment),
-            Verb::ListRemove => self.take_from_list(operation),
-            Verb::ListClear => self.clear_list(&given(&operation.list)),
-            Verb::Keys => self.keys_in_use(),
-            Verb::Quarantine => self.quarantine_page(operation),
-            Verb::Quarantined => self.quarantined(&given(&operation.submission_id)),
-            Verb::Release => self.release_quarantined(operation, moment),
-            Verb::Discard => self.discard_quarantined(operation),
-            Verb::Publish => self.publication(operation),
-            Verb::Audit => self.audit_page(operation),
-            Verb::Checkup => self.checkup(operation, moment),
-            Verb::Overview => self.overview(operation),
-            Verb::Held => self.held_page(operation),
-        }
+        use self::api as to;
+        Ok(match operation {
+            Operation::Counters(query) => to::Counters::reply(self.counters(query)?),
+            Operation::Deliveries(query) => to::Deliveries::reply(self.deliveries(query)?),
+            Operation::Delivery(query) => to::Delivery::reply(self.delivery(&query.delivery_id)?),
+            Operation::Replay(request) => to::Replay::reply(self.replay(&request.delivery_id, moment)?),
+            Operation::ReplayAll(request) => to::ReplayAll::reply(self.replay_all(request, moment)?),
+            Operation::Enable(request) => to::Enable::reply(self.enable(request, moment)?),
+            Operation::Confirm(request) => to::Confirm::reply(self.confirm(request, moment)?),
+            Operation::Withdraw(request) => to::Withdraw::reply(self.withdraw(request, moment)?),
+            Operation::Engage(request) => to::Engage::reply(self.engage(&request.submission_id, moment)?),
+            Operation::Consents(query) => to::Consents::reply(self.consents(query)?),
+            Operation::Access(request) => to::Access::reply(self.access(request)?),
+            Operation::Erase(request) => to::Erase::reply(self.erase(request, moment)?),
+            Operation::Lists(_) => to::Lists::reply(self.lists()?),
+            Operation::ListAdd(request) => to::ListAdd::reply(self.add_to_list(request, moment)?),
+            Operation::ListRemove(request) => to::ListRemove::reply(self.take_from_list(request)?),
+            Operation::ListClear(request) => to::ListClear::reply(self.clear_list(&request.list)?),
+            Operation::Keys(_) => to::Keys::reply(self.keys_in_use()?),
+            Operation::Quarantine(query) => to::Quarantine::reply(self.quarantine_page(query)?),
+            Operation::Quarantined(query) => to::Quarantined::reply(self.quarantined(&query.submission_id)?),
+            Operation::Release(request) => to::Release::reply(self.release_quarantined(request, moment)?),
+            Operation::Discard(request) => to::Discard::reply(self.discard_quarantined(request)?),
+            Operation::Publish(request) => to::Publish::reply(self.publication(request)?),
+            Operation::Audit(query) => to::Audit::reply(self.audit_page(query)?),
+            Operation::Checkup(query) => to::Checkup::reply(self.checkup(query, moment)?),
+            Operation::Overview(query) => to::Overview::reply(self.overview(query)?),
+            Operation::Held(query) => to::Held::reply(self.held_page(query)?),
+        })
     }
 
     /// When the ledger wants to be woken: for its next delivery, or to keep house.

@@ -4,7 +4,8 @@ use leadhook::app::ports::Ports as _;
 use leadhook::campaign::Campaign;
 use leadhook::contact::Email;
 use leadhook::http::request::Method;
-use leadhook::ledger::api::{Answer, Call, Operation, Verb};
+use leadhook::ledger::api::{Access, Request as _};
+use leadhook::ledger::wire::Answer;
 use leadhook::pipeline::lead::{Identifier, Identity};
 use leadhook::testing::world::{World, request, signing_key};
 use serde_json::{Value, json};
@@ -55,9 +56,8 @@ fn a_receipt_and_a_history_of_the_core_are_verified() {
     let identity = Identity::new(world.settings(), &campaign.ledger);
     let person = Identifier::Email(Email::parse("eva@acme.example").expect("an address"));
     let fingerprints = identity.fingerprints_of(&person);
-    let access = Operation { verb: Verb::Access, fingerprints, ..Operation::default() };
-    let answer =
-        pollster::block_on(world.ask(&campaign.ledger, &Call::Operate(Box::new(access)))).expect("an answer");
+    let access = Access { fingerprints, list_tags: Vec::new(), after: None };
+    let answer = pollster::block_on(world.ask(&campaign.ledger, &access.into_call(None))).expect("an answer");
     let Answer::Report(held) = answer else { panic!("a ledger says what it holds") };
     let mut held = json!({ "ledgers": [held] });
     write(&folder, "access.json", &held.to_string());

@@ -6,7 +6,8 @@ use leadhook::app::ports::Ports as _;
 use leadhook::base::keyring::Sealer;
 use leadhook::contact::Email;
 use leadhook::ledger::State;
-use leadhook::ledger::api::{Answer, Call, Operation, Verb};
+use leadhook::ledger::api::{Checkup, Request as _};
+use leadhook::ledger::wire::Answer;
 use leadhook::pipeline::consent::{Act, Standing, Verdict, follow, verify};
 use leadhook::pipeline::lead::{Identifier, Identity};
 use leadhook::testing::world::Received;
@@ -166,9 +167,9 @@ fn milestones(site: &Site, ledger: &'static str, forwarded: &mut Forwarded) {
 /// The ledger's own check sees nothing else than what receivers and the operator have not done yet.
 fn doctor(site: &Site, ledger: &str) {
     let open = ["dead_letters", "destination_paused", "overdue"];
-    let operation = Operation { verb: Verb::Checkup, ..Operation::default() };
+    let check = Checkup { after: None }.into_call(None);
     // Where its faults keep it from answering, the next operation's check sees it.
-    let Ok(Answer::Report(report)) = block_on(site.ask(ledger, &Call::Operate(Box::new(operation)))) else {
+    let Ok(Answer::Report(report)) = block_on(site.ask(ledger, &check)) else {
         return;
     };
     let findings = report["findings"].as_array().expect("findings").iter();

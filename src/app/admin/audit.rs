@@ -10,7 +10,7 @@ use super::{Asked, ledgers, range, wrong_parameter};
 use crate::app::ports::Ports;
 use crate::base::fault::Fault;
 use crate::http::response::Reply;
-use crate::ledger::api::{Answer, Operation, Verb};
+use crate::ledger::api::{Audit, List};
 
 /// Entries of a page unless the operator says otherwise.
 const DEFAULT_PAGE: usize = 50;
@@ -83,18 +83,15 @@ pub async fn list(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault>
     };
     let mut found = Vec::new();
     while let Some((ledger, _)) = walk.next(1) {
-        let operation = Operation {
+        let query = Audit {
             campaign: campaign.clone(),
             from_ms,
             to_ms,
             after: after.as_ref().map(|place| place.in_ledger(&ledger)),
             limit: i64::try_from(limit).ok(),
-            ..asked.operation(Verb::Audit)
         };
-        let Answer::Report(report) = asked.ask(ports, &ledger, operation).await? else {
-            return Err(Fault::new("a ledger gave another answer"));
-        };
-        found.extend(report.get("entries").and_then(Value::as_array).cloned().unwrap_or_default());
+        let List(entries) = asked.ask(ports, &ledger, query).await?;
+        found.extend(entries);
     }
     found.sort_by_cached_key(|entry| Reverse(Place::of(entry)));
     let is_full = found.len() >= limit;

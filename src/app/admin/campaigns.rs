@@ -10,7 +10,7 @@ use crate::campaign::change::Change;
 use crate::campaign::publish::{CAMPAIGN_PREFIX, campaign_key, keys, plan};
 use crate::campaign::{Campaign, Problem, SecretUses, Secrets};
 use crate::http::response::Reply;
-use crate::ledger::api::{Answer, Verb};
+use crate::ledger::api::{Publication, Publish};
 use crate::pipeline::abuse::turnstile;
 use crate::pipeline::intake::decode::BOM;
 use crate::settings::admin_tokens::{Actor, Scope};
@@ -136,18 +136,16 @@ async fn write_down(
     stage: Stage<'_>,
     asked: &Asked<'_>,
 ) -> Result<Option<Value>, Fault> {
-    let mut operation = asked.operation(Verb::Publish);
-    operation.campaign = Some(campaign.id.clone());
-    operation.changes = Some(changes.to_owned());
-    match stage {
-        Stage::Begun(change) => operation.tells_what_waits = change.may_strand(),
-        Stage::Done => operation.is_done = true,
-    }
-    match asked.ask(ports, &campaign.ledger, operation).await? {
-        Answer::Done(_) => Ok(None),
-        Answer::Report(waiting) => Ok(Some(waiting)),
-        _ => Err(Fault::new("a ledger gave another answer")),
-    }
+    let request = Publish {
+        campaign: campaign.id.clone(),
+        changes: Some(changes.to_owned()),
+        is_done: matches!(stage, Stage::Done),
+        tells_what_waits: matches!(stage, Stage::Begun(change) if change.may_strand()),
+    };
+    Ok(match asked.ask(ports, &campaign.ledger, request).await? {
+        Publication::Noted { .. } => None,
+        Publication::Waiting(waiting) => Some(waiting),
+    })
 }
 
 /// What a publication is judged by: what lies in KV of the campaign and beside it, and the other campaigns.

@@ -6,7 +6,7 @@ use super::{Asked, ledgers, range, registry};
 use crate::app::ports::Ports;
 use crate::base::fault::Fault;
 use crate::http::response::Reply;
-use crate::ledger::api::{Answer, Call, Operation, Verb};
+use crate::ledger::api::{Counters, Keys, Report};
 use crate::ledger::nothing_counted;
 
 /// The counters of a campaign, or of all.
@@ -26,10 +26,8 @@ pub async fn report(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Faul
     };
     let mut total = nothing_counted();
     while let Some((ledger, _)) = walk.next(1) {
-        let operation = Operation { campaign: campaign.clone(), from_ms, to_ms, ..Operation::default() };
-        let Answer::Report(report) = ports.ask(&ledger, &Call::Operate(Box::new(operation))).await? else {
-            return Err(Fault::new("a ledger gave no counters"));
-        };
+        let query = Counters { campaign: campaign.clone(), from_ms, to_ms };
+        let Report(report) = asked.ask(ports, &ledger, query).await?;
         total = added(total, report);
     }
     Ok(walk.answer(total))
@@ -64,10 +62,7 @@ pub async fn keys_in_use(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply,
     };
     let mut all = json!({ "ledgers": [] });
     while let Some((ledger, _)) = walk.next(1) {
-        let operation = Operation { verb: Verb::Keys, ..Operation::default() };
-        let Answer::Report(report) = ports.ask(&ledger, &Call::Operate(Box::new(operation))).await? else {
-            return Err(Fault::new("a ledger gave another answer"));
-        };
+        let Report(report) = asked.ask(ports, &ledger, Keys {}).await?;
         all = added(all, report);
     }
     Ok(walk.answer(all))

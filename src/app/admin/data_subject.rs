@@ -13,7 +13,7 @@ use crate::base::moment::rfc3339;
 use crate::contact::{Email, Phone};
 use crate::http::request::RawRequest;
 use crate::http::response::Reply;
-use crate::ledger::api::{Answer, Operation, Verb};
+use crate::ledger::api::{Access, Erase, Report, Request};
 use crate::pipeline::consent::{compact, signing_input};
 use crate::pipeline::lead::{Identifier, subject};
 
@@ -45,11 +45,18 @@ fn identifiers(request: &RawRequest) -> Result<Vec<Identifier>, Reply> {
 /// A walk through every ledger, asking about a person.
 struct Search<'a> {
     asked: &'a Asked<'a>,
-    verb: Verb,
     people: &'a [Identifier],
     walk: Walk,
     /// Where a ledger goes on that could not say all at once.
     within: Option<String>,
+}
+
+/// A person, as a ledger is asked about them.
+struct Person {
+    fingerprints: Vec<String>,
+    list_tags: Vec<String>,
+    /// Behind this cursor.
+    after: Option<String>,
 }
 
 /// What a ledger says of a person, by its name, with what the person is known by there.
@@ -62,7 +69,6 @@ struct Held {
 impl<'a> Search<'a> {
     async fn begin(
         ports: &impl Ports,
-        verb: Verb,
         people: &'a [Identifier],
         asked: &'a Asked<'a>,
     ) -> Result<Result<Self, Reply>, Fault> {
@@ -72,24 +78,24 @@ impl<'a> Search<'a> {
         // What is no text is no cursor either.
         let after = after.map(|after| after.as_str().unwrap_or_default());
         let walk = Walk::over(registry(ports).await?, after);
-        Ok(walk.map(|walk| Self { asked, verb, people, walk, within: None }))
+        Ok(walk.map(|walk| Self { asked, people, walk, within: None }))
     }
 
-    /// The next ledger's report. KV is asked for each of the tags after it.
-    async fn next(&mut self, ports: &impl Ports) -> Result<Option<Held>, Fault> {
+    /// Returns the next ledger's report, of the request that is made of the person's hashes there. KV is asked for
+    /// each of the tags after it.
+    async fn next<R: Request<Reply = Option<Report>>>(
+        &mut self,
+        ports: &impl Ports,
+        request: impl Fn(Person) -> R,
+    ) -> Result<Option<Held>, Fault> {
         let Some(ledger) = self.walk.peek().filter(|_| self.within.is_none()) else { return Ok(None) };
         let identity = ports.shelf().borrow_mut().identity(ports.settings(), ledger);
         let tags: Vec<_> = self.people.iter().flat_map(|one| identity.fingerprints_of(one)).collect();
         let Some((ledger, after)) = self.walk.next(1 + tags.len()) else { return Ok(None) };
-        let operation = Operation {
-            fingerprints: tags.clone(),
-            list_tags: self.people.iter().flat_map(|one| identity.list_tags(one)).collect(),
-            after,
-            ..self.asked.operation(self.verb)
-        };
-        let Answer::Report(Value::Object(mut report)) = self.asked.ask(ports, &ledger, operation).await?
-        else {
-            return Err(Fault::new("a ledger gave another answer"));
+        let list_tags = self.people.iter().flat_map(|one| identity.list_tags(one)).collect();
+        let request = request(Person { fingerprints: tags.clone(), list_tags, after });
+        let Some(Report(Value::Object(mut report))) = self.asked.ask(ports, &ledger, request).await? else {
+            return Err(Fault::new("a ledger does not know the cursor that it gave"));
         };
         if let Some(Value::String(place)) = report.remove("next") {
             self.within = Some(within(&ledger, &place));
@@ -109,12 +115,13 @@ pub async fn access(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Faul
         Ok(people) => people,
         Err(reply) => return Ok(reply),
     };
-    let mut search = match Search::begin(ports, Verb::Access, &people, asked).await? {
+    let mut search = match Search::begin(ports, &people, asked).await? {
         Ok(search) => search,
         Err(reply) => return Ok(reply),
     };
     let mut ledgers = Vec::new();
-    while let Some(Held { ledger, mut report, tags }) = search.next(ports).await? {
+    let access = |Person { fingerprints, list_tags, after }| Access { fingerprints, list_tags, after };
+    while let Some(Held { ledger, mut report, tags }) = search.next(ports, access).await? {
         let mut seen = 0;
         for tag in tags {
             seen += usize::from(ports.kv_get(&Seen::key(&ledger, &tag)).await?.is_some());
@@ -136,12 +143,13 @@ pub async fn erase(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault
             "LEADHOOK_LIST_KEYS is not set: that the person wants to hear nothing could not be remembered.";
         return Ok(Reply::conflict(detail));
     }
-    let mut search = match Search::begin(ports, Verb::Erase, &people, asked).await? {
+    let mut search = match Search::begin(ports, &people, asked).await? {
         Ok(search) => search,
         Err(reply) => return Ok(reply),
     };
     let mut ledgers = Vec::new();
-    while let Some(Held { ledger, mut report, tags: own }) = search.next(ports).await? {
+    let erase = |Person { fingerprints, list_tags, after }| Erase { fingerprints, list_tags, after };
+    while let Some(Held { ledger, mut report, tags: own }) = search.next(ports, erase).await? {
         // The hashes never leave the system.
         let tags = texts(report.remove("fingerprints"));
         let fit = own.len() + search.walk.spend(tags.len().saturating_sub(own.len()));

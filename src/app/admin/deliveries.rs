@@ -2,14 +2,14 @@
 
 use serde_json::json;
 
-use super::pagination::page;
+use super::pagination::{Part, page};
 use super::walk::MAX_REQUESTS;
 use super::{Asked, ledgers, wrong_parameter};
 use crate::app::isolate::campaign_cache;
 use crate::app::ports::Ports;
 use crate::base::fault::Fault;
 use crate::http::response::Reply;
-use crate::ledger::api::{Answer, Operation, Verb};
+use crate::ledger::api::{Conflict, Count, Deliveries, Delivery, Enable, Replay, ReplayAll, Report, Request};
 use crate::ledger::{DELIVERY_STATES, MAX_REPLAYED};
 
 /// Deliveries that a request may name: an address of 6 KB.
@@ -29,35 +29,45 @@ pub async fn list(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault>
     if delivery_ids.len() > MAX_NAMED {
         return Ok(wrong_parameter("ids", "must name at most 100"));
     }
-    let operation = Operation { state, delivery_ids, ..asked.operation(Verb::Deliveries) };
-    page(ports, asked, operation, "deliveries").await
+    let query = |Part { campaign, after, limit }| {
+        let (state, delivery_ids) = (state.clone(), delivery_ids.clone());
+        Deliveries { campaign, state, delivery_ids, after, limit }
+    };
+    page(ports, asked, query).await
 }
 
-/// Asks one ledger after the other for something that one of them has, or that of the campaign which is named.
-pub async fn first_that_knows(
+/// One delivery with its attempts.
+pub async fn show(ports: &impl Ports, delivery_id: &str, asked: &Asked<'_>) -> Result<Reply, Fault> {
+    let query = Delivery { delivery_id: delivery_id.to_owned() };
+    find(ports, asked, query, |Report(delivery)| Reply::json(&delivery)).await
+}
+
+/// Sends a dead delivery again.
+pub async fn replay(ports: &impl Ports, delivery_id: &str, asked: &Asked<'_>) -> Result<Reply, Fault> {
+    let request = Replay { delivery_id: delivery_id.to_owned() };
+    let show = |replayed| match replayed {
+        Ok(Count(count)) => Reply::json(&json!({ "replayed": count })),
+        Err(Conflict) => Reply::conflict("Only a dead delivery can be replayed."),
+    };
+    find(ports, asked, request, show).await
+}
+
+/// Asks one ledger after the other, or that of the campaign which is named, and shows the reply of the first that
+/// has what is asked for.
+pub async fn find<T, R: Request<Reply = Option<T>> + Clone>(
     ports: &impl Ports,
-    verb: Verb,
-    delivery_id: &str,
     asked: &Asked<'_>,
+    request: R,
+    show: impl Fn(T) -> Reply,
 ) -> Result<Reply, Fault> {
-    let operation = Operation { delivery_id: Some(delivery_id.to_owned()), ..asked.operation(verb) };
-    find(ports, operation, asked).await
-}
-
-/// The answer of the first ledger that has what is asked for.
-pub async fn find(ports: &impl Ports, operation: Operation, asked: &Asked<'_>) -> Result<Reply, Fault> {
     let ledgers = ledgers(ports, asked.query.text("campaign").as_deref(), asked.moment).await?;
     let mut walk = match asked.walk(ledgers) {
         Ok(walk) => walk,
         Err(reply) => return Ok(reply),
     };
     while let Some((ledger, _)) = walk.next(1) {
-        match asked.ask(ports, &ledger, operation.clone()).await? {
-            Answer::NotFound => {}
-            Answer::Report(report) => return Ok(Reply::json(&report)),
-            Answer::Done(count) => return Ok(Reply::json(&json!({ "replayed": count }))),
-            Answer::Conflict => return Ok(Reply::conflict("Only a dead delivery can be replayed.")),
-            _ => return Err(Fault::new("a ledger gave another answer")),
+        if let Some(found) = asked.ask(ports, &ledger, request.clone()).await? {
+            return Ok(show(found));
         }
     }
     Ok(walk.next_cursor().map_or_else(Reply::not_found, |next| Reply::not_found_yet(&next)))
@@ -77,13 +87,10 @@ pub async fn replay_all(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, 
         return Ok(wrong_parameter("after", "must be the next of an earlier answer"));
     };
     let to_ms = to_ms.min(asked.moment.now_ms);
-    let operation =
-        Operation { campaign: Some(campaign), to_ms: Some(to_ms), ..asked.operation(Verb::ReplayAll) };
+    let request = ReplayAll { campaign, to_ms: Some(to_ms) };
     let mut replayed = 0;
     for _ in 0..MAX_REQUESTS {
-        let Answer::Done(part) = asked.ask(ports, &found.ledger, operation.clone()).await? else {
-            return Err(Fault::new("a ledger gave another answer"));
-        };
+        let Count(part) = asked.ask(ports, &found.ledger, request.clone()).await?;
         replayed += part;
         if part < MAX_REPLAYED {
             return Ok(Reply::json(&json!({ "replayed": replayed })));
@@ -99,16 +106,10 @@ pub async fn enable(
     destination: &str,
     asked: &Asked<'_>,
 ) -> Result<Reply, Fault> {
-    let operation = Operation {
-        campaign: Some(campaign.to_owned()),
-        destination: Some(destination.to_owned()),
-        ..asked.operation(Verb::Enable)
-    };
+    let request = Enable { campaign: campaign.to_owned(), destination: destination.to_owned() };
     let Some(found) = campaign_cache::find(ports, campaign, asked.moment.now_ms).await? else {
         return Ok(Reply::not_found());
     };
-    match asked.ask(ports, &found.ledger, operation).await? {
-        Answer::Done(count) => Ok(Reply::json(&json!({ "resumed": count }))),
-        _ => Err(Fault::new("a ledger gave another answer")),
-    }
+    let Count(resumed) = asked.ask(ports, &found.ledger, request).await?;
+    Ok(Reply::json(&json!({ "resumed": resumed })))
 }

@@ -9,7 +9,7 @@ use crate::base::moment::rfc3339;
 use crate::campaign::publish::{campaign_key, controller_of, ledger_key};
 use crate::campaign::{Campaign, Channel, SecretUses, Unservable, Withheld, is_dummy};
 use crate::http::response::Reply;
-use crate::ledger::api::{Answer, Call, Operation, Verb};
+use crate::ledger::api::{Checkup, Report};
 use crate::pipeline::abuse::turnstile;
 use crate::pipeline::webhook::SigningSecret;
 use crate::settings::admin_tokens::Scope;
@@ -395,13 +395,10 @@ async fn examine_ledger(ports: &impl Ports, ledger: &str, asked: &Asked<'_>) -> 
         return Ok(Reply::not_found());
     }
     let after = asked.query.text("after");
-    let operation = Operation { verb: Verb::Checkup, after, ..Operation::default() };
-    let report = match ports.ask(ledger, &Call::Operate(Box::new(operation))).await {
-        Ok(Answer::Report(report)) => report,
-        Ok(Answer::NotFound) => {
-            return Ok(wrong_parameter("after", "must be the next of an earlier chunk"));
-        }
-        Ok(_) | Err(_) => {
+    let report = match asked.ask(ports, ledger, Checkup { after }).await {
+        Ok(Some(Report(report))) => report,
+        Ok(None) => return Ok(wrong_parameter("after", "must be the next of an earlier chunk")),
+        Err(_) => {
             let findings = [finding("ledger_silent", "", 1, &Value::Null)];
             return Ok(Reply::json(&json!({ "ledger": ledger, "findings": findings, "next": null })));
         }

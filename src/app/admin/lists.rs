@@ -18,7 +18,7 @@ use crate::campaign::publish::campaign_key;
 use crate::campaign::{Campaign, Listed, SUPPRESSED, is_id};
 use crate::http::request::RawRequest;
 use crate::http::response::Reply;
-use crate::ledger::api::{Answer, Operation, Verb};
+use crate::ledger::api::{Conflict, Count, List, ListAdd, ListClear, ListRemove, Lists};
 
 /// base64url of a SHA-256.
 const TAG_CHARACTERS: usize = 43;
@@ -36,10 +36,8 @@ pub async fn show(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault>
     };
     let mut all = Vec::new();
     while let Some((ledger, _)) = walk.next(1) {
-        let Answer::Report(report) = asked.ask(ports, &ledger, asked.operation(Verb::Lists)).await? else {
-            return Err(Fault::new("a ledger gave another answer"));
-        };
-        all.extend(report.get("lists").and_then(Value::as_array).cloned().unwrap_or_default());
+        let List(lists) = asked.ask(ports, &ledger, Lists {}).await?;
+        all.extend(lists);
     }
     Ok(walk.answer(json!({ "lists": all })))
 }
@@ -70,37 +68,58 @@ pub async fn change(ports: &impl Ports, list: &str, asked: &Asked<'_>) -> Result
     let given = body.get("add").or(body.get("remove"));
     let tags = super::data_subject::texts(given.cloned());
     let are_texts = given.is_none_or(|given| given.as_array().is_some_and(|given| given.len() == tags.len()));
-    let (verb, done) = match (body.get("add"), body.get("remove"), body.get("clear")) {
-        (Some(_), None, None) if are_texts => (Verb::ListAdd, "added"),
-        (None, Some(_), None) if are_texts => (Verb::ListRemove, "removed"),
-        (None, None, Some(Value::Bool(true))) => (Verb::ListClear, "removed"),
+    let change = match (body.get("add"), body.get("remove"), body.get("clear")) {
+        (Some(_), None, None) if are_texts => Change::Add,
+        (None, Some(_), None) if are_texts => Change::Remove,
+        (None, None, Some(Value::Bool(true))) => Change::Clear,
         _ => return Ok(Reply::malformed(CHANGES)),
     };
-    if verb == Verb::ListClear {
-        let refusal = if list == SUPPRESSED {
-            Some("is refused: this list holds every objection, and who was erased. Take single people off it")
-        } else if suppresses(ports, &ledger, list).await? {
-            Some(
-                "is refused: a campaign suppresses the people on this list, or there are more campaigns than one \
-                 request can read. Take people off it by their hashes",
-            )
-        } else {
-            None
-        };
-        if let Some(detail) = refusal {
-            return Ok(Reply::irreversible("clear", detail));
-        }
+    if change == Change::Clear
+        && let Some(detail) = refusal_to_clear(ports, &ledger, list).await?
+    {
+        return Ok(Reply::irreversible("clear", detail));
     }
     let known = ports.settings().lists.as_ref();
     if tags.iter().any(|tag| !is_tag(tag, known)) {
         let detail = "holds something that is not a hash under a list key of this Worker";
-        return Ok(wrong_parameter(if verb == Verb::ListAdd { "add" } else { "remove" }, detail));
+        return Ok(wrong_parameter(if change == Change::Add { "add" } else { "remove" }, detail));
     }
-    let operation = Operation { list: Some(list.to_owned()), list_tags: tags, ..asked.operation(verb) };
-    match asked.ask(ports, &ledger, operation).await? {
-        Answer::Done(count) => Ok(Reply::json(&json!({ done: count }))),
-        _ => Err(Fault::new("a ledger gave another answer")),
-    }
+    let list = list.to_owned();
+    let (done, Count(count)) = match change {
+        Change::Add => ("added", asked.ask(ports, &ledger, ListAdd { list, list_tags: tags }).await?),
+        Change::Remove => ("removed", asked.ask(ports, &ledger, ListRemove { list, list_tags: tags }).await?),
+        Change::Clear => {
+            let cleared = asked.ask(ports, &ledger, ListClear { list }).await?;
+            ("removed", cleared.map_err(|Conflict| Fault::new("a ledger refuses to clear a list"))?)
+        }
+    };
+    Ok(Reply::json(&json!({ done: count })))
+}
+
+/// A change of a list.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Change {
+    Add,
+    Remove,
+    Clear,
+}
+
+/// Returns why a list is not cleared, if it is not.
+async fn refusal_to_clear(
+    ports: &impl Ports,
+    ledger: &str,
+    list: &str,
+) -> Result<Option<&'static str>, Fault> {
+    Ok(if list == SUPPRESSED {
+        Some("is refused: this list holds every objection, and who was erased. Take single people off it")
+    } else if suppresses(ports, ledger, list).await? {
+        Some(
+            "is refused: a campaign suppresses the people on this list, or there are more campaigns than one \
+             request can read. Take people off it by their hashes",
+        )
+    } else {
+        None
+    })
 }
 
 /// Whether a campaign of the ledger suppresses the people on a list. What one request cannot look at may be

@@ -21,13 +21,15 @@ use self::routes::Route;
 use self::walk::{MAX_REQUESTS, Walk};
 use super::endpoints::submit::{Answered, faulted};
 pub use super::isolate::login_attempts::{Attempts, MAX_WRONG, WINDOW_MS};
+use super::ports;
 use super::ports::Ports;
 use crate::base::fault::Fault;
 use crate::base::moment::{Moment, parse_rfc3339};
 use crate::campaign::publish::LEDGER_PREFIX;
 use crate::http::request::RawRequest;
 use crate::http::response::Reply;
-use crate::ledger::api::{Answer, Call, Operation, Verb};
+use crate::ledger::api::Request;
+use crate::ledger::wire::Call;
 use crate::pipeline::intake::decode::is_plain;
 use crate::settings::admin_tokens::Actor;
 
@@ -117,18 +119,14 @@ pub struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    /// An operation in the name of whoever asks.
-    fn operation(&self, verb: Verb) -> Operation {
-        Operation { verb, actor: Some(self.actor.name.clone()), ..Operation::default() }
-    }
-
     /// Over these names, from the query's cursor on.
     fn walk(&self, names: Vec<String>) -> Result<Walk, Reply> {
         Walk::over(names, self.query.text("after").as_deref())
     }
 
-    async fn ask(&self, ports: &impl Ports, ledger: &str, operation: Operation) -> Result<Answer, Fault> {
-        ports.ask(ledger, &Call::Operate(Box::new(operation))).await
+    /// Asks a ledger in the name of the operator.
+    async fn ask<R: Request>(&self, ports: &impl Ports, ledger: &str, request: R) -> Result<R::Reply, Fault> {
+        ports::request(ports, ledger, Some(&self.actor.name), request).await
     }
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::counters::added;
-use super::pagination::page;
+use super::pagination::{Part, page};
 use super::{Asked, ledgers, range};
 use crate::app::isolate::campaign_cache;
 use crate::app::ports::Ports;
@@ -13,7 +13,7 @@ use crate::base::moment::{DAY_MS, HOUR_MS, hour_of, rfc3339};
 use crate::base::time_zone;
 use crate::campaign::Thresholds;
 use crate::http::response::Reply;
-use crate::ledger::api::{Answer, Operation, Verb};
+use crate::ledger::api::{Held, Overview, Report};
 use crate::ledger::{BIN_POINTS, MAX_SHOWN_SOURCES, NOTHING_SEEN, Step, nothing_counted, step_of};
 use crate::settings::admin_tokens::Scope;
 
@@ -61,10 +61,8 @@ pub async fn report(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Faul
     while let Some((ledger, _)) = walk.next(1) {
         let (from_ms, to_ms) = (Some(from_ms), Some(to_ms));
         let (campaign, offsets) = (campaign.clone(), offsets.clone());
-        let operation = Operation { campaign, from_ms, to_ms, offsets, ..asked.operation(Verb::Overview) };
-        let Answer::Report(report) = asked.ask(ports, &ledger, operation).await? else {
-            return Err(Fault::new("a ledger gave another answer"));
-        };
+        let query = Overview { campaign, from_ms, to_ms, offsets };
+        let Report(report) = asked.ask(ports, &ledger, query).await?;
         total = added(total, report);
     }
     if let Some(sources) = total.get_mut("sources") {
@@ -150,7 +148,7 @@ fn by_campaign(destinations: &Value) -> Vec<Value> {
 
 /// What is held, a page of it.
 pub async fn held(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {
-    page(ports, asked, asked.operation(Verb::Held), "held").await
+    page(ports, asked, |Part { campaign, after, limit }| Held { campaign, after, limit }).await
 }
 
 /// Who asks, and what the token allows.

@@ -1,24 +1,33 @@
 //! Pages over several ledgers.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::walk::within;
 use super::{Asked, ledgers, wrong_parameter};
 use crate::app::ports::Ports;
 use crate::base::fault::Fault;
 use crate::http::response::Reply;
-use crate::ledger::api::{Answer, Operation};
+use crate::ledger::api::{Page, Request};
 
 /// Entries of a page unless the operator says otherwise.
 const DEFAULT_PAGE: i64 = 50;
 
-/// The page that a query asks for, of one campaign's ledger or of all. `operation` asks a ledger for its
-/// part; the entries stand under `key` in its answer and in this one.
-pub async fn page(
+/// The part of a page that one ledger is asked for.
+pub struct Part {
+    /// Of one campaign, by its id.
+    pub campaign: Option<String>,
+    /// Behind this entry.
+    pub after: Option<String>,
+    /// At most so many.
+    pub limit: Option<i64>,
+}
+
+/// Answers with the page that a query asks for, of one campaign's ledger or of all. `request` makes what a ledger
+/// is asked for its part.
+pub async fn page<R: Request<Reply = Page>>(
     ports: &impl Ports,
     asked: &Asked<'_>,
-    operation: Operation,
-    key: &str,
+    request: impl Fn(Part) -> R,
 ) -> Result<Reply, Fault> {
     let limit = asked.query.text("limit").map(|text| text.parse::<i64>().ok().filter(|limit| *limit > 0));
     let Some(limit) = limit.unwrap_or(Some(DEFAULT_PAGE)) else {
@@ -33,15 +42,12 @@ pub async fn page(
     let mut found = Vec::new();
     while let Some((ledger, after)) = walk.next(1) {
         let room = limit - i64::try_from(found.len()).unwrap_or(limit);
-        let operation =
-            Operation { campaign: campaign.clone(), after, limit: Some(room), ..operation.clone() };
-        let Answer::Report(report) = asked.ask(ports, &ledger, operation).await? else {
-            return Err(Fault::new("a ledger gave another answer"));
-        };
-        found.extend(report.get(key).and_then(Value::as_array).cloned().unwrap_or_default());
-        if let Some(next) = report.get("next").and_then(Value::as_str) {
-            return Ok(Reply::json(&json!({ key: found, "next": within(&ledger, next) })));
+        let part = Part { campaign: campaign.clone(), after, limit: Some(room) };
+        let page = asked.ask(ports, &ledger, request(part)).await?;
+        found.extend(page.entries);
+        if let Some(next) = page.next {
+            return Ok(Reply::json(&json!({ R::KEY: found, "next": within(&ledger, &next) })));
         }
     }
-    Ok(Reply::json(&json!({ key: found, "next": walk.next_cursor() })))
+    Ok(Reply::json(&json!({ R::KEY: found, "next": walk.next_cursor() })))
 }

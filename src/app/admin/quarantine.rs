@@ -4,42 +4,56 @@ use serde_json::{Value, json};
 
 use super::data_subject::{forget_seen, texts};
 use super::deliveries::find;
-use super::pagination::page;
+use super::pagination::{Part, page};
 use super::walk::Walk;
 use super::{Asked, ledgers, wrong_parameter};
 use crate::app::ports::Ports;
 use crate::base::fault::Fault;
 use crate::http::response::Reply;
-use crate::ledger::api::{Answer, Operation, Verb};
+use crate::ledger::api::{Decided, Discard, Quarantine, Quarantined, Release, Report, Request};
 
 /// Submissions that a request may name: what a ledger acts on in one call.
 const MAX_NAMED: usize = 100;
 
 /// What is quarantined, of one campaign or of all, a page of it.
 pub async fn list(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {
-    page(ports, asked, asked.operation(Verb::Quarantine), "submissions").await
+    page(ports, asked, |Part { campaign, after, limit }| Quarantine { campaign, after, limit }).await
 }
 
 /// One submission, with what it says.
 pub async fn show(ports: &impl Ports, submission_id: &str, asked: &Asked<'_>) -> Result<Reply, Fault> {
-    let operation =
-        Operation { submission_id: Some(submission_id.to_owned()), ..asked.operation(Verb::Quarantined) };
-    find(ports, operation, asked).await
+    let query = Quarantined { submission_id: submission_id.to_owned() };
+    find(ports, asked, query, |Report(submission)| Reply::json(&submission)).await
 }
 
 /// Judges submissions as if they had shown no sign.
 pub async fn release(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {
-    act(ports, Verb::Release, "released", asked).await
+    let request = |Chosen { campaign, submission_ids, after }| Release { campaign, submission_ids, after };
+    decide(ports, asked, request, false).await
 }
 
 /// Throws submissions away.
 pub async fn discard(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {
-    act(ports, Verb::Discard, "discarded", asked).await
+    let request = |Chosen { campaign, submission_ids, after }| Discard { campaign, submission_ids, after };
+    // Sent again, it is told what it was told before, but not by KV, which knows of no discarding.
+    decide(ports, asked, request, true).await
+}
+
+/// Submissions that a ledger is asked to release or discard.
+struct Chosen {
+    campaign: Option<String>,
+    submission_ids: Vec<String>,
+    after: Option<String>,
 }
 
 /// Does it to the submissions that are named, or to a page of the campaign's. Of those that are named, `next`
 /// says that ledgers are left which may have the rest.
-async fn act(ports: &impl Ports, verb: Verb, done: &str, asked: &Asked<'_>) -> Result<Reply, Fault> {
+async fn decide<R: Request<Reply = Decided>>(
+    ports: &impl Ports,
+    asked: &Asked<'_>,
+    request: impl Fn(Chosen) -> R,
+    is_forgotten: bool,
+) -> Result<Reply, Fault> {
     let body = asked.request.body.as_deref().unwrap_or_default();
     let body: Value =
         str::from_utf8(body).ok().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
@@ -63,27 +77,19 @@ async fn act(ports: &impl Ports, verb: Verb, done: &str, asked: &Asked<'_>) -> R
     };
     let after = after.filter(|_| campaign.is_some()).map(str::to_owned);
     let mut ids = ids;
-    let (mut acted, mut left, mut next) = (Vec::new(), Vec::new(), Value::Null);
+    let (mut done, mut left, mut next) = (Vec::<String>::new(), Vec::new(), Value::Null);
     while campaign.is_some() || !ids.is_empty() {
         let Some((ledger, _)) = walk.next(1) else { break };
-        let operation = Operation {
-            campaign: campaign.map(str::to_owned),
-            submission_ids: ids.clone(),
-            after: after.clone(),
-            ..asked.operation(verb)
-        };
-        let Answer::Report(report) = asked.ask(ports, &ledger, operation).await? else {
-            return Err(Fault::new("a ledger gave another answer"));
-        };
-        acted.extend(texts(report.get(done).cloned()));
-        left.extend(texts(report.get("not_possible").cloned()));
-        next = report.get("next").filter(|_| campaign.is_some()).cloned().unwrap_or_default();
-        ids.retain(|id| !acted.contains(id) && !left.contains(id));
-        if verb == Verb::Discard {
-            // Sent again, it is told what it was told before, but not by KV, which knows of no discarding.
-            let tags = texts(report.get("fingerprints").cloned());
-            let fit = walk.spend(tags.len());
-            forget_seen(ports, &ledger, &tags, fit).await;
+        let (submission_ids, after) = (ids.clone(), after.clone());
+        let chosen = Chosen { campaign: campaign.map(str::to_owned), submission_ids, after };
+        let decided = asked.ask(ports, &ledger, request(chosen)).await?;
+        done.extend(decided.done);
+        left.extend(decided.not_possible);
+        next = decided.next.filter(|_| campaign.is_some()).into();
+        ids.retain(|id| !done.contains(id) && !left.contains(id));
+        if is_forgotten {
+            let fit = walk.spend(decided.fingerprints.len());
+            forget_seen(ports, &ledger, &decided.fingerprints, fit).await;
         }
     }
     match walk.next_cursor().filter(|_| !ids.is_empty()) {
@@ -91,7 +97,7 @@ async fn act(ports: &impl Ports, verb: Verb, done: &str, asked: &Asked<'_>) -> R
         // What no ledger has in quarantine.
         None => left.extend(ids),
     }
-    Ok(Reply::json(&json!({ done: acted, "not_possible": left, "next": next })))
+    Ok(Reply::json(&json!({ R::KEY: done, "not_possible": left, "next": next })))
 }
 
 /// Whether what names submissions is of the documented types: what is not understood is not passed over

@@ -9,7 +9,6 @@ use crate::app::ports::Ports;
 use crate::base::fault::Fault;
 use crate::http::request::{Method, RawRequest};
 use crate::http::response::Reply;
-use crate::ledger::api::Verb;
 use crate::settings::admin_tokens::Scope;
 
 /// An address behind `/admin/api/`, what it takes, and what it does.
@@ -156,8 +155,8 @@ impl Route {
         match self.target {
             Target::Counters => counters::report(ports, asked).await,
             Target::Deliveries => deliveries::list(ports, asked).await,
-            Target::Delivery => deliveries::first_that_knows(ports, Verb::Delivery, first, asked).await,
-            Target::Replay => deliveries::first_that_knows(ports, Verb::Replay, first, asked).await,
+            Target::Delivery => deliveries::show(ports, first, asked).await,
+            Target::Replay => deliveries::replay(ports, first, asked).await,
             Target::ReplayAll => deliveries::replay_all(ports, asked).await,
             Target::Enable => deliveries::enable(ports, first, second, asked).await,
             Target::Access => data_subject::access(ports, asked).await,

@@ -6,9 +6,9 @@ use std::rc::Rc;
 use serde_json::{Value, json};
 
 use super::submit::{Answered, faulted, unread};
-use crate::app::admin::data_subject::{forget_seen, texts};
+use crate::app::admin::data_subject::forget_seen;
 use crate::app::isolate::campaign_cache;
-use crate::app::ports::{Ports, signed};
+use crate::app::ports::{Ports, request as ask, signed};
 use crate::base::crypto::base64url;
 use crate::base::fault::Fault;
 use crate::base::keyring::SigningKey;
@@ -19,7 +19,7 @@ use crate::http::pages::Reader;
 use crate::http::request::{Method, RawRequest};
 use crate::http::response::Reply;
 use crate::ledger::EVERY_PURPOSE;
-use crate::ledger::api::{Answer, Call, Operation, Verb};
+use crate::ledger::api::{Confirm, Consents, Engage, List, Withdraw};
 use crate::pipeline::consent::compact;
 use crate::pipeline::lead::Link;
 
@@ -90,15 +90,11 @@ pub async fn confirm(ports: &impl Ports, path: [&str; 2], request: &RawRequest, 
     match request.method {
         Method::Get => reader.ask_to_confirm().into(),
         _ => {
-            let operation = Operation {
-                verb: Verb::Confirm,
-                campaign: Some(campaign.id.clone()),
-                lead_id: Some(lead_id),
-                submission_id: Some(submission_id.clone()),
-                ..Operation::default()
-            };
-            match done(ports, campaign, operation).await {
-                Ok(Some(_)) => {
+            let (of, submission) = (campaign.id.clone(), submission_id.clone());
+            let confirm = Confirm { campaign: of, lead_id, submission_id: submission };
+            match ask(ports, &campaign.ledger, None, confirm).await {
+                Ok(Some(confirmed)) => {
+                    forget(ports, campaign, &confirmed.fingerprints).await;
                     let identity = ports.shelf().borrow_mut().identity(ports.settings(), &campaign.ledger);
                     let link = Download::new(campaign, &identity, &submission_id, None, moment);
                     let token = link.as_ref().map(|link| link.token.as_str());
@@ -148,18 +144,12 @@ pub async fn download(
             }
         }
     }
-    let operation = Operation {
-        verb: Verb::Engage,
-        campaign: Some(campaign.id.clone()),
-        submission_id: Some(submission_id),
-        ..Operation::default()
-    };
-    match ports.ask(&campaign.ledger, &Call::Operate(Box::new(operation))).await {
-        Ok(Answer::Done(_) | Answer::NotFound) => {
+    let engage = Engage { campaign: Some(campaign.id.clone()), submission_id };
+    match ask(ports, &campaign.ledger, None, engage).await {
+        Ok(_) => {
             let log = json!({ "event": "download", "campaign": campaign.id });
             Answered { log: Some(log), ..Reply::given(magnet).into() }
         }
-        Ok(_) => failed(&reader, &Fault::new("a ledger gave another answer")),
         Err(fault) => failed(&reader, &fault),
     }
 }
@@ -190,18 +180,16 @@ pub async fn withdraw(
         _ => {
             let body = request.body.as_deref().unwrap_or_default();
             let one_click = body.windows(ONE_CLICK.len()).any(|part| part == ONE_CLICK);
-            let operation = Operation {
-                verb: Verb::Withdraw,
-                campaign: Some(campaign.id.clone()),
-                lead_id: Some(lead_id),
-                subject,
-                purpose: Some(purpose),
-                method: Some(if one_click { "one_click" } else { "link" }.to_owned()),
-                ..Operation::default()
-            };
-            match done(ports, campaign, operation).await {
+            let method = if one_click { "one_click" } else { "link" }.to_owned();
+            let (of, purpose, method) = (Some(campaign.id.clone()), Some(purpose), Some(method));
+            let withdraw = Withdraw { campaign: of, lead_id, subject, purpose, method };
+            match ask(ports, &campaign.ledger, None, withdraw).await {
+                Ok(Some(withdrawn)) => {
+                    forget(ports, campaign, &withdrawn.fingerprints).await;
+                    told(reader.withdrawn(), "withdrawn", campaign)
+                }
                 // What is gone cannot be used any more, which is what was asked for.
-                Ok(_) => told(reader.withdrawn(), "withdrawn", campaign),
+                Ok(None) => told(reader.withdrawn(), "withdrawn", campaign),
                 Err(fault) => failed(&reader, &fault),
             }
         }
@@ -235,14 +223,8 @@ async fn receipts(
     (lead_id, subject): (String, Option<String>),
     purpose: &str,
 ) -> Result<Vec<Value>, Fault> {
-    let lead_id = Some(lead_id);
-    let operation = Operation { verb: Verb::Consents, lead_id, subject, ..Operation::default() };
-    let report = match ports.ask(&campaign.ledger, &Call::Operate(Box::new(operation))).await? {
-        Answer::Report(report) => report,
-        Answer::NotFound => return Ok(Vec::new()),
-        _ => return Err(Fault::new("a ledger gave another answer")),
-    };
-    let all = report.get("consents").and_then(Value::as_array).cloned().unwrap_or_default();
+    let found = ask(ports, &campaign.ledger, None, Consents { lead_id, subject }).await?;
+    let List(all) = found.unwrap_or_else(|| List(Vec::new()));
     let mut meant = Vec::new();
     for mut consent in all {
         let is = |key: &str| consent.get(key).and_then(Value::as_str).map(str::to_owned);
@@ -259,17 +241,9 @@ async fn receipts(
     Ok(meant)
 }
 
-/// Lets the ledger do it, and the last minutes be forgotten. Nothing where the ledger knows of nothing.
-async fn done(ports: &impl Ports, campaign: &Campaign, operation: Operation) -> Result<Option<()>, Fault> {
-    match ports.ask(&campaign.ledger, &Call::Operate(Box::new(operation))).await? {
-        Answer::Report(report) => {
-            let tags = texts(report.get("fingerprints").cloned());
-            forget_seen(ports, &campaign.ledger, &tags, tags.len()).await;
-            Ok(Some(()))
-        }
-        Answer::NotFound => Ok(None),
-        _ => Err(Fault::new("a ledger gave another answer")),
-    }
+/// Forgets the last minutes of a person whose standing has changed.
+async fn forget(ports: &impl Ports, campaign: &Campaign, fingerprints: &[String]) {
+    forget_seen(ports, &campaign.ledger, fingerprints, fingerprints.len()).await;
 }
 
 /// What the person reads of a purpose; nothing where the link is about all of them.

@@ -18,7 +18,7 @@ use crate::http::hosted_form::Shown;
 use crate::http::pages::Reader;
 use crate::http::request::{Method, RawRequest};
 use crate::http::response::Reply;
-use crate::ledger::api::{Admit, Answer, Call, Tally};
+use crate::ledger::wire::{Admit, Answer, Call, Tally};
 use crate::pipeline::abuse;
 use crate::pipeline::abuse::turnstile;
 use crate::pipeline::abuse::turnstile::Question;

@@ -2,7 +2,7 @@
 //! the isolate and go to the ledgers in batches, so that a flood of bad posts wakes no object for
 //! each of them. An isolate that is stopped takes its last seconds with it: approximate.
 
-use crate::ledger::api::Tally;
+use crate::ledger::wire::Tally;
 
 /// How long counts gather. Well within the 30 s that the platform grants after a response.
 pub const GATHER_MS: u64 = 2_000;

@@ -10,13 +10,14 @@ use crate::base::fault::Fault;
 use crate::base::moment::{DAY_MS, HOUR_MS, Moment};
 use crate::campaign::{Campaign, IdentifierKind, Signal};
 use crate::contact::Email;
-use crate::ledger::api::{Admit, Answer, Operation};
+use crate::ledger::api::{Confirm, Forgotten};
 use crate::ledger::db::consent_history::{Ledgered, list};
 use crate::ledger::db::funnel::Milestone;
 use crate::ledger::db::rows::{SubmissionRow, delivery_range, ended, notice_row, receiver_of, remember};
 use crate::ledger::db::store::{Arg, Store, Write, owned, write};
 use crate::ledger::db::submission_state::Bucket;
 use crate::ledger::outbox::attempt::REQUESTED;
+use crate::ledger::wire::Admit;
 use crate::ledger::{Answered, Ledger, State, payload_place, serialised};
 use crate::pipeline::consent::{ConsentState, Standing};
 use crate::pipeline::lead::subject;
@@ -360,24 +361,26 @@ impl<S: Store> Ledger<S> {
     }
 
     /// The owner of the address confirms a submission.
-    pub(in crate::ledger) fn confirm(&self, operation: &Operation, moment: &Moment) -> Result<Answer, Fault> {
-        let lead_id = operation.lead_id.clone().unwrap_or_default();
-        let submission_id = operation.submission_id.clone().unwrap_or_default();
-        let done = |tags: &[String]| Ok(Answer::Report(json!({ "fingerprints": tags })));
-        let of_campaign = operation.campaign.clone().unwrap_or_default();
+    pub(in crate::ledger) fn confirm(
+        &self,
+        request: &Confirm,
+        moment: &Moment,
+    ) -> Result<Option<Forgotten>, Fault> {
+        let Confirm { campaign: of_campaign, lead_id, submission_id } = request.clone();
+        let done = |tags: &[String]| Ok(Some(Forgotten { fingerprints: tags.to_vec() }));
         let Some((mut admit, prior)) = self.requested(&lead_id, &submission_id)? else {
             let now = self.lead_now(&lead_id)?;
             let sql = "SELECT 1 FROM submission WHERE lead_id = ? AND submission_id = ? AND campaign = ?
                        AND (act IS NOT NULL OR stands_by IS NOT NULL)
                        AND state NOT IN ('withdrawn', 'expired')";
-            let place = [(&now).into(), (&submission_id).into(), of_campaign.into()];
+            let place = [(&now).into(), (&submission_id).into(), (&of_campaign).into()];
             let confirmed = self.store.row(sql, &place)?;
             // A second click is no mistake.
-            return if confirmed.is_some() { done(&[]) } else { Ok(Answer::NotFound) };
+            return if confirmed.is_some() { done(&[]) } else { Ok(None) };
         };
         // A link of before they were bound to one.
         if admit.campaign != of_campaign {
-            return Ok(Answer::NotFound);
+            return Ok(None);
         }
         let stored = admit.stored.take().ok_or_else(|| Fault::new("a request's campaign is gone"))?;
         let campaign = self.parse(&stored)?;
@@ -397,7 +400,7 @@ impl<S: Store> Ledger<S> {
         }
         // Its time has passed, and only the alarm has not come yet.
         if !waits {
-            return Ok(Answer::NotFound);
+            return Ok(None);
         }
 
         let mut beside = vec![stop_asking(&lead_id, moment)];

@@ -7,7 +7,7 @@ use crate::base::fault::Fault;
 use crate::base::moment::{DAY_MS, Moment};
 use crate::campaign::{Campaign, Listed, SUPPRESSED};
 use crate::ledger::Ledger;
-use crate::ledger::api::{Answer, Operation};
+use crate::ledger::api::{Conflict, Count, List, ListAdd, ListRemove};
 use crate::ledger::db::store::{Arg, Store, Write, write};
 
 /// Who wants to hear nothing may be asked again after so long: whoever types in their address must not make
@@ -96,47 +96,41 @@ impl<S: Store> Ledger<S> {
         Ok(())
     }
 
-    pub(in crate::ledger) fn lists(&self) -> Result<Answer, Fault> {
+    pub(in crate::ledger) fn lists(&self) -> Result<List, Fault> {
         let sql = "SELECT json_object('ledger', ?, 'list', list, 'entries', count(*))
                    FROM listed GROUP BY list ORDER BY list";
-        let all = self.objects(sql, &[(&self.name).into()])?;
-        Ok(Answer::Report(json!({ "lists": all })))
+        Ok(List(self.objects(sql, &[(&self.name).into()])?))
     }
 
-    pub(in crate::ledger) fn add_to_list(
-        &self,
-        operation: &Operation,
-        moment: &Moment,
-    ) -> Result<Answer, Fault> {
-        let list = operation.list.as_deref().unwrap_or_default();
-        let (sql, args) = add(list, &operation.list_tags, moment);
+    pub(in crate::ledger) fn add_to_list(&self, request: &ListAdd, moment: &Moment) -> Result<Count, Fault> {
+        let (sql, args) = add(&request.list, &request.list_tags, moment);
         let added = self.store.rows(&format!("{sql} RETURNING 1"), &args)?.len();
         self.learn_whether_lists_are_empty()?;
         Ok(done(added))
     }
 
-    pub(in crate::ledger) fn take_from_list(&self, operation: &Operation) -> Result<Answer, Fault> {
+    pub(in crate::ledger) fn take_from_list(&self, request: &ListRemove) -> Result<Count, Fault> {
         let sql = "DELETE FROM listed WHERE list = ? AND tag IN (SELECT value FROM json_each(?)) RETURNING 1";
-        let tags: Value = json!(operation.list_tags);
-        let args = [operation.list.as_deref().into(), tags.to_string().into()];
+        let tags: Value = json!(request.list_tags);
+        let args = [(&request.list).into(), tags.to_string().into()];
         let taken = self.store.rows(sql, &args)?.len();
         self.learn_whether_lists_are_empty()?;
         Ok(done(taken))
     }
 
     /// Not the objections: nobody could make them again.
-    pub(in crate::ledger) fn clear_list(&self, list: &str) -> Result<Answer, Fault> {
+    pub(in crate::ledger) fn clear_list(&self, list: &str) -> Result<Result<Count, Conflict>, Fault> {
         if list == SUPPRESSED {
-            return Ok(Answer::Conflict);
+            return Ok(Err(Conflict));
         }
         let sql = "SELECT count(*) FROM listed WHERE list = ?";
         let count = self.store.row(sql, &[list.into()])?.map_or(Ok(0), |mut row| row.int(0))?;
         self.store.run("DELETE FROM listed WHERE list = ?", &[list.into()])?;
         self.learn_whether_lists_are_empty()?;
-        Ok(Answer::Done(count))
+        Ok(Ok(Count(count)))
     }
 }
 
-fn done(count: usize) -> Answer {
-    Answer::Done(i64::try_from(count).unwrap_or(i64::MAX))
+fn done(count: usize) -> Count {
+    Count(i64::try_from(count).unwrap_or(i64::MAX))
 }

@@ -9,11 +9,12 @@ use crate::base::fault::Fault;
 use crate::base::json::value_of;
 use crate::base::moment::Moment;
 use crate::campaign::{Campaign, Sign, Signal};
-use crate::ledger::api::{Admit, Answer, Operation};
+use crate::ledger::api::{Decided, Discard, Page, Quarantine, Release, Report};
 use crate::ledger::db::rows::{SubmissionRow, ended, remember};
 use crate::ledger::db::store::{Arg, Store, write};
 use crate::ledger::db::submission_state::Bucket;
 use crate::ledger::report::{object, rfc3339_of};
+use crate::ledger::wire::Admit;
 use crate::ledger::{Answered, Ledger, State, payload_place, serialised};
 use crate::pipeline::lead::subject;
 
@@ -31,6 +32,13 @@ pub(in crate::ledger) const QUARANTINED_LEADS: [&str; 2] = [QUARANTINED_FROM, QU
 /// The lead that a quarantined submission's row is under.
 pub(in crate::ledger) fn quarantined_lead(submission_id: &str) -> String {
     format!("{QUARANTINED_FROM}{submission_id}")
+}
+
+/// Quarantined submissions that an operator has chosen.
+struct Chosen<'a> {
+    campaign: Option<&'a str>,
+    submission_ids: &'a [String],
+    after: Option<&'a str>,
 }
 
 impl<S: Store> Ledger<S> {
@@ -98,7 +106,7 @@ impl<S: Store> Ledger<S> {
     }
 
     /// What is quarantined, a page of it.
-    pub(in crate::ledger) fn quarantine_page(&self, query: &Operation) -> Result<Answer, Fault> {
+    pub(in crate::ledger) fn quarantine_page(&self, query: &Quarantine) -> Result<Page, Fault> {
         let limit = query.limit.unwrap_or(MAX_PAGE).clamp(1, MAX_PAGE);
         let sql = format!(
             "SELECT {} FROM submission WHERE lead_id > ?1 AND lead_id < ?2 AND state = 'quarantined'
@@ -110,12 +118,12 @@ impl<S: Store> Ledger<S> {
             [after.into(), QUARANTINED_TO.into(), query.campaign.as_deref().into(), limit.into()];
         let rows = self.objects(&sql, &args)?;
         let full = i64::try_from(rows.len()).is_ok_and(|read| read == limit);
-        let next = rows.last().filter(|_| full).and_then(|row| row.get("submission_id")).cloned();
-        Ok(Answer::Report(json!({ "submissions": rows, "next": next })))
+        let next = rows.last().filter(|_| full).and_then(|row| row.get("submission_id")?.as_str());
+        Ok(Page { next: next.map(str::to_owned), entries: rows })
     }
 
     /// One of them, with what it says: whoever decides must see it.
-    pub(in crate::ledger) fn quarantined(&self, submission_id: &str) -> Result<Answer, Fault> {
+    pub(in crate::ledger) fn quarantined(&self, submission_id: &str) -> Result<Option<Report>, Fault> {
         let lead_id = quarantined_lead(submission_id);
         let sql = format!(
             "SELECT {}, payload FROM submission
@@ -123,7 +131,7 @@ impl<S: Store> Ledger<S> {
             shown()
         );
         let Some(mut row) = self.store.row(&sql, &[(&lead_id).into(), submission_id.into()])? else {
-            return Ok(Answer::NotFound);
+            return Ok(None);
         };
         let mut about = object(&row.text(0)?)?;
         let payload = row.sealed(1).ok_or_else(|| Fault::new("a quarantined payload is gone"))?;
@@ -132,16 +140,18 @@ impl<S: Store> Ledger<S> {
         about.insert("answers".to_owned(), json!(admit.lead.answers));
         about.insert("attribution".to_owned(), json!(admit.lead.attribution));
         about.insert("consent".to_owned(), value_of(&admit.lead.consent));
-        Ok(Answer::Report(Value::Object(about)))
+        Ok(Some(Report(Value::Object(about))))
     }
 
     /// Judges quarantined submissions as if they had come just now and shown no sign.
     pub(in crate::ledger) fn release_quarantined(
         &self,
-        operation: &Operation,
+        request: &Release,
         moment: &Moment,
-    ) -> Result<Answer, Fault> {
-        self.act_on_quarantined(operation, "released", &|submission_id, revision| {
+    ) -> Result<Decided, Fault> {
+        let Release { campaign, submission_ids, after } = request;
+        let chosen = Chosen { campaign: campaign.as_deref(), submission_ids, after: after.as_deref() };
+        self.decide_on_quarantined(&chosen, &|submission_id, revision| {
             let Some(stored) = self.kept_campaign(revision)? else {
                 return Ok(false);
             };
@@ -162,8 +172,10 @@ impl<S: Store> Ledger<S> {
     }
 
     /// Throws quarantined submissions away.
-    pub(in crate::ledger) fn discard_quarantined(&self, operation: &Operation) -> Result<Answer, Fault> {
-        self.act_on_quarantined(operation, "discarded", &|submission_id, _| {
+    pub(in crate::ledger) fn discard_quarantined(&self, request: &Discard) -> Result<Decided, Fault> {
+        let Discard { campaign, submission_ids, after } = request;
+        let chosen = Chosen { campaign: campaign.as_deref(), submission_ids, after: after.as_deref() };
+        self.decide_on_quarantined(&chosen, &|submission_id, _| {
             let lead_id = quarantined_lead(submission_id);
             let sql = "SELECT campaign, hour, source FROM submission WHERE lead_id = ? AND submission_id = ?";
             let place = [Arg::from(&lead_id), submission_id.into()];
@@ -177,50 +189,44 @@ impl<S: Store> Ledger<S> {
 
     /// Does it to those that are named, or to a page of the campaign's. What it cannot be done to is
     /// named in the answer.
-    fn act_on_quarantined(
+    fn decide_on_quarantined(
         &self,
-        operation: &Operation,
-        done: &str,
-        act: &dyn Fn(&str, &str) -> Result<bool, Fault>,
-    ) -> Result<Answer, Fault> {
-        let named = !operation.submission_ids.is_empty();
+        chosen: &Chosen<'_>,
+        decide: &dyn Fn(&str, &str) -> Result<bool, Fault>,
+    ) -> Result<Decided, Fault> {
+        let named = !chosen.submission_ids.is_empty();
         let sql = "SELECT submission_id, json_extract(quarantine, '$.revision'),
                      json_extract(quarantine, '$.tags') FROM submission
                    WHERE lead_id > ?1 AND lead_id < ?2 AND state = 'quarantined'
                      AND (?3 IS NULL OR campaign = ?3)
                      AND (?4 IS NULL OR lead_id IN (SELECT value FROM json_each(?4)))
                    ORDER BY lead_id LIMIT ?5";
-        let named_leads: Vec<_> = operation.submission_ids.iter().map(|id| quarantined_lead(id)).collect();
+        let named_leads: Vec<_> = chosen.submission_ids.iter().map(|id| quarantined_lead(id)).collect();
         let args: [Arg<'_>; 5] = [
-            quarantined_lead(operation.after.as_deref().unwrap_or_default()).into(),
+            quarantined_lead(chosen.after.unwrap_or_default()).into(),
             QUARANTINED_TO.into(),
-            operation.campaign.as_deref().into(),
+            chosen.campaign.into(),
             if named { json!(named_leads).to_string().into() } else { Arg::Null },
             MAX_ACTED_ON.into(),
         ];
         let rows = self.store.rows(sql, &args)?;
         let full = i64::try_from(rows.len()).is_ok_and(|read| read == MAX_ACTED_ON);
-        let (mut acted, mut left, mut tags, mut last) = (Vec::new(), Vec::new(), Vec::new(), None);
+        let (mut done, mut left, mut tags, mut last) = (Vec::new(), Vec::new(), Vec::new(), None);
         for mut row in rows {
             let (submission_id, revision) = (row.text(0)?, row.optional_text(1).unwrap_or_default());
             let of_row: Vec<String> =
                 serde_json::from_str(&row.optional_text(2).unwrap_or_default()).unwrap_or_default();
             last = Some(submission_id.clone());
-            if act(&submission_id, &revision)? {
+            if decide(&submission_id, &revision)? {
                 tags.extend(of_row);
-                acted.push(submission_id);
+                done.push(submission_id);
             } else {
                 left.push(submission_id);
             }
         }
         self.learn_what_is_due()?;
-        let mut report = json!({
-            "not_possible": left, "next": last.filter(|_| full), "fingerprints": tags,
-        });
-        if let Some(report) = report.as_object_mut() {
-            report.insert(done.to_owned(), json!(acted));
-        }
-        Ok(Answer::Report(report))
+        let next = last.filter(|_| full);
+        Ok(Decided { done, not_possible: left, fingerprints: tags, next })
     }
 
     fn kept_campaign(&self, revision: &str) -> Result<Option<String>, Fault> {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::moment::{HOUR_MS, seconds_until};
 use crate::campaign::{Abuse, Campaign, Sign, Signal};
-use crate::ledger::api::{Admit, Answer};
+use crate::ledger::wire::{Admit, Answer};
 use crate::pipeline::abuse::{Evidence, Sender};
 
 const MINUTE_MS: i64 = 60_000;

@@ -14,7 +14,7 @@ use crate::base::crypto::base64url;
 use crate::base::fault::Fault;
 use crate::base::moment::{DAY_MS, Moment, rfc3339};
 use crate::campaign::Campaign;
-use crate::ledger::api::{Answer, Operation};
+use crate::ledger::api::{Consents, List};
 use crate::ledger::{Ledger, State, act_place, consent_place, payload_place};
 use crate::pipeline::consent::{
     Act, ConsentState, Head, Personal, Receipt, Standing, Terms, signing_input, standing,
@@ -438,10 +438,10 @@ impl<S: Store> Ledger<S> {
     }
 
     /// What the consents of a link's subject are now, each with what is signed of its receipt.
-    pub(in crate::ledger) fn consents(&self, operation: &Operation) -> Result<Answer, Fault> {
-        let lead_id = self.lead_now(operation.lead_id.as_deref().unwrap_or_default())?;
-        let Some((whose, now)) = self.subject_named(&lead_id, operation.subject.as_deref())? else {
-            return Ok(Answer::NotFound);
+    pub(in crate::ledger) fn consents(&self, query: &Consents) -> Result<Option<List>, Fault> {
+        let lead_id = self.lead_now(&query.lead_id)?;
+        let Some((whose, now)) = self.subject_named(&lead_id, query.subject.as_deref())? else {
+            return Ok(None);
         };
         let numbers = distinct(now.iter().flat_map(Standing::acts).collect());
         let acts = self.acts_at(&lead_id, &numbers, None)?;
@@ -456,11 +456,7 @@ impl<S: Store> Ledger<S> {
             })
         };
         let consents: Vec<Value> = now.into_iter().map(shown).collect();
-        Ok(if consents.is_empty() {
-            Answer::NotFound
-        } else {
-            Answer::Report(json!({ "consents": consents }))
-        })
+        Ok((!consents.is_empty()).then_some(List(consents)))
     }
 
     /// What lies open of a lead is read anew.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::store::Store;
 use crate::base::fault::Fault;
 use crate::campaign::{Campaign, IdentifierKind};
-use crate::ledger::api::Admit;
+use crate::ledger::wire::Admit;
 use crate::ledger::{Ledger, State, payload_place};
 use crate::pipeline::lead::Lead;
 use crate::pipeline::scoring::Score;

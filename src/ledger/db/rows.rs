@@ -11,8 +11,8 @@ use crate::base::crypto::sha256_hex;
 use crate::base::moment::{HOUR_MS, Moment};
 use crate::campaign::Destination;
 use crate::ledger::State;
-use crate::ledger::api::Admit;
 use crate::ledger::outbox::claim::Claim;
+use crate::ledger::wire::Admit;
 
 /// How long an idempotency key is remembered. Clients that retry do so within minutes; a day
 /// covers one that was offline.

@@ -3,33 +3,37 @@
 use crate::base::fault::Fault;
 use crate::base::moment::Moment;
 use crate::ledger::Ledger;
-use crate::ledger::api::{Answer, Operation};
+use crate::ledger::api::{Conflict, Count, Enable, ReplayAll};
 use crate::ledger::db::store::Store;
 
 /// Deliveries that are replayed in one go: each is four rows written, and leads must not wait for long.
 pub const MAX_REPLAYED: i64 = 500;
 
 impl<S: Store> Ledger<S> {
-    pub(in crate::ledger) fn replay(&self, delivery_id: &str, moment: &Moment) -> Result<Answer, Fault> {
+    pub(in crate::ledger) fn replay(
+        &self,
+        delivery_id: &str,
+        moment: &Moment,
+    ) -> Result<Option<Result<Count, Conflict>>, Fault> {
         let sql = "SELECT state FROM delivery WHERE delivery_id = ?";
         let Some(mut row) = self.store.row(sql, &[delivery_id.into()])? else {
-            return Ok(Answer::NotFound);
+            return Ok(None);
         };
         if row.text(0)? != "dead" {
-            return Ok(Answer::Conflict);
+            return Ok(Some(Err(Conflict)));
         }
-        self.replay_ids(&[delivery_id.to_owned()], moment)
+        Ok(Some(Ok(self.replay_ids(&[delivery_id.to_owned()], moment)?)))
     }
 
     /// Those of a campaign that were dead at a time, so many at once; what dies again meanwhile stays. What a
     /// clock that was ahead has settled was dead before.
-    pub(in crate::ledger) fn replay_all(&self, query: &Operation, moment: &Moment) -> Result<Answer, Fault> {
+    pub(in crate::ledger) fn replay_all(&self, request: &ReplayAll, moment: &Moment) -> Result<Count, Fault> {
         let sql = format!(
             "SELECT delivery_id FROM delivery WHERE state = 'dead' AND campaign = ?
                AND (coalesce(settled_ms, 0) <= ? OR settled_ms > ?) LIMIT {MAX_REPLAYED}"
         );
-        let to_ms = query.to_ms.unwrap_or(moment.now_ms);
-        let args = [query.campaign.as_deref().into(), to_ms.into(), moment.now_ms.into()];
+        let to_ms = request.to_ms.unwrap_or(moment.now_ms);
+        let args = [(&request.campaign).into(), to_ms.into(), moment.now_ms.into()];
         let mut dead = Vec::new();
         for mut row in self.store.rows(&sql, &args)? {
             dead.push(row.text(0)?);
@@ -38,7 +42,7 @@ impl<S: Store> Ledger<S> {
     }
 
     /// A replay keeps its `webhook-id` and gets the whole schedule again.
-    fn replay_ids(&self, ids: &[String], moment: &Moment) -> Result<Answer, Fault> {
+    fn replay_ids(&self, ids: &[String], moment: &Moment) -> Result<Count, Fault> {
         self.store.atomically(&mut || {
             for id in ids {
                 let sql = "UPDATE delivery SET state = 'pending', due_ms = ?, attempt_count = 0,
@@ -51,15 +55,14 @@ impl<S: Store> Ledger<S> {
             Ok(())
         })?;
         self.learn_what_is_due()?;
-        Ok(Answer::Done(i64::try_from(ids.len()).unwrap_or(i64::MAX)))
+        Ok(Count(i64::try_from(ids.len()).unwrap_or(i64::MAX)))
     }
 
     pub(in crate::ledger) fn enable(
         &self,
-        campaign: &str,
-        destination: &str,
+        Enable { campaign, destination }: &Enable,
         moment: &Moment,
-    ) -> Result<Answer, Fault> {
+    ) -> Result<Count, Fault> {
         let mut resumed = 0;
         self.store.atomically(&mut || {
             let place = [campaign.into(), destination.into()];
@@ -72,6 +75,6 @@ impl<S: Store> Ledger<S> {
             Ok(())
         })?;
         self.learn_what_is_due()?;
-        Ok(Answer::Done(resumed))
+        Ok(Count(resumed))
     }
 }

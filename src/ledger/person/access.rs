@@ -10,12 +10,13 @@ use crate::base::json::{object_of, value_of};
 use crate::base::moment::rfc3339;
 use crate::contact::{Email, Phone};
 use crate::ledger::admit::standing::Known;
-use crate::ledger::api::{Admit, Answer, Operation};
+use crate::ledger::api::{Access, Report};
 use crate::ledger::db::consent_history::{ActRow, Ledgered, list};
 use crate::ledger::db::payload::Payload;
 use crate::ledger::db::rows::delivery_range;
 use crate::ledger::db::store::{Arg, Row, SealedCell, Store};
 use crate::ledger::report::{object, rfc3339_of};
+use crate::ledger::wire::Admit;
 use crate::ledger::{Ledger, consent_place, payload_place};
 use crate::pipeline::consent::{Head, Standing, Verdict, follow, verify_behind};
 use crate::pipeline::lead::{Contact, Identifier, Lead, subject};
@@ -115,10 +116,10 @@ impl<S: Store> Ledger<S> {
     }
 
     /// Everything that is held of the subjects behind these fingerprints, a page of it.
-    pub(in crate::ledger) fn access(&self, operation: &Operation) -> Result<Answer, Fault> {
-        let asker = Asker::of(&operation.fingerprints);
-        let from = match operation.after.as_deref().filter(|after| !after.is_empty()).map(Place::parse) {
-            Some(None) => return Ok(Answer::NotFound),
+    pub(in crate::ledger) fn access(&self, request: &Access) -> Result<Option<Report>, Fault> {
+        let asker = Asker::of(&request.fingerprints);
+        let from = match request.after.as_deref().filter(|after| !after.is_empty()).map(Place::parse) {
+            Some(None) => return Ok(None),
             from => from.flatten(),
         };
         let mut left = PAGE_ROWS;
@@ -137,11 +138,11 @@ impl<S: Store> Ledger<S> {
         }
         let is_first = from.is_none();
         let mentions = if is_first { self.mentions_of(&asker)? } else { Vec::new() };
-        let lists = if is_first { self.lists_with(&operation.list_tags)? } else { Vec::new() };
-        Ok(Answer::Report(json!({
+        let lists = if is_first { self.lists_with(&request.list_tags)? } else { Vec::new() };
+        Ok(Some(Report(json!({
             "ledger": self.name, "leads": leads, "mentions": mentions, "lists": lists,
             "next": next.map(|place| place.to_text()),
-        })))
+        }))))
     }
 
     /// What is held of an asker's in a lead behind a place; and where the page ends, if it does there.

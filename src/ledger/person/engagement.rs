@@ -9,7 +9,7 @@ use crate::base::fault::Fault;
 use crate::base::moment::{Moment, rfc3339};
 use crate::campaign::Campaign;
 use crate::ledger::Ledger;
-use crate::ledger::api::{Answer, Operation};
+use crate::ledger::api::Count;
 use crate::ledger::db::consent_history::list;
 use crate::ledger::db::rows::{Of, delivery_row, receiver_of};
 use crate::ledger::db::store::{Store, Write, owned, write};
@@ -36,11 +36,14 @@ pub(in crate::ledger) fn linked<'a>(
 impl<S: Store> Ledger<S> {
     /// The magnet is downloaded by a submission's link. Nothing is found where nothing is kept of whoever
     /// got the link, which they are not told.
-    pub(in crate::ledger) fn engage(&self, operation: &Operation, moment: &Moment) -> Result<Answer, Fault> {
-        let submission_id = operation.submission_id.as_deref().unwrap_or_default();
+    pub(in crate::ledger) fn engage(
+        &self,
+        submission_id: &str,
+        moment: &Moment,
+    ) -> Result<Option<Count>, Fault> {
         let sql = "SELECT lead_id, campaign, downloads FROM engagement WHERE submission_id = ?";
         let Some(mut row) = self.store.row(sql, &[submission_id.into()])? else {
-            return Ok(Answer::NotFound);
+            return Ok(None);
         };
         let (lead_id, campaign, downloads) = (row.text(0)?, row.text(1)?, row.int(2)?);
         let sql = "UPDATE engagement SET downloads = downloads + 1, first_ms = coalesce(first_ms, ?)
@@ -51,7 +54,7 @@ impl<S: Store> Ledger<S> {
         }
         self.store.write_all(&writes)?;
         self.learn_what_is_due()?;
-        Ok(Answer::Done(downloads + 1))
+        Ok(Some(Count(downloads + 1)))
     }
 
     /// What tells those who have the lead from this campaign, or will have it.

@@ -13,7 +13,7 @@ use crate::ledger::admit::UPDATED;
 use crate::ledger::admit::double_opt_in::UNNAMED;
 use crate::ledger::admit::lists::suppress;
 use crate::ledger::admit::standing::forget_known;
-use crate::ledger::api::{Answer, Operation};
+use crate::ledger::api::{Erase, Report};
 use crate::ledger::db::consent_history::{ActRow, Ledgered, distinct, list};
 use crate::ledger::db::funnel::Steps;
 use crate::ledger::db::payload::Kept;
@@ -69,10 +69,10 @@ struct Done {
 impl<S: Store> Ledger<S> {
     /// Forgets the subjects behind these fingerprints, tells those who had their submissions, and remembers by a
     /// keyed hash that they want to hear nothing.
-    pub(in crate::ledger) fn erase(&self, operation: &Operation, moment: &Moment) -> Result<Answer, Fault> {
-        let asker = Asker::of(&operation.fingerprints);
+    pub(in crate::ledger) fn erase(&self, request: &Erase, moment: &Moment) -> Result<Option<Report>, Fault> {
+        let asker = Asker::of(&request.fingerprints);
         let mut done = Done::default();
-        let mut tags = operation.fingerprints.clone();
+        let mut tags = request.fingerprints.clone();
         let (mut leads, mut left, mut submissions) = (Vec::new(), Vec::new(), 0);
         let mut reached = Vec::new();
         for lead_id in self.leads_of(&asker)? {
@@ -89,8 +89,8 @@ impl<S: Store> Ledger<S> {
             reached.push(reach.lead_id);
         }
         let asked = "DELETE FROM request WHERE tag IN (SELECT value FROM json_each(?))";
-        done.writes.push(write(asked, [list(&operation.fingerprints)]));
-        done.writes.push(suppress(&operation.list_tags, moment));
+        done.writes.push(write(asked, [list(&request.fingerprints)]));
+        done.writes.push(suppress(&request.list_tags, moment));
         self.store.write_all(&done.writes)?;
         // Behind them, for it reads what is left.
         let mentions = self.let_go_of_mentions(&asker, &moment.part("mentions"))?;
@@ -100,11 +100,11 @@ impl<S: Store> Ledger<S> {
         self.learn_whether_lists_are_empty()?;
         self.learn_what_expires()?;
         self.learn_what_is_due()?;
-        Ok(Answer::Report(json!({
+        Ok(Some(Report(json!({
             "ledger": self.name, "leads": leads, "left": left, "submissions": submissions, "mentions": mentions,
             "told": done.told,
             "fingerprints": distinct(tags),
-        })))
+        }))))
     }
 
     /// What of a lead is theirs. What has no subject goes with the last that has one.

@@ -11,10 +11,11 @@ use crate::campaign::Channel;
 use crate::ledger::admit::UPDATED;
 use crate::ledger::admit::double_opt_in::stop_asking;
 use crate::ledger::admit::standing::Change;
-use crate::ledger::api::{Admit, Answer, Operation};
+use crate::ledger::api::{Withdraw, Withdrawn};
 use crate::ledger::db::consent_history::{Ledgered, NewAct, distinct};
 use crate::ledger::db::rows::{delivery_range, ended, notice_row, receiver_of};
 use crate::ledger::db::store::{Store, Write, owned, write};
+use crate::ledger::wire::Admit;
 use crate::ledger::{Ledger, State, payload_place};
 use crate::pipeline::consent::{ConsentState, Head, Personal, Standing, follow};
 use crate::pipeline::lead::named;
@@ -79,24 +80,24 @@ impl<S: Store> Ledger<S> {
     /// The subject of a link takes a consent back, or all of them.
     pub(in crate::ledger) fn withdraw(
         &self,
-        operation: &Operation,
+        request: &Withdraw,
         moment: &Moment,
-    ) -> Result<Answer, Fault> {
-        let lead_id = self.lead_now(operation.lead_id.as_deref().unwrap_or_default())?;
-        let wanted = operation.purpose.as_deref().unwrap_or(EVERY_PURPOSE);
-        let name = operation.subject.as_deref();
+    ) -> Result<Option<Withdrawn>, Fault> {
+        let lead_id = self.lead_now(&request.lead_id)?;
+        let wanted = request.purpose.as_deref().unwrap_or(EVERY_PURPOSE);
+        let name = request.subject.as_deref();
         let found = self.subject_named(&lead_id, name)?;
         let whose = found.as_ref().map(|(whose, _)| whose.as_str());
         let waiting = self.waiting_of(&lead_id, whose, name)?;
         if found.is_none() && waiting.is_empty() {
-            return Ok(Answer::NotFound);
+            return Ok(None);
         }
         let (whose, now) = found.unwrap_or_default();
         let taken = TakenBack::of(wanted, &now);
         let gone = taken.purposes();
         let (mut writes, mut settled) = (Vec::new(), BTreeSet::new());
         if let Some(campaign) = taken.campaign() {
-            let act = self.write_withdrawal(&lead_id, (&whose, &now), campaign, &taken, operation, moment)?;
+            let act = self.write_withdrawal(&lead_id, (&whose, &now), campaign, &taken, request, moment)?;
             let (act, kept) = act;
             writes.extend(kept);
             settled = self.stop_and_tell(&lead_id, &whose, &gone, &act, moment, &mut writes)?;
@@ -132,7 +133,8 @@ impl<S: Store> Ledger<S> {
         self.forget_open(&lead_id);
         self.learn_what_is_due()?;
         tags.extend(self.newest_tags_of(&lead_id, &now)?);
-        Ok(Answer::Report(json!({ "withdrawn": gone, "refused": refused, "fingerprints": tags })))
+        let purposes = gone.into_iter().map(str::to_owned).collect();
+        Ok(Some(Withdrawn { purposes, refused, fingerprints: tags.into_iter().collect() }))
     }
 
     /// What is held or waits for a confirmation of a subject's. A request has no act yet: there the link's name
@@ -211,12 +213,12 @@ impl<S: Store> Ledger<S> {
         (whose, now): (&str, &[Standing]),
         campaign: &str,
         taken: &TakenBack<'_>,
-        operation: &Operation,
+        request: &Withdraw,
         moment: &Moment,
     ) -> Result<(NewAct, Vec<Write<'static>>), Fault> {
         let personal = Personal {
             subject: whose.to_owned(),
-            method: operation.method.clone().unwrap_or_else(|| "link".to_owned()),
+            method: request.method.clone().unwrap_or_else(|| "link".to_owned()),
             ..Personal::default()
         };
         let known = self.known(lead_id, &[whose.to_owned()])?;

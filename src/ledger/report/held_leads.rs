@@ -1,12 +1,12 @@
 //! What is held, with its score and why: never anything that tells who it is.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{object, rfc3339_of};
 use crate::base::fault::Fault;
 use crate::base::json::value_of;
 use crate::ledger::Ledger;
-use crate::ledger::api::{Answer, Operation};
+use crate::ledger::api::{Held, Page};
 use crate::ledger::db::consent_history::{ActRow, IS_ALONE, SealedRow};
 use crate::ledger::db::store::{Arg, Row, Store};
 use crate::pipeline::scoring;
@@ -18,7 +18,7 @@ const UNREADABLE: &str = "unreadable";
 
 impl<S: Store> Ledger<S> {
     /// What is held, a page of it, by lead and submission.
-    pub(in crate::ledger) fn held_page(&self, query: &Operation) -> Result<Answer, Fault> {
+    pub(in crate::ledger) fn held_page(&self, query: &Held) -> Result<Page, Fault> {
         let limit = query.limit.unwrap_or(MAX_PAGE).clamp(1, MAX_PAGE);
         let after = query.after.as_deref().unwrap_or_default();
         let (lead_id, submission_id) = after.split_once('.').unwrap_or((after, ""));
@@ -40,7 +40,7 @@ impl<S: Store> Ledger<S> {
             last = Some(place);
         }
         let full = i64::try_from(shown.len()).is_ok_and(|read| read == limit);
-        Ok(Answer::Report(json!({ "held": shown, "next": last.filter(|_| full) })))
+        Ok(Page { entries: shown, next: last.filter(|_| full) })
     }
 
     /// One of them as it is listed, and its place.

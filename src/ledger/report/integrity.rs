@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::base::fault::Fault;
 use crate::base::json::object_of;
 use crate::base::moment::Moment;
-use crate::ledger::api::{Answer, Operation};
+use crate::ledger::api::{Checkup, Report};
 use crate::ledger::db::rows::is_delivery_of_submission;
 use crate::ledger::db::schema::ROW_FORMAT;
 use crate::ledger::db::store::{Arg, Store};
@@ -94,11 +94,15 @@ fn found(problem: &str, about: &str, count: i64, example: Option<String>) -> Val
 
 impl<S: Store> Ledger<S> {
     /// A chunk of the check, behind the cursor in `after`; it begins anew without one.
-    pub(in crate::ledger) fn checkup(&self, operation: &Operation, moment: &Moment) -> Result<Answer, Fault> {
+    pub(in crate::ledger) fn checkup(
+        &self,
+        request: &Checkup,
+        moment: &Moment,
+    ) -> Result<Option<Report>, Fault> {
         let mut findings = Vec::new();
-        let mut progress = match operation.after.as_deref().map(|cursor| self.progress_in(cursor)) {
+        let mut progress = match request.after.as_deref().map(|cursor| self.progress_in(cursor)) {
             Some(Some(progress)) => progress,
-            Some(None) => return Ok(Answer::NotFound),
+            Some(None) => return Ok(None),
             None => {
                 self.check_whole(moment.now_ms, &mut findings)?;
                 let (began, rows) = (self.counted()?, [0; STATES]);
@@ -132,9 +136,9 @@ impl<S: Store> Ledger<S> {
         let states = object_of(
             State::ALL.into_iter().zip(counters).map(|(state, n)| (state.as_str().to_owned(), n.into())),
         );
-        Ok(Answer::Report(json!({
+        Ok(Some(Report(json!({
             "ledger": self.name, "states": states, "findings": findings, "next": next, "campaigns": copies,
-        })))
+        }))))
     }
 
     fn cursor(&self, progress: &Progress, moment: &Moment) -> Result<String, Fault> {

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::base::fault::Fault;
 use crate::ledger::Ledger;
 use crate::ledger::admit::double_opt_in::UNNAMED;
-use crate::ledger::api::Answer;
+use crate::ledger::api::Report;
 use crate::ledger::db::store::{Store, union_all};
 
 /// The bytes within which the second dot of what is sealed stands: a format, and a key id of 16 characters.
@@ -29,7 +29,7 @@ fn first_part(text: &str) -> String {
 
 impl<S: Store> Ledger<S> {
     /// By ring, the ids of the keys that rows name, each with their number.
-    pub(in crate::ledger) fn keys_in_use(&self) -> Result<Answer, Fault> {
+    pub(in crate::ledger) fn keys_in_use(&self) -> Result<Report, Fault> {
         let mac = "json_extract(act, '$.mac')";
         let acts = format!("substr({mac}, 1, instr({mac}, '.') - 1)");
         let named =
@@ -65,6 +65,6 @@ impl<S: Store> Ledger<S> {
                'lists', json({lists}))"
         );
         let report = self.objects(&sql, &[])?.into_iter().next();
-        Ok(Answer::Report(json!({ "ledgers": [{ "ledger": self.name, "in_use": report }] })))
+        Ok(Report(json!({ "ledgers": [{ "ledger": self.name, "in_use": report }] })))
     }
 }

@@ -7,8 +7,9 @@ pub mod overview;
 
 use serde_json::{Map, Value, json};
 
-use super::api::{Answer, Operation, Tally};
+use super::api::{Counters, Deliveries, Page, Report};
 use super::db::store::{Arg, MAX_SAFE, Row, Store, write};
+use super::wire::{Answer, Tally};
 use super::{Ledger, State};
 use crate::base::fault::Fault;
 use crate::base::moment::rfc3339;
@@ -43,7 +44,7 @@ impl<S: Store> Ledger<S> {
         Ok(Answer::Done(i64::try_from(tallies.len()).unwrap_or(i64::MAX)))
     }
 
-    pub(super) fn counters(&self, query: &Operation) -> Result<Answer, Fault> {
+    pub(super) fn counters(&self, query: &Counters) -> Result<Report, Fault> {
         let columns = State::ALL.map(State::as_str);
         let range = [
             query.campaign.as_deref().into(),
@@ -87,10 +88,10 @@ impl<S: Store> Ledger<S> {
                 }));
             }
         }
-        Ok(Answer::Report(counted(total, repeats, kv_repeats, rejections, buckets)))
+        Ok(Report(counted(total, repeats, kv_repeats, rejections, buckets)))
     }
 
-    pub(super) fn deliveries(&self, query: &Operation) -> Result<Answer, Fault> {
+    pub(super) fn deliveries(&self, query: &Deliveries) -> Result<Page, Fault> {
         let limit = query.limit.unwrap_or(MAX_PAGE).clamp(1, MAX_PAGE);
         let wanted = query.state.as_deref();
         // Written out, for only then is the index of a state used.
@@ -116,17 +117,17 @@ impl<S: Store> Ledger<S> {
         }
         let rows = self.objects(&sql, &args)?;
         let full = i64::try_from(rows.len()).is_ok_and(|read| read == limit);
-        let next = rows.last().filter(|_| full).and_then(|row| row.get("delivery_id")).cloned();
-        Ok(Answer::Report(json!({ "deliveries": rows, "next": next })))
+        let next = rows.last().filter(|_| full).and_then(|row| row.get("delivery_id")?.as_str());
+        Ok(Page { next: next.map(str::to_owned), entries: rows })
     }
 
-    pub(super) fn delivery(&self, delivery_id: &str) -> Result<Answer, Fault> {
+    pub(super) fn delivery(&self, delivery_id: &str) -> Result<Option<Report>, Fault> {
         let sql = format!(
             "SELECT json_set({}, '$.attempts', json(attempts)) FROM delivery WHERE delivery_id = ?",
             delivery_object()
         );
         let found = self.objects(&sql, &[delivery_id.into()])?.into_iter().next();
-        Ok(found.map_or(Answer::NotFound, Answer::Report))
+        Ok(found.map(Report))
     }
 }
 

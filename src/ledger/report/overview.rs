@@ -9,8 +9,9 @@ use serde_json::{Map, Value, json};
 use super::{DELIVERY_STATES, object, rfc3339_of};
 use crate::base::fault::Fault;
 use crate::base::moment::{DAY_MS, HOUR_MS, first_id};
-use crate::ledger::api::{Answer, Operation, Tally};
+use crate::ledger::api::{Overview, Report};
 use crate::ledger::db::store::{Arg, MAX_SAFE, Store};
+use crate::ledger::wire::Tally;
 use crate::ledger::{Ledger, State};
 
 /// Up to here a period is shown by the hour: 72 bars, as many as a screen has room for.
@@ -78,7 +79,7 @@ impl<S: Store> Ledger<S> {
     /// reports are added up number by number; the posts by source are for the Worker, which says which sources
     /// are shown. Of what waits for an operator all is counted, whatever the
     /// period.
-    pub(in crate::ledger) fn overview(&self, query: &Operation) -> Result<Answer, Fault> {
+    pub(in crate::ledger) fn overview(&self, query: &Overview) -> Result<Report, Fault> {
         let campaign = query.campaign.as_deref();
         let (from_ms, to_ms) = (query.from_ms.unwrap_or(0), query.to_ms.unwrap_or(MAX_SAFE));
         let offsets = query.offsets.as_deref().unwrap_or("[[0,0]]");
@@ -86,7 +87,7 @@ impl<S: Store> Ledger<S> {
         let counted = self.store.row(&counted(step_of(from_ms, to_ms)), &period)?;
         let mut report = counted.map_or_else(|| Ok(Map::new()), |mut row| object(&row.text(0)?))?;
         report.extend(self.destinations(campaign, from_ms, to_ms)?);
-        Ok(Answer::Report(Value::Object(report)))
+        Ok(Report(Value::Object(report)))
     }
 
     /// How destinations take what leads of the period bring them.
