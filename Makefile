@@ -160,11 +160,10 @@ test-host: node_modules/.package-lock.json
 
 test-e2e: build $(CLI) .tools/corpora/multipart.json
 	node scripts/chromium.mjs
-	node --test --test-concurrency=2 tests/receivers/*.test.mjs tests/e2e/*.test.mjs \
-	  tests/e2e/faults/*.test.mjs
+	node --test --test-concurrency=2 tests/receivers/*.test.mjs tests/web/*.test.mjs tests/e2e/*/*.test.mjs
 
 soak: build $(CLI)
-	@SOAK_MINUTES=$(SOAK_MINUTES) node tests/e2e/soak.mjs
+	@SOAK_MINUTES=$(SOAK_MINUTES) node tests/e2e/faults/soak.mjs
 
 test-contract: build .tools/python/installed
 	@node tests/contract.mjs $(CONTRACT_EXAMPLES)

@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
-import { audit } from '../tests/e2e/audit.mjs';
-import { asForm, campaign, person, phoneNumber } from '../tests/e2e/campaigns.mjs';
-import { sleep, until } from '../tests/e2e/http.mjs';
+import { audit } from '../tests/e2e/support/audit.mjs';
+import { asForm, campaign, person, phoneNumber } from '../tests/e2e/support/campaigns.mjs';
+import { sleep, until } from '../tests/e2e/support/http.mjs';
 
 const sha256 = (text) => createHash('sha256').update(text).digest('hex');
 

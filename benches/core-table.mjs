@@ -4,7 +4,7 @@
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { ROOT } from '../tests/e2e/world.mjs';
+import { ROOT } from '../tests/e2e/support/world.mjs';
 import { machine, versions } from './machine.mjs';
 import { writeSection } from './results.mjs';
 import { aligned, list, markdown } from './tables.mjs';

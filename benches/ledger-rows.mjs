@@ -1,9 +1,9 @@
 // What each thing that can happen to a ledger costs in rows, counted by rows.mjs around the build.
 import { fileURLToPath } from 'node:url';
-import { campaign, person, phoneNumber } from '../tests/e2e/campaigns.mjs';
-import { sleep, until } from '../tests/e2e/http.mjs';
-import { Receiver, SECRETS } from '../tests/e2e/receiver.mjs';
-import { World } from '../tests/e2e/world.mjs';
+import { campaign, person, phoneNumber } from '../tests/e2e/support/campaigns.mjs';
+import { sleep, until } from '../tests/e2e/support/http.mjs';
+import { Receiver, SECRETS } from '../tests/e2e/support/receiver.mjs';
+import { World } from '../tests/e2e/support/world.mjs';
 import { fill, sweepSoon } from './ledger-fill.mjs';
 
 const COUNTING = fileURLToPath(new URL('rows.mjs', import.meta.url));

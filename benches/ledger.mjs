@@ -6,8 +6,8 @@
 import http from 'node:http';
 import { parseArgs } from 'node:util';
 import { fileURLToPath } from 'node:url';
-import { send } from '../tests/e2e/http.mjs';
-import { World } from '../tests/e2e/world.mjs';
+import { send } from '../tests/e2e/support/http.mjs';
+import { World } from '../tests/e2e/support/world.mjs';
 import { flood, steady } from './ledger-clients.mjs';
 import { fill, FILLED } from './ledger-fill.mjs';
 import { aLead, freePlan, keeping, price } from './ledger-price.mjs';

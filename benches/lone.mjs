@@ -1,6 +1,6 @@
 // What a lead takes that comes alone, as most leads do: nothing else is under way, and nothing is shared.
 import { fileURLToPath } from 'node:url';
-import { send, sleep } from '../tests/e2e/http.mjs';
+import { send, sleep } from '../tests/e2e/support/http.mjs';
 import { aLead, usdAMillion } from './ledger-price.mjs';
 import { expect, finish, spent } from './measure.mjs';
 import { percentile } from './statistics.mjs';

@@ -1,5 +1,5 @@
 // One run against one target, and what it took: requests, processor time, deliveries, latency.
-import { send, sleep } from '../tests/e2e/http.mjs';
+import { send, sleep } from '../tests/e2e/support/http.mjs';
 import { load } from './load.mjs';
 import { cpuMs, watchOthers } from './processes.mjs';
 import { CAMPAIGN } from './targets.mjs';

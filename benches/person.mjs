@@ -4,9 +4,9 @@
 //
 // --quick: a tenth of the posts, and nothing is written.
 import { parseArgs } from 'node:util';
-import { campaign } from '../tests/e2e/campaigns.mjs';
-import { Receiver } from '../tests/e2e/receiver.mjs';
-import { World } from '../tests/e2e/world.mjs';
+import { campaign } from '../tests/e2e/support/campaigns.mjs';
+import { Receiver } from '../tests/e2e/support/receiver.mjs';
+import { World } from '../tests/e2e/support/world.mjs';
 import { machine } from './machine.mjs';
 import { cpuMs } from './processes.mjs';
 import { writeSection } from './results.mjs';

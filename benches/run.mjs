@@ -7,8 +7,8 @@
 // what did a change do?
 import fs from 'node:fs';
 import { parseArgs } from 'node:util';
-import { Receiver } from '../tests/e2e/receiver.mjs';
-import { World } from '../tests/e2e/world.mjs';
+import { Receiver } from '../tests/e2e/support/receiver.mjs';
+import { World } from '../tests/e2e/support/world.mjs';
 import { benchCampaign as conformanceCampaign, conformance } from './conformance.mjs';
 import { PACES, wrkVersion } from './load.mjs';
 import { measureLone } from './lone.mjs';

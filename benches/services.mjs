@@ -4,8 +4,8 @@
 import fs from 'node:fs';
 import http from 'node:http';
 import { fileURLToPath } from 'node:url';
-import { send } from '../tests/e2e/http.mjs';
-import { World } from '../tests/e2e/world.mjs';
+import { send } from '../tests/e2e/support/http.mjs';
+import { World } from '../tests/e2e/support/world.mjs';
 import { benchCampaign, publish } from './targets.mjs';
 
 const KV = fileURLToPath(new URL('kv.mjs', import.meta.url));

@@ -1,7 +1,7 @@
 // What is compared: the Workers, the campaign that each of them serves, and the requests it gets.
 import path from 'node:path';
-import { campaign } from '../tests/e2e/campaigns.mjs';
-import { send } from '../tests/e2e/http.mjs';
+import { campaign } from '../tests/e2e/support/campaigns.mjs';
+import { send } from '../tests/e2e/support/http.mjs';
 
 export const CAMPAIGN = 'bench';
 const SEATS = 5000;

@@ -5,8 +5,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import { exampleCampaign } from '../tests/e2e/examples.mjs';
-import { ROOT, World } from '../tests/e2e/world.mjs';
+import { exampleCampaign } from '../tests/e2e/support/examples.mjs';
+import { ROOT, World } from '../tests/e2e/support/world.mjs';
 import { writeSection } from './results.mjs';
 import { aligned, markdown } from './tables.mjs';
 

@@ -2,12 +2,12 @@
 // whose clock is moved along, and a browser looks at the form and at the dashboard.
 import { mkdirSync } from 'node:fs';
 import { chromium } from 'playwright-core';
-import { serveAssets } from '../tests/e2e/assets.mjs';
-import { dice } from '../tests/e2e/crowd.mjs';
-import { exampleCampaign } from '../tests/e2e/examples.mjs';
-import { faults, startBroken } from '../tests/e2e/faults/well.mjs';
-import { sleep } from '../tests/e2e/http.mjs';
-import { Receiver, SECRETS } from '../tests/e2e/receiver.mjs';
+import { serveAssets } from '../tests/e2e/support/assets.mjs';
+import { dice } from '../tests/e2e/support/crowd.mjs';
+import { exampleCampaign } from '../tests/e2e/support/examples.mjs';
+import { faults, startBroken } from '../tests/e2e/support/well.mjs';
+import { sleep } from '../tests/e2e/support/http.mjs';
+import { Receiver, SECRETS } from '../tests/e2e/support/receiver.mjs';
 import { NO_BROWSER, findChromium } from './chromium.mjs';
 
 const OUT = 'docs/pictures';

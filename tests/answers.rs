@@ -1,5 +1,5 @@
 //! What each kind of field takes, by the table that the scripts on pages are held to as well
-//! (`tests/e2e/lib.test.mjs`).
+//! (`tests/web/lib.test.mjs`).
 #![cfg(feature = "cli")]
 #![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "tests")]
 

@@ -4,9 +4,9 @@ import { spawn } from 'node:child_process';
 import http from 'node:http';
 import path from 'node:path';
 import process from 'node:process';
-import { asForm, campaign, person } from './e2e/campaigns.mjs';
-import { Receiver } from './e2e/receiver.mjs';
-import { consentVars, ROOT, World } from './e2e/world.mjs';
+import { asForm, campaign, person } from './e2e/support/campaigns.mjs';
+import { Receiver } from './e2e/support/receiver.mjs';
+import { consentVars, ROOT, World } from './e2e/support/world.mjs';
 
 /** The seconds that all of it may take. */
 const SECONDS = 60;

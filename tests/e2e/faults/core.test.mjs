@@ -1,10 +1,10 @@
 // A core that breaks while others wait for something: they are answered, and the next one knows nothing of them.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { campaign, person } from '../campaigns.mjs';
-import { sleep } from '../http.mjs';
-import { Receiver } from '../receiver.mjs';
-import { faults, isWell, Load, startBroken } from './well.mjs';
+import { campaign, person } from '../support/campaigns.mjs';
+import { sleep } from '../support/http.mjs';
+import { Receiver } from '../support/receiver.mjs';
+import { faults, isWell, Load, startBroken } from '../support/well.mjs';
 
 const WAITING = 20;
 const KV_MS = 1_500;

@@ -1,10 +1,10 @@
 // Faults of KV, from the first post to the doctor's visit: it is never the judge. What each fault means
-// for repeats and campaigns is in ../kv.test.mjs.
+// for repeats and campaigns is in kv-cache.test.mjs.
 import { after, before, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { campaign } from '../campaigns.mjs';
-import { Receiver } from '../receiver.mjs';
-import { isWell, Load, startBroken } from './well.mjs';
+import { campaign } from '../support/campaigns.mjs';
+import { Receiver } from '../support/receiver.mjs';
+import { isWell, Load, startBroken } from '../support/well.mjs';
 
 const ROWS = {
   down: (kv) => Object.assign(kv, { reads: 'failing', writes: 'failing' }),

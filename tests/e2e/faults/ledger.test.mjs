@@ -2,10 +2,10 @@
 // counts once, and other ledgers do not notice.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { campaign, person } from '../campaigns.mjs';
-import { sleep, until } from '../http.mjs';
-import { Receiver } from '../receiver.mjs';
-import { cron, faults, isWell, Load, startBroken } from './well.mjs';
+import { campaign, person } from '../support/campaigns.mjs';
+import { sleep, until } from '../support/http.mjs';
+import { Receiver } from '../support/receiver.mjs';
+import { cron, faults, isWell, Load, startBroken } from '../support/well.mjs';
 
 /** The bound in src/cloudflare/wishes.js, and room for a machine that is busy. */
 const ANSWER_WITHIN_MS = 10_000;

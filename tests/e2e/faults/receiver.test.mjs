@@ -3,10 +3,10 @@
 import assert from 'node:assert/strict';
 import net from 'node:net';
 import { after, before, describe, test } from 'node:test';
-import { campaign } from '../campaigns.mjs';
-import { until } from '../http.mjs';
-import { Receiver } from '../receiver.mjs';
-import { CRM_HOST, cron, faults, isWell, Load, startBroken, theDoctorIsContent } from './well.mjs';
+import { campaign } from '../support/campaigns.mjs';
+import { until } from '../support/http.mjs';
+import { Receiver } from '../support/receiver.mjs';
+import { CRM_HOST, cron, faults, isWell, Load, startBroken, theDoctorIsContent } from '../support/well.mjs';
 
 const LEADS = 3;
 const MINUTE_MS = 60_000;

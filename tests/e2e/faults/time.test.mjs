@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
 import { test } from 'node:test';
-import { campaign, person } from '../campaigns.mjs';
-import { dice } from '../crowd.mjs';
-import { sql } from '../disk.mjs';
-import { send, sleep, until } from '../http.mjs';
-import { Receiver } from '../receiver.mjs';
-import { openOlder, PEOPLE } from './older.mjs';
-import { cron, faults, isWell, Load, startBroken } from './well.mjs';
+import { campaign, person } from '../support/campaigns.mjs';
+import { dice } from '../support/crowd.mjs';
+import { sql } from '../support/disk.mjs';
+import { send, sleep, until } from '../support/http.mjs';
+import { Receiver } from '../support/receiver.mjs';
+import { openOlder, PEOPLE } from '../support/older.mjs';
+import { cron, faults, isWell, Load, startBroken } from '../support/well.mjs';
 
 const DAY_MS = 86_400_000;
 const ROUNDS = 6;

@@ -1,0 +1,652 @@
+// An operator looks at the dashboard, in a browser: what it shows is what the admin API says. The pages come
+// with the headers of web/_headers, the numbers from the compiled Worker.
+import assert from 'node:assert/strict';
+import path from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { audit } from '../support/audit.mjs';
+import { findings, skip } from '../support/browser.mjs';
+import { campaign, person } from '../support/campaigns.mjs';
+import {
+  Dashboard,
+  HOSTILE,
+  OPERATOR,
+  READER,
+  TOKENS,
+  go,
+  number,
+  refresh,
+  rows,
+  signIn,
+  step,
+  watchFocus,
+} from '../support/dashboard.mjs';
+import { until } from '../support/http.mjs';
+import { Receiver } from '../support/receiver.mjs';
+import { World } from '../support/world.mjs';
+
+/** Where screenshots go, for whoever wants to look at them. */
+const SHOTS = process.env.LEADHOOK_SHOTS;
+const VIEWS = ['overview', 'dead', 'quarantine', 'held', 'acts'];
+
+describe('the dashboard shows', { skip, timeout: 300_000 }, () => {
+  let world, crm, dashboard;
+
+  before(async () => {
+    crm = await Receiver.start();
+    world = await World.start({ vars: { LEADHOOK_ADMIN_TOKENS: TOKENS } });
+    const qualify = { warm: 20, hot: 40, forward_at: 15 };
+    await world.publish(
+      campaign('spring', crm, { qualify }),
+      campaign('hostile', crm, { title: HOSTILE }),
+      campaign('quiet', crm),
+    );
+    await fillSpring();
+    for (let n = 0; n < 3; n += 1) {
+      const { email, name } = person({ name: `www.cheap.example ${HOSTILE}` });
+      await world.postForm('hostile', {
+        email,
+        name,
+        'consent.newsletter': 'on',
+        contact_website: 'x',
+        utm_source: HOSTILE,
+      });
+    }
+    dashboard = await Dashboard.open(() => world);
+  });
+
+  after(async () => {
+    await dashboard?.close();
+    await world?.stop();
+    await crm?.down();
+  });
+
+  /** Nine leads, of which four are held, and some of everything that is lost on the way. */
+  async function fillSpring() {
+    const large = Array.from({ length: 5 }, (_, n) =>
+      person({ company_size: '201+', utm_source: n < 3 ? 'google' : 'partner' }),
+    );
+    for (const one of [...large, ...Array.from({ length: 4 }, () => person({ utm_source: 'google' }))])
+      await world.postJson('spring', one);
+    await world.postJson('spring', large[0]);
+    await world.postJson('spring', { ...large[0], seats: 12 });
+    await world.postJson('spring', person({ email: 'nobody', seats: 0 }));
+    await world.postJson('spring', person({ email: 'nobody' }));
+    await world.postJson('spring', person({ consent: {} }));
+    await world.settled('spring');
+    // What was refused is counted in batches.
+    await until(
+      'the rejections are counted',
+      async () => (await overviewOf('spring')).funnel.received === 14,
+    );
+  }
+
+  const overviewOf = (id) => world.ask('GET', `overview?campaign=${id}`);
+
+  test('a wrong token is told, and a right one stays in the tab until one signs out', async () => {
+    await dashboard.visiting({ as: null }, async (page) => {
+      const alert = page.getByRole('alert');
+      const token = page.getByLabel('Admin token');
+      assert.equal(await token.getAttribute('autocomplete'), 'current-password');
+      await token.fill('wrong');
+      await page.keyboard.press('Enter');
+      await alert.getByText('That token is not known.').waitFor();
+      await token.fill('schlüssel');
+      await page.keyboard.press('Enter');
+      await alert.getByText('That token is not known.').waitFor();
+
+      await page.context().setOffline(true);
+      await token.fill(OPERATOR);
+      await page.keyboard.press('Enter');
+      await alert.getByText('There is no connection to Leadhook.').waitFor();
+      await page.context().setOffline(false);
+      await page.keyboard.press('Enter');
+      await page.getByText('otto', { exact: true }).waitFor();
+
+      const kept = () =>
+        page.evaluate(() => [JSON.stringify(sessionStorage), JSON.stringify(localStorage), document.cookie]);
+      const [session, local, cookie] = await kept();
+      assert.ok(session.includes(OPERATOR));
+      assert.ok(!local.includes(OPERATOR) && cookie === '');
+      await page.reload();
+      await page.getByText('otto', { exact: true }).waitFor();
+      await page.getByRole('button', { name: 'Sign out' }).click();
+      await token.waitFor();
+      assert.ok(!(await kept()).join().includes(OPERATOR));
+      assert.equal(await page.locator('.view').count(), 0, 'nothing that was read stays');
+    });
+  });
+
+  test('who has tried too often is told how long to wait', async () => {
+    await dashboard.visiting({ as: null, headers: { 'CF-Connecting-IP': '192.0.2.77' } }, async (page) => {
+      const headers = { 'CF-Connecting-IP': '192.0.2.77', Authorization: 'Bearer wrong' };
+      for (let n = 0; n < 10; n += 1) await world.request('GET', '/admin/api/whoami', { headers });
+      await page.getByLabel('Admin token').fill(OPERATOR);
+      await page.keyboard.press('Enter');
+      const told = await page
+        .getByText(/Too many wrong tokens came from your address\. Try again in \d+ s\./)
+        .innerText();
+      const seconds = number(told);
+      assert.ok(seconds > 0 && seconds <= 60, told);
+      await page.getByText(`Try again in ${seconds - 2} s.`).waitFor();
+      assert.equal(await page.getByRole('button', { name: 'Sign in' }).getAttribute('aria-disabled'), 'true');
+    });
+  });
+
+  test("its numbers are the API's", async () => {
+    const says = await overviewOf('spring');
+    assert.deepEqual(says.funnel, {
+      received: 14,
+      valid: 12,
+      consented: 11,
+      new: 9,
+      qualified: 5,
+      delivered: 5,
+    });
+    await dashboard.visiting({ search: '?campaign=spring' }, async (page) => {
+      for (const [name, value] of Object.entries(says.funnel))
+        assert.equal(await step(page, name), value, name);
+      const lost = async (name) =>
+        (await page.locator(`[data-step=${name}] .step-lost`).innerText()).replaceAll(/\s+/g, ' ');
+      assert.match(await lost('valid'), /2 rejected/);
+      assert.match(await lost('consented'), /1 without consent/);
+      assert.match(await lost('new'), /1 repeat.*1 duplicate/);
+      assert.match(await lost('qualified'), /4 held/);
+      assert.match(await lost('delivered'), /nothing lost/);
+      assert.match(await page.locator('[data-step=consented] .step-share').innerText(), /91\.7% of valid/);
+
+      await page.getByText(/The \d+ days as a table/).click();
+      const days = await rows(page, 'Leads by day');
+      assert.equal(days.length, 30, 'also the days on which nothing came');
+      assert.deepEqual(
+        [1, 2, 3, 4].map((at) => days.reduce((sum, row) => sum + number(row[at]), 0)),
+        [says.accepted, 9, 5, 5],
+      );
+      const sources = await rows(page, 'Sources');
+      assert.deepEqual(
+        sources.map((row) => [row[0], ...row.slice(1, 4).map(number)]),
+        Object.entries(says.sources)
+          .sort(([, one], [, other]) => other.new - one.new)
+          .map(([name, of]) => [name, of.new, of.qualified, of.delivered]),
+      );
+      assert.deepEqual(
+        sources.map(([name]) => name),
+        ['other'],
+        'the two of the partner are not shown alone',
+      );
+      const rejected = Object.entries(says.rejections).flatMap(([field, codes]) =>
+        Object.entries(codes).map(([code, times]) => `${field} ${code} ${times}`),
+      );
+      assert.deepEqual((await rows(page, 'Rejections')).map((row) => row.join(' ')).sort(), rejected.sort());
+      assert.ok(rejected.length >= 3, rejected.join());
+      const counters = await world.counters('spring');
+      const states = Object.fromEntries(
+        (await rows(page, 'Accepted submissions by state')).map(([state, times]) => [state, number(times)]),
+      );
+      assert.deepEqual(
+        states,
+        Object.fromEntries(Object.entries(counters.states).filter(([, times]) => times > 0)),
+      );
+      const [delivery] = await rows(page, 'Delivery by destination');
+      const { p50_ms: half, ...of } = says.destinations[0];
+      assert.deepEqual(delivery.slice(0, 4), ['crm', `${of.delivered}`, `${of.pending}`, `${of.dead}`]);
+      assert.match(delivery[7], half < 1_000 ? new RegExp(`half within ${half} ms`) : /half within/);
+      await page.getByText('The scores as a table').click();
+      assert.equal(
+        (await rows(page, 'Scores by points')).reduce((sum, [, leads]) => sum + number(leads), 0),
+        9,
+      );
+      await page.getByText(/warm from 20, hot from 40.*sent on from 15/).waitFor();
+    });
+  });
+
+  test('no more is named than was lost, where known people have news that waits', async () => {
+    const busy = await Receiver.start();
+    await world.publish(campaign('news', busy, { dedupe: { on_repeat: 'update', remember_in_kv: false } }));
+    const ada = person();
+    await world.postJson('news', ada);
+    await world.settled('news');
+    busy.answer = { status: 500 };
+    await world.postJson('news', { ...ada, seats: 3 });
+    const { funnel, states } = await overviewOf('news');
+    assert.deepEqual([funnel.received, funnel.new, funnel.delivered, states.pending], [2, 1, 1, 1]);
+    await dashboard.visiting({ search: '?campaign=news' }, async (page) => {
+      const lost = (name) => page.locator(`[data-step=${name}] .step-lost`).innerText();
+      assert.match(await lost('new'), /1 of known people/);
+      assert.equal(await lost('delivered'), 'nothing lost');
+    });
+    await busy.down();
+  });
+
+  test('what was rejected as a whole has a name too', async () => {
+    await world.publish(campaign('strict', crm, { unknown_fields: 'refuse' }));
+    await world.postJson('strict', person({ shoe_size: 43 }));
+    await until('it is counted', async () => (await overviewOf('strict')).funnel.received === 1);
+    await dashboard.visiting({ search: '?campaign=strict' }, async (page) => {
+      assert.deepEqual(await rows(page, 'Rejections'), [['(whole post)', 'unknown_field', '1']]);
+      assert.deepEqual(await findings(page), []);
+    });
+  });
+
+  test('where not all deliveries were looked at, that is what it says', async () => {
+    await dashboard.visiting({ search: '?campaign=spring' }, async (page) => {
+      await page
+        .getByText('5 deliveries of leads that came in this period; dead and paused are all there are now')
+        .waitFor();
+      await page.route('**/admin/api/overview?*', async (route) => {
+        const json = await (await route.fetch()).json();
+        await route.fulfill({
+          json: { ...json, destinations: [], deliveries_counted: 0, deliveries_capped: true },
+        });
+      });
+      await refresh(page);
+      await page.getByText('None is among the newest 20,000 deliveries of each ledger.').waitFor();
+      await page
+        .getByText('0 deliveries of leads that came in this period, among the newest 20,000')
+        .waitFor();
+      assert.equal(await page.getByText('Nothing was sent').count(), 0);
+    });
+  });
+
+  test('of a period that is too long for a plot one sees the end', async () => {
+    await dashboard.visiting({ search: '?campaign=spring&period=custom&from=2000-01-01' }, async (page) => {
+      await page.getByText('By day (Europe/Stockholm), the last 5,000').waitFor();
+      assert.match(await page.getByRole('img').first().getAttribute('aria-label'), /10 accepted, 9 new/);
+    });
+  });
+
+  test('every plot is drawn and says what it shows', async () => {
+    await dashboard.visiting({ search: '?campaign=spring' }, async (page) => {
+      const plots = page.getByRole('img');
+      assert.equal(await plots.count(), 2);
+      assert.match(
+        await plots.first().getAttribute('aria-label'),
+        /Leads by day: 10 accepted, 9 new, 5 qualified, 5 delivered\. Most in one day: 10/,
+      );
+      assert.match(
+        await plots.last().getAttribute('aria-label'),
+        /Score distribution of 9 leads.*Thresholds: warm from 20/,
+      );
+      const painted = () =>
+        page.locator('canvas').evaluateAll((all) =>
+          all.map((canvas) => {
+            const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+            return new Set(new Uint32Array(data.buffer)).size;
+          }),
+        );
+      for (const colours of await painted()) assert.ok(colours > 4, `a canvas of ${colours} colours`);
+      // The last of thirty days has all; the day before has nothing, up to its last hour.
+      const plot = page.locator('.u-over').first();
+      const { width } = await plot.boundingBox();
+      for (const [day, accepted] of [
+        [29.2, 10],
+        [28.8, 0],
+      ]) {
+        await plot.hover({ position: { x: (width * day) / 30, y: 60 } });
+        await page.locator('.readout').first().getByText(`accepted ${accepted}`, { exact: true }).waitFor();
+      }
+    });
+  });
+
+  test('campaign and period are in the address, and back goes back', async () => {
+    await dashboard.visiting({}, async (page) => {
+      const all = await world.ask('GET', 'overview');
+      await page.locator('[data-step=received]').waitFor();
+      assert.ok((await step(page, 'received')) >= 14 + 3 && all.thresholds === null);
+      await page.getByText('choose a campaign to see its thresholds').waitFor();
+      await page.getByLabel('Campaign').selectOption('spring');
+      await until('the campaign is shown', async () => (await step(page, 'received')) === 14);
+      await page.getByText('7 days', { exact: true }).click();
+      assert.equal(new URL(page.url()).search, '?campaign=spring&period=7d');
+      await page.getByText('Today', { exact: true }).click();
+      await page.getByText('By hour (Europe/Stockholm)', { exact: true }).waitFor();
+      await page.getByText('Custom', { exact: true }).click();
+      await page.getByLabel('From (Europe/Stockholm)').fill('2020-01-01');
+      await page.getByLabel('To, with that day').fill('2020-01-31');
+      await page.getByRole('button', { name: 'Show' }).click();
+      await page.getByText('Nothing came in this period').waitFor();
+      assert.equal(
+        new URL(page.url()).search,
+        '?campaign=spring&period=custom&from=2020-01-01&to=2020-01-31',
+      );
+      await page.reload();
+      await page.getByText('Nothing came in this period').waitFor();
+      for (let n = 0; n < 3; n += 1) await page.goBack();
+      await until(
+        'the days are back',
+        async () =>
+          new URL(page.url()).search === '?campaign=spring&period=7d' &&
+          (await step(page, 'received')) === 14,
+      );
+      assert.equal(await page.getByLabel('7 days').isChecked(), true);
+      await page.getByLabel('Campaign').selectOption('quiet');
+      await page.getByText('Nothing came in this period').waitFor();
+    });
+  });
+
+  test("times are the browser's, with UTC beside them", async () => {
+    await dashboard.visiting(
+      { search: '?campaign=spring&period=today', zone: 'Australia/Eucla' },
+      async (page) => {
+        const { at } = (await world.ask('GET', 'audit?campaign=spring&limit=1')).entries[0];
+        const shown = page.locator('.lines time').first();
+        assert.equal(await shown.getAttribute('datetime'), at);
+        assert.equal(
+          await shown.getAttribute('title'),
+          `${at.slice(0, 19).replace('T', ' ')} UTC; shown by the clock of Australia/Eucla`,
+        );
+        const clock = new Date(Date.parse(at) + 525 * 60_000).toISOString().slice(11, 16);
+        assert.ok((await shown.innerText()).endsWith(clock), `${await shown.innerText()} is ${clock}`);
+      },
+    );
+  });
+
+  test("days and hours are the campaign's, wherever one sits", async () => {
+    // Half an hour beside the hours of the counters, and nowhere near its midnight.
+    const [zone, shiftMinutes] =
+      new Date().getUTCHours() < 12 ? ['Asia/Kolkata', 330] : ['America/Manaus', -240];
+    await world.publish(campaign('far', crm, { time_zone: zone }));
+    await world.postJson('far', person());
+    await world.settled('far');
+    const there = () => new Date(Date.now() + shiftMinutes * 60_000);
+    const day = (date) =>
+      date.toLocaleString('en-GB', { day: 'numeric', month: 'short', year: 'numeric', timeZone: 'UTC' });
+    const asked = [];
+    const browsers = shiftMinutes > 0 ? 'America/Los_Angeles' : 'Pacific/Auckland';
+    await dashboard.visiting(
+      { as: null, search: '?campaign=far&period=today', zone: browsers },
+      async (page) => {
+        page.on('request', (request) => {
+          const { pathname, searchParams } = new URL(request.url());
+          if (pathname.endsWith('/overview')) asked.push(searchParams.get('from'));
+        });
+        await signIn(page);
+        await page.getByText(`By hour (${zone})`, { exact: true }).waitFor();
+        await page.getByText(/The \d+ hours as a table/).click();
+        const hours = await rows(page, 'Leads by hour');
+        assert.ok(
+          [there().getUTCHours() + 1, there().getUTCHours() + 2].includes(hours.length),
+          'as many hours as its day has had',
+        );
+        assert.equal(
+          hours.reduce((sum, [, accepted]) => sum + number(accepted), 0),
+          1,
+        );
+        const at = hours.find(([, accepted]) => number(accepted) === 1)[0];
+        assert.match(at, new RegExp(`^${day(there())}, \\d\\d:${shiftMinutes % 60 ? '30' : '00'} GMT`));
+
+        await page.getByText('7 days', { exact: true }).click();
+        await page.getByText(`By day (${zone})`, { exact: true }).waitFor();
+        await page.getByText(/The 7 days as a table/).click();
+        const days = await rows(page, 'Leads by day');
+        assert.deepEqual([days.length, days[0][0], number(days[0][1])], [7, day(there()), 1]);
+        const midnight = Math.floor(there() / 86_400_000) * 86_400_000 - shiftMinutes * 60_000;
+        assert.deepEqual(
+          asked,
+          [Math.floor(midnight / 3_600_000) * 3_600_000, midnight - 6 * 86_400_000].map((ms) =>
+            new Date(ms).toISOString(),
+          ),
+        );
+
+        await page.getByLabel('Campaign').selectOption('');
+        await page.getByText('By day (UTC)', { exact: true }).waitFor();
+      },
+    );
+  });
+
+  test('what is written from right to left is read so', async () => {
+    const [title, source, name] = ['מדריך לגינה', 'عيادة', 'נועה www.cheap.example'];
+    const { controller, purpose } = campaign('', crm);
+    const of = (name, version) =>
+      campaign('hebrew', crm, {
+        title,
+        ledger: 'hebrew',
+        controller: { ...controller, name, privacy_notice_version: version },
+        purpose: purpose.map((one) => ({ ...one, version })),
+      });
+    await world.publish(of('חברה', '2026-11'));
+    await world.ask(
+      'PUT',
+      `campaigns/hebrew?rename_controller=${encodeURIComponent('חברה')}`,
+      of('מפעל', '2026-12'),
+    );
+    const { email } = person();
+    await world.postForm('hebrew', {
+      email,
+      name,
+      'consent.newsletter': 'on',
+      contact_website: 'x',
+      utm_source: source,
+    });
+    await dashboard.visiting({ search: '?view=quarantine&campaign=hebrew' }, async (page) => {
+      const way = (text) =>
+        page
+          .getByText(text, { exact: true })
+          .first()
+          .evaluate((element) => [element.dir, getComputedStyle(element).direction]);
+      await page.getByRole('button', { name: /^Show sub_/ }).click();
+      await page.getByRole('dialog').waitFor();
+      for (const text of [source, name]) assert.deepEqual(await way(text), ['auto', 'rtl']);
+      assert.deepEqual(await way(email), ['auto', 'ltr']);
+      assert.equal(await page.getByLabel('Campaign').locator('option:checked').getAttribute('dir'), 'auto');
+      await page.keyboard.press('Escape');
+      await go(page, 'Recent acts');
+      for (const text of ['חברה', 'מפעל']) assert.deepEqual(await way(text), ['auto', 'rtl']);
+    });
+  });
+
+  test('held leads stand with their rules and what they lack', async () => {
+    await dashboard.visiting({ search: '?view=held&campaign=spring' }, async (page) => {
+      const shown = await rows(page, 'Held leads');
+      const { held } = await world.ask('GET', 'held?campaign=spring');
+      assert.deepEqual(
+        shown.map(([lead]) => lead),
+        held.map(({ lead_id: id }) => id),
+      );
+      assert.equal(shown.length, 4);
+      assert.match(shown[0][2], /^10 of 15/);
+      assert.match(shown[0][3], /\+10paid search/);
+      assert.equal(shown[0][4], "below the campaign's threshold");
+    });
+  });
+
+  test('a token that may read sees numbers alone, and is told why', async () => {
+    await dashboard.visiting({ as: READER, search: '?campaign=spring' }, async (page) => {
+      const asked = [];
+      page.on('request', (request) => asked.push(`${request.method()} ${new URL(request.url()).pathname}`));
+      assert.equal(await step(page, 'new'), 9);
+      const [delivery] = await rows(page, 'Delivery by destination');
+      assert.deepEqual(delivery.slice(0, 2), ['all destinations', '5']);
+      for (const view of ['Quarantine', 'Dead letters', 'Held leads']) {
+        await go(page, view);
+        await page.getByText('Your token lacks the scope operate. The overview has the numbers.').waitFor();
+        assert.equal(await page.locator('.view button').count(), 0);
+      }
+      assert.deepEqual(
+        [asked, await page.getByRole('dialog').count()],
+        [[], 0],
+        'nothing is asked for that is refused',
+      );
+      await page.reload();
+      await page.getByText('Your token lacks the scope operate.').waitFor();
+      await go(page, 'Recent acts');
+      await page.getByRole('table', { name: 'Recent acts' }).waitFor();
+      assert.deepEqual(await findings(page), []);
+    });
+  });
+
+  test('it reads again by itself, and leaves focus, scroll and what is opened alone', async () => {
+    await world.publish(campaign('growing', crm));
+    await world.postJson('growing', person());
+    await world.settled('growing');
+    await dashboard.visiting({ search: '?campaign=growing', as: null }, async (page) => {
+      await page.clock.install();
+      await signIn(page);
+      await page.getByText(/The \d+ days as a table/).click();
+      const box = page.getByRole('group', { name: 'Leads by day' });
+      await box.focus();
+      await box.evaluate((element) => {
+        element.scrollTop = 120;
+      });
+      const before = await page.evaluate(() => scrollY);
+      await world.postJson('growing', person());
+      await world.settled('growing');
+      let readings = 0;
+      page.on('request', (request) => {
+        if (request.url().includes('/overview')) readings += 1;
+      });
+      await page.clock.runFor(4 * 60_000);
+      assert.equal(readings, 0, 'rows that are read cost');
+      await page.clock.runFor(61_000);
+      await until('the second lead is shown', async () => (await step(page, 'delivered')) === 2);
+      assert.equal(readings, 1);
+      assert.equal(
+        await box.evaluate((element) => document.activeElement === element && element.scrollTop === 120),
+        true,
+      );
+      assert.equal(await page.evaluate(() => scrollY), before);
+
+      const hide = (isHidden) =>
+        page.evaluate(
+          (value) => Object.defineProperty(document, 'hidden', { value, configurable: true }),
+          isHidden,
+        );
+      await hide(true);
+      await page.clock.runFor(6 * 60_000);
+      assert.equal(readings, 1, 'nobody looks');
+      await hide(false);
+      await page.clock.runFor(1_000);
+      await until('it reads once one looks', () => readings === 2);
+    });
+  });
+
+  test('what comes and goes above leaves focus and what is opened alone', async () => {
+    await world.publish(campaign('shifting', crm));
+    for (let n = 0; n < 3; n += 1) {
+      const { email, name } = person({ name: 'www.cheap.example' });
+      await world.postForm('shifting', { email, name, 'consent.newsletter': 'on', contact_website: 'x' });
+    }
+    const ids = (await world.ask('GET', 'quarantine?campaign=shifting')).submissions.map(
+      ({ submission_id: id }) => id,
+    );
+    const discard = (...some) => world.ask('POST', 'quarantine/discard', { submission_ids: some });
+    await dashboard.visiting({ search: '?view=quarantine&campaign=shifting' }, async (page) => {
+      await page.getByRole('button', { name: `Show ${ids[2]}` }).focus();
+      const isKept = await watchFocus(page);
+      await discard(ids[0]);
+      await refresh(page);
+      await until('the row is gone', async () => (await rows(page, 'Quarantine')).length === 2);
+      assert.equal(await isKept(), true);
+    });
+    await dashboard.visiting({ search: '?campaign=shifting' }, async (page) => {
+      await page.getByText('2 of this period in quarantine').waitFor();
+      await page.getByText(/The \d+ days as a table/).click();
+      await page.getByRole('group', { name: 'Leads by day' }).focus();
+      const isKept = await watchFocus(page);
+      await discard(ids[1], ids[2]);
+      await refresh(page);
+      await page.getByText('2 of this period in quarantine').waitFor({ state: 'detached' });
+      assert.equal(await isKept(), true);
+      assert.equal(
+        await page.getByRole('group', { name: 'Leads by day' }).isVisible(),
+        true,
+        'it is still open',
+      );
+    });
+  });
+
+  test('what cannot be answered now is asked again, and what was read stays', async () => {
+    await dashboard.visiting({}, async (page) => {
+      await page.locator('[data-step=received]').waitFor();
+      const received = await step(page, 'received');
+      world.kv.reads = 'failing';
+      try {
+        await page.getByRole('button', { name: 'Refresh' }).click();
+        await page
+          .getByText(/Leadhook is busy or cannot reach its storage\. It is asked again in \d+ s\./)
+          .waitFor();
+        assert.equal(await step(page, 'received'), received);
+      } finally {
+        world.kv.heal();
+      }
+      await page.getByText(/Leadhook is busy/).waitFor({ state: 'detached', timeout: 60_000 });
+    });
+    await dashboard.visiting({ search: '?campaign=nothing-like-it', as: null }, async (page) => {
+      await page.getByLabel('Admin token').fill(OPERATOR);
+      await page.keyboard.press('Enter');
+      await page.getByText('There is no campaign of that name.').waitFor();
+    });
+  });
+
+  test('with the keyboard alone one signs in, goes round, opens and closes', async () => {
+    await dashboard.visiting({ as: null }, async (page) => {
+      const focused = () =>
+        page.evaluate(() => document.activeElement?.textContent.trim() || document.activeElement?.id);
+      const tabTo = async (text) => {
+        for (let n = 0; n < 40; n += 1) {
+          await page.keyboard.press('Tab');
+          if ((await focused()) === text) return;
+        }
+        assert.fail(`${text} is not reached`);
+      };
+      await page.keyboard.press('Tab');
+      await page.keyboard.type(OPERATOR);
+      await page.keyboard.press('Enter');
+      await page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();
+      await page.keyboard.press('Shift+Tab');
+      await tabTo('Held leads');
+      assert.notEqual(
+        await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle),
+        'none',
+        'focus is visible',
+      );
+      await page.keyboard.press('Enter');
+      await page.getByRole('heading', { level: 1, name: 'Held leads' }).waitFor();
+      assert.equal(await focused(), 'Held leads', 'the title of the view is read out');
+      await page.keyboard.press('Shift+Tab');
+      await tabTo('Overview');
+      await page.keyboard.press('Enter');
+      await page.getByLabel('30 days').focus();
+      await page.keyboard.press('ArrowLeft');
+      await until('seven days', () => new URL(page.url()).searchParams.get('period') === '7d');
+      assert.equal(
+        await page.getByLabel('7 days').evaluate((element) => element === document.activeElement),
+        true,
+      );
+    });
+  });
+
+  for (const scheme of ['light', 'dark']) {
+    test(`in ${scheme} colours axe finds nothing, and no page is wider than the screen`, async () => {
+      for (const width of [360, 1440]) {
+        await dashboard.visiting({ as: null, scheme, width }, async (page) => {
+          assert.deepEqual(await findings(page), [], 'sign in');
+          await signIn(page);
+          for (const view of [...VIEWS, 'overview&campaign=spring&period=today']) {
+            await page.goto(dashboard.address(`?view=${view}`));
+            await page.locator('.view > .card, .view > .empty').first().waitFor();
+            assert.deepEqual(await findings(page), [], `${view} ${width}`);
+            const [wide, has] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+            assert.ok(wide <= has, `${view}: ${wide} of ${has}`);
+            if (SHOTS)
+              await page.screenshot({
+                path: path.join(SHOTS, `real-${view}-${width}-${scheme}.png`),
+                fullPage: true,
+              });
+          }
+          const background = () =>
+            page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+          const before = await background();
+          const other = scheme === 'light' ? 'dark' : 'light';
+          while (!(await page.getByRole('button', { name: `Colours: ${other}` }).count()))
+            await page.getByRole('button', { name: /^Colours/ }).click();
+          assert.notEqual(await background(), before);
+          const chosen = await background();
+          await page.reload();
+          assert.equal(await background(), chosen, 'the choice is kept');
+        });
+      }
+    });
+  }
+
+  test('nothing of it is told, or readable where it is kept', () => audit(world));
+});
