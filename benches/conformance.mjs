@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
-import { audit } from '../tests/e2e/support/audit.mjs';
+import { audit } from '../tests/e2e/support/leaks.mjs';
 import { asForm, campaign, person, phoneNumber } from '../tests/e2e/support/campaigns.mjs';
 import { sleep, until } from '../tests/e2e/support/http.mjs';
 

@@ -128,7 +128,7 @@ Measured with \`make bench-ledger\` on ${new Date().toISOString().slice(0, 10)} 
 
 ### Rows
 
-What the object's SQLite counts as written and read, which is what Cloudflare bills. An entry of an index counts as a row. On the left what is done before the answer, on the right what its alarm does until the last webhook is settled. \`tests/e2e/operations/rows.test.mjs\` holds the numbers of written rows.
+What the object's SQLite counts as written and read, which is what Cloudflare bills. An entry of an index counts as a row. On the left what is done before the answer, on the right what its alarm does until the last webhook is settled. \`tests/e2e/operations/rows-written.test.mjs\` holds the numbers of written rows.
 
 ${markdown(rowsTable(rows, sweep, plan))}
 

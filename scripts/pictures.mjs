@@ -5,7 +5,7 @@ import { chromium } from 'playwright-core';
 import { serveAssets } from '../tests/e2e/support/assets.mjs';
 import { dice } from '../tests/e2e/support/crowd.mjs';
 import { exampleCampaign } from '../tests/e2e/support/examples.mjs';
-import { faults, startBroken } from '../tests/e2e/support/well.mjs';
+import { faults, startBroken } from '../tests/e2e/support/fault-world.mjs';
 import { sleep } from '../tests/e2e/support/http.mjs';
 import { Receiver, SECRETS } from '../tests/e2e/support/receiver.mjs';
 import { NO_BROWSER, findChromium } from './chromium.mjs';

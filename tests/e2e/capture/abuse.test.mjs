@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import http from 'node:http';
 import { after, before, describe, test } from 'node:test';
-import { audit } from '../support/audit.mjs';
+import { audit } from '../support/leaks.mjs';
 import { campaign, person } from '../support/campaigns.mjs';
 import { Operator } from '../support/cli.mjs';
 import { filesOf } from '../support/disk.mjs';

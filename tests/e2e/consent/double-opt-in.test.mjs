@@ -1,7 +1,7 @@
 // Double opt-in: nobody is signed up by somebody else, and nobody is flooded with mail.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { audit } from '../support/audit.mjs';
+import { audit } from '../support/leaks.mjs';
 import { asForm, campaign, NEWSLETTER_TEXT, person } from '../support/campaigns.mjs';
 import { Operator } from '../support/cli.mjs';
 import { exampleCampaign } from '../support/examples.mjs';

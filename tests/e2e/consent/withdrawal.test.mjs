@@ -2,7 +2,7 @@
 // and everybody who has the lead hears of it.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { audit } from '../support/audit.mjs';
+import { audit } from '../support/leaks.mjs';
 import { campaign, NEWSLETTER_TEXT, person } from '../support/campaigns.mjs';
 import { Operator } from '../support/cli.mjs';
 import { until } from '../support/http.mjs';

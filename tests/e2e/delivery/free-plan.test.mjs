@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { test } from 'node:test';
-import { audit } from '../support/audit.mjs';
+import { audit } from '../support/leaks.mjs';
 import { campaign, person } from '../support/campaigns.mjs';
 import { until } from '../support/http.mjs';
 import { Receiver } from '../support/receiver.mjs';

@@ -2,7 +2,7 @@
 // each test has a campaign and a receiver of its own, so that all of them run side by side.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { audit } from '../support/audit.mjs';
+import { audit } from '../support/leaks.mjs';
 import { campaign, person, phoneNumber } from '../support/campaigns.mjs';
 import { sleep, until } from '../support/http.mjs';
 import { Receiver, SECRETS } from '../support/receiver.mjs';

@@ -6,7 +6,15 @@ import { after, before, describe, test } from 'node:test';
 import { campaign } from '../support/campaigns.mjs';
 import { until } from '../support/http.mjs';
 import { Receiver } from '../support/receiver.mjs';
-import { CRM_HOST, cron, faults, isWell, Load, startBroken, theDoctorIsContent } from '../support/well.mjs';
+import {
+  CRM_HOST,
+  cron,
+  faults,
+  isWell,
+  Load,
+  startBroken,
+  theDoctorIsContent,
+} from '../support/fault-world.mjs';
 
 const LEADS = 3;
 const MINUTE_MS = 60_000;

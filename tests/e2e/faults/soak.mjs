@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
 import { campaign } from '../support/campaigns.mjs';
 import { dice } from '../support/crowd.mjs';
-import { inShort, Pressure, residentMb } from '../support/pressure.mjs';
-import { cron, faults, isWell, startBroken } from '../support/well.mjs';
+import { inShort, Pressure, residentMb } from '../support/load-generator.mjs';
+import { cron, faults, isWell, startBroken } from '../support/fault-world.mjs';
 import { sleep, until } from '../support/http.mjs';
 import { Receiver } from '../support/receiver.mjs';
 

@@ -52,7 +52,7 @@ export function campaign(id, receiver, changes = {}) {
 
 let people = 0;
 
-/** A new person's valid answers. Every address and number of the tests is one that `audit.mjs` can find. */
+/** A new person's valid answers. Every address and number of the tests is one that `leaks.mjs` can find. */
 export function person(changes = {}) {
   people += 1;
   return {

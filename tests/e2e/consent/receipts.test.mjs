@@ -2,7 +2,7 @@
 // mend unseen.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { audit } from '../support/audit.mjs';
+import { audit } from '../support/leaks.mjs';
 import { campaign, person, phoneNumber } from '../support/campaigns.mjs';
 import { Operator } from '../support/cli.mjs';
 import { sql } from '../support/disk.mjs';

@@ -1,7 +1,7 @@
 // What changes while leads wait: keys rotate, addresses are corrected, destinations go.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { audit } from '../support/audit.mjs';
+import { audit } from '../support/leaks.mjs';
 import { campaign, person } from '../support/campaigns.mjs';
 import { freePort, until } from '../support/http.mjs';
 import { newSecret, Receiver } from '../support/receiver.mjs';

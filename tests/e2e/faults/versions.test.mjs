@@ -7,8 +7,8 @@ import { dice } from '../support/crowd.mjs';
 import { sql } from '../support/disk.mjs';
 import { send, sleep, until } from '../support/http.mjs';
 import { Receiver } from '../support/receiver.mjs';
-import { openOlder, PEOPLE } from '../support/older.mjs';
-import { cron, faults, isWell, Load, startBroken } from '../support/well.mjs';
+import { openOlder, PEOPLE } from '../support/older-ledger.mjs';
+import { cron, faults, isWell, Load, startBroken } from '../support/fault-world.mjs';
 
 const DAY_MS = 86_400_000;
 const ROUNDS = 6;

@@ -1,7 +1,7 @@
 // A person in a browser, on the example pages: with JavaScript and without.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { audit } from '../support/audit.mjs';
+import { audit } from '../support/leaks.mjs';
 import { launch, opened, skip } from '../support/browser.mjs';
 import { person } from '../support/campaigns.mjs';
 import { exampleCampaign, servePages } from '../support/examples.mjs';

@@ -2,7 +2,7 @@
 // how far it is. Then a ledger of ten thousand leads.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { audit } from '../support/audit.mjs';
+import { audit } from '../support/leaks.mjs';
 import { findings, skip } from '../support/browser.mjs';
 import { campaign, person } from '../support/campaigns.mjs';
 import {

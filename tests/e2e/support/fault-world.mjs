@@ -1,13 +1,13 @@
 // What every fault ends with: everything that was accepted is where the design says, once.
 import assert from 'node:assert/strict';
 import path from 'node:path';
-import { audit } from './audit.mjs';
+import { audit } from './leaks.mjs';
 import { person } from './campaigns.mjs';
 import { Operator } from './cli.mjs';
 import { send, sleep, until } from './http.mjs';
 import { ROOT, World } from './world.mjs';
 
-const AROUND = path.join(ROOT, 'tests/e2e/support/platforms/broken.mjs');
+const AROUND = path.join(ROOT, 'tests/e2e/support/platforms/faulty.mjs');
 const BESIDE = [path.join(ROOT, 'tests/e2e/support/platforms/trap.wasm')];
 /** The host that campaigns name where a world's own DNS says who it is. */
 export const CRM_HOST = 'crm.example.com';

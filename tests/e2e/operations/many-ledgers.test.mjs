@@ -24,7 +24,10 @@ describe('sixty ledgers', { timeout: 300_000 }, () => {
   before(async () => {
     crm = await Receiver.start();
     const vars = { ...consentVars(), LEADHOOK_ADMIN_TOKENS: TOKENS };
-    world = await World.start({ vars, around: path.join(ROOT, 'tests/e2e/support/platforms/free-plan.mjs') });
+    world = await World.start({
+      vars,
+      around: path.join(ROOT, 'tests/e2e/support/platforms/free-plan-invocation.mjs'),
+    });
     for (const name of ALL) await world.publish(campaign(name, crm));
     // In the first ledger, in the last one, and in between.
     for (const at of [0, 30, 59]) await world.postJson(id(at), ada);

@@ -1,7 +1,7 @@
 // What the Worker's edge takes and refuses: encodings, limits, methods, and who may ask the admin API.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { audit } from '../support/audit.mjs';
+import { audit } from '../support/leaks.mjs';
 import { asForm, campaign, person } from '../support/campaigns.mjs';
 import { until } from '../support/http.mjs';
 import { Receiver } from '../support/receiver.mjs';

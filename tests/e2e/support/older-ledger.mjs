@@ -1,5 +1,5 @@
 // A world as an older version of the code has left it: a ledger with a lead of each kind. `node
-// tests/e2e/support/older.mjs BUILD/index.js` writes it anew from that version's build.
+// tests/e2e/support/older-ledger.mjs BUILD/index.js` writes it anew from that version's build.
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
@@ -9,7 +9,7 @@ import { campaign } from './campaigns.mjs';
 import { until } from './http.mjs';
 import { Receiver, SECRETS } from './receiver.mjs';
 import { consentVars, ROOT } from './world.mjs';
-import { CRM_HOST, faults, startBroken } from './well.mjs';
+import { CRM_HOST, faults, startBroken } from './fault-world.mjs';
 
 const ARCHIVE = path.join(ROOT, 'tests/data/older-ledger.tar.gz');
 const HOOK = { url: `https://${CRM_HOST}/hooks/leads` };

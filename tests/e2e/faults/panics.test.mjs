@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { campaign, person } from '../support/campaigns.mjs';
 import { sleep } from '../support/http.mjs';
 import { Receiver } from '../support/receiver.mjs';
-import { faults, isWell, Load, startBroken } from '../support/well.mjs';
+import { faults, isWell, Load, startBroken } from '../support/fault-world.mjs';
 
 const WAITING = 20;
 const KV_MS = 1_500;

@@ -1,7 +1,7 @@
 // People who share a lead: what each can see, take back and have erased is their own, on the compiled Worker.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { audit } from '../support/audit.mjs';
+import { audit } from '../support/leaks.mjs';
 import { campaign, person, phoneNumber } from '../support/campaigns.mjs';
 import { until } from '../support/http.mjs';
 import { Receiver, SECRETS } from '../support/receiver.mjs';

@@ -1,7 +1,7 @@
 // Who may do what at the admin API, and that what is done is written down, on the compiled Worker.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { audit } from '../support/audit.mjs';
+import { audit } from '../support/leaks.mjs';
 import { campaign, person } from '../support/campaigns.mjs';
 import { Operator } from '../support/cli.mjs';
 import { sql } from '../support/disk.mjs';

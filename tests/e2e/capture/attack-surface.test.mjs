@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import net from 'node:net';
 import { after, before, describe, it } from 'node:test';
-import { audit } from '../support/audit.mjs';
+import { audit } from '../support/leaks.mjs';
 import { campaign, person } from '../support/campaigns.mjs';
 import { filesOf, sql } from '../support/disk.mjs';
 import { Receiver } from '../support/receiver.mjs';

@@ -1,7 +1,7 @@
 // What operators do from their desks: forget a person, keep the lists, make and rotate the keys.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { audit } from '../support/audit.mjs';
+import { audit } from '../support/leaks.mjs';
 import { campaign, person, phoneNumber } from '../support/campaigns.mjs';
 import { Operator } from '../support/cli.mjs';
 import { until } from '../support/http.mjs';

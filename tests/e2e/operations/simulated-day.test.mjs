@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { audit } from '../support/audit.mjs';
+import { audit } from '../support/leaks.mjs';
 import { asForm, campaign } from '../support/campaigns.mjs';
 import { Operator } from '../support/cli.mjs';
 import { crowd, dice, HOSTILE, identitiesOf } from '../support/crowd.mjs';

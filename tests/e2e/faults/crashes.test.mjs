@@ -2,7 +2,7 @@
 // every 202 that anybody got is one lead at the CRM.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { audit } from '../support/audit.mjs';
+import { audit } from '../support/leaks.mjs';
 import { campaign, person } from '../support/campaigns.mjs';
 import { sleep, until } from '../support/http.mjs';
 import { Receiver } from '../support/receiver.mjs';

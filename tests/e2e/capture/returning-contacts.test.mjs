@@ -1,7 +1,7 @@
 // Someone who is known: what a second post of the same person causes, row by row of the design.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { audit } from '../support/audit.mjs';
+import { audit } from '../support/leaks.mjs';
 import { campaign, person, phoneNumber } from '../support/campaigns.mjs';
 import { until } from '../support/http.mjs';
 import { Receiver, SECRETS } from '../support/receiver.mjs';

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
-import { audit } from '../support/audit.mjs';
+import { audit } from '../support/leaks.mjs';
 import { asForm, campaign, NEWSLETTER_TEXT, person, phoneNumber } from '../support/campaigns.mjs';
 import { until } from '../support/http.mjs';
 import { Receiver } from '../support/receiver.mjs';
@@ -89,7 +89,7 @@ describe('the story of a campaign', { timeout: 240_000 }, () => {
 
     const given = consent.find(({ purpose }) => purpose === 'newsletter');
     const { at, text_sha256, receipt, withdraw_url, ...proof } = given;
-    assert.match(receipt, /^[\w-]+\.[\w-]+\.[\w-]+$/, 'consent.test.mjs verifies it');
+    assert.match(receipt, /^[\w-]+\.[\w-]+\.[\w-]+$/, 'receipts.test.mjs verifies it');
     assert.ok(withdraw_url.startsWith(`${PUBLIC_URL}/withdraw/story/`), withdraw_url);
     assert.ok(Math.abs(Date.parse(at) - before) < 60_000, at);
     const wording = createHash('sha256').update(NEWSLETTER_TEXT);
