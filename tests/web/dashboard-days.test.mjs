@@ -1,4 +1,4 @@
-// The days of a campaign's time zone, as the dashboard asks for them and draws them.
+// The days of a campaign's time zone, as the dashboard asks for them and draws them (web/admin).
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { beginOf, dateOf, later, zoneOf } from '../../web/admin/days.js';

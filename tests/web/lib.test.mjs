@@ -1,4 +1,5 @@
-// What the form and the chat can tell by themselves (web/lib), without a browser.
+// The browser modules that the form script and the chat share (web/lib): the reading of answers, the checks
+// ahead of a post, and sending.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { describe, mock, test } from 'node:test';
@@ -10,7 +11,7 @@ const field = (kind, rules) => ({ name: 'a', kind, ...rules });
 
 describe("what an answer means, by the table of the server's tests", () => {
   const CASES = JSON.parse(fs.readFileSync(new URL('../data/answers.json', import.meta.url), 'utf8'));
-  /** What the script reads itself, by kind; all else is the server's to read. */
+  /** The kinds that the script reads itself; all else is the server's to read. */
   const READ = {
     text: ([text]) => text,
     date: ([text]) => text,
@@ -54,7 +55,7 @@ describe("what an answer means, by the table of the server's tests", () => {
 });
 
 describe('the checks ahead of a post', () => {
-  // What src/intake/rules.rs accepts.
+  // Accepted by src/intake/rules.rs too.
   for (const [what, one, answers] of [
     [
       'addresses in letters and dots of any script',

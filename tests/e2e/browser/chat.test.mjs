@@ -1,5 +1,5 @@
-// The chat, as people use it on somebody's page: by mouse and by keyboard alone, over a connection that
-// fails, in their language.
+// The chat on somebody's page: conversations by mouse and by keyboard alone, in the visitor's language, over
+// a connection that fails.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { serveAssets } from '../support/assets.mjs';
@@ -25,7 +25,7 @@ const FIELDS = [
 /** Fewer questions, for what is asked about sending alone. */
 const SHORT = [FIELDS[4]];
 
-/** What a list, a day and hints are asked with. */
+/** The fields of a campaign that asks for a list, a day and more, with hints. */
 const RICH = [
   FIELDS[4],
   {
@@ -125,7 +125,7 @@ describe('the chat', { skip, timeout: 240_000 }, () => {
     await page.getByLabel(question).fill(text);
     await press(page, 'Send');
   }
-  /** What was said last. */
+  /** The last line of the conversation. */
   const last = (page) => page.locator('.log > div').last().textContent();
   const arrived = (email) => until('the lead', () => crm.to(email)[0]?.payload.data);
 

@@ -1,5 +1,5 @@
-// An operator acts at the dashboard, in a browser: what is done there is done, one is asked first, and sees
-// how far it is. Then a ledger of ten thousand leads.
+// Actions of an operator at the dashboard: each asks first, does what it says and shows its progress. Also a
+// ledger of ten thousand leads.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { audit } from '../support/leaks.mjs';

@@ -1,5 +1,5 @@
-// An operator looks at the dashboard, in a browser: what it shows is what the admin API says. The pages come
-// with the headers of web/_headers, the numbers from the compiled Worker.
+// The dashboard, compared with the admin API. Pages come with the headers of web/_headers, numbers from the
+// compiled Worker.
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -24,7 +24,7 @@ import { until } from '../support/http.mjs';
 import { Receiver } from '../support/receiver.mjs';
 import { World } from '../support/world.mjs';
 
-/** Where screenshots go, for whoever wants to look at them. */
+/** The folder for screenshots, for whoever wants to look at them. */
 const SHOTS = process.env.LEADHOOK_SHOTS;
 const VIEWS = ['overview', 'dead', 'quarantine', 'held', 'acts'];
 
@@ -73,7 +73,7 @@ describe('the dashboard shows', { skip, timeout: 300_000 }, () => {
     await world.postJson('spring', person({ email: 'nobody' }));
     await world.postJson('spring', person({ consent: {} }));
     await world.settled('spring');
-    // What was refused is counted in batches.
+    // Rejections are counted in batches.
     await until(
       'the rejections are counted',
       async () => (await overviewOf('spring')).funnel.received === 14,

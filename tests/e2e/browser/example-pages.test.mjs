@@ -1,4 +1,4 @@
-// A person in a browser, on the example pages: with JavaScript and without.
+// The example pages in a browser, with JavaScript and without.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { audit } from '../support/leaks.mjs';

@@ -1,5 +1,5 @@
-// A form on somebody's own site that leadhook.js takes over: what people do with it, and what happens where
-// the script, the connection or the browser's storage fails.
+// A form on somebody's own site that leadhook.js takes over: visitors' use of it, and failures of the script,
+// the connection and the browser's storage.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -13,7 +13,7 @@ import { Receiver } from '../support/receiver.mjs';
 import { serveSite } from '../support/site.mjs';
 import { World } from '../support/world.mjs';
 
-/** What the script may weigh on somebody's page. */
+/** The most that the script may weigh on somebody's page. */
 const MAX_GZIP_BYTES = 6_144;
 const HOSTILE = '<img src=x onerror="window.hit=1">';
 const TURNSTILE = 'https://challenges.cloudflare.com';

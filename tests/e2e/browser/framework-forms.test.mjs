@@ -1,5 +1,5 @@
-// Forms as other frameworks render them, posted by a browser: with their extra inputs, their names for several values
-// of a field, and their hidden partners of boxes; without the form script and with it.
+// Forms as other frameworks render them, posted by a browser: with their extra inputs, their names for
+// several values of a field, and their hidden partners of boxes; without the form script and with it.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -13,7 +13,7 @@ import { escaped, serveSite } from '../support/site.mjs';
 import { ROOT, World } from '../support/world.mjs';
 
 const FORMS = path.join(ROOT, 'tests/data/frameworks');
-/** What each posts beside the campaign's fields, as docs/forms.md says; and what a box says that is not ticked. */
+/** The inputs of each beside the campaign's fields, as docs/forms.md says, and the value of an unticked box. */
 const FRAMEWORKS = {
   aspnet: { extra: ['__Invariant', '__RequestVerificationToken'], unticked: false },
   rails: { extra: ['authenticity_token', 'commit', 'utf8'], unticked: false },
@@ -44,7 +44,7 @@ describe('a form of another framework', { skip, timeout: 240_000 }, () => {
       return {
         head: how === 'script' ? `<script src="${assets.url}/leadhook.js" defer></script>` : '',
         body: `<h1>Get it</h1>${filled}`,
-        // What a framework hides, it hides by a style of the element's own.
+        // A framework hides an element by a style of the element's own.
         policy: `connect-src ${assets.url}; form-action ${assets.url}; script-src ${assets.url}; style-src 'unsafe-inline'`,
       };
     });

@@ -1,5 +1,5 @@
-// The hosted form, as people use it: by mouse, by keyboard alone, on a phone, without JavaScript, over a
-// connection that fails.
+// The hosted form, by mouse, by keyboard alone, on a phone, without JavaScript and over a connection that
+// fails.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { serveAssets } from '../support/assets.mjs';

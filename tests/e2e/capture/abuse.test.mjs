@@ -1,5 +1,5 @@
-// Junk is put aside and real leads come through: what a post shows, what a program is told, what an
-// operator does with it, and how much is taken in a minute.
+// Protection against abuse: signs of junk, the quarantine and an operator's decisions on it, Turnstile, and
+// the limit of a campaign by the minute.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import http from 'node:http';

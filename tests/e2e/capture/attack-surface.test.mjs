@@ -1,5 +1,5 @@
-// One door, over real HTTP on the compiled Worker: no method, no spelling of an address, no header and no
-// content type but a valid post to a campaign writes anything.
+// The attack surface of the compiled Worker, over real HTTP: no method, no spelling of an address, no header
+// and no content type but a valid post to a campaign writes anything.
 import assert from 'node:assert/strict';
 import net from 'node:net';
 import { after, before, describe, it } from 'node:test';
@@ -40,7 +40,7 @@ const spellings = (id) => [
   `/admin/api/campaigns/${id}/`,
 ];
 
-describe('one door', () => {
+describe('the only way in', () => {
   let world, receiver, file;
   before(async () => {
     receiver = await Receiver.start();
@@ -108,7 +108,7 @@ describe('one door', () => {
       const body = JSON.stringify(person());
       for (const method of METHODS) {
         const { status } = await world.request(method, '/c/door', { headers: JSON_TYPE, body });
-        // What the runtime does not know it answers itself.
+        // The runtime itself answers methods that it does not know.
         assert.ok([200, 204, 400, 405, 501].includes(status), `${method}: ${status}`);
         assert.ok(status !== 200 || ['GET', 'HEAD'].includes(method), `${method}: ${status}`);
         for (const name of OVERRIDES) {

@@ -1,5 +1,5 @@
-// Bodies that others wrote: the big list of naughty strings, the JSON test suite, and the multipart
-// cases of python-multipart. Each gets the answer that its standard asks for, and none a 5xx.
+// Bodies from public corpora: the big list of naughty strings, the JSON test suite, and the multipart cases
+// of python-multipart. Each gets the answer that its standard asks for, and none a 5xx.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -20,7 +20,7 @@ const AT_ONCE = 8;
 /** The text fields: the names that the corpora use. */
 const FIELDS = ['text', 'a', 'asd', 'dfg', 'title', 'field', 'field1', 'field2', 'field3', 'field4'];
 
-/** What the receiver gets of a text: without control characters, trimmed as Unicode says, in normal form C. */
+/** A text as the receiver gets it: without control characters, trimmed as Unicode says, in normal form C. */
 const kept = (text) =>
   text
     .replace(/\r\n?/g, '\n')
@@ -64,7 +64,7 @@ describe('bodies that others wrote', { timeout: 300_000 }, () => {
     await crm?.down();
   });
 
-  /** What arrived of a person. */
+  /** The lead of a person, once it has arrived. */
   async function arrived(email) {
     const [{ payload }] = await until(`the webhook of ${email}`, () => crm.to(email).length && crm.to(email));
     return payload.data;

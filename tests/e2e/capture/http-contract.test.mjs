@@ -1,4 +1,5 @@
-// What the Worker's edge takes and refuses: encodings, limits, methods, and who may ask the admin API.
+// The HTTP contract of the endpoint and of the admin API: encodings, size limits, methods, authorization and
+// pages of results.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { audit } from '../support/leaks.mjs';
@@ -20,7 +21,7 @@ function isProblem(answer, status) {
   assert.equal(answer.json.status, status);
 }
 
-describe('the edge', { timeout: 180_000 }, () => {
+describe('the HTTP contract', { timeout: 180_000 }, () => {
   before(async () => {
     crm = await Receiver.start();
     world = await World.start();
@@ -37,7 +38,7 @@ describe('the edge', { timeout: 180_000 }, () => {
     return payload.data;
   }
 
-  test('13. urlencoded, multipart and JSON with a byte order mark all mean the same', async () => {
+  test('urlencoded, multipart and JSON with a byte order mark all mean the same', async () => {
     const name = 'Ada Lovelace & Åsa + 100 %';
     const people = [
       person({ name, seats: 3 }),
@@ -86,7 +87,7 @@ describe('the edge', { timeout: 180_000 }, () => {
     assert.equal(status, 422);
   });
 
-  test('13b. unknown fields are ignored or refused as the campaign says, and never named', async () => {
+  test('unknown fields are ignored or refused as the campaign says, and never named', async () => {
     const someone = person({ favourite_colour: 'green' });
     assert.equal((await world.postJson('edge', someone)).status, 202);
     assert.deepEqual((await arrives(someone.email)).answers, { name: someone.name });
@@ -99,7 +100,7 @@ describe('the edge', { timeout: 180_000 }, () => {
     assert.doesNotMatch(refused.text, /favourite|green/);
   });
 
-  test('13c. what is malformed, too large or of an unknown type says so by its status', async () => {
+  test('what is malformed, too large or of an unknown type says so by its status', async () => {
     for (const body of ['{"email":', '', '[]', '"text"', '['.repeat(30_000)]) {
       isProblem(await world.postJson('edge', body), 400);
     }
@@ -137,7 +138,7 @@ describe('the edge', { timeout: 180_000 }, () => {
     assert.ok([400, 413, 422].includes(crowd.status), `more than 100 fields: ${crowd.status}`);
   });
 
-  test('13d. whatever bytes come, the answer is one of the contract, and the next visitor is served', async () => {
+  test('whatever bytes come, the answer is one of the contract, and the next visitor is served', async () => {
     const form = 'application/x-www-form-urlencoded';
     const multipart = 'multipart/form-data; boundary=b';
     const part = (head, value = 'x') => `--b\r\n${head}\r\n\r\n${value}\r\n`;
@@ -196,7 +197,7 @@ describe('the edge', { timeout: 180_000 }, () => {
     assert.equal((await world.postJson('edge', person())).status, 202);
   });
 
-  test('13e. a wrong method is told the right ones', async () => {
+  test('a wrong method is told the right ones', async () => {
     const wrong = await world.request('PUT', '/c/edge', { headers: JSON_TYPE, body: '{}' });
     isProblem(wrong, 405);
     assert.deepEqual(
@@ -211,7 +212,7 @@ describe('the edge', { timeout: 180_000 }, () => {
     assert.match(health.headers.allow, /\bGET\b/);
   });
 
-  test('13f. a form or chatbot can ask what a campaign accepts, and anybody what all of this is', async () => {
+  test('a form or chatbot can ask what a campaign accepts, and anybody what all of this is', async () => {
     const criteria = await world.request('GET', '/c/edge');
     assert.equal(criteria.status, 200);
     assert.match(criteria.headers['content-type'], /^application\/json\b/);
@@ -229,7 +230,7 @@ describe('the edge', { timeout: 180_000 }, () => {
     assert.ok(contract.json.paths['/c/{campaign}'].post);
   });
 
-  test('16. the admin API opens to the token alone', async () => {
+  test('the admin API opens to the token alone', async () => {
     const doors = [
       ['GET', 'counters'],
       ['GET', 'deliveries'],
@@ -260,7 +261,7 @@ describe('the edge', { timeout: 180_000 }, () => {
     isProblem(await world.admin('GET', 'campaigns/no-such-campaign'), 404);
   });
 
-  test('16b. campaigns are published, listed and read, and a bad one is told all its problems', async () => {
+  test('campaigns are published, listed and read, and a bad one is told all its problems', async () => {
     const published = await world.ask('PUT', 'campaigns/edge-2', campaign('edge-2', crm));
     assert.equal(published.published, 'edge-2');
     assert.ok(published.revision);
@@ -286,7 +287,7 @@ describe('the edge', { timeout: 180_000 }, () => {
     isProblem(await world.admin('PUT', 'campaigns/edge', reworded), 422);
   });
 
-  test('16c. deliveries come in pages, counters for a span of time', async () => {
+  test('deliveries come in pages, counters for a span of time', async () => {
     await world.publish(campaign('pages', crm));
     for (let i = 0; i < 5; i += 1) await world.postJson('pages', person());
     const { accepted, buckets } = await world.settled('pages');
@@ -337,7 +338,7 @@ describe('the edge', { timeout: 180_000 }, () => {
     assert.ok(everywhere.buckets.some(({ campaign }) => campaign === 'pages') && everywhere.accepted >= 5);
   });
 
-  test('14. no secret in any answer, nobody recognisable in a log, in KV or on disk', async () => {
+  test('no secret in any answer, nobody recognisable in a log, in KV or on disk', async () => {
     for (const id of ['edge', 'edge-2']) await world.settled(id);
     assert.deepEqual(crm.refused, []);
     audit(world);

@@ -1,5 +1,5 @@
-// A minute of load with bad input and a receiver that often fails: nothing is lost, nothing doubled,
-// no answer is ours to be ashamed of, and memory stays where it is. How fast it is is not asked here.
+// A minute of load with bad input and a receiver that often fails: nothing is lost or sent under a second id,
+// no answer is a 5xx, and memory does not grow. Speed is not measured here.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { campaign } from '../support/campaigns.mjs';
@@ -17,7 +17,7 @@ const WARM_UP_S = 20;
 /** Memory is compared over so many seconds, for a heap breathes. */
 const SAMPLE_S = 10;
 /**
- * What the runtime may grow by between the two samples, some eight thousand requests apart. Its heap
+ * The most that the runtime may grow by between the two samples, some eight thousand requests apart. Its heap
  * and its database's cache fill for the first two minutes of such a load, to about 250 MB, and then
  * stay: of that about 40 MB fall between them. Ten kilobytes that stay of each request are over it.
  */

@@ -1,4 +1,5 @@
-// Someone who is known: what a second post of the same person causes, row by row of the design.
+// Further posts of a person who is already known: held leads, conditions that are met later, updates, and
+// leads of several campaigns.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { audit } from '../support/leaks.mjs';
@@ -9,7 +10,7 @@ import { World } from '../support/world.mjs';
 
 let world, crm, erp;
 
-describe('someone who is known', { timeout: 120_000 }, () => {
+describe('a person who is already known', { timeout: 120_000 }, () => {
   before(async () => {
     crm = await Receiver.start();
     erp = await Receiver.start(SECRETS.ERP_WEBHOOK_SECRET);

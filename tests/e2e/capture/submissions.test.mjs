@@ -1,5 +1,5 @@
-// The story of a campaign, told to the real runtime. The outbox's part of it (6 to 11) is in
-// outbox.test.mjs, that of limits and secrets (13 to 16) in edge.test.mjs.
+// Submissions from post to webhook: scoring, validation, answers to browsers, CORS, repeats, idempotency keys
+// and counters.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
@@ -12,7 +12,7 @@ import { consentVars, PUBLIC_URL, World } from '../support/world.mjs';
 const HTML = { Accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8' };
 let world, crm;
 
-describe('the story of a campaign', { timeout: 240_000 }, () => {
+describe('submissions', { timeout: 240_000 }, () => {
   before(async () => {
     crm = await Receiver.start();
     world = await World.start({ vars: consentVars() });
@@ -24,7 +24,7 @@ describe('the story of a campaign', { timeout: 240_000 }, () => {
     await crm?.down();
   });
 
-  test('1. a good post is accepted, scored with reasons and delivered as a signed webhook', async () => {
+  test('a good post is accepted, scored with reasons and delivered as a signed webhook', async () => {
     const phone = phoneNumber();
     const before = Date.now();
     const answer = await world.postJson('story', {
@@ -111,7 +111,7 @@ describe('the story of a campaign', { timeout: 240_000 }, () => {
     );
   });
 
-  test('1b. points may be taken away, and the reasons still add up', async () => {
+  test('points may be taken away, and the reasons still add up', async () => {
     const email = `cold.${process.pid}@gmail.com`;
     await world.postForm('story', asForm(person({ email, company_size: '201+' })));
     const [{ payload }] = await until('the webhook', () => crm.to(email).length && crm.to(email));
@@ -125,7 +125,7 @@ describe('the story of a campaign', { timeout: 240_000 }, () => {
     assert.equal(payload.data.consent[0].method, 'form');
   });
 
-  test('2. a bad post is told all its problems at once, and no value comes back', async () => {
+  test('a bad post is told all its problems at once, and no value comes back', async () => {
     const answer = await world.postJson('story', {
       email: 'lovelace-at-nowhere',
       phone: '12',
@@ -158,7 +158,7 @@ describe('the story of a campaign', { timeout: 240_000 }, () => {
     assert.doesNotMatch(answer.text, /nowhere|enormous|9000|perhaps|Atlantis|javascript|1999/);
   });
 
-  test('2b. what is missing, too long, repeated or of the wrong type is named by its code', async () => {
+  test('what is missing, too long, repeated or of the wrong type is named by its code', async () => {
     const answer = await world.postJson('story', {
       name: 'x'.repeat(61),
       seats: { many: 1 },
@@ -175,7 +175,7 @@ describe('the story of a campaign', { timeout: 240_000 }, () => {
     );
   });
 
-  test('3. a browser is sent to the thanks page, or shown a readable page of what to mend', async () => {
+  test('a browser is sent to the thanks page, or shown a readable page of what to mend', async () => {
     const good = await world.postForm('story', asForm(person()), HTML);
     assert.equal(good.status, 303, good.text);
     assert.equal(good.headers.location, 'https://www.example.com/thanks');
@@ -197,7 +197,7 @@ describe('the story of a campaign', { timeout: 240_000 }, () => {
     assert.match(thanks.headers['content-type'], /^text\/html/);
   });
 
-  test('4. CORS: the one matching origin is echoed, a foreign one is accepted without a header', async () => {
+  test('CORS: the one matching origin is echoed, a foreign one is accepted without a header', async () => {
     const preflight = (origin) =>
       world.request('OPTIONS', '/c/story', {
         headers: {
@@ -238,7 +238,7 @@ describe('the story of a campaign', { timeout: 240_000 }, () => {
     );
   });
 
-  test('5. the same post gets the same answer, a known person an equal one, and nothing goes out twice', async () => {
+  test('the same post gets the same answer, a known person an equal one, and nothing goes out twice', async () => {
     await world.publish(campaign('known', crm));
     const ada = person();
     const first = await world.postJson('known', ada);
@@ -262,7 +262,7 @@ describe('the story of a campaign', { timeout: 240_000 }, () => {
     assert.equal(crm.to(ada.email).length, 1);
   });
 
-  test('12. Idempotency-Key: quoted or bare, never for another post, and claimed by valid posts only', async () => {
+  test('Idempotency-Key: quoted or bare, never for another post, and claimed by valid posts only', async () => {
     await world.publish(campaign('keys', crm));
     const [ada, other] = [person(), person()];
     const post = (value, key) => world.postJson('keys', value, { 'Idempotency-Key': key });
@@ -287,7 +287,7 @@ describe('the story of a campaign', { timeout: 240_000 }, () => {
     assert.deepEqual([crm.to(ada.email).length, crm.to(other.email).length], [1, 0]);
   });
 
-  test('15. at the end every counter adds up, in all and in every bucket', async () => {
+  test('at the end every counter adds up, in all and in every bucket', async () => {
     for (const id of ['story', 'known', 'keys', 'builtin-thanks']) {
       const { accepted, repeats, states, buckets } = await world.settled(id);
       const sum = (values) => Object.values(values).reduce((a, b) => a + b, 0);
@@ -313,7 +313,7 @@ describe('the story of a campaign', { timeout: 240_000 }, () => {
     );
   });
 
-  test('14. no secret in any answer, nobody recognisable in a log, in KV or on disk', async () => {
+  test('no secret in any answer, nobody recognisable in a log, in KV or on disk', async () => {
     assert.deepEqual(crm.refused, []);
     audit(world);
   });

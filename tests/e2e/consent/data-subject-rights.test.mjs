@@ -1,4 +1,5 @@
-// People who share a lead: what each can see, take back and have erased is their own, on the compiled Worker.
+// The rights of people who share a lead: access, withdrawal and erasure reach their own data and nobody
+// else's.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { audit } from '../support/leaks.mjs';
@@ -124,7 +125,7 @@ describe('people who share a lead', { timeout: 120_000 }, () => {
 
   test('nothing of it is told, or readable where it is kept', () => {
     assert.deepEqual([crm.refused, sales.refused], [[], []]);
-    // What a person may see of themselves is all that names anybody.
+    // Answers to access requests are all that names anybody.
     world.answers = world.answers.filter(({ request }) => !request.includes('/admin/api/access'));
     audit(world);
   });

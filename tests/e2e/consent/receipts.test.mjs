@@ -1,5 +1,4 @@
-// What a consent leaves behind: a receipt that anybody can verify, and a history that nobody can
-// mend unseen.
+// Consent receipts that anybody can verify, and consent histories that nobody can change unseen.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { audit } from '../support/leaks.mjs';
@@ -70,7 +69,7 @@ function silent(id) {
   };
 }
 
-describe('what a consent leaves behind', { timeout: 180_000 }, () => {
+describe('a consent', { timeout: 180_000 }, () => {
   before(async () => {
     crm = await Receiver.start();
     partner = await Receiver.start(SECRETS.ERP_WEBHOOK_SECRET);

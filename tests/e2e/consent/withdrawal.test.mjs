@@ -1,5 +1,5 @@
-// A consent is taken back as easily as it was given: by a link, by a mail program's single click,
-// and everybody who has the lead hears of it.
+// Withdrawal of consent: by a link or by a mail program's single click, reported to everybody who has the
+// lead.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { audit } from '../support/leaks.mjs';
@@ -12,7 +12,7 @@ import { consentVars, World } from '../support/world.mjs';
 
 const HTML = { Accept: 'text/html' };
 const FORM = { 'Content-Type': 'application/x-www-form-urlencoded' };
-/** What RFC 8058 has mail programs post, in the encodings that it names, and what the page's button posts. */
+/** The posts of mail programs by RFC 8058, in the encodings that it names, and that of the page's button. */
 const CLICKS = {
   'the button of the page': { method: 'link', headers: FORM, body: '' },
   'one click, urlencoded': { method: 'one_click', headers: FORM, body: 'List-Unsubscribe=One-Click' },

@@ -1,4 +1,5 @@
-// What changes while leads wait: keys rotate, addresses are corrected, destinations go.
+// Configuration that changes while leads wait: rotated keys, corrected addresses, destinations that are
+// removed.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { audit } from '../support/leaks.mjs';
@@ -9,7 +10,7 @@ import { newKey, World } from '../support/world.mjs';
 
 let world, crm;
 
-describe('what changes while leads wait', { timeout: 180_000 }, () => {
+describe('configuration that changes while leads wait', { timeout: 180_000 }, () => {
   before(async () => {
     crm = await Receiver.start();
     world = await World.start();

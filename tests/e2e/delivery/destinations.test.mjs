@@ -1,5 +1,5 @@
-// Where events may go, as the runtime reads addresses: what a campaign may not name, what is not
-// sent even where a campaign names it, and what a receiver's answer may cost.
+// Restrictions on destinations, against the runtime's own reading of addresses: no inward address (SSRF),
+// published or stored, and a bound on the cost of a receiver's answer.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import net from 'node:net';
@@ -13,7 +13,7 @@ import { World, consentVars } from '../support/world.mjs';
 
 const HOSTS = JSON.parse(fs.readFileSync(new URL('../../data/hosts.json', import.meta.url)));
 const MEGABYTE = 1 << 20;
-/** What workerd's memory may grow by: an answer that was read would be hundreds. */
+/** The most that workerd's memory may grow by: an answer that was read would be hundreds. */
 const MOST_GROWTH = 100 * MEGABYTE;
 
 /** A port that counts who connects, and writes what it is told to write to whoever has sent a request. */

@@ -1,4 +1,4 @@
-// What is due goes out on the free plan as well, which grants an event of an object fifty requests.
+// Deliveries on the free plan, which grants an event of an object fifty requests.
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { test } from 'node:test';

@@ -1,5 +1,5 @@
-// Receivers that hang, and a healthy one beside them: from a post to its webhook, and to a confirmation
-// mail, it takes less than a second, however many hang.
+// Receivers that hang, and a healthy one beside them: from a post to its webhook, and to a confirmation mail,
+// it takes less than a second, however many hang.
 import assert from 'node:assert/strict';
 import net from 'node:net';
 import { after, before, describe, test } from 'node:test';
@@ -22,9 +22,9 @@ const isSlow = (socket) =>
   socket.on('data', (data) => {
     if (/^POST/.test(data)) setTimeout(() => socket.write('HTTP/1.1 204 No Content\r\n\r\n'), 5_000);
   });
-/** Who is beside the healthy one. */
+/** The receivers beside the healthy one. */
 const CASES = { '3 that hang': [3, hangs], '10 that hang': [10, hangs], '10 that are slow': [10, isSlow] };
-/** How many connections those may hold that hang: half of the platform's. */
+/** The most connections that those may hold that hang: half of the platform's. */
 const MOST = 3;
 /** Leads that wait for each of them before the first for the healthy one. */
 const BACKLOG = 10;
@@ -127,7 +127,7 @@ async function waited([ok, crm], [news, mail], seconds) {
 
 /** Servers that speak as they like. */
 class Others {
-  /** How many connections to all of them were open at once. */
+  /** The most connections to all of them that were open at once. */
   most = 0;
   urls = [];
   #servers = [];

@@ -1,5 +1,5 @@
-// The story of a campaign, from the ledger's outbox to the CRM: every delivery is verified, and
-// each test has a campaign and a receiver of its own, so that all of them run side by side.
+// Delivery from the ledger's outbox to the CRM. Every webhook is verified, and each test has a campaign and a
+// receiver of its own, so that all of them run side by side.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { audit } from '../support/leaks.mjs';
@@ -36,7 +36,7 @@ describe('the outbox', { timeout: 280_000 }, () => {
   });
 
   describe('side by side', { concurrency: 5 }, () => {
-    test('8. after ten attempts a delivery is dead, and its replay keeps the webhook-id', async () => {
+    test('after ten attempts a delivery is dead, and its replay keeps the webhook-id', async () => {
       const crm = await published('dead');
       crm.answer = { status: 500 };
       const { email } = await posted('dead');
@@ -65,7 +65,7 @@ describe('the outbox', { timeout: 280_000 }, () => {
       assert.equal(again.status, 409, 'what is delivered is not replayed');
     });
 
-    test('6. fifty identical posts at once are one lead, and get one answer', async () => {
+    test('fifty identical posts at once are one lead, and get one answer', async () => {
       const crm = await published('fifty-same');
       const ada = person();
       const answers = await Promise.all(Array.from({ length: 50 }, () => world.postJson('fifty-same', ada)));
@@ -76,7 +76,7 @@ describe('the outbox', { timeout: 280_000 }, () => {
       assert.equal(crm.deliveries.length, 1);
     });
 
-    test('6b. fifty different posts of one person at once are one lead', async () => {
+    test('fifty different posts of one person at once are one lead', async () => {
       const crm = await published('fifty-different');
       const ada = person();
       const posts = Array.from({ length: 50 }, (_, i) =>
@@ -93,7 +93,7 @@ describe('the outbox', { timeout: 280_000 }, () => {
       );
     });
 
-    test('6c. in a campaign that recognises by both, the same phone under another e-mail is one lead', async () => {
+    test('in a campaign that recognises by both, the same phone under another e-mail is one lead', async () => {
       const crm = await published('by-both', { dedupe: { by: ['email', 'phone'], remember_in_kv: false } });
       const phone = phoneNumber();
       await posted('by-both', { phone: phone.written });
@@ -103,7 +103,7 @@ describe('the outbox', { timeout: 280_000 }, () => {
       assert.equal(crm.deliveries.length, 1);
     });
 
-    test('7. a receiver that fails and recovers gets the same webhook-id and the same body again', async () => {
+    test('a receiver that fails and recovers gets the same webhook-id and the same body again', async () => {
       const crm = await published('recovers');
       const turns = [{ status: 500 }, { status: 503, headers: { 'Retry-After': '2' } }, { status: 200 }];
       crm.answer = () => turns[crm.deliveries.length - 1];
@@ -125,7 +125,7 @@ describe('the outbox', { timeout: 280_000 }, () => {
       );
     });
 
-    test('7b. a receiver that is down gets what it missed once it is up', async () => {
+    test('a receiver that is down gets what it missed once it is up', async () => {
       const crm = await published('down');
       await crm.down();
       const { email } = await posted('down');
@@ -136,7 +136,7 @@ describe('the outbox', { timeout: 280_000 }, () => {
       assert.equal(crm.deliveries.length, 1);
     });
 
-    test('10. a 410 pauses the destination until it is enabled again', async () => {
+    test('a 410 pauses the destination until it is enabled again', async () => {
       const crm = await published('gone');
       crm.answer = { status: 410 };
       const first = await posted('gone');
@@ -156,7 +156,7 @@ describe('the outbox', { timeout: 280_000 }, () => {
       assert.equal(crm.to(second.email).length, 1);
     });
 
-    test('11. a redirect is a failure, and is not followed', async () => {
+    test('a redirect is a failure, and is not followed', async () => {
       const elsewhere = await Receiver.start();
       receivers.push(elsewhere);
       const crm = await published('redirects');
@@ -222,7 +222,7 @@ describe('the outbox', { timeout: 280_000 }, () => {
     });
   });
 
-  test('9. a restart in the middle neither loses nor repeats anything', async () => {
+  test('a restart in the middle neither loses nor repeats anything', async () => {
     const crm = await published('restart');
     await crm.down();
     const ada = person();
@@ -237,7 +237,7 @@ describe('the outbox', { timeout: 280_000 }, () => {
     assert.equal(crm.deliveries.length, 1);
   });
 
-  test('14. what came to a receiver was signed, and nobody is recognisable outside it', async () => {
+  test('what came to a receiver was signed, and nobody is recognisable outside it', async () => {
     for (const receiver of receivers) assert.deepEqual(receiver.refused, []);
     audit(world);
   });

@@ -1,5 +1,5 @@
-// Receivers that say more than they were asked for. The runtime takes bytes that lie behind an answer for
-// the answer to the next request on the connection, so a failure must never be the last that it is used for.
+// Receivers that send more than one answer. The runtime takes surplus bytes for the answer to the next
+// request on the connection, so a failed request must be the last on its connection.
 import assert from 'node:assert/strict';
 import net from 'node:net';
 import { after, before, describe, test } from 'node:test';
@@ -26,7 +26,7 @@ const FAILURES = {
 let world;
 const receivers = [];
 
-describe('a receiver that says more than it was asked for', { timeout: 280_000, concurrency: 3 }, () => {
+describe('a receiver that sends more than one answer', { timeout: 280_000, concurrency: 3 }, () => {
   before(async () => {
     world = await World.start();
   });

@@ -1,5 +1,5 @@
-// Which secrets go where, and what publishing may do: the compiled Worker, for development and not, and an
-// address that keeps whatever it is sent.
+// Destination secrets and the scope to publish, for development and not, with a receiver that keeps whatever
+// it is sent.
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import { after, before, describe, test } from 'node:test';

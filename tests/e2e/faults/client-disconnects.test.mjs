@@ -1,5 +1,5 @@
-// Visitors who go away before they have their answer leave nothing behind: no memory, no place among those who
-// wait for a ledger, and no lead that is half there.
+// Visitors who disconnect before they have their answer: they leave no memory in use, no place taken among
+// those who wait for a ledger, and no half-stored lead.
 import assert from 'node:assert/strict';
 import net from 'node:net';
 import { test } from 'node:test';

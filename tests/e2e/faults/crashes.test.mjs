@@ -1,5 +1,5 @@
-// A 2xx means it is stored: the runtime is killed again and again under load, and at the end
-// every 202 that anybody got is one lead at the CRM.
+// Crashes under load: a 2xx means it is stored. The runtime is killed again and again, and at the end every
+// 202 is one lead at the CRM.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { audit } from '../support/leaks.mjs';

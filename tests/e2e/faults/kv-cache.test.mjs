@@ -1,5 +1,5 @@
-// KV is never the judge: stale, empty, failing, slow or refusing writes, it costs speed and
-// nothing else, once the campaign has been read.
+// KV as a cache: stale, empty, failing, slow or refusing writes, it costs speed and nothing else, once the
+// campaign has been read.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { audit } from '../support/leaks.mjs';
@@ -33,15 +33,15 @@ const FAULTS = {
       entry.body = Buffer.from('{"format":99,"by":"v9"}');
     }),
 };
-/** How long an isolate trusts its copy of a campaign (design: a minute), and a little more. */
+/** The time for which an isolate trusts its copy of a campaign (design: a minute), and a little more. */
 const CACHE_MS = 65_000;
 
-/** What KV remembers of people. */
+/** The entries by which KV remembers people. */
 const seen = (kv) => [...kv.entries].filter(([key]) => key.startsWith('seen/')).map(([, entry]) => entry);
 
 const id = (fault) => `kv-${fault.replaceAll(' ', '-')}`;
 
-describe('whatever KV does', { timeout: 240_000, concurrency: 3 }, () => {
+describe('KV as a cache', { timeout: 240_000, concurrency: 3 }, () => {
   describe('once the campaign has been read', { concurrency: 1 }, () => {
     let world, crm;
 

@@ -1,5 +1,5 @@
-// Faults of KV, from the first post to the doctor's visit: it is never the judge. What each fault means
-// for repeats and campaigns is in kv-cache.test.mjs.
+// Faults of KV, from the first post to the doctor's visit. Their effect on repeats and campaigns is in kv-
+// cache.test.mjs.
 import { after, before, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { campaign } from '../support/campaigns.mjs';

@@ -1,5 +1,5 @@
-// Faults of a ledger's object: whoever posts gets a 503 within a bound and comes again, the same post
-// counts once, and other ledgers do not notice.
+// Faults of a ledger's object: a post gets a 503 within a bound and is sent again, the same post counts once,
+// and other ledgers do not notice.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { campaign, person } from '../support/campaigns.mjs';
@@ -13,8 +13,8 @@ const ROOM_MS = 5_000;
 const MINUTE_MS = 60_000;
 
 /**
- * What breaks. One that ends the object after it has stored may end it between a receiver's answer and
- * the commit of it: then that webhook comes again, under its id.
+ * Faults of the object. One that ends it after it has stored may fall between a receiver's answer and the commit
+ * of it: then that webhook comes again, under its id.
  */
 const ROWS = {
   'evicted before it answers': { object: 'evicted' },

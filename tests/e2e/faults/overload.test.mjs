@@ -1,4 +1,4 @@
-// Beyond the limit of one ledger: some are told to come again, nothing is lost, others do not notice.
+// Overload of one ledger: some are told to come again, nothing is lost, others do not notice.
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';

@@ -1,4 +1,5 @@
-// A core that breaks while others wait for something: they are answered, and the next one knows nothing of them.
+// Panics of the Wasm core while others wait for something: they are answered, and the next core knows nothing
+// of them.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { campaign, person } from '../support/campaigns.mjs';

@@ -1,5 +1,5 @@
-// Faults of a receiver: each lead waits, nothing else does, and once it is back everything arrives
-// under the ids that it had.
+// Faults of a receiver: each lead waits, nothing else does, and once it is back everything arrives under the
+// ids that it had.
 import assert from 'node:assert/strict';
 import net from 'node:net';
 import { after, before, describe, test } from 'node:test';
@@ -22,7 +22,7 @@ const HOUR_MS = 60 * MINUTE_MS;
 /** More than anybody would read of an answer that only has a status. */
 const ENDLESS = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n';
 
-/** How it answers, and what an attempt then comes to. */
+/** Its answers, and the outcome of an attempt that gets them. */
 const ANSWERS = {
   'answers 500': [{ status: 500 }, /^status 500$/],
   redirects: [{ status: 302, headers: { Location: 'http://127.0.0.1:9/elsewhere' } }, /^status 302$/],
@@ -30,7 +30,7 @@ const ANSWERS = {
   'answers 410': [{ status: 410 }, /^status 410$/],
   hangs: ['hang', /^timed_out$/],
 };
-/** What it does to a connection, and what an attempt then comes to. */
+/** Faults of its connections, and the outcome of an attempt that meets them. */
 const CONNECTIONS = {
   'resets connections': [(socket) => socket.once('data', () => socket.resetAndDestroy()), /^unreachable$/],
   'closes them without a word': [(socket) => socket.once('data', () => socket.end()), /^unreachable$/],

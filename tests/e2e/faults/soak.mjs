@@ -1,5 +1,5 @@
-// `make soak`: load for a long time, with faults that come and go at random, and at the end the same
-// audit as after each of them. SOAK_MINUTES says how long, SEED repeats a run's faults.
+// The soak test, `make soak`: load for a long time with faults that come and go at random, and at the end the
+// same audit as after each fault. SOAK_MINUTES sets its length, SEED repeats a run's faults.
 import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
 import { campaign } from '../support/campaigns.mjs';
@@ -16,7 +16,7 @@ const CONNECTIONS = 32;
 const LONGEST_QUIET_MS = 15_000;
 const LONGEST_FAULT_MS = 8_000;
 const CRON_MS = 10_000;
-/** What waits when the load ends must have been sent within so many seconds. */
+/** Everything that waits when the load ends must have been sent within so many seconds. */
 const DRAINED_WITHIN_S = 900;
 
 const FAULTS = {
@@ -91,7 +91,7 @@ while (Date.now() - started < MINUTES * 60_000) {
 load.isOver = true;
 await running;
 
-// What a fault has outlived ten attempts of is a dead letter, for an operator to send again.
+// Ten attempts within one fault make a dead letter, for an operator to send again.
 await until(
   'nothing waits, and nothing is dead',
   async () => {

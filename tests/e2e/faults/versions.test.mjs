@@ -1,4 +1,4 @@
-// Power cuts, clocks that jump, and two versions of the code.
+// Ledgers that newer code or older code has written.
 import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
 import { test } from 'node:test';
@@ -60,7 +60,7 @@ for (const days of [1, -1, 90, -90]) {
       await load.people(2);
       await until('attempts', () => crm.deliveries.length > 4);
       const jump = async (clockMs) => {
-        // What is under way meanwhile is of either time.
+        // Requests that are under way meanwhile are of either time.
         crm.clocksMs.push(clockMs);
         await faults(world, { clockMs });
         await cron(world);

@@ -1,4 +1,4 @@
-// Who may do what at the admin API, and that what is done is written down, on the compiled Worker.
+// Access to the admin API: scopes, throttling of wrong tokens, the audit log, and numbers that reveal nobody.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { audit } from '../support/leaks.mjs';

@@ -1,5 +1,5 @@
-// Operators have a host of their own: nothing of theirs is answered elsewhere, and nothing of visitors' there. On
-// the compiled Worker, and with wrangler.toml as wrangler reads it, which serves the files.
+// The operators' own host: nothing of theirs is answered elsewhere, and nothing of visitors' there. On the
+// compiled Worker, and with wrangler.toml as wrangler reads it, which serves the files.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
@@ -14,10 +14,10 @@ import { ROOT, World, consentVars, newKey } from '../support/world.mjs';
 const ADMIN = 'admin.example.com';
 const PUBLIC = 'leads.example.com';
 const FILES = ['/admin', '/admin.js', '/admin.css'];
-/** What a browser asks for that somebody leads to an address written otherwise. */
+/** Addresses that a browser asks for where somebody leads it to one written otherwise. */
 const OTHERWISE = ['/%61dmin', '/%61dmin.js', '//admin', '/admin.html', '/admin/', '/ADMIN'];
 
-describe('a host of their own', { timeout: 120_000 }, () => {
+describe('the host of operators', { timeout: 120_000 }, () => {
   let world, crm;
   before(async () => {
     crm = await Receiver.start();

@@ -1,5 +1,5 @@
-// What was judged is what is used, as the runtime reads addresses: what a campaign may not be published
-// with, and what it does where it lies in KV all the same.
+// URLs and hosts in campaigns: a URL is used exactly as it was parsed and checked. Campaigns that may not be
+// published, and their effect where they lie in KV all the same.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { asForm, campaign, person } from '../support/campaigns.mjs';
@@ -16,7 +16,7 @@ const INJECTED = 'https://www.example.com/okset-cookiepwn=1;%20Path=/x-redinject
 /** Hosts that the URL standard takes, and that mean something in a Content-Security-Policy. */
 const HOSTS = ['a;script-src', '*.example.com', "x.example.com'", 'a,b.example.com', '(a)', 'a$b', 'a"b'];
 
-describe('what was judged', { timeout: 240_000 }, () => {
+describe('URLs and hosts in campaigns', { timeout: 240_000 }, () => {
   let world, crm;
 
   before(async () => {
@@ -35,7 +35,7 @@ describe('what was judged', { timeout: 240_000 }, () => {
   const controller = (changes) => ({ controller: { ...file('x').controller, ...changes } });
   const purpose = (changes) => ({ purpose: [{ ...file('x').purpose[0], ...changes }] });
 
-  /** Where a campaign is wrong. */
+  /** Publishes a campaign with the changes, and returns the fields that are refused, or the status. */
   async function refused(changes) {
     const { status, json } = await world.admin('PUT', 'campaigns/refused', file('refused', changes));
     return status === 422 ? json.errors.map(({ field }) => field).join() : status;

@@ -1,4 +1,4 @@
-// What operators do from their desks: forget a person, keep the lists, make and rotate the keys.
+// The operators' command line: erasure of a person, lists, and making and rotating keys.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { audit } from '../support/leaks.mjs';
@@ -14,7 +14,7 @@ const CUSTOMERS = 100_000;
 
 let world, crm, erp, desk;
 
-describe("at the operator's desk", { timeout: 180_000 }, () => {
+describe('the command line', { timeout: 180_000 }, () => {
   before(async () => {
     crm = await Receiver.start();
     erp = await Receiver.start(SECRETS.ERP_WEBHOOK_SECRET);

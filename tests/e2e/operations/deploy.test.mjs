@@ -1,4 +1,4 @@
-// What `make deploy` asks for, with a wrangler that only remembers.
+// The questions of `make deploy`, with a wrangler that only records its calls.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';

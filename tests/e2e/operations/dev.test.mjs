@@ -1,4 +1,4 @@
-// A stranger's first minutes: `make dev`, a post, a verified lead in the terminal, Ctrl-C.
+// The first minutes with `make dev`: a post, a verified lead in the terminal, Ctrl-C.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';

@@ -125,7 +125,7 @@ describe('sixty ledgers', { timeout: 300_000 }, () => {
         );
         await page.getByText('Of some of the ledgers; choose a campaign to see all of its own').waitFor();
       });
-      // What is put aside is in the last of them, so the first page has nothing.
+      // The quarantined post is in the last of them, so the first page has nothing.
       const { email } = person();
       const form = { email, name: 'www.cheap.example', 'consent.newsletter': 'on', contact_website: 'x' };
       const { submission_id: aside } = (await world.postForm(id(59), form, { Accept: 'application/json' }))

@@ -1,5 +1,5 @@
-// What the dashboard asks for, of a campaign with ten thousand leads: every number is the one that was
-// counted here and the one that the counters have, and the answer is there within a second.
+// The dashboard's overview of a campaign with ten thousand leads: every number is the one that was counted
+// here and the one that the counters have, and the answer is there within a second.
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import { test } from 'node:test';
@@ -14,7 +14,7 @@ const LEADS = 10_000;
 const CONNECTIONS = 48;
 const FORWARD_AT = 20;
 const BIN_POINTS = 5;
-/** What is asked of it; the machine has other things to do as well. */
+/** The longest that an answer may take; the machine has other things to do as well. */
 const WITHIN_MS = 1_000;
 const SIZES = { '1-10': 0, '11-50': 0, '51-200': 30, '201+': 30 };
 const SOURCES = { google: 10, linkedin: 0, partner: 0, newsletter: 0 };
@@ -78,7 +78,7 @@ class Story {
     this.bins[bin] = (this.bins[bin] ?? 0) + 1;
   }
 
-  /** What some of them send later, and what is no lead; gives the score that the lead has in the end. */
+  /** Plans further posts, some of which are no lead; returns the score that the lead has in the end. */
   #more(value, counter, score) {
     const roll = this.roll();
     if (roll < 0.05) {
@@ -183,7 +183,7 @@ test('ten thousand leads', { timeout: 280_000 }, async (t) => {
     assert.deepEqual(shown.funnel, { received: posted, valid, consented, new: fresh, qualified, delivered });
     assert.equal(fresh, LEADS);
     assert.equal(crm.deliveries.filter(({ payload }) => payload.type === 'lead.qualified').length, delivered);
-    // How many posts each had would tell of whom they were.
+    // The number of posts of each would tell of whom they were.
     const bySource = Object.entries(story.sources).map(([name, { accepted: _, ...of }]) => [name, of]);
     assert.deepEqual(shown.sources, Object.fromEntries(bySource));
     assert.deepEqual(shown.scores, { bin_points: BIN_POINTS, bins: story.bins });
@@ -220,7 +220,7 @@ test('ten thousand leads', { timeout: 280_000 }, async (t) => {
     t.diagnostic(`the overview took ${took.join(', ')} ms`);
     assert.ok(Math.min(...took) < WITHIN_MS, `${took} ms`);
 
-    // What is held, page by page, is as many.
+    // Held leads, page by page, are as many.
     const held = new Set();
     for (let after = ''; after !== null; ) {
       const page = await world.ask('GET', `held?campaign=ten-thousand&limit=50${after && `&after=${after}`}`);

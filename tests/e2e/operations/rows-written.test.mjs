@@ -1,4 +1,4 @@
-// Rows written are what a lead costs: exactly so many, by table, and the alarms beside them.
+// Rows written for a lead, which are its cost: exactly so many, by table, and the alarms beside them.
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import { countRows } from '../../../benches/ledger-rows.mjs';
@@ -18,7 +18,7 @@ const MOST_ALARMS_A_LEAD_IN_A_RUSH = 0.25;
 
 let rows;
 
-describe('what the ledger writes', { timeout: 120_000 }, () => {
+describe('rows that the ledger writes', { timeout: 120_000 }, () => {
   before(async () => {
     rows = await countRows(RUSH);
   });

@@ -1,4 +1,4 @@
-// A day of a company: a thousand people come, repeat themselves, confirm, take back and ask to be
+// A simulated day of a company: a thousand people come, repeat themselves, confirm, withdraw and ask to be
 // forgotten, while receivers fail. In the evening nobody can be found on the disk.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
@@ -27,7 +27,7 @@ const SHOP = 'shop';
 const CAMPAIGNS = ['form', HELD, NEWS, SHOP, 'two'];
 const WAYS = ['postForm', 'postJson', 'postMultipart'];
 
-/** What `trim` of Unicode takes off; JavaScript's differs in two characters. */
+/** The characters that `trim` of Unicode takes off; JavaScript's differs in two. */
 const SPACE = '[\\t-\\r \\u0085\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]+';
 /** A text as it arrives: its lines ended alike, without other control characters than tabs. */
 const tidy = (text) =>
@@ -110,7 +110,7 @@ describe(`a day (LEADHOOK_SEED=${SEED})`, { timeout: 180_000 }, () => {
     await mailbox?.stop();
   });
 
-  /** What a person posts, under their campaign unless another is named. */
+  /** Posts for a person, to their campaign unless another is named. */
   async function post(one, changes = {}) {
     const { campaign: id, way, gpc, email, phone, name, message, company_size } = { ...one, ...changes };
     const value = {

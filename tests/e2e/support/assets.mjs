@@ -57,7 +57,7 @@ export function answerAsset(request, response) {
 }
 
 /**
- * What stands behind the Worker's binding of its files.
+ * Starts the service behind the Worker's binding of its files.
  * @returns {Promise<{port: number, stop: () => Promise<void>}>}
  */
 export async function startAssets() {

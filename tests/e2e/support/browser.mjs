@@ -1,5 +1,5 @@
-// A browser, as tests use it: a fresh profile for each visit, and every error, every breach of a policy and
-// every request to somebody else noticed.
+// A browser with a fresh profile for each visit; every error, every breach of a policy and every request to
+// somebody else is noticed.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
@@ -7,7 +7,7 @@ import { chromium } from 'playwright-core';
 import { NO_BROWSER, findChromium } from '../../../scripts/chromium.mjs';
 
 const AXE = fs.readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-/** What is fetched in a fraction of a second here may take longer on a shared machine. */
+/** A page that takes a fraction of a second here may take longer on a shared machine. */
 const PATIENCE_MS = 30_000;
 const executablePath = findChromium();
 
@@ -55,7 +55,7 @@ export async function opened(browser, address, { ours, prepare, referer, ...opti
   }
 }
 
-/** What axe-core finds, in a line of words each. Run by the debugger's door, for a page's policy lets in no script. */
+/** Returns what axe-core finds, a line each. It runs through the debugger, for a page's policy lets in no script. */
 export async function findings(page) {
   const { violations } = await page.evaluate(`(() => { ${AXE}; return axe.run(); })()`);
   return violations.flatMap(({ id, help, nodes }) =>

@@ -21,7 +21,7 @@ export function leadhook(args, { folder, url } = {}) {
   });
 }
 
-/** Who operates a world, at a desk where its keys lie. */
+/** An operator of a world, in a folder that holds its keys. */
 export class Operator {
   constructor(world) {
     this.world = world;
@@ -35,7 +35,7 @@ export class Operator {
     return leadhook(args, { folder: this.folder, url: this.world.url });
   }
 
-  /** What a command prints, which must succeed. */
+  /** Runs a command, which must succeed, and returns what it prints. */
   async run(...args) {
     const { code, stdout, stderr } = await this.try(...args);
     if (code !== 0) throw new Error(`leadhook ${args.join(' ')}: ${code} ${stderr}${stdout}`);
@@ -47,7 +47,7 @@ export class Operator {
     return name;
   }
 
-  /** What is held about somebody, and the file with it. */
+  /** Returns what is held about somebody, and the file with it. */
   async access(email, name = 'access.json') {
     const printed = await this.run('access', '--email', email);
     return { ...JSON.parse(printed), file: this.write(name, printed) };

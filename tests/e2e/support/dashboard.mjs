@@ -1,4 +1,4 @@
-// The dashboard in a browser, as tests use it: signed in, with every breach of its policy noticed.
+// The dashboard in a browser, signed in, with every breach of its policy noticed.
 import assert from 'node:assert/strict';
 import { serveAssets } from './assets.mjs';
 import { launch, opened } from './browser.mjs';
@@ -7,7 +7,7 @@ export const READER = 'reader-0123456789-abcdefgh';
 export const OPERATOR = 'operator-0123456789-abcdef';
 /** The tokens as a world is told them. */
 export const TOKENS = `rita:read:${READER},otto:read+operate:${OPERATOR}`;
-/** What a page must never take for markup. */
+/** A text that a page must never take for markup. */
 export const HOSTILE = '<img src=x onerror="document.title=1">';
 
 export const number = (text) => Number(text.replaceAll(/[^\d]/g, ''));
@@ -71,14 +71,14 @@ export const rows = (page, name) =>
     .locator('tbody tr')
     .evaluateAll((all) => all.map((row) => [...row.children].map((cell) => cell.textContent)));
 
-/** What a long act says of itself. */
+/** The progress that a long act shows. */
 export const said = (page, words) => page.locator('.job-words').filter({ hasText: words });
 
 /** Presses Refresh without the focus going there. */
 export const refresh = (page) =>
   page.getByRole('button', { name: 'Refresh' }).evaluate((button) => button.click());
 
-/** Whether what has the focus now keeps it until one asks. */
+/** Watches the element that has the focus; the function it returns tells whether it kept it. */
 export async function watchFocus(page) {
   const watched = await page.evaluateHandle(() => {
     const element = document.activeElement;

@@ -1,4 +1,4 @@
-// The example campaigns and landing pages, as a test needs them.
+// The example campaigns and landing pages.
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import http from 'node:http';
@@ -18,7 +18,7 @@ export function exampleCampaign(id, receivers) {
   return campaign;
 }
 
-/** What the Worker answers, and not a file. */
+/** Addresses that the Worker answers, and not a file. */
 const OF_THE_WORKER = /^\/(c|d|f|confirm|withdraw)\//;
 /** Pages that need nothing inline, and nothing from elsewhere. */
 const POLICY =

@@ -1,4 +1,5 @@
-// What every fault ends with: everything that was accepted is where the design says, once.
+// A world with faults that tests switch, and the audit after each fault: everything that was accepted is
+// where the design says, once.
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { audit } from './leaks.mjs';
@@ -33,7 +34,7 @@ export async function cron(world) {
 export class Load {
   /** Of every 202, by its submission's id: the e-mail address. */
   accepted = new Map();
-  /** How many posts were not answered, or by 503. */
+  /** The number of posts that were not answered, or by 503. */
   refused = 0;
   /** The longest that an answer took. */
   slowestMs = 0;

@@ -1,4 +1,4 @@
-// Plain requests and patient waiting: nothing here knows Leadhook.
+// Plain HTTP requests and patient waiting: nothing here knows Leadhook.
 import http from 'node:http';
 
 /**

@@ -1,4 +1,4 @@
-// What may not be anywhere: secrets in an answer or a log, and people in a log, in KV or on disk.
+// The check for leaks: no secret in an answer or a log, and nobody recognisable in a log, in KV or on disk.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -7,10 +7,10 @@ import { SECRETS } from './receiver.mjs';
 /** The addresses, names and numbers that the tests' people use (campaigns.mjs), as text or as a form has them. */
 const IDENTITY =
   /(@|%40)(example\.org|gmail\.com|googlemail\.com)|Lovelace|(46|0)70[- ]?174[- ]?06[- ]?\d\d/i;
-/** How workerd itself prints; everything else comes from the Worker. */
+/** Lines that workerd itself prints; everything else comes from the Worker. */
 const RUNTIME_LINE = /^(workerd|kj|capnp|external|src)\/\S*:\d+: /;
 
-/** What the runtime and the bindings print where the core has panicked: a place in the code, no values. */
+/** Lines of the runtime and the bindings where the core has panicked: a place in the code, no values. */
 const PANIC_LINE = /^(Reinitializing Wasm application$|Critical (RuntimeError|Error): |    at |stack: )/;
 /** The panic's own message follows on the next line: callbacks of a core that is gone find another. */
 const PANIC = /^Critical Error: Rust panic: /;
@@ -53,7 +53,7 @@ export function audit(world, panicked = false) {
   }
 }
 
-/** What lies in a file, byte by byte. A journal may have ended since its folder was read. */
+/** Reads a file, byte by byte. A journal may have ended since its folder was read. */
 function textOf(file) {
   try {
     return fs.readFileSync(file, 'latin1');

@@ -1,4 +1,4 @@
-// Many connections that post at once, and what they were told.
+// Load from many connections that post at once, with the answers that they got.
 import http from 'node:http';
 import fs from 'node:fs';
 import { person } from './campaigns.mjs';
@@ -22,7 +22,7 @@ const COME_AGAIN_MS = 500;
 export class Pressure {
   /** Of every 202, by its submission's id: the e-mail address. */
   accepted = new Map();
-  /** How many answers had each status; by the error's code where the connection broke. */
+  /** The number of answers by status; by the error's code where the connection broke. */
   statuses = {};
   /** Answers that nobody should get, the first few. */
   wrong = [];
@@ -79,7 +79,7 @@ export class Pressure {
       broken = error.code;
       done(null);
     };
-    // Who sends too much is answered and cut off: on a connection of its own.
+    // A body that is too large is answered and cut off: on a connection of its own.
     const agent = body.length > MAX_BODY_BYTES ? false : this.agent;
     const options = { method: 'POST', agent, headers: { 'Content-Type': type }, timeout: 60_000 };
     const request = http.request(`${this.world.url}/c/${this.campaign}`, options, (response) => {
@@ -103,7 +103,7 @@ function later() {
   return { promise, done };
 }
 
-/** Of a webhook what the audit needs: half an hour of whole ones would not fit into memory. */
+/** Keeps of a webhook what the audit needs: half an hour of whole ones would not fit into memory. */
 export function inShort({ id, payload, status }) {
   const { contact, lead_id } = payload.data;
   return {

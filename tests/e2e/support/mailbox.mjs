@@ -8,7 +8,7 @@ export class Mailbox {
   mails = [];
   /** Requests that no provider would take; a test fails on them. */
   refused = [];
-  /** How many of the next mails are answered with 503. */
+  /** The number of next mails that are answered with 503. */
   failures = 0;
   #unread = [];
   #server;

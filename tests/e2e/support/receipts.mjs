@@ -1,4 +1,5 @@
-// Receipts in the eyes of others: npm jose verifies the signature, npm ajv the specification's schema.
+// Verification of receipts by others' libraries: npm jose checks the signature, npm ajv the specification's
+// schema.
 import fs from 'node:fs';
 import path from 'node:path';
 import { Ajv } from 'ajv';
@@ -25,7 +26,7 @@ export async function opened(world, jws) {
   return { header: protectedHeader, payload: JSON.parse(Buffer.from(payload).toString()) };
 }
 
-/** What the specification's schema has against a receipt's payload. */
+/** Returns the errors that the specification's schema finds in a receipt's payload. */
 export function faults(payload) {
   return isReceipt(payload)
     ? []

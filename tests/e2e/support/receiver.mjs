@@ -20,13 +20,13 @@ export class Receiver {
   deliveries = [];
   refused = [];
   /**
-   * How to answer: {status, headers}, 'hang', or a function of the delivery that returns one of them.
+   * Its answer: {status, headers}, 'hang', or a function of the delivery that returns one of them.
    * `deliveries` already holds the delivery when the function is called.
    */
   answer = { status: 204 };
-  /** What is kept of a delivery. */
+  /** Returns the part of a delivery that is kept. */
   remember = (delivery) => delivery;
-  /** How far its clock may be ahead of this machine's. */
+  /** The milliseconds by which its clock may be ahead of this machine's. */
   clocksMs = [0];
   #server;
   #verifier;
@@ -38,7 +38,7 @@ export class Receiver {
     return receiver;
   }
 
-  /** How far its clock is ahead of this machine's. */
+  /** The milliseconds by which its clock is ahead of this machine's. */
   get clockMs() {
     return this.clocksMs[0];
   }

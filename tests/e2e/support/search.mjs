@@ -1,4 +1,4 @@
-// Looks for many texts in much: each in every encoding that a program might have left it in.
+// A search for many texts at once, each in every encoding that a program might have left it in.
 
 /** Shorter ones stand in random text by chance. */
 const LEAST_BYTES = 6;

@@ -1,4 +1,5 @@
-// Somebody's own site, on an origin of its own, with a policy that lets in what it says and nothing more.
+// A site of somebody's own, on an origin of its own, with a policy that lets in what it says and nothing
+// more.
 import http from 'node:http';
 
 export const escaped = (text) =>

@@ -28,7 +28,7 @@ export function newSigningKey() {
   return Buffer.concat([d, x].map((part) => Buffer.from(part, 'base64url'))).toString('base64');
 }
 
-/** Where links lead to; `World.open` follows them. */
+/** The origin of links; `World.open` follows them. */
 export const PUBLIC_URL = 'https://leads.example.com';
 
 /** Settings without which there are no receipts, no lists and no links. */

@@ -3,19 +3,19 @@
 import trap from './trap.wasm';
 import worker, { Ledger as Built } from './index.js';
 
-/** What breaks, for all objects and the Worker: they share an isolate. */
+/** The faults, for all objects and the Worker: they share an isolate. */
 const faults = {
-  /** How far the platform's clock is ahead. */
+  /** The milliseconds by which the platform's clock is ahead. */
   clockMs: 0,
   /** 'well'; 'slow', 'hanging', 'overloaded', 'evicted' before it answers or 'evicted after', or 'panicking'. */
   object: 'well',
   /** 'well', or 'panicking'. */
   alarm: 'well',
-  /** Whether alarms that are set are forgotten. */
+  /** Forgets alarms that are set. */
   losesAlarms: false,
-  /** Whether the storage refuses to write, as it does when a quota is spent. */
+  /** Makes the storage refuse to write, as it does when a quota is spent. */
   refusesWrites: false,
-  /** Where requests to a host go instead: its DNS. */
+  /** The origins by host that requests go to instead: its DNS. */
   hosts: {},
 };
 const SLOW_MS = 3_000;
@@ -42,7 +42,7 @@ globalThis.fetch = (url, init) => {
   return fetchOutside(url, init);
 };
 
-/** What is broken from the start on: the variable FAULTS. */
+/** Sets the faults that are there from the start on: the variable FAULTS. */
 let hasBegun = false;
 function begin({ FAULTS }) {
   if (FAULTS && !hasBegun) Object.assign(faults, JSON.parse(FAULTS));
