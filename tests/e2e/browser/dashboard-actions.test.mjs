@@ -2,7 +2,6 @@
 // ledger of ten thousand leads.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { audit } from '../support/leaks.mjs';
 import { findings, skip } from '../support/browser.mjs';
 import { campaign, person } from '../support/campaigns.mjs';
 import {
@@ -18,6 +17,7 @@ import {
   step,
 } from '../support/dashboard.mjs';
 import { sleep, until } from '../support/http.mjs';
+import { audit } from '../support/leaks.mjs';
 import { Receiver } from '../support/receiver.mjs';
 import { World } from '../support/world.mjs';
 

@@ -3,7 +3,6 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { audit } from '../support/leaks.mjs';
 import { findings, skip } from '../support/browser.mjs';
 import { campaign, person } from '../support/campaigns.mjs';
 import {
@@ -21,6 +20,7 @@ import {
   watchFocus,
 } from '../support/dashboard.mjs';
 import { until } from '../support/http.mjs';
+import { audit } from '../support/leaks.mjs';
 import { Receiver } from '../support/receiver.mjs';
 import { World } from '../support/world.mjs';
 

@@ -1,11 +1,11 @@
 // The example pages in a browser, with JavaScript and without.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { audit } from '../support/leaks.mjs';
 import { launch, opened, skip } from '../support/browser.mjs';
 import { person } from '../support/campaigns.mjs';
 import { exampleCampaign, servePages } from '../support/examples.mjs';
 import { sleep, until } from '../support/http.mjs';
+import { audit } from '../support/leaks.mjs';
 import { Mailbox, links } from '../support/mailbox.mjs';
 import { Receiver, SECRETS } from '../support/receiver.mjs';
 import { World } from '../support/world.mjs';

@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict';
 import net from 'node:net';
 import { after, before, describe, it } from 'node:test';
-import { audit } from '../support/leaks.mjs';
 import { campaign, person } from '../support/campaigns.mjs';
 import { filesOf, sql } from '../support/disk.mjs';
+import { audit } from '../support/leaks.mjs';
 import { Receiver } from '../support/receiver.mjs';
 import { World, consentVars } from '../support/world.mjs';
 

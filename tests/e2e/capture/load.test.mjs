@@ -4,9 +4,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { campaign } from '../support/campaigns.mjs';
 import { dice } from '../support/crowd.mjs';
-import { inShort, Pressure, residentMb } from '../support/load-generator.mjs';
 import { isWell } from '../support/fault-world.mjs';
 import { sleep } from '../support/http.mjs';
+import { inShort, Pressure, residentMb } from '../support/load-generator.mjs';
 import { Receiver } from '../support/receiver.mjs';
 import { World } from '../support/world.mjs';
 

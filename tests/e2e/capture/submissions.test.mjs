@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
-import { audit } from '../support/leaks.mjs';
 import { asForm, campaign, NEWSLETTER_TEXT, person, phoneNumber } from '../support/campaigns.mjs';
 import { until } from '../support/http.mjs';
+import { audit } from '../support/leaks.mjs';
 import { Receiver } from '../support/receiver.mjs';
 import { consentVars, PUBLIC_URL, World } from '../support/world.mjs';
 

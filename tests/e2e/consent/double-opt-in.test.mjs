@@ -1,11 +1,11 @@
 // Double opt-in: nobody is signed up by somebody else, and nobody is flooded with mail.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { audit } from '../support/leaks.mjs';
 import { asForm, campaign, NEWSLETTER_TEXT, person } from '../support/campaigns.mjs';
 import { Operator } from '../support/cli.mjs';
 import { exampleCampaign } from '../support/examples.mjs';
 import { until } from '../support/http.mjs';
+import { audit } from '../support/leaks.mjs';
 import { links, Mailbox } from '../support/mailbox.mjs';
 import { faults, opened } from '../support/receipts.mjs';
 import { Receiver } from '../support/receiver.mjs';

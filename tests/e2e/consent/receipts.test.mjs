@@ -1,11 +1,11 @@
 // Consent receipts that anybody can verify, and consent histories that nobody can change unseen.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { audit } from '../support/leaks.mjs';
 import { campaign, person, phoneNumber } from '../support/campaigns.mjs';
 import { Operator } from '../support/cli.mjs';
 import { sql } from '../support/disk.mjs';
 import { until } from '../support/http.mjs';
+import { audit } from '../support/leaks.mjs';
 import { faults, keySet, opened } from '../support/receipts.mjs';
 import { Receiver, SECRETS } from '../support/receiver.mjs';
 import { consentVars, newSigningKey, World } from '../support/world.mjs';

@@ -2,9 +2,9 @@
 // removed.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { audit } from '../support/leaks.mjs';
 import { campaign, person } from '../support/campaigns.mjs';
 import { freePort, until } from '../support/http.mjs';
+import { audit } from '../support/leaks.mjs';
 import { newSecret, Receiver } from '../support/receiver.mjs';
 import { newKey, World } from '../support/world.mjs';
 

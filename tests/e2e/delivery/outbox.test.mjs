@@ -2,9 +2,9 @@
 // receiver of its own, so that all of them run side by side.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { audit } from '../support/leaks.mjs';
 import { campaign, person, phoneNumber } from '../support/campaigns.mjs';
 import { sleep, until } from '../support/http.mjs';
+import { audit } from '../support/leaks.mjs';
 import { Receiver, SECRETS } from '../support/receiver.mjs';
 import { World } from '../support/world.mjs';
 

@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import { after, before, describe, test } from 'node:test';
-import { audit } from '../support/leaks.mjs';
 import { campaign, person } from '../support/campaigns.mjs';
 import { bodyOf, until } from '../support/http.mjs';
+import { audit } from '../support/leaks.mjs';
 import { Receiver, SECRETS } from '../support/receiver.mjs';
 import { World, consentVars } from '../support/world.mjs';
 

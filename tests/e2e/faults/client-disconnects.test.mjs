@@ -3,10 +3,10 @@
 import assert from 'node:assert/strict';
 import net from 'node:net';
 import { test } from 'node:test';
-import { audit } from '../support/leaks.mjs';
 import { campaign, person } from '../support/campaigns.mjs';
-import { residentMb } from '../support/load-generator.mjs';
 import { sleep, until } from '../support/http.mjs';
+import { audit } from '../support/leaks.mjs';
+import { residentMb } from '../support/load-generator.mjs';
 import { Receiver } from '../support/receiver.mjs';
 import { World } from '../support/world.mjs';
 

@@ -1,10 +1,13 @@
 // Crashes under load: a 2xx means it is stored. The runtime is killed again and again, and at the end every
 // 202 is one lead at the CRM.
 import assert from 'node:assert/strict';
+import { randomInt } from 'node:crypto';
 import { test } from 'node:test';
-import { audit } from '../support/leaks.mjs';
 import { campaign, person } from '../support/campaigns.mjs';
+import { dice } from '../support/crowd.mjs';
+import { isWell, withFaultWorld } from '../support/fault-world.mjs';
 import { sleep, until } from '../support/http.mjs';
+import { audit } from '../support/leaks.mjs';
 import { Receiver } from '../support/receiver.mjs';
 import { World } from '../support/world.mjs';
 
@@ -12,6 +15,9 @@ const CLIENTS = 6;
 const KILLS = 4;
 /** Leads that are accepted between two kills. */
 const PER_LIFE = 60;
+const ROUNDS = 6;
+/** A life ends at any moment of its first seconds. */
+const LONGEST_LIFE_MS = 1_500;
 
 test('after kill -9 under load every 202 is one lead, and the counters say so', {
   timeout: 240_000,
@@ -98,4 +104,26 @@ test('after kill -9 under load every 202 is one lead, and the counters say so', 
     await world.stop();
     await crm.down();
   }
+});
+
+test('kill -9 at any moment under load', { timeout: 240_000 }, async (t) => {
+  const seed = Number(process.env.SEED ?? randomInt(2 ** 31));
+  t.diagnostic(`SEED=${seed}`);
+  const roll = dice(seed);
+  await withFaultWorld('cut', async (world, crm, load) => {
+    crm.answer = () => ({ status: crm.deliveries.length % 7 === 0 ? 500 : 204 });
+    let over = false;
+    const clients = load.clients(CLIENTS, () => over);
+    clients.catch(() => {}); // Awaited below; a failure before that is not an unhandled one.
+    for (let round = 0; round < ROUNDS; round += 1) {
+      await sleep(roll() * LONGEST_LIFE_MS);
+      await world.restart('SIGKILL');
+    }
+    const before = load.accepted.size;
+    await until('leads after the last one', () => load.accepted.size > before + 20);
+    over = true;
+    await clients;
+    crm.answer = { status: 204 };
+    await isWell(world, load, crm);
+  });
 });

@@ -3,8 +3,8 @@
 import { after, before, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { campaign } from '../support/campaigns.mjs';
-import { Receiver } from '../support/receiver.mjs';
 import { isWell, Load, startBroken } from '../support/fault-world.mjs';
+import { Receiver } from '../support/receiver.mjs';
 
 const ROWS = {
   down: (kv) => Object.assign(kv, { reads: 'failing', writes: 'failing' }),

@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { campaign, person } from '../support/campaigns.mjs';
+import { cron, faults, isWell, Load, startBroken } from '../support/fault-world.mjs';
 import { sleep, until } from '../support/http.mjs';
 import { Receiver } from '../support/receiver.mjs';
-import { cron, faults, isWell, Load, startBroken } from '../support/fault-world.mjs';
 
 /** The bound in src/cloudflare/wishes.js, and room for a machine that is busy. */
 const ANSWER_WITHIN_MS = 10_000;

@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { campaign, person } from '../support/campaigns.mjs';
+import { faults, isWell, Load, startBroken } from '../support/fault-world.mjs';
 import { sleep } from '../support/http.mjs';
 import { Receiver } from '../support/receiver.mjs';
-import { faults, isWell, Load, startBroken } from '../support/fault-world.mjs';
 
 const WAITING = 20;
 const KV_MS = 1_500;

@@ -4,8 +4,6 @@ import assert from 'node:assert/strict';
 import net from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { campaign } from '../support/campaigns.mjs';
-import { until } from '../support/http.mjs';
-import { Receiver } from '../support/receiver.mjs';
 import {
   CRM_HOST,
   cron,
@@ -15,6 +13,8 @@ import {
   startBroken,
   theDoctorIsContent,
 } from '../support/fault-world.mjs';
+import { until } from '../support/http.mjs';
+import { Receiver } from '../support/receiver.mjs';
 
 const LEADS = 3;
 const MINUTE_MS = 60_000;

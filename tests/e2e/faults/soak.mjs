@@ -4,9 +4,9 @@ import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
 import { campaign } from '../support/campaigns.mjs';
 import { dice } from '../support/crowd.mjs';
-import { inShort, Pressure, residentMb } from '../support/load-generator.mjs';
 import { cron, faults, isWell, startBroken } from '../support/fault-world.mjs';
 import { sleep, until } from '../support/http.mjs';
+import { inShort, Pressure, residentMb } from '../support/load-generator.mjs';
 import { Receiver } from '../support/receiver.mjs';
 
 const MINUTES = Number(process.env.SOAK_MINUTES ?? 30);

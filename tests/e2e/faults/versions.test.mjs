@@ -1,99 +1,17 @@
 // Ledgers that newer code or older code has written.
 import assert from 'node:assert/strict';
-import { randomInt } from 'node:crypto';
 import { test } from 'node:test';
-import { campaign, person } from '../support/campaigns.mjs';
-import { dice } from '../support/crowd.mjs';
+import { person } from '../support/campaigns.mjs';
 import { sql } from '../support/disk.mjs';
+import { cron, isWell, withFaultWorld } from '../support/fault-world.mjs';
 import { send, sleep, until } from '../support/http.mjs';
-import { Receiver } from '../support/receiver.mjs';
 import { openOlder, PEOPLE } from '../support/older-ledger.mjs';
-import { cron, faults, isWell, Load, startBroken } from '../support/fault-world.mjs';
-
-const DAY_MS = 86_400_000;
-const ROUNDS = 6;
-const CLIENTS = 6;
-/** A life ends at any moment of its first seconds. */
-const LONGEST_LIFE_MS = 1_500;
-
-/** A receiver, a world that can be broken, and the load of one campaign. */
-async function story(id, act) {
-  const crm = await Receiver.start();
-  const world = await startBroken();
-  try {
-    await world.publish(campaign(id, crm));
-    await act(world, crm, new Load(world, id));
-  } finally {
-    await world.stop();
-    await crm.down();
-  }
-}
-
-test('kill -9 at any moment under load', { timeout: 240_000 }, async (t) => {
-  const seed = Number(process.env.SEED ?? randomInt(2 ** 31));
-  t.diagnostic(`SEED=${seed}`);
-  const roll = dice(seed);
-  await story('cut', async (world, crm, load) => {
-    crm.answer = () => ({ status: crm.deliveries.length % 7 === 0 ? 500 : 204 });
-    let over = false;
-    const clients = load.clients(CLIENTS, () => over);
-    clients.catch(() => {}); // Awaited below; a failure before that is not an unhandled one.
-    for (let round = 0; round < ROUNDS; round += 1) {
-      await sleep(roll() * LONGEST_LIFE_MS);
-      await world.restart('SIGKILL');
-    }
-    const before = load.accepted.size;
-    await until('leads after the last one', () => load.accepted.size > before + 20);
-    over = true;
-    await clients;
-    crm.answer = { status: 204 };
-    await isWell(world, load, crm);
-  });
-});
-
-for (const days of [1, -1, 90, -90]) {
-  test(`the clock jumps by ${days} days while leads wait, and back`, { timeout: 120_000 }, async () => {
-    await story('clock', async (world, crm, load) => {
-      await load.people(2);
-      await world.settled('clock');
-      crm.answer = { status: 503 };
-      await load.people(2);
-      await until('attempts', () => crm.deliveries.length > 4);
-      const jump = async (clockMs) => {
-        // Requests that are under way meanwhile are of either time.
-        crm.clocksMs.push(clockMs);
-        await faults(world, { clockMs });
-        await cron(world);
-        crm.clockMs = clockMs;
-      };
-      await jump(days * DAY_MS);
-      const people = await load.people(2);
-      await until('attempts in the other time', () => crm.to(people[1].email).length > 0);
-      await jump(0);
-      await load.people(2);
-      crm.answer = { status: 204 };
-      // An object that nobody asks anything is put away, and the cron opens it again.
-      const arrived = () => new Set(crm.confirmed.map(({ id }) => id)).size === load.accepted.size;
-      for (let looks = 0; !arrived() && looks < 2; looks += 1) {
-        await sleep(12_000);
-        await cron(world);
-      }
-      // A time that is no further ahead than a wait may be is waited for.
-      if (days === 1) {
-        assert.ok(!arrived());
-        await jump(DAY_MS + 60_000);
-      }
-      await until('all have arrived', arrived);
-      await jump(0);
-      await isWell(world, load, crm);
-    });
-  });
-}
+import { Receiver } from '../support/receiver.mjs';
 
 test('newer code has written: this code answers 503 and leaves it, and the newer code goes on', {
   timeout: 120_000,
 }, async () => {
-  await story('newer', async (world, crm, load) => {
+  await withFaultWorld('newer', async (world, crm, load) => {
     await load.people(2);
     await world.settled('newer');
     crm.answer = { status: 503 };

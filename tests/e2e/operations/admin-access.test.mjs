@@ -1,10 +1,10 @@
 // Access to the admin API: scopes, throttling of wrong tokens, the audit log, and numbers that reveal nobody.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { audit } from '../support/leaks.mjs';
 import { campaign, person } from '../support/campaigns.mjs';
 import { Operator } from '../support/cli.mjs';
 import { sql } from '../support/disk.mjs';
+import { audit } from '../support/leaks.mjs';
 import { Receiver } from '../support/receiver.mjs';
 import { World, consentVars } from '../support/world.mjs';
 

@@ -1,10 +1,10 @@
 // The operators' command line: erasure of a person, lists, and making and rotating keys.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { audit } from '../support/leaks.mjs';
 import { campaign, person, phoneNumber } from '../support/campaigns.mjs';
 import { Operator } from '../support/cli.mjs';
 import { until } from '../support/http.mjs';
+import { audit } from '../support/leaks.mjs';
 import { keySet, opened } from '../support/receipts.mjs';
 import { Receiver, SECRETS } from '../support/receiver.mjs';
 import { consentVars, World } from '../support/world.mjs';

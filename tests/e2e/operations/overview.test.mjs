@@ -5,8 +5,8 @@ import http from 'node:http';
 import { test } from 'node:test';
 import { campaign } from '../support/campaigns.mjs';
 import { dice } from '../support/crowd.mjs';
-import { inShort } from '../support/load-generator.mjs';
 import { sleep, until } from '../support/http.mjs';
+import { inShort } from '../support/load-generator.mjs';
 import { Receiver } from '../support/receiver.mjs';
 import { World } from '../support/world.mjs';
 

@@ -2,10 +2,11 @@
 // where the design says, once.
 import assert from 'node:assert/strict';
 import path from 'node:path';
-import { audit } from './leaks.mjs';
-import { person } from './campaigns.mjs';
+import { campaign, person } from './campaigns.mjs';
 import { Operator } from './cli.mjs';
 import { send, sleep, until } from './http.mjs';
+import { audit } from './leaks.mjs';
+import { Receiver } from './receiver.mjs';
 import { ROOT, World } from './world.mjs';
 
 const AROUND = path.join(ROOT, 'tests/e2e/support/platforms/faulty.mjs');
@@ -16,6 +17,19 @@ export const CRM_HOST = 'crm.example.com';
 /** A world that can be broken. */
 export function startBroken(options = {}) {
   return World.start({ around: AROUND, beside: BESIDE, ...options });
+}
+
+/** Runs a test with a receiver, a world that can be broken, and the load of one campaign. */
+export async function withFaultWorld(id, act) {
+  const crm = await Receiver.start();
+  const world = await startBroken();
+  try {
+    await world.publish(campaign(id, crm));
+    await act(world, crm, new Load(world, id));
+  } finally {
+    await world.stop();
+    await crm.down();
+  }
 }
 
 /** Breaks what is named, until it is named again. */

@@ -6,10 +6,10 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { campaign } from './campaigns.mjs';
+import { CRM_HOST, faults, startBroken } from './fault-world.mjs';
 import { until } from './http.mjs';
 import { Receiver, SECRETS } from './receiver.mjs';
 import { consentVars, ROOT } from './world.mjs';
-import { CRM_HOST, faults, startBroken } from './fault-world.mjs';
 
 const ARCHIVE = path.join(ROOT, 'tests/data/older-ledger.tar.gz');
 const HOOK = { url: `https://${CRM_HOST}/hooks/leads` };
