@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
-import { audit } from '../tests/e2e/support/leaks.mjs';
+import { assertNoLeaks } from '../tests/e2e/support/leaks.mjs';
 import { asForm, campaign, person, phoneNumber } from '../tests/e2e/support/campaigns.mjs';
 import { sleep, until } from '../tests/e2e/support/http.mjs';
 
@@ -323,5 +323,5 @@ export async function conformance({ world, receiver, publish, campaignId: id }) 
   assert.equal(new Set(receiver.to(killed.email).map(({ id }) => id)).size, 1);
   assert.equal(receiver.to(other.email).length, 0, 'a phone number that is known is the same person');
   assert.deepEqual(receiver.refused, []);
-  audit(world);
+  assertNoLeaks(world);
 }

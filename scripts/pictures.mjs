@@ -5,7 +5,7 @@ import { chromium } from 'playwright-core';
 import { serveAssets } from '../tests/e2e/support/assets.mjs';
 import { dice } from '../tests/e2e/support/crowd.mjs';
 import { exampleCampaign } from '../tests/e2e/support/examples.mjs';
-import { faults, startBroken } from '../tests/e2e/support/fault-world.mjs';
+import { faults, startFaultWorld } from '../tests/e2e/support/fault-world.mjs';
 import { sleep } from '../tests/e2e/support/http.mjs';
 import { Receiver, SECRETS } from '../tests/e2e/support/receiver.mjs';
 import { NO_BROWSER, findChromium } from './chromium.mjs';
@@ -102,7 +102,7 @@ const sales = await Receiver.start(SECRETS.SALES_WEBHOOK_SECRET);
 sales.answer = ({ payload }) => ({ status: payload.data.attribution.utm_source === 'partner' ? 400 : 204 });
 let world;
 const pages = await serveAssets(() => world);
-world = await startBroken({ vars: { LEADHOOK_PUBLIC_URL: pages.url } });
+world = await startFaultWorld({ vars: { LEADHOOK_PUBLIC_URL: pages.url } });
 const browser = await chromium.launch({ executablePath });
 try {
   const nobody = { url: 'https://crm.example.com/hooks/leads' };

@@ -17,7 +17,7 @@ import {
   step,
 } from '../support/dashboard.mjs';
 import { sleep, until } from '../support/http.mjs';
-import { audit } from '../support/leaks.mjs';
+import { assertNoLeaks } from '../support/leaks.mjs';
 import { Receiver } from '../support/receiver.mjs';
 import { World } from '../support/world.mjs';
 
@@ -478,5 +478,5 @@ describe('the dashboard does', { skip, timeout: 300_000 }, () => {
     });
   });
 
-  test('nothing of it is told, or readable where it is kept', () => audit(world));
+  test('nothing of it is told, or readable where it is kept', () => assertNoLeaks(world));
 });

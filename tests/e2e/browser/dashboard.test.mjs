@@ -20,7 +20,7 @@ import {
   watchFocus,
 } from '../support/dashboard.mjs';
 import { until } from '../support/http.mjs';
-import { audit } from '../support/leaks.mjs';
+import { assertNoLeaks } from '../support/leaks.mjs';
 import { Receiver } from '../support/receiver.mjs';
 import { World } from '../support/world.mjs';
 
@@ -648,5 +648,5 @@ describe('the dashboard shows', { skip, timeout: 300_000 }, () => {
     });
   }
 
-  test('nothing of it is told, or readable where it is kept', () => audit(world));
+  test('nothing of it is told, or readable where it is kept', () => assertNoLeaks(world));
 });

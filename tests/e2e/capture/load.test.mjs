@@ -4,9 +4,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { campaign } from '../support/campaigns.mjs';
 import { dice } from '../support/crowd.mjs';
-import { isWell } from '../support/fault-world.mjs';
+import { assertNothingLost } from '../support/fault-world.mjs';
 import { sleep } from '../support/http.mjs';
-import { inShort, Pressure, residentMb } from '../support/load-generator.mjs';
+import { inShort, LoadGenerator, residentMb } from '../support/load-generator.mjs';
 import { Receiver } from '../support/receiver.mjs';
 import { World } from '../support/world.mjs';
 
@@ -31,7 +31,7 @@ test('a minute at 64 connections', { timeout: 280_000 }, async (t) => {
   const world = await World.start();
   try {
     await world.publish(campaign('load', crm));
-    const load = new Pressure(world, 'load', CONNECTIONS, dice(1));
+    const load = new LoadGenerator(world, 'load', CONNECTIONS, dice(1));
     const running = load.run();
     const memory = [];
     for (let second = 0; second < SECONDS; second += 1) {
@@ -54,7 +54,7 @@ test('a minute at 64 connections', { timeout: 280_000 }, async (t) => {
     );
     assert.ok(load.accepted.size > SECONDS, 'there was load');
     assert.ok(after - before < MAX_GROWTH_MB, `memory grew from ${before} to ${after} MB`);
-    await isWell(world, load, crm, { once: true, seconds: 150 });
+    await assertNothingLost(world, load, crm, { once: true, seconds: 150 });
   } finally {
     await world.stop();
     await crm.down();

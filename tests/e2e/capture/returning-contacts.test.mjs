@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { campaign, person, phoneNumber } from '../support/campaigns.mjs';
 import { until } from '../support/http.mjs';
-import { audit } from '../support/leaks.mjs';
+import { assertNoLeaks } from '../support/leaks.mjs';
 import { Receiver, SECRETS } from '../support/receiver.mjs';
 import { World } from '../support/world.mjs';
 
@@ -123,6 +123,6 @@ describe('a person who is already known', { timeout: 120_000 }, () => {
 
   test('nothing of it is told, or readable where it is kept', () => {
     assert.deepEqual([crm.refused, erp.refused], [[], []]);
-    audit(world);
+    assertNoLeaks(world);
   });
 });

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { asForm, campaign, NEWSLETTER_TEXT, person, phoneNumber } from '../support/campaigns.mjs';
 import { until } from '../support/http.mjs';
-import { audit } from '../support/leaks.mjs';
+import { assertNoLeaks } from '../support/leaks.mjs';
 import { Receiver } from '../support/receiver.mjs';
 import { consentVars, PUBLIC_URL, World } from '../support/world.mjs';
 
@@ -315,6 +315,6 @@ describe('submissions', { timeout: 240_000 }, () => {
 
   test('no secret in any answer, nobody recognisable in a log, in KV or on disk', async () => {
     assert.deepEqual(crm.refused, []);
-    audit(world);
+    assertNoLeaks(world);
   });
 });

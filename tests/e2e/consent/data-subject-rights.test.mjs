@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { campaign, person, phoneNumber } from '../support/campaigns.mjs';
 import { until } from '../support/http.mjs';
-import { audit } from '../support/leaks.mjs';
+import { assertNoLeaks } from '../support/leaks.mjs';
 import { Receiver, SECRETS } from '../support/receiver.mjs';
 import { consentVars, World } from '../support/world.mjs';
 
@@ -127,6 +127,6 @@ describe('people who share a lead', { timeout: 120_000 }, () => {
     assert.deepEqual([crm.refused, sales.refused], [[], []]);
     // Answers to access requests are all that names anybody.
     world.answers = world.answers.filter(({ request }) => !request.includes('/admin/api/access'));
-    audit(world);
+    assertNoLeaks(world);
   });
 });

@@ -5,7 +5,7 @@ import { asForm, campaign, NEWSLETTER_TEXT, person } from '../support/campaigns.
 import { Operator } from '../support/cli.mjs';
 import { exampleCampaign } from '../support/examples.mjs';
 import { until } from '../support/http.mjs';
-import { audit } from '../support/leaks.mjs';
+import { assertNoLeaks } from '../support/leaks.mjs';
 import { links, Mailbox } from '../support/mailbox.mjs';
 import { faults, opened } from '../support/receipts.mjs';
 import { Receiver } from '../support/receiver.mjs';
@@ -272,6 +272,6 @@ describe('double opt-in', { timeout: 180_000 }, () => {
 
   test('nothing of it is told, or readable where it is kept', () => {
     assert.deepEqual([crm.refused, mailbox.refused], [[], []]);
-    audit(world);
+    assertNoLeaks(world);
   });
 });

@@ -5,7 +5,7 @@ import { campaign, person, phoneNumber } from '../support/campaigns.mjs';
 import { Operator } from '../support/cli.mjs';
 import { sql } from '../support/disk.mjs';
 import { until } from '../support/http.mjs';
-import { audit } from '../support/leaks.mjs';
+import { assertNoLeaks } from '../support/leaks.mjs';
 import { faults, keySet, opened } from '../support/receipts.mjs';
 import { Receiver, SECRETS } from '../support/receiver.mjs';
 import { consentVars, newSigningKey, World } from '../support/world.mjs';
@@ -338,6 +338,6 @@ describe('a consent', { timeout: 180_000 }, () => {
 
   test('nothing of it is told, or readable where it is kept', () => {
     assert.deepEqual([crm.refused, partner.refused], [[], []]);
-    audit(world);
+    assertNoLeaks(world);
   });
 });

@@ -5,7 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import { campaign, NEWSLETTER_TEXT, person } from '../support/campaigns.mjs';
 import { Operator } from '../support/cli.mjs';
 import { until } from '../support/http.mjs';
-import { audit } from '../support/leaks.mjs';
+import { assertNoLeaks } from '../support/leaks.mjs';
 import { opened } from '../support/receipts.mjs';
 import { Receiver, SECRETS } from '../support/receiver.mjs';
 import { consentVars, World } from '../support/world.mjs';
@@ -218,6 +218,6 @@ describe('a consent is taken back', { timeout: 180_000 }, () => {
 
   test('nothing of it is told, or readable where it is kept', () => {
     assert.deepEqual([crm.refused, erp.refused], [[], []]);
-    audit(world);
+    assertNoLeaks(world);
   });
 });

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { campaign, person } from '../support/campaigns.mjs';
 import { freePort, until } from '../support/http.mjs';
-import { audit } from '../support/leaks.mjs';
+import { assertNoLeaks } from '../support/leaks.mjs';
 import { newSecret, Receiver } from '../support/receiver.mjs';
 import { newKey, World } from '../support/world.mjs';
 
@@ -131,6 +131,6 @@ describe('configuration that changes while leads wait', { timeout: 180_000 }, ()
 
   test('nothing of it is told, or readable where it is kept', () => {
     assert.deepEqual(crm.refused, []);
-    audit(world);
+    assertNoLeaks(world);
   });
 });

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { campaign, person } from '../support/campaigns.mjs';
 import { until } from '../support/http.mjs';
-import { audit } from '../support/leaks.mjs';
+import { assertNoLeaks } from '../support/leaks.mjs';
 import { Receiver } from '../support/receiver.mjs';
 import { ROOT, World } from '../support/world.mjs';
 
@@ -36,7 +36,7 @@ test('one call makes many deliveries due: they go out by as many events as it ta
     assert.ok(performance.now() - took < 20_000, 'without waiting for the net');
     const { json } = await world.request('GET', '/most');
     assert.ok(json.most <= MOST_REQUESTS, `${json.most} requests`);
-    audit(world);
+    assertNoLeaks(world);
   } finally {
     await world.stop();
     await crm.down();
@@ -61,7 +61,7 @@ test('posts that keep coming leave more than their events may send: it goes out 
     assert.equal(crm.deliveries.length, 2 * LEADS);
     const { json } = await world.request('GET', '/most');
     assert.ok(json.most > 6 && json.most <= MOST_REQUESTS, `${json.most} requests`);
-    audit(world);
+    assertNoLeaks(world);
   } finally {
     await world.stop();
     await crm.down();

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { campaign, person, phoneNumber } from '../support/campaigns.mjs';
 import { sleep, until } from '../support/http.mjs';
-import { audit } from '../support/leaks.mjs';
+import { assertNoLeaks } from '../support/leaks.mjs';
 import { Receiver, SECRETS } from '../support/receiver.mjs';
 import { World } from '../support/world.mjs';
 
@@ -239,7 +239,7 @@ describe('the outbox', { timeout: 280_000 }, () => {
 
   test('what came to a receiver was signed, and nobody is recognisable outside it', async () => {
     for (const receiver of receivers) assert.deepEqual(receiver.refused, []);
-    audit(world);
+    assertNoLeaks(world);
   });
 });
 

@@ -5,7 +5,7 @@ import http from 'node:http';
 import { after, before, describe, test } from 'node:test';
 import { campaign, person } from '../support/campaigns.mjs';
 import { bodyOf, until } from '../support/http.mjs';
-import { audit } from '../support/leaks.mjs';
+import { assertNoLeaks } from '../support/leaks.mjs';
 import { Receiver, SECRETS } from '../support/receiver.mjs';
 import { World, consentVars } from '../support/world.mjs';
 
@@ -246,7 +246,7 @@ describe('secrets in development', { timeout: 180_000 }, () => {
     await until('the lead', () => crm.to(ada.email).length === 1);
   });
 
-  test('none of it is told, or readable where it is kept', () => audit(world));
+  test('none of it is told, or readable where it is kept', () => assertNoLeaks(world));
 });
 
 describe('secrets outside development', { timeout: 120_000 }, () => {

@@ -5,7 +5,7 @@ import net from 'node:net';
 import { test } from 'node:test';
 import { campaign, person } from '../support/campaigns.mjs';
 import { sleep, until } from '../support/http.mjs';
-import { audit } from '../support/leaks.mjs';
+import { assertNoLeaks } from '../support/leaks.mjs';
 import { residentMb } from '../support/load-generator.mjs';
 import { Receiver } from '../support/receiver.mjs';
 import { World } from '../support/world.mjs';
@@ -62,7 +62,7 @@ test('ten thousand visitors who do not wait for their answer', { timeout: 280_00
     const answers = await Promise.all(Array.from({ length: PLACES }, () => world.postJson('gone', person())));
     assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([202]), 'all places are free');
     await until('they are delivered', async () => (await world.counters('gone')).states.pending === 0);
-    audit(world);
+    assertNoLeaks(world);
   } finally {
     await world.stop();
     await crm.down();

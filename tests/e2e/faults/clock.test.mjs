@@ -1,7 +1,7 @@
 // Clocks that jump forward and back while leads wait.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { cron, faults, isWell, withFaultWorld } from '../support/fault-world.mjs';
+import { assertNothingLost, cron, faults, withFaultWorld } from '../support/fault-world.mjs';
 import { sleep, until } from '../support/http.mjs';
 
 const DAY_MS = 86_400_000;
@@ -40,7 +40,7 @@ for (const days of [1, -1, 90, -90]) {
       }
       await until('all have arrived', arrived);
       await jump(0);
-      await isWell(world, load, crm);
+      await assertNothingLost(world, load, crm);
     });
   });
 }

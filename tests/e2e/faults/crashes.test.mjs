@@ -5,9 +5,9 @@ import { randomInt } from 'node:crypto';
 import { test } from 'node:test';
 import { campaign, person } from '../support/campaigns.mjs';
 import { dice } from '../support/crowd.mjs';
-import { isWell, withFaultWorld } from '../support/fault-world.mjs';
+import { assertNothingLost, withFaultWorld } from '../support/fault-world.mjs';
 import { sleep, until } from '../support/http.mjs';
-import { audit } from '../support/leaks.mjs';
+import { assertNoLeaks } from '../support/leaks.mjs';
 import { Receiver } from '../support/receiver.mjs';
 import { World } from '../support/world.mjs';
 
@@ -99,7 +99,7 @@ test('after kill -9 under load every 202 is one lead, and the counters say so', 
       'nobody shares a lead_id',
     );
     assert.deepEqual(crm.refused, []);
-    audit(world);
+    assertNoLeaks(world);
   } finally {
     await world.stop();
     await crm.down();
@@ -124,6 +124,6 @@ test('kill -9 at any moment under load', { timeout: 240_000 }, async (t) => {
     over = true;
     await clients;
     crm.answer = { status: 204 };
-    await isWell(world, load, crm);
+    await assertNothingLost(world, load, crm);
   });
 });

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { asForm, campaign, person } from '../support/campaigns.mjs';
 import { sleep, until } from '../support/http.mjs';
-import { audit } from '../support/leaks.mjs';
+import { assertNoLeaks } from '../support/leaks.mjs';
 import { Receiver } from '../support/receiver.mjs';
 import { World } from '../support/world.mjs';
 
@@ -107,7 +107,7 @@ describe('KV as a cache', { timeout: 240_000, concurrency: 3 }, () => {
 
     test('nothing of it is told, or readable where it is kept', () => {
       assert.deepEqual(crm.refused, []);
-      audit(world);
+      assertNoLeaks(world);
     });
   });
 
@@ -127,7 +127,7 @@ describe('KV as a cache', { timeout: 240_000, concurrency: 3 }, () => {
         assert.match(answer.headers['content-type'], /^application\/problem\+json\b/);
         assert.ok(Number(answer.headers['retry-after']) > 0, answer.headers['retry-after']);
       }
-      // An address is the visitor's: the audit below finds it where it comes into the log.
+      // An address is the visitor's: the check for leaks below finds it where it comes into the log.
       assert.ok([404, 503].includes((await world.postJson('ann@example.org', ada)).status));
       world.kv.heal();
       await until(
@@ -139,7 +139,7 @@ describe('KV as a cache', { timeout: 240_000, concurrency: 3 }, () => {
       world.kv.writes = 'refusing';
       const published = await world.admin('PUT', 'campaigns/unwritten', campaign('unwritten', crm));
       assert.equal(published.status, 503, 'what KV refused is not published');
-      audit(world);
+      assertNoLeaks(world);
     } finally {
       await world.stop();
       await crm.down();

@@ -3,7 +3,7 @@
 import { after, before, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { campaign } from '../support/campaigns.mjs';
-import { isWell, Load, startBroken } from '../support/fault-world.mjs';
+import { assertNothingLost, startFaultWorld, Submissions } from '../support/fault-world.mjs';
 import { Receiver } from '../support/receiver.mjs';
 
 const ROWS = {
@@ -20,7 +20,7 @@ let world, crm;
 describe('KV that is', { timeout: 240_000 }, () => {
   before(async () => {
     crm = await Receiver.start();
-    world = await startBroken();
+    world = await startFaultWorld();
   });
 
   after(async () => {
@@ -34,7 +34,7 @@ describe('KV that is', { timeout: 240_000 }, () => {
       const id = `kv-${at}`;
       // With what KV remembers, as campaigns are by default.
       await world.publish(campaign(id, crm, { dedupe: {} }));
-      const load = new Load(world, id);
+      const load = new Submissions(world, id);
       const early = await load.people(2);
       begin(world.kv);
       try {
@@ -47,7 +47,7 @@ describe('KV that is', { timeout: 240_000 }, () => {
       } finally {
         world.kv.heal();
       }
-      await isWell(world, load, crm, { once: true });
+      await assertNothingLost(world, load, crm, { once: true });
     });
   }
 });

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { campaign, person } from '../support/campaigns.mjs';
-import { cron, faults, isWell, Load, startBroken } from '../support/fault-world.mjs';
+import { assertNothingLost, cron, faults, startFaultWorld, Submissions } from '../support/fault-world.mjs';
 import { sleep, until } from '../support/http.mjs';
 import { Receiver } from '../support/receiver.mjs';
 
@@ -36,11 +36,11 @@ describe('a ledger that is', { timeout: 280_000, concurrency: 1 }, () => {
 
   for (const [name, broken] of Object.entries(ROWS)) {
     test(`${name}: 503 within the bound, and nothing is lost or doubled`, async () => {
-      world = await startBroken();
+      world = await startFaultWorld();
       try {
         crm.deliveries = [];
         await world.publish(campaign('broken', crm));
-        const load = new Load(world, 'broken');
+        const load = new Submissions(world, 'broken');
         await load.people(3);
         await world.settled('broken');
 
@@ -54,7 +54,10 @@ describe('a ledger that is', { timeout: 280_000, concurrency: 1 }, () => {
         for (const one of people) await load.persist(one);
         await load.people(3);
         const mayComeAgain = ['evicted after', 'panicking'].includes(broken.object);
-        await isWell(world, load, crm, { once: !mayComeAgain, panicked: broken.object === 'panicking' });
+        await assertNothingLost(world, load, crm, {
+          once: !mayComeAgain,
+          panicked: broken.object === 'panicking',
+        });
       } finally {
         await world.stop();
       }
@@ -62,29 +65,29 @@ describe('a ledger that is', { timeout: 280_000, concurrency: 1 }, () => {
   }
 
   test('slow: everybody waits and is accepted', async () => {
-    world = await startBroken();
+    world = await startFaultWorld();
     try {
       crm.deliveries = [];
       await world.publish(campaign('slow', crm));
-      const load = new Load(world, 'slow');
+      const load = new Submissions(world, 'slow');
       await load.people(1);
       await faults(world, { object: 'slow' });
       const statuses = await Promise.all([person(), person()].map((one) => load.post(one)));
       assert.deepEqual(statuses, [202, 202]);
       assert.ok(load.slowestMs >= 3_000, 'it was slow');
       await faults(world, { object: 'well' });
-      await isWell(world, load, crm, { once: true });
+      await assertNothingLost(world, load, crm, { once: true });
     } finally {
       await world.stop();
     }
   });
 
   test('without its alarm: the cron finds what is overdue', async () => {
-    world = await startBroken();
+    world = await startFaultWorld();
     try {
       crm.deliveries = [];
       await world.publish(campaign('lost', crm));
-      const load = new Load(world, 'lost');
+      const load = new Submissions(world, 'lost');
       await faults(world, { losesAlarms: true });
       // The first attempt needs no alarm, the second one does.
       crm.answer = { status: 500 };
@@ -107,7 +110,7 @@ describe('a ledger that is', { timeout: 280_000, concurrency: 1 }, () => {
       await world.settled('lost');
       await faults(world, { clockMs: 0 });
       crm.clockMs = 0;
-      await isWell(world, load, crm, { once: true });
+      await assertNothingLost(world, load, crm, { once: true });
     } finally {
       crm.clockMs = 0;
       await world.stop();
@@ -115,18 +118,18 @@ describe('a ledger that is', { timeout: 280_000, concurrency: 1 }, () => {
   });
 
   test('panicking in its alarm: leads are taken meanwhile, and all of them arrive', async () => {
-    world = await startBroken();
+    world = await startFaultWorld();
     try {
       crm.deliveries = [];
       await world.publish(campaign('alarm', crm));
-      const load = new Load(world, 'alarm');
+      const load = new Submissions(world, 'alarm');
       await faults(world, { alarm: 'panicking' });
       await load.people(3);
       await sleep(1_000);
       await load.people(3);
       await faults(world, { alarm: 'well' });
       await load.people(3);
-      await isWell(world, load, crm, { panicked: true });
+      await assertNothingLost(world, load, crm, { panicked: true });
     } finally {
       await world.stop();
     }

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { campaign, person } from '../support/campaigns.mjs';
 import { until } from '../support/http.mjs';
-import { audit } from '../support/leaks.mjs';
+import { assertNoLeaks } from '../support/leaks.mjs';
 import { Receiver } from '../support/receiver.mjs';
 import { ROOT, World } from '../support/world.mjs';
 
@@ -52,6 +52,6 @@ describe('more than a ledger takes', { timeout: 120_000 }, () => {
     await world.settled('busy');
     assert.equal(await accepted(), 1 + POSTS);
     assert.equal(crm.confirmed.length, 2 + POSTS, 'each lead arrives, once');
-    audit(world);
+    assertNoLeaks(world);
   });
 });

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { campaign, person } from '../support/campaigns.mjs';
-import { faults, isWell, Load, startBroken } from '../support/fault-world.mjs';
+import { assertNothingLost, faults, startFaultWorld, Submissions } from '../support/fault-world.mjs';
 import { sleep } from '../support/http.mjs';
 import { Receiver } from '../support/receiver.mjs';
 
@@ -14,11 +14,11 @@ test('panicking while others wait for KV: they get 503, come again, and count on
   timeout: 120_000,
 }, async () => {
   const [crm, elsewhere] = [await Receiver.start(), await Receiver.start()];
-  const world = await startBroken();
+  const world = await startFaultWorld();
   try {
     await world.publish(campaign('asks-kv', crm, { dedupe: {} }), campaign('broken', elsewhere));
-    const load = new Load(world, 'asks-kv');
-    const other = new Load(world, 'broken');
+    const load = new Submissions(world, 'asks-kv');
+    const other = new Submissions(world, 'broken');
     await load.people(2);
     await other.people(2);
 
@@ -38,8 +38,8 @@ test('panicking while others wait for KV: they get 503, come again, and count on
     for (const one of people) await load.persist(one);
     await load.people(3);
     await other.people(3);
-    await isWell(world, load, crm, { panicked: true });
-    await isWell(world, other, elsewhere, { panicked: true });
+    await assertNothingLost(world, load, crm, { panicked: true });
+    await assertNothingLost(world, other, elsewhere, { panicked: true });
   } finally {
     await world.stop();
     await crm.down();
@@ -51,10 +51,10 @@ test('panicking while a receiver is awaited: what was on its way is sent again',
   timeout: 120_000,
 }, async () => {
   const crm = await Receiver.start();
-  const world = await startBroken();
+  const world = await startFaultWorld();
   try {
     await world.publish(campaign('broken', crm));
-    const load = new Load(world, 'broken');
+    const load = new Submissions(world, 'broken');
     await load.people(2);
     await world.settled('broken');
     crm.answer = 'hang';
@@ -64,7 +64,7 @@ test('panicking while a receiver is awaited: what was on its way is sent again',
     await faults(world, { object: 'well' });
     crm.answer = { status: 204 };
     await load.people(3);
-    await isWell(world, load, crm, { panicked: true });
+    await assertNothingLost(world, load, crm, { panicked: true });
     assert.ok(crm.to(first.email).length > 0);
   } finally {
     await world.stop();

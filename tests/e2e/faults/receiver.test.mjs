@@ -5,13 +5,13 @@ import net from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { campaign } from '../support/campaigns.mjs';
 import {
+  assertDoctorFindsNothing,
+  assertNothingLost,
   CRM_HOST,
   cron,
   faults,
-  isWell,
-  Load,
-  startBroken,
-  theDoctorIsContent,
+  Submissions,
+  startFaultWorld,
 } from '../support/fault-world.mjs';
 import { until } from '../support/http.mjs';
 import { Receiver } from '../support/receiver.mjs';
@@ -44,11 +44,11 @@ let world;
 
 describe('a receiver that', { timeout: 280_000, concurrency: 4 }, () => {
   before(async () => {
-    world = await startBroken();
+    world = await startFaultWorld();
   });
 
   after(async () => {
-    await theDoctorIsContent(world);
+    await assertDoctorFindsNothing(world);
     await world.stop();
   });
 
@@ -145,7 +145,7 @@ describe('a receiver that', { timeout: 280_000, concurrency: 4 }, () => {
   async function begin(id, crm, spoil = () => {}) {
     spoil();
     await world.publish(campaign(id, crm));
-    const load = new Load(world, id);
+    const load = new Submissions(world, id);
     await load.people(LEADS);
     return load;
   }
@@ -163,7 +163,7 @@ describe('a receiver that', { timeout: 280_000, concurrency: 4 }, () => {
   async function mended(load, crm) {
     const { states } = await world.settled(load.campaign);
     assert.equal(states.delivered, LEADS);
-    await isWell(world, load, crm, { doctor: false });
+    await assertNothingLost(world, load, crm, { doctor: false });
   }
 });
 
@@ -171,7 +171,7 @@ test('a receiver that is down for a day gets everything once it is back, once', 
   timeout: 240_000,
 }, async () => {
   const crm = await Receiver.start();
-  const world = await startBroken({ vars: { LEADHOOK_ENV: 'production' } });
+  const world = await startFaultWorld({ vars: { LEADHOOK_ENV: 'production' } });
   let hours = 0;
   /** An hour later, with the cron that comes in it, and what it wakes. */
   const anHour = async () => {
@@ -189,7 +189,7 @@ test('a receiver that is down for a day gets everything once it is back, once', 
     await faults(world, { hosts: { [CRM_HOST]: new URL(crm.url).origin } });
     await crm.down();
     await world.publish(campaign('day', { url: `https://${CRM_HOST}/hooks/leads` }));
-    const load = new Load(world, 'day');
+    const load = new Submissions(world, 'day');
     await load.people(4);
     for (let hour = 0; hour < 24; hour += 1) {
       await anHour();
@@ -207,7 +207,7 @@ test('a receiver that is down for a day gets everything once it is back, once', 
     });
     await world.settled('day');
     await faults(world, { clockMs: 0 });
-    await isWell(world, load, crm, { once: true });
+    await assertNothingLost(world, load, crm, { once: true });
   } finally {
     await world.stop();
     await crm.down();

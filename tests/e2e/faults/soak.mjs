@@ -4,9 +4,9 @@ import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
 import { campaign } from '../support/campaigns.mjs';
 import { dice } from '../support/crowd.mjs';
-import { cron, faults, isWell, startBroken } from '../support/fault-world.mjs';
+import { assertNothingLost, cron, faults, startFaultWorld } from '../support/fault-world.mjs';
 import { sleep, until } from '../support/http.mjs';
-import { inShort, Pressure, residentMb } from '../support/load-generator.mjs';
+import { inShort, LoadGenerator, residentMb } from '../support/load-generator.mjs';
 import { Receiver } from '../support/receiver.mjs';
 
 const MINUTES = Number(process.env.SOAK_MINUTES ?? 30);
@@ -49,7 +49,7 @@ const usual = () => ({ status: (calls += 1) % 10 === 0 ? 500 : 204 });
 const crm = await Receiver.start();
 crm.remember = inShort;
 crm.answer = usual;
-const world = await startBroken();
+const world = await startFaultWorld();
 await world.publish(campaign('soak', crm));
 
 async function heal(name) {
@@ -67,7 +67,7 @@ const enable = () =>
   );
 
 console.log(`SEED=${SEED} SOAK_MINUTES=${MINUTES}`);
-const load = new Pressure(world, 'soak', CONNECTIONS, dice(SEED + 1));
+const load = new LoadGenerator(world, 'soak', CONNECTIONS, dice(SEED + 1));
 const running = load.run();
 const started = Date.now();
 let poked = started;
@@ -107,7 +107,7 @@ await until(
 );
 console.log(JSON.stringify({ happened, statuses: load.statuses }));
 assert.deepEqual(load.wrong, []);
-await isWell(world, load, crm, { panicked: true });
+await assertNothingLost(world, load, crm, { panicked: true });
 console.log(`${load.accepted.size} leads accepted, each of them at the receiver under one id: well.`);
 await world.stop();
 await crm.down();

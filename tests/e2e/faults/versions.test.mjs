@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { person } from '../support/campaigns.mjs';
 import { sql } from '../support/disk.mjs';
-import { cron, isWell, withFaultWorld } from '../support/fault-world.mjs';
+import { assertNothingLost, cron, withFaultWorld } from '../support/fault-world.mjs';
 import { send, sleep, until } from '../support/http.mjs';
 import { openOlder, PEOPLE } from '../support/older-ledger.mjs';
 import { Receiver } from '../support/receiver.mjs';
@@ -62,7 +62,7 @@ test('newer code has written: this code answers 503 and leaves it, and the newer
     crm.answer = { status: 204 };
     await again('UPDATE submission SET format = format - 96 WHERE format > 96');
     await again('UPDATE delivery SET format = format - 96 WHERE format > 96');
-    await isWell(world, load, crm);
+    await assertNothingLost(world, load, crm);
   });
 });
 

@@ -4,7 +4,7 @@ import { after, before, describe, it } from 'node:test';
 import { campaign, person } from '../support/campaigns.mjs';
 import { Operator } from '../support/cli.mjs';
 import { sql } from '../support/disk.mjs';
-import { audit } from '../support/leaks.mjs';
+import { assertNoLeaks } from '../support/leaks.mjs';
 import { Receiver } from '../support/receiver.mjs';
 import { World, consentVars } from '../support/world.mjs';
 
@@ -43,7 +43,7 @@ describe('the admin API', () => {
     await world.publish(campaign('audited', receiver));
   });
   after(async () => {
-    audit(world);
+    assertNoLeaks(world);
     await world.stop();
     await receiver.down();
   });

@@ -4,7 +4,7 @@ import { after, before, describe, test } from 'node:test';
 import { campaign, person, phoneNumber } from '../support/campaigns.mjs';
 import { Operator } from '../support/cli.mjs';
 import { until } from '../support/http.mjs';
-import { audit } from '../support/leaks.mjs';
+import { assertNoLeaks } from '../support/leaks.mjs';
 import { keySet, opened } from '../support/receipts.mjs';
 import { Receiver, SECRETS } from '../support/receiver.mjs';
 import { consentVars, World } from '../support/world.mjs';
@@ -251,7 +251,7 @@ describe('the command line', { timeout: 180_000 }, () => {
 
         await maker.run('erase', '--email', ada.email, '--yes');
         assert.deepEqual((await maker.access(ada.email)).ledgers[0].leads, [], 'found under both peppers');
-        audit(made);
+        assertNoLeaks(made);
       } finally {
         await made.stop();
       }
@@ -260,6 +260,6 @@ describe('the command line', { timeout: 180_000 }, () => {
 
   test('nothing of it is told, or readable where it is kept', () => {
     assert.deepEqual([crm.refused, erp.refused], [[], []]);
-    audit(world);
+    assertNoLeaks(world);
   });
 });

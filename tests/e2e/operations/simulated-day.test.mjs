@@ -10,7 +10,7 @@ import { crowd, dice, HOSTILE, identitiesOf } from '../support/crowd.mjs';
 import { filesOf } from '../support/disk.mjs';
 import { exampleCampaign } from '../support/examples.mjs';
 import { until } from '../support/http.mjs';
-import { audit } from '../support/leaks.mjs';
+import { assertNoLeaks } from '../support/leaks.mjs';
 import { links, Mailbox } from '../support/mailbox.mjs';
 import { Receiver, SECRETS } from '../support/receiver.mjs';
 import { Search } from '../support/search.mjs';
@@ -280,7 +280,7 @@ describe(`a day (LEADHOOK_SEED=${SEED})`, { timeout: 180_000 }, () => {
 
   test('at night nobody is found: not on the disk, not in KV, not in the log, not in an answer', async (t) => {
     assert.deepEqual([crm.refused, erp.refused, mailbox.refused], [[], [], []]);
-    audit(world);
+    assertNoLeaks(world);
     await world.kill('SIGTERM');
     const search = new Search(people.flatMap(identitiesOf));
     for (const text of [people[1].email, people[1].name, HOSTILE[0]]) {

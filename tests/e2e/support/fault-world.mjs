@@ -5,7 +5,7 @@ import path from 'node:path';
 import { campaign, person } from './campaigns.mjs';
 import { Operator } from './cli.mjs';
 import { send, sleep, until } from './http.mjs';
-import { audit } from './leaks.mjs';
+import { assertNoLeaks } from './leaks.mjs';
 import { Receiver } from './receiver.mjs';
 import { ROOT, World } from './world.mjs';
 
@@ -14,18 +14,18 @@ const BESIDE = [path.join(ROOT, 'tests/e2e/support/platforms/trap.wasm')];
 /** The host that campaigns name where a world's own DNS says who it is. */
 export const CRM_HOST = 'crm.example.com';
 
-/** A world that can be broken. */
-export function startBroken(options = {}) {
+/** Starts a world whose faults a test switches. */
+export function startFaultWorld(options = {}) {
   return World.start({ around: AROUND, beside: BESIDE, ...options });
 }
 
-/** Runs a test with a receiver, a world that can be broken, and the load of one campaign. */
+/** Runs a test with a receiver, a world whose faults it switches, and submissions to one campaign. */
 export async function withFaultWorld(id, act) {
   const crm = await Receiver.start();
-  const world = await startBroken();
+  const world = await startFaultWorld();
   try {
     await world.publish(campaign(id, crm));
-    await act(world, crm, new Load(world, id));
+    await act(world, crm, new Submissions(world, id));
   } finally {
     await world.stop();
     await crm.down();
@@ -45,7 +45,7 @@ export async function cron(world) {
 }
 
 /** Posts to one campaign, and counts what was accepted. Who gets no 202 comes again with the same post. */
-export class Load {
+export class Submissions {
   /** Of every 202, by its submission's id: the e-mail address. */
   accepted = new Map();
   /** The number of posts that were not answered, or by 503. */
@@ -104,7 +104,7 @@ export class Load {
  * @param doctor whether it visits: it looks at all campaigns of the world
  * @param once whether the fault leaves no doubt what the receiver has: then each lead came once
  */
-export async function isWell(
+export async function assertNothingLost(
   world,
   load,
   receiver,
@@ -147,12 +147,12 @@ export async function isWell(
   if (once) assert.equal(confirmed.length, accepted.size, 'each lead was taken once');
   assert.deepEqual(receiver.refused, []);
 
-  if (doctor) await theDoctorIsContent(world);
-  audit(world, panicked);
+  if (doctor) await assertDoctorFindsNothing(world);
+  assertNoLeaks(world, panicked);
 }
 
 /** `leadhook doctor` finds nothing. */
-export async function theDoctorIsContent(world) {
+export async function assertDoctorFindsNothing(world) {
   const { code, stdout, stderr } = await new Operator(world).try('doctor');
   assert.deepEqual([code, stderr], [0, 'Everything is well.\n'], stdout);
 }

@@ -16,7 +16,7 @@ const PANIC_LINE = /^(Reinitializing Wasm application$|Critical (RuntimeError|Er
 const PANIC = /^Critical Error: Rust panic: /;
 
 /** @param panicked whether a test has made the core panic */
-export function audit(world, panicked = false) {
+export function assertNoLeaks(world, panicked = false) {
   const { LEADHOOK_ENV, LEADHOOK_PUBLIC_URL, LEADHOOK_SECRET_HOSTS, ...rest } = world.vars;
   const secrets = Object.values({ ...rest, ...SECRETS }).flatMap(parts);
   const log = world.stdout + world.stderr;

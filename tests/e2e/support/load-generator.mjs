@@ -19,7 +19,7 @@ const BAD = [
 /** Before a post that was not accepted is repeated. */
 const COME_AGAIN_MS = 500;
 
-export class Pressure {
+export class LoadGenerator {
   /** Of every 202, by its submission's id: the e-mail address. */
   accepted = new Map();
   /** The number of answers by status; by the error's code where the connection broke. */

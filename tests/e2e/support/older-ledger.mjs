@@ -6,7 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { campaign } from './campaigns.mjs';
-import { CRM_HOST, faults, startBroken } from './fault-world.mjs';
+import { CRM_HOST, faults, startFaultWorld } from './fault-world.mjs';
 import { until } from './http.mjs';
 import { Receiver, SECRETS } from './receiver.mjs';
 import { consentVars, ROOT } from './world.mjs';
@@ -34,7 +34,7 @@ export async function openOlder(crm) {
     const clockMs = atMs - Date.now();
     crm.clockMs = clockMs;
     const FAULTS = JSON.stringify({ clockMs, hosts: { [CRM_HOST]: new URL(crm.url).origin } });
-    const world = await startBroken({ vars: { ...vars, FAULTS }, state: path.join(folder, 'state') });
+    const world = await startFaultWorld({ vars: { ...vars, FAULTS }, state: path.join(folder, 'state') });
     for (const [key, text] of kv) world.kv.entries.set(key, { body: Buffer.from(text) });
     return world;
   } finally {
@@ -44,7 +44,7 @@ export async function openOlder(crm) {
 
 async function write(main) {
   const crm = await Receiver.start();
-  const world = await startBroken({ main, vars: consentVars() });
+  const world = await startFaultWorld({ main, vars: consentVars() });
   await faults(world, { hosts: { [CRM_HOST]: new URL(crm.url).origin } });
   await world.publish(...CAMPAIGNS);
   const post = async (id, someone) => {
