@@ -28,7 +28,8 @@ let requests = 0;
 const edge = http.createServer((request, response) => {
   const { port } = new URL(world.url);
   const { method, url } = request;
-  const at = (requests += 1);
+  requests += 1;
+  const at = requests;
   const headers = { ...request.headers, 'cf-connecting-ip': `10.${at >> 16}.${(at >> 8) & 255}.${at & 255}` };
   const onwards = http.request({ host: '127.0.0.1', port, method, path: url, headers }, (answer) => {
     response.writeHead(answer.statusCode, answer.headers);

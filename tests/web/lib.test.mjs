@@ -229,7 +229,7 @@ describe('a post', () => {
   async function outcome(...answers) {
     const tries = [];
     mock.timers.enable({ apis: ['setTimeout'] });
-    mock.method(globalThis, 'fetch', (url, options) => {
+    mock.method(globalThis, 'fetch', (_url, options) => {
       tries.push(options);
       return answers[Math.min(tries.length, answers.length) - 1](options);
     });

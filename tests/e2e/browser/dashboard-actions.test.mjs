@@ -13,6 +13,7 @@ import {
   refresh,
   rows,
   said,
+  shownText,
   signIn,
   step,
 } from '../support/dashboard.mjs';
@@ -191,7 +192,7 @@ describe('the dashboard does', { skip, timeout: 300_000 }, () => {
       await until(
         'the title is text',
         async () =>
-          (await page.getByLabel('Campaign').locator('option:checked').innerText()) === `${HOSTILE} (broken)`,
+          (await shownText(page.getByLabel('Campaign').locator('option:checked'))) === `${HOSTILE} (broken)`,
       );
       const details = page.getByRole('button', { name: /^Details/ }).first();
       await details.focus();
@@ -259,7 +260,7 @@ describe('the dashboard does', { skip, timeout: 300_000 }, () => {
         .first()
         .dblclick();
       assert.equal((await held).length, 1);
-      (await held).forEach((route) => route.continue());
+      for (const route of await held) route.continue();
       await page.getByRole('dialog').waitFor();
       await sleep(300);
       assert.equal(await page.getByRole('dialog').count(), 1);
@@ -433,7 +434,8 @@ describe('the dashboard does', { skip, timeout: 300_000 }, () => {
     // One in ten qualifies, so that there are deliveries too.
     const post = async () => {
       while (posted < MANY) {
-        const n = (posted += 1);
+        posted += 1;
+        const n = posted;
         const large = n % 10 === 0 && { company_size: '201+', utm_source: 'google' };
         const { status } = await world.postJson('many', person({ utm_source: sources[n % 4], ...large }));
         assert.equal(status, 202);

@@ -15,6 +15,7 @@ import {
   number,
   refresh,
   rows,
+  shownText,
   signIn,
   step,
   watchFocus,
@@ -122,9 +123,9 @@ describe('the dashboard shows', { skip, timeout: 300_000 }, () => {
       for (let n = 0; n < 10; n += 1) await world.request('GET', '/admin/api/whoami', { headers });
       await page.getByLabel('Admin token').fill(OPERATOR);
       await page.keyboard.press('Enter');
-      const told = await page
-        .getByText(/Too many wrong tokens came from your address\. Try again in \d+ s\./)
-        .innerText();
+      const told = await shownText(
+        page.getByText(/Too many wrong tokens came from your address\. Try again in \d+ s\./),
+      );
       const seconds = number(told);
       assert.ok(seconds > 0 && seconds <= 60, told);
       await page.getByText(`Try again in ${seconds - 2} s.`).waitFor();
@@ -146,13 +147,13 @@ describe('the dashboard shows', { skip, timeout: 300_000 }, () => {
       for (const [name, value] of Object.entries(says.funnel))
         assert.equal(await step(page, name), value, name);
       const lost = async (name) =>
-        (await page.locator(`[data-step=${name}] .step-lost`).innerText()).replaceAll(/\s+/g, ' ');
+        (await shownText(page.locator(`[data-step=${name}] .step-lost`))).replaceAll(/\s+/g, ' ');
       assert.match(await lost('valid'), /2 rejected/);
       assert.match(await lost('consented'), /1 without consent/);
       assert.match(await lost('new'), /1 repeat.*1 duplicate/);
       assert.match(await lost('qualified'), /4 held/);
       assert.match(await lost('delivered'), /nothing lost/);
-      assert.match(await page.locator('[data-step=consented] .step-share').innerText(), /91\.7% of valid/);
+      assert.match(await shownText(page.locator('[data-step=consented] .step-share')), /91\.7% of valid/);
 
       await page.getByText(/The \d+ days as a table/).click();
       const days = await rows(page, 'Leads by day');
@@ -210,7 +211,7 @@ describe('the dashboard shows', { skip, timeout: 300_000 }, () => {
     const { funnel, states } = await overviewOf('news');
     assert.deepEqual([funnel.received, funnel.new, funnel.delivered, states.pending], [2, 1, 1, 1]);
     await dashboard.visiting({ search: '?campaign=news' }, async (page) => {
-      const lost = (name) => page.locator(`[data-step=${name}] .step-lost`).innerText();
+      const lost = (name) => shownText(page.locator(`[data-step=${name}] .step-lost`));
       assert.match(await lost('new'), /1 of known people/);
       assert.equal(await lost('delivered'), 'nothing lost');
     });
@@ -335,7 +336,8 @@ describe('the dashboard shows', { skip, timeout: 300_000 }, () => {
           `${at.slice(0, 19).replace('T', ' ')} UTC; shown by the clock of Australia/Eucla`,
         );
         const clock = new Date(Date.parse(at) + 525 * 60_000).toISOString().slice(11, 16);
-        assert.ok((await shown.innerText()).endsWith(clock), `${await shown.innerText()} is ${clock}`);
+        const text = await shownText(shown);
+        assert.ok(text.endsWith(clock), `${text} is ${clock}`);
       },
     );
   });

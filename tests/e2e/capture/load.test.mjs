@@ -27,7 +27,10 @@ test('a minute at 64 connections', { timeout: 280_000 }, async (t) => {
   const crm = await Receiver.start();
   crm.remember = inShort;
   let calls = 0;
-  crm.answer = () => ({ status: (calls += 1) % 10 === 0 ? 500 : 204 });
+  crm.answer = () => {
+    calls += 1;
+    return { status: calls % 10 === 0 ? 500 : 204 };
+  };
   const world = await World.start();
   try {
     await world.publish(campaign('load', crm));

@@ -36,7 +36,7 @@ class Port {
   }
 
   close() {
-    this.open.forEach((socket) => socket.destroy());
+    for (const socket of this.open) socket.destroy();
     return new Promise((done) => this.#server.close(done));
   }
 }

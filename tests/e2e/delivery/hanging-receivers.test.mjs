@@ -154,7 +154,7 @@ class Others {
   }
 
   stop() {
-    this.#sockets.forEach((socket) => socket.destroy());
-    this.#servers.forEach((server) => server.close());
+    for (const socket of this.#sockets) socket.destroy();
+    for (const server of this.#servers) server.close();
   }
 }

@@ -9,8 +9,8 @@ import { World } from '../support/world.mjs';
 
 /** Each lead is a chance for the bytes that its answer left behind. */
 const LEADS = 20;
-const STRAY =
-  'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'.repeat(2) + 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
+const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n';
+const SURPLUS = `${OK}${OK}HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok`;
 
 /** The answer of somebody who does not take a lead, and how many milliseconds later more comes. */
 const FAILURES = {
@@ -38,7 +38,7 @@ describe('a receiver that sends more than one answer', { timeout: 280_000, concu
 
   for (const [at, [name, [answer, laterMs]]] of Object.entries(FAILURES).entries()) {
     test(`behind ${name}: nothing else is confirmed by it`, async () => {
-      const id = `stray-${at}`;
+      const id = `desync-${at}`;
       const receiver = await Talkative.start();
       receiver.answer = () => ({ answer, laterMs });
       await published(id, receiver);
@@ -128,7 +128,7 @@ class Talkative {
   }
 
   async stop() {
-    this.#sockets.forEach((socket) => socket.destroy());
+    for (const socket of this.#sockets) socket.destroy();
     await new Promise((done) => this.server.close(done));
   }
 
@@ -148,16 +148,17 @@ class Talkative {
       if (head < 4 || text.length < length) return;
       const id = text.match(/webhook-id: (\S+)/i)[1];
       text = text.slice(length);
-      // The stray bytes are its answer, where the runtime takes them for one. What came here was not taken.
+      // The surplus bytes are its answer, where the runtime takes them for one. What came here was not taken.
       if (hasFailed) return;
-      const said = this.answer((this.#requests += 1));
+      this.#requests += 1;
+      const said = this.answer(this.#requests);
       if (said === undefined || said.takes) this.taken.add(id);
       if (said === undefined) {
         socket.write('HTTP/1.1 204 No Content\r\n\r\n');
       } else {
         hasFailed = true;
-        if (said.laterMs) setTimeout(() => socket.write(STRAY), said.laterMs);
-        socket.write(said.laterMs ? said.answer : said.answer + STRAY);
+        if (said.laterMs) setTimeout(() => socket.write(SURPLUS), said.laterMs);
+        socket.write(said.laterMs ? said.answer : said.answer + SURPLUS);
       }
     });
   }

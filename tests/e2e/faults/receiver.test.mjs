@@ -225,7 +225,7 @@ async function listening(port, handle) {
   await new Promise((done) => server.listen(port, '127.0.0.1', done));
   return {
     close() {
-      sockets.forEach((socket) => socket.destroy());
+      for (const socket of sockets) socket.destroy();
       return new Promise((done) => server.close(done));
     },
   };

@@ -45,7 +45,10 @@ const FAULTS = {
 
 const roll = dice(SEED);
 let calls = 0;
-const usual = () => ({ status: (calls += 1) % 10 === 0 ? 500 : 204 });
+const usual = () => {
+  calls += 1;
+  return { status: calls % 10 === 0 ? 500 : 204 };
+};
 const crm = await Receiver.start();
 crm.remember = inShort;
 crm.answer = usual;

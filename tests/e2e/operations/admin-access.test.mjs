@@ -159,6 +159,7 @@ describe('the admin API', () => {
 
   it('tells nobody who reads numbers what a person is', async () => {
     const care = { name: 'care', url: `${receiver.url}/care?key=s3cret`, secret: 'CRM_WEBHOOK_SECRET' };
+    // biome-ignore lint/suspicious/noThenProperty: a key of campaigns; nobody awaits them
     const list = [{ name: 'customers', then: 'existing_customer', send_to: ['care'] }];
     const file = campaign('probed', receiver, { list });
     await world.publish({ ...file, destination: [...file.destination, care] });

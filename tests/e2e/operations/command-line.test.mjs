@@ -144,6 +144,7 @@ describe('the command line', { timeout: 180_000 }, () => {
       { name: 'crm', url: crm.url, secret: 'CRM_WEBHOOK_SECRET' },
       { name: 'service', url: erp.url, secret: 'ERP_WEBHOOK_SECRET' },
     ];
+    // biome-ignore lint/suspicious/noThenProperty: a key of campaigns; nobody awaits them
     const list = [{ name: 'customers', then: 'existing_customer', send_to: ['service'] }];
     const customer = (n) => `customer.${n}@example.org`;
 

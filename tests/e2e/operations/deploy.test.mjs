@@ -149,6 +149,6 @@ describe('make deploy', { timeout: 60_000 }, () => {
     write(CAMPAIGN.replace('Example AB', ''));
     const { status, stderr } = run();
     assert.equal(status, 1);
-    assert.match(stderr, /news\.toml: controller\.name: is required[^]*Nothing was deployed/);
+    assert.match(stderr, /news\.toml: controller\.name: is required[\s\S]*Nothing was deployed/);
   });
 });

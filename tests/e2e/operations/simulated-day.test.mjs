@@ -71,6 +71,7 @@ function campaigns() {
     one(NEWS, { double_opt_in, destination }),
     one(SHOP, {
       destination: [toCrm, toErp],
+      // biome-ignore lint/suspicious/noThenProperty: a key of campaigns; nobody awaits them
       list: [{ name: 'customers', then: 'existing_customer', send_to: ['erp'] }],
     }),
     one('two', { ledger: 'other', destination: [toCrm, { ...toErp, third_party: true }] }),

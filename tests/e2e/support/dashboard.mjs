@@ -60,9 +60,13 @@ export async function signIn(page, token = OPERATOR) {
   await page.locator('.view > :not(.loading)').first().waitFor();
 }
 
+/** The text of a locator as it is shown. */
+// biome-ignore lint/performance/useDomNodeTextContent: Playwright's method, which leaves out what is hidden
+export const shownText = (locator) => locator.innerText();
+
 /** The number of a step of the funnel. */
 export const step = async (page, name) =>
-  number(await page.locator(`[data-step=${name}] .step-number`).innerText());
+  number(await shownText(page.locator(`[data-step=${name}] .step-number`)));
 
 /** A table's rows as texts. */
 export const rows = (page, name) =>

@@ -11,7 +11,7 @@ const IDENTITY =
 const RUNTIME_LINE = /^(workerd|kj|capnp|external|src)\/\S*:\d+: /;
 
 /** Lines of the runtime and the bindings where the core has panicked: a place in the code, no values. */
-const PANIC_LINE = /^(Reinitializing Wasm application$|Critical (RuntimeError|Error): |    at |stack: )/;
+const PANIC_LINE = /^(Reinitializing Wasm application$|Critical (RuntimeError|Error): | {4}at |stack: )/;
 /** The panic's own message follows on the next line: callbacks of a core that is gone find another. */
 const PANIC = /^Critical Error: Rust panic: /;
 

@@ -40,8 +40,8 @@ export const consentVars = () => ({
 
 // Also where a test ended before it could clean up.
 process.on('exit', () => {
-  running.forEach((child) => child.kill('SIGKILL'));
-  folders.forEach((folder) => fs.rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
+  for (const child of running) child.kill('SIGKILL');
+  for (const folder of folders) fs.rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
 });
 
 export class World {

@@ -118,7 +118,12 @@ function breakable(ctx) {
     setAlarm: {
       value: (atMs) => (faults.losesAlarms ? storage.deleteAlarm() : setAlarm(atMs - faults.clockMs)),
     },
-    transactionSync: { value: (step) => (refuse(), transactionSync(step)) },
+    transactionSync: {
+      value(step) {
+        refuse();
+        return transactionSync(step);
+      },
+    },
     sql: {
       value: {
         exec(statement, ...args) {

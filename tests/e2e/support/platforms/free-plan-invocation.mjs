@@ -13,8 +13,10 @@ function counted(env) {
         const value = target[name];
         if (typeof value !== 'function') return value;
         return (...args) => {
-          if (names.includes(name) && (spent.requests += 1) > MOST_REQUESTS)
-            throw new Error('Too many subrequests.');
+          if (names.includes(name)) {
+            spent.requests += 1;
+            if (spent.requests > MOST_REQUESTS) throw new Error('Too many subrequests.');
+          }
           return value.apply(target, args);
         };
       },
