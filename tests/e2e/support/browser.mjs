@@ -62,3 +62,19 @@ export async function findings(page) {
     nodes.map(({ target, html }) => `${id}: ${help}: ${target}: ${html}`),
   );
 }
+
+/** Returns the name of every member of a form and of a document: inputs and images of such names hide them. */
+export async function memberNames(browser) {
+  const page = await browser.newPage();
+  const names = await page.evaluate(() => {
+    const namesOf = (node) => {
+      const names = new Set();
+      for (let one = Object.getPrototypeOf(node); one; one = Object.getPrototypeOf(one))
+        for (const name of Object.getOwnPropertyNames(one)) names.add(name);
+      return [...names];
+    };
+    return { ofForm: namesOf(document.createElement('form')), ofDocument: namesOf(document) };
+  });
+  await page.close();
+  return names;
+}
