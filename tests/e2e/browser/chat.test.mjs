@@ -1,146 +1,20 @@
-// The chat on somebody's page: conversations by mouse and by keyboard alone, in the visitor's language, over
-// a connection that fails.
+// The chat on somebody's page: conversations by mouse and by keyboard alone, in the visitor's language and colours.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { serveAssets } from '../support/assets.mjs';
-import { findings, launch, opened, skip } from '../support/browser.mjs';
-import { campaign, person } from '../support/campaigns.mjs';
+import { findings, opened, skip } from '../support/browser.mjs';
+import { person } from '../support/campaigns.mjs';
+import { ChatSite, HOSTILE, answer, last, press, shown, untilConsent } from '../support/chat-site.mjs';
 import { until } from '../support/http.mjs';
-import { Receiver } from '../support/receiver.mjs';
-import { escaped, serveSite } from '../support/site.mjs';
-import { World } from '../support/world.mjs';
-
-/** A greeting of the page whose images are named after every member of a document. */
-const HIDING = 'hiding';
-const HOSTILE = '<img src=x onerror="window.hit=1">';
-const FIELDS = [
-  { name: 'question', kind: 'text', label: 'What would you like to know?', required: true, min_length: 3 },
-  { name: 'size', kind: 'choice', label: 'How many are you?', choices: ['1-10', '11+'] },
-  { name: 'demo', kind: 'boolean', label: 'A demo?' },
-  { name: 'country', kind: 'country', label: 'Where are you?' },
-  { name: 'email', kind: 'email', label: 'Your e-mail address?', required: true },
-  { name: 'phone', kind: 'phone', label: 'Your phone number?' },
-];
-
-/** Fewer questions, for what is asked about sending alone. */
-const SHORT = [FIELDS[4]];
-
-/** The fields of a campaign that asks for a list, a day and more, with hints. */
-const RICH = [
-  FIELDS[4],
-  {
-    name: 'interests',
-    kind: 'choice',
-    label: 'What about?',
-    choices: ['Garden', 'House', 'Boat, & co'],
-    several: true,
-    required: true,
-  },
-  { name: 'extras', kind: 'choice', label: 'Anything else?', choices: ['Tea', 'Cake'], several: true },
-  { name: 'day', kind: 'date', label: 'When?', help: 'Any day but Sundays.' },
-  {
-    name: 'company',
-    kind: 'text',
-    label: 'Your company?',
-    autocomplete: 'organization',
-    placeholder: 'Example AB',
-  },
-  { name: 'site', kind: 'url', label: 'Your site?' },
-  { name: 'shop', kind: 'url', label: 'Your shop?', placeholder: 'www.example.com' },
-  { name: 'other', kind: 'email', label: 'Another address?' },
-];
 
 describe('the chat', { skip, timeout: 240_000 }, () => {
-  let world, crm, assets, site, browser, own;
-  /** Every member of a document. */
-  let members;
+  const chats = new ChatSite();
 
-  before(async () => {
-    crm = await Receiver.start();
-    assets = await serveAssets(() => world);
-    site = await serveSite((pathname) => {
-      const [, id, greeting = 'Hello there!'] = pathname.split('/');
-      const hiding = greeting === HIDING ? members.map((name) => `<img name="${name}" alt="">`).join('') : '';
-      return {
-        // A page may have it twice.
-        head: `<script src="${assets.url}/leadhook-chat.js" defer></script>`.repeat(2),
-        body: `<h1>Ask</h1><leadhook-chat id="chat" campaign="${id}" greeting="${escaped(greeting)}"></leadhook-chat>${hiding}`,
-        policy: `script-src ${assets.url}; connect-src ${assets.url}; form-action ${assets.url}`,
-      };
-    });
-    world = await World.start({ vars: { LEADHOOK_PUBLIC_URL: assets.url } });
-    own = (id, changes) =>
-      campaign(id, crm, { origins: [site.url], thanks_url: undefined, field: FIELDS, score: [], ...changes });
-    await world.publish(
-      own('plain', { magnet: { title: 'The guide', url: `${assets.url}/form.css` } }),
-      own('svensk', { language: 'sv' }),
-      own('counts', {
-        language: 'sv',
-        field: [...SHORT, { name: 'weight', kind: 'number', label: 'Hur tungt?', required: true, max: 100 }],
-      }),
-      own('counting', {
-        field: [...SHORT, { name: 'weight', kind: 'number', label: 'How heavy?', required: true }],
-      }),
-      own('remembers', { field: SHORT, attribution: { remember_days: 30 } }),
-      own('moves', { field: SHORT }),
-      own('rich', { field: RICH, language: 'en' }),
-      own('lists', { field: RICH.slice(0, 2) }),
-      own('hostile', {
-        title: HOSTILE,
-        field: [
-          { name: 'email', kind: 'email', label: `Mail ${HOSTILE}`, required: true },
-          { name: 'size', kind: 'choice', label: 'Size', choices: [HOSTILE] },
-        ],
-        purpose: [{ id: 'news', text: HOSTILE, version: '1', required: true }],
-        page: { thanks: HOSTILE },
-      }),
-    );
-    browser = await launch();
-    const blank = await browser.newPage();
-    members = await blank.evaluate(() => {
-      const names = new Set();
-      for (let one = document; (one = Object.getPrototypeOf(one)); )
-        Object.getOwnPropertyNames(one).forEach((name) => names.add(name));
-      return [...names];
-    });
-    await blank.close();
-  });
-
-  after(async () => {
-    await browser?.close();
-    await site?.stop();
-    await assets?.stop();
-    await world?.stop();
-    await crm?.down();
-  });
-
-  const visiting = (path, options, visit) =>
-    opened(browser, `${site.url}${path}`, { ours: [site.url, assets.url], ...options }, async (page) => {
-      await visit(page);
-      assert.deepEqual(await page.context().cookies(), []);
-    });
-
-  const press = (page, name) => page.getByRole('button', { name, exact: true }).click();
-  async function answer(page, question, text) {
-    await page.getByLabel(question).fill(text);
-    await press(page, 'Send');
-  }
-  /** The last line of the conversation. */
-  const last = (page) => page.locator('.log > div').last().textContent();
-  const arrived = (email) => until('the lead', () => crm.to(email)[0]?.payload.data);
-
-  async function untilConsent(page, email) {
-    await answer(page, 'What would you like to know?', 'Do you ship to Gotland?');
-    await press(page, '11+');
-    await press(page, 'Yes');
-    await page.getByLabel('Where are you?').selectOption('SE');
-    await press(page, 'Send');
-    await answer(page, 'Your e-mail address?', email);
-  }
+  before(() => chats.start());
+  after(() => chats.stop());
 
   test('a conversation, with an answer that is no answer, becomes a lead', async () => {
     const { email } = person();
-    await visiting('/plain', {}, async (page) => {
+    await chats.visiting('/plain', {}, async (page) => {
       await answer(page, 'What would you like to know?', 'Hm');
       await page.getByText('Please write at least 3 characters.').waitFor();
       await untilConsent(page, 'no address');
@@ -159,7 +33,7 @@ describe('the chat', { skip, timeout: 240_000 }, () => {
       await page.getByText('Here it is: The guide').waitFor();
       await Promise.all([page.waitForURL('**/form.css'), press(page, 'Download')]);
     });
-    const lead = await arrived(email);
+    const lead = await chats.arrived(email);
     assert.deepEqual(lead.answers, {
       question: 'Do you ship to Gotland?',
       size: '11+',
@@ -175,9 +49,9 @@ describe('the chat', { skip, timeout: 240_000 }, () => {
       ],
     );
     assert.equal(lead.consent[0].version_shown, '2026-11');
-    assert.equal(lead.attribution.page_url, `${site.url}/plain`);
+    assert.equal(lead.attribution.page_url, `${chats.site.url}/plain`);
     await until('the download', () =>
-      crm.deliveries.some(
+      chats.crm.deliveries.some(
         ({ payload }) => payload.type === 'lead.engaged' && payload.data.lead_id === lead.lead_id,
       ),
     );
@@ -185,7 +59,7 @@ describe('the chat', { skip, timeout: 240_000 }, () => {
 
   test('by keyboard alone, with each question said to whoever hears it', async () => {
     const { email } = person();
-    await visiting('/plain', {}, async (page) => {
+    await chats.visiting('/plain', {}, async (page) => {
       await page.getByLabel('What would you like to know?').waitFor();
       const begun = await page.evaluate(() => document.activeElement.tagName);
       assert.equal(begun, 'BODY', 'nobody loses their place to a chat that they have not used');
@@ -234,7 +108,7 @@ describe('the chat', { skip, timeout: 240_000 }, () => {
         'log',
       );
     });
-    assert.deepEqual((await arrived(email)).answers, {
+    assert.deepEqual((await chats.arrived(email)).answers, {
       question: 'Do you ship?',
       size: '1-10',
       demo: true,
@@ -244,7 +118,7 @@ describe('the chat', { skip, timeout: 240_000 }, () => {
 
   test('a No where a Yes is needed sends nothing', async () => {
     const { email } = person();
-    await visiting('/plain', {}, async (page) => {
+    await chats.visiting('/plain', {}, async (page) => {
       const sent = [];
       page.on('request', (request) => request.method() === 'POST' && sent.push(request.url()));
       await untilConsent(page, email);
@@ -260,49 +134,12 @@ describe('the chat', { skip, timeout: 240_000 }, () => {
       await press(page, 'Yes');
       await page.getByText('Thank you!').waitFor();
     });
-    await arrived(email);
-  });
-
-  test('a campaign that is published anew meanwhile is asked about anew, with the answers kept', async () => {
-    const { email } = person();
-    await visiting('/moves', {}, async (page) => {
-      await page.getByLabel('Your e-mail address?').waitFor();
-      await world.publish(
-        own('moves', {
-          field: [...SHORT, { name: 'team', kind: 'text', label: 'Which team?', required: true }],
-          purpose: [{ id: 'terms', text: 'I agree to the new terms.', version: '2', required: true }],
-        }),
-      );
-      await answer(page, 'Your e-mail address?', email);
-      await press(page, 'Yes');
-      await page.getByText('Please agree to this: we cannot go on without it.').waitFor();
-      await page.getByText('Please fill this in.').waitFor();
-
-      // The connection is down just now.
-      await page.route('**/c/moves', (route) => route.abort());
-      await press(page, 'Try again');
-      await page.getByText('Sorry, I cannot answer right now.').waitFor();
-      await page.unroute('**/c/moves');
-      await page.locator('.answer').getByRole('button', { name: 'Try again' }).click();
-
-      await answer(page, 'Which team?', 'Sales');
-      await page.getByText('I agree to the new terms.').waitFor();
-      await press(page, 'Yes');
-      await page.getByText('Thank you!').waitFor();
-      assert.equal(await page.getByText('Your e-mail address?').count(), 1, 'it was not asked again');
-      assert.equal(await page.getByRole('heading', { level: 2 }).count(), 1);
-    });
-    const lead = await arrived(email);
-    assert.deepEqual(lead.answers, { team: 'Sales' });
-    assert.deepEqual(
-      lead.consent.map(({ purpose, granted }) => [purpose, granted]),
-      [['terms', true]],
-    );
+    await chats.arrived(email);
   });
 
   test('a number may have a comma where that can only be a decimal', async () => {
     const [swedish, english] = [person(), person()];
-    await visiting('/counts', {}, async (page) => {
+    await chats.visiting('/counts', {}, async (page) => {
       await page.getByLabel('Your e-mail address?').fill(swedish.email);
       await press(page, 'Skicka');
       await page.getByLabel('Hur tungt?').fill('1,2,3');
@@ -315,8 +152,8 @@ describe('the chat', { skip, timeout: 240_000 }, () => {
       await press(page, 'Ja');
       await page.getByText('Tack').waitFor();
     });
-    assert.deepEqual((await arrived(swedish.email)).answers, { weight: -1.125 });
-    await visiting('/counting', {}, async (page) => {
+    assert.deepEqual((await chats.arrived(swedish.email)).answers, { weight: -1.125 });
+    await chats.visiting('/counting', {}, async (page) => {
       await answer(page, 'Your e-mail address?', english.email);
       await answer(page, 'How heavy?', '1,125');
       await page.getByText('Please enter a number').waitFor();
@@ -324,14 +161,12 @@ describe('the chat', { skip, timeout: 240_000 }, () => {
       await press(page, 'Yes');
       await page.getByText('Thank you!').waitFor();
     });
-    assert.deepEqual((await arrived(english.email)).answers, { weight: 1.5 });
+    assert.deepEqual((await chats.arrived(english.email)).answers, { weight: 1.5 });
   });
-
-  const shown = (page, text) => page.locator('.log .visitor').getByText(text, { exact: true }).waitFor();
 
   test('several choices are pressed and taken back, and none is a skip where one may', async () => {
     const { email } = person();
-    await visiting('/rich', {}, async (page) => {
+    await chats.visiting('/rich', {}, async (page) => {
       const posts = [];
       page.on('request', (request) => request.method() === 'POST' && posts.push(request.postDataJSON()));
       await answer(page, 'Your e-mail address?', email);
@@ -358,35 +193,12 @@ describe('the chat', { skip, timeout: 240_000 }, () => {
       assert.deepEqual(posts[0].interests, ['Garden', 'Boat, & co']);
       assert.equal('extras' in posts[0], false);
     });
-    assert.deepEqual((await arrived(email)).answers, { interests: ['Garden', 'Boat, & co'] });
-  });
-
-  test('several choices are made by keyboard alone, and survive that the campaign is published anew', async () => {
-    const { email } = person();
-    await visiting('/lists', {}, async (page) => {
-      await page.getByLabel('Your e-mail address?').fill(email);
-      await page.keyboard.press('Enter');
-      await page.getByText('What about?').waitFor();
-      for (const key of ['Space', 'Tab', 'Tab', 'Enter', 'Tab', 'Enter']) await page.keyboard.press(key);
-      await shown(page, 'Garden, Boat, & co');
-      await world.publish(
-        own('lists', {
-          field: [...RICH.slice(0, 2), { name: 'team', kind: 'text', label: 'Which team?', required: true }],
-          purpose: [],
-        }),
-      );
-      await press(page, 'Yes');
-      await press(page, 'Try again');
-      await answer(page, 'Which team?', 'Sales');
-      await page.getByText('Thank you!').waitFor();
-      assert.equal(await page.getByText('What about?').count(), 1, 'it was not asked again');
-    });
-    assert.deepEqual((await arrived(email)).answers, { interests: ['Garden', 'Boat, & co'], team: 'Sales' });
+    assert.deepEqual((await chats.arrived(email)).answers, { interests: ['Garden', 'Boat, & co'] });
   });
 
   test('asks a day as browsers do, says what helps, and says the kind of each input', async () => {
     const { email } = person();
-    await visiting('/rich', {}, async (page) => {
+    await chats.visiting('/rich', {}, async (page) => {
       const said = async (question) =>
         page.getByLabel(question).evaluate((input) => ({
           type: input.type,
@@ -453,7 +265,7 @@ describe('the chat', { skip, timeout: 240_000 }, () => {
       await press(page, 'Yes');
       await page.getByText('Thank you!').waitFor();
     });
-    assert.deepEqual((await arrived(email)).answers, {
+    assert.deepEqual((await chats.arrived(email)).answers, {
       interests: ['House'],
       day: '2026-11-30',
       company: 'שלום',
@@ -461,65 +273,12 @@ describe('the chat', { skip, timeout: 240_000 }, () => {
     });
   });
 
-  test('begins and ends on a page whose images are named after every member of a document', async () => {
-    const { email } = person();
-    await opened(
-      browser,
-      `${site.url}/remembers/${HIDING}`,
-      { ours: [site.url, assets.url] },
-      async (page) => {
-        // Playwright finds nothing there.
-        const said = (text) =>
-          until(text, () =>
-            page.evaluate((part) => globalThis.chat.shadowRoot.textContent.includes(part), text),
-          );
-        const send = () =>
-          page.evaluate(() => globalThis.chat.shadowRoot.querySelector('.answer button').click());
-        await said('Your e-mail address?');
-        await page.evaluate((typed) => {
-          globalThis.chat.shadowRoot.querySelector('input').value = typed;
-        }, email);
-        await send();
-        await said('Yes, send me');
-        await send();
-        await said('Thank you!');
-        assert.equal((await page.context().cookies()).length, 1);
-      },
-    );
-    await arrived(email);
-  });
-
-  test('while it sends it says so, and the focus stays with what is said', async () => {
-    const { email } = person();
-    await visiting('/moves', {}, async (page) => {
-      let isSlow = true;
-      await page.route('**/c/moves', async (route) => {
-        while (isSlow && route.request().method() === 'POST')
-          await new Promise((done) => setTimeout(done, 50));
-        return route.continue();
-      });
-      await answer(page, 'Your e-mail address?', email);
-      await answer(page, 'Which team?', 'Sales');
-      await press(page, 'Yes');
-      await until('it says so', async () => (await last(page)) === 'Sending …');
-      assert.equal(
-        await page.evaluate(() =>
-          document.querySelector('leadhook-chat').shadowRoot.activeElement?.getAttribute('role'),
-        ),
-        'log',
-      );
-      isSlow = false;
-      await page.getByText('Thank you!').waitFor();
-    });
-    await arrived(email);
-  });
-
   test('sets a cookie only where the campaign asks for one', async () => {
     const { email } = person();
     await opened(
-      browser,
-      `${site.url}/remembers?utm_source=google`,
-      { ours: [site.url, assets.url] },
+      chats.browser,
+      `${chats.site.url}/remembers?utm_source=google`,
+      { ours: [chats.site.url, chats.assets.url] },
       async (page) => {
         await page.getByLabel('Your e-mail address?').waitFor();
         const [cookie] = await page.context().cookies();
@@ -529,34 +288,13 @@ describe('the chat', { skip, timeout: 240_000 }, () => {
         );
         // Days later: another tab, which came by itself.
         const later = await page.context().newPage();
-        await later.goto(`${site.url}/remembers`);
+        await later.goto(`${chats.site.url}/remembers`);
         await answer(later, 'Your e-mail address?', email);
         await press(later, 'Yes');
         await later.getByText('Thank you!').waitFor();
       },
     );
-    assert.equal((await arrived(email)).attribution.first_utm_source, 'google');
-  });
-
-  test('what is no answer of a campaign is told, and tried again when the visitor says so', async () => {
-    await visiting('/moves', {}, async (page) => {
-      let posts = 0;
-      const headers = { 'Access-Control-Allow-Origin': site.url };
-      await page.route('**/c/moves', (route) => {
-        if (route.request().method() !== 'POST') return route.continue();
-        posts += 1;
-        return posts > 1
-          ? route.continue()
-          : route.fulfill({ status: 404, headers, body: '{"title":"Not found"}' });
-      });
-      await answer(page, 'Your e-mail address?', person().email);
-      await answer(page, 'Which team?', 'Sales');
-      await press(page, 'Yes');
-      await page.getByText('Sorry, I cannot answer right now.').waitFor();
-      assert.equal(posts, 1);
-      await press(page, 'Try again');
-      await page.getByText('Thank you!').waitFor();
-    });
+    assert.equal((await chats.arrived(email)).attribution.first_utm_source, 'google');
   });
 
   const PAPER = {
@@ -565,12 +303,13 @@ describe('the chat', { skip, timeout: 240_000 }, () => {
     '--leadhook-bubble': '#eef1f5',
     '--leadhook-line': '#7d8899',
   };
+
   for (const [what, colours] of [
     ['an accent', { '--leadhook-accent': '#1f6b4a' }],
     ['a light paper with all that stands on it', PAPER],
   ]) {
     test(`in the dark, on a page that sets ${what} alone, all of it can be read`, async () => {
-      await visiting('/plain', { colorScheme: 'dark' }, async (page) => {
+      await chats.visiting('/plain', { colorScheme: 'dark' }, async (page) => {
         await page.locator('leadhook-chat').evaluate((chat, all) => {
           for (const [name, value] of Object.entries(all)) chat.style.setProperty(name, value);
         }, colours);
@@ -587,7 +326,7 @@ describe('the chat', { skip, timeout: 240_000 }, () => {
 
   test('what only the server can judge is asked again', async () => {
     const { email } = person();
-    await visiting('/plain', {}, async (page) => {
+    await chats.visiting('/plain', {}, async (page) => {
       await untilConsent(page, email);
       await answer(page, 'Your phone number?', '+999 123 456 789');
       await press(page, 'Yes');
@@ -596,12 +335,12 @@ describe('the chat', { skip, timeout: 240_000 }, () => {
       await answer(page, 'Your phone number?', '+46 70 174 06 05');
       await page.getByText('Thank you!').waitFor();
     });
-    assert.equal((await arrived(email)).contact.phone, '+46701740605');
+    assert.equal((await chats.arrived(email)).contact.phone, '+46701740605');
   });
 
   test('an address that looks like a slip is asked about, and the right one becomes a lead too', async () => {
     const [local] = person().email.split('@');
-    await visiting('/plain', {}, async (page) => {
+    await chats.visiting('/plain', {}, async (page) => {
       await untilConsent(page, `${local}@gmial.com`);
       await press(page, 'Skip');
       await press(page, 'Yes');
@@ -609,50 +348,14 @@ describe('the chat', { skip, timeout: 240_000 }, () => {
       await press(page, 'Yes');
       await page.getByText('Thank you!').waitFor();
     });
-    await arrived(`${local}@gmail.com`);
-  });
-
-  test('an answer that is lost on the way makes no second lead', async () => {
-    const { email } = person();
-    const keys = [];
-    await visiting('/plain', {}, async (page) => {
-      await page.route('**/c/plain', async (route) => {
-        if (route.request().method() !== 'POST') return route.continue();
-        keys.push(route.request().headers()['idempotency-key']);
-        if (keys.length > 1) return route.continue();
-        await route.fetch();
-        return route.abort('connectionreset');
-      });
-      await untilConsent(page, email);
-      await press(page, 'Skip');
-      await press(page, 'Yes');
-      await page.getByText('Thank you!').waitFor();
-    });
-    assert.equal(keys.length, 2);
-    assert.equal(keys[0], keys[1]);
-    await arrived(email);
-    await world.settled('plain');
-    assert.equal(crm.to(email).length, 1);
-  });
-
-  test('a chat that cannot begin says so, and begins when it can', async () => {
-    await visiting('/nothing', { locale: 'sv-SE' }, async (page) => {
-      await page.getByText('Sorry, I cannot answer right now.').waitFor();
-      await page.route('**/c/nothing', (route) =>
-        route.continue({ url: route.request().url().replace('nothing', 'svensk') }),
-      );
-      await press(page, 'Try again');
-      await page.getByLabel('What would you like to know?').waitFor();
-      assert.equal(await page.locator('leadhook-chat').getAttribute('lang'), 'sv');
-      await page.getByRole('button', { name: 'Skicka' }).waitFor();
-    });
+    await chats.arrived(`${local}@gmail.com`);
   });
 
   for (const colorScheme of ['light', 'dark']) {
     for (const width of [360, 1440]) {
       test(`at ${width} px, ${colorScheme}, it is answered to its end, axe finds nothing and nothing is cut off`, async () => {
         const { email } = person();
-        await visiting('/plain', { colorScheme, viewport: { width, height: 800 } }, async (page) => {
+        await chats.visiting('/plain', { colorScheme, viewport: { width, height: 800 } }, async (page) => {
           await answer(page, 'What would you like to know?', 'w'.repeat(300));
           await page.getByText('How many are you?').waitFor();
           assert.deepEqual(await findings(page), []);
@@ -677,7 +380,7 @@ describe('the chat', { skip, timeout: 240_000 }, () => {
   }
 
   test('what anybody typed or configured is text and never markup', async () => {
-    await visiting(`/hostile/${encodeURIComponent(HOSTILE)}`, {}, async (page) => {
+    await chats.visiting(`/hostile/${encodeURIComponent(HOSTILE)}`, {}, async (page) => {
       await answer(page, `Mail ${HOSTILE}`, HOSTILE);
       await answer(page, `Mail ${HOSTILE}`, 'eve@example.org');
       await press(page, HOSTILE);
