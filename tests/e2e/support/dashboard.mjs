@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { serveAssets } from './assets.mjs';
 import { launch, opened } from './browser.mjs';
+import { campaign, person } from './campaigns.mjs';
+import { until } from './http.mjs';
 
 export const READER = 'reader-0123456789-abcdefgh';
 export const OPERATOR = 'operator-0123456789-abcdef';
@@ -96,3 +98,47 @@ export async function watchFocus(page) {
 }
 
 export const go = (page, view) => page.getByRole('link', { name: view, exact: true }).click();
+
+/** Publishes and fills the campaigns that the dashboard's tests look at. */
+export async function fillCampaigns(world, crm) {
+  const qualify = { warm: 20, hot: 40, forward_at: 15 };
+  await world.publish(
+    campaign('spring', crm, { qualify }),
+    campaign('hostile', crm, { title: HOSTILE }),
+    campaign('quiet', crm),
+  );
+  await fillSpring(world);
+  for (let n = 0; n < 3; n += 1) {
+    const { email, name } = person({ name: `www.cheap.example ${HOSTILE}` });
+    await world.postForm('hostile', {
+      email,
+      name,
+      'consent.newsletter': 'on',
+      contact_website: 'x',
+      utm_source: HOSTILE,
+    });
+  }
+}
+
+/** Posts nine leads, of which four are held, and some of everything that is lost on the way. */
+async function fillSpring(world) {
+  const large = Array.from({ length: 5 }, (_, n) =>
+    person({ company_size: '201+', utm_source: n < 3 ? 'google' : 'partner' }),
+  );
+  for (const one of [...large, ...Array.from({ length: 4 }, () => person({ utm_source: 'google' }))])
+    await world.postJson('spring', one);
+  await world.postJson('spring', large[0]);
+  await world.postJson('spring', { ...large[0], seats: 12 });
+  await world.postJson('spring', person({ email: 'nobody', seats: 0 }));
+  await world.postJson('spring', person({ email: 'nobody' }));
+  await world.postJson('spring', person({ consent: {} }));
+  await world.settled('spring');
+  // Rejections are counted in batches.
+  await until(
+    'the rejections are counted',
+    async () => (await overviewOf(world, 'spring')).funnel.received === 14,
+  );
+}
+
+/** The overview of a campaign as the admin API has it. */
+export const overviewOf = (world, id) => world.ask('GET', `overview?campaign=${id}`);
