@@ -1,4 +1,4 @@
-// Restrictions on destinations, against the runtime's own reading of addresses: no inward address (SSRF),
+// Restrictions on egress, against the runtime's own reading of addresses: no inward address (SSRF),
 // published or stored, and a bound on the cost of a receiver's answer.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
@@ -67,7 +67,7 @@ function memoryOf(pid) {
   return Number(status.match(/^VmRSS:\s+(\d+) kB/m)[1]) * 1024;
 }
 
-describe('destinations', { timeout: 240_000 }, () => {
+describe('egress', { timeout: 240_000 }, () => {
   let world;
   const ports = [];
   const listen = async (answer) => {
