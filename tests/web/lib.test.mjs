@@ -55,7 +55,7 @@ describe("what an answer means, by the table of the server's tests", () => {
 });
 
 describe('the checks ahead of a post', () => {
-  // Accepted by src/intake/rules.rs too.
+  // The server accepts these too.
   for (const [what, one, answers] of [
     [
       'addresses in letters and dots of any script',
