@@ -1,4 +1,5 @@
-// The chat on somebody's page: conversations by mouse and by keyboard alone, in the visitor's language and colours.
+// The chat on somebody's page: conversations by mouse and by keyboard alone, in the visitor's language and
+// colours.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { findings, opened, skip } from '../support/browser.mjs';

@@ -1,5 +1,5 @@
-// The dashboard in use: signing in, clocks and writing directions, refreshing, the keyboard and colours. Pages come
-// with the headers of web/_headers.
+// The dashboard in use: signing in, clocks and writing directions, refreshing, the keyboard and colours.
+// Pages come with the headers of web/_headers.
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';

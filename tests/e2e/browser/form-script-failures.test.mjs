@@ -1,5 +1,5 @@
-// Failures around the form script: of the connection, of the browser's storage, of the script itself, and of pages
-// that hide names from it.
+// Failures around the form script: of the connection, of the browser's storage, of the script itself, and of
+// pages that hide names from it.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { skip } from '../support/browser.mjs';

@@ -13,7 +13,7 @@ import { escaped, serveSite } from '../support/site.mjs';
 import { ROOT, World } from '../support/world.mjs';
 
 const FORMS = path.join(ROOT, 'tests/data/frameworks');
-/** The inputs of each beside the campaign's fields, as docs/forms.md says, and the value of an unticked box. */
+/** The inputs of each beside the campaign's fields (docs/forms.md), and the value of an unticked box. */
 const FRAMEWORKS = {
   aspnet: { extra: ['__Invariant', '__RequestVerificationToken'], unticked: false },
   rails: { extra: ['authenticity_token', 'commit', 'utf8'], unticked: false },

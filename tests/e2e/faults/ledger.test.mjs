@@ -13,8 +13,8 @@ const ROOM_MS = 5_000;
 const MINUTE_MS = 60_000;
 
 /**
- * Faults of the object. One that ends it after it has stored may fall between a receiver's answer and the commit
- * of it: then that webhook comes again, under its id.
+ * Faults of the object. One that ends it after it has stored may fall between a receiver's answer and the
+ * commit of it: then that webhook comes again, under its id.
  */
 const ROWS = {
   'evicted before it answers': { object: 'evicted' },

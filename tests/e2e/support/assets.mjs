@@ -1,6 +1,6 @@
-// The files that the Worker's platform serves as they are (assets/, made by `make assets`), with the
-// headers of web/_headers, and the Worker behind them, or before them where wrangler.toml says so: one origin, as
-// it is when deployed.
+// The files that the Worker's platform serves as they are (assets/, made by `make assets`), with the headers
+// of web/_headers, and the Worker behind them, or before them where wrangler.toml says so: one origin, as it
+// is when deployed.
 import fs from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';

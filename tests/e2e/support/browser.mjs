@@ -55,7 +55,7 @@ export async function opened(browser, address, { ours, prepare, referer, ...opti
   }
 }
 
-/** Returns what axe-core finds, a line each. It runs through the debugger, for a page's policy lets in no script. */
+/** Returns axe-core's findings, a line each. It runs by the debugger: a page's policy lets in no script. */
 export async function findings(page) {
   const { violations } = await page.evaluate(`(() => { ${AXE}; return axe.run(); })()`);
   return violations.flatMap(({ id, help, nodes }) =>
@@ -63,7 +63,7 @@ export async function findings(page) {
   );
 }
 
-/** Returns the name of every member of a form and of a document: inputs and images of such names hide them. */
+/** Returns the names of all members of a form and of a document, which inputs and images may hide. */
 export async function memberNames(browser) {
   const page = await browser.newPage();
   const names = await page.evaluate(() => {

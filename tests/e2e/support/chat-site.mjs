@@ -142,7 +142,7 @@ export const last = (page) => page.locator('.log > div').last().textContent();
 /** Waits for an answer of the visitor in the conversation. */
 export const shown = (page, text) => page.locator('.log .visitor').getByText(text, { exact: true }).waitFor();
 
-/** Answers the questions of `plain` up to the e-mail address, behind which come an optional number and the consents. */
+/** Answers the questions of `plain` up to the e-mail address; an optional number and the consents remain. */
 export async function untilConsent(page, email) {
   await answer(page, 'What would you like to know?', 'Do you ship to Gotland?');
   await press(page, '11+');

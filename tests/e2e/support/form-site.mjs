@@ -1,4 +1,5 @@
-// A site with forms that leadhook.js takes over, on an origin of its own, with the world behind it and a browser.
+// A site with forms that leadhook.js takes over, on an origin of its own, with the world behind it and a
+// browser.
 import assert from 'node:assert/strict';
 import { serveAssets } from './assets.mjs';
 import { launch, memberNames, opened } from './browser.mjs';
@@ -16,7 +17,7 @@ const FIELDS = [
   { name: 'phone', kind: 'phone', label: 'Phone' },
   { name: 'size', kind: 'choice', label: 'Size', choices: ['1-10', '11+'] },
 ];
-/** A form as somebody wrote it long ago for another place, but for its names; with more in it, and under it. */
+/** A form written long ago for another place, but for its names; with more in it, and under it. */
 export const form = (
   id,
   { action = '/search', inside = '', button = '<button>Get it</button>', outside = '' } = {},
@@ -250,7 +251,7 @@ export const prepared = (page) =>
 /** The form's words for those who hear it. */
 export const said = (page) => page.locator('[role=status]').textContent();
 
-/** Fills in and sends a form in a page where Playwright finds nothing; returns the event that the form then fires. */
+/** Fills in and sends a form where Playwright finds nothing; returns what the form's event tells. */
 export async function pressedByHand(page, email, event) {
   await until('the criteria', () =>
     page.evaluate(() => Reflect.get(HTMLFormElement.prototype, 'noValidate', globalThis.f)),

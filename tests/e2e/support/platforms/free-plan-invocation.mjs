@@ -1,5 +1,5 @@
-// The built Worker on a platform that grants an invocation no more requests to KV and to objects than the free
-// plan does. Nothing of the Worker is replaced: what ends is what the platform grants.
+// The built Worker on a platform that grants an invocation no more requests to KV and to objects than the
+// free plan does. Nothing of the Worker is replaced: what ends is what the platform grants.
 import worker, { Ledger } from './index.js';
 
 const MOST_REQUESTS = 50;

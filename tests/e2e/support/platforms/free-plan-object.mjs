@@ -1,6 +1,6 @@
-// The built Worker on a platform that grants an object no more requests than the free plan does: each call and each
-// alarm begins anew, as in the runtime, where an object's events share one context and each tops up its limits.
-// `GET /most` says the most that were made from one to the next.
+// The built Worker on a platform that grants an object no more requests than the free plan does: each call
+// and each alarm begins anew, as in the runtime, where an object's events share one context and each tops up
+// its limits. `GET /most` says the most that were made from one to the next.
 import worker, { Ledger as Built } from './index.js';
 
 const MOST_REQUESTS = 50;
