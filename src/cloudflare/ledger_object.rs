@@ -25,8 +25,9 @@ use crate::app::isolate::campaign_cache;
 use crate::app::ports::{Ports as _, signed};
 use crate::base::fault::Fault;
 use crate::ledger;
+use crate::ledger::Handled;
 use crate::ledger::wire::{Answer, Message};
-use crate::ledger::{Answered, Attempt, Claim, Dispatch};
+use crate::ledger::{Attempt, Claim, Dispatch};
 use crate::pipeline::webhook::Outcome;
 
 /// The free plan allows an object 50 requests from one event to the next, readings of KV among them. What is still due
@@ -202,7 +203,7 @@ impl Object {
     }
 
     /// Nothing else enters the object meanwhile.
-    fn judge(&self, message: &[u8]) -> Result<Answered, Fault> {
+    fn judge(&self, message: &[u8]) -> Result<Handled, Fault> {
         self.begin_event();
         let message: Message = serde_json::from_slice(message)
             .map_err(|_| Fault::new("a message that this code does not understand"))?;
@@ -225,7 +226,7 @@ impl Object {
         if let Some(core) = self.core.borrow().as_ref() {
             return Ok(Some(Rc::clone(core)));
         }
-        let name = Core::name_in(&ObjectStore::new(&self.storage))?;
+        let name = Core::name_in(ObjectStore::new(&self.storage))?;
         name.map(|name| self.open(&name)).transpose()
     }
 

@@ -1,17 +1,18 @@
 //! Someone posts who is known: to this campaign, or to another one of the ledger.
 
-use super::standing::{Had, Person};
 use super::{Plan, QUALIFIED, UPDATED, judge};
 use crate::base::fault::Fault;
 use crate::campaign::{Campaign, Destination, OnRepeat};
-use crate::ledger::db::consent_history::{ActRow, IS_ALONE, SealedRow, list};
+use crate::ledger::consents::history::{ActRow, IS_ALONE, SealedRow, list};
+use crate::ledger::consents::payload::Payload;
+use crate::ledger::consents::standing::{Had, Person};
 use crate::ledger::db::funnel::Milestone;
-use crate::ledger::db::payload::Payload;
 use crate::ledger::db::rows::{is_same_address, receiver_of};
 use crate::ledger::db::store::{Arg, Store};
 use crate::ledger::db::submission_state::Bucket;
+use crate::ledger::db::submission_state::State;
+use crate::ledger::parts::Parts;
 use crate::ledger::wire::Admit;
-use crate::ledger::{Ledger, State};
 use crate::pipeline::consent::Standing;
 use crate::pipeline::lead::{Lead, recognising, subject};
 use crate::pipeline::scoring;
@@ -30,85 +31,88 @@ pub(in crate::ledger) struct Held {
     pub(in crate::ledger) newer: Lead,
 }
 
-impl<S: Store> Ledger<S> {
-    /// Someone who is known: by this campaign, or by another one of the ledger.
-    pub(in crate::ledger) fn judge_known<'a>(
-        &self,
-        admit: &Admit,
-        lead: Lead,
-        campaign: &'a Campaign,
-        person: &Person,
-    ) -> Result<Plan<'a>, Fault> {
-        let lead_id = &person.lead_id;
-        let had = self.had(lead_id, &person.known)?;
-        let plan = if had.iter().any(|had| had.campaign == campaign.id) {
-            let regained = regains(&lead, person.standing());
-            judge_followed_up(campaign, lead, lead_id.clone(), &had, regained)
-        } else if let Some((mut held, older)) = self.held(admit, lead_id, campaign)? {
-            held.newer = lead.clone();
-            let merged = older.merged_with_newer(lead, campaign);
-            let plan = judge(campaign, merged, lead_id.clone());
-            Plan { supersedes: Some(held), ..mark_known_elsewhere(plan, &had) }
-        } else {
-            mark_known_elsewhere(judge(campaign, lead, lead_id.clone()), &had)
-        };
-        Ok(Plan { had, ..plan })
-    }
+/// Someone who is known: by this campaign, or by another one of the ledger.
+pub(in crate::ledger) fn judge_known<'a, S: Store>(
+    parts: &Parts<S>,
+    admit: &Admit,
+    lead: Lead,
+    campaign: &'a Campaign,
+    person: &Person,
+) -> Result<Plan<'a>, Fault> {
+    let lead_id = &person.lead_id;
+    let had = parts.consents.had(lead_id, &person.known)?;
+    let plan = if had.iter().any(|had| had.campaign == campaign.id) {
+        let regained = regains(&lead, person.standing());
+        judge_followed_up(campaign, lead, lead_id.clone(), &had, regained)
+    } else if let Some((mut held, older)) = held(parts, admit, lead_id, campaign)? {
+        held.newer = lead.clone();
+        let merged = older.merged_with_newer(lead, campaign);
+        let plan = judge(campaign, merged, lead_id.clone());
+        Plan { supersedes: Some(held), ..mark_known_elsewhere(plan, &had) }
+    } else {
+        mark_known_elsewhere(judge(campaign, lead, lead_id.clone()), &had)
+    };
+    Ok(Plan { had, ..plan })
+}
 
-    /// The newest held submission of this very person in this campaign, with its lead. One whose payload no
-    /// living key opens stays as it is: there is nothing left to merge. So does one that has been merged with
-    /// as many senders' as it can hold.
-    fn held(&self, admit: &Admit, lead_id: &str, campaign: &Campaign) -> Result<Option<(Held, Lead)>, Fault> {
-        let recognising = recognising(&admit.fingerprints, &admit.by);
-        let first = recognising.first().map(|print| print.kind);
-        let firsts = recognising.iter().filter(|print| Some(print.kind) == first);
-        let firsts: Vec<String> = firsts.map(|print| subject(&print.tag)).collect();
-        // A row of before format 4 does not say whom it was recognised as.
-        let index = self.moving.get().held_by_first();
-        let of_first = |which: &str| {
-            format!(
-                "SELECT submission_id, hour, source, payload, consent, milestone, {IS_ALONE}, act, consent, subjects
-                 FROM submission s INDEXED BY {index}
-                 WHERE lead_id = ?1 AND first {which} AND state = 'held' AND campaign = ?2
-                 ORDER BY at_ms DESC LIMIT {MAX_HELD}"
-            )
-        };
-        let place: [Arg<'_>; 2] = [lead_id.into(), (&admit.campaign).into()];
-        let [lead, in_campaign] = place.clone();
-        let named = of_first("IN (SELECT value FROM json_each(?3))");
-        let mut rows = self.store.rows(&named, &[lead, in_campaign, list(&firsts)])?;
-        rows.extend(self.store.rows(&of_first("IS NULL"), &place)?);
-        for mut row in rows {
-            let submission_id = row.text(0)?;
-            // Given again after a withdrawal, it takes its own row's place.
-            if submission_id == admit.submission_id {
-                continue;
-            }
-            let bucket = Bucket { campaign: admit.campaign.clone(), hour: row.int(1)?, source: row.text(2)? };
-            let Some(payload) = row.sealed(3) else { continue };
-            let consent = row.sealed(4);
-            let milestone = Milestone::of(row.int(5)?);
-            let is_alone = row.int(6)? == 1;
-            let own = ActRow::read(&mut row, 7).ok();
-            let consent = consent.as_ref();
-            let submission = submission_id.as_str();
-            let sealed =
-                SealedRow { lead_id, submission_id: submission, payload: &payload, consent, own, is_alone };
-            let Ok((payload, open)) = self.open_row(sealed) else { continue };
-            let is_own = admit.fingerprints.iter().any(|print| print.tag == payload.first);
-            if !is_own || payload.handed_on(&submission_id, campaign).is_none() {
-                continue;
-            }
-            let mut lead = open.lead;
-            if payload.acts.is_empty() && payload.subjects.is_empty() {
-                // Consents of before format 3 are no acts, and cannot be read with the new ones.
-                lead.consent.clear();
-            }
-            let newer = Lead::default();
-            return Ok(Some((Held { submission_id, bucket, milestone, payload, newer }, lead)));
+/// The newest held submission of this very person in this campaign, with its lead. One whose payload no
+/// living key opens stays as it is: there is nothing left to merge. So does one that has been merged with
+/// as many senders' as it can hold.
+fn held<S: Store>(
+    parts: &Parts<S>,
+    admit: &Admit,
+    lead_id: &str,
+    campaign: &Campaign,
+) -> Result<Option<(Held, Lead)>, Fault> {
+    let recognising = recognising(&admit.fingerprints, &admit.by);
+    let first = recognising.first().map(|print| print.kind);
+    let firsts = recognising.iter().filter(|print| Some(print.kind) == first);
+    let firsts: Vec<String> = firsts.map(|print| subject(&print.tag)).collect();
+    // A row of before format 4 does not say whom it was recognised as.
+    let index = parts.schedule.moving().held_by_first();
+    let of_first = |which: &str| {
+        format!(
+            "SELECT submission_id, hour, source, payload, consent, milestone, {IS_ALONE}, act, consent, subjects
+             FROM submission s INDEXED BY {index}
+             WHERE lead_id = ?1 AND first {which} AND state = 'held' AND campaign = ?2
+             ORDER BY at_ms DESC LIMIT {MAX_HELD}"
+        )
+    };
+    let place: [Arg<'_>; 2] = [lead_id.into(), (&admit.campaign).into()];
+    let [lead, in_campaign] = place.clone();
+    let named = of_first("IN (SELECT value FROM json_each(?3))");
+    let mut rows = parts.db.rows(&named, &[lead, in_campaign, list(&firsts)])?;
+    rows.extend(parts.db.rows(&of_first("IS NULL"), &place)?);
+    for mut row in rows {
+        let submission_id = row.text(0)?;
+        // Given again after a withdrawal, it takes its own row's place.
+        if submission_id == admit.submission_id {
+            continue;
         }
-        Ok(None)
+        let bucket = Bucket { campaign: admit.campaign.clone(), hour: row.int(1)?, source: row.text(2)? };
+        let Some(payload) = row.sealed(3) else { continue };
+        let consent = row.sealed(4);
+        let milestone = Milestone::of(row.int(5)?);
+        let is_alone = row.int(6)? == 1;
+        let own = ActRow::read(&mut row, 7).ok();
+        let consent = consent.as_ref();
+        let submission = submission_id.as_str();
+        let sealed =
+            SealedRow { lead_id, submission_id: submission, payload: &payload, consent, own, is_alone };
+        let Ok((payload, open)) = parts.consents.open_row(sealed) else { continue };
+        let is_own = admit.fingerprints.iter().any(|print| print.tag == payload.first);
+        if !is_own || payload.handed_on(&submission_id, campaign).is_none() {
+            continue;
+        }
+        let mut lead = open.lead;
+        if payload.acts.is_empty() && payload.subjects.is_empty() {
+            // Consents of before format 3 are no acts, and cannot be read with the new ones.
+            lead.consent.clear();
+        }
+        let newer = Lead::default();
+        return Ok(Some((Held { submission_id, bucket, milestone, payload, newer }, lead)));
     }
+    Ok(None)
 }
 
 /// Whether a purpose is granted now that was withdrawn, or had expired, before.

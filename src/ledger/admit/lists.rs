@@ -1,12 +1,12 @@
 //! The lists: people who want to hear nothing, existing customers. They hold keyed hashes under keys
 //! of their own, so that a list can be made elsewhere and outlives the peppers.
 
+use crate::ledger::parts::Parts;
 use serde_json::{Value, json};
 
 use crate::base::fault::Fault;
 use crate::base::moment::{DAY_MS, Moment};
 use crate::campaign::{Campaign, Listed, SUPPRESSED};
-use crate::ledger::Ledger;
 use crate::ledger::api::{Conflict, Count, List, ListAdd, ListRemove};
 use crate::ledger::db::store::{Arg, Store, Write, write};
 
@@ -66,69 +66,75 @@ fn add<'a>(list: &str, list_tags: &[String], moment: &Moment) -> Write<'a> {
     write(sql, [list.to_owned().into(), moment.now_ms.into(), json!(list_tags).to_string().into()])
 }
 
-impl<S: Store> Ledger<S> {
-    /// The lists that these tags stand on.
-    pub(in crate::ledger) fn lists_with(&self, tags: &[String]) -> Result<Vec<String>, Fault> {
-        if tags.is_empty() || !self.has_lists.get() {
-            return Ok(Vec::new());
-        }
-        let holes = vec!["?"; tags.len()].join(", ");
-        let sql = format!("SELECT DISTINCT list FROM listed WHERE tag IN ({holes}) ORDER BY list");
-        let args: Vec<Arg<'_>> = tags.iter().map(Into::into).collect();
-        self.store.rows(&sql, &args)?.into_iter().map(|mut row| row.text(0)).collect()
+/// The lists that these tags stand on.
+pub(in crate::ledger) fn lists_with<S: Store>(
+    parts: &Parts<S>,
+    tags: &[String],
+) -> Result<Vec<String>, Fault> {
+    if tags.is_empty() || !parts.presence.has_lists() {
+        return Ok(Vec::new());
     }
+    let holes = vec!["?"; tags.len()].join(", ");
+    let sql = format!("SELECT DISTINCT list FROM listed WHERE tag IN ({holes}) ORDER BY list");
+    let args: Vec<Arg<'_>> = tags.iter().map(Into::into).collect();
+    parts.db.rows(&sql, &args)?.into_iter().map(|mut row| row.text(0)).collect()
+}
 
-    /// Whether somebody who wants to hear nothing was asked within the last year whether that is still so.
-    pub(in crate::ledger) fn was_asked_lately(
-        &self,
-        list_tags: &[String],
-        moment: &Moment,
-    ) -> Result<bool, Fault> {
-        let sql = "SELECT 1 FROM listed WHERE list = ? AND tag IN (SELECT value FROM json_each(?))
-                     AND asked_ms > ? LIMIT 1";
-        let args =
-            [SUPPRESSED.into(), json!(list_tags).to_string().into(), (moment.now_ms - ASK_AGAIN_MS).into()];
-        Ok(self.store.row(sql, &args)?.is_some())
-    }
+/// Whether somebody who wants to hear nothing was asked within the last year whether that is still so.
+pub(in crate::ledger) fn was_asked_lately<S: Store>(
+    parts: &Parts<S>,
+    list_tags: &[String],
+    moment: &Moment,
+) -> Result<bool, Fault> {
+    let sql = "SELECT 1 FROM listed WHERE list = ? AND tag IN (SELECT value FROM json_each(?))
+                 AND asked_ms > ? LIMIT 1";
+    let args =
+        [SUPPRESSED.into(), json!(list_tags).to_string().into(), (moment.now_ms - ASK_AGAIN_MS).into()];
+    Ok(parts.db.row(sql, &args)?.is_some())
+}
 
-    pub(in crate::ledger) fn learn_whether_lists_are_empty(&self) -> Result<(), Fault> {
-        self.has_lists.set(self.store.row("SELECT 1 FROM listed LIMIT 1", &[])?.is_some());
-        Ok(())
-    }
+pub(in crate::ledger) fn lists<S: Store>(parts: &Parts<S>) -> Result<List, Fault> {
+    let sql = "SELECT json_object('ledger', ?, 'list', list, 'entries', count(*))
+               FROM listed GROUP BY list ORDER BY list";
+    Ok(List(parts.db.objects(sql, &[(&parts.config.name).into()])?))
+}
 
-    pub(in crate::ledger) fn lists(&self) -> Result<List, Fault> {
-        let sql = "SELECT json_object('ledger', ?, 'list', list, 'entries', count(*))
-                   FROM listed GROUP BY list ORDER BY list";
-        Ok(List(self.objects(sql, &[(&self.name).into()])?))
-    }
+pub(in crate::ledger) fn add_to_list<S: Store>(
+    parts: &Parts<S>,
+    request: &ListAdd,
+    moment: &Moment,
+) -> Result<Count, Fault> {
+    let (sql, args) = add(&request.list, &request.list_tags, moment);
+    let added = parts.db.rows(&format!("{sql} RETURNING 1"), &args)?.len();
+    parts.presence.learn_lists(&parts.db)?;
+    Ok(done(added))
+}
 
-    pub(in crate::ledger) fn add_to_list(&self, request: &ListAdd, moment: &Moment) -> Result<Count, Fault> {
-        let (sql, args) = add(&request.list, &request.list_tags, moment);
-        let added = self.store.rows(&format!("{sql} RETURNING 1"), &args)?.len();
-        self.learn_whether_lists_are_empty()?;
-        Ok(done(added))
-    }
+pub(in crate::ledger) fn take_from_list<S: Store>(
+    parts: &Parts<S>,
+    request: &ListRemove,
+) -> Result<Count, Fault> {
+    let sql = "DELETE FROM listed WHERE list = ? AND tag IN (SELECT value FROM json_each(?)) RETURNING 1";
+    let tags: Value = json!(request.list_tags);
+    let args = [(&request.list).into(), tags.to_string().into()];
+    let taken = parts.db.rows(sql, &args)?.len();
+    parts.presence.learn_lists(&parts.db)?;
+    Ok(done(taken))
+}
 
-    pub(in crate::ledger) fn take_from_list(&self, request: &ListRemove) -> Result<Count, Fault> {
-        let sql = "DELETE FROM listed WHERE list = ? AND tag IN (SELECT value FROM json_each(?)) RETURNING 1";
-        let tags: Value = json!(request.list_tags);
-        let args = [(&request.list).into(), tags.to_string().into()];
-        let taken = self.store.rows(sql, &args)?.len();
-        self.learn_whether_lists_are_empty()?;
-        Ok(done(taken))
+/// Not the objections: nobody could make them again.
+pub(in crate::ledger) fn clear_list<S: Store>(
+    parts: &Parts<S>,
+    list: &str,
+) -> Result<Result<Count, Conflict>, Fault> {
+    if list == SUPPRESSED {
+        return Ok(Err(Conflict));
     }
-
-    /// Not the objections: nobody could make them again.
-    pub(in crate::ledger) fn clear_list(&self, list: &str) -> Result<Result<Count, Conflict>, Fault> {
-        if list == SUPPRESSED {
-            return Ok(Err(Conflict));
-        }
-        let sql = "SELECT count(*) FROM listed WHERE list = ?";
-        let count = self.store.row(sql, &[list.into()])?.map_or(Ok(0), |mut row| row.int(0))?;
-        self.store.run("DELETE FROM listed WHERE list = ?", &[list.into()])?;
-        self.learn_whether_lists_are_empty()?;
-        Ok(Ok(Count(count)))
-    }
+    let sql = "SELECT count(*) FROM listed WHERE list = ?";
+    let count = parts.db.row(sql, &[list.into()])?.map_or(Ok(0), |mut row| row.int(0))?;
+    parts.db.run("DELETE FROM listed WHERE list = ?", &[list.into()])?;
+    parts.presence.learn_lists(&parts.db)?;
+    Ok(Ok(Count(count)))
 }
 
 fn done(count: usize) -> Count {

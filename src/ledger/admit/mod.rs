@@ -4,11 +4,24 @@ pub mod double_opt_in;
 pub mod existing_lead;
 pub mod lists;
 pub mod quarantine;
-pub mod standing;
 pub mod velocity;
 pub mod write;
 
-use std::collections::BTreeSet;
+use super::presence::SUPPRESSED_LEADS;
+use crate::ledger::admit::double_opt_in::ignore_request;
+use crate::ledger::admit::double_opt_in::mail_again;
+use crate::ledger::admit::double_opt_in::may_mail;
+use crate::ledger::admit::double_opt_in::must_confirm;
+use crate::ledger::admit::double_opt_in::note_mail;
+use crate::ledger::admit::double_opt_in::request;
+use crate::ledger::admit::double_opt_in::requests;
+use crate::ledger::admit::existing_lead::judge_known;
+use crate::ledger::admit::lists::lists_with;
+use crate::ledger::admit::quarantine::quarantine;
+use crate::ledger::admit::quarantine::signs_of;
+use crate::ledger::admit::write::write_admission;
+use crate::ledger::parts::Parts;
+use crate::ledger::report::tally;
 
 use serde_json::{Value, json};
 
@@ -16,18 +29,19 @@ use self::double_opt_in::{Mail, Requests};
 use self::existing_lead::{Held, regains};
 use self::lists::{Suppression, customer_lists, suppressing};
 use self::quarantine::quarantined_lead;
-use self::standing::{Had, Person};
 use self::write::{Admission, Given};
+use super::consents::standing::{Had, Person};
 use super::db::funnel::{Milestone, Steps};
 use super::db::rows::{KEEP_ACT, SubmissionRow, remember};
 use super::db::schema::ROW_FORMAT;
 use super::db::store::{Arg, Store, Write, union_all, write};
 use super::db::submission_state::Bucket;
+use super::db::submission_state::State;
+use super::handled::Handled;
 use super::retention::DEAD_DAYS;
 use super::wire::{Admit, Answer, Tally};
-use super::{Answered, Ledger, State};
 use crate::base::fault::Fault;
-use crate::base::moment::{DAY_MS, Moment, hour_of};
+use crate::base::moment::{DAY_MS, Moment};
 use crate::campaign::{Campaign, Destination, IdentifierKind, Signal};
 use crate::pipeline::abuse::Evidence;
 use crate::pipeline::lead::{Fingerprint, Lead, recognising, subject};
@@ -36,9 +50,6 @@ use crate::pipeline::scoring::{Decision, Score};
 
 /// How long an exact repeat of a suppressed post is known as such: as long as a dead letter.
 const SUPPRESSED_MS: i64 = DEAD_DAYS * DAY_MS;
-/// Sources counted by name in one campaign's hour; what comes beyond is counted as `other`, so
-/// that a visitor who invents sources cannot grow the table.
-const MAX_SOURCES: usize = 50;
 
 /// Leads behind one identifier that are looked at, the newest. More share a phone where somebody makes it so;
 /// a post costs the same then.
@@ -47,13 +58,6 @@ const MAX_LEADS: usize = 8;
 /// The event of a delivery, as the webhook names it.
 pub(super) const QUALIFIED: &str = "lead.qualified";
 pub(super) const UPDATED: &str = "lead.updated";
-
-/// The sources by which one campaign's hour is counted.
-#[derive(Default)]
-pub(super) struct Sources {
-    hour: i64,
-    names: BTreeSet<String>,
-}
 
 /// What is to be written of one submission.
 pub(super) struct Plan<'a> {
@@ -108,323 +112,318 @@ struct Match {
     last_ms: i64,
 }
 
-impl<S: Store> Ledger<S> {
-    /// Judges a lead. Whatever it is, something is written before the answer, so that neither the
-    /// answer nor its time tells whether the person is known.
-    pub(super) fn admit(&self, admit: &mut Admit, moment: &Moment) -> Result<Answered, Fault> {
-        let quiet = |answer| Ok(Answered { answer, log: None });
-        let Some(campaign) = self.campaign(&admit.campaign, &admit.revision, admit.stored.as_deref())? else {
-            return quiet(Answer::CampaignUnknown);
-        };
-        if let Some(throttled) = self.sightings.borrow_mut().note(admit, &campaign, moment.now_ms) {
-            return quiet(throttled);
-        }
-        self.admit_to(&campaign, admit, Door::Posted, moment)
+/// Judges a lead. Whatever it is, something is written before the answer, so that neither the
+/// answer nor its time tells whether the person is known.
+pub(super) fn admit<S: Store>(
+    parts: &Parts<S>,
+    admit: &mut Admit,
+    moment: &Moment,
+) -> Result<Handled, Fault> {
+    let quiet = |answer| Ok(Handled::quiet(answer));
+    let Some(campaign) =
+        parts.campaigns.of_message(&admit.campaign, &admit.revision, admit.stored.as_deref())?
+    else {
+        return quiet(Answer::CampaignUnknown);
+    };
+    if let Some(throttled) = parts.velocity.note(admit, &campaign, moment.now_ms) {
+        return quiet(throttled);
     }
+    admit_to(parts, &campaign, admit, Door::Posted, moment)
+}
 
-    /// The same, of a post that may come in.
-    pub(super) fn admit_to(
-        &self,
-        campaign: &Campaign,
-        admit: &mut Admit,
-        door: Door,
-        moment: &Moment,
-    ) -> Result<Answered, Fault> {
-        let quiet = |answer| Ok(Answered { answer, log: None });
-        let matches = self.living_matches(admit, moment)?;
-        let bucket = self.bucket(admit, moment)?;
-        if self.key_is_taken(admit, moment)? {
-            let problem = Tally {
-                campaign: bucket.campaign,
-                hour: bucket.hour,
-                field: "Idempotency-Key".to_owned(),
-                code: "idempotency_key_reused".to_owned(),
-                count: 1,
+/// The same, of a post that may come in.
+pub(super) fn admit_to<S: Store>(
+    parts: &Parts<S>,
+    campaign: &Campaign,
+    admit: &mut Admit,
+    door: Door,
+    moment: &Moment,
+) -> Result<Handled, Fault> {
+    let quiet = |answer| Ok(Handled::quiet(answer));
+    let matches = living_matches(parts, admit, moment)?;
+    let bucket = parts.sources.bucket(&parts.db, &admit.campaign, &admit.source, moment.now_ms)?;
+    if key_is_taken(parts, admit, moment)? {
+        let problem = Tally {
+            campaign: bucket.campaign,
+            hour: bucket.hour,
+            field: "Idempotency-Key".to_owned(),
+            code: "idempotency_key_reused".to_owned(),
+            count: 1,
+        };
+        let post = Tally { field: String::new(), code: Tally::REJECTED.to_owned(), ..problem.clone() };
+        tally(parts, &[problem, post])?;
+        return quiet(Answer::IdempotencyKeyReused);
+    }
+    let sender = admit.evidence.sender.clone();
+    let lists = lists_with(parts, &admit.list_tags)?;
+    let requests = requests(parts, admit, campaign, moment)?;
+    let prior = prior(parts, admit, &matches, &requests)?;
+    let person = person(parts, admit, &matches)?;
+    let standing = person.as_ref().map(Person::standing).unwrap_or_default();
+    let suppressed = match suppressing(campaign, &lists) {
+        None if mentions_suppressed(parts, admit, campaign)? => Some(Suppression::ByCampaign),
+        suppressed => suppressed,
+    };
+    let post = Post { campaign, bucket, prior };
+    let must_confirm = must_confirm(parts, admit, campaign, suppressed, standing, moment)?;
+    let mail = may_mail(parts, admit, campaign, &requests, door, moment);
+    let step = match suppressed {
+        // Whoever has said that it was not them is not asked for a while.
+        _ if must_confirm && mail == Mail::Refused => Step::Suppress,
+        _ if must_confirm => Step::Request { mail },
+        Some(_) => Step::Suppress,
+        None => Step::Judge,
+    };
+    let step = match step {
+        Step::Suppress => Step::Suppress,
+        step => {
+            let cap = match step {
+                Step::Request { mail: Mail::TooMany(signal) } => Some(signal),
+                _ => None,
             };
-            let post = Tally { field: String::new(), code: Tally::REJECTED.to_owned(), ..problem.clone() };
-            self.tally(&[problem, post])?;
-            return quiet(Answer::IdempotencyKeyReused);
+            if is_put_aside(parts, admit, &post, cap, door, moment)? { Step::Quarantine } else { step }
         }
-        let sender = admit.evidence.sender.clone();
-        let lists = self.lists_with(&admit.list_tags)?;
-        let requests = self.requests(admit, campaign, moment)?;
-        let prior = self.prior(admit, &matches, &requests)?;
-        let person = self.person(admit, &matches)?;
-        let standing = person.as_ref().map(Person::standing).unwrap_or_default();
-        let suppressed = match suppressing(campaign, &lists) {
-            None if self.mentions_suppressed(admit, campaign)? => Some(Suppression::ByCampaign),
-            suppressed => suppressed,
-        };
-        let post = Post { campaign, bucket, prior };
-        let must_confirm = self.must_confirm(admit, campaign, suppressed, standing, moment)?;
-        let mail = self.may_mail(admit, campaign, &requests, door, moment);
-        let step = match suppressed {
-            // Whoever has said that it was not them is not asked for a while.
-            _ if must_confirm && mail == Mail::Refused => Step::Suppress,
-            _ if must_confirm => Step::Request { mail },
-            Some(_) => Step::Suppress,
-            None => Step::Judge,
-        };
-        let step = match step {
-            Step::Suppress => Step::Suppress,
-            step => {
-                let cap = match step {
-                    Step::Request { mail: Mail::TooMany(signal) } => Some(signal),
-                    _ => None,
-                };
-                if self.is_put_aside(admit, &post, cap, door, moment)? { Step::Quarantine } else { step }
-            }
-        };
-        let is_elsewhere = match (&post.prior, &person) {
-            (Some(prior), Some(person)) => prior.lead_id != person.lead_id,
-            _ => false,
-        };
-        let is_news = match (&step, post.prior.as_ref().map(|prior| prior.state)) {
-            (_, None) => true,
-            // The row that waits stays; its owner may get the mail once more.
-            (Step::Request { .. }, Some(State::Unconfirmed)) | (Step::Quarantine, Some(_)) => false,
-            // It shows fewer signs now, or was released.
-            (_, Some(State::Quarantined | State::Discarded)) => true,
-            (Step::Suppress, Some(_)) => false,
-            // A payload that is still needed keeps its place.
-            (Step::Request { .. }, Some(State::Pending | State::Dead | State::Held)) => false,
-            // So does that of somebody else whom the post leads to as well.
-            (Step::Judge, Some(State::Pending | State::Dead)) if is_elsewhere => false,
-            (Step::Judge, Some(State::Suppressed | State::Unconfirmed)) => true,
-            (Step::Request { mail }, Some(_)) => *mail == Mail::Free,
-            (Step::Judge, Some(_)) => regains(&admit.lead, standing),
-        };
-        if !is_news {
-            let waiting = post.prior.as_ref().filter(|prior| prior.state == State::Unconfirmed);
-            let again = waiting.is_some() && matches!(step, Step::Request { mail: Mail::Free });
-            let mut writes = vec![post.bucket.count_repeat()];
-            if let (true, Some(prior)) = (again, waiting) {
-                writes.extend(self.mail_again(&prior.lead_id, admit, campaign, moment));
-            }
-            self.store.write_all(&writes)?;
-            self.note_mail(campaign, again, moment);
-            if again {
-                self.sightings.borrow_mut().note_mail(sender.as_ref(), moment.now_ms);
-            }
-            return Ok(Answered { answer: Answer::Repeated, ..logged(admit, "repeat", json!({})) });
+    };
+    let is_elsewhere = match (&post.prior, &person) {
+        (Some(prior), Some(person)) => prior.lead_id != person.lead_id,
+        _ => false,
+    };
+    let is_news = match (&step, post.prior.as_ref().map(|prior| prior.state)) {
+        (_, None) => true,
+        // The row that waits stays; its owner may get the mail once more.
+        (Step::Request { .. }, Some(State::Unconfirmed)) | (Step::Quarantine, Some(_)) => false,
+        // It shows fewer signs now, or was released.
+        (_, Some(State::Quarantined | State::Discarded)) => true,
+        (Step::Suppress, Some(_)) => false,
+        // A payload that is still needed keeps its place.
+        (Step::Request { .. }, Some(State::Pending | State::Dead | State::Held)) => false,
+        // So does that of somebody else whom the post leads to as well.
+        (Step::Judge, Some(State::Pending | State::Dead)) if is_elsewhere => false,
+        (Step::Judge, Some(State::Suppressed | State::Unconfirmed)) => true,
+        (Step::Request { mail }, Some(_)) => *mail == Mail::Free,
+        (Step::Judge, Some(_)) => regains(&admit.lead, standing),
+    };
+    if !is_news {
+        let waiting = post.prior.as_ref().filter(|prior| prior.state == State::Unconfirmed);
+        let again = waiting.is_some() && matches!(step, Step::Request { mail: Mail::Free });
+        let mut writes = vec![post.bucket.count_repeat()];
+        if let (true, Some(prior)) = (again, waiting) {
+            writes.extend(mail_again(&prior.lead_id, admit, campaign, moment));
         }
-        match step {
-            Step::Suppress => self.suppress(admit, &post, moment),
-            Step::Quarantine => self.quarantine(admit, &post, moment),
-            Step::Request { mail: Mail::Free } => {
-                let answered = self.request(admit, &post, moment)?;
-                self.sightings.borrow_mut().note_mail(sender.as_ref(), moment.now_ms);
-                Ok(answered)
-            }
-            Step::Request { .. } => self.ignore_request(admit, &post, &requests, moment),
-            Step::Judge => {
-                let mut lead = std::mem::take(&mut admit.lead);
-                lead.lists = customer_lists(campaign, lists);
-                self.judge_and_write(admit, lead, &post, person, None, moment)
-            }
+        parts.db.write_all(&writes)?;
+        note_mail(parts, campaign, again, moment);
+        if again {
+            parts.velocity.note_mail(sender.as_ref(), moment.now_ms);
+        }
+        return Ok(Handled { answer: Answer::Repeated, ..logged(admit, "repeat", json!({})) });
+    }
+    match step {
+        Step::Suppress => suppress(parts, admit, &post, moment),
+        Step::Quarantine => quarantine(parts, admit, &post, moment),
+        Step::Request { mail: Mail::Free } => {
+            let answered = request(parts, admit, &post, moment)?;
+            parts.velocity.note_mail(sender.as_ref(), moment.now_ms);
+            Ok(answered)
+        }
+        Step::Request { .. } => ignore_request(parts, admit, &post, &requests, moment),
+        Step::Judge => {
+            let mut lead = std::mem::take(&mut admit.lead);
+            lead.lists = customer_lists(campaign, lists);
+            judge_and_write(parts, admit, lead, &post, person, None, moment)
         }
     }
+}
 
-    /// Whether a post is put aside for its signs, which its lead bears from now on, or for a cap that it is
-    /// beyond. What was accepted before is not doubted again.
-    fn is_put_aside(
-        &self,
-        admit: &mut Admit,
-        post: &Post<'_>,
-        cap: Option<Signal>,
-        door: Door,
-        moment: &Moment,
-    ) -> Result<bool, Fault> {
-        let mut signs = match door {
-            Door::Posted => self.signs_of(admit, post.campaign, moment)?,
-            Door::Released => std::mem::take(&mut admit.lead.signals),
-        };
-        let was_aside = |prior: &Prior| matches!(prior.state, State::Quarantined | State::Discarded);
-        let is_new = post.prior.as_ref().is_none_or(was_aside);
-        signs.extend(cap.filter(|_| is_new).map(|signal| post.campaign.abuse.cap(signal)));
-        let is_put_aside = door == Door::Posted && is_new && post.campaign.abuse.quarantines(&signs);
-        admit.lead.signals = signs;
-        // What was met is of no use any more, and must not be kept with what waits.
-        admit.evidence = Evidence { token: admit.evidence.token.take(), ..Evidence::default() };
-        Ok(is_put_aside)
-    }
+/// Whether a post is put aside for its signs, which its lead bears from now on, or for a cap that it is
+/// beyond. What was accepted before is not doubted again.
+fn is_put_aside<S: Store>(
+    parts: &Parts<S>,
+    admit: &mut Admit,
+    post: &Post<'_>,
+    cap: Option<Signal>,
+    door: Door,
+    moment: &Moment,
+) -> Result<bool, Fault> {
+    let mut signs = match door {
+        Door::Posted => signs_of(parts, admit, post.campaign, moment)?,
+        Door::Released => std::mem::take(&mut admit.lead.signals),
+    };
+    let was_aside = |prior: &Prior| matches!(prior.state, State::Quarantined | State::Discarded);
+    let is_new = post.prior.as_ref().is_none_or(was_aside);
+    signs.extend(cap.filter(|_| is_new).map(|signal| post.campaign.abuse.cap(signal)));
+    let is_put_aside = door == Door::Posted && is_new && post.campaign.abuse.quarantines(&signs);
+    admit.lead.signals = signs;
+    // What was met is of no use any more, and must not be kept with what waits.
+    admit.evidence = Evidence { token: admit.evidence.token.take(), ..Evidence::default() };
+    Ok(is_put_aside)
+}
 
-    /// The rules decide, and all of it is written. `confirmed` where the owner of the address has
-    /// confirmed a request just now.
-    fn judge_and_write(
-        &self,
-        admit: &Admit,
-        lead: Lead,
-        post: &Post<'_>,
-        person: Option<Person>,
-        confirmed: Option<Vec<Write<'_>>>,
-        moment: &Moment,
-    ) -> Result<Answered, Fault> {
-        let given = Given::of(&lead);
-        let plan = match &person {
-            None => {
-                let lead_id = post.prior.as_ref().filter(|prior| prior.state == State::Unconfirmed);
-                let lead_id = lead_id.map_or_else(|| moment.new_id("lead_"), |prior| prior.lead_id.clone());
-                judge(post.campaign, lead, lead_id)
-            }
-            Some(person) => {
-                let mut plan = self.judge_known(admit, lead, post.campaign, person)?;
-                if plan.state == State::Duplicate {
-                    // Its own earlier deliveries may still wait for the payload.
-                    let own = post.prior.as_ref().filter(|prior| prior.lead_id == plan.lead_id);
-                    let state = own.map(|prior| self.state_by_deliveries(prior, &admit.submission_id));
-                    plan.state = state.transpose()?.flatten().unwrap_or(State::Duplicate);
-                    if !matches!(plan.state, State::Pending | State::Dead) {
-                        plan.payload = None;
-                    }
+/// The rules decide, and all of it is written. `confirmed` where the owner of the address has
+/// confirmed a request just now.
+fn judge_and_write<S: Store>(
+    parts: &Parts<S>,
+    admit: &Admit,
+    lead: Lead,
+    post: &Post<'_>,
+    person: Option<Person>,
+    confirmed: Option<Vec<Write<'_>>>,
+    moment: &Moment,
+) -> Result<Handled, Fault> {
+    let given = Given::of(&lead);
+    let plan = match &person {
+        None => {
+            let lead_id = post.prior.as_ref().filter(|prior| prior.state == State::Unconfirmed);
+            let lead_id = lead_id.map_or_else(|| moment.new_id("lead_"), |prior| prior.lead_id.clone());
+            judge(post.campaign, lead, lead_id)
+        }
+        Some(person) => {
+            let mut plan = judge_known(parts, admit, lead, post.campaign, person)?;
+            if plan.state == State::Duplicate {
+                // Its own earlier deliveries may still wait for the payload.
+                let own = post.prior.as_ref().filter(|prior| prior.lead_id == plan.lead_id);
+                let state = own.map(|prior| parts.outbox.state_by_deliveries(prior, &admit.submission_id));
+                plan.state = state.transpose()?.flatten().unwrap_or(State::Duplicate);
+                if !matches!(plan.state, State::Pending | State::Dead) {
+                    plan.payload = None;
                 }
-                plan
             }
-        };
-        let answered = logged(
-            admit,
-            plan.state.as_str(),
-            json!({
-                "because": plan.because, "lead_id": plan.lead_id, "deliveries": plan.sends.len(),
-            }),
-        );
-        self.write_admission(Admission { admit, given, post, plan, person, confirmed }, moment)?;
-        Ok(answered)
-    }
-
-    /// Judges a submission whose owner has confirmed the address, as if it had come just now.
-    pub(super) fn admit_confirmed(
-        &self,
-        admit: &mut Admit,
-        post: &Post<'_>,
-        beside: Vec<Write<'_>>,
-        moment: &Moment,
-    ) -> Result<Answered, Fault> {
-        let matches = self.living_matches(admit, moment)?;
-        let person = self.person(admit, &matches)?;
-        let lists = self.lists_with(&admit.list_tags)?;
-        if suppressing(post.campaign, &lists) == Some(Suppression::ByCampaign)
-            || self.mentions_suppressed(admit, post.campaign)?
-        {
-            self.store.write_all(&beside)?;
-            return self.suppress(admit, post, moment);
+            plan
         }
-        let mut lead = std::mem::take(&mut admit.lead);
-        lead.lists = customer_lists(post.campaign, lists);
-        self.judge_and_write(admit, lead, post, person, Some(beside), moment)
-    }
+    };
+    let answered = logged(
+        admit,
+        plan.state.as_str(),
+        json!({
+            "because": plan.because, "lead_id": plan.lead_id, "deliveries": plan.sends.len(),
+        }),
+    );
+    write_admission(parts, Admission { admit, given, post, plan, person, confirmed }, moment)?;
+    Ok(answered)
+}
 
-    /// The leads that are known by one of the post's identifiers and whose window has not passed.
-    fn living_matches(&self, admit: &Admit, moment: &Moment) -> Result<Vec<Match>, Fault> {
-        let prints = recognising(&admit.fingerprints, &admit.by);
-        let mut known = self.matching.borrow_mut();
-        let sql = known.entry(prints.len()).or_insert_with(|| matching(prints.len()));
-        let mut args: Vec<Arg<'_>> = prints.iter().map(|print| (&print.tag).into()).collect();
-        args.push(moment.now_ms.into());
-        let mut matches = Vec::new();
-        for mut row in self.store.rows(sql, &args)? {
-            if row.int(3)? > ROW_FORMAT {
-                return Err(Fault::new("a row of this person is newer than this code"));
-            }
-            matches.push(Match { tag: row.text(0)?, lead_id: row.text(1)?, last_ms: row.int(2)? });
+/// Judges a submission whose owner has confirmed the address, as if it had come just now.
+pub(super) fn admit_confirmed<S: Store>(
+    parts: &Parts<S>,
+    admit: &mut Admit,
+    post: &Post<'_>,
+    beside: Vec<Write<'_>>,
+    moment: &Moment,
+) -> Result<Handled, Fault> {
+    let matches = living_matches(parts, admit, moment)?;
+    let person = person(parts, admit, &matches)?;
+    let lists = lists_with(parts, &admit.list_tags)?;
+    if suppressing(post.campaign, &lists) == Some(Suppression::ByCampaign)
+        || mentions_suppressed(parts, admit, post.campaign)?
+    {
+        parts.db.write_all(&beside)?;
+        return suppress(parts, admit, post, moment);
+    }
+    let mut lead = std::mem::take(&mut admit.lead);
+    lead.lists = customer_lists(post.campaign, lists);
+    judge_and_write(parts, admit, lead, post, person, Some(beside), moment)
+}
+
+/// The leads that are known by one of the post's identifiers and whose window has not passed.
+fn living_matches<S: Store>(parts: &Parts<S>, admit: &Admit, moment: &Moment) -> Result<Vec<Match>, Fault> {
+    let prints = recognising(&admit.fingerprints, &admit.by);
+    let sql = matching(prints.len());
+    let mut args: Vec<Arg<'_>> = prints.iter().map(|print| (&print.tag).into()).collect();
+    args.push(moment.now_ms.into());
+    let mut matches = Vec::new();
+    for mut row in parts.db.rows(&sql, &args)? {
+        if row.int(3)? > ROW_FORMAT {
+            return Err(Fault::new("a row of this person is newer than this code"));
         }
-        Ok(matches)
+        matches.push(Match { tag: row.text(0)?, lead_id: row.text(1)?, last_ms: row.int(2)? });
     }
+    Ok(matches)
+}
 
-    /// Whose post it is: where identifiers match two people, the e-mail's; of several leads behind
-    /// one identifier, the one that was heard of last.
-    fn person(&self, admit: &Admit, matches: &[Match]) -> Result<Option<Person>, Fault> {
-        let kind_of = |tag: &str| admit.fingerprints.iter().find(|print| print.tag == tag).map(|p| p.kind);
-        let by_email = |found: &&Match| kind_of(&found.tag) == Some(IdentifierKind::Email);
-        let found = matches
-            .iter()
-            .max_by_key(|found| (by_email(found), found.last_ms, std::cmp::Reverse(&found.lead_id)));
-        let Some(lead_id) = found.map(|found| found.lead_id.clone()) else { return Ok(None) };
-        let of_lead = matches.iter().filter(|found| found.lead_id == lead_id);
-        let is_known_by =
-            |kind: &IdentifierKind| of_lead.clone().any(|found| kind_of(&found.tag) == Some(*kind));
-        let recognised_by = IdentifierKind::ALL.into_iter().filter(is_known_by).collect();
-        let names = subject_names(&admit.fingerprints);
-        let known = self.known(&lead_id, &names)?;
-        let subject = known.name_of(&names).or_else(|| names.first().cloned()).unwrap_or_default();
-        Ok(Some(Person { lead_id, recognised_by, subject, known }))
-    }
+/// Whose post it is: where identifiers match two people, the e-mail's; of several leads behind
+/// one identifier, the one that was heard of last.
+fn person<S: Store>(parts: &Parts<S>, admit: &Admit, matches: &[Match]) -> Result<Option<Person>, Fault> {
+    let kind_of = |tag: &str| admit.fingerprints.iter().find(|print| print.tag == tag).map(|p| p.kind);
+    let by_email = |found: &&Match| kind_of(&found.tag) == Some(IdentifierKind::Email);
+    let found = matches
+        .iter()
+        .max_by_key(|found| (by_email(found), found.last_ms, std::cmp::Reverse(&found.lead_id)));
+    let Some(lead_id) = found.map(|found| found.lead_id.clone()) else { return Ok(None) };
+    let of_lead = matches.iter().filter(|found| found.lead_id == lead_id);
+    let is_known_by = |kind: &IdentifierKind| of_lead.clone().any(|found| kind_of(&found.tag) == Some(*kind));
+    let recognised_by = IdentifierKind::ALL.into_iter().filter(is_known_by).collect();
+    let names = subject_names(&admit.fingerprints);
+    let known = parts.consents.known(&lead_id, &names)?;
+    let subject = known.name_of(&names).or_else(|| names.first().cloned()).unwrap_or_default();
+    Ok(Some(Person { lead_id, recognised_by, subject, known }))
+}
 
-    /// Whether a further field of the post has an address or number that is to hear nothing.
-    fn mentions_suppressed(&self, admit: &Admit, campaign: &Campaign) -> Result<bool, Fault> {
-        let mentioned = self.identity.mentioned(&admit.lead, campaign);
-        let tags: Vec<_> = mentioned.iter().flat_map(|(_, one)| self.identity.list_tags(one)).collect();
-        Ok(suppressing(campaign, &self.lists_with(&tags)?).is_some())
-    }
+/// Whether a further field of the post has an address or number that is to hear nothing.
+fn mentions_suppressed<S: Store>(
+    parts: &Parts<S>,
+    admit: &Admit,
+    campaign: &Campaign,
+) -> Result<bool, Fault> {
+    let mentioned = parts.config.identity.mentioned(&admit.lead, campaign);
+    let tags: Vec<_> = mentioned.iter().flat_map(|(_, one)| parts.config.identity.list_tags(one)).collect();
+    Ok(suppressing(campaign, &lists_with(parts, &tags)?).is_some())
+}
 
-    /// The row of this very submission, where it was accepted before.
-    fn prior(&self, admit: &Admit, matches: &[Match], requests: &Requests) -> Result<Option<Prior>, Fault> {
-        let suppressed = self.has_suppressed.get().then(|| suppressed_lead(&admit.submission_id));
-        let quarantined = self.has_quarantined.get().then(|| quarantined_lead(&admit.submission_id));
-        let known = matches.iter().map(|found| &found.lead_id).chain(requests.leads());
-        let sql =
-            "SELECT state, campaign, hour, source, consent <> '' OR stands_by IS NOT NULL, milestone, format,
-                     json_extract(subjects, '$[0]') FROM submission WHERE lead_id = ? AND submission_id = ?";
-        for lead_id in known.chain(&suppressed).chain(&quarantined) {
-            let args = [lead_id.into(), (&admit.submission_id).into()];
-            let Some(mut row) = self.store.row(sql, &args)? else { continue };
-            let state = State::parse(&row.text(0)?).ok_or_else(|| Fault::new("a state is not known"))?;
-            let bucket = Bucket { campaign: row.text(1)?, hour: row.int(2)?, source: row.text(3)? };
-            let is_lead = row.int(4)? == 1;
-            let milestone = Milestone::of(row.int(5)?);
-            let (format, subject) = (row.int(6)?, row.optional_text(7));
-            let lead_id = lead_id.clone();
-            return Ok(Some(Prior { lead_id, state, bucket, is_lead, milestone, format, subject }));
-        }
-        Ok(None)
+/// The row of this very submission, where it was accepted before.
+fn prior<S: Store>(
+    parts: &Parts<S>,
+    admit: &Admit,
+    matches: &[Match],
+    requests: &Requests,
+) -> Result<Option<Prior>, Fault> {
+    let suppressed = parts.presence.has_suppressed().then(|| suppressed_lead(&admit.submission_id));
+    let quarantined = parts.presence.has_quarantined().then(|| quarantined_lead(&admit.submission_id));
+    let known = matches.iter().map(|found| &found.lead_id).chain(requests.leads());
+    let sql =
+        "SELECT state, campaign, hour, source, consent <> '' OR stands_by IS NOT NULL, milestone, format,
+                 json_extract(subjects, '$[0]') FROM submission WHERE lead_id = ? AND submission_id = ?";
+    for lead_id in known.chain(&suppressed).chain(&quarantined) {
+        let args = [lead_id.into(), (&admit.submission_id).into()];
+        let Some(mut row) = parts.db.row(sql, &args)? else { continue };
+        let state = State::parse(&row.text(0)?).ok_or_else(|| Fault::new("a state is not known"))?;
+        let bucket = Bucket { campaign: row.text(1)?, hour: row.int(2)?, source: row.text(3)? };
+        let is_lead = row.int(4)? == 1;
+        let milestone = Milestone::of(row.int(5)?);
+        let (format, subject) = (row.int(6)?, row.optional_text(7));
+        let lead_id = lead_id.clone();
+        return Ok(Some(Prior { lead_id, state, bucket, is_lead, milestone, format, subject }));
     }
+    Ok(None)
+}
 
-    fn key_is_taken(&self, admit: &Admit, moment: &Moment) -> Result<bool, Fault> {
-        let Some(tag) = &admit.idempotency_tag else {
-            return Ok(false);
-        };
-        let sql = "SELECT submission_id FROM idempotency WHERE tag = ? AND expires_ms > ?";
-        let row = self.store.row(sql, &[tag.into(), moment.now_ms.into()])?;
-        row.map_or(Ok(false), |mut row| Ok(row.text(0)? != admit.submission_id))
-    }
+fn key_is_taken<S: Store>(parts: &Parts<S>, admit: &Admit, moment: &Moment) -> Result<bool, Fault> {
+    let Some(tag) = &admit.idempotency_tag else {
+        return Ok(false);
+    };
+    let sql = "SELECT submission_id FROM idempotency WHERE tag = ? AND expires_ms > ?";
+    let row = parts.db.row(sql, &[tag.into(), moment.now_ms.into()])?;
+    row.map_or(Ok(false), |mut row| Ok(row.text(0)? != admit.submission_id))
+}
 
-    fn bucket(&self, admit: &Admit, moment: &Moment) -> Result<Bucket, Fault> {
-        let hour = hour_of(moment.now_ms);
-        let mut all = self.sources.borrow_mut();
-        let known = all.entry(admit.campaign.clone()).or_default();
-        if known.hour != hour {
-            let sql = "SELECT source FROM counter WHERE campaign = ? AND hour = ?";
-            let mut names = BTreeSet::new();
-            for mut row in self.store.rows(sql, &[(&admit.campaign).into(), hour.into()])? {
-                names.insert(row.text(0)?);
-            }
-            *known = Sources { hour, names };
-        }
-        let has_room = known.names.iter().filter(|name| *name != "other").count() < MAX_SOURCES;
-        let named = has_room || known.names.contains(&admit.source);
-        let source = if named { &admit.source } else { "other" };
-        if !known.names.contains(source) {
-            known.names.insert(source.to_owned());
-        }
-        Ok(Bucket { campaign: admit.campaign.clone(), hour, source: source.to_owned() })
-    }
-
-    /// Someone on a suppression list posts: nothing of it is kept but that it came.
-    fn suppress(&self, admit: &Admit, post: &Post<'_>, moment: &Moment) -> Result<Answered, Fault> {
-        let until_ms = moment.now_ms + SUPPRESSED_MS;
-        let lead_id = suppressed_lead(&admit.submission_id);
-        let (id, state) = (&admit.submission_id, State::Suppressed);
-        let row = SubmissionRow {
-            milestone: post.milestone(),
-            ..SubmissionRow::bare(&lead_id, id, state, moment.now_ms, until_ms)
-        };
-        let mut writes = post.make_room(&admit.submission_id);
-        writes.extend([row.write(post.bucket()), post.count(State::Suppressed)]);
-        writes.extend(remember(admit, moment.now_ms));
-        self.store.write_all(&writes)?;
-        self.has_suppressed.set(true);
-        Ok(logged(admit, "suppressed", json!({})))
-    }
+/// Someone on a suppression list posts: nothing of it is kept but that it came.
+fn suppress<S: Store>(
+    parts: &Parts<S>,
+    admit: &Admit,
+    post: &Post<'_>,
+    moment: &Moment,
+) -> Result<Handled, Fault> {
+    let until_ms = moment.now_ms + SUPPRESSED_MS;
+    let lead_id = suppressed_lead(&admit.submission_id);
+    let (id, state) = (&admit.submission_id, State::Suppressed);
+    let row = SubmissionRow {
+        milestone: post.milestone(),
+        ..SubmissionRow::bare(&lead_id, id, state, moment.now_ms, until_ms)
+    };
+    let mut writes = post.make_room(&admit.submission_id);
+    writes.extend([row.write(post.bucket()), post.count(State::Suppressed)]);
+    writes.extend(remember(admit, moment.now_ms));
+    parts.db.write_all(&writes)?;
+    parts.presence.note_suppressed();
+    Ok(logged(admit, "suppressed", json!({})))
 }
 
 /// In SQL: the leads that so many fingerprints lead to, whose windows end after a time.
@@ -507,7 +506,7 @@ pub(super) fn subject_names(fingerprints: &[Fingerprint]) -> Vec<String> {
 }
 
 /// What is answered and logged of a decision.
-pub(super) fn logged(admit: &Admit, decision: &str, more: Value) -> Answered {
+pub(super) fn logged(admit: &Admit, decision: &str, more: Value) -> Handled {
     let mut log = json!({
         "event": "decision", "campaign": admit.campaign, "submission_id": admit.submission_id,
         "decision": decision,
@@ -515,11 +514,8 @@ pub(super) fn logged(admit: &Admit, decision: &str, more: Value) -> Answered {
     if let (Some(log), Value::Object(more)) = (log.as_object_mut(), more) {
         log.extend(more);
     }
-    Answered { answer: Answer::Admitted, log: Some(log) }
+    Handled { answer: Answer::Admitted, log: Some(log) }
 }
-
-/// Between which leads the rows of suppressed submissions lie: nobody's.
-pub(super) const SUPPRESSED_LEADS: [&str; 2] = ["suppressed_", "suppressed_~"];
 
 /// The lead that a suppressed submission's row is under.
 fn suppressed_lead(submission_id: &str) -> String {

@@ -1,6 +1,7 @@
-//! How often a campaign, a network, an address or a text was met lately. In memory alone: it is of use
-//! for minutes, and an object that starts anew has missed nothing that matters.
+//! The velocity of posts: how many came of a campaign, a network, an address or with a text in the last minutes.
+//! It lies in memory alone: it is of use for minutes, and an object that starts anew has missed nothing that matters.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::moment::{HOUR_MS, seconds_until};
@@ -21,9 +22,15 @@ const SAME_TEXT_PEOPLE: usize = 5;
 /// and the campaign's own limit still holds.
 const MAX_MET: usize = 20_000;
 
-/// What was met in the running minute and hour.
+/// The velocity of posts.
 #[derive(Default)]
-pub(in crate::ledger) struct Sightings {
+pub(in crate::ledger) struct Velocity {
+    seen: RefCell<Seen>,
+}
+
+/// What was seen in the running minute and hour.
+#[derive(Default)]
+struct Seen {
     minute: i64,
     counts: BTreeMap<String, i64>,
     /// By the first fingerprint. Apart from the others, which must have room whoever posts.
@@ -36,14 +43,36 @@ pub(in crate::ledger) struct Sightings {
     mails: BTreeMap<String, i64>,
 }
 
-impl Sightings {
-    /// Notes a post, and what it is told where it is one too many for its campaign or its network.
-    pub(in crate::ledger) fn note(
-        &mut self,
+impl Velocity {
+    /// Notes a post. Returns the reply if it is one too many for its campaign or its network.
+    pub(in crate::ledger) fn note(&self, admit: &Admit, campaign: &Campaign, now_ms: i64) -> Option<Answer> {
+        self.seen.borrow_mut().note(admit, campaign, now_ms)
+    }
+
+    /// Returns the signs of a post that was noted.
+    pub(in crate::ledger) fn signs(&self, admit: &Admit, abuse: &Abuse, now_ms: i64) -> Vec<Sign> {
+        self.seen.borrow_mut().signs(admit, abuse, now_ms)
+    }
+
+    /// Notes a mail to somebody whom a post has named.
+    pub(in crate::ledger) fn note_mail(&self, sender: Option<&Sender>, now_ms: i64) {
+        self.seen.borrow_mut().note_mail(sender, now_ms);
+    }
+
+    /// Returns whether as many mails went out in this hour on behalf of a post's network as its campaign allows.
+    pub(in crate::ledger) fn has_mailed_too_often(
+        &self,
         admit: &Admit,
         campaign: &Campaign,
         now_ms: i64,
-    ) -> Option<Answer> {
+    ) -> bool {
+        self.seen.borrow().has_mailed_too_often(admit, campaign, now_ms)
+    }
+}
+
+impl Seen {
+    /// Notes a post, and what it is told where it is one too many for its campaign or its network.
+    fn note(&mut self, admit: &Admit, campaign: &Campaign, now_ms: i64) -> Option<Answer> {
         let minute = now_ms.div_euclid(MINUTE_MS);
         if minute != self.minute {
             self.minute = minute;
@@ -70,7 +99,7 @@ impl Sightings {
     }
 
     /// The signs of a post that was noted.
-    pub(in crate::ledger) fn signs(&mut self, admit: &Admit, abuse: &Abuse, now_ms: i64) -> Vec<Sign> {
+    fn signs(&mut self, admit: &Admit, abuse: &Abuse, now_ms: i64) -> Vec<Sign> {
         let Evidence { sender, texts, .. } = &admit.evidence;
         let mut signals = Vec::new();
         if let (Some(text), Some(person)) = (texts, admit.fingerprints.first())
@@ -95,7 +124,7 @@ impl Sightings {
     }
 
     /// Notes a mail to somebody whom a post has named.
-    pub(in crate::ledger) fn note_mail(&mut self, sender: Option<&Sender>, now_ms: i64) {
+    fn note_mail(&mut self, sender: Option<&Sender>, now_ms: i64) {
         let hour = now_ms.div_euclid(HOUR_MS);
         if hour != self.mail_hour {
             self.mail_hour = hour;
@@ -107,12 +136,7 @@ impl Sightings {
     }
 
     /// Whether as many mails went out in this hour on behalf of a post's network as its campaign allows.
-    pub(in crate::ledger) fn has_mailed_too_often(
-        &self,
-        admit: &Admit,
-        campaign: &Campaign,
-        now_ms: i64,
-    ) -> bool {
+    fn has_mailed_too_often(&self, admit: &Admit, campaign: &Campaign, now_ms: i64) -> bool {
         let Some(sender) = &admit.evidence.sender else { return false };
         let mails = self.mails.get(&sender.network).copied().unwrap_or(0);
         now_ms.div_euclid(HOUR_MS) == self.mail_hour && mails >= campaign.limits.network_mails_per_hour

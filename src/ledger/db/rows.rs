@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use super::consent_history::Ends;
 use super::funnel::{Milestone, Steps};
 use super::schema::ROW_FORMAT;
 use super::store::{Arg, Write, write};
@@ -10,7 +9,8 @@ use super::submission_state::Bucket;
 use crate::base::crypto::sha256_hex;
 use crate::base::moment::{HOUR_MS, Moment};
 use crate::campaign::Destination;
-use crate::ledger::State;
+use crate::ledger::consents::history::Ends;
+use crate::ledger::db::submission_state::State;
 use crate::ledger::outbox::claim::Claim;
 use crate::ledger::wire::Admit;
 

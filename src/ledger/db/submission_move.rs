@@ -7,10 +7,10 @@
 //! What changes in the new one is taken out of the old one at once: nothing of a person stays there that
 //! was erased here.
 
+use super::Db;
 use super::store::{Arg, Store};
 use crate::base::fault::Fault;
-use crate::base::moment::{DAY_MS, Moment};
-use crate::ledger::Ledger;
+use crate::base::moment::DAY_MS;
 
 /// Rows of a step: a few milliseconds.
 const STEP_ROWS: i64 = 250;
@@ -192,27 +192,21 @@ fn empty(store: &impl Store, rows: i64) -> Result<Option<Place>, Fault> {
     Ok(i64::try_from(gone).is_ok_and(|gone| gone >= rows).then_some(Place::Emptying))
 }
 
-impl<S: Store> Ledger<S> {
-    /// Learns where it has come to.
-    pub(in crate::ledger) fn learn_what_is_moved(&self, now_ms: i64) -> Result<(), Fault> {
-        let moving = place_in(&self.store)?.map_or(Moving::DONE, |(next_ms, place)| Moving {
+impl<S: Store> Db<S> {
+    /// Returns how far the move has come.
+    pub(in crate::ledger) fn moving(&self, now_ms: i64) -> Result<Moving, Fault> {
+        Ok(place_in(&self.store)?.map_or(Moving::DONE, |(next_ms, place)| Moving {
             is_new: place == Place::Emptying,
             // One that lies further ahead was written by a clock that was wrong.
             next_ms: next_ms.min(now_ms + STEP_PAUSE_MS),
-        });
-        self.moving.set(moving);
-        Ok(())
+        }))
     }
 
-    /// Does the next step, where one is due.
-    pub(in crate::ledger) fn move_on(&self, moment: &Moment) -> Result<(), Fault> {
-        let now_ms = moment.now_ms;
-        if self.moving.get().next_ms > now_ms {
-            return Ok(());
-        }
+    /// Does the next step.
+    pub(in crate::ledger) fn move_on(&self, now_ms: i64) -> Result<(), Fault> {
         if let Some((_, from)) = place_in(&self.store)? {
             step(&self.store, &from, STEP_ROWS, now_ms + STEP_PAUSE_MS)?;
         }
-        self.learn_what_is_moved(now_ms)
+        Ok(())
     }
 }

@@ -5,13 +5,13 @@
 //! when their lead came. A mark in the database says up to which id none of them is left. It is moved every so
 //! often, so that few rows lie behind it. What the object cannot send at once gets its entry, as ever.
 
+use super::Outbox;
 use std::collections::VecDeque;
 
 use serde_json::json;
 
 use super::claim::Claim;
 use crate::base::fault::Fault;
-use crate::ledger::Ledger;
 use crate::ledger::db::schema::ROW_FORMAT;
 use crate::ledger::db::store::{Store, Write, write};
 
@@ -165,12 +165,12 @@ pub(in crate::ledger) fn without_entry(mark: &str) -> String {
     format!("state = 'pending' AND due_ms = 0 AND delivery_id > {mark}")
 }
 
-impl<S: Store> Ledger<S> {
+impl<S: Store> Outbox<S> {
     /// Learns up to where the rows are sure to have entries, and who answered 410.
     pub(in crate::ledger) fn learn_the_mark(&self) -> Result<(), Fault> {
         let sql = "SELECT mark, (SELECT count(*) FROM delivery WHERE delivery_id > mark)
                    FROM (SELECT coalesce((SELECT value FROM meta WHERE key = ?), '') AS mark)";
-        let mut row = self.store.row(sql, &[MARK.into()])?.ok_or_else(|| Fault::new("a row is missing"))?;
+        let mut row = self.db.row(sql, &[MARK.into()])?.ok_or_else(|| Fault::new("a row is missing"))?;
         let (mark, behind) = (row.text(0)?, row.int(1)?);
         let (kept, newest, written) = (mark.clone(), mark.clone(), u64::try_from(behind).unwrap_or(0));
         *self.at_once.borrow_mut() = AtOnce { mark, kept, newest, written, ..AtOnce::default() };
@@ -182,14 +182,14 @@ impl<S: Store> Ledger<S> {
         let mut at_once = self.at_once.borrow_mut();
         let sql =
             format!("UPDATE delivery SET due_ms = created_ms WHERE {} AND format <= ?2", without_entry("?1"));
-        self.store.run(&sql, &[(&at_once.mark).into(), ROW_FORMAT.into()])?;
+        self.db.run(&sql, &[(&at_once.mark).into(), ROW_FORMAT.into()])?;
         let sql = format!(
             "SELECT EXISTS (SELECT 1 FROM delivery WHERE {}),
                (SELECT coalesce(max(delivery_id), '') FROM delivery),
                (SELECT json_group_array(json_array(campaign, destination)) FROM disabled)",
             without_entry("?1")
         );
-        let row = self.store.row(&sql, &[(&at_once.mark).into()])?;
+        let row = self.db.row(&sql, &[(&at_once.mark).into()])?;
         let mut row = row.ok_or_else(|| Fault::new("a row is missing"))?;
         at_once.is_held = row.int(0)? == 1;
         at_once.newest = row.text(1)?.max(std::mem::take(&mut at_once.newest));
@@ -219,7 +219,7 @@ impl<S: Store> Ledger<S> {
     pub(in crate::ledger) fn move_mark(&self) -> Result<(), Fault> {
         let mut at_once = self.at_once.borrow_mut();
         let Some(marked) = at_once.next_mark() else { return Ok(()) };
-        self.store.write_all(&marked.writes())?;
+        self.db.write_all(&marked.writes())?;
         at_once.keep_mark(marked);
         Ok(())
     }

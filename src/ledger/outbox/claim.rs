@@ -4,12 +4,12 @@
 //! memory: nobody but this object sends its deliveries, and one that stops with a delivery in flight
 //! sends it again.
 
+use super::Outbox;
 use std::collections::VecDeque;
 
 use super::lanes::{Known, Turn};
 use crate::base::fault::Fault;
 use crate::base::moment::Moment;
-use crate::ledger::Ledger;
 use crate::ledger::db::rows::Of;
 use crate::ledger::db::schema::ROW_FORMAT;
 use crate::ledger::db::store::Store;
@@ -72,7 +72,7 @@ impl Claim {
     }
 }
 
-impl<S: Store> Ledger<S> {
+impl<S: Store> Outbox<S> {
     /// Claims what is due, as far as connections are free.
     ///
     /// # Errors
@@ -107,7 +107,7 @@ impl<S: Store> Ledger<S> {
         // What is in flight is still pending, and comes first.
         let mut lanes = self.lanes.borrow_mut();
         let limit = READ_AHEAD + i64::try_from(lanes.in_flight()).unwrap_or(0);
-        let rows = self.store.rows(sql, &[receiver.into(), ROW_FORMAT.into(), limit.into()])?;
+        let rows = self.db.rows(sql, &[receiver.into(), ROW_FORMAT.into(), limit.into()])?;
         let all = i64::try_from(rows.len()).is_ok_and(|read| read < limit);
         let (mut ahead, mut next_ms) = (VecDeque::new(), None);
         for mut row in rows {
@@ -158,7 +158,7 @@ impl<S: Store> Ledger<S> {
     pub(in crate::ledger) fn mend_what_is_due(&self, now_ms: i64) -> Result<(), Fault> {
         let sql = "UPDATE delivery SET due_ms = ?
                    WHERE state = 'pending' AND due_ms > 0 AND format <= ? AND due_ms > ?";
-        self.store.run(sql, &[now_ms.into(), ROW_FORMAT.into(), (now_ms + LONGEST_WAIT_MS).into()])
+        self.db.run(sql, &[now_ms.into(), ROW_FORMAT.into(), (now_ms + LONGEST_WAIT_MS).into()])
     }
 
     /// Learns from the database when each receiver's next delivery is due, with a few steps for each
@@ -182,7 +182,7 @@ impl<S: Store> Ledger<S> {
              FROM known WHERE receiver IS NOT NULL"
         );
         let mut known = Vec::new();
-        for mut row in self.store.rows(&sql, &[ROW_FORMAT.into()])? {
+        for mut row in self.db.rows(&sql, &[ROW_FORMAT.into()])? {
             let receiver = row.text(0)?;
             // What a newer version has written is left alone.
             let Ok(due_ms) = row.int(1) else { continue };

@@ -1,9 +1,112 @@
 //! The outbox: deliveries from the step that decides them to the receiver that has them.
 
-pub mod at_once;
-pub mod attempt;
-pub mod claim;
-pub mod lanes;
-pub mod open_leads;
-pub mod replay;
-pub mod settle;
+pub(in crate::ledger) mod at_once;
+pub(in crate::ledger) mod attempt;
+pub(in crate::ledger) mod claim;
+pub(in crate::ledger) mod lanes;
+pub(in crate::ledger) mod open_leads;
+pub(in crate::ledger) mod replay;
+pub(in crate::ledger) mod settle;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use self::at_once::{AtOnce, Marked};
+use self::claim::Claim;
+use self::lanes::Lanes;
+use self::open_leads::OpenLeads;
+use super::consents::history::Open;
+use super::db::Db;
+use super::db::store::Store;
+use crate::base::fault::Fault;
+
+/// The deliveries of a ledger that wait or are on their way.
+pub(in crate::ledger) struct Outbox<S> {
+    db: Rc<Db<S>>,
+    development: bool,
+    lanes: RefCell<Lanes>,
+    at_once: RefCell<AtOnce>,
+    /// Leads that are about to be sent.
+    open_leads: RefCell<OpenLeads>,
+}
+
+/// A lead that was just stored, and may be sent without being read again.
+pub(in crate::ledger) struct OpenedLead<'a> {
+    pub(in crate::ledger) lead_id: &'a str,
+    pub(in crate::ledger) submission_id: &'a str,
+    pub(in crate::ledger) open: Open,
+    /// As many bytes as its payload.
+    pub(in crate::ledger) bytes: usize,
+}
+
+impl<S: Store> Outbox<S> {
+    /// An outbox that knows nothing yet.
+    pub(in crate::ledger) fn new(db: Rc<Db<S>>, development: bool) -> Self {
+        let (lanes, at_once, open_leads) = Default::default();
+        Self { db, development, lanes, at_once, open_leads }
+    }
+
+    /// Learns what waits.
+    pub(in crate::ledger) fn open(&self, now_ms: i64) -> Result<(), Fault> {
+        self.learn_the_mark()?;
+        self.enter_all()?;
+        self.mend_what_is_due(now_ms)?;
+        self.read_what_is_due()
+    }
+
+    /// Forgets what may come from rows that were rolled back, and learns it again.
+    pub(in crate::ledger) fn reset(&self) -> Result<(), Fault> {
+        self.open_leads.take();
+        self.learn_the_mark()?;
+        self.enter_all()?;
+        self.read_what_is_due()
+    }
+
+    /// Follows an admission that is kept: deliveries with an entry, by their receivers, and without.
+    pub(in crate::ledger) fn admitted(
+        &self,
+        marked: Option<Marked>,
+        entered: Vec<(String, &String)>,
+        claims: Vec<Claim>,
+        opened: Option<OpenedLead<'_>>,
+        now_ms: i64,
+    ) {
+        self.at_once.borrow_mut().note_all_written(marked, &entered, &claims);
+        let mut lanes = self.lanes.borrow_mut();
+        for (_, receiver) in entered {
+            lanes.note_due(receiver, now_ms);
+        }
+        for claim in claims {
+            lanes.hand(claim);
+        }
+        if let Some(OpenedLead { lead_id, submission_id, open, bytes }) = opened {
+            self.open_leads.borrow_mut().keep(lead_id, submission_id, open, bytes);
+        }
+    }
+
+    /// Drops the open copy of a lead, so that it is read anew.
+    pub(in crate::ledger) fn forget_open(&self, lead_id: &str) {
+        self.open_leads.borrow_mut().forget(lead_id);
+    }
+
+    /// Returns the open copy of a submission's lead.
+    pub(in crate::ledger) fn open_lead(&self, lead_id: &str, submission_id: &str) -> Option<Rc<Open>> {
+        self.open_leads.borrow().find(lead_id, submission_id)
+    }
+
+    /// Notes that a mail to confirm was written for a receiver.
+    pub(in crate::ledger) fn note_mail(&self, receiver: &str, now_ms: i64) {
+        self.at_once.borrow_mut().note_mail();
+        self.note_due(receiver, now_ms);
+    }
+
+    /// Notes the time, so that a clock that went back puts nobody off.
+    pub(in crate::ledger) fn note_clock(&self, now_ms: i64) {
+        self.lanes.borrow_mut().note_clock(now_ms);
+    }
+
+    /// Returns the next mark of deliveries that go out at once, where it is time for one.
+    pub(in crate::ledger) fn next_mark(&self) -> Option<Marked> {
+        self.at_once.borrow().next_mark()
+    }
+}

@@ -6,7 +6,7 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use crate::ledger::db::consent_history::Open;
+use crate::ledger::consents::history::Open;
 
 /// What those of all ledgers in an isolate may take, which has 128 MB. Some three thousand ordinary leads, or what waits
 /// after a few busy seconds.

@@ -1,5 +1,6 @@
 //! Outcomes of attempts: what is written of a delivery, and what follows for its submission.
 
+use super::Outbox;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
@@ -13,7 +14,7 @@ use crate::ledger::db::funnel::{Milestone, Steps};
 use crate::ledger::db::rows::{Of, delivery_range_of, is_delivery_of_submission};
 use crate::ledger::db::store::{Store, Write, write};
 use crate::ledger::db::submission_state::Bucket;
-use crate::ledger::{Ledger, State};
+use crate::ledger::db::submission_state::State;
 use crate::pipeline::webhook;
 use crate::pipeline::webhook::{Next, Outcome};
 
@@ -46,7 +47,7 @@ impl Attempt<'_> {
     }
 }
 
-impl<S: Store> Ledger<S> {
+impl<S: Store> Outbox<S> {
     /// Writes what became of attempts, and what follows. Gives of each, in their order, the event for the log, or
     /// why it could not be written: then the delivery is due again. Those that have arrived are written together.
     pub fn settle(&self, attempts: &[Attempt<'_>], moment: &Moment) -> Vec<Result<Value, Fault>> {
@@ -97,7 +98,7 @@ impl<S: Store> Ledger<S> {
         if written.as_ref().map_or(true, |state| *state == "pending") {
             self.note_due(&claim.receiver, due_ms);
         }
-        self.open.borrow_mut().forget_submission(&claim.lead_id, &claim.submission_id);
+        self.open_leads.borrow_mut().forget_submission(&claim.lead_id, &claim.submission_id);
         Ok(json!({
             "event": "delivery", "outcome": outcome.name(), "state": written?, "campaign": claim.campaign,
             "destination": claim.destination, "delivery_id": claim.delivery_id,
@@ -123,7 +124,7 @@ impl<S: Store> Ledger<S> {
             is_delivery_of_submission("other", "d")
         );
         let mut counts: BTreeMap<Bucket, (i64, i64)> = BTreeMap::new();
-        for mut row in self.store.rows(&sql, &[json!(ids).to_string().into()])? {
+        for mut row in self.db.rows(&sql, &[json!(ids).to_string().into()])? {
             written.insert(row.text(0)?);
             let bucket = Bucket { campaign: row.text(1)?, hour: row.int(2)?, source: row.text(3)? };
             let (leads, arrived) = counts.entry(bucket).or_default();
@@ -154,7 +155,7 @@ impl<S: Store> Ledger<S> {
                         FROM json_each(?1) one
                         WHERE delivery.delivery_id = json_extract(one.value, '$[0]')";
         writes.push(write(delivery, [(&rows).into(), now_ms.into()]));
-        self.store.write_all(&writes)?;
+        self.db.write_all(&writes)?;
         Ok(written)
     }
 
@@ -177,8 +178,7 @@ impl<S: Store> Ledger<S> {
         let (lead_id, submission_id) = (claim.lead_id.as_str(), claim.submission_id.as_str());
         let (from, to) =
             delivery_range_of(Of { submission_id, format: claim.format, ..Of::nothing(lead_id) });
-        let Some(mut row) = self.store.row(sql, &[(&claim.delivery_id).into(), from.into(), to.into()])?
-        else {
+        let Some(mut row) = self.db.row(sql, &[(&claim.delivery_id).into(), from.into(), to.into()])? else {
             // Retention has ended the lead.
             return Ok(state);
         };
@@ -234,7 +234,7 @@ impl<S: Store> Ledger<S> {
             let place = [claim.lead_id.as_str(), &claim.submission_id];
             writes.extend(follow_deliveries(place, (&before, milestone), &bucket, states)?);
         }
-        self.store.write_all(&writes)?;
+        self.db.write_all(&writes)?;
         if state == "paused" {
             // Some of what was read ahead may be paused as well.
             self.learn_what_is_due()?;
@@ -254,7 +254,7 @@ impl<S: Store> Ledger<S> {
             is_delivery_of_submission("d", "s")
         );
         let args = [lead_id.into(), submission_id.into()];
-        let Some(mut row) = self.store.row(&sql, &args)? else {
+        let Some(mut row) = self.db.row(&sql, &args)? else {
             return Ok(());
         };
         let before = row.text(0)?;
@@ -262,7 +262,7 @@ impl<S: Store> Ledger<S> {
         let before = (before.as_str(), Milestone::of(row.int(4)?));
         let states = row.optional_text(5).unwrap_or_default();
         let writes = follow_deliveries([lead_id, submission_id], before, &bucket, states.split(','))?;
-        writes.iter().try_for_each(|write| self.store.write(write))
+        writes.iter().try_for_each(|write| self.db.write(write))
     }
 
     /// What a submission's deliveries say that its state is; nothing where it has none.
@@ -275,7 +275,7 @@ impl<S: Store> Ledger<S> {
         let (from, to) = delivery_range_of(Of { submission_id, format, ..Of::nothing(lead_id) });
         let sql = "SELECT group_concat(state) FROM delivery
                    WHERE delivery_id >= ? AND delivery_id < ? AND submission_id = ?";
-        let row = self.store.row(sql, &[from.into(), to.into(), submission_id.into()])?;
+        let row = self.db.row(sql, &[from.into(), to.into(), submission_id.into()])?;
         let states = row.and_then(|mut row| row.optional_text(0));
         Ok(states.map(|states| state_of(states.split(','))))
     }

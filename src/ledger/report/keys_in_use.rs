@@ -1,9 +1,9 @@
 //! Which keys the rows name: one that none names any more can be destroyed.
 
+use crate::ledger::parts::Parts;
 use serde_json::json;
 
 use crate::base::fault::Fault;
-use crate::ledger::Ledger;
 use crate::ledger::admit::double_opt_in::UNNAMED;
 use crate::ledger::api::Report;
 use crate::ledger::db::store::{Store, union_all};
@@ -27,44 +27,39 @@ fn first_part(text: &str) -> String {
     format!("substr({text}, 1, instr({text}, '.') - 1)")
 }
 
-impl<S: Store> Ledger<S> {
-    /// By ring, the ids of the keys that rows name, each with their number.
-    pub(in crate::ledger) fn keys_in_use(&self) -> Result<Report, Fault> {
-        let mac = "json_extract(act, '$.mac')";
-        let acts = format!("substr({mac}, 1, instr({mac}, '.') - 1)");
-        let named =
-            |what: &str, id: &str, table: &str| format!("SELECT {id} AS id FROM {table} WHERE {what}");
-        let ring = |parts: &[String]| {
-            let rows = union_all(parts.to_vec());
-            format!(
-                "(SELECT json_group_object(id, n) FROM (SELECT id, count(*) n FROM ({rows}) GROUP BY id))"
-            )
-        };
-        let peppers = ring(&[
-            named("true", &key_id("tag"), "fingerprint"),
-            named("true", &key_id("tag"), "carried"),
-            named("true", &key_id("tag"), "mentioned"),
-            named(&format!("tag <> '{UNNAMED}'"), &key_id("tag"), "request"),
-            named("true", &first_part("value"), "submission, json_each(submission.subjects)"),
-            named("true", &first_part("value"), "act, json_each(act.subjects)"),
-            named("true", &first_part("subject"), "standing"),
-            named("first IS NOT NULL", &first_part("first"), "submission"),
-            named("subject IS NOT NULL", &first_part("subject"), "delivery"),
-            named("act IS NOT NULL", &acts, "submission"),
-            named("true", &key_id("value"), "submission, json_each(quarantine, '$.tags')"),
-            named("true", &acts, "act"),
-        ]);
-        let sealing = ring(&[
-            named("payload IS NOT NULL", &sealing_key_id("payload"), "submission"),
-            named("consent <> ''", &sealing_key_id("consent"), "submission"),
-            named("personal IS NOT NULL", &sealing_key_id("personal"), "act"),
-        ]);
-        let lists = ring(&[named("true", &key_id("tag"), "listed")]);
-        let sql = format!(
-            "SELECT json_object('peppers', json({peppers}), 'sealing', json({sealing}),
-               'lists', json({lists}))"
-        );
-        let report = self.objects(&sql, &[])?.into_iter().next();
-        Ok(Report(json!({ "ledgers": [{ "ledger": self.name, "in_use": report }] })))
-    }
+/// By ring, the ids of the keys that rows name, each with their number.
+pub(in crate::ledger) fn keys_in_use<S: Store>(parts: &Parts<S>) -> Result<Report, Fault> {
+    let mac = "json_extract(act, '$.mac')";
+    let acts = format!("substr({mac}, 1, instr({mac}, '.') - 1)");
+    let named = |what: &str, id: &str, table: &str| format!("SELECT {id} AS id FROM {table} WHERE {what}");
+    let ring = |parts: &[String]| {
+        let rows = union_all(parts.to_vec());
+        format!("(SELECT json_group_object(id, n) FROM (SELECT id, count(*) n FROM ({rows}) GROUP BY id))")
+    };
+    let peppers = ring(&[
+        named("true", &key_id("tag"), "fingerprint"),
+        named("true", &key_id("tag"), "carried"),
+        named("true", &key_id("tag"), "mentioned"),
+        named(&format!("tag <> '{UNNAMED}'"), &key_id("tag"), "request"),
+        named("true", &first_part("value"), "submission, json_each(submission.subjects)"),
+        named("true", &first_part("value"), "act, json_each(act.subjects)"),
+        named("true", &first_part("subject"), "standing"),
+        named("first IS NOT NULL", &first_part("first"), "submission"),
+        named("subject IS NOT NULL", &first_part("subject"), "delivery"),
+        named("act IS NOT NULL", &acts, "submission"),
+        named("true", &key_id("value"), "submission, json_each(quarantine, '$.tags')"),
+        named("true", &acts, "act"),
+    ]);
+    let sealing = ring(&[
+        named("payload IS NOT NULL", &sealing_key_id("payload"), "submission"),
+        named("consent <> ''", &sealing_key_id("consent"), "submission"),
+        named("personal IS NOT NULL", &sealing_key_id("personal"), "act"),
+    ]);
+    let lists = ring(&[named("true", &key_id("tag"), "listed")]);
+    let sql = format!(
+        "SELECT json_object('peppers', json({peppers}), 'sealing', json({sealing}),
+           'lists', json({lists}))"
+    );
+    let report = parts.db.objects(&sql, &[])?.into_iter().next();
+    Ok(Report(json!({ "ledgers": [{ "ledger": parts.config.name, "in_use": report }] })))
 }

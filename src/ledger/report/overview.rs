@@ -4,6 +4,7 @@
 //! An open dashboard asks again and again, and each row that is read is one of the free plan's five million
 //! a day. So counters are found by their key, and each of them and of the deliveries is read about once.
 
+use crate::ledger::parts::Parts;
 use serde_json::{Map, Value, json};
 
 use super::{DELIVERY_STATES, object, rfc3339_of};
@@ -11,8 +12,8 @@ use crate::base::fault::Fault;
 use crate::base::moment::{DAY_MS, HOUR_MS, first_id};
 use crate::ledger::api::{Overview, Report};
 use crate::ledger::db::store::{Arg, MAX_SAFE, Store};
+use crate::ledger::db::submission_state::State;
 use crate::ledger::wire::Tally;
-use crate::ledger::{Ledger, State};
 
 /// Up to here a period is shown by the hour: 72 bars, as many as a screen has room for.
 const HOURLY_MS: i64 = 3 * DAY_MS;
@@ -74,58 +75,56 @@ const WAITING: &str =
      UNION ALL SELECT campaign, destination, 0, 1 FROM delivery WHERE state = 'paused')
    GROUP BY campaign, destination";
 
-impl<S: Store> Ledger<S> {
-    /// What happened from one hour to before another, in one campaign or all of the ledger's. Two such
-    /// reports are added up number by number; the posts by source are for the Worker, which says which sources
-    /// are shown. Of what waits for an operator all is counted, whatever the
-    /// period.
-    pub(in crate::ledger) fn overview(&self, query: &Overview) -> Result<Report, Fault> {
-        let campaign = query.campaign.as_deref();
-        let (from_ms, to_ms) = (query.from_ms.unwrap_or(0), query.to_ms.unwrap_or(MAX_SAFE));
-        let offsets = query.offsets.as_deref().unwrap_or("[[0,0]]");
-        let period = [campaign.into(), from_ms.into(), to_ms.into(), offsets.into()];
-        let counted = self.store.row(&counted(step_of(from_ms, to_ms)), &period)?;
-        let mut report = counted.map_or_else(|| Ok(Map::new()), |mut row| object(&row.text(0)?))?;
-        report.extend(self.destinations(campaign, from_ms, to_ms)?);
-        Ok(Report(Value::Object(report)))
-    }
+/// What happened from one hour to before another, in one campaign or all of the ledger's. Two such
+/// reports are added up number by number; the posts by source are for the Worker, which says which sources
+/// are shown. Of what waits for an operator all is counted, whatever the
+/// period.
+pub(in crate::ledger) fn overview<S: Store>(parts: &Parts<S>, query: &Overview) -> Result<Report, Fault> {
+    let campaign = query.campaign.as_deref();
+    let (from_ms, to_ms) = (query.from_ms.unwrap_or(0), query.to_ms.unwrap_or(MAX_SAFE));
+    let offsets = query.offsets.as_deref().unwrap_or("[[0,0]]");
+    let period = [campaign.into(), from_ms.into(), to_ms.into(), offsets.into()];
+    let counted = parts.db.row(&counted(step_of(from_ms, to_ms)), &period)?;
+    let mut report = counted.map_or_else(|| Ok(Map::new()), |mut row| object(&row.text(0)?))?;
+    report.extend(destinations(parts, campaign, from_ms, to_ms)?);
+    Ok(Report(Value::Object(report)))
+}
 
-    /// How destinations take what leads of the period bring them.
-    fn destinations(
-        &self,
-        campaign: Option<&str>,
-        from_ms: i64,
-        to_ms: i64,
-    ) -> Result<Map<String, Value>, Fault> {
-        let text = |one: &Value, key: &str| one.get(key).and_then(Value::as_str).unwrap_or("").to_owned();
-        let place = |one: &Value| format!("{} {}", text(one, "campaign"), text(one, "destination"));
-        let is_meant = |one: &Value| campaign.is_none_or(|id| text(one, "campaign") == id);
-        let (mut looked_at, mut counted) = (0, 0);
-        let mut found = Map::new();
-        let first = |at_ms| Arg::from(first_id("msg_", at_ms));
-        for mut one in self.objects(&delivered(), &[first(from_ms), first(to_ms)])? {
-            let deliveries = one.get("deliveries").and_then(Value::as_i64).unwrap_or(0);
-            looked_at += deliveries;
-            if is_meant(&one) {
-                counted += deliveries;
-                time_taken(&mut one);
-                found.insert(place(&one), one);
-            }
+/// How destinations take what leads of the period bring them.
+fn destinations<S: Store>(
+    parts: &Parts<S>,
+    campaign: Option<&str>,
+    from_ms: i64,
+    to_ms: i64,
+) -> Result<Map<String, Value>, Fault> {
+    let text = |one: &Value, key: &str| one.get(key).and_then(Value::as_str).unwrap_or("").to_owned();
+    let place = |one: &Value| format!("{} {}", text(one, "campaign"), text(one, "destination"));
+    let is_meant = |one: &Value| campaign.is_none_or(|id| text(one, "campaign") == id);
+    let (mut looked_at, mut counted) = (0, 0);
+    let mut found = Map::new();
+    let first = |at_ms| Arg::from(first_id("msg_", at_ms));
+    for mut one in parts.db.objects(&delivered(), &[first(from_ms), first(to_ms)])? {
+        let deliveries = one.get("deliveries").and_then(Value::as_i64).unwrap_or(0);
+        looked_at += deliveries;
+        if is_meant(&one) {
+            counted += deliveries;
+            time_taken(&mut one);
+            found.insert(place(&one), one);
         }
-        for waiting in self.objects(WAITING, &[])?.into_iter().filter(is_meant) {
-            let one = found.entry(place(&waiting)).or_insert_with(nothing_sent);
-            if let (Value::Object(one), Value::Object(waiting)) = (one, waiting) {
-                one.extend(waiting);
-            }
-        }
-        let shown: Vec<_> = found.into_iter().map(|(_, one)| one).collect();
-        let capped = i64::from(looked_at >= MAX_DELIVERIES);
-        let mut report = Map::new();
-        report.insert("destinations".to_owned(), shown.into());
-        report.insert("deliveries_counted".to_owned(), counted.into());
-        report.insert("deliveries_capped".to_owned(), capped.into());
-        Ok(report)
     }
+    for waiting in parts.db.objects(WAITING, &[])?.into_iter().filter(is_meant) {
+        let one = found.entry(place(&waiting)).or_insert_with(nothing_sent);
+        if let (Value::Object(one), Value::Object(waiting)) = (one, waiting) {
+            one.extend(waiting);
+        }
+    }
+    let shown: Vec<_> = found.into_iter().map(|(_, one)| one).collect();
+    let capped = i64::from(looked_at >= MAX_DELIVERIES);
+    let mut report = Map::new();
+    report.insert("destinations".to_owned(), shown.into());
+    report.insert("deliveries_counted".to_owned(), counted.into());
+    report.insert("deliveries_capped".to_owned(), capped.into());
+    Ok(report)
 }
 
 /// Puts percentiles in the place of the times that deliveries took. The nearest rank: so many percent took

@@ -1,21 +1,24 @@
 //! The history of a lead's consents: how acts are written and read, and what the consents of a submission are
 //! by them.
 
+use super::Consents;
+use crate::ledger::vault::{act_context, consent_context, payload_context};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use serde_json::{Value, json};
 
 use super::payload::Payload;
-use super::schema::ROW_FORMAT;
-use super::store::{Arg, Row, SealedCell, Store, Write, write};
-use super::submission_state::Bucket;
 use crate::base::crypto::base64url;
 use crate::base::fault::Fault;
 use crate::base::moment::{DAY_MS, Moment, rfc3339};
 use crate::campaign::Campaign;
-use crate::ledger::api::{Consents, List};
-use crate::ledger::{Ledger, State, act_place, consent_place, payload_place};
+use crate::ledger::api;
+use crate::ledger::api::List;
+use crate::ledger::db::schema::ROW_FORMAT;
+use crate::ledger::db::store::{Arg, Row, SealedCell, Store, Write, write};
+use crate::ledger::db::submission_state::Bucket;
+use crate::ledger::db::submission_state::State;
 use crate::pipeline::consent::{
     Act, ConsentState, Head, Personal, Receipt, Standing, Terms, signing_input, standing,
 };
@@ -158,7 +161,7 @@ impl ActRow {
     }
 }
 
-impl<S: Store> Ledger<S> {
+impl<S: Store> Consents<S> {
     /// A lead's acts, the first one first: those from number `from` on, so many of them.
     pub(in crate::ledger) fn acts_from(
         &self,
@@ -170,13 +173,13 @@ impl<S: Store> Ledger<S> {
                    UNION ALL SELECT act, consent, subjects, json_extract(act, '$.seq') FROM submission
                      WHERE lead_id = ?1 AND act IS NOT NULL AND json_extract(act, '$.seq') >= ?2
                    ORDER BY 4 LIMIT ?3";
-        let rows = self.store.rows(sql, &[lead_id.into(), from.into(), limit.into()])?;
+        let rows = self.db.rows(sql, &[lead_id.into(), from.into(), limit.into()])?;
         rows.into_iter().map(|mut row| ActRow::read(&mut row, 0)).collect()
     }
 
     /// A lead's acts, the first one first.
     pub(in crate::ledger) fn acts(&self, lead_id: &str) -> Result<Vec<ActRow>, Fault> {
-        self.acts_from(lead_id, 0, super::store::MAX_SAFE)
+        self.acts_from(lead_id, 0, crate::ledger::db::store::MAX_SAFE)
     }
 
     /// The acts of these numbers, in their order. `own` is one that is at hand.
@@ -185,7 +188,7 @@ impl<S: Store> Ledger<S> {
         if found.len() < numbers.len() {
             let sql = "SELECT act, personal, subjects FROM act WHERE lead_id = ?
                          AND seq IN (SELECT value FROM json_each(?))";
-            for mut row in self.store.rows(sql, &[lead_id.into(), json!(numbers).to_string().into()])? {
+            for mut row in self.db.rows(sql, &[lead_id.into(), json!(numbers).to_string().into()])? {
                 found.push(ActRow::read(&mut row, 0)?);
             }
         }
@@ -225,7 +228,7 @@ impl<S: Store> Ledger<S> {
         act: &Act,
         sealed: &SealedCell,
     ) -> Result<String, Fault> {
-        let plain = self.unsealed(sealed, &act_place(lead_id, act.seq))?;
+        let plain = self.vault.unsealed(sealed, &act_context(lead_id, act.seq))?;
         String::from_utf8(plain).map_err(|_| Fault::new("a personal part is unreadable"))
     }
 
@@ -249,13 +252,14 @@ impl<S: Store> Ledger<S> {
         (mut personal, subjects): (Personal, Vec<String>),
         moment: &Moment,
     ) -> Result<NewAct, Fault> {
-        let key = self.identity.history_keys().first().ok_or_else(|| Fault::new("there is no pepper"))?;
+        let key =
+            self.config.identity.history_keys().first().ok_or_else(|| Fault::new("there is no pepper"))?;
         let seq = previous.map_or(1, |head| head.seq + 1);
-        let at = act_place(lead_id, seq);
+        let at = act_context(lead_id, seq);
         personal.salt = base64url(&moment.random::<16>(&at, 1));
         let text = personal.text();
         let act = Act::after(previous, lead_id, place, consents, &text, key);
-        let sealed = self.seal(text.as_bytes(), &at, moment)?;
+        let sealed = self.vault.seal(text.as_bytes(), &at, moment)?;
         Ok(NewAct { act: Rc::new(act), personal: Rc::new(personal), sealed, subjects })
     }
 
@@ -267,7 +271,7 @@ impl<S: Store> Ledger<S> {
         if let Some((.., terms)) = known.iter().find(is_meant) {
             return Rc::clone(terms);
         }
-        if known.len() >= crate::ledger::MAX_PARSED {
+        if known.len() >= crate::ledger::campaigns::MAX_PARSED {
             known.clear();
         }
         let terms = campaign.purposes.iter().map(|purpose| Rc::new(Terms::of(campaign, purpose)));
@@ -301,7 +305,7 @@ impl<S: Store> Ledger<S> {
         if let Some(terms) = self.terms.borrow().get(digest) {
             return Ok(Rc::clone(terms));
         }
-        let row = self.store.row("SELECT terms FROM terms WHERE digest = ?", &[digest.into()])?;
+        let row = self.db.row("SELECT terms FROM terms WHERE digest = ?", &[digest.into()])?;
         let text = row.map(|mut row| row.text(0)).transpose()?;
         let terms = text.and_then(|text| Terms::read(&text, digest));
         let terms = terms.map(Rc::new).ok_or_else(|| Fault::new("a consent's terms are gone"))?;
@@ -331,7 +335,8 @@ impl<S: Store> Ledger<S> {
     /// has expired, is not granted.
     pub(in crate::ledger) fn open_row(&self, row: SealedRow<'_>) -> Result<(Payload, Open), Fault> {
         let SealedRow { lead_id, submission_id, payload, consent, own, is_alone } = row;
-        let mut payload: Payload = self.open_sealed(payload, &payload_place(lead_id, submission_id))?;
+        let mut payload: Payload =
+            self.vault.open_sealed(payload, &payload_context(lead_id, submission_id))?;
         if payload.acts.is_empty() && payload.subjects.is_empty() {
             return self.open_old(payload, consent, lead_id, submission_id);
         }
@@ -393,7 +398,7 @@ impl<S: Store> Ledger<S> {
         let now = standing(acts.iter().map(|one| &*one.act));
         let mut consents = std::mem::take(&mut payload.lead.consent);
         if let (true, Some(consent)) = (consents.is_empty(), consent) {
-            consents = self.open_sealed(consent, &consent_place(lead_id, submission_id))?;
+            consents = self.vault.open_sealed(consent, &consent_context(lead_id, submission_id))?;
         }
         let gone = |id: &String| now.iter().any(|one| one.purpose == *id && one.state.has_ended());
         for record in &mut consents {
@@ -406,7 +411,7 @@ impl<S: Store> Ledger<S> {
 
     /// What a receipt's signature is over; nothing where no key signs.
     pub(in crate::ledger) fn receipt_input(&self, receipt: &Receipt, whose: (&str, &str)) -> Option<String> {
-        let key_id = self.signing_key.as_deref()?;
+        let key_id = self.config.signing_key.as_deref()?;
         let withdraw = self.withdraw_url(receipt, whose);
         Some(signing_input(key_id, &receipt.payload(withdraw.as_deref())))
     }
@@ -425,20 +430,20 @@ impl<S: Store> Ledger<S> {
         (lead_id, subject): (&str, &str),
         purpose: &str,
     ) -> Option<String> {
-        let url = self.public_url.as_ref()?;
+        let url = self.config.public_url.as_ref()?;
         let parts = [lead_id, purpose, named(subject)];
-        let token = self.identity.link(Link::Withdraw, Some(campaign), pepper, &parts);
+        let token = self.config.identity.link(Link::Withdraw, Some(campaign), pepper, &parts);
         Some(format!("{url}/withdraw/{campaign}/{token}"))
     }
 
     /// The lead that a link means.
     pub(in crate::ledger) fn lead_now(&self, lead_id: &str) -> Result<String, Fault> {
-        let row = self.store.row("SELECT is_now FROM alias WHERE lead_id = ?", &[lead_id.into()])?;
+        let row = self.db.row("SELECT is_now FROM alias WHERE lead_id = ?", &[lead_id.into()])?;
         row.map_or_else(|| Ok(lead_id.to_owned()), |mut row| row.text(0))
     }
 
     /// What the consents of a link's subject are now, each with what is signed of its receipt.
-    pub(in crate::ledger) fn consents(&self, query: &Consents) -> Result<Option<List>, Fault> {
+    pub(in crate::ledger) fn consents(&self, query: &api::Consents) -> Result<Option<List>, Fault> {
         let lead_id = self.lead_now(&query.lead_id)?;
         let Some((whose, now)) = self.subject_named(&lead_id, query.subject.as_deref())? else {
             return Ok(None);
@@ -457,11 +462,6 @@ impl<S: Store> Ledger<S> {
         };
         let consents: Vec<Value> = now.into_iter().map(shown).collect();
         Ok((!consents.is_empty()).then_some(List(consents)))
-    }
-
-    /// What lies open of a lead is read anew.
-    pub(in crate::ledger) fn forget_open(&self, lead_id: &str) {
-        self.open.borrow_mut().forget(lead_id);
     }
 }
 
@@ -499,7 +499,7 @@ impl Ledgered {
         "submission_id, state, campaign, hour, source, subjects, act, consent";
 }
 
-impl<S: Store> Ledger<S> {
+impl<S: Store> Consents<S> {
     /// A submission of a lead, of the columns that [`Ledgered`] names.
     pub(in crate::ledger) fn ledgered(&self, lead_id: &str, row: &mut Row) -> Result<Ledgered, Fault> {
         let submission_id = row.text(0)?;

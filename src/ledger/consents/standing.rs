@@ -5,13 +5,13 @@
 //! A lead whose first submission is its only one has neither row: all of it follows from that one, and nearly
 //! everybody posts once. Where the rows are not there they are made of what is, so to drop them is always right.
 
+use super::Consents;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::base::fault::Fault;
 use crate::campaign::IdentifierKind;
-use crate::ledger::Ledger;
-use crate::ledger::db::consent_history::list;
+use crate::ledger::consents::history::list;
 use crate::ledger::db::rows::{KEEP_ACT, delivery_range};
 use crate::ledger::db::schema::ROW_FORMAT;
 use crate::ledger::db::store::{Arg, Store, Write, write};
@@ -124,12 +124,12 @@ pub(in crate::ledger) struct Change<'a> {
     pub(in crate::ledger) names: &'a [String],
 }
 
-impl<S: Store> Ledger<S> {
+impl<S: Store> Consents<S> {
     /// What is known of a lead, and of it where these subjects stand.
     pub(in crate::ledger) fn known(&self, lead_id: &str, subjects: &[String]) -> Result<Known, Fault> {
         let sql = "SELECT number, format, seq, mac, founder, last_ms, known_until_ms, record_until_ms, had
                    FROM lead WHERE lead_id = ?";
-        let Some(mut row) = self.store.row(sql, &[lead_id.into()])? else {
+        let Some(mut row) = self.db.row(sql, &[lead_id.into()])? else {
             return self.gathered(lead_id);
         };
         let number = row.int(0)?;
@@ -142,7 +142,7 @@ impl<S: Store> Ledger<S> {
                      UNION SELECT json_extract(o.consents, '$') FROM standing o WHERE o.lead = ?1
                        AND o.subject IN (SELECT value FROM json_each(?2)) AND json_type(o.consents) = 'text')";
         let (mut standings, mut names) = (Vec::new(), Vec::new());
-        for mut row in self.store.rows(sql, &[number.into(), list(subjects)])? {
+        for mut row in self.db.rows(sql, &[number.into(), list(subjects)])? {
             match read_standing(&row.text(1)?)? {
                 Kept::Standing(standing) => standings.push((row.text(0)?, standing)),
                 Kept::Name(name) => names.push((row.text(0)?, name)),
@@ -189,7 +189,7 @@ impl<S: Store> Ledger<S> {
         }
         let sql = "SELECT coalesce(max(at_ms), 0), coalesce(max(known_until_ms), 0), coalesce(max(
                      record_until_ms), 0) FROM submission WHERE lead_id = ?";
-        let mut row = self.store.row(sql, &[lead_id.into()])?.ok_or_else(|| Fault::new("no sums"))?;
+        let mut row = self.db.row(sql, &[lead_id.into()])?.ok_or_else(|| Fault::new("no sums"))?;
         Ok(Known {
             is_kept: false,
             head: acts.last().map(|one| Head::from(&*one.act)),
@@ -214,7 +214,7 @@ impl<S: Store> Ledger<S> {
                    FROM delivery WHERE delivery_id >= ? AND delivery_id < ? AND submission_id <> ''
                    GROUP BY campaign, destination, receiver";
         let mut all = Vec::new();
-        for mut row in self.store.rows(sql, &[(&from).into(), (&to).into()])? {
+        for mut row in self.db.rows(sql, &[(&from).into(), (&to).into()])? {
             all.push(Had {
                 campaign: row.text(0)?,
                 destination: row.text(1)?,
@@ -245,10 +245,10 @@ impl<S: Store> Ledger<S> {
         let sql = "SELECT s.subject FROM lead l JOIN standing s ON s.lead = l.number
                    WHERE l.lead_id = ?1 AND s.subject >= ?2 AND s.subject < ?2 || '~'";
         let mut asked = Vec::new();
-        for (pepper, _) in self.identity.history_keys() {
+        for (pepper, _) in self.config.identity.history_keys() {
             let from = format!("{pepper}.{}", name.unwrap_or_default());
             if name.is_some()
-                && let Some(mut row) = self.store.row(sql, &[lead_id.into(), from.into()])?
+                && let Some(mut row) = self.db.row(sql, &[lead_id.into(), from.into()])?
             {
                 asked.push(row.text(0)?);
             }
@@ -274,7 +274,7 @@ impl<S: Store> Ledger<S> {
     pub(in crate::ledger) fn standings(&self, lead_id: &str) -> Result<Standings, Fault> {
         let sql = "SELECT s.subject, s.consents FROM lead l JOIN standing s ON s.lead = l.number
                    WHERE l.lead_id = ?";
-        let rows = self.store.rows(sql, &[lead_id.into()])?;
+        let rows = self.db.rows(sql, &[lead_id.into()])?;
         if rows.is_empty() {
             return Ok(self.known(lead_id, &[])?.standings);
         }

@@ -1,13 +1,15 @@
 //! What lies sealed in a submission's row until its last delivery is confirmed: the lead as it is scored and
 //! sent, and what of it came from whom.
 
+use super::Consents;
+use crate::ledger::vault::payload_context;
 use serde::{Deserialize, Serialize};
 
-use super::store::Store;
 use crate::base::fault::Fault;
 use crate::campaign::{Campaign, IdentifierKind};
+use crate::ledger::db::store::Store;
+use crate::ledger::db::submission_state::State;
 use crate::ledger::wire::Admit;
-use crate::ledger::{Ledger, State, payload_place};
 use crate::pipeline::lead::Lead;
 use crate::pipeline::scoring::Score;
 
@@ -57,7 +59,7 @@ impl Payload {
     /// Whose all of it is.
     pub(in crate::ledger) fn all_subjects(&self) -> Vec<String> {
         let parts = self.parts.iter().flat_map(|part| &part.subjects);
-        super::consent_history::distinct(self.subjects.iter().chain(parts).cloned().collect())
+        super::history::distinct(self.subjects.iter().chain(parts).cloned().collect())
     }
 
     /// The parts of a later submission that takes this one up; nothing where it would have too many.
@@ -140,7 +142,7 @@ impl Waiting {
     }
 }
 
-impl<S: Store> Ledger<S> {
+impl<S: Store> Consents<S> {
     /// What a submission's row keeps, where it does and a living key opens it.
     pub(in crate::ledger) fn waiting(
         &self,
@@ -148,15 +150,17 @@ impl<S: Store> Ledger<S> {
         submission_id: &str,
     ) -> Result<Option<Waiting>, Fault> {
         let sql = "SELECT payload, state, campaign FROM submission WHERE lead_id = ? AND submission_id = ?";
-        let Some(mut row) = self.store.row(sql, &[lead_id.into(), submission_id.into()])? else {
+        let Some(mut row) = self.db.row(sql, &[lead_id.into(), submission_id.into()])? else {
             return Ok(None);
         };
         let Some(sealed) = row.sealed(0) else { return Ok(None) };
         let is_whole = State::parse(&row.text(1)?).is_some_and(State::is_unjudged);
-        let place = payload_place(lead_id, submission_id);
+        let place = payload_context(lead_id, submission_id);
         let kept = match is_whole {
-            true => self.open_sealed(&sealed, &place).ok().map(|admit| Kept::Whole(Box::new(admit))),
-            false => self.open_sealed(&sealed, &place).ok().map(|payload| Kept::Judged(Box::new(payload))),
+            true => self.vault.open_sealed(&sealed, &place).ok().map(|admit| Kept::Whole(Box::new(admit))),
+            false => {
+                self.vault.open_sealed(&sealed, &place).ok().map(|payload| Kept::Judged(Box::new(payload)))
+            }
         };
         let campaign = row.text(2)?;
         Ok(kept.map(|kept| Waiting { campaign, kept }))

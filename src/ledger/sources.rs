@@ -1,0 +1,63 @@
+//! The sources by which the counters of an hour count, so that a visitor who invents sources cannot make the
+//! table grow.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::db::Db;
+use super::db::store::Store;
+use super::db::submission_state::Bucket;
+use crate::base::fault::Fault;
+use crate::base::moment::hour_of;
+
+/// Sources counted by name in one campaign's hour; what comes beyond is counted as [`OTHER`].
+const MAX_SOURCES: usize = 50;
+/// The source that stands for all others.
+const OTHER: &str = "other";
+
+/// The sources of one campaign's hour.
+#[derive(Default)]
+struct OfHour {
+    hour: i64,
+    names: BTreeSet<String>,
+}
+
+/// By campaign, the sources that this hour's counters know.
+#[derive(Default)]
+pub(in crate::ledger) struct Sources {
+    by_campaign: RefCell<BTreeMap<String, OfHour>>,
+}
+
+impl Sources {
+    /// Forgets all, so that the rows are read again.
+    pub(in crate::ledger) fn reset(&self) {
+        self.by_campaign.take();
+    }
+
+    /// Returns the counter of a submission that comes now from a source.
+    pub(in crate::ledger) fn bucket<S: Store>(
+        &self,
+        db: &Db<S>,
+        campaign: &str,
+        source: &str,
+        now_ms: i64,
+    ) -> Result<Bucket, Fault> {
+        let hour = hour_of(now_ms);
+        let mut all = self.by_campaign.borrow_mut();
+        let known = all.entry(campaign.to_owned()).or_default();
+        if known.hour != hour {
+            let sql = "SELECT source FROM counter WHERE campaign = ? AND hour = ?";
+            let mut names = BTreeSet::new();
+            for mut row in db.rows(sql, &[campaign.into(), hour.into()])? {
+                names.insert(row.text(0)?);
+            }
+            *known = OfHour { hour, names };
+        }
+        let has_room = known.names.iter().filter(|name| *name != OTHER).count() < MAX_SOURCES;
+        let source = if has_room || known.names.contains(source) { source } else { OTHER };
+        if !known.names.contains(source) {
+            known.names.insert(source.to_owned());
+        }
+        Ok(Bucket { campaign: campaign.to_owned(), hour, source: source.to_owned() })
+    }
+}
