@@ -202,7 +202,7 @@ impl Core {
             campaign: self.campaign.id.clone(),
             revision: self.campaign.revision.clone(),
             stored: None,
-            submission_id,
+            submission_id: submission_id.into(),
             idempotency_tag: None,
             source: "google".to_owned(),
             fingerprints,
@@ -222,6 +222,7 @@ impl Core {
         let (score, _) = self.decide(&lead);
         let consent = std::mem::take(&mut lead.consent);
         let first = recognising(&fingerprints, &by).first().expect("a fingerprint").tag.clone();
+        let submission_id = submission_id.into();
         Sealable { moment: person.moment(), submission_id, payload: Payload { lead, score, first }, consent }
     }
 

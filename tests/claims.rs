@@ -512,7 +512,7 @@ fn what_was_in_flight_when_the_object_stopped_is_sent_again_with_the_same_id_and
     let after = Object::open(&site);
     let claim = after.claim(&site).remove(0);
     assert_eq!(after.webhook(&site, &claim, &campaign), sent);
-    assert_eq!(sent.0, claim.delivery_id);
+    assert_eq!(sent.0, *claim.delivery_id);
     after.settle(&site, &claim, 204);
     assert_eq!(site.states(), counts(&[("delivered", 1)]));
 }

@@ -256,7 +256,7 @@ fn admit() -> Admit {
         campaign: campaign.id.clone(),
         revision: "0123456789abcdef".to_owned(),
         stored: None,
-        submission_id: identity.submission_id(&submission, &campaign, Some("k")),
+        submission_id: identity.submission_id(&submission, &campaign, Some("k")).into(),
         idempotency_tag: Some(identity.idempotency_tag(&campaign, "k")),
         source: "x".to_owned(),
         fingerprints: identity.fingerprints(&submission, &campaign),

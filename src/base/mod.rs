@@ -5,6 +5,7 @@ pub mod country;
 pub mod crypto;
 pub mod fault;
 pub mod i18n;
+pub mod id;
 pub mod json;
 pub mod keyring;
 pub mod moment;

@@ -35,8 +35,7 @@ impl<S: Store> Campaigns<S> {
 
     /// Returns the last copy of a campaign.
     pub(in crate::ledger) fn last_good(&self, id: &str) -> Result<Option<Rc<Campaign>>, Fault> {
-        let row = self.db.row("SELECT stored FROM campaign WHERE id = ?", &[id.into()])?;
-        row.map(|mut row| self.parse(&row.text(0)?)).transpose()
+        self.db.campaign(id)?.map(|stored| self.parse(&stored)).transpose()
     }
 
     /// Returns the campaign of a message: parsed before, in the database, or sent along and stored now.
@@ -52,15 +51,11 @@ impl<S: Store> Campaigns<S> {
         }
         if let Some(stored) = sent {
             let campaign = self.parse(stored)?;
-            let sql = "INSERT INTO campaign (id, revision, stored) VALUES (?, ?, ?) ON CONFLICT (id)
-                       DO UPDATE SET revision = excluded.revision, stored = excluded.stored";
-            self.db.run(sql, &[id.into(), revision.into(), stored.into()])?;
+            self.db.put_campaign(id, revision, stored)?;
             self.signing.take();
             return Ok(Some(campaign));
         }
-        let sql = "SELECT stored FROM campaign WHERE id = ? AND revision = ?";
-        let row = self.db.row(sql, &[id.into(), revision.into()])?;
-        row.map(|mut row| self.parse(&row.text(0)?)).transpose()
+        self.db.campaign_of(id, revision)?.map(|stored| self.parse(&stored)).transpose()
     }
 
     /// Parses a stored campaign, and keeps it.
@@ -79,8 +74,7 @@ impl<S: Store> Campaigns<S> {
 
     /// Returns the campaign by which a quarantined submission is judged, by its revision.
     pub(in crate::ledger) fn of_revision(&self, revision: &str) -> Result<Option<Rc<Campaign>>, Fault> {
-        let row = self.db.row("SELECT stored FROM revision WHERE revision = ?", &[revision.into()])?;
-        row.map(|mut row| self.parse(&row.text(0)?)).transpose()
+        self.db.revision(revision)?.map(|stored| self.parse(&stored)).transpose()
     }
 
     /// Returns whether another campaign signs with a secret, by the last copies.
@@ -91,12 +85,7 @@ impl<S: Store> Campaigns<S> {
     ) -> Result<bool, Fault> {
         let mut signing = self.signing.borrow_mut();
         if signing.is_none() {
-            let sql = "SELECT DISTINCT c.id, json_extract(d.value, '$.secret')
-                       FROM campaign c, json_each(c.stored, '$.campaign.destination') d
-                       WHERE coalesce(json_extract(d.value, '$.kind'), 'webhook') = 'webhook'";
-            let rows = self.db.rows(sql, &[])?.into_iter();
-            *signing =
-                Some(rows.map(|mut row| Ok((row.text(0)?, row.text(1)?))).collect::<Result<_, Fault>>()?);
+            *signing = Some(self.db.signing_secrets()?);
         }
         let signs = |(id, name): &(String, String)| *id != campaign.id && name == secret;
         Ok(signing.iter().flatten().any(signs))

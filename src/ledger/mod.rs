@@ -29,20 +29,22 @@ pub mod wire;
 use std::rc::Rc;
 
 use self::api::{Operation, Request};
+pub use self::consents::EVERY_PURPOSE;
 use self::db::Db;
 pub use self::db::funnel::BIN_POINTS;
+pub use self::db::overview::{MAX_SOURCES as MAX_SHOWN_SOURCES, Step};
+pub use self::db::state::{DeliveryState, State};
 use self::db::store::Store;
-pub use self::db::submission_state::State;
 pub use self::handled::Handled;
-pub use self::outbox::attempt::{Dispatch, Prepared};
 pub use self::outbox::claim::Claim;
 pub use self::outbox::replay::MAX_REPLAYED;
+use self::outbox::request::Means;
+pub use self::outbox::request::{Dispatch, Prepared};
 pub use self::outbox::settle::Attempt;
 use self::parts::Parts;
-pub use self::person::withdraw::EVERY_PURPOSE;
 pub use self::report::integrity::CHUNK_ROWS as CHECKUP_ROWS;
-pub use self::report::overview::{MAX_SOURCES as MAX_SHOWN_SOURCES, NOTHING as NOTHING_SEEN, Step, step_of};
-pub use self::report::{DELIVERY_STATES, nothing_counted};
+pub use self::report::nothing_counted;
+pub use self::report::overview::{NOTHING as NOTHING_SEEN, step_of};
 use self::wire::{Answer, Call, MESSAGE_FORMAT, Message};
 use crate::base::fault::Fault;
 use crate::base::moment::Moment;
@@ -62,8 +64,7 @@ impl<S: Store> Ledger<S> {
     /// The database's, or that its tables are newer than this code.
     pub fn open(store: S, name: &str, settings: &Settings, now_ms: i64) -> Result<Self, Fault> {
         let db = Db::open(store)?;
-        let sql = "INSERT INTO meta (key, value) VALUES ('ledger', ?) ON CONFLICT DO NOTHING";
-        db.run(sql, &[name.into()])?;
+        db.name_ledger(name)?;
         Ok(Self { parts: Parts::open(db, name, settings, now_ms)? })
     }
 
@@ -94,7 +95,10 @@ impl<S: Store> Ledger<S> {
         parts.outbox.note_clock(moment.now_ms);
         match message.call {
             Call::Admit(mut admit) => admit::admit(parts, &mut admit, moment),
-            Call::Tally(tallies) => quiet(report::tally(parts, &tallies)?),
+            Call::Tally(tallies) => {
+                parts.db.add_tallies(&tallies)?;
+                quiet(Answer::Done(i64::try_from(tallies.len()).unwrap_or(i64::MAX)))
+            }
             Call::Operate(wire) => quiet(self.operate(&wire, moment)?),
             Call::Wake => quiet(Answer::Done(0)),
         }
@@ -119,7 +123,7 @@ impl<S: Store> Ledger<S> {
     /// # Errors
     /// What keeps it from being sent, to be settled as the attempt's outcome.
     pub fn prepare(&self, claim: &Claim) -> Result<Prepared, Outcome> {
-        outbox::attempt::prepare(&self.parts, claim)
+        outbox::request::prepare(&self.parts, claim)
     }
 
     /// Returns the signed request of a claim. Address and secret are those of now, so that a correction heals what
@@ -136,7 +140,7 @@ impl<S: Store> Ledger<S> {
         receipts: &[(String, Vec<u8>)],
         moment: &Moment,
     ) -> Result<Dispatch, Outcome> {
-        outbox::attempt::dispatch(&self.parts, claim, prepared, campaign, secret, receipts, moment)
+        outbox::request::dispatch(&self.parts, claim, prepared, Means { campaign, secret, receipts }, moment)
     }
 
     /// Notes that a claim's request has been answered, or has failed: its connection is free, and how its origin
@@ -172,7 +176,7 @@ impl<S: Store> Ledger<S> {
 
     /// Returns when something expires, the next sweep is due, or what lies in a table of before is to be moved on.
     pub fn keeps_house_at_ms(&self) -> i64 {
-        self.parts.schedule.next_ms()
+        self.parts.schedule.next_ms().min(self.parts.db.moving_next_ms())
     }
 
     /// Returns the last copy of a campaign that reached this ledger.
@@ -187,10 +191,13 @@ impl<S: Store> Ledger<S> {
 /// Does an operation.
 fn perform<S: Store>(parts: &Parts<S>, operation: &Operation, moment: &Moment) -> Result<Answer, Fault> {
     use self::api as to;
+    let Parts { config, db, consents, outbox, .. } = parts;
     Ok(match operation {
-        Operation::Counters(query) => to::Counters::reply(report::counters(parts, query)?),
-        Operation::Deliveries(query) => to::Deliveries::reply(report::deliveries(parts, query)?),
-        Operation::Delivery(query) => to::Delivery::reply(report::delivery(parts, &query.delivery_id)?),
+        Operation::Counters(query) => to::Counters::reply(report::counters(db, query)?),
+        Operation::Deliveries(query) => to::Deliveries::reply(report::deliveries(db, query)?),
+        Operation::Delivery(query) => {
+            to::Delivery::reply(db.delivery_shown(&query.delivery_id)?.map(to::Report))
+        }
         Operation::Replay(request) => {
             to::Replay::reply(outbox::replay::replay(parts, &request.delivery_id, moment)?)
         }
@@ -198,30 +205,24 @@ fn perform<S: Store>(parts: &Parts<S>, operation: &Operation, moment: &Moment) -
             to::ReplayAll::reply(outbox::replay::replay_all(parts, request, moment)?)
         }
         Operation::Enable(request) => to::Enable::reply(outbox::replay::enable(parts, request, moment)?),
-        Operation::Confirm(request) => {
-            to::Confirm::reply(admit::double_opt_in::confirm(parts, request, moment)?)
-        }
+        Operation::Confirm(request) => to::Confirm::reply(admit::confirm::confirm(parts, request, moment)?),
         Operation::Withdraw(request) => {
             to::Withdraw::reply(person::withdraw::withdraw(parts, request, moment)?)
         }
         Operation::Engage(request) => {
             to::Engage::reply(person::engagement::engage(parts, &request.submission_id, moment)?)
         }
-        Operation::Consents(query) => to::Consents::reply(parts.consents.consents(query)?),
+        Operation::Consents(query) => to::Consents::reply(consents.consents(query)?),
         Operation::Access(request) => to::Access::reply(person::access::access(parts, request)?),
         Operation::Erase(request) => to::Erase::reply(person::erase::erase(parts, request, moment)?),
-        Operation::Lists(_) => to::Lists::reply(admit::lists::lists(parts)?),
+        Operation::Lists(_) => to::Lists::reply(admit::lists::lists(config, db)?),
         Operation::ListAdd(request) => to::ListAdd::reply(admit::lists::add_to_list(parts, request, moment)?),
         Operation::ListRemove(request) => {
             to::ListRemove::reply(admit::lists::take_from_list(parts, request)?)
         }
-        Operation::ListClear(request) => {
-            to::ListClear::reply(admit::lists::clear_list(parts, &request.list)?)
-        }
-        Operation::Keys(_) => to::Keys::reply(report::keys_in_use::keys_in_use(parts)?),
-        Operation::Quarantine(query) => {
-            to::Quarantine::reply(admit::quarantine::quarantine_page(parts, query)?)
-        }
+        Operation::ListClear(request) => to::ListClear::reply(admit::lists::clear_list(parts, request)?),
+        Operation::Keys(_) => to::Keys::reply(report::keys_in_use::keys_in_use(config, db)?),
+        Operation::Quarantine(query) => to::Quarantine::reply(admit::quarantine::quarantine_page(db, query)?),
         Operation::Quarantined(query) => {
             to::Quarantined::reply(admit::quarantine::quarantined(parts, &query.submission_id)?)
         }
@@ -231,8 +232,8 @@ fn perform<S: Store>(parts: &Parts<S>, operation: &Operation, moment: &Moment) -
         Operation::Discard(request) => {
             to::Discard::reply(admit::quarantine::discard_quarantined(parts, request)?)
         }
-        Operation::Publish(request) => to::Publish::reply(audit::publication(parts, request)?),
-        Operation::Audit(query) => to::Audit::reply(audit::audit_page(parts, query)?),
+        Operation::Publish(request) => to::Publish::reply(audit::publication(db, outbox, request)?),
+        Operation::Audit(query) => to::Audit::reply(audit::audit_page(config, db, query)?),
         Operation::Checkup(query) => to::Checkup::reply(report::integrity::checkup(parts, query, moment)?),
         Operation::Overview(query) => to::Overview::reply(report::overview::overview(parts, query)?),
         Operation::Held(query) => to::Held::reply(report::held_leads::held_page(parts, query)?),

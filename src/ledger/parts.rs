@@ -8,6 +8,7 @@ use super::campaigns::Campaigns;
 use super::config::Config;
 use super::consents::Consents;
 use super::db::Db;
+use super::db::changes::{Changes, Effects};
 use super::db::store::Store;
 use super::outbox::Outbox;
 use super::presence::Presence;
@@ -61,13 +62,69 @@ impl<S: Store> Parts<S> {
         };
         parts.outbox.open(now_ms)?;
         parts.presence.learn(&parts.db)?;
+        parts.db.learn_moving(now_ms)?;
         parts.schedule.learn(&parts.db, now_ms)?;
         Ok(parts)
     }
 
-    /// Notes that a transaction was rolled back: what memory followed of it is not so.
-    pub(in crate::ledger) fn note_rollback(&self) {
-        self.is_unsure.set(true);
+    /// Keeps changes in one transaction, and lets memory follow them.
+    pub(in crate::ledger) fn commit(&self, changes: Changes<'_>) -> Result<(), Fault> {
+        self.db.write_all(&changes.writes)?;
+        self.follow(changes.effects)
+    }
+
+    /// Runs a step in one transaction, and lets memory follow its effects. Where all of it is rolled back, by this or
+    /// by the transaction that it is a part of, what memory has followed is learnt again.
+    pub(in crate::ledger) fn transaction<T>(
+        &self,
+        mut step: impl FnMut(&mut Effects) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let (mut effects, mut done) = (Effects::default(), None);
+        let kept = self.db.atomically(&mut || {
+            effects = Effects::default();
+            done = Some(step(&mut effects)?);
+            Ok(())
+        });
+        if let Err(fault) = kept {
+            self.is_unsure.set(true);
+            return Err(fault);
+        }
+        self.follow(effects)?;
+        done.ok_or_else(|| Fault::new("a transaction ended without a result"))
+    }
+
+    /// Lets memory follow what was written.
+    fn follow(&self, effects: Effects) -> Result<(), Fault> {
+        for lead_id in &effects.changed_leads {
+            self.outbox.forget_open(lead_id);
+        }
+        if effects.mails > 0 {
+            self.outbox.note_mails(effects.mails);
+        }
+        for (receiver, at_ms) in &effects.due {
+            self.outbox.note_due(receiver, *at_ms);
+        }
+        if let Some(at_ms) = effects.expires_ms {
+            self.schedule.note_expiry(at_ms);
+        }
+        let stale = self.learn_again(&effects);
+        if stale.is_err() {
+            self.is_unsure.set(true);
+        }
+        stale
+    }
+
+    fn learn_again(&self, effects: &Effects) -> Result<(), Fault> {
+        if effects.are_lists_stale {
+            self.presence.learn_lists(&self.db)?;
+        }
+        if effects.is_expiry_stale {
+            self.schedule.learn_expiry(&self.db)?;
+        }
+        if effects.is_queue_stale {
+            self.outbox.refresh()?;
+        }
+        Ok(())
     }
 
     /// Forgets what may come from rows that were rolled back, and learns it again.

@@ -3,8 +3,9 @@
 use std::cell::Cell;
 
 use super::db::Db;
-use super::db::store::{Arg, Store};
+use super::db::store::Store;
 use crate::base::fault::Fault;
+use crate::base::id::{LeadId, SubmissionId};
 
 /// Whether some kinds of rows are there.
 #[derive(Default)]
@@ -22,20 +23,16 @@ pub(in crate::ledger) const QUARANTINED_LEADS: [&str; 2] = ["quarantine_", "quar
 impl Presence {
     /// Reads what is there.
     pub(in crate::ledger) fn learn<S: Store>(&self, db: &Db<S>) -> Result<(), Fault> {
-        let range = "EXISTS (SELECT 1 FROM submission WHERE lead_id >= ? AND lead_id < ?)";
-        let sql = format!("SELECT EXISTS (SELECT 1 FROM listed), {range}, {range}");
-        let args: Vec<_> =
-            [SUPPRESSED_LEADS, QUARANTINED_LEADS].concat().into_iter().map(Arg::from).collect();
-        let mut row = db.row(&sql, &args)?.ok_or_else(|| Fault::new("a row is missing"))?;
-        self.lists.set(row.int(0)? == 1);
-        self.suppressed.set(row.int(1)? == 1);
-        self.quarantined.set(row.int(2)? == 1);
+        let [lists, suppressed, quarantined] = db.presence([SUPPRESSED_LEADS, QUARANTINED_LEADS])?;
+        self.lists.set(lists);
+        self.suppressed.set(suppressed);
+        self.quarantined.set(quarantined);
         Ok(())
     }
 
     /// Reads whether anybody is on a list.
     pub(in crate::ledger) fn learn_lists<S: Store>(&self, db: &Db<S>) -> Result<(), Fault> {
-        self.lists.set(db.row("SELECT 1 FROM listed LIMIT 1", &[])?.is_some());
+        self.lists.set(db.has_lists()?);
         Ok(())
     }
 
@@ -63,4 +60,16 @@ impl Presence {
     pub(in crate::ledger) fn note_quarantined(&self) {
         self.quarantined.set(true);
     }
+}
+
+/// Returns the lead that a suppressed submission's row is under.
+pub(in crate::ledger) fn suppressed_lead(submission_id: &SubmissionId) -> LeadId {
+    let [prefix, _] = SUPPRESSED_LEADS;
+    format!("{prefix}{submission_id}").into()
+}
+
+/// Returns the lead that a quarantined submission's row is under.
+pub(in crate::ledger) fn quarantined_lead(submission_id: &SubmissionId) -> LeadId {
+    let [prefix, _] = QUARANTINED_LEADS;
+    format!("{prefix}{submission_id}").into()
 }

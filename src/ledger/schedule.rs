@@ -1,11 +1,9 @@
-//! The times at which a ledger keeps house: the next sweep, the first request that expires, the next step of a
-//! migration.
+//! The times at which a ledger keeps house: the next sweep, and the first request that expires.
 
 use std::cell::Cell;
 
 use super::db::Db;
 use super::db::store::Store;
-use super::db::submission_move::Moving;
 use crate::base::fault::Fault;
 use crate::base::moment::DAY_MS;
 
@@ -18,16 +16,11 @@ pub(in crate::ledger) const NEXT_SWEEP: &str = "next_sweep_ms";
 pub(in crate::ledger) struct Schedule {
     next_sweep_ms: Cell<i64>,
     next_expiry_ms: Cell<i64>,
-    moving: Cell<Moving>,
 }
 
 impl Default for Schedule {
     fn default() -> Self {
-        Self {
-            next_sweep_ms: Cell::new(0),
-            next_expiry_ms: Cell::new(i64::MAX),
-            moving: Cell::new(Moving::DONE),
-        }
+        Self { next_sweep_ms: Cell::new(0), next_expiry_ms: Cell::new(i64::MAX) }
     }
 }
 
@@ -35,7 +28,6 @@ impl Schedule {
     /// Reads all of them.
     pub(in crate::ledger) fn learn<S: Store>(&self, db: &Db<S>, now_ms: i64) -> Result<(), Fault> {
         self.learn_expiry(db)?;
-        self.moving.set(db.moving(now_ms)?);
         match db.meta(NEXT_SWEEP)?.and_then(|text| text.parse().ok()) {
             // One that lies further ahead was written by a clock that was wrong.
             Some(at_ms) => self.next_sweep_ms.set(i64::min(at_ms, now_ms + SWEEP_EVERY_MS)),
@@ -50,9 +42,7 @@ impl Schedule {
 
     /// Reads when the first request expires.
     pub(in crate::ledger) fn learn_expiry<S: Store>(&self, db: &Db<S>) -> Result<(), Fault> {
-        let row = db.row("SELECT coalesce(min(expires_ms), -1) FROM request", &[])?;
-        let first_ms = row.map_or(Ok(-1), |mut row| row.int(0))?;
-        self.next_expiry_ms.set(if first_ms < 0 { i64::MAX } else { first_ms });
+        self.next_expiry_ms.set(db.first_expiry()?.unwrap_or(i64::MAX));
         Ok(())
     }
 
@@ -76,22 +66,8 @@ impl Schedule {
         self.next_sweep_ms.set(at_ms);
     }
 
-    /// Returns how far the submissions of an older ledger have been moved.
-    pub(in crate::ledger) fn moving(&self) -> Moving {
-        self.moving.get()
-    }
-
-    /// Moves submissions of an older ledger on, where that is due.
-    pub(in crate::ledger) fn move_on<S: Store>(&self, db: &Db<S>, now_ms: i64) -> Result<(), Fault> {
-        if self.moving.get().next_ms <= now_ms {
-            db.move_on(now_ms)?;
-            self.moving.set(db.moving(now_ms)?);
-        }
-        Ok(())
-    }
-
-    /// Returns when the ledger has to be woken to keep house.
+    /// Returns when the ledger has to be woken for an expiry or a sweep.
     pub(in crate::ledger) fn next_ms(&self) -> i64 {
-        self.next_expiry_ms.get().min(self.next_sweep_ms.get()).min(self.moving.get().next_ms)
+        self.next_expiry_ms.get().min(self.next_sweep_ms.get())
     }
 }

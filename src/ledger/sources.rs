@@ -5,8 +5,8 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::db::Db;
+use super::db::counter::Bucket;
 use super::db::store::Store;
-use super::db::submission_state::Bucket;
 use crate::base::fault::Fault;
 use crate::base::moment::hour_of;
 
@@ -46,11 +46,7 @@ impl Sources {
         let mut all = self.by_campaign.borrow_mut();
         let known = all.entry(campaign.to_owned()).or_default();
         if known.hour != hour {
-            let sql = "SELECT source FROM counter WHERE campaign = ? AND hour = ?";
-            let mut names = BTreeSet::new();
-            for mut row in db.rows(sql, &[campaign.into(), hour.into()])? {
-                names.insert(row.text(0)?);
-            }
+            let names = db.sources(campaign, hour)?.into_iter().collect();
             *known = OfHour { hour, names };
         }
         let has_room = known.names.iter().filter(|name| *name != OTHER).count() < MAX_SOURCES;

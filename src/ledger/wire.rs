@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::base::id::SubmissionId;
 use crate::base::json::by_words;
 use crate::campaign::IdentifierKind;
 use crate::pipeline::abuse::Evidence;
@@ -53,7 +54,7 @@ pub struct Admit {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stored: Option<String>,
     /// The submission's id.
-    pub submission_id: String,
+    pub submission_id: SubmissionId,
     /// The hash of the idempotency key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_tag: Option<String>,

@@ -8,9 +8,10 @@ use super::{Asked, ledgers, wrong_parameter};
 use crate::app::isolate::campaign_cache;
 use crate::app::ports::Ports;
 use crate::base::fault::Fault;
+use crate::base::id::DeliveryId;
 use crate::http::response::Reply;
 use crate::ledger::api::{Conflict, Count, Deliveries, Delivery, Enable, Replay, ReplayAll, Report, Request};
-use crate::ledger::{DELIVERY_STATES, MAX_REPLAYED};
+use crate::ledger::{DeliveryState, MAX_REPLAYED};
 
 /// Deliveries that a request may name: an address of 6 KB.
 const MAX_NAMED: usize = 100;
@@ -18,14 +19,14 @@ const MAX_NAMED: usize = 100;
 /// Deliveries, a page of them.
 pub async fn list(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {
     let state = asked.query.text("state");
-    if state.as_deref().is_some_and(|state| !DELIVERY_STATES.contains(&state)) {
+    if state.as_deref().is_some_and(|state| DeliveryState::parse(state).is_none()) {
         return Ok(wrong_parameter(
             "state",
             "must be pending, paused, delivered, dead, withdrawn or expired",
         ));
     }
     let ids = asked.query.text("ids");
-    let delivery_ids: Vec<_> = ids.iter().flat_map(|ids| ids.split(',')).map(str::to_owned).collect();
+    let delivery_ids: Vec<_> = ids.iter().flat_map(|ids| ids.split(',')).map(DeliveryId::from).collect();
     if delivery_ids.len() > MAX_NAMED {
         return Ok(wrong_parameter("ids", "must name at most 100"));
     }
@@ -38,13 +39,13 @@ pub async fn list(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault>
 
 /// One delivery with its attempts.
 pub async fn show(ports: &impl Ports, delivery_id: &str, asked: &Asked<'_>) -> Result<Reply, Fault> {
-    let query = Delivery { delivery_id: delivery_id.to_owned() };
+    let query = Delivery { delivery_id: delivery_id.into() };
     find(ports, asked, query, |Report(delivery)| Reply::json(&delivery)).await
 }
 
 /// Sends a dead delivery again.
 pub async fn replay(ports: &impl Ports, delivery_id: &str, asked: &Asked<'_>) -> Result<Reply, Fault> {
-    let request = Replay { delivery_id: delivery_id.to_owned() };
+    let request = Replay { delivery_id: delivery_id.into() };
     let show = |replayed| match replayed {
         Ok(Count(count)) => Reply::json(&json!({ "replayed": count })),
         Err(Conflict) => Reply::conflict("Only a dead delivery can be replayed."),

@@ -9,6 +9,7 @@ use super::walk::Walk;
 use super::{Asked, ledgers, wrong_parameter};
 use crate::app::ports::Ports;
 use crate::base::fault::Fault;
+use crate::base::id::SubmissionId;
 use crate::http::response::Reply;
 use crate::ledger::api::{Decided, Discard, Quarantine, Quarantined, Release, Report, Request};
 
@@ -17,12 +18,16 @@ const MAX_NAMED: usize = 100;
 
 /// What is quarantined, of one campaign or of all, a page of it.
 pub async fn list(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {
-    page(ports, asked, |Part { campaign, after, limit }| Quarantine { campaign, after, limit }).await
+    let query = |Part { campaign, after, limit }| {
+        let after = after.map(SubmissionId::from);
+        Quarantine { campaign, after, limit }
+    };
+    page(ports, asked, query).await
 }
 
 /// One submission, with what it says.
 pub async fn show(ports: &impl Ports, submission_id: &str, asked: &Asked<'_>) -> Result<Reply, Fault> {
-    let query = Quarantined { submission_id: submission_id.to_owned() };
+    let query = Quarantined { submission_id: submission_id.into() };
     find(ports, asked, query, |Report(submission)| Reply::json(&submission)).await
 }
 
@@ -42,8 +47,8 @@ pub async fn discard(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fau
 /// Submissions that a ledger is asked to release or discard.
 struct Chosen {
     campaign: Option<String>,
-    submission_ids: Vec<String>,
-    after: Option<String>,
+    submission_ids: Vec<SubmissionId>,
+    after: Option<SubmissionId>,
 }
 
 /// Does it to the submissions that are named, or to a page of the campaign's. Of those that are named, `next`
@@ -80,7 +85,8 @@ async fn decide<R: Request<Reply = Decided>>(
     let (mut done, mut left, mut next) = (Vec::<String>::new(), Vec::new(), Value::Null);
     while campaign.is_some() || !ids.is_empty() {
         let Some((ledger, _)) = walk.next(1) else { break };
-        let (submission_ids, after) = (ids.clone(), after.clone());
+        let submission_ids = ids.iter().cloned().map(SubmissionId::from).collect();
+        let after = after.clone().map(SubmissionId::from);
         let chosen = Chosen { campaign: campaign.map(str::to_owned), submission_ids, after };
         let decided = asked.ask(ports, &ledger, request(chosen)).await?;
         done.extend(decided.done);

@@ -91,7 +91,7 @@ pub async fn confirm(ports: &impl Ports, path: [&str; 2], request: &RawRequest, 
         Method::Get => reader.ask_to_confirm().into(),
         _ => {
             let (of, submission) = (campaign.id.clone(), submission_id.clone());
-            let confirm = Confirm { campaign: of, lead_id, submission_id: submission };
+            let confirm = Confirm { campaign: of, lead_id: lead_id.into(), submission_id: submission.into() };
             match ask(ports, &campaign.ledger, None, confirm).await {
                 Ok(Some(confirmed)) => {
                     forget(ports, campaign, &confirmed.fingerprints).await;
@@ -144,7 +144,7 @@ pub async fn download(
             }
         }
     }
-    let engage = Engage { campaign: Some(campaign.id.clone()), submission_id };
+    let engage = Engage { campaign: Some(campaign.id.clone()), submission_id: submission_id.into() };
     match ask(ports, &campaign.ledger, None, engage).await {
         Ok(_) => {
             let log = json!({ "event": "download", "campaign": campaign.id });
@@ -182,7 +182,7 @@ pub async fn withdraw(
             let one_click = body.windows(ONE_CLICK.len()).any(|part| part == ONE_CLICK);
             let method = if one_click { "one_click" } else { "link" }.to_owned();
             let (of, purpose, method) = (Some(campaign.id.clone()), Some(purpose), Some(method));
-            let withdraw = Withdraw { campaign: of, lead_id, subject, purpose, method };
+            let withdraw = Withdraw { campaign: of, lead_id: lead_id.into(), subject, purpose, method };
             match ask(ports, &campaign.ledger, None, withdraw).await {
                 Ok(Some(withdrawn)) => {
                     forget(ports, campaign, &withdrawn.fingerprints).await;
@@ -223,7 +223,7 @@ async fn receipts(
     (lead_id, subject): (String, Option<String>),
     purpose: &str,
 ) -> Result<Vec<Value>, Fault> {
-    let found = ask(ports, &campaign.ledger, None, Consents { lead_id, subject }).await?;
+    let found = ask(ports, &campaign.ledger, None, Consents { lead_id: lead_id.into(), subject }).await?;
     let List(all) = found.unwrap_or_else(|| List(Vec::new()));
     let mut meant = Vec::new();
     for mut consent in all {

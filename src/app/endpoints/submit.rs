@@ -306,7 +306,7 @@ async fn submit(
         campaign: campaign.id.clone(),
         revision: campaign.revision.clone(),
         stored: None,
-        submission_id: submission_id.clone(),
+        submission_id: submission_id.clone().into(),
         idempotency_tag: key.map(|key| identity.idempotency_tag(campaign, &key)),
         source,
         fingerprints,

@@ -1,90 +1,75 @@
-//! What looks like abuse is put aside: sealed, under nobody's fingerprint, listed with its signs, until
-//! an operator releases or discards it or its time is over. What is released is judged as if it had
-//! shown no sign.
+//! Quarantine: suspicious submissions are sealed, under nobody's fingerprint and listed with their signs, until an
+//! operator releases or discards them or their time is over. What is released is judged as if it had shown no sign.
 
-use crate::ledger::admit::admit_to;
-use crate::ledger::admit::write::mention;
-use crate::ledger::parts::Parts;
-use crate::ledger::presence::QUARANTINED_LEADS;
-use crate::ledger::vault::payload_context;
 use serde_json::{Value, json};
 
-use super::{Door, Post, logged};
+use super::mentions::mention;
+use super::plan::Post;
+use super::requests::subjects_of;
+use super::{Door, logged};
 use crate::base::fault::Fault;
+use crate::base::id::{LeadId, SubmissionId};
 use crate::base::json::value_of;
 use crate::base::moment::Moment;
 use crate::campaign::{Campaign, Sign, Signal};
 use crate::ledger::api::{Decided, Discard, Page, Quarantine, Release, Report};
-use crate::ledger::db::rows::{SubmissionRow, ended, remember};
-use crate::ledger::db::store::{Arg, Store, write};
-use crate::ledger::db::submission_state::Bucket;
-use crate::ledger::db::submission_state::State;
+use crate::ledger::db::Db;
+use crate::ledger::db::campaign::keep_revision;
+use crate::ledger::db::changes::{Changes, Effects};
+use crate::ledger::db::idempotency::remember;
+use crate::ledger::db::object;
+use crate::ledger::db::state::State;
+use crate::ledger::db::store::Store;
+use crate::ledger::db::submission;
+use crate::ledger::db::submission::{NewSubmission, QuarantinedRow};
 use crate::ledger::handled::Handled;
-use crate::ledger::report::{object, rfc3339_of};
+use crate::ledger::parts::Parts;
+use crate::ledger::presence::{QUARANTINED_LEADS, quarantined_lead};
+use crate::ledger::vault::payload_context;
 use crate::ledger::wire::Admit;
-use crate::pipeline::lead::subject;
-
-const QUARANTINED_FROM: &str = QUARANTINED_LEADS[0];
-const QUARANTINED_TO: &str = QUARANTINED_LEADS[1];
 
 /// Submissions of a page: an answer of about 100 KB.
 const MAX_PAGE: i64 = 200;
-/// Submissions that one call releases or discards: each is an admission, and leads must not wait for
-/// long meanwhile.
-const MAX_ACTED_ON: i64 = 100;
-
-/// The lead that a quarantined submission's row is under.
-pub(in crate::ledger) fn quarantined_lead(submission_id: &str) -> String {
-    format!("{QUARANTINED_FROM}{submission_id}")
-}
+/// Submissions that one call releases or discards: each is an admission, and leads must not wait for long meanwhile.
+const MAX_DECIDED: i64 = 100;
 
 /// Quarantined submissions that an operator has chosen.
 struct Chosen<'a> {
     campaign: Option<&'a str>,
-    submission_ids: &'a [String],
-    after: Option<&'a str>,
+    submission_ids: &'a [SubmissionId],
+    after: Option<&'a SubmissionId>,
 }
 
-/// Every sign of a post, with those that only the ledger sees.
-pub(in crate::ledger) fn signs_of<S: Store>(
+/// Returns every sign of a submission, with those that only the ledger sees.
+pub(super) fn signs_of<S: Store>(
     parts: &Parts<S>,
     admit: &Admit,
     campaign: &Campaign,
     moment: &Moment,
 ) -> Result<Vec<Sign>, Fault> {
     let mut signs = admit.evidence.signs.clone();
-    if let Some(token) = &admit.evidence.token {
-        let sql = "SELECT 1 FROM idempotency WHERE tag = ? AND submission_id <> ?";
-        let args = [(&token.tag).into(), (&admit.submission_id).into()];
-        if parts.db.row(sql, &args)?.is_some() {
-            signs.extend(campaign.abuse.sign(Signal::TokenReused));
-        }
+    if let Some(token) = &admit.evidence.token
+        && parts.db.is_token_reused(&token.tag, &admit.submission_id)?
+    {
+        signs.extend(campaign.abuse.sign(Signal::TokenReused));
     }
     signs.extend(parts.velocity.signs(admit, &campaign.abuse, moment.now_ms));
     Ok(signs)
 }
 
-/// Puts a submission aside, with the campaign as it is.
-pub(in crate::ledger) fn quarantine<S: Store>(
+/// Quarantines a submission, with the campaign as it is.
+pub(super) fn quarantine<S: Store>(
     parts: &Parts<S>,
     admit: &Admit,
     post: &Post<'_>,
     moment: &Moment,
 ) -> Result<Handled, Fault> {
-    let lead_id = quarantined_lead(&admit.submission_id);
+    let id = &admit.submission_id;
+    let lead_id = quarantined_lead(id);
     let until_ms = moment.now_ms + post.campaign.retention.quarantine_ms;
     let kept = Admit { stored: None, idempotency_tag: None, ..admit.clone() };
-    let place = payload_context(&lead_id, &admit.submission_id);
-    let payload = parts.vault.seal_value(&kept, &place, moment)?;
-    let (id, state) = (&admit.submission_id, State::Quarantined);
-    let current = admit.fingerprints.iter().filter(|print| print.current);
-    let subjects: Vec<String> = current.map(|print| subject(&print.tag)).collect();
-    let row = SubmissionRow {
-        until_ms: Some(until_ms),
-        payload: Some(&payload),
-        subjects: &subjects,
-        ..SubmissionRow::bare(&lead_id, id, state, moment.now_ms, until_ms)
-    };
+    let payload = parts.vault.seal_value(&kept, &payload_context(&lead_id, id), moment)?;
+    let subjects = subjects_of(admit);
     let signs = &admit.lead.signals;
     let weight: i64 = signs.iter().map(|sign| sign.weight).sum();
     let tags: Vec<&String> =
@@ -92,58 +77,47 @@ pub(in crate::ledger) fn quarantine<S: Store>(
     let about = json!({
         "weight": weight, "signals": value_of(signs), "tags": tags, "revision": post.campaign.revision,
     });
-    let mut writes = vec![row.write(post.bucket()), post.count(State::Quarantined)];
-    let sql = "UPDATE submission SET quarantine = ? WHERE lead_id = ? AND submission_id = ?";
-    let args = [about.to_string().into(), (&lead_id).into(), (&admit.submission_id).into()];
-    writes.push(write(sql, args));
-    let sql = "INSERT INTO revision (revision, stored) VALUES (?, ?) ON CONFLICT DO NOTHING";
-    writes.push(write(sql, [(&post.campaign.revision).into(), post.campaign.to_stored().into()]));
+    let mut changes = Changes::default();
+    let row = NewSubmission {
+        until_ms: Some(until_ms),
+        payload: Some(&payload),
+        subjects: &subjects,
+        ..NewSubmission::bare(&lead_id, id, State::Quarantined, moment.now_ms, until_ms)
+    };
+    row.add(post.bucket(), &mut changes);
+    changes.push(post.count(State::Quarantined));
+    submission::quarantine(&lead_id, id, about.to_string(), &mut changes);
+    keep_revision(&post.campaign.revision, post.campaign.to_stored(), &mut changes);
     for (_, one) in parts.config.identity.mentioned(&admit.lead, post.campaign) {
-        writes.extend(mention(parts, &one, &lead_id, &admit.submission_id));
+        mention(&parts.config.identity, &one, &lead_id, id, &mut changes);
     }
-    writes.extend(remember(admit, moment.now_ms));
-    parts.db.write_all(&writes)?;
+    remember(admit, moment.now_ms, &mut changes);
+    parts.commit(changes)?;
     parts.presence.note_quarantined();
     let names: Vec<_> = signs.iter().map(|sign| sign.signal.name()).collect();
     Ok(logged(admit, "quarantined", json!({ "weight": weight, "signals": names })))
 }
 
-/// What is quarantined, a page of it.
-pub(in crate::ledger) fn quarantine_page<S: Store>(
-    parts: &Parts<S>,
-    query: &Quarantine,
-) -> Result<Page, Fault> {
+/// Reports quarantined submissions, a page of them.
+pub(in crate::ledger) fn quarantine_page<S: Store>(db: &Db<S>, query: &Quarantine) -> Result<Page, Fault> {
     let limit = query.limit.unwrap_or(MAX_PAGE).clamp(1, MAX_PAGE);
-    let sql = format!(
-        "SELECT {} FROM submission WHERE lead_id > ?1 AND lead_id < ?2 AND state = 'quarantined'
-           AND (?3 IS NULL OR campaign = ?3) ORDER BY lead_id LIMIT ?4",
-        shown()
-    );
-    let after = quarantined_lead(query.after.as_deref().unwrap_or_default());
-    let args: [Arg<'_>; 4] =
-        [after.into(), QUARANTINED_TO.into(), query.campaign.as_deref().into(), limit.into()];
-    let rows = parts.db.objects(&sql, &args)?;
-    let full = i64::try_from(rows.len()).is_ok_and(|read| read == limit);
-    let next = rows.last().filter(|_| full).and_then(|row| row.get("submission_id")?.as_str());
-    Ok(Page { next: next.map(str::to_owned), entries: rows })
+    let after = quarantined_lead(query.after.as_ref().unwrap_or(&SubmissionId::default()));
+    let [_, to] = QUARANTINED_LEADS;
+    let entries = db.quarantine_shown([&after, to], query.campaign.as_deref(), limit)?;
+    let full = i64::try_from(entries.len()).is_ok_and(|read| read == limit);
+    let next = entries.last().filter(|_| full).and_then(|one| one.get("submission_id")?.as_str());
+    Ok(Page { next: next.map(str::to_owned), entries })
 }
 
-/// One of them, with what it says: whoever decides must see it.
+/// Reports a quarantined submission with what it says: whoever decides must see it.
 pub(in crate::ledger) fn quarantined<S: Store>(
     parts: &Parts<S>,
-    submission_id: &str,
+    submission_id: &SubmissionId,
 ) -> Result<Option<Report>, Fault> {
     let lead_id = quarantined_lead(submission_id);
-    let sql = format!(
-        "SELECT {}, payload FROM submission
-         WHERE lead_id = ? AND submission_id = ? AND state = 'quarantined'",
-        shown()
-    );
-    let Some(mut row) = parts.db.row(&sql, &[(&lead_id).into(), submission_id.into()])? else {
-        return Ok(None);
-    };
-    let mut about = object(&row.text(0)?)?;
-    let payload = row.sealed(1).ok_or_else(|| Fault::new("a quarantined payload is gone"))?;
+    let Some(found) = parts.db.quarantined_shown(&lead_id, submission_id)? else { return Ok(None) };
+    let mut about = object(&found.shown)?;
+    let payload = found.payload.ok_or_else(|| Fault::new("a quarantined payload is gone"))?;
     let admit: Admit = parts.vault.open_sealed(&payload, &payload_context(&lead_id, submission_id))?;
     about.insert("contact".to_owned(), value_of(&admit.lead.contact));
     about.insert("answers".to_owned(), json!(admit.lead.answers));
@@ -152,111 +126,75 @@ pub(in crate::ledger) fn quarantined<S: Store>(
     Ok(Some(Report(Value::Object(about))))
 }
 
-/// Judges quarantined submissions as if they had come just now and shown no sign.
+/// Releases quarantined submissions: they are judged as if they had come just now and shown no sign.
 pub(in crate::ledger) fn release_quarantined<S: Store>(
     parts: &Parts<S>,
     request: &Release,
     moment: &Moment,
 ) -> Result<Decided, Fault> {
     let Release { campaign, submission_ids, after } = request;
-    let chosen = Chosen { campaign: campaign.as_deref(), submission_ids, after: after.as_deref() };
-    decide_on_quarantined(parts, &chosen, &|submission_id, revision| {
+    let chosen = Chosen { campaign: campaign.as_deref(), submission_ids, after: after.as_ref() };
+    decide(parts, &chosen, &|submission_id, revision, _| {
         let Some(campaign) = parts.campaigns.of_revision(revision)? else { return Ok(false) };
         let lead_id = quarantined_lead(submission_id);
-        let sql = "SELECT payload FROM submission WHERE lead_id = ? AND submission_id = ?";
-        let row = parts.db.row(sql, &[(&lead_id).into(), submission_id.into()])?;
-        let payload = row.and_then(|mut row| row.sealed(0));
-        let place = payload_context(&lead_id, submission_id);
+        let payload = parts.db.payload(&lead_id, submission_id)?.and_then(|row| row.payload);
+        let context = payload_context(&lead_id, submission_id);
         // One whose key is gone can only be discarded.
-        let opened = payload.map(|payload| parts.vault.open_sealed::<Admit>(&payload, &place));
+        let opened = payload.map(|payload| parts.vault.open_sealed::<Admit>(&payload, &context));
         let Some(Ok(mut admit)) = opened else { return Ok(false) };
         // The peppers may have been rotated since.
         admit.fingerprints = parts.config.identity.fingerprints_again(&admit.lead.contact, &campaign);
-        admit_to(parts, &campaign, &mut admit, Door::Released, &moment.part(submission_id))?;
+        super::admit_to(parts, &campaign, &mut admit, Door::Released, &moment.part(submission_id))?;
         Ok(true)
     })
 }
 
-/// Throws quarantined submissions away.
+/// Discards quarantined submissions.
 pub(in crate::ledger) fn discard_quarantined<S: Store>(
     parts: &Parts<S>,
     request: &Discard,
 ) -> Result<Decided, Fault> {
     let Discard { campaign, submission_ids, after } = request;
-    let chosen = Chosen { campaign: campaign.as_deref(), submission_ids, after: after.as_deref() };
-    decide_on_quarantined(parts, &chosen, &|submission_id, _| {
+    let chosen = Chosen { campaign: campaign.as_deref(), submission_ids, after: after.as_ref() };
+    decide(parts, &chosen, &|submission_id, _, effects| {
         let lead_id = quarantined_lead(submission_id);
-        let sql = "SELECT campaign, hour, source FROM submission WHERE lead_id = ? AND submission_id = ?";
-        let place = [Arg::from(&lead_id), submission_id.into()];
-        let Some(mut row) = parts.db.row(sql, &place)? else { return Ok(false) };
-        let bucket = Bucket { campaign: row.text(0)?, hour: row.int(1)?, source: row.text(2)? };
+        let Some(row) = parts.db.counted(&lead_id, submission_id)? else { return Ok(false) };
+        let mut changes = Changes::default();
         let (from, to) = (State::Quarantined, State::Discarded);
-        parts.db.write_all(&ended(&lead_id, submission_id, &bucket, from, to))?;
+        submission::end(&lead_id, submission_id, &row.bucket, from, to, &mut changes);
+        parts.db.apply(changes, effects)?;
         Ok(true)
     })
 }
 
-/// Does it to those that are named, or to a page of the campaign's. What it cannot be done to is
-/// named in the answer.
-fn decide_on_quarantined<S: Store>(
+/// A decision on a quarantined submission, by its campaign's revision: whether it could be carried out.
+type Decision<'a> = dyn Fn(&SubmissionId, &str, &mut Effects) -> Result<bool, Fault> + 'a;
+
+/// Decides on those that are named, or on a page of the campaign's.
+fn decide<S: Store>(
     parts: &Parts<S>,
     chosen: &Chosen<'_>,
-    decide: &dyn Fn(&str, &str) -> Result<bool, Fault>,
+    decision: &Decision<'_>,
 ) -> Result<Decided, Fault> {
-    let named = !chosen.submission_ids.is_empty();
-    let sql = "SELECT submission_id, json_extract(quarantine, '$.revision'),
-                 json_extract(quarantine, '$.tags') FROM submission
-               WHERE lead_id > ?1 AND lead_id < ?2 AND state = 'quarantined'
-                 AND (?3 IS NULL OR campaign = ?3)
-                 AND (?4 IS NULL OR lead_id IN (SELECT value FROM json_each(?4)))
-               ORDER BY lead_id LIMIT ?5";
-    let named_leads: Vec<_> = chosen.submission_ids.iter().map(|id| quarantined_lead(id)).collect();
-    let args: [Arg<'_>; 5] = [
-        quarantined_lead(chosen.after.unwrap_or_default()).into(),
-        QUARANTINED_TO.into(),
-        chosen.campaign.into(),
-        if named { json!(named_leads).to_string().into() } else { Arg::Null },
-        MAX_ACTED_ON.into(),
-    ];
-    let rows = parts.db.rows(sql, &args)?;
-    let full = i64::try_from(rows.len()).is_ok_and(|read| read == MAX_ACTED_ON);
-    let (mut done, mut left, mut tags, mut last) = (Vec::new(), Vec::new(), Vec::new(), None);
-    for mut row in rows {
-        let (submission_id, revision) = (row.text(0)?, row.optional_text(1).unwrap_or_default());
-        let of_row: Vec<String> =
-            serde_json::from_str(&row.optional_text(2).unwrap_or_default()).unwrap_or_default();
-        last = Some(submission_id.clone());
-        if decide(&submission_id, &revision)? {
-            tags.extend(of_row);
-            done.push(submission_id);
-        } else {
-            left.push(submission_id);
+    let leads: Vec<LeadId> = chosen.submission_ids.iter().map(quarantined_lead).collect();
+    let leads: Vec<String> = leads.into_iter().map(String::from).collect();
+    let after = quarantined_lead(chosen.after.unwrap_or(&SubmissionId::default()));
+    let [_, to] = QUARANTINED_LEADS;
+    let named = Some(leads.as_slice()).filter(|leads| !leads.is_empty());
+    let rows = parts.db.quarantined([&after, to], chosen.campaign, named, MAX_DECIDED)?;
+    let full = i64::try_from(rows.len()).is_ok_and(|read| read == MAX_DECIDED);
+    let next = rows.last().filter(|_| full).map(|last| last.submission_id.to_string());
+    let (mut done, mut not_possible, mut fingerprints) = (Vec::new(), Vec::new(), Vec::new());
+    parts.transaction(|effects| {
+        for QuarantinedRow { submission_id, revision, tags } in &rows {
+            if decision(submission_id, revision.as_deref().unwrap_or_default(), effects)? {
+                fingerprints.extend(tags.iter().cloned());
+                done.push(submission_id.to_string());
+            } else {
+                not_possible.push(submission_id.to_string());
+            }
         }
-    }
-    parts.outbox.learn_what_is_due()?;
-    let next = last.filter(|_| full);
-    Ok(Decided { done, not_possible: left, fingerprints: tags, next })
-}
-
-/// The rows of what is quarantined of the person behind these fingerprints.
-pub(in crate::ledger) fn quarantined_of<S: Store>(
-    parts: &Parts<S>,
-    fingerprints: &[String],
-) -> Result<Vec<String>, Fault> {
-    let sql = "SELECT lead_id FROM submission WHERE lead_id >= ? AND lead_id < ? AND EXISTS
-                 (SELECT 1 FROM json_each(quarantine, '$.tags') tag
-                  WHERE tag.value IN (SELECT value FROM json_each(?)))";
-    let args = [QUARANTINED_FROM.into(), QUARANTINED_TO.into(), json!(fingerprints).to_string().into()];
-    parts.db.rows(sql, &args)?.into_iter().map(|mut row| row.text(0)).collect()
-}
-
-/// A quarantined submission as it is listed.
-fn shown() -> String {
-    format!(
-        "json_object('submission_id', submission_id, 'campaign', campaign, 'source', source,
-           'at', {}, 'kept_until', {}, 'weight', json_extract(quarantine, '$.weight'),
-           'signals', json_extract(quarantine, '$.signals'))",
-        rfc3339_of("at_ms"),
-        rfc3339_of("until_ms")
-    )
+        Ok(())
+    })?;
+    Ok(Decided { done, not_possible, fingerprints, next })
 }

@@ -1,8 +1,11 @@
 //! The consent history of a ledger: acts, where consents stand by them, and leads with their consents in place.
 
-pub(in crate::ledger) mod history;
+pub(in crate::ledger) mod acts;
+pub(in crate::ledger) mod open;
 pub(in crate::ledger) mod payload;
 pub(in crate::ledger) mod standing;
+mod terms;
+pub(in crate::ledger) mod unconfirmed;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -13,8 +16,11 @@ use super::db::Db;
 use super::vault::Vault;
 use crate::pipeline::consent::Terms;
 
+/// The purpose of a link that is about all of them. No purpose has this id.
+pub const EVERY_PURPOSE: &str = "_";
+
 /// The terms of a campaign's purposes, in their order.
-type AllTerms = Rc<Vec<Rc<Terms>>>;
+pub(in crate::ledger) type AllTerms = Rc<Vec<Rc<Terms>>>;
 
 /// The consent history.
 pub(in crate::ledger) struct Consents<S> {

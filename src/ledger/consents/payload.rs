@@ -1,14 +1,14 @@
 //! What lies sealed in a submission's row until its last delivery is confirmed: the lead as it is scored and
 //! sent, and what of it came from whom.
 
-use super::Consents;
-use crate::ledger::vault::payload_context;
 use serde::{Deserialize, Serialize};
 
+use super::Consents;
 use crate::base::fault::Fault;
+use crate::base::id::{LeadId, SubmissionId};
 use crate::campaign::{Campaign, IdentifierKind};
 use crate::ledger::db::store::Store;
-use crate::ledger::db::submission_state::State;
+use crate::ledger::vault::payload_context;
 use crate::ledger::wire::Admit;
 use crate::pipeline::lead::Lead;
 use crate::pipeline::scoring::Score;
@@ -45,7 +45,7 @@ pub(in crate::ledger) struct Payload {
 /// An earlier submission whose answers stand in a later one's lead. Neighbours of the same subjects are one.
 #[derive(Clone, Deserialize, Serialize)]
 pub(in crate::ledger) struct Part {
-    pub(in crate::ledger) submission_id: String,
+    pub(in crate::ledger) submission_id: SubmissionId,
     pub(in crate::ledger) subjects: Vec<String>,
     pub(in crate::ledger) lead: Lead,
 }
@@ -59,20 +59,24 @@ impl Payload {
     /// Whose all of it is.
     pub(in crate::ledger) fn all_subjects(&self) -> Vec<String> {
         let parts = self.parts.iter().flat_map(|part| &part.subjects);
-        super::history::distinct(self.subjects.iter().chain(parts).cloned().collect())
+        super::acts::distinct(self.subjects.iter().chain(parts).cloned().collect())
     }
 
     /// The parts of a later submission that takes this one up; nothing where it would have too many.
-    pub(in crate::ledger) fn handed_on(&self, submission_id: &str, campaign: &Campaign) -> Option<Vec<Part>> {
+    pub(in crate::ledger) fn handed_on(
+        &self,
+        submission_id: &SubmissionId,
+        campaign: &Campaign,
+    ) -> Option<Vec<Part>> {
         let mut parts = self.parts.clone();
         let own = self.own_lead().clone();
         match parts.last_mut().filter(|last| last.subjects == self.subjects) {
             Some(last) => {
                 last.lead = std::mem::take(&mut last.lead).merged_with_newer(own, campaign);
-                submission_id.clone_into(&mut last.submission_id);
+                last.submission_id = submission_id.clone();
             }
             None => parts.push(Part {
-                submission_id: submission_id.to_owned(),
+                submission_id: submission_id.clone(),
                 subjects: self.subjects.clone(),
                 lead: own,
             }),
@@ -106,7 +110,7 @@ impl Payload {
     }
 
     /// What is left where its own submission is forgotten: its newest part, with the others behind it.
-    pub(in crate::ledger) fn without_own(mut self, campaign: &Campaign) -> Option<(String, Self)> {
+    pub(in crate::ledger) fn without_own(mut self, campaign: &Campaign) -> Option<(SubmissionId, Self)> {
         let newest = self.parts.pop()?;
         self.merge_again(newest.lead, campaign);
         Some((newest.submission_id, Self { subjects: newest.subjects, ..self }))
@@ -143,26 +147,20 @@ impl Waiting {
 }
 
 impl<S: Store> Consents<S> {
-    /// What a submission's row keeps, where it does and a living key opens it.
+    /// Opens what a submission's row keeps. `None` if it keeps nothing, or no living key opens it.
     pub(in crate::ledger) fn waiting(
         &self,
-        lead_id: &str,
-        submission_id: &str,
+        lead_id: &LeadId,
+        submission_id: &SubmissionId,
     ) -> Result<Option<Waiting>, Fault> {
-        let sql = "SELECT payload, state, campaign FROM submission WHERE lead_id = ? AND submission_id = ?";
-        let Some(mut row) = self.db.row(sql, &[lead_id.into(), submission_id.into()])? else {
-            return Ok(None);
+        let Some(row) = self.db.payload(lead_id, submission_id)? else { return Ok(None) };
+        let Some(sealed) = row.payload else { return Ok(None) };
+        let context = payload_context(lead_id, submission_id);
+        let kept = if row.state.is_unjudged() {
+            self.vault.open_sealed(&sealed, &context).ok().map(|admit| Kept::Whole(Box::new(admit)))
+        } else {
+            self.vault.open_sealed(&sealed, &context).ok().map(|payload| Kept::Judged(Box::new(payload)))
         };
-        let Some(sealed) = row.sealed(0) else { return Ok(None) };
-        let is_whole = State::parse(&row.text(1)?).is_some_and(State::is_unjudged);
-        let place = payload_context(lead_id, submission_id);
-        let kept = match is_whole {
-            true => self.vault.open_sealed(&sealed, &place).ok().map(|admit| Kept::Whole(Box::new(admit))),
-            false => {
-                self.vault.open_sealed(&sealed, &place).ok().map(|payload| Kept::Judged(Box::new(payload)))
-            }
-        };
-        let campaign = row.text(2)?;
-        Ok(kept.map(|kept| Waiting { campaign, kept }))
+        Ok(kept.map(|kept| Waiting { campaign: row.campaign, kept }))
     }
 }

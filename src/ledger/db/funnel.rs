@@ -6,7 +6,7 @@
 //! that is `fresh` becomes `qualified` once at most, and one that takes up a held lead is `fresh` in its
 //! place.
 
-use crate::ledger::db::submission_state::State;
+use crate::ledger::db::state::State;
 
 /// Points that count as one score. A rule rarely gives fewer.
 pub const BIN_POINTS: i64 = 5;

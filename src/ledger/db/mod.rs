@@ -1,21 +1,46 @@
 //! The database of a ledger: its tables, and the statements over them.
 
+pub(super) mod act;
+pub(super) mod audit;
+pub(super) mod campaign;
+pub(super) mod changes;
+pub(super) mod counter;
+pub(super) mod delivery;
+pub(super) mod engagement;
 pub(super) mod funnel;
-pub(super) mod rows;
+pub(super) mod idempotency;
+pub(super) mod identifier;
+pub(super) mod integrity;
+pub(super) mod keys;
+pub(super) mod lead;
+pub(super) mod listed;
+pub(super) mod overview;
+pub(super) mod queue;
+pub(super) mod request;
+pub(super) mod row;
 pub(super) mod schema;
+pub(super) mod shown;
+pub(super) mod state;
 pub mod store;
+pub(super) mod submission;
 pub(super) mod submission_move;
-pub(super) mod submission_state;
 pub(super) mod tables;
 
+use std::cell::Cell;
+
+use serde::Serialize;
 use serde_json::{Map, Value};
 
+use self::row::{FromRow, Reader};
 use self::store::{Arg, Row, Store, Write};
+use self::submission_move::Moving;
 use crate::base::fault::Fault;
 
 /// The database of one ledger, its tables up to date.
 pub(in crate::ledger) struct Db<S> {
     store: S,
+    /// How far the submissions of an older ledger have been moved.
+    moving: Cell<Moving>,
 }
 
 impl<S: Store> Db<S> {
@@ -25,26 +50,41 @@ impl<S: Store> Db<S> {
     /// The database's, or that its tables are newer than this code.
     pub(in crate::ledger) fn open(store: S) -> Result<Self, Fault> {
         schema::migrate(&store)?;
-        Ok(Self { store })
+        Ok(Self { store, moving: Cell::new(Moving::DONE) })
     }
 
     /// Returns the rows of a statement.
-    pub(in crate::ledger) fn rows(&self, sql: &str, args: &[Arg<'_>]) -> Result<Vec<Row>, Fault> {
+    fn rows(&self, sql: &str, args: &[Arg<'_>]) -> Result<Vec<Row>, Fault> {
         self.store.rows(sql, args)
     }
 
-    /// Returns the first row of a statement.
-    pub(in crate::ledger) fn row(&self, sql: &str, args: &[Arg<'_>]) -> Result<Option<Row>, Fault> {
-        self.store.row(sql, args)
+    /// Returns the rows of a statement as values.
+    fn all<T: FromRow>(&self, sql: &str, args: &[Arg<'_>]) -> Result<Vec<T>, Fault> {
+        self.store.rows(sql, args)?.into_iter().map(|row| T::read(&mut Reader::new(row))).collect()
+    }
+
+    /// Returns the first row of a statement as a value.
+    fn first<T: FromRow>(&self, sql: &str, args: &[Arg<'_>]) -> Result<Option<T>, Fault> {
+        self.store.row(sql, args)?.map(|row| T::read(&mut Reader::new(row))).transpose()
+    }
+
+    /// Returns the only row of a statement that always has one.
+    fn only<T: FromRow>(&self, sql: &str, args: &[Arg<'_>]) -> Result<T, Fault> {
+        self.first(sql, args)?.ok_or_else(|| Fault::new("a row is missing"))
+    }
+
+    /// Returns whether a statement has a row.
+    fn exists(&self, sql: &str, args: &[Arg<'_>]) -> Result<bool, Fault> {
+        Ok(self.store.row(sql, args)?.is_some())
     }
 
     /// Runs a statement for its effect.
-    pub(in crate::ledger) fn run(&self, sql: &str, args: &[Arg<'_>]) -> Result<(), Fault> {
+    fn run(&self, sql: &str, args: &[Arg<'_>]) -> Result<(), Fault> {
         self.store.run(sql, args)
     }
 
     /// Runs a statement with its arguments.
-    pub(in crate::ledger) fn write(&self, write: &Write<'_>) -> Result<(), Fault> {
+    fn write(&self, write: &Write<'_>) -> Result<(), Fault> {
         self.store.write(write)
     }
 
@@ -62,12 +102,33 @@ impl<S: Store> Db<S> {
     }
 
     /// Returns the JSON objects that a statement makes, one a row.
-    pub(in crate::ledger) fn objects(&self, sql: &str, args: &[Arg<'_>]) -> Result<Vec<Value>, Fault> {
+    fn objects(&self, sql: &str, args: &[Arg<'_>]) -> Result<Vec<Value>, Fault> {
         let mut all = Vec::new();
         for mut row in self.store.rows(sql, args)? {
             all.push(Value::Object(object(&row.text(0)?)?));
         }
         Ok(all)
+    }
+
+    /// Returns the key behind which the next chunk of so many rows of a table begins. `None` if this one is the last.
+    fn end_of_chunk(&self, table: &str, key: &str, after: &str, rows: i64) -> Result<Option<String>, Fault> {
+        let sql = format!("SELECT {key} FROM {table} WHERE {key} > ? ORDER BY {key} LIMIT 1 OFFSET ?");
+        self.first(&sql, &[after.into(), (rows - 1).into()])
+    }
+
+    /// Returns whether anybody is on a list, and whether there are submissions under leads between each of two pairs.
+    pub(in crate::ledger) fn presence(&self, leads: [[&str; 2]; 2]) -> Result<[bool; 3], Fault> {
+        let range = "EXISTS (SELECT 1 FROM submission WHERE lead_id >= ? AND lead_id < ?)";
+        let sql = format!("SELECT EXISTS (SELECT 1 FROM listed), {range}, {range}");
+        let args: Vec<_> = leads.into_iter().flatten().map(Arg::from).collect();
+        let (lists, one, other) = self.only(&sql, &args)?;
+        Ok([lists, one, other])
+    }
+
+    /// Keeps the name under which the ledger was opened first.
+    pub(in crate::ledger) fn name_ledger(&self, name: &str) -> Result<(), Fault> {
+        let sql = "INSERT INTO meta (key, value) VALUES ('ledger', ?) ON CONFLICT DO NOTHING";
+        self.run(sql, &[name.into()])
     }
 
     /// Returns the value under a key of `meta`.
@@ -87,4 +148,9 @@ impl<S: Store> Db<S> {
 /// Reads an object that SQL has made.
 pub(in crate::ledger) fn object(text: &str) -> Result<Map<String, Value>, Fault> {
     serde_json::from_str(text).map_err(|_| Fault::new("a row is not what its reader expects"))
+}
+
+/// Returns texts as the JSON list that `json_each` reads.
+pub(in crate::ledger) fn json_list<T: Serialize>(texts: &[T]) -> Arg<'static> {
+    serde_json::to_string(texts).unwrap_or_default().into()
 }

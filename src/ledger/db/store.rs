@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::base::crypto::from_base64;
 use crate::base::fault::Fault;
+use crate::base::id::{DeliveryId, LeadId, SubmissionId};
 
 /// The largest integer that JavaScript holds exactly.
 pub const MAX_SAFE: i64 = (1 << 53) - 1;
@@ -65,6 +66,24 @@ impl From<String> for Arg<'_> {
         Self::Text(Cow::Owned(text))
     }
 }
+
+macro_rules! arg_of_id {
+    ($($id:ty),+) => {
+        $(impl<'a> From<&'a $id> for Arg<'a> {
+            fn from(id: &'a $id) -> Self {
+                Self::Text(Cow::Borrowed(id))
+            }
+        }
+
+        impl From<$id> for Arg<'_> {
+            fn from(id: $id) -> Self {
+                Self::Text(Cow::Owned(id.into()))
+            }
+        })+
+    };
+}
+
+arg_of_id!(LeadId, SubmissionId, DeliveryId);
 
 impl<'a> From<Option<&'a str>> for Arg<'a> {
     fn from(text: Option<&'a str>) -> Self {
@@ -199,6 +218,11 @@ impl Row {
         }
     }
 
+    /// Returns whether a column holds NULL, or is not there.
+    pub fn is_null(&self, column: usize) -> bool {
+        self.0.get(column).is_none_or(|cell| *cell == Cell::Null)
+    }
+
     fn take(&mut self, column: usize) -> Cell {
         self.0.get_mut(column).map_or(Cell::Null, |cell| std::mem::replace(cell, Cell::Null))
     }
@@ -217,6 +241,11 @@ pub(in crate::ledger) fn union_all(mut selects: Vec<String>) -> String {
         selects = selects.chunks(MAX_SELECTS).map(some).collect();
     }
     selects.join(" UNION ALL ")
+}
+
+/// Returns, in SQL, a column of milliseconds as RFC 3339 in UTC.
+pub(in crate::ledger) fn rfc3339_of(column: &str) -> String {
+    format!("strftime('%Y-%m-%dT%H:%M:%fZ', {column} / 1000.0, 'unixepoch')")
 }
 
 /// A [`Write`].

@@ -78,14 +78,14 @@ const END: [&str; 4] = [
 
 /// Where it has come to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Place {
+enum Progress {
     /// Rows behind this lead and submission are not copied yet.
     Copying(String, String),
     /// All are copied, and those of the old table go.
     Emptying,
 }
 
-impl Place {
+impl Progress {
     fn parse(text: &str) -> Option<Self> {
         match text.split(' ').collect::<Vec<_>>().as_slice() {
             ["copying"] => Some(Self::Copying(String::new(), String::new())),
@@ -131,30 +131,30 @@ impl Moving {
 pub(in crate::ledger) fn move_at_once(store: &impl Store) -> Result<(), Fault> {
     let sql = "SELECT count(*) FROM (SELECT 1 FROM submission LIMIT ?)";
     let rows = store.row(sql, &[(ROWS_AT_ONCE + 1).into()])?.map_or(Ok(0), |mut row| row.int(0))?;
-    let mut place = place_in(store)?.map(|(_, place)| place);
+    let mut progress = progress_in(store)?.map(|(_, progress)| progress);
     while rows <= ROWS_AT_ONCE
-        && let Some(from) = &place
+        && let Some(from) = &progress
     {
-        place = step(store, from, ROWS_AT_ONCE + 1, 0)?;
+        progress = step(store, from, ROWS_AT_ONCE + 1, 0)?;
     }
     Ok(())
 }
 
 /// When the next step is due, and from where.
-fn place_in(store: &impl Store) -> Result<Option<(i64, Place)>, Fault> {
+fn progress_in(store: &impl Store) -> Result<Option<(i64, Progress)>, Fault> {
     let row = store.row("SELECT value FROM meta WHERE key = 'moving'", &[])?;
     let Some(text) = row.map(|mut row| row.text(0)).transpose()? else { return Ok(None) };
-    let read = text.split_once(' ').and_then(|(at, place)| Some((at.parse().ok()?, Place::parse(place)?)));
+    let read = text.split_once(' ').and_then(|(at, text)| Some((at.parse().ok()?, Progress::parse(text)?)));
     read.map(Some).ok_or_else(|| Fault::new("where submissions are moved to is not readable"))
 }
 
 /// A step of so many rows at most. Where the next one begins; nothing where this was the last.
-fn step(store: &impl Store, from: &Place, rows: i64, next_ms: i64) -> Result<Option<Place>, Fault> {
+fn step(store: &impl Store, from: &Progress, rows: i64, next_ms: i64) -> Result<Option<Progress>, Fault> {
     let mut next = None;
     store.atomically(&mut || {
         next = match from {
-            Place::Copying(lead_id, submission_id) => Some(copy(store, lead_id, submission_id, rows)?),
-            Place::Emptying => empty(store, rows)?,
+            Progress::Copying(lead_id, submission_id) => Some(copy(store, lead_id, submission_id, rows)?),
+            Progress::Emptying => empty(store, rows)?,
         };
         let Some(next) = &next else { return END.iter().try_for_each(|sql| store.run(sql, &[])) };
         let text = format!("{next_ms} {}", next.to_text());
@@ -163,7 +163,7 @@ fn step(store: &impl Store, from: &Place, rows: i64, next_ms: i64) -> Result<Opt
     Ok(next)
 }
 
-fn copy(store: &impl Store, lead_id: &str, submission_id: &str, rows: i64) -> Result<Place, Fault> {
+fn copy(store: &impl Store, lead_id: &str, submission_id: &str, rows: i64) -> Result<Progress, Fault> {
     let after: [Arg<'_>; 2] = [lead_id.into(), submission_id.into()];
     let sql = "SELECT lead_id, submission_id FROM submission WHERE (lead_id, submission_id) > (?, ?)
                ORDER BY lead_id, submission_id LIMIT 1 OFFSET ?";
@@ -177,36 +177,45 @@ fn copy(store: &impl Store, lead_id: &str, submission_id: &str, rows: i64) -> Re
     let Some((lead_id, submission_id)) = last else {
         store.run(&format!("{copied} ON CONFLICT DO NOTHING"), &after)?;
         CHANGE_NAMES.iter().try_for_each(|sql| store.run(sql, &[]))?;
-        return Ok(Place::Emptying);
+        return Ok(Progress::Emptying);
     };
     let to: [Arg<'_>; 2] = [(&lead_id).into(), (&submission_id).into()];
     let sql = format!("{copied} AND (lead_id, submission_id) <= (?3, ?4) ON CONFLICT DO NOTHING");
     store.run(&sql, &[after, to].concat())?;
-    Ok(Place::Copying(lead_id, submission_id))
+    Ok(Progress::Copying(lead_id, submission_id))
 }
 
-fn empty(store: &impl Store, rows: i64) -> Result<Option<Place>, Fault> {
+fn empty(store: &impl Store, rows: i64) -> Result<Option<Progress>, Fault> {
     let sql = "DELETE FROM submission_before WHERE (lead_id, submission_id) IN (SELECT lead_id, submission_id
                  FROM submission_before ORDER BY lead_id, submission_id LIMIT ?) RETURNING 1";
     let gone = store.rows(sql, &[rows.into()])?.len();
-    Ok(i64::try_from(gone).is_ok_and(|gone| gone >= rows).then_some(Place::Emptying))
+    Ok(i64::try_from(gone).is_ok_and(|gone| gone >= rows).then_some(Progress::Emptying))
 }
 
 impl<S: Store> Db<S> {
-    /// Returns how far the move has come.
-    pub(in crate::ledger) fn moving(&self, now_ms: i64) -> Result<Moving, Fault> {
-        Ok(place_in(&self.store)?.map_or(Moving::DONE, |(next_ms, place)| Moving {
-            is_new: place == Place::Emptying,
+    /// Learns how far the move has come.
+    pub(in crate::ledger) fn learn_moving(&self, now_ms: i64) -> Result<(), Fault> {
+        self.moving.set(progress_in(&self.store)?.map_or(Moving::DONE, |(next_ms, progress)| Moving {
+            is_new: progress == Progress::Emptying,
             // One that lies further ahead was written by a clock that was wrong.
             next_ms: next_ms.min(now_ms + STEP_PAUSE_MS),
-        }))
+        }));
+        Ok(())
     }
 
-    /// Does the next step.
+    /// Does the next step of the move, where it is due.
     pub(in crate::ledger) fn move_on(&self, now_ms: i64) -> Result<(), Fault> {
-        if let Some((_, from)) = place_in(&self.store)? {
+        if self.moving_next_ms() > now_ms {
+            return Ok(());
+        }
+        if let Some((_, from)) = progress_in(&self.store)? {
             step(&self.store, &from, STEP_ROWS, now_ms + STEP_PAUSE_MS)?;
         }
-        Ok(())
+        self.learn_moving(now_ms)
+    }
+
+    /// Returns when the next step of the move is due.
+    pub(in crate::ledger) fn moving_next_ms(&self) -> i64 {
+        self.moving.get().next_ms
     }
 }

@@ -5,15 +5,17 @@
 //! when their lead came. A mark in the database says up to which id none of them is left. It is moved every so
 //! often, so that few rows lie behind it. What the object cannot send at once gets its entry, as ever.
 
-use super::Outbox;
 use std::collections::VecDeque;
 
-use serde_json::json;
-
+use super::Outbox;
 use super::claim::Claim;
 use crate::base::fault::Fault;
-use crate::ledger::db::schema::ROW_FORMAT;
-use crate::ledger::db::store::{Store, Write, write};
+use crate::base::id::DeliveryId;
+use crate::ledger::db::changes::Changes;
+use crate::ledger::db::delivery;
+use crate::ledger::db::delivery::Target;
+use crate::ledger::db::queue::{AtOnceRow, MarkRow};
+use crate::ledger::db::store::Store;
 
 /// Claims that wait in memory: some two megabytes, and what a few busy seconds bring. What comes beyond gets its
 /// entry at once, and is read and unsealed again before it is sent: a tenth of what a lead costs.
@@ -24,8 +26,6 @@ const MARK_EVERY: u64 = 64;
 /// rows that are looked at when the ledger is opened, and that get their entries then where they wait: some
 /// milliseconds, and two rows written for each.
 const MAX_BEHIND: u64 = 5_000;
-/// Where the mark is in `meta`.
-const MARK: &str = "sent";
 
 /// What waits in memory.
 #[derive(Default)]
@@ -37,7 +37,7 @@ pub(in crate::ledger) struct AtOnce {
     /// The last id of a delivery that was written.
     newest: String,
     /// Those without an entry: by id, with how many had been written before.
-    waiting: VecDeque<(String, u64)>,
+    waiting: VecDeque<(DeliveryId, u64)>,
     /// Deliveries that were written, those behind the mark of the database first.
     written: u64,
     /// How many had been written when that mark was.
@@ -53,7 +53,7 @@ pub(in crate::ledger) struct AtOnce {
 /// What the next mark is, and who gets an entry for it.
 pub(in crate::ledger) struct Marked {
     mark: String,
-    late: Vec<String>,
+    late: Vec<DeliveryId>,
 }
 
 impl AtOnce {
@@ -68,13 +68,13 @@ impl AtOnce {
     pub(in crate::ledger) fn note_all_written(
         &mut self,
         marked: Option<Marked>,
-        entered: &[(String, &String)],
+        entered: &[DeliveryId],
         claims: &[Claim],
     ) {
         if let Some(marked) = marked {
             self.keep_mark(marked);
         }
-        entered.iter().for_each(|(id, _)| self.note_written(id, true));
+        entered.iter().for_each(|id| self.note_written(id, true));
         claims.iter().for_each(|claim| self.note_written(&claim.delivery_id, false));
     }
 
@@ -83,27 +83,27 @@ impl AtOnce {
         if delivery_id > self.newest.as_str() {
             delivery_id.clone_into(&mut self.newest);
         }
-        if let (false, Err(at)) = (has_entry, self.place(delivery_id)) {
-            self.waiting.insert(at, (delivery_id.to_owned(), self.written));
+        if let (false, Err(at)) = (has_entry, self.position(delivery_id)) {
+            self.waiting.insert(at, (delivery_id.into(), self.written));
         }
         self.written += 1;
     }
 
-    /// A mail to confirm was written, with an entry and an id that is as young as its lead.
-    pub(in crate::ledger) fn note_mail(&mut self) {
-        self.written += 1;
+    /// Notes mails to confirm, which have an entry and ids that are as young as their leads.
+    pub(in crate::ledger) fn note_mails(&mut self, mails: u64) {
+        self.written += mails;
     }
 
     /// What became of a delivery is written, or it has an entry now.
     pub(in crate::ledger) fn forget(&mut self, delivery_id: &str) {
-        if let Ok(at) = self.place(delivery_id) {
+        if let Ok(at) = self.position(delivery_id) {
             self.waiting.remove(at);
         }
     }
 
     /// Where a delivery is among those that wait, or would be.
-    fn place(&self, delivery_id: &str) -> Result<usize, usize> {
-        self.waiting.binary_search_by(|(id, _)| id.as_str().cmp(delivery_id))
+    fn position(&self, delivery_id: &str) -> Result<usize, usize> {
+        self.waiting.binary_search_by(|(id, _)| (**id).cmp(delivery_id))
     }
 
     /// A delivery is not on its way any more, and nothing is written of it.
@@ -121,7 +121,7 @@ impl AtOnce {
             return None;
         }
         let is_late = |number: u64| self.written - number > MAX_BEHIND;
-        let late: Vec<String> = self
+        let late: Vec<DeliveryId> = self
             .waiting
             .iter()
             .take_while(|(_, number)| is_late(*number))
@@ -146,55 +146,31 @@ impl AtOnce {
 }
 
 impl Marked {
-    pub(in crate::ledger) fn writes<'a>(&self) -> Vec<Write<'a>> {
-        let mut writes = Vec::new();
-        if !self.late.is_empty() {
-            let sql = "UPDATE delivery SET due_ms = created_ms WHERE state = 'pending' AND due_ms = 0
-                         AND delivery_id IN (SELECT value FROM json_each(?))";
-            writes.push(write(sql, [json!(self.late).to_string().into()]));
-        }
-        let sql = "INSERT INTO meta (key, value) VALUES (?, ?)
-                   ON CONFLICT (key) DO UPDATE SET value = excluded.value";
-        writes.push(write(sql, [MARK.into(), self.mark.clone().into()]));
-        writes
+    /// Keeps the mark, and gives an entry to what it passes.
+    pub(in crate::ledger) fn keep(&self, changes: &mut Changes<'_>) {
+        delivery::keep_mark(self.mark.clone(), &self.late, changes);
     }
 }
 
-/// In SQL: the deliveries without an entry that wait, of an id that the mark is.
-pub(in crate::ledger) fn without_entry(mark: &str) -> String {
-    format!("state = 'pending' AND due_ms = 0 AND delivery_id > {mark}")
-}
-
 impl<S: Store> Outbox<S> {
-    /// Learns up to where the rows are sure to have entries, and who answered 410.
-    pub(in crate::ledger) fn learn_the_mark(&self) -> Result<(), Fault> {
-        let sql = "SELECT mark, (SELECT count(*) FROM delivery WHERE delivery_id > mark)
-                   FROM (SELECT coalesce((SELECT value FROM meta WHERE key = ?), '') AS mark)";
-        let mut row = self.db.row(sql, &[MARK.into()])?.ok_or_else(|| Fault::new("a row is missing"))?;
-        let (mark, behind) = (row.text(0)?, row.int(1)?);
+    /// Learns up to where the rows are sure to have entries.
+    pub(super) fn learn_the_mark(&self) -> Result<(), Fault> {
+        let MarkRow { mark, behind } = self.db.mark()?;
         let (kept, newest, written) = (mark.clone(), mark.clone(), u64::try_from(behind).unwrap_or(0));
         *self.at_once.borrow_mut() = AtOnce { mark, kept, newest, written, ..AtOnce::default() };
         Ok(())
     }
 
-    /// Gives all deliveries that wait an entry, so that they are found by it.
-    pub(in crate::ledger) fn enter_all(&self) -> Result<(), Fault> {
+    /// Gives all deliveries that wait an entry, so that they are found by it, and learns which destinations have
+    /// answered 410.
+    pub(super) fn enter_all(&self) -> Result<(), Fault> {
         let mut at_once = self.at_once.borrow_mut();
-        let sql =
-            format!("UPDATE delivery SET due_ms = created_ms WHERE {} AND format <= ?2", without_entry("?1"));
-        self.db.run(&sql, &[(&at_once.mark).into(), ROW_FORMAT.into()])?;
-        let sql = format!(
-            "SELECT EXISTS (SELECT 1 FROM delivery WHERE {}),
-               (SELECT coalesce(max(delivery_id), '') FROM delivery),
-               (SELECT json_group_array(json_array(campaign, destination)) FROM disabled)",
-            without_entry("?1")
-        );
-        let row = self.db.row(&sql, &[(&at_once.mark).into()])?;
-        let mut row = row.ok_or_else(|| Fault::new("a row is missing"))?;
-        at_once.is_held = row.int(0)? == 1;
-        at_once.newest = row.text(1)?.max(std::mem::take(&mut at_once.newest));
+        self.db.enter_all(&at_once.mark)?;
+        let AtOnceRow { is_held, newest, disabled } = self.db.at_once(&at_once.mark)?;
+        at_once.is_held = is_held;
+        at_once.newest = newest.max(std::mem::take(&mut at_once.newest));
         let unreadable = |_| Fault::new("a row is not what its reader expects");
-        at_once.disabled = serde_json::from_str(&row.text(2)?).map_err(unreadable)?;
+        at_once.disabled = serde_json::from_str(&disabled).map_err(unreadable)?;
         if !at_once.is_held {
             at_once.mark = at_once.newest.clone();
         }
@@ -203,28 +179,30 @@ impl<S: Store> Outbox<S> {
         Ok(())
     }
 
-    /// Whether a new delivery, to a campaign, destination and receiver, goes out without an entry.
+    /// Returns whether a new delivery goes out without an entry.
     pub(in crate::ledger) fn goes_at_once(
         &self,
-        delivery_id: &str,
-        (campaign, destination, receiver): (&str, &str, &str),
+        delivery_id: &DeliveryId,
+        to: Target<'_>,
         marked: Option<&Marked>,
         now_ms: i64,
     ) -> bool {
-        self.at_once.borrow().takes(delivery_id, campaign, destination, marked)
-            && self.lanes.borrow().takes_at_once(receiver, now_ms)
+        self.at_once.borrow().takes(delivery_id, to.campaign, to.destination, marked)
+            && self.lanes.borrow().takes_at_once(to.receiver, now_ms)
     }
 
     /// Moves the mark on, where that is due.
     pub(in crate::ledger) fn move_mark(&self) -> Result<(), Fault> {
         let mut at_once = self.at_once.borrow_mut();
         let Some(marked) = at_once.next_mark() else { return Ok(()) };
-        self.db.write_all(&marked.writes())?;
+        let mut changes = Changes::default();
+        marked.keep(&mut changes);
+        self.db.write_all(&changes.writes)?;
         at_once.keep_mark(marked);
         Ok(())
     }
 
-    /// Up to which delivery all that wait have an entry.
+    /// Returns the delivery up to which all that wait have an entry.
     pub(in crate::ledger) fn mark(&self) -> String {
         self.at_once.borrow().mark.clone()
     }
@@ -242,13 +220,15 @@ mod tests {
     fn mark(all: &mut AtOnce) -> usize {
         let Some(marked) = all.next_mark() else { return 0 };
         let late = marked.late.len();
-        assert_eq!(marked.writes().len(), 1 + usize::from(late > 0));
+        let mut changes = Changes::default();
+        marked.keep(&mut changes);
+        assert_eq!(changes.writes.len(), 1 + usize::from(late > 0));
         all.keep_mark(marked);
         late
     }
 
     fn is_sound(all: &AtOnce) {
-        assert!(all.waiting.iter().all(|(id, _)| *id > all.mark), "{} {:?}", all.mark, all.waiting.front());
+        assert!(all.waiting.iter().all(|(id, _)| **id > *all.mark), "{} {:?}", all.mark, all.waiting.front());
         assert!(all.waiting.len() <= MAX_WAITING);
     }
 

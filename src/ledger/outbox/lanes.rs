@@ -6,7 +6,8 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::claim::Claim;
-use crate::ledger::db::rows::origin_of;
+use crate::base::id::DeliveryId;
+use crate::ledger::db::delivery::origin_of;
 use crate::pipeline::webhook::{ATTEMPT_TIMEOUT_MS, Outcome};
 
 /// The platform's limit of connections that one invocation may hold open.
@@ -134,7 +135,7 @@ impl Origin {
 /// A claim, from its request until it is settled, or until its time has run out: a caller that
 /// never settles must not keep the connection.
 struct Flight {
-    delivery_id: String,
+    delivery_id: DeliveryId,
     receiver: String,
     since_ms: i64,
     until_ms: i64,
@@ -157,10 +158,11 @@ pub(in crate::ledger) struct Known {
     pub(in crate::ledger) hung: bool,
 }
 
-type Place = (Standing, Wait, String);
+/// The position of an origin in the queue: how it answers, from when on something waits, and its name.
+type Position = (Standing, Wait, String);
 
 /// Puts an origin to its place where something waits for it.
-fn enqueue(queue: &mut Vec<Place>, name: &str, origin: &Origin) {
+fn enqueue(queue: &mut Vec<Position>, name: &str, origin: &Origin) {
     if let Some(wait) = origin.wait() {
         let place = (origin.standing, wait, name.to_owned());
         if let Err(at) = queue.binary_search(&place) {
@@ -174,7 +176,7 @@ fn enqueue(queue: &mut Vec<Place>, name: &str, origin: &Origin) {
 pub(in crate::ledger) struct Lanes {
     origins: BTreeMap<String, Origin>,
     /// Origins for which something waits, in order: how they answer, from when on it waits, and which.
-    queue: Vec<Place>,
+    queue: Vec<Position>,
     flights: Vec<Flight>,
     clock_ms: i64,
     turns: u64,
@@ -222,7 +224,7 @@ impl Lanes {
 
     /// The origin of this standing that waits longest, of those for whom a connection is free. Those that
     /// are passed over have one already, so they are few.
-    fn first(&self, standing: Standing) -> Option<&Place> {
+    fn first(&self, standing: Standing) -> Option<&Position> {
         let from = self.queue.partition_point(|(other, ..)| *other < standing);
         let rest = self.queue.get(from..)?.iter();
         let mut all = rest.take_while(|(other, ..)| *other == standing).peekable();
@@ -385,13 +387,13 @@ impl Lanes {
     }
 
     /// A claim is settled, and its delivery may be claimed again.
-    pub(in crate::ledger) fn land(&mut self, delivery_id: &str) {
-        self.flights.retain(|flight| flight.delivery_id != delivery_id);
+    pub(in crate::ledger) fn land(&mut self, delivery_id: &DeliveryId) {
+        self.flights.retain(|flight| flight.delivery_id != *delivery_id);
     }
 
     /// Whether a delivery is on its way just now.
-    pub(in crate::ledger) fn is_in_flight(&self, delivery_id: &str) -> bool {
-        self.flights.iter().any(|flight| flight.delivery_id == delivery_id)
+    pub(in crate::ledger) fn is_in_flight(&self, delivery_id: &DeliveryId) -> bool {
+        self.flights.iter().any(|flight| flight.delivery_id == *delivery_id)
     }
 
     /// How many deliveries are on their way.
@@ -444,19 +446,21 @@ impl Lanes {
 mod tests {
     use super::*;
     use crate::base::crypto::sha256_hex;
+    use crate::base::id::{LeadId, SubmissionId};
+    use crate::pipeline::webhook::EventKind;
 
     const RECEIVERS: [&str; 7] = ["a.1", "a.2", "b.1", "c.1", "d.1", "e.1", "older"];
 
     fn claim(receiver: &str, id: usize, due_ms: i64) -> Claim {
         Claim {
-            delivery_id: format!("{receiver}/{id}"),
+            delivery_id: format!("{receiver}/{id}").into(),
             campaign: String::new(),
             destination: String::new(),
             timeout_ms: ATTEMPT_TIMEOUT_MS,
-            lead_id: String::new(),
-            submission_id: String::new(),
+            lead_id: LeadId::default(),
+            submission_id: SubmissionId::default(),
             receiver: receiver.to_owned(),
-            event: String::new(),
+            event: EventKind::Qualified,
             notice: None,
             due_ms,
             created_ms: due_ms,
@@ -467,7 +471,7 @@ mod tests {
     }
 
     /// The queue as what is known says that it should be.
-    fn meant(lanes: &Lanes) -> Vec<Place> {
+    fn meant(lanes: &Lanes) -> Vec<Position> {
         assert!(lanes.origins.values().all(|origin| origin.lanes.iter().all(|lane| lane.wait().is_some())));
         let place =
             |(name, origin): (&String, &Origin)| Some((origin.standing, origin.wait()?, name.clone()));

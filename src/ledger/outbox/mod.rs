@@ -1,11 +1,11 @@
 //! The outbox: deliveries from the step that decides them to the receiver that has them.
 
 pub(in crate::ledger) mod at_once;
-pub(in crate::ledger) mod attempt;
 pub(in crate::ledger) mod claim;
 pub(in crate::ledger) mod lanes;
 pub(in crate::ledger) mod open_leads;
 pub(in crate::ledger) mod replay;
+pub(in crate::ledger) mod request;
 pub(in crate::ledger) mod settle;
 
 use std::cell::RefCell;
@@ -15,10 +15,12 @@ use self::at_once::{AtOnce, Marked};
 use self::claim::Claim;
 use self::lanes::Lanes;
 use self::open_leads::OpenLeads;
-use super::consents::history::Open;
+use super::consents::open::Open;
 use super::db::Db;
 use super::db::store::Store;
 use crate::base::fault::Fault;
+use crate::base::id::{DeliveryId, LeadId, SubmissionId};
+use crate::pipeline::webhook::LONGEST_WAIT_MS;
 
 /// The deliveries of a ledger that wait or are on their way.
 pub(in crate::ledger) struct Outbox<S> {
@@ -32,8 +34,8 @@ pub(in crate::ledger) struct Outbox<S> {
 
 /// A lead that was just stored, and may be sent without being read again.
 pub(in crate::ledger) struct OpenedLead<'a> {
-    pub(in crate::ledger) lead_id: &'a str,
-    pub(in crate::ledger) submission_id: &'a str,
+    pub(in crate::ledger) lead_id: &'a LeadId,
+    pub(in crate::ledger) submission_id: &'a SubmissionId,
     pub(in crate::ledger) open: Open,
     /// As many bytes as its payload.
     pub(in crate::ledger) bytes: usize,
@@ -50,7 +52,8 @@ impl<S: Store> Outbox<S> {
     pub(in crate::ledger) fn open(&self, now_ms: i64) -> Result<(), Fault> {
         self.learn_the_mark()?;
         self.enter_all()?;
-        self.mend_what_is_due(now_ms)?;
+        // What a clock that went ahead has put off for longer than any wait is due now.
+        self.db.bring_forward(now_ms + LONGEST_WAIT_MS, now_ms)?;
         self.read_what_is_due()
     }
 
@@ -62,20 +65,16 @@ impl<S: Store> Outbox<S> {
         self.read_what_is_due()
     }
 
-    /// Follows an admission that is kept: deliveries with an entry, by their receivers, and without.
+    /// Follows an admission that is kept: its deliveries with an entry, those that go out at once, and its lead.
     pub(in crate::ledger) fn admitted(
         &self,
         marked: Option<Marked>,
-        entered: Vec<(String, &String)>,
+        entered: &[DeliveryId],
         claims: Vec<Claim>,
         opened: Option<OpenedLead<'_>>,
-        now_ms: i64,
     ) {
-        self.at_once.borrow_mut().note_all_written(marked, &entered, &claims);
+        self.at_once.borrow_mut().note_all_written(marked, entered, &claims);
         let mut lanes = self.lanes.borrow_mut();
-        for (_, receiver) in entered {
-            lanes.note_due(receiver, now_ms);
-        }
         for claim in claims {
             lanes.hand(claim);
         }
@@ -85,19 +84,22 @@ impl<S: Store> Outbox<S> {
     }
 
     /// Drops the open copy of a lead, so that it is read anew.
-    pub(in crate::ledger) fn forget_open(&self, lead_id: &str) {
+    pub(in crate::ledger) fn forget_open(&self, lead_id: &LeadId) {
         self.open_leads.borrow_mut().forget(lead_id);
     }
 
     /// Returns the open copy of a submission's lead.
-    pub(in crate::ledger) fn open_lead(&self, lead_id: &str, submission_id: &str) -> Option<Rc<Open>> {
+    pub(in crate::ledger) fn open_lead(
+        &self,
+        lead_id: &LeadId,
+        submission_id: &SubmissionId,
+    ) -> Option<Rc<Open>> {
         self.open_leads.borrow().find(lead_id, submission_id)
     }
 
-    /// Notes that a mail to confirm was written for a receiver.
-    pub(in crate::ledger) fn note_mail(&self, receiver: &str, now_ms: i64) {
-        self.at_once.borrow_mut().note_mail();
-        self.note_due(receiver, now_ms);
+    /// Notes that mails to confirm were written.
+    pub(in crate::ledger) fn note_mails(&self, mails: u64) {
+        self.at_once.borrow_mut().note_mails(mails);
     }
 
     /// Notes the time, so that a clock that went back puts nobody off.

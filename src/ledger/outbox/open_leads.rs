@@ -6,7 +6,8 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use crate::ledger::consents::history::Open;
+use crate::base::id::{LeadId, SubmissionId};
+use crate::ledger::consents::open::Open;
 
 /// What those of all ledgers in an isolate may take, which has 128 MB. Some three thousand ordinary leads, or what waits
 /// after a few busy seconds.
@@ -25,17 +26,17 @@ thread_local! {
 struct Kept {
     /// How many had come before.
     number: u64,
-    lead_id: String,
-    submission_id: String,
+    lead_id: LeadId,
+    submission_id: SubmissionId,
     open: Rc<Open>,
     bytes: usize,
 }
 
 impl Kept {
     /// Takes its bytes of what all may take.
-    fn new(number: u64, lead_id: &str, submission_id: &str, open: Open, bytes: usize) -> Self {
+    fn new(number: u64, lead_id: &LeadId, submission_id: &SubmissionId, open: Open, bytes: usize) -> Self {
         TAKEN.set(TAKEN.get() + bytes);
-        let (lead_id, submission_id) = (lead_id.to_owned(), submission_id.to_owned());
+        let (lead_id, submission_id) = (lead_id.clone(), submission_id.clone());
         Self { number, lead_id, submission_id, open: Rc::new(open), bytes }
     }
 }
@@ -58,11 +59,11 @@ pub(in crate::ledger) struct OpenLeads {
 
 impl OpenLeads {
     /// Where a lead is, or would be.
-    fn place(&self, lead_id: &str) -> Result<usize, usize> {
+    fn position(&self, lead_id: &LeadId) -> Result<usize, usize> {
         // Nearly all come in their order.
         match self.leads.back() {
-            Some(last) if last.lead_id.as_str() >= lead_id => {
-                self.leads.binary_search_by(|kept| kept.lead_id.as_str().cmp(lead_id))
+            Some(last) if last.lead_id >= *lead_id => {
+                self.leads.binary_search_by(|kept| kept.lead_id.cmp(lead_id))
             }
             _ => Err(self.leads.len()),
         }
@@ -70,7 +71,13 @@ impl OpenLeads {
 
     /// Keeps a lead, which is as long as `typed` bytes of text, where there is room: the oldest are sent first, so it is
     /// the newest that is read again.
-    pub(in crate::ledger) fn keep(&mut self, lead_id: &str, submission_id: &str, open: Open, typed: usize) {
+    pub(in crate::ledger) fn keep(
+        &mut self,
+        lead_id: &LeadId,
+        submission_id: &SubmissionId,
+        open: Open,
+        typed: usize,
+    ) {
         self.forget(lead_id);
         self.came += 1;
         // A text lies there as it is and, in names and answers, once more at most.
@@ -82,26 +89,26 @@ impl OpenLeads {
         if TAKEN.get() + bytes > MAX_BYTES {
             return;
         }
-        if let Err(at) = self.place(lead_id) {
+        if let Err(at) = self.position(lead_id) {
             self.leads.insert(at, Kept::new(self.came, lead_id, submission_id, open, bytes));
         }
     }
 
     /// The lead of a submission, if it is still open.
-    pub(in crate::ledger) fn find(&self, lead_id: &str, submission_id: &str) -> Option<Rc<Open>> {
-        let kept = self.leads.get(self.place(lead_id).ok()?)?;
-        (kept.submission_id == submission_id).then(|| Rc::clone(&kept.open))
+    pub(in crate::ledger) fn find(&self, lead_id: &LeadId, submission_id: &SubmissionId) -> Option<Rc<Open>> {
+        let kept = self.leads.get(self.position(lead_id).ok()?)?;
+        (kept.submission_id == *submission_id).then(|| Rc::clone(&kept.open))
     }
 
     /// Closes what is open of a lead.
-    pub(in crate::ledger) fn forget(&mut self, lead_id: &str) {
-        if let Ok(at) = self.place(lead_id) {
+    pub(in crate::ledger) fn forget(&mut self, lead_id: &LeadId) {
+        if let Ok(at) = self.position(lead_id) {
             self.leads.remove(at);
         }
     }
 
     /// Closes a submission's lead.
-    pub(in crate::ledger) fn forget_submission(&mut self, lead_id: &str, submission_id: &str) {
+    pub(in crate::ledger) fn forget_submission(&mut self, lead_id: &LeadId, submission_id: &SubmissionId) {
         if self.find(lead_id, submission_id).is_some() {
             self.forget(lead_id);
         }
@@ -140,14 +147,15 @@ mod tests {
         let typed = 10_000;
         let room = MAX_BYTES / (ENTRY_BYTES + 2 * typed);
         let keep = |all: &mut OpenLeads, n: usize| {
-            all.keep(&format!("lead_{n:05}"), "sub", open(), typed);
+            all.keep(&format!("lead_{n:05}").into(), &"sub".into(), open(), typed);
             is_sound(all);
         };
-        let is_open = |all: &OpenLeads, n: usize| all.find(&format!("lead_{n:05}"), "sub").is_some();
+        let is_open =
+            |all: &OpenLeads, n: usize| all.find(&format!("lead_{n:05}").into(), &"sub".into()).is_some();
         (0..room + 10).for_each(|n| keep(&mut all, n));
         assert_eq!(all.leads.len(), room);
         assert!(is_open(&all, 0) && is_open(&all, room - 1) && !is_open(&all, room));
-        all.forget("lead_00005");
+        all.forget(&"lead_00005".into());
         keep(&mut all, room + 10);
         assert!(is_open(&all, room + 10));
         let later = usize::try_from(STALE_AFTER).expect("small") + 20;
@@ -158,11 +166,11 @@ mod tests {
     #[test]
     fn ledgers_share_the_room_and_give_it_back() {
         let (mut one, mut other) = (OpenLeads::default(), OpenLeads::default());
-        one.keep("lead_1", "a", open(), MAX_BYTES / 2 - ENTRY_BYTES);
-        other.keep("lead_2", "b", open(), ENTRY_BYTES);
+        one.keep(&"lead_1".into(), &"a".into(), open(), MAX_BYTES / 2 - ENTRY_BYTES);
+        other.keep(&"lead_2".into(), &"b".into(), open(), ENTRY_BYTES);
         assert!(other.leads.is_empty());
         drop(one);
-        other.keep("lead_2", "b", open(), ENTRY_BYTES);
+        other.keep(&"lead_2".into(), &"b".into(), open(), ENTRY_BYTES);
         assert_eq!(other.leads.len(), 1);
         is_sound(&other);
     }
@@ -170,24 +178,33 @@ mod tests {
     #[test]
     fn a_lead_is_closed_by_its_next_post_by_its_end_and_by_nothing_else() {
         let mut all = OpenLeads::default();
-        all.keep("lead_1", "a", open(), 10);
-        all.keep("lead_2", "b", open(), 10);
-        all.keep("lead_1", "c", open(), 20);
-        assert!(all.find("lead_1", "a").is_none() && all.find("lead_1", "c").is_some());
-        all.forget_submission("lead_1", "a");
-        assert!(all.find("lead_1", "c").is_some());
-        all.forget_submission("lead_1", "c");
-        all.forget("lead_3");
-        assert!(all.find("lead_1", "c").is_none() && all.find("lead_2", "b").is_some());
+        all.keep(&"lead_1".into(), &"a".into(), open(), 10);
+        all.keep(&"lead_2".into(), &"b".into(), open(), 10);
+        all.keep(&"lead_1".into(), &"c".into(), open(), 20);
+        assert!(
+            all.find(&"lead_1".into(), &"a".into()).is_none()
+                && all.find(&"lead_1".into(), &"c".into()).is_some()
+        );
+        all.forget_submission(&"lead_1".into(), &"a".into());
+        assert!(all.find(&"lead_1".into(), &"c".into()).is_some());
+        all.forget_submission(&"lead_1".into(), &"c".into());
+        all.forget(&"lead_3".into());
+        assert!(
+            all.find(&"lead_1".into(), &"c".into()).is_none()
+                && all.find(&"lead_2".into(), &"b".into()).is_some()
+        );
         is_sound(&all);
     }
 
     #[test]
     fn one_that_is_larger_than_all_room_is_not_kept() {
         let mut all = OpenLeads::default();
-        all.keep("lead_1", "a", open(), 10);
-        all.keep("lead_2", "b", open(), MAX_BYTES);
-        assert!(all.find("lead_1", "a").is_some() && all.find("lead_2", "b").is_none());
+        all.keep(&"lead_1".into(), &"a".into(), open(), 10);
+        all.keep(&"lead_2".into(), &"b".into(), open(), MAX_BYTES);
+        assert!(
+            all.find(&"lead_1".into(), &"a".into()).is_some()
+                && all.find(&"lead_2".into(), &"b".into()).is_none()
+        );
         is_sound(&all);
     }
 }

@@ -1,46 +1,50 @@
-//! A person asks to be forgotten: the submissions and acts whose own subject is an identifier that they can
-//! prove go, and whoever has had them is told. Of a lead that others' submissions are in as well, those stay.
+//! Erasure: the submissions and acts whose own subject is an identifier that a person can prove go, and whoever has had
+//! them is told. Of a lead that others' submissions are in as well, those stay.
 
-use crate::ledger::parts::Parts;
-use crate::ledger::person::access::fields_of;
-use crate::ledger::person::access::leads_of;
-use crate::ledger::person::access::mentioned_in;
-use crate::ledger::person::withdraw::to_now;
-use crate::ledger::vault::payload_context;
 use std::collections::BTreeSet;
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::access::Asker;
-use super::withdraw::{Told, tell};
+use super::asker::Asker;
+use super::recipients::Recipients;
 use crate::base::fault::Fault;
+use crate::base::id::{LeadId, SubmissionId};
 use crate::base::moment::{Moment, rfc3339};
-use crate::ledger::admit::UPDATED;
-use crate::ledger::admit::double_opt_in::UNNAMED;
-use crate::ledger::admit::lists::suppress;
+use crate::campaign::SUPPRESSED;
 use crate::ledger::api::{Erase, Report};
-use crate::ledger::consents::history::{ActRow, Ledgered, distinct, list};
+use crate::ledger::consents::acts::distinct;
+use crate::ledger::consents::open::Counted;
 use crate::ledger::consents::payload::Kept;
-use crate::ledger::consents::standing::forget_known;
+use crate::ledger::db::act;
+use crate::ledger::db::act::ActRow;
+use crate::ledger::db::changes::Changes;
+use crate::ledger::db::delivery;
+use crate::ledger::db::delivery::{NewDelivery, Of};
+use crate::ledger::db::engagement::erase_downloads;
 use crate::ledger::db::funnel::Steps;
-use crate::ledger::db::rows::{KEEP_ACT, delivery_range, notice_row};
-use crate::ledger::db::store::{Arg, Store, Write, owned, write};
-use crate::ledger::db::submission_state::State;
+use crate::ledger::db::idempotency::forget_keys;
+use crate::ledger::db::identifier::{erase_mentions, remove_identifiers};
+use crate::ledger::db::json_list;
+use crate::ledger::db::lead::forget_lead;
+use crate::ledger::db::listed::list_people;
+use crate::ledger::db::request;
+use crate::ledger::db::state::State;
+use crate::ledger::db::store::{Store, owned};
+use crate::ledger::db::submission;
+use crate::ledger::parts::Parts;
+use crate::ledger::vault::payload_context;
 use crate::pipeline::lead::{Lead, subject};
 use crate::pipeline::scoring;
-
-/// The event that tells a destination to forget a lead.
-const ERASED: &str = "lead.erased";
-/// Webhooks that are named to a destination as those that hold what went, the newest.
-const MAX_NAMED: usize = 100;
+use crate::pipeline::webhook::EventKind;
 
 /// What of a lead an erasure reaches.
 struct Reach {
-    lead_id: String,
+    lead_id: LeadId,
     /// Submissions that go.
-    gone: Vec<Ledgered>,
+    gone: Vec<Counted>,
     /// The others.
-    left: Vec<Ledgered>,
+    left: Vec<Counted>,
     /// The numbers of the acts whose personal parts go.
     acts: Vec<i64>,
     /// The fingerprints that what goes came under.
@@ -48,7 +52,7 @@ struct Reach {
     /// Those of them that lead to nothing of the lead any more, and the asker's.
     tags: Vec<String>,
     /// Submissions that these acts came with, some of which have ended.
-    came_with: Vec<String>,
+    came_with: Vec<SubmissionId>,
     /// Nothing of anybody else is left.
     is_whole: bool,
 }
@@ -58,70 +62,55 @@ impl Reach {
         self.gone.is_empty() && self.acts.is_empty()
     }
 
-    /// The submissions whose deliveries go.
-    fn submissions(&self) -> Vec<String> {
+    /// Returns the submissions whose deliveries go.
+    fn submissions(&self) -> Vec<SubmissionId> {
         let gone = self.gone.iter().map(|one| &one.submission_id);
         distinct(gone.chain(&self.came_with).cloned().collect())
     }
 }
 
-/// What is written, and what is told of it.
-#[derive(Default)]
-struct Done {
-    writes: Vec<Write<'static>>,
-    told: Vec<Value>,
-}
-
-/// Forgets the subjects behind these fingerprints, tells those who had their submissions, and remembers by a
-/// keyed hash that they want to hear nothing.
+/// Erases the subjects behind these fingerprints, tells those who had their submissions, and remembers by a keyed hash
+/// that they want to hear nothing.
 pub(in crate::ledger) fn erase<S: Store>(
     parts: &Parts<S>,
     request: &Erase,
     moment: &Moment,
 ) -> Result<Option<Report>, Fault> {
     let asker = Asker::of(&request.fingerprints);
-    let mut done = Done::default();
+    let mut changes = Changes::default();
+    let mut told = Vec::new();
     let mut tags = request.fingerprints.clone();
     let (mut leads, mut left, mut submissions) = (Vec::new(), Vec::new(), 0);
-    let mut reached = Vec::new();
-    for lead_id in leads_of(parts, &asker)? {
+    for lead_id in asker.leads(&parts.db)? {
         let asker = asker.in_lead(&parts.consents.known(&lead_id, &asker.subjects)?);
         let reach = reach(parts, lead_id, &asker)?;
-        let_go(parts, &reach, &asker, moment, &mut done)?;
+        erase_in_lead(parts, &reach, &asker, moment, &mut changes, &mut told)?;
         tags.extend(reach.named.iter().chain(&reach.tags).cloned());
         submissions += reach.gone.len();
         if reach.is_whole {
-            leads.push(reach.lead_id.clone());
+            leads.push(reach.lead_id);
         } else if !reach.is_nothing() {
             left.push(json!({ "lead_id": reach.lead_id, "submissions": reach.gone.len() }));
         }
-        reached.push(reach.lead_id);
     }
-    let asked = "DELETE FROM request WHERE tag IN (SELECT value FROM json_each(?))";
-    done.writes.push(write(asked, [list(&request.fingerprints)]));
-    done.writes.push(suppress(&request.list_tags, moment));
-    parts.db.write_all(&done.writes)?;
+    request::erase_by(&request.fingerprints, &mut changes);
+    list_people(SUPPRESSED, &request.list_tags, moment.now_ms, &mut changes);
+    changes.effects.is_queue_stale = true;
+    parts.commit(changes)?;
     // Behind them, for it reads what is left.
-    let mentions = let_go_of_mentions(parts, &asker, &moment.part("mentions"))?;
-    for lead_id in &reached {
-        parts.outbox.forget_open(lead_id);
-    }
-    parts.presence.learn_lists(&parts.db)?;
-    parts.schedule.learn_expiry(&parts.db)?;
-    parts.outbox.learn_what_is_due()?;
+    let mentions = erase_mentions_of(parts, &asker, &moment.part("mentions"))?;
     Ok(Some(Report(json!({
         "ledger": parts.config.name, "leads": leads, "left": left, "submissions": submissions, "mentions": mentions,
-        "told": done.told,
+        "told": told,
         "fingerprints": distinct(tags),
     }))))
 }
 
-/// What of a lead is theirs. What has no subject goes with the last that has one.
-fn reach<S: Store>(parts: &Parts<S>, lead_id: String, asker: &Asker<'_>) -> Result<Reach, Fault> {
-    let sql = format!("SELECT {} FROM submission WHERE lead_id = ?", Ledgered::COLUMNS);
+/// Finds what of a lead is theirs. What has no subject goes with the last that has one.
+fn reach<S: Store>(parts: &Parts<S>, lead_id: LeadId, asker: &Asker<'_>) -> Result<Reach, Fault> {
     let (mut all, mut named) = (Vec::new(), Vec::new());
-    for mut row in parts.db.rows(&sql, &[(&lead_id).into()])? {
-        let mut one = parts.consents.ledgered(&lead_id, &mut row)?;
+    for row in parts.db.submissions_of(&lead_id)? {
+        let mut one = parts.consents.counted(&lead_id, row);
         // No act names the fingerprints of one that waits for its judgement.
         if one.state.is_unjudged()
             && let Some(waiting) = parts.consents.waiting(&lead_id, &one.submission_id)?
@@ -140,7 +129,7 @@ fn reach<S: Store>(parts: &Parts<S>, lead_id: String, asker: &Asker<'_>) -> Resu
     }
     let (mut acts, mut came_with) = (Vec::new(), Vec::new());
     let mut others = BTreeSet::new();
-    for row in parts.consents.acts(&lead_id)? {
+    for row in parts.db.acts(&lead_id)? {
         let subjects = parts.consents.subjects_of(&lead_id, &row);
         if !subjects.is_empty() && !asker.is_among(&subjects) {
             others.extend(subjects);
@@ -153,7 +142,7 @@ fn reach<S: Store>(parts: &Parts<S>, lead_id: String, asker: &Asker<'_>) -> Resu
             came_with.extend(submission_id);
         }
     }
-    let is_others = |one: &&Ledgered| !one.subjects.is_empty() && !asker.is_among(&one.subjects);
+    let is_others = |one: &&Counted| !one.subjects.is_empty() && !asker.is_among(&one.subjects);
     others.extend(all.iter().filter(is_others).flat_map(|one| one.subjects.clone()));
     let is_whole = others.is_empty();
     let (gone, left): (Vec<_>, Vec<_>) =
@@ -163,163 +152,116 @@ fn reach<S: Store>(parts: &Parts<S>, lead_id: String, asker: &Asker<'_>) -> Resu
     Ok(Reach { lead_id, gone, left, acts, named, tags, came_with, is_whole })
 }
 
-/// The fingerprints that an act names, and the submission that it came with.
-fn named_in<S: Store>(parts: &Parts<S>, lead_id: &str, row: &ActRow) -> (Vec<String>, Option<String>) {
+/// Returns the fingerprints that an act names, and the submission that it came with.
+fn named_in<S: Store>(
+    parts: &Parts<S>,
+    lead_id: &LeadId,
+    row: &ActRow,
+) -> (Vec<String>, Option<SubmissionId>) {
     let personal = row.sealed.as_ref().map(|sealed| parts.consents.personal(lead_id, &row.act, sealed));
     match personal {
         Some(Ok(personal)) => {
             let came_with = Some(personal.submission_id).filter(|id| !id.is_empty());
-            (personal.fingerprints, came_with)
+            (personal.fingerprints, came_with.map(Into::into))
         }
         // One that no living key opens any more tells nothing.
         _ => (Vec::new(), None),
     }
 }
 
-/// What of a lead goes, with what hangs on it.
-fn let_go<S: Store>(
+/// Erases what of a lead goes, with what hangs on it, and notifies those who have had it.
+fn erase_in_lead<S: Store>(
     parts: &Parts<S>,
     reach: &Reach,
     asker: &Asker<'_>,
     moment: &Moment,
-    done: &mut Done,
+    changes: &mut Changes<'_>,
+    told: &mut Vec<Value>,
 ) -> Result<(), Fault> {
-    let lead_id = reach.lead_id.as_str();
-    let submissions = reach.submissions();
-    let told = who_had(parts, lead_id, reach, asker, &submissions)?;
-    // First, for it reads what goes.
-    let parts = parts_left(parts, reach, asker, moment)?;
+    let lead_id = &reach.lead_id;
+    let submissions = json_list(&reach.submissions());
+    // First, for both read what goes.
+    let recipients = recipients_of(parts, reach, asker)?;
+    let mut waiting = Changes::default();
+    keep_parts(parts, reach, asker, moment, &mut waiting)?;
     for one in &reach.gone {
-        done.writes.push(owned(one.bucket.transfer(one.state, State::Erased, Steps::NONE)));
+        changes.push(owned(one.bucket.transfer(one.state, State::Erased, Steps::NONE)));
     }
-    let lead = || Arg::from(lead_id.to_owned());
-    let gone = || list(&submissions);
-    let (from, to) = delivery_range(lead_id);
-    let in_lead = "lead_id = ? AND submission_id IN (SELECT value FROM json_each(?))";
-    let keep = format!("{KEEP_ACT} WHERE {in_lead} AND act IS NOT NULL");
-    let of_act = "UPDATE act SET personal = NULL, subjects = NULL, consent_until_ms = NULL
-                  WHERE lead_id = ? AND seq IN (SELECT value FROM json_each(?))";
-    let notices = if reach.is_whole { "1" } else { "0" };
-    done.writes.extend([
-        write("DELETE FROM idempotency WHERE submission_id IN (SELECT value FROM json_each(?))", [gone()]),
-        write(keep, [lead(), gone()]),
-        write(of_act, [lead(), json!(reach.acts).to_string().into()]),
-        write(format!("DELETE FROM submission WHERE {in_lead}"), [lead(), gone()]),
-        write(format!("DELETE FROM mentioned WHERE {in_lead}"), [lead(), gone()]),
-        // That somebody else's mailbox was asked, or refused, is all that stays: nobody resets a cap by it.
-        write(
-            format!(
-                "UPDATE request SET tag = '{UNNAMED}', lead_id = '', submission_id = hex(randomblob(8))
-                 WHERE {in_lead} AND mailbox IS NOT NULL
-                   AND tag NOT IN (SELECT value FROM json_each(?))"
-            ),
-            [lead(), gone(), list(asker.tags)],
-        ),
-        write(format!("DELETE FROM request WHERE {in_lead}"), [lead(), gone()]),
-        // Whose one of a submission that has ended was is not known.
-        write(
-            "DELETE FROM engagement WHERE lead_id = ?1
-               AND (submission_id IN (SELECT value FROM json_each(?2)) OR NOT EXISTS (SELECT 1
-                 FROM submission s WHERE s.lead_id = ?1 AND s.submission_id = engagement.submission_id))",
-            [lead(), gone()],
-        ),
-        write(
-            format!(
-                "DELETE FROM delivery WHERE delivery_id >= ? AND delivery_id < ?
-                   AND ({notices} OR submission_id IN (SELECT value FROM json_each(?))
-                     OR subject IN (SELECT value FROM json_each(?)))"
-            ),
-            [from.into(), to.into(), gone(), list(&asker.subjects)],
-        ),
-    ]);
-    // What is left has had theirs in it, and does not say so any more.
-    let (from, to) = delivery_range(lead_id);
-    let sql = "UPDATE delivery SET beside = (SELECT json_group_array(value) FROM json_each(beside)
-                 WHERE value NOT IN (SELECT value FROM json_each(?3)))
-               WHERE delivery_id >= ?1 AND delivery_id < ?2 AND beside IS NOT NULL";
-    done.writes.push(write(sql, [from.into(), to.into(), list(&asker.subjects)]));
-    for table in ["fingerprint", "carried"] {
-        let sql =
-            format!("DELETE FROM {table} WHERE lead_id = ? AND tag IN (SELECT value FROM json_each(?))");
-        done.writes.push(write(sql, [lead(), list(&reach.tags)]));
-    }
-    done.writes.extend(forget_known("= ?", &[lead()]));
+    forget_keys(submissions.clone(), changes);
+    act::keep_acts(lead_id, submissions.clone(), changes);
+    act::erase_personal(lead_id, &reach.acts, changes);
+    submission::erase(lead_id, submissions.clone(), changes);
+    erase_mentions(lead_id, submissions.clone(), changes);
+    request::erase(lead_id, submissions.clone(), asker.tags, changes);
+    erase_downloads(lead_id, submissions.clone(), changes);
+    delivery::erase(lead_id, submissions, json_list(&asker.subjects), reach.is_whole, changes);
+    remove_identifiers(lead_id, &reach.tags, changes);
+    forget_lead(lead_id, changes);
     if reach.is_whole {
-        done.writes.push(write("DELETE FROM alias WHERE is_now = ?", [lead()]));
+        request::erase_aliases(lead_id, changes);
     }
-    done.writes.extend(parts);
-    tell_receivers(reach, told, moment, done);
+    for write in waiting.writes {
+        changes.push(owned(write));
+    }
+    changes.effects.merge(waiting.effects);
+    notify(reach, &recipients, moment, changes, told);
     Ok(())
 }
 
-/// Those that have had the submissions that go, or may have, each with the webhooks that they were in.
-fn who_had<S: Store>(
-    parts: &Parts<S>,
-    lead_id: &str,
-    reach: &Reach,
-    asker: &Asker<'_>,
-    submissions: &[String],
-) -> Result<Told, Fault> {
-    let (from, to) = delivery_range(lead_id);
-    let sql = "SELECT delivery_id, campaign, destination, receiver, attempts <> '[]' FROM delivery
-               WHERE delivery_id >= ?1 AND delivery_id < ?2 AND submission_id <> ''
-                 AND (?3 OR submission_id IN (SELECT value FROM json_each(?4))
-                   OR subject IN (SELECT value FROM json_each(?5))
-                   OR EXISTS (SELECT 1 FROM json_each(beside) WHERE value IN (SELECT value FROM json_each(?5))))
-               ORDER BY campaign, destination, delivery_id";
-    let args: [Arg<'_>; 5] =
-        [from.into(), to.into(), i64::from(reach.is_whole).into(), list(submissions), list(&asker.subjects)];
-    let mut had = Told::new();
-    for mut row in parts.db.rows(sql, &args)? {
-        let delivery_id = row.text(0)?;
-        let to = to_now(parts, (row.text(1)?, row.text(2)?, row.text(3)?));
-        if row.int(4)? == 1 || parts.outbox.is_in_flight(&delivery_id) {
-            tell(&mut had, to, delivery_id);
+/// Returns those who have had the submissions that go, or may have.
+fn recipients_of<S: Store>(parts: &Parts<S>, reach: &Reach, asker: &Asker<'_>) -> Result<Recipients, Fault> {
+    let (submissions, subjects) = (json_list(&reach.submissions()), json_list(&asker.subjects));
+    let mut recipients = Recipients::default();
+    for delivery in parts.db.deliveries_reached(&reach.lead_id, submissions, subjects, reach.is_whole)? {
+        if delivery.was_tried || parts.outbox.is_in_flight(&delivery.delivery_id) {
+            recipients.add(&parts.campaigns, &delivery);
         }
     }
-    Ok(had)
+    Ok(recipients)
 }
 
-/// Lets receivers forget: the lead where nothing of it is left, else what they had of those who go.
-fn tell_receivers(reach: &Reach, had: Told, moment: &Moment, done: &mut Done) {
-    let lead_id = reach.lead_id.as_str();
-    for (at, ((campaign, destination, receiver), mut webhooks)) in had.into_iter().enumerate() {
-        let to = (campaign.as_str(), destination.as_str(), receiver.as_str());
-        let erased_at = rfc3339(moment.now_ms);
+/// Lets recipients forget: the lead where nothing of it is left, else what they had of those who go.
+fn notify(
+    reach: &Reach,
+    recipients: &Recipients,
+    moment: &Moment,
+    changes: &mut Changes<'_>,
+    told: &mut Vec<Value>,
+) {
+    let lead_id = &reach.lead_id;
+    for (at, one) in recipients.iter().enumerate() {
+        let (campaign, erased_at) = (one.campaign(), rfc3339(moment.now_ms));
         let (event, data) = if reach.is_whole {
-            (ERASED, json!({ "lead_id": lead_id, "campaign": campaign, "erased_at": erased_at }))
+            let data = json!({ "lead_id": lead_id, "campaign": campaign, "erased_at": erased_at });
+            (EventKind::Erased, data)
         } else {
-            webhooks.drain(..webhooks.len().saturating_sub(MAX_NAMED));
-            let erased = json!({ "webhook_ids": webhooks, "at": erased_at });
-            (UPDATED, json!({ "lead_id": lead_id, "campaign": campaign, "erased": erased }))
+            let erased = json!({ "webhook_ids": one.webhooks(), "at": erased_at });
+            (EventKind::Updated, json!({ "lead_id": lead_id, "campaign": campaign, "erased": erased }))
         };
-        done.writes.push(owned(notice_row(lead_id, to, event, &data, at, moment)));
-        done.told.push(json!({ "lead_id": lead_id, "campaign": campaign, "destination": destination }));
+        NewDelivery::new(Of::lead(lead_id), one.target(), &event, at, moment).add_notice(&data, changes);
+        told.push(json!({ "lead_id": lead_id, "campaign": campaign, "destination": one.destination() }));
     }
 }
 
-/// What becomes of merged payloads: a part of somebody who goes leaves the lead that it stands in, and a part
-/// of somebody else, whose own submission the lead was not, waits by itself again.
-fn parts_left<S: Store>(
+/// Keeps what is others' of merged payloads: a part of somebody who goes leaves the lead that it stands in, and a part of
+/// somebody else, whose own submission the lead was not, waits by itself again.
+fn keep_parts<S: Store>(
     parts: &Parts<S>,
     reach: &Reach,
     asker: &Asker<'_>,
     moment: &Moment,
-) -> Result<Vec<Write<'static>>, Fault> {
-    let mut writes = Vec::new();
+    changes: &mut Changes<'_>,
+) -> Result<(), Fault> {
     if reach.is_whole {
-        return Ok(writes);
+        return Ok(());
     }
-    let lead_id = reach.lead_id.as_str();
+    let lead_id = &reach.lead_id;
     let is_gone = |subjects: &[String]| asker.is_among(subjects);
-    let waits = |one: &&Ledgered| matches!(one.state, State::Held | State::Pending | State::Dead);
+    let waits = |one: &&Counted| matches!(one.state, State::Held | State::Pending | State::Dead);
     let mut waiting_again = Vec::new();
     for one in reach.gone.iter().chain(&reach.left).filter(waits) {
-        let Some(Kept::Judged(mut payload)) =
-            parts.consents.waiting(lead_id, &one.submission_id)?.map(|waiting| waiting.kept)
-        else {
-            continue;
-        };
+        let waiting = parts.consents.waiting(lead_id, &one.submission_id)?;
+        let Some(Kept::Judged(mut payload)) = waiting.map(|waiting| waiting.kept) else { continue };
         let Some(campaign) = parts.campaigns.last_good(&one.bucket.campaign)? else { continue };
         let is_changed = payload.drop_parts(is_gone, &campaign);
         let goes = reach.gone.iter().any(|gone| gone.submission_id == one.submission_id);
@@ -339,63 +281,55 @@ fn parts_left<S: Store>(
                 continue;
             }
             let until_ms = moment.now_ms + campaign.retention.held_ms;
-            let sql = "UPDATE submission SET state = 'held', until_ms = ?
-                       WHERE lead_id = ? AND submission_id = ?";
-            let place = [until_ms.into(), lead_id.to_owned().into(), submission_id.clone().into()];
-            writes.push(write(sql, place));
+            submission::hold_again(lead_id, &submission_id, until_ms, changes);
             let (from, to) = (State::Duplicate, State::Held);
-            writes.push(owned(taken_up.bucket.transfer(from, to, Steps::NONE)));
+            changes.push(owned(taken_up.bucket.transfer(from, to, Steps::NONE)));
             waiting_again.push(submission_id.clone());
         }
-        writes.push(resealed_payload(parts, lead_id, &submission_id, &payload, moment)?);
+        reseal(parts, lead_id, &submission_id, &payload, moment, changes)?;
     }
-    Ok(writes)
+    Ok(())
 }
 
-fn resealed_payload<S: Store>(
+/// Stores a payload that was changed.
+fn reseal<S: Store>(
     parts: &Parts<S>,
-    lead_id: &str,
-    submission_id: &str,
-    payload: &impl serde::Serialize,
+    lead_id: &LeadId,
+    submission_id: &SubmissionId,
+    payload: &impl Serialize,
     moment: &Moment,
-) -> Result<Write<'static>, Fault> {
-    let place = payload_context(lead_id, submission_id);
-    let sealed = parts.vault.seal_value(payload, &place, moment)?;
-    let sql = "UPDATE submission SET payload = ? WHERE lead_id = ? AND submission_id = ?";
-    let args = [sealed.into(), lead_id.to_owned().into(), submission_id.to_owned().into()];
-    Ok(write(sql, args))
+    changes: &mut Changes<'_>,
+) -> Result<(), Fault> {
+    let context = payload_context(lead_id, submission_id);
+    let sealed = parts.vault.seal_value(payload, &context, moment)?;
+    submission::put_payload(lead_id, submission_id, sealed, changes);
+    Ok(())
 }
 
-/// Other people's submissions lose what they say of whoever goes. Gives how many did.
-fn let_go_of_mentions<S: Store>(
-    parts: &Parts<S>,
-    asker: &Asker<'_>,
-    moment: &Moment,
-) -> Result<usize, Fault> {
+/// Erases what other people's submissions say of whoever goes. Returns in how many.
+fn erase_mentions_of<S: Store>(parts: &Parts<S>, asker: &Asker<'_>, moment: &Moment) -> Result<usize, Fault> {
     let mut mentions = 0;
-    for (lead_id, submission_id) in mentioned_in(parts, asker)? {
+    for (lead_id, submission_id) in parts.db.mentions(asker.tags)? {
         let Some(mut waiting) = parts.consents.waiting(&lead_id, &submission_id)? else { continue };
         let forget = |lead: &mut Lead| {
-            let fields = fields_of(parts, lead, asker);
-            for field in fields {
+            for field in asker.fields_in(&parts.config.identity, lead) {
                 lead.answers.remove(&field);
             }
         };
-        let write = match &mut waiting.kept {
+        let mut changes = Changes::default();
+        match &mut waiting.kept {
             Kept::Judged(payload) => {
                 payload.leads_mut().for_each(forget);
-                resealed_payload(parts, &lead_id, &submission_id, payload, moment)?
+                reseal(parts, &lead_id, &submission_id, payload, moment, &mut changes)?;
             }
             Kept::Whole(admit) => {
                 forget(&mut admit.lead);
-                resealed_payload(parts, &lead_id, &submission_id, admit, moment)?
+                reseal(parts, &lead_id, &submission_id, admit, moment, &mut changes)?;
             }
-        };
-        parts.db.write(&write)?;
-        parts.outbox.forget_open(&lead_id);
+        }
+        parts.commit(changes)?;
         mentions += 1;
     }
-    let sql = "DELETE FROM mentioned WHERE tag IN (SELECT value FROM json_each(?))";
-    parts.db.run(sql, &[list(asker.tags)])?;
+    parts.db.remove_mentions(asker.tags)?;
     Ok(mentions)
 }

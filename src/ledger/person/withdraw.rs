@@ -1,34 +1,38 @@
-//! A person takes consents back: the act is written, what needed them stops, and whoever has had the
-//! lead hears of it. It reaches the submissions and acts of the link's subject, and nobody else's.
+//! Withdrawal: a person takes consents back. The act is written, what needed them stops, and whoever has had the lead
+//! hears of it. It reaches the submissions and acts of the link's subject, and nobody else's.
 
-use crate::ledger::admit::double_opt_in::refuse_request;
-use crate::ledger::parts::Parts;
-use crate::ledger::vault::payload_context;
 use std::collections::BTreeSet;
 
 use serde_json::json;
 
+use super::recipients::Recipients;
 use crate::base::fault::Fault;
+use crate::base::id::{LeadId, SubmissionId};
 use crate::base::moment::{Moment, rfc3339};
 use crate::campaign::Channel;
-use crate::ledger::admit::UPDATED;
-use crate::ledger::admit::double_opt_in::stop_asking;
+use crate::ledger::admit::requests::refuse;
 use crate::ledger::api::{Withdraw, Withdrawn};
-use crate::ledger::consents::history::{Ledgered, NewAct, distinct};
-use crate::ledger::consents::standing::Change;
-use crate::ledger::db::rows::{delivery_range, ended, notice_row, receiver_of};
-use crate::ledger::db::store::{Store, Write, owned, write};
-use crate::ledger::db::submission_state::State;
+use crate::ledger::campaigns::Campaigns;
+use crate::ledger::consents::EVERY_PURPOSE;
+use crate::ledger::consents::acts::{ActedOn, Done, NewAct, distinct};
+use crate::ledger::consents::open::Counted;
+use crate::ledger::consents::standing::{Change, gather, keep};
+use crate::ledger::db::act::Ends;
+use crate::ledger::db::changes::Changes;
+use crate::ledger::db::delivery;
+use crate::ledger::db::delivery::{NewDelivery, Of};
+use crate::ledger::db::lead::forget_recipients;
+use crate::ledger::db::queue::Concerned;
+use crate::ledger::db::state::{DeliveryState, State};
+use crate::ledger::db::store::Store;
+use crate::ledger::db::submission;
+use crate::ledger::outbox::settle::settle_submission;
+use crate::ledger::parts::Parts;
+use crate::ledger::vault::payload_context;
 use crate::ledger::wire::Admit;
 use crate::pipeline::consent::{ConsentState, Head, Personal, Standing, follow};
 use crate::pipeline::lead::named;
-
-/// A purpose's place in a link that is about all of them. No purpose has this id.
-pub const EVERY_PURPOSE: &str = "_";
-/// The event that tells a destination of a withdrawal.
-const WITHDRAWN: &str = "consent.withdrawn";
-/// Webhooks that are named to a destination as those that something was in, the newest.
-const MAX_NAMED: usize = 100;
+use crate::pipeline::webhook::EventKind;
 
 /// The consents that a person takes back.
 struct TakenBack<'a>(Vec<&'a Standing>);
@@ -36,56 +40,45 @@ struct TakenBack<'a>(Vec<&'a Standing>);
 impl<'a> TakenBack<'a> {
     /// Those that are meant and still valid.
     fn of(wanted: &str, now: &'a [Standing]) -> Self {
-        let is_meant = |place: &&Standing| wanted == EVERY_PURPOSE || wanted == place.purpose;
-        Self(now.iter().filter(|place| place.state.is_valid()).filter(is_meant).collect())
+        let is_meant = |one: &&Standing| wanted == EVERY_PURPOSE || wanted == one.purpose;
+        Self(now.iter().filter(|one| one.state.is_valid()).filter(is_meant).collect())
     }
 
     fn purposes(&self) -> Vec<&'a str> {
-        self.0.iter().map(|place| place.purpose.as_str()).collect()
+        self.0.iter().map(|one| one.purpose.as_str()).collect()
     }
 
-    /// Where the newest of them was given.
+    /// Returns the campaign in which the newest of them was given.
     fn campaign(&self) -> Option<&'a str> {
-        self.0.iter().max_by_key(|place| place.by.seq).map(|place| place.by.campaign.as_str())
+        self.0.iter().max_by_key(|one| one.by.seq).map(|one| one.by.campaign.as_str())
     }
 
-    /// What an act says of them.
-    fn consents(&self) -> Vec<(String, ConsentState, String)> {
+    /// Returns what an act says of them.
+    fn consents(&self) -> Vec<ActedOn> {
         let taken_back =
-            |place: &&Standing| (place.purpose.clone(), ConsentState::Withdrawn, place.by.terms.clone());
+            |one: &&Standing| (one.purpose.clone(), ConsentState::Withdrawn, one.by.terms.clone());
         self.0.iter().map(taken_back).collect()
     }
 }
 
-/// Campaign, destination and receiver.
-pub(in crate::ledger) type To = (String, String, String);
-/// Those who are told, each with the webhooks that it is about.
-pub(in crate::ledger) type Told = Vec<(To, Vec<String>)>;
-
-/// One more webhook of a destination.
-pub(in crate::ledger) fn tell(told: &mut Told, to: To, webhook: String) {
-    match told.iter_mut().find(|(known, _)| *known == to) {
-        Some((_, webhooks)) => webhooks.push(webhook),
-        None => told.push((to, vec![webhook])),
-    }
+/// A withdrawal that is being done: whose, and what.
+struct Withdrawal<'a> {
+    lead_id: &'a LeadId,
+    /// The subject of the consents.
+    whose: &'a str,
+    /// Where the subject's consents stand.
+    now: &'a [Standing],
+    taken: TakenBack<'a>,
+    method: &'a str,
 }
 
-/// A delivery of a subject's submission.
-struct Concerned {
-    delivery_id: String,
-    submission_id: String,
-    to: To,
-    stops: bool,
-    was_tried: bool,
-}
-
-/// The subject of a link takes a consent back, or all of them.
+/// Withdraws a consent of a link's subject, or all of them. `None` if the subject has none, and nothing waits.
 pub(in crate::ledger) fn withdraw<S: Store>(
     parts: &Parts<S>,
     request: &Withdraw,
     moment: &Moment,
 ) -> Result<Option<Withdrawn>, Fault> {
-    let lead_id = parts.consents.lead_now(&request.lead_id)?;
+    let lead_id = parts.db.lead_now(&request.lead_id)?;
     let wanted = request.purpose.as_deref().unwrap_or(EVERY_PURPOSE);
     let name = request.subject.as_deref();
     let found = parts.consents.subject_named(&lead_id, name)?;
@@ -95,22 +88,71 @@ pub(in crate::ledger) fn withdraw<S: Store>(
         return Ok(None);
     }
     let (whose, now) = found.unwrap_or_default();
-    let taken = TakenBack::of(wanted, &now);
-    let gone = taken.purposes();
-    let (mut writes, mut settled) = (Vec::new(), BTreeSet::new());
-    if let Some(campaign) = taken.campaign() {
-        let act = write_withdrawal(parts, &lead_id, (&whose, &now), campaign, &taken, request, moment)?;
-        let (act, kept) = act;
-        writes.extend(kept);
-        settled = stop_and_tell(parts, &lead_id, &whose, &gone, &act, moment, &mut writes)?;
+    let method = request.method.as_deref().unwrap_or("link");
+    let withdrawal = Withdrawal {
+        lead_id: &lead_id,
+        whose: &whose,
+        now: &now,
+        taken: TakenBack::of(wanted, &now),
+        method,
+    };
+    let mut changes = Changes::default();
+    let mut stopped = BTreeSet::new();
+    if let Some(campaign) = withdrawal.taken.campaign() {
+        let act = write_act(parts, &withdrawal, campaign, moment, &mut changes)?;
+        stopped = stop_and_notify(parts, &withdrawal, &act, moment, &mut changes)?;
     }
-    let left = now.iter().filter(|place| place.state.is_valid() && !gone.contains(&place.purpose.as_str()));
-    let left: Vec<String> = left.map(|place| place.purpose.clone()).collect();
+    let (refused, mut tags) = end_waiting(parts, &withdrawal, wanted, &waiting, moment, &mut changes)?;
+    parts.transaction(|effects| {
+        effects.is_queue_stale = true;
+        parts.db.apply(std::mem::take(&mut changes), effects)?;
+        stopped.iter().try_for_each(|id| settle_submission(&parts.db, &lead_id, id, effects))
+    })?;
+    tags.extend(newest_tags_of(parts, &lead_id, &now)?);
+    let purposes = withdrawal.taken.purposes().into_iter().map(str::to_owned).collect();
+    Ok(Some(Withdrawn { purposes, refused, fingerprints: tags.into_iter().collect() }))
+}
+
+/// Returns what is held or waits for a confirmation of a subject's. A request has no act yet: there the link's name says
+/// whose it is, and without one its lead is nobody else's.
+fn waiting_of<S: Store>(
+    parts: &Parts<S>,
+    lead_id: &LeadId,
+    whose: Option<&str>,
+    name: Option<&str>,
+) -> Result<Vec<Counted>, Fault> {
+    let is_whose =
+        |subject: &String| whose == Some(subject.as_str()) || name.is_some_and(|name| named(subject) == name);
+    let mut all = Vec::new();
+    for row in parts.db.waiting_of(lead_id)? {
+        let one = parts.consents.counted(lead_id, row);
+        let is_first = one.subjects.iter().take(1).any(is_whose);
+        if is_first || name.is_none() && whose.is_none() {
+            all.push(one);
+        }
+    }
+    Ok(all)
+}
+
+/// Ends what waits and cannot go anywhere any more. Returns how much, and the fingerprints of requests.
+fn end_waiting<'a, S: Store>(
+    parts: &Parts<S>,
+    withdrawal: &Withdrawal<'a>,
+    wanted: &str,
+    waiting: &'a [Counted],
+    moment: &Moment,
+    changes: &mut Changes<'a>,
+) -> Result<(i64, BTreeSet<String>), Fault> {
+    let (gone, lead_id) = (withdrawal.taken.purposes(), withdrawal.lead_id);
+    let is_left = |one: &&Standing| one.state.is_valid() && !gone.contains(&one.purpose.as_str());
+    let left: Vec<String> = withdrawal.now.iter().filter(is_left).map(|one| one.purpose.clone()).collect();
     let (mut refused, mut tags) = (0, BTreeSet::new());
     for one in waiting {
         let is_over = match one.state {
             State::Unconfirmed => wanted == EVERY_PURPOSE,
-            State::Held => !gone.is_empty() && !can_still_go(parts, &one.bucket.campaign, &gone, &left),
+            State::Held => {
+                !gone.is_empty() && !can_still_go(&parts.campaigns, &one.bucket.campaign, &gone, &left)
+            }
             _ => false,
         };
         if !is_over {
@@ -118,92 +160,40 @@ pub(in crate::ledger) fn withdraw<S: Store>(
         }
         refused += 1;
         if one.state == State::Unconfirmed {
-            writes.push(stop_asking(&lead_id, moment));
-            if let Some(admit) = request_of(parts, &lead_id, &one.submission_id)? {
-                writes.push(refuse_request(&admit, moment));
+            delivery::stop_mails(lead_id, moment.now_ms, changes);
+            if let Some(admit) = request_of(parts, lead_id, &one.submission_id)? {
+                refuse(&admit, moment, changes);
                 tags.extend(admit.fingerprints.into_iter().map(|print| print.tag));
             }
         }
-        let end = ended(&lead_id, &one.submission_id, &one.bucket, one.state, State::Withdrawn);
-        writes.extend(end.map(owned));
+        submission::end(lead_id, &one.submission_id, &one.bucket, one.state, State::Withdrawn, changes);
     }
-    parts.db.atomically(&mut || {
-        writes.iter().try_for_each(|write| parts.db.write(write))?;
-        settled.iter().try_for_each(|submission_id| parts.outbox.settle_submission(&lead_id, submission_id))
-    })?;
-    parts.outbox.forget_open(&lead_id);
-    parts.outbox.learn_what_is_due()?;
-    tags.extend(newest_tags_of(parts, &lead_id, &now)?);
-    let purposes = gone.into_iter().map(str::to_owned).collect();
-    Ok(Some(Withdrawn { purposes, refused, fingerprints: tags.into_iter().collect() }))
+    Ok((refused, tags))
 }
 
-/// What is held or waits for a confirmation of a subject's. A request has no act yet: there the link's name
-/// says whose it is, and without one its lead is nobody else's.
-fn waiting_of<S: Store>(
-    parts: &Parts<S>,
-    lead_id: &str,
-    whose: Option<&str>,
-    name: Option<&str>,
-) -> Result<Vec<Ledgered>, Fault> {
-    let columns = Ledgered::COLUMNS;
-    let index = parts.schedule.moving().held_by_submission();
-    let held =
-        format!("SELECT {columns} FROM submission INDEXED BY {index} WHERE lead_id = ? AND state = 'held'");
-    let asked = format!("SELECT {columns} FROM submission WHERE lead_id = ? AND state = 'unconfirmed'");
-    let mut all = Vec::new();
-    for sql in [held, asked] {
-        for mut row in parts.db.rows(&sql, &[lead_id.into()])? {
-            let one = parts.consents.ledgered(lead_id, &mut row)?;
-            let is_whose = |subject: &String| {
-                whose == Some(subject.as_str()) || name.is_some_and(|name| named(subject) == name)
-            };
-            let is_first = one.subjects.iter().take(1).any(is_whose);
-            if is_first || name.is_none() && whose.is_none() {
-                all.push(one);
-            }
-        }
-    }
-    Ok(all)
-}
-
-/// A submission of a lead, as counters see it.
-pub(in crate::ledger) fn submission_of<S: Store>(
-    parts: &Parts<S>,
-    lead_id: &str,
-    submission_id: &str,
-) -> Result<Option<Ledgered>, Fault> {
-    let columns = Ledgered::COLUMNS;
-    let sql = format!("SELECT {columns} FROM submission WHERE lead_id = ? AND submission_id = ?");
-    let row = parts.db.row(&sql, &[lead_id.into(), submission_id.into()])?;
-    row.map(|mut row| parts.consents.ledgered(lead_id, &mut row)).transpose()
-}
-
-/// A submission that waits for a confirmation, as it came.
+/// Returns a submission that waits for a confirmation, as it came. `None` if no living key opens it: nobody is left to be
+/// asked.
 fn request_of<S: Store>(
     parts: &Parts<S>,
-    lead_id: &str,
-    submission_id: &str,
+    lead_id: &LeadId,
+    submission_id: &SubmissionId,
 ) -> Result<Option<Admit>, Fault> {
-    let sql = "SELECT payload FROM submission WHERE lead_id = ? AND submission_id = ?";
-    let row = parts.db.row(sql, &[lead_id.into(), submission_id.into()])?;
-    let payload = row.and_then(|mut row| row.sealed(0));
-    let place = payload_context(lead_id, submission_id);
-    // One that no living key opens has nobody left to be asked.
-    Ok(payload.and_then(|payload| parts.vault.open_sealed(&payload, &place).ok()))
+    let payload = parts.db.payload(lead_id, submission_id)?.and_then(|row| row.payload);
+    let context = payload_context(lead_id, submission_id);
+    Ok(payload.and_then(|payload| parts.vault.open_sealed(&payload, &context).ok()))
 }
 
-/// The fingerprints that the newest acts of a subject name: those under which KV may remember a post of the
+/// Returns the fingerprints that the newest acts of a subject name: those under which KV may remember a submission of the
 /// last minutes.
 fn newest_tags_of<S: Store>(
     parts: &Parts<S>,
-    lead_id: &str,
+    lead_id: &LeadId,
     now: &[Standing],
 ) -> Result<BTreeSet<String>, Fault> {
     let numbers = distinct(now.iter().flat_map(Standing::acts).collect());
     let mut tags = BTreeSet::new();
     for number in numbers {
-        for one in parts.consents.acts_from(lead_id, number, 1)? {
+        for one in parts.db.acts_from(lead_id, number, 1)? {
             // One that no living key opens any more tells nothing; the others still count.
             let personal =
                 one.sealed.as_ref().map(|sealed| parts.consents.personal(lead_id, &one.act, sealed));
@@ -215,180 +205,160 @@ fn newest_tags_of<S: Store>(
     Ok(tags)
 }
 
-/// The act of it, in the campaign of the newest of the consents, and what keeps it.
-fn write_withdrawal<S: Store>(
+/// Writes the act of a withdrawal, in the campaign of the newest of the consents.
+fn write_act<S: Store>(
     parts: &Parts<S>,
-    lead_id: &str,
-    (whose, now): (&str, &[Standing]),
+    withdrawal: &Withdrawal<'_>,
     campaign: &str,
-    taken: &TakenBack<'_>,
-    request: &Withdraw,
     moment: &Moment,
-) -> Result<(NewAct, Vec<Write<'static>>), Fault> {
-    let personal = Personal {
-        subject: whose.to_owned(),
-        method: request.method.clone().unwrap_or_else(|| "link".to_owned()),
-        ..Personal::default()
-    };
-    let known = parts.consents.known(lead_id, &[whose.to_owned()])?;
-    let place = (moment.now_ms, campaign);
-    let subjects = vec![whose.to_owned()];
-    let previous = known.head.as_ref();
-    let act =
-        parts.consents.next_act(previous, lead_id, place, taken.consents(), (personal, subjects), moment)?;
+    changes: &mut Changes<'_>,
+) -> Result<NewAct, Fault> {
+    let Withdrawal { lead_id, whose, now, taken, method } = withdrawal;
+    let subjects = vec![(*whose).to_owned()];
+    let personal =
+        Personal { subject: (*whose).to_owned(), method: (*method).to_owned(), ..Personal::default() };
+    let known = parts.consents.known(lead_id, &subjects)?;
+    let done = Done { at_ms: moment.now_ms, campaign, personal, subjects };
+    let act = parts.consents.next_act(known.head.as_ref(), lead_id, taken.consents(), done, moment)?;
     let mut standing = now.to_vec();
     follow(&mut standing, &act.act, &[]);
-    let ends = record_ends(parts, campaign, None, moment)?;
-    let mut writes = parts.consents.gather_acts(lead_id, &known);
-    writes.push(act.row(lead_id, ends)?);
-    writes.extend(parts.consents.keep_change(
-        &known,
-        Change {
-            lead_id,
-            head: Some(Head::from(&*act.act)),
-            standings: vec![(whose, &standing)],
-            heard: None,
-            record_until_ms: ends.record_ms,
-            had: None,
-            names: &[],
-        },
-    ));
-    Ok((act, writes.into_iter().map(owned).collect()))
+    let ends = record_ends(&parts.campaigns, campaign, moment)?;
+    gather(lead_id, &known, changes);
+    act.add(lead_id, ends, changes)?;
+    let change = Change {
+        lead_id,
+        head: Some(Head::from(&*act.act)),
+        standings: vec![(whose, &standing)],
+        heard: None,
+        record_until_ms: ends.record_ms,
+        recipients: None,
+        names: &[],
+    };
+    keep(&known, change, changes);
+    Ok(act)
 }
 
-/// When the record of a person's consents ends whose last act is done now in a campaign.
+/// Returns when the record of a person's consents ends whose last act is done now in a campaign.
 pub(in crate::ledger) fn record_ends<S: Store>(
-    parts: &Parts<S>,
+    campaigns: &Campaigns<S>,
     campaign: &str,
-    consent_ms: Option<i64>,
     moment: &Moment,
-) -> Result<crate::ledger::consents::history::Ends, Fault> {
-    let kept_ms = parts.campaigns.last_good(campaign)?.map_or(0, |found| found.retention.consents_ms);
-    Ok(crate::ledger::consents::history::Ends { consent_ms, record_ms: moment.now_ms + kept_ms })
+) -> Result<Ends, Fault> {
+    let kept_ms = campaigns.last_good(campaign)?.map_or(0, |found| found.retention.consents_ms);
+    Ok(Ends { consent_ms: None, record_ms: moment.now_ms + kept_ms })
 }
 
-/// Stops the deliveries that need what is gone, and tells those who have had the subject's submissions, or
-/// may have. Where somebody else of the lead still consents, it is an update that says in which webhooks
-/// the consent was. Gives the submissions whose deliveries were stopped.
-fn stop_and_tell<S: Store>(
+/// Stops the deliveries that need what is gone, and notifies those who have had the subject's submissions, or may have.
+/// Returns the submissions whose deliveries were stopped.
+fn stop_and_notify<S: Store>(
     parts: &Parts<S>,
-    lead_id: &str,
-    whose: &str,
-    gone: &[&str],
+    withdrawal: &Withdrawal<'_>,
     act: &NewAct,
     moment: &Moment,
-    writes: &mut Vec<Write<'static>>,
-) -> Result<BTreeSet<String>, Fault> {
-    let (mut told, mut stopped) = (Told::new(), BTreeSet::new());
-    for delivery in deliveries_concerned(parts, lead_id, whose, gone)? {
-        if delivery.stops {
-            let sql = "UPDATE delivery SET state = 'withdrawn', settled_ms = ?, reason = 'consent_withdrawn'
-                       WHERE delivery_id = ?";
-            writes.push(write(sql, [moment.now_ms.into(), delivery.delivery_id.clone().into()]));
-            stopped.insert(delivery.submission_id);
+    changes: &mut Changes<'_>,
+) -> Result<BTreeSet<SubmissionId>, Fault> {
+    let lead_id = withdrawal.lead_id;
+    let (mut recipients, mut stopped) = (Recipients::default(), BTreeSet::new());
+    for delivery in deliveries_concerned(parts, withdrawal)? {
+        if parts.outbox.is_in_flight(&delivery.delivery_id) || delivery.was_tried {
+            recipients.add(&parts.campaigns, &delivery);
         }
-        if delivery.was_tried {
-            tell(&mut told, delivery.to, delivery.delivery_id);
+        if must_stop(&parts.campaigns, withdrawal, &delivery) {
+            delivery::stop(delivery.delivery_id, moment.now_ms, changes);
+            stopped.insert(delivery.submission_id);
         }
     }
     if !stopped.is_empty() {
-        writes.push(forget_had(lead_id));
+        forget_recipients(lead_id, changes);
     }
+    notify(parts, withdrawal, act, &recipients, moment, changes)?;
+    Ok(stopped)
+}
+
+/// Notifies recipients of a withdrawal. Where somebody else of the lead still consents, it is an update that says in which
+/// webhooks the consent was.
+fn notify<S: Store>(
+    parts: &Parts<S>,
+    withdrawal: &Withdrawal<'_>,
+    act: &NewAct,
+    recipients: &Recipients,
+    moment: &Moment,
+    changes: &mut Changes<'_>,
+) -> Result<(), Fault> {
+    let Withdrawal { lead_id, whose, taken, .. } = withdrawal;
     let others = parts.consents.standings(lead_id)?.into_iter().filter(|(subject, _)| subject != whose);
     let others: Vec<Standing> = others.flat_map(|(_, standing)| standing).collect();
     let stands = |purpose: &str| others.iter().any(|one| one.purpose == purpose && one.state.is_valid());
-    let (left, ended): (Vec<&str>, Vec<&str>) = gone.iter().partition(|purpose| stands(purpose));
+    let (left, ended): (Vec<&str>, Vec<&str>) =
+        taken.purposes().into_iter().partition(|purpose| stands(purpose));
+    let withdrawn_at = rfc3339(moment.now_ms);
+    let history = json!({ "seq": act.act.seq, "head": act.act.mac });
     let mut at = 0;
-    for ((campaign, destination, receiver), mut webhooks) in told {
-        let to = (campaign.as_str(), destination.as_str(), receiver.as_str());
-        let withdrawn_at = rfc3339(moment.now_ms);
-        let history = json!({ "seq": act.act.seq, "head": act.act.mac });
+    for one in recipients.iter() {
+        let campaign = one.campaign();
         if !ended.is_empty() {
             let data = json!({
                 "lead_id": lead_id, "campaign": campaign, "purposes": ended, "withdrawn_at": withdrawn_at,
                 "history": history,
             });
-            writes.push(owned(notice_row(lead_id, to, WITHDRAWN, &data, at, moment)));
+            let event = EventKind::ConsentWithdrawn;
+            NewDelivery::new(Of::lead(lead_id), one.target(), &event, at, moment).add_notice(&data, changes);
             at += 1;
         }
         if !left.is_empty() {
-            webhooks.drain(..webhooks.len().saturating_sub(MAX_NAMED));
             let data = json!({
                 "lead_id": lead_id, "campaign": campaign,
-                "withdrawn": {
-                    "purposes": left, "webhook_ids": webhooks, "at": withdrawn_at,
-                },
+                "withdrawn": { "purposes": left, "webhook_ids": one.webhooks(), "at": withdrawn_at },
                 "history": history,
             });
-            writes.push(owned(notice_row(lead_id, to, UPDATED, &data, at, moment)));
+            let event = EventKind::Updated;
+            NewDelivery::new(Of::lead(lead_id), one.target(), &event, at, moment).add_notice(&data, changes);
             at += 1;
         }
     }
-    Ok(stopped)
+    Ok(())
 }
 
-/// Whether a held lead could still go anywhere: no consent that the campaign requires is gone, and
-/// a destination is there that needs none but those that are left.
-fn can_still_go<S: Store>(parts: &Parts<S>, campaign: &str, gone: &[&str], left: &[String]) -> bool {
-    let Ok(Some(campaign)) = parts.campaigns.last_good(campaign) else { return false };
+/// Returns whether a held lead could still go anywhere: no consent that the campaign requires is gone, and a destination
+/// is there that needs none but those that are left.
+fn can_still_go<S: Store>(campaigns: &Campaigns<S>, campaign: &str, gone: &[&str], left: &[String]) -> bool {
+    let Ok(Some(campaign)) = campaigns.last_good(campaign) else { return false };
     let required = |id: &str| campaign.purposes.iter().any(|purpose| purpose.required && purpose.id == id);
     let mut open = campaign.destinations.iter().filter(|one| one.channel == Channel::Webhook);
     !gone.iter().any(|id| required(id)) && open.any(|one| one.needs.iter().all(|need| left.contains(need)))
 }
 
-/// The same destination with its address of now: what is told goes there once, whatever it was before.
-pub(in crate::ledger) fn to_now<S: Store>(parts: &Parts<S>, (campaign, destination, receiver): To) -> To {
-    let known = parts.campaigns.last_good(&campaign).ok().flatten();
-    let now = known.as_deref().and_then(|campaign| campaign.destination(&destination)).map(receiver_of);
-    (campaign, destination, now.unwrap_or(receiver))
-}
-
-/// The deliveries of a subject's submissions, and which of them need one of these purposes. Where the
-/// campaign does not say any more, they count as if they did.
+/// Returns the deliveries of the subject's submissions. Where a submission does not say whose it is or has ended, nothing
+/// is known but whose the lead is.
 fn deliveries_concerned<S: Store>(
     parts: &Parts<S>,
-    lead_id: &str,
-    whose: &str,
-    purposes: &[&str],
+    withdrawal: &Withdrawal<'_>,
 ) -> Result<Vec<Concerned>, Fault> {
-    let (from, to) = delivery_range(lead_id);
-    // A row of before format 4 does not say whose it is.
-    let sql = "SELECT delivery_id, campaign, destination, receiver, state, attempts <> '[]',
-                 submission_id, subject, EXISTS (SELECT 1 FROM json_each(beside) WHERE value = ?3)
-               FROM delivery WHERE delivery_id >= ?1 AND delivery_id < ?2 AND submission_id <> ''
-                 AND (subject = ?3 OR subject IS NULL
-                   OR EXISTS (SELECT 1 FROM json_each(beside) WHERE value = ?3))
-               ORDER BY campaign, destination, delivery_id";
+    let Withdrawal { lead_id, whose, .. } = withdrawal;
     let is_only = parts.consents.standings(lead_id)?.len() <= 1;
     let mut all = Vec::new();
-    for mut row in parts.db.rows(sql, &[(&from).into(), (&to).into(), whose.into()])? {
-        let delivery_id = row.text(0)?;
-        let to = to_now(parts, (row.text(1)?, row.text(2)?, row.text(3)?));
-        let state = row.text(4)?;
-        let was_tried = row.int(5)? == 1 || parts.outbox.is_in_flight(&delivery_id);
-        let submission_id = row.text(6)?;
-        let subject = row.optional_text(7);
-        if subject.is_none() {
-            let of = submission_of(parts, lead_id, &submission_id)?;
-            let first = of.and_then(|of| of.subjects.into_iter().next());
-            // Where the submission does not say it or has ended, nothing is known but whose the lead is.
-            if first.map_or(!is_only, |first| first != whose) {
+    for delivery in parts.db.deliveries_with(lead_id, whose)? {
+        if delivery.subject.is_none() {
+            let row = parts.db.counted(lead_id, &delivery.submission_id)?;
+            let first = row.and_then(|row| parts.consents.counted(lead_id, row).subjects.into_iter().next());
+            if first.map_or(!is_only, |first| first != *whose) {
                 continue;
             }
         }
-        let known = parts.campaigns.last_good(&to.0).ok().flatten();
-        let destination = known.as_deref().and_then(|campaign| campaign.destination(&to.1));
-        let needs =
-            destination.is_none_or(|to| to.needs.iter().any(|need| purposes.contains(&need.as_str())));
-        // One that rests on somebody else's consents goes on.
-        let is_own = subject.is_none_or(|subject| subject == whose);
-        let stops = needs && is_own && matches!(state.as_str(), "pending" | "paused" | "dead");
-        all.push(Concerned { delivery_id, submission_id, to, stops, was_tried });
+        all.push(delivery);
     }
     Ok(all)
 }
 
-/// Who has had a lead is to be looked at anew: a delivery of it can never arrive any more.
-pub(in crate::ledger) fn forget_had(lead_id: &str) -> Write<'static> {
-    write("UPDATE lead SET had = NULL WHERE lead_id = ?", [lead_id.to_owned().into()])
+/// Returns whether a delivery must not go out any more: it needs what is gone, or may, where the campaign does not say any
+/// more. One that rests on somebody else's consents goes on.
+fn must_stop<S: Store>(campaigns: &Campaigns<S>, withdrawal: &Withdrawal<'_>, delivery: &Concerned) -> bool {
+    let gone = withdrawal.taken.purposes();
+    let known = campaigns.last_good(&delivery.campaign).ok().flatten();
+    let destination = known.as_deref().and_then(|campaign| campaign.destination(&delivery.destination));
+    let needs = destination.is_none_or(|to| to.needs.iter().any(|need| gone.contains(&need.as_str())));
+    let is_own = delivery.subject.as_deref().is_none_or(|subject| subject == withdrawal.whose);
+    let waits =
+        matches!(delivery.state, DeliveryState::Pending | DeliveryState::Paused | DeliveryState::Dead);
+    needs && is_own && waits
 }

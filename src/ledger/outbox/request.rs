@@ -1,8 +1,5 @@
 //! Requests of claimed deliveries: what they send, to where, and under which secret.
 
-use crate::ledger::admit::double_opt_in::requested;
-use crate::ledger::parts::Parts;
-use crate::ledger::person::engagement::consents_to;
 use std::borrow::Cow;
 use std::rc::Rc;
 
@@ -10,24 +7,22 @@ use serde_json::{Value, json};
 
 use super::claim::Claim;
 use crate::base::fault::Fault;
+use crate::base::id::SubmissionId;
 use crate::base::moment::{Moment, rfc3339};
 use crate::campaign::{AUTHORIZATION, Campaign, Channel, Destination, EmailApi, Withheld};
-use crate::ledger::admit::double_opt_in::{REQUEST_MS, email_tags};
-use crate::ledger::consents::history::{ActRow, IS_ALONE, Open, SealedRow};
+use crate::ledger::consents::EVERY_PURPOSE;
+use crate::ledger::consents::open::Open;
+use crate::ledger::consents::unconfirmed::{REQUEST_MS, email_tags};
 use crate::ledger::db::store::Store;
-use crate::ledger::person::engagement::ENGAGED;
-use crate::ledger::person::withdraw::EVERY_PURPOSE;
+use crate::ledger::parts::Parts;
 use crate::pipeline::consent::compact;
 use crate::pipeline::lead::{Link, subject};
 use crate::pipeline::webhook;
-use crate::pipeline::webhook::{Event, Outcome, SigningSecret};
-
-/// The event that asks the owner of an address to confirm.
-pub(in crate::ledger) const REQUESTED: &str = "confirmation.requested";
+use crate::pipeline::webhook::{Event, EventKind, Outcome, SigningSecret};
 
 /// A request that is ready to be sent.
 pub struct Dispatch {
-    /// Where to.
+    /// The address.
     pub url: String,
     /// Names and values.
     pub headers: Vec<(Cow<'static, str>, String)>,
@@ -37,14 +32,24 @@ pub struct Dispatch {
 
 /// A claim's lead, opened, and what is to be signed before it can be sent.
 pub struct Prepared {
-    /// Nothing where the claim is about no submission.
+    /// `None` if the claim is about no submission.
     open: Option<Rc<Open>>,
     /// The receipts of the lead's consents, in their order. Empty where no key signs.
     pub unsigned: Vec<String>,
 }
 
-/// What a confirmation's mail says, and to whom.
-struct Asked {
+/// What a request is made of beside its claim.
+pub(in crate::ledger) struct Means<'a, F> {
+    /// The campaign as it is now, else its last good copy.
+    pub(in crate::ledger) campaign: Option<&'a Campaign>,
+    /// Secrets by their names.
+    pub(in crate::ledger) secret: F,
+    /// What was to be signed, each with its signature.
+    pub(in crate::ledger) receipts: &'a [(String, Vec<u8>)],
+}
+
+/// A mail to confirm: what it says, and to whom.
+struct Mail {
     to: String,
     subject: String,
     text: String,
@@ -53,76 +58,48 @@ struct Asked {
     expires_ms: i64,
 }
 
-/// Opens what a claim sends, and says what is to be signed first.
+/// Opens what a claim sends, and returns what is to be signed first.
 ///
 /// # Errors
 /// What keeps it from being sent, to be settled as the attempt's outcome.
-pub fn prepare<S: Store>(parts: &Parts<S>, claim: &Claim) -> Result<Prepared, Outcome> {
+pub(in crate::ledger) fn prepare<S: Store>(parts: &Parts<S>, claim: &Claim) -> Result<Prepared, Outcome> {
     if claim.notice.is_some() {
         return Ok(Prepared { open: None, unsigned: Vec::new() });
     }
     let open = open_of(parts, claim).map_err(|_| Outcome::Unreadable)?;
-    let whose = (claim.lead_id.as_str(), open.subject.as_str());
+    let whose = (&claim.lead_id, open.subject.as_str());
     let input = |receipt| parts.consents.receipt_input(receipt, whose);
     let unsigned = open.receipts.iter().filter_map(input).collect();
     Ok(Prepared { open: Some(open), unsigned })
 }
 
-/// The signed request of a claim. Address and secret are those of now, so that a correction
-/// heals what waits. `receipts` are what was to be signed, each with its signature.
+/// Makes the signed request of a claim. Address and secret are those of now, so that a correction heals what waits.
 ///
 /// # Errors
 /// What keeps it from being sent, to be settled as the attempt's outcome.
-pub fn dispatch<S: Store>(
+pub(in crate::ledger) fn dispatch<S: Store, F: FnOnce(&str) -> Option<String>>(
     parts: &Parts<S>,
     claim: &Claim,
     prepared: &Prepared,
-    campaign: Option<&Campaign>,
-    secret: impl FnOnce(&str) -> Option<String>,
-    receipts: &[(String, Vec<u8>)],
+    means: Means<'_, F>,
     moment: &Moment,
 ) -> Result<Dispatch, Outcome> {
-    let campaign = campaign.ok_or(Outcome::Unreadable)?;
+    let campaign = means.campaign.ok_or(Outcome::Unreadable)?;
     let destination = campaign.destination(&claim.destination).ok_or(Outcome::DestinationRemoved)?;
     // Again, for a campaign may lie in KV that nobody would publish any more.
     if !destination.refusals(parts.config.own.as_ref(), parts.config.development).is_empty() {
         return Err(Outcome::DestinationRefused);
     }
-    let secret = secret(&destination.secret).ok_or(Outcome::SecretMissing)?;
-    let asked = match claim.event == REQUESTED {
-        true => Some(asked(parts, claim, campaign)?),
-        false => None,
-    };
-    let body = match (&destination.channel, asked) {
-        (Channel::Email(api), Some(asked)) => {
+    let secret = (means.secret)(&destination.secret).ok_or(Outcome::SecretMissing)?;
+    let body = match (&destination.channel, claim.event == EventKind::ConfirmationRequested) {
+        (Channel::Email(api), true) => {
+            let mail = mail_of(parts, claim, campaign)?;
             may_send(parts, campaign, destination, &secret)?;
-            return mail(claim, destination, api, &secret, &asked);
+            return by_provider(claim, destination, api, &secret, &mail);
         }
-        (Channel::Email(_), None) => return Err(Outcome::DestinationRemoved),
-        (Channel::Webhook, Some(asked)) => webhook::notice(
-            &claim.event,
-            claim.created_ms,
-            &json!({
-                "campaign": claim.campaign, "contact": { "email": asked.to }, "subject": asked.subject,
-                "text": asked.text, "confirm_url": asked.confirm_url, "withdraw_url": asked.withdraw_url,
-                "expires_at": rfc3339(asked.expires_ms),
-            }),
-        ),
-        (Channel::Webhook, None) => match &claim.notice {
-            Some(notice) => {
-                let data: Value = serde_json::from_str(notice).map_err(|_| Outcome::Unreadable)?;
-                let whose = claim.subject.as_deref();
-                let allowed = || consents_to(parts, &claim.lead_id, whose, &destination.needs);
-                if claim.event == ENGAGED && !allowed().map_err(|_| Outcome::Unreadable)? {
-                    return Err(Outcome::ConsentMissing);
-                }
-                webhook::notice(&claim.event, claim.created_ms, &data)
-            }
-            None => {
-                let open = prepared.open.as_ref().ok_or(Outcome::Unreadable)?;
-                lead_body(parts, claim, open, destination, receipts)?
-            }
-        },
+        (Channel::Email(_), false) => return Err(Outcome::DestinationRemoved),
+        (Channel::Webhook, true) => mail_body(claim, &mail_of(parts, claim, campaign)?),
+        (Channel::Webhook, false) => webhook_body(parts, claim, prepared, destination, means.receipts)?,
     };
     let secret = SigningSecret::parse(&secret).ok_or(Outcome::SecretMissing)?;
     let timestamp_s = moment.now_ms / 1_000;
@@ -131,7 +108,7 @@ pub fn dispatch<S: Store>(
         url: destination.url.clone(),
         headers: vec![
             ("content-type".into(), "application/json".to_owned()),
-            ("webhook-id".into(), claim.delivery_id.clone()),
+            ("webhook-id".into(), claim.delivery_id.to_string()),
             ("webhook-timestamp".into(), timestamp_s.to_string()),
             ("webhook-signature".into(), signature),
         ],
@@ -139,28 +116,48 @@ pub fn dispatch<S: Store>(
     })
 }
 
-/// That a secret may be sent to a destination as it is, by what the operator has bound and by what is
-/// known of the ledger's campaigns. Again, for a campaign may lie in KV that nobody would publish any more.
+/// Checks that a secret may be sent to a destination as it is, by what the operator has bound and by what is known of
+/// the ledger's campaigns. Again, for a campaign may lie in KV that nobody would publish any more.
 fn may_send<S: Store>(
     parts: &Parts<S>,
     campaign: &Campaign,
     to: &Destination,
     secret: &str,
 ) -> Result<(), Outcome> {
-    let judged = parts.config.secret_hosts.judge(&to.secret, secret, to.host(), parts.config.development);
+    let config = &parts.config;
+    let judged = config.secret_hosts.judge(&to.secret, secret, to.host(), config.development);
     judged.map_err(|withheld| match withheld {
         Withheld::Signs => Outcome::SecretSigns,
         Withheld::Unbound | Withheld::Elsewhere => Outcome::SecretUnbound,
     })?;
-    if campaign.signs_with(&to.secret)
-        || parts.campaigns.signs_elsewhere(campaign, &to.secret).map_err(|_| Outcome::Unreadable)?
-    {
+    let signs_elsewhere = || parts.campaigns.signs_elsewhere(campaign, &to.secret);
+    if campaign.signs_with(&to.secret) || signs_elsewhere().map_err(|_| Outcome::Unreadable)? {
         return Err(Outcome::SecretSigns);
     }
     Ok(())
 }
 
-/// The event of a lead, with its receipts in their place.
+/// Makes the body of a webhook that is no mail: of a notice, or of a lead.
+fn webhook_body<S: Store>(
+    parts: &Parts<S>,
+    claim: &Claim,
+    prepared: &Prepared,
+    destination: &Destination,
+    receipts: &[(String, Vec<u8>)],
+) -> Result<Vec<u8>, Outcome> {
+    let Some(notice) = &claim.notice else {
+        let open = prepared.open.as_ref().ok_or(Outcome::Unreadable)?;
+        return lead_body(parts, claim, open, destination, receipts);
+    };
+    let data: Value = serde_json::from_str(notice).map_err(|_| Outcome::Unreadable)?;
+    let is_allowed = || parts.consents.allow(&claim.lead_id, claim.subject.as_deref(), &destination.needs);
+    if claim.event == EventKind::Engaged && !is_allowed().map_err(|_| Outcome::Unreadable)? {
+        return Err(Outcome::ConsentMissing);
+    }
+    Ok(webhook::notice(claim.event.as_str(), claim.created_ms, &data))
+}
+
+/// Makes the body of a lead's event, with its receipts in their place.
 fn lead_body<S: Store>(
     parts: &Parts<S>,
     claim: &Claim,
@@ -179,7 +176,7 @@ fn lead_body<S: Store>(
         }
     }
     Ok(webhook::body(&Event {
-        kind: &claim.event,
+        kind: claim.event.as_str(),
         at_ms: claim.created_ms,
         lead_id: &claim.lead_id,
         campaign: &claim.campaign,
@@ -190,22 +187,23 @@ fn lead_body<S: Store>(
     }))
 }
 
-/// What asks the owner of an address. No text of the visitor stands in it.
-fn asked<S: Store>(parts: &Parts<S>, claim: &Claim, campaign: &Campaign) -> Result<Asked, Outcome> {
+/// Makes the mail that asks the owner of an address. No text of the visitor stands in it.
+fn mail_of<S: Store>(parts: &Parts<S>, claim: &Claim, campaign: &Campaign) -> Result<Mail, Outcome> {
     let how = campaign.double_opt_in.as_ref().ok_or(Outcome::DestinationRemoved)?;
     let url = parts.config.public_url.as_ref().ok_or(Outcome::PublicUrlMissing)?;
     let notice: Value = serde_json::from_str(claim.notice.as_deref().unwrap_or_default()).unwrap_or_default();
     let submission_id = notice.get("submission_id").and_then(Value::as_str).unwrap_or_default();
-    let request = requested(parts, &claim.lead_id, submission_id).map_err(|_| Outcome::Unreadable)?;
-    let (admit, _) = request.ok_or(Outcome::ConsentMissing)?;
-    let named = [claim.lead_id.as_str(), submission_id];
+    let submission_id = SubmissionId::from(submission_id);
+    let waiting = parts.consents.unconfirmed(&claim.lead_id, &submission_id);
+    let admit = waiting.map_err(|_| Outcome::Unreadable)?.ok_or(Outcome::ConsentMissing)?.admit;
+    let named = [&*claim.lead_id, &*submission_id];
     let token = parts.config.identity.link(Link::Confirm, Some(&campaign.id), None, &named);
     let confirm_url = format!("{url}/confirm/{}/{token}", campaign.id);
     let whose = email_tags(&admit).next().map(|tag| subject(tag)).unwrap_or_default();
-    let whose = (claim.lead_id.as_str(), whose.as_str());
-    let withdraw_url =
-        parts.consents.withdraw_link(&campaign.id, None, whose, EVERY_PURPOSE).unwrap_or_default();
-    Ok(Asked {
+    let whose = (&claim.lead_id, whose.as_str());
+    let withdraw_url = parts.consents.withdraw_link(&campaign.id, None, whose, EVERY_PURPOSE);
+    let withdraw_url = withdraw_url.unwrap_or_default();
+    Ok(Mail {
         to: admit.lead.contact.email.unwrap_or_default(),
         subject: how.subject(campaign),
         text: how.text(&confirm_url, &withdraw_url, campaign),
@@ -215,34 +213,33 @@ fn asked<S: Store>(parts: &Parts<S>, claim: &Claim, campaign: &Campaign) -> Resu
     })
 }
 
+/// Makes the body of a webhook that lets its receiver mail somebody.
+fn mail_body(claim: &Claim, mail: &Mail) -> Vec<u8> {
+    let data = json!({
+        "campaign": claim.campaign, "contact": { "email": mail.to }, "subject": mail.subject,
+        "text": mail.text, "confirm_url": mail.confirm_url, "withdraw_url": mail.withdraw_url,
+        "expires_at": rfc3339(mail.expires_ms),
+    });
+    webhook::notice(claim.event.as_str(), claim.created_ms, &data)
+}
+
+/// Opens the lead of a claim: nearly everybody has one act, which lies beside the payload.
 fn open_of<S: Store>(parts: &Parts<S>, claim: &Claim) -> Result<Rc<Open>, Fault> {
     if let Some(open) = parts.outbox.open_lead(&claim.lead_id, &claim.submission_id) {
         return Ok(open);
     }
-    // Nearly everybody has one act, which lies beside the payload.
-    let sql = format!(
-        "SELECT payload, consent, {IS_ALONE}, act, consent, subjects
-         FROM submission s WHERE lead_id = ? AND submission_id = ?"
-    );
-    let row = parts.db.row(&sql, &[(&claim.lead_id).into(), (&claim.submission_id).into()])?;
-    let mut row = row.ok_or_else(|| Fault::new("a delivery's submission is gone"))?;
-    let payload = row.sealed(0).ok_or_else(|| Fault::new("a delivery's payload is gone"))?;
-    let consent = row.sealed(1);
-    let is_alone = row.int(2)? == 1;
-    let own = ActRow::read(&mut row, 3).ok();
-    let (lead_id, submission_id) = (claim.lead_id.as_str(), claim.submission_id.as_str());
-    let (payload, consent) = (&payload, consent.as_ref());
-    let row = SealedRow { lead_id, submission_id, payload, consent, own, is_alone };
-    parts.consents.open_row(row).map(|(_, open)| Rc::new(open))
+    let content = parts.db.content(&claim.lead_id, &claim.submission_id)?;
+    let content = content.ok_or_else(|| Fault::new("a delivery's submission is gone"))?;
+    parts.consents.open(&claim.lead_id, &claim.submission_id, content).map(|(_, open)| Rc::new(open))
 }
 
-/// A mail by a provider's API. The key lets the provider recognise one that comes again.
-fn mail(
+/// Makes the request of a mail by a provider's API. The key lets the provider recognise one that comes again.
+fn by_provider(
     claim: &Claim,
     destination: &Destination,
     api: &EmailApi,
     secret: &str,
-    asked: &Asked,
+    mail: &Mail,
 ) -> Result<Dispatch, Outcome> {
     // A file's last newline is often put with the secret. Within it, a newline would be another header.
     let secret = secret.trim();
@@ -250,18 +247,18 @@ fn mail(
         return Err(Outcome::SecretMissing);
     }
     let body = api.body(&[
-        ("to", &asked.to),
-        ("subject", &asked.subject),
-        ("text", &asked.text),
-        ("confirm_link", &asked.confirm_url),
-        ("withdraw_link", &asked.withdraw_url),
+        ("to", &mail.to),
+        ("subject", &mail.subject),
+        ("text", &mail.text),
+        ("confirm_link", &mail.confirm_url),
+        ("withdraw_link", &mail.withdraw_url),
     ]);
     let secret = if api.header == AUTHORIZATION { format!("Bearer {secret}") } else { secret.to_owned() };
     Ok(Dispatch {
         url: destination.url.clone(),
         headers: vec![
             ("content-type".into(), "application/json".to_owned()),
-            ("idempotency-key".into(), claim.delivery_id.clone()),
+            ("idempotency-key".into(), claim.delivery_id.to_string()),
             (api.header.clone().into(), secret),
         ],
         body: body.to_string().into_bytes(),

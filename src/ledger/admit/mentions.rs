@@ -1,0 +1,19 @@
+//! Other people whom a submission's further fields name: access and erasure find them.
+
+use crate::base::id::{LeadId, SubmissionId};
+use crate::ledger::db::changes::Changes;
+use crate::ledger::db::identifier::add_mention;
+use crate::pipeline::lead::{Identifier, Identity};
+
+/// Lets somebody be found whom a further field of a submission names.
+pub(super) fn mention(
+    identity: &Identity,
+    one: &Identifier,
+    lead_id: &LeadId,
+    submission_id: &SubmissionId,
+    changes: &mut Changes<'_>,
+) {
+    if let Some(tag) = identity.current_tag(one) {
+        add_mention(tag, lead_id, submission_id, changes);
+    }
+}

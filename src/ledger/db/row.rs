@@ -1,0 +1,209 @@
+//! Rows as values: each field of a value is read from the column that it names.
+
+use super::counter::Bucket;
+use super::funnel::Milestone;
+use super::state::{DeliveryState, State};
+use super::store::{Row, SealedCell};
+use crate::base::fault::Fault;
+use crate::base::id::{DeliveryId, LeadId, SubmissionId};
+
+/// The columns of a row, read one after the other.
+pub(in crate::ledger) struct Reader {
+    row: Row,
+    at: usize,
+}
+
+impl Reader {
+    /// Begins with the first column.
+    pub(in crate::ledger) fn new(row: Row) -> Self {
+        Self { row, at: 0 }
+    }
+
+    /// Returns whether the next column is NULL.
+    pub(in crate::ledger) fn is_null(&self) -> bool {
+        self.row.is_null(self.at)
+    }
+
+    fn next(&mut self) -> usize {
+        self.at += 1;
+        self.at - 1
+    }
+
+    fn text(&mut self) -> Result<String, Fault> {
+        let at = self.next();
+        self.row.text(at)
+    }
+
+    fn optional_text(&mut self) -> Option<String> {
+        let at = self.next();
+        self.row.optional_text(at)
+    }
+
+    fn int(&mut self) -> Result<i64, Fault> {
+        let at = self.next();
+        self.row.int(at)
+    }
+
+    fn sealed(&mut self) -> Option<SealedCell> {
+        let at = self.next();
+        self.row.sealed(at)
+    }
+}
+
+/// A value that is made of a row, or of some columns of it.
+pub(in crate::ledger) trait FromRow: Sized {
+    /// Reads the value.
+    fn read(from: &mut Reader) -> Result<Self, Fault>;
+}
+
+/// Makes a type whose fields are the columns of a query, in their order: `field: Type = "expression"`, or
+/// `field: Type` where the column has the field's name. A field of several columns lists them. `COLUMNS` is what
+/// follows SELECT.
+macro_rules! row {
+    (
+        $(#[$doc:meta])*
+        $vis:vis struct $name:ident {
+            $( $(#[$about:meta])* $field_vis:vis $field:ident: $type:ty $(= $sql:literal)?, )+
+        }
+    ) => {
+        $(#[$doc])*
+        $vis struct $name {
+            $( $(#[$about])* $field_vis $field: $type, )+
+        }
+
+        impl $name {
+            /// The columns, in the order of the fields.
+            #[allow(dead_code, reason = "some queries spell them out")]
+            $vis const COLUMNS: &'static str = $crate::ledger::db::row::columns!($($field $(= $sql)?),+);
+        }
+
+        impl $crate::ledger::db::row::FromRow for $name {
+            fn read(
+                from: &mut $crate::ledger::db::row::Reader,
+            ) -> Result<Self, $crate::base::fault::Fault> {
+                Ok(Self { $( $field: $crate::ledger::db::row::FromRow::read(from)?, )+ })
+            }
+        }
+    };
+}
+
+/// The list of columns of a [`row`].
+macro_rules! columns {
+    ($field:ident = $sql:literal) => { $sql };
+    ($field:ident) => { stringify!($field) };
+    ($field:ident = $sql:literal, $($rest:tt)+) => {
+        concat!($sql, ", ", $crate::ledger::db::row::columns!($($rest)+))
+    };
+    ($field:ident, $($rest:tt)+) => {
+        concat!(stringify!($field), ", ", $crate::ledger::db::row::columns!($($rest)+))
+    };
+}
+
+pub(in crate::ledger) use {columns, row};
+
+impl FromRow for String {
+    fn read(from: &mut Reader) -> Result<Self, Fault> {
+        from.text()
+    }
+}
+
+impl FromRow for i64 {
+    fn read(from: &mut Reader) -> Result<Self, Fault> {
+        from.int()
+    }
+}
+
+impl FromRow for bool {
+    fn read(from: &mut Reader) -> Result<Self, Fault> {
+        Ok(from.int()? == 1)
+    }
+}
+
+impl FromRow for Option<String> {
+    fn read(from: &mut Reader) -> Result<Self, Fault> {
+        Ok(from.optional_text())
+    }
+}
+
+impl FromRow for Option<i64> {
+    fn read(from: &mut Reader) -> Result<Self, Fault> {
+        Ok(from.int().ok())
+    }
+}
+
+impl FromRow for Option<SealedCell> {
+    fn read(from: &mut Reader) -> Result<Self, Fault> {
+        Ok(from.sealed())
+    }
+}
+
+/// A JSON array of texts. It is empty where the column holds none.
+impl FromRow for Vec<String> {
+    fn read(from: &mut Reader) -> Result<Self, Fault> {
+        let text = from.optional_text();
+        Ok(text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
+    }
+}
+
+impl FromRow for LeadId {
+    fn read(from: &mut Reader) -> Result<Self, Fault> {
+        from.text().map(Into::into)
+    }
+}
+
+impl FromRow for SubmissionId {
+    fn read(from: &mut Reader) -> Result<Self, Fault> {
+        from.text().map(Into::into)
+    }
+}
+
+impl FromRow for DeliveryId {
+    fn read(from: &mut Reader) -> Result<Self, Fault> {
+        from.text().map(Into::into)
+    }
+}
+
+impl FromRow for State {
+    fn read(from: &mut Reader) -> Result<Self, Fault> {
+        Self::parse(&from.text()?).ok_or_else(|| Fault::new("a state is not known"))
+    }
+}
+
+impl FromRow for DeliveryState {
+    fn read(from: &mut Reader) -> Result<Self, Fault> {
+        Self::parse(&from.text()?).ok_or_else(|| Fault::new("a delivery's state is not known"))
+    }
+}
+
+/// The states of several deliveries, as `group_concat` joins them.
+impl FromRow for Vec<DeliveryState> {
+    fn read(from: &mut Reader) -> Result<Self, Fault> {
+        let joined = from.optional_text().unwrap_or_default();
+        Ok(joined.split(',').filter_map(DeliveryState::parse).collect())
+    }
+}
+
+impl FromRow for Milestone {
+    fn read(from: &mut Reader) -> Result<Self, Fault> {
+        from.int().map(Self::of)
+    }
+}
+
+/// Three columns: `campaign, hour, source`.
+impl FromRow for Bucket {
+    fn read(from: &mut Reader) -> Result<Self, Fault> {
+        Ok(Self { campaign: from.text()?, hour: from.int()?, source: from.text()? })
+    }
+}
+
+impl<A: FromRow, B: FromRow> FromRow for (A, B) {
+    fn read(from: &mut Reader) -> Result<Self, Fault> {
+        Ok((A::read(from)?, B::read(from)?))
+    }
+}
+
+impl<A: FromRow, B: FromRow, C: FromRow> FromRow for (A, B, C) {
+    fn read(from: &mut Reader) -> Result<Self, Fault> {
+        Ok((A::read(from)?, B::read(from)?, C::read(from)?))
+    }
+}

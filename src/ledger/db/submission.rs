@@ -1,0 +1,602 @@
+//! Submissions: every statement that adds, changes or removes one.
+
+use super::Db;
+use super::act::{ActRow, Ends};
+use super::changes::{Changes, Effects};
+use super::counter::Bucket;
+use super::delivery::{UNNAMED_DELIVERIES, is_delivery_of};
+use super::funnel::{Milestone, Steps};
+use super::json_list;
+use super::row::row;
+use super::schema::ROW_FORMAT;
+use super::state::State;
+use super::store::{Arg, SealedCell, Store, write};
+use crate::base::fault::Fault;
+use crate::base::id::{LeadId, SubmissionId};
+
+/// Whether the lead of a submission's row `s` has nothing else, in SQL.
+macro_rules! is_alone {
+    () => {
+        "NOT EXISTS (SELECT 1 FROM lead l WHERE l.lead_id = s.lead_id)
+   AND NOT EXISTS (SELECT 1 FROM act a WHERE a.lead_id = s.lead_id)
+   AND NOT EXISTS (SELECT 1 FROM submission o WHERE o.lead_id = s.lead_id
+     AND o.submission_id <> s.submission_id)"
+    };
+}
+
+/// A submission that is about to be stored.
+pub(in crate::ledger) struct NewSubmission<'a> {
+    pub(in crate::ledger) lead_id: &'a LeadId,
+    pub(in crate::ledger) submission_id: &'a SubmissionId,
+    pub(in crate::ledger) state: State,
+    pub(in crate::ledger) milestone: Milestone,
+    pub(in crate::ledger) at_ms: i64,
+    pub(in crate::ledger) known_until_ms: i64,
+    pub(in crate::ledger) until_ms: Option<i64>,
+    pub(in crate::ledger) payload: Option<&'a [u8]>,
+    /// The personal part of its act.
+    pub(in crate::ledger) consent: Option<&'a [u8]>,
+    pub(in crate::ledger) act: Option<String>,
+    pub(in crate::ledger) ends: Ends,
+    /// Whose it is, the subject of its consents first.
+    pub(in crate::ledger) subjects: &'a [String],
+    /// The act by which its consents stand, where that came with another one.
+    pub(in crate::ledger) stands_by: Option<i64>,
+    /// Whom it was recognised as, if anybody.
+    pub(in crate::ledger) first: Option<String>,
+    pub(in crate::ledger) format: i64,
+}
+
+impl<'a> NewSubmission<'a> {
+    /// A submission of which nothing is kept but that it came.
+    pub(in crate::ledger) fn bare(
+        lead_id: &'a LeadId,
+        submission_id: &'a SubmissionId,
+        state: State,
+        at_ms: i64,
+        known_until_ms: i64,
+    ) -> Self {
+        Self {
+            lead_id,
+            submission_id,
+            state,
+            milestone: Milestone::Nothing,
+            at_ms,
+            known_until_ms,
+            until_ms: None,
+            payload: None,
+            consent: None,
+            act: None,
+            ends: Ends::default(),
+            subjects: &[],
+            stands_by: None,
+            first: None,
+            format: ROW_FORMAT,
+        }
+    }
+
+    /// Adds it, counted by a counter.
+    pub(in crate::ledger) fn add(self, bucket: &'a Bucket, changes: &mut Changes<'a>) {
+        let sql = "INSERT INTO submission (lead_id, submission_id, format, campaign, source, hour, state,
+                     at_ms, known_until_ms, until_ms, payload, consent, act, consent_until_ms,
+                     record_until_ms, milestone, subjects, stands_by, first)
+                   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        let subjects = if self.subjects.is_empty() { Arg::Null } else { json_list(self.subjects) };
+        let args = [
+            self.lead_id.into(),
+            self.submission_id.into(),
+            self.format.into(),
+            (&bucket.campaign).into(),
+            (&bucket.source).into(),
+            bucket.hour.into(),
+            self.state.as_str().into(),
+            self.at_ms.into(),
+            self.known_until_ms.into(),
+            self.until_ms.into(),
+            self.payload.map_or(Arg::Null, Arg::from),
+            self.consent.map_or(Arg::from(""), Arg::from),
+            self.act.map_or(Arg::Null, Arg::from),
+            self.ends.consent_ms.into(),
+            self.ends.record_ms.into(),
+            self.milestone.number().into(),
+            subjects,
+            self.stands_by.into(),
+            self.first.map_or(Arg::Null, Arg::from),
+        ];
+        changes.push(write(sql, args));
+    }
+}
+
+/// Returns the format of a row that takes the place of one of an earlier format, if of any.
+pub(in crate::ledger) fn format_after(prior: Option<i64>) -> i64 {
+    match prior {
+        Some(..=UNNAMED_DELIVERIES) => UNNAMED_DELIVERIES,
+        _ => ROW_FORMAT,
+    }
+}
+
+row! {
+    /// The row of the very same submission as one that comes again.
+    pub(in crate::ledger) struct PriorRow {
+        pub(in crate::ledger) state: State,
+        pub(in crate::ledger) bucket: Bucket = "campaign, hour, source",
+        /// It is the row of a lead, not of a request.
+        pub(in crate::ledger) is_lead: bool = "consent <> '' OR stands_by IS NOT NULL",
+        pub(in crate::ledger) milestone: Milestone,
+        pub(in crate::ledger) format: i64,
+        /// The subject of its consents, where the row says so.
+        pub(in crate::ledger) subject: Option<String> = "json_extract(subjects, '$[0]')",
+    }
+}
+
+row! {
+    /// A submission that waits for its owner's confirmation.
+    pub(in crate::ledger) struct UnconfirmedRow {
+        pub(in crate::ledger) payload: Option<SealedCell>,
+        pub(in crate::ledger) bucket: Bucket = "campaign, hour, source",
+        pub(in crate::ledger) milestone: Milestone,
+        pub(in crate::ledger) format: i64,
+        pub(in crate::ledger) subject: Option<String> = "json_extract(subjects, '$[0]')",
+    }
+}
+
+row! {
+    /// A submission that is held.
+    pub(in crate::ledger) struct HeldRow {
+        pub(in crate::ledger) submission_id: SubmissionId,
+        pub(in crate::ledger) bucket: Bucket = "campaign, hour, source",
+        pub(in crate::ledger) milestone: Milestone,
+        pub(in crate::ledger) content: Content = "payload, consent, act, consent, subjects, is_alone",
+    }
+}
+
+row! {
+    /// The content of a submission's row.
+    pub(in crate::ledger) struct Content {
+        pub(in crate::ledger) payload: Option<SealedCell>,
+        /// The consents of a row before format 3.
+        pub(in crate::ledger) consent: Option<SealedCell>,
+        /// The act that lies in it.
+        pub(in crate::ledger) own: Option<ActRow> = "act, consent, subjects",
+        /// Its lead has nothing else.
+        pub(in crate::ledger) is_alone: bool = "is_alone",
+    }
+}
+
+impl Content {
+    /// The columns, of a submission's row `s`.
+    pub(in crate::ledger) const OF_S: &'static str =
+        concat!("payload, consent, act, consent, subjects, ", is_alone!());
+}
+
+row! {
+    /// A submission as counters see it, and whose it is.
+    pub(in crate::ledger) struct CountedRow {
+        pub(in crate::ledger) submission_id: SubmissionId,
+        pub(in crate::ledger) state: State,
+        pub(in crate::ledger) bucket: Bucket = "campaign, hour, source",
+        pub(in crate::ledger) subjects: Vec<String>,
+        pub(in crate::ledger) own: Option<ActRow> = "act, consent, subjects",
+    }
+}
+
+row! {
+    /// A submission with its payload.
+    pub(in crate::ledger) struct PayloadRow {
+        pub(in crate::ledger) payload: Option<SealedCell>,
+        pub(in crate::ledger) state: State,
+        pub(in crate::ledger) campaign: String,
+    }
+}
+
+row! {
+    /// A quarantined submission that an operator has chosen.
+    pub(in crate::ledger) struct QuarantinedRow {
+        pub(in crate::ledger) submission_id: SubmissionId,
+        pub(in crate::ledger) revision: Option<String> = "json_extract(quarantine, '$.revision')",
+        /// The hashes that it is found by.
+        pub(in crate::ledger) tags: Vec<String> = "json_extract(quarantine, '$.tags')",
+    }
+}
+
+row! {
+    /// A lead, with what is due of it.
+    pub(in crate::ledger) struct LeadDue {
+        pub(in crate::ledger) lead_id: LeadId,
+        /// No row is of newer code.
+        pub(in crate::ledger) is_known: bool,
+        /// Its window has passed, and no delivery of it can arrive.
+        pub(in crate::ledger) has_ended: bool,
+        /// A submission has waited for its time.
+        pub(in crate::ledger) has_waited: Option<i64>,
+        /// A consent has expired.
+        pub(in crate::ledger) has_expired: Option<i64>,
+    }
+}
+
+row! {
+    /// What an older key has sealed of a submission.
+    pub(in crate::ledger) struct StaleSubmission {
+        pub(in crate::ledger) lead_id: LeadId,
+        pub(in crate::ledger) submission_id: SubmissionId,
+        pub(in crate::ledger) payload: Option<SealedCell>,
+        pub(in crate::ledger) consent: Option<SealedCell>,
+        /// The number of its act.
+        pub(in crate::ledger) seq: Option<i64> = "json_extract(act, '$.seq')",
+    }
+}
+
+/// A column of a submission that is sealed.
+#[derive(Clone, Copy)]
+pub(in crate::ledger) enum SealedColumn {
+    /// The payload.
+    Payload,
+    /// The personal part of its act, or its consents.
+    Consent,
+}
+
+/// Ends a submission: nothing of it waits, its payload goes; and whose it was, where it was quarantined under
+/// nobody's lead.
+pub(in crate::ledger) fn end<'a>(
+    lead_id: &'a LeadId,
+    submission_id: &'a SubmissionId,
+    bucket: &'a Bucket,
+    from: State,
+    to: State,
+    changes: &mut Changes<'a>,
+) {
+    let sql = "UPDATE submission SET state = ?, payload = NULL, until_ms = NULL, quarantine = NULL,
+                 subjects = iif(quarantine IS NULL, subjects, NULL)
+               WHERE lead_id = ? AND submission_id = ?";
+    changes.push(write(sql, [to.as_str().into(), lead_id.into(), submission_id.into()]));
+    changes.push(bucket.transfer(from, to, Steps::NONE));
+}
+
+/// Lets a later submission take up a held one, and go on from where it stands; `steps` are what it hands on.
+pub(in crate::ledger) fn take_up<'a>(
+    lead_id: &'a LeadId,
+    submission_id: &'a SubmissionId,
+    bucket: &'a Bucket,
+    steps: Steps,
+    changes: &mut Changes<'a>,
+) {
+    let sql = "UPDATE submission SET state = ?, milestone = ?, payload = NULL, until_ms = NULL
+               WHERE lead_id = ? AND submission_id = ?";
+    let (from, to) = (State::Held, State::Duplicate);
+    let passed_on = Milestone::PassedOn.number();
+    changes.push(write(sql, [to.as_str().into(), passed_on.into(), lead_id.into(), submission_id.into()]));
+    changes.push(bucket.transfer(from, to, steps));
+}
+
+/// Writes the state of a submission that follows its deliveries. With the last of them settled the payload is
+/// erased.
+pub(in crate::ledger) fn follow<'a>(
+    lead_id: &'a LeadId,
+    submission_id: &'a SubmissionId,
+    state: State,
+    milestone: Milestone,
+    changes: &mut Changes<'a>,
+) {
+    let sql = if matches!(state, State::Pending | State::Dead) {
+        "UPDATE submission SET state = ?, milestone = ? WHERE lead_id = ? AND submission_id = ?"
+    } else {
+        "UPDATE submission SET state = ?, milestone = ?, payload = NULL WHERE lead_id = ? AND submission_id = ?"
+    };
+    let args = [state.as_str().into(), milestone.number().into(), lead_id.into(), submission_id.into()];
+    changes.push(write(sql, args));
+}
+
+/// Writes that the submissions of deliveries have arrived: a JSON list whose entries begin with the deliveries' ids.
+pub(in crate::ledger) fn arrive<'a>(deliveries: &'a str, changes: &mut Changes<'a>) {
+    let sql = "UPDATE submission SET state = 'delivered', payload = NULL,
+                 milestone = CASE milestone WHEN ?2 THEN ?3 ELSE milestone END
+               WHERE (lead_id, submission_id) IN (SELECT d.lead_id, d.submission_id
+                 FROM json_each(?1) one
+                 CROSS JOIN delivery d ON d.delivery_id = json_extract(one.value, '$[0]'))";
+    let [before, after] = [Milestone::Qualified, Milestone::Arrived].map(Milestone::number);
+    changes.push(write(sql, [deliveries.into(), before.into(), after.into()]));
+}
+
+/// Lets a submission of a lead wait for a confirmation.
+pub(in crate::ledger) fn ask_again<'a>(
+    lead_id: &'a LeadId,
+    submission_id: &'a SubmissionId,
+    payload: &'a [u8],
+    until_ms: i64,
+    changes: &mut Changes<'a>,
+) {
+    let sql = "UPDATE submission SET state = 'unconfirmed', payload = ?1, until_ms = ?2,
+                 known_until_ms = max(known_until_ms, ?2) WHERE lead_id = ?3 AND submission_id = ?4";
+    changes.push(write(sql, [payload.into(), until_ms.into(), lead_id.into(), submission_id.into()]));
+}
+
+/// Lets a submission that was taken up be held again, until a time.
+pub(in crate::ledger) fn hold_again(
+    lead_id: &LeadId,
+    submission_id: &SubmissionId,
+    until_ms: i64,
+    changes: &mut Changes<'_>,
+) {
+    let sql = "UPDATE submission SET state = 'held', until_ms = ?
+               WHERE lead_id = ? AND submission_id = ?";
+    changes.push(write(sql, [until_ms.into(), lead_id.clone().into(), submission_id.clone().into()]));
+}
+
+/// Writes why a submission is quarantined: its signs, the hashes that it is found by, the campaign's revision.
+pub(in crate::ledger) fn quarantine<'a>(
+    lead_id: &'a LeadId,
+    submission_id: &'a SubmissionId,
+    about: String,
+    changes: &mut Changes<'a>,
+) {
+    let sql = "UPDATE submission SET quarantine = ? WHERE lead_id = ? AND submission_id = ?";
+    changes.push(write(sql, [about.into(), lead_id.into(), submission_id.into()]));
+}
+
+/// Removes a submission's row.
+pub(in crate::ledger) fn remove<'a>(
+    lead_id: &'a LeadId,
+    submission_id: &'a SubmissionId,
+    changes: &mut Changes<'a>,
+) {
+    let sql = "DELETE FROM submission WHERE lead_id = ? AND submission_id = ?";
+    changes.push(write(sql, [lead_id.into(), submission_id.into()]));
+}
+
+/// Erases submissions of a lead, a JSON list of ids.
+pub(in crate::ledger) fn erase(lead_id: &LeadId, submissions: Arg<'static>, changes: &mut Changes<'_>) {
+    let sql = "DELETE FROM submission
+               WHERE lead_id = ? AND submission_id IN (SELECT value FROM json_each(?))";
+    changes.push(write(sql, [lead_id.clone().into(), submissions]));
+    changes.effects.changed_leads.push(lead_id.clone());
+}
+
+/// Stores the payload of a submission that was made anew.
+pub(in crate::ledger) fn put_payload(
+    lead_id: &LeadId,
+    submission_id: &SubmissionId,
+    sealed: Vec<u8>,
+    changes: &mut Changes<'_>,
+) {
+    let sql = "UPDATE submission SET payload = ? WHERE lead_id = ? AND submission_id = ?";
+    changes.push(write(sql, [sealed.into(), lead_id.clone().into(), submission_id.clone().into()]));
+    changes.effects.changed_leads.push(lead_id.clone());
+}
+
+impl<S: Store> Db<S> {
+    /// Returns the row of a submission that came before.
+    pub(in crate::ledger) fn prior(
+        &self,
+        lead_id: &str,
+        submission_id: &SubmissionId,
+    ) -> Result<Option<PriorRow>, Fault> {
+        let sql =
+            format!("SELECT {} FROM submission WHERE lead_id = ? AND submission_id = ?", PriorRow::COLUMNS);
+        self.first(&sql, &[lead_id.into(), submission_id.into()])
+    }
+
+    /// Returns a submission that waits for its owner's confirmation.
+    pub(in crate::ledger) fn unconfirmed(
+        &self,
+        lead_id: &LeadId,
+        submission_id: &SubmissionId,
+    ) -> Result<Option<UnconfirmedRow>, Fault> {
+        let sql = format!(
+            "SELECT {} FROM submission WHERE lead_id = ? AND submission_id = ? AND state = 'unconfirmed'",
+            UnconfirmedRow::COLUMNS
+        );
+        self.first(&sql, &[lead_id.into(), submission_id.into()])
+    }
+
+    /// Returns whether a submission of a campaign has been confirmed, and still counts.
+    pub(in crate::ledger) fn is_confirmed(
+        &self,
+        lead_id: &LeadId,
+        submission_id: &SubmissionId,
+        campaign: &str,
+    ) -> Result<bool, Fault> {
+        let sql = "SELECT 1 FROM submission WHERE lead_id = ? AND submission_id = ? AND campaign = ?
+                   AND (act IS NOT NULL OR stands_by IS NOT NULL)
+                   AND state NOT IN ('withdrawn', 'expired')";
+        self.exists(sql, &[lead_id.into(), submission_id.into(), campaign.into()])
+    }
+
+    /// Returns the held submissions of a lead in a campaign that were recognised as any of these subjects, the newest
+    /// first, so many at most; and behind them as many of rows of before format 4, which do not say whom they were
+    /// recognised as.
+    pub(in crate::ledger) fn held(
+        &self,
+        lead_id: &LeadId,
+        campaign: &str,
+        subjects: &[String],
+        limit: i64,
+    ) -> Result<Vec<HeldRow>, Fault> {
+        let index = self.moving.get().held_by_first();
+        let of_first = |which: &str| {
+            format!(
+                "SELECT submission_id, campaign, hour, source, milestone, {}
+                 FROM submission s INDEXED BY {index}
+                 WHERE lead_id = ?1 AND first {which} AND state = 'held' AND campaign = ?2
+                 ORDER BY at_ms DESC LIMIT ?3",
+                Content::OF_S
+            )
+        };
+        let key = [lead_id.into(), campaign.into(), limit.into()];
+        let named = of_first("IN (SELECT value FROM json_each(?4))");
+        let mut rows = self.all(&named, &[&key[..], &[json_list(subjects)]].concat())?;
+        rows.extend(self.all::<HeldRow>(&of_first("IS NULL"), &key)?);
+        Ok(rows)
+    }
+
+    /// Returns the content of a submission's row.
+    pub(in crate::ledger) fn content(
+        &self,
+        lead_id: &LeadId,
+        submission_id: &SubmissionId,
+    ) -> Result<Option<Content>, Fault> {
+        let sql =
+            format!("SELECT {} FROM submission s WHERE lead_id = ? AND submission_id = ?", Content::OF_S);
+        self.first(&sql, &[lead_id.into(), submission_id.into()])
+    }
+
+    /// Returns the payload of a submission.
+    pub(in crate::ledger) fn payload(
+        &self,
+        lead_id: &LeadId,
+        submission_id: &SubmissionId,
+    ) -> Result<Option<PayloadRow>, Fault> {
+        let sql =
+            format!("SELECT {} FROM submission WHERE lead_id = ? AND submission_id = ?", PayloadRow::COLUMNS);
+        self.first(&sql, &[lead_id.into(), submission_id.into()])
+    }
+
+    /// Returns a submission as counters see it.
+    pub(in crate::ledger) fn counted(
+        &self,
+        lead_id: &LeadId,
+        submission_id: &SubmissionId,
+    ) -> Result<Option<CountedRow>, Fault> {
+        let sql =
+            format!("SELECT {} FROM submission WHERE lead_id = ? AND submission_id = ?", CountedRow::COLUMNS);
+        self.first(&sql, &[lead_id.into(), submission_id.into()])
+    }
+
+    /// Returns the submissions of a lead.
+    pub(in crate::ledger) fn submissions_of(&self, lead_id: &LeadId) -> Result<Vec<CountedRow>, Fault> {
+        let sql = format!("SELECT {} FROM submission WHERE lead_id = ?", CountedRow::COLUMNS);
+        self.all(&sql, &[lead_id.into()])
+    }
+
+    /// Returns the submissions of a lead that are held or wait for a confirmation.
+    pub(in crate::ledger) fn waiting_of(&self, lead_id: &LeadId) -> Result<Vec<CountedRow>, Fault> {
+        let (columns, index) = (CountedRow::COLUMNS, self.moving.get().held_by_submission());
+        let held = format!(
+            "SELECT {columns} FROM submission INDEXED BY {index} WHERE lead_id = ? AND state = 'held'"
+        );
+        let mut all = self.all(&held, &[lead_id.into()])?;
+        let asked = format!("SELECT {columns} FROM submission WHERE lead_id = ? AND state = 'unconfirmed'");
+        all.extend(self.all::<CountedRow>(&asked, &[lead_id.into()])?);
+        Ok(all)
+    }
+
+    /// Returns the submissions of a lead whose time to wait ends until a time.
+    pub(in crate::ledger) fn waited(
+        &self,
+        lead_id: &LeadId,
+        until_ms: i64,
+    ) -> Result<Vec<CountedRow>, Fault> {
+        let sql =
+            format!("SELECT {} FROM submission WHERE lead_id = ? AND until_ms <= ?", CountedRow::COLUMNS);
+        self.all(&sql, &[lead_id.into(), until_ms.into()])
+    }
+
+    /// Returns quarantined submissions between two leads, behind one of them, so many at most: of a campaign, or of
+    /// these leads, or any.
+    pub(in crate::ledger) fn quarantined(
+        &self,
+        [after, to]: [&str; 2],
+        campaign: Option<&str>,
+        leads: Option<&[String]>,
+        limit: i64,
+    ) -> Result<Vec<QuarantinedRow>, Fault> {
+        let sql = format!(
+            "SELECT {} FROM submission
+             WHERE lead_id > ?1 AND lead_id < ?2 AND state = 'quarantined'
+               AND (?3 IS NULL OR campaign = ?3)
+               AND (?4 IS NULL OR lead_id IN (SELECT value FROM json_each(?4)))
+             ORDER BY lead_id LIMIT ?5",
+            QuarantinedRow::COLUMNS
+        );
+        let leads = leads.map_or(Arg::Null, json_list);
+        self.all(&sql, &[after.into(), to.into(), campaign.into(), leads, limit.into()])
+    }
+
+    /// Returns the leads, between two, under which anything is quarantined that these hashes find.
+    pub(in crate::ledger) fn quarantined_with(
+        &self,
+        tags: &[String],
+        [from, to]: [&str; 2],
+    ) -> Result<Vec<LeadId>, Fault> {
+        let sql = "SELECT lead_id FROM submission WHERE lead_id >= ? AND lead_id < ? AND EXISTS
+                     (SELECT 1 FROM json_each(quarantine, '$.tags') tag
+                      WHERE tag.value IN (SELECT value FROM json_each(?)))";
+        self.all(sql, &[from.into(), to.into(), json_list(tags)])
+    }
+
+    /// Removes an expired request's submission, and what came beside it and was never agreed to, for nothing leads to
+    /// that any more.
+    pub(in crate::ledger) fn remove_unconfirmed(
+        &self,
+        lead_id: &LeadId,
+        submission_id: &SubmissionId,
+        now_ms: i64,
+    ) -> Result<(), Fault> {
+        let sql = "DELETE FROM submission WHERE lead_id = ?1 AND consent = '' AND stands_by IS NULL
+                     AND (submission_id = ?2 AND state = 'unconfirmed'
+                       OR state = 'duplicate' AND known_until_ms <= ?3)";
+        self.run(sql, &[lead_id.into(), submission_id.into(), now_ms.into()])
+    }
+
+    /// Returns leads behind an id, so many at most, with what is due of them.
+    pub(in crate::ledger) fn leads_due(
+        &self,
+        after: &str,
+        now_ms: i64,
+        limit: i64,
+    ) -> Result<Vec<LeadDue>, Fault> {
+        let sql = format!(
+            "SELECT s.lead_id, max(s.format) <= ?1, max(s.known_until_ms) <= ?2 AND NOT EXISTS (
+               SELECT 1 FROM delivery d WHERE {} AND d.state IN ('pending', 'paused', 'dead')),
+               min(s.until_ms) <= ?2, min(s.consent_until_ms) <= ?2
+             FROM submission s WHERE s.lead_id > ?3
+             GROUP BY s.lead_id ORDER BY s.lead_id LIMIT ?4",
+            is_delivery_of("d.delivery_id", "s.lead_id")
+        );
+        self.all(&sql, &[ROW_FORMAT.into(), now_ms.into(), after.into(), limit.into()])
+    }
+
+    /// Removes the submissions of a lead that ends.
+    pub(in crate::ledger) fn remove_submissions(&self, lead_id: &LeadId) -> Result<(), Fault> {
+        self.run("DELETE FROM submission WHERE lead_id = ?", &[lead_id.into()])
+    }
+
+    /// Returns what lies sealed in submissions between two leads and does not begin as the current key's ciphertexts
+    /// do.
+    pub(in crate::ledger) fn stale_submissions(
+        &self,
+        after: &str,
+        to: &str,
+        prefix: &str,
+    ) -> Result<Vec<StaleSubmission>, Fault> {
+        let sql = format!(
+            "SELECT {} FROM submission WHERE lead_id > ?1 AND lead_id <= ?2 AND format <= ?3
+               AND (CAST(substr(payload, 1, length(?4)) AS TEXT) <> ?4
+                 OR consent <> '' AND CAST(substr(consent, 1, length(?4)) AS TEXT) <> ?4)",
+            StaleSubmission::COLUMNS
+        );
+        self.all(&sql, &[after.into(), to.into(), ROW_FORMAT.into(), prefix.into()])
+    }
+
+    /// Stores what was sealed anew of a submission.
+    pub(in crate::ledger) fn put_sealed(
+        &self,
+        lead_id: &LeadId,
+        submission_id: &SubmissionId,
+        column: SealedColumn,
+        sealed: Vec<u8>,
+    ) -> Result<(), Fault> {
+        let column = match column {
+            SealedColumn::Payload => "payload",
+            SealedColumn::Consent => "consent",
+        };
+        let sql = format!("UPDATE submission SET {column} = ? WHERE lead_id = ? AND submission_id = ?");
+        self.run(&sql, &[sealed.into(), lead_id.into(), submission_id.into()])
+    }
+
+    /// Writes the state of a submission that follows its deliveries, and its counter.
+    pub(in crate::ledger) fn apply(&self, changes: Changes<'_>, effects: &mut Effects) -> Result<(), Fault> {
+        changes.writes.iter().try_for_each(|write| self.write(write))?;
+        effects.merge(changes.effects);
+        Ok(())
+    }
+}

@@ -1,0 +1,102 @@
+//! The history of a person as it can be verified elsewhere.
+
+use serde_json::json;
+
+use super::access::{Position, Shown};
+use super::asker::Asker;
+use crate::base::fault::Fault;
+use crate::base::id::LeadId;
+use crate::base::json::value_of;
+use crate::base::moment::rfc3339;
+use crate::ledger::db::act::ActRow;
+use crate::ledger::db::store::Store;
+use crate::ledger::parts::Parts;
+use crate::pipeline::consent::{Act, Head, Verdict, follow, verify_behind};
+
+/// An act, with its personal part where that is there and opens.
+struct Opened<'a> {
+    row: &'a ActRow,
+    personal: Option<String>,
+    /// No living key opens its personal part.
+    is_closed: bool,
+}
+
+/// Shows a page of a lead's history behind a number: each act, its personal part as the text that was committed to, and
+/// what a look at it shows here.
+pub(super) fn history_shown<S: Store>(
+    parts: &Parts<S>,
+    lead_id: &LeadId,
+    asker: &Asker<'_>,
+    after: i64,
+    left: &mut i64,
+    into: &mut Shown,
+) -> Result<Option<Position>, Fault> {
+    let limit = (*left).max(1);
+    // The act before is what the first one is chained to.
+    let mut rows = parts.db.acts_from(lead_id, after, limit + 1)?;
+    let before = match rows.first() {
+        Some(first) if first.act.seq == after => Some(rows.remove(0)),
+        _ => None,
+    };
+    rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    let full = i64::try_from(rows.len()).is_ok_and(|read| read == limit);
+    *left -= i64::try_from(rows.len()).unwrap_or(0);
+    let opened: Vec<Opened<'_>> = rows.iter().map(|row| open(parts, lead_id, row)).collect();
+    let acts: Vec<(Act, Option<String>)> =
+        opened.iter().map(|one| ((*one.row.act).clone(), one.personal.clone())).collect();
+    let mut before = before.as_ref().map(|before| Head::from(&*before.act));
+    let verdicts = verify_behind(before.as_ref(), parts.config.identity.history_keys(), lead_id, &acts);
+    let last = rows.last().map(|one| one.act.seq);
+    for (one, verdict) in opened.into_iter().zip(verdicts) {
+        let follows = before.replace(Head::from(&*one.row.act));
+        let subjects = parts.consents.subjects_of(lead_id, one.row);
+        // Whose one was that has been erased is not known.
+        if asker.is_among(&subjects) {
+            // Not erased: no living key opens its personal part.
+            let verdict = if one.is_closed { Verdict::Unknown } else { verdict };
+            act_shown(one, &subjects, asker, verdict, follows, into);
+        } else {
+            into.has_other_people = true;
+        }
+    }
+    Ok(last.filter(|_| full).map(|last| Position {
+        lead_id: lead_id.clone(),
+        in_acts: true,
+        after: last.to_string(),
+    }))
+}
+
+fn open<'a, S: Store>(parts: &Parts<S>, lead_id: &LeadId, row: &'a ActRow) -> Opened<'a> {
+    let personal =
+        row.sealed.as_ref().map(|sealed| parts.consents.personal_text(lead_id, &row.act, sealed)).transpose();
+    Opened { row, is_closed: personal.is_err(), personal: personal.ok().flatten() }
+}
+
+/// Shows an act of theirs. `follows` is what it is chained to.
+fn act_shown(
+    one: Opened<'_>,
+    subjects: &[String],
+    asker: &Asker<'_>,
+    verdict: Verdict,
+    follows: Option<Head>,
+    into: &mut Shown,
+) {
+    let act = &*one.row.act;
+    if subjects.first().is_some_and(|first| !asker.subjects.contains(first)) {
+        follow(&mut into.standing, act, &[]);
+    }
+    // It also names whoever else it is about.
+    let is_withheld = one.personal.is_some() && !asker.is_alone_among(subjects);
+    into.has_other_identifiers |= is_withheld;
+    let personal = one.personal.filter(|_| !is_withheld);
+    // Only where that is not what stands ahead of it here.
+    let follows = follows.map(|head| head.mac).filter(|mac| into.last_mac.as_ref() != Some(mac));
+    into.last_mac = Some(act.mac.clone());
+    let mut shown = json!({
+        "at": rfc3339(act.at_ms), "act": value_of(act), "personal": personal, "verdict": verdict,
+    });
+    if let (Some(shown), Some(follows)) = (shown.as_object_mut(), follows) {
+        shown.insert("follows".to_owned(), follows.into());
+    }
+    into.history.push(shown);
+}

@@ -1,0 +1,72 @@
+//! The place that a sweep has come to: its phase, and the key within it.
+
+use crate::base::fault::Fault;
+use crate::ledger::db::Db;
+use crate::ledger::db::identifier::Carrier;
+use crate::ledger::db::store::Store;
+
+/// The key of the place in `meta`.
+const SWEEP: &str = "sweep";
+
+/// The tables, in the order in which a sweep goes through them.
+#[derive(Clone, Copy)]
+pub(super) enum Phase {
+    Deliveries,
+    Leads,
+    Acts,
+    Identifiers(Carrier),
+}
+
+impl Phase {
+    /// All of them, each with its name in the database.
+    const ALL: [(Self, &str); 5] = [
+        (Self::Deliveries, "deliveries"),
+        (Self::Leads, "leads"),
+        (Self::Acts, "acts"),
+        (Self::Identifiers(Carrier::Recognising), "fingerprints"),
+        (Self::Identifiers(Carrier::Carried), "carried"),
+    ];
+}
+
+/// A place: all of its phase up to a key is done.
+pub(super) struct Cursor {
+    /// The phase, by its place in the order.
+    at: usize,
+    pub(super) phase: Phase,
+    pub(super) after: String,
+}
+
+impl Cursor {
+    /// The place where a sweep begins.
+    pub(super) const START: Self = Self { at: 0, phase: Phase::Deliveries, after: String::new() };
+
+    /// Reads the place that the running sweep has come to.
+    pub(super) fn read<S: Store>(db: &Db<S>) -> Result<Self, Fault> {
+        Ok(db.meta(SWEEP)?.and_then(|text| Self::parse(&text)).unwrap_or(Self::START))
+    }
+
+    /// Keeps the place.
+    pub(super) fn keep<S: Store>(&self, db: &Db<S>) -> Result<(), Fault> {
+        let name = Phase::ALL.get(self.at).map_or("", |(_, name)| *name);
+        db.put_meta(SWEEP, &format!("{name} {}", self.after))
+    }
+
+    /// Returns the place behind a chunk that ended at a key, or that was the last of its phase. `None` at the end of
+    /// the sweep.
+    pub(super) fn next(&self, last: Option<String>) -> Option<Self> {
+        match last {
+            Some(after) => Some(Self { at: self.at, phase: self.phase, after }),
+            None => {
+                let (phase, _) = *Phase::ALL.get(self.at + 1)?;
+                Some(Self { at: self.at + 1, phase, after: String::new() })
+            }
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let (name, after) = text.split_once(' ')?;
+        let at = Phase::ALL.iter().position(|(_, known)| *known == name)?;
+        let (phase, _) = *Phase::ALL.get(at)?;
+        Some(Self { at, phase, after: after.to_owned() })
+    }
+}
