@@ -7,7 +7,7 @@ mod common;
 use common::person::*;
 use common::*;
 use leadhook::app::ports::Ports as _;
-use leadhook::base::keyring::Sealer;
+use leadhook::base::sealing::Sealer;
 use leadhook::http::request::Method;
 use leadhook::pipeline::lead::subject;
 use leadhook::testing::world::{LedgerMode, PUBLIC_URL, ReceiverMode, request};

@@ -253,7 +253,7 @@ fn a_day_of_the_dashboard_is_the_campaigns() {
         "2026-10-25T23:30:00Z",
     ];
     for (n, at) in posts.into_iter().enumerate() {
-        site.set_clock(leadhook::base::moment::parse_rfc3339(at).expect("a time"));
+        site.set_clock(leadhook::base::time::parse_rfc3339(at).expect("a time"));
         site.accept("guide", &format!("email=p{n}%40example.com&consent.newsletter=on"));
     }
     let shown =

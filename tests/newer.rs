@@ -8,7 +8,7 @@ mod common;
 use common::person::{confirmed_guide, consent, leads, told};
 use common::*;
 use leadhook::app::ports::Ports as _;
-use leadhook::base::keyring::Sealer;
+use leadhook::base::sealing::Sealer;
 use leadhook::ledger::Ledger;
 use leadhook::ledger::wire::{Answer, Call, MESSAGE_FORMAT, Message};
 use leadhook::pipeline::lead::{Identity, Link};

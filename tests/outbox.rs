@@ -6,7 +6,7 @@
 mod common;
 
 use common::*;
-use leadhook::base::moment::parse_rfc3339;
+use leadhook::base::time::parse_rfc3339;
 use leadhook::http::request::Method;
 use leadhook::ledger::MAX_REPLAYED;
 use leadhook::testing::world::{KvMode, ReceiverMode, START_MS, request};

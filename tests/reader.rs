@@ -12,7 +12,7 @@ use common::person::*;
 use common::*;
 use leadhook::app::admin::routes;
 use leadhook::app::ports::Ports as _;
-use leadhook::base::moment::rfc3339;
+use leadhook::base::time::rfc3339;
 use leadhook::contact::Email;
 use leadhook::http::request::{Method, RawRequest};
 use leadhook::http::response::Reply;

@@ -1,7 +1,9 @@
 #![no_main]
 //! What Unicode and the URL standard say: normal forms, domains, web addresses.
 
-use leadhook::base::unicode::{WebAddress, domain_to_ascii, header_lines, lowercase, nfc};
+use leadhook::base::header::header_lines;
+use leadhook::base::unicode::{lowercase, nfc};
+use leadhook::base::url::{WebAddress, domain_to_ascii};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {

@@ -8,8 +8,9 @@ use leadhook::campaign::{Campaign, Kind, Raw};
 use leadhook::contact::{Email, Phone};
 use leadhook::pipeline::intake::decode::{Encoding, Fields, MAX_BODY_BYTES, MAX_FIELDS, decode};
 use leadhook::pipeline::intake::{Submission, accept};
-use leadhook::base::moment::days_of;
-use leadhook::base::unicode::{WebAddress, tidy};
+use leadhook::base::time::days_of;
+use leadhook::base::unicode::tidy;
+use leadhook::base::url::WebAddress;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 

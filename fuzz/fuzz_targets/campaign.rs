@@ -7,7 +7,7 @@ use leadhook::http::pages::Reader;
 use leadhook::http::response::Reply;
 use leadhook::http::hosted_form::Shown;
 use leadhook::http::request::Method;
-use leadhook::base::unicode::header_lines;
+use leadhook::base::header::header_lines;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 

@@ -4,7 +4,8 @@
 use std::sync::LazyLock;
 
 use leadhook::pipeline::webhook::{SigningSecret, sign, verify};
-use leadhook::base::keyring::{Keyring, Sealer, SigningKeys};
+use leadhook::base::keyring::{Keyring, SigningKeys};
+use leadhook::base::sealing::Sealer;
 use leadhook::pipeline::lead::{Identity, Link};
 use leadhook::base::moment::Moment;
 use leadhook::settings::Settings;

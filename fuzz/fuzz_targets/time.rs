@@ -2,7 +2,7 @@
 //! Times by RFC 3339 and HTTP, and `Retry-After`.
 
 use leadhook::pipeline::webhook::retry_after_s;
-use leadhook::base::moment::{hour_of, parse_http_date, parse_rfc3339, rfc3339};
+use leadhook::base::time::{hour_of, parse_http_date, parse_rfc3339, rfc3339};
 use libfuzzer_sys::fuzz_target;
 
 /// 0000-01-01 and 9999-12-31: the years that the formats have.

@@ -9,7 +9,7 @@ use super::endpoints::submit;
 use super::endpoints::submit::Answered;
 use super::ports::Ports;
 use crate::base::moment::Moment;
-use crate::base::unicode::without_tail;
+use crate::base::url::without_tail;
 use crate::http::request::{Method, RawRequest};
 use crate::http::response::Reply;
 use crate::pipeline::intake::decode::MAX_BODY_BYTES;

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
+use super::header::weighted;
 use super::template::fill;
-use super::unicode::weighted;
 
 /// A language that there are texts in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

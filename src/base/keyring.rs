@@ -1,12 +1,8 @@
-//! Keys by name: keyrings that rotate, what is derived from them, and sealing.
+//! Keyrings: keys by name that rotate, and what is derived from them.
 
 use std::fmt;
 
-use aes_gcm::Aes256Gcm;
-use chacha20poly1305::aead::{Aead, Payload};
-use chacha20poly1305::{ChaCha20Poly1305, KeyInit as _, Nonce};
-
-use super::crypto::{Hash, base64url, derive_key, from_base64, from_base64url};
+use super::crypto::{Hash, derive_key, from_base64};
 
 /// Fewer bytes than a SHA-256 block's output would weaken what is derived from the key.
 const MIN_KEY_BYTES: usize = 32;
@@ -17,13 +13,6 @@ const SEED_BYTES: usize = 32;
 const PUBLIC_BYTES: usize = 32;
 const NOT_BASE64: &str = "a key is not base64";
 const NO_KEY: &str = "at least one key is needed";
-/// 96 bits: the nonce that both ciphers are specified with (RFC 8439, NIST SP 800-38D).
-const NONCE_BYTES: usize = 12;
-/// The format of a sealed text: ChaCha20-Poly1305, which is several times faster than AES where no
-/// instruction helps, as in wasm. A reader leaves newer formats untouched.
-const SEALED_FORMAT: &str = "2";
-/// AES-256-GCM, which is still opened.
-const SEALED_FORMAT_AES: &str = "1";
 
 /// A secret's bytes. Never shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -170,105 +159,6 @@ impl Key {
     }
 }
 
-/// Why a sealed text stays closed.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Sealed {
-    /// A newer version of the code wrote it: leave it as it is.
-    Newer,
-    /// Its key is not in the ring any more, or it is damaged or belongs elsewhere.
-    Unreadable,
-}
-
-/// Seals what a ledger holds: ChaCha20-Poly1305 (RFC 8439) with a random nonce, bound to the place
-/// where it lies.
-#[derive(Clone)]
-pub struct Sealer {
-    ring: Keyring,
-    ledger: String,
-    /// Of the ring's keys, in its order.
-    ciphers: Vec<ChaCha20Poly1305>,
-}
-
-impl Sealer {
-    /// The sealer of one ledger.
-    pub fn new(ring: &Keyring, ledger: &str) -> Self {
-        let cipher = |key: &Key| ChaCha20Poly1305::new(&key.derive("leadhook/seal/v2/", ledger).into());
-        Self { ring: ring.clone(), ledger: ledger.to_owned(), ciphers: ring.all().map(cipher).collect() }
-    }
-
-    /// `2.{key id}.` and behind it nonce and ciphertext as they are; or nothing where the cipher refuses
-    /// (a plaintext above 256 GiB). `place` must be given again to open it.
-    pub fn seal(&self, plain: &[u8], place: &str, nonce: [u8; NONCE_BYTES]) -> Option<Vec<u8>> {
-        let aad = self.aad(SEALED_FORMAT, place);
-        let payload = Payload { msg: plain, aad: aad.as_bytes() };
-        let ciphertext = self.ciphers.first()?.encrypt(Nonce::from_slice(&nonce), payload).ok()?;
-        Some([self.current_prefix().as_bytes(), &nonce, &ciphertext].concat())
-    }
-
-    /// The same as a text: `2.{key id}.{base64url(nonce ‖ ciphertext)}`.
-    pub fn seal_text(&self, plain: &[u8], place: &str, nonce: [u8; NONCE_BYTES]) -> Option<String> {
-        let (prefix, sealed) = (self.current_prefix(), self.seal(plain, place, nonce)?);
-        Some(format!("{prefix}{}", base64url(sealed.get(prefix.len()..)?)))
-    }
-
-    /// What the current key has sealed begins with this.
-    pub fn current_prefix(&self) -> String {
-        format!("{SEALED_FORMAT}.{}.", self.ring.current().id)
-    }
-
-    /// The plaintext that was sealed at `place`.
-    ///
-    /// # Errors
-    /// [`Sealed`] says why not.
-    pub fn open(&self, sealed: &[u8], place: &str) -> Result<Vec<u8>, Sealed> {
-        let (format, key, body) = taken_apart(sealed)?;
-        self.open_body(format, key, body, place)
-    }
-
-    /// The same of a text.
-    ///
-    /// # Errors
-    /// [`Sealed`] says why not.
-    pub fn open_text(&self, sealed: &str, place: &str) -> Result<Vec<u8>, Sealed> {
-        let (format, key, body) = taken_apart(sealed.as_bytes())?;
-        let body = str::from_utf8(body).ok().and_then(from_base64url).ok_or(Sealed::Unreadable)?;
-        self.open_body(format, key, &body, place)
-    }
-
-    /// Not twice in the code: a cipher is long.
-    #[inline(never)]
-    fn open_body(&self, format: &str, id: &[u8], body: &[u8], place: &str) -> Result<Vec<u8>, Sealed> {
-        let mut known = self.ring.all().zip(&self.ciphers);
-        let (key, cipher) = known.find(|(key, _)| key.id.as_bytes() == id).ok_or(Sealed::Unreadable)?;
-        let (nonce, msg) = body.split_at_checked(NONCE_BYTES).ok_or(Sealed::Unreadable)?;
-        let aad = self.aad(format, place);
-        let payload = Payload { msg, aad: aad.as_bytes() };
-        let opened = if format == SEALED_FORMAT {
-            cipher.decrypt(Nonce::from_slice(nonce), payload)
-        } else {
-            let key = key.derive("leadhook/seal/v1/", &self.ledger);
-            Aes256Gcm::new(&key.into()).decrypt(Nonce::from_slice(nonce), payload)
-        };
-        opened.map_err(|_| Sealed::Unreadable)
-    }
-
-    fn aad(&self, format: &str, place: &str) -> String {
-        format!("leadhook/seal/v{format}/{}/{place}", self.ledger)
-    }
-}
-
-/// Format, key id and the rest, which begin with a dot each but the first. No key id has one.
-fn taken_apart(sealed: &[u8]) -> Result<(&'static str, &[u8], &[u8]), Sealed> {
-    let mut parts = sealed.splitn(3, |byte| *byte == b'.');
-    let mut part = || parts.next().ok_or(Sealed::Unreadable);
-    let (format, rest) = (part()?, part());
-    let formats = [SEALED_FORMAT, SEALED_FORMAT_AES];
-    let Some(known) = formats.into_iter().find(|known| known.as_bytes() == format) else {
-        return Err(if rest.is_ok() { Sealed::Newer } else { Sealed::Unreadable });
-    };
-    Ok((known, rest?, part()?))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -277,42 +167,6 @@ mod tests {
     fn ring(ids: &[&str]) -> Keyring {
         let keys: Vec<_> = ids.iter().map(|id| format!("{id}:{}", base64(&[id.as_bytes()[0]; 32]))).collect();
         Keyring::parse(&keys.join(",")).expect("a ring")
-    }
-
-    #[test]
-    fn what_an_older_key_sealed_is_opened_after_a_rotation() {
-        let sealed = Sealer::new(&ring(&["a"]), "l").seal(b"lead", "x", [1; 12]).expect("sealed");
-        assert!(sealed.starts_with(b"2.a."));
-        assert_eq!(Sealer::new(&ring(&["b", "a"]), "l").open(&sealed, "x"), Ok(b"lead".to_vec()));
-        let without = Sealer::new(&ring(&["b"]), "l");
-        assert_eq!(without.open(&sealed, "x"), Err(Sealed::Unreadable));
-    }
-
-    #[test]
-    fn a_sealed_text_opens_only_in_its_ledger_and_place() {
-        let sealed = Sealer::new(&ring(&["a"]), "l").seal(b"lead", "x", [1; 12]).expect("sealed");
-        assert_eq!(Sealer::new(&ring(&["a"]), "m").open(&sealed, "x"), Err(Sealed::Unreadable));
-        assert_eq!(Sealer::new(&ring(&["a"]), "l").open(&sealed, "y"), Err(Sealed::Unreadable));
-        assert_eq!(Sealer::new(&ring(&["a"]), "l").open(b"3.a.AA", "x"), Err(Sealed::Newer));
-        assert_eq!(Sealer::new(&ring(&["a"]), "l").open_text("3.a.AA", "x"), Err(Sealed::Newer));
-        for damaged in ["", "2", "2.a", "2.a.", "2.a.AA", "2.b.AA", "x"] {
-            let sealer = Sealer::new(&ring(&["a"]), "l");
-            assert_eq!(sealer.open(damaged.as_bytes(), "x"), Err(Sealed::Unreadable), "{damaged}");
-            assert_eq!(sealer.open_text(damaged, "x"), Err(Sealed::Unreadable), "{damaged}");
-        }
-    }
-
-    #[test]
-    fn the_persisted_format_of_a_sealed_text_is_pinned() {
-        // A change here makes every stored payload unreadable.
-        let sealer = Sealer::new(&ring(&["a"]), "l");
-        let text = "2.a.AQEBAQEBAQEBAQEBRGiXjMMMlDQrygykzY189Ei_bo4";
-        assert_eq!(sealer.seal_text(b"lead", "x", [1; 12]).as_deref(), Some(text));
-        assert_eq!(sealer.open_text(text, "x"), Ok(b"lead".to_vec()));
-        let body = from_base64url(&text[4..]).expect("base64url");
-        assert_eq!(sealer.seal(b"lead", "x", [1; 12]), Some([b"2.a.", &body[..]].concat()));
-        let by_aes = "1.a.AQEBAQEBAQEBAQEB9rqlhG9heCRc4Ou1EgA96OVu17E";
-        assert_eq!(sealer.open_text(by_aes, "x"), Ok(b"lead".to_vec()));
     }
 
     #[test]

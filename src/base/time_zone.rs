@@ -3,7 +3,7 @@
 //!
 //! In the Worker the JavaScript runtime knows them, on the host the crate `jiff` does.
 
-use super::moment::{DAY_MS, HOUR_MS, rfc3339};
+use super::time::{DAY_MS, HOUR_MS, rfc3339};
 
 /// Clocks are asked so often whether they have changed: no zone changes twice within it.
 const LOOK_MS: i64 = 7 * DAY_MS;
@@ -91,7 +91,7 @@ mod platform {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::moment::parse_rfc3339;
+    use crate::base::time::parse_rfc3339;
 
     fn ms(text: &str) -> i64 {
         parse_rfc3339(text).unwrap()

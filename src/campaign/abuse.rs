@@ -10,7 +10,7 @@ use super::schema::{is_field_name, is_secret_name};
 use super::table::{Judged, Problem, Rules, Verdict, ensure, keys, told};
 use super::{Campaign, Field};
 use crate::base::json::by_words;
-use crate::base::unicode::{WebAddress, domain_to_ascii};
+use crate::base::url::{WebAddress, domain_to_ascii};
 
 /// The weight at which a submission is put aside. Defaults are chosen so that no signal comes near it
 /// alone, and that all which a plain form behind a busy company's network shows stays below it.

@@ -19,7 +19,7 @@ use super::{
 use crate::base::country::Country;
 use crate::base::crypto::sha256_hex;
 use crate::base::i18n::Language;
-use crate::base::moment::DAY_MS;
+use crate::base::time::DAY_MS;
 use crate::base::time_zone;
 
 /// Of a campaign that states none.

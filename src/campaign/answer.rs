@@ -6,8 +6,9 @@ use serde_json::{Number, Value};
 use super::condition::plain;
 use super::field::{Field, Kind};
 use crate::base::country::Country;
-use crate::base::moment::days_of;
-use crate::base::unicode::{WebAddress, is_blank, same_words, tidy, tidy_word};
+use crate::base::time::days_of;
+use crate::base::unicode::{is_blank, same_words, tidy, tidy_word};
+use crate::base::url::WebAddress;
 use crate::contact::{Email, Phone};
 
 /// Characters that are typed for a minus: the true one, the dash, and the small and the wide one.

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use validator::ValidateRange;
 
 use super::table::{Judged, Rules, Verdict, ensure, keys};
-use crate::base::unicode::{WebAddress, tidy, tidy_word};
+use crate::base::unicode::{tidy, tidy_word};
+use crate::base::url::WebAddress;
 
 /// Characters of a value; what is longer is cut, for attribution never rejects.
 const MAX_VALUE: usize = 500;

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::double_opt_in::Channel;
 use super::{Campaign, Destination};
-use crate::base::unicode::WebAddress;
+use crate::base::url::WebAddress;
 
 /// Destinations that an entry of the audit log names, more than campaigns have: a page of entries stays
 /// an answer of some megabytes whatever is published.

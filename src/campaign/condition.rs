@@ -11,7 +11,8 @@ use super::schema::{ConditionTable, Known};
 use super::table::table;
 use super::{Field, Kind, Problem, as_kept, is_attribution};
 use crate::base::country::Country;
-use crate::base::unicode::{WebAddress, lowercase, tidy, tidy_word};
+use crate::base::unicode::{lowercase, tidy, tidy_word};
+use crate::base::url::WebAddress;
 use crate::contact::EmailKind;
 
 /// The keys of a condition that say what it is about, and what must be true of that.

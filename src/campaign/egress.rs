@@ -10,7 +10,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use super::Destination;
 use super::double_opt_in::Channel;
 use super::table::{Judged, Problem, told};
-use crate::base::unicode::WebAddress;
+use crate::base::url::WebAddress;
 
 /// IPv4 networks that are not of the public internet, with their prefix lengths: the IANA registry of
 /// special-purpose addresses (RFC 6890), multicast (RFC 5771) and what is reserved (RFC 1112).

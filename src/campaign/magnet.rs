@@ -5,8 +5,8 @@ use validator::{ValidateLength, ValidateRange};
 use super::Problem;
 use super::schema::{address_of, is_web_address};
 use super::table::{Judged, Rules, Verdict, ensure, keys, told};
-use crate::base::moment::DAY_MS;
-use crate::base::unicode::WebAddress;
+use crate::base::time::DAY_MS;
+use crate::base::url::WebAddress;
 
 /// A week: long enough for somebody who reads mails at the weekend, too short to be passed around for ever.
 const DEFAULT_VALID_DAYS: u32 = 7;

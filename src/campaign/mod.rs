@@ -40,7 +40,8 @@ pub use self::secrets::{SecretHosts, SecretUses, Secrets, Withheld};
 pub use self::table::Problem;
 use crate::base::crypto::sha256_hex;
 use crate::base::i18n::Language;
-use crate::base::unicode::{WebAddress, lowercase};
+use crate::base::unicode::lowercase;
+use crate::base::url::WebAddress;
 
 /// The format of a campaign in KV. A reader leaves newer formats untouched.
 pub const CAMPAIGN_FORMAT: u32 = 1;

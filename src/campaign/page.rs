@@ -3,7 +3,7 @@
 use super::Problem;
 use super::schema::{MAX_TEXT, address_of, is_web_address};
 use super::table::{Judged, Rules, Verdict, ensure, keys};
-use crate::base::unicode::WebAddress;
+use crate::base::url::WebAddress;
 use validator::ValidateLength;
 
 /// Characters of a button: more do not fit a phone.

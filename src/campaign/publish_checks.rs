@@ -11,7 +11,8 @@ use super::table::{Judged, Problem, ensure, told, within};
 use crate::base::country::Country;
 use crate::base::json::object_of;
 use crate::base::time_zone;
-use crate::base::unicode::{WebAddress, is_blank, is_lines, is_one_line, is_unseen, tidy};
+use crate::base::unicode::{is_blank, is_lines, is_one_line, is_unseen, tidy};
+use crate::base::url::WebAddress;
 use crate::contact::Email;
 
 /// Addresses.

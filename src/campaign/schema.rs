@@ -14,7 +14,7 @@ use super::page::PageTable;
 use super::table::{Judged, Problem, Rules, Verdict, ensure, keys, table, tables};
 use crate::base::country::Country;
 use crate::base::template;
-use crate::base::unicode::WebAddress;
+use crate::base::url::WebAddress;
 
 /// Identifiers stand in addresses, keys and logs.
 const MAX_SLUG: usize = 64;

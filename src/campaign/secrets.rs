@@ -8,7 +8,7 @@ use super::double_opt_in::Channel;
 use super::schema::is_secret_name;
 use super::table::{Problem, told};
 use super::{Campaign, Destination, Turnstile};
-use crate::base::unicode::WebAddress;
+use crate::base::url::WebAddress;
 
 /// What a secret that signs begins with (Standard Webhooks).
 const SIGNING: &str = "whsec_";

@@ -5,7 +5,7 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::base::fault::Fault;
-use crate::base::unicode::header_lines;
+use crate::base::header::header_lines;
 
 /// Headers as JavaScript takes them: names and values in turn, one a line.
 ///

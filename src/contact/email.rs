@@ -5,7 +5,8 @@ use std::fmt;
 
 use super::mail_domains::{is_disposable, is_free_mail};
 use super::{role, typo};
-use crate::base::unicode::{domain_to_ascii, tidy_word};
+use crate::base::unicode::tidy_word;
+use crate::base::url::domain_to_ascii;
 
 /// Octets of a path in SMTP without its angle brackets (RFC 5321 section 4.5.3.1.3, erratum 1690).
 const MAX_ADDRESS_BYTES: usize = 254;

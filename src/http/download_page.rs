@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use super::pages::{Reader, button, unlisted};
 use super::response::Reply;
-use crate::base::moment::{HOUR_MS, Moment, hour_of, rfc3339};
+use crate::base::moment::Moment;
+use crate::base::time::{HOUR_MS, hour_of, rfc3339};
 use crate::campaign::{Campaign, Magnet, Source};
 use crate::pipeline::lead::{Identity, Link};
 

@@ -8,7 +8,7 @@ use super::request::RawRequest;
 use super::response::{HTML, Reply};
 use crate::base::crypto::{base64, sha256};
 use crate::base::i18n::Language;
-use crate::base::moment::parse_rfc3339;
+use crate::base::time::parse_rfc3339;
 use crate::base::time_zone;
 use crate::campaign::{Campaign, Colour, Kind, Source, plain};
 use crate::pipeline::intake::{FieldProblem, Rejection};

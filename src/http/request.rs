@@ -1,6 +1,6 @@
 //! A request as the core sees it: what the edge read once, with nothing of the platform.
 
-use crate::base::unicode::weighted;
+use crate::base::header::weighted;
 
 /// The methods that something here answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! The facts of one ledger that do not change while its object runs.
 
 use crate::base::keyring::SigningKeys;
-use crate::base::unicode::WebAddress;
+use crate::base::url::WebAddress;
 use crate::campaign::SecretHosts;
 use crate::pipeline::lead::Identity;
 use crate::settings::Settings;

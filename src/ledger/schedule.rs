@@ -5,7 +5,7 @@ use std::cell::Cell;
 use super::db::Db;
 use super::db::store::Store;
 use crate::base::fault::Fault;
-use crate::base::moment::DAY_MS;
+use crate::base::time::DAY_MS;
 
 /// Between two sweeps: terms are counted in days, and a sweep reads every row.
 pub(in crate::ledger) const SWEEP_EVERY_MS: i64 = DAY_MS;

@@ -8,7 +8,7 @@ use super::db::Db;
 use super::db::counter::Bucket;
 use super::db::store::Store;
 use crate::base::fault::Fault;
-use crate::base::moment::hour_of;
+use crate::base::time::hour_of;
 
 /// Sources counted by name in one campaign's hour; what comes beyond is counted as [`OTHER`].
 const MAX_SOURCES: usize = 50;

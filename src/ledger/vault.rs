@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::db::store::SealedCell;
 use crate::base::fault::Fault;
-use crate::base::keyring::{Keyring, Sealer};
+use crate::base::keyring::Keyring;
 use crate::base::moment::Moment;
+use crate::base::sealing::Sealer;
 
 /// Seals and opens.
 pub(in crate::ledger) struct Vault {

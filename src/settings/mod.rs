@@ -5,7 +5,7 @@ pub mod admin_tokens;
 use self::admin_tokens::AdminTokens;
 use crate::base::fault::Fault;
 use crate::base::keyring::{Keyring, SigningKeys};
-use crate::base::unicode::WebAddress;
+use crate::base::url::WebAddress;
 use crate::campaign::SecretHosts;
 
 /// The operator's settings.

@@ -3,7 +3,7 @@ use std::path::Path;
 use ed25519_dalek::SigningKey;
 use leadhook::base::crypto::base64;
 use leadhook::base::keyring::Keyring;
-use leadhook::base::moment::rfc3339;
+use leadhook::base::time::rfc3339;
 use leadhook::pipeline::consent::{Act, ConsentState, Head, Personal};
 use serde_json::{Value, json};
 

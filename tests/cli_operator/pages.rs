@@ -96,7 +96,7 @@ fn lists_and_findings_of_all_ledgers_are_told() {
             "says": "It cannot be read", "advice": "Publish it again.",
         })
     };
-    let now = leadhook::base::moment::rfc3339(
+    let now = leadhook::base::time::rfc3339(
         i64::try_from(std::time::UNIX_EPOCH.elapsed().expect("a clock").as_millis()).expect("a time"),
     );
     let chunk = |about: &str| json!({ "now": now, "ledgers": [], "findings": [finding(about)] });

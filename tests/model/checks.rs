@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use leadhook::app::ports::Ports as _;
-use leadhook::base::keyring::Sealer;
+use leadhook::base::sealing::Sealer;
 use leadhook::contact::Email;
 use leadhook::ledger::State;
 use leadhook::ledger::api::{Checkup, Request as _};

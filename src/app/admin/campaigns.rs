@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Asked, MAX_CAMPAIGN_BODY_BYTES};
 use crate::app::ports::Ports;
 use crate::base::fault::Fault;
-use crate::base::unicode::WebAddress;
+use crate::base::url::WebAddress;
 use crate::campaign::change::Change;
 use crate::campaign::publish::{CAMPAIGN_PREFIX, campaign_key, keys, plan};
 use crate::campaign::{Campaign, Problem, SecretUses, Secrets};

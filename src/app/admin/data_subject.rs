@@ -9,7 +9,7 @@ use crate::app::isolate::repeat_cache::Seen;
 use crate::app::ports::{Ports, signed};
 use crate::base::fault::Fault;
 use crate::base::keyring::SigningKeys;
-use crate::base::moment::rfc3339;
+use crate::base::time::rfc3339;
 use crate::contact::{Email, Phone};
 use crate::http::request::RawRequest;
 use crate::http::response::Reply;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Asked, campaigns, registry, wrong_parameter};
 use crate::app::ports::{KV_KEYS_AT_ONCE, Ports};
 use crate::base::fault::Fault;
-use crate::base::moment::rfc3339;
+use crate::base::time::rfc3339;
 use crate::campaign::publish::{campaign_key, controller_of, ledger_key};
 use crate::campaign::{Campaign, Channel, SecretUses, Unservable, Withheld, is_dummy};
 use crate::http::response::Reply;

@@ -9,7 +9,7 @@ use crate::app::isolate::campaign_cache;
 use crate::app::ports::Ports;
 use crate::base::fault::Fault;
 use crate::base::json::object_of;
-use crate::base::moment::{DAY_MS, HOUR_MS, hour_of, rfc3339};
+use crate::base::time::{DAY_MS, HOUR_MS, hour_of, rfc3339};
 use crate::base::time_zone;
 use crate::campaign::Thresholds;
 use crate::http::response::Reply;

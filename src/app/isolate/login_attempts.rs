@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv6Addr};
 
-use crate::base::moment::seconds_until;
+use crate::base::time::seconds_until;
 
 /// Wrong tokens within [`WINDOW_MS`]: more than anybody needs who has copied one badly.
 pub const MAX_WRONG: usize = 10;

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use crate::app::admin::Attempts;
 use crate::app::ports::Ports;
-use crate::base::moment::{Moment, seconds_until};
+use crate::base::moment::Moment;
+use crate::base::time::seconds_until;
 use crate::campaign::Campaign;
 use crate::pipeline::abuse::Sender;
 

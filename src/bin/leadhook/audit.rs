@@ -1,7 +1,7 @@
 //! `audit`: who has done what.
 
 use clap::Args;
-use leadhook::base::moment::parse_rfc3339;
+use leadhook::base::time::parse_rfc3339;
 use leadhook::campaign::is_id;
 use serde_json::{Map, Value};
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::{env, fs};
 
-use leadhook::base::unicode::WebAddress;
+use leadhook::base::url::WebAddress;
 use leadhook::campaign::{Campaign, Problem, Raw, SecretHosts, SecretUses, Secrets};
 use leadhook::pipeline::abuse::turnstile::VERIFY_URL;
 use leadhook::pipeline::intake;

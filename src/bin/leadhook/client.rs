@@ -5,7 +5,7 @@ use std::time::Duration;
 use std::{env, thread};
 
 use clap::Args;
-use leadhook::base::unicode::WebAddress;
+use leadhook::base::url::WebAddress;
 use serde_json::Value;
 use ureq::Agent;
 use ureq::http::Response;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use leadhook::base::moment::rfc3339;
+use leadhook::base::time::rfc3339;
 use leadhook::pipeline::consent::{Act, Head, Verdict, verify_behind};
 use leadhook::pipeline::lead::Identity;
 use leadhook::settings::Settings;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Args;
-use leadhook::base::moment::parse_rfc3339;
+use leadhook::base::time::parse_rfc3339;
 use serde_json::{Value, json};
 
 use super::client::{self, Client};

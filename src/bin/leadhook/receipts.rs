@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use leadhook::base::moment::rfc3339;
+use leadhook::base::time::rfc3339;
 use leadhook::pipeline::lead::{Identity, subject};
 use serde_json::Value;
 

@@ -2,7 +2,8 @@
 //! a list can be made elsewhere and outlives the peppers.
 
 use crate::base::fault::Fault;
-use crate::base::moment::{DAY_MS, Moment};
+use crate::base::moment::Moment;
+use crate::base::time::DAY_MS;
 use crate::campaign::{Campaign, Listed, SUPPRESSED};
 use crate::ledger::api::{Conflict, Count, List, ListAdd, ListClear, ListRemove};
 use crate::ledger::config::Config;

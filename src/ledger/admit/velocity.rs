@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::base::moment::{HOUR_MS, seconds_until};
+use crate::base::time::{HOUR_MS, seconds_until};
 use crate::campaign::{Abuse, Campaign, Sign, Signal};
 use crate::ledger::wire::{Admit, Answer};
 use crate::pipeline::abuse::{Evidence, Sender};

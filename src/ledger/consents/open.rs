@@ -10,7 +10,7 @@ use super::acts::distinct;
 use super::payload::Payload;
 use crate::base::fault::Fault;
 use crate::base::id::{LeadId, SubmissionId};
-use crate::base::moment::rfc3339;
+use crate::base::time::rfc3339;
 use crate::campaign::IdentifierKind;
 use crate::ledger::api;
 use crate::ledger::api::List;

@@ -3,7 +3,7 @@
 use super::Consents;
 use crate::base::fault::Fault;
 use crate::base::id::{LeadId, SubmissionId};
-use crate::base::moment::HOUR_MS;
+use crate::base::time::HOUR_MS;
 use crate::campaign::IdentifierKind;
 use crate::ledger::db::counter::Bucket;
 use crate::ledger::db::funnel::Milestone;

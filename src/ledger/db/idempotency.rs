@@ -5,7 +5,7 @@ use super::changes::Changes;
 use super::store::{Arg, Store, write};
 use crate::base::fault::Fault;
 use crate::base::id::SubmissionId;
-use crate::base::moment::HOUR_MS;
+use crate::base::time::HOUR_MS;
 use crate::ledger::wire::Admit;
 
 /// How long an idempotency key is remembered. Clients that retry do so within minutes; a day covers one that was

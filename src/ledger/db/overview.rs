@@ -9,7 +9,8 @@ use super::Db;
 use super::state::{DeliveryState, State};
 use super::store::{Arg, Store, rfc3339_of};
 use crate::base::fault::Fault;
-use crate::base::moment::{DAY_MS, HOUR_MS, first_id};
+use crate::base::moment::first_id;
+use crate::base::time::{DAY_MS, HOUR_MS};
 use crate::ledger::wire::Tally;
 
 /// Sources by name, those with the most posts; the rest is `other`. More than anybody reads.

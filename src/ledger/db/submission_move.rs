@@ -10,7 +10,7 @@
 use super::Db;
 use super::store::{Arg, Store};
 use crate::base::fault::Fault;
-use crate::base::moment::DAY_MS;
+use crate::base::time::DAY_MS;
 
 /// Rows of a step: a few milliseconds.
 const STEP_ROWS: i64 = 250;

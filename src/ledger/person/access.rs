@@ -10,7 +10,7 @@ use super::history::history_shown;
 use crate::base::fault::Fault;
 use crate::base::id::{LeadId, SubmissionId};
 use crate::base::json::{object_of, value_of};
-use crate::base::moment::rfc3339;
+use crate::base::time::rfc3339;
 use crate::contact::{Email, Phone};
 use crate::ledger::admit::lists::lists_with;
 use crate::ledger::api::{Access, Report};

@@ -7,7 +7,8 @@ use serde_json::json;
 
 use crate::base::fault::Fault;
 use crate::base::id::{LeadId, SubmissionId};
-use crate::base::moment::{Moment, rfc3339};
+use crate::base::moment::Moment;
+use crate::base::time::rfc3339;
 use crate::ledger::api::Count;
 use crate::ledger::db::changes::Changes;
 use crate::ledger::db::delivery::{NewDelivery, Of, Target, receiver_of};

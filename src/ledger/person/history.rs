@@ -7,7 +7,7 @@ use super::asker::Asker;
 use crate::base::fault::Fault;
 use crate::base::id::LeadId;
 use crate::base::json::value_of;
-use crate::base::moment::rfc3339;
+use crate::base::time::rfc3339;
 use crate::ledger::db::act::ActRow;
 use crate::ledger::db::store::Store;
 use crate::ledger::parts::Parts;

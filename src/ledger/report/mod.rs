@@ -14,7 +14,7 @@ use super::db::state::{DeliveryState, State};
 use super::db::store::{MAX_SAFE, Store};
 use super::wire::Tally;
 use crate::base::fault::Fault;
-use crate::base::moment::rfc3339;
+use crate::base::time::rfc3339;
 
 /// Buckets of a report, the newest: four months of hours, and an answer of 1 MB. The sums beside them count
 /// everything.

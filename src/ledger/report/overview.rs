@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::base::fault::Fault;
-use crate::base::moment::DAY_MS;
+use crate::base::time::DAY_MS;
 use crate::ledger::api::{Overview, Report};
 use crate::ledger::db::overview::{MAX_DELIVERIES, Step};
 use crate::ledger::db::store::{MAX_SAFE, Store};

@@ -3,7 +3,8 @@
 use super::{CHUNK_ROWS, NO_MORE};
 use crate::base::fault::Fault;
 use crate::base::id::LeadId;
-use crate::base::moment::{DAY_MS, Moment};
+use crate::base::moment::Moment;
+use crate::base::time::DAY_MS;
 use crate::ledger::consents::acts::{ActedOn, Done, add_new};
 use crate::ledger::consents::standing::{Change, gather, keep};
 use crate::ledger::db::act::StalePersonal;

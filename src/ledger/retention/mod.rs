@@ -17,7 +17,8 @@ use super::parts::Parts;
 use super::presence::QUARANTINED_LEADS;
 use super::schedule::{NEXT_SWEEP, SWEEP_EVERY_MS};
 use crate::base::fault::Fault;
-use crate::base::moment::{DAY_MS, Moment};
+use crate::base::moment::Moment;
+use crate::base::time::DAY_MS;
 use crate::ledger::db::changes::Changes;
 
 /// A dead letter, and a delivery to a destination that answered 410, can be brought back for so

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::base::crypto::hmac_sha256;
-use crate::base::unicode::WebAddress;
+use crate::base::url::WebAddress;
 use crate::campaign::{Turnstile, is_dummy};
 use crate::settings::Settings;
 

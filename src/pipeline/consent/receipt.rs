@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 
 use super::{Act, ConsentState, Personal, Terms};
 use crate::base::crypto::{base64url, from_base64url, sha256};
-use crate::base::moment::rfc3339;
 use crate::base::template;
+use crate::base::time::rfc3339;
 use crate::pipeline::lead::{ConsentRecord, Notice};
 
 /// What stands where the campaign is silent.

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::base::crypto::{base64url, sha256};
-use crate::base::unicode::WebAddress;
+use crate::base::url::WebAddress;
 use crate::campaign::{Campaign, Channel, Purpose};
 
 /// The format of the text.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::moment::rfc3339;
+use crate::base::time::rfc3339;
 use crate::campaign::Campaign;
 use crate::pipeline::intake::Submission;
 use crate::pipeline::intake::decode::Encoding;

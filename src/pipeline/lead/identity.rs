@@ -5,8 +5,9 @@ use serde_json::Value;
 
 use super::{Contact, Lead};
 use crate::base::crypto::{Hash, MacKey, base64url, same_secret, sha256};
-use crate::base::keyring::{Keyring, Sealer};
+use crate::base::keyring::Keyring;
 use crate::base::moment::Moment;
+use crate::base::sealing::Sealer;
 use crate::campaign::{Campaign, IdentifierKind, Kind};
 use crate::contact::{Email, Phone};
 use crate::pipeline::intake::Submission;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::base::moment::rfc3339;
+use crate::base::time::rfc3339;
 use crate::campaign::{IdentifierKind, Sign};
 use crate::pipeline::lead::{ConsentRecord, Contact, Lead};
 use crate::pipeline::scoring::Score;

@@ -1,6 +1,7 @@
 //! What a receiver's answer means, and when the next attempt is due.
 
-use crate::base::moment::{HOUR_MS, Moment, parse_http_date};
+use crate::base::moment::Moment;
+use crate::base::time::{HOUR_MS, parse_http_date};
 
 /// The specification asks for 15 to 30 s; the shorter end, so that a hanging receiver gives its
 /// connection back soon.
