@@ -272,7 +272,7 @@ fn stages(group: &mut BenchmarkGroup<'_, WallTime>, core: &Core) {
         bench.iter_batched(|| core.decode(&Person::new().body()), |fields| core.accept(fields), BATCH);
     });
     group.bench_function("phone", |bench| {
-        let parse = |person: &mut Person| Phone::parse(&person.phone, core.campaign.reading.country);
+        let parse = |person: &mut Person| Phone::parse(&person.phone, core.campaign.locale.country);
         bench.iter_batched_ref(Person::new, parse, BATCH);
     });
     group.bench_function("identity", |bench| {

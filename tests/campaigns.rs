@@ -5,7 +5,7 @@
 mod common;
 
 use common::*;
-use leadhook::campaign::{Campaign, Channel, Listed, Retention, SUPPRESSED};
+use leadhook::campaign::{Campaign, Channel, ListEffect, Retention, SUPPRESSED};
 use serde_json::{Value, json};
 
 fn problems_of(file: &Value) -> Vec<String> {
@@ -179,8 +179,8 @@ fn new_leads_go_neither_to_the_mail_provider_nor_to_those_of_a_list() {
     let file = confirmed_with(json!({}));
     let confirmed = campaign(&file);
     let then: Vec<_> = confirmed.lists.iter().map(|list| (list.name.as_str(), list.then.clone())).collect();
-    let managers = Listed::ExistingCustomer { send_to: vec!["managers".to_owned()] };
-    assert_eq!(then, [("competitors", Listed::Suppress), ("customers", managers)]);
+    let managers = ListEffect::ExistingCustomer { send_to: vec!["managers".to_owned()] };
+    assert_eq!(then, [("competitors", ListEffect::Suppress), ("customers", managers)]);
     let takes: Vec<_> = confirmed.destinations.iter().map(|d| confirmed.routes_to(d, &[])).collect();
     assert_eq!(takes, [true, false, false]);
     let mail = confirmed.destination("mail").expect("mail");

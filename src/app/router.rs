@@ -9,7 +9,7 @@ use super::endpoints::submit;
 use super::endpoints::submit::Answered;
 use super::ports::Ports;
 use crate::base::moment::Moment;
-use crate::base::url::without_tail;
+use crate::base::url::trim_trailing_punctuation;
 use crate::http::request::{Method, RawRequest};
 use crate::http::response::Reply;
 use crate::pipeline::intake::decode::MAX_BODY_BYTES;
@@ -42,7 +42,7 @@ fn meant(request: &RawRequest) -> &str {
     let path = &request.path;
     let is_linked = ["/confirm/", "/withdraw/", "/d/", "/f/"].iter().any(|start| path.starts_with(start));
     let is_looked_at = || request.method == Method::Get && request.prefers_html() && path.starts_with("/c/");
-    if is_linked || is_looked_at() { without_tail(path) } else { path }
+    if is_linked || is_looked_at() { trim_trailing_punctuation(path) } else { path }
 }
 
 /// Keeps a use case apart from what runs for every lead: together they would be one function of hundreds of

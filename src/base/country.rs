@@ -58,7 +58,7 @@ impl Country {
 
     /// The country that somebody means who writes no code: by what is reserved for it, and on the host, where
     /// campaign files are checked, by its name.
-    pub fn meant(text: &str) -> Option<Self> {
+    pub fn suggest(text: &str) -> Option<Self> {
         let text = text.trim();
         if let Some((_, code)) = RESERVED.iter().find(|(word, _)| text.eq_ignore_ascii_case(word)) {
             return Self::parse(code);
@@ -147,12 +147,12 @@ mod tests {
             ("Kosovo", "XK"),
         ] {
             assert_eq!(
-                Country::meant(text).map(|country| country.to_string()).as_deref(),
+                Country::suggest(text).map(|country| country.to_string()).as_deref(),
                 Some(code),
                 "{text}"
             );
         }
-        assert_eq!(Country::meant("Atlantis"), None);
+        assert_eq!(Country::suggest("Atlantis"), None);
     }
 
     #[test]

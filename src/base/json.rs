@@ -46,6 +46,14 @@ pub fn object_of(pairs: impl IntoIterator<Item = (String, Value)>) -> Value {
     Value::Object(object)
 }
 
+/// Writes a number without a fraction where it has none. Goes through JSON's numbers, whose code is linked anyway: the
+/// standard library's would add 14 KB to the wasm.
+pub fn number_text(number: f64) -> String {
+    #[allow(clippy::cast_possible_truncation, reason = "only whole numbers within 2^53 are cast")]
+    let whole = (number.abs() < 9e15 && number % 1.0 == 0.0).then_some(number as i64);
+    whole.map_or_else(|| serde_json::json!(number).to_string(), |whole| whole.to_string())
+}
+
 /// What a type is as JSON, by way of its text: `json!` would bring a second writer of each type into the wasm.
 pub fn value_of(of: &impl Serialize) -> Value {
     serde_json::to_string(of).ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()

@@ -39,7 +39,7 @@ impl Moment {
     }
 
     /// The same time with other randomness, for one of several things that happen at once.
-    pub fn part(&self, label: &str) -> Self {
+    pub fn fork(&self, label: &str) -> Self {
         Self { now_ms: self.now_ms, seed: self.random(label, 0) }
     }
 

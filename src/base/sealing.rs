@@ -17,14 +17,14 @@ const SEALED_FORMAT_AES: &str = "1";
 
 /// Why a sealed text stays closed.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Sealed {
+pub enum OpenError {
     /// A newer version of the code wrote it: leave it as it is.
     Newer,
     /// Its key is not in the ring any more, or it is damaged or belongs elsewhere.
     Unreadable,
 }
 
-/// Seals what a ledger holds: ChaCha20-Poly1305 (RFC 8439) with a random nonce, bound to the place
+/// Seals what a ledger holds: ChaCha20-Poly1305 (RFC 8439) with a random nonce, bound to the context
 /// where it lies.
 #[derive(Clone)]
 pub struct Sealer {
@@ -42,17 +42,17 @@ impl Sealer {
     }
 
     /// `2.{key id}.` and behind it nonce and ciphertext as they are; or nothing where the cipher refuses
-    /// (a plaintext above 256 GiB). `place` must be given again to open it.
-    pub fn seal(&self, plain: &[u8], place: &str, nonce: [u8; NONCE_BYTES]) -> Option<Vec<u8>> {
-        let aad = self.aad(SEALED_FORMAT, place);
+    /// (a plaintext above 256 GiB). `context` must be given again to open it.
+    pub fn seal(&self, plain: &[u8], context: &str, nonce: [u8; NONCE_BYTES]) -> Option<Vec<u8>> {
+        let aad = self.aad(SEALED_FORMAT, context);
         let payload = Payload { msg: plain, aad: aad.as_bytes() };
         let ciphertext = self.ciphers.first()?.encrypt(Nonce::from_slice(&nonce), payload).ok()?;
         Some([self.current_prefix().as_bytes(), &nonce, &ciphertext].concat())
     }
 
     /// The same as a text: `2.{key id}.{base64url(nonce ‖ ciphertext)}`.
-    pub fn seal_text(&self, plain: &[u8], place: &str, nonce: [u8; NONCE_BYTES]) -> Option<String> {
-        let (prefix, sealed) = (self.current_prefix(), self.seal(plain, place, nonce)?);
+    pub fn seal_text(&self, plain: &[u8], context: &str, nonce: [u8; NONCE_BYTES]) -> Option<String> {
+        let (prefix, sealed) = (self.current_prefix(), self.seal(plain, context, nonce)?);
         Some(format!("{prefix}{}", base64url(sealed.get(prefix.len()..)?)))
     }
 
@@ -61,32 +61,32 @@ impl Sealer {
         format!("{SEALED_FORMAT}.{}.", self.ring.current().id)
     }
 
-    /// The plaintext that was sealed at `place`.
+    /// The plaintext that was sealed at `context`.
     ///
     /// # Errors
-    /// [`Sealed`] says why not.
-    pub fn open(&self, sealed: &[u8], place: &str) -> Result<Vec<u8>, Sealed> {
-        let (format, key, body) = taken_apart(sealed)?;
-        self.open_body(format, key, body, place)
+    /// [`OpenError`] says why not.
+    pub fn open(&self, sealed: &[u8], context: &str) -> Result<Vec<u8>, OpenError> {
+        let (format, key, body) = split_sealed(sealed)?;
+        self.open_body(format, key, body, context)
     }
 
     /// The same of a text.
     ///
     /// # Errors
-    /// [`Sealed`] says why not.
-    pub fn open_text(&self, sealed: &str, place: &str) -> Result<Vec<u8>, Sealed> {
-        let (format, key, body) = taken_apart(sealed.as_bytes())?;
-        let body = str::from_utf8(body).ok().and_then(from_base64url).ok_or(Sealed::Unreadable)?;
-        self.open_body(format, key, &body, place)
+    /// [`OpenError`] says why not.
+    pub fn open_text(&self, sealed: &str, context: &str) -> Result<Vec<u8>, OpenError> {
+        let (format, key, body) = split_sealed(sealed.as_bytes())?;
+        let body = str::from_utf8(body).ok().and_then(from_base64url).ok_or(OpenError::Unreadable)?;
+        self.open_body(format, key, &body, context)
     }
 
     /// Not twice in the code: a cipher is long.
     #[inline(never)]
-    fn open_body(&self, format: &str, id: &[u8], body: &[u8], place: &str) -> Result<Vec<u8>, Sealed> {
+    fn open_body(&self, format: &str, id: &[u8], body: &[u8], context: &str) -> Result<Vec<u8>, OpenError> {
         let mut known = self.ring.all().zip(&self.ciphers);
-        let (key, cipher) = known.find(|(key, _)| key.id.as_bytes() == id).ok_or(Sealed::Unreadable)?;
-        let (nonce, msg) = body.split_at_checked(NONCE_BYTES).ok_or(Sealed::Unreadable)?;
-        let aad = self.aad(format, place);
+        let (key, cipher) = known.find(|(key, _)| key.id.as_bytes() == id).ok_or(OpenError::Unreadable)?;
+        let (nonce, msg) = body.split_at_checked(NONCE_BYTES).ok_or(OpenError::Unreadable)?;
+        let aad = self.aad(format, context);
         let payload = Payload { msg, aad: aad.as_bytes() };
         let opened = if format == SEALED_FORMAT {
             cipher.decrypt(Nonce::from_slice(nonce), payload)
@@ -94,22 +94,22 @@ impl Sealer {
             let key = key.derive("leadhook/seal/v1/", &self.ledger);
             Aes256Gcm::new(&key.into()).decrypt(Nonce::from_slice(nonce), payload)
         };
-        opened.map_err(|_| Sealed::Unreadable)
+        opened.map_err(|_| OpenError::Unreadable)
     }
 
-    fn aad(&self, format: &str, place: &str) -> String {
-        format!("leadhook/seal/v{format}/{}/{place}", self.ledger)
+    fn aad(&self, format: &str, context: &str) -> String {
+        format!("leadhook/seal/v{format}/{}/{context}", self.ledger)
     }
 }
 
 /// Format, key id and the rest, which begin with a dot each but the first. No key id has one.
-fn taken_apart(sealed: &[u8]) -> Result<(&'static str, &[u8], &[u8]), Sealed> {
+fn split_sealed(sealed: &[u8]) -> Result<(&'static str, &[u8], &[u8]), OpenError> {
     let mut parts = sealed.splitn(3, |byte| *byte == b'.');
-    let mut part = || parts.next().ok_or(Sealed::Unreadable);
+    let mut part = || parts.next().ok_or(OpenError::Unreadable);
     let (format, rest) = (part()?, part());
     let formats = [SEALED_FORMAT, SEALED_FORMAT_AES];
     let Some(known) = formats.into_iter().find(|known| known.as_bytes() == format) else {
-        return Err(if rest.is_ok() { Sealed::Newer } else { Sealed::Unreadable });
+        return Err(if rest.is_ok() { OpenError::Newer } else { OpenError::Unreadable });
     };
     Ok((known, rest?, part()?))
 }
@@ -130,20 +130,20 @@ mod tests {
         assert!(sealed.starts_with(b"2.a."));
         assert_eq!(Sealer::new(&ring(&["b", "a"]), "l").open(&sealed, "x"), Ok(b"lead".to_vec()));
         let without = Sealer::new(&ring(&["b"]), "l");
-        assert_eq!(without.open(&sealed, "x"), Err(Sealed::Unreadable));
+        assert_eq!(without.open(&sealed, "x"), Err(OpenError::Unreadable));
     }
 
     #[test]
     fn a_sealed_text_opens_only_in_its_ledger_and_place() {
         let sealed = Sealer::new(&ring(&["a"]), "l").seal(b"lead", "x", [1; 12]).expect("sealed");
-        assert_eq!(Sealer::new(&ring(&["a"]), "m").open(&sealed, "x"), Err(Sealed::Unreadable));
-        assert_eq!(Sealer::new(&ring(&["a"]), "l").open(&sealed, "y"), Err(Sealed::Unreadable));
-        assert_eq!(Sealer::new(&ring(&["a"]), "l").open(b"3.a.AA", "x"), Err(Sealed::Newer));
-        assert_eq!(Sealer::new(&ring(&["a"]), "l").open_text("3.a.AA", "x"), Err(Sealed::Newer));
+        assert_eq!(Sealer::new(&ring(&["a"]), "m").open(&sealed, "x"), Err(OpenError::Unreadable));
+        assert_eq!(Sealer::new(&ring(&["a"]), "l").open(&sealed, "y"), Err(OpenError::Unreadable));
+        assert_eq!(Sealer::new(&ring(&["a"]), "l").open(b"3.a.AA", "x"), Err(OpenError::Newer));
+        assert_eq!(Sealer::new(&ring(&["a"]), "l").open_text("3.a.AA", "x"), Err(OpenError::Newer));
         for damaged in ["", "2", "2.a", "2.a.", "2.a.AA", "2.b.AA", "x"] {
             let sealer = Sealer::new(&ring(&["a"]), "l");
-            assert_eq!(sealer.open(damaged.as_bytes(), "x"), Err(Sealed::Unreadable), "{damaged}");
-            assert_eq!(sealer.open_text(damaged, "x"), Err(Sealed::Unreadable), "{damaged}");
+            assert_eq!(sealer.open(damaged.as_bytes(), "x"), Err(OpenError::Unreadable), "{damaged}");
+            assert_eq!(sealer.open_text(damaged, "x"), Err(OpenError::Unreadable), "{damaged}");
         }
     }
 

@@ -47,7 +47,7 @@ pub fn is_lines(text: &str) -> bool {
 
 /// Whether a character is not seen, or moves others: zero widths, fillers, and all that steers directions.
 #[inline(never)]
-pub fn is_unseen(c: char) -> bool {
+pub fn is_invisible(c: char) -> bool {
     matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
         | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
         | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
@@ -79,7 +79,7 @@ pub fn tidy_word(text: &str) -> Cow<'_, str> {
     if text.is_ascii() || text.len() > MAX_WORD_BYTES {
         return text.trim().into();
     }
-    let seen: String = text.chars().filter(|c| !is_unseen(*c)).collect();
+    let seen: String = text.chars().filter(|c| !is_invisible(*c)).collect();
     nfc(seen.trim()).into_owned().into()
 }
 

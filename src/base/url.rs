@@ -31,7 +31,7 @@ impl WebAddress {
 
     /// Reads what somebody typed for an address of a page: without a scheme it is one of https, where its host
     /// then is a name with a dot.
-    pub fn typed(text: &str) -> Option<Self> {
+    pub fn parse_lenient(text: &str) -> Option<Self> {
         let read = Self::parse(text);
         // `firma.se:8080` seems to have a scheme.
         let has_none = read.as_ref().is_none_or(|address| address.scheme().contains('.'));
@@ -76,7 +76,7 @@ impl WebAddress {
     /// standard lets more through, which means something in a Content-Security-Policy: `;`, `*`, `'`, `,`.
     /// Underscores and hyphens mean nothing there, and names below those that providers give out have them
     /// wherever they like.
-    pub fn is_at_a_host(&self) -> bool {
+    pub fn has_valid_host(&self) -> bool {
         if let Some(ip) = self.host.strip_prefix('[') {
             return ip.strip_suffix(']').is_some_and(|ip| ip.parse::<Ipv6Addr>().is_ok());
         }
@@ -135,7 +135,7 @@ fn ends_in_a_number(domain: &str) -> bool {
 
 /// A path or a token without what is no part of it at its end, percent-encoded or not: it ends in an ASCII letter, a
 /// digit, a hyphen or an underscore.
-pub fn without_tail(text: &str) -> &str {
+pub fn trim_trailing_punctuation(text: &str) -> &str {
     let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     let mut kept = text.trim_end_matches(|c| !is_part(c));
     while let Some((before, digits)) = kept.split_at_checked(kept.len().saturating_sub(2))
@@ -291,8 +291,8 @@ mod tests {
 
     #[test]
     fn a_host_is_a_name_or_an_ip_address() {
-        let is_at_a_host =
-            |host: &str| WebAddress::parse(&format!("https://{host}/x")).unwrap().is_at_a_host();
+        let has_valid_host =
+            |host: &str| WebAddress::parse(&format!("https://{host}/x")).unwrap().has_valid_host();
         for host in [
             "www.example.com",
             "www.example.com.",
@@ -305,7 +305,7 @@ mod tests {
             "[::1]",
             "[2606:4700::1111]:8443",
         ] {
-            assert!(is_at_a_host(host), "{host}");
+            assert!(has_valid_host(host), "{host}");
         }
         let label = "b".repeat(64);
         for host in [
@@ -327,7 +327,7 @@ mod tests {
             "www.example.com..",
             &label,
         ] {
-            assert!(!is_at_a_host(host), "{host}");
+            assert!(!has_valid_host(host), "{host}");
         }
     }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use validator::ValidateRange;
 
 use super::schema::{is_field_name, is_secret_name};
-use super::table::{Judged, Problem, Rules, Verdict, ensure, keys, told};
+use super::table::{Check, Problem, Rules, Verdict, ensure, is_reported, keys};
 use super::{Campaign, Field};
 use crate::base::json::by_words;
 use crate::base::url::{WebAddress, domain_to_ascii};
@@ -20,7 +20,7 @@ const MAX_WEIGHT: i64 = 10_000;
 /// A hidden field that people never see. Its name is one that programs like to fill in, and that
 /// browsers do not fill in by themselves.
 const DEFAULT_HONEYPOT: &str = "contact_website";
-/// Reading a form and typing an address takes longer.
+/// Locale a form and typing an address takes longer.
 const DEFAULT_MIN_SECONDS: u32 = 3;
 /// Longer would doubt people who have come back to a page.
 const MAX_MIN_SECONDS: u32 = 60;
@@ -227,7 +227,7 @@ impl Abuse {
         };
         // People write about pages and paste from them.
         let in_text = abuse.weight(Signal::LinkInText) + abuse.weight(Signal::MarkupInText);
-        if in_text >= quarantine_at && !told(problems, "abuse.quarantine_at") {
+        if in_text >= quarantine_at && !is_reported(problems, "abuse.quarantine_at") {
             let reason = "link_in_text and markup_in_text must weigh less than quarantine_at together: \
                           people write about pages and paste from them";
             problems.push(Problem::new("abuse.weights", reason));
@@ -385,12 +385,12 @@ impl Rules for TurnstileTable {
     }
 }
 
-fn is_site_key(key: &str) -> Judged {
+fn is_site_key(key: &str) -> Check {
     let plain = key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
     ensure(plain && (10..=100).contains(&key.len()), "must be the site key of a Turnstile widget")
 }
 
-fn is_action(action: &str) -> Judged {
+fn is_action(action: &str) -> Check {
     let plain = action.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
     ensure(
         plain && (1..=MAX_ACTION).contains(&action.len()),
@@ -398,7 +398,7 @@ fn is_action(action: &str) -> Judged {
     )
 }
 
-fn are_hosts(hosts: &[String]) -> Judged {
+fn are_hosts(hosts: &[String]) -> Check {
     let is_host = |host: &String| domain_to_ascii(host).as_ref() == Some(host);
     ensure(
         (1..=MAX_HOSTS).contains(&hosts.len()) && hosts.iter().all(is_host),

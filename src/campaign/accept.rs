@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::answer::Reading;
-use super::condition::About;
+use super::answer::Locale;
+use super::condition::ConditionScope;
 use super::publish_checks;
 use super::schema;
 use super::schema::{
@@ -11,10 +11,10 @@ use super::schema::{
     address_of,
 };
 use super::secrets::check_secrets;
-use super::table::told;
+use super::table::is_reported;
 use super::{
-    Abuse, Campaign, Channel, Dedupe, Destination, DoubleOptIn, Field, Kind, Limits, List, Listed, Magnet,
-    Page, Problem, Purpose, Retention, Rule, Thresholds, Turnstile, Wording,
+    Abuse, Campaign, Channel, Dedupe, Destination, DoubleOptIn, Field, Kind, Limits, List, ListEffect,
+    Magnet, Page, Problem, Purpose, Retention, Rule, Thresholds, Turnstile, Wording,
 };
 use crate::base::country::Country;
 use crate::base::crypto::sha256_hex;
@@ -90,8 +90,8 @@ impl Campaign {
         let magnet = magnet.and_then(|table| Magnet::accept(table, &mut problems));
         let turnstile = turnstile.map(|table| Turnstile::accept(table, &head.origins));
 
-        let reading = reading_of(&head);
-        let about = About { fields: &fields, reading, proves: to_publish };
+        let locale = locale_of(&head);
+        let about = ConditionScope { fields: &fields, locale, proves: to_publish };
         let rules = score
             .into_iter()
             .enumerate()
@@ -166,13 +166,13 @@ impl Campaign {
                 .filter_map(|origin| Some(address_of(origin)?.origin().to_owned()))
                 .collect(),
             thanks_url: head.thanks_url.as_deref().map(href_of),
-            visitors_read: head.language.as_deref().and_then(Language::of_tag),
+            ui_language: head.language.as_deref().and_then(Language::of_tag),
             language: head.language.unwrap_or_else(|| DEFAULT_LANGUAGE.to_owned()),
             time_zone: head
                 .time_zone
                 .filter(|zone| time_zone::exists(zone))
                 .unwrap_or_else(|| "UTC".to_owned()),
-            reading,
+            locale,
             page: Page::accept(page),
             magnet,
             remember_days: attribution.remember_days,
@@ -206,9 +206,9 @@ impl Campaign {
 }
 
 /// What answers are read by.
-fn reading_of(head: &Head) -> Reading {
+fn locale_of(head: &Head) -> Locale {
     let language = head.language.as_deref().unwrap_or(DEFAULT_LANGUAGE);
-    Reading {
+    Locale {
         country: head.default_country.as_deref().and_then(Country::parse),
         is_english: Language::of_tag(language) == Some(Language::English),
     }
@@ -253,10 +253,12 @@ fn accept_retention(
 ) -> Retention {
     let longest = purposes.iter().filter_map(|purpose| purpose.retention_days).max().unwrap_or(0);
     let consents_days = table.consents_days.unwrap_or(DEFAULT_CONSENTS_DAYS.max(longest));
-    if !told(problems, "retention.consents_days") {
+    if !is_reported(problems, "retention.consents_days") {
         for (at, purpose) in purposes.iter().enumerate() {
             let path = format!("purpose[{at}].retention_days");
-            if purpose.retention_days.is_some_and(|kept| kept > consents_days) && !told(problems, &path) {
+            if purpose.retention_days.is_some_and(|kept| kept > consents_days)
+                && !is_reported(problems, &path)
+            {
                 let reason = format!("must not be above consents_days of [retention], {consents_days}");
                 problems.push(Problem::new(path, reason));
             }
@@ -295,7 +297,7 @@ fn check_mail(
     problems: &mut Vec<Problem>,
 ) {
     let asked = double_opt_in.map(|double| double.destination.as_str());
-    if told(problems, "double_opt_in.destination") {
+    if is_reported(problems, "double_opt_in.destination") {
         return;
     }
     for (at, destination) in destinations.iter().enumerate() {
@@ -324,7 +326,7 @@ fn unique<'a>(table: &str, names: impl Iterator<Item = &'a str>, key: &str, prob
 fn accept_destination(
     path: &str,
     table: DestinationTable,
-    about: &About<'_>,
+    about: &ConditionScope<'_>,
     purposes: &[Purpose],
     problems: &mut Vec<Problem>,
 ) -> Destination {
@@ -357,7 +359,7 @@ fn accept_list(
     problems: &mut Vec<Problem>,
 ) -> List {
     let path = format!("{path}.send_to");
-    let mistyped = told(problems, &path);
+    let mistyped = is_reported(problems, &path);
     let mut refuse = |reason: String| problems.push(Problem::new(path.as_str(), reason));
     let then = match (table.then, table.send_to) {
         (Some(Then::ExistingCustomer), send_to) => {
@@ -374,14 +376,14 @@ fn accept_list(
                     refuse(format!("{name:?} stands twice"));
                 }
             }
-            Listed::ExistingCustomer { send_to }
+            ListEffect::ExistingCustomer { send_to }
         }
         (Some(Then::Suppress), Some(_)) => {
             refuse("is for existing_customer".to_owned());
-            Listed::Suppress
+            ListEffect::Suppress
         }
         // A list without `then` has been told so.
-        (Some(Then::Suppress) | None, _) => Listed::Suppress,
+        (Some(Then::Suppress) | None, _) => ListEffect::Suppress,
     };
     List { name: table.name, then }
 }

@@ -3,9 +3,9 @@
 
 use serde_json::{Number, Value};
 
-use super::condition::plain;
 use super::field::{Field, Kind};
 use crate::base::country::Country;
+use crate::base::json::number_text;
 use crate::base::time::days_of;
 use crate::base::unicode::{is_blank, same_words, tidy, tidy_word};
 use crate::base::url::WebAddress;
@@ -71,11 +71,11 @@ impl Answer {
 }
 
 /// Why a value is none of its field's: a stable code, and words for people. It never holds the value.
-pub type Refused = (&'static str, String);
+pub type Refusal = (&'static str, String);
 
 /// What answers are read by, beside their field.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Reading {
+pub struct Locale {
     /// How a national phone number is read.
     pub country: Option<Country>,
     /// Whether a comma may stand between thousands.
@@ -87,7 +87,7 @@ impl Field {
     ///
     /// # Errors
     /// The values are none of the field's.
-    pub fn answer(&self, values: Vec<Raw>, reading: Reading) -> Result<Option<Answer>, Refused> {
+    pub fn answer(&self, values: Vec<Raw>, locale: Locale) -> Result<Option<Answer>, Refusal> {
         let mut given: Vec<Raw> = Vec::new();
         for value in values {
             let value = value.tidied(&self.kind);
@@ -105,28 +105,28 @@ impl Field {
                 other(read?.contains(&true).into())
             }
             _ => match (given.pop(), given.is_empty()) {
-                (Some(value), true) => self.one(value, reading).map(Some),
+                (Some(value), true) => self.one(value, locale).map(Some),
                 _ => Err(("repeated", "was given more than once".to_owned())),
             },
         }
     }
 
-    fn wrong_type(&self) -> Refused {
+    fn wrong_type(&self) -> Refusal {
         ("wrong_type", format!("must be a {}", self.kind.name()))
     }
 
-    fn truth(&self, value: &Raw) -> Result<bool, Refused> {
+    fn truth(&self, value: &Raw) -> Result<bool, Refusal> {
         let read = match value {
             Raw::Bool(truth) => Some(*truth),
             Raw::Text(text) => yes_or_no(text),
-            Raw::Number(number) => number.as_f64().and_then(|number| yes_or_no(&plain(number))),
+            Raw::Number(number) => number.as_f64().and_then(|number| yes_or_no(&number_text(number))),
             Raw::Other => return Err(self.wrong_type()),
         };
         read.ok_or_else(|| ("invalid_boolean", "must be true or false".to_owned()))
     }
 
     /// The choices that were made, in the campaign's order, so that the same ones are the same answer.
-    fn several(&self, given: &[Raw], choices: &[String]) -> Result<Vec<String>, Refused> {
+    fn several(&self, given: &[Raw], choices: &[String]) -> Result<Vec<String>, Refusal> {
         let mut made = Vec::new();
         for value in given {
             let Raw::Text(text) = value else { return Err(self.wrong_type()) };
@@ -136,7 +136,7 @@ impl Field {
     }
 
     /// A value that says something.
-    fn one(&self, value: Raw, reading: Reading) -> Result<Answer, Refused> {
+    fn one(&self, value: Raw, locale: Locale) -> Result<Answer, Refusal> {
         let text = match (&self.kind, value) {
             (_, Raw::Text(text)) => text,
             (Kind::Number { min, max }, Raw::Number(number)) => return within(number, *min, *max),
@@ -149,7 +149,7 @@ impl Field {
                 Some(email) => Ok(Answer::Email(email)),
                 None => refuse("invalid_email", "must be an e-mail address, as in name@example.com"),
             },
-            Kind::Phone => match Phone::parse(&text, reading.country) {
+            Kind::Phone => match Phone::parse(&text, locale.country) {
                 Some(phone) if !self.strict || phone.is_listed() => Ok(Answer::Phone(phone)),
                 _ => refuse("invalid_phone", "must be a phone number, best with its country code"),
             },
@@ -161,7 +161,7 @@ impl Field {
             Kind::Choice { choices, .. } => {
                 choice(&text, choices).map(|choice| Answer::Other(choice.as_str().into()))
             }
-            Kind::Number { min, max } => match number(&text, reading.is_english) {
+            Kind::Number { min, max } => match number(&text, locale.is_english) {
                 Some(number) => within(number, *min, *max),
                 None => refuse("invalid_number", "must be a number, as in 12 or 12.5"),
             },
@@ -172,7 +172,7 @@ impl Field {
                 None => refuse("invalid_country", "must be a country by ISO 3166-1, as in SE"),
             },
             Kind::Url { max } if text.chars().count() > *max => too_long(*max),
-            Kind::Url { .. } => match WebAddress::typed(&text).filter(is_page) {
+            Kind::Url { .. } => match WebAddress::parse_lenient(&text).filter(is_page) {
                 Some(address) => Ok(Answer::Other(address.href().into())),
                 None => refuse("invalid_url", "must be an address, as in https://example.com"),
             },
@@ -191,7 +191,7 @@ fn is_beyond(text: &str, characters: usize) -> bool {
     text.trim_matches(is_blank).chars().nth(characters).is_some()
 }
 
-fn choice<'a>(text: &str, choices: &'a [String]) -> Result<&'a String, Refused> {
+fn choice<'a>(text: &str, choices: &'a [String]) -> Result<&'a String, Refusal> {
     let found = choices.iter().find(|choice| same_words(choice, text));
     found.ok_or_else(|| ("not_a_choice", format!("must be one of {}", choices.join(", "))))
 }
@@ -199,14 +199,14 @@ fn choice<'a>(text: &str, choices: &'a [String]) -> Result<&'a String, Refused> 
 /// Whether an address leads where it seems to. What stands ahead of an `@` is no host, though it may look
 /// like one to whoever follows up.
 fn is_page(address: &WebAddress) -> bool {
-    matches!(address.scheme(), "http" | "https") && address.is_at_a_host() && !address.has_credentials()
+    matches!(address.scheme(), "http" | "https") && address.has_valid_host() && !address.has_credentials()
 }
 
-fn within(number: Number, min: Option<f64>, max: Option<f64>) -> Result<Answer, Refused> {
+fn within(number: Number, min: Option<f64>, max: Option<f64>) -> Result<Answer, Refusal> {
     let value = number.as_f64().unwrap_or(f64::NAN);
     match (min, max) {
-        (Some(min), _) if value < min => Err(("too_small", format!("must be at least {}", plain(min)))),
-        (_, Some(max)) if value > max => Err(("too_large", format!("must be at most {}", plain(max)))),
+        (Some(min), _) if value < min => Err(("too_small", format!("must be at least {}", number_text(min)))),
+        (_, Some(max)) if value > max => Err(("too_large", format!("must be at most {}", number_text(max)))),
         _ if value.is_finite() => Ok(Answer::Other(Value::Number(number))),
         _ => Err(("invalid_number", "must be a number, as in 12 or 12.5".to_owned())),
     }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use validator::ValidateRange;
 
-use super::table::{Judged, Rules, Verdict, ensure, keys};
+use super::table::{Check, Rules, Verdict, ensure, keys};
 use crate::base::unicode::{tidy, tidy_word};
 use crate::base::url::WebAddress;
 
@@ -29,7 +29,7 @@ pub fn is_attribution(name: &str) -> bool {
 /// What is kept of a value: tidy words, and so many characters. Of an address what is behind the path is cut, which
 /// may hold anything: a token, an e-mail address. What is ahead of the host is cut as well; of an address that
 /// only seems to have a host nothing is left.
-pub fn as_kept(name: &str, text: &str) -> String {
+pub fn attribution_value(name: &str, text: &str) -> String {
     // To compose what is cut anyhow would cost a visitor's time.
     let end = text.char_indices().nth(MAX_VALUE * 4).map_or(text.len(), |(end, _)| end);
     let text = tidy(text.get(..end).unwrap_or_default());
@@ -72,6 +72,6 @@ impl Rules for AttributionTable {
     }
 }
 
-fn are_remembered(days: u32) -> Judged {
+fn are_remembered(days: u32) -> Check {
     ensure(days.validate_range(Some(1), Some(MAX_REMEMBER_DAYS), None, None), "must be 1 to 400")
 }

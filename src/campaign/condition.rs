@@ -5,12 +5,13 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::answer::{Raw, Reading};
+use super::answer::{Locale, Raw};
 use super::attribution::is_address;
-use super::schema::{ConditionTable, Known};
+use super::schema::{ConditionTable, DerivedFact};
 use super::table::table;
-use super::{Field, Kind, Problem, as_kept, is_attribution};
+use super::{Field, Kind, Problem, attribution_value, is_attribution};
 use crate::base::country::Country;
+use crate::base::json::number_text;
 use crate::base::unicode::{lowercase, tidy, tidy_word};
 use crate::base::url::WebAddress;
 use crate::contact::EmailKind;
@@ -92,17 +93,17 @@ impl Condition {
 }
 
 /// What conditions may be about.
-pub struct About<'a> {
+pub struct ConditionScope<'a> {
     /// The campaign's.
     pub fields: &'a [Field],
     /// What answers are read by.
-    pub reading: Reading,
+    pub locale: Locale,
     /// Whether each value must be one that can occur. Of a campaign that is served already, a condition that
     /// can never hold harms nobody.
     pub proves: bool,
 }
 
-impl About<'_> {
+impl ConditionScope<'_> {
     /// Reads a `when`: nothing, one condition or a list of them.
     pub fn accept_all(&self, when: Option<Value>, path: &str, problems: &mut Vec<Problem>) -> Vec<Condition> {
         let (tables, many) = match when {
@@ -138,8 +139,8 @@ impl About<'_> {
         let subject = match (&table.field, &table.attribution, table.about) {
             (Some(name), None, None) => Some(Subject::Field(name.clone())),
             (None, Some(name), None) => Some(Subject::Attribution(name.clone())),
-            (None, None, Some(Known::Country)) => Some(Subject::Country),
-            (None, None, Some(Known::EmailKind)) => Some(Subject::EmailKind),
+            (None, None, Some(DerivedFact::Country)) => Some(Subject::Country),
+            (None, None, Some(DerivedFact::EmailKind)) => Some(Subject::EmailKind),
             _ => None,
         };
         let mut tests: Vec<(&str, Test)> = [
@@ -205,12 +206,12 @@ impl About<'_> {
                 (Test::AtLeast(least), Some(Kind::Number { max: Some(max), .. }))
                     if least > max && self.proves =>
                 {
-                    refuse(key, &format!("can never hold: max of the field is {}", plain(*max)));
+                    refuse(key, &format!("can never hold: max of the field is {}", number_text(*max)));
                 }
                 (Test::AtMost(most), Some(Kind::Number { min: Some(min), .. }))
                     if most < min && self.proves =>
                 {
-                    refuse(key, &format!("can never hold: min of the field is {}", plain(*min)));
+                    refuse(key, &format!("can never hold: min of the field is {}", number_text(*min)));
                 }
                 (Test::AtLeast(_) | Test::AtMost(_), Some(Kind::Number { .. })) => {}
                 (Test::Present(false), _) if self.proves && self.is_always_there(&subject, field) => {
@@ -276,9 +277,9 @@ impl About<'_> {
                     Value::Bool(truth) => Raw::Bool(*truth),
                     _ => Raw::Other,
                 };
-                let answer = field.answer(vec![raw], self.reading).map_err(|(_, detail)| {
+                let answer = field.answer(vec![raw], self.locale).map_err(|(_, detail)| {
                     let meant = match &field.kind {
-                        Kind::Country => Country::meant(&text).map(|country| country.to_string()),
+                        Kind::Country => Country::suggest(&text).map(|country| country.to_string()),
                         Kind::Choice { choices, .. } => {
                             let is_near = |one: &&String| lowercase(&tidy_word(one)) == lowercase(&text);
                             choices.iter().find(is_near).cloned()
@@ -297,14 +298,14 @@ impl About<'_> {
             Subject::Attribution(name) => {
                 let Value::String(written) = value else { return Err("must be text in quotes".to_owned()) };
                 let kept = if is_address(name) { as_browsers_write(written) } else { None };
-                let kept = kept.unwrap_or_else(|| as_kept(name, written));
+                let kept = kept.unwrap_or_else(|| attribution_value(name, written));
                 match kept.as_str() {
                     "" => Err("must not be empty".to_owned()),
                     kept if kept != &*tidy_word(&tidy(written)) => Err(write(kept)),
                     kept => Ok(kept.into()),
                 }
             }
-            Subject::Country => match (Country::parse(&text), Country::meant(&text)) {
+            Subject::Country => match (Country::parse(&text), Country::suggest(&text)) {
                 (Some(country), _) => Ok(country.as_str().into()),
                 (None, Some(meant)) => Err(write(meant.as_str())),
                 (None, None) => Err("must be a country by ISO 3166-1, as in SE".to_owned()),
@@ -322,20 +323,12 @@ impl About<'_> {
 
 /// An address of a page as the script on it sends it.
 fn as_browsers_write(written: &str) -> Option<String> {
-    let address = WebAddress::typed(written.trim())?;
+    let address = WebAddress::parse_lenient(written.trim())?;
     matches!(address.scheme(), "http" | "https").then(|| address.page())
 }
 
 fn is_field(subject: &Option<Subject>) -> bool {
     matches!(subject, Some(Subject::Field(_)))
-}
-
-/// A bound as the marketer wrote it: without a fraction where it has none. Through JSON's numbers,
-/// whose code is linked anyhow; the standard library's would add 14 KB to the wasm.
-pub fn plain(bound: f64) -> String {
-    #[allow(clippy::cast_possible_truncation, reason = "only whole numbers within 2^53 are cast")]
-    let whole = (bound.abs() < 9e15 && bound % 1.0 == 0.0).then_some(bound as i64);
-    whole.map_or_else(|| serde_json::json!(bound).to_string(), |whole| whole.to_string())
 }
 
 fn has(list: &[Value], value: &Value) -> bool {
@@ -366,8 +359,8 @@ impl fmt::Display for Condition {
             Test::OneOf(values) if values.len() == 1 => write!(out, " is {}", list(values)),
             Test::OneOf(values) => write!(out, " is one of {}", list(values)),
             Test::NoneOf(values) => write!(out, " is none of {}", list(values)),
-            Test::AtLeast(least) => write!(out, " is at least {}", plain(*least)),
-            Test::AtMost(most) => write!(out, " is at most {}", plain(*most)),
+            Test::AtLeast(least) => write!(out, " is at least {}", number_text(*least)),
+            Test::AtMost(most) => write!(out, " is at most {}", number_text(*most)),
             Test::Present(true) => out.write_str(" was given"),
             Test::Present(false) => out.write_str(" was not given"),
         }

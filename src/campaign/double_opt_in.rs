@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::Campaign;
 use super::schema::{DestinationKind, DestinationTable, DoubleOptInTable, is_line};
-use super::table::{Judged, Problem, told};
+use super::table::{Check, Problem, is_reported};
 use crate::base::json::object_of;
 use crate::base::template;
 
@@ -54,7 +54,7 @@ impl DoubleOptIn {
         let path = "double_opt_in.subject";
         let filled = fill_subject(&table.subject, controller, title);
         // Empty only where the name or the title is, which is told at its own place.
-        if !told(problems, path) && !filled.is_empty() && !is_line(&filled) {
+        if !is_reported(problems, path) && !filled.is_empty() && !is_line(&filled) {
             let reason =
                 "must be one line of up to 200 characters once {controller} and {title} are filled in";
             problems.push(Problem::new(path, reason));
@@ -106,8 +106,8 @@ impl Channel {
     /// Reads what only one of the kinds takes.
     pub(super) fn accept(table: &DestinationTable, path: &str, problems: &mut Vec<Problem>) -> Self {
         // What a misspelt kind would have taken is not known.
-        let misspelt = told(problems, &format!("{path}.kind"));
-        let mut judge = |key: &str, judged: Judged| {
+        let misspelt = is_reported(problems, &format!("{path}.kind"));
+        let mut judge = |key: &str, judged: Check| {
             if let Err(reason) = judged {
                 problems.push(Problem::new(format!("{path}.{key}"), reason));
             }
@@ -139,7 +139,7 @@ impl Channel {
     }
 }
 
-fn is_header(name: &str) -> Judged {
+fn is_header(name: &str) -> Check {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
     if name.is_empty() || name.len() > MAX_HEADER || !name.chars().all(plain) {
         return Err("must be a header's name: up to 64 letters, digits and hyphens");
@@ -150,7 +150,7 @@ fn is_header(name: &str) -> Judged {
     Ok(())
 }
 
-fn is_body(body: &Value) -> Judged {
+fn is_body(body: &Value) -> Check {
     if !body.is_object() {
         return Err(
             "is required: a table, as in { To = \"{to}\", Subject = \"{subject}\", TextBody = \"{text}\" }",

@@ -1,7 +1,7 @@
 //! Where events may go. A campaign names addresses, and whoever may write one must not reach through
 //! Leadhook what stands behind it: this machine, a local network, a cloud's metadata, Leadhook itself.
 //!
-//! Judged by the address as the URL standard reads it, so that every spelling of a host is one. What
+//! Check by the address as the URL standard reads it, so that every spelling of a host is one. What
 //! a name resolves to is not asked: a Worker learns it from nobody, and on Cloudflare private
 //! addresses cannot be reached.
 
@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::Destination;
 use super::double_opt_in::Channel;
-use super::table::{Judged, Problem, told};
+use super::table::{Check, Problem, is_reported};
 use crate::base::url::WebAddress;
 
 /// IPv4 networks that are not of the public internet, with their prefix lengths: the IANA registry of
@@ -78,7 +78,7 @@ const OWN_HEADERS: [&str; 10] = [
 
 impl Destination {
     /// What the ledgers know it by: the address as it was written, under which rows of theirs lie.
-    pub fn known_by(&self) -> &str {
+    pub fn receiver(&self) -> &str {
         &self.written
     }
 
@@ -109,14 +109,14 @@ impl Destination {
     ) {
         for (key, reason) in self.refusals(own, development) {
             let path = format!("{path}.{key}");
-            if !told(problems, &path) {
+            if !is_reported(problems, &path) {
                 problems.push(Problem::new(path, reason));
             }
         }
     }
 }
 
-fn judge(address: &WebAddress, own: Option<&WebAddress>, development: bool) -> Judged {
+fn judge(address: &WebAddress, own: Option<&WebAddress>, development: bool) -> Check {
     if own.is_some_and(|own| is_own(address, own)) {
         return Err("must not lead back to Leadhook: LEADHOOK_PUBLIC_URL is there");
     }
@@ -185,7 +185,7 @@ fn is_own(address: &WebAddress, own: &WebAddress) -> bool {
 
 /// Whether a header's name is one that a provider takes its token in. An allow-list by shape, for the
 /// secret is all that may stand there.
-fn carries_a_token(name: &str) -> Judged {
+fn carries_a_token(name: &str) -> Check {
     let name = name.to_ascii_lowercase();
     if name == "authorization" {
         return Ok(());
@@ -213,7 +213,7 @@ mod tests {
         hosts.map(|host| host.as_str().unwrap().to_owned()).collect()
     }
 
-    fn judged(url: &str, own: Option<&str>, development: bool) -> Judged {
+    fn judged(url: &str, own: Option<&str>, development: bool) -> Check {
         let own = own.map(|own| WebAddress::parse(own).unwrap());
         judge(&WebAddress::parse(url).unwrap(), own.as_ref(), development)
     }

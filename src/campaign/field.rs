@@ -4,7 +4,7 @@ use serde::Deserialize;
 use validator::{ValidateLength, ValidateRange};
 
 use super::schema::{MAX_TEXT, is_field_name};
-use super::table::{Judged, Problem, Rules, Verdict, ensure, keys, told};
+use super::table::{Check, Problem, Rules, Verdict, ensure, is_reported, keys};
 use crate::base::unicode::{same_words, tidy};
 
 /// Characters of a text unless the field says otherwise: a paragraph, not a document.
@@ -102,7 +102,7 @@ keys!(FieldTable: name, label, kind, required, min_length, max_length, min, max,
 
 impl Rules for FieldTable {
     fn verdicts(&self) -> Vec<Verdict> {
-        let of = |text: &Option<String>, judge: fn(&str) -> Judged| text.as_deref().map_or(Ok(()), judge);
+        let of = |text: &Option<String>, judge: fn(&str) -> Check| text.as_deref().map_or(Ok(()), judge);
         vec![
             ("name", is_field_name(&self.name)),
             ("max_length", self.max_length.map_or(Ok(()), is_max_length)),
@@ -132,8 +132,8 @@ pub enum FieldKind {
 impl Field {
     pub(super) fn accept(path: &str, table: FieldTable, problems: &mut Vec<Problem>) -> Option<Self> {
         // What is misspelt or of a wrong type has been reported as such.
-        let misspelt = told(problems, &format!("{path}.kind"));
-        let mistyped = told(problems, &format!("{path}.choices"));
+        let misspelt = is_reported(problems, &format!("{path}.kind"));
+        let mistyped = is_reported(problems, &format!("{path}.choices"));
         let mut refuse =
             |key: &str, reason: &str| problems.push(Problem::new(format!("{path}.{key}"), reason));
         let Some(kind) = table.kind else {
@@ -217,7 +217,7 @@ impl Field {
         let Kind::Choice { choices, .. } = &self.kind else { return };
         for (at, choice) in choices.iter().enumerate() {
             let path = format!("{path}.choices[{at}]");
-            if same_words(choice, "") && !told(problems, &path) {
+            if same_words(choice, "") && !is_reported(problems, &path) {
                 problems.push(Problem::new(path, "is empty but for what is not seen"));
             } else if choices.iter().take(at).any(|earlier| same_words(earlier, choice)) {
                 problems.push(Problem::new(path, "stands twice"));
@@ -226,7 +226,7 @@ impl Field {
     }
 }
 
-fn is_max_length(length: u32) -> Judged {
+fn is_max_length(length: u32) -> Check {
     ensure(length.validate_range(Some(1), Some(20_000), None, None), "must be 1 to 20000")
 }
 
@@ -235,15 +235,15 @@ fn has_placeholder(kind: FieldKind) -> bool {
     matches!(kind, Email | Number | Phone | Text | Url)
 }
 
-fn is_placeholder(text: &str) -> Judged {
+fn is_placeholder(text: &str) -> Check {
     ensure(text.validate_length(Some(1), Some(MAX_PLACEHOLDER), None), "must have 1 to 200 characters")
 }
 
-fn is_help(text: &str) -> Judged {
+fn is_help(text: &str) -> Check {
     ensure(text.validate_length(Some(1), Some(MAX_TEXT), None), "must have 1 to 4000 characters")
 }
 
-fn is_autofill(text: &str) -> Judged {
+fn is_autofill(text: &str) -> Check {
     let name = match text.split_once(' ') {
         Some((whose, name)) if WHOSE.contains(&whose) => name,
         _ => text,

@@ -4,7 +4,7 @@ use validator::{ValidateLength, ValidateRange};
 
 use super::Problem;
 use super::schema::{address_of, is_web_address};
-use super::table::{Judged, Rules, Verdict, ensure, keys, told};
+use super::table::{Check, Rules, Verdict, ensure, is_reported, keys};
 use crate::base::time::DAY_MS;
 use crate::base::url::WebAddress;
 
@@ -62,7 +62,7 @@ pub enum Source {
 impl Magnet {
     /// What the table says.
     pub(super) fn accept(table: MagnetTable, problems: &mut Vec<Problem>) -> Option<Self> {
-        let is_told = ["magnet.file", "magnet.url"].iter().any(|path| told(problems, path));
+        let is_told = ["magnet.file", "magnet.url"].iter().any(|path| is_reported(problems, path));
         let source = match (table.file, table.url) {
             (Some(key), None) => Some(Source::File(key)),
             (None, Some(url)) => address_of(&url).map(|url| Source::Url(url.href().to_owned())),
@@ -84,17 +84,17 @@ impl Magnet {
     }
 }
 
-fn is_title(text: &str) -> Judged {
+fn is_title(text: &str) -> Check {
     let fits = text.validate_length(Some(1), Some(MAX_TITLE), None);
     ensure(fits && !text.contains(char::is_control), "is required: one line of up to 200 characters")
 }
 
-fn is_key(key: &str) -> Judged {
+fn is_key(key: &str) -> Check {
     let plain = !key.is_empty() && key.len() <= MAX_KEY && !key.contains(char::is_control);
     let parts = || key.split('/').all(|part| !part.is_empty() && part != "." && part != "..");
     ensure(plain && parts(), "must be the key of a file in the bucket, as in guides/spring.pdf")
 }
 
-fn are_valid(days: u32) -> Judged {
+fn are_valid(days: u32) -> Check {
     ensure(days.validate_range(Some(1), Some(MAX_VALID_DAYS), None, None), "must be 1 to 90")
 }

@@ -28,15 +28,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use self::abuse::{Abuse, FORM_TOKEN, Limits, Sign, Signal, TURNSTILE_TOKEN, Turnstile, is_dummy};
-pub use self::answer::{Answer, Raw, Reading, Refused, yes_or_no};
-pub use self::attribution::{as_kept, is_attribution};
-pub use self::condition::{Condition, Facts, plain};
+pub use self::answer::{Answer, Locale, Raw, Refusal, yes_or_no};
+pub use self::attribution::{attribution_value, is_attribution};
+pub use self::condition::{Condition, Facts};
 pub use self::double_opt_in::{AUTHORIZATION, Channel, DoubleOptIn, EmailApi};
 pub use self::field::{Field, Kind};
 pub use self::magnet::{Magnet, Source};
 pub use self::page::{Colour, Logo, Page};
 pub use self::schema::{ControllerTable as Controller, IdentifierKind, OnRepeat, UnknownFields, UseOfKv};
-pub use self::secrets::{SecretHosts, SecretUses, Secrets, Withheld};
+pub use self::secrets::{SecretHosts, SecretRefusal, SecretUses, Secrets};
 pub use self::table::Problem;
 use crate::base::crypto::sha256_hex;
 use crate::base::i18n::Language;
@@ -71,10 +71,10 @@ pub struct Campaign {
     /// Of the dates that are shown, by the IANA database.
     pub time_zone: String,
     /// What answers are read by.
-    pub reading: Reading,
+    pub locale: Locale,
     /// What visitors read beside the wordings: the same language, where it is stated and there are texts
     /// in it.
-    pub visitors_read: Option<Language>,
+    pub ui_language: Option<Language>,
     /// How the hosted form looks.
     pub page: Page,
     /// What the person gets in exchange.
@@ -192,12 +192,12 @@ pub struct List {
     /// Its people are imported under it.
     pub name: String,
     /// What becomes of a lead of theirs.
-    pub then: Listed,
+    pub then: ListEffect,
 }
 
 /// What becomes of a lead whose person is on a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Listed {
+pub enum ListEffect {
     /// Nobody gets it.
     Suppress,
     /// It goes to those who look after customers.
@@ -243,7 +243,7 @@ pub struct Destination {
     address: Option<WebAddress>,
     /// The name of the Worker secret that signs, or that an e-mail provider asks for.
     pub secret: String,
-    /// Withheld from visitors who send `Sec-GPC: 1`.
+    /// SecretRefusal from visitors who send `Sec-GPC: 1`.
     pub third_party: bool,
     /// How it is spoken to.
     pub channel: Channel,
@@ -258,7 +258,7 @@ pub struct Destination {
 impl Destination {
     /// The origin that requests go to.
     pub fn origin(&self) -> &str {
-        self.address.as_ref().map_or_else(|| self.known_by(), WebAddress::origin)
+        self.address.as_ref().map_or_else(|| self.receiver(), WebAddress::origin)
     }
 }
 
@@ -334,8 +334,10 @@ impl Campaign {
     /// gets none.
     pub fn routes_to(&self, destination: &Destination, lists: &[String]) -> bool {
         let mut is_for = self.lists.iter().filter_map(|list| match &list.then {
-            Listed::ExistingCustomer { send_to } if send_to.contains(&destination.name) => Some(&list.name),
-            Listed::Suppress | Listed::ExistingCustomer { .. } => None,
+            ListEffect::ExistingCustomer { send_to } if send_to.contains(&destination.name) => {
+                Some(&list.name)
+            }
+            ListEffect::Suppress | ListEffect::ExistingCustomer { .. } => None,
         });
         let routed =
             if lists.is_empty() { is_for.next().is_none() } else { is_for.any(|name| lists.contains(name)) };

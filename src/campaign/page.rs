@@ -2,7 +2,7 @@
 
 use super::Problem;
 use super::schema::{MAX_TEXT, address_of, is_web_address};
-use super::table::{Judged, Rules, Verdict, ensure, keys};
+use super::table::{Check, Rules, Verdict, ensure, keys};
 use crate::base::url::WebAddress;
 use validator::ValidateLength;
 
@@ -24,7 +24,7 @@ keys!(PageTable: intro, button, thanks, logo, accent, background);
 
 impl Rules for PageTable {
     fn verdicts(&self) -> Vec<Verdict> {
-        let of = |text: &Option<String>, judge: fn(&str) -> Judged| text.as_deref().map_or(Ok(()), judge);
+        let of = |text: &Option<String>, judge: fn(&str) -> Check| text.as_deref().map_or(Ok(()), judge);
         vec![
             ("intro", of(&self.intro, is_paragraph)),
             ("button", of(&self.button, is_button)),
@@ -124,15 +124,15 @@ impl Page {
     }
 }
 
-fn is_paragraph(text: &str) -> Judged {
+fn is_paragraph(text: &str) -> Check {
     ensure(text.validate_length(Some(1), Some(MAX_TEXT), None), "must have 1 to 4000 characters")
 }
 
-fn is_button(text: &str) -> Judged {
+fn is_button(text: &str) -> Check {
     ensure(text.validate_length(Some(1), Some(MAX_BUTTON), None), "must have 1 to 60 characters")
 }
 
-fn is_colour(text: &str) -> Judged {
+fn is_colour(text: &str) -> Check {
     ensure(Colour::parse(text).is_some(), "must be a colour, as in #1f6b4a")
 }
 

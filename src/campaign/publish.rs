@@ -8,7 +8,7 @@
 
 use serde_json::{Map, Value};
 
-use super::table::told;
+use super::table::is_reported;
 use super::{Campaign, Problem};
 
 /// KV keys that begin with this hold campaigns.
@@ -92,7 +92,7 @@ pub fn plan(
         Ok(None) => {}
     }
 
-    let has_new_name = has_other_name && !told(&problems, "controller.name");
+    let has_new_name = has_other_name && !is_reported(&problems, "controller.name");
     if has_new_name {
         let was = text_in(&old, "/campaign/controller/privacy_notice_version");
         let version = campaign.notice.version.as_ref().filter(|version| !version.trim().is_empty());

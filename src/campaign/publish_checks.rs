@@ -7,11 +7,11 @@ use serde_json::Value;
 
 use super::answer::yes_or_no;
 use super::schema::NO_ADDRESS;
-use super::table::{Judged, Problem, ensure, told, within};
+use super::table::{Check, Problem, ensure, is_reported, within};
 use crate::base::country::Country;
 use crate::base::json::object_of;
 use crate::base::time_zone;
-use crate::base::unicode::{is_blank, is_lines, is_one_line, is_unseen, tidy};
+use crate::base::unicode::{is_blank, is_invisible, is_lines, is_one_line, tidy};
 use crate::base::url::WebAddress;
 use crate::contact::Email;
 
@@ -68,9 +68,9 @@ pub(super) fn report(file: &Value, problems: &mut Vec<Problem>) {
         let Some(written) = file.pointer(&pointer).and_then(Value::as_str) else { continue };
         let meant = match () {
             () if COUNTRIES.contains(&problem.path.as_str()) => {
-                Country::meant(written).map(|country| format!("write {:?}", country.as_str()))
+                Country::suggest(written).map(|country| format!("write {:?}", country.as_str()))
             }
-            () if problem.reason == NO_ADDRESS => WebAddress::typed(written)
+            () if problem.reason == NO_ADDRESS => WebAddress::parse_lenient(written)
                 .map(|address| format!("must be an address: write {:?}", address.href())),
             () => None,
         };
@@ -87,7 +87,7 @@ fn walk(value: &Value, path: &str, place: &str, problems: &mut Vec<Problem>) {
             let judged =
                 if place == ORIGINS { is_origin(text) } else { judge(text, place).map_err(str::to_owned) };
             if let Err(reason) = judged
-                && !told(problems, path)
+                && !is_reported(problems, path)
             {
                 problems.push(Problem::new(path, reason));
             }
@@ -100,7 +100,7 @@ fn walk(value: &Value, path: &str, place: &str, problems: &mut Vec<Problem>) {
         Value::Object(table) => {
             for (key, one) in table {
                 let path = within(path, key);
-                if !is_one_line(key) && !told(problems, &path) {
+                if !is_one_line(key) && !is_reported(problems, &path) {
                     problems.push(Problem::new(path.as_str(), ONE_LINE));
                 }
                 walk(one, &path, &within(place, key), problems);
@@ -110,11 +110,11 @@ fn walk(value: &Value, path: &str, place: &str, problems: &mut Vec<Problem>) {
     }
 }
 
-fn judge(text: &str, place: &str) -> Judged {
+fn judge(text: &str, place: &str) -> Check {
     if ADDRESSES.contains(&place) {
         return is_sound_address(text);
     }
-    let is_seen = |text: &str| text.contains(|c| !is_blank(c) && !is_unseen(c));
+    let is_seen = |text: &str| text.contains(|c| !is_blank(c) && !is_invisible(c));
     ensure(!SHOWN.contains(&place) || is_seen(text), "is required: nothing of it can be seen")?;
     if LONGER.contains(&place) || place.starts_with(BODY) {
         return ensure(is_lines(text), "may hold no control characters but tabs and line breaks");
@@ -123,7 +123,7 @@ fn judge(text: &str, place: &str) -> Judged {
     match place {
         // Nothing may stand in it that only its parsed form leaves out.
         EMAIL => ensure(
-            !text.contains(is_unseen) && Email::parse(text).is_some(),
+            !text.contains(is_invisible) && Email::parse(text).is_some(),
             "must be an e-mail address, as in privacy@example.com",
         ),
         "time_zone" => ensure(
@@ -148,7 +148,7 @@ fn is_origin(text: &str) -> Result<(), String> {
     if text.contains('*') {
         return Err("no wildcard is read: list each origin, as in https://www.example.com".to_owned());
     }
-    let address = WebAddress::typed(text).filter(WebAddress::is_at_a_host);
+    let address = WebAddress::parse_lenient(text).filter(WebAddress::has_valid_host);
     let Some(address) = address.filter(|address| matches!(address.scheme(), "http" | "https")) else {
         return Err("must be an origin: scheme and host, no path, as in https://www.example.com".to_owned());
     };
@@ -159,11 +159,11 @@ fn is_origin(text: &str) -> Result<(), String> {
     if secure == text { Ok(()) } else { Err(format!("must be an origin: write {secure:?}")) }
 }
 
-fn is_sound_address(text: &str) -> Judged {
+fn is_sound_address(text: &str) -> Check {
     ensure(is_one_line(text), ONE_LINE)?;
     let address = WebAddress::parse(text).ok_or(NO_ADDRESS)?;
     ensure(
-        address.is_at_a_host(),
+        address.has_valid_host(),
         "its host must be a name of letters, digits and hyphens, or an IP address",
     )?;
     ensure(address.href().len() <= MAX_ADDRESS, "must have up to 2048 characters")

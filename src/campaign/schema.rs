@@ -11,7 +11,7 @@ use super::attribution::AttributionTable;
 use super::field::FieldTable;
 use super::magnet::MagnetTable;
 use super::page::PageTable;
-use super::table::{Judged, Problem, Rules, Verdict, ensure, keys, table, tables};
+use super::table::{Check, Problem, Rules, Verdict, ensure, keys, table, tables};
 use crate::base::country::Country;
 use crate::base::template;
 use crate::base::url::WebAddress;
@@ -338,7 +338,7 @@ impl Rules for ScoreTable {
 pub struct ConditionTable {
     pub field: Option<String>,
     pub attribution: Option<String>,
-    pub about: Option<Known>,
+    pub about: Option<DerivedFact>,
     pub is: Option<Value>,
     pub is_one_of: Option<Vec<Value>>,
     pub is_none_of: Option<Vec<Value>>,
@@ -354,7 +354,7 @@ impl Rules for ConditionTable {}
 /// What is known of a lead beside its answers.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
-pub enum Known {
+pub enum DerivedFact {
     /// The answer of the first country field, else the phone number's country.
     Country,
     /// `business`, `free` or `disposable`.
@@ -449,11 +449,11 @@ pub fn read(file: Value, problems: &mut Vec<Problem>) -> CampaignFile {
     }
 }
 
-fn is_text(text: &str) -> Judged {
+fn is_text(text: &str) -> Check {
     ensure(text.validate_length(Some(1), Some(MAX_TEXT), None), "is required")
 }
 
-fn is_rule_name(text: &str) -> Judged {
+fn is_rule_name(text: &str) -> Check {
     ensure(text.validate_length(Some(1), Some(200), None), "is required, up to 200 characters")
 }
 
@@ -462,7 +462,7 @@ pub fn is_line(text: &str) -> bool {
     text.validate_length(Some(1), Some(MAX_LINE), None) && !text.contains(char::is_control)
 }
 
-fn is_subject(text: &str) -> Judged {
+fn is_subject(text: &str) -> Check {
     ensure(is_line(text), "is required: one line of up to 200 characters")?;
     ensure(
         template::words(text).all(|word| SUBJECT_WORDS.contains(&word)),
@@ -470,7 +470,7 @@ fn is_subject(text: &str) -> Judged {
     )
 }
 
-fn is_mail_text(text: &str) -> Judged {
+fn is_mail_text(text: &str) -> Check {
     ensure(text.validate_length(Some(1), Some(MAX_TEXT), None), "is required, up to 4000 characters")?;
     let words: Vec<_> = template::words(text).collect();
     ensure(
@@ -480,24 +480,24 @@ fn is_mail_text(text: &str) -> Judged {
     ensure(LINK_WORDS.iter().all(|word| words.contains(word)), "must hold {confirm_link} and {withdraw_link}")
 }
 
-fn is_list_name(text: &str) -> Judged {
+fn is_list_name(text: &str) -> Check {
     is_slug(text)?;
     ensure(text != SUPPRESSED, "is reserved: the list \"suppressed\" is built in and always suppresses")
 }
 
-pub fn are_days(days: u32) -> Judged {
+pub fn are_days(days: u32) -> Check {
     ensure(days.validate_range(Some(1), Some(MAX_DAYS), None, None), "must be 1 to 3650")
 }
 
-fn are_points(points: i64) -> Judged {
+fn are_points(points: i64) -> Check {
     ensure(points.validate_range(Some(-MAX_POINTS), Some(MAX_POINTS), None, None), "is out of bounds")
 }
 
-fn are_identifiers(by: &[IdentifierKind]) -> Judged {
+fn are_identifiers(by: &[IdentifierKind]) -> Check {
     ensure(!by.is_empty(), "must name email, phone or both")
 }
 
-pub fn is_slug(text: &str) -> Judged {
+pub fn is_slug(text: &str) -> Check {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     ensure(
         !text.is_empty()
@@ -509,7 +509,7 @@ pub fn is_slug(text: &str) -> Judged {
     )
 }
 
-pub fn is_field_name(text: &str) -> Judged {
+pub fn is_field_name(text: &str) -> Check {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     ensure(
         text.starts_with(|c: char| c.is_ascii_lowercase())
@@ -523,7 +523,7 @@ pub fn is_field_name(text: &str) -> Judged {
     )
 }
 
-fn is_version(text: &str) -> Judged {
+fn is_version(text: &str) -> Check {
     let words = ["on", "off", "true", "false"];
     ensure(
         !text.is_empty() && text.len() <= MAX_SLUG && !words.contains(&text) && text.is_ascii(),
@@ -531,7 +531,7 @@ fn is_version(text: &str) -> Judged {
     )
 }
 
-pub fn is_secret_name(text: &str) -> Judged {
+pub fn is_secret_name(text: &str) -> Check {
     let plain = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
     ensure(
         text.starts_with(|c: char| c.is_ascii_uppercase())
@@ -542,21 +542,21 @@ pub fn is_secret_name(text: &str) -> Judged {
     ensure(!text.starts_with("LEADHOOK_"), "must not begin with LEADHOOK_")
 }
 
-fn is_country(text: &str) -> Judged {
+fn is_country(text: &str) -> Check {
     ensure(Country::parse(text).is_some(), "must be a country by ISO 3166-1, as in SE")
 }
 
-fn is_even_step(ms: u32) -> Judged {
+fn is_even_step(ms: u32) -> Check {
     ensure(ms.validate_range(Some(MIN_EVEN_MS), Some(MAX_EVEN_MS), None, None), "must be 50 to 5000")
 }
 
-fn is_language(text: &str) -> Judged {
+fn is_language(text: &str) -> Check {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
     let shape = (2..=35).contains(&text.len()) && text.chars().all(plain);
     ensure(shape, "must be a language tag by BCP 47, as in sv or en-GB")
 }
 
-fn is_email(text: &str) -> Judged {
+fn is_email(text: &str) -> Check {
     ensure(text.len() > 3 && text.contains('@'), "is required: an e-mail address")
 }
 
@@ -569,7 +569,7 @@ pub fn address_of(text: &str) -> Option<WebAddress> {
 pub const NO_ADDRESS: &str = "must be an address, as in https://example.com/x";
 
 /// https, or http to a loopback address for development.
-pub fn is_web_address(text: &str) -> Judged {
+pub fn is_web_address(text: &str) -> Check {
     ensure(!text.trim().is_empty(), "is required: an https address")?;
     let Some(address) = address_of(text) else {
         return Err(NO_ADDRESS);
@@ -578,7 +578,7 @@ pub fn is_web_address(text: &str) -> Judged {
     ensure(!address.has_credentials(), "must not hold a password")
 }
 
-fn are_origins(origins: &[String]) -> Judged {
+fn are_origins(origins: &[String]) -> Check {
     for origin in origins {
         is_web_address(origin)?;
         let same = address_of(origin).is_some_and(|address| address.origin() == origin.trim());

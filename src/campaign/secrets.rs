@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::double_opt_in::Channel;
 use super::schema::is_secret_name;
-use super::table::{Problem, told};
+use super::table::{Problem, is_reported};
 use super::{Campaign, Destination, Turnstile};
 use crate::base::url::WebAddress;
 
@@ -22,7 +22,7 @@ pub struct SecretHosts(Vec<(String, String)>);
 
 /// Why a secret is not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Withheld {
+pub enum SecretRefusal {
     /// It signs.
     Signs,
     /// It is bound to no host.
@@ -56,19 +56,25 @@ impl SecretHosts {
     /// `may_be_unbound` where the address is not of a campaign's choice, and in development.
     ///
     /// # Errors
-    /// [`Withheld`] says why it may not.
-    pub fn judge(&self, name: &str, value: &str, host: &str, may_be_unbound: bool) -> Result<(), Withheld> {
+    /// [`SecretRefusal`] says why it may not.
+    pub fn judge(
+        &self,
+        name: &str,
+        value: &str,
+        host: &str,
+        may_be_unbound: bool,
+    ) -> Result<(), SecretRefusal> {
         if signs(value) {
-            return Err(Withheld::Signs);
+            return Err(SecretRefusal::Signs);
         }
         let host = host.trim_end_matches('.');
         if self.0.iter().any(|(bound, to)| bound == name && to == host) {
             return Ok(());
         }
         match (self.binds(name), may_be_unbound) {
-            (true, _) => Err(Withheld::Elsewhere),
+            (true, _) => Err(SecretRefusal::Elsewhere),
             (false, true) => Ok(()),
-            (false, false) => Err(Withheld::Unbound),
+            (false, false) => Err(SecretRefusal::Unbound),
         }
     }
 }
@@ -158,13 +164,13 @@ impl Secrets<'_> {
         let value = (self.value)(name).unwrap_or_default();
         let withheld = self.hosts.judge(name, &value, host, may_be_unbound).err()?;
         Some(match withheld {
-            Withheld::Signs => {
+            SecretRefusal::Signs => {
                 "has a value that begins with whsec_: a secret that signs is never sent".to_owned()
             }
-            Withheld::Unbound => {
+            SecretRefusal::Unbound => {
                 format!("is bound to no host: add {name}={host} to LEADHOOK_SECRET_HOSTS")
             }
-            Withheld::Elsewhere => {
+            SecretRefusal::Elsewhere => {
                 format!("is bound to another host: {name}={host} is not in LEADHOOK_SECRET_HOSTS")
             }
         })
@@ -236,9 +242,9 @@ pub(super) fn check_secrets(
 fn check_sent(path: String, name: &str, destinations: &[Destination], problems: &mut Vec<Problem>) {
     for (at, one) in destinations.iter().enumerate() {
         // What a misspelt kind would have been is not known.
-        let is_webhook =
-            matches!(one.channel, Channel::Webhook) && !told(problems, &format!("destination[{at}].kind"));
-        if one.secret == name && is_webhook && !told(problems, &path) {
+        let is_webhook = matches!(one.channel, Channel::Webhook)
+            && !is_reported(problems, &format!("destination[{at}].kind"));
+        if one.secret == name && is_webhook && !is_reported(problems, &path) {
             let reason = format!("signs what goes to {}, so it is never sent", one.name);
             problems.push(Problem::new(path.as_str(), reason));
         }

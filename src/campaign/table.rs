@@ -31,15 +31,15 @@ impl fmt::Display for Problem {
 }
 
 /// What a rule says of a value: nothing, or why it cannot be.
-pub type Judged = Result<(), &'static str>;
+pub type Check = Result<(), &'static str>;
 
 /// That it holds, or why it cannot be.
-pub fn ensure(holds: bool, reason: &'static str) -> Judged {
+pub fn ensure(holds: bool, reason: &'static str) -> Check {
     if holds { Ok(()) } else { Err(reason) }
 }
 
 /// What its rule says of a key's value.
-pub type Verdict = (&'static str, Judged);
+pub type Verdict = (&'static str, Check);
 
 /// What each value of a table must be by itself.
 pub trait Rules {
@@ -56,16 +56,16 @@ pub trait Table: Default + Rules {
 }
 
 /// A key of a table and where its value goes.
-pub type Key<'a> = (&'static str, &'a mut dyn Place);
+pub type Key<'a> = (&'static str, &'a mut dyn Slot);
 
 /// Where a value goes. Behind a pointer, so that the Worker carries the reading of a type once and
 /// that of a table once, instead of a decoder for each table.
-pub trait Place {
+pub trait Slot {
     /// Takes the value, or stays as it is where the value is of a wrong type.
     fn fill(&mut self, value: Value) -> serde_json::Result<()>;
 }
 
-impl<T: DeserializeOwned> Place for T {
+impl<T: DeserializeOwned> Slot for T {
     fn fill(&mut self, value: Value) -> serde_json::Result<()> {
         *self = T::deserialize(value)?;
         Ok(())
@@ -186,7 +186,7 @@ fn report(verdicts: Vec<Verdict>, path: &str, sound: &[&str], problems: &mut Vec
 
 /// Whether a problem with the value at this place, or with a table around it, has been told already,
 /// so that what follows from it is not told as well.
-pub fn told(problems: &[Problem], path: &str) -> bool {
+pub fn is_reported(problems: &[Problem], path: &str) -> bool {
     let around = |problem: &Problem| path.strip_prefix(problem.path.as_str());
     problems.iter().filter_map(around).any(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }

@@ -159,8 +159,8 @@ impl Email {
 
     /// The domain that was very likely meant, where this one is a slip: `gmail.com` for `gmial.com`.
     /// To ask the visitor, never to change what was typed.
-    pub fn likely_meant(&self) -> Option<&'static str> {
-        typo::likely_meant(self.domain())
+    pub fn suggested_domain(&self) -> Option<&'static str> {
+        typo::suggestion(self.domain())
     }
 
     fn parts(&self) -> (&str, &str) {
@@ -365,10 +365,10 @@ mod tests {
     fn a_role_and_a_slip_are_read_off_the_address() {
         let email = Email::parse("No-Reply+x@Gmial.com").unwrap();
         assert!(email.is_role());
-        assert_eq!(email.likely_meant(), Some("gmail.com"));
+        assert_eq!(email.suggested_domain(), Some("gmail.com"));
         let email = Email::parse("info.larsson@gmail.com").unwrap();
         assert!(!email.is_role());
-        assert_eq!(email.likely_meant(), None);
+        assert_eq!(email.suggested_domain(), None);
     }
 
     #[test]

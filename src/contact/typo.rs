@@ -56,7 +56,7 @@ const NO_ENDINGS: [&str; 12] =
 ///
 /// The lists of disposable and free mail are not asked: they hold slips that somebody has registered to
 /// catch other people's mail, `gmial.com` among them.
-pub fn likely_meant(domain: &str) -> Option<&'static str> {
+pub fn suggestion(domain: &str) -> Option<&'static str> {
     if PROVIDERS.iter().any(|provider| provider.domain == domain) || OTHERS.contains(&domain) {
         return None;
     }
@@ -144,7 +144,7 @@ mod tests {
             ("aol.cmo", "aol.com"),
             ("telia.con", "telia.com"),
         ] {
-            assert_eq!(likely_meant(typed), Some(meant), "{typed}");
+            assert_eq!(suggestion(typed), Some(meant), "{typed}");
         }
     }
 
@@ -266,7 +266,7 @@ mod tests {
             "com",
             "",
         ] {
-            assert_eq!(likely_meant(domain), None, "{domain}");
+            assert_eq!(suggestion(domain), None, "{domain}");
         }
     }
 
@@ -274,7 +274,7 @@ mod tests {
     fn what_is_told_is_a_provider_as_it_is_written() {
         for provider in PROVIDERS {
             assert_eq!(format!("{}{}", provider.name, provider.suffix), provider.domain);
-            assert_eq!(likely_meant(provider.domain), None);
+            assert_eq!(suggestion(provider.domain), None);
         }
     }
 

@@ -13,7 +13,7 @@ impl Reply {
         submission_id: &str,
         campaign: &Campaign,
         browser: bool,
-        likely_meant: Option<&str>,
+        suggested_domain: Option<&str>,
         download: Option<&Download>,
     ) -> Self {
         if browser {
@@ -27,7 +27,7 @@ impl Reply {
             body.insert("download".to_owned(), download.to_json());
         }
         let field = campaign.fields.iter().find(|field| field.kind == Kind::Email);
-        if let (Some(domain), Some(field), Some(body)) = (likely_meant, field, body.as_object_mut()) {
+        if let (Some(domain), Some(field), Some(body)) = (suggested_domain, field, body.as_object_mut()) {
             let hint = json!({
                 "field": field.name, "code": "likely_typing_error", "suggested_domain": domain,
                 "detail": format!("was {domain} meant?"),

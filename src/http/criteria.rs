@@ -58,7 +58,7 @@ impl Reply {
             "title": campaign.title,
             "language": campaign.language,
             "endpoint": format!("{}/c/{}", public_url.unwrap_or_default(), campaign.id),
-            "default_country": campaign.reading.country.map(|country| country.as_str().to_owned()),
+            "default_country": campaign.locale.country.map(|country| country.as_str().to_owned()),
             "fields": campaign.fields.iter().map(field).collect::<Vec<_>>(),
             "purposes": campaign.purposes.iter().map(purpose).collect::<Vec<_>>(),
             "double_opt_in": campaign.double_opt_in.is_some(),

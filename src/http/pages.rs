@@ -8,9 +8,10 @@ use super::request::RawRequest;
 use super::response::{HTML, Reply};
 use crate::base::crypto::{base64, sha256};
 use crate::base::i18n::Language;
+use crate::base::json::number_text;
 use crate::base::time::parse_rfc3339;
 use crate::base::time_zone;
-use crate::campaign::{Campaign, Colour, Kind, Source, plain};
+use crate::campaign::{Campaign, Colour, Kind, Source};
 use crate::pipeline::intake::{FieldProblem, Rejection};
 
 /// The style of all pages, one of the files that are served as they are.
@@ -30,7 +31,7 @@ impl<'a> Reader<'a> {
     /// texts in, the browser's counts.
     pub fn new(campaign: &'a Campaign, request: &RawRequest) -> Self {
         let browsers = || request.accept_language.as_deref().and_then(Language::accepted);
-        let language = campaign.visitors_read.or_else(browsers).unwrap_or(Language::English);
+        let language = campaign.ui_language.or_else(browsers).unwrap_or(Language::English);
         Self { campaign, language }
     }
 
@@ -102,7 +103,7 @@ impl<'a> Reader<'a> {
             Some(Kind::Text { min, max }) => (min.to_string(), max.to_string()),
             Some(Kind::Url { max }) => (String::new(), max.to_string()),
             Some(Kind::Number { min, max }) => {
-                let shown = |bound: &Option<f64>| bound.map(plain).unwrap_or_default();
+                let shown = |bound: &Option<f64>| bound.map(number_text).unwrap_or_default();
                 (shown(min), shown(max))
             }
             _ => Default::default(),

@@ -47,7 +47,7 @@ pub struct Settings {
 fn base(text: &str) -> Option<String> {
     let address = WebAddress::parse(text.trim())?;
     let is_base = matches!(address.scheme(), "https" | "http")
-        && address.is_at_a_host()
+        && address.has_valid_host()
         && !address.has_credentials()
         && !address.href().contains(['?', '#']);
     is_base.then(|| address.href().trim_end_matches('/').to_owned())

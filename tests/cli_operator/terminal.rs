@@ -1,6 +1,6 @@
 //! What visitors typed, and what files and servers say, steers no terminal.
 
-use leadhook::base::unicode::is_unseen;
+use leadhook::base::unicode::is_invisible;
 use serde_json::{Value, json};
 
 use crate::receipts::{jwks, payload, signed};
@@ -37,7 +37,7 @@ fn answer() -> Value {
 
 #[track_caller]
 fn steers_nothing(said: &str, what: &[&str]) {
-    let strange = |c: char| c.is_control() && c != '\n' || is_unseen(c);
+    let strange = |c: char| c.is_control() && c != '\n' || is_invisible(c);
     assert!(!said.contains(strange), "{what:?}: {said:?}");
     assert!(!said.lines().any(|line| line.starts_with("forged")), "{what:?}: {said}");
     assert!(said.contains("gnp"), "{what:?} shows what it was given: {said}");

@@ -7,7 +7,7 @@ use crate::app::ports::{KV_KEYS_AT_ONCE, Ports};
 use crate::base::fault::Fault;
 use crate::base::time::rfc3339;
 use crate::campaign::publish::{campaign_key, controller_of, ledger_key};
-use crate::campaign::{Campaign, Channel, SecretUses, Unservable, Withheld, is_dummy};
+use crate::campaign::{Campaign, Channel, SecretRefusal, SecretUses, Unservable, is_dummy};
 use crate::http::response::Reply;
 use crate::ledger::api::{Checkup, Report};
 use crate::pipeline::abuse::turnstile;
@@ -340,9 +340,9 @@ fn withheld(
         return Some("signing_secret_sent");
     }
     ports.settings().secret_hosts.judge(name, value, host, may_be_unbound).err().map(|why| match why {
-        Withheld::Signs => "signing_secret_sent",
-        Withheld::Unbound => "secret_unbound",
-        Withheld::Elsewhere => "secret_elsewhere",
+        SecretRefusal::Signs => "signing_secret_sent",
+        SecretRefusal::Unbound => "secret_unbound",
+        SecretRefusal::Elsewhere => "secret_elsewhere",
     })
 }
 

@@ -15,7 +15,7 @@ use crate::app::ports::Ports;
 use crate::base::fault::Fault;
 use crate::base::keyring::Keyring;
 use crate::campaign::publish::campaign_key;
-use crate::campaign::{Campaign, Listed, SUPPRESSED, is_id};
+use crate::campaign::{Campaign, ListEffect, SUPPRESSED, is_id};
 use crate::http::request::RawRequest;
 use crate::http::response::Reply;
 use crate::ledger::api::{Conflict, Count, List, ListAdd, ListClear, ListRemove, Lists};
@@ -129,7 +129,8 @@ async fn suppresses(ports: &impl Ports, ledger: &str, list: &str) -> Result<bool
     while let Some((id, _)) = walk.next(1) {
         let stored = ports.kv_get(&campaign_key(&id)).await?;
         let Some(campaign) = stored.and_then(|text| Campaign::from_stored(&text).ok()) else { continue };
-        let is_by = campaign.lists.iter().any(|known| known.name == list && known.then == Listed::Suppress);
+        let is_by =
+            campaign.lists.iter().any(|known| known.name == list && known.then == ListEffect::Suppress);
         if campaign.ledger == ledger && is_by {
             return Ok(true);
         }

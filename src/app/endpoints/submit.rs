@@ -11,7 +11,7 @@ use crate::app::ports::Ports;
 use crate::base::fault::Fault;
 use crate::base::moment::Moment;
 use crate::base::time::hour_of;
-use crate::base::url::{decoded_lower, without_tail};
+use crate::base::url::{decoded_lower, trim_trailing_punctuation};
 use crate::campaign::{Campaign, UseOfKv, is_id};
 use crate::contact::Email;
 use crate::http::download_page::Download;
@@ -125,7 +125,7 @@ pub async fn thanks(ports: &impl Ports, id: &str, request: &RawRequest, moment: 
         Ok(Some(campaign)) => {
             let identity = ports.shelf().borrow_mut().identity(ports.settings(), &campaign.ledger);
             let token = form_urlencoded::parse(request.query.as_bytes()).find(|(name, _)| name == "d");
-            let token = token.map(|(_, token)| without_tail(&token).to_owned());
+            let token = token.map(|(_, token)| trim_trailing_punctuation(&token).to_owned());
             let is_good =
                 |token: &String| Download::read(&campaign, &identity, token, moment.now_ms).is_some();
             let good = token.filter(is_good);
@@ -256,7 +256,7 @@ async fn submit(
     let submission_id = identity.submission_id(&submission, campaign, key.as_deref());
     let fingerprints = identity.fingerprints(&submission, campaign);
     let source = source_of(&submission, campaign);
-    let likely_meant = submission.contact.email.as_ref().and_then(Email::likely_meant);
+    let suggested_domain = submission.contact.email.as_ref().and_then(Email::suggested_domain);
     // With double opt-in it is behind the confirmation.
     let public_url = ports.settings().public_url.as_deref();
     let download = match campaign.double_opt_in {
@@ -264,7 +264,7 @@ async fn submit(
         None => Download::new(campaign, &identity, &submission_id, public_url, moment),
     };
     let accepted = |log: Option<Value>, after: Vec<After>| Answered {
-        reply: Reply::accepted(&submission_id, campaign, is_browsers, likely_meant, download.as_ref()),
+        reply: Reply::accepted(&submission_id, campaign, is_browsers, suggested_domain, download.as_ref()),
         log,
         after,
         even_ms: campaign.even_answers_ms,

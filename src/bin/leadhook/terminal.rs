@@ -4,7 +4,7 @@
 
 use std::io::{self, Write as _};
 
-use leadhook::base::unicode::is_unseen;
+use leadhook::base::unicode::is_invisible;
 use serde_json::Value;
 
 /// Prints a line.
@@ -54,7 +54,7 @@ pub fn json_line(value: &Value) -> String {
 }
 
 fn is_strange(c: char) -> bool {
-    c.is_control() || is_unseen(c)
+    c.is_control() || is_invisible(c)
 }
 
 fn escaped(text: &str, kept: &str) -> String {

@@ -4,7 +4,7 @@
 use crate::base::fault::Fault;
 use crate::base::moment::Moment;
 use crate::base::time::DAY_MS;
-use crate::campaign::{Campaign, Listed, SUPPRESSED};
+use crate::campaign::{Campaign, ListEffect, SUPPRESSED};
 use crate::ledger::api::{Conflict, Count, List, ListAdd, ListClear, ListRemove};
 use crate::ledger::config::Config;
 use crate::ledger::db::Db;
@@ -29,7 +29,7 @@ pub(in crate::ledger) enum Suppression {
 /// Returns why somebody who stands on these lists hears nothing of a campaign, if they do not.
 pub(super) fn suppressing(campaign: &Campaign, lists: &[String]) -> Option<Suppression> {
     let by_campaign =
-        campaign.lists.iter().any(|list| list.then == Listed::Suppress && lists.contains(&list.name));
+        campaign.lists.iter().any(|list| list.then == ListEffect::Suppress && lists.contains(&list.name));
     if by_campaign {
         return Some(Suppression::ByCampaign);
     }
@@ -38,8 +38,9 @@ pub(super) fn suppressing(campaign: &Campaign, lists: &[String]) -> Option<Suppr
 
 /// Returns those of these lists that the campaign takes for existing customers.
 pub(super) fn customer_lists(campaign: &Campaign, lists: Vec<String>) -> Vec<String> {
-    let customers =
-        |name: &String| campaign.lists.iter().any(|list| list.name == *name && list.then != Listed::Suppress);
+    let customers = |name: &String| {
+        campaign.lists.iter().any(|list| list.name == *name && list.then != ListEffect::Suppress)
+    };
     lists.into_iter().filter(customers).collect()
 }
 

@@ -390,7 +390,7 @@ pub(in crate::ledger) fn without_entry(mark: &str) -> String {
 /// Returns the receiver of a destination: the origin to which connections are made, and the address by which it is
 /// known across campaigns; as digests, for an address may hold a token.
 pub(in crate::ledger) fn receiver_of(destination: &Destination) -> String {
-    let (origin, address) = (destination.origin(), destination.known_by());
+    let (origin, address) = (destination.origin(), destination.receiver());
     let digest = |text: &str| sha256_hex(text).chars().take(16).collect::<String>();
     format!("{}.{}", digest(origin), digest(address))
 }

@@ -10,7 +10,7 @@ use crate::base::fault::Fault;
 use crate::base::id::SubmissionId;
 use crate::base::moment::Moment;
 use crate::base::time::rfc3339;
-use crate::campaign::{AUTHORIZATION, Campaign, Channel, Destination, EmailApi, Withheld};
+use crate::campaign::{AUTHORIZATION, Campaign, Channel, Destination, EmailApi, SecretRefusal};
 use crate::ledger::consents::EVERY_PURPOSE;
 use crate::ledger::consents::open::Open;
 use crate::ledger::consents::unconfirmed::{REQUEST_MS, email_tags};
@@ -128,8 +128,8 @@ fn may_send<S: Store>(
     let config = &parts.config;
     let judged = config.secret_hosts.judge(&to.secret, secret, to.host(), config.development);
     judged.map_err(|withheld| match withheld {
-        Withheld::Signs => Outcome::SecretSigns,
-        Withheld::Unbound | Withheld::Elsewhere => Outcome::SecretUnbound,
+        SecretRefusal::Signs => Outcome::SecretSigns,
+        SecretRefusal::Unbound | SecretRefusal::Elsewhere => Outcome::SecretUnbound,
     })?;
     let signs_elsewhere = || parts.campaigns.signs_elsewhere(campaign, &to.secret);
     if campaign.signs_with(&to.secret) || signs_elsewhere().map_err(|_| Outcome::Unreadable)? {

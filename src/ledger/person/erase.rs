@@ -99,7 +99,7 @@ pub(in crate::ledger) fn erase<S: Store>(
     changes.effects.is_queue_stale = true;
     parts.commit(changes)?;
     // Behind them, for it reads what is left.
-    let mentions = erase_mentions_of(parts, &asker, &moment.part("mentions"))?;
+    let mentions = erase_mentions_of(parts, &asker, &moment.fork("mentions"))?;
     Ok(Some(Report(json!({
         "ledger": parts.config.name, "leads": leads, "left": left, "submissions": submissions, "mentions": mentions,
         "told": told,

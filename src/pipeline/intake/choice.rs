@@ -1,8 +1,9 @@
 //! The choice of a visitor for a purpose.
 
 use super::ConsentChoice;
+use crate::base::json::number_text;
 use crate::base::unicode::{same_words, tidy_word};
-use crate::campaign::{Purpose, Raw, plain, yes_or_no};
+use crate::campaign::{Purpose, Raw, yes_or_no};
 
 /// What was chosen: a word for yes or no, or the version that was shown. A box may have a hidden partner that
 /// says no, ahead of it or behind it, so any yes counts.
@@ -15,7 +16,7 @@ pub fn consent(values: Vec<Raw>, purpose: &Purpose) -> Result<ConsentChoice, &'s
         let text = match value {
             Raw::Bool(granted) => granted.to_string(),
             Raw::Text(text) => tidy_word(&text).into_owned(),
-            Raw::Number(number) => plain(number.as_f64().unwrap_or(f64::NAN)),
+            Raw::Number(number) => number_text(number.as_f64().unwrap_or(f64::NAN)),
             Raw::Other => return Err("wrong_type"),
         };
         // What is kept is the campaign's version. Browsers change line breaks, and older campaigns may have

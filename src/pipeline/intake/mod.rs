@@ -14,7 +14,8 @@ use serde_json::Value;
 use self::decode::{Encoding, Entry, Fields};
 use crate::base::unicode::is_blank;
 use crate::campaign::{
-    Answer, Campaign, FORM_TOKEN, Kind, Raw, TURNSTILE_TOKEN, UnknownFields, as_kept, is_attribution,
+    Answer, Campaign, FORM_TOKEN, Kind, Raw, TURNSTILE_TOKEN, UnknownFields, attribution_value,
+    is_attribution,
 };
 use crate::contact::{Email, EmailKind, Phone};
 
@@ -125,7 +126,7 @@ pub fn accept(fields: Fields, campaign: &Campaign) -> Result<Submission, Rejecti
 
     for field in &campaign.fields {
         let is_first = campaign.is_first(field);
-        match field.answer(take(&mut given, &field.name), campaign.reading) {
+        match field.answer(take(&mut given, &field.name), campaign.locale) {
             Ok(None) if field.required => {
                 problems.push(FieldProblem::new(&field.name, "required", "is required"));
             }
@@ -167,7 +168,7 @@ pub fn accept(fields: Fields, campaign: &Campaign) -> Result<Submission, Rejecti
     let lower = |entry: &Entry| entry.name.to_ascii_lowercase();
     while let Some(name) = given.iter().map(lower).find(|name| is_attribution(name)) {
         let mut said = take(&mut given, &name).into_iter().map(|value| match value {
-            Raw::Text(text) => as_kept(&name, &text),
+            Raw::Text(text) => attribution_value(&name, &text),
             Raw::Number(number) => number.to_string(),
             Raw::Bool(_) | Raw::Other => String::new(),
         });
