@@ -75,6 +75,7 @@ fn sortable(prefix: &str, at_ms: i64, random: u128) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::time::LAST_MS;
 
     #[test]
     fn one_moment_gives_different_randomness_to_different_uses() {

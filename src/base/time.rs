@@ -8,7 +8,7 @@ pub const DAY_MS: i64 = 24 * HOUR_MS;
 /// 0000-01-01T00:00:00Z.
 const FIRST_MS: i64 = -719_528 * DAY_MS;
 /// The last millisecond of 9999-12-31.
-const LAST_MS: i64 = 2_932_897 * DAY_MS - 1;
+pub(super) const LAST_MS: i64 = 2_932_897 * DAY_MS - 1;
 /// As they are written in HTTP.
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];

@@ -1,48 +1,51 @@
-//! What a campaign makes of signs of abuse: what each weighs, from which weight on a submission is put
-//! aside, the traps that its form sets, and how much may come in a minute.
+//! `[abuse]`: the weights of signs of abuse, the weight at which a submission is quarantined, and the traps of the form.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use validator::ValidateRange;
 
-use super::schema::{is_field_name, is_secret_name};
-use super::table::{Check, Problem, Rules, Verdict, ensure, is_reported, keys};
-use super::{Campaign, Field};
+use super::field::{Field, is_field_name};
+use super::table::{Problem, Rules, Verdict, ensure, is_reported, keys};
 use crate::base::json::by_words;
-use crate::base::url::{WebAddress, domain_to_ascii};
 
-/// The weight at which a submission is put aside. Defaults are chosen so that no signal comes near it
-/// alone, and that all which a plain form behind a busy company's network shows stays below it.
+/// The weight at which a submission is quarantined. Defaults are chosen so that no signal comes near it alone, and that
+/// all signals of a plain form behind a busy company's network together stay below it.
 const DEFAULT_QUARANTINE_AT: i64 = 100;
-/// Weights beyond this say nothing more, and a sum of them stays far from any overflow.
+/// Larger weights say nothing more, and a sum of them stays far from any overflow.
 const MAX_WEIGHT: i64 = 10_000;
-/// A hidden field that people never see. Its name is one that programs like to fill in, and that
-/// browsers do not fill in by themselves.
+/// The name of the hidden field: programs like to fill it in, and browsers do not fill it in by themselves.
 const DEFAULT_HONEYPOT: &str = "contact_website";
 /// Locale a form and typing an address takes longer.
 const DEFAULT_MIN_SECONDS: u32 = 3;
-/// Longer would doubt people who have come back to a page.
+/// More would suspect people who return to a page.
 const MAX_MIN_SECONDS: u32 = 60;
-/// 2,500 a second: more than one ledger takes. It bounds what a flood costs, not a campaign's success.
-const DEFAULT_PER_MINUTE: u32 = 150_000;
-/// A thousand people behind one network's address may answer one mail in the same minute.
-const DEFAULT_NETWORK_PER_MINUTE: u32 = 3_000;
-/// An office or a stand at a fair signs up fewer people in an hour; a script that mails strangers, more.
-const DEFAULT_NETWORK_MAILS_PER_HOUR: u32 = 30;
-/// A million a minute is beyond every ledger.
-const MAX_PER_MINUTE: u32 = 1_000_000;
-/// What the form sends to say when it was rendered.
-pub const FORM_TOKEN: &str = "leadhook_token";
-/// What Turnstile's widget adds to a form (<https://developers.cloudflare.com/turnstile/>).
-pub const TURNSTILE_TOKEN: &str = "cf-turnstile-response";
-/// Cloudflare's keys for tests begin with a digit and this; real ones begin with `0x4`
-/// (<https://developers.cloudflare.com/turnstile/troubleshooting/testing/>).
-const DUMMY: &str = "x0000000000";
-/// Characters of an action, by Turnstile's documentation.
-const MAX_ACTION: usize = 32;
-/// Hosts of a campaign: more than any has pages.
-const MAX_HOSTS: usize = 50;
+
+/// `[abuse]`.
+#[derive(Debug, Default)]
+pub struct AbuseTable {
+    pub quarantine_at: Option<i64>,
+    pub honeypot: Option<String>,
+    pub min_seconds: Option<u32>,
+    pub weights: Option<BTreeMap<String, i64>>,
+}
+
+keys!(AbuseTable: quarantine_at, honeypot, min_seconds, weights);
+
+impl Rules for AbuseTable {
+    fn verdicts(&self) -> Vec<Verdict> {
+        let is_threshold =
+            |at: i64| ensure(at.validate_range(Some(1), Some(MAX_WEIGHT), None, None), "must be 1 to 10000");
+        let is_wait = |seconds: u32| {
+            ensure(seconds.validate_range(None, Some(MAX_MIN_SECONDS), None, None), "must be 0 to 60")
+        };
+        vec![
+            ("quarantine_at", self.quarantine_at.map_or(Ok(()), is_threshold)),
+            ("honeypot", self.honeypot.as_deref().map_or(Ok(()), is_field_name)),
+            ("min_seconds", self.min_seconds.map_or(Ok(()), is_wait)),
+        ]
+    }
+}
 
 /// A sign that a post is not what it seems.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -107,23 +110,23 @@ impl Signal {
         Self::PhoneUnlisted,
     ];
 
-    /// Whether it is a cap: it keeps a post back by itself, and no campaign weighs it.
+    /// Returns whether it is a cap, which quarantines a post by itself and has no weight in a campaign.
     fn is_cap(self) -> bool {
         matches!(self, Self::MailboxVelocity | Self::MailVelocity)
     }
 
-    /// As the campaign file names it.
+    /// Returns its name in the campaign file.
     pub fn name(self) -> &'static str {
         self.about().0
     }
 
-    /// Why it speaks against a post, in words for an operator.
+    /// Returns why it speaks against a post, for operators.
     fn because(self) -> &'static str {
         self.about().2
     }
 
-    /// Its name, what it weighs unless the campaign says otherwise, and what it is. What the plainest of
-    /// forms shows weighs little; free mail is what private persons have.
+    /// Returns its name, its default weight and its description. What the plainest of forms shows weighs little; free mail
+    /// is what private persons have.
     fn about(self) -> (&'static str, i64, &'static str) {
         match self {
             Self::HoneypotFilled => ("honeypot_filled", 60, "a field that people do not see was filled in"),
@@ -155,52 +158,51 @@ impl Signal {
     }
 }
 
-/// A signal that was found in a post, as operators and receivers see it. It holds nothing of the
-/// visitor's.
+/// A signal that was found in a post, as operators and receivers see it. It contains nothing of the visitor's.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Sign {
-    /// Which.
+    /// The signal.
     pub signal: Signal,
-    /// What the campaign makes of it.
+    /// Its weight in the campaign.
     pub weight: i64,
-    /// What it is, with the field where there is one.
+    /// Its description, with the field if there is one.
     pub because: String,
 }
 
-/// What a campaign makes of signs of abuse.
+/// The weights of signs of abuse in a campaign.
 #[derive(Clone, Debug)]
 pub struct Abuse {
-    /// A submission of this weight or more is put aside.
+    /// The weight from which on a submission is quarantined.
     pub quarantine_at: i64,
-    /// The hidden field that must stay empty; nothing where a field of the campaign has its name.
+    /// The hidden field that must stay empty; `None` if a field of the campaign has its name.
     pub honeypot: Option<String>,
-    /// Whether every form is expected to send it: where the campaign names it.
+    /// Whether every form is expected to send it: if the campaign names it.
     pub expects_honeypot: bool,
-    /// Sooner than this nobody has filled the form in.
+    /// The shortest time in which a person fills the form in.
     pub min_fill_ms: i64,
-    /// By [`Signal::ALL`].
+    /// Weights, in the order of [`Signal::ALL`].
     weights: Vec<i64>,
 }
 
 impl Abuse {
-    /// The sign of a signal; nothing where the campaign gives it no weight.
+    /// Returns the sign of a signal; `None` if the campaign gives it no weight.
     pub fn sign(&self, signal: Signal) -> Option<Sign> {
         let weight = self.weight(signal);
         (weight > 0).then(|| Sign { signal, weight, because: signal.because().to_owned() })
     }
 
-    /// The same, of a field.
+    /// Returns the sign of a signal in a field.
     pub fn sign_in(&self, signal: Signal, field: &str) -> Option<Sign> {
         let sign = self.sign(signal)?;
         Some(Sign { because: format!("{}: {field}", sign.because), ..sign })
     }
 
-    /// The sign of a cap, which is enough by itself.
+    /// Returns the sign of a cap, which is enough by itself.
     pub fn cap(&self, signal: Signal) -> Sign {
         Sign { signal, weight: self.quarantine_at, because: signal.because().to_owned() }
     }
 
-    /// Whether a post with these signs is put aside.
+    /// Returns whether a post with these signs is quarantined.
     pub fn quarantines(&self, signs: &[Sign]) -> bool {
         signs.iter().map(|sign| sign.weight).sum::<i64>() >= self.quarantine_at
     }
@@ -250,158 +252,4 @@ fn read_weights(given: &BTreeMap<String, i64>, problems: &mut Vec<Problem>) -> V
     }
     let weight = |signal: Signal| given.get(signal.name()).copied().unwrap_or(signal.about().1);
     Signal::ALL.into_iter().map(weight).collect()
-}
-
-/// How many posts a minute are taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Of the campaign, by its ledger.
-    pub per_minute: i64,
-    /// From one network: an IPv4 /24, an IPv6 /48.
-    pub network_per_minute: i64,
-    /// Mails an hour that ask for a confirmation, on behalf of one network; beyond it posts are put aside.
-    pub network_mails_per_hour: i64,
-}
-
-impl Limits {
-    pub(super) fn accept(table: &LimitsTable) -> Self {
-        Self {
-            per_minute: table.per_minute.unwrap_or(DEFAULT_PER_MINUTE).into(),
-            network_per_minute: table.network_per_minute.unwrap_or(DEFAULT_NETWORK_PER_MINUTE).into(),
-            network_mails_per_hour: table
-                .network_mails_per_hour
-                .unwrap_or(DEFAULT_NETWORK_MAILS_PER_HOUR)
-                .into(),
-        }
-    }
-}
-
-/// Cloudflare Turnstile, asked about each post.
-#[derive(Clone, Debug)]
-pub struct Turnstile {
-    /// Public: the form's widget needs it.
-    pub site_key: String,
-    /// The name of the Worker secret that asks.
-    pub secret: String,
-    /// The widget's action; any where not stated.
-    pub action: Option<String>,
-    /// Hosts whose widget counts; any where there are none.
-    pub hosts: Vec<String>,
-}
-
-impl Turnstile {
-    pub(super) fn accept(table: TurnstileTable, origins: &[String]) -> Self {
-        let host = |origin: &String| WebAddress::parse(origin).map(|address| address.host().to_owned());
-        Self {
-            hosts: table.hosts.unwrap_or_else(|| origins.iter().filter_map(host).collect()),
-            site_key: table.site_key,
-            secret: table.secret,
-            action: table.action,
-        }
-    }
-}
-
-/// Whether a site key or a secret is one of Cloudflare's for tests, which let everybody or nobody pass.
-pub fn is_dummy(key: &str) -> bool {
-    key.get(1..).is_some_and(|rest| rest.starts_with(DUMMY))
-}
-
-impl Campaign {
-    /// What of Turnstile only development may use.
-    pub(super) fn dummy_site_key(&self) -> Option<Problem> {
-        let dummy = self.turnstile.as_ref().filter(|turnstile| is_dummy(&turnstile.site_key));
-        dummy.map(|_| Problem::new("turnstile.site_key", "is a key for tests, which is for development only"))
-    }
-}
-
-/// `[abuse]`.
-#[derive(Debug, Default)]
-pub struct AbuseTable {
-    pub quarantine_at: Option<i64>,
-    pub honeypot: Option<String>,
-    pub min_seconds: Option<u32>,
-    pub weights: Option<BTreeMap<String, i64>>,
-}
-
-keys!(AbuseTable: quarantine_at, honeypot, min_seconds, weights);
-
-impl Rules for AbuseTable {
-    fn verdicts(&self) -> Vec<Verdict> {
-        let is_threshold =
-            |at: i64| ensure(at.validate_range(Some(1), Some(MAX_WEIGHT), None, None), "must be 1 to 10000");
-        let is_wait = |seconds: u32| {
-            ensure(seconds.validate_range(None, Some(MAX_MIN_SECONDS), None, None), "must be 0 to 60")
-        };
-        vec![
-            ("quarantine_at", self.quarantine_at.map_or(Ok(()), is_threshold)),
-            ("honeypot", self.honeypot.as_deref().map_or(Ok(()), is_field_name)),
-            ("min_seconds", self.min_seconds.map_or(Ok(()), is_wait)),
-        ]
-    }
-}
-
-/// `[limits]`.
-#[derive(Debug, Default)]
-pub struct LimitsTable {
-    pub per_minute: Option<u32>,
-    pub network_per_minute: Option<u32>,
-    pub network_mails_per_hour: Option<u32>,
-}
-
-keys!(LimitsTable: per_minute, network_per_minute, network_mails_per_hour);
-
-impl Rules for LimitsTable {
-    fn verdicts(&self) -> Vec<Verdict> {
-        let is_rate = |rate: u32| {
-            ensure(rate.validate_range(Some(1), Some(MAX_PER_MINUTE), None, None), "must be 1 to 1000000")
-        };
-        vec![
-            ("per_minute", self.per_minute.map_or(Ok(()), is_rate)),
-            ("network_per_minute", self.network_per_minute.map_or(Ok(()), is_rate)),
-            ("network_mails_per_hour", self.network_mails_per_hour.map_or(Ok(()), is_rate)),
-        ]
-    }
-}
-
-/// `[turnstile]`.
-#[derive(Debug, Default)]
-pub struct TurnstileTable {
-    pub site_key: String,
-    pub secret: String,
-    pub action: Option<String>,
-    pub hosts: Option<Vec<String>>,
-}
-
-keys!(TurnstileTable: site_key, secret, action, hosts);
-
-impl Rules for TurnstileTable {
-    fn verdicts(&self) -> Vec<Verdict> {
-        vec![
-            ("site_key", is_site_key(&self.site_key)),
-            ("secret", is_secret_name(&self.secret)),
-            ("action", self.action.as_deref().map_or(Ok(()), is_action)),
-            ("hosts", self.hosts.as_deref().map_or(Ok(()), are_hosts)),
-        ]
-    }
-}
-
-fn is_site_key(key: &str) -> Check {
-    let plain = key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
-    ensure(plain && (10..=100).contains(&key.len()), "must be the site key of a Turnstile widget")
-}
-
-fn is_action(action: &str) -> Check {
-    let plain = action.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
-    ensure(
-        plain && (1..=MAX_ACTION).contains(&action.len()),
-        "must be 1 to 32 letters, digits, hyphens and underscores",
-    )
-}
-
-fn are_hosts(hosts: &[String]) -> Check {
-    let is_host = |host: &String| domain_to_ascii(host).as_ref() == Some(host);
-    ensure(
-        (1..=MAX_HOSTS).contains(&hosts.len()) && hosts.iter().all(is_host),
-        "must list 1 to 50 host names in lower case, as in www.example.com",
-    )
 }

@@ -1,5 +1,5 @@
-//! Answers: what each kind of field takes. Those of visitors and the values that a campaign's conditions compare
-//! them with are read here, so that both mean the same.
+//! Answers: the values that each kind of field takes. Those of visitors and those in the conditions of a campaign are
+//! both parsed here, so that they mean the same.
 
 use serde_json::{Number, Value};
 
@@ -11,34 +11,35 @@ use crate::base::unicode::{is_blank, same_words, tidy, tidy_word};
 use crate::base::url::WebAddress;
 use crate::contact::{Email, Phone};
 
-/// Characters that are typed for a minus: the true one, the dash, and the small and the wide one.
+/// Characters that are typed for a minus: the minus sign, the en dash, and the small and the full-width hyphen.
 const MINUS: [char; 4] = ['\u{2212}', '\u{2013}', '\u{fe63}', '\u{ff0d}'];
-/// What stands between thousands, beside the comma and the point.
+/// Separators of thousands, beside the comma and the point.
 const GROUPING: [char; 6] = [' ', '\u{a0}', '\u{202f}', '\u{2009}', '\'', '\u{2019}'];
-/// Words for a box that is ticked, and for one that is not: of browsers, frameworks and people.
+/// Words for a ticked box, of browsers, frameworks and people.
 const YES: [&str; 7] = ["true", "on", "yes", "y", "t", "1", "checked"];
+/// Words for a box that is not ticked.
 const NO: [&str; 7] = ["false", "off", "no", "n", "f", "0", "unchecked"];
 
-/// A value before any rule has looked at it. It has no debug form, so that none gets into a log.
+/// A value before it is checked. It has no debug form, so that none gets into a log.
 #[derive(Clone, PartialEq)]
 #[cfg_attr(test, derive(Debug))]
 pub enum Raw {
-    /// What a form sends for every kind of field; in JSON a string.
+    /// A text, which forms send for every kind of field; in JSON a string.
     Text(String),
-    /// JSON alone.
+    /// A number, in JSON only.
     Number(Number),
-    /// JSON alone.
+    /// A boolean, in JSON only.
     Bool(bool),
-    /// An object, or a list of more than scalars. No form can send it and no kind of field takes
-    /// it: the rules report `wrong_type`.
+    /// An object, or a list of more than scalars. No form can send it and no kind of field takes it: it is rejected as
+    /// `wrong_type`.
     Other,
 }
 
 impl Raw {
-    /// As it is compared, so that the same value twice is one, and whether it says nothing.
+    /// Returns the value in the form in which values are compared.
     fn tidied(self, kind: &Kind) -> Self {
         match self {
-            // Composed, it would still be too long: no letter is made of more than four characters.
+            // Normalised, it would still be too long: no letter is composed of more than four characters.
             Self::Text(text) if matches!(kind, Kind::Text { max, .. } if is_beyond(&text, max * 4)) => {
                 Self::Text(text)
             }
@@ -49,18 +50,18 @@ impl Raw {
     }
 }
 
-/// A field's value, checked.
+/// A checked answer to a field.
 pub enum Answer {
-    /// Of kind e-mail.
+    /// The answer to a field of kind e-mail.
     Email(Email),
-    /// Of kind phone.
+    /// The answer to a field of kind phone.
     Phone(Phone),
-    /// Of every other kind: as it is kept.
+    /// The answer to a field of any other kind, as it is stored.
     Other(Value),
 }
 
 impl Answer {
-    /// As it stands among the answers.
+    /// Returns the answer as it is stored.
     pub fn into_value(self) -> Value {
         match self {
             Self::Email(email) => email.address().into(),
@@ -70,23 +71,23 @@ impl Answer {
     }
 }
 
-/// Why a value is none of its field's: a stable code, and words for people. It never holds the value.
+/// The reason why a value is not accepted: a stable code, and a text for people, which never contains the value.
 pub type Refusal = (&'static str, String);
 
-/// What answers are read by, beside their field.
+/// The locale in which answers are parsed.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Locale {
-    /// How a national phone number is read.
+    /// The country of national phone numbers.
     pub country: Option<Country>,
-    /// Whether a comma may stand between thousands.
+    /// Whether a comma may separate thousands.
     pub is_english: bool,
 }
 
 impl Field {
-    /// The answer to the field, or nothing where it was left empty.
+    /// Parses the answer to the field; `None` if it was left empty.
     ///
     /// # Errors
-    /// The values are none of the field's.
+    /// The field does not take the values.
     pub fn answer(&self, values: Vec<Raw>, locale: Locale) -> Result<Option<Answer>, Refusal> {
         let mut given: Vec<Raw> = Vec::new();
         for value in values {
@@ -99,7 +100,7 @@ impl Field {
         match &self.kind {
             _ if given.is_empty() => Ok(None),
             Kind::Choice { choices, several: true } => other(self.several(&given, choices)?.into()),
-            // Frameworks send the one beside the other, in either order.
+            // Frameworks send a hidden false beside the true, in either order.
             Kind::Boolean => {
                 let read: Result<Vec<_>, _> = given.iter().map(|value| self.truth(value)).collect();
                 other(read?.contains(&true).into())
@@ -125,7 +126,7 @@ impl Field {
         read.ok_or_else(|| ("invalid_boolean", "must be true or false".to_owned()))
     }
 
-    /// The choices that were made, in the campaign's order, so that the same ones are the same answer.
+    /// Returns the chosen ones in the campaign's order, so that the same choices are the same answer.
     fn several(&self, given: &[Raw], choices: &[String]) -> Result<Vec<String>, Refusal> {
         let mut made = Vec::new();
         for value in given {
@@ -135,7 +136,7 @@ impl Field {
         Ok(choices.iter().filter(|choice| made.contains(choice)).cloned().collect())
     }
 
-    /// A value that says something.
+    /// Parses a single value that is not empty.
     fn one(&self, value: Raw, locale: Locale) -> Result<Answer, Refusal> {
         let text = match (&self.kind, value) {
             (_, Raw::Text(text)) => text,
@@ -181,12 +182,13 @@ impl Field {
     }
 }
 
-/// What a word says of a box; nothing where it is none of these words.
+/// Returns whether a word means that a box is ticked; `None` if it is neither.
 pub fn yes_or_no(text: &str) -> Option<bool> {
     let is = |words: [&str; 7]| words.iter().any(|word| text.eq_ignore_ascii_case(word));
     if is(YES) { Some(true) } else { is(NO).then_some(false) }
 }
 
+/// Returns whether a text has more characters than this.
 fn is_beyond(text: &str, characters: usize) -> bool {
     text.trim_matches(is_blank).chars().nth(characters).is_some()
 }
@@ -196,8 +198,8 @@ fn choice<'a>(text: &str, choices: &'a [String]) -> Result<&'a String, Refusal> 
     found.ok_or_else(|| ("not_a_choice", format!("must be one of {}", choices.join(", "))))
 }
 
-/// Whether an address leads where it seems to. What stands ahead of an `@` is no host, though it may look
-/// like one to whoever follows up.
+/// Returns whether a URL leads where it seems to. What stands before an `@` is no host, though it may look like one to
+/// whoever follows up.
 fn is_page(address: &WebAddress) -> bool {
     matches!(address.scheme(), "http" | "https") && address.has_valid_host() && !address.has_credentials()
 }
@@ -212,8 +214,8 @@ fn within(number: Number, min: Option<f64>, max: Option<f64>) -> Result<Answer, 
     }
 }
 
-/// A number as people and programs write it. A comma ahead of three digits is the point, but where it may
-/// stand between thousands.
+/// Parses a number as people and programs write it. A comma before three digits is the decimal one, except where it may
+/// separate thousands.
 fn number(text: &str, is_english: bool) -> Option<Number> {
     let text = text.replace(MINUS, "-");
     let (sign, text) = match text.strip_prefix('-') {
@@ -240,8 +242,8 @@ fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// A number in groups of three digits without what stands between them. A single comma or point is no group's
-/// where nothing else says so.
+/// Returns a number in groups of three digits without their separators; `None` if it is not grouped. A single comma or
+/// point is taken for the decimal one.
 fn grouped(text: &str) -> Option<String> {
     let first = text.find(|c: char| !c.is_ascii_digit())?;
     let separator = text.get(first..)?.chars().next()?;
@@ -264,9 +266,9 @@ fn grouped(text: &str) -> Option<String> {
     is_sound.then(|| format!("{}{point}", groups.concat()))
 }
 
-/// A plain decimal: what `<input type="number">` sends (HTML standard, valid floating-point number).
-/// The reader is that of JSON, so that a form and a script mean the same number; it wants one digit
-/// ahead of the point and no zeros ahead of others.
+/// Parses a plain decimal, as `<input type="number">` sends it (HTML standard, valid floating-point number). By the
+/// parser of JSON, so that a form and a script mean the same number; it wants a digit before the point and no leading
+/// zeros.
 fn decimal(sign: &str, number: &str) -> Option<Number> {
     if !number.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
         return None;

@@ -1,4 +1,5 @@
-//! Where a visitor came from: what a submission may carry undeclared.
+//! Attribution: campaign parameters, click ids and pages that say where a visitor came from. A form sends them without
+//! declaring them.
 
 use std::borrow::Cow;
 
@@ -8,29 +9,29 @@ use super::table::{Check, Rules, Verdict, ensure, keys};
 use crate::base::unicode::{tidy, tidy_word};
 use crate::base::url::WebAddress;
 
-/// Characters of a value; what is longer is cut, for attribution never rejects.
+/// Characters of a value; longer ones are cut, because attribution never rejects a submission.
 const MAX_VALUE: usize = 500;
-/// What ad platforms add to the addresses that they lead to.
+/// Parameters that ad platforms add to the URLs of their ads.
 const CLICK_IDS: [&str; 8] =
     ["gclid", "gbraid", "wbraid", "fbclid", "msclkid", "ttclid", "twclid", "li_fat_id"];
-/// Addresses: their query and fragment are cut, which may hold anything.
+/// Names whose values are URLs. Query and fragment are cut, which may contain anything.
 const ADDRESSES: [&str; 3] = ["page_url", "referrer", "landing_page"];
-/// Ahead of a name it means the first visit and not the last.
+/// The prefix of names for the first visit instead of the last.
 const FIRST: &str = "first_";
-/// Days that browsers keep a cookie at most (<https://httpwg.org/http-extensions/draft-ietf-httpbis-rfc6265bis.html>).
+/// The most days that browsers keep a cookie (<https://httpwg.org/http-extensions/draft-ietf-httpbis-rfc6265bis.html>).
 const MAX_REMEMBER_DAYS: u32 = 400;
 
-/// Whether a field's name, in lower case, is attribution, which needs no declaration.
+/// Returns whether a field's name, in lower case, is attribution, which needs no declaration.
 pub fn is_attribution(name: &str) -> bool {
     let name = last_of(name);
     name.starts_with("utm_") || CLICK_IDS.contains(&name) || ADDRESSES.contains(&name)
 }
 
-/// What is kept of a value: tidy words, and so many characters. Of an address what is behind the path is cut, which
-/// may hold anything: a token, an e-mail address. What is ahead of the host is cut as well; of an address that
-/// only seems to have a host nothing is left.
+/// Returns a value as it is stored: tidied, and cut to its maximum length. A URL loses what follows the path, which may
+/// be anything: a token, an e-mail address. It loses credentials as well; a URL that only seems to have a host becomes
+/// empty.
 pub fn attribution_value(name: &str, text: &str) -> String {
-    // To compose what is cut anyhow would cost a visitor's time.
+    // Normalising what is cut anyway would cost time.
     let end = text.char_indices().nth(MAX_VALUE * 4).map_or(text.len(), |(end, _)| end);
     let text = tidy(text.get(..end).unwrap_or_default());
     let text = tidy_word(&text);
@@ -38,14 +39,15 @@ pub fn attribution_value(name: &str, text: &str) -> String {
     kept.chars().take(MAX_VALUE).collect()
 }
 
-/// Whether what stands there is an address.
+/// Returns whether the values of this name are URLs.
 pub fn is_address(name: &str) -> bool {
     ADDRESSES.contains(&last_of(name))
 }
 
+/// Returns a URL without credentials, query and fragment.
 fn page_of(text: &str) -> Cow<'_, str> {
     let page = text.split(['?', '#']).next().unwrap_or_default();
-    // Nearly always what is left is what a parser would make of it.
+    // Nearly always a parser would not change it.
     if !page.contains(|c: char| c == '@' || c == '\\' || c.is_control()) {
         return page.into();
     }
@@ -53,7 +55,7 @@ fn page_of(text: &str) -> Cow<'_, str> {
     address.map(|address| address.page()).unwrap_or_default().into()
 }
 
-/// The name for the last visit.
+/// Returns the same name for the last visit.
 fn last_of(name: &str) -> &str {
     name.strip_prefix(FIRST).unwrap_or(name)
 }

@@ -1,28 +1,27 @@
-//! What a publication changes: for the audit log, where events go and by which secrets; for whoever
-//! publishes, what of the campaign waits and is not sent any more.
+//! The changes that a publication makes: for the audit log, where events go and with which secrets; for whoever
+//! publishes, warnings about deliveries and confirmations that will not be sent any more.
 
 use serde_json::{Map, Value};
 
-use super::double_opt_in::Channel;
-use super::{Campaign, Destination};
+use super::campaign::Campaign;
+use super::destination::{Channel, Destination};
 use crate::base::url::WebAddress;
 
-/// Destinations that an entry of the audit log names, more than campaigns have: a page of entries stays
-/// an answer of some megabytes whatever is published.
+/// Destinations in an entry of the audit log, more than campaigns have: it keeps a page of entries below some megabytes,
+/// whatever is published.
 const MAX_NAMED: usize = 50;
 
-/// A campaign as it was published, where it was, and as it is to be.
+/// A campaign before and after a publication.
 pub struct Change<'a> {
-    /// As it was.
+    /// The campaign before; `None` if it was not published.
     pub before: Option<&'a Campaign>,
-    /// As it will be.
+    /// The campaign after.
     pub after: &'a Campaign,
 }
 
 impl Change<'_> {
-    /// For the audit log: destinations whose origin or secret is another one, what is new and what is gone,
-    /// each from and to; the same of Turnstile's secret and of the controller's name. Never a path, which
-    /// may hold a token.
+    /// Returns the entry for the audit log: destinations whose origin or secret changes, that are new or gone, each from
+    /// and to; the same of Turnstile's secret and of the controller's name. Never a path, which may contain a token.
     pub fn entry(&self, controller_was: Option<&str>) -> Value {
         let mut named = Vec::new();
         let mut add = |name: &str, from: Value, to: Value| {
@@ -32,7 +31,7 @@ impl Change<'_> {
                 named.push(Value::Object(change));
             }
         };
-        // What was there stands first, so that nothing new hides it.
+        // Old ones come first, so that new ones cannot push them out.
         for old in self.old_destinations() {
             add(&old.name, shown(Some(old)), shown(self.after.destination(&old.name)));
         }
@@ -65,19 +64,19 @@ impl Change<'_> {
         self.before.map_or(&[], |before| &before.destinations)
     }
 
-    /// Whether anything may wait that will not be sent: then a ledger is asked what does.
+    /// Returns whether anything may wait that will not be sent: then the ledger is asked.
     pub fn may_strand(&self) -> bool {
-        self.asks_no_more() || !self.stranded().is_empty()
+        self.drops_double_opt_in() || !self.stranded().is_empty()
     }
 
-    /// What whoever publishes must know. `waiting` is what the ledger says of the campaign; without it
-    /// nobody knows how much there is.
+    /// Returns warnings for whoever publishes. `waiting` is the ledger's reply about the campaign; without it they have no
+    /// numbers.
     pub fn warnings(&self, waiting: Option<&Value>) -> Vec<String> {
         let count = |path: &str| waiting.map(|all| all.pointer(path).and_then(Value::as_i64).unwrap_or(0));
         let many = |count: Option<i64>| count.map_or_else(String::new, |count| format!(": {count}"));
         let mut warnings = Vec::new();
         let unconfirmed = count("/unconfirmed");
-        if self.asks_no_more() && unconfirmed != Some(0) {
+        if self.drops_double_opt_in() && unconfirmed != Some(0) {
             warnings.push(format!(
                 "submissions that wait for their confirmation{}. The campaign has no [double_opt_in] any more: \
                  links that have gone out go on working, mails that wait are not sent",
@@ -101,11 +100,11 @@ impl Change<'_> {
         warnings
     }
 
-    fn asks_no_more(&self) -> bool {
+    fn drops_double_opt_in(&self) -> bool {
         self.before.is_some_and(|before| before.double_opt_in.is_some()) && self.after.double_opt_in.is_none()
     }
 
-    /// Destinations that do not get what waits for them, each with the reason.
+    /// Returns destinations that do not get what waits for them, each with the reason.
     fn stranded(&self) -> Vec<(&str, String)> {
         let mut stranded = Vec::new();
         for old in self.old_destinations() {
@@ -135,7 +134,7 @@ fn from_to(from: Value, to: Value) -> Map<String, Value> {
     pair(("from", from), ("to", to))
 }
 
-/// Of a destination, what says where something goes and by which secret.
+/// Returns the origin and the secret of a destination.
 fn shown(destination: Option<&Destination>) -> Value {
     let Some(destination) = destination else { return Value::Null };
     let origin = text(destination.address.as_ref().map(WebAddress::origin));

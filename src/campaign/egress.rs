@@ -1,19 +1,16 @@
-//! Where events may go. A campaign names addresses, and whoever may write one must not reach through
-//! Leadhook what stands behind it: this machine, a local network, a cloud's metadata, Leadhook itself.
+//! Egress: the URLs and headers that the Worker may send to. Whoever may write a campaign must not reach through
+//! Leadhook what is behind it: this machine, a local network, a cloud's metadata service, Leadhook itself.
 //!
-//! Check by the address as the URL standard reads it, so that every spelling of a host is one. What
-//! a name resolves to is not asked: a Worker learns it from nobody, and on Cloudflare private
-//! addresses cannot be reached.
+//! Checks are by the URL as the URL standard parses it, so that all spellings of a host are one. Names are not resolved:
+//! a Worker cannot, and on Cloudflare private addresses cannot be reached.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::Destination;
-use super::double_opt_in::Channel;
-use super::table::{Check, Problem, is_reported};
+use super::table::Check;
 use crate::base::url::WebAddress;
 
-/// IPv4 networks that are not of the public internet, with their prefix lengths: the IANA registry of
-/// special-purpose addresses (RFC 6890), multicast (RFC 5771) and what is reserved (RFC 1112).
+/// IPv4 networks outside the public internet, with their prefix lengths: the IANA registry of special-purpose addresses
+/// (RFC 6890), multicast (RFC 5771) and reserved ones (RFC 1112).
 const INWARD_IPV4: [(Ipv4Addr, u32); 15] = [
     (Ipv4Addr::new(0, 0, 0, 0), 8),
     (Ipv4Addr::new(10, 0, 0, 0), 8),
@@ -32,11 +29,11 @@ const INWARD_IPV4: [(Ipv4Addr, u32); 15] = [
     (Ipv4Addr::new(240, 0, 0, 0), 4),
 ];
 
-/// The only IPv6 network that is given out (RFC 4291 section 2.4). Loopback, link-local, unique local,
-/// multicast, mapped IPv4 and NAT64 lie outside it.
+/// The only IPv6 network that is assigned (RFC 4291 section 2.4). Loopback, link-local, unique local, multicast, mapped
+/// IPv4 and NAT64 addresses are outside it.
 const PUBLIC_IPV6: (Ipv6Addr, u32) = (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
-/// Networks in it that are not of the public internet: protocols (with Teredo and benchmarking),
-/// documentation, and 6to4, in which any IPv4 address may be hidden.
+/// Networks in it that are not of the public internet: protocols (with Teredo and benchmarking), documentation, and
+/// 6to4, which can hide any IPv4 address.
 const INWARD_IPV6: [(Ipv6Addr, u32); 4] = [
     (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23),
     (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 32),
@@ -44,8 +41,8 @@ const INWARD_IPV6: [(Ipv6Addr, u32); 4] = [
     (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20),
 ];
 
-/// Names that only a local network answers: RFC 6761, RFC 6762 (with its appendix G), RFC 8375, and
-/// what ICANN keeps for private use.
+/// Names that only local networks resolve: RFC 6761, RFC 6762 (with its appendix G), RFC 8375, and those that ICANN
+/// reserves for private use.
 const INWARD_NAMES: [&str; 10] = [
     "localhost",
     "local",
@@ -59,10 +56,10 @@ const INWARD_NAMES: [&str; 10] = [
     "home.arpa",
 ];
 
-/// Last words of the names of headers that carry a provider's token: `X-Postmark-Server-Token`,
+/// Last words in the names of headers that carry a provider's token: `X-Postmark-Server-Token`,
 /// `api-key`, `X-ElasticEmail-ApiKey`.
 const TOKEN_WORDS: [&str; 3] = ["token", "key", "apikey"];
-/// Beginnings of names that are the protocol's, a proxy's or the webhook's own, whatever their last word.
+/// First words in the names of headers that belong to HTTP, to proxies or to the webhook, whatever their last word.
 const OWN_HEADERS: [&str; 10] = [
     "accept",
     "access-control",
@@ -76,47 +73,10 @@ const OWN_HEADERS: [&str; 10] = [
     "webhook",
 ];
 
-impl Destination {
-    /// What the ledgers know it by: the address as it was written, under which rows of theirs lie.
-    pub fn receiver(&self) -> &str {
-        &self.written
-    }
-
-    /// Why nothing may be sent there, with the key that says so; empty where it may. `own` is where
-    /// Leadhook itself answers.
-    ///
-    /// Any port will do: over https no other protocol can be spoken to, and CRMs do answer on 8443.
-    pub fn refusals(&self, own: Option<&WebAddress>, development: bool) -> Vec<(&'static str, &'static str)> {
-        let address = match &self.address {
-            Some(address) => judge(address, own, development),
-            None => Err("must be an address, as in https://example.com/x"),
-        };
-        let header = match &self.channel {
-            Channel::Email(api) => carries_a_token(&api.header),
-            Channel::Webhook => Ok(()),
-        };
-        let judged = [("url", address), ("header", header)];
-        judged.into_iter().filter_map(|(key, judged)| judged.err().map(|reason| (key, reason))).collect()
-    }
-
-    /// Adds them to what is wrong in a file, except at places where something has been told already.
-    pub(super) fn report_refusals(
-        &self,
-        path: &str,
-        own: Option<&WebAddress>,
-        development: bool,
-        problems: &mut Vec<Problem>,
-    ) {
-        for (key, reason) in self.refusals(own, development) {
-            let path = format!("{path}.{key}");
-            if !is_reported(problems, &path) {
-                problems.push(Problem::new(path, reason));
-            }
-        }
-    }
-}
-
-fn judge(address: &WebAddress, own: Option<&WebAddress>, development: bool) -> Check {
+/// Checks that events may be sent to a URL. `own` is the Worker's own public URL.
+///
+/// Any port is allowed: over https no other protocol can be spoken, and CRMs do answer on 8443.
+pub fn check_address(address: &WebAddress, own: Option<&WebAddress>, development: bool) -> Check {
     if own.is_some_and(|own| is_own(address, own)) {
         return Err("must not lead back to Leadhook: LEADHOOK_PUBLIC_URL is there");
     }
@@ -137,7 +97,7 @@ fn judge(address: &WebAddress, own: Option<&WebAddress>, development: bool) -> C
     Ok(())
 }
 
-/// Whether a host (as [`WebAddress::host`] gives it) is of no use outside a machine or a network.
+/// Returns whether a host (as [`WebAddress::host`] returns it) is on this machine or a local network, or reserved.
 fn is_inward(host: &str) -> bool {
     let host = host.trim_end_matches('.');
     if let Ok(ip) = host.parse::<Ipv4Addr>() {
@@ -149,7 +109,7 @@ fn is_inward(host: &str) -> bool {
             !is_within_ipv6(ip, PUBLIC_IPV6) || INWARD_IPV6.iter().any(|network| is_within_ipv6(ip, *network))
         });
     }
-    // A name without a dot is completed by the network that it is asked in.
+    // A name without a dot is completed by the resolver's search domain.
     !host.contains('.') || INWARD_NAMES.iter().any(|name| is_below(host, name))
 }
 
@@ -161,18 +121,18 @@ fn is_within_ipv6(ip: Ipv6Addr, (network, bits): (Ipv6Addr, u32)) -> bool {
     (ip.to_bits() ^ network.to_bits()).leading_zeros() >= bits
 }
 
-/// Whether a name is this one or lies in it.
+/// Returns whether a host is this name or a subdomain of it.
 fn is_below(host: &str, name: &str) -> bool {
     host.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
-/// Whether an address is Leadhook's own: its host, what lies in that, and on workers.dev every Worker of
-/// the account, for Cloudflare lets none of them fetch another. Not the whole domain: companies have
-/// `leads.example.com` beside `crm.example.com`. So nothing below a host of two labels is meant either.
+/// Returns whether a URL is the Worker's own: its host, subdomains of that, and on workers.dev every Worker of the
+/// account, for Cloudflare lets none of them fetch another. Not the whole domain: companies have `leads.example.com`
+/// beside `crm.example.com`. So subdomains of a host of two labels are others' too.
 fn is_own(address: &WebAddress, own: &WebAddress) -> bool {
     let plain = |address: &WebAddress| address.host().trim_end_matches('.').to_owned();
     let (host, own_host) = (plain(address), plain(own));
-    // In development the receiver runs on the same machine, at another port.
+    // In development the receiver runs on the same machine, on another port.
     if own.is_loopback_http() {
         return address.origin() == own.origin();
     }
@@ -183,9 +143,9 @@ fn is_own(address: &WebAddress, own: &WebAddress) -> bool {
         || account.is_some_and(|account| is_below(&host, account))
 }
 
-/// Whether a header's name is one that a provider takes its token in. An allow-list by shape, for the
-/// secret is all that may stand there.
-fn carries_a_token(name: &str) -> Check {
+/// Checks that a header is one in which providers expect their token. An allow-list by shape, because the secret is sent
+/// in it.
+pub fn check_header(name: &str) -> Check {
     let name = name.to_ascii_lowercase();
     if name == "authorization" {
         return Ok(());
@@ -205,7 +165,7 @@ fn carries_a_token(name: &str) -> Check {
 mod tests {
     use super::*;
 
-    /// The hosts that the end-to-end test publishes too, where the runtime reads them.
+    /// The hosts that the end-to-end test publishes too, where the runtime parses them.
     fn hosts(kind: &str) -> Vec<String> {
         let hosts: serde_json::Value =
             serde_json::from_str(include_str!("../../tests/data/hosts.json")).unwrap();
@@ -213,17 +173,17 @@ mod tests {
         hosts.map(|host| host.as_str().unwrap().to_owned()).collect()
     }
 
-    fn judged(url: &str, own: Option<&str>, development: bool) -> Check {
+    fn check(url: &str, own: Option<&str>, development: bool) -> Check {
         let own = own.map(|own| WebAddress::parse(own).unwrap());
-        judge(&WebAddress::parse(url).unwrap(), own.as_ref(), development)
+        check_address(&WebAddress::parse(url).unwrap(), own.as_ref(), development)
     }
 
     #[test]
-    fn nothing_goes_inward_however_it_is_spelt() {
+    fn no_spelling_of_a_private_host_is_allowed() {
         for host in hosts("inward") {
             let url = format!("https://{host}/hooks");
-            assert!(judged(&url, None, true).is_err(), "{url}");
-            assert!(judged(&url, None, false).is_err(), "{url}");
+            assert!(check(&url, None, true).is_err(), "{url}");
+            assert!(check(&url, None, false).is_err(), "{url}");
         }
     }
 
@@ -231,15 +191,15 @@ mod tests {
     fn the_public_internet_is_open_at_any_port() {
         for host in hosts("outward") {
             let url = format!("https://{host}/hooks");
-            assert_eq!(judged(&url, None, false), Ok(()), "{url}");
+            assert_eq!(check(&url, None, false), Ok(()), "{url}");
         }
     }
 
     #[test]
     fn only_development_sends_to_this_machine_and_only_there_without_https() {
         for url in ["http://127.0.0.1:8788/x", "http://localhost:8788", "http://[::1]:8788/"] {
-            assert_eq!(judged(url, None, true), Ok(()), "{url}");
-            assert!(judged(url, None, false).is_err(), "{url}");
+            assert_eq!(check(url, None, true), Ok(()), "{url}");
+            assert!(check(url, None, false).is_err(), "{url}");
         }
         for url in [
             "http://crm.example.com/",
@@ -247,13 +207,13 @@ mod tests {
             "ftp://crm.example.com/",
             "https://a:b@crm.example.com/",
         ] {
-            assert!(judged(url, None, true).is_err(), "{url}");
+            assert!(check(url, None, true).is_err(), "{url}");
         }
     }
 
     #[test]
     fn nothing_leads_back_to_leadhook() {
-        let own = |own: &str, url: &str| judged(url, Some(own), true).is_err();
+        let own = |own: &str, url: &str| check(url, Some(own), true).is_err();
         let leads = "https://leads.example.com";
         for url in [
             "https://leads.example.com/c/guide",
@@ -297,7 +257,7 @@ mod tests {
             "Ocp-Apim-Subscription-Key",
             "X-Lettermint-Token",
         ] {
-            assert_eq!(carries_a_token(name), Ok(()), "{name}");
+            assert_eq!(check_header(name), Ok(()), "{name}");
         }
         for name in [
             "Host",
@@ -342,7 +302,7 @@ mod tests {
             "tokenizer",
             "X-Monkey",
         ] {
-            assert!(carries_a_token(name).is_err(), "{name}");
+            assert!(check_header(name).is_err(), "{name}");
         }
     }
 }

@@ -1,21 +1,22 @@
-//! `[[field]]`: what a form asks.
+//! `[[field]]`: the questions of a form.
 
 use serde::Deserialize;
 use validator::{ValidateLength, ValidateRange};
 
-use super::schema::{MAX_TEXT, is_field_name};
+use super::attribution::is_attribution;
+use super::checks::{MAX_SLUG, MAX_TEXT};
 use super::table::{Check, Problem, Rules, Verdict, ensure, is_reported, keys};
 use crate::base::unicode::{same_words, tidy};
 
-/// Characters of a text unless the field says otherwise: a paragraph, not a document.
+/// The default for characters of a text: a paragraph, not a document.
 const DEFAULT_MAX_LENGTH: usize = 2_000;
-/// Characters of an address: what browsers and proxies agree on.
+/// Characters of a URL: a length that all browsers and proxies allow.
 const DEFAULT_MAX_URL: usize = 2_048;
 /// Characters of a placeholder: more do not fit into an input.
 const MAX_PLACEHOLDER: u64 = 200;
-/// Whose a contact is, ahead of what it is (HTML standard, autofill).
+/// Words before the name of a contact field, which say whose it is (HTML standard, autofill).
 const WHOSE: [&str; 4] = ["home", "work", "mobile", "fax"];
-/// What browsers fill in (HTML standard, autofill field names) of what a form for leads may ask.
+/// Names of fields that browsers fill in (HTML standard, autofill), of those that a form for leads may have.
 #[rustfmt::skip]
 const AUTOFILL: [&str; 32] = [
     "off", "on", "name", "honorific-prefix", "given-name", "additional-name", "family-name", "honorific-suffix",
@@ -25,28 +26,31 @@ const AUTOFILL: [&str; 32] = [
     "tel-national", "tel-extension", "email",
 ];
 
+/// The field with the form's time token, which says when the form was rendered. No campaign can have a field of this name.
+pub const FORM_TOKEN: &str = "leadhook_token";
+
 /// One field of the form.
 #[derive(Clone, Debug)]
 pub struct Field {
-    /// The form's name for it.
+    /// The name in the form.
     pub name: String,
-    /// For people; the name where absent.
+    /// The label; the name if absent.
     pub label: Option<String>,
-    /// Whether a submission must have it.
+    /// Whether a submission without it is rejected.
     pub required: bool,
-    /// What it takes.
+    /// The values that it takes.
     pub kind: Kind,
     /// Whether a phone number must be in the numbering plans.
     pub strict: bool,
-    /// What browsers fill in.
+    /// The name by which browsers fill it in.
     pub autocomplete: Option<String>,
-    /// Stands in the input while it is empty.
+    /// The text in the input while it is empty.
     pub placeholder: Option<String>,
-    /// Stands beside the input.
+    /// The text beside the input.
     pub help: Option<String>,
 }
 
-/// What a field takes, with its bounds. Lengths count characters.
+/// The values that a field takes, with their bounds. Lengths are in characters.
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs)]
 pub enum Kind {
@@ -62,7 +66,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The word of the campaign file.
+    /// Returns its name in the campaign file.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Email => "email",
@@ -102,7 +106,7 @@ keys!(FieldTable: name, label, kind, required, min_length, max_length, min, max,
 
 impl Rules for FieldTable {
     fn verdicts(&self) -> Vec<Verdict> {
-        let of = |text: &Option<String>, judge: fn(&str) -> Check| text.as_deref().map_or(Ok(()), judge);
+        let of = |text: &Option<String>, check: fn(&str) -> Check| text.as_deref().map_or(Ok(()), check);
         vec![
             ("name", is_field_name(&self.name)),
             ("max_length", self.max_length.map_or(Ok(()), is_max_length)),
@@ -113,7 +117,7 @@ impl Rules for FieldTable {
     }
 }
 
-/// The kinds of field.
+/// The values of `kind`.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
@@ -129,47 +133,54 @@ pub enum FieldKind {
     Date,
 }
 
+impl FieldTable {
+    /// Refuses keys that fields of this kind do not have.
+    fn check_keys(&self, kind: FieldKind, refuse: &mut impl FnMut(&str, &str)) {
+        if !matches!(kind, FieldKind::Text | FieldKind::Url) && self.max_length.is_some() {
+            refuse("max_length", "is for text and url");
+        }
+        if kind != FieldKind::Text && self.min_length.is_some() {
+            refuse("min_length", "is for text");
+        }
+        if kind != FieldKind::Number && self.min.is_some() {
+            refuse("min", "is for number");
+        }
+        if kind != FieldKind::Number && self.max.is_some() {
+            refuse("max", "is for number");
+        }
+        if kind != FieldKind::Choice && self.choices.is_some() {
+            refuse("choices", "is for choice");
+        }
+        if self.placeholder.is_some() && !has_placeholder(kind) {
+            refuse("placeholder", "is for email, phone, text, number and url: nothing else shows it");
+        }
+        if self.autocomplete.is_some() && self.several {
+            refuse("autocomplete", "is not for several choices: browsers fill in none");
+        }
+        if kind != FieldKind::Choice && self.several {
+            refuse("several", "is for choice");
+        }
+        if kind != FieldKind::Phone && self.strict {
+            refuse("strict", "is for phone");
+        }
+    }
+}
+
 impl Field {
     pub(super) fn accept(path: &str, table: FieldTable, problems: &mut Vec<Problem>) -> Option<Self> {
-        // What is misspelt or of a wrong type has been reported as such.
-        let misspelt = is_reported(problems, &format!("{path}.kind"));
-        let mistyped = is_reported(problems, &format!("{path}.choices"));
+        // A kind or choices of the wrong type are reported already.
+        let is_kind_reported = is_reported(problems, &format!("{path}.kind"));
+        let are_choices_reported = is_reported(problems, &format!("{path}.choices"));
         let mut refuse =
             |key: &str, reason: &str| problems.push(Problem::new(format!("{path}.{key}"), reason));
         let Some(kind) = table.kind else {
-            if !misspelt {
+            if !is_kind_reported {
                 let kinds = "is required: email, phone, text, choice, number, boolean, country, url or date";
                 refuse("kind", kinds);
             }
             return None;
         };
-        if !matches!(kind, FieldKind::Text | FieldKind::Url) && table.max_length.is_some() {
-            refuse("max_length", "is for text and url");
-        }
-        if kind != FieldKind::Text && table.min_length.is_some() {
-            refuse("min_length", "is for text");
-        }
-        if kind != FieldKind::Number && table.min.is_some() {
-            refuse("min", "is for number");
-        }
-        if kind != FieldKind::Number && table.max.is_some() {
-            refuse("max", "is for number");
-        }
-        if kind != FieldKind::Choice && table.choices.is_some() {
-            refuse("choices", "is for choice");
-        }
-        if table.placeholder.is_some() && !has_placeholder(kind) {
-            refuse("placeholder", "is for email, phone, text, number and url: nothing else shows it");
-        }
-        if table.autocomplete.is_some() && table.several {
-            refuse("autocomplete", "is not for several choices: browsers fill in none");
-        }
-        if kind != FieldKind::Choice && table.several {
-            refuse("several", "is for choice");
-        }
-        if kind != FieldKind::Phone && table.strict {
-            refuse("strict", "is for phone");
-        }
+        table.check_keys(kind, &mut refuse);
         let max_length = |default| table.max_length.map_or(default, |max| max as usize);
         let kind = match kind {
             FieldKind::Email => Kind::Email,
@@ -193,7 +204,7 @@ impl Field {
             }
             FieldKind::Choice => {
                 let choices = table.choices.unwrap_or_default();
-                if !mistyped && (choices.is_empty() || choices.iter().any(String::is_empty)) {
+                if !are_choices_reported && (choices.is_empty() || choices.iter().any(String::is_empty)) {
                     refuse("choices", "must list at least one, and none may be empty");
                 }
                 let choices = choices.iter().map(|choice| tidy(choice).into_owned()).collect();
@@ -212,7 +223,7 @@ impl Field {
         })
     }
 
-    /// Adds choices that no answer can tell apart, for the first of them is always meant.
+    /// Reports choices that no answer can tell apart: the first of them would always be chosen.
     pub(super) fn report_alike(&self, path: &str, problems: &mut Vec<Problem>) {
         let Kind::Choice { choices, .. } = &self.kind else { return };
         for (at, choice) in choices.iter().enumerate() {
@@ -224,6 +235,21 @@ impl Field {
             }
         }
     }
+}
+
+/// Checks the name of a field. Reserved are attribution, consent and the form's token.
+pub fn is_field_name(text: &str) -> Check {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    ensure(
+        text.starts_with(|c: char| c.is_ascii_lowercase())
+            && text.len() <= MAX_SLUG
+            && text.chars().all(plain),
+        "is required: a lower-case letter, then lower-case letters, digits and underscores",
+    )?;
+    ensure(
+        !is_attribution(text) && !matches!(text, "consent" | FORM_TOKEN),
+        "is reserved: attribution, consent and the form's token need no field",
+    )
 }
 
 fn is_max_length(length: u32) -> Check {

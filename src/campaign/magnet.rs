@@ -1,18 +1,17 @@
-//! `[magnet]`: what the person gets in exchange, behind a link that is signed and expires.
+//! `[magnet]`: the lead magnet that a person gets in exchange, behind a signed link that expires.
 
 use validator::{ValidateLength, ValidateRange};
 
-use super::Problem;
-use super::schema::{address_of, is_web_address};
-use super::table::{Check, Rules, Verdict, ensure, is_reported, keys};
+use super::checks::{address_of, is_web_address};
+use super::table::{Check, Problem, Rules, Verdict, ensure, is_reported, keys};
 use crate::base::time::DAY_MS;
 use crate::base::url::WebAddress;
 
-/// A week: long enough for somebody who reads mails at the weekend, too short to be passed around for ever.
+/// A week: long enough for somebody who reads e-mails at the weekend, too short to be passed around for ever.
 const DEFAULT_VALID_DAYS: u32 = 7;
-/// Longer would be a public address.
+/// The most days: a longer-lived link would be a public URL.
 const MAX_VALID_DAYS: u32 = 90;
-/// Characters of a title: it stands in one line, and in a webhook.
+/// Characters of a title: it is one line, and part of a webhook.
 const MAX_TITLE: u64 = 200;
 /// Bytes of a key in R2 (<https://developers.cloudflare.com/r2/platform/limits/> allows 1,024).
 const MAX_KEY: usize = 512;
@@ -39,43 +38,42 @@ impl Rules for MagnetTable {
     }
 }
 
-/// What the person gets.
+/// The lead magnet of a campaign.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Magnet {
-    /// For people.
+    /// The title, for people.
     pub title: String,
-    /// Where it is.
+    /// The place where it is stored.
     pub source: Source,
-    /// How long a link to it is good for.
+    /// The time for which a link to it is valid.
     pub valid_ms: i64,
 }
 
-/// Where a magnet is.
+/// The place where a magnet is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// A key in the bucket. It comes from the campaign alone, so that no request can name another.
+    /// A key in the bucket. Only the campaign names it, so that no request can ask for another.
     File(String),
-    /// An address, as it was read. Whoever follows it sees it.
+    /// A URL. Whoever follows the link sees it.
     Url(String),
 }
 
 impl Magnet {
-    /// What the table says.
     pub(super) fn accept(table: MagnetTable, problems: &mut Vec<Problem>) -> Option<Self> {
-        let is_told = ["magnet.file", "magnet.url"].iter().any(|path| is_reported(problems, path));
+        let is_source_reported = ["magnet.file", "magnet.url"].iter().any(|path| is_reported(problems, path));
         let source = match (table.file, table.url) {
             (Some(key), None) => Some(Source::File(key)),
             (None, Some(url)) => address_of(&url).map(|url| Source::Url(url.href().to_owned())),
             _ => None,
         };
-        if source.is_none() && !is_told {
+        if source.is_none() && !is_source_reported {
             problems.push(Problem::new("magnet", "needs file or url, and not both"));
         }
         let valid_ms = i64::from(table.valid_days.unwrap_or(DEFAULT_VALID_DAYS)) * DAY_MS;
         source.map(|source| Self { title: table.title, source, valid_ms })
     }
 
-    /// Addresses that only development may use.
+    /// Reports a URL that only development may use.
     pub(super) fn development_only(&self) -> Option<Problem> {
         let Source::Url(url) = &self.source else { return None };
         let reason = "http to a loopback address is for development only";

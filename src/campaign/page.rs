@@ -1,12 +1,12 @@
-//! `[page]`: how the hosted form looks, and what it says beside what it asks.
+//! `[page]`: the looks of the hosted form, and its texts beside the questions.
 
-use super::Problem;
-use super::schema::{MAX_TEXT, address_of, is_web_address};
-use super::table::{Check, Rules, Verdict, ensure, keys};
-use crate::base::url::WebAddress;
 use validator::ValidateLength;
 
-/// Characters of a button: more do not fit a phone.
+use super::checks::{MAX_TEXT, address_of, is_web_address};
+use super::table::{Check, Problem, Rules, Verdict, ensure, keys};
+use crate::base::url::WebAddress;
+
+/// Characters on a button: more do not fit a phone.
 const MAX_BUTTON: u64 = 60;
 
 /// `[page]`.
@@ -24,7 +24,7 @@ keys!(PageTable: intro, button, thanks, logo, accent, background);
 
 impl Rules for PageTable {
     fn verdicts(&self) -> Vec<Verdict> {
-        let of = |text: &Option<String>, judge: fn(&str) -> Check| text.as_deref().map_or(Ok(()), judge);
+        let of = |text: &Option<String>, check: fn(&str) -> Check| text.as_deref().map_or(Ok(()), check);
         vec![
             ("intro", of(&self.intro, is_paragraph)),
             ("button", of(&self.button, is_button)),
@@ -36,38 +36,38 @@ impl Rules for PageTable {
     }
 }
 
-/// How the hosted form looks.
+/// The looks of the hosted form.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
-    /// Above the form.
+    /// The text above the form.
     pub intro: Option<String>,
-    /// On its button.
+    /// The text on its button.
     pub button: Option<String>,
-    /// On the thanks page.
+    /// The text on the thanks page.
     pub thanks: Option<String>,
-    /// The address of a picture.
+    /// The logo above the form.
     pub logo: Option<Logo>,
-    /// Of the button.
+    /// The colour of the button.
     pub accent: Option<Colour>,
-    /// Behind the form.
+    /// The colour behind the form.
     pub background: Option<Colour>,
 }
 
 /// The company's logo.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Logo {
-    /// Its address, as it was read.
+    /// The URL of the image.
     pub url: String,
-    /// Where browsers may load it from.
+    /// Its origin, from which browsers may load it.
     pub origin: String,
 }
 
-/// Red, green and blue.
+/// A colour in sRGB: red, green and blue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Colour([u8; 3]);
 
 impl Colour {
-    /// Reads `#1f6b4a`.
+    /// Parses `#1f6b4a`.
     pub fn parse(text: &str) -> Option<Self> {
         let digits = text
             .strip_prefix('#')
@@ -76,29 +76,29 @@ impl Colour {
         Some(Self([part(0)?, part(2)?, part(4)?]))
     }
 
-    /// As CSS writes it.
+    /// Returns it as CSS.
     pub fn css(self) -> String {
         let Self([red, green, blue]) = self;
         format!("#{red:02x}{green:02x}{blue:02x}")
     }
 
-    /// Black or white, whichever is read better on it: at least 4.5 to 1 by WCAG 2.2, whatever the colour.
+    /// Returns black or white, whichever is easier to read on it: its contrast is at least 4.5 to 1 by WCAG 2.2, whatever
+    /// the colour.
     pub fn ink(self) -> &'static str {
-        // Where black and white contrast alike, both do by 4.58.
-        const ALIKE: f32 = 0.179;
+        // The luminance at which black and white have the same contrast: 4.58.
+        const EQUAL_CONTRAST: f32 = 0.179;
         let Self(parts) = self;
         let [red, green, blue] = parts.map(|part| linear(f32::from(part) / 255.0));
-        if 0.2126 * red + 0.7152 * green + 0.0722 * blue > ALIKE { "#000000" } else { "#ffffff" }
+        if 0.2126 * red + 0.7152 * green + 0.0722 * blue > EQUAL_CONTRAST { "#000000" } else { "#ffffff" }
     }
 }
 
-/// The light of a part of sRGB, within 0.003: the exact curve needs a power function in the wasm.
+/// Returns the linear value of a component of sRGB, within 0.003: the exact curve needs a power function in the wasm.
 fn linear(part: f32) -> f32 {
     part * (part * (part * 0.305_306 + 0.682_171) + 0.012_523)
 }
 
 impl Page {
-    /// What the table says.
     pub(super) fn accept(table: PageTable) -> Self {
         let colour = |text: Option<String>| text.as_deref().and_then(Colour::parse);
         let logo = table.logo.and_then(|url| {
@@ -115,7 +115,7 @@ impl Page {
         }
     }
 
-    /// Addresses that only development may use.
+    /// Reports a logo that only development may use.
     pub(super) fn development_only(&self) -> Option<Problem> {
         let logo = self.logo.as_ref()?;
         WebAddress::parse(&logo.url)

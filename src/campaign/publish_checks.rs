@@ -1,12 +1,12 @@
-//! What is refused when a campaign is published, and served where it lies in KV already: a campaign that
-//! cannot be served takes no leads. What is used of it is the parsed form, so it does no harm there.
+//! Checks when a campaign is published. A campaign in KV is served without them, because one that is not served takes no
+//! leads; what they refuse does no harm there, because the parsed values are used.
 //!
-//! The whole file is walked, so that a key which is new to it is one line unless it is named here.
+//! The whole file is walked, so that the value of a new key must be one line unless it is listed here.
 
 use serde_json::Value;
 
 use super::answer::yes_or_no;
-use super::schema::NO_ADDRESS;
+use super::checks::NO_ADDRESS;
 use super::table::{Check, Problem, ensure, is_reported, within};
 use crate::base::country::Country;
 use crate::base::json::object_of;
@@ -15,39 +15,39 @@ use crate::base::unicode::{is_blank, is_invisible, is_lines, is_one_line, tidy};
 use crate::base::url::WebAddress;
 use crate::contact::Email;
 
-/// Addresses.
+/// URLs.
 const ADDRESSES: [&str; 6] =
     ["origins", "thanks_url", "controller.privacy_notice", "page.logo", "magnet.url", "destination.url"];
 const ORIGINS: &str = "origins";
 const EMAIL: &str = "controller.email";
 const COUNTRIES: [&str; 2] = ["default_country", "controller.country"];
 const VERSION: &str = "purpose.version";
-/// What may have several lines.
+/// Texts of several lines.
 const LONGER: [&str; 6] =
     ["controller.address", "field.help", "purpose.text", "page.intro", "page.thanks", "double_opt_in.text"];
-/// What a visitor must be able to read.
+/// Texts that visitors must be able to read.
 const SHOWN: [&str; 3] = ["title", "purpose.text", "controller.name"];
 const FILE: &str = "magnet.file";
-/// What is kept with the blanks around it.
+/// Texts that are stored with the white space around them.
 const KEPT: [&str; 2] = ["purpose.text", "double_opt_in.text"];
-/// An e-mail provider's, who may take several lines anywhere.
+/// The body for an e-mail provider, with texts of several lines anywhere.
 const BODY: &str = "destination.body";
-/// Characters of an address: what browsers and proxies agree on, and what fits a header beside others.
+/// Characters of a URL: a length that all browsers and proxies allow, and that fits into a header beside others.
 const MAX_ADDRESS: usize = 2_048;
 const ONE_LINE: &str = "must be one line without control characters";
 
-/// A file without the blanks around its values, and without what is null. A wording is kept as it stands, for its
-/// digest is in consents, and so is what a provider gets.
+/// Returns a file without the white space around its values, and without nulls. A wording stays as it is, for its digest
+/// is in consents; so does the body for an e-mail provider.
 pub(super) fn tidied(file: &Value) -> Value {
-    fn tidied(value: &Value, place: &str) -> Value {
+    fn tidied(value: &Value, key_path: &str) -> Value {
         match value {
-            // A file's key in the bucket is what programs write, and not a disk.
-            Value::String(text) if place == FILE => tidy(text).into(),
-            Value::String(text) if !KEPT.contains(&place) => text.trim().into(),
-            Value::Array(list) => list.iter().map(|one| tidied(one, place)).collect(),
-            Value::Object(table) if place != BODY => {
+            // The key of a file is composed (NFC), as programs write it, though some disks decompose names.
+            Value::String(text) if key_path == FILE => tidy(text).into(),
+            Value::String(text) if !KEPT.contains(&key_path) => text.trim().into(),
+            Value::Array(list) => list.iter().map(|one| tidied(one, key_path)).collect(),
+            Value::Object(table) if key_path != BODY => {
                 let stated = table.iter().filter(|(_, one)| !one.is_null());
-                object_of(stated.map(|(key, one)| (key.clone(), tidied(one, &within(place, key)))))
+                object_of(stated.map(|(key, one)| (key.clone(), tidied(one, &within(key_path, key)))))
             }
             other => other.clone(),
         }
@@ -55,9 +55,9 @@ pub(super) fn tidied(file: &Value) -> Value {
     tidied(file, "")
 }
 
-/// Adds what is refused to what is wrong in a file, except at places where something has been told already.
+/// Reports what is refused, except at paths with problems; and adds what to write instead where that is known.
 pub(super) fn report(file: &Value, problems: &mut Vec<Problem>) {
-    // Told of each by itself, with what to write.
+    // Reported for each by itself, with what to write.
     let is_list = file
         .get(ORIGINS)
         .is_some_and(|origins| origins.as_array().is_some_and(|all| all.iter().all(Value::is_string)));
@@ -66,7 +66,7 @@ pub(super) fn report(file: &Value, problems: &mut Vec<Problem>) {
     for problem in problems {
         let pointer = format!("/{}", problem.path.replace(['.', '['], "/").replace(']', ""));
         let Some(written) = file.pointer(&pointer).and_then(Value::as_str) else { continue };
-        let meant = match () {
+        let suggestion = match () {
             () if COUNTRIES.contains(&problem.path.as_str()) => {
                 Country::suggest(written).map(|country| format!("write {:?}", country.as_str()))
             }
@@ -74,19 +74,22 @@ pub(super) fn report(file: &Value, problems: &mut Vec<Problem>) {
                 .map(|address| format!("must be an address: write {:?}", address.href())),
             () => None,
         };
-        if let Some(meant) = meant {
-            problem.reason = meant;
+        if let Some(suggestion) = suggestion {
+            problem.reason = suggestion;
         }
     }
 }
 
-/// `path` is where a value is, `place` the same without numbers.
-fn walk(value: &Value, path: &str, place: &str, problems: &mut Vec<Problem>) {
+/// Checks a value and all within it. `path` is that of the value, `key_path` the same without indices.
+fn walk(value: &Value, path: &str, key_path: &str, problems: &mut Vec<Problem>) {
     match value {
         Value::String(text) => {
-            let judged =
-                if place == ORIGINS { is_origin(text) } else { judge(text, place).map_err(str::to_owned) };
-            if let Err(reason) = judged
+            let check = if key_path == ORIGINS {
+                is_origin(text)
+            } else {
+                check(text, key_path).map_err(str::to_owned)
+            };
+            if let Err(reason) = check
                 && !is_reported(problems, path)
             {
                 problems.push(Problem::new(path, reason));
@@ -94,7 +97,7 @@ fn walk(value: &Value, path: &str, place: &str, problems: &mut Vec<Problem>) {
         }
         Value::Array(list) => {
             for (at, one) in list.iter().enumerate() {
-                walk(one, &format!("{path}[{at}]"), place, problems);
+                walk(one, &format!("{path}[{at}]"), key_path, problems);
             }
         }
         Value::Object(table) => {
@@ -103,25 +106,26 @@ fn walk(value: &Value, path: &str, place: &str, problems: &mut Vec<Problem>) {
                 if !is_one_line(key) && !is_reported(problems, &path) {
                     problems.push(Problem::new(path.as_str(), ONE_LINE));
                 }
-                walk(one, &path, &within(place, key), problems);
+                walk(one, &path, &within(key_path, key), problems);
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
-fn judge(text: &str, place: &str) -> Check {
-    if ADDRESSES.contains(&place) {
+/// Checks a text by its key.
+fn check(text: &str, key_path: &str) -> Check {
+    if ADDRESSES.contains(&key_path) {
         return is_sound_address(text);
     }
     let is_seen = |text: &str| text.contains(|c| !is_blank(c) && !is_invisible(c));
-    ensure(!SHOWN.contains(&place) || is_seen(text), "is required: nothing of it can be seen")?;
-    if LONGER.contains(&place) || place.starts_with(BODY) {
+    ensure(!SHOWN.contains(&key_path) || is_seen(text), "is required: nothing of it can be seen")?;
+    if LONGER.contains(&key_path) || key_path.starts_with(BODY) {
         return ensure(is_lines(text), "may hold no control characters but tabs and line breaks");
     }
     ensure(is_one_line(text), ONE_LINE)?;
-    match place {
-        // Nothing may stand in it that only its parsed form leaves out.
+    match key_path {
+        // It may contain nothing that only parsing removes.
         EMAIL => ensure(
             !text.contains(is_invisible) && Email::parse(text).is_some(),
             "must be an e-mail address, as in privacy@example.com",
@@ -142,7 +146,7 @@ fn judge(text: &str, place: &str) -> Check {
     }
 }
 
-/// An origin as browsers write it; else what to write.
+/// Checks an origin: written as browsers do.
 fn is_origin(text: &str) -> Result<(), String> {
     is_one_line(text).then_some(()).ok_or_else(|| ONE_LINE.to_owned())?;
     if text.contains('*') {

@@ -1,16 +1,17 @@
-//! Which secrets of the Worker may go where. A campaign names them, and whoever may write one must not
-//! take a secret anywhere by its name. So a secret either signs, and is never sent; or it is sent as it
-//! is, never signs, and goes to the hosts alone that the operator has bound it to.
+//! Guards of the Worker's secrets. Campaigns refer to secrets by name, and whoever may write a campaign must not be able
+//! to send a secret elsewhere. So a secret either signs, and is never sent; or it is sent as it is, never signs, and goes
+//! only to the hosts that the operator has bound it to.
 
 use serde_json::Value;
 
-use super::double_opt_in::Channel;
-use super::schema::is_secret_name;
+use super::campaign::Campaign;
+use super::checks::is_secret_name;
+use super::destination::{Channel, Destination};
 use super::table::{Problem, is_reported};
-use super::{Campaign, Destination, Turnstile};
+use super::turnstile::Turnstile;
 use crate::base::url::WebAddress;
 
-/// What a secret that signs begins with (Standard Webhooks).
+/// The prefix of a secret that signs (Standard Webhooks).
 const SIGNING: &str = "whsec_";
 const SHAPE: &str = "each entry must be NAME=host, as in MAIL_API_TOKEN=api.example.com";
 const NAME: &str = "a name has upper-case letters, digits and underscores, and does not begin with LEADHOOK_";
@@ -20,7 +21,7 @@ const HOST: &str = "a host is a name or an IP address, without https://, port an
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SecretHosts(Vec<(String, String)>);
 
-/// Why a secret is not sent.
+/// The reason why a secret is not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SecretRefusal {
     /// It signs.
@@ -32,10 +33,10 @@ pub enum SecretRefusal {
 }
 
 impl SecretHosts {
-    /// Reads `NAME=host,…`; a name may stand several times.
+    /// Parses `NAME=host,…`; a name may stand several times.
     ///
     /// # Errors
-    /// What is wrong, without the text.
+    /// The reason, without the text.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let mut hosts = Vec::new();
         for entry in text.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
@@ -47,13 +48,13 @@ impl SecretHosts {
         Ok(Self(hosts))
     }
 
-    /// Whether a secret is bound to any host.
+    /// Returns whether a secret is bound to any host.
     pub fn binds(&self, name: &str) -> bool {
         self.0.iter().any(|(bound, _)| bound == name)
     }
 
-    /// Whether a secret of that name and value may be sent to a host, as [`WebAddress::host`] gives it.
-    /// `may_be_unbound` where the address is not of a campaign's choice, and in development.
+    /// Checks that a secret of that name and value may be sent to a host (as [`WebAddress::host`] returns it).
+    /// `may_be_unbound` is for hosts that no campaign chooses, and for development.
     ///
     /// # Errors
     /// [`SecretRefusal`] says why it may not.
@@ -79,7 +80,7 @@ impl SecretHosts {
     }
 }
 
-/// A host as [`WebAddress::host`] gives it, without the root's dot.
+/// Parses a host, and returns it as [`WebAddress::host`] does, without the root's dot.
 fn host_of(text: &str) -> Option<String> {
     let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '.' | '_');
     let is_ipv6 = text.starts_with('[') && text.ends_with(']');
@@ -90,14 +91,14 @@ fn host_of(text: &str) -> Option<String> {
     Some(host).filter(|host| !host.is_empty())
 }
 
-/// Whether a value signs: one of its words begins as such a secret does, however it was quoted.
+/// Returns whether a value signs: one of its words has the prefix of such a secret, however it is quoted.
 fn signs(value: &str) -> bool {
     let words = value.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
     let begins = |word: &str| word.get(..SIGNING.len()).is_some_and(|to| to.eq_ignore_ascii_case(SIGNING));
     words.into_iter().any(begins)
 }
 
-/// What campaigns use secrets for.
+/// The uses of secrets in all campaigns.
 #[derive(Clone, Debug, Default)]
 pub struct SecretUses(Vec<SecretUse>);
 
@@ -109,7 +110,7 @@ struct SecretUse {
 }
 
 impl SecretUses {
-    /// Adds those of a campaign as it lies in KV. It is not checked again, for there may be hundreds.
+    /// Adds those of a campaign in KV. It is not checked again, for there may be hundreds.
     pub fn add(&mut self, stored: &str) {
         let stored: Value = serde_json::from_str(stored).unwrap_or_default();
         let text = |of: &Value, path: &str| of.pointer(path).and_then(Value::as_str).map(str::to_owned);
@@ -125,12 +126,12 @@ impl SecretUses {
         add(text(&stored, "/campaign/turnstile/secret"), true);
     }
 
-    /// A campaign whose webhooks are signed with that secret.
+    /// Returns a campaign whose webhooks are signed with that secret.
     pub fn signs(&self, name: &str) -> Option<&str> {
         self.find(name, false)
     }
 
-    /// A campaign that sends that secret as it is.
+    /// Returns a campaign that sends that secret as it is.
     pub fn sent(&self, name: &str) -> Option<&str> {
         self.find(name, true)
     }
@@ -141,13 +142,13 @@ impl SecretUses {
     }
 }
 
-/// What is known of the secrets that campaigns name.
+/// All that is known about the secrets of campaigns.
 pub struct Secrets<'a> {
-    /// Where each may go.
+    /// The hosts that each may be sent to.
     pub hosts: &'a SecretHosts,
-    /// What other campaigns use them for.
+    /// Their uses in other campaigns.
     pub elsewhere: &'a SecretUses,
-    /// The values that are known.
+    /// Returns the value of a secret if it is known.
     pub value: &'a dyn Fn(&str) -> Option<String>,
     /// The host that Turnstile's secret goes to.
     pub turnstile_host: &'a str,
@@ -156,14 +157,14 @@ pub struct Secrets<'a> {
 }
 
 impl Secrets<'_> {
-    /// Why a secret must not be sent to a host, in words.
+    /// Returns why a secret must not be sent to a host, in words.
     fn sending(&self, name: &str, host: &str, may_be_unbound: bool) -> Option<String> {
         if let Some(campaign) = self.elsewhere.signs(name) {
             return Some(format!("signs the webhooks of the campaign {campaign}, so it is never sent"));
         }
         let value = (self.value)(name).unwrap_or_default();
-        let withheld = self.hosts.judge(name, &value, host, may_be_unbound).err()?;
-        Some(match withheld {
+        let refusal = self.hosts.judge(name, &value, host, may_be_unbound).err()?;
+        Some(match refusal {
             SecretRefusal::Signs => {
                 "has a value that begins with whsec_: a secret that signs is never sent".to_owned()
             }
@@ -176,27 +177,20 @@ impl Secrets<'_> {
         })
     }
 
-    /// Why a secret must not sign, in words.
+    /// Returns why a secret must not sign, in words.
     fn signing(&self, name: &str) -> Option<String> {
         if self.hosts.binds(name) {
             return Some("is bound to a host by LEADHOOK_SECRET_HOSTS, so it never signs".to_owned());
         }
-        // Whoever would send one that signs does not get it, and must not keep others from signing.
+        // A campaign that would send one that signs does not get it, and must not keep others from signing.
         let campaign =
             self.elsewhere.sent(name).filter(|_| !signs(&(self.value)(name).unwrap_or_default()))?;
         Some(format!("is sent as it is by the campaign {campaign}, so it never signs"))
     }
 }
 
-impl Destination {
-    /// The host of its address; empty where it has none.
-    pub fn host(&self) -> &str {
-        self.address.as_ref().map_or("", WebAddress::host)
-    }
-}
-
 impl Campaign {
-    /// Secrets that would be sent where they must not go, or that would sign though they are sent.
+    /// Reports secrets that would be sent where they must not go, or that would sign though they are sent.
     pub fn refused_secrets(&self, secrets: &Secrets<'_>) -> Vec<Problem> {
         let mut problems = Vec::new();
         for (at, destination) in self.destinations.iter().enumerate() {
@@ -217,13 +211,13 @@ impl Campaign {
         problems
     }
 
-    /// Whether a webhook of this campaign is signed with that secret.
+    /// Returns whether a webhook of this campaign is signed with that secret.
     pub fn signs_with(&self, name: &str) -> bool {
         self.destinations.iter().any(|one| one.secret == name && matches!(one.channel, Channel::Webhook))
     }
 }
 
-/// Tells of secrets that a file both signs with and sends.
+/// Reports secrets that a file both signs with and sends.
 pub(super) fn check_secrets(
     destinations: &[Destination],
     turnstile: Option<&Turnstile>,
@@ -241,7 +235,7 @@ pub(super) fn check_secrets(
 
 fn check_sent(path: String, name: &str, destinations: &[Destination], problems: &mut Vec<Problem>) {
     for (at, one) in destinations.iter().enumerate() {
-        // What a misspelt kind would have been is not known.
+        // A misspelt kind may have been another.
         let is_webhook = matches!(one.channel, Channel::Webhook)
             && !is_reported(problems, &format!("destination[{at}].kind"));
         if one.secret == name && is_webhook && !is_reported(problems, &path) {

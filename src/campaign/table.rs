@@ -1,24 +1,24 @@
-//! How one table is read, so that every problem of it is found in one reading.
+//! Decoding of one TOML table, which reports all problems of it at once.
 //!
-//! Keys that its mirror does not name are problems, a value of the wrong type is a problem and
-//! counts as absent, and what remains is judged by its rules.
+//! A key that the table's struct does not have is a problem; so is a value of the wrong type, which then counts as
+//! absent; the other values are checked by the table's rules.
 
 use std::fmt;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// What is wrong in a campaign file, and where.
+/// A mistake in a campaign file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// The place, as in `destination[0].url`.
+    /// The path of the key, as in `destination[0].url`.
     pub path: String,
     /// The reason, for the marketer.
     pub reason: String,
 }
 
 impl Problem {
-    /// A problem at a path.
+    /// Makes a problem at a path.
     pub fn new(path: impl Into<String>, reason: impl Into<String>) -> Self {
         Self { path: path.into(), reason: reason.into() }
     }
@@ -30,38 +30,38 @@ impl fmt::Display for Problem {
     }
 }
 
-/// What a rule says of a value: nothing, or why it cannot be.
+/// The result of checking a value; an error is the reason, for the marketer.
 pub type Check = Result<(), &'static str>;
 
-/// That it holds, or why it cannot be.
+/// Returns the reason as an error unless the condition holds.
 pub fn ensure(holds: bool, reason: &'static str) -> Check {
     if holds { Ok(()) } else { Err(reason) }
 }
 
-/// What its rule says of a key's value.
+/// A key, and the result of checking its value.
 pub type Verdict = (&'static str, Check);
 
-/// What each value of a table must be by itself.
+/// The checks of a table's values, each by itself.
 pub trait Rules {
-    /// The verdict on every key that has a rule, in the mirror's order.
+    /// Checks every key that has a rule, in the order of the struct.
     fn verdicts(&self) -> Vec<Verdict> {
         Vec::new()
     }
 }
 
-/// The mirror of a table: [`keys!`](keys) implements it.
+/// A struct with a field for each key of a table; [`keys!`](keys) implements it.
 pub trait Table: Default + Rules {
-    /// Its keys with their places, in the mirror's order.
+    /// Lists the keys with the fields that take their values, in the order of the struct.
     fn keys(&mut self) -> Vec<Key<'_>>;
 }
 
-/// A key of a table and where its value goes.
+/// A key of a table, and the field that takes its value.
 pub type Key<'a> = (&'static str, &'a mut dyn Slot);
 
-/// Where a value goes. Behind a pointer, so that the Worker carries the reading of a type once and
-/// that of a table once, instead of a decoder for each table.
+/// A field that a value is decoded into. Behind a pointer, so that the wasm has one decoder for each type and one for
+/// all tables, instead of one for each table.
 pub trait Slot {
-    /// Takes the value, or stays as it is where the value is of a wrong type.
+    /// Decodes the value into the field, which stays as it is if the value is of the wrong type.
     fn fill(&mut self, value: Value) -> serde_json::Result<()>;
 }
 
@@ -72,7 +72,7 @@ impl<T: DeserializeOwned> Slot for T {
     }
 }
 
-/// Names a table's keys. One that is left out does not compile.
+/// Lists the keys of a table. Does not compile if one is left out.
 macro_rules! keys {
     ($table:ident: $($key:ident),+) => {
         impl $crate::campaign::table::Table for $table {
@@ -86,7 +86,7 @@ macro_rules! keys {
 
 pub(super) use keys;
 
-/// Reads an array of tables.
+/// Decodes an array of tables.
 pub fn tables<T: Table>((name, value): (&str, Option<Value>), problems: &mut Vec<Problem>) -> Vec<T> {
     match value {
         None => Vec::new(),
@@ -101,19 +101,19 @@ pub fn tables<T: Table>((name, value): (&str, Option<Value>), problems: &mut Vec
     }
 }
 
-/// Reads one table into its mirror.
+/// Decodes one table.
 pub fn table<T: Table>(value: Value, path: &str, problems: &mut Vec<Problem>) -> T {
-    let mut mirror = T::default();
-    if let Some(sound) = fill(mirror.keys(), value, path, problems) {
-        report(mirror.verdicts(), path, &sound, problems);
+    let mut table = T::default();
+    if let Some(sound) = fill(table.keys(), value, path, problems) {
+        report(table.verdicts(), path, &sound, problems);
     }
-    mirror
+    table
 }
 
-/// Puts the values in their places, the problems with keys before those with values. Gives the keys
-/// whose places hold what the file says of them; nothing where it is no table.
+/// Decodes the values of a table, and reports problems with keys before those with values. Returns the keys without a
+/// value of the wrong type; `None` if the value is no table.
 fn fill(
-    mut places: Vec<Key<'_>>,
+    mut slots: Vec<Key<'_>>,
     value: Value,
     path: &str,
     problems: &mut Vec<Problem>,
@@ -125,20 +125,20 @@ fn fill(
         problems.push(Problem::new(path, reason));
         return None;
     };
-    let known: Vec<&str> = places.iter().map(|(key, _)| *key).collect();
+    let known: Vec<&str> = slots.iter().map(|(key, _)| *key).collect();
     let mut sound = known.clone();
     let mut mistyped = Vec::new();
     for (key, value) in values {
-        match places.iter_mut().find(|(known, _)| *known == key) {
+        match slots.iter_mut().find(|(known, _)| *known == key) {
             None => {
                 let reason = format!("is unknown; known are {}", known.join(", "));
                 problems.push(Problem::new(within(path, &key), reason));
             }
-            // As if it were not there.
+            // Counts as absent.
             Some(_) if value.is_null() => {}
-            Some((_, place)) => {
+            Some((_, slot)) => {
                 let given = value.clone();
-                if let Err(error) = place.fill(value) {
+                if let Err(error) = slot.fill(value) {
                     mistyped.push(Problem::new(within(path, &key), expected(&error.to_string(), &given)));
                     sound.retain(|sound| *sound != key);
                 }
@@ -149,7 +149,7 @@ fn fill(
     Some(sound)
 }
 
-/// What to write instead of a value of a wrong type, from the decoder's words.
+/// Says what to write instead of a value of the wrong type, by the decoder's message.
 fn expected(said: &str, given: &Value) -> String {
     let (_, wanted) = said.split_once("expected ").unwrap_or_default();
     let plain = wanted.replace('`', "");
@@ -173,10 +173,10 @@ fn expected(said: &str, given: &Value) -> String {
     }
 }
 
-/// Adds what the rules refuse, but where the value was of a wrong type, which is reported already.
+/// Reports failed checks, except of values of the wrong type, which are reported already.
 fn report(verdicts: Vec<Verdict>, path: &str, sound: &[&str], problems: &mut Vec<Problem>) {
-    for (key, judged) in verdicts {
-        if let Err(reason) = judged
+    for (key, check) in verdicts {
+        if let Err(reason) = check
             && sound.contains(&key)
         {
             problems.push(Problem::new(within(path, key), reason));
@@ -184,13 +184,14 @@ fn report(verdicts: Vec<Verdict>, path: &str, sound: &[&str], problems: &mut Vec
     }
 }
 
-/// Whether a problem with the value at this place, or with a table around it, has been told already,
-/// so that what follows from it is not told as well.
+/// Returns whether a problem with the value at this path, or with a table around it, is reported already, so that its
+/// consequences need not be.
 pub fn is_reported(problems: &[Problem], path: &str) -> bool {
     let around = |problem: &Problem| path.strip_prefix(problem.path.as_str());
     problems.iter().filter_map(around).any(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
+/// Appends a key to a path.
 pub(super) fn within(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
