@@ -1,33 +1,33 @@
-//! The allocator of the Worker: lists of free blocks, by size, over the standard allocator.
+//! The allocator of the Worker: free lists by size class, over the standard allocator.
 //!
-//! A lead asks for some thousand small blocks and gives them back within a millisecond. Taking one from a list
-//! and putting it back is a few instructions; the standard allocator of wasm searches, splits and joins.
+//! A lead allocates some thousand small blocks and frees them within a millisecond. Popping a block from a list and
+//! pushing it back is a few instructions; the standard allocator of wasm searches, splits and joins.
 //!
-//! What is given back stays in the list of its size and serves the next request of that size. So memory never
-//! goes back to the other sizes, and the most that was ever needed of each size stays taken.
+//! A freed block stays in the list of its class for the next allocation of that class. So memory never moves to other
+//! classes, and the most that was ever needed of each class stays allocated.
 #![allow(unsafe_code, reason = "an allocator is unsafe by its trait")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::UnsafeCell;
 use std::ptr::null_mut;
 
-/// The largest block that comes from a list. Larger ones are few, and would be dear to keep for one size.
+/// The largest block that comes from a list. Larger ones are few, and would be expensive to keep for one class.
 const LARGEST: usize = 8192;
-/// Blocks are cut from pieces of this size: eight of the largest, so that little is left over.
-const PIECE: usize = 64 * 1024;
-/// Every block begins at a multiple of this, and is one long.
-const GRAIN: usize = 16;
-/// Up to here sizes are a grain apart.
+/// The size of the chunks that blocks are cut from: eight of the largest blocks, so that little is left over.
+const CHUNK: usize = 64 * 1024;
+/// Addresses and lengths of blocks are multiples of this.
+const GRANULE: usize = 16;
+/// Up to this size, classes are a granule apart.
 const FINE: usize = 128;
-/// Above it there are four sizes between a power of two and the next.
-const FINE_CLASSES: usize = FINE / GRAIN;
-/// Those up to [`FINE`], and four for each doubling from there to [`LARGEST`].
+/// The number of these classes. Above them there are four between a power of two and the next.
+const FINE_CLASSES: usize = FINE / GRANULE;
+/// The number of classes: those up to [`FINE`], and four for each doubling from there to [`LARGEST`].
 const CLASSES: usize = FINE_CLASSES + 4 * (LARGEST / FINE).ilog2() as usize;
 
 struct State {
-    /// The first free block of each class; in its first bytes lies the address of the next one.
+    /// The first free block of each class; its first bytes are the address of the next one.
     free: [*mut u8; CLASSES],
-    /// What is left of the piece that blocks are cut from.
+    /// The unused rest of the current chunk.
     rest: *mut u8,
     left: usize,
 }
@@ -36,41 +36,41 @@ struct State {
 pub struct Slab(UnsafeCell<State>);
 
 // SAFETY: it is the global allocator only where there is one thread: in wasm32 without atomics. A test has its
-// own and does not share it. So no two calls are ever under way at once, and none calls another allocation
-// while it holds the state: `System` has a state of its own.
+// own and does not share it. So no two calls run at once, and none allocates while it borrows the state: `System` has
+// a state of its own.
 unsafe impl Sync for Slab {}
 
 impl Slab {
-    /// With nothing free.
+    /// Makes an allocator without free blocks.
     pub const fn new() -> Self {
         Self(UnsafeCell::new(State { free: [null_mut(); CLASSES], rest: null_mut(), left: 0 }))
     }
 
     /// # Safety
     /// As [`GlobalAlloc::alloc`], from one thread at a time.
-    unsafe fn take(&self, size: usize) -> *mut u8 {
+    unsafe fn pop(&self, size: usize) -> *mut u8 {
         let (class, length) = class_of(size);
-        // SAFETY: nobody else has the state: there is one thread, and nothing below comes back here.
+        // SAFETY: nothing else borrows the state: there is one thread, and nothing below calls this again.
         let state = unsafe { &mut *self.0.get() };
         let Some(first) = state.free.get_mut(class) else { return null_mut() };
         if first.is_null() {
             return cut(&mut state.rest, &mut state.left, length);
         }
         let block = *first;
-        // SAFETY: a block in a list is at least a grain long, aligned to it, used by nobody, and `give` has
-        // written the address of the next one, or null, into its first bytes.
+        // SAFETY: a block in a list is at least a granule long, aligned to it and unused, and `push` has written the
+        // address of the next one, or null, into its first bytes.
         *first = unsafe { *block.cast::<*mut u8>() };
         block
     }
 
     /// # Safety
-    /// `block` came from [`Self::take`] with a size of the same class, and nobody uses it any more.
-    unsafe fn give(&self, block: *mut u8, size: usize) {
+    /// `block` came from [`Self::pop`] with a size of the same class, and is not used any more.
+    unsafe fn push(&self, block: *mut u8, size: usize) {
         let (class, _) = class_of(size);
-        // SAFETY: as in `take`.
+        // SAFETY: as in `pop`.
         let state = unsafe { &mut *self.0.get() };
         if let Some(first) = state.free.get_mut(class) {
-            // SAFETY: the block is the caller's, at least a grain long and aligned to it.
+            // SAFETY: the block is the caller's, at least a granule long and aligned to it.
             unsafe { *block.cast::<*mut u8>() = *first };
             *first = block;
         }
@@ -83,39 +83,39 @@ impl Default for Slab {
     }
 }
 
-/// Whether blocks like this come from a list.
+/// Returns whether a block of this layout comes from a list.
 #[inline]
 fn is_small(size: usize, align: usize) -> bool {
-    size <= LARGEST && align <= GRAIN
+    size <= LARGEST && align <= GRANULE
 }
 
-/// The class of blocks in which so many bytes fit (at most [`LARGEST`]), and their length.
+/// Returns the class of blocks for a size (at most [`LARGEST`]), and their length.
 #[inline]
 fn class_of(size: usize) -> (usize, usize) {
     if size <= FINE {
-        let class = size.saturating_sub(1) / GRAIN;
-        return (class, (class + 1) * GRAIN);
+        let class = size.saturating_sub(1) / GRANULE;
+        return (class, (class + 1) * GRANULE);
     }
-    // The power of two below, and which quarter of the way to the next one is filled.
+    // The power of two below the size, and the quarter of the way to the next one.
     let top = (size - 1).ilog2();
     let quarter = ((size - 1) >> (top - 2)) & 3;
     let class = FINE_CLASSES + 4 * (top - FINE.ilog2()) as usize + quarter;
     (class, (1 << top) + ((quarter + 1) << (top - 2)))
 }
 
-/// Cuts a block from what is left of a piece, or from a new piece. What was left of the old one is lost, less
-/// than a block of the largest class.
+/// Cuts a block from the rest of a chunk, or from a new chunk. The rest of the old one is lost: less than a block of the
+/// largest class.
 #[cold]
 #[inline(never)]
 fn cut(rest: &mut *mut u8, left: &mut usize, length: usize) -> *mut u8 {
     if *left < length {
-        let Ok(layout) = Layout::from_size_align(PIECE, GRAIN) else { return null_mut() };
+        let Ok(layout) = Layout::from_size_align(CHUNK, GRANULE) else { return null_mut() };
         // SAFETY: the layout is not empty.
-        let piece = unsafe { System.alloc(layout) };
-        if piece.is_null() {
-            return piece;
+        let chunk = unsafe { System.alloc(layout) };
+        if chunk.is_null() {
+            return chunk;
         }
-        (*rest, *left) = (piece, PIECE);
+        (*rest, *left) = (chunk, CHUNK);
     }
     let block = *rest;
     *left -= length;
@@ -123,11 +123,10 @@ fn cut(rest: &mut *mut u8, left: &mut usize, length: usize) -> *mut u8 {
     block
 }
 
-// SAFETY: blocks of a list do not overlap, for each is cut once and is in a list or somebody's, never both; they
-// are aligned to a grain, for pieces are and lengths are multiples of it, and are as long as their class says,
-// which is no less than what was asked for. What is too large or too strictly aligned for a list is the standard
-// allocator's, both when it is taken and when it is given back: `is_small` depends on the layout alone, which is
-// the same at both times.
+// SAFETY: blocks of a list do not overlap, for each is cut once and is either in a list or in use; they are aligned to a
+// granule, for chunks are and lengths are multiples of it, and are as long as their class, which is no less than the
+// size. Layouts that are too large or too strictly aligned for a list go to the standard allocator, both when they are
+// allocated and when they are freed: `is_small` depends only on the layout, which is the same at both times.
 unsafe impl GlobalAlloc for Slab {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
@@ -136,7 +135,7 @@ unsafe impl GlobalAlloc for Slab {
             return unsafe { System.alloc(layout) };
         }
         // SAFETY: the caller's.
-        unsafe { self.take(layout.size()) }
+        unsafe { self.pop(layout.size()) }
     }
 
     #[inline]
@@ -145,8 +144,8 @@ unsafe impl GlobalAlloc for Slab {
             // SAFETY: such a block came from `System` with this layout.
             return unsafe { System.dealloc(block, layout) };
         }
-        // SAFETY: such a block came from `take` with this size.
-        unsafe { self.give(block, layout.size()) }
+        // SAFETY: such a block came from `pop` with this size.
+        unsafe { self.push(block, layout.size()) }
     }
 
     #[inline]
@@ -185,8 +184,8 @@ mod tests {
         for size in 0..=LARGEST {
             let (class, length) = class_of(size);
             assert!(class < CLASSES && (last..=last + 1).contains(&class), "{size}");
-            assert!(length >= size && length % GRAIN == 0, "{size}");
-            assert!(length <= size.max(1).next_multiple_of(GRAIN).max(size + size / 4), "{size}: {length}");
+            assert!(length >= size && length % GRANULE == 0, "{size}");
+            assert!(length <= size.max(1).next_multiple_of(GRANULE).max(size + size / 4), "{size}: {length}");
             assert_eq!(class_of(length), (class, length), "{size}");
             last = class;
         }
@@ -197,6 +196,20 @@ mod tests {
     struct Block {
         layout: Layout,
         fill: u8,
+    }
+
+    impl Block {
+        fn fill(&self, address: usize, from: usize) {
+            for at in from..self.layout.size() {
+                // SAFETY: the block is as long.
+                unsafe { (address as *mut u8).add(at).write(self.fill) };
+            }
+        }
+
+        fn holds(&self, address: usize, length: usize) -> bool {
+            // SAFETY: the block is as long, and was filled.
+            (0..length).all(|at| unsafe { (address as *const u8).add(at).read() } == self.fill)
+        }
     }
 
     #[test]
@@ -212,22 +225,12 @@ mod tests {
         let slab = Slab::new();
         // By address.
         let mut model = BTreeMap::<usize, Block>::new();
-        let fill = |address: usize, from: usize, block: &Block| {
-            for at in from..block.layout.size() {
-                // SAFETY: the block is as long.
-                unsafe { (address as *mut u8).add(at).write(block.fill) };
-            }
-        };
-        let holds = |address: usize, length: usize, block: &Block| {
-            // SAFETY: the block is as long, and was filled.
-            (0..length).all(|at| unsafe { (address as *const u8).add(at).read() } == block.fill)
-        };
         let is_free = |model: &BTreeMap<usize, Block>, address: usize, length: usize| {
             let before = model.range(..address + length).next_back();
             before.is_none_or(|(other, block)| other + block.layout.size() <= address)
         };
         for step in 0..200_000_u32 {
-            // Mostly what a lead asks for; sometimes around the limits, sometimes strictly aligned.
+            // Mostly as for a lead; sometimes around the limits, sometimes strictly aligned.
             let size = 1 + match next(8) {
                 0..5 => next(200),
                 5 | 6 => next(LARGEST + 200),
@@ -244,7 +247,7 @@ mod tests {
                     let address = unsafe { slab.alloc(block.layout) } as usize;
                     assert!(address != 0 && address.is_multiple_of(align), "{step}");
                     assert!(is_free(&model, address, size), "{step}");
-                    fill(address, 0, &block);
+                    block.fill(address, 0);
                     model.insert(address, block);
                 }
                 Some(address) if next(3) == 0 => {
@@ -254,27 +257,27 @@ mod tests {
                     let moved = unsafe { slab.realloc(address as *mut u8, block.layout, size) } as usize;
                     block.layout = Layout::from_size_align(size, block.layout.align()).unwrap();
                     assert!(moved != 0 && moved.is_multiple_of(block.layout.align()), "{step}");
-                    assert!(is_free(&model, moved, size) && holds(moved, kept, &block), "{step}");
-                    fill(moved, kept, &block);
+                    assert!(is_free(&model, moved, size) && block.holds(moved, kept), "{step}");
+                    block.fill(moved, kept);
                     model.insert(moved, block);
                 }
                 Some(address) => {
                     let block = model.remove(&address).unwrap();
-                    assert!(holds(address, block.layout.size(), &block), "{step}");
+                    assert!(block.holds(address, block.layout.size()), "{step}");
                     // SAFETY: it came from there with this layout.
                     unsafe { slab.dealloc(address as *mut u8, block.layout) };
                 }
             }
         }
         for (address, block) in model {
-            assert!(holds(address, block.layout.size(), &block));
+            assert!(block.holds(address, block.layout.size()));
             // SAFETY: it came from there with this layout.
             unsafe { slab.dealloc(address as *mut u8, block.layout) };
         }
     }
 
     #[test]
-    fn what_was_given_back_is_taken_again() {
+    fn a_freed_block_is_allocated_again() {
         let slab = Slab::new();
         let layout = Layout::from_size_align(100, 8).unwrap();
         // SAFETY: the layout is not empty, and each block goes back once.

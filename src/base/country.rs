@@ -1,4 +1,4 @@
-//! A country or territory, by its code in ISO 3166-1, and Kosovo, which has none there yet.
+//! Countries and territories by their codes in ISO 3166-1, and Kosovo, which has none there yet.
 
 use std::fmt;
 
@@ -9,8 +9,8 @@ use super::i18n::Language;
 #[cfg(not(target_arch = "wasm32"))]
 use super::unicode::regions;
 
-/// The officially assigned alpha-2 codes of ISO 3166-1, sorted for the binary search, and XK, which everybody
-/// uses for Kosovo. Codes that are only reserved (EU, UK) are not countries here.
+/// The assigned alpha-2 codes of ISO 3166-1, sorted for the binary search, and XK, which everybody uses for Kosovo. Codes
+/// that are only reserved (EU, UK) are not countries here.
 #[rustfmt::skip]
 const ASSIGNED: &[[u8; 2]] = &[
     *b"AD", *b"AE", *b"AF", *b"AG", *b"AI", *b"AL", *b"AM", *b"AO", *b"AQ", *b"AR",
@@ -40,7 +40,7 @@ const ASSIGNED: &[[u8; 2]] = &[
     *b"VN", *b"VU", *b"WF", *b"WS", *b"XK", *b"YE", *b"YT", *b"ZA", *b"ZM", *b"ZW",
 ];
 
-/// What people write for a code.
+/// Codes that people write though they are not assigned, with those that they mean.
 const RESERVED: [(&str, &str); 4] = [("UK", "GB"), ("EL", "GR"), ("USA", "US"), ("UAE", "AE")];
 
 /// An assigned ISO 3166-1 alpha-2 code, in upper case.
@@ -48,16 +48,15 @@ const RESERVED: [(&str, &str); 4] = [("UK", "GB"), ("EL", "GR"), ("USA", "US"), 
 pub struct Country([u8; 2]);
 
 impl Country {
-    /// The country of a two-letter code in any case, with white space around it or not. None for
-    /// anything that is not an assigned code, names of countries among them.
+    /// Parses a two-letter code in any case, with white space around it or not. `None` if it is not an assigned code; names
+    /// of countries are not.
     pub fn parse(text: &str) -> Option<Self> {
         let code: [u8; 2] = text.trim().as_bytes().try_into().ok()?;
         let code = code.map(|byte| byte.to_ascii_uppercase());
         ASSIGNED.binary_search(&code).ok().map(|_| Self(code))
     }
 
-    /// The country that somebody means who writes no code: by what is reserved for it, and on the host, where
-    /// campaign files are checked, by its name.
+    /// Suggests the country that is meant by a reserved code, and on the host, where campaign files are checked, by a name.
     pub fn suggest(text: &str) -> Option<Self> {
         let text = text.trim();
         if let Some((_, code)) = RESERVED.iter().find(|(word, _)| text.eq_ignore_ascii_case(word)) {
@@ -81,14 +80,14 @@ impl Country {
         })
     }
 
-    /// Every one of them, by code.
+    /// Returns all countries, by code.
     pub fn all() -> impl Iterator<Item = Self> {
         ASSIGNED.iter().copied().map(Self)
     }
 
-    /// The code: two upper-case letters.
+    /// Returns the code: two upper-case letters.
     pub fn as_str(&self) -> &str {
-        // Always ASCII: a value is made from the list alone.
+        // Always ASCII: all values come from the list.
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 }

@@ -1,4 +1,4 @@
-//! The one place that knows which hash functions Leadhook uses, and how bytes become text.
+//! Cryptographic hashes, key derivation, and base64. No other file names a hash function.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -10,7 +10,7 @@ use subtle::ConstantTimeEq as _;
 /// A SHA-256 sized value: a digest, a MAC or a derived key.
 pub type Hash = [u8; 32];
 
-/// SHA-256 of the parts, one after the other (FIPS 180-4).
+/// Returns SHA-256 of the concatenated parts (FIPS 180-4).
 pub fn sha256(parts: &[&[u8]]) -> Hash {
     let mut digest = Sha256::new();
     for part in parts {
@@ -19,7 +19,7 @@ pub fn sha256(parts: &[&[u8]]) -> Hash {
     digest.finalize().into()
 }
 
-/// SHA-256 of a text as lower-case hexadecimal.
+/// Returns SHA-256 of a text as lower-case hexadecimal.
 pub fn sha256_hex(text: &str) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     sha256(&[text.as_bytes()])
@@ -30,7 +30,7 @@ pub fn sha256_hex(text: &str) -> String {
         .collect()
 }
 
-/// HMAC-SHA256 of the parts, one after the other (RFC 2104).
+/// Returns HMAC-SHA256 of the concatenated parts (RFC 2104).
 pub fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> Hash {
     // HMAC takes a key of any length, so this constructor has no way to fail.
     match <Hmac<Sha256> as hmac::Mac>::new_from_slice(key) {
@@ -46,14 +46,14 @@ fn mac_of(mut mac: Hmac<Sha256>, parts: &[&[u8]]) -> Hash {
     mac.finalize().into_bytes().into()
 }
 
-/// A key of HMAC-SHA256 that is used often: what only depends on it is hashed once.
+/// A key of HMAC-SHA256 that is used often: the state that depends only on the key is hashed once.
 #[derive(Clone)]
 pub struct MacKey(Hmac<Sha256>);
 
 impl MacKey {
-    /// Of a key.
+    /// Prepares a key.
     pub fn new(key: &Hash) -> Self {
-        // A key that is shorter than a block is one with zeros behind it (RFC 2104 section 2).
+        // A key that is shorter than a block is padded with zeros (RFC 2104 section 2).
         let mut block = hmac::digest::Key::<Hmac<Sha256>>::default();
         for (to, from) in block.iter_mut().zip(key) {
             *to = *from;
@@ -61,13 +61,13 @@ impl MacKey {
         Self(<Hmac<Sha256> as hmac::digest::KeyInit>::new(&block))
     }
 
-    /// HMAC-SHA256 of the parts, one after the other (RFC 2104).
+    /// Returns HMAC-SHA256 of the concatenated parts (RFC 2104).
     pub fn mac(&self, parts: &[&[u8]]) -> Hash {
         mac_of(self.0.clone(), parts)
     }
 }
 
-/// A 32-byte key by HKDF-SHA256 (RFC 5869): extract with `salt`, expand with the parts of `info`.
+/// Derives a 32-byte key by HKDF-SHA256 (RFC 5869): extract with `salt`, expand with the parts of `info`.
 pub fn derive_key(material: &[u8], salt: &[u8], info: &[&[u8]]) -> Hash {
     let mut key = [0; 32];
     // Expanding fails above 8,160 bytes only; this asks for 32.
@@ -75,33 +75,32 @@ pub fn derive_key(material: &[u8], salt: &[u8], info: &[&[u8]]) -> Hash {
     key
 }
 
-/// base64url without padding (RFC 4648 section 5).
+/// Encodes base64url without padding (RFC 4648 section 5).
 pub fn base64url(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// The bytes of an unpadded base64url text.
+/// Decodes base64url without padding.
 pub fn from_base64url(text: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(text).ok()
 }
 
-/// Standard base64 with padding (RFC 4648 section 4).
+/// Encodes standard base64 with padding (RFC 4648 section 4).
 pub fn base64(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)
 }
 
-/// The bytes of a padded standard base64 text.
+/// Decodes standard base64 with padding.
 pub fn from_base64(text: &str) -> Option<Vec<u8>> {
     STANDARD.decode(text).ok()
 }
 
-/// Whether two secrets are the same, in a time that tells neither content nor length:
-/// their digests are compared.
+/// Compares two secrets in a time that reveals neither content nor length: their digests are compared.
 pub fn same_secret(left: &[u8], right: &[u8]) -> bool {
     same_hash(&sha256(&[left]), &sha256(&[right]))
 }
 
-/// Whether two hashes are the same, in a time that tells nothing of them.
+/// Compares two hashes in constant time.
 pub fn same_hash(left: &Hash, right: &Hash) -> bool {
     left.ct_eq(right).into()
 }

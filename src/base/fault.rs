@@ -1,16 +1,16 @@
-//! Our mistakes, as opposed to a [`Rejection`](crate::pipeline::intake::Rejection). Logged once where they are handled,
-//! hidden outside: the caller hears 503 and may try again.
+//! Faults: our mistakes, as opposed to a [`Rejection`](crate::pipeline::intake::Rejection). They are logged once where
+//! they are handled, and hidden outside: the client gets 503 and may try again.
 
 use std::fmt;
 
-/// Something of ours failed.
+/// A failure on our side.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     what: String,
 }
 
 impl Fault {
-    /// `what` is logged; it must hold nothing of a visitor and no secret.
+    /// Makes a fault. `what` is logged; it must contain nothing of a visitor and no secret.
     pub fn new(what: impl Into<String>) -> Self {
         Self { what: what.into() }
     }

@@ -1,8 +1,8 @@
 //! HTTP header fields: values that may be sent, and preferences with weights.
 
-/// Headers as names and values in turn, one a line. None where one of them can stand in no header (RFC 9110
-/// section 5): a line break in it would begin another. Letters beyond ASCII are not sent either: runtimes
-/// refuse those beyond Latin-1, and nobody agrees what the others mean.
+/// Joins headers to lines, names and values in turn. `None` if one of them is not allowed in a header (RFC 9110 section 5):
+/// a line break would begin another header. Letters beyond ASCII are refused too: runtimes refuse those beyond Latin-1,
+/// and the encoding of the others is not agreed.
 pub fn header_lines<N: AsRef<str>>(headers: &[(N, String)]) -> Option<String> {
     let is_name = |name: &str| {
         !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
@@ -18,8 +18,8 @@ pub fn header_lines<N: AsRef<str>>(headers: &[(N, String)]) -> Option<String> {
     Some(lines.join("\n"))
 }
 
-/// What a header of preferences names (RFC 9110 section 12.4.2), each with its weight in thousandths, in the
-/// order of the header.
+/// Parses a header of preferences (RFC 9110 section 12.4.2): its values with their weights in thousandths, in the order of
+/// the header.
 pub fn weighted(header: &str) -> Vec<(&str, u32)> {
     let read = |one: &'_ str| -> Option<u32> {
         let (key, weight) = one.split_once('=')?;
@@ -34,7 +34,7 @@ pub fn weighted(header: &str) -> Vec<(&str, u32)> {
     found
 }
 
-/// A weight, which has three decimals at most. Read without floating point, whose parser is 12 KB of the wasm.
+/// Parses a weight of up to three decimals. Without floating point, whose parser is 12 KB of the wasm.
 fn thousandths(weight: &str) -> u32 {
     let (whole, decimals) = weight.split_once('.').unwrap_or((weight, ""));
     let decimals: String = decimals.chars().chain("000".chars()).take(3).collect();

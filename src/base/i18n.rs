@@ -1,5 +1,5 @@
-//! What visitors read, in their language: one file a language in `texts/`, which the scripts on pages
-//! are made from as well.
+//! Texts for visitors in their language: one file for each language in `texts/`, which the scripts on pages are built
+//! from as well.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use super::header::weighted;
 use super::template::fill;
 
-/// A language that there are texts in.
+/// A language with texts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs)]
 pub enum Language {
@@ -17,10 +17,10 @@ pub enum Language {
 }
 
 impl Language {
-    /// All of them. The first one is for those who read none of them.
+    /// All languages. The first one is the default.
     pub const ALL: [Self; 3] = [Self::English, Self::Swedish, Self::Danish];
 
-    /// As BCP 47 names it.
+    /// Returns its tag in BCP 47.
     pub fn tag(self) -> &'static str {
         match self {
             Self::English => "en",
@@ -29,14 +29,14 @@ impl Language {
         }
     }
 
-    /// The language of a tag: of `sv-SE` it is Swedish.
+    /// Returns the language of a tag: Swedish for `sv-SE`.
     pub fn of_tag(tag: &str) -> Option<Self> {
         let primary = tag.split('-').next()?.trim();
         Self::ALL.into_iter().find(|language| language.tag().eq_ignore_ascii_case(primary))
     }
 
-    /// What a browser would rather have by its `Accept-Language` (RFC 9110 section 12.5.4); of what weighs
-    /// alike the first.
+    /// Returns the language that a browser prefers by its `Accept-Language` (RFC 9110 section 12.5.4); of several with the
+    /// same weight the first.
     pub fn accepted(header: &str) -> Option<Self> {
         let mut best = None;
         for (tag, weight) in weighted(header) {
@@ -50,17 +50,17 @@ impl Language {
         best.map(|(language, _)| language)
     }
 
-    /// A text, with placeholders as they stand in it. The key itself where there is none.
+    /// Returns a text with its placeholders, or the key itself if there is no such text.
     pub fn text(self, key: &'static str) -> &'static str {
         self.texts().get(key).map_or(key, String::as_str)
     }
 
-    /// A text with its placeholders filled in.
+    /// Returns a text with its placeholders filled in.
     pub fn filled(self, key: &'static str, values: &[(&str, &str)]) -> String {
         fill(self.text(key), values)
     }
 
-    /// The texts of some groups, by key: what stands ahead of the dot is the group.
+    /// Returns the texts of some groups, by key: the group is the part before the dot.
     pub fn groups(self, names: &[&str]) -> impl Iterator<Item = (&'static str, &'static str)> {
         let is_meant = |key: &str| key.split_once('.').is_some_and(|(group, _)| names.contains(&group));
         self.texts()

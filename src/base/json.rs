@@ -1,10 +1,10 @@
-//! JSON values, made with little code.
+//! JSON helpers that keep the wasm small.
 
 use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::{Map, Value};
 
-/// Reads and writes a type by the words that it has of all its values, `[(value, word)]`: what serde derives for an
-/// enum is some KB of the wasm for each.
+/// Implements serde for an enum by the words for its values, `[(value, word)]`: each derived implementation would be some
+/// KB of the wasm.
 macro_rules! by_words {
     ($type:ty, $words:expr) => {
         impl serde::Serialize for $type {
@@ -25,10 +25,10 @@ macro_rules! by_words {
 
 pub(crate) use by_words;
 
-/// The value of a word.
+/// Decodes the value of a word.
 ///
 /// # Errors
-/// It is none of these.
+/// The word is none of these.
 pub fn of_word<'de, D: Deserializer<'de>, T: Copy, const N: usize>(
     deserializer: D,
     words: [(T, &str); N],
@@ -38,8 +38,8 @@ pub fn of_word<'de, D: Deserializer<'de>, T: Copy, const N: usize>(
     found.ok_or_else(|| de::Error::custom("an unknown word"))
 }
 
-/// An object of these names and values. `collect` would sort them first, and the standard library's sort is
-/// 2 KB of the wasm for each place that collects.
+/// Makes an object. `collect` would sort the names first, and each instance of the standard library's sort is 2 KB of the
+/// wasm.
 pub fn object_of(pairs: impl IntoIterator<Item = (String, Value)>) -> Value {
     let mut object = Map::new();
     object.extend(pairs);
@@ -54,7 +54,7 @@ pub fn number_text(number: f64) -> String {
     whole.map_or_else(|| serde_json::json!(number).to_string(), |whole| whole.to_string())
 }
 
-/// What a type is as JSON, by way of its text: `json!` would bring a second writer of each type into the wasm.
+/// Converts to a JSON value by way of its text: `json!` would bring a second serializer of each type into the wasm.
 pub fn value_of(of: &impl Serialize) -> Value {
     serde_json::to_string(of).ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
 }

@@ -1,30 +1,31 @@
-//! Keyrings: keys by name that rotate, and what is derived from them.
+//! Keyrings: named keys that rotate, and keys derived from them.
 
 use std::fmt;
 
 use super::crypto::{Hash, derive_key, from_base64};
 
-/// Fewer bytes than a SHA-256 block's output would weaken what is derived from the key.
+/// Fewer bytes than the output of SHA-256 would weaken the derived keys.
 const MIN_KEY_BYTES: usize = 32;
-/// A key id stands in every fingerprint and sealed text; longer ones would cost storage.
+/// Bytes of a key id: it is part of every fingerprint and sealed text, so longer ones would cost storage.
 const MAX_KEY_ID: usize = 16;
-/// RFC 8032 section 5.1.5.
+/// The private key (RFC 8032 section 5.1.5).
 const SEED_BYTES: usize = 32;
+/// The public key.
 const PUBLIC_BYTES: usize = 32;
 const NOT_BASE64: &str = "a key is not base64";
 const NO_KEY: &str = "at least one key is needed";
 
-/// A secret's bytes. Never shown.
+/// The bytes of a secret. Its debug form hides them.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Vec<u8>);
 
 impl Secret {
-    /// Takes the bytes as they are.
+    /// Wraps the bytes as they are.
     pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
         Self(bytes.into())
     }
 
-    /// The bytes, for the computation that needs them.
+    /// Returns the bytes.
     pub fn bytes(&self) -> &[u8] {
         &self.0
     }
@@ -36,26 +37,26 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Keys with ids. The first one writes; all of them read.
+/// Keys with ids. The first one is in use; older ones still open and verify.
 #[derive(Clone, Debug)]
 pub struct Keyring {
     current: Key,
     older: Vec<Key>,
 }
 
-/// One key of a ring.
+/// One key of a keyring.
 #[derive(Clone, Debug)]
 pub struct Key {
-    /// Lower-case letters, digits and `-`; public.
+    /// The id: lower-case letters, digits and `-`; public.
     pub id: String,
     secret: Secret,
 }
 
 impl Keyring {
-    /// Reads `id:base64,id:base64,…`, the current key first, each of 32 bytes or more.
+    /// Parses `id:base64,id:base64,…`, the current key first, each of 32 bytes or more.
     ///
     /// # Errors
-    /// What is wrong, without the text.
+    /// The reason, without the text.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let key = |(id, encoded): (&str, &str)| {
             let secret = from_base64(encoded).ok_or(NOT_BASE64)?;
@@ -69,18 +70,18 @@ impl Keyring {
         Ok(Self { current, older: keys.collect() })
     }
 
-    /// The key that writes.
+    /// Returns the key in use.
     pub fn current(&self) -> &Key {
         &self.current
     }
 
-    /// Every key, the current one first.
+    /// Returns all keys, the current one first.
     pub fn all(&self) -> impl Iterator<Item = &Key> {
         std::iter::once(&self.current).chain(&self.older)
     }
 }
 
-/// The ids and texts of a ring, in its order.
+/// Splits a keyring into ids and texts, in its order.
 fn entries(text: &str) -> Result<Vec<(&str, &str)>, &'static str> {
     let mut all = Vec::<(&str, &str)>::new();
     for entry in text.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
@@ -97,28 +98,28 @@ fn entries(text: &str) -> Result<Vec<(&str, &str)>, &'static str> {
     Ok(all)
 }
 
-/// Ed25519 keys (RFC 8032) that sign receipts. The first one signs, all of them are published, so
-/// that what an older one signed can still be verified.
+/// Ed25519 keys (RFC 8032) that sign receipts. The first one signs; all of them are published, so that receipts of older
+/// ones can still be verified.
 #[derive(Clone, Debug)]
 pub struct SigningKeys(Vec<SigningKey>);
 
-/// One of them.
+/// One key that signs receipts, or did.
 #[derive(Clone, Debug)]
 pub struct SigningKey {
-    /// The `kid` of what it signs; public.
+    /// The `kid` of its signatures; public.
     pub id: String,
-    /// The public half.
+    /// The public key.
     pub public: [u8; PUBLIC_BYTES],
-    /// The seed; nothing where the key signs no more.
+    /// The private key; `None` if the key signs no more.
     pub seed: Option<Secret>,
 }
 
 impl SigningKeys {
-    /// Reads `id:base64,…`: the seed and the public key behind it, 64 bytes, or `id:public.base64`
-    /// for a key that signs no more, 32 bytes. The first one must sign.
+    /// Parses `id:base64,…`: the private and the public key, 64 bytes together, or `id:public.base64` for a key that signs
+    /// no more, 32 bytes. The first one must sign.
     ///
     /// # Errors
-    /// What is wrong, without the text.
+    /// The reason, without the text.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let key = |(id, encoded): (&str, &str)| -> Result<SigningKey, &'static str> {
             let id = id.to_owned();
@@ -141,19 +142,19 @@ impl SigningKeys {
         }
     }
 
-    /// The key that signs.
+    /// Returns the key that signs.
     pub fn current(&self) -> Option<&SigningKey> {
         self.0.first()
     }
 
-    /// Every key, the current one first.
+    /// Returns all keys, the current one first.
     pub fn all(&self) -> impl Iterator<Item = &SigningKey> {
         self.0.iter()
     }
 }
 
 impl Key {
-    /// A key for one use in one ledger: HKDF-SHA256 with the key's id as salt.
+    /// Derives the key for one use in one ledger: HKDF-SHA256 with the key's id as salt.
     pub fn derive(&self, usage: &str, ledger: &str) -> Hash {
         derive_key(self.secret.bytes(), self.id.as_bytes(), &[usage.as_bytes(), ledger.as_bytes()])
     }

@@ -1,4 +1,4 @@
-//! The ground floor: what has nothing to do with leads.
+//! Building blocks that know nothing of leads.
 
 pub mod allocator;
 pub mod country;

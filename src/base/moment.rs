@@ -1,28 +1,28 @@
-//! Time and randomness, read once at the edge and handed to the core as values.
+//! A moment: time and randomness, read once at the edge and passed to the core as values.
 
 use std::cell::RefCell;
 
 use super::crypto::MacKey;
 
-/// The last that an identifier has room for, in the year 3084.
+/// The last time that fits into an identifier, in the year 3084.
 const LAST_ID_MS: i64 = (1 << 45) - 1;
 
-/// When something happens, and the randomness that it may use.
+/// The time of an operation, and the randomness that it may use.
 #[derive(Clone)]
 pub struct Moment {
-    /// UTC, milliseconds since 1970-01-01.
+    /// The time: milliseconds since 1970-01-01, UTC.
     pub now_ms: i64,
     /// 32 random bytes, fresh for every call.
     pub seed: [u8; 32],
 }
 
 thread_local! {
-    /// The last seed, and what only depends on it: a lead takes half a dozen values from one.
+    /// The last seed with its prepared key: a lead takes half a dozen values from one seed.
     static LAST: RefCell<Option<([u8; 32], MacKey)>> = const { RefCell::new(None) };
 }
 
 impl Moment {
-    /// `N` random bytes (at most 32). Each `label` and `count` gives others.
+    /// Returns `N` random bytes (at most 32), others for each `label` and `count`.
     pub fn random<const N: usize>(&self, label: &str, count: usize) -> [u8; N] {
         let block = LAST.with_borrow_mut(|last| {
             let (_, key) = match last.take_if(|(seed, _)| *seed == self.seed) {
@@ -38,26 +38,26 @@ impl Moment {
         bytes
     }
 
-    /// The same time with other randomness, for one of several things that happen at once.
+    /// Returns the same time with other randomness, for one of several operations at once.
     pub fn fork(&self, label: &str) -> Self {
         Self { now_ms: self.now_ms, seed: self.random(label, 0) }
     }
 
-    /// A new identifier behind a prefix: 45 bits of the time in milliseconds and 80 random ones, as
-    /// 25 characters that sort by time (base32hex in lower case, RFC 4648 section 7). What is
-    /// written together so lies together in the tables, however many people are known.
+    /// Makes a new identifier: a prefix, 45 bits of the time in milliseconds and 80 random ones, as 25 characters that sort
+    /// by time (base32hex in lower case, RFC 4648 section 7). So rows that are written together lie together in the
+    /// tables, however many there are.
     pub fn new_id(&self, prefix: &str) -> String {
         let random = u128::from_be_bytes(self.random(prefix, 0)) >> 48;
         sortable(prefix, self.now_ms, random)
     }
 
-    /// A number from 0 up to 1, for jitter.
+    /// Returns a random number from 0 up to 1, for jitter.
     pub fn fraction(&self, label: &str) -> f64 {
         f64::from(u32::from_be_bytes(self.random::<4>(label, 0))) / (f64::from(u32::MAX) + 1.0)
     }
 }
 
-/// The first of the identifiers that [`Moment::new_id`] gives from a time on.
+/// Returns the first identifier that [`Moment::new_id`] can make from a time on.
 pub fn first_id(prefix: &str, from_ms: i64) -> String {
     sortable(prefix, from_ms.clamp(0, LAST_ID_MS), 0)
 }

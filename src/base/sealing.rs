@@ -1,4 +1,4 @@
-//! Sealing: authenticated encryption (AEAD) of what a ledger stores.
+//! Sealing: authenticated encryption (AEAD) of a ledger's data at rest.
 
 use aes_gcm::Aes256Gcm;
 use chacha20poly1305::aead::{Aead, Payload};
@@ -7,42 +7,42 @@ use chacha20poly1305::{ChaCha20Poly1305, KeyInit as _, Nonce};
 use super::crypto::{base64url, from_base64url};
 use super::keyring::{Key, Keyring};
 
-/// 96 bits: the nonce that both ciphers are specified with (RFC 8439, NIST SP 800-38D).
+/// 96 bits: the nonce of both ciphers (RFC 8439, NIST SP 800-38D).
 const NONCE_BYTES: usize = 12;
-/// The format of a sealed text: ChaCha20-Poly1305, which is several times faster than AES where no
-/// instruction helps, as in wasm. A reader leaves newer formats untouched.
+/// The format of a sealed text: ChaCha20-Poly1305, which is several times faster than AES without hardware support, as in
+/// wasm. Readers leave newer formats untouched.
 const SEALED_FORMAT: &str = "2";
-/// AES-256-GCM, which is still opened.
+/// The former format, which is still opened: AES-256-GCM.
 const SEALED_FORMAT_AES: &str = "1";
 
-/// Why a sealed text stays closed.
+/// The reason why a sealed text cannot be opened.
 #[derive(Debug, PartialEq, Eq)]
 pub enum OpenError {
     /// A newer version of the code wrote it: leave it as it is.
     Newer,
-    /// Its key is not in the ring any more, or it is damaged or belongs elsewhere.
+    /// Its key is not in the keyring any more, or it is damaged or was sealed with another context.
     Unreadable,
 }
 
-/// Seals what a ledger holds: ChaCha20-Poly1305 (RFC 8439) with a random nonce, bound to the context
-/// where it lies.
+/// Seals and opens the data of a ledger: ChaCha20-Poly1305 (RFC 8439) with a random nonce. The context binds what is
+/// sealed to its row.
 #[derive(Clone)]
 pub struct Sealer {
     ring: Keyring,
     ledger: String,
-    /// Of the ring's keys, in its order.
+    /// The ciphers of the keyring's keys, in its order.
     ciphers: Vec<ChaCha20Poly1305>,
 }
 
 impl Sealer {
-    /// The sealer of one ledger.
+    /// Derives the keys of one ledger.
     pub fn new(ring: &Keyring, ledger: &str) -> Self {
         let cipher = |key: &Key| ChaCha20Poly1305::new(&key.derive("leadhook/seal/v2/", ledger).into());
         Self { ring: ring.clone(), ledger: ledger.to_owned(), ciphers: ring.all().map(cipher).collect() }
     }
 
-    /// `2.{key id}.` and behind it nonce and ciphertext as they are; or nothing where the cipher refuses
-    /// (a plaintext above 256 GiB). `context` must be given again to open it.
+    /// Seals to bytes: `2.{key id}.`, nonce and ciphertext. `None` if the plaintext is too long for the cipher (above
+    /// 256 GiB). The same context must be given to open it.
     pub fn seal(&self, plain: &[u8], context: &str, nonce: [u8; NONCE_BYTES]) -> Option<Vec<u8>> {
         let aad = self.aad(SEALED_FORMAT, context);
         let payload = Payload { msg: plain, aad: aad.as_bytes() };
@@ -50,37 +50,37 @@ impl Sealer {
         Some([self.current_prefix().as_bytes(), &nonce, &ciphertext].concat())
     }
 
-    /// The same as a text: `2.{key id}.{base64url(nonce ‖ ciphertext)}`.
+    /// Seals to a text: `2.{key id}.{base64url(nonce ‖ ciphertext)}`.
     pub fn seal_text(&self, plain: &[u8], context: &str, nonce: [u8; NONCE_BYTES]) -> Option<String> {
         let (prefix, sealed) = (self.current_prefix(), self.seal(plain, context, nonce)?);
         Some(format!("{prefix}{}", base64url(sealed.get(prefix.len()..)?)))
     }
 
-    /// What the current key has sealed begins with this.
+    /// Returns the prefix of everything that the current key seals.
     pub fn current_prefix(&self) -> String {
         format!("{SEALED_FORMAT}.{}.", self.ring.current().id)
     }
 
-    /// The plaintext that was sealed at `context`.
+    /// Opens sealed bytes.
     ///
     /// # Errors
-    /// [`OpenError`] says why not.
+    /// [`OpenError`] if that is impossible.
     pub fn open(&self, sealed: &[u8], context: &str) -> Result<Vec<u8>, OpenError> {
         let (format, key, body) = split_sealed(sealed)?;
         self.open_body(format, key, body, context)
     }
 
-    /// The same of a text.
+    /// Opens a sealed text.
     ///
     /// # Errors
-    /// [`OpenError`] says why not.
+    /// [`OpenError`] if that is impossible.
     pub fn open_text(&self, sealed: &str, context: &str) -> Result<Vec<u8>, OpenError> {
         let (format, key, body) = split_sealed(sealed.as_bytes())?;
         let body = str::from_utf8(body).ok().and_then(from_base64url).ok_or(OpenError::Unreadable)?;
         self.open_body(format, key, &body, context)
     }
 
-    /// Not twice in the code: a cipher is long.
+    /// Not inlined, because the code of the ciphers is large.
     #[inline(never)]
     fn open_body(&self, format: &str, id: &[u8], body: &[u8], context: &str) -> Result<Vec<u8>, OpenError> {
         let mut known = self.ring.all().zip(&self.ciphers);
@@ -102,7 +102,7 @@ impl Sealer {
     }
 }
 
-/// Format, key id and the rest, which begin with a dot each but the first. No key id has one.
+/// Splits what is sealed at its first two dots: format, key id and body. No key id contains a dot.
 fn split_sealed(sealed: &[u8]) -> Result<(&'static str, &[u8], &[u8]), OpenError> {
     let mut parts = sealed.splitn(3, |byte| *byte == b'.');
     let mut part = || parts.next().ok_or(OpenError::Unreadable);
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sealed_text_opens_only_in_its_ledger_and_place() {
+    fn a_sealed_text_opens_only_in_its_ledger_and_context() {
         let sealed = Sealer::new(&ring(&["a"]), "l").seal(b"lead", "x", [1; 12]).expect("sealed");
         assert_eq!(Sealer::new(&ring(&["a"]), "m").open(&sealed, "x"), Err(OpenError::Unreadable));
         assert_eq!(Sealer::new(&ring(&["a"]), "l").open(&sealed, "y"), Err(OpenError::Unreadable));

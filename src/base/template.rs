@@ -1,8 +1,7 @@
-//! Texts with placeholders: `{word}`, a word of lower-case letters and underscores. Braces around
-//! anything else stay as they are.
+//! Templates: texts with placeholders `{word}`, a word of lower-case letters and underscores. Braces around anything else
+//! stay as they are.
 
-/// The text with these placeholders filled in. What is filled in is not searched again, and a
-/// placeholder without a value stays.
+/// Fills in placeholders. Values are not searched for placeholders, and a placeholder without a value stays.
 pub fn fill(template: &str, values: &[(&str, &str)]) -> String {
     let mut parts = template.split('{');
     let mut filled = parts.next().unwrap_or_default().to_owned();
@@ -18,12 +17,12 @@ pub fn fill(template: &str, values: &[(&str, &str)]) -> String {
     filled
 }
 
-/// The words of the placeholders in a text.
+/// Returns the words of the placeholders in a text.
 pub fn words(template: &str) -> impl Iterator<Item = &str> {
     template.split('{').skip(1).filter_map(placeholder).map(|(word, _)| word)
 }
 
-/// The word and what follows it, where the text after a `{` begins with a placeholder's rest.
+/// Returns the word of a placeholder and the text behind it, given the text behind its `{`; `None` if it is none.
 fn placeholder(part: &str) -> Option<(&str, &str)> {
     let is_word = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c == '_');
     part.split_once('}').filter(|(word, _)| is_word(word))

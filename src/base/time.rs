@@ -1,6 +1,6 @@
 //! Times as milliseconds since 1970 in UTC: RFC 3339, HTTP dates, and the proleptic Gregorian calendar.
 
-/// Milliseconds in an hour: the width of a counter's bucket.
+/// Milliseconds in an hour.
 pub const HOUR_MS: i64 = 3_600_000;
 /// Milliseconds in a day.
 pub const DAY_MS: i64 = 24 * HOUR_MS;
@@ -9,12 +9,12 @@ pub const DAY_MS: i64 = 24 * HOUR_MS;
 const FIRST_MS: i64 = -719_528 * DAY_MS;
 /// The last millisecond of 9999-12-31.
 pub(super) const LAST_MS: i64 = 2_932_897 * DAY_MS - 1;
-/// As they are written in HTTP.
+/// Names of months in HTTP dates.
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/// RFC 3339 in UTC with milliseconds: `2026-11-22T14:00:00.000Z`. The years are 0 to 9999, beyond
-/// which the format has none.
+/// Formats a time by RFC 3339 in UTC with milliseconds: `2026-11-22T14:00:00.000Z`. Times outside the years 0 to 9999,
+/// which the format does not have, are clamped.
 pub fn rfc3339(ms: i64) -> String {
     let ms = ms.clamp(FIRST_MS, LAST_MS);
     let (year, month, day) = civil_from_days(ms.div_euclid(DAY_MS));
@@ -24,8 +24,7 @@ pub fn rfc3339(ms: i64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{fraction:03}Z")
 }
 
-/// Milliseconds since 1970 of an RFC 3339 time in any offset. A 61st second is the next minute's
-/// first.
+/// Parses an RFC 3339 time in any offset to milliseconds since 1970. A 61st second is the first of the next minute.
 pub fn parse_rfc3339(text: &str) -> Option<i64> {
     let (date, rest) = text.split_once(['T', 't', ' '])?;
     let (clock, rest) = rest.split_at_checked("hh:mm:ss".len())?;
@@ -48,20 +47,20 @@ pub fn parse_rfc3339(text: &str) -> Option<i64> {
     Some(days * DAY_MS + parse_clock(clock)? - offset_minutes * 60_000 + milliseconds)
 }
 
-/// Days since 1970 of a date, as in `2026-11-30`. The years are 1 to 9999.
+/// Parses a date, as in `2026-11-30`, to days since 1970. Years are 1 to 9999.
 pub fn days_of(text: &str) -> Option<i64> {
     parse_date(text).filter(|_| !text.starts_with("0000"))
 }
 
-/// The day's number of `yyyy-mm-dd`.
+/// Parses `yyyy-mm-dd` to days since 1970.
 fn parse_date(text: &str) -> Option<i64> {
     let mut date = text.splitn(3, '-');
     let (year, month, day) = (date.next()?, date.next()?, date.next()?);
     days_from_civil(digits(year, 4, 9_999)?, digits(month, 2, 12)?, digits(day, 2, 31)?)
 }
 
-/// Milliseconds since 1970 of an HTTP date, as in `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110
-/// section 5.6.7). The two obsolete forms are not read.
+/// Parses an HTTP date, as in `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 section 5.6.7), to milliseconds since 1970. The
+/// two obsolete formats are not supported.
 pub fn parse_http_date(text: &str) -> Option<i64> {
     let (_, date) = text.split_once(", ")?;
     let mut parts = date.splitn(5, ' ');
@@ -72,21 +71,21 @@ pub fn parse_http_date(text: &str) -> Option<i64> {
     (parts.next()? == "GMT").then_some(days * DAY_MS + clock)
 }
 
-/// The milliseconds of `hh:mm:ss`.
+/// Parses `hh:mm:ss` to milliseconds.
 fn parse_clock(text: &str) -> Option<i64> {
     let mut parts = text.splitn(3, ':');
     let (hour, minute, second) = (parts.next()?, parts.next()?, parts.next()?);
     Some(digits(hour, 2, 23)? * HOUR_MS + digits(minute, 2, 59)? * 60_000 + digits(second, 2, 60)? * 1_000)
 }
 
-/// A number of exactly so many digits, up to `max`.
+/// Parses a number of exactly `count` digits, up to `max`.
 fn digits(text: &str, count: usize, max: i64) -> Option<i64> {
     let plain = text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|number| plain && *number <= max)
 }
 
-/// The day's number, counted from 1970-01-01; None for a day that its month does not have. This
-/// and its inverse are Howard Hinnant's algorithms for the proleptic Gregorian calendar
+/// Returns the days since 1970-01-01; `None` if the month does not have that day. This and its inverse are Howard
+/// Hinnant's algorithms for the proleptic Gregorian calendar
 /// (<https://howardhinnant.github.io/date_algorithms.html>): years begin in March, eras have 400.
 fn days_from_civil(year: i64, month: i64, day: i64) -> Option<i64> {
     let march_year = if month <= 2 { year - 1 } else { year };
@@ -97,7 +96,7 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> Option<i64> {
     (civil_from_days(days) == (year, month, day)).then_some(days)
 }
 
-/// Year, month and day of a day's number.
+/// Returns year, month and day of days since 1970-01-01.
 fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468;
     let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
@@ -109,13 +108,13 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
     (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 
-/// The seconds from now to a time, rounded up; not above zero where it is over. What `Retry-After` says
-/// (RFC 9110 section 10.2.3).
+/// Returns the seconds from now to a time, rounded up, as for `Retry-After` (RFC 9110 section 10.2.3). Not above zero if
+/// the time has passed.
 pub fn seconds_until(ms: i64, now_ms: i64) -> i64 {
     (ms - now_ms + 999).div_euclid(1_000)
 }
 
-/// The start of the hour in which the time lies.
+/// Returns the start of the hour of a time.
 pub fn hour_of(ms: i64) -> i64 {
     ms - ms.rem_euclid(HOUR_MS)
 }

@@ -1,30 +1,30 @@
-//! Time zones of the IANA database: what date it is somewhere, and when clocks change. Everything is kept in
-//! UTC; a zone is asked for what is shown.
+//! Time zones of the IANA database: local dates, and when clocks change. All times are stored in UTC; zones are only for
+//! display.
 //!
-//! In the Worker the JavaScript runtime knows them, on the host the crate `jiff` does.
+//! In the Worker the JavaScript runtime has the database, on the host the crate `jiff`.
 
 use super::time::{DAY_MS, HOUR_MS, rfc3339};
 
-/// Clocks are asked so often whether they have changed: no zone changes twice within it.
+/// The interval of looking whether clocks have changed: no zone changes twice within it.
 const LOOK_MS: i64 = 7 * DAY_MS;
-/// How often they are asked at most: for forty years.
+/// The most looks: enough for forty years.
 const MAX_LOOKS: i64 = 2_100;
 
-/// Whether there is such a zone: `Europe/Stockholm`, `UTC`.
+/// Returns whether there is such a zone: `Europe/Stockholm`, `UTC`.
 pub fn exists(zone: &str) -> bool {
-    // Names without a region are what is left of times when `IST` was Israel's, India's and Ireland's.
+    // Names without a region are legacy: `IST` was Israel's, India's and Ireland's.
     let is_shaped = zone == "UTC" || (zone.contains('/') && zone != "Etc/Unknown");
     is_shaped && platform::exists(zone)
 }
 
-/// The date at a time, as in `2026-11-30`. The zone must exist, else it is UTC's.
+/// Returns the local date at a time, as in `2026-11-30`; the one in UTC if the zone does not exist.
 pub fn date(zone: &str, ms: i64) -> String {
     let local = rfc3339(ms.saturating_add(offset(zone, ms)));
     local.split('T').next().unwrap_or_default().to_owned()
 }
 
-/// From when on clocks are ahead of UTC by how much, both in milliseconds: at the beginning of a period, and
-/// at each change in it, to the hour.
+/// Returns pairs of a time and the offset from UTC since then, both in milliseconds: at the beginning of a period, and at
+/// each change in it, to the hour.
 pub fn offsets(zone: &str, from_ms: i64, to_ms: i64) -> Vec<[i64; 2]> {
     let mut found = vec![[from_ms, offset(zone, from_ms)]];
     let look_ms = LOOK_MS.max(to_ms.saturating_sub(from_ms) / MAX_LOOKS);

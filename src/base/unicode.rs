@@ -8,44 +8,43 @@
 
 use std::borrow::Cow;
 
-/// Longer than any word: what is longer is none, and to compose it would take long. A run of marks takes time by
-/// the square of its length.
+/// Bytes of a word. Longer texts are not normalised: a run of combining marks takes time by the square of its length.
 const MAX_WORD_BYTES: usize = 8 * 1024;
 
-/// The text in normalization form C (UAX 15), so that one letter is one however it was typed.
+/// Normalises to form C (UAX 15), so that a letter is the same however it was typed.
 pub fn nfc(text: &str) -> Cow<'_, str> {
     if text.is_ascii() { Cow::Borrowed(text) } else { platform::nfc(text) }
 }
 
-/// The text in lower case by Unicode's rules.
+/// Converts to lower case by Unicode's rules.
 pub fn lowercase(text: &str) -> String {
     if text.is_ascii() { text.to_ascii_lowercase() } else { platform::lowercase(text) }
 }
 
-/// What bytes say in an encoding, by its label (WHATWG Encoding standard). None where the label names none.
+/// Decodes bytes in an encoding, by its label (WHATWG Encoding standard). `None` if there is no such encoding.
 pub fn decode(label: &str, bytes: &[u8]) -> Option<String> {
     platform::decode(label, bytes)
 }
 
-/// Regions with their names in a language, in the order of its alphabet; on the host in that of the code points,
-/// and in the languages that there are texts in.
+/// Returns regions with their names in a language, in the order of its alphabet; on the host in that of the code points,
+/// and only in the languages with texts.
 pub fn regions(language: &str, codes: impl Iterator<Item = String>) -> Vec<(String, String)> {
     platform::regions(language, codes.collect())
 }
 
-/// Whether a text is one line that is read in the order in which it is written: without control
-/// characters, Unicode's own line breaks, and the overrides that make `exe.gpj` of `jpg.exe`.
+/// Returns whether a text is one line that is displayed in the order in which it is written: without control characters,
+/// Unicode's own line breaks, and the overrides that make `exe.gpj` of `jpg.exe`.
 pub fn is_one_line(text: &str) -> bool {
     let strange = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202d}' | '\u{202e}');
     !text.contains(strange)
 }
 
-/// The same of a longer text, in which tabs and line breaks are what they should be.
+/// Returns the same of a longer text, in which tabs and line breaks are allowed.
 pub fn is_lines(text: &str) -> bool {
     text.split('\n').all(|line| is_one_line(&line.strip_suffix('\r').unwrap_or(line).replace('\t', " ")))
 }
 
-/// Whether a character is not seen, or moves others: zero widths, fillers, and all that steers directions.
+/// Returns whether a character is invisible, or moves others: zero widths, fillers, and direction marks.
 #[inline(never)]
 pub fn is_invisible(c: char) -> bool {
     matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
@@ -53,10 +52,10 @@ pub fn is_invisible(c: char) -> bool {
         | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// A text as it is compared, counted and kept: line breaks are one character, other control characters but
-/// tabs are dropped, one letter is one however it was typed, and no blanks stand at its ends. Marks that are not
-/// seen stay: what is written from right to left, and what is drawn of several, is made of them.
-/// `web/lib/answers.js` does the same; `tests/data/answers.json` holds both to it.
+/// Normalises a text for comparing, counting and storing: line breaks are one character, other control characters except
+/// tabs are dropped, letters are composed, and there is no white space at the ends. Invisible characters stay, because
+/// text from right to left and composed emojis need them. `web/lib/answers.js` does the same; `tests/data/answers.json`
+/// holds both to it.
 pub fn tidy(text: &str) -> Cow<'_, str> {
     let is_dropped = |c: char| c.is_control() && !matches!(c, '\t' | '\n');
     let kept = text.trim_matches(is_blank);
@@ -67,14 +66,14 @@ pub fn tidy(text: &str) -> Cow<'_, str> {
     nfc(kept)
 }
 
-/// Whether a character says nothing at the end of a text.
+/// Returns whether a character is trimmed from the ends of a text.
 #[inline(never)]
 pub fn is_blank(c: char) -> bool {
     c.is_whitespace() || c.is_control()
 }
 
-/// The same of what has no use for what is not seen: an address, a number, a choice. A control character inside
-/// of it stays, for it is a mistake there.
+/// Normalises a value that needs no invisible characters: an address, a number, a choice. Control characters inside stay,
+/// for there they are a mistake.
 pub fn tidy_word(text: &str) -> Cow<'_, str> {
     if text.is_ascii() || text.len() > MAX_WORD_BYTES {
         return text.trim().into();
@@ -83,7 +82,7 @@ pub fn tidy_word(text: &str) -> Cow<'_, str> {
     nfc(seen.trim()).into_owned().into()
 }
 
-/// Whether two texts have the same words: an `<option>` without a value loses line breaks and double blanks.
+/// Returns whether two texts have the same words: an `<option>` without a value loses line breaks and repeated spaces.
 pub fn same_words(one: &str, other: &str) -> bool {
     let (one, other) = (tidy_word(one), tidy_word(other));
     one.split_whitespace().eq(other.split_whitespace())
@@ -155,7 +154,7 @@ mod platform {
         text.to_lowercase()
     }
 
-    /// A line each, behind one that names the languages of its columns.
+    /// A line for each country, after one with the languages of the columns.
     const NAMES: &str = include_str!("country_names.txt");
 
     pub fn regions(language: &str, codes: Vec<String>) -> Vec<(String, String)> {
@@ -178,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_letter_is_one_however_it_was_typed() {
+    fn a_letter_is_the_same_however_it_was_typed() {
         assert_eq!(nfc("Ma\u{30a}rten"), "Mårten");
         assert!(matches!(nfc("plain"), Cow::Borrowed("plain")));
     }

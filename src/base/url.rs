@@ -10,10 +10,10 @@ use percent_encoding::percent_decode;
 
 /// Octets of a label (RFC 1035 section 2.3.4).
 const MAX_LABEL_BYTES: usize = 63;
-/// Octets of a name as text, without the root's dot: what fits the 255 of RFC 1035 section 2.3.4.
+/// Octets of a name as text, without the root's dot: those that fit into the 255 of RFC 1035 section 2.3.4.
 const MAX_DOMAIN_BYTES: usize = 253;
 
-/// An absolute address, read as the URL standard reads it.
+/// An absolute URL, parsed by the URL standard.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebAddress {
     href: String,
@@ -24,13 +24,12 @@ pub struct WebAddress {
 }
 
 impl WebAddress {
-    /// Reads an address; None where browsers would refuse it or it is relative.
+    /// Parses a URL; `None` if browsers would refuse it, or it is relative.
     pub fn parse(text: &str) -> Option<Self> {
         platform::parse(text)
     }
 
-    /// Reads what somebody typed for an address of a page: without a scheme it is one of https, where its host
-    /// then is a name with a dot.
+    /// Parses what somebody typed for the URL of a page: without a scheme it is https, if the host then is a name with a dot.
     pub fn parse_lenient(text: &str) -> Option<Self> {
         let read = Self::parse(text);
         // `firma.se:8080` seems to have a scheme.
@@ -45,37 +44,36 @@ impl WebAddress {
         is_name.then_some(address)
     }
 
-    /// The whole address as it was read: what is kept and sent, so that it means what was judged. Visible
-    /// ASCII without blanks.
+    /// Returns the URL in its normal form, for storing and sending: so what is used is what was checked. Visible ASCII
+    /// without white space.
     pub fn href(&self) -> &str {
         &self.href
     }
 
-    /// In lower case, without the colon.
+    /// Returns the scheme in lower case, without the colon.
     pub fn scheme(&self) -> &str {
         &self.scheme
     }
 
-    /// The host without a port, in lower case, as A-labels or a canonical IP address (IPv6 in
-    /// brackets). Empty where the scheme has none.
+    /// Returns the host without a port, in lower case, as A-labels or a canonical IP address (IPv6 in brackets). Empty if
+    /// the scheme has none.
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// Scheme, host and port where it is not the scheme's own; `null` for schemes without origin.
+    /// Returns scheme, host and port, the latter if it is not the default; `null` for schemes without origin.
     pub fn origin(&self) -> &str {
         &self.origin
     }
 
-    /// Whether a user name or a password stands in it.
+    /// Returns whether it contains a user name or a password.
     pub fn has_credentials(&self) -> bool {
         self.has_credentials
     }
 
-    /// Whether the host is an IP address, or a name of letters, digits, hyphens and underscores. The URL
-    /// standard lets more through, which means something in a Content-Security-Policy: `;`, `*`, `'`, `,`.
-    /// Underscores and hyphens mean nothing there, and names below those that providers give out have them
-    /// wherever they like.
+    /// Returns whether the host is an IP address, or a name of letters, digits, hyphens and underscores. The URL standard
+    /// allows more, which has a meaning in a Content-Security-Policy: `;`, `*`, `'`, `,`. Underscores and hyphens have none
+    /// there, and subdomains have them anywhere.
     pub fn has_valid_host(&self) -> bool {
         if let Some(ip) = self.host.strip_prefix('[') {
             return ip.strip_suffix(']').is_some_and(|ip| ip.parse::<Ipv6Addr>().is_ok());
@@ -88,13 +86,13 @@ impl WebAddress {
         name.len() <= MAX_DOMAIN_BYTES && name.split('.').all(is_label)
     }
 
-    /// Scheme, host and path alone.
+    /// Returns scheme, host and path only.
     pub fn page(&self) -> String {
         let address = self.href.split(['?', '#']).next().unwrap_or_default();
         format!("{}/{}", self.origin, address.splitn(4, '/').nth(3).unwrap_or_default())
     }
 
-    /// Whether it is http to this very machine, which only development may use.
+    /// Returns whether it is http to this machine, which only development may use.
     pub fn is_loopback_http(&self) -> bool {
         self.scheme == "http"
             && (matches!(self.host(), "localhost" | "[::1]")
@@ -103,13 +101,12 @@ impl WebAddress {
     }
 }
 
-/// A domain name in lower case with A-labels, under UTS 46 as the URL standard applies it. None
-/// for what the DNS cannot hold as a host's name: labels are 1 to 63 letters, digits and hyphens
-/// with no hyphen at an end. None for a name whose last label is a number, which the URL standard
-/// takes for an IPv4 address.
+/// Returns a domain name in lower case with A-labels, by UTS 46 as the URL standard applies it. `None` if it cannot be the
+/// name of a host in the DNS: labels are 1 to 63 letters, digits and hyphens, with no hyphen at an end. `None` if its last
+/// label is a number, for then the URL standard takes it for an IPv4 address.
 pub fn domain_to_ascii(domain: &str) -> Option<String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
-    // Other ASCII is in no name, and would mean something in the address that the runtime parses.
+    // Other ASCII is in no name, and would have a meaning in the URL that the runtime parses.
     if !domain.chars().all(|c| plain(c) || !c.is_ascii()) {
         return None;
     }
@@ -126,15 +123,15 @@ pub fn domain_to_ascii(domain: &str) -> Option<String> {
     (fits && !ends_in_a_number(&ascii)).then_some(ascii)
 }
 
-/// The URL standard's ends-in-a-number checker, for a name without a trailing dot.
+/// Returns whether a name without a trailing dot ends in a number, by the URL standard's ends-in-a-number checker.
 fn ends_in_a_number(domain: &str) -> bool {
     let last = domain.rsplit('.').next().unwrap_or(domain);
     let hexadecimal = last.strip_prefix("0x").is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_hexdigit()));
     hexadecimal || last.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// A path or a token without what is no part of it at its end, percent-encoded or not: it ends in an ASCII letter, a
-/// digit, a hyphen or an underscore.
+/// Trims from the end of a path or a token what a mail program or a person added, percent-encoded or not: it ends in an
+/// ASCII letter, a digit, a hyphen or an underscore.
 pub fn trim_trailing_punctuation(text: &str) -> &str {
     let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     let mut kept = text.trim_end_matches(|c| !is_part(c));
@@ -148,7 +145,7 @@ pub fn trim_trailing_punctuation(text: &str) -> &str {
     kept
 }
 
-/// What stands percent-encoded in a path's segment, in lower case.
+/// Decodes the percent-encoding of a path segment, and converts to lower case.
 pub fn decoded_lower(segment: &str) -> String {
     percent_decode(segment.as_bytes()).decode_utf8_lossy().to_ascii_lowercase()
 }
@@ -207,7 +204,7 @@ mod tests {
     use crate::base::header::header_lines;
 
     #[test]
-    fn a_domain_is_written_as_the_dns_holds_it() {
+    fn a_domain_is_written_as_in_the_dns() {
         for (domain, ascii) in [
             ("Example.COM", "example.com"),
             ("r3---sn.example", "r3---sn.example"),
@@ -269,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_used_as_it_was_read() {
+    fn an_address_is_used_in_its_normal_form() {
         for (text, href) in [
             ("https://www.example.com/thanks\n", "https://www.example.com/thanks"),
             ("https://www.example.com/ok\nset-cookie\r\na=1", "https://www.example.com/okset-cookiea=1"),

@@ -1,5 +1,4 @@
-//! An e-mail address: which texts are one, how it is written, and what two spellings of the same
-//! mailbox have in common.
+//! E-mail addresses: parsing, normalisation, and the canonical forms by which mailboxes are recognised.
 
 use std::fmt;
 
@@ -12,16 +11,16 @@ use crate::base::url::domain_to_ascii;
 const MAX_ADDRESS_BYTES: usize = 254;
 /// Octets of a local part (RFC 5321 section 4.5.3.1.1).
 const MAX_LOCAL_BYTES: usize = 64;
-/// Longer texts are refused before any work is spent on them. A name's letter takes up to four
-/// bytes in UTF-8 and may be a single one in its A-label, so that no address that fits is lost.
+/// Longer texts are refused at once, to bound the work. A letter takes up to four bytes in UTF-8 and may be a single one
+/// in its A-label, so no valid address is longer.
 const MAX_TEXT_BYTES: usize = 4 * MAX_ADDRESS_BYTES;
 
 /// The domain that stands for both of Gmail's.
 const GMAIL: &str = "gmail.com";
 /// Gmail's other domain: every mailbox has an address in both.
 const GOOGLEMAIL: &str = "googlemail.com";
-/// Providers with several domains for one mailbox: the first stands for all, and so do names without these
-/// characters (<https://proton.me/support/addresses-and-aliases>, <https://yandex.com/support/mail>,
+/// Providers with several domains for one mailbox: the first domain stands for all, and names without these characters
+/// stand for those with them (<https://proton.me/support/addresses-and-aliases>, <https://yandex.com/support/mail>,
 /// <https://support.apple.com/guide/icloud>).
 const ALIASES: [(&[&str], &[char]); 3] = [
     (&["proton.me", "protonmail.com", "protonmail.ch", "pm.me"], &['.', '-', '_']),
@@ -29,31 +28,30 @@ const ALIASES: [(&[&str], &[char]); 3] = [
     (&["icloud.com", "me.com", "mac.com"], &[]),
 ];
 
-/// An address that mail can be sent to: `local@domain` in lower case, with the domain as A-labels
-/// (RFC 5890). Its debug form hides it.
+/// An e-mail address: `local@domain` in lower case, with the domain as A-labels (RFC 5890). Its debug form hides it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Email {
     address: String,
-    /// Bytes before the `@`.
+    /// The number of bytes before the `@`.
     local_bytes: usize,
 }
 
-/// What the address tells about who is behind it.
+/// The kind of mailbox, by its domain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EmailKind {
-    /// The domain is not that of a provider for everyone: an employer's, or a person's own.
+    /// A mailbox at an employer's domain, or a person's own.
     Business,
     /// A mailbox that anyone can have.
     Free,
-    /// A mailbox that is made to be thrown away. A signal, not a verdict: lists err.
+    /// A mailbox that is made to be thrown away. A hint, for lists err.
     Disposable,
 }
 
 impl EmailKind {
-    /// The words of a condition about `email_kind`.
+    /// The names of all kinds, as conditions about `email_kind` use them.
     pub const NAMES: [&'static str; 3] = ["business", "free", "disposable"];
 
-    /// `business`, `free` or `disposable`.
+    /// Returns `business`, `free` or `disposable`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Business => "business",
@@ -64,12 +62,12 @@ impl EmailKind {
 }
 
 impl Email {
-    /// Reads an address, with blanks around it and marks in it that are not seen, or without.
+    /// Parses an address, with or without white space around it and invisible characters in it.
     ///
     /// The local part follows the grammar of the HTML standard (valid e-mail address), without a
     /// leading, trailing or double dot, in at most 64 octets. The domain is a name of at least
     /// two labels, in letters of any script (see [`domain_to_ascii`]). Quoted local parts, comments, IP
-    /// literals and local parts beyond ASCII (RFC 6531) are refused: hardly a mailbox has one, and many
+    /// literals and local parts beyond ASCII (RFC 6531) are refused: hardly any mailbox has one, and many
     /// mail systems cannot send to it.
     pub fn parse(text: &str) -> Option<Self> {
         let text = tidy_word(text);
@@ -85,33 +83,33 @@ impl Email {
         (address.len() <= MAX_ADDRESS_BYTES).then_some(Self { address, local_bytes: local.len() })
     }
 
-    /// The address to write to. Not folded: `+tag` and dots stand as they were given.
+    /// Returns the address to write to. Not folded: `+tag` and dots stay.
     pub fn address(&self) -> &str {
         &self.address
     }
 
-    /// The domain in lower case, as A-labels.
+    /// Returns the domain in lower case, as A-labels.
     pub fn domain(&self) -> &str {
         self.parts().1
     }
 
-    /// The canonical form that fingerprints are computed from. With `fold_gmail`, for gmail.com
-    /// and googlemail.com alone: one domain, dots removed and `+tag` cut, because Gmail delivers
-    /// all of these to the same person. Elsewhere `+` and dots may tell two people apart.
+    /// Returns the canonical form for fingerprints. With `fold_gmail`, gmail.com and googlemail.com are one domain, without
+    /// dots and `+tag`, because Gmail delivers all of these to the same person. Elsewhere `+` and dots may distinguish
+    /// two people.
     pub fn fingerprint_form(&self, fold_gmail: bool) -> String {
         let (local, domain) = self.parts();
         if !fold_gmail || !matches!(domain, GMAIL | GOOGLEMAIL) {
             return self.address.clone();
         }
         let untagged = local.split('+').next().unwrap_or(local);
-        // A local part that is nothing but a tag has nothing to fold to.
+        // A local part that is only a tag is not folded.
         let untagged = if untagged.is_empty() { local } else { untagged };
         format!("{}@{GMAIL}", untagged.replace('.', ""))
     }
 
-    /// The mailbox that mail to this address very likely ends in: the tag behind a `+` is cut at every
-    /// domain, and Yahoo's behind a `-`, which no name there has; below a provider's domain the first label
-    /// is the name. To count mails to one mailbox, never to tell people apart: two people may share it.
+    /// Returns the mailbox that very likely receives mail to this address: the tag behind a `+` is cut at every domain, and
+    /// behind a `-` at Yahoo, where no name has one; in subdomains of a provider the first label is the name. For counting
+    /// mails to one mailbox, never for recognising people: two people may share it.
     pub fn mailbox(&self) -> String {
         let folded = self.fingerprint_form(true);
         let (local, domain) = folded.split_once('@').unwrap_or_default();
@@ -131,9 +129,8 @@ impl Email {
         format!("{name}@{domain}")
     }
 
-    /// What many addresses of one mailbox have in common where its provider takes a tag behind another
-    /// character than `+`, or does not look at some: the letters and digits ahead of it. Coarser than
-    /// [`Email::mailbox`].
+    /// Returns the letters and digits before a tag, which many addresses of one mailbox share if its provider allows tags
+    /// behind other characters than `+`, or ignores some. Coarser than [`Email::mailbox`].
     pub fn stem(&self) -> String {
         let mailbox = self.mailbox();
         let (local, domain) = mailbox.split_once('@').unwrap_or_default();
@@ -142,23 +139,23 @@ impl Email {
         format!("{}@{domain}", name.as_deref().unwrap_or(local))
     }
 
-    /// What the domain is known as.
+    /// Returns the kind of mailbox.
     pub fn kind(&self) -> EmailKind {
         match self.domain() {
-            // No domain is on both lists, and most people are on this one: it takes one look.
+            // No domain is on both lists. Most people are on this one, which takes one lookup.
             domain if is_free_mail(domain) => EmailKind::Free,
             domain if is_disposable(domain) => EmailKind::Disposable,
             _ => EmailKind::Business,
         }
     }
 
-    /// Whether the local part names a task and not a person: `info`, `sales`, `noreply`.
+    /// Returns whether the local part names a task and not a person: `info`, `sales`, `noreply`.
     pub fn is_role(&self) -> bool {
         role::is_role(self.parts().0)
     }
 
-    /// The domain that was very likely meant, where this one is a slip: `gmail.com` for `gmial.com`.
-    /// To ask the visitor, never to change what was typed.
+    /// Returns the domain that was very likely meant, if this one is a typo: `gmail.com` for `gmial.com`. For asking the
+    /// visitor, never for changing the address.
     pub fn suggested_domain(&self) -> Option<&'static str> {
         typo::suggestion(self.domain())
     }
@@ -175,7 +172,7 @@ impl fmt::Debug for Email {
     }
 }
 
-/// Whether a domain is one of Yahoo's, where a base name and a word make an address
+/// Returns whether a domain is one of Yahoo's, where a base name and a word make an address
 /// (<https://help.yahoo.com/kb/SLN28338.html>).
 fn is_yahoo(domain: &str) -> bool {
     let first = domain.split('.').next().unwrap_or_default();
@@ -362,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn a_role_and_a_slip_are_read_off_the_address() {
+    fn a_role_and_a_typo_follow_from_the_address() {
         let email = Email::parse("No-Reply+x@Gmial.com").unwrap();
         assert!(email.is_role());
         assert_eq!(email.suggested_domain(), Some("gmail.com"));

@@ -1,29 +1,29 @@
-//! Domains at which anyone can have a mailbox, so that an address there names no company, and those
-//! that give out mailboxes to be thrown away.
+//! Lists of mail domains: those of free mail providers, where an address names no company, and those of disposable
+//! mailboxes.
 //!
-//! The lists come from packages that others keep; `scripts/mail-domains.mjs` writes them and
-//! `mail_domains.txt` says from what. They lie here as parts of SHA-256, a third of the size of the
-//! names: a name that stands on no list is taken for one that does about once in 100,000 cases.
+//! The lists come from packages that others maintain; `scripts/mail-domains.mjs` writes them and `mail_domains.txt` names
+//! their sources. They are stored as truncated SHA-256, a third of the size of the names: about one domain in 100,000 that
+//! is on no list is mistaken for one that is.
 
 use crate::base::crypto::sha256;
 
 static DISPOSABLE: Domains = Domains::new(include_bytes!("disposable.bin"));
 static FREE_MAIL: Domains = Domains::new(include_bytes!("free_mail.bin"));
 
-/// Bits of the hash that name a bucket: about one domain in each, so that its count is mostly zeros.
+/// Bits of the hash that choose a bucket: about one domain in each, so that most counts are small.
 const BUCKET_BITS: u32 = 14;
 const BUCKETS: usize = 1 << BUCKET_BITS;
-/// Bits of the hash that are kept in the bucket.
+/// Bits of the hash that are stored in the bucket.
 const REST_BITS: u32 = 16;
 
-/// Buckets of which it is known how many domains lie before them are so many apart.
+/// The distance between buckets with a stored sum of all counts before them.
 const STRIDE: usize = 128;
 
 /// A set of domains.
 struct Domains {
-    /// The salt of the hash, how many each bucket holds, and the rests of all.
+    /// The salt of the hash, the count of each bucket, and the rests of all hashes.
     bytes: &'static [u8],
-    /// How many domains lie before every [`STRIDE`]th bucket, so that not all counts are added up for each.
+    /// The sum of all counts before every [`STRIDE`]th bucket, so that a lookup adds up only a few.
     before: [u16; BUCKETS / STRIDE],
 }
 
@@ -50,7 +50,7 @@ impl Domains {
         self.bucket(domain).is_some_and(|(rests, wanted)| rests.chunks_exact(2).any(|rest| *rest == wanted))
     }
 
-    /// The rests that lie in the domain's bucket, and its own.
+    /// Returns the rests in the domain's bucket, and the domain's own.
     fn bucket(&self, domain: &str) -> Option<(&'static [u8], [u8; 2])> {
         let (salt, sets) = self.bytes.split_first()?;
         let (counts, rests) = sets.split_at_checked(BUCKETS)?;
@@ -67,14 +67,14 @@ impl Domains {
     }
 }
 
-/// Whether the domain (lower case, A-labels) is a provider of mailboxes for everyone, privacy relays
-/// among them. A subdomain of one is not. Never true of one that is disposable.
+/// Returns whether a domain (lower case, A-labels) is that of a free mail provider or a privacy relay. Subdomains are not,
+/// nor are disposable domains.
 pub fn is_free_mail(domain: &str) -> bool {
     FREE_MAIL.hold(domain)
 }
 
-/// Whether the domain (lower case, A-labels), or one that it lies in, gives out mailboxes to be
-/// thrown away. The list holds no public suffixes, so no neighbour is meant.
+/// Returns whether a domain (lower case, A-labels), or one that it is a subdomain of, is that of disposable mailboxes. The
+/// list contains no public suffixes, so no other domain is hit.
 pub fn is_disposable(domain: &str) -> bool {
     let mut rest = domain;
     loop {
@@ -96,10 +96,10 @@ mod tests {
         for (file, list) in [("disposable.bin", &DISPOSABLE), ("free_mail.bin", &FREE_MAIL)] {
             let count: usize = list.bytes[1..=BUCKETS].iter().map(|count| usize::from(*count)).sum();
             assert_eq!(list.bytes.len(), 1 + BUCKETS + 2 * count, "{file}");
-            let told = provenance.lines().find_map(|line| line.strip_prefix(file)?.split(' ').nth(1));
-            let told: usize = told.and_then(|count| count.parse().ok()).expect("a count");
+            let expected = provenance.lines().find_map(|line| line.strip_prefix(file)?.split(' ').nth(1));
+            let expected: usize = expected.and_then(|count| count.parse().ok()).expect("a count");
             // Two domains may share a hash: then the file has one rest for both.
-            assert!((told - 2..=told).contains(&count), "{file}: {count} of {told}");
+            assert!((expected - 2..=expected).contains(&count), "{file}: {count} of {expected}");
         }
     }
 

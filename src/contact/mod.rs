@@ -1,4 +1,4 @@
-//! What identifies a person: e-mail address and phone number, normalised.
+//! Identifiers of a person: e-mail addresses and phone numbers, normalised.
 
 mod email;
 mod mail_domains;

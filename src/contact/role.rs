@@ -1,8 +1,7 @@
-//! Local parts that name a task and not a person.
+//! Role addresses: local parts that name a task and not a person.
 
-/// Sorted by byte for the binary search, without the characters that [`is_role`] passes over: the
-/// mailboxes of RFC 2142, and those that companies commonly have, in English, German and the Nordic
-/// languages. What is also a person's name is left out.
+/// The mailboxes of RFC 2142, and common ones of companies in English, German and the Nordic languages, except those that
+/// are also a person's name. Sorted by byte for the binary search, without the characters that [`is_role`] ignores.
 const ROLES: &[&str] = &[
     "abuse",
     "account",
@@ -154,11 +153,10 @@ const ROLES: &[&str] = &[
     "www",
     "zentrale",
 ];
-/// Longer local parts are no role: the longest has 15 letters and a few separators.
+/// Bytes of a local part that can be a role: the longest has 15 letters and a few separators.
 const MAX_LOCAL_BYTES: usize = 24;
 
-/// Whether the local part (lower case) is one of them: `no-reply`, `no.reply` and `noreply+shop` are
-/// the same one.
+/// Returns whether a local part (lower case) names a role: `no-reply`, `no.reply` and `noreply+shop` are the same one.
 pub fn is_role(local: &str) -> bool {
     let untagged = local.split('+').next().unwrap_or(local);
     if untagged.len() > MAX_LOCAL_BYTES {
@@ -180,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_task_is_told_from_a_person() {
+    fn a_role_is_told_from_a_person() {
         for local in [
             "info",
             "sales",

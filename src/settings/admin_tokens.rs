@@ -1,34 +1,34 @@
-//! Who may do what at the admin API: tokens, each with a name and its scopes.
+//! Tokens of the admin API, each with a name and scopes.
 
 use std::fmt;
 
 use crate::base::crypto::{Hash, same_hash, sha256};
 
-/// The name of whoever has `LEADHOOK_ADMIN_TOKEN`, which has every scope.
+/// The name of `LEADHOOK_ADMIN_TOKEN`, which has every scope.
 pub const SOLE_ACTOR: &str = "admin";
-/// A token that fits here cannot be guessed: 24 characters of base64url are 144 bits.
+/// A token of this length cannot be guessed: 24 characters of base64url are 144 bits.
 const MIN_TOKEN_CHARACTERS: usize = 24;
-/// A name stands in every entry of the audit log.
+/// Bytes of a name: it is in every entry of the audit log.
 const MAX_NAME: usize = 16;
 
-/// A part of the admin API. None of them holds another.
+/// A part of the admin API. None of them includes another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// Numbers, campaigns without where their leads go, the lengths of lists, keys, and the audit log.
+    /// Numbers, campaigns without the receivers of their leads, the lengths of lists, keys, and the audit log.
     Read,
-    /// Single posts, and what changes how things go: deliveries, replay, enable, lists, quarantine.
+    /// Single posts, and operations: deliveries, replay, enable, lists, quarantine.
     Operate,
-    /// Campaigns: whoever publishes can send leads to an address of their choice, those that wait too.
+    /// Campaigns: whoever publishes can send leads to a URL of their choice, waiting ones too.
     Publish,
-    /// What is held about one person: access, erasure, and taking an objection back.
+    /// The rights of one person: access, erasure, and taking an objection back.
     Erase,
 }
 
 impl Scope {
-    /// All of them.
+    /// All scopes.
     pub const ALL: [Self; 4] = [Self::Read, Self::Operate, Self::Publish, Self::Erase];
 
-    /// As settings and answers name it.
+    /// Returns its name in settings and responses.
     pub fn name(self) -> &'static str {
         match self {
             Self::Read => "read",
@@ -38,33 +38,33 @@ impl Scope {
         }
     }
 
-    /// The scope of that name.
+    /// Returns the scope of that name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|scope| scope.name() == name)
     }
 }
 
-/// Whoever holds a token.
+/// The holder of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Actor {
-    /// As the log and the audit log name it; it is no secret.
+    /// The name in the log and the audit log; it is no secret.
     pub name: String,
     scopes: Vec<Scope>,
 }
 
 impl Actor {
-    /// Whether the token lets its holder do that.
+    /// Returns whether the token has a scope.
     pub fn may(&self, scope: Scope) -> bool {
         self.scopes.contains(&scope)
     }
 
-    /// The scopes that the token has.
+    /// Returns the scopes of the token.
     pub fn scopes(&self) -> impl Iterator<Item = Scope> {
         Scope::ALL.into_iter().filter(|scope| self.may(*scope))
     }
 }
 
-/// A token's digest, which shows no more than a random number, and its holder.
+/// The digest of a token, which reveals nothing, and its holder.
 #[derive(Clone)]
 struct Token {
     digest: Hash,
@@ -77,20 +77,20 @@ impl fmt::Debug for Token {
     }
 }
 
-/// Every token of the admin API. The default lets nobody in.
+/// All tokens of the admin API. The default lets nobody in.
 #[derive(Clone, Debug, Default)]
 pub struct AdminTokens(Vec<Token>);
 
 impl AdminTokens {
-    /// The one token that may do everything.
+    /// Makes the one token with every scope.
     pub fn sole(token: &str) -> Self {
         Self::default().with(SOLE_ACTOR, Scope::ALL.to_vec(), token)
     }
 
-    /// Adds those of `name:scope+scope:token,…`.
+    /// Parses and adds tokens `name:scope+scope:token,…`.
     ///
     /// # Errors
-    /// What is wrong, without the text.
+    /// The reason, without the text.
     pub fn and(mut self, text: &str) -> Result<Self, &'static str> {
         for entry in text.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
             let (name, rest) = entry.split_once(':').ok_or(SHAPE)?;
@@ -126,8 +126,8 @@ impl AdminTokens {
         self
     }
 
-    /// Whose token it is. It is compared with each of them, whichever fits, so that the time tells
-    /// neither how many there are nor how much of one was right.
+    /// Returns the holder of a token. It is compared with all tokens, whichever matches, so that the time reveals neither
+    /// which one matched nor how much of it.
     pub fn holder(&self, token: &str) -> Option<&Actor> {
         let digest = sha256(&[token.as_bytes()]);
         let mut holder = None;
@@ -142,7 +142,7 @@ impl AdminTokens {
 
 const SHAPE: &str = "each token must be name:scope+scope:token";
 
-/// Whether a token may have that name: as the id of a key.
+/// Returns whether a token may have that name: as the id of a key.
 pub fn is_actor_name(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     !name.is_empty() && name.len() <= MAX_NAME && name.chars().all(plain)

@@ -1,4 +1,4 @@
-//! What the operator sets: variables and secrets of the Worker, by name.
+//! Settings: variables and secrets of the Worker, which the operator sets.
 
 pub mod admin_tokens;
 
@@ -13,37 +13,36 @@ use crate::campaign::SecretHosts;
 pub struct Settings {
     /// `LEADHOOK_ENV=dev`: loopback addresses are allowed, and no wait is longer than 5 s.
     pub development: bool,
-    /// `LEADHOOK_JURISDICTION`: where ledgers live; `eu` or nothing. Changing it later would
-    /// orphan every ledger.
+    /// `LEADHOOK_JURISDICTION`: the jurisdiction of ledgers; `eu` or none. Changing it later would orphan every ledger.
     pub jurisdiction: Option<String>,
-    /// `LEADHOOK_PUBLIC_URL`: what links are built from, as it was read, without a slash at the end.
+    /// `LEADHOOK_PUBLIC_URL`: the base of links, without a slash at the end.
     pub public_url: Option<String>,
-    /// Whether it is set to something that links cannot be built from. Then it counts as not set.
+    /// Whether it is set to something that cannot be the base of links. Then it counts as not set.
     pub is_public_url_wrong: bool,
-    /// `LEADHOOK_ADMIN_HOST`: the host, with its port where it has one of its own, that alone answers operators,
-    /// and nobody else. Where absent, every host answers everybody.
+    /// `LEADHOOK_ADMIN_HOST`: the only host that serves operators, with a port if it is not the default. It serves nobody
+    /// else. If absent, every host serves everybody.
     pub admin_host: Option<String>,
-    /// That one is set which is no host, or the visitors': it counts as not set.
+    /// Whether it is set to no host, or to that of visitors. Then it counts as not set.
     pub is_admin_host_wrong: bool,
-    /// `LEADHOOK_TURNSTILE_URL`: who is asked instead of Turnstile, in development alone.
+    /// `LEADHOOK_TURNSTILE_URL`: the URL that is asked instead of Turnstile, only in development.
     pub turnstile_url: Option<String>,
-    /// `LEADHOOK_SECRET_HOSTS`: where a secret may be sent that does not sign.
+    /// `LEADHOOK_SECRET_HOSTS`: the hosts that secrets may be sent to.
     pub secret_hosts: SecretHosts,
-    /// That what is set cannot be read: no secret is bound.
+    /// Whether it cannot be parsed. Then no secret is bound.
     pub is_secret_hosts_wrong: bool,
-    /// `LEADHOOK_PEPPERS`: fingerprints and submission ids.
+    /// `LEADHOOK_PEPPERS`: keys of fingerprints and submission ids.
     pub peppers: Keyring,
-    /// `LEADHOOK_SEALING_KEYS`: payloads at rest.
+    /// `LEADHOOK_SEALING_KEYS`: keys of payloads at rest.
     pub sealing: Keyring,
-    /// `LEADHOOK_SIGNING_KEYS`: receipts. Where absent, there are none.
+    /// `LEADHOOK_SIGNING_KEYS`: keys of receipts. If absent, there are none.
     pub signing: Option<SigningKeys>,
-    /// `LEADHOOK_LIST_KEYS`: the lists, suppression among them. Where absent, there are none.
+    /// `LEADHOOK_LIST_KEYS`: keys of the lists, suppression among them. If absent, there are none.
     pub lists: Option<Keyring>,
-    /// `LEADHOOK_ADMIN_TOKEN` and `LEADHOOK_ADMIN_TOKENS`; where both are absent, nobody is let in.
+    /// `LEADHOOK_ADMIN_TOKEN` and `LEADHOOK_ADMIN_TOKENS`; if both are absent, nobody is let in.
     pub admin: AdminTokens,
 }
 
-/// An address that others are built from by adding to it.
+/// Parses a URL that others are made of by adding to it.
 fn base(text: &str) -> Option<String> {
     let address = WebAddress::parse(text.trim())?;
     let is_base = matches!(address.scheme(), "https" | "http")
@@ -57,7 +56,7 @@ impl Settings {
     /// Reads the settings by name.
     ///
     /// # Errors
-    /// Which one is missing or wrong, without its value.
+    /// The setting that is missing or wrong, without its value.
     pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, Fault> {
         let text = |name: &str| get(name).filter(|text| !text.is_empty());
         let wrong = |name: &str, reason: &str| Fault::new(format!("{name}: {reason}"));
@@ -70,7 +69,7 @@ impl Settings {
         let signing = text(signing)
             .map(|text| SigningKeys::parse(&text).map_err(|reason| wrong(signing, reason)))
             .transpose()?;
-        // A slip in what operators set keeps no lead out: the doctor says so.
+        // A typo of operators must not keep leads out: the doctor reports it.
         let secret_hosts = SecretHosts::parse(&text("LEADHOOK_SECRET_HOSTS").unwrap_or_default());
         let named = "LEADHOOK_ADMIN_TOKENS";
         let sole = text("LEADHOOK_ADMIN_TOKEN").map(|token| AdminTokens::sole(&token)).unwrap_or_default();
@@ -83,7 +82,7 @@ impl Settings {
         let of_visitors = read_url.as_deref().and_then(WebAddress::parse);
         let of_visitors = of_visitors.as_ref().and_then(|url| Some(url.origin().split_once("://")?.1));
         let admin_host = text("LEADHOOK_ADMIN_HOST");
-        // What visitors see is no host of operators' own.
+        // The visitors' host cannot be the operators' own.
         let read_host =
             admin_host.as_deref().and_then(host).filter(|host| Some(host.as_str()) != of_visitors);
         let development = text("LEADHOOK_ENV").as_deref() == Some("dev");
@@ -106,7 +105,7 @@ impl Settings {
     }
 }
 
-/// A host with its port, as requests name it.
+/// Parses a host with its port, as in requests.
 fn host(text: &str) -> Option<String> {
     let is_host = !text.contains(['/', '?', '#', '@', '\\']);
     let address = WebAddress::parse(&format!("https://{text}")).filter(|_| is_host)?;

@@ -1,21 +1,21 @@
-//! What is a number in a text: punctuation, digits of any script, letters of the keypad, extensions.
+//! The digits of a phone number in a text: punctuation, digits of any script, letters of the keypad, extensions.
 //!
-//! The rules are those of Google's libphonenumber (Apache-2.0), which are regular expressions there. Each text is
-//! walked through a few times, never more often for a longer one.
+//! The rules are those of Google's libphonenumber (Apache-2.0), which are regular expressions there. Each text is scanned
+//! a few times, however long it is.
 
 use super::number::Number;
 
-/// Digits and signs of Unicode: `scripts/phone-plans.mjs` writes the table and says how.
+/// Digits and signs of Unicode: `scripts/phone-plans.mjs` writes the table and describes its format.
 static CHARACTERS: &[u8] = include_bytes!("characters.bin");
 
-/// The digits that a text has, as ASCII.
+/// The digits of a text, as ASCII.
 pub(super) struct Written {
     pub(super) has_plus: bool,
     pub(super) digits: String,
 }
 
 impl Written {
-    /// None where the text is no number, whatever the country.
+    /// Finds the digits of a number. `None` if the text is none, whatever the country.
     pub(super) fn read(text: &str) -> Option<Self> {
         let begins = text.find(|c| is_plus(c) || digit(c).is_some())?;
         let number = text.get(begins..)?.trim_end_matches(is_unwanted_end);
@@ -28,18 +28,18 @@ impl Written {
         Some(Self { has_plus: digits.len() < number.len(), digits: as_dialled(digits) })
     }
 
-    /// The number as it is written in E.164.
+    /// Writes a number in full, as in E.164.
     pub(super) fn in_full(number: &Number) -> Self {
         Self { has_plus: true, digits: number.digits() }
     }
 }
 
-/// A number, with an extension or without.
+/// Returns whether a text is a number, with an extension or without.
 fn is_viable(text: &str) -> bool {
     is_number(text) || before_extension(text).is_some_and(is_number)
 }
 
-/// Three digits with punctuation, and letters behind them; or two digits alone.
+/// Returns whether a text has three digits with punctuation, and letters only behind them; or is two digits.
 fn is_number(text: &str) -> bool {
     let mut digits = 0;
     for c in text.trim_start_matches(is_plus).chars() {
@@ -57,7 +57,7 @@ fn is_plus(c: char) -> bool {
     matches!(c, '+' | '＋')
 }
 
-/// What may stand between digits. An x is a placeholder.
+/// Returns whether a character may be between digits. An x is a placeholder.
 fn is_punctuation(c: char) -> bool {
     matches!(c,
         ' ' | '(' | ')' | '*' | '-' | '.' | '/' | 'X' | '[' | ']' | 'x' | '~'
@@ -65,8 +65,8 @@ fn is_punctuation(c: char) -> bool {
         | '\u{3000}' | '\u{30fc}' | '\u{ff08}' | '\u{ff09}' | '\u{ff0d}'..='\u{ff0f}' | '\u{ff3b}' | '\u{ff3d}')
 }
 
-/// Of two numbers that share their beginning, as in `(530) 583-6985 x302/x2303`, the first. A text of several lines is
-/// the first line that has two.
+/// Returns the first of two numbers that share their beginning, as in `(530) 583-6985 x302/x2303`. Of several lines the
+/// first one with two numbers counts.
 fn without_second_number(text: &str) -> &str {
     let first = |line| {
         let mut ways = str::rmatch_indices(line, ['/', '\\']).filter_map(|(at, _)| line.split_at_checked(at));
@@ -77,13 +77,12 @@ fn without_second_number(text: &str) -> &str {
     text.split('\n').find_map(first).map_or(text, |(number, _)| number)
 }
 
-/// A blank, as it may stand around an extension's label.
+/// Returns whether a character may be around the label of an extension.
 fn is_blank(c: char) -> bool {
     matches!(c, ' ' | '\u{a0}' | '\t')
 }
 
-/// Words and signs ahead of an extension, in small letters, and how many digits may follow. An e may stand before
-/// those that begin with `xt`.
+/// Labels of extensions in lower case, and how many digits may follow. An e may precede those that begin with `xt`.
 const LABELS: [(&str, usize); 24] = [
     ("xt", 20),
     ("xtn", 20),
@@ -111,8 +110,8 @@ const LABELS: [(&str, usize); 24] = [
     ("～", 9),
 ];
 
-/// What stands before the extension at the end of a text. Where it can be read in several ways, the longest extension
-/// counts.
+/// Returns the text before an extension at its end; `None` if it has none. Of several interpretations the one with the
+/// longest extension counts.
 fn before_extension(text: &str) -> Option<&str> {
     let (before, has_hash) = text.strip_suffix('#').map_or((text, false), |before| (before, true));
     let before_digits = before.trim_end_matches(|c| digit(c).is_some());
@@ -133,7 +132,7 @@ fn before_extension(text: &str) -> Option<&str> {
         };
         Some(e.unwrap_or(before).trim_end_matches(|c| is_blank(c) || c == ','))
     });
-    // Commas, as telephones write a pause: in the gap, or before a stop.
+    // Commas, which mean a pause in dialling: in the gap, or before a stop.
     let paused =
         [(",,", 15), (",", 9)].into_iter().filter(|(_, limit)| digits <= *limit).filter_map(|(commas, _)| {
             let before_stop = before_stop.and_then(|before| before.strip_suffix(commas));
@@ -142,19 +141,19 @@ fn before_extension(text: &str) -> Option<&str> {
             let before = if commas == "," { before.trim_end_matches(',') } else { before };
             Some(before.trim_end_matches(is_blank))
         });
-    // As in America: `- 503#`.
+    // The American notation: `- 503#`.
     let american = before_digits.trim_end_matches([' ', '-']);
     let is_american = has_hash && digits <= 6 && american.len() < before_digits.len();
     labelled.chain(paused).chain(is_american.then_some(american)).min_by_key(|before| before.len())
 }
 
-/// The text without this end, in small letters or capitals.
+/// Strips an end in lower or upper case.
 fn without_end<'a>(text: &'a str, end: &str) -> Option<&'a str> {
     let mut chars = text.chars();
     end.chars().rev().all(|expected| chars.next_back().map(small) == Some(expected)).then_some(chars.as_str())
 }
 
-/// Small letters of those that labels have.
+/// Returns the lower case of a letter in a label.
 fn small(c: char) -> char {
     match c {
         'Д' => 'д',
@@ -169,13 +168,13 @@ fn small(c: char) -> char {
     }
 }
 
-/// The digits of a text. Of three letters and more, those of the keypad (ITU-T E.161), as in `1-800-FLOWERS`.
+/// Returns the digits of a text. Three letters or more stand for keys of the keypad (ITU-T E.161), as in `1-800-FLOWERS`.
 fn as_dialled(text: &str) -> String {
     let has_letters = text.chars().filter(char::is_ascii_alphabetic).count() >= 3;
     text.chars().filter_map(|c| if has_letters { key(c) } else { digit(c) }).collect()
 }
 
-/// The digit of an ASCII letter's key. A digit is its own.
+/// Returns the key of an ASCII letter or digit.
 fn key(c: char) -> Option<char> {
     Some(match c.to_ascii_lowercase() {
         'a'..='c' => '2',
@@ -190,7 +189,7 @@ fn key(c: char) -> Option<char> {
     })
 }
 
-/// The ASCII digit of a decimal digit in any script.
+/// Returns the ASCII digit of a decimal digit in any script.
 fn digit(c: char) -> Option<char> {
     if c.is_ascii() {
         return c.is_ascii_digit().then_some(c);
@@ -202,14 +201,14 @@ fn digit(c: char) -> Option<char> {
     char::from_digit(u32::from(c).checked_sub(zero)?, 10)
 }
 
-/// Whether a character at the end of a text is no part of a number: punctuation, signs, marks and control characters,
-/// but for the `#` of an extension.
+/// Returns whether a character is trimmed from the end of a number: punctuation, signs, marks and control characters,
+/// except the `#` of an extension.
 fn is_unwanted_end(c: char) -> bool {
     if c.is_ascii() {
         return !c.is_ascii_alphanumeric() && c != '#';
     }
     let Some((_, ranges)) = tables() else { return false };
-    // The ends of the ranges, as distances: whoever is past an odd number of them is in a range.
+    // The bounds of the ranges, as differences: a character past an odd number of them is in a range.
     let (mut bound, mut number, mut is_in) = (0_u32, 0_u32, false);
     for byte in ranges {
         number = number << 7 | u32::from(byte & 0x7f);
@@ -224,7 +223,7 @@ fn is_unwanted_end(c: char) -> bool {
     false
 }
 
-/// Where the zeros are, and the ranges of what is neither a letter nor a number.
+/// Returns the zeros of all scripts, and the ranges of characters that are neither letters nor numbers.
 fn tables() -> Option<(&'static [[u8; 3]], &'static [u8])> {
     let (count, rest) = CHARACTERS.split_first()?;
     let (zeros, ranges) = rest.split_at_checked(usize::from(*count) * 3)?;

@@ -1,6 +1,7 @@
-//! The numbering plans, searched where they lie: nothing is decoded, and nothing is kept between two numbers.
+//! Numbering plans, as a table that is searched in place: nothing is decoded, and nothing is cached.
 //!
-//! `scripts/phone-plans.mjs` writes the table and says how. What a table does not have leads to no number.
+//! `scripts/phone-plans.mjs` writes the table and describes its format. A damaged table leads to no number, never to a
+//! panic.
 
 use crate::base::country::Country;
 
@@ -13,9 +14,9 @@ const PLAN_BYTES: usize = 22;
 type Row = [u8; PLAN_BYTES];
 
 struct Table {
-    /// By country code, the main one of a code first.
+    /// The plans by country code, the main one of a code first.
     plans: &'static [Row],
-    /// Bit n is set where n more digits may follow.
+    /// Masks in which bit n is set if n more digits may follow.
     masks: &'static [[u8; 4]],
     changes: &'static [[u8; 8]],
     nodes: &'static [u8],
@@ -34,7 +35,7 @@ impl Table {
     const EMPTY: Self = Self { plans: &[], masks: &[], changes: &[], nodes: &[] };
 }
 
-/// So many rows, and what lies behind them. None of them where there are fewer.
+/// Splits off that many rows; none if there are fewer.
 const fn rows<const N: usize>(bytes: &'static [u8], count: usize) -> (&'static [[u8; N]], &'static [u8]) {
     match bytes.split_at_checked(count.saturating_mul(N)) {
         Some((rows, rest)) => (rows.as_chunks().0, rest),
@@ -42,7 +43,7 @@ const fn rows<const N: usize>(bytes: &'static [u8], count: usize) -> (&'static [
     }
 }
 
-/// The numbering plan of a region, or of a code that is no region's.
+/// The numbering plan of a region, or of a country code without region.
 #[derive(Clone, Copy)]
 pub(super) struct Plan(&'static Row);
 
@@ -51,34 +52,34 @@ fn code_of(row: &Row) -> u16 {
     u16::from_le_bytes([low, high])
 }
 
-/// How the length of a national number fits a plan.
+/// The length of a national number, compared with those of a plan.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Length {
     InUse,
-    /// In use where no area code is dialled.
+    /// In use without area code.
     InUseLocally,
     TooShort,
     TooLong,
-    /// Between two that are in use.
+    /// Between two lengths in use.
     Unused,
 }
 
 impl Plan {
-    /// The plan of a country, by its code of two letters.
+    /// Returns the plan of a country.
     pub(super) fn of(country: Country) -> Option<Self> {
         let code = country.as_str().as_bytes();
         TABLE.plans.iter().find(|row| row.starts_with(code)).map(Self)
     }
 
-    /// The plans of a country code, the main one first: several regions may share one.
+    /// Returns the plans of a country code, the main one first: several regions may share one.
     pub(super) fn all(code: u16) -> impl ExactSizeIterator<Item = Self> {
         let from = TABLE.plans.partition_point(|row| code_of(row) < code);
         let to = TABLE.plans.partition_point(|row| code_of(row) <= code);
         TABLE.plans.get(from..to).unwrap_or_default().iter().map(Self)
     }
 
-    /// The plan of the country code that a number begins with, and the digits behind it. No code begins as another
-    /// one does, and none with 0.
+    /// Returns the plan of the country code that a number begins with, and the digits behind it. No code is the prefix of
+    /// another, and none begins with 0.
     pub(super) fn of_international(digits: &Digits) -> Option<(Self, &Digits)> {
         let longest = if digits.starts_with('0') { 0 } else { 3 };
         (1..=longest).find_map(|length| {
@@ -91,21 +92,21 @@ impl Plan {
         code_of(self.0)
     }
 
-    /// None for a code that is no country's.
+    /// Returns the country; `None` for a country code without one.
     pub(super) fn country(&self) -> Option<Country> {
         let [first, second, ..] = *self.0;
         Country::parse(std::str::from_utf8(&[first, second]).ok()?)
     }
 
-    /// What is behind the digits that one dials here to reach another country. None without them.
+    /// Returns the number behind the exit code, which is dialled to reach another country; `None` without one.
     pub(super) fn without_exit_code(&self, digits: &Digits) -> Option<String> {
         let [_, _, _, _, low, high, ..] = *self.0;
         // No country code begins with 0.
         changed([low, high], digits).filter(|number| !number.starts_with('0'))
     }
 
-    /// The number without what is dialled ahead of it within the country (a national prefix, a carrier), and with the
-    /// area code that may be left out.
+    /// Returns the number without the prefixes that are dialled within the country (national, of a carrier), and with the
+    /// area code that may be omitted.
     pub(super) fn national(&self, digits: &Digits) -> String {
         let [_, _, _, _, _, _, low, high, ..] = *self.0;
         changed([low, high], digits)
@@ -113,19 +114,20 @@ impl Plan {
             .unwrap_or_else(|| digits.to_owned())
     }
 
-    /// Whether a number begins as those of this plan do, of several with one country code. Few plans say so.
+    /// Returns whether a number begins with leading digits of this plan, of several with one country code. Few plans state
+    /// them.
     pub(super) fn is_begun_by(&self, digits: &Digits) -> bool {
         let [_, _, _, _, _, _, _, _, low, high, ..] = *self.0;
         change([low, high], digits).is_some()
     }
 
-    /// Whether the digits look like a number of the plan, in whatever length.
+    /// Returns whether the digits look like a number of the plan, of any length.
     pub(super) fn resembles(&self, digits: &Digits) -> bool {
         let [.., low, high, _, _, _, _, _, _, _, _, _, _] = *self.0;
         is_whole([low, high], digits)
     }
 
-    /// Whether the digits are in the plan, as a number of any type.
+    /// Returns whether the digits are a number of the plan, of any type.
     pub(super) fn has(&self, digits: &Digits) -> bool {
         let [.., low, high, _, _, _, _, _, _, _, _] = *self.0;
         is_whole([low, high], digits)
@@ -150,7 +152,7 @@ impl Plan {
     }
 }
 
-/// Whether the digits are a whole number of the automaton that begins at this node.
+/// Returns whether the automaton that begins at this node accepts the digits.
 fn is_whole(node: [u8; 2], digits: &Digits) -> bool {
     Walk::new(node, digits).any(|(mask, taken)| {
         let mask = TABLE.masks.get(mask).map_or(0, |bytes| u32::from_le_bytes(*bytes));
@@ -159,8 +161,8 @@ fn is_whole(node: [u8; 2], digits: &Digits) -> bool {
     })
 }
 
-/// The change that comes over digits that begin as the automaton says: the last of those on their way. None if they do
-/// not begin so.
+/// Returns the change to the digits by the automaton that begins at this node: the last one on their path. `None` if there
+/// is none.
 fn change(node: [u8; 2], digits: &Digits) -> Option<&'static [u8; 8]> {
     let changes = Walk::new(node, digits).filter_map(|(change, taken)| {
         let change @ [is_end, ..] = TABLE.changes.get(change)?;
@@ -169,7 +171,7 @@ fn change(node: [u8; 2], digits: &Digits) -> Option<&'static [u8; 8]> {
     changes.last()
 }
 
-/// The digits after that change.
+/// Returns the digits after that change.
 fn changed(node: [u8; 2], digits: &Digits) -> Option<String> {
     let [_, goes, stays, then_goes, first @ ..] = change(node, digits)?;
     let (kept, rest) = digits.get(usize::from(*goes)..)?.split_at_checked(usize::from(*stays))?;
@@ -177,19 +179,19 @@ fn changed(node: [u8; 2], digits: &Digits) -> Option<String> {
     Some([std::str::from_utf8(first).ok()?, kept, rest.get(usize::from(*then_goes)..)?].concat())
 }
 
-// What follows a digit set.
+// The kinds of entry: what follows a digit set.
 const PATH: u8 = 0;
 const REFERENCE: u8 = 1;
 const VALUE: u8 = 2;
 const NODE: u8 = 3;
 const SHORT_VALUE: u8 = 4;
 
-/// The values that digits meet on their way through an automaton: which one, and how many digits lead there. Each
-/// node takes a digit at least, and its entries stand one after another, so the way ends whatever the table holds.
+/// A walk of digits through an automaton, which yields the values on their path. Each node takes at least one digit, and
+/// its entries follow one another, so the walk ends whatever the table contains.
 struct Walk<'a> {
     digits: &'a [u8],
     taken: usize,
-    /// Where the next entry to be looked at lies. None at the end of the way.
+    /// The offset of the next entry; `None` at the end of the path.
     entry: Option<usize>,
 }
 
@@ -209,7 +211,7 @@ fn bytes<const N: usize>(at: usize) -> Option<[u8; N]> {
 }
 
 impl Iterator for Walk<'_> {
-    /// The place of a value in its table, and how many digits were taken.
+    /// The index of a value in its table, and the number of digits that were taken.
     type Item = (usize, usize);
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -246,7 +248,7 @@ impl Iterator for Walk<'_> {
                     (self.entry, self.taken) = (Some(node), taken)
                 }
                 To::Value(value) if fits => {
-                    // Behind a set of digits it is a leaf, and the way is at its end.
+                    // A value behind a digit set is a leaf, where the path ends.
                     if taken > self.taken {
                         self.entry = None;
                     }

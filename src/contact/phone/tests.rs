@@ -91,7 +91,7 @@ fn no_text_makes_the_parser_panic() {
         if let Some(phone) = Phone::parse(&text, country) {
             assert!(phone.e164().len() <= 16 && phone.e164().starts_with('+'), "{text:?}");
             assert!(phone.e164().bytes().skip(1).all(|byte| byte.is_ascii_digit()), "{text:?}");
-            // What was read once is read the same again, from anywhere.
+            // The normal form is parsed the same, from anywhere.
             assert_eq!(Phone::parse(phone.e164(), None), Some(phone.clone()), "{text:?}");
         }
     }
@@ -102,13 +102,13 @@ fn the_debug_form_hides_the_number() {
     assert_eq!(format!("{:?}", Phone::parse("+46701740605", None).unwrap()), "Phone(…)");
 }
 
-/// What each number is to Google's libphonenumber, in Rust: e164, country, and whether a plan has it. The crate with
-/// all its data is what the tables are made of.
+/// Google's libphonenumber in Rust, with all data that the tables are made of.
 static THEIRS: LazyLock<PhoneNumberUtil> = LazyLock::new(|| PhoneNumberUtil::new().unwrap());
 
-type Judged = Option<(String, Option<Country>, bool)>;
+/// A number in E.164, its country, and whether it is listed.
+type Parsed = Option<(String, Option<Country>, bool)>;
 
-fn theirs(text: &str, default_country: Option<Country>) -> Judged {
+fn theirs(text: &str, default_country: Option<Country>) -> Parsed {
     let text = tidy_word(text);
     if text.len() > MAX_TEXT_BYTES {
         return None;
@@ -126,18 +126,18 @@ fn theirs(text: &str, default_country: Option<Country>) -> Judged {
     their_number(&again, false)
 }
 
-fn their_number(number: &PhoneNumber, is_listed: bool) -> Judged {
+fn their_number(number: &PhoneNumber, is_listed: bool) -> Parsed {
     let e164 = THEIRS.format(number, PhoneNumberFormat::E164).into_owned();
     let region = THEIRS.get_region_for_number(number);
     let country = region.and_then(|region| Country::parse(&region.as_region_str()));
     (e164.len() <= MAX_E164_BYTES).then_some((e164, country, is_listed))
 }
 
-fn ours(text: &str, default_country: Option<Country>) -> Judged {
+fn ours(text: &str, default_country: Option<Country>) -> Parsed {
     Phone::parse(text, default_country).map(|phone| (phone.e164, phone.country, phone.is_listed))
 }
 
-/// A small generator of its own (xorshift), so that a failure repeats.
+/// A small deterministic generator (xorshift), so that failures repeat.
 struct Random(u64);
 
 impl Random {
@@ -162,14 +162,14 @@ impl Random {
         (0..count).map(|_| self.one_of(&PIECES)).collect()
     }
 
-    /// What may be an extension, or nearly.
+    /// Makes what may be an extension, or nearly.
     fn extension(&mut self) -> String {
         let count = self.below(7);
         let label: String = (0..count).map(|_| self.one_of(&LABELS)).collect();
         label + &self.digits(0..22) + self.one_of(&["", "", "#"])
     }
 
-    /// The digits as somebody may write them: with signs between, in another script, in letters.
+    /// Writes digits as somebody may: with signs between, in another script, in letters.
     fn written(&mut self, number: &str) -> String {
         let zero = ['0', '٠', '０', '߀', '०', '𝟘'][self.below(6)];
         let is_other = self.below(4) == 0;
@@ -324,7 +324,7 @@ const PREFIXES: [&str; 34] = [
     "021", "90", "1001", "1900", "17900", "+00",
 ];
 
-/// An example of every region and kind of number, and those of no region.
+/// Returns an example of every region and kind of number, and those of no region.
 fn examples() -> Vec<(PhoneNumber, Option<Country>)> {
     use PhoneNumberType::{
         FixedLine, Mobile, Pager, PersonalNumber, PremiumRate, SharedCost, TollFree, UAN, VoIP, VoiceMail,
@@ -356,8 +356,8 @@ fn examples() -> Vec<(PhoneNumber, Option<Country>)> {
     examples
 }
 
-/// How an example may be written at home and abroad, and its neighbours: shortened, lengthened, and with another digit
-/// in each of its places.
+/// Returns spellings of an example at home and abroad, and its neighbours: shortened, lengthened, and with another digit
+/// in each position.
 fn neighbours(number: &PhoneNumber) -> Vec<String> {
     let e164 = THEIRS.format(number, PhoneNumberFormat::E164).into_owned();
     let national = THEIRS.format(number, PhoneNumberFormat::National).into_owned();
@@ -371,7 +371,7 @@ fn neighbours(number: &PhoneNumber) -> Vec<String> {
     texts
 }
 
-/// An example and digits like it, as somebody may dial or write them.
+/// Returns an example and digits like it, as somebody may dial or write them.
 fn variants(random: &mut Random, number: &PhoneNumber) -> Vec<String> {
     let code = number.country_code;
     let whole = THEIRS.format(number, PhoneNumberFormat::E164).replace('+', "");
@@ -401,43 +401,43 @@ fn variants(random: &mut Random, number: &PhoneNumber) -> Vec<String> {
     texts
 }
 
-/// How many numbers were judged, and how many are one; all of them as the crate judges them.
-fn judge_alike(random: &mut Random, rounds: usize) -> (usize, usize) {
-    let (mut judged, mut numbers) = (0, 0);
-    let mut judge = |text: &str, country| {
+/// Compares texts with the crate. Returns how many were compared, and how many are numbers.
+fn compare(random: &mut Random, rounds: usize) -> (usize, usize) {
+    let (mut compared, mut numbers) = (0, 0);
+    let mut check = |text: &str, country| {
         let expected = theirs(text, country);
         assert_eq!(ours(text, country), expected, "{text:?} in {country:?}");
-        judged += 1;
+        compared += 1;
         numbers += usize::from(expected.is_some());
     };
     let examples = examples();
     for (number, country) in &examples {
-        neighbours(number).iter().for_each(|text| judge(text, *country));
+        neighbours(number).iter().for_each(|text| check(text, *country));
         for _ in 0..rounds {
             for text in variants(random, number) {
-                judge(&text, *country);
+                check(&text, *country);
                 if random.below(4) == 0 {
-                    judge(&text, examples[random.below(examples.len())].1);
+                    check(&text, examples[random.below(examples.len())].1);
                 }
             }
-            judge(&random.garbage(), *country);
+            check(&random.garbage(), *country);
         }
     }
-    (judged, numbers)
+    (compared, numbers)
 }
 
 #[test]
 fn numbers_of_every_region_are_judged_as_by_libphonenumber() {
-    let (judged, numbers) = judge_alike(&mut Random(0x9e37_79b9_7f4a_7c15), 1);
-    assert!(judged > 60_000 && numbers > 20_000, "{judged} judged, {numbers} of them numbers");
+    let (compared, numbers) = compare(&mut Random(0x9e37_79b9_7f4a_7c15), 1);
+    assert!(compared > 60_000 && numbers > 20_000, "{compared} compared, {numbers} of them numbers");
 }
 
 /// `cargo test --release --lib millions -- --ignored --nocapture`
 #[test]
 #[ignore = "takes minutes"]
 fn millions_of_numbers_are_judged_as_by_libphonenumber() {
-    let (judged, numbers) = judge_alike(&mut Random(0xd1b5_4a32_d192_ed03), 40);
-    println!("{judged} judged alike, {numbers} of them numbers");
+    let (compared, numbers) = compare(&mut Random(0xd1b5_4a32_d192_ed03), 40);
+    println!("{compared} compared, {numbers} of them numbers");
     for c in '\u{0}'..=char::MAX {
         for text in [format!("+4670174060{c}"), format!("+4670174060{c}5"), format!("{c}+46701740605 x{c}5")]
         {
