@@ -3,8 +3,6 @@
 //! The rules are those of Google's libphonenumber (Apache-2.0), which are regular expressions there. Each text is scanned
 //! a few times, however long it is.
 
-use super::number::Number;
-
 /// Digits and signs of Unicode: `scripts/phone-plans.mjs` writes the table and describes its format.
 static CHARACTERS: &[u8] = include_bytes!("characters.bin");
 
@@ -28,9 +26,9 @@ impl Written {
         Some(Self { has_plus: digits.len() < number.len(), digits: as_dialled(digits) })
     }
 
-    /// Writes a number in full, as in E.164.
-    pub(super) fn in_full(number: &Number) -> Self {
-        Self { has_plus: true, digits: number.digits() }
+    /// Writes a number in full, as in E.164: `digits` are country code and national number.
+    pub(super) fn in_full(digits: String) -> Self {
+        Self { has_plus: true, digits }
     }
 }
 

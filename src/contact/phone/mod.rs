@@ -46,7 +46,8 @@ impl Phone {
         let number = Number::read(&written, default_country.and_then(Plan::of))?;
         let (plan, is_listed) = number.plan();
         // A number in no plan may be parsed differently once it is written in full: only if it stays the same it is one.
-        let stays = || Number::read(&Written::in_full(&number), None).is_some_and(|again| again == number);
+        let stays =
+            || Number::read(&Written::in_full(number.digits()), None).is_some_and(|again| again == number);
         (is_listed || (number.has_length_in_use() && stays())).then_some(())?;
         let e164 = format!("+{}", number.digits());
         let country = plan.and_then(|plan| plan.country());
