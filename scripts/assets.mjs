@@ -28,7 +28,7 @@ const texts = (keys) =>
     ),
   );
 
-const { code: chatStyle } = await transform(readFileSync('web/chat.css', 'utf8'), {
+const { code: chatStyle } = await transform(readFileSync('web/chat/chat.css', 'utf8'), {
   loader: 'css',
   minify: true,
 });
@@ -53,11 +53,11 @@ const onPages = (name, file, keys) =>
     },
     outdir: OUT,
   });
-await onPages('leadhook', 'web/leadhook.js', OWN);
-await onPages('leadhook-chat', 'web/chat.js', [...OWN, ...OF_THE_CHAT]);
+await onPages('leadhook', 'web/form/leadhook.js', OWN);
+await onPages('leadhook-chat', 'web/chat/chat.js', [...OWN, ...OF_THE_CHAT]);
 await build({
   ...shared,
-  entryPoints: { admin: 'web/admin/admin.js', form: 'web/form.css' },
+  entryPoints: { admin: 'web/admin/main.js', form: 'web/form/form.css' },
   format: 'esm',
   target: ['es2022'],
   // uPlot is part of the dashboard, and its licence asks to go with it.

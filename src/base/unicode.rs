@@ -54,7 +54,7 @@ pub fn is_invisible(c: char) -> bool {
 
 /// Normalises a text for comparing, counting and storing: line breaks are one character, other control characters except
 /// tabs are dropped, letters are composed, and there is no white space at the ends. Invisible characters stay, because
-/// text from right to left and composed emojis need them. `web/lib/answers.js` does the same; `tests/data/answers.json`
+/// text from right to left and composed emojis need them. `web/shared/answers.js` does the same; `tests/data/answers.json`
 /// holds both to it.
 pub fn tidy(text: &str) -> Cow<'_, str> {
     let is_dropped = |c: char| c.is_control() && !matches!(c, '\t' | '\n');

@@ -1,9 +1,9 @@
 // The days of a campaign's time zone, as the dashboard asks for them and draws them (web/admin).
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { beginOf, dateOf, later, zoneOf } from '../../web/admin/days.js';
-import { isDay, placeOf, rangeOf } from '../../web/admin/place.js';
-import { stepsOf, ticksOf } from '../../web/admin/steps.js';
+import { beginOf, dateOf, later, zoneOf } from '../../web/admin/calendar.js';
+import { isDay, placeOf, rangeOf } from '../../web/admin/route.js';
+import { stepsOf, ticksOf } from '../../web/admin/cards/buckets.js';
 
 const HOUR_MS = 3_600_000;
 /** As the API writes an instant. */

@@ -1,11 +1,11 @@
-// The browser modules that the form script and the chat share (web/lib): the reading of answers, the checks
+// The browser modules that the form script and the chat share (web/shared): the reading of answers, the checks
 // ahead of a post, and sending.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { describe, mock, test } from 'node:test';
-import { numberOf, tidy, tidyWord, truthOf, under } from '../../web/lib/answers.js';
-import { problemOf, problemsOf } from '../../web/lib/checks.js';
-import { newKey, send } from '../../web/lib/send.js';
+import { numberOf, tidy, tidyWord, truthOf, under } from '../../web/shared/answers.js';
+import { problemOf, problemsOf } from '../../web/shared/validation.js';
+import { newKey, send } from '../../web/shared/submit.js';
 
 const field = (kind, rules) => ({ name: 'a', kind, ...rules });
 

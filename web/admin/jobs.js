@@ -1,9 +1,9 @@
 // Long acts and how far they are. They go on while one moves between views, and what became of them
 // stays until it is dismissed. Ids and numbers of this tab's acts outlive a reload with it.
 import { Refused, ask, askOne } from './api.js';
-import { h } from './dom.js';
-import { button } from './parts.js';
-import { clockTime, count, plural } from './words.js';
+import { h } from './ui/dom.js';
+import { button } from './ui/components.js';
+import { clockTime, count, plural } from './ui/format.js';
 
 const KEPT = 'leadhook.jobs';
 const MOST_JOBS = 10;

@@ -1,6 +1,6 @@
 // Signing in: a token, and what is wrong with it.
 import { Refused, ask, token } from './api.js';
-import { h } from './dom.js';
+import { h } from './ui/dom.js';
 
 /** What a header can carry; a token of other characters is none. */
 const SENDABLE = /^[\x21-\x7e]+$/;

@@ -3,7 +3,7 @@
 import uPlot from 'uplot';
 import { h } from './dom.js';
 import { onTheme } from './theme.js';
-import { count } from './words.js';
+import { count } from './format.js';
 
 const HEIGHT = 240;
 const FONT = '12px system-ui, sans-serif';

@@ -1,9 +1,9 @@
 // Leads that do not qualify yet, and why.
-import { page } from './api.js';
-import { h } from './dom.js';
-import { listView } from './pager.js';
-import { code, reasons } from './parts.js';
-import { heldBecause, signed, time } from './words.js';
+import { page } from '../api.js';
+import { h } from '../ui/dom.js';
+import { listView } from '../ui/pager.js';
+import { code, reasons } from '../ui/components.js';
+import { heldBecause, signed, time } from '../ui/format.js';
 
 const load = ({ campaign, after }, signal) =>
   page('held', 'held', { query: { campaign, after, limit: 50 }, signal });

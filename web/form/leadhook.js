@@ -1,12 +1,12 @@
 // Turns every form with data-leadhook="campaign" into a Leadhook form. Without this script, and wherever
 // it fails, the browser sends the form by itself.
-import { attribution, note, remember } from './lib/attribution.js';
-import { fill, problemsOf, textOf } from './lib/checks.js';
-import { clear, focusFirst, mark } from './lib/errors.js';
-import { breakingOwnRule, filledIn, unreadable } from './lib/form.js';
-import { h, members, page } from './lib/members.js';
-import { criteriaOf, newKey, send } from './lib/send.js';
-import { withTurnstile } from './lib/turnstile.js';
+import { attribution, note, remember } from '../shared/attribution.js';
+import { fill, problemsOf, textOf } from '../shared/validation.js';
+import { clear, focusFirst, mark } from './errors.js';
+import { breakingOwnRule, filledIn, unreadable } from './fields.js';
+import { h, members, page } from '../shared/members.js';
+import { criteriaOf, newKey, send } from '../shared/submit.js';
+import { withTurnstile } from './turnstile.js';
 
 const base = new URL(page.currentScript.src).origin;
 

@@ -1,6 +1,6 @@
 // Numbers, times and the API's names, in words. The page is English, so numbers and times are too.
 import { h } from './dom.js';
-import { theirs } from './parts.js';
+import { theirs } from './components.js';
 
 const whole = new Intl.NumberFormat('en-GB');
 const percent = new Intl.NumberFormat('en-GB', { style: 'percent', maximumFractionDigits: 1 });

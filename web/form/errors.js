@@ -1,7 +1,7 @@
 // Problems at their fields, for eyes and for screen readers. A form's inputs may stand outside of it.
-import { under } from './answers.js';
-import { inputsOf } from './form.js';
-import { h, page } from './members.js';
+import { under } from '../shared/answers.js';
+import { inputsOf } from './fields.js';
+import { h, page } from '../shared/members.js';
 
 const BEHIND_OR_AROUND = Node.DOCUMENT_POSITION_FOLLOWING | Node.DOCUMENT_POSITION_CONTAINS;
 let count = 0;

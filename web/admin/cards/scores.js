@@ -1,8 +1,8 @@
 // How leads score, with the thresholds of the campaign drawn in.
-import { h } from './dom.js';
-import { box, card, table } from './parts.js';
-import { plotPlace } from './plots.js';
-import { count, plural } from './words.js';
+import { h } from '../ui/dom.js';
+import { box, card, table } from '../ui/components.js';
+import { plotPlace } from '../ui/charts.js';
+import { count, plural } from '../ui/format.js';
 
 const MARKS = [
   ['warm', 'warm'],

@@ -1,14 +1,14 @@
 // How it goes: the funnel, and what it is made of.
-import { answers, ask } from './api.js';
-import { h } from './dom.js';
-import { confirm } from './dialog.js';
-import { funnelCard } from './funnel.js';
-import { bar, box, button, card, empty, table } from './parts.js';
-import { rangeOf } from './place.js';
-import { scoresCard } from './scores.js';
-import { MILESTONES, timelineCard } from './timeline.js';
-import { actLines } from './acts.js';
-import { STATES, count, duration, outcome, plural, share } from './words.js';
+import { answers, ask } from '../api.js';
+import { h } from '../ui/dom.js';
+import { confirm } from '../ui/dialog.js';
+import { funnelCard } from '../cards/funnel.js';
+import { bar, box, button, card, empty, table } from '../ui/components.js';
+import { rangeOf } from '../route.js';
+import { scoresCard } from '../cards/scores.js';
+import { MILESTONES, timelineCard } from '../cards/timeline.js';
+import { actLines } from './audit-log.js';
+import { STATES, count, duration, outcome, plural, share } from '../ui/format.js';
 
 /** Acts below the numbers; all of them have a view of their own. */
 const RECENT_ACTS = 5;

@@ -1,5 +1,5 @@
 // The bars of a period: each hour or each day of a time zone, also where nothing came.
-import { beginOf, dateOf, instantOf, later, wallOf } from './days.js';
+import { beginOf, dateOf, instantOf, later, wallOf } from '../calendar.js';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;

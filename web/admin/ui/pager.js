@@ -1,6 +1,6 @@
 // Long lists, a page at a time. Each page has an address, so the browser's back is the way back.
 import { h } from './dom.js';
-import { box, card, empty, table } from './parts.js';
+import { box, card, empty, table } from './components.js';
 
 /**
  * A page of a list as a view.

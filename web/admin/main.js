@@ -1,23 +1,23 @@
 // The dashboard: reads the admin API and draws what it says. State is the place in the address, what was
 // read last for it, and who has signed in.
 import 'uplot/dist/uPlot.min.css';
-import './admin.css';
-import { acts } from './acts.js';
+import './styles/admin.css';
+import { acts } from './views/audit-log.js';
 import { Refused, answers, ask, endSession, sessionSignal, token } from './api.js';
-import { zoneOf } from './days.js';
-import { dead } from './dead.js';
-import { closeDialogs, isDialogOpen } from './dialog.js';
-import { h, morph } from './dom.js';
-import { held } from './held.js';
+import { zoneOf } from './calendar.js';
+import { dead } from './views/dead-letters.js';
+import { closeDialogs, isDialogOpen } from './ui/dialog.js';
+import { h, morph } from './ui/dom.js';
+import { held } from './views/held-leads.js';
 import * as jobs from './jobs.js';
-import { overview } from './overview.js';
-import { empty, notice } from './parts.js';
-import { isDay, placeOf, searchOf } from './place.js';
-import { drawPlots } from './plots.js';
-import { quarantine } from './quarantine.js';
-import { controls, header } from './shell.js';
+import { overview } from './views/overview.js';
+import { empty, notice } from './ui/components.js';
+import { isDay, placeOf, searchOf } from './route.js';
+import { drawPlots } from './ui/charts.js';
+import { quarantine } from './views/quarantine.js';
+import { controls, header } from './ui/layout.js';
 import { drawSignIn, signIn, tell } from './signin.js';
-import { nextTheme, setTheme } from './theme.js';
+import { nextTheme, setTheme } from './ui/theme.js';
 
 /**
  * A reading may be of the 20,000 newest deliveries of each ledger, beside the counters, and a free plan has five

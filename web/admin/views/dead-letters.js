@@ -1,11 +1,11 @@
 // Deliveries that were given up, and how to send them again.
-import { askOne, page, pages } from './api.js';
-import { h } from './dom.js';
-import { confirm, show } from './dialog.js';
-import { MOST_FOLLOWED, replay } from './jobs.js';
-import { listView } from './pager.js';
-import { box, button, code, table } from './parts.js';
-import { count, duration, outcome, plural, time } from './words.js';
+import { askOne, page, pages } from '../api.js';
+import { h } from '../ui/dom.js';
+import { confirm, show } from '../ui/dialog.js';
+import { MOST_FOLLOWED, replay } from '../jobs.js';
+import { listView } from '../ui/pager.js';
+import { box, button, code, table } from '../ui/components.js';
+import { count, duration, outcome, plural, time } from '../ui/format.js';
 
 const load = ({ campaign, after }, signal) =>
   page('deliveries', 'deliveries', { query: { campaign, after, state: 'dead', limit: 50 }, signal });

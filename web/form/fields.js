@@ -1,6 +1,6 @@
 // What a form holds, and what its browser says of it.
-import { under } from './answers.js';
-import { members } from './members.js';
+import { under } from '../shared/answers.js';
+import { members } from '../shared/members.js';
 
 /** What the criteria judge as no number and no date. */
 export const UNREADABLE = 'NaN';

@@ -1,6 +1,6 @@
 // Where one is: view, campaign, period and page, all in the address, so that it can be linked and the
 // browser's back works.
-import { beginOf, dateOf, later } from './days.js';
+import { beginOf, dateOf, later } from './calendar.js';
 
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
 

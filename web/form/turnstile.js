@@ -1,5 +1,5 @@
 // Cloudflare Turnstile, where a campaign asks it (https://developers.cloudflare.com/turnstile/).
-import { h, members, page } from './members.js';
+import { h, members, page } from '../shared/members.js';
 
 const SCRIPT = 'https://challenges.cloudflare.com/turnstile/v0/api.js?render=explicit';
 let loading;

@@ -1,8 +1,8 @@
 // Who has done what, the newest first: also the results of long acts of others.
-import { ask } from './api.js';
-import { h } from './dom.js';
-import { listView } from './pager.js';
-import { act, changesOf, count, time } from './words.js';
+import { ask } from '../api.js';
+import { h } from '../ui/dom.js';
+import { listView } from '../ui/pager.js';
+import { act, changesOf, count, time } from '../ui/format.js';
 
 /** What an act was about, of what the log names. */
 const about = ({ campaign, destination, list, delivery_id: delivery }) =>

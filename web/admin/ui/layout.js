@@ -1,9 +1,9 @@
 // What stands around every view: who is here, which campaign and period, and the way to the others.
 import { h, icon } from './dom.js';
-import { button } from './parts.js';
-import { PERIODS, daysOf } from './place.js';
+import { button } from './components.js';
+import { PERIODS, daysOf } from '../route.js';
 import { nextTheme, theme } from './theme.js';
-import { clockTime } from './words.js';
+import { clockTime } from './format.js';
 
 const REFRESH = 'M16.5 10a6.5 6.5 0 1 1-2-4.7M15 2v4h-4';
 const THEME = 'M10 3a7 7 0 1 0 0 14V3Z';

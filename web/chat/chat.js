@@ -1,11 +1,11 @@
 // <leadhook-chat campaign="…">: asks a campaign's questions one by one, and sends the answers. A new
 // question in the campaign needs no change here.
-import { tidy } from './lib/answers.js';
-import { attribution, note, remember } from './lib/attribution.js';
-import { fill, problemOf, textOf } from './lib/checks.js';
-import { UNREADABLE } from './lib/form.js';
-import { h, page } from './lib/members.js';
-import { criteriaOf, forget, newKey, send } from './lib/send.js';
+import { tidy } from '../shared/answers.js';
+import { attribution, note, remember } from '../shared/attribution.js';
+import { fill, problemOf, textOf } from '../shared/validation.js';
+import { UNREADABLE } from '../form/fields.js';
+import { h, page } from '../shared/members.js';
+import { criteriaOf, forget, newKey, send } from '../shared/submit.js';
 
 const base = new URL(page.currentScript.src).origin;
 const style = new CSSStyleSheet();

@@ -1,10 +1,10 @@
 // Leads over time: a bar for each hour or day of the campaign's zone, also where nothing came.
-import { beginOf, dateOf, zoneOf } from './days.js';
-import { h } from './dom.js';
-import { plotPlace } from './plots.js';
-import { box, card, table } from './parts.js';
-import { stepsOf, ticksOf } from './steps.js';
-import { count, plural } from './words.js';
+import { beginOf, dateOf, zoneOf } from '../calendar.js';
+import { h } from '../ui/dom.js';
+import { plotPlace } from '../ui/charts.js';
+import { box, card, table } from '../ui/components.js';
+import { stepsOf, ticksOf } from './buckets.js';
+import { count, plural } from '../ui/format.js';
 
 /** From what came in to what arrived; each holds the next. */
 export const MILESTONES = [

@@ -1,11 +1,11 @@
 // What looks like junk: its signs, what it says, and what becomes of it.
-import { askOne, page, pages } from './api.js';
-import { h } from './dom.js';
-import { confirm, show } from './dialog.js';
-import { decide } from './jobs.js';
-import { listView } from './pager.js';
-import { button, code, reasons } from './parts.js';
-import { count, plain, plural, time } from './words.js';
+import { askOne, page, pages } from '../api.js';
+import { h } from '../ui/dom.js';
+import { confirm, show } from '../ui/dialog.js';
+import { decide } from '../jobs.js';
+import { listView } from '../ui/pager.js';
+import { button, code, reasons } from '../ui/components.js';
+import { count, plain, plural, time } from '../ui/format.js';
 
 /** Counted before a bulk act; beyond it, it is told as more than that. */
 const MOST_COUNTED = 10_000;

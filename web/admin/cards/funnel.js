@@ -1,7 +1,7 @@
 // The funnel: six numbers, each a part of the one before, and in words what was lost between two.
-import { h } from './dom.js';
-import { card } from './parts.js';
-import { count, plural, share } from './words.js';
+import { h } from '../ui/dom.js';
+import { card } from '../ui/components.js';
+import { count, plural, share } from '../ui/format.js';
 
 const STEPS = [
   ['received', 'Received', 'posts that were read'],
