@@ -1,7 +1,7 @@
 // The dashboard: reads the admin API and draws what it says. State is the place in the address, what was
 // read last for it, and who has signed in.
 import 'uplot/dist/uPlot.min.css';
-import './styles/admin.css';
+import './admin.css';
 import { acts } from './views/audit-log.js';
 import { Refused, answers, ask, endSession, sessionSignal, token } from './api.js';
 import { zoneOf } from './calendar.js';
