@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { beginOf, dateOf, later, zoneOf } from '../../web/admin/calendar.js';
-import { isDay, placeOf, rangeOf } from '../../web/admin/route.js';
-import { stepsOf, ticksOf } from '../../web/admin/cards/buckets.js';
+import { isDay, rangeOf, routeOf } from '../../web/admin/route.js';
+import { bucketsOf, ticksOf } from '../../web/admin/cards/buckets.js';
 
 const HOUR_MS = 3_600_000;
 /** As the API writes an instant. */
@@ -61,7 +61,7 @@ describe('a day of a zone', () => {
 });
 
 describe('a period', () => {
-  const asked = (search, zone, now) => rangeOf(placeOf(search), zone, Date.parse(now));
+  const asked = (search, zone, now) => rangeOf(routeOf(search), zone, Date.parse(now));
 
   test("is of the zone's days, over both changes of its clocks", () => {
     for (const [search, now, zone, from] of [
@@ -115,7 +115,7 @@ describe('a period', () => {
 
 describe('the bars', () => {
   const overview = (step, from, to, timeline = {}) => ({ step, from, to, timeline });
-  const begins = ({ steps }) => steps.map(({ second }) => iso(second * 1_000));
+  const begins = ({ buckets }) => buckets.map(({ second }) => iso(second * 1_000));
 
   test('are a day each, of 23 and 25 hours too, and one where nothing came', () => {
     for (const [zone, from, to, days] of [
@@ -151,10 +151,10 @@ describe('the bars', () => {
       ],
     ]) {
       const counts = { accepted: 2, new: 1 };
-      const shown = stepsOf(overview('day', from, to, { [days[1]]: counts }), zone);
+      const shown = bucketsOf(overview('day', from, to, { [days[1]]: counts }), zone);
       assert.deepEqual(begins(shown), days, zone);
       assert.deepEqual(
-        shown.steps.map((step) => step.counts),
+        shown.buckets.map((bucket) => bucket.counts),
         days.map((_, at) => (at === 1 ? counts : {})),
       );
       assert.equal(iso(shown.end * 1_000), to);
@@ -162,22 +162,22 @@ describe('the bars', () => {
   });
 
   test('of a zone beside the hours are the days that were asked for', () => {
-    const range = rangeOf(placeOf('?period=custom&from=2026-11-27&to=2026-11-30'), 'Asia/Kolkata');
+    const range = rangeOf(routeOf('?period=custom&from=2026-11-27&to=2026-11-30'), 'Asia/Kolkata');
     assert.deepEqual(range, { from: '2026-11-26T18:30:00.000Z', to: '2026-11-30T18:30:00.000Z' });
     // Both are rounded up.
     const [from, to] = ['2026-11-26T19:00:00Z', '2026-11-30T19:00:00Z'];
     const day = (date) => `${later(date, -1)}T18:30:00Z`;
-    const shown = stepsOf(
+    const shown = bucketsOf(
       overview('day', from, to, { [day('2026-11-30')]: { accepted: 1 } }),
       'Asia/Kolkata',
     );
     assert.deepEqual(begins(shown), ['2026-11-27', '2026-11-28', '2026-11-29', '2026-11-30'].map(day));
-    assert.deepEqual(shown.steps.at(-1).counts, { accepted: 1 });
+    assert.deepEqual(shown.buckets.at(-1).counts, { accepted: 1 });
     assert.equal(iso(shown.end * 1_000), day('2026-12-01'));
   });
 
   test('hold the day that a period cuts, at both ends', () => {
-    const shown = stepsOf(
+    const shown = bucketsOf(
       overview('day', '2026-11-26T12:00:00Z', '2026-11-30T00:00:00Z', {
         '2026-11-25T23:00:00Z': { accepted: 3 },
       }),
@@ -187,30 +187,33 @@ describe('the bars', () => {
       begins(shown),
       ['25', '26', '27', '28', '29'].map((day) => `2026-11-${day}T23:00:00Z`),
     );
-    assert.deepEqual(shown.steps[0].counts, { accepted: 3 });
+    assert.deepEqual(shown.buckets[0].counts, { accepted: 3 });
   });
 
   test('are an hour each: one that clocks show twice is two', () => {
     const both = { '2026-10-25T00:00:00Z': { accepted: 1 }, '2026-10-25T01:00:00Z': { accepted: 2 } };
-    const { steps } = stepsOf(
+    const { buckets } = bucketsOf(
       overview('hour', '2026-10-24T22:00:00Z', '2026-10-25T23:00:00Z', both),
       'Europe/Stockholm',
     );
-    assert.equal(steps.length, 25);
+    assert.equal(buckets.length, 25);
     assert.deepEqual(
-      steps.slice(2, 4).map(({ counts }) => counts.accepted),
+      buckets.slice(2, 4).map(({ counts }) => counts.accepted),
       [1, 2],
     );
   });
 
   test('are the last, where there are more than can be drawn', () => {
-    const { steps, isCut } = stepsOf(overview('day', '2000-01-01T00:00:00Z', '2026-11-30T04:00:00Z'), 'UTC');
+    const { buckets, isCut } = bucketsOf(
+      overview('day', '2000-01-01T00:00:00Z', '2026-11-30T04:00:00Z'),
+      'UTC',
+    );
     assert.deepEqual(
-      [steps.length, isCut, iso(steps.at(-1).second * 1_000)],
+      [buckets.length, isCut, iso(buckets.at(-1).second * 1_000)],
       [5_000, true, '2026-11-30T00:00:00Z'],
     );
     assert.equal(
-      stepsOf(overview('day', '2026-11-01T00:00:00Z', '2026-11-30T04:00:00Z'), 'UTC').isCut,
+      bucketsOf(overview('day', '2026-11-01T00:00:00Z', '2026-11-30T04:00:00Z'), 'UTC').isCut,
       false,
     );
   });

@@ -3,7 +3,7 @@
 const DAY_MS = 86_400_000;
 const clocks = new Map();
 
-/** The zone, or UTC where this browser does not know it. */
+/** Returns the zone, or UTC where this browser does not know it. */
 export function zoneOf(name) {
   try {
     new Intl.DateTimeFormat('en', { timeZone: name });
@@ -37,7 +37,7 @@ function clockOf(zone) {
   return clocks.get(zone);
 }
 
-/** What clocks show at an instant, as the instant at which they show the same in UTC. */
+/** Reads the clocks at an instant, as the instant at which they show the same in UTC. */
 export function wallOf(ms, zone) {
   const part = Object.fromEntries(
     clockOf(zone)
@@ -49,16 +49,16 @@ export function wallOf(ms, zone) {
   );
 }
 
-/** The date on which an instant is. */
+/** Returns the date on which an instant is. */
 export const dateOf = (ms, zone) => dayOf(wallOf(ms, zone));
 
-/** The date so many days later. */
+/** Returns the date so many days later. */
 export const later = (date, days) => dayOf(Date.parse(date) + days * DAY_MS);
 
 const dayOf = (ms) => new Date(ms).toISOString().slice(0, 10);
 
 /**
- * The first instant at which clocks show this; where they skip it, they show a later time. The offset is that of
+ * Returns the first instant at which clocks show this; where they skip it, they show a later time. The offset is that of
  * a day before or that of a day after: no zone changes it twice within two days.
  */
 export function instantOf(wall, zone) {
@@ -67,5 +67,5 @@ export function instantOf(wall, zone) {
   return Math.min(...reached);
 }
 
-/** The first instant of a date; of one that the zone skipped, that of the next. */
+/** Returns the first instant of a date; of one that the zone skipped, that of the next. */
 export const beginOf = (date, zone) => instantOf(Date.parse(date), zone);

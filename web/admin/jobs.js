@@ -1,33 +1,36 @@
-// Long acts and how far they are. They go on while one moves between views, and what became of them
-// stays until it is dismissed. Ids and numbers of this tab's acts outlive a reload with it.
-import { Refused, ask, askOne } from './api.js';
-import { h } from './ui/dom.js';
+// Background jobs: replays and decisions that take a while. They go on while one moves between views, and what
+// became of them stays until it is dismissed. Ids and numbers of this tab's jobs outlive a reload with it.
+import { ApiError, ask, askOne } from './api.js';
+import { update } from './store.js';
+import { announce } from './ui/announcer.js';
 import { button } from './ui/components.js';
+import { h } from './ui/dom.js';
 import { clockTime, count, plural } from './ui/format.js';
 
 const KEPT = 'leadhook.jobs';
-const MOST_JOBS = 10;
+const MAX_JOBS = 10;
 /** Deliveries of a replay that are followed one by one: fifty pages, and what sessionStorage has room for. */
-export const MOST_FOLLOWED = 10_000;
+export const MAX_FOLLOWED = 10_000;
 /** What the API takes at once. */
-const AT_ONCE = 100;
+const BATCH = 100;
 /** So that a look is over in about a second; where there are more deliveries, they take turns. */
-const CALLS_A_LOOK = 5;
+const CALLS_PER_LOOK = 5;
 const LOOK_AGAIN_MS = 1_500;
 /** Where nothing moves, for the next attempt may be hours away. */
-const LOOK_AGAIN_MOST_MS = 30_000;
-const TRIES = 6;
+const MAX_LOOK_AGAIN_MS = 30_000;
+const MAX_TRIES = 6;
 /** States that a delivery does not leave by itself, and what they are counted as. */
 const FINAL = { delivered: 'delivered', dead: 'dead', withdrawn: 'ended', expired: 'ended' };
 
 let jobs = [];
-let app;
+/** Reads what is shown anew, once a job has changed it. */
+let reload;
 /** By a job's id, what ends its work here. */
 const stops = new Map();
 
 /** Brings back the jobs of this tab. A replay is watched on; what changes things waits to be told. */
-export function resume(owner) {
-  app = owner;
+export function resume(dashboard) {
+  ({ reload } = dashboard);
   jobs = JSON.parse(sessionStorage.getItem(KEPT) ?? '[]');
   for (const job of jobs) {
     if (job.state !== 'running') continue;
@@ -51,12 +54,12 @@ function keep() {
     // There is no room for so many ids: then they live as long as the page.
     sessionStorage.removeItem(KEPT);
   }
-  app.redraw();
+  update();
 }
 
 function start(job) {
   jobs = [{ id: crypto.randomUUID(), state: 'running', at: Date.now(), ...job }, ...jobs].filter(
-    ({ state }, at) => at < MOST_JOBS || state === 'running',
+    ({ state }, at) => at < MAX_JOBS || state === 'running',
   );
   return run(jobs[0]);
 }
@@ -70,20 +73,19 @@ async function run(job) {
     await (job.kind === 'replay' ? workReplay : workThrough)(job, stop.signal);
   } catch (error) {
     if (stop.signal.aborted) return;
-    const isKnown = error instanceof Refused;
+    const isKnown = error instanceof ApiError;
     Object.assign(job, {
       state: 'interrupted',
       problem: isKnown ? error.message : 'The dashboard made a mistake.',
     });
     keep();
     if (!isKnown) throw error;
-    if (error.status === 401) app.refused();
     return;
   }
   Object.assign(job, { state: 'ended', left: null });
   keep();
-  app.announce(wordsOf(job));
-  await app.reload();
+  announce(statusOf(job));
+  await reload();
 }
 
 async function sleep(ms, signal) {
@@ -97,7 +99,7 @@ async function patiently(job, method, path, options) {
     try {
       return await ask(method, path, options);
     } catch (error) {
-      if (!error.passes || tries === TRIES) throw error;
+      if (!error.isTemporary || tries === MAX_TRIES) throw error;
       job.problem = `${error.message} Trying again.`;
       keep();
       await sleep((error.waitS ?? tries * 2) * 1_000, options.signal);
@@ -134,26 +136,26 @@ async function workReplay(job, signal) {
     job.more = Math.max(0, (await askForReplay(job, signal)) - job.total);
     job.isAsked = true;
     keep();
-    app.reload();
+    reload();
   }
   for (let wait = LOOK_AGAIN_MS; ; ) {
-    const before = wordsOf(job);
+    const before = statusOf(job);
     // Nobody sees it in a hidden tab.
     if (!document.hidden) await look(job, signal);
     keep();
     if (Object.keys(job.waiting).length === 0) return;
-    wait = before === wordsOf(job) ? Math.min(LOOK_AGAIN_MOST_MS, wait * 1.3) : LOOK_AGAIN_MS;
+    wait = before === statusOf(job) ? Math.min(MAX_LOOK_AGAIN_MS, wait * 1.3) : LOOK_AGAIN_MS;
     await sleep(wait, signal);
   }
 }
 
-/** How many are replayed. Where the answer was lost, one asks again: what is dead no more needs no replay. */
+/** Returns how many are replayed. Where the response was lost, one asks again: what is dead no more needs no replay. */
 async function askForReplay({ campaign, one }, signal) {
   let replayed = 0;
   for (let after = ''; !one; ) {
-    const answer = await ask('POST', 'deliveries/replay', { query: { campaign, after }, signal });
-    replayed += answer.replayed;
-    after = answer.next ?? null;
+    const page = await ask('POST', 'deliveries/replay', { query: { campaign, after }, signal });
+    replayed += page.replayed;
+    after = page.next ?? null;
     if (after === null) return replayed;
   }
   try {
@@ -167,10 +169,10 @@ async function askForReplay({ campaign, one }, signal) {
 
 /** Looks at those that waited longest for it. What is dead now died after the replay. */
 async function look(job, signal) {
-  const ids = Object.keys(job.waiting).slice(0, CALLS_A_LOOK * AT_ONCE);
+  const ids = Object.keys(job.waiting).slice(0, CALLS_PER_LOOK * BATCH);
   const found = new Map();
-  for (let at = 0; at < ids.length; at += AT_ONCE) {
-    const query = { campaign: job.campaign, ids: ids.slice(at, at + AT_ONCE).join() };
+  for (let at = 0; at < ids.length; at += BATCH) {
+    const query = { campaign: job.campaign, ids: ids.slice(at, at + BATCH).join() };
     const { deliveries } = await patiently(job, 'GET', 'deliveries', { query, signal });
     for (const one of deliveries) found.set(one.delivery_id, one);
   }
@@ -203,40 +205,40 @@ export function decide({ kind, campaign, ids, total }) {
 
 async function workThrough(job, signal) {
   for (;;) {
-    const now = job.left?.slice(0, AT_ONCE);
+    const now = job.left?.slice(0, BATCH);
     if (now?.length === 0) return;
     const body = now
       ? { submission_ids: now, after: job.after }
       : { campaign: job.campaign, after: job.after };
-    const answer = await patiently(job, 'POST', `quarantine/${job.kind}`, { body, signal });
-    const done = answer.released ?? answer.discarded;
+    const result = await patiently(job, 'POST', `quarantine/${job.kind}`, { body, signal });
+    const done = result.released ?? result.discarded;
     job.done += done.length;
-    job.notPossible += answer.not_possible.length;
+    job.notPossible += result.not_possible.length;
     // Others may have come since they were counted.
     job.total = Math.max(job.total, job.done + job.notPossible);
-    job.after = answer.next;
-    const over = new Set([...done, ...answer.not_possible]);
+    job.after = result.next;
+    const over = new Set([...done, ...result.not_possible]);
     // Where ledgers are left, one of them may have the others.
-    if (now) job.left = job.left.filter((id, at) => !over.has(id) && (answer.next !== null || at >= AT_ONCE));
+    if (now) job.left = job.left.filter((id, at) => !over.has(id) && (result.next !== null || at >= BATCH));
     keep();
-    if (!now && answer.next === null) return;
+    if (!now && result.next === null) return;
   }
 }
 
-function wordsOf(job) {
-  if (job.kind === 'replay') return wordsOfReplay(job);
+function statusOf(job) {
+  if (job.kind === 'replay') return statusOfReplay(job);
   const parts = [
     `${count(job.done)} of ${count(job.total)} ${job.kind === 'release' ? 'released' : 'discarded'}`,
   ];
   if (job.notPossible)
     parts.push(`${count(job.notPossible)} could not be (already decided, or only to be discarded)`);
-  // An answer that was lost, or somebody else at the same time.
+  // A response that was lost, or somebody else at the same time.
   const others = job.total - job.done - job.notPossible;
   if (job.state === 'ended' && others > 0) parts.push(`${count(others)} had been decided already`);
   return `${job.state === 'ended' ? 'Ended: ' : ''}${parts.join(', ')}.`;
 }
 
-function wordsOfReplay(job) {
+function statusOfReplay(job) {
   if (!job.isAsked) {
     const what = plural(job.total, 'delivery', 'deliveries');
     return job.state === 'running'
@@ -265,7 +267,7 @@ function wordsOfReplay(job) {
 const doneOf = (job) =>
   job.kind === 'replay' ? job.total - Object.keys(job.waiting).length : job.done + job.notPossible;
 
-/** The jobs of this tab, above every view. */
+/** Draws the jobs of this tab, above every view. */
 export function drawJobs() {
   if (jobs.length === 0) return null;
   return h(
@@ -287,7 +289,7 @@ export function drawJobs() {
         h(
           'p',
           { class: 'job-words' },
-          wordsOf(job),
+          statusOf(job),
           job.problem && h('span', { class: 'bad-text' }, ` ${job.problem}`),
         ),
         h(
@@ -305,7 +307,7 @@ export function drawJobs() {
   );
 }
 
-export const acts = {
+export const actions = {
   'continue-job': (id) => {
     const job = jobs.find((one) => one.id === id);
     if (job?.state === 'interrupted') run(job);

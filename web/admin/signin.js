@@ -1,22 +1,23 @@
-// Signing in: a token, and what is wrong with it.
-import { Refused, ask, token } from './api.js';
+// The sign-in form: a token, and what is wrong with it.
+import { ApiError, ask, token } from './api.js';
+import { update } from './store.js';
 import { h } from './ui/dom.js';
 
 /** What a header can carry; a token of other characters is none. */
 const SENDABLE = /^[\x21-\x7e]+$/;
 
-let problem = null;
+let error = null;
 let closedUntil = 0;
 let isBusy = false;
 
-/** Says why one must sign in again. */
-export const tell = (text) => {
-  problem = text;
+/** Says why one must sign in again, once the form is drawn. */
+export const explain = (reason) => {
+  error = reason;
 };
 
 export function drawSignIn() {
   const waitS = Math.max(0, Math.ceil((closedUntil - Date.now()) / 1_000));
-  const said = waitS > 0 ? `Too many wrong tokens came from your address. Try again in ${waitS} s.` : problem;
+  const shown = waitS > 0 ? `Too many wrong tokens came from your address. Try again in ${waitS} s.` : error;
   return h(
     'main',
     { class: 'signin' },
@@ -34,11 +35,11 @@ export function drawSignIn() {
         autocapitalize: 'off',
         spellcheck: 'false',
         required: true,
-        'aria-describedby': 'token-hint token-problem',
-        'aria-invalid': said ? 'true' : null,
+        'aria-describedby': 'token-hint token-error',
+        'aria-invalid': shown ? 'true' : null,
       }),
       h('p', { class: 'quiet', id: 'token-hint' }, 'It stays in this tab and is gone when you close it.'),
-      h('p', { class: 'bad-text', id: 'token-problem', role: 'alert' }, said ?? ''),
+      h('p', { class: 'bad-text', id: 'token-error', role: 'alert' }, shown ?? ''),
       h(
         'button',
         { class: 'button primary', 'aria-disabled': waitS > 0 || isBusy ? 'true' : null },
@@ -48,32 +49,32 @@ export function drawSignIn() {
   );
 }
 
-/** Tries a token; the answer is who it is, or nothing and the form says why. */
-export async function signIn(form, redraw) {
+/** Tries a token, and returns whose it is; or nothing, and the form says why. */
+export async function signIn(form) {
   const given = form.elements.token.value.trim();
   if (isBusy || closedUntil > Date.now()) return null;
-  problem = null;
+  error = null;
   isBusy = true;
-  redraw();
+  update();
   try {
-    if (!SENDABLE.test(given)) throw new Refused(401, '');
-    const who = await ask('GET', 'whoami', { as: given });
+    if (!SENDABLE.test(given)) throw new ApiError(401, '');
+    const user = await ask('GET', 'whoami', { as: given });
     token.set(given);
     form.reset();
-    return who;
-  } catch (error) {
-    if (!(error instanceof Refused)) throw error;
-    problem = reasonOf(error, given);
-    if (error.status === 429) count(error.waitS, redraw);
+    return user;
+  } catch (caught) {
+    if (!(caught instanceof ApiError)) throw caught;
+    error = textOf(caught, given);
+    if (caught.status === 429) countDown(caught.waitS);
     return null;
   } finally {
     isBusy = false;
-    redraw();
+    update();
     document.getElementById('token')?.focus();
   }
 }
 
-function reasonOf({ status, message, waitS }, given) {
+function textOf({ status, message, waitS }, given) {
   if (given === '') return 'Type or paste your admin token.';
   if (status === 401) return 'That token is not known.';
   if (status === 403) return 'That token may not read. The dashboard needs the scope read.';
@@ -82,11 +83,11 @@ function reasonOf({ status, message, waitS }, given) {
 }
 
 /** Says every second how long it still takes. */
-function count(waitS, redraw) {
+function countDown(waitS) {
   closedUntil = Date.now() + waitS * 1_000;
-  problem = null;
+  error = null;
   const ticking = setInterval(() => {
     if (Date.now() >= closedUntil) clearInterval(ticking);
-    redraw();
+    update();
   }, 1_000);
 }

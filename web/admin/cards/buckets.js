@@ -1,10 +1,10 @@
-// The bars of a period: each hour or each day of a time zone, also where nothing came.
+// Buckets of a period: each hour or each day of a time zone, also where nothing came.
 import { beginOf, dateOf, instantOf, later, wallOf } from '../calendar.js';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
-/** Bars of a plot: fourteen years of days. */
-const MOST_STEPS = 5_000;
+/** Fourteen years of days. */
+const MAX_BUCKETS = 5_000;
 
 /** Hours, by their beginning. Those of the API are UTC's, so one that clocks show twice is two. */
 const HOURS = {
@@ -23,10 +23,10 @@ const daysOf = (zone) => ({
 });
 
 /**
- * The steps of an overview, or the last of them: `{steps: [{second, counts}], end, isCut}`. `counts` is what the API
- * tells of a step, and empty where it names none.
+ * Returns the buckets of a report, or the last of them: `{buckets: [{second, counts}], end, isCut}`. `counts` is what
+ * the API says of a bucket, and empty where it names none.
  */
-export function stepsOf({ timeline, step, from, to }, zone) {
+export function bucketsOf({ timeline, step, from, to }, zone) {
   const axis = step === 'day' ? daysOf(zone) : HOURS;
   const known = new Map(Object.entries(timeline).map(([at, counts]) => [axis.of(Date.parse(at)), counts]));
   const first = [axis.of(Date.parse(from)), ...known.keys()].reduce((one, other) =>
@@ -34,17 +34,17 @@ export function stepsOf({ timeline, step, from, to }, zone) {
   );
   const last = axis.of(Date.parse(to) - HOUR_MS);
   const all = Math.max(1, axis.between(first, last) + 1);
-  const shown = Math.min(MOST_STEPS, all);
+  const shown = Math.min(MAX_BUCKETS, all);
   const names = Array.from({ length: shown + 1 }, (_, at) => axis.plus(last, at + 1 - shown));
   const begins = names.map(axis.begin);
-  const steps = names
+  const buckets = names
     .map((name, at) => ({ second: begins[at] / 1_000, counts: known.get(name) ?? {} }))
-    // What comes after the last is no step, nor is a day that the zone has skipped.
+    // What comes after the last is no bucket, nor is a day that the zone has skipped.
     .filter((_, at) => begins[at] < begins[at + 1]);
-  return { steps, end: begins[shown] / 1_000, isCut: shown < all };
+  return { buckets, end: begins[shown] / 1_000, isCut: shown < all };
 }
 
-/** Where a plot's ticks may stand, in seconds: whole hours and days of the zone's clock, so many seconds apart. */
+/** Says where a chart's ticks may stand, in seconds: whole hours and days of the zone's clock, so many seconds apart. */
 export function ticksOf(from, to, apart, zone) {
   const ticks = [];
   for (let wall = Math.ceil(wallOf(from * 1_000, zone) / 1_000 / apart) * apart; ; wall += apart) {

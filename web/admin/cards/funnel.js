@@ -1,6 +1,6 @@
 // The funnel: six numbers, each a part of the one before, and in words what was lost between two.
-import { h } from '../ui/dom.js';
 import { card } from '../ui/components.js';
+import { h } from '../ui/dom.js';
 import { count, plural, share } from '../ui/format.js';
 
 const STEPS = [
@@ -13,11 +13,11 @@ const STEPS = [
 ];
 
 const ENDED = 'expired, withdrawn or erased';
-/** What the rest of a step is. A known person who gets something new is a lead already. */
+/** The rest of a step. A known person who gets something new is a lead already. */
 const RESTS = { new: `of known people, or ${ENDED}`, qualified: ENDED, delivered: ENDED };
 
 /**
- * What was lost at each step: `[number, one, many]`. Some states also hold posts of known people, which are not
+ * Returns what was lost at each step: `[number, one, many]`. Some states also hold posts of known people, which are not
  * of the funnel's later steps: no more is named than what was lost.
  */
 function losses({ funnel, states, repeats, kv_repeats: kvRepeats }) {
@@ -51,16 +51,16 @@ function losses({ funnel, states, repeats, kv_repeats: kvRepeats }) {
   return named;
 }
 
-const said = ([number, one, many = one]) => `${count(number)} ${number === 1 ? one : many}`;
+const textOf = ([number, one, many = one]) => `${count(number)} ${number === 1 ? one : many}`;
 
-export function funnelCard(overview) {
-  const { funnel, refused } = overview;
-  const lost = losses(overview);
+export function funnelCard(report) {
+  const { funnel, refused } = report;
+  const lost = losses(report);
   const part = (name) => (funnel.received > 0 ? funnel[name] / funnel.received : 0);
   const steps = STEPS.map(([name, title, meaning], at) => {
     const before = STEPS[at - 1]?.[0];
     const next = STEPS[at + 1]?.[0];
-    const words = (lost[name] ?? []).filter(([number]) => number > 0).map(said);
+    const texts = (lost[name] ?? []).filter(([number]) => number > 0).map(textOf);
     return h(
       'li',
       { class: 'step', vars: { part: part(name), next: next ? part(next) : part(name) }, 'data-step': name },
@@ -85,8 +85,8 @@ export function funnelCard(overview) {
         h(
           'ul',
           { class: 'step-lost', 'aria-label': `Lost before ${name}` },
-          words.length
-            ? words.map((word) => h('li', {}, word))
+          texts.length
+            ? texts.map((text) => h('li', {}, text))
             : h('li', { class: 'nothing' }, 'nothing lost'),
         ),
     );

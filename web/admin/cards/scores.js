@@ -1,10 +1,10 @@
-// How leads score, with the thresholds of the campaign drawn in.
-import { h } from '../ui/dom.js';
+// Scores: how many leads have how many points, with the thresholds of the campaign drawn in.
+import { chart } from '../ui/charts.js';
 import { box, card, table } from '../ui/components.js';
-import { plotPlace } from '../ui/charts.js';
+import { h } from '../ui/dom.js';
 import { count, plural } from '../ui/format.js';
 
-const MARKS = [
+const THRESHOLDS = [
   ['warm', 'warm'],
   ['hot', 'hot'],
   ['mql', 'MQL'],
@@ -12,15 +12,15 @@ const MARKS = [
   ['forward_at', 'sent on'],
 ];
 
-/** Bars of a plot: more are too thin to be told apart, so neighbours are drawn as one. */
-const MOST_BARS = 120;
+/** Bars of a chart: more are too thin to be told apart, so neighbours are drawn as one. */
+const MAX_BARS = 120;
 
-/** Bins from the lowest to beyond the highest of what is shown, wide enough that there are few. */
+/** Returns bins from the lowest to beyond the highest of what is shown, wide enough that there are few. */
 function barsOf(bins, marks, points) {
   const all = [...bins.map(([least]) => least), ...marks.map(({ at }) => at)];
   const [low, high] = [Math.min(...all), Math.max(...all)];
   let size = points;
-  while ((high - low) / size >= MOST_BARS) size *= 2;
+  while ((high - low) / size >= MAX_BARS) size *= 2;
   const binOf = (at) => Math.floor(at / size) * size;
   const [from, to] = [binOf(low), binOf(high) + size];
   const sums = new Map();
@@ -29,10 +29,10 @@ function barsOf(bins, marks, points) {
   return { xs, range: [from, to], values: xs.map((least) => sums.get(least) ?? 0), size };
 }
 
-/** Thresholds by their points, those of the same points together. */
+/** Returns thresholds by their points, those of the same points together. */
 function marksOf(thresholds) {
   const marks = new Map();
-  for (const [key, name] of MARKS) {
+  for (const [key, name] of THRESHOLDS) {
     const at = thresholds?.[key];
     if (at !== null && at !== undefined) marks.set(at, [...(marks.get(at) ?? []), name]);
   }
@@ -46,12 +46,11 @@ export function scoresCard({ scores, thresholds }) {
   const bins = Object.entries(scores.bins)
     .map(([least, number]) => [Number(least), number])
     .sort(([one], [other]) => one - other);
-  const told = [...MARKS]
-    .filter(([key]) => thresholds?.[key] !== null && thresholds?.[key] !== undefined)
+  const limits = THRESHOLDS.filter(([key]) => thresholds?.[key] !== null && thresholds?.[key] !== undefined)
     .map(([key, name]) => `${name} from ${thresholds[key]}`)
     .join(', ');
-  const note = told
-    ? `Points of new leads; ${told}`
+  const note = limits
+    ? `Points of new leads; ${limits}`
     : 'Points of new leads; choose a campaign to see its thresholds';
   if (bins.length === 0)
     return card('Scores', { note }, h('p', { class: 'quiet' }, 'No lead has been scored in this period.'));
@@ -61,12 +60,11 @@ export function scoresCard({ scores, thresholds }) {
   const rows = bins.map(([least, number]) => [name(least), count(number)]);
   const total = bins.reduce((sum, [, number]) => sum + number, 0);
   const most = bins.reduce((best, bin) => (bin[1] > best[1] ? bin : best));
-  const limits = told ? ` Thresholds: ${told}.` : '';
   return card(
     'Scores',
     { note },
-    plotPlace('scores', {
-      summary: `Score distribution of ${plural(total, 'lead')}: most, ${count(most[1])}, have ${name(most[0])} points.${limits}`,
+    chart('scores', {
+      summary: `Score distribution of ${plural(total, 'lead')}: most, ${count(most[1])}, have ${name(most[0])} points.${limits ? ` Thresholds: ${limits}.` : ''}`,
       xs,
       range,
       marks,

@@ -1,5 +1,5 @@
-// Plots by uPlot. A view says what a plot shows; it is drawn once its place stands in the page, and
-// again with new numbers in the same place.
+// Charts, by uPlot. A card says what its chart shows; it is drawn once its element stands in the page, and
+// again with new numbers in the same element.
 import uPlot from 'uplot';
 import { h } from './dom.js';
 import { onTheme } from './theme.js';
@@ -7,7 +7,7 @@ import { count } from './format.js';
 
 const HEIGHT = 240;
 const FONT = '12px system-ui, sans-serif';
-/** Room above a plot for the names of its marks, in rows. */
+/** Room above a chart for the names of its marks, in rows. */
 const MARK_ROW = 15;
 const MARK_ROWS = 4;
 /** Counts have no halves. */
@@ -15,12 +15,13 @@ const WHOLE_STEPS = Array.from({ length: 9 }, (_, power) =>
   [1, 2, 5].map((part) => part * 10 ** power),
 ).flat();
 
-/** What each plot shows, by its name. */
+/** What each chart shows, by its name. */
 const wanted = new Map();
+/** Charts in the page, by their names. */
 const drawn = new Map();
 const resized = new ResizeObserver((entries) => {
   for (const { target } of entries) {
-    const { plot } = drawn.get(target.dataset.plot) ?? {};
+    const { plot } = drawn.get(target.dataset.chart) ?? {};
     const width = Math.floor(target.clientWidth);
     if (plot && width > 0 && width !== plot.width) plot.setSize({ width, height: HEIGHT });
   }
@@ -28,50 +29,51 @@ const resized = new ResizeObserver((entries) => {
 onTheme(() => drawn.forEach(({ plot }) => plot.redraw(false, true)));
 
 /**
- * The place of a plot. `shows`: {summary, series: [{name, shade, values}], xs, range: [from, to], marks:
+ * Makes the element of a chart. `spec`: {summary, series: [{name, shade, values}], xs, range: [from, to], marks:
  * [{at, name}], isTime, tick: (x) => text, point: (x) => text}; `xs` are where bars begin. Of a time also
- * zone, and ticks: (from, to, step) => xs.
+ * zone, and ticks: (from, to, apart) => xs.
  */
-export function plotPlace(name, shows) {
-  wanted.set(name, shows);
+export function chart(name, spec) {
+  wanted.set(name, spec);
   return h('div', {
-    class: 'plot',
+    class: 'chart',
     'data-keep': true,
-    'data-key': `plot-${name}`,
-    'data-plot': name,
+    'data-key': `chart-${name}`,
+    'data-chart': name,
     role: 'img',
-    'aria-label': shows.summary,
+    'aria-label': spec.summary,
   });
 }
 
-/** Draws the plots that stand in the page, and ends those that no longer do. */
-export function drawPlots() {
-  for (const [name, { place, plot }] of drawn) {
-    if (place.isConnected) continue;
-    resized.unobserve(place);
+/** Draws the charts that stand in the page, and ends those that no longer do. */
+export function drawCharts() {
+  for (const [name, { element, plot }] of drawn) {
+    if (element.isConnected) continue;
+    resized.unobserve(element);
     plot.destroy();
     drawn.delete(name);
   }
-  for (const place of document.querySelectorAll('[data-plot]')) {
-    const shows = wanted.get(place.dataset.plot);
-    const known = drawn.get(place.dataset.plot);
-    const shape = JSON.stringify(shows);
+  for (const element of document.querySelectorAll('[data-chart]')) {
+    const { chart: name } = element.dataset;
+    const spec = wanted.get(name);
+    const known = drawn.get(name);
+    const shape = JSON.stringify(spec);
     if (known?.shape === shape) continue;
-    if (known && known.shows.series.length === shows.series.length) {
-      Object.assign(known.shows, shows);
+    if (known && known.spec.series.length === spec.series.length) {
+      Object.assign(known.spec, spec);
       known.shape = shape;
-      known.plot.setData(dataOf(shows));
-      known.read(null);
+      known.plot.setData(dataOf(spec));
+      known.readOut(null);
     } else {
-      drawn.set(place.dataset.plot, { place, shape, ...draw(place, { ...shows }) });
-      resized.observe(place);
+      drawn.set(name, { element, shape, ...draw(element, { ...spec }) });
+      resized.observe(element);
     }
   }
 }
 
 const dataOf = ({ xs, series }) => [xs, ...series.map(({ values }) => values)];
 
-/** A colour as the style sheet has it now: what a canvas can take, whatever the sheet writes. */
+/** Returns a colour as the style sheet has it now: what a canvas can take, whatever the sheet writes. */
 function colour(name) {
   if (!probe.isConnected) document.body.append(probe);
   probe.style.color = `var(--${name})`;
@@ -79,16 +81,16 @@ function colour(name) {
 }
 const probe = h('span', { hidden: true });
 
-function draw(place, shows) {
+function draw(element, spec) {
   const readout = h('p', { class: 'readout' });
-  place.replaceChildren(readout);
-  const read = (at) => {
-    const values = shows.series.map(({ name, shade, values }) => [
+  element.replaceChildren(readout);
+  const readOut = (at) => {
+    const values = spec.series.map(({ name, shade, values }) => [
       h('span', { class: `swatch ${shade}` }),
       at === null ? name : `${name} ${count(values[at] ?? 0)}`,
     ]);
     readout.replaceChildren(
-      ...(at === null ? [] : [h('b', {}, shows.point(shows.xs[at]))]),
+      ...(at === null ? [] : [h('b', {}, spec.point(spec.xs[at]))]),
       ...values.map((value) => h('span', {}, value)),
     );
   };
@@ -96,14 +98,14 @@ function draw(place, shows) {
   const grid = { stroke: () => colour('line'), width: 1 };
   const axis = { stroke: () => colour('muted'), font: FONT, ticks: { ...grid, size: 4 } };
   const options = {
-    width: Math.max(place.clientWidth, 200),
+    width: Math.max(element.clientWidth, 200),
     height: HEIGHT,
-    padding: [() => (shows.marks?.length ? MARK_ROW * MARK_ROWS + 6 : 10), 20, 0, 0],
+    padding: [() => (spec.marks?.length ? MARK_ROW * MARK_ROWS + 6 : 10), 20, 0, 0],
     legend: { show: false },
     cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
     scales: {
-      x: { time: false, range: () => shows.range },
-      y: { range: (plot, least, most) => [0, Math.max(4, (most ?? 0) * 1.08)] },
+      x: { time: false, range: () => spec.range },
+      y: { range: (_plot, _least, most) => [0, Math.max(4, (most ?? 0) * 1.08)] },
     },
     axes: [
       {
@@ -111,14 +113,14 @@ function draw(place, shows) {
         grid: { show: false },
         space: 64,
         size: 30,
-        ...axisOf(shows),
-        values: (plot, at) => at.map(shows.tick),
+        ...axisOf(spec),
+        values: (_plot, at) => at.map(spec.tick),
       },
-      { ...axis, grid, size: 52, incrs: WHOLE_STEPS, values: (plot, at) => at.map(count) },
+      { ...axis, grid, size: 52, incrs: WHOLE_STEPS, values: (_plot, at) => at.map(count) },
     ],
     series: [
       {},
-      ...shows.series.map(({ shade }) => ({
+      ...spec.series.map(({ shade }) => ({
         paths: bars,
         fill: () => colour(shade),
         stroke: () => colour(shade),
@@ -126,14 +128,17 @@ function draw(place, shows) {
         points: { show: false },
       })),
     ],
-    hooks: { draw: [(plot) => drawMarks(plot, shows.marks ?? [])], setCursor: [(plot) => read(barAt(plot))] },
+    hooks: {
+      draw: [(plot) => drawMarks(plot, spec.marks ?? [])],
+      setCursor: [(plot) => readOut(barAt(plot))],
+    },
   };
-  const plot = new uPlot(options, dataOf(shows), place);
-  read(null);
-  return { plot, shows, read };
+  const plot = new uPlot(options, dataOf(spec), element);
+  readOut(null);
+  return { plot, spec, readOut };
 }
 
-/** The bar under the cursor: the one that began last, not the one whose beginning is nearest. */
+/** Returns the bar under the cursor: the one that began last, not the one whose beginning is nearest. */
 function barAt(plot) {
   const { left } = plot.cursor;
   if (left === undefined || left < 0) return null;
@@ -141,19 +146,19 @@ function barAt(plot) {
   return at < 0 ? null : at;
 }
 
-/** Where ticks may stand: at hours and days of the clock that the labels show. */
-function axisOf(shows) {
-  if (!shows.isTime) return { incrs: WHOLE_STEPS };
+/** Says where ticks may stand: at hours and days of the clock that the labels show. */
+function axisOf(spec) {
+  if (!spec.isTime) return { incrs: WHOLE_STEPS };
   return {
     incrs: [1, 2, 3, 6, 12, 24, 48, 7 * 24, 14 * 24, 28 * 24, 91 * 24, 364 * 24].map(
       (hours) => hours * 3_600,
     ),
-    splits: (plot, index, from, to, step) => shows.ticks(from, to, step),
+    splits: (_plot, _axis, from, to, apart) => spec.ticks(from, to, apart),
   };
 }
 
 /**
- * Lines across the plot, each with its name above it and to the right. A name that would touch one before
+ * Draws lines across a chart, each with its name above it and to the right. A name that would touch one before
  * stands a row lower, so that no line crosses a name.
  */
 function drawMarks(plot, marks) {

@@ -1,7 +1,8 @@
-// What every view is made of: cards, tables in boxes of their own, buttons, notices.
+// Components: cards, tables in boxes of their own, buttons and banners.
 import { h } from './dom.js';
+import { count } from './format.js';
 
-/** A titled part of a page. */
+/** Makes a titled part of a page. */
 export function card(title, { class: kind = '', note, actions } = {}, ...children) {
   const id = `card-${title.toLowerCase().replaceAll(/\W+/g, '-')}`;
   return h(
@@ -12,7 +13,7 @@ export function card(title, { class: kind = '', note, actions } = {}, ...childre
   );
 }
 
-/** A box that scrolls sideways by itself, with the mouse and with the keyboard. */
+/** Makes a box that scrolls sideways by itself, with the mouse and with the keyboard. */
 export const box = (name, ...children) =>
   h(
     'div',
@@ -21,7 +22,7 @@ export const box = (name, ...children) =>
   );
 
 /**
- * A table. A cell is a text, an element, or a list of these.
+ * Makes a table. A cell is a text, an element, or a list of these.
  * @param {object} options `numbersFrom`: the first column of numbers; `keys`: a key for each row; `isList`:
  * where there is no room each row stands as a list of its cells. That takes the table's meaning from its
  * elements, so their roles say it.
@@ -70,7 +71,7 @@ export function table(
   );
 }
 
-/** A number with a bar as long as its part of the largest. */
+/** Shows a number with a bar as long as its part of the largest. */
 export const bar = (text, part, kind = 'shade-3') =>
   h(
     'span',
@@ -79,45 +80,49 @@ export const bar = (text, part, kind = 'shade-3') =>
     h('span', { class: `barred-bar ${kind}`, vars: { part } }),
   );
 
+/** Shows a number that should be none. */
+export const bad = (number) => (number > 0 ? h('b', { class: 'bad-number' }, count(number)) : count(0));
+
 /**
- * A button that does the act of that name of the view. `why`: it cannot be done now, and the reason, which
- * a screen reader and the mouse get; the button can still be reached.
+ * Makes a button for an action. `reason`: why it cannot be done now, which a screen reader and the mouse get; the
+ * button can still be reached.
  */
-export function button(text, act, { value, why, kind = '', label } = {}) {
-  const described = why ? `why-${act}-${value ?? ''}`.replaceAll(/\W+/g, '-') : null;
+export function button(text, action, { value, reason, kind = '', label } = {}) {
+  const described = reason ? `why-${action}-${value ?? ''}`.replaceAll(/\W+/g, '-') : null;
   const made = h(
     'button',
     {
       type: 'button',
       class: `button ${kind}`,
-      'data-act': why ? null : act,
+      'data-action': reason ? null : action,
       'data-value': value,
-      'aria-disabled': why ? 'true' : null,
-      title: why,
+      'aria-disabled': reason ? 'true' : null,
+      title: reason,
       'aria-label': label,
       'aria-describedby': described,
-      'data-key': `${act}-${value ?? ''}`,
+      'data-key': `${action}-${value ?? ''}`,
     },
     text,
   );
-  return why
+  return reason
     ? h(
         'span',
-        { class: 'with-reason', 'data-key': `reason-${act}-${value ?? ''}` },
+        { class: 'with-reason', 'data-key': `reason-${action}-${value ?? ''}` },
         made,
-        h('span', { id: described, class: 'unseen' }, why),
+        h('span', { id: described, class: 'unseen' }, reason),
       )
     : made;
 }
 
-/** Something that is said in a box: `kind` is info, warning or error. */
-export const notice = (kind, ...children) =>
+/** Makes a box across the page: `kind` is info or error. */
+export const banner = (kind, ...children) =>
   h(
     'div',
-    { class: `notice ${kind}`, role: kind === 'error' ? 'alert' : 'status', 'data-key': `notice-${kind}` },
+    { class: `banner ${kind}`, role: kind === 'error' ? 'alert' : 'status', 'data-key': `banner-${kind}` },
     ...children,
   );
 
+/** Says that there is nothing, in place of a list. */
 export const empty = (title, text) =>
   h(
     'div',
@@ -126,10 +131,10 @@ export const empty = (title, text) =>
     h('p', {}, text),
   );
 
-/** What visitors and campaigns have written, in whichever direction it is read. */
+/** Shows what visitors and campaigns have written, in whichever direction it is read. */
 export const theirs = (text) => h('span', { dir: 'auto' }, text);
 
-/** Numbers with what they are for: `[number, name, because]`. */
+/** Lists numbers with what they are for: `[number, name, because]`. */
 export function reasons(list) {
   const line = ([number, name, because]) => [
     h('b', { class: 'points' }, number),
@@ -138,5 +143,5 @@ export function reasons(list) {
   return h('ul', { class: 'reasons' }, ...list.map((one) => h('li', {}, ...line(one))));
 }
 
-/** What may be long and is read by machines: broken anywhere, and selected whole. */
+/** Shows what may be long and is read by machines: broken anywhere, and selected whole. */
 export const code = (text) => h('code', {}, text);

@@ -1,4 +1,4 @@
-// Questions that must be answered, and things that are looked at: real dialogs, so that focus stays in
+// Dialogs: questions that must be decided, and details to look at. They are real ones, so that focus stays in
 // them and Escape ends them.
 import { h } from './dom.js';
 
@@ -17,15 +17,15 @@ async function open(title, content, buttons, kind = '') {
       'div',
       { class: 'dialog-buttons' },
       buttons.map(({ text, value, kind: look = '' }) =>
-        h('button', { type: 'button', class: `button ${look}`, 'data-answer': value }, text),
+        h('button', { type: 'button', class: `button ${look}`, 'data-result': value }, text),
       ),
     ),
   );
   const opener = document.activeElement;
   document.body.append(dialog);
   dialog.addEventListener('click', ({ target }) => {
-    const answer = target.closest('[data-answer]');
-    if (answer) dialog.close(answer.dataset.answer);
+    const button = target.closest('[data-result]');
+    if (button) dialog.close(button.dataset.result);
   });
   dialog.showModal();
   return new Promise((done) =>
@@ -45,7 +45,7 @@ export function closeDialogs() {
 
 export const isDialogOpen = () => document.querySelector('dialog[open]') !== null;
 
-/** Whether somebody is sure. The way back comes first, so that Enter alone does nothing. */
+/** Asks whether somebody is sure. The way back comes first, so that Enter alone does nothing. */
 export async function confirm({ title, text, yes, isDanger = false }) {
   const buttons = [
     { text: 'Cancel', value: '' },
@@ -54,6 +54,6 @@ export async function confirm({ title, text, yes, isDanger = false }) {
   return (await open(title, [h('p', {}, text)], buttons)) === 'yes';
 }
 
-/** Shows something until it is closed. `more`: other buttons; the value of the one that was pressed. */
+/** Shows something until it is closed, and returns the value of the button that was pressed. `more`: other buttons. */
 export const show = (title, content, more = []) =>
   open(title, content, [...more, { text: 'Close', value: '' }], 'wide');

@@ -1,10 +1,10 @@
-// Elements, made of values: texts go in as text and never as markup. A tree is drawn over the one
+// Elements made of values: texts go in as text and never as markup. A tree is drawn over the one
 // before, so that focus, scroll and what is opened stay where they are.
 const SVG = 'http://www.w3.org/2000/svg';
 const SVG_TAGS = new Set(['svg', 'path', 'circle']);
 
 /**
- * An element. Attributes that are null, undefined or false are left out; `vars` are custom properties,
+ * Makes an element. Attributes that are null, undefined or false are left out; `vars` are custom properties,
  * which the page's policy allows a script to set, but markup not.
  */
 export function h(tag, attributes = {}, ...children) {
@@ -35,32 +35,32 @@ export function morph(from, to) {
   // Read before its options go over.
   const chosen = to.nodeName === 'SELECT' ? to.value : undefined;
   const keyed = keptOf(from, to);
-  let place = from.firstChild;
-  const removePlace = () => {
-    const { nextSibling } = place;
-    place.remove();
-    place = nextSibling;
+  let next = from.firstChild;
+  const removeNext = () => {
+    const { nextSibling } = next;
+    next.remove();
+    next = nextSibling;
   };
   for (const wanted of [...to.childNodes]) {
     const key = keyOf(wanted);
-    const found = key ? keyed.get(key) : place;
+    const found = key ? keyed.get(key) : next;
     if (!found || !isSame(found, wanted)) {
-      from.insertBefore(wanted, place);
+      from.insertBefore(wanted, next);
       continue;
     }
     // What is moved loses its focus, so what has no key gives way.
-    while (place && place !== found && !keyOf(place)) removePlace();
-    if (found === place) place = place.nextSibling;
-    else from.insertBefore(found, place);
+    while (next && next !== found && !keyOf(next)) removeNext();
+    if (found === next) next = next.nextSibling;
+    else from.insertBefore(found, next);
     if (found.nodeType === Node.ELEMENT_NODE) morph(found, wanted);
     else if (found.data !== wanted.data) found.data = wanted.data;
   }
-  while (place) removePlace();
+  while (next) removeNext();
   // A list's choice is one of its options, so it comes after them.
   if (chosen !== undefined && from.value !== chosen) from.value = chosen;
 }
 
-/** The children with a key that stay, by their keys. The others go before anything is placed. */
+/** Returns the children with a key that stay, by their keys. The others go before anything is placed. */
 function keptOf(from, to) {
   const wanted = new Map([...to.children].filter(keyOf).map((child) => [keyOf(child), child]));
   const kept = new Map();
@@ -72,7 +72,7 @@ function keptOf(from, to) {
   return kept;
 }
 
-/** What a person has opened or is typing is theirs. */
+/** Makes attributes the same, but for what a person has opened or is typing. */
 function syncAttributes(from, to) {
   const isNewValue = from.getAttribute('value') !== to.getAttribute('value');
   for (const { name } of [...from.attributes]) {
@@ -88,7 +88,7 @@ function syncAttributes(from, to) {
   if (isNewValue && from.type !== 'checkbox' && from.type !== 'radio') from.value = to.value;
 }
 
-/** A picture of one path, 20 units wide and high, that says nothing by itself. */
+/** Makes a picture of one path, 20 units wide and high, that says nothing by itself. */
 export const icon = (path) =>
   h(
     'svg',

@@ -1,21 +1,22 @@
-// What stands around every view: who is here, which campaign and period, and the way to the others.
-import { h, icon } from './dom.js';
-import { button } from './components.js';
+// The frame of every view: who is signed in, the way to the other views, and the filters.
 import { PERIODS, daysOf } from '../route.js';
-import { nextTheme, theme } from './theme.js';
+import { cached, hrefOf, state, zone } from '../store.js';
+import { button } from './components.js';
+import { h, icon } from './dom.js';
 import { clockTime } from './format.js';
+import { nextTheme, theme } from './theme.js';
 
 const REFRESH = 'M16.5 10a6.5 6.5 0 1 1-2-4.7M15 2v4h-4';
 const THEME = 'M10 3a7 7 0 1 0 0 14V3Z';
 
-export const header = (app) =>
+export const header = (views) =>
   h(
     'header',
     { class: 'top' },
     h(
       'div',
       { class: 'top-line' },
-      h('a', { class: 'brand', href: app.addressOf({ view: 'overview' }), 'data-go': true }, 'Leadhook'),
+      h('a', { class: 'brand', href: hrefOf({ view: 'overview' }), 'data-link': true }, 'Leadhook'),
       h(
         'div',
         { class: 'top-end' },
@@ -24,7 +25,7 @@ export const header = (app) =>
           {
             type: 'button',
             class: 'button quiet-button',
-            'data-act': 'theme',
+            'data-action': 'theme',
             'data-key': 'theme',
             'aria-label': `Colours: ${theme()}. Change to ${nextTheme()}`,
             title: `Colours: ${theme()}`,
@@ -32,21 +33,21 @@ export const header = (app) =>
           icon(THEME),
           h('span', { class: 'wide-only' }, theme()),
         ),
-        h('span', { class: 'who', title: `May ${app.who.scopes.join(', ')}` }, app.who.name),
+        h('span', { class: 'who', title: `May ${state.user.scopes.join(', ')}` }, state.user.name),
         button('Sign out', 'sign-out', { kind: 'quiet-button' }),
       ),
     ),
     h(
       'nav',
       { class: 'views', 'aria-label': 'Views' },
-      app.views.map(([name, { title }]) =>
+      Object.entries(views).map(([name, { title }]) =>
         h(
           'a',
           {
-            href: app.addressOf({ view: name }),
-            'data-go': true,
+            href: hrefOf({ view: name }),
+            'data-link': true,
             'data-key': `view-${name}`,
-            'aria-current': app.place.view === name ? 'page' : null,
+            'aria-current': state.route.view === name ? 'page' : null,
           },
           title,
         ),
@@ -54,10 +55,11 @@ export const header = (app) =>
     ),
   );
 
-/** Campaign and, where the view has one, period. */
-export function controls(app) {
-  const { campaign, view, period } = app.place;
-  const known = app.campaigns.some(({ id }) => id === campaign);
+/** Makes the filters: campaign and, where the view has one, period. */
+export function filters() {
+  const { campaign, view, period } = state.route;
+  const readAt = cached()?.at;
+  const known = state.campaigns.some(({ id }) => id === campaign);
   const option = (value, text) => h('option', { value, selected: value === campaign, dir: 'auto' }, text);
   return h(
     'div',
@@ -68,9 +70,9 @@ export function controls(app) {
       h('span', {}, 'Campaign'),
       h(
         'select',
-        { 'data-change': 'campaign', 'data-key': 'campaign' },
+        { 'data-filter': 'campaign', 'data-key': 'campaign' },
         option('', 'All campaigns'),
-        app.campaigns.map(({ id, title }) => option(id, title === id ? id : `${title} (${id})`)),
+        state.campaigns.map(({ id, title }) => option(id, title === id ? id : `${title} (${id})`)),
         campaign && !known && option(campaign, campaign),
       ),
     ),
@@ -87,29 +89,25 @@ export function controls(app) {
               type: 'radio',
               name: 'period',
               value: name,
-              'data-change': 'period',
+              'data-filter': 'period',
               checked: period === name,
             }),
             h('span', {}, text),
           ),
         ),
       ),
-    view === 'overview' && period === 'custom' && days(app),
+    view === 'overview' && period === 'custom' && days(),
     h(
       'div',
       { class: 'fresh' },
       button([icon(REFRESH), 'Refresh'], 'refresh', { kind: 'quiet-button' }),
-      h(
-        'span',
-        { class: 'quiet', 'data-fresh': true },
-        app.freshAt ? `Read at ${clockTime(app.freshAt)}` : '',
-      ),
+      h('span', { class: 'quiet', 'data-fresh': true }, readAt ? `Read at ${clockTime(readAt)}` : ''),
     ),
   );
 }
 
-function days({ place, zone }) {
-  const { from, to, today } = daysOf(place, zone);
+function days() {
+  const { from, to, today } = daysOf(state.route, zone());
   const field = (name, text, value) =>
     h(
       'label',
@@ -120,7 +118,7 @@ function days({ place, zone }) {
   return h(
     'form',
     { class: 'days', 'data-form': 'days', 'data-key': 'days' },
-    field('from', `From (${zone})`, from),
+    field('from', `From (${zone()})`, from),
     field('to', 'To, with that day', to),
     h('button', { class: 'button' }, 'Show'),
   );

@@ -1,4 +1,4 @@
-// Light, dark, or as the system is: the choice is kept in the browser.
+// The theme: light, dark, or as the system is. The choice is kept in the browser.
 const KEPT = 'leadhook.theme';
 const THEMES = ['auto', 'light', 'dark'];
 const listeners = new Set();
@@ -8,7 +8,7 @@ export const theme = () => {
   return THEMES.includes(kept) ? kept : 'auto';
 };
 
-/** The one after this. */
+/** Returns the one after this. */
 export const nextTheme = () => THEMES[(THEMES.indexOf(theme()) + 1) % THEMES.length];
 
 export function setTheme(name) {

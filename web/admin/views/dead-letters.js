@@ -1,24 +1,25 @@
-// Deliveries that were given up, and how to send them again.
-import { askOne, page, pages } from '../api.js';
-import { h } from '../ui/dom.js';
-import { confirm, show } from '../ui/dialog.js';
-import { MOST_FOLLOWED, replay } from '../jobs.js';
-import { listView } from '../ui/pager.js';
+// Dead letters: deliveries that were given up, and how to send them again.
+import { askOne, askPage, askPages } from '../api.js';
+import { MAX_FOLLOWED, replay } from '../jobs.js';
+import { state, update } from '../store.js';
 import { box, button, code, table } from '../ui/components.js';
-import { count, duration, outcome, plural, time } from '../ui/format.js';
+import { confirm, show } from '../ui/dialog.js';
+import { h } from '../ui/dom.js';
+import { count, duration, plural, time } from '../ui/format.js';
+import { outcome } from '../ui/labels.js';
+import { listView } from '../ui/pager.js';
 
 const load = ({ campaign, after }, signal) =>
-  page('deliveries', 'deliveries', { query: { campaign, after, state: 'dead', limit: 50 }, signal });
+  askPage('deliveries', 'deliveries', { query: { campaign, after, state: 'dead', limit: 50 }, signal });
 
-function draw({ deliveries, next }, app) {
-  const { campaign } = app.place;
-  const whole = campaign
+function draw({ deliveries, next }) {
+  const reason = state.route.campaign
     ? null
     : 'Choose a campaign first: all dead letters of one campaign are replayed together.';
   const list = {
     title: 'Dead letters',
     note: 'A replay keeps its webhook-id and gets the whole schedule of attempts again',
-    actions: button('Replay all', 'replay-all', { why: whole, kind: 'primary' }),
+    actions: button('Replay all', 'replay-all', { reason, kind: 'primary' }),
     heads: ['Destination', 'Campaign', 'Event', 'Reason', 'Attempts', 'Decided', 'Given up', 'Act'],
     nothing: [
       'No dead letters',
@@ -26,7 +27,7 @@ function draw({ deliveries, next }, app) {
     ],
     keys: deliveries.map(({ delivery_id: id }) => id),
   };
-  return listView({ ...list, rows: deliveries.map(rowOf), next }, app);
+  return listView({ ...list, rows: deliveries.map(rowOf), next });
 }
 
 function rowOf(one) {
@@ -35,7 +36,7 @@ function rowOf(one) {
   const details = {
     type: 'button',
     class: 'link',
-    'data-act': 'details',
+    'data-action': 'details',
     'data-value': id,
     'data-key': `details-${id}`,
   };
@@ -55,9 +56,9 @@ function rowOf(one) {
   ];
 }
 
-const acts = {
-  async details(id, app, { deliveries }) {
-    const { campaign } = deliveries.find(({ delivery_id: known }) => known === id);
+const actions = {
+  async details(id, { data }) {
+    const { campaign } = data.deliveries.find(({ delivery_id: known }) => known === id);
     const one = await askOne('GET', `deliveries/${encodeURIComponent(id)}`, { campaign });
     const facts = [
       ['Delivery', code(one.delivery_id)],
@@ -76,9 +77,9 @@ const acts = {
       outcome(attempt.outcome),
       duration(attempt.ms),
     ]);
-    const shown = facts.flatMap(([name, value]) => [h('dt', {}, name), h('dd', {}, value)]);
+    const list = facts.flatMap(([name, value]) => [h('dt', {}, name), h('dd', {}, value)]);
     await show(`Delivery to ${one.destination}`, [
-      h('dl', { class: 'facts' }, ...shown),
+      h('dl', { class: 'facts' }, ...list),
       h('h3', {}, plural(rows.length, 'attempt')),
       box('Attempts', table('Attempts', ['Attempt', 'When', 'Outcome', 'Took'], rows)),
     ]);
@@ -87,21 +88,21 @@ const acts = {
     const [id, campaign, destination] = value.split(' ');
     replay({ campaign, ids: [id], destination });
   },
-  async 'replay-all'(value, app) {
-    const { campaign } = app.place;
-    const { entries, isAll } = await pages('deliveries', 'deliveries', {
+  async 'replay-all'() {
+    const { campaign } = state.route;
+    const { entries, isAll } = await askPages('deliveries', 'deliveries', {
       query: { campaign, state: 'dead' },
-      most: MOST_FOLLOWED,
+      max: MAX_FOLLOWED,
     });
-    if (entries.length === 0) return app.say('There is nothing to replay.');
+    if (entries.length === 0) return update({ message: 'There is nothing to replay.' });
     const many = `${isAll ? '' : 'more than '}${plural(entries.length, 'dead letter')}`;
-    const sure = await confirm({
+    const isSure = await confirm({
       title: `Replay ${many} of ${campaign}?`,
       text: 'They are sent at once, each under its own webhook-id, so a receiver that has had one knows it again.',
       yes: 'Replay all',
     });
-    if (sure) replay({ campaign, ids: entries.map(({ delivery_id: id }) => id) });
+    if (isSure) replay({ campaign, ids: entries.map(({ delivery_id: id }) => id) });
   },
 };
 
-export const dead = { title: 'Dead letters', scope: 'operate', load, draw, acts };
+export const deadLetters = { title: 'Dead letters', scope: 'operate', load, draw, actions };

@@ -1,14 +1,15 @@
-// Leads that do not qualify yet, and why.
-import { page } from '../api.js';
-import { h } from '../ui/dom.js';
-import { listView } from '../ui/pager.js';
+// Held leads: those that do not qualify yet, and why.
+import { askPage } from '../api.js';
 import { code, reasons } from '../ui/components.js';
-import { heldBecause, signed, time } from '../ui/format.js';
+import { h } from '../ui/dom.js';
+import { signed, time } from '../ui/format.js';
+import { heldBecause } from '../ui/labels.js';
+import { listView } from '../ui/pager.js';
 
 const load = ({ campaign, after }, signal) =>
-  page('held', 'held', { query: { campaign, after, limit: 50 }, signal });
+  askPage('held', 'held', { query: { campaign, after, limit: 50 }, signal });
 
-function draw({ held, next }, app) {
+function draw({ held, next }) {
   const rows = held.map((lead) => [
     code(lead.lead_id),
     lead.campaign,
@@ -29,7 +30,7 @@ function draw({ held, next }, app) {
     keys: held.map(({ submission_id: id }) => id),
     class: 'tall',
   };
-  return listView({ ...list, rows, next }, app);
+  return listView({ ...list, rows, next });
 }
 
 /** Its payload is not readable where its key is gone. */
@@ -51,4 +52,4 @@ function reasonsOf({ score }) {
   return reasons(score.reasons.map(({ rule, points, because }) => [signed(points), rule, because]));
 }
 
-export const held = { title: 'Held leads', scope: 'operate', load, draw, acts: {} };
+export const heldLeads = { title: 'Held leads', scope: 'operate', load, draw, actions: {} };

@@ -1,34 +1,37 @@
-// What looks like junk: its signs, what it says, and what becomes of it.
-import { askOne, page, pages } from '../api.js';
-import { h } from '../ui/dom.js';
-import { confirm, show } from '../ui/dialog.js';
+// Quarantine: submissions with signs of abuse, what they say, and what becomes of them.
+import { askOne, askPage, askPages } from '../api.js';
 import { decide } from '../jobs.js';
-import { listView } from '../ui/pager.js';
+import { state, update } from '../store.js';
 import { button, code, reasons } from '../ui/components.js';
-import { count, plain, plural, time } from '../ui/format.js';
+import { confirm, show } from '../ui/dialog.js';
+import { h } from '../ui/dom.js';
+import { count, plural, time } from '../ui/format.js';
+import { readable } from '../ui/labels.js';
+import { listView } from '../ui/pager.js';
 
-/** Counted before a bulk act; beyond it, it is told as more than that. */
-const MOST_COUNTED = 10_000;
+/** Counted before all are decided; beyond it, the question says more than that. */
+const MAX_COUNTED = 10_000;
 
-/** What is chosen on this page. */
-const chosen = new Set();
-/** What is being released or discarded: it is not shown, so that nobody decides it twice. */
+/** Those that are selected on this page. */
+const selected = new Set();
+/** Those that are being released or discarded: they are not shown, so that nobody decides them twice. */
 const deciding = new Set();
 
+/** Returns those that can be decided. */
 const undecided = ({ submissions }) => submissions.filter(({ submission_id: id }) => !deciding.has(id));
 
 const load = ({ campaign, after }, signal) =>
-  page('quarantine', 'submissions', { query: { campaign, after, limit: 50 }, signal });
+  askPage('quarantine', 'submissions', { query: { campaign, after, limit: 50 }, signal });
 
-function draw({ next, ...shown }, app) {
-  const submissions = undecided(shown);
+function draw({ next, ...data }) {
+  const submissions = undecided(data);
   const here = submissions.map(({ submission_id: id }) => id);
-  for (const id of chosen) if (!here.includes(id)) chosen.delete(id);
-  const all = check('choose-page', null, chosen.size === here.length, 'Choose all of this page');
+  for (const id of selected) if (!here.includes(id)) selected.delete(id);
+  const all = check('select-page', null, selected.size === here.length, 'Choose all of this page');
   const list = {
     title: 'Quarantine',
     note: 'Released, it is judged and delivered like any other',
-    actions: actionsOf(app),
+    actions: bulkButtons(),
     heads: [all, 'When', 'Campaign', 'Source', 'Weight', 'Signs', 'Kept until', 'Act'],
     nothing: [
       'Nothing is in quarantine',
@@ -37,30 +40,33 @@ function draw({ next, ...shown }, app) {
     keys: here,
     class: 'tall',
   };
-  return listView({ ...list, rows: submissions.map(rowOf), next }, app);
+  return listView({ ...list, rows: submissions.map(rowOf), next });
 }
 
-function actionsOf(app) {
-  const some = chosen.size ? null : 'Choose submissions first.';
-  const whole = app.place.campaign
+function bulkButtons() {
+  const noSelection = selected.size ? null : 'Choose submissions first.';
+  const noCampaign = state.route.campaign
     ? null
     : 'Choose a campaign first: only one campaign is decided as a whole.';
   return h(
     'div',
     { class: 'row-buttons' },
-    button(`Release ${count(chosen.size)} chosen`, 'release-chosen', { why: some }),
-    button(`Discard ${count(chosen.size)} chosen`, 'discard-chosen', { why: some, kind: 'danger' }),
-    button('Release all', 'release-all', { why: whole }),
-    button('Discard all', 'discard-all', { why: whole, kind: 'danger' }),
+    button(`Release ${count(selected.size)} chosen`, 'release-selected', { reason: noSelection }),
+    button(`Discard ${count(selected.size)} chosen`, 'discard-selected', {
+      reason: noSelection,
+      kind: 'danger',
+    }),
+    button('Release all', 'release-all', { reason: noCampaign }),
+    button('Discard all', 'discard-all', { reason: noCampaign, kind: 'danger' }),
   );
 }
 
 function rowOf(one) {
   const { submission_id: id } = one;
-  const act = (name, doing, kind = '') =>
-    button(name, doing, { value: id, kind: `small ${kind}`, label: `${name} ${id}` });
+  const own = (name, action, kind = '') =>
+    button(name, action, { value: id, kind: `small ${kind}`, label: `${name} ${id}` });
   return [
-    check('choose', id, chosen.has(id), `Choose ${id}`),
+    check('select', id, selected.has(id), `Choose ${id}`),
     time(one.at),
     one.campaign,
     one.source,
@@ -70,34 +76,36 @@ function rowOf(one) {
     h(
       'div',
       { class: 'row-buttons' },
-      act('Show', 'show'),
-      act('Release', 'release'),
-      act('Discard', 'discard', 'danger'),
+      own('Show', 'show'),
+      own('Release', 'release'),
+      own('Discard', 'discard', 'danger'),
     ),
   ];
 }
 
-const check = (act, id, checked, label) =>
+const check = (action, id, checked, label) =>
   h('input', {
     type: 'checkbox',
     class: 'check',
-    'data-act': act,
+    'data-action': action,
     'data-value': id,
-    'data-key': `${act}-${id}`,
+    'data-key': `${action}-${id}`,
     checked,
     'aria-label': label,
   });
 
 const signsOf = ({ signals }) =>
   reasons(
-    (signals ?? []).map(({ signal, weight, because }) => [count(weight), plain(signal), because ?? '']),
+    (signals ?? []).map(({ signal, weight, because }) => [count(weight), readable(signal), because ?? '']),
   );
 
-/** A value that a visitor has filled in, as text: of several each in a line. */
+/** Writes an answer of a visitor as text: of several each in a line. */
 function textOf(value) {
   if (Array.isArray(value)) return value.map(textOf).join('\n');
   return value !== null && typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
+
+/** Lists names and values below a title. */
 const list = (title, values) =>
   Object.keys(values ?? {}).length > 0 && [
     h('h3', {}, title),
@@ -111,41 +119,41 @@ const list = (title, values) =>
     ),
   ];
 
-const releasing = {
+const RELEASE = {
   kind: 'release',
-  doing: 'Release',
+  verb: 'Release',
   text: 'Each is judged by its campaign as if it had come just now, and goes out where it qualifies.',
 };
-const discarding = {
+const DISCARD = {
   kind: 'discard',
-  doing: 'Discard',
+  verb: 'Discard',
   text: 'What they say is thrown away for good.',
   isDanger: true,
 };
 
 /** Decides those of these ids. One release needs no question: it is what would have happened anyhow. */
-async function decideThese({ kind, doing, text, isDanger }, ids, isAsked) {
+async function decideThese({ kind, verb, text, isDanger }, ids, isAsked) {
   if (
     isAsked &&
-    !(await confirm({ title: `${doing} ${plural(ids.length, 'submission')}?`, text, yes: doing, isDanger }))
+    !(await confirm({ title: `${verb} ${plural(ids.length, 'submission')}?`, text, yes: verb, isDanger }))
   )
     return;
   for (const id of ids) deciding.add(id);
   decide({ kind, ids }).finally(() => ids.forEach((id) => deciding.delete(id)));
 }
 
-async function decideAll({ kind, doing, text, isDanger }, app) {
-  const { campaign } = app.place;
-  const { entries, isAll } = await pages('quarantine', 'submissions', {
+async function decideAll({ kind, verb, text, isDanger }) {
+  const { campaign } = state.route;
+  const { entries, isAll } = await askPages('quarantine', 'submissions', {
     query: { campaign },
-    most: MOST_COUNTED,
+    max: MAX_COUNTED,
   });
   const many = `${isAll ? 'all' : 'more than'} ${plural(entries.length, 'submission')}`;
   if (
     !(await confirm({
-      title: `${doing} ${many} of ${campaign}?`,
+      title: `${verb} ${many} of ${campaign}?`,
       text: `${text} It is done 100 at a time.`,
-      yes: `${doing} all`,
+      yes: `${verb} all`,
       isDanger,
     }))
   )
@@ -153,24 +161,25 @@ async function decideAll({ kind, doing, text, isDanger }, app) {
   decide({ kind, campaign, total: entries.length });
 }
 
-const acts = {
-  choose(id, app) {
-    if (!chosen.delete(id)) chosen.add(id);
-    app.redraw();
+const actions = {
+  select(id) {
+    if (!selected.delete(id)) selected.add(id);
+    update();
   },
-  'choose-page'(value, app, shown) {
-    const submissions = undecided(shown);
-    const all = chosen.size === submissions.length;
-    for (const { submission_id: id } of submissions) all ? chosen.delete(id) : chosen.add(id);
-    app.redraw();
+  'select-page'(_value, { data }) {
+    const submissions = undecided(data);
+    const areAll = selected.size === submissions.length;
+    selected.clear();
+    if (!areAll) for (const { submission_id: id } of submissions) selected.add(id);
+    update();
   },
-  async show(id, app, { submissions }) {
-    const { campaign } = submissions.find(({ submission_id: known }) => known === id);
+  async show(id, { data }) {
+    const { campaign } = data.submissions.find(({ submission_id: known }) => known === id);
     const one = await askOne('GET', `quarantine/${encodeURIComponent(id)}`, { campaign });
     const consent = Object.fromEntries(
       (one.consent ?? []).map(({ purpose, granted }) => [purpose, granted ? 'given' : 'not given']),
     );
-    const answer = await show(
+    const decision = await show(
       'What it says',
       [
         h('p', { class: 'quiet' }, 'That you have looked is in the audit log.'),
@@ -189,20 +198,20 @@ const acts = {
         { text: 'Release', value: 'release', kind: 'primary' },
       ],
     );
-    if (answer === 'release') await decideThese(releasing, [id], false);
-    if (answer === 'discard') await decideThese(discarding, [id], true);
+    if (decision === 'release') await decideThese(RELEASE, [id], false);
+    if (decision === 'discard') await decideThese(DISCARD, [id], true);
   },
-  release: (id) => decideThese(releasing, [id], false),
-  discard: (id) => decideThese(discarding, [id], true),
-  'release-chosen': () => decideThese(releasing, [...chosen], true),
-  'discard-chosen': () => decideThese(discarding, [...chosen], true),
-  'release-all': (value, app) => decideAll(releasing, app),
-  'discard-all': (value, app) => decideAll(discarding, app),
+  release: (id) => decideThese(RELEASE, [id], false),
+  discard: (id) => decideThese(DISCARD, [id], true),
+  'release-selected': () => decideThese(RELEASE, [...selected], true),
+  'discard-selected': () => decideThese(DISCARD, [...selected], true),
+  'release-all': () => decideAll(RELEASE),
+  'discard-all': () => decideAll(DISCARD),
 };
 
 function forget() {
-  chosen.clear();
+  selected.clear();
   deciding.clear();
 }
 
-export const quarantine = { title: 'Quarantine', scope: 'operate', load, draw, acts, forget };
+export const quarantine = { title: 'Quarantine', scope: 'operate', load, draw, actions, forget };

@@ -1,0 +1,73 @@
+// Deliveries: how it goes at each destination.
+import { cached, state } from '../store.js';
+import { bad, box, button, card, table } from '../ui/components.js';
+import { h } from '../ui/dom.js';
+import { count, duration, plural } from '../ui/format.js';
+import { outcome } from '../ui/labels.js';
+
+/** As the ledger does it, so that leads need not wait for long. */
+const MAX_COUNTED = 20_000;
+const HEADS = [
+  'Destination',
+  'delivered',
+  'pending',
+  'dead now',
+  'paused now',
+  'ended otherwise',
+  'failed attempts',
+  'Time to delivery',
+  'Oldest waits',
+  'Last failure',
+];
+
+export function deliveriesCard({ destinations, deliveries_counted: counted, deliveries_capped: isCapped }) {
+  const newest = `the newest ${count(MAX_COUNTED)} deliveries of each ledger`;
+  const counts = `${plural(counted, 'delivery', 'deliveries')} of leads that came in this period`;
+  const note = `${counts}${isCapped ? `, among ${newest}` : ''}; dead and paused are all there are now`;
+  const keys = destinations.map(({ campaign, destination }) => `${campaign}/${destination}`);
+  const name = 'Delivery by destination';
+  return card(
+    'Delivery',
+    { class: 'full', note },
+    keys.length
+      ? box(name, table(name, HEADS, destinations.map(rowOf), { keys, isList: true }))
+      : h(
+          'p',
+          { class: 'quiet' },
+          isCapped ? `None is among ${newest}.` : 'Nothing was sent in this period.',
+        ),
+  );
+}
+
+function rowOf(of) {
+  return [
+    state.route.campaign ? nameOf(of) : `${nameOf(of)} · ${of.campaign}`,
+    count(of.delivered),
+    count(of.pending),
+    bad(of.dead),
+    of.paused > 0 ? [bad(of.paused), ' ', of.destination && enableButton(of)] : count(0),
+    count(of.expired + of.withdrawn),
+    failedOf(of),
+    of.p50_ms === null ? '–' : `half within ${duration(of.p50_ms)}, 95 % within ${duration(of.p95_ms)}`,
+    of.oldest_pending_at
+      ? h('span', {}, `for ${duration(Math.max(0, cached().at - Date.parse(of.oldest_pending_at)))}`)
+      : '–',
+    outcome(of.last_failure),
+  ];
+}
+
+/** A token that does not see single deliveries is told of a campaign's destinations as one. */
+const nameOf = ({ destination }) => destination ?? 'all destinations';
+
+/** Of deliveries of the period, of which a destination may have none. */
+function failedOf({ attempts, failed_attempts: failed }) {
+  if (attempts === 0) return '–';
+  return `${failed > 0 ? count(failed) : 'none'} of ${count(attempts)}`;
+}
+
+const enableButton = ({ campaign, destination }) =>
+  button('Enable', 'enable', {
+    value: `${campaign}/${destination}`,
+    kind: 'small',
+    label: `Enable ${destination} of ${campaign}`,
+  });

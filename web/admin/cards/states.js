@@ -1,0 +1,25 @@
+// States: where the accepted submissions of a period are now.
+import { bar, box, card, table } from '../ui/components.js';
+import { h } from '../ui/dom.js';
+import { count, plural } from '../ui/format.js';
+import { STATES } from '../ui/labels.js';
+
+export function statesCard({ states, accepted, repeats, kv_repeats: kvRepeats }) {
+  const rows = Object.keys({ ...STATES, ...states })
+    .filter((state) => states[state] > 0)
+    .map((state) => [
+      h('span', { title: STATES[state] }, state),
+      bar(count(states[state]), states[state] / accepted),
+      STATES[state] ?? '',
+    ]);
+  const name = 'Accepted submissions by state';
+  return card(
+    'Where they are now',
+    {
+      note: `${plural(accepted, 'accepted submission')}; ${plural(repeats + kvRepeats, 'repeat')} beside them`,
+    },
+    rows.length
+      ? box(name, table(name, ['State', 'submissions', 'What it means'], rows, { class: 'states' }))
+      : h('p', { class: 'quiet' }, 'Nothing was accepted in this period.'),
+  );
+}
