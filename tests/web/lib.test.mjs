@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import { describe, mock, test } from 'node:test';
 import { numberOf, tidy, tidyWord, truthOf, under } from '../../web/shared/answers.js';
 import { problemOf, problemsOf } from '../../web/shared/validation.js';
-import { newKey, send } from '../../web/shared/submit.js';
+import { newKey, submit } from '../../web/shared/submit.js';
 
 const field = (kind, rules) => ({ name: 'a', kind, ...rules });
 
@@ -234,7 +234,7 @@ describe('a post', () => {
       return answers[Math.min(tries.length, answers.length) - 1](options);
     });
     try {
-      const sending = send(to, { body: 'a=1', key: newKey(), onRetry() {} });
+      const sending = submit(to, { body: 'a=1', key: newKey(), onRetry() {} });
       let result;
       sending.then((value) => {
         result = value;

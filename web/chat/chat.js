@@ -1,11 +1,10 @@
-// <leadhook-chat campaign="…">: asks a campaign's questions one by one, and sends the answers. A new
+// The chat, <leadhook-chat campaign="…">: it asks a campaign's questions one by one, and sends the answers. A new
 // question in the campaign needs no change here.
 import { tidy } from '../shared/answers.js';
-import { attribution, note, remember } from '../shared/attribution.js';
-import { fill, problemOf, textOf } from '../shared/validation.js';
-import { UNREADABLE } from '../form/fields.js';
+import { attribution, noteVisit, remember } from '../shared/attribution.js';
 import { h, page } from '../shared/members.js';
-import { criteriaOf, forget, newKey, send } from '../shared/submit.js';
+import { criteriaOf, forgetCriteria, newKey, submit } from '../shared/submit.js';
+import { UNREADABLE, fill, problemOf, textOf } from '../shared/validation.js';
 
 const base = new URL(page.currentScript.src).origin;
 const style = new CSSStyleSheet();
@@ -29,7 +28,7 @@ const ownTexts = () =>
   TEXTS_OF_THE_SCRIPT[(page.documentElement.lang || navigator.language).slice(0, 2)] ??
   TEXTS_OF_THE_SCRIPT.en;
 
-note();
+noteVisit();
 
 class LeadhookChat extends HTMLElement {
   #log = h('div', { className: 'log', tabIndex: 0, role: 'log' });
@@ -53,7 +52,7 @@ class LeadhookChat extends HTMLElement {
     this.#introduce(criteria);
     while (!(await this.#converse(criteria, answers))) {
       await this.#choose([this.#texts['chat.try_again']]);
-      forget(this.#endpoint);
+      forgetCriteria(this.#endpoint);
       criteria = await this.#load();
     }
     this.#answer.replaceChildren();
@@ -63,7 +62,7 @@ class LeadhookChat extends HTMLElement {
     return `${base}/c/${encodeURIComponent(this.getAttribute('campaign'))}`;
   }
 
-  /** What the campaign accepts, however long it takes. */
+  /** Asks what the campaign accepts, however long it takes. */
   async #load() {
     let criteria;
     while (!(criteria = await criteriaOf(this.#endpoint))) {
@@ -95,13 +94,13 @@ class LeadhookChat extends HTMLElement {
       if (!isSettled) await this.#ask(field, answers, criteria);
     }
     const consent = {};
-    this.#notice(criteria);
+    this.#linkPrivacyNotice(criteria);
     const hasPhone = criteria.fields.some(({ name, kind }) => kind === 'phone' && answers.get(name));
     for (const purpose of criteria.purposes) {
       if (purpose.channel === 'phone' && !hasPhone && !purpose.required) continue;
       if (await this.#agree(purpose)) consent[purpose.id] = purpose.version;
     }
-    return this.#deliver(criteria, answers, consent);
+    return this.#submit(criteria, answers, consent);
   }
 
   /** Asks until there is an answer, or none is wanted. */
@@ -119,7 +118,7 @@ class LeadhookChat extends HTMLElement {
     }
   }
 
-  /** What is typed or chosen: a text, true or false, or a list; null where it is skipped. */
+  /** Resolves to what is typed or chosen: a text, true or false, or a list; null where it is skipped. */
   async #listen(field, criteria) {
     const texts = this.#texts;
     const skip = field.required ? [] : [texts['chat.skip']];
@@ -141,14 +140,14 @@ class LeadhookChat extends HTMLElement {
       const form = h('form', { noValidate: true }, input, button);
       form.addEventListener('submit', (event) => {
         event.preventDefault();
-        this.#hear(input.selectedOptions?.[0]?.textContent ?? tidy(input.value));
+        this.#echo(input.selectedOptions?.[0]?.textContent ?? tidy(input.value));
         done(input.validity.badInput ? UNREADABLE : tidy(input.value));
       });
       this.#show([form, ...this.#skipping(skip, done)], input);
     });
   }
 
-  /** All of some buttons that are pressed when it is said to be done; null where it is skipped. */
+  /** Resolves to all of some buttons that are pressed when it is said to be done; null where it is skipped. */
   #gather(options, skip) {
     return new Promise((done) => {
       const toggles = options.map((text) =>
@@ -158,7 +157,7 @@ class LeadhookChat extends HTMLElement {
       const said = this.#texts['chat.done'];
       const finish = () => {
         const chosen = options.filter((_, at) => isPressed(toggles[at]));
-        this.#hear(chosen.join(', ') || said);
+        this.#echo(chosen.join(', ') || said);
         done(chosen);
       };
       const finishing = h('button', { type: 'button', onclick: finish }, said);
@@ -166,22 +165,22 @@ class LeadhookChat extends HTMLElement {
     });
   }
 
-  /** The button that leaves a question unanswered, where one may. */
+  /** Makes the button that leaves a question unanswered, where one may. */
   #skipping(skip, done) {
     return skip.map((text) =>
       choice(text, () => {
-        this.#hear(text);
+        this.#echo(text);
         done(null);
       }),
     );
   }
 
-  /** Which of some buttons is pressed. */
+  /** Resolves to which of some buttons is pressed. */
   #choose(options) {
     return new Promise((done) => {
       const buttons = options.map((text, at) =>
         choice(text, () => {
-          this.#hear(text);
+          this.#echo(text);
           done(at);
         }),
       );
@@ -190,7 +189,7 @@ class LeadhookChat extends HTMLElement {
   }
 
   /** Shows what the visitor said, where it can be shown. */
-  #hear(said) {
+  #echo(said) {
     this.#hasBegun = true;
     if (said) this.#add('visitor', said);
   }
@@ -205,7 +204,7 @@ class LeadhookChat extends HTMLElement {
     if (this.#hasBegun) first.focus();
   }
 
-  /** Whether a purpose is agreed to. Without one that is required nothing is sent, and a No may be a slip. */
+  /** Asks whether a purpose is agreed to. Without one that is required nothing is sent, and a No may be a slip. */
   async #agree({ text, required }) {
     for (;;) {
       this.#say(text);
@@ -216,8 +215,8 @@ class LeadhookChat extends HTMLElement {
     }
   }
 
-  /** Sends until it is stored. False where the campaign is another one than was asked about. */
-  async #deliver(criteria, answers, consent) {
+  /** Posts until it is stored. False where the campaign is another one than was asked about. */
+  async #submit(criteria, answers, consent) {
     const texts = this.#texts;
     const fieldOf = (name) => criteria.fields.find((field) => field.name === name);
     let key = newKey();
@@ -233,7 +232,7 @@ class LeadhookChat extends HTMLElement {
       });
       const headers = { 'Content-Type': 'application/json' };
       const onRetry = () => this.#say(texts['form.trying_again']);
-      const { accepted, errors, isStrange } = await send(this.#endpoint, { body, headers, key, onRetry });
+      const { accepted, errors, isStrange } = await submit(this.#endpoint, { body, headers, key, onRetry });
       if (accepted) {
         const [hint] = accepted.hints ?? [];
         if (!hint || !(await this.#isMeant(hint))) {
@@ -281,7 +280,8 @@ class LeadhookChat extends HTMLElement {
     );
   }
 
-  #notice({ controller, privacy_notice: href }) {
+  /** Says who answers for the data, with a link to their privacy notice. */
+  #linkPrivacyNotice({ controller, privacy_notice: href }) {
     // Leaving the page would end the conversation.
     const link = h('a', { href, target: '_blank', rel: 'noopener' }, this.#texts['form.privacy_notice']);
     this.#say(`${fill(this.#texts['form.notice'], { controller })} `, link);
@@ -298,14 +298,14 @@ class LeadhookChat extends HTMLElement {
   }
 }
 
-/** A button whose words are the campaign's, or go beside such. */
+/** Makes a button whose words are the campaign's, or go beside such. */
 const choice = (text, onclick) =>
   h('button', { type: 'button', className: 'choice', dir: 'auto', onclick }, text);
 
 const press = (button, isDown) => button.setAttribute('aria-pressed', String(isDown));
 const isPressed = (button) => button.getAttribute('aria-pressed') === 'true';
 
-/** Of a text that may be long, and is nothing that browsers know, one with several lines. */
+/** Makes the input of a field. Of a text that may be long, and is nothing that browsers know, it has several lines. */
 function inputOf({ kind, max_length: most, autocomplete, placeholder = '' }) {
   const isLong = kind === 'text' && most > 300 && !autocomplete;
   return h(isLong ? 'textarea' : 'input', {

@@ -1,37 +1,37 @@
-// Problems at their fields, for eyes and for screen readers. A form's inputs may stand outside of it.
+// Errors at their fields, for eyes and for screen readers. A form's inputs may stand outside of it.
 import { under } from '../shared/answers.js';
 import { inputsOf } from './fields.js';
 import { h, page } from '../shared/members.js';
 
 const BEHIND_OR_AROUND = Node.DOCUMENT_POSITION_FOLLOWING | Node.DOCUMENT_POSITION_CONTAINS;
 let count = 0;
-/** How the problem at an input is taken back. */
+/** What takes the error at an input back. */
 const undoing = new WeakMap();
 
-/** The innermost element of a kind that is around all of some inputs, and not around the whole form. */
+/** Finds the innermost element of a kind that is around all of some inputs, and not around the whole form. */
 const around = (inputs, form, selector) =>
   [...page.querySelectorAll(`${selector}:not(form)`)]
     .filter((box) => !box.contains(form) && inputs.every((input) => box.contains(input)))
     .pop();
 
-/** The label of an input that stands around or behind it. */
+/** Finds the label of an input that stands around or behind it. */
 const labelOf = (input) =>
   [...(input.labels ?? [])].filter((label) => input.compareDocumentPosition(label) & BEHIND_OR_AROUND).pop();
 
-/** Puts a problem at a field; false where the form has no such field that can be seen. */
+/** Puts an error at a field; false where the form has no such field that can be seen. */
 export function mark(form, name, text) {
   const named = inputsOf(form).map((input) => [`${input.name}`, input]);
   // Of a group there are several.
   const inputs = under(name, named).filter(({ type }) => !/^(hidden|fieldset|output)$/.test(type));
   const last = inputs[inputs.length - 1];
   if (!last) return false;
-  const told = h('p', { className: 'error', id: `leadhook-error-${(count += 1)}` }, text);
+  const error = h('p', { className: 'error', id: `leadhook-error-${(count += 1)}` }, text);
   const box = around(inputs, form, '.field') ?? (inputs.length > 1 && around(inputs, form, 'fieldset'));
-  if (box) box.append(told);
-  else (labelOf(last) ?? last).after(told);
+  if (box) box.append(error);
+  else (labelOf(last) ?? last).after(error);
   const described = new Map(inputs.map((input) => [input, input.getAttribute('aria-describedby')]));
   const undo = () => {
-    told.remove();
+    error.remove();
     for (const [input, before] of described) {
       undoing.delete(input);
       input.removeAttribute('aria-invalid');
@@ -42,16 +42,18 @@ export function mark(form, name, text) {
   for (const [input, before] of described) {
     undoing.set(input, undo);
     input.setAttribute('aria-invalid', 'true');
-    input.setAttribute('aria-describedby', before ? `${before} ${told.id}` : told.id);
+    input.setAttribute('aria-describedby', before ? `${before} ${error.id}` : error.id);
     input.addEventListener('input', () => undoing.get(input)?.(), { once: true });
   }
   return true;
 }
 
+/** Takes all errors back. */
 export function clear(form) {
   for (const input of inputsOf(form)) undoing.get(input)?.();
 }
 
+/** Focuses the first field with an error. */
 export function focusFirst(form) {
   inputsOf(form)
     .find((input) => input.getAttribute('aria-invalid') === 'true')

@@ -1,27 +1,25 @@
-// What a form holds, and what its browser says of it.
+// Fields of a form: what they hold, and what the browser says of them.
 import { under } from '../shared/answers.js';
 import { members } from '../shared/members.js';
+import { UNREADABLE } from '../shared/validation.js';
 
-/** What the criteria judge as no number and no date. */
-export const UNREADABLE = 'NaN';
-
-/** All inputs of a form; they may stand outside of it. */
+/** Returns all inputs of a form; they may stand outside of it. */
 export const inputsOf = (form) => [...members(form).elements];
 
-/** What was filled in as [name, value], with the button that was pressed. Files are left out. */
+/** Returns what was filled in as [name, value], with the button that was pressed. Files are left out. */
 export function filledIn(form, submitter) {
   const pressed = submitter?.name ? [[submitter.name, submitter.value]] : [];
   return [...new FormData(form), ...pressed].filter(([, value]) => value.trim?.());
 }
 
-/** Inputs that hold something, and say that they hold nothing, for they cannot read it: as [name, value]. */
+/** Finds inputs that hold something, and say that they hold nothing, for they cannot read it: as [name, value]. */
 export const unreadable = (form) =>
   inputsOf(form)
     .filter(({ validity }) => validity?.badInput)
     .map(({ name }) => [name, UNREADABLE]);
 
 /**
- * The first input that breaks a rule of the page's own (`required`, `pattern`, `setCustomValidity` …). What
+ * Finds the first input that breaks a rule of the page's own (`required`, `pattern`, `setCustomValidity` …). What
  * an address is, the criteria know better than the browser.
  */
 export function breakingOwnRule(form, { fields }) {

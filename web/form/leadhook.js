@@ -1,24 +1,24 @@
-// Turns every form with data-leadhook="campaign" into a Leadhook form. Without this script, and wherever
+// The form script: it turns every form with data-leadhook="campaign" into a Leadhook form. Without it, and wherever
 // it fails, the browser sends the form by itself.
-import { attribution, note, remember } from '../shared/attribution.js';
+import { attribution, noteVisit, remember } from '../shared/attribution.js';
+import { h, members, page } from '../shared/members.js';
+import { criteriaOf, newKey, submit } from '../shared/submit.js';
 import { fill, problemsOf, textOf } from '../shared/validation.js';
 import { clear, focusFirst, mark } from './errors.js';
 import { breakingOwnRule, filledIn, unreadable } from './fields.js';
-import { h, members, page } from '../shared/members.js';
-import { criteriaOf, newKey, send } from '../shared/submit.js';
 import { withTurnstile } from './turnstile.js';
 
 const base = new URL(page.currentScript.src).origin;
 
-/** What is said where not even the criteria came: the file of each language has it too. */
+/** Returns what is said where not even the criteria came: the file of each language has it too. */
 const ownTexts = () =>
   TEXTS_OF_THE_SCRIPT[(page.documentElement.lang || navigator.language).slice(0, 2)] ??
   TEXTS_OF_THE_SCRIPT.en;
 
-/** Of all copies of this script: a page may have it twice. */
+/** The forms of all copies of this script: a page may have it twice. */
 const enhanced = (globalThis[Symbol.for('leadhook')] ??= new WeakSet());
 
-note();
+noteVisit();
 start();
 // Of a page that is still being read too, and of one that draws itself.
 new MutationObserver(start).observe(document, { childList: true, subtree: true });
@@ -37,7 +37,7 @@ function enhance(form) {
   const endpoint = endpointOf(own, campaign);
   // Wherever the form was sent to before: what the browser sends by itself must not end in an address.
   Object.assign(own, { action: endpoint, method: 'post', acceptCharset: 'utf-8' });
-  // A page in a sandbox is nobody's: no answer may be read there.
+  // A page in a sandbox is nobody's: no response may be read there.
   if (self.origin === 'null') return;
   const hasOwnRules = !own.noValidate;
   let criteria;
@@ -59,7 +59,7 @@ function enhance(form) {
     isAccepted = false;
     const { submitter } = event;
     own.setAttribute('aria-busy', 'true');
-    submit(submitter)
+    submitForm(submitter)
       // What the script cannot do, the browser can.
       .catch(() => isAccepted || leaveToBrowser(submitter))
       .finally(() => {
@@ -75,10 +75,10 @@ function enhance(form) {
     criteria = came;
     remember(criteria.attribution.remember_days);
     turnstile = withTurnstile(form, criteria.turnstile);
-    own.noValidate = true; // Problems are told at the fields, in the campaign's language.
+    own.noValidate = true; // Errors stand at the fields, in the campaign's language.
   }
 
-  async function submit(submitter) {
+  async function submitForm(submitter) {
     // A token that comes with the submit itself says that a form was filled in within no time.
     const hasToken = Boolean(criteria);
     say('form.sending');
@@ -102,12 +102,12 @@ function enhance(form) {
     );
     if (sent?.content !== content) sent = { content, key: newKey() };
     const body = bodyOf(filled, criteria, hasToken);
-    const { accepted, errors, isStrange, isSilent } = await send(endpoint, {
+    const { accepted, errors, isStrange, isSilent } = await submit(endpoint, {
       body,
       key: sent.key,
       onRetry: () => say('form.trying_again'),
     });
-    // Where an answer came, what it is told with comes too.
+    // Where a response came, the texts come too.
     if (!isSilent) await load();
     if (accepted) return accept(accepted);
     turnstile?.reset();
@@ -119,7 +119,7 @@ function enhance(form) {
   }
 
   function refuse(problems) {
-    const wordsOf = ({ field, code, detail }) =>
+    const messageOf = ({ field, code, detail }) =>
       criteria
         ? textOf(
             criteria.texts,
@@ -127,16 +127,18 @@ function enhance(form) {
             criteria.fields.find(({ name }) => name === field),
           )
         : detail;
-    const unmarked = problems.filter((problem) => !mark(form, problem.field, wordsOf(problem))).map(wordsOf);
+    const unmarked = problems
+      .filter((problem) => !mark(form, problem.field, messageOf(problem)))
+      .map(messageOf);
     if (unmarked.length > 0) status().textContent = [...new Set(unmarked)].join(' ');
     else say('form.look');
     focusFirst(form);
-    tell('rejected', { errors: problems });
+    dispatch('rejected', { errors: problems });
   }
 
   function accept({ submission_id, hints: [hint] = [], download }) {
     isAccepted = true;
-    tell('accepted', { submission_id });
+    dispatch('accepted', { submission_id });
     status().textContent = '';
     const given = ownThanks(own, campaign);
     if (!given && !hint && criteria?.thanks_url) return location.assign(criteria.thanks_url);
@@ -157,14 +159,14 @@ function enhance(form) {
     return shown.focus();
   }
 
-  /** Also where the page's own style displays forms, which is stronger than the attribute. */
+  /** Hides or shows the form, also where the page's own style displays forms, which is stronger than the attribute. */
   function hide(isHidden) {
     if (own.hidden === isHidden) return;
     own.hidden = isHidden;
     own.style.setProperty('display', isHidden ? 'none' : '', 'important');
   }
 
-  /** Only a post gives the file, for programs follow links too. */
+  /** Makes the form that downloads the file. Only a post gives it, for programs follow links too. */
   function downloadOf(download) {
     const button = h('button', {}, text('download.button'));
     return h(
@@ -205,12 +207,12 @@ function enhance(form) {
     return (criteria?.texts ?? ownTexts())[key];
   }
 
-  function tell(name, detail) {
+  function dispatch(name, detail) {
     own.dispatchEvent(new CustomEvent(`leadhook:${name}`, { bubbles: true, detail }));
   }
 }
 
-/** Where Leadhook is: the form may say so, for this script may be a copy that is served elsewhere. */
+/** Returns where Leadhook is: the form may say so, for this script may be a copy that is served elsewhere. */
 function endpointOf(own, campaign) {
   const path = `/c/${encodeURIComponent(campaign)}`;
   try {
@@ -222,7 +224,7 @@ function endpointOf(own, campaign) {
   return base + path;
 }
 
-/** Everything that is sent: what was filled in, and what the campaign asks of a form. */
+/** Returns everything that is sent: what was filled in, and what the campaign asks of a form. */
 function bodyOf(filled, criteria, hasToken) {
   const body = new URLSearchParams(filled);
   const add = (name, value) => body.has(name) || body.append(name, value);
@@ -232,7 +234,7 @@ function bodyOf(filled, criteria, hasToken) {
   return body;
 }
 
-/** The page's own thanks: of this campaign, else of any; the form's own before others. */
+/** Finds the page's own thanks: of this campaign, else of any; the form's own before others. */
 function ownThanks(own, campaign) {
   const found = (value) =>
     own.querySelector(`[data-thanks="${value}"]`) ?? page.querySelector(`[data-thanks="${value}"]`);

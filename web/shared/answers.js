@@ -1,4 +1,4 @@
-// What an answer means, however it is written. The server reads answers the same way (src/base/unicode.rs,
+// Answers: what one means, however it is written. The server reads answers the same way (src/base/unicode.rs,
 // src/campaign/answer.rs); tests/data/answers.json holds both to it.
 
 const ENDS = /^\p{White_Space}+|\p{White_Space}+$/gu;
@@ -19,7 +19,7 @@ const AMBIGUOUS = /^[+-]?[1-9]\d{0,2},\d{3}$/;
 const GROUPED =
   /^[+-]?\d{1,3}([ \u00a0\u202f\u2009'\u2019]|[,.](?=\d{3}[,.]))\d{3}(\1\d{3})*((?!\1)[,.]\d+)?$/;
 
-/** A text as it is compared, counted and kept. */
+/** Returns a text as it is compared, counted and kept. */
 export const tidy = (text) =>
   text
     .replace(/\r\n?/g, '\n')
@@ -27,21 +27,21 @@ export const tidy = (text) =>
     .normalize()
     .replace(ENDS, '');
 
-/** The same of what has no use for what is not seen, where a control character is a mistake: an address, a number, a choice. */
+/** Does the same for what has no use for what is not seen, where a control character is a mistake: an address, a number, a choice. */
 export const tidyWord = (text) => text.replace(UNSEEN, '').normalize().replace(ENDS, '');
 
-/** A text with one blank for any white space: an `<option>` without a value loses line breaks and double blanks. */
+/** Returns a text with one blank for any white space: an `<option>` without a value loses line breaks and double blanks. */
 export const words = (text) => tidyWord(text).replace(/\p{White_Space}+/gu, ' ');
 
-/** What a tidy word says of a box; undefined where it says nothing. `version` is that of the box's consent, where it is one. */
+/** Reads what a tidy word says of a box; undefined where it says nothing. `version` is that of the box's consent, where it is one. */
 export function truthOf(word, version) {
   if (version && words(word) === words(version)) return true;
   // Where versions are numbers, a 1 is another version.
-  const said = (word !== '1' || !/^\d+$/.test(version)) && word.match(BOX);
-  return said ? Boolean(said[1]) : undefined;
+  const match = (word !== '1' || !/^\d+$/.test(version)) && word.match(BOX);
+  return match ? Boolean(match[1]) : undefined;
 }
 
-/** The number that a tidy word is, in a campaign's language; NaN where it is none. */
+/** Reads the number that a tidy word is, in a campaign's language; NaN where it is none. */
 export function numberOf(word, language) {
   const text = word.replace(MINUS, '-');
   const isAmbiguous = /^en\b/i.test(language) && AMBIGUOUS.test(text);
@@ -50,14 +50,14 @@ export function numberOf(word, language) {
   return PLAIN.test(plain) && !isAmbiguous ? Number(plain) : NaN;
 }
 
-/** Whether a tidy word is a day of the calendar, as in 2026-11-30. */
+/** Tells whether a tidy word is a day of the calendar, as in 2026-11-30. */
 export const isDay = (word) =>
   /^(?!0000)\d{4}-\d\d-\d\d$/.test(word) && new Date(word).toJSON()?.startsWith(word);
 
-/** What a name is read as: `name[]` and `name[0]` as `name`, `consent[x]` as `consent.x`. */
+/** Reads a name: `name[]` and `name[0]` as `name`, `consent[x]` as `consent.x`. */
 const nameOf = (name) => name.replace(/(\[\d*\])+$/, '').replace(/^(consent)\[(.+)\]$/i, '$1.$2');
 
-/** What stands under a name in a list of [name, value]; under one in another case where nothing does. */
+/** Returns what stands under a name in a list of [name, value]; under one in another case where nothing does. */
 export function under(name, entries) {
   const alike = entries.filter(([written]) => nameOf(written).toLowerCase() === name.toLowerCase());
   const exact = alike.filter(([written]) => nameOf(written) === name);

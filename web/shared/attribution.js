@@ -1,10 +1,10 @@
-// Where a visitor came from: the first visit and the last one that came from somewhere. It stays with the
-// page's own site: for the visit in sessionStorage, beyond it in a cookie, where the campaign asks for one.
+// Attribution: where a visitor came from, at the first visit and at the last one that came from somewhere. It stays
+// with the page's own site: for the visit in sessionStorage, beyond it in a cookie, where the campaign asks for one.
 import { tidy, tidyWord } from './answers.js';
 import { page } from './members.js';
 
-/** What campaigns and ad platforms add to the addresses that they lead to. */
-const TOLD = /^(utm_|(gclid|gbraid|wbraid|fbclid|msclkid|ttclid|twclid|li_fat_id)$)/;
+/** Parameters that campaigns and ad platforms add to the addresses that they lead to. */
+const PARAMETER = /^(utm_|(gclid|gbraid|wbraid|fbclid|msclkid|ttclid|twclid|li_fat_id)$)/;
 const NAME = 'leadhook';
 /** More than a campaign uses. */
 const MAX_NAMES = 12;
@@ -14,17 +14,17 @@ const MAX_LENGTH = 200;
 const MAX_COOKIE = 3500;
 const DAY_S = 86_400;
 
-/** Whole characters, tidied as the server does. */
+/** Cuts to whole characters, tidied as the server does. */
 const cut = (text) => [...tidyWord(tidy(text))].slice(0, MAX_LENGTH).join('');
 
-/** An address without its query and fragment, which may hold anything. */
+/** Returns an address without its query and fragment, which may hold anything. */
 const plain = (address) => cut(address.split(/[?#]/)[0]);
 
 function thisVisit() {
   const visit = {};
-  for (const [written, said] of new URLSearchParams(location.search)) {
+  for (const [written, text] of new URLSearchParams(location.search)) {
     const name = written.toLowerCase();
-    const value = TOLD.test(name) && cut(said);
+    const value = PARAMETER.test(name) && cut(text);
     // Of a name that stands there twice the first value counts that is one.
     if (value && !visit[name] && Object.keys(visit).length < MAX_NAMES) visit[name] = value;
   }
@@ -35,10 +35,10 @@ function thisVisit() {
   return visit;
 }
 
-/** Whether a visit came from somewhere: it says more than where it landed. */
+/** Tells whether a visit came from somewhere: then it says more than where it landed. */
 const isTouch = (visit) => Object.keys(visit).length > 1;
 
-/** What `read` finds; nothing where storage is denied or holds something else. */
+/** Returns what `read` finds; nothing where storage is denied or holds something else. */
 function tried(read) {
   try {
     const known = JSON.parse(read());
@@ -51,7 +51,7 @@ function tried(read) {
 let touches;
 
 /** Notes this visit: on every page that has the script. */
-export function note() {
+export function noteVisit() {
   const known = tried(() => sessionStorage.getItem(NAME));
   const visit = thisVisit();
   touches = { first: known?.first ?? visit, last: isTouch(visit) || !known ? visit : known.last };
@@ -76,7 +76,7 @@ export function remember(days) {
   }
 }
 
-/** As a post says it: [name, value]. */
+/** Returns it as a post says it: [name, value]. */
 export function attribution() {
   const first = Object.entries(touches.first).map(([name, value]) => [`first_${name}`, value]);
   return [...Object.entries(touches.last), ...first, ['page_url', plain(location.href)]];

@@ -1,7 +1,7 @@
-// A form's inputs and a document's images hide its members where they are named alike: after
+// The members of forms and documents. Inputs and images hide them where they are named alike: after
 // `<input name="submit">` a form cannot be sent.
 
-/** The members that the platform gives a form or a document, by any names in it. */
+/** Returns the members that the platform gives a form or a document, whatever names are in it. */
 export const members = (node) =>
   new Proxy(
     {},
@@ -16,7 +16,7 @@ export const members = (node) =>
 
 export const page = members(document);
 
-/** An element with properties and content. */
+/** Makes an element with properties and content. */
 export function h(tag, properties, ...children) {
   const element = Object.assign(page.createElement(tag), properties);
   element.append(...children);

@@ -1,4 +1,4 @@
-// Posts what was filled in, also over a bad connection.
+// Submitting: posts what was filled in, also over a bad connection, and asks what a campaign accepts.
 
 /** How long is waited after each try; after the last not at all. */
 const WAITS_S = [1, 3, 8, 0];
@@ -8,38 +8,38 @@ const TIMEOUT_MS = 15_000;
 /** It is stored, and nothing else says so. */
 const STORED = 202;
 
-/** A key for one content: Leadhook knows a further try by it, however often it comes. */
+/** Makes a key for one content: Leadhook knows a further try by it, however often it comes. */
 export const newKey = () => crypto.getRandomValues(new Uint32Array(4)).join('-');
 
 /**
- * Resolves to `{accepted}`, the answer, where it is stored; to `{errors}` where it was refused; to
- * `{isStrange: true}` where the answer is none that a script can act on; and to `{isSilent}` where no
- * try came through: whether not even an answer came. Tries again where the post may not have arrived,
- * and where it is asked for (429, and a server's own faults).
+ * Posts a form, and resolves to `{accepted}`, the response, where it is stored; to `{errors}` where it was refused; to
+ * `{isStrange: true}` where the response is none that a script can act on; and to `{isSilent}` where no try came
+ * through: true where there was no response at all. Tries again where the post may not have arrived, and where
+ * the server asks for it (429, and its own faults).
  */
-export async function send(url, { body, headers, key, onRetry }) {
+export async function submit(url, { body, headers, key, onRetry }) {
   let isSilent = true;
   for (const wait of WAITS_S) {
     const {
       status,
-      answer,
-      askedWaitS = 0,
-    } = await attempt(url, { ...headers, 'Idempotency-Key': `"${key}"` }, { method: 'POST', body });
-    if (status === STORED) return { accepted: answer };
+      content,
+      retryAfterS = 0,
+    } = await request(url, { ...headers, 'Idempotency-Key': `"${key}"` }, { method: 'POST', body });
+    if (status === STORED) return { accepted: content };
     if (status < 500 && status !== 429)
-      return status >= 400 && answer.errors?.length ? { errors: answer.errors } : { isStrange: true };
+      return status >= 400 && content.errors?.length ? { errors: content.errors } : { isStrange: true };
     if (status) isSilent = false;
     if (!wait) break;
     onRetry();
     await new Promise((done) =>
-      setTimeout(done, Math.min(Math.max(wait, askedWaitS), LONGEST_WAIT_S) * 1000),
+      setTimeout(done, Math.min(Math.max(wait, retryAfterS), LONGEST_WAIT_S) * 1000),
     );
   }
   return { isSilent };
 }
 
-/** The whole answer, or an empty one where there was none in time: the post may have arrived or not. */
-async function attempt(url, headers, options) {
+/** Resolves to the whole response, or to an empty one where none came in time: the post may have arrived or not. */
+async function request(url, headers, options) {
   const controller = new AbortController();
   const timer = setTimeout(() => controller.abort(), TIMEOUT_MS);
   try {
@@ -48,15 +48,15 @@ async function attempt(url, headers, options) {
       headers: { ...headers, Accept: 'application/json' },
       signal: controller.signal,
     });
-    const answer = await response.json().catch((error) => {
+    const content = await response.json().catch((error) => {
       // It came, and is something else than JSON.
       if (error instanceof SyntaxError) return undefined;
       throw error;
     });
     return {
       status: response.status,
-      answer: answer ?? {},
-      askedWaitS: Number(response.headers.get('Retry-After')) || 0,
+      content: content ?? {},
+      retryAfterS: Number(response.headers.get('Retry-After')) || 0,
     };
   } catch {
     return {};
@@ -67,12 +67,12 @@ async function attempt(url, headers, options) {
 
 const loaded = new Map();
 
-/** What a campaign accepts, or nothing where it did not come. Asked once; again where it failed. */
+/** Asks what a campaign accepts; resolves to nothing where that did not come. Asks once, and again where it failed. */
 export function criteriaOf(endpoint) {
   if (!loaded.has(endpoint)) {
-    const asked = attempt(endpoint).then(({ status, answer }) => {
-      if (status === 200) return answer;
-      forget(endpoint);
+    const asked = request(endpoint).then(({ status, content }) => {
+      if (status === 200) return content;
+      forgetCriteria(endpoint);
       return undefined;
     });
     loaded.set(endpoint, asked);
@@ -80,5 +80,5 @@ export function criteriaOf(endpoint) {
   return loaded.get(endpoint);
 }
 
-/** What a campaign accepts has changed: it is asked again. */
-export const forget = (endpoint) => loaded.delete(endpoint);
+/** Forgets what a campaign accepts, for it has changed. */
+export const forgetCriteria = (endpoint) => loaded.delete(endpoint);

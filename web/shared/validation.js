@@ -1,9 +1,13 @@
-// What can be told before a post is sent: the rules of the acceptance criteria. Where a rule is the
-// server's alone to judge (a phone number, an address's domain), anything that looks like one passes.
+// Validation before a post is sent, by the rules of the acceptance criteria. Where a rule is the server's alone to
+// judge (a phone number, an address's domain), anything that looks like one passes. tests/data/answers.json holds
+// both to one table.
 import { isDay, numberOf, tidy, tidyWord, truthOf, under, words } from './answers.js';
 
 /** With the dots that stand for one in a domain's name (UTS 46). */
 const EMAIL = /^[^\s@]+@[^ @]+[.\u3002\uff0e\uff61][^ @]+$/;
+/** What a script says of an answer that a browser cannot read: no number and no date. */
+export const UNREADABLE = 'NaN';
+
 /** No number is shorter. A letter stands for a digit, as in 800-FLOWERS. */
 const MIN_PHONE_LENGTH = 4;
 const HOST = /^(\[.+|[\w-]+(\.[\w-]+)*\.?)$/;
@@ -12,8 +16,8 @@ const DOMAIN = /\.(?!\d+\.?$)[^.]+\.?$/;
 
 const saysYesOrNo = (text, { version }) => truthOf(text, version) !== undefined;
 
-/** Whether a tidy answer is one, by the kind of its field. */
-const JUDGES = {
+/** Tests of a tidy answer, by the kind of its field. */
+const TESTS = {
   email: (text) => EMAIL.test(text),
   phone: (text) => text.match(/[\p{L}\p{Nd}]/gu)?.length >= MIN_PHONE_LENGTH,
   choice: (text, { choices }) => choices.some((choice) => words(choice) === words(text)),
@@ -24,20 +28,21 @@ const JUDGES = {
   consent: saysYesOrNo,
   url: isWebAddress,
 };
+/** Codes that the kind does not name. */
 const CODES = { choice: 'not_a_choice', consent: 'wording_outdated' };
 
-/** Texts without a value for a placeholder keep it. */
+/** Fills in the placeholders of a text; one without a value stays. */
 export const fill = (template, values) =>
   template.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 
-/** What a visitor reads of a problem; `field` has the bounds that the text may name. */
+/** Says a problem to a visitor; `field` has the bounds that the text may name. */
 export function textOf(texts, code, field = {}) {
   const { min_length: least, max_length: most, min = least, max = most } = field;
   return fill(texts[`error.${code}`] ?? texts['error.other'], { min, max });
 }
 
 /**
- * The code of what is wrong with an answer; undefined where nothing is.
+ * Returns the code of what is wrong with an answer; undefined where nothing is.
  * @param field of the criteria; a purpose as well, as kind `consent`
  * @param values a text, or all that stands under the field's name
  * @param language the campaign's
@@ -62,12 +67,12 @@ function problemOfOne(field, text, language) {
   // Each bound is one of some kinds alone.
   if (length < least) return 'too_short';
   if (length > most) return 'too_long';
-  if (!(JUDGES[kind] ?? Boolean)(text, field, language)) return CODES[kind] ?? `invalid_${kind}`;
+  if (!(TESTS[kind] ?? Boolean)(text, field, language)) return CODES[kind] ?? `invalid_${kind}`;
   if (numberOf(text, language) < min) return 'too_small';
   return numberOf(text, language) > max ? 'too_large' : undefined;
 }
 
-/** Without a scheme it is one of https, where its host then is a domain. So no other scheme is one. */
+/** Tells whether a text is a web address. Without a scheme it is one of https, where its host then is a domain. So no other scheme is one. */
 function isWebAddress(text) {
   const isWhole = /^https?:/i.test(text);
   try {
@@ -79,7 +84,7 @@ function isWebAddress(text) {
 }
 
 /**
- * Every problem of what was filled in, as [{field, code}].
+ * Returns every problem of what was filled in, as [{field, code}].
  * @param entries all that would be sent, as [name, value]
  */
 export function problemsOf({ fields, purposes, language }, entries) {
