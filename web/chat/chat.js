@@ -64,10 +64,11 @@ class LeadhookChat extends HTMLElement {
 
   /** Asks what the campaign accepts, however long it takes. */
   async #load() {
-    let criteria;
-    while (!(criteria = await criteriaOf(this.#endpoint))) {
+    let criteria = await criteriaOf(this.#endpoint);
+    while (!criteria) {
       this.#say(this.#texts['chat.unavailable']);
       await this.#choose([this.#texts['chat.try_again']]);
+      criteria = await criteriaOf(this.#endpoint);
     }
     this.#texts = criteria.texts;
     this.lang = criteria.texts_language;
@@ -153,7 +154,7 @@ class LeadhookChat extends HTMLElement {
       const toggles = options.map((text) =>
         choice(text, ({ currentTarget }) => press(currentTarget, !isPressed(currentTarget))),
       );
-      toggles.forEach((toggle) => press(toggle, false));
+      for (const toggle of toggles) press(toggle, false);
       const said = this.#texts['chat.done'];
       const finish = () => {
         const chosen = options.filter((_, at) => isPressed(toggles[at]));

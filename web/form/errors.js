@@ -25,7 +25,8 @@ export function mark(form, name, text) {
   const inputs = under(name, named).filter(({ type }) => !/^(hidden|fieldset|output)$/.test(type));
   const last = inputs[inputs.length - 1];
   if (!last) return false;
-  const error = h('p', { className: 'error', id: `leadhook-error-${(count += 1)}` }, text);
+  count += 1;
+  const error = h('p', { className: 'error', id: `leadhook-error-${count}` }, text);
   const box = around(inputs, form, '.field') ?? (inputs.length > 1 && around(inputs, form, 'fieldset'));
   if (box) box.append(error);
   else (labelOf(last) ?? last).after(error);

@@ -15,8 +15,10 @@ const ownTexts = () =>
   TEXTS_OF_THE_SCRIPT[(page.documentElement.lang || navigator.language).slice(0, 2)] ??
   TEXTS_OF_THE_SCRIPT.en;
 
+const SHARED = Symbol.for('leadhook');
+globalThis[SHARED] ??= new WeakSet();
 /** The forms of all copies of this script: a page may have it twice. */
-const enhanced = (globalThis[Symbol.for('leadhook')] ??= new WeakSet());
+const enhanced = globalThis[SHARED];
 
 noteVisit();
 start();
@@ -85,7 +87,7 @@ function enhance(form) {
     await load();
     const filled = filledIn(form, submitter);
     clear(form);
-    thanked.forEach((element) => element.remove());
+    for (const element of thanked) element.remove();
     if (criteria) {
       const found = problemsOf(criteria, [...filled, ...unreadable(form)]);
       if (found.length > 0) return refuse(found);
@@ -230,7 +232,7 @@ function bodyOf(filled, criteria, hasToken) {
   const add = (name, value) => body.has(name) || body.append(name, value);
   if (hasToken) add(criteria.token.field, criteria.token.value);
   if (criteria?.honeypot) add(criteria.honeypot, '');
-  attribution().forEach((entry) => add(...entry));
+  for (const entry of attribution()) add(...entry);
   return body;
 }
 

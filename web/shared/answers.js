@@ -4,7 +4,7 @@
 const ENDS = /^\p{White_Space}+|\p{White_Space}+$/gu;
 /** Marks that are not seen: what is copied has them at its ends. */
 const UNSEEN =
-  /[\xad\u034f\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
+  /[\u034f\xad\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
 
 /** Words for a box that is ticked, and for one that is not: of browsers, frameworks and people. */
 const BOX = /^(?:(y|yes|t|true|on|1|checked)|n|no|f|false|off|0|unchecked)$/i;

@@ -22,7 +22,7 @@ const TESTS = {
   phone: (text) => text.match(/[\p{L}\p{Nd}]/gu)?.length >= MIN_PHONE_LENGTH,
   choice: (text, { choices }) => choices.some((choice) => words(choice) === words(text)),
   country: (text) => /^[a-z]{2}$/i.test(text),
-  number: (text, field, language) => Number.isFinite(numberOf(text, language)),
+  number: (text, _field, language) => Number.isFinite(numberOf(text, language)),
   date: isDay,
   boolean: saysYesOrNo,
   consent: saysYesOrNo,

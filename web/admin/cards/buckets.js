@@ -30,6 +30,7 @@ export function bucketsOf({ timeline, step, from, to }, zone) {
   const axis = step === 'day' ? daysOf(zone) : HOURS;
   const known = new Map(Object.entries(timeline).map(([at, counts]) => [axis.of(Date.parse(at)), counts]));
   const first = [axis.of(Date.parse(from)), ...known.keys()].reduce((one, other) =>
+    // biome-ignore lint/complexity/useMathMinMax: days are texts
     other < one ? other : one,
   );
   const last = axis.of(Date.parse(to) - HOUR_MS);

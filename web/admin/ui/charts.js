@@ -26,7 +26,9 @@ const resized = new ResizeObserver((entries) => {
     if (plot && width > 0 && width !== plot.width) plot.setSize({ width, height: HEIGHT });
   }
 });
-onTheme(() => drawn.forEach(({ plot }) => plot.redraw(false, true)));
+onTheme(() => {
+  for (const { plot } of drawn.values()) plot.redraw(false, true);
+});
 
 /**
  * Makes the element of a chart. `spec`: {summary, series: [{name, shade, values}], xs, range: [from, to], marks:

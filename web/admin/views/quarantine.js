@@ -139,7 +139,9 @@ async function decideThese({ kind, verb, text, isDanger }, ids, isAsked) {
   )
     return;
   for (const id of ids) deciding.add(id);
-  decide({ kind, ids }).finally(() => ids.forEach((id) => deciding.delete(id)));
+  decide({ kind, ids }).finally(() => {
+    for (const id of ids) deciding.delete(id);
+  });
 }
 
 async function decideAll({ kind, verb, text, isDanger }) {

@@ -16,13 +16,15 @@ const SUMS = [
 ];
 
 /** Makes one report of several. */
-export const merged = (reports) =>
-  reports.reduce((one, other) => ({
-    ...one,
-    ...Object.fromEntries(SUMS.map((key) => [key, added(one[key], other[key])])),
-    scores: { ...one.scores, bins: added(one.scores.bins, other.scores.bins) },
-    deliveries_capped: one.deliveries_capped || other.deliveries_capped,
-  }));
+export function merged([first, ...others]) {
+  const sum = { ...first };
+  for (const other of others) {
+    for (const key of SUMS) sum[key] = added(sum[key], other[key]);
+    sum.scores = { ...sum.scores, bins: added(sum.scores.bins, other.scores.bins) };
+    sum.deliveries_capped ||= other.deliveries_capped;
+  }
+  return sum;
+}
 
 /** Adds numbers, and joins lists. */
 function added(one, other) {
