@@ -75,7 +75,7 @@ export async function ask(method, path, { query = {}, body, signal, as } = {}) {
     ended.throwIfAborted();
     // A body that is no JSON comes from something between here and Leadhook.
     if (response && response.status >= 400) throw errorOf(response, {});
-    throw new ApiError(0, 'There is no connection to Leadhook.');
+    throw new ApiError(0, 'Could not connect to Leadhook.');
   }
   if (response.ok) return content;
   if (response.status === 401 && as === undefined && !ended.aborted) expired();
@@ -91,7 +91,10 @@ function errorOf({ status, headers }, problem) {
   const first = problem?.errors?.[0];
   const detail = first ? `${first.field} ${first.detail}` : problem?.detail;
   const isSearchIncomplete = status === 404 && problem?.next !== undefined;
-  return new ApiError(status, detail ?? `Leadhook answered ${status}.`, { waitS, isSearchIncomplete });
+  return new ApiError(status, detail ?? `Leadhook responded with status ${status}.`, {
+    waitS,
+    isSearchIncomplete,
+  });
 }
 
 /** Asks about one thing of a campaign. Of more ledgers than one request can look through, its own is asked. */

@@ -76,7 +76,7 @@ async function run(job) {
     const isKnown = error instanceof ApiError;
     Object.assign(job, {
       state: 'interrupted',
-      problem: isKnown ? error.message : 'The dashboard made a mistake.',
+      problem: isKnown ? error.message : 'Something went wrong in the dashboard.',
     });
     keep();
     if (!isKnown) throw error;
@@ -115,8 +115,8 @@ export function replay({ campaign, ids, destination }) {
   start({
     kind: 'replay',
     title: one
-      ? `Replay of one delivery to ${destination}, ${campaign}`
-      : `Replay of all dead letters of ${campaign}`,
+      ? `Replaying one delivery to ${destination} (${campaign})`
+      : `Replaying all dead letters of ${campaign}`,
     campaign,
     one,
     isAsked: false,
@@ -187,10 +187,10 @@ async function look(job, signal) {
 
 /** Releases or discards: `ids`, or all of a campaign, of which there are `total`. */
 export function decide({ kind, campaign, ids, total }) {
-  const verb = kind === 'release' ? 'Release' : 'Discarding';
+  const verb = kind === 'release' ? 'Releasing' : 'Discarding';
   const title = ids
-    ? `${verb} of ${plural(ids.length, 'submission')}`
-    : `${verb} of all quarantined submissions of ${campaign}`;
+    ? `${verb} ${plural(ids.length, 'submission')}`
+    : `${verb} all quarantined submissions of ${campaign}`;
   return start({
     kind,
     title,
@@ -231,11 +231,11 @@ function statusOf(job) {
     `${count(job.done)} of ${count(job.total)} ${job.kind === 'release' ? 'released' : 'discarded'}`,
   ];
   if (job.notPossible)
-    parts.push(`${count(job.notPossible)} could not be (already decided, or only to be discarded)`);
+    parts.push(`${count(job.notPossible)} could not be (already decided, or can only be discarded)`);
   // A response that was lost, or somebody else at the same time.
   const others = job.total - job.done - job.notPossible;
-  if (job.state === 'ended' && others > 0) parts.push(`${count(others)} had been decided already`);
-  return `${job.state === 'ended' ? 'Ended: ' : ''}${parts.join(', ')}.`;
+  if (job.state === 'ended' && others > 0) parts.push(`${count(others)} had already been decided`);
+  return `${job.state === 'ended' ? 'Done: ' : ''}${parts.join(', ')}.`;
 }
 
 function statusOfReplay(job) {
@@ -243,7 +243,7 @@ function statusOfReplay(job) {
     const what = plural(job.total, 'delivery', 'deliveries');
     return job.state === 'running'
       ? `Asking Leadhook to replay ${what} …`
-      : `Leadhook has not said that it replays ${what}.`;
+      : `Leadhook has not confirmed the replay of ${what}.`;
   }
   const waiting = Object.values(job.waiting);
   const parts = [
@@ -256,12 +256,12 @@ function statusOfReplay(job) {
   const failing = waiting.filter((next) => next && next !== 'paused').sort();
   const paused = waiting.filter((next) => next === 'paused');
   if (failing.length) {
-    const again = `from ${clockTime(Date.parse(failing[0]))} on`;
-    parts.push(`${plural(failing.length, 'has', 'have')} failed and will be tried again ${again}`);
+    const again = `from ${clockTime(Date.parse(failing[0]))}`;
+    parts.push(`${count(failing.length)} failed and will be retried ${again}`);
   }
   if (paused.length) parts.push(`${count(paused.length)} paused until the destination is enabled`);
-  if (job.more) parts.push(`${count(job.more)} more were replayed and are not followed here`);
-  return `${job.state === 'ended' ? 'Ended: ' : ''}${parts.join(', ')}.`;
+  if (job.more) parts.push(`${count(job.more)} more were replayed and are not tracked here`);
+  return `${job.state === 'ended' ? 'Done: ' : ''}${parts.join(', ')}.`;
 }
 
 const doneOf = (job) =>
@@ -272,7 +272,7 @@ export function drawJobs() {
   if (jobs.length === 0) return null;
   return h(
     'section',
-    { class: 'jobs', 'aria-label': 'Long acts', 'data-key': 'jobs' },
+    { class: 'jobs', 'aria-label': 'Background jobs', 'data-key': 'jobs' },
     jobs.map((job) => {
       const id = `job-${job.id}`;
       return h(
@@ -284,7 +284,7 @@ export function drawJobs() {
           'data-job': job.kind,
           'data-state': job.state,
         },
-        h('h2', { id }, job.title, h('span', { class: 'quiet' }, ` since ${clockTime(job.at)}`)),
+        h('h2', { id }, job.title, h('span', { class: 'quiet' }, ` started ${clockTime(job.at)}`)),
         h('progress', { max: Math.max(1, job.total), value: doneOf(job), 'aria-labelledby': id }),
         h(
           'p',
@@ -297,7 +297,7 @@ export function drawJobs() {
           { class: 'job-buttons' },
           job.state === 'interrupted' && button('Continue', 'continue-job', { value: job.id, kind: 'small' }),
           (job.state !== 'running' || job.isAsked) &&
-            button(job.state === 'running' ? 'Stop watching' : 'Dismiss', 'dismiss-job', {
+            button(job.state === 'running' ? 'Stop tracking' : 'Dismiss', 'dismiss-job', {
               value: job.id,
               kind: 'small',
             }),

@@ -50,8 +50,8 @@ const main = (view) =>
 
 function content(view) {
   const reason = lacking(view.scope);
-  if (reason) return empty('Single leads are not for every token', `${reason} The overview has the numbers.`);
+  if (reason) return empty('This token cannot see individual leads', `${reason} The overview shows totals.`);
   const known = cached();
   if (known) return view.draw(known.data);
-  return !state.error && h('p', { class: 'loading', role: 'status' }, 'Reading…');
+  return !state.error && h('p', { class: 'loading', role: 'status' }, 'Loading…');
 }

@@ -42,9 +42,9 @@ export async function read() {
 }
 
 function textOf({ status, message, waitS }) {
-  if (status === 503) return `Leadhook is busy or cannot reach its storage. It is asked again in ${waitS} s.`;
-  if (status === 429) return `Leadhook asks to wait. It is asked again in ${waitS} s.`;
-  if (status === 404) return 'There is no campaign of that name.';
+  if (status === 503) return `Leadhook is busy or cannot reach its storage. Trying again in ${waitS} s.`;
+  if (status === 429) return `Too many requests. Trying again in ${waitS} s.`;
+  if (status === 404) return 'There is no such campaign.';
   return message;
 }
 

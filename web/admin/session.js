@@ -9,7 +9,7 @@ import { reset, update } from './store.js';
 import { closeDialogs } from './ui/dialog.js';
 import { VIEWS } from './views/views.js';
 
-onExpired(() => signOut('Your token is not accepted any more. Sign in again.'));
+onExpired(() => signOut('Your token is no longer accepted. Sign in again.'));
 
 /** Goes on with the token of this tab, if there is one. */
 export async function resume() {

@@ -17,7 +17,7 @@ export const explain = (reason) => {
 
 export function drawSignIn() {
   const waitS = Math.max(0, Math.ceil((closedUntil - Date.now()) / 1_000));
-  const shown = waitS > 0 ? `Too many wrong tokens came from your address. Try again in ${waitS} s.` : error;
+  const shown = waitS > 0 ? `Too many failed sign-ins from your address. Try again in ${waitS} s.` : error;
   return h(
     'main',
     { class: 'signin' },
@@ -38,7 +38,7 @@ export function drawSignIn() {
         'aria-describedby': 'token-hint token-error',
         'aria-invalid': shown ? 'true' : null,
       }),
-      h('p', { class: 'quiet', id: 'token-hint' }, 'It stays in this tab and is gone when you close it.'),
+      h('p', { class: 'quiet', id: 'token-hint' }, 'Kept in this tab only, until you close it.'),
       h('p', { class: 'bad-text', id: 'token-error', role: 'alert' }, shown ?? ''),
       h(
         'button',
@@ -75,10 +75,10 @@ export async function signIn(form) {
 }
 
 function textOf({ status, message, waitS }, given) {
-  if (given === '') return 'Type or paste your admin token.';
-  if (status === 401) return 'That token is not known.';
-  if (status === 403) return 'That token may not read. The dashboard needs the scope read.';
-  if (status === 0) return 'There is no connection to Leadhook. Check the network and try again.';
+  if (given === '') return 'Enter your admin token.';
+  if (status === 401) return 'Unknown token.';
+  if (status === 403) return 'That token lacks the read scope, which the dashboard needs.';
+  if (status === 0) return 'Could not connect to Leadhook. Check your network and try again.';
   return waitS ? `Leadhook is busy. Try again in ${waitS} s.` : message;
 }
 

@@ -60,4 +60,4 @@ export const zone = () => zoneOf(state.campaigns.find(({ id }) => id === state.r
 
 /** Why something cannot be done with this token, or nothing. */
 export const lacking = (scope) =>
-  !scope || state.user.scopes.includes(scope) ? null : `Your token lacks the scope ${scope}.`;
+  !scope || state.user.scopes.includes(scope) ? null : `Your token lacks the ${scope} scope.`;

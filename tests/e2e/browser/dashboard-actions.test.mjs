@@ -132,19 +132,19 @@ describe('the dashboard does', { skip, timeout: 300_000 }, () => {
 
       await page.getByRole('checkbox').nth(1).check();
       await page.getByRole('checkbox').nth(2).check();
-      await page.getByRole('button', { name: 'Discard 2 chosen' }).click();
-      await dialog.getByText('thrown away for good').waitFor();
+      await page.getByRole('button', { name: 'Discard 2 selected' }).click();
+      await dialog.getByText('deleted permanently').waitFor();
       assert.deepEqual(await findings(page), [], 'question');
       await page.keyboard.press('Escape');
       assert.equal(await left(), JUNK, 'Escape is no');
-      await page.getByRole('button', { name: 'Discard 2 chosen' }).click();
+      await page.getByRole('button', { name: 'Discard 2 selected' }).click();
       await dialog.getByRole('button', { name: 'Discard' }).click();
-      await said(page, 'Ended: 2 of 2 discarded.').waitFor();
+      await said(page, 'Done: 2 of 2 discarded.').waitFor();
       await page
         .getByRole('button', { name: /^Release sub_/ })
         .first()
         .click();
-      await said(page, 'Ended: 1 of 1 released.').waitFor();
+      await said(page, 'Done: 1 of 1 released.').waitFor();
 
       await page.getByRole('link', { name: 'Next page' }).click();
       await page.getByRole('link', { name: 'First page' }).waitFor();
@@ -166,22 +166,20 @@ describe('the dashboard does', { skip, timeout: 300_000 }, () => {
       await page.getByRole('button', { name: 'Continue' }).waitFor();
       assert.deepEqual(await findings(page), [], 'long acts');
       await page.getByRole('button', { name: 'Continue' }).click();
-      await said(page, `Ended: ${rest} of ${rest} released.`).waitFor();
+      await said(page, `Done: ${rest} of ${rest} released.`).waitFor();
       assert.equal(await left(), 0);
       assert.equal((await world.settled('junk')).states.delivered, JUNK - 2);
-      await go(page, 'Recent acts');
+      await go(page, 'Audit log');
       const released = async () =>
-        (await rows(page, 'Recent acts')).filter(
-          ([, who, what]) => who === 'otto' && what === 'released from quarantine',
+        (await rows(page, 'Audit log')).filter(
+          ([, who, what]) => who === 'otto' && what === 'released submissions from quarantine',
         );
       await until(
         'the acts are shown',
         async () => (await released()).map((row) => row[4]).join() === '27,100,1',
       );
-      const published = (await rows(page, 'Recent acts')).find(
-        ([, , what]) => what === 'published a campaign',
-      );
-      assert.match(published[3], /crm: none → http:\/\/127\.0\.0\.1:\d+ by CRM_WEBHOOK_SECRET/);
+      const published = (await rows(page, 'Audit log')).find(([, , what]) => what === 'published a campaign');
+      assert.match(published[3], /crm: none → http:\/\/127\.0\.0\.1:\d+ with CRM_WEBHOOK_SECRET/);
     });
   });
 
@@ -200,7 +198,7 @@ describe('the dashboard does', { skip, timeout: 300_000 }, () => {
       await page.getByRole('heading', { name: '10 attempts' }).waitFor();
       assert.deepEqual(
         (await rows(page, 'Attempts')).map((row) => row[2]),
-        Array(10).fill('answered 500'),
+        Array(10).fill('HTTP 500'),
       );
       assert.deepEqual(await findings(page), [], 'details');
       await page.keyboard.press('Escape');
@@ -215,7 +213,7 @@ describe('the dashboard does', { skip, timeout: 300_000 }, () => {
         .getByRole('button', { name: /^Replay the delivery/ })
         .first()
         .click();
-      await said(page, 'Ended: 1 delivered, 0 waiting, 0 dead again.').waitFor();
+      await said(page, 'Done: 1 delivered, 0 waiting, 0 dead again.').waitFor();
       await until('the row is gone', async () => (await rows(page, 'Dead letters')).length === DEAD - 1);
 
       // One fails once more, and comes with its next attempt.
@@ -231,7 +229,7 @@ describe('the dashboard does', { skip, timeout: 300_000 }, () => {
       await dialog.getByRole('button', { name: 'Replay all' }).click();
       await said(
         page,
-        `${DEAD - 2} delivered, 1 waiting, 0 dead again, 1 has failed and will be tried again`,
+        `${DEAD - 2} delivered, 1 waiting, 0 dead again, 1 failed and will be retried`,
       ).waitFor();
       const progress = page.getByRole('progressbar').first();
       assert.deepEqual(await progress.evaluate(({ value, max }) => [value, max]), [DEAD - 2, DEAD - 1]);
@@ -239,14 +237,14 @@ describe('the dashboard does', { skip, timeout: 300_000 }, () => {
       await page.reload();
       await said(page, `${DEAD - 2} delivered, 1 waiting`).waitFor();
       isOpen = true;
-      await said(page, `Ended: ${DEAD - 1} delivered, 0 waiting, 0 dead again.`).waitFor({ timeout: 40_000 });
+      await said(page, `Done: ${DEAD - 1} delivered, 0 waiting, 0 dead again.`).waitFor({ timeout: 40_000 });
       assert.equal((await world.counters('broken')).states.delivered, DEAD);
       await go(page, 'Dead letters');
       await page.getByText('No dead letters').waitFor();
-      await said(page, `Ended: ${DEAD - 1} delivered`).waitFor();
+      await said(page, `Done: ${DEAD - 1} delivered`).waitFor();
       await page.getByRole('button', { name: 'Dismiss' }).first().click();
       await go(page, 'Overview');
-      await page.getByText(/otto replayed all dead deliveries: broken \(3\)/).waitFor();
+      await page.getByText(/otto replayed all dead letters: broken \(3\)/).waitFor();
       assert.equal(await page.locator('img').count(), 0);
     });
   });
@@ -331,7 +329,7 @@ describe('the dashboard does', { skip, timeout: 300_000 }, () => {
       await (await first)[0].abort();
       await said(
         page,
-        'Leadhook has not said that it replays 1,150 deliveries. There is no connection to Leadhook.',
+        'Leadhook has not confirmed the replay of 1,150 deliveries. Could not connect to Leadhook.',
       ).waitFor();
       await page.unroute('**/admin/api/deliveries/replay?*');
       await page.route('**/admin/api/deliveries/replay?*', (route) =>
@@ -342,13 +340,13 @@ describe('the dashboard does', { skip, timeout: 300_000 }, () => {
         page,
         '1,144 delivered, 2 waiting, 1 dead again, 2 withdrawn or expired, 1 no longer kept',
       ).waitFor();
-      await said(page, '1 has failed and will be tried again').waitFor();
+      await said(page, '1 failed and will be retried').waitFor();
       await said(
         page,
-        '1 paused until the destination is enabled, 7 more were replayed and are not followed here.',
+        '1 paused until the destination is enabled, 7 more were replayed and are not tracked here.',
       ).waitFor();
       isOpen = true;
-      await said(page, 'Ended: 1,146 delivered, 0 waiting, 1 dead again').waitFor();
+      await said(page, 'Done: 1,146 delivered, 0 waiting, 1 dead again').waitFor();
 
       assert.ok(calls.every((call) => call.ids.length <= 100));
       const looks = calls.filter(({ at }, n) => n === 0 || at - calls[n - 1].at > 1_000).length;
@@ -382,7 +380,7 @@ describe('the dashboard does', { skip, timeout: 300_000 }, () => {
       });
       await page.getByRole('button', { name: /^Replay the delivery/ }).click();
       await page.getByRole('button', { name: 'Continue' }).click();
-      await said(page, 'Ended: 1 delivered, 0 waiting, 0 dead again.').waitFor();
+      await said(page, 'Done: 1 delivered, 0 waiting, 0 dead again.').waitFor();
       await page.getByRole('button', { name: 'Dismiss' }).click();
 
       await page.getByRole('button', { name: /^Replay the delivery/ }).waitFor();
@@ -400,7 +398,7 @@ describe('the dashboard does', { skip, timeout: 300_000 }, () => {
         await refresh(page);
         await page.route('**/admin/api/deliveries/msg_1/replay', (route) => route.fulfill({ json: null }));
         await page.getByRole('button', { name: /^Replay the delivery/ }).click();
-        await said(page, 'The dashboard made a mistake.').waitFor();
+        await said(page, 'Something went wrong in the dashboard.').waitFor();
         await page.getByRole('button', { name: 'Continue' }).waitFor();
       }),
       /reading 'replayed'/,
@@ -414,13 +412,13 @@ describe('the dashboard does', { skip, timeout: 300_000 }, () => {
     await world.postJson('gone', person());
     await until('it is paused', async () => (await world.deliveries('gone', 'paused')).length === 1);
     await dashboard.visiting({ search: '?campaign=gone' }, async (page) => {
-      await page.getByText('1 delivery paused after a 410 now').waitFor();
+      await page.getByText('1 delivery paused after a 410').waitFor();
       await page.goto(dashboard.address('?campaign=gone&period=custom&from=2020-01-01&to=2020-01-31'));
-      await page.getByText('1 delivery paused after a 410 now').waitFor();
+      await page.getByText('1 delivery paused after a 410').waitFor();
       await page.getByRole('button', { name: 'Enable crm of gone' }).click();
       gone.answer = { status: 204 };
       await page.getByRole('dialog').getByRole('button', { name: 'Enable' }).click();
-      await page.getByText('crm is enabled: 1 delivery goes on.').waitFor();
+      await page.getByText('crm is enabled; 1 delivery resumed.').waitFor();
       await world.settled('gone');
       await page.goto(dashboard.address('?campaign=gone'));
       await until('it is shown', async () => (await step(page, 'delivered')) === 1);
@@ -474,7 +472,7 @@ describe('the dashboard does', { skip, timeout: 300_000 }, () => {
     await dashboard.visiting({ search: '?view=held&campaign=many' }, async (page) => {
       await world.restart('SIGTERM', { LEADHOOK_ADMIN_TOKENS: '' });
       await page.getByRole('button', { name: 'Refresh' }).click();
-      await page.getByText('Your token is not accepted any more. Sign in again.').waitFor();
+      await page.getByText('Your token is no longer accepted. Sign in again.').waitFor();
       assert.equal(await page.getByText('lead_').count(), 0);
       assert.equal(await page.evaluate(() => sessionStorage.length), 0);
     });

@@ -59,7 +59,7 @@ describe('the numbers of the dashboard', { skip, timeout: 300_000 }, () => {
       assert.match(await lost('delivered'), /nothing lost/);
       assert.match(await shownText(page.locator('[data-step=consented] .step-share')), /91\.7% of valid/);
 
-      await page.getByText(/The \d+ days as a table/).click();
+      await page.getByText(/\d+ days as a table/).click();
       const days = await rows(page, 'Leads by day');
       assert.equal(days.length, 30, 'also the days on which nothing came');
       assert.deepEqual(
@@ -94,13 +94,13 @@ describe('the numbers of the dashboard', { skip, timeout: 300_000 }, () => {
       const [delivery] = await rows(page, 'Delivery by destination');
       const { p50_ms: half, ...of } = says.destinations[0];
       assert.deepEqual(delivery.slice(0, 4), ['crm', `${of.delivered}`, `${of.pending}`, `${of.dead}`]);
-      assert.match(delivery[7], half < 1_000 ? new RegExp(`half within ${half} ms`) : /half within/);
-      await page.getByText('The scores as a table').click();
+      assert.match(delivery[7], half < 1_000 ? new RegExp(`p50 ${half} ms · p95`) : /p50 .* · p95/);
+      await page.getByText('Scores as a table').click();
       assert.equal(
         (await rows(page, 'Scores by points')).reduce((sum, [, leads]) => sum + number(leads), 0),
         9,
       );
-      await page.getByText(/warm from 20, hot from 40.*sent on from 15/).waitFor();
+      await page.getByText(/warm from 20, hot from 40.*forwarded from 15/).waitFor();
     });
   });
 
@@ -116,7 +116,7 @@ describe('the numbers of the dashboard', { skip, timeout: 300_000 }, () => {
     assert.deepEqual([funnel.received, funnel.new, funnel.delivered, states.pending], [2, 1, 1, 1]);
     await dashboard.visiting({ search: '?campaign=news' }, async (page) => {
       const lost = (name) => shownText(page.locator(`[data-step=${name}] .step-lost`));
-      assert.match(await lost('new'), /1 of known people/);
+      assert.match(await lost('new'), /1 from known people/);
       assert.equal(await lost('delivered'), 'nothing lost');
     });
     await busy.down();
@@ -135,7 +135,7 @@ describe('the numbers of the dashboard', { skip, timeout: 300_000 }, () => {
   test('where not all deliveries were looked at, that is what it says', async () => {
     await dashboard.visiting({ search: '?campaign=spring' }, async (page) => {
       await page
-        .getByText('5 deliveries of leads that came in this period; dead and paused are all there are now')
+        .getByText('5 deliveries of leads from this period; dead and paused are current totals')
         .waitFor();
       await page.route('**/admin/api/overview?*', async (route) => {
         const json = await (await route.fetch()).json();
@@ -144,17 +144,15 @@ describe('the numbers of the dashboard', { skip, timeout: 300_000 }, () => {
         });
       });
       await refresh(page);
-      await page.getByText('None is among the newest 20,000 deliveries of each ledger.').waitFor();
-      await page
-        .getByText('0 deliveries of leads that came in this period, among the newest 20,000')
-        .waitFor();
-      assert.equal(await page.getByText('Nothing was sent').count(), 0);
+      await page.getByText('None among the newest 20,000 deliveries of each ledger.').waitFor();
+      await page.getByText('0 deliveries of leads from this period, among the newest 20,000').waitFor();
+      assert.equal(await page.getByText('No deliveries in this period').count(), 0);
     });
   });
 
   test('of a period that is too long for a plot one sees the end', async () => {
     await dashboard.visiting({ search: '?campaign=spring&period=custom&from=2000-01-01' }, async (page) => {
-      await page.getByText('By day (Europe/Stockholm), the last 5,000').waitFor();
+      await page.getByText('By day (Europe/Stockholm), last 5,000 days').waitFor();
       assert.match(await page.getByRole('img').first().getAttribute('aria-label'), /10 accepted, 9 new/);
     });
   });
@@ -206,15 +204,15 @@ describe('the numbers of the dashboard', { skip, timeout: 300_000 }, () => {
       await page.getByText('By hour (Europe/Stockholm)', { exact: true }).waitFor();
       await page.getByText('Custom', { exact: true }).click();
       await page.getByLabel('From (Europe/Stockholm)').fill('2020-01-01');
-      await page.getByLabel('To, with that day').fill('2020-01-31');
-      await page.getByRole('button', { name: 'Show' }).click();
-      await page.getByText('Nothing came in this period').waitFor();
+      await page.getByLabel('To (inclusive)').fill('2020-01-31');
+      await page.getByRole('button', { name: 'Apply' }).click();
+      await page.getByText('No submissions in this period').waitFor();
       assert.equal(
         new URL(page.url()).search,
         '?campaign=spring&period=custom&from=2020-01-01&to=2020-01-31',
       );
       await page.reload();
-      await page.getByText('Nothing came in this period').waitFor();
+      await page.getByText('No submissions in this period').waitFor();
       for (let n = 0; n < 3; n += 1) await page.goBack();
       await until(
         'the days are back',
@@ -224,7 +222,7 @@ describe('the numbers of the dashboard', { skip, timeout: 300_000 }, () => {
       );
       assert.equal(await page.getByLabel('7 days').isChecked(), true);
       await page.getByLabel('Campaign').selectOption('quiet');
-      await page.getByText('Nothing came in this period').waitFor();
+      await page.getByText('No submissions in this period').waitFor();
     });
   });
 
@@ -252,7 +250,7 @@ describe('the numbers of the dashboard', { skip, timeout: 300_000 }, () => {
       assert.deepEqual(delivery.slice(0, 2), ['all destinations', '5']);
       for (const view of ['Quarantine', 'Dead letters', 'Held leads']) {
         await go(page, view);
-        await page.getByText('Your token lacks the scope operate. The overview has the numbers.').waitFor();
+        await page.getByText('Your token lacks the operate scope. The overview shows totals.').waitFor();
         assert.equal(await page.locator('.view button').count(), 0);
       }
       assert.deepEqual(
@@ -261,9 +259,9 @@ describe('the numbers of the dashboard', { skip, timeout: 300_000 }, () => {
         'nothing is asked for that is refused',
       );
       await page.reload();
-      await page.getByText('Your token lacks the scope operate.').waitFor();
-      await go(page, 'Recent acts');
-      await page.getByRole('table', { name: 'Recent acts' }).waitFor();
+      await page.getByText('Your token lacks the operate scope.').waitFor();
+      await go(page, 'Audit log');
+      await page.getByRole('table', { name: 'Audit log' }).waitFor();
       assert.deepEqual(await findings(page), []);
     });
   });

@@ -51,15 +51,15 @@ describe('the dashboard', { skip, timeout: 300_000 }, () => {
       assert.equal(await token.getAttribute('autocomplete'), 'current-password');
       await token.fill('wrong');
       await page.keyboard.press('Enter');
-      await alert.getByText('That token is not known.').waitFor();
+      await alert.getByText('Unknown token.').waitFor();
       await token.fill('schlüssel');
       await page.keyboard.press('Enter');
-      await alert.getByText('That token is not known.').waitFor();
+      await alert.getByText('Unknown token.').waitFor();
 
       await page.context().setOffline(true);
       await token.fill(OPERATOR);
       await page.keyboard.press('Enter');
-      await alert.getByText('There is no connection to Leadhook.').waitFor();
+      await alert.getByText('Could not connect to Leadhook.').waitFor();
       await page.context().setOffline(false);
       await page.keyboard.press('Enter');
       await page.getByText('otto', { exact: true }).waitFor();
@@ -85,7 +85,7 @@ describe('the dashboard', { skip, timeout: 300_000 }, () => {
       await page.getByLabel('Admin token').fill(OPERATOR);
       await page.keyboard.press('Enter');
       const told = await shownText(
-        page.getByText(/Too many wrong tokens came from your address\. Try again in \d+ s\./),
+        page.getByText(/Too many failed sign-ins from your address\. Try again in \d+ s\./),
       );
       const seconds = number(told);
       assert.ok(seconds > 0 && seconds <= 60, told);
@@ -103,7 +103,7 @@ describe('the dashboard', { skip, timeout: 300_000 }, () => {
         assert.equal(await shown.getAttribute('datetime'), at);
         assert.equal(
           await shown.getAttribute('title'),
-          `${at.slice(0, 19).replace('T', ' ')} UTC; shown by the clock of Australia/Eucla`,
+          `${at.slice(0, 19).replace('T', ' ')} UTC; shown in Australia/Eucla time`,
         );
         const clock = new Date(Date.parse(at) + 525 * 60_000).toISOString().slice(11, 16);
         const text = await shownText(shown);
@@ -133,7 +133,7 @@ describe('the dashboard', { skip, timeout: 300_000 }, () => {
         });
         await signIn(page);
         await page.getByText(`By hour (${zone})`, { exact: true }).waitFor();
-        await page.getByText(/The \d+ hours as a table/).click();
+        await page.getByText(/\d+ hours as a table/).click();
         const hours = await rows(page, 'Leads by hour');
         assert.ok(
           [there().getUTCHours() + 1, there().getUTCHours() + 2].includes(hours.length),
@@ -148,7 +148,7 @@ describe('the dashboard', { skip, timeout: 300_000 }, () => {
 
         await page.getByText('7 days', { exact: true }).click();
         await page.getByText(`By day (${zone})`, { exact: true }).waitFor();
-        await page.getByText(/The 7 days as a table/).click();
+        await page.getByText(/7 days as a table/).click();
         const days = await rows(page, 'Leads by day');
         assert.deepEqual([days.length, days[0][0], number(days[0][1])], [7, day(there()), 1]);
         const midnight = Math.floor(there() / 86_400_000) * 86_400_000 - shiftMinutes * 60_000;
@@ -201,7 +201,7 @@ describe('the dashboard', { skip, timeout: 300_000 }, () => {
       assert.deepEqual(await way(email), ['auto', 'ltr']);
       assert.equal(await page.getByLabel('Campaign').locator('option:checked').getAttribute('dir'), 'auto');
       await page.keyboard.press('Escape');
-      await go(page, 'Recent acts');
+      await go(page, 'Audit log');
       for (const text of ['חברה', 'מפעל']) assert.deepEqual(await way(text), ['auto', 'rtl']);
     });
   });
@@ -213,7 +213,7 @@ describe('the dashboard', { skip, timeout: 300_000 }, () => {
     await dashboard.visiting({ search: '?campaign=growing', as: null }, async (page) => {
       await page.clock.install();
       await signIn(page);
-      await page.getByText(/The \d+ days as a table/).click();
+      await page.getByText(/\d+ days as a table/).click();
       const box = page.getByRole('group', { name: 'Leads by day' });
       await box.focus();
       await box.evaluate((element) => {
@@ -270,13 +270,13 @@ describe('the dashboard', { skip, timeout: 300_000 }, () => {
       assert.equal(await isKept(), true);
     });
     await dashboard.visiting({ search: '?campaign=shifting' }, async (page) => {
-      await page.getByText('2 of this period in quarantine').waitFor();
-      await page.getByText(/The \d+ days as a table/).click();
+      await page.getByText('2 quarantined submissions from this period').waitFor();
+      await page.getByText(/\d+ days as a table/).click();
       await page.getByRole('group', { name: 'Leads by day' }).focus();
       const isKept = await watchFocus(page);
       await discard(ids[1], ids[2]);
       await refresh(page);
-      await page.getByText('2 of this period in quarantine').waitFor({ state: 'detached' });
+      await page.getByText('2 quarantined submissions from this period').waitFor({ state: 'detached' });
       assert.equal(await isKept(), true);
       assert.equal(
         await page.getByRole('group', { name: 'Leads by day' }).isVisible(),
@@ -294,7 +294,7 @@ describe('the dashboard', { skip, timeout: 300_000 }, () => {
       try {
         await page.getByRole('button', { name: 'Refresh' }).click();
         await page
-          .getByText(/Leadhook is busy or cannot reach its storage\. It is asked again in \d+ s\./)
+          .getByText(/Leadhook is busy or cannot reach its storage\. Trying again in \d+ s\./)
           .waitFor();
         assert.equal(await step(page, 'received'), received);
       } finally {
@@ -305,7 +305,7 @@ describe('the dashboard', { skip, timeout: 300_000 }, () => {
     await dashboard.visiting({ search: '?campaign=nothing-like-it', as: null }, async (page) => {
       await page.getByLabel('Admin token').fill(OPERATOR);
       await page.keyboard.press('Enter');
-      await page.getByText('There is no campaign of that name.').waitFor();
+      await page.getByText('There is no such campaign.').waitFor();
     });
   });
 
@@ -369,8 +369,8 @@ describe('the dashboard', { skip, timeout: 300_000 }, () => {
             page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
           const before = await background();
           const other = scheme === 'light' ? 'dark' : 'light';
-          while (!(await page.getByRole('button', { name: `Colours: ${other}` }).count()))
-            await page.getByRole('button', { name: /^Colours/ }).click();
+          while (!(await page.getByRole('button', { name: `Theme: ${other}` }).count()))
+            await page.getByRole('button', { name: /^Theme/ }).click();
           assert.notEqual(await background(), before);
           const chosen = await background();
           await page.reload();

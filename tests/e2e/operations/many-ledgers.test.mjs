@@ -123,7 +123,9 @@ describe('sixty ledgers', { timeout: 300_000 }, () => {
           (await rows(page, 'Delivery by destination')).length,
           new Set([0, 30, 59, ...Array.from({ length: posts }, (_, n) => n * 11)]).size,
         );
-        await page.getByText('Of some of the ledgers; choose a campaign to see all of its own').waitFor();
+        await page
+          .getByText('From some of the ledgers; choose a campaign to see all of its activity')
+          .waitFor();
       });
       // The quarantined post is in the last of them, so the first page has nothing.
       const { email } = person();
@@ -135,7 +137,7 @@ describe('sixty ledgers', { timeout: 300_000 }, () => {
         await page.getByRole('dialog').getByText(email).waitFor();
         await page.getByRole('dialog').getByRole('button', { name: 'Discard' }).click();
         await page.getByRole('dialog').getByRole('button', { name: 'Discard' }).click();
-        await said(page, 'Ended: 1 of 1 discarded.').waitFor();
+        await said(page, 'Done: 1 of 1 discarded.').waitFor();
       });
     } finally {
       await dashboard.close();

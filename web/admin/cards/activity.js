@@ -6,14 +6,14 @@ import { operation, targetOf } from '../ui/labels.js';
 
 export const activityCard = ({ entries, isPart }) =>
   card(
-    'Recent acts',
+    'Recent activity',
     {
       class: 'full',
-      note: isPart ? 'Of some of the ledgers; choose a campaign to see all of its own' : null,
+      note: isPart ? 'From some of the ledgers; choose a campaign to see all of its activity' : null,
     },
     entries.length
       ? h('ul', { class: 'lines' }, entries.map(lineOf))
-      : h('p', { class: 'quiet' }, 'Nobody has done anything yet.'),
+      : h('p', { class: 'quiet' }, 'No activity yet.'),
   );
 
 const lineOf = (entry) =>

@@ -7,22 +7,22 @@ import { count } from '../ui/format.js';
 export function attention({ states, destinations }) {
   const sum = (name) => destinations.reduce((total, destination) => total + destination[name], 0);
   const lines = [
-    [sum('dead'), 'dead letter now', 'dead letters now', 'dead', 'bad'],
-    [sum('paused'), 'delivery paused after a 410 now', 'deliveries paused after a 410 now', null, 'bad'],
+    [sum('dead'), 'dead letter', 'dead letters', 'dead', 'bad'],
+    [sum('paused'), 'delivery paused after a 410', 'deliveries paused after a 410', null, 'bad'],
     [
       states.quarantined ?? 0,
-      'of this period in quarantine',
-      'of this period in quarantine',
+      'quarantined submission from this period',
+      'quarantined submissions from this period',
       'quarantine',
       'warn',
     ],
-    [states.held ?? 0, 'lead of this period held', 'leads of this period held', 'held', 'calm'],
+    [states.held ?? 0, 'held lead from this period', 'held leads from this period', 'held', 'calm'],
   ].filter(([number]) => number > 0);
   return (
     lines.length > 0 &&
     h(
       'ul',
-      { class: 'attention', 'aria-label': 'Waiting for a decision', 'data-key': 'attention' },
+      { class: 'attention', 'aria-label': 'Needs attention', 'data-key': 'attention' },
       lines.map(([number, one, many, view, kind]) =>
         h(
           'li',

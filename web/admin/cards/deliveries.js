@@ -9,21 +9,21 @@ import { outcome } from '../ui/labels.js';
 const MAX_COUNTED = 20_000;
 const HEADS = [
   'Destination',
-  'delivered',
-  'pending',
-  'dead now',
-  'paused now',
-  'ended otherwise',
-  'failed attempts',
+  'Delivered',
+  'Pending',
+  'Dead (now)',
+  'Paused (now)',
+  'Expired or withdrawn',
+  'Failed attempts',
   'Time to delivery',
-  'Oldest waits',
+  'Oldest pending',
   'Last failure',
 ];
 
 export function deliveriesCard({ destinations, deliveries_counted: counted, deliveries_capped: isCapped }) {
   const newest = `the newest ${count(MAX_COUNTED)} deliveries of each ledger`;
-  const counts = `${plural(counted, 'delivery', 'deliveries')} of leads that came in this period`;
-  const note = `${counts}${isCapped ? `, among ${newest}` : ''}; dead and paused are all there are now`;
+  const counts = `${plural(counted, 'delivery', 'deliveries')} of leads from this period`;
+  const note = `${counts}${isCapped ? `, among ${newest}` : ''}; dead and paused are current totals`;
   const keys = destinations.map(({ campaign, destination }) => `${campaign}/${destination}`);
   const name = 'Delivery by destination';
   return card(
@@ -31,11 +31,7 @@ export function deliveriesCard({ destinations, deliveries_counted: counted, deli
     { class: 'full', note },
     keys.length
       ? box(name, table(name, HEADS, destinations.map(rowOf), { keys, isList: true }))
-      : h(
-          'p',
-          { class: 'quiet' },
-          isCapped ? `None is among ${newest}.` : 'Nothing was sent in this period.',
-        ),
+      : h('p', { class: 'quiet' }, isCapped ? `None among ${newest}.` : 'No deliveries in this period.'),
   );
 }
 
@@ -48,9 +44,9 @@ function rowOf(of) {
     of.paused > 0 ? [bad(of.paused), ' ', of.destination && enableButton(of)] : count(0),
     count(of.expired + of.withdrawn),
     failedOf(of),
-    of.p50_ms === null ? '–' : `half within ${duration(of.p50_ms)}, 95 % within ${duration(of.p95_ms)}`,
+    of.p50_ms === null ? '–' : `p50 ${duration(of.p50_ms)} · p95 ${duration(of.p95_ms)}`,
     of.oldest_pending_at
-      ? h('span', {}, `for ${duration(Math.max(0, cached().at - Date.parse(of.oldest_pending_at)))}`)
+      ? h('span', {}, `${duration(Math.max(0, cached().at - Date.parse(of.oldest_pending_at)))}`)
       : '–',
     outcome(of.last_failure),
   ];
@@ -62,7 +58,7 @@ const nameOf = ({ destination }) => destination ?? 'all destinations';
 /** Of deliveries of the period, of which a destination may have none. */
 function failedOf({ attempts, failed_attempts: failed }) {
   if (attempts === 0) return '–';
-  return `${failed > 0 ? count(failed) : 'none'} of ${count(attempts)}`;
+  return `${count(failed)} of ${count(attempts)}`;
 }
 
 const enableButton = ({ campaign, destination }) =>

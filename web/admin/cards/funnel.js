@@ -4,17 +4,17 @@ import { h } from '../ui/dom.js';
 import { count, plural, share } from '../ui/format.js';
 
 const STEPS = [
-  ['received', 'Received', 'posts that were read'],
-  ['valid', 'Valid', 'every field right'],
-  ['consented', 'Consented', 'with the consent that it needs'],
-  ['new', 'New', 'not known before, or told more while held'],
-  ['qualified', 'Qualified', 'sent on, at once or later'],
+  ['received', 'Received', 'posts read'],
+  ['valid', 'Valid', 'every field valid'],
+  ['consented', 'Consented', 'with the required consent'],
+  ['new', 'New', 'first seen, or updated while held'],
+  ['qualified', 'Qualified', 'forwarded, at once or later'],
   ['delivered', 'Delivered', 'confirmed by every destination'],
 ];
 
 const ENDED = 'expired, withdrawn or erased';
 /** The rest of a step. A known person who gets something new is a lead already. */
-const RESTS = { new: `of known people, or ${ENDED}`, qualified: ENDED, delivered: ENDED };
+const RESTS = { new: `from known people, or ${ENDED}`, qualified: ENDED, delivered: ENDED };
 
 /**
  * Returns what was lost at each step: `[number, one, many]`. Some states also hold posts of known people, which are not
@@ -46,7 +46,7 @@ function losses({ funnel, states, repeats, kv_repeats: kvRepeats }) {
       loss[0] = Math.min(loss[0], left);
       left -= loss[0];
     }
-    list.push([left, RESTS[name] ?? 'otherwise']);
+    list.push([left, RESTS[name] ?? 'for other reasons']);
   }
   return named;
 }
@@ -96,7 +96,10 @@ export function funnelCard(report) {
     'Funnel',
     {
       class: 'full',
-      note: throttled > 0 ? `${plural(throttled, 'more post')} came too fast and were not read` : null,
+      note:
+        throttled > 0
+          ? `${plural(throttled, 'more post was', 'more posts were')} rate limited and not read`
+          : null,
     },
     h('ol', { class: 'funnel' }, steps),
   );

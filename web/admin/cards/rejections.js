@@ -16,9 +16,9 @@ export function rejectionsCard({ rejections }) {
   ]);
   return card(
     'Rejections',
-    { note: 'By field and reason; a post may have several' },
+    { note: 'By field and error code; one post can have several' },
     rows.length
-      ? box('Rejections', table('Rejections', ['Field', 'Code', 'posts'], rows, { numbersFrom: 2 }))
-      : h('p', { class: 'quiet' }, 'Nothing was rejected in this period.'),
+      ? box('Rejections', table('Rejections', ['Field', 'Code', 'Posts'], rows, { numbersFrom: 2 }))
+      : h('p', { class: 'quiet' }, 'No rejections in this period.'),
   );
 }

@@ -9,7 +9,7 @@ const THRESHOLDS = [
   ['hot', 'hot'],
   ['mql', 'MQL'],
   ['sql', 'SQL'],
-  ['forward_at', 'sent on'],
+  ['forward_at', 'forwarded'],
 ];
 
 /** Bars of a chart: more are too thin to be told apart, so neighbours are drawn as one. */
@@ -53,7 +53,7 @@ export function scoresCard({ scores, thresholds }) {
     ? `Points of new leads; ${limits}`
     : 'Points of new leads; choose a campaign to see its thresholds';
   if (bins.length === 0)
-    return card('Scores', { note }, h('p', { class: 'quiet' }, 'No lead has been scored in this period.'));
+    return card('Scores', { note }, h('p', { class: 'quiet' }, 'No leads were scored in this period.'));
   const marks = marksOf(thresholds);
   const { size, xs, range, values } = barsOf(bins, marks, points);
   const name = (least, wide = points) => (wide === 1 ? `${least}` : `${least} to ${least + wide - 1}`);
@@ -64,7 +64,7 @@ export function scoresCard({ scores, thresholds }) {
     'Scores',
     { note },
     chart('scores', {
-      summary: `Score distribution of ${plural(total, 'lead')}: most, ${count(most[1])}, have ${name(most[0])} points.${limits ? ` Thresholds: ${limits}.` : ''}`,
+      summary: `Score distribution of ${plural(total, 'lead')}; the most common score is ${name(most[0])} points (${plural(most[1], 'lead')}).${limits ? ` Thresholds: ${limits}.` : ''}`,
       xs,
       range,
       marks,
@@ -75,8 +75,8 @@ export function scoresCard({ scores, thresholds }) {
     h(
       'details',
       {},
-      h('summary', {}, 'The scores as a table'),
-      box('Scores by points', table('Scores by points', ['Points', 'leads'], rows, { numbersFrom: 1 })),
+      h('summary', {}, 'Scores as a table'),
+      box('Scores by points', table('Scores by points', ['Points', 'Leads'], rows, { numbersFrom: 1 })),
     ),
   );
 }

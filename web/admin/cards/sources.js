@@ -1,7 +1,7 @@
 // Sources: where new leads came from, and how many of them qualified.
 import { bar, box, card, table } from '../ui/components.js';
 import { h } from '../ui/dom.js';
-import { count, share } from '../ui/format.js';
+import { capital, count, share } from '../ui/format.js';
 import { MILESTONES } from './timeline.js';
 
 /** The milestones of what became a lead: by source no others are told. */
@@ -19,12 +19,14 @@ export function sourcesCard({ sources }) {
   ]);
   return card(
     'Sources',
-    { note: 'By utm_source, from 5 posts on; those of fewer are in other' },
+    { note: 'By utm_source; sources with fewer than 5 posts count as other' },
     rows.length
       ? box(
           'Sources',
-          table('Sources', ['Source', ...OF_LEADS, 'qualified of new'], rows, { numbersFrom: 1 }),
+          table('Sources', ['Source', ...OF_LEADS.map(capital), 'Qualified of new'], rows, {
+            numbersFrom: 1,
+          }),
         )
-      : h('p', { class: 'quiet' }, 'No source yet.'),
+      : h('p', { class: 'quiet' }, 'No leads in this period.'),
   );
 }

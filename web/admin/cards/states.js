@@ -14,12 +14,12 @@ export function statesCard({ states, accepted, repeats, kv_repeats: kvRepeats })
     ]);
   const name = 'Accepted submissions by state';
   return card(
-    'Where they are now',
+    'Submissions by state',
     {
-      note: `${plural(accepted, 'accepted submission')}; ${plural(repeats + kvRepeats, 'repeat')} beside them`,
+      note: `${plural(accepted, 'accepted submission')}, plus ${plural(repeats + kvRepeats, 'repeat')}`,
     },
     rows.length
-      ? box(name, table(name, ['State', 'submissions', 'What it means'], rows, { class: 'states' }))
-      : h('p', { class: 'quiet' }, 'Nothing was accepted in this period.'),
+      ? box(name, table(name, ['State', 'Submissions', 'Meaning'], rows, { class: 'states' }))
+      : h('p', { class: 'quiet' }, 'No submissions were accepted in this period.'),
   );
 }

@@ -3,7 +3,7 @@ import { beginOf, dateOf, zoneOf } from '../calendar.js';
 import { chart } from '../ui/charts.js';
 import { box, card, table } from '../ui/components.js';
 import { h } from '../ui/dom.js';
-import { count, plural } from '../ui/format.js';
+import { capital, count, plural } from '../ui/format.js';
 import { bucketsOf, ticksOf } from './buckets.js';
 
 /** From what came in to what arrived; each holds the next. */
@@ -67,15 +67,15 @@ export function timelineCard(report) {
   const name = `Leads by ${step}`;
   return card(
     'Leads over time',
-    { class: 'wide', note: `By ${step} (${zone})${isCut ? `, the last ${count(buckets.length)}` : ''}` },
+    { class: 'wide', note: `By ${step} (${zone})${isCut ? `, last ${plural(buckets.length, step)}` : ''}` },
     chart('timeline', spec),
     h(
       'details',
       {},
-      h('summary', {}, `The ${plural(buckets.length, step)} as a table`),
+      h('summary', {}, `${plural(buckets.length, step)} as a table`),
       box(
         name,
-        table(name, [step === 'day' ? 'Day' : 'Hour', ...MILESTONES.map(([title]) => title)], rows, {
+        table(name, [step === 'day' ? 'Day' : 'Hour', ...MILESTONES.map(([title]) => capital(title))], rows, {
           numbersFrom: 1,
         }),
       ),

@@ -16,6 +16,9 @@ export function share(part, of) {
   return percent.format(part > 0 && part < of ? Math.min(0.999, Math.max(0.001, part / of)) : part / of);
 }
 
+/** Writes a name as the head of a column. */
+export const capital = (name) => name[0].toUpperCase() + name.slice(1);
+
 export const signed = (points) => (points < 0 ? `−${count(-points)}` : `+${count(points)}`);
 export const clockTime = (ms) => clock.format(ms);
 
@@ -27,7 +30,7 @@ export function time(iso) {
     'time',
     {
       datetime: iso,
-      title: `${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')} UTC; shown by the clock of ${browserZone}`,
+      title: `${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')} UTC; shown in ${browserZone} time`,
     },
     moment.format(ms),
   );

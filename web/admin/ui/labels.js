@@ -7,44 +7,43 @@ export const readable = (name) => name.replaceAll('_', ' ');
 
 /** The states of a submission, and what each means to whoever reads it. */
 export const STATES = {
-  delivered: 'Every destination has confirmed it',
-  pending: 'A destination has yet to confirm it',
-  dead: 'A destination was given up; it can be replayed',
+  delivered: 'Confirmed by every destination',
+  pending: 'Not yet confirmed by every destination',
+  dead: 'Delivery to a destination was given up; it can be replayed',
   held: 'Does not qualify yet',
-  duplicate: 'The person is known, or a later post was taken in its place',
-  unconfirmed: 'Waits for its double opt-in',
+  duplicate: 'From a known person, or replaced by a later submission',
+  unconfirmed: 'Waiting for double opt-in',
   suppressed: 'The person is on a suppression list',
-  quarantined: 'Looks like junk and waits for you',
-  discarded: 'Was junk and is thrown away',
-  withdrawn: 'Its consent was withdrawn first',
-  expired: 'Waited for longer than it may',
+  quarantined: 'Looks like junk and awaits your decision',
+  discarded: 'Discarded from quarantine',
+  withdrawn: 'Consent was withdrawn before delivery',
+  expired: 'Waited longer than it may be kept',
   erased: 'The person was erased',
 };
 
 const OUTCOMES = {
-  timed_out: 'no answer in time',
-  unreachable: 'no connection',
-  secret_missing: 'the secret is missing or malformed',
-  secret_unbound: 'its secret is not bound to that host',
-  secret_signs: 'a secret that signs is never sent',
+  timed_out: 'timed out',
+  unreachable: 'connection failed',
+  secret_missing: 'secret missing or malformed',
+  secret_unbound: 'secret not bound to that host',
+  secret_signs: 'signing secrets are never sent',
   public_url_missing: 'LEADHOOK_PUBLIC_URL is not set',
-  destination_refused: 'nothing may be sent to its address',
+  destination_refused: 'sending to that address is not allowed',
   unreadable: 'campaign or payload could not be read',
-  destination_removed: 'the campaign has no such destination any more',
-  consent_missing: 'it needs a consent that the lead lacks',
+  destination_removed: 'destination removed from the campaign',
+  consent_missing: 'the lead lacks a required consent',
 };
 
 /** Says what came of an attempt. A name that is not known here is shown as it is. */
-export const outcome = (name) =>
-  name ? (OUTCOMES[name] ?? name.replace(/^status (\d+)$/, 'answered $1')) : '–';
+export const outcome = (name) => (name ? (OUTCOMES[name] ?? name.replace(/^status (\d+)$/, 'HTTP $1')) : '–');
 
 const HELD = {
   below_forward_at: "below the campaign's threshold",
-  below_forward_at_of_destination: 'below the threshold of each destination',
-  no_destination_wants_it: 'no destination wants it',
-  consent_missing: 'it lacks a consent that the destinations need',
-  would_be_forwarded: "the campaign has changed; it goes with the person's next post",
-  unreadable: 'its key is gone; it cannot be read',
+  below_forward_at_of_destination: "below every destination's threshold",
+  no_destination_wants_it: 'no destination accepts it',
+  consent_missing: 'it lacks a consent that the destinations require',
+  would_be_forwarded: "the campaign has changed; it is forwarded with the person's next submission",
+  unreadable: 'its encryption key is gone, so it cannot be read',
 };
 
 /** Says why a lead is held. */
@@ -54,16 +53,16 @@ export const heldBecause = (name) => HELD[name] ?? readable(name ?? '');
 const OPERATIONS = {
   publish: 'published a campaign',
   replay: 'replayed a delivery',
-  replay_all: 'replayed all dead deliveries',
+  replay_all: 'replayed all dead letters',
   enable: 'enabled a destination',
-  access: 'asked what is held about a person',
+  access: 'looked up what is stored about a person',
   erase: 'erased a person',
   list_add: 'added to a list',
   list_remove: 'removed from a list',
   list_clear: 'cleared a list',
-  quarantine_show: 'looked at a quarantined submission',
-  quarantine_release: 'released from quarantine',
-  quarantine_discard: 'discarded from quarantine',
+  quarantine_show: 'viewed a quarantined submission',
+  quarantine_release: 'released submissions from quarantine',
+  quarantine_discard: 'discarded submissions from quarantine',
 };
 
 /** Says what an operator did. */
@@ -77,12 +76,12 @@ export const targetOf = ({ campaign, destination, list, delivery_id: delivery })
 export function changesOf({ changes }) {
   if (!changes) return [];
   const side = (one) =>
-    one === null ? 'none' : typeof one === 'string' ? one : `${one.origin ?? '–'} by ${one.secret}`;
+    one === null ? 'none' : typeof one === 'string' ? one : `${one.origin ?? '–'} with ${one.secret}`;
   const line = (name, { from, to }) => [`${name}: `, theirs(side(from)), ' → ', theirs(side(to))];
   const { destinations = [], more_destinations: more, turnstile_secret: turnstile, controller } = changes;
   return [
     ...destinations.map((one) => line(one.destination, one)),
-    more && `and ${plural(more, 'destination')} more`,
+    more && `and ${plural(more, 'more destination')}`,
     turnstile && line('Turnstile', turnstile),
     controller && line('controller', controller),
   ].filter(Boolean);

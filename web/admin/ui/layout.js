@@ -27,13 +27,13 @@ export const header = (views) =>
             class: 'button quiet-button',
             'data-action': 'theme',
             'data-key': 'theme',
-            'aria-label': `Colours: ${theme()}. Change to ${nextTheme()}`,
-            title: `Colours: ${theme()}`,
+            'aria-label': `Theme: ${theme()}. Switch to ${nextTheme()}`,
+            title: `Theme: ${theme()}`,
           },
           icon(THEME),
           h('span', { class: 'wide-only' }, theme()),
         ),
-        h('span', { class: 'who', title: `May ${state.user.scopes.join(', ')}` }, state.user.name),
+        h('span', { class: 'who', title: `Scopes: ${state.user.scopes.join(', ')}` }, state.user.name),
         button('Sign out', 'sign-out', { kind: 'quiet-button' }),
       ),
     ),
@@ -63,7 +63,7 @@ export function filters() {
   const option = (value, text) => h('option', { value, selected: value === campaign, dir: 'auto' }, text);
   return h(
     'div',
-    { class: 'controls', role: 'group', 'aria-label': 'What is shown' },
+    { class: 'controls', role: 'group', 'aria-label': 'Filters' },
     h(
       'label',
       { class: 'field' },
@@ -101,7 +101,7 @@ export function filters() {
       'div',
       { class: 'fresh' },
       button([icon(REFRESH), 'Refresh'], 'refresh', { kind: 'quiet-button' }),
-      h('span', { class: 'quiet', 'data-fresh': true }, readAt ? `Read at ${clockTime(readAt)}` : ''),
+      h('span', { class: 'quiet', 'data-fresh': true }, readAt ? `Updated at ${clockTime(readAt)}` : ''),
     ),
   );
 }
@@ -119,7 +119,7 @@ function days() {
     'form',
     { class: 'days', 'data-form': 'days', 'data-key': 'days' },
     field('from', `From (${zone()})`, from),
-    field('to', 'To, with that day', to),
-    h('button', { class: 'button' }, 'Show'),
+    field('to', 'To (inclusive)', to),
+    h('button', { class: 'button' }, 'Apply'),
   );
 }

@@ -23,10 +23,10 @@ function pager(next) {
       { class: 'button', href: hrefOf({ after: to }), 'data-link': true, 'data-key': `page-${text}` },
       text,
     );
-  const last = h('span', { class: 'quiet' }, 'There is nothing more.');
+  const last = h('span', { class: 'quiet' }, 'End of list');
   return h(
     'nav',
-    { class: 'pager', 'aria-label': 'Pages' },
+    { class: 'pager', 'aria-label': 'Pagination' },
     after && link('First page', ''),
     next ? link('Next page', next) : last,
   );

@@ -16,17 +16,14 @@ function draw({ entries, next, is_part: isPart }) {
     entry.count === null ? '–' : count(entry.count),
     entry.outcome,
   ]);
-  const order = isPart ? 'Some ledgers at a time, each with their newest first' : 'The newest first';
+  const order = isPart ? 'Ledger by ledger, newest first in each' : 'Newest first';
   const list = {
-    title: 'Recent acts',
-    note: `${order}; of whom is never written down`,
-    heads: ['When', 'Who', 'What', 'About', 'How many', 'Outcome'],
-    nothing: [
-      'Nobody has done anything yet',
-      'Replays, releases and publications stand here, with who has done them.',
-    ],
+    title: 'Audit log',
+    note: `${order}; entries never name the person concerned`,
+    heads: ['Time', 'Operator', 'Action', 'Target', 'Count', 'Outcome'],
+    nothing: ['No entries yet', 'Replays, releases and publications are recorded here, with who made them.'],
   };
   return listView({ ...list, rows, next });
 }
 
-export const auditLog = { title: 'Recent acts', load, draw, actions: {} };
+export const auditLog = { title: 'Audit log', load, draw, actions: {} };

@@ -15,15 +15,15 @@ const load = ({ campaign, after }, signal) =>
 function draw({ deliveries, next }) {
   const reason = state.route.campaign
     ? null
-    : 'Choose a campaign first: all dead letters of one campaign are replayed together.';
+    : 'Choose a campaign first. All dead letters of one campaign are replayed together.';
   const list = {
     title: 'Dead letters',
-    note: 'A replay keeps its webhook-id and gets the whole schedule of attempts again',
+    note: 'A replay keeps the webhook-id and starts the retry schedule over',
     actions: button('Replay all', 'replay-all', { reason, kind: 'primary' }),
-    heads: ['Destination', 'Campaign', 'Event', 'Reason', 'Attempts', 'Decided', 'Given up', 'Act'],
+    heads: ['Destination', 'Campaign', 'Event', 'Reason', 'Attempts', 'Created', 'Given up', 'Actions'],
     nothing: [
       'No dead letters',
-      'What ten attempts in three days could not bring lands here, and can be sent again for 30 days.',
+      'Deliveries that fail ten attempts over three days end up here, and can be replayed for 30 days.',
     ],
     keys: deliveries.map(({ delivery_id: id }) => id),
   };
@@ -68,7 +68,7 @@ const actions = {
       ['Event', code(one.event)],
       ['State', one.state],
       ['Reason', outcome(one.reason)],
-      ['Decided', time(one.created_at)],
+      ['Created', time(one.created_at)],
       ['Given up', time(one.settled_at)],
     ];
     const rows = one.attempts.map((attempt) => [
@@ -81,7 +81,7 @@ const actions = {
     await show(`Delivery to ${one.destination}`, [
       h('dl', { class: 'facts' }, ...list),
       h('h3', {}, plural(rows.length, 'attempt')),
-      box('Attempts', table('Attempts', ['Attempt', 'When', 'Outcome', 'Took'], rows)),
+      box('Attempts', table('Attempts', ['Attempt', 'Time', 'Outcome', 'Duration'], rows)),
     ]);
   },
   replay(value) {
@@ -98,7 +98,7 @@ const actions = {
     const many = `${isAll ? '' : 'more than '}${plural(entries.length, 'dead letter')}`;
     const isSure = await confirm({
       title: `Replay ${many} of ${campaign}?`,
-      text: 'They are sent at once, each under its own webhook-id, so a receiver that has had one knows it again.',
+      text: 'They are sent immediately. Each keeps its webhook-id, so receivers can recognise duplicates.',
       yes: 'Replay all',
     });
     if (isSure) replay({ campaign, ids: entries.map(({ delivery_id: id }) => id) });

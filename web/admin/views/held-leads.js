@@ -21,12 +21,9 @@ function draw({ held, next }) {
   ]);
   const list = {
     title: 'Held leads',
-    note: 'They go out once the person tells more; at the end of their time they expire',
-    heads: ['Lead', 'Campaign', 'Score', 'Rules', 'Why it is held', 'Since', 'Until'],
-    nothing: [
-      'No lead is held',
-      'A lead that its campaign does not send on yet waits here until the person tells more.',
-    ],
+    note: 'They are forwarded once the person tells you more, and expire otherwise',
+    heads: ['Lead', 'Campaign', 'Score', 'Reasons', 'Held because', 'Held since', 'Expires'],
+    nothing: ['No held leads', 'Leads that do not qualify yet wait here until the person tells you more.'],
     keys: held.map(({ submission_id: id }) => id),
     class: 'tall',
   };
@@ -48,7 +45,7 @@ function scoreOf({ score, forward_at: threshold }) {
 }
 
 function reasonsOf({ score }) {
-  if (!score?.reasons.length) return h('span', { class: 'quiet' }, 'No rule gave points');
+  if (!score?.reasons.length) return h('span', { class: 'quiet' }, 'No rule added points');
   return reasons(score.reasons.map(({ rule, points, because }) => [signed(points), rule, because]));
 }
 

@@ -40,8 +40,8 @@ function draw({ report, activity }) {
     attention(report),
     isEmpty &&
       empty(
-        'Nothing came in this period',
-        'Choose a longer period, or send a form and press Refresh to see it. By itself this page reads every five minutes.',
+        'No submissions in this period',
+        'Choose a longer period, or submit a form and select Refresh. The page refreshes by itself every five minutes.',
       ),
     funnelCard(report),
     h(
@@ -62,8 +62,8 @@ const actions = {
   async enable(value, { reload }) {
     const [campaign, destination] = value.split('/');
     const isSure = await confirm({
-      title: `Send to ${destination} again?`,
-      text: 'It answered 410, which means: stop. Its paused deliveries go out at once.',
+      title: `Resume sending to ${destination}?`,
+      text: 'It responded with 410 Gone, which means stop. Its paused deliveries will be sent immediately.',
       yes: 'Enable',
     });
     if (!isSure) return;
@@ -72,7 +72,7 @@ const actions = {
       `campaigns/${encodeURIComponent(campaign)}/destinations/${encodeURIComponent(destination)}/enable`,
     );
     update({
-      message: `${destination} is enabled: ${plural(resumed, 'delivery goes', 'deliveries go')} on.`,
+      message: `${destination} is enabled; ${plural(resumed, 'delivery', 'deliveries')} resumed.`,
     });
     reload();
   },

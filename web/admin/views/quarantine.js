@@ -27,15 +27,15 @@ function draw({ next, ...data }) {
   const submissions = undecided(data);
   const here = submissions.map(({ submission_id: id }) => id);
   for (const id of selected) if (!here.includes(id)) selected.delete(id);
-  const all = check('select-page', null, selected.size === here.length, 'Choose all of this page');
+  const all = check('select-page', null, selected.size === here.length, 'Select all on this page');
   const list = {
     title: 'Quarantine',
-    note: 'Released, it is judged and delivered like any other',
+    note: 'Released submissions are scored and delivered like any other',
     actions: bulkButtons(),
-    heads: [all, 'When', 'Campaign', 'Source', 'Weight', 'Signs', 'Kept until', 'Act'],
+    heads: [all, 'Received', 'Campaign', 'Source', 'Weight', 'Signs', 'Kept until', 'Actions'],
     nothing: [
-      'Nothing is in quarantine',
-      'A post whose signs weigh too much is put aside here, until you release or discard it.',
+      'Quarantine is empty',
+      'Submissions with too many signs of abuse are kept here until you release or discard them.',
     ],
     keys: here,
     class: 'tall',
@@ -44,15 +44,15 @@ function draw({ next, ...data }) {
 }
 
 function bulkButtons() {
-  const noSelection = selected.size ? null : 'Choose submissions first.';
+  const noSelection = selected.size ? null : 'Select submissions first.';
   const noCampaign = state.route.campaign
     ? null
-    : 'Choose a campaign first: only one campaign is decided as a whole.';
+    : 'Choose a campaign first. This applies to one campaign at a time.';
   return h(
     'div',
     { class: 'row-buttons' },
-    button(`Release ${count(selected.size)} chosen`, 'release-selected', { reason: noSelection }),
-    button(`Discard ${count(selected.size)} chosen`, 'discard-selected', {
+    button(`Release ${count(selected.size)} selected`, 'release-selected', { reason: noSelection }),
+    button(`Discard ${count(selected.size)} selected`, 'discard-selected', {
       reason: noSelection,
       kind: 'danger',
     }),
@@ -66,7 +66,7 @@ function rowOf(one) {
   const own = (name, action, kind = '') =>
     button(name, action, { value: id, kind: `small ${kind}`, label: `${name} ${id}` });
   return [
-    check('select', id, selected.has(id), `Choose ${id}`),
+    check('select', id, selected.has(id), `Select ${id}`),
     time(one.at),
     one.campaign,
     one.source,
@@ -122,12 +122,12 @@ const list = (title, values) =>
 const RELEASE = {
   kind: 'release',
   verb: 'Release',
-  text: 'Each is judged by its campaign as if it had come just now, and goes out where it qualifies.',
+  text: 'Each is scored as if it had just arrived, and forwarded if it qualifies.',
 };
 const DISCARD = {
   kind: 'discard',
   verb: 'Discard',
-  text: 'What they say is thrown away for good.',
+  text: 'Their contents are deleted permanently.',
   isDanger: true,
 };
 
@@ -154,7 +154,7 @@ async function decideAll({ kind, verb, text, isDanger }) {
   if (
     !(await confirm({
       title: `${verb} ${many} of ${campaign}?`,
-      text: `${text} It is done 100 at a time.`,
+      text: `${text} This is done 100 at a time.`,
       yes: `${verb} all`,
       isDanger,
     }))
@@ -182,9 +182,9 @@ const actions = {
       (one.consent ?? []).map(({ purpose, granted }) => [purpose, granted ? 'given' : 'not given']),
     );
     const decision = await show(
-      'What it says',
+      'Quarantined submission',
       [
-        h('p', { class: 'quiet' }, 'That you have looked is in the audit log.'),
+        h('p', { class: 'quiet' }, 'The audit log records that you viewed this.'),
         code(one.submission_id),
         list('Contact', one.contact),
         list('Answers', one.answers),
