@@ -1,4 +1,4 @@
-// What the buttons do. A button names its action, which is the view's or everybody's.
+// Actions: what the buttons do. A button names its action, which is one of its view or of every view.
 import { ApiError, sessionSignal } from './api.js';
 import { readCampaigns } from './campaigns.js';
 import * as jobs from './jobs.js';

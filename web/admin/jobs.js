@@ -39,7 +39,7 @@ export function resume(dashboard) {
   }
 }
 
-/** Whoever signs out leaves none behind. */
+/** Forgets every job: whoever signs out leaves none behind. */
 export function forget() {
   for (const stop of stops.values()) stop.abort();
   stops.clear();

@@ -41,7 +41,7 @@ export function arrive({ isControl = false } = {}) {
 
 export const focusTitle = (options) => document.getElementById('title')?.focus(options);
 
-/** Where there is no room for the names of all views, shows the one that is chosen. */
+/** Shows the name of the view where there is no room for all names. */
 export function showTab() {
   document.querySelector('.views [aria-current]').scrollIntoView({ block: 'nearest', inline: 'nearest' });
 }

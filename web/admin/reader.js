@@ -1,4 +1,4 @@
-// The reader: it reads what the route shows, and again after a while.
+// The reader of the admin API: it reads what the route shows, and again after a while.
 import { ApiError } from './api.js';
 import { isDialogOpen } from './ui/dialog.js';
 import { cacheData, cacheKey, lacking, state, update } from './store.js';

@@ -43,7 +43,7 @@ const cache = new Map();
 
 export const cacheKey = () => JSON.stringify(state.route);
 
-/** What was read last for the route, as {data, at}; or nothing. */
+/** Returns what was read last for the route, as {data, at}; or nothing. */
 export const cached = () => cache.get(cacheKey());
 
 export function cacheData(key, data) {
@@ -52,12 +52,12 @@ export function cacheData(key, data) {
   if (cache.size > MAX_CACHED) cache.delete(cache.keys().next().value);
 }
 
-/** The address of the same route with other parts; another view or campaign begins at its first page. */
+/** Returns the address of the same route with other parts; another view or campaign begins at its first page. */
 export const hrefOf = (parts) => searchOf({ ...state.route, after: '', ...parts });
 
-/** The zone whose days are shown: the campaign's, and UTC for all of them together. */
+/** Returns the zone whose days are shown: the campaign's, and UTC for all of them together. */
 export const zone = () => zoneOf(state.campaigns.find(({ id }) => id === state.route.campaign)?.time_zone);
 
-/** Why something cannot be done with this token, or nothing. */
+/** Says why something cannot be done with this token, or nothing. */
 export const lacking = (scope) =>
   !scope || state.user.scopes.includes(scope) ? null : `Your token lacks the ${scope} scope.`;

@@ -164,7 +164,7 @@ describe('the dashboard does', { skip, timeout: 300_000 }, () => {
       assert.deepEqual(await progress.evaluate(({ value, max }) => [value, max]), [100, rest]);
       await page.reload();
       await page.getByRole('button', { name: 'Continue' }).waitFor();
-      assert.deepEqual(await findings(page), [], 'long acts');
+      assert.deepEqual(await findings(page), [], 'background jobs');
       await page.getByRole('button', { name: 'Continue' }).click();
       await said(page, `Done: ${rest} of ${rest} released.`).waitFor();
       assert.equal(await left(), 0);
@@ -391,7 +391,7 @@ describe('the dashboard does', { skip, timeout: 300_000 }, () => {
     });
   });
 
-  test("a mistake of the dashboard's own interrupts a long act, and is in the console", async () => {
+  test("a mistake of the dashboard's own interrupts a job, and is in the console", async () => {
     await assert.rejects(
       dashboard.visiting({ search: '?view=dead&campaign=bin' }, async (page) => {
         await fakeDeliveries(page, ['msg_1'], () => 'delivered');

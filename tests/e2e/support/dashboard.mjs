@@ -77,7 +77,7 @@ export const rows = (page, name) =>
     .locator('tbody tr')
     .evaluateAll((all) => all.map((row) => [...row.children].map((cell) => cell.textContent)));
 
-/** The progress that a long act shows. */
+/** The progress that a job shows. */
 export const said = (page, words) => page.locator('.job-words').filter({ hasText: words });
 
 /** Presses Refresh without the focus going there. */

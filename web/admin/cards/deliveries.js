@@ -52,10 +52,10 @@ function rowOf(of) {
   ];
 }
 
-/** A token that does not see single deliveries is told of a campaign's destinations as one. */
+/** Names a destination; a token that does not see single deliveries is told of a campaign's as one. */
 const nameOf = ({ destination }) => destination ?? 'all destinations';
 
-/** Of deliveries of the period, of which a destination may have none. */
+/** Counts failed attempts at deliveries of the period, of which a destination may have none. */
 function failedOf({ attempts, failed_attempts: failed }) {
   if (attempts === 0) return '–';
   return `${count(failed)} of ${count(attempts)}`;

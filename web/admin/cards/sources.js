@@ -4,7 +4,7 @@ import { h } from '../ui/dom.js';
 import { capital, count, share } from '../ui/format.js';
 import { MILESTONES } from './timeline.js';
 
-/** The milestones of what became a lead: by source no others are told. */
+/** Milestones of what became a lead: by source the API counts no others. */
 const OF_LEADS = MILESTONES.map(([name]) => name).filter((name) => name !== 'accepted');
 
 export function sourcesCard({ sources }) {

@@ -1,11 +1,11 @@
-// The API's names in words.
+// Labels: the API's names in words.
 import { theirs } from './components.js';
 import { plural } from './format.js';
 
 /** Writes a name such as `honeypot_filled` as people do. */
 export const readable = (name) => name.replaceAll('_', ' ');
 
-/** The states of a submission, and what each means to whoever reads it. */
+/** States of a submission, with what each means. */
 export const STATES = {
   delivered: 'Confirmed by every destination',
   pending: 'Not yet confirmed by every destination',
@@ -49,7 +49,7 @@ const HELD = {
 /** Says why a lead is held. */
 export const heldBecause = (name) => HELD[name] ?? readable(name ?? '');
 
-/** What operators did, as the audit log names it. */
+/** Operations in the audit log. */
 const OPERATIONS = {
   publish: 'published a campaign',
   replay: 'replayed a delivery',

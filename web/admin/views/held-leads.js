@@ -30,7 +30,7 @@ function draw({ held, next }) {
   return listView({ ...list, rows, next });
 }
 
-/** Its payload is not readable where its key is gone. */
+/** Shows a score. A lead whose key is gone has none that can be read. */
 function scoreOf({ score, forward_at: threshold }) {
   if (!score) return '–';
   const { total, temperature, stage } = score;

@@ -1,4 +1,4 @@
-// The views, by their names in addresses.
+// The views by their names in addresses.
 import { auditLog } from './audit-log.js';
 import { deadLetters } from './dead-letters.js';
 import { heldLeads } from './held-leads.js';
