@@ -1,5 +1,4 @@
-//! What each kind of field takes, by the table that the scripts on pages are held to as well
-//! (`tests/web/lib.test.mjs`).
+//! The rules of fields, by the table that the scripts on pages are held to as well (`tests/web/lib.test.mjs`).
 #![cfg(feature = "cli")]
 #![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "tests")]
 
@@ -8,7 +7,8 @@ use leadhook::pipeline::intake::{accept, decode};
 use serde_json::{Value, json};
 
 /// The settings of a case that are its field's.
-const RULES: [&str; 7] = ["min", "max", "min_length", "max_length", "choices", "several", "strict"];
+const RULES: [&str; 8] =
+    ["required", "min", "max", "min_length", "max_length", "choices", "several", "strict"];
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// A campaign with a field `a`, or a purpose, as a case wants it. `reply` is for those who would else have no
@@ -18,7 +18,8 @@ fn campaign(case: &Value) -> Campaign {
     let mut purposes = Vec::new();
     if case["kind"] == "consent" {
         let version = case.get("version").cloned().unwrap_or(json!("2026-11"));
-        purposes.push(json!({ "id": "a", "text": "Yes.", "version": version }));
+        let required = case.get("required").cloned().unwrap_or(json!(false));
+        purposes.push(json!({ "id": "a", "text": "Yes.", "version": version, "required": required }));
     } else {
         let mut field = json!({ "name": "a", "kind": case["kind"] });
         for rule in RULES {
@@ -63,10 +64,32 @@ fn same(one: &Value, other: &Value) -> bool {
     }
 }
 
+fn cases() -> Vec<Value> {
+    serde_json::from_str(include_str!("data/answers.json")).expect("a table")
+}
+
+#[test]
+fn the_table_has_every_kind_and_every_code() {
+    let cases = cases();
+    for kind in ["text", "email", "phone", "url", "choice", "number", "date", "boolean", "country", "consent"]
+    {
+        let of = |is_refused: bool| {
+            cases.iter().any(|case| case["kind"] == kind && case.get("code").is_some() == is_refused)
+        };
+        assert!(of(true) && of(false), "{kind}");
+    }
+    // What visitors read of a code says which there are.
+    let texts: Value = serde_json::from_str(include_str!("../texts/en.json")).expect("texts");
+    let texts = texts.as_object().expect("an object");
+    for code in texts.keys().filter_map(|key| key.strip_prefix("error.")).filter(|code| *code != "other") {
+        assert!(cases.iter().any(|case| case["code"] == code), "{code}");
+    }
+}
+
 #[test]
 fn the_table_holds() {
-    let cases: Vec<Value> = serde_json::from_str(include_str!("data/answers.json")).expect("a table");
-    assert!(cases.len() > 300);
+    let cases = cases();
+    assert!(cases.len() > 400);
     let mut wrong = Vec::new();
     for case in &cases {
         let campaign = campaign(case);
