@@ -178,28 +178,28 @@ lint: .tools/target node_modules/.package-lock.json
 	cargo clippy --locked --target wasm32-unknown-unknown --lib -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --lib --features cli --document-private-items --quiet
 
-$(BENCH)/floor/index.js: benches/floor.mjs
+$(BENCH)/floor/index.js: benches/floor/index.mjs
 	@mkdir -p $(@D) && cp $< $@
 
-$(BENCH)/hono/index.js: $(wildcard benches/hono/*) $(wildcard texts/*) src/base/country.rs scripts/mail-domains.mjs node_modules/.package-lock.json
+$(BENCH)/peer/index.js: $(wildcard benches/peer/*) $(wildcard texts/*) src/base/country.rs scripts/mail-domains.mjs node_modules/.package-lock.json
 	@echo "Building the peer of the benchmarks"
-	@node benches/hono/build.mjs
+	@node benches/peer/build.mjs
 
-bench: build $(BENCH)/floor/index.js $(BENCH)/hono/index.js
-	@node benches/run.mjs
+bench: build $(BENCH)/floor/index.js $(BENCH)/peer/index.js
+	@node benches/compare/run.mjs
 
 # The README's pictures, from the running system.
 pictures: build $(CLI)
 	@node scripts/pictures.mjs
 
 bench-core: node_modules/.package-lock.json
-	@node benches/core-table.mjs
+	@node benches/core/run.mjs
 
 bench-ledger: build
-	@node benches/ledger.mjs
+	@node benches/ledger/run.mjs
 
 bench-person: build
-	@node benches/person.mjs
+	@node benches/ledger/one-address.mjs
 
 size: build
 	@node scripts/size.mjs $(MAX_WASM_GZIP_KB)

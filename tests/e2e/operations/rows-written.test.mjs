@@ -1,7 +1,7 @@
 // Rows written for a lead, which are its cost: exactly so many, by table, and the alarms beside them.
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
-import { countRows } from '../../../benches/ledger-rows.mjs';
+import { countRows } from '../../../benches/ledger/row-costs.mjs';
 
 const RUSH = 100;
 /** A submission's rows are its own and its key's. What goes out at once has no entry in `delivery_due`. */

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import os from 'node:os';
-import { ROOT } from '../tests/e2e/support/world.mjs';
+import { ROOT } from '../../tests/e2e/support/world.mjs';
 
 const require = createRequire(import.meta.url);
 const PEER_PACKAGES = ['hono', 'zod', 'libphonenumber-js'];

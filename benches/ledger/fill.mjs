@@ -1,8 +1,8 @@
 // Fills a ledger with people whose leads were delivered: straight into its file while the runtime is
 // stopped, for posting a million of them would take half an hour. Rows are those of a real
 // lead with ids, tags and times of their own.
-import { createHmac, hkdfSync } from 'node:crypto';
 import { spawn } from 'node:child_process';
+import { createHmac, hkdfSync } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 

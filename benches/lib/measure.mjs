@@ -1,8 +1,8 @@
 // One run against one target, and what it took: requests, processor time, deliveries, latency.
-import { send, sleep } from '../tests/e2e/support/http.mjs';
+import { send, sleep } from '../../tests/e2e/support/http.mjs';
 import { load } from './load.mjs';
 import { cpuMs, watchOthers } from './processes.mjs';
-import { CAMPAIGN } from './targets.mjs';
+import { CAMPAIGN } from './workload.mjs';
 
 /** So long without a webhook and without processor time, and a target has finished. */
 const CALM_MS = 100;

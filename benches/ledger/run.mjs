@@ -1,37 +1,31 @@
 // What a lead costs in rows, and how far one ledger reaches; writes its section of benches/RESULTS.md.
 //
-//   node benches/ledger.mjs [--quick]
+//   node benches/ledger/run.mjs [--quick]
 //
 // --quick: smaller numbers, and nothing is written.
 import http from 'node:http';
-import { parseArgs } from 'node:util';
 import { fileURLToPath } from 'node:url';
-import { send } from '../tests/e2e/support/http.mjs';
-import { World } from '../tests/e2e/support/world.mjs';
-import { flood, steady } from './ledger-clients.mjs';
-import { fill, FILLED } from './ledger-fill.mjs';
-import { aLead, freePlan, keeping, price } from './ledger-price.mjs';
-import {
-  floodTable,
-  growthTable,
-  keepingLine,
-  ledgerSection,
-  rowsTable,
-  sizeTable,
-} from './ledger-report.mjs';
-import { countRows, countSweep } from './ledger-rows.mjs';
-import { load, PACES, wrkVersion } from './load.mjs';
-import { countLone } from './lone.mjs';
-import { machine, versions } from './machine.mjs';
-import { calm, post } from './measure.mjs';
-import { cpuMs, watchOthers } from './processes.mjs';
-import { startServices } from './remote.mjs';
-import { writeSection } from './results.mjs';
-import { spread } from './statistics.mjs';
-import { aligned, DISTURBING, percent } from './tables.mjs';
-import { benchCampaign, CAMPAIGN, FRESH, LEADHOOK } from './targets.mjs';
+import { parseArgs } from 'node:util';
+import { send } from '../../tests/e2e/support/http.mjs';
+import { World } from '../../tests/e2e/support/world.mjs';
+import { load, PACES, wrkVersion } from '../lib/load.mjs';
+import { countLone } from '../lib/lone-lead.mjs';
+import { machine, versions } from '../lib/machine.mjs';
+import { calm, post } from '../lib/measure.mjs';
+import { aLead, freePlan, keeping, price } from '../lib/price.mjs';
+import { cpuMs, watchOthers } from '../lib/processes.mjs';
+import { writeSection } from '../lib/results.mjs';
+import { startServices } from '../lib/services-client.mjs';
+import { spread } from '../lib/statistics.mjs';
+import { aligned, DISTURBING, percent } from '../lib/tables.mjs';
+import { LEADHOOK } from '../lib/targets.mjs';
+import { benchCampaign, CAMPAIGN, FRESH } from '../lib/workload.mjs';
+import { flood, steady } from './clients.mjs';
+import { fill, FILLED } from './fill.mjs';
+import { floodTable, growthTable, keepingLine, ledgerSection, rowsTable, sizeTable } from './report.mjs';
+import { countRows, countSweep } from './row-costs.mjs';
 
-const KV = fileURLToPath(new URL('kv.mjs', import.meta.url));
+const KV = fileURLToPath(new URL('../lib/kv.mjs', import.meta.url));
 const FLOODED = 'flooded';
 /** Requests a second to the ledger beside the flooded one. */
 const QUIET = 50;

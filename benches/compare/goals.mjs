@@ -1,5 +1,5 @@
 // What Leadhook has to reach (`least` or `most`), and what it is to reach (`aim`).
-import { ratio, spread } from './statistics.mjs';
+import { ratio, spread } from '../lib/statistics.mjs';
 
 const AIMS = [
   {

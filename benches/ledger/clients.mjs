@@ -2,8 +2,8 @@
 import { fork } from 'node:child_process';
 import http from 'node:http';
 import { fileURLToPath } from 'node:url';
-import { sleep } from '../tests/e2e/support/http.mjs';
-import { leadWithoutPhone } from './targets.mjs';
+import { sleep } from '../../tests/e2e/support/http.mjs';
+import { leadWithoutPhone } from '../lib/workload.mjs';
 
 const SELF = fileURLToPath(import.meta.url);
 

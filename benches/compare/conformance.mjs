@@ -3,15 +3,15 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
-import { assertNoLeaks } from '../tests/e2e/support/leaks.mjs';
-import { asForm, campaign, person, phoneNumber } from '../tests/e2e/support/campaigns.mjs';
-import { sleep, until } from '../tests/e2e/support/http.mjs';
+import { asForm, campaign, person, phoneNumber } from '../../tests/e2e/support/campaigns.mjs';
+import { sleep, until } from '../../tests/e2e/support/http.mjs';
+import { assertNoLeaks } from '../../tests/e2e/support/leaks.mjs';
 
 const sha256 = (text) => createHash('sha256').update(text).digest('hex');
 
 /** What a form or a chat shows its visitors. */
 const TEXTS = Object.fromEntries(
-  Object.entries(JSON.parse(fs.readFileSync(new URL('../texts/en.json', import.meta.url), 'utf8'))).filter(
+  Object.entries(JSON.parse(fs.readFileSync(new URL('../../texts/en.json', import.meta.url), 'utf8'))).filter(
     ([key]) => /^(chat|download|error|form)\./.test(key),
   ),
 );

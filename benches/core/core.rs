@@ -1,5 +1,5 @@
 //! One fresh lead on the host, from decode to decision, and where the time goes. The campaign and
-//! the person are those of `targets.mjs`; `core-table.mjs` makes a table of the medians.
+//! the person are those of `lib/workload.mjs`; `run.mjs` makes a table of the medians.
 #![allow(clippy::expect_used, reason = "benchmark")]
 
 use std::rc::Rc;

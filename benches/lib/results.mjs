@@ -1,7 +1,7 @@
 // benches/RESULTS.md: each script that measures owns a section of it.
 import fs from 'node:fs';
 
-const FILE = new URL('RESULTS.md', import.meta.url);
+const FILE = new URL('../RESULTS.md', import.meta.url);
 const SECTIONS = ['speed', 'weights', 'core', 'ledger', 'person'];
 const EMPTY = `# What was measured
 

@@ -61,7 +61,7 @@ export const ASSUMPTIONS = [
 ];
 
 /**
- * One lead's share of counts of rows.mjs.
+ * One lead's share of counts of row-counter.mjs.
  * @param {{leads?: number, cpuMs: number, kv: {reads: number, writes: number}}} more `kv` is one lead's
  */
 export function aLead({ admission, settling }, { leads = 1, cpuMs, kv }) {

@@ -1,35 +1,37 @@
 // Measures Leadhook beside its peer and the floor, and writes its section of benches/RESULTS.md.
 //
-//   node benches/run.mjs [--quick] [--only fresh,repeat] [--targets peer,leadhook] [--build NAME=FOLDER]...
+//   node benches/compare/run.mjs [--quick] [--only fresh,repeat] [--targets peer,leadhook] [--build NAME=FOLDER]...
 //
 // Only a whole run writes, without further builds. --quick: two short rounds, without conformance and
 // without what is not built. --build: another build of Leadhook, in a folder as `make build` leaves it:
 // what did a change do?
 import fs from 'node:fs';
 import { parseArgs } from 'node:util';
-import { Receiver } from '../tests/e2e/support/receiver.mjs';
-import { World } from '../tests/e2e/support/world.mjs';
+import { Receiver } from '../../tests/e2e/support/receiver.mjs';
+import { World } from '../../tests/e2e/support/world.mjs';
+import { PACES, wrkVersion } from '../lib/load.mjs';
+import { measureLone } from '../lib/lone-lead.mjs';
+import { machine, versions } from '../lib/machine.mjs';
+import { acquaint, measure } from '../lib/measure.mjs';
+import { memoryMb } from '../lib/processes.mjs';
+import { writeSection } from '../lib/results.mjs';
+import { startServices } from '../lib/services-client.mjs';
+import { aligned } from '../lib/tables.mjs';
+import { buildTarget, publish, TARGETS } from '../lib/targets.mjs';
+import { CAMPAIGN, FRESH, OPERATIONS } from '../lib/workload.mjs';
 import { benchCampaign as conformanceCampaign, conformance } from './conformance.mjs';
-import { PACES, wrkVersion } from './load.mjs';
-import { measureLone } from './lone.mjs';
-import { machine, versions } from './machine.mjs';
-import { acquaint, measure } from './measure.mjs';
-import { coldStartMs, sizeKb } from './once.mjs';
-import { memoryMb } from './processes.mjs';
-import { startServices } from './remote.mjs';
+import { coldStartMs, sizeKb } from './footprint.mjs';
+import { weigh } from './page-weights.mjs';
 import {
   aimTable,
   loneTable,
   onceTable,
   operationTable,
+  ratioPairs,
   ratioTable,
   runLine,
   speedSection,
 } from './report.mjs';
-import { writeSection } from './results.mjs';
-import { weigh } from './weights.mjs';
-import { aligned } from './tables.mjs';
-import { buildTarget, CAMPAIGN, FRESH, OPERATIONS, publish, ratioPairs, TARGETS } from './targets.mjs';
 
 const { values: options } = parseArgs({
   options: {

@@ -4,9 +4,9 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { CAMPAIGN } from './targets.mjs';
+import { CAMPAIGN } from './workload.mjs';
 
-const SCRIPT = fileURLToPath(new URL('load/post.lua', import.meta.url));
+const SCRIPT = fileURLToPath(new URL('post.lua', import.meta.url));
 /** One thread: of the machine's two cores the Worker needs one. */
 const THREADS = 1;
 const CONNECTIONS = 32;

@@ -1,12 +1,12 @@
-// What each thing that can happen to a ledger costs in rows, counted by rows.mjs around the build.
+// What each thing that can happen to a ledger costs in rows, counted by row-counter.mjs around the build.
 import { fileURLToPath } from 'node:url';
-import { campaign, person, phoneNumber } from '../tests/e2e/support/campaigns.mjs';
-import { sleep, until } from '../tests/e2e/support/http.mjs';
-import { Receiver, SECRETS } from '../tests/e2e/support/receiver.mjs';
-import { World } from '../tests/e2e/support/world.mjs';
-import { fill, sweepSoon } from './ledger-fill.mjs';
+import { campaign, person, phoneNumber } from '../../tests/e2e/support/campaigns.mjs';
+import { sleep, until } from '../../tests/e2e/support/http.mjs';
+import { Receiver, SECRETS } from '../../tests/e2e/support/receiver.mjs';
+import { World } from '../../tests/e2e/support/world.mjs';
+import { fill, sweepSoon } from './fill.mjs';
 
-const COUNTING = fileURLToPath(new URL('rows.mjs', import.meta.url));
+const COUNTING = fileURLToPath(new URL('../lib/row-counter.mjs', import.meta.url));
 const ONE = 'one';
 const TWO = 'two';
 const HELD = 'held';
@@ -16,7 +16,7 @@ const SWEEP_CALM_MS = 2_500;
 
 /**
  * @param rush how many leads come in at once
- * @returns by operation {admission, settling}: the counts of rows.mjs, those of `rush` for all its leads
+ * @returns by operation {admission, settling}: the counts of row-counter.mjs, those of `rush` for all its leads
  */
 export async function countRows(rush) {
   const crm = await Receiver.start();

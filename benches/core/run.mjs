@@ -1,13 +1,13 @@
 // Measures the core on the host with criterion, and writes its section of benches/RESULTS.md.
 //
-//   node benches/core-table.mjs
+//   node benches/core/run.mjs
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { ROOT } from '../tests/e2e/support/world.mjs';
-import { machine, versions } from './machine.mjs';
-import { writeSection } from './results.mjs';
-import { aligned, list, markdown } from './tables.mjs';
+import { ROOT } from '../../tests/e2e/support/world.mjs';
+import { machine, versions } from '../lib/machine.mjs';
+import { writeSection } from '../lib/results.mjs';
+import { aligned, list, markdown } from '../lib/tables.mjs';
 
 const WHOLE = 'decode to decision';
 const AIM_US = 60;
@@ -72,7 +72,7 @@ function section() {
   const versionsHere = versions().filter(([what]) => what === 'Leadhook' || what === 'rustc');
   return `## The core
 
-One fresh lead on the host: a demo request in JSON with e-mail, Swedish phone number, name, company size, consent and source, to a campaign with five fields, two purposes, four score rules and one destination. Measured by \`node benches/core-table.mjs\` with criterion on ${new Date().toISOString().slice(0, 10)}; what counts is the median.
+One fresh lead on the host: a demo request in JSON with e-mail, Swedish phone number, name, company size, consent and source, to a campaign with five fields, two purposes, four score rules and one destination. Measured by \`node benches/core/run.mjs\` with criterion on ${new Date().toISOString().slice(0, 10)}; what counts is the median.
 
 - Versions: ${list(versionsHere)}.
 - Machine: ${list(machine())}. Native code, optimised as the Worker's is.

@@ -1,12 +1,12 @@
 // What a lead takes that comes alone, as most leads do: nothing else is under way, and nothing is shared.
 import { fileURLToPath } from 'node:url';
-import { send, sleep } from '../tests/e2e/support/http.mjs';
-import { aLead, usdAMillion } from './ledger-price.mjs';
+import { send, sleep } from '../../tests/e2e/support/http.mjs';
 import { expect, finish, spent } from './measure.mjs';
+import { aLead, usdAMillion } from './price.mjs';
 import { percentile } from './statistics.mjs';
-import { CAMPAIGN, leadWithoutPhone } from './targets.mjs';
+import { CAMPAIGN, leadWithoutPhone } from './workload.mjs';
 
-const COUNTING = fileURLToPath(new URL('rows.mjs', import.meta.url));
+const COUNTING = fileURLToPath(new URL('row-counter.mjs', import.meta.url));
 /** From one lead to a target to its next, at least: longer than an object lingers for more. */
 export const PAUSE_MS = 300;
 /** From one target's lead to another's. */
@@ -57,7 +57,7 @@ async function timeLone(subjects, leads) {
 
 /**
  * Counts what one lead makes of a target that has slept: its runtime has just been started, on a ledger that exists.
- * @returns {admission, settling} as rows.mjs counts, their sums, and `kv`: {reads, writes}
+ * @returns {admission, settling} as row-counter.mjs counts, their sums, and `kv`: {reads, writes}
  */
 export async function countLone(services, target) {
   const counting = { ...target, name: `${target.name}, counting` };

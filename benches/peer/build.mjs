@@ -1,4 +1,4 @@
-// Bundles the Worker into target/bench/hono/index.js. Which countries there are and what is known of
+// Bundles the Worker into target/bench/peer/index.js. Which countries there are and what is known of
 // mail domains is read from where Leadhook has it, so that both Workers mean the same.
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -17,8 +17,8 @@ function table(file, pattern) {
 
 const { disposable, free } = lists();
 await build({
-  entryPoints: [`${root}benches/hono/index.ts`],
-  outfile: `${root}target/bench/hono/index.js`,
+  entryPoints: [`${root}benches/peer/index.ts`],
+  outfile: `${root}target/bench/peer/index.js`,
   bundle: true,
   minify: true,
   format: 'esm',

@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { post } from './measure.mjs';
+import { post } from '../lib/measure.mjs';
 
 const WORKERD = createRequire(import.meta.url)('workerd').default;
 const BYTES_PER_KB = 1000;

@@ -1,7 +1,7 @@
 // What ledger.mjs found, as tables and as its section of RESULTS.md.
-import { ASSUMPTIONS, cents, SOURCES } from './ledger-price.mjs';
-import { percentile, ratio, spread } from './statistics.mjs';
-import { DISTURBING, list, markdown, percent } from './tables.mjs';
+import { ASSUMPTIONS, cents, SOURCES } from '../lib/price.mjs';
+import { percentile, ratio, spread } from '../lib/statistics.mjs';
+import { DISTURBING, list, markdown, percent } from '../lib/tables.mjs';
 
 /** A fresh lead in a larger ledger may cost so much more than in the smallest one. */
 const MOST_SLOWER = 0.1;

@@ -1,12 +1,13 @@
 // A process of its own for what goes with the Workers under test: their runtimes, and the webhook
-// sink. It does not wait for what measures, nor the other way round. remote.mjs starts it, and calls
+// sink. It does not wait for what measures, nor the other way round. services-client.mjs starts it, and calls
 // the functions of `services`.
 import fs from 'node:fs';
 import http from 'node:http';
 import { fileURLToPath } from 'node:url';
-import { send } from '../tests/e2e/support/http.mjs';
-import { World } from '../tests/e2e/support/world.mjs';
-import { benchCampaign, publish } from './targets.mjs';
+import { send } from '../../tests/e2e/support/http.mjs';
+import { World } from '../../tests/e2e/support/world.mjs';
+import { publish } from './targets.mjs';
+import { benchCampaign } from './workload.mjs';
 
 const KV = fileURLToPath(new URL('kv.mjs', import.meta.url));
 

@@ -1,14 +1,14 @@
 // What a visitor's browser loads, and an operator's: the bytes of each page, compressed.
 //
-//   node benches/weights.mjs        writes its section of benches/RESULTS.md
+//   node benches/compare/page-weights.mjs        writes its section of benches/RESULTS.md
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import { exampleCampaign } from '../tests/e2e/support/examples.mjs';
-import { ROOT, World } from '../tests/e2e/support/world.mjs';
-import { writeSection } from './results.mjs';
-import { aligned, markdown } from './tables.mjs';
+import { exampleCampaign } from '../../tests/e2e/support/examples.mjs';
+import { ROOT, World } from '../../tests/e2e/support/world.mjs';
+import { writeSection } from '../lib/results.mjs';
+import { aligned, markdown } from '../lib/tables.mjs';
 
 const BYTES_PER_KB = 1000;
 const CAMPAIGN = 'demo-request';
@@ -49,7 +49,7 @@ export async function weigh() {
 
 const section = (rows) => `## Page weights
 
-What a browser loads with an empty cache, by \`make bench\` or \`node benches/weights.mjs\`. Nothing comes from anywhere else; Turnstile and a logo do where a campaign has them.
+What a browser loads with an empty cache, by \`make bench\` or \`node benches/compare/page-weights.mjs\`. Nothing comes from anywhere else; Turnstile and a logo do where a campaign has them.
 
 ${markdown(rows)}
 `;

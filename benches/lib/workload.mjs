@@ -1,65 +1,8 @@
-// What is compared: the Workers, the campaign that each of them serves, and the requests it gets.
-import path from 'node:path';
-import { campaign } from '../tests/e2e/support/campaigns.mjs';
-import { send } from '../tests/e2e/support/http.mjs';
+// What is sent: the campaign that each target serves, and the requests it gets.
+import { campaign } from '../../tests/e2e/support/campaigns.mjs';
 
 export const CAMPAIGN = 'bench';
 const SEATS = 5000;
-const LEADHOOK_MAIN = 'build/index.js';
-
-/**
- * `kind` says how it is published to. `again` is the same build in a second process: where the two
- * differ, it is by noise. `only`: the one operation it takes part in.
- */
-export const TARGETS = [
-  {
-    name: 'floor',
-    kind: 'floor',
-    says: 'the least that stores, answers, sends and settles a lead, in JavaScript (`floor.mjs`)',
-    main: 'target/bench/floor/index.js',
-    only: 'fresh',
-  },
-  {
-    name: 'peer',
-    kind: 'peer',
-    says: 'what Leadhook does with a lead, in TypeScript with Hono, Zod and libphonenumber-js (`hono/`)',
-    main: 'target/bench/hono/index.js',
-  },
-  { name: 'leadhook', kind: 'leadhook', says: 'this repository', main: LEADHOOK_MAIN },
-  {
-    name: 'leadhook again',
-    kind: 'leadhook',
-    says: 'the same build a second time',
-    main: LEADHOOK_MAIN,
-    again: true,
-  },
-];
-export const LEADHOOK = TARGETS.find(({ name }) => name === 'leadhook');
-
-/** A further build of Leadhook: a folder as `make build` leaves it. */
-export const buildTarget = (name, folder) => ({
-  name,
-  kind: 'leadhook',
-  says: 'another build of Leadhook',
-  main: path.join(folder, 'index.js'),
-});
-
-/**
- * What is divided by what among these targets, where both take part: each Leadhook by what it is measured
- * against. A ratio is taken within a round, between runs that are neighbours in time.
- */
-export function ratioPairs(targets) {
-  const builds = targets.filter((target) => !TARGETS.includes(target)).map(({ name }) => name);
-  return [
-    ['leadhook', 'peer'],
-    ['leadhook', 'floor'],
-    ['peer', 'floor'],
-    ['leadhook', 'leadhook again'],
-    ...builds.flatMap((name, at) =>
-      ['leadhook', 'peer', ...builds.slice(0, at)].map((other) => [name, other]),
-    ),
-  ];
-}
 
 /** The campaign of every target; it uses KV as by default. */
 export function benchCampaign(receiver) {
@@ -73,17 +16,6 @@ export function benchCampaign(receiver) {
       { name: 'seats', kind: 'number', min: 1, max: SEATS },
     ],
   });
-}
-
-/** Publishes as the target does it: the peer reads campaigns from KV as they are, the floor knows only a receiver. */
-export async function publish({ kind }, world, campaign) {
-  if (kind === 'leadhook') return world.publish(campaign);
-  const [key, body] =
-    kind === 'floor'
-      ? ['receiver', campaign.destination[0].url]
-      : [`campaign:${campaign.id}`, JSON.stringify(campaign)];
-  if (world.kv) world.kv.entries.set(key, { body: Buffer.from(body) });
-  else await send(world.kvUrl, 'PUT', `/${encodeURIComponent(key)}`, { body });
 }
 
 const REPEATING = 64;

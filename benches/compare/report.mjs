@@ -1,10 +1,11 @@
 // What was measured, as tables and as its section of RESULTS.md.
-import { judged } from './aims.mjs';
-import { cents } from './ledger-price.mjs';
-import { PAUSE_MS } from './lone.mjs';
-import { percentile, ratio, spread } from './statistics.mjs';
-import { DISTURBING, list, markdown, percent } from './tables.mjs';
-import { OPERATIONS, ratioPairs, TARGETS } from './targets.mjs';
+import { PAUSE_MS } from '../lib/lone-lead.mjs';
+import { cents } from '../lib/price.mjs';
+import { percentile, ratio, spread } from '../lib/statistics.mjs';
+import { DISTURBING, list, markdown, percent } from '../lib/tables.mjs';
+import { TARGETS } from '../lib/targets.mjs';
+import { OPERATIONS } from '../lib/workload.mjs';
+import { judged } from './goals.mjs';
 
 /** What a run yields that is compared. */
 const VALUES = [
@@ -14,6 +15,23 @@ const VALUES = [
   { key: 'deliveredPerSecond', head: 'delivered/s', digits: 0 },
 ];
 const HEADS = VALUES.map(({ head }) => head);
+
+/**
+ * What is divided by what among these targets, where both take part: each Leadhook by what it is measured
+ * against. A ratio is taken within a round, between runs that are neighbours in time.
+ */
+export function ratioPairs(targets) {
+  const builds = targets.filter((target) => !TARGETS.includes(target)).map(({ name }) => name);
+  return [
+    ['leadhook', 'peer'],
+    ['leadhook', 'floor'],
+    ['peer', 'floor'],
+    ['leadhook', 'leadhook again'],
+    ...builds.flatMap((name, at) =>
+      ['leadhook', 'peer', ...builds.slice(0, at)].map((other) => [name, other]),
+    ),
+  ];
+}
 
 const range = ({ median, min, max }, digits) =>
   min === max
@@ -142,7 +160,7 @@ What is judged is the median; in brackets the lowest and the highest round.
 
 ${TARGETS.map(({ name, says }) => `- **${name}**: ${says}.`).join('\n')}
 
-What peer and floor leave out stands in [README.md](README.md). Each runs on plain workerd in a process of its own, with its own SQLite; its KV is a small Worker (\`kv.mjs\`) in a second process of its own, over the loopback. Before anything is timed, peer and leadhook have to give the answers and webhooks that \`conformance.mjs\` demands. The load is wrk with one thread and 32 connections; it shares the machine with the Workers and with the receiver of their webhooks. The targets take turns within a round, after ${warmUpSeconds} s to warm up, and a turn ends once everything is delivered.
+What peer and floor leave out stands in [README.md](README.md). Each runs on plain workerd in a process of its own, with its own SQLite; its KV is a small Worker (\`lib/kv.mjs\`) in a second process of its own, over the loopback. Before anything is timed, peer and leadhook have to give the answers and webhooks that \`compare/conformance.mjs\` demands. The load is wrk with one thread and 32 connections; it shares the machine with the Workers and with the receiver of their webhooks. The targets take turns within a round, after ${warmUpSeconds} s to warm up, and a turn ends once everything is delivered.
 
 - **CPU ms**: processor time of the runtime and of KV's process for one request; where there are webhooks, for one delivered lead. **Without KV**: of the runtime alone.
 - **delivered/s**: leads from the first post to the last webhook received.

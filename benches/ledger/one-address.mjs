@@ -1,16 +1,16 @@
 // What a post costs whose address has posted ten thousand times before; writes its section of benches/RESULTS.md.
 //
-//   node benches/person.mjs [--quick]
+//   node benches/ledger/one-address.mjs [--quick]
 //
 // --quick: a tenth of the posts, and nothing is written.
 import { parseArgs } from 'node:util';
-import { campaign } from '../tests/e2e/support/campaigns.mjs';
-import { Receiver } from '../tests/e2e/support/receiver.mjs';
-import { World } from '../tests/e2e/support/world.mjs';
-import { machine } from './machine.mjs';
-import { cpuMs } from './processes.mjs';
-import { writeSection } from './results.mjs';
-import { aligned, list, markdown } from './tables.mjs';
+import { campaign } from '../../tests/e2e/support/campaigns.mjs';
+import { Receiver } from '../../tests/e2e/support/receiver.mjs';
+import { World } from '../../tests/e2e/support/world.mjs';
+import { machine } from '../lib/machine.mjs';
+import { cpuMs } from '../lib/processes.mjs';
+import { writeSection } from '../lib/results.mjs';
+import { aligned, list, markdown } from '../lib/tables.mjs';
 
 const ADDRESS = 'again@corp.example.org';
 /** Others', at each look. */
