@@ -1,7 +1,7 @@
 // What a campaign's fields and consents take, as one Zod schema. An issue's message is its code.
 import { type CountryCode, parsePhoneNumberFromString } from 'libphonenumber-js/max';
 import * as z from 'zod/mini';
-import type { Campaign, Field, Purpose } from './campaign';
+import type { Campaign, Field, Purpose } from './model';
 
 const MAX_TEXT = 2_000;
 const MAX_URL = 2_048;

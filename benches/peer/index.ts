@@ -5,11 +5,12 @@
 // texts in the campaign's language alone, and their token and hidden field, by which it judges nobody: it looks
 // for no signs of abuse. Nor does it keep a history of consents, or lists.
 import { type Context, Hono } from 'hono';
-import { type Campaign, findCampaign } from './campaign';
+import { findCampaign } from './campaign';
 import { formToken, keysOf } from './crypto';
 import { MAX_BODY_BYTES, Malformed, type Problem, accept, fieldsOf, methodOf } from './intake';
 import { admission, identify } from './lead';
 import { log, logFault } from './log';
+import type { Campaign } from './model';
 import { invalid, notAllowed, notFound, problem, reply, unavailable } from './reply';
 import { recentOf, remember } from './seen';
 

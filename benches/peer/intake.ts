@@ -1,7 +1,7 @@
 // Bytes → Submission, or every problem of it at once. No problem holds anything that was submitted.
 import type * as z from 'zod/mini';
-import type { Campaign } from './campaign';
 import { type Choice, type Phone, REPEATED } from './fields';
+import { type Campaign, isAttribution } from './model';
 
 /** The memory and the time that a stranger can take are bounded before anything is parsed. */
 export const MAX_BODY_BYTES = 64 * 1024;
@@ -37,13 +37,6 @@ interface Given {
   values: Record<string, unknown>;
   attribution: Record<string, string>;
 }
-
-export const isAttribution = (name: string) =>
-  name.startsWith('utm_') ||
-  name === 'gclid' ||
-  name === 'fbclid' ||
-  name === 'page_url' ||
-  name === 'referrer';
 
 /** How a body is written; undefined where nothing here reads it. */
 export function methodOf(contentType: string | null): Method | undefined {

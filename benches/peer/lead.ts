@@ -1,8 +1,8 @@
 // Submission → what the ledger is asked to judge: who it is in keyed hashes, what was consented to,
 // what the rules say, and the lead itself, sealed.
-import type { Campaign } from './campaign';
 import { type Keys, fingerprint, idempotencyTag, randomId, seal, submissionId } from './crypto';
 import type { Submission } from './intake';
+import type { Campaign } from './model';
 import { type Score, type Target, decide, factsOf, score } from './qualify';
 
 /** A source is a word of the marketer's. */

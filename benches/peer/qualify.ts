@@ -1,23 +1,9 @@
 // A lead → its score with reasons, and where it goes.
-import type { Campaign, When } from './campaign';
 import type { Submission } from './intake';
+import type { Campaign, Condition, Facts, When } from './model';
 
 const FREE = new Set<string>(FREE_MAIL);
 const THROWN_AWAY = new Set<string>(DISPOSABLE);
-
-/** What conditions are asked about. */
-export interface Facts {
-  /** By field, the contact among them. */
-  answers: Record<string, unknown>;
-  attribution: Record<string, string>;
-  country: string | undefined;
-  emailKind: string | undefined;
-}
-
-export interface Condition {
-  holds(facts: Facts): boolean;
-  because: string;
-}
 
 export interface Score {
   total: number;

@@ -1,7 +1,7 @@
 // What KV remembers of a person's last minutes. It answers exact repeats (double clicks, retries,
 // floods) without waking the ledger, and judges nothing: stale, empty or refusing, it costs speed.
-import type { Campaign } from './campaign';
 import type { Identity } from './lead';
+import type { Campaign } from './model';
 
 /** Long enough for retries, short enough that a withdrawal is not outlived for long. */
 const REPEAT_MS = 10 * 60_000;
