@@ -46,10 +46,12 @@ async function end(code) {
   const running = children.filter((child) => child.exitCode === null && child.signalCode === null);
   const ended = running.map((child) => new Promise((done) => child.once('exit', done)));
   for (const child of running) signal(child, 'SIGTERM');
-  const timer = setTimeout(() => running.forEach((child) => signal(child, 'SIGKILL')), 3_000);
+  const timer = setTimeout(() => {
+    for (const child of running) signal(child, 'SIGKILL');
+  }, 3_000);
   await Promise.all(ended);
   clearTimeout(timer);
-  children.forEach((child) => signal(child, 'SIGKILL'));
+  for (const child of children) signal(child, 'SIGKILL');
   process.exit(code);
 }
 

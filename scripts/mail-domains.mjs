@@ -116,8 +116,11 @@ function pack(salt, domains) {
     throw new Error('a bucket holds more than its byte can say');
   const bytes = Buffer.alloc(1 + buckets.length + 2 * rests.length);
   bytes[0] = salt;
-  buckets.forEach((bucket, at) => (bytes[1 + at] = bucket.size));
-  rests.forEach((rest, at) => bytes.writeUInt16BE(rest, 1 + buckets.length + 2 * at));
+  bytes.set(
+    buckets.map((bucket) => bucket.size),
+    1,
+  );
+  for (const [at, rest] of rests.entries()) bytes.writeUInt16BE(rest, 1 + buckets.length + 2 * at);
   const holds = (domain) => buckets[place(salt, domain).bucket].has(place(salt, domain).rest);
   return { bytes, holds };
 }

@@ -64,7 +64,8 @@ function* fields(bytes) {
       [content, at] = readVarint(bytes, at);
     } else if ((tag & 7) === 2) {
       [length, at] = readVarint(bytes, at);
-      content = bytes.subarray(at, (at += length));
+      content = bytes.subarray(at, at + length);
+      at += length;
     } else {
       throw new Error(`unexpected wire type in tag ${tag}`);
     }
@@ -112,16 +113,20 @@ function compile(pattern) {
 
   function alternatives() {
     const all = [sequence()];
-    while (source[at] === '|') at++, all.push(sequence());
+    while (source[at] === '|') {
+      at++;
+      all.push(sequence());
+    }
     return () => {
       const ends = [];
-      all.forEach((one, index) => {
-        if (index === all.length - 1) return one();
+      const last = all.length - 1;
+      for (const one of all.slice(0, last)) {
         const split = add({ either: program.length + 1 });
         one();
         ends.push(add({}));
         program[split].or = program.length;
-      });
+      }
+      all[last]();
       for (const end of ends) program[end].goto = program.length;
     };
   }
@@ -129,7 +134,9 @@ function compile(pattern) {
   function sequence() {
     const parts = [];
     while (at < source.length && source[at] !== '|' && source[at] !== ')') parts.push(repeated());
-    return () => parts.forEach((part) => part());
+    return () => {
+      for (const part of parts) part();
+    };
   }
 
   function repeated() {
@@ -306,7 +313,9 @@ function beginnings(pattern, rule) {
 
 const branches = ({ next }) => {
   const sets = new Map();
-  next.forEach((to, digit) => to && sets.set(to, (sets.get(to) ?? 0) | (1 << digit)));
+  next.forEach((to, digit) => {
+    if (to) sets.set(to, (sets.get(to) ?? 0) | (1 << digit));
+  });
   // What goes on comes last: it may follow without a reference.
   return [...sets].sort(([one], [other]) => other.isLeaf - one.isLeaf);
 };
@@ -405,7 +414,9 @@ function plansFile(metadata) {
     const row = Buffer.alloc(22);
     row.write(region === '001' ? '--' : region, 'latin1');
     row.writeUInt16LE(code, 2);
-    roots[index].forEach((root, place) => row.writeUInt16LE(root ? begins.get(root) : NONE, 4 + 2 * place));
+    roots[index].forEach((root, place) => {
+      row.writeUInt16LE(root ? begins.get(root) : NONE, 4 + 2 * place);
+    });
     row.writeUInt32LE(bits(general.lengths), 14);
     row.writeUInt32LE(bits(general.localLengths), 18);
     return row;
@@ -421,7 +432,9 @@ function plansFile(metadata) {
     return Buffer.concat([Buffer.from([isEnd ? 1 : 0, goes, stays, thenGoes]), Buffer.from(first)], 8);
   });
   const head = Buffer.alloc(6);
-  [planRows, maskRows, changeRows].forEach((rows, index) => head.writeUInt16LE(rows.length, 2 * index));
+  [planRows, maskRows, changeRows].forEach((rows, index) => {
+    head.writeUInt16LE(rows.length, 2 * index);
+  });
   return Buffer.concat([head, ...planRows, ...maskRows, ...changeRows, buffer]);
 }
 

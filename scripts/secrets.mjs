@@ -54,7 +54,8 @@ export function addValues(file, values) {
   let text = existsSync(file) ? readFileSync(file, 'utf8') : '';
   if (text !== '' && !text.endsWith('\n')) text += '\n';
   for (const [name, value] of Object.entries(values)) {
-    text = text.replace(new RegExp(`^(?=\\s*${name}\\s*=)`, 'gm'), '# replaced: ') + `${name}="${value}"\n`;
+    text = text.replace(new RegExp(`^(?=\\s*${name}\\s*=)`, 'gm'), '# replaced: ');
+    text += `${name}="${value}"\n`;
   }
   writeFileSync(file, text, { mode: 0o600 });
   chmodSync(file, 0o600);

@@ -48,9 +48,10 @@ export async function conformance({ world, receiver, publish, campaignId: id }) 
     assert.equal(answer.status, status, answer.text);
     assert.equal(answer.headers['content-type'], 'application/problem+json');
     assert.equal(answer.json.status, status);
-    const pairs = answer.json.errors?.map(
-      ({ field, code, detail }) => (assert.ok(detail), `${field}:${code}`),
-    );
+    const pairs = answer.json.errors?.map(({ field, code, detail }) => {
+      assert.ok(detail);
+      return `${field}:${code}`;
+    });
     assert.deepEqual(pairs?.sort(), problems?.sort());
     return answer;
   };

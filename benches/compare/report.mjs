@@ -78,7 +78,7 @@ export function onceTable(once) {
   const rows = Object.entries(once).map(([name, { size, memory, coldStartsMs }]) => [
     name,
     size.all.toFixed(1),
-    size.wasm && size.wasm.toFixed(1),
+    size.wasm > 0 ? size.wasm.toFixed(1) : '',
     range(spread(coldStartsMs), 0),
     memory.now.toFixed(0),
     memory.peak.toFixed(0),

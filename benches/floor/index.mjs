@@ -96,9 +96,11 @@ export class Ledger extends DurableObject {
     this.#turnAtMs = Infinity;
     try {
       const results = this.#storage.transactionSync(() => steps.map(({ step }) => step()));
-      steps.forEach(({ resolve }, at) => resolve(results[at]));
+      steps.forEach(({ resolve }, at) => {
+        resolve(results[at]);
+      });
     } catch (error) {
-      steps.forEach(({ reject }) => reject(error));
+      for (const { reject } of steps) reject(error);
     }
     this.#send();
   }

@@ -57,7 +57,8 @@ if (process.argv[1] === SELF) {
     const startedAt = performance.now();
     try {
       const name = await postFresh(agent, url);
-      (answers[name] ??= []).push(Math.round((performance.now() - startedAt) * 1000));
+      answers[name] ??= [];
+      answers[name].push(Math.round((performance.now() - startedAt) * 1000));
     } catch {
       lost += 1;
     }

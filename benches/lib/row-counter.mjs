@@ -34,7 +34,7 @@ export class Ledger extends Product {
     for (const name of Object.getOwnPropertyNames(Product.prototype)) {
       if (name === 'constructor' || name === 'alarm') continue;
       // All that is public is for callers from outside.
-      this.prototype[name] = function (...args) {
+      Ledger.prototype[name] = function (...args) {
         this.#counting.phase = 'admission';
         this.#counting.calls.admission += 1;
         return Product.prototype[name].apply(this, args);

@@ -12,7 +12,9 @@ export function startServices() {
     if (error) failed(new Error(error));
     else done(value);
   });
-  child.once('exit', () => waiting.forEach(({ failed }) => failed(new Error('the services ended'))));
+  child.once('exit', () => {
+    for (const { failed } of waiting.values()) failed(new Error('the services ended'));
+  });
   const call = (name, args) =>
     new Promise((done, failed) => {
       calls += 1;

@@ -18,5 +18,9 @@ export function percentile(percent, counted) {
   const sorted = [...counted].sort(([a], [b]) => a - b);
   const total = sorted.reduce((sum, [, count]) => sum + count, 0);
   let seen = 0;
-  return sorted.find(([, count]) => (seen += count) >= (percent / 100) * total)[0];
+  for (const [value, count] of sorted) {
+    seen += count;
+    if (seen >= (percent / 100) * total) return value;
+  }
+  throw new Error('there is nothing to take a percentile of');
 }

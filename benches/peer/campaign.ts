@@ -55,7 +55,7 @@ async function ready(file: File, env: Env): Promise<Campaign> {
   const { controller, qualify } = file;
   const first = (kind: Field['kind']) => file.field.find((field) => field.kind === kind)?.name;
   const language = file.language in languages ? file.language : 'en';
-  const texts = Object.entries(languages[language]!).filter(([key]) => SHOWN.test(key));
+  const texts = Object.entries(languages[language] ?? en).filter(([key]) => SHOWN.test(key));
   const required = purposes.filter((purpose) => purpose.required).map(({ id }) => id);
   const destinations = await Promise.all(
     file.destination.map(async ({ name, url, secret, needs = required, when, forward_at = -Infinity }) => {
@@ -63,6 +63,39 @@ async function ready(file: File, env: Env): Promise<Campaign> {
       return { name, url, secret, needs, when: conditions(when), forwardAt: forward_at, receiver };
     }),
   );
+  const criteria = JSON.stringify({
+    campaign: file.id,
+    title: file.title,
+    language: file.language,
+    endpoint: `${env.LEADHOOK_PUBLIC_URL?.replace(/\/+$/, '') ?? ''}/c/${file.id}`,
+    default_country: file.default_country ?? null,
+    fields: file.field.map((field) => {
+      const { name, kind, required, label = name, choices, min, max } = field;
+      return { name, kind, required, label, choices, min, max, ...lengths(field) };
+    }),
+    double_opt_in: false,
+    purposes: purposes.map(({ id, required, text, version, text_sha256, channel, category }) => ({
+      id,
+      field: `consent.${id}`,
+      required,
+      text,
+      version,
+      text_sha256,
+      channel,
+      category,
+    })),
+    controller: controller.name,
+    privacy_notice: controller.privacy_notice,
+    limits: { body_bytes: MAX_BODY_BYTES, fields: MAX_FIELDS },
+    thanks_url: file.thanks_url ?? null,
+    thanks: null,
+    magnet: null,
+    turnstile: null,
+    attribution: { remember_days: null },
+    texts_language: language,
+    texts: Object.fromEntries(texts),
+    honeypot: file.field.some(({ name }) => name === HONEYPOT) ? null : HONEYPOT,
+  });
   return {
     id: file.id,
     ledger: file.ledger ?? file.id,
@@ -99,40 +132,7 @@ async function ready(file: File, env: Env): Promise<Campaign> {
       ...(controller.privacy_notice_version && { version: controller.privacy_notice_version }),
       sha256: await sha256Hex(JSON.stringify(controller, Object.keys(controller).sort())),
     },
-    criteria:
-      JSON.stringify({
-        campaign: file.id,
-        title: file.title,
-        language: file.language,
-        endpoint: `${env.LEADHOOK_PUBLIC_URL?.replace(/\/+$/, '') ?? ''}/c/${file.id}`,
-        default_country: file.default_country ?? null,
-        fields: file.field.map((field) => {
-          const { name, kind, required, label = name, choices, min, max } = field;
-          return { name, kind, required, label, choices, min, max, ...lengths(field) };
-        }),
-        double_opt_in: false,
-        purposes: purposes.map(({ id, required, text, version, text_sha256, channel, category }) => ({
-          id,
-          field: `consent.${id}`,
-          required,
-          text,
-          version,
-          text_sha256,
-          channel,
-          category,
-        })),
-        controller: controller.name,
-        privacy_notice: controller.privacy_notice,
-        limits: { body_bytes: MAX_BODY_BYTES, fields: MAX_FIELDS },
-        thanks_url: file.thanks_url ?? null,
-        thanks: null,
-        magnet: null,
-        turnstile: null,
-        attribution: { remember_days: null },
-        texts_language: language,
-        texts: Object.fromEntries(texts),
-        honeypot: file.field.some(({ name }) => name === HONEYPOT) ? null : HONEYPOT,
-      }).slice(0, -1) + ',"token":{"field":"leadhook_token","value":"',
+    criteria: `${criteria.slice(0, -1)},"token":{"field":"leadhook_token","value":"`,
   };
 }
 

@@ -22,13 +22,16 @@ interface NamedKey {
   key: CryptoKey;
 }
 
-/** What a ledger's secrets become. The first key of each list writes, all of them read. */
+/** The first key writes, all of them read. */
+type Ring = [NamedKey, ...NamedKey[]];
+
+/** What a ledger's secrets become. */
 export interface Keys {
   ledger: string;
   fingerprints: NamedKey[];
   submissions: CryptoKey;
   forms: NamedKey;
-  seals: NamedKey[];
+  seals: Ring;
 }
 
 const known = new Map<string, Keys>();
@@ -39,7 +42,7 @@ export function keysOf(env: Env, ledger: string): Keys | Promise<Keys> {
 }
 
 async function derived(env: Env, ledger: string): Promise<Keys> {
-  const [peppers, sealing] = await Promise.all([
+  const [peppers, [sealing, ...olderSealing]] = await Promise.all([
     ring(env, 'LEADHOOK_PEPPERS'),
     ring(env, 'LEADHOOK_SEALING_KEYS'),
   ]);
@@ -57,30 +60,34 @@ async function derived(env: Env, ledger: string): Promise<Keys> {
     };
     return { id, key: await crypto.subtle.deriveKey(hkdf, key, algorithm, false, uses) };
   };
-  const [fingerprints, submissions, forms, seals] = await Promise.all([
+  const sealer = (key: NamedKey) => derive(key, 'leadhook/seal/v1/', AES, ['encrypt', 'decrypt']);
+  const [fingerprints, submissions, forms, seal, olderSeals] = await Promise.all([
     Promise.all(peppers.map((pepper) => derive(pepper, 'leadhook/fingerprint/v1/', HMAC, ['sign']))),
-    derive(peppers[0]!, 'leadhook/submission/v1/', HMAC, ['sign']),
-    derive(peppers[0]!, 'leadhook/link/v1/', HMAC, ['sign']),
-    Promise.all(sealing.map((key) => derive(key, 'leadhook/seal/v1/', AES, ['encrypt', 'decrypt']))),
+    derive(peppers[0], 'leadhook/submission/v1/', HMAC, ['sign']),
+    derive(peppers[0], 'leadhook/link/v1/', HMAC, ['sign']),
+    sealer(sealing),
+    Promise.all(olderSealing.map(sealer)),
   ]);
+  const seals: Ring = [seal, ...olderSeals];
   const keys = { ledger, fingerprints, submissions: submissions.key, forms, seals };
   known.set(ledger, keys);
   return keys;
 }
 
 /** `id:base64,id:base64,…`, each of 32 bytes or more. */
-function ring(env: Env, name: 'LEADHOOK_PEPPERS' | 'LEADHOOK_SEALING_KEYS'): Promise<NamedKey[]> {
+async function ring(env: Env, name: 'LEADHOOK_PEPPERS' | 'LEADHOOK_SEALING_KEYS'): Promise<Ring> {
   const entries = (env[name] ?? '').split(',').filter((entry) => entry.trim());
-  if (!entries.length) throw new Error(`${name} is not set`);
-  return Promise.all(
+  const [first, ...others] = await Promise.all(
     entries.map(async (entry) => {
-      const [id, secret] = entry.trim().split(':');
-      const bytes = fromBase64(secret ?? '');
-      if (!/^[a-z0-9-]{1,16}$/.test(id!) || bytes.length < 32)
+      const [id = '', secret = ''] = entry.trim().split(':');
+      const bytes = fromBase64(secret);
+      if (!/^[a-z0-9-]{1,16}$/.test(id) || bytes.length < 32)
         throw new Error(`${name} is not id:base64 of 32 bytes`);
-      return { id: id!, key: await crypto.subtle.importKey('raw', bytes, 'HKDF', false, ['deriveKey']) };
+      return { id, key: await crypto.subtle.importKey('raw', bytes, 'HKDF', false, ['deriveKey']) };
     }),
   );
+  if (!first) throw new Error(`${name} is not set`);
+  return [first, ...others];
 }
 
 const hmac = async (key: CryptoKey, text: string) =>
@@ -109,7 +116,7 @@ export async function formToken({ forms: { id, key } }: Keys, campaign: string):
 
 /** AES-256-GCM, bound to the place where it lies: format, length of the key's id, key's id, nonce, ciphertext. */
 export async function seal(keys: Keys, place: string, text: string): Promise<Uint8Array> {
-  const { id, key } = keys.seals[0]!;
+  const { id, key } = keys.seals[0];
   const iv = crypto.getRandomValues(new Uint8Array(NONCE_BYTES));
   const additionalData = encoder.encode(`${keys.ledger}/${place}`);
   const sealed = await crypto.subtle.encrypt(
@@ -131,7 +138,7 @@ export async function seal(keys: Keys, place: string, text: string): Promise<Uin
 export async function open(keys: Keys, place: string, sealed: ArrayBuffer | Uint8Array): Promise<string> {
   const bytes = sealed instanceof Uint8Array ? sealed : new Uint8Array(sealed);
   if (bytes[0] !== SEALED_FORMAT) throw new Error('a sealed text is of another format');
-  const head = 2 + bytes[1]!;
+  const head = 2 + (bytes[1] ?? 0);
   const id = decoder.decode(bytes.subarray(2, head));
   const key = keys.seals.find((seal) => seal.id === id)?.key;
   if (!key) throw new Error('the key of a sealed text is not in the ring');
@@ -172,7 +179,8 @@ export async function signed(keys: CryptoKey[], id: string, timestamp: string, b
   const bytes = encoder.encode(`${id}.${timestamp}.${body}`);
   const sign = async (key: CryptoKey) =>
     `v1,${new Uint8Array(await crypto.subtle.sign('HMAC', key, bytes)).toBase64()}`;
-  const signatures = keys.length === 1 ? await sign(keys[0]!) : (await Promise.all(keys.map(sign))).join(' ');
+  const [first, second] = keys;
+  const signatures = first && !second ? await sign(first) : (await Promise.all(keys.map(sign))).join(' ');
   return { signatures, body: bytes.subarray(id.length + timestamp.length + 2) };
 }
 

@@ -70,13 +70,11 @@ export async function send(env: Env, delivery: Delivery): Promise<Outcome> {
   if (!consents(JSON.parse(delivery.granted), destination.needs)) return { name: 'consent_missing' };
   const secret = await signingKeys((env as unknown as Record<string, unknown>)[destination.secret]);
   if (!secret) return { name: 'secret_missing' };
+  const { payload } = delivery;
+  if (!payload) return { name: 'unreadable' };
   let lead: string;
   try {
-    lead = await open(
-      await keysOf(env, campaign.ledger),
-      `payload/${delivery.submission_id}`,
-      delivery.payload!,
-    );
+    lead = await open(await keysOf(env, campaign.ledger), `payload/${delivery.submission_id}`, payload);
   } catch {
     return { name: 'unreadable' };
   }

@@ -16,7 +16,7 @@ const LABEL = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?';
 const EMAIL = new RegExp(
   `^(?=.{3,254}$)(?=[^@]{1,64}@)${ATOM}(?:\\.${ATOM})*@(?:${LABEL}\\.)+(?!(?:\\d+|0x[0-9a-f]*)$)${LABEL}$`,
 );
-const PLAIN_ADDRESS = /^[\x00-\x7f]*$/;
+const PLAIN_ADDRESS = /^\p{ASCII}*$/u;
 const A_LABEL = /[@.]xn--/;
 const NOT_IN_A_DOMAIN = /[^a-z0-9.\-\u0080-\u{10ffff}]/u;
 const DECIMAL = /^[+-]?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?$/;
@@ -73,8 +73,9 @@ const rules: Record<Field['kind'], (field: Field, country: Campaign['country']) 
       z.string(typed()),
       z.transform((text: string, context): Phone => {
         const phone = phoneOf(text, country);
-        if (!phone) context.issues.push({ code: 'custom', message: 'invalid_phone', input: text });
-        return phone!;
+        if (phone) return phone;
+        context.issues.push({ code: 'custom', message: 'invalid_phone', input: text });
+        return z.NEVER;
       }),
     ),
     details: { invalid_phone: 'must be a phone number, best with its country code' },
@@ -199,9 +200,9 @@ function asciiAddress(text: string): string {
 export function phoneOf(text: string, country: Campaign['country']): Phone | undefined {
   if (text.length > MAX_PHONE_TEXT) return undefined;
   // Of RFC 3966's parameters only a context changes what the number says.
-  const [number, parameters] = text.split(';', 2);
+  const [number = '', parameters] = text.split(';', 2);
   if (parameters?.toLowerCase().includes('phone-context')) return undefined;
-  const phone = parsePhoneNumberFromString(number!, country as CountryCode | undefined);
+  const phone = parsePhoneNumberFromString(number, country as CountryCode | undefined);
   if (!phone?.isValid() || phone.number.length > MAX_E164) return undefined;
   return { e164: phone.number, country: phone.country };
 }

@@ -53,7 +53,7 @@ async function endpoint(
   answer: (call: Call, campaign: Campaign, cors: Headers) => Response | Promise<Response>,
 ): Promise<Response> {
   const cors: Headers = { vary: 'Origin' };
-  const id = call.req.param('campaign')!;
+  const id = call.req.param('campaign') ?? '';
   try {
     const campaign = await findCampaign(call.env, id);
     if (!campaign) return notFound(cors);
@@ -111,7 +111,7 @@ async function submit(
     const read = 'This address reads application/x-www-form-urlencoded and application/json, in UTF-8.';
     return refused('media_type', 415, 'Unsupported media type', read);
   }
-  let given;
+  let given: ReturnType<typeof fieldsOf>;
   try {
     given = fieldsOf(body, method, campaign);
   } catch (error) {
@@ -160,6 +160,9 @@ const objects = new Map<string, DurableObjectId>();
 
 function ledger(env: Env, name: string) {
   let id = objects.get(name);
-  if (!id) objects.set(name, (id = env.LEDGER.idFromName(`v1:${name}`)));
+  if (!id) {
+    id = env.LEDGER.idFromName(`v1:${name}`);
+    objects.set(name, id);
+  }
   return env.LEDGER.get(id);
 }

@@ -155,9 +155,9 @@ function problems(issues: z.core.$ZodRawIssue[], nobody: boolean, campaign: Camp
 function attributionOf({ attribution }: Given): Record<string, string> {
   const all: Record<string, string> = {};
   for (const name in attribution) {
-    let text = attribution[name]!.trim();
+    let text = attribution[name]?.trim() ?? '';
     // Query and fragment of an address may hold anything: a token, an e-mail address.
-    if (name === 'page_url' || name === 'referrer') text = text.split(/[?#]/, 1)[0]!;
+    if (name === 'page_url' || name === 'referrer') text = text.split(/[?#]/, 1)[0] ?? '';
     if (text.length > MAX_ATTRIBUTION) text = [...text].slice(0, MAX_ATTRIBUTION).join('');
     if (text) all[name] = text;
   }

@@ -138,7 +138,7 @@ function records(
 ): ConsentRecord[] {
   const { language, notice } = campaign;
   return campaign.purposes.map(({ id, version, text_sha256, channel, category, retention_days }, index) => {
-    const { granted, shown } = choices[index]!;
+    const { granted = false, shown = null } = choices[index] ?? {};
     return {
       purpose: id,
       granted,

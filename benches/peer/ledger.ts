@@ -72,7 +72,7 @@ type Bucket = Pick<Held, 'campaign' | 'hour' | 'source'>;
 
 interface Step {
   run(): unknown;
-  resolve(result: any): void;
+  resolve(result: never): void;
   reject(error: unknown): void;
 }
 
@@ -138,7 +138,7 @@ export class Ledger extends DurableObject<Env> {
     this.#stepsWithinMs = Infinity;
     for (const { run, resolve, reject } of steps) {
       try {
-        resolve(this.ctx.storage.transactionSync(run));
+        resolve(this.ctx.storage.transactionSync(run) as never);
       } catch (error) {
         reject(error);
       }

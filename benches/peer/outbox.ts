@@ -93,7 +93,7 @@ export class Outbox {
         campaign,
         destination,
         receiver,
-        events[at]!,
+        events[at],
         granted,
         source,
         hour,
@@ -299,7 +299,10 @@ export class Outbox {
 
   #lane(receiver: string): Lane {
     let lane = this.#lanes.get(receiver);
-    if (!lane) this.#lanes.set(receiver, (lane = { receiver, dueMs: Infinity, ahead: [], connections: 0 }));
+    if (!lane) {
+      lane = { receiver, dueMs: Infinity, ahead: [], connections: 0 };
+      this.#lanes.set(receiver, lane);
+    }
     return lane;
   }
 

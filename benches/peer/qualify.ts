@@ -46,7 +46,7 @@ export function condition(when: When): Condition {
     return { because: `${subject} is at most ${most}`, holds };
   }
   const wanted = when.is_none_of === undefined;
-  const list = when.is_none_of ?? when.is_one_of ?? [when.is!];
+  const list = when.is_none_of ?? when.is_one_of ?? [when.is];
   const values = new Set<unknown>(list.map(folded));
   const verb = wanted ? (list.length === 1 ? 'is' : 'is one of') : 'is none of';
   const holds = (facts: Facts) => values.has(folded(read(facts))) === wanted;
@@ -63,8 +63,8 @@ export function factsOf(
 ): Facts {
   const { contact, attribution } = lead;
   const answers: Facts['answers'] = { ...lead.answers };
-  if (contact.email) answers[fields.email!] = contact.email;
-  if (contact.phone) answers[fields.phone!] = contact.phone;
+  if (contact.email && fields.email) answers[fields.email] = contact.email;
+  if (contact.phone && fields.phone) answers[fields.phone] = contact.phone;
   const answered = fields.country && (lead.answers[fields.country] as string | undefined);
   const domain = contact.email?.slice(contact.email.indexOf('@') + 1);
   return {
