@@ -39,10 +39,12 @@ WASM_RUSTFLAGS := -Cllvm-args=-inline-threshold=150 --remap-path-prefix=$(or $(C
 TOOLS := .tools/bin
 BIN := node_modules/.bin
 CLI := target/release/leadhook
-SOURCES := $(shell find src texts -type f) Cargo.toml Cargo.lock
+SOURCES := $(shell find src texts data -type f) Cargo.toml Cargo.lock
 WORKER_SOURCES := $(filter-out src/bin/% src/testing/world.rs,$(SOURCES))
 
 WEB := $(shell find web texts -type f)
+# Facts that several programs know, and what reads them.
+DATA := $(wildcard data/*) scripts/data.mjs
 
 .PHONY: help dev sink lists test test-host test-e2e test-contract fuzz python-requirements lint build assets cli soak bench pictures \
   bench-core bench-ledger bench-person deploy size clean
@@ -126,7 +128,7 @@ build/index.js: $(WORKER_SOURCES) wrangler.toml $(WORKER_TOOLS)
 	@rm build/{core,entry,drive,wishes}.js && touch $@
 
 # What the Worker serves as it is.
-assets/admin.html: $(WEB) src/base/country.rs scripts/assets.mjs node_modules/.package-lock.json
+assets/admin.html: $(WEB) $(DATA) scripts/assets.mjs node_modules/.package-lock.json
 	@node scripts/assets.mjs
 
 assets: assets/admin.html
@@ -181,7 +183,7 @@ lint: .tools/target node_modules/.package-lock.json
 $(BENCH)/floor/index.js: benches/floor/index.mjs
 	@mkdir -p $(@D) && cp $< $@
 
-$(BENCH)/peer/index.js: $(wildcard benches/peer/*) $(wildcard texts/*) src/base/country.rs scripts/mail-domains.mjs node_modules/.package-lock.json
+$(BENCH)/peer/index.js: $(wildcard benches/peer/*) $(wildcard texts/*) $(DATA) scripts/mail-domains.mjs node_modules/.package-lock.json
 	@echo "Building the peer of the benchmarks"
 	@node benches/peer/build.mjs
 

@@ -2,6 +2,7 @@
 // forms, and the dashboard. From web/ into assets/.
 import { build, transform } from 'esbuild';
 import { copyFileSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { countries } from './data.mjs';
 
 const OUT = 'assets';
 
@@ -32,9 +33,6 @@ const { code: chatStyle } = await transform(readFileSync('web/chat/chat.css', 'u
   loader: 'css',
   minify: true,
 });
-const countries = [...readFileSync('src/base/country.rs', 'utf8').matchAll(/\*b"([A-Z]{2})"/g)].map(
-  ([, code]) => code,
-);
 
 rmSync(OUT, { recursive: true, force: true });
 mkdirSync(OUT);
