@@ -4,6 +4,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { parse, stringify } from 'smol-toml';
 import { campaignsOf } from './campaigns.mjs';
 import {
   OWN_SECRETS,
@@ -58,19 +59,18 @@ function namespaceId() {
   return found.id;
 }
 
-// An account without R2 can deploy what needs none.
-function withFiles(config) {
-  const bucket = /(?:^#.*\n)*\[\[r2_buckets\]\]\nbinding = "FILES"\nbucket_name = "(.+)"\n\n?/m;
-  if (!givesFiles(campaigns)) return config.replace(bucket, '');
-  const name = bucket.exec(config)[1];
+// Creates the bucket if there is none of that name.
+function createBucket(name) {
   const there = new RegExp(`^name:\\s+${name}$`, 'm').test(wrangler(['r2', 'bucket', 'list']));
   if (!there) wrangler(['r2', 'bucket', 'create', name], { show: true });
-  return config;
 }
 
-const binding = 'binding = "KV"\n';
-const config = withFiles(readFileSync('wrangler.toml', 'utf8'));
-writeFileSync(CONFIG, config.replace(binding, `${binding}id = "${namespaceId()}"\n`));
+const config = parse(readFileSync('wrangler.toml', 'utf8'));
+// An account without R2 can deploy what needs none.
+if (givesFiles(campaigns)) for (const { bucket_name: name } of config.r2_buckets) createBucket(name);
+else delete config.r2_buckets;
+for (const namespace of config.kv_namespaces) namespace.id = namespaceId();
+writeFileSync(CONFIG, `# Written by make deploy, from wrangler.toml.\n${stringify(config)}`);
 wrangler(['deploy', '--config', CONFIG], { show: true });
 
 const present = new Set(json(wrangler(['secret', 'list', '--config', CONFIG])).map(({ name }) => name));
