@@ -44,7 +44,7 @@ WORKER_SOURCES := $(filter-out src/bin/% src/testing/world.rs,$(SOURCES))
 
 WEB := $(shell find web texts -type f)
 # Facts that several programs know, and what reads them.
-DATA := $(wildcard data/*) scripts/data.mjs
+DATA := $(wildcard data/*) scripts/data.mjs scripts/bundle.mjs
 
 .PHONY: help dev sink lists test test-host test-e2e test-contract fuzz python-requirements lint build assets cli soak bench pictures \
   bench-core bench-ledger bench-person deploy size clean
@@ -117,14 +117,13 @@ WORKER_BUILD = WASM_BINDGEN_BIN=$(CURDIR)/$(TOOLS)/wasm-bindgen WASM_OPT_BIN=$(C
 STRIP_WASM = $(BIN)/wasm-opt $(@D)/index_bg.wasm -o $(@D)/small.tmp -Oz --low-memory-unused --reorder-functions-by-name \
   --strip-debug --strip-producers $(WASM_FEATURES:%=--enable-%) && mv $(@D)/small.tmp $(@D)/index_bg.wasm
 
-build/index.js: $(WORKER_SOURCES) wrangler.toml $(WORKER_TOOLS)
+build/index.js: $(WORKER_SOURCES) $(DATA) wrangler.toml $(WORKER_TOOLS)
 	@echo "Building the Worker (a few minutes the first time)"
 	@$(WORKER_BUILD)
 	@$(STRIP_WASM)
 	@# What worker-build makes is the core; these are around it.
 	@mv build/index.js build/core.js && cp src/cloudflare/{entry,drive,wishes}.js build/
-	@$(BIN)/esbuild build/entry.js --bundle --minify --format=esm --external:cloudflare:workers \
-	  --external:./index_bg.wasm --log-level=error --outfile=build/index.js
+	@node scripts/bundle.mjs build/entry.js build/index.js
 	@rm build/{core,entry,drive,wishes}.js && touch $@
 
 # What the Worker serves as it is.
@@ -180,8 +179,8 @@ lint: .tools/target node_modules/.package-lock.json
 	cargo clippy --locked --target wasm32-unknown-unknown --lib -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --lib --features cli --document-private-items --quiet
 
-$(BENCH)/floor/index.js: benches/floor/index.mjs
-	@mkdir -p $(@D) && cp $< $@
+$(BENCH)/floor/index.js: benches/floor/index.mjs $(DATA) node_modules/.package-lock.json
+	@node scripts/bundle.mjs $< $@
 
 $(BENCH)/peer/index.js: $(wildcard benches/peer/*) $(wildcard texts/*) $(DATA) scripts/mail-domains.mjs node_modules/.package-lock.json
 	@echo "Building the peer of the benchmarks"

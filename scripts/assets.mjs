@@ -1,7 +1,8 @@
 // Makes the files that the Worker serves as they are: the form script, the chat, the style of hosted
 // forms, and the dashboard. From web/ into assets/.
-import { build, transform } from 'esbuild';
 import { copyFileSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { transform } from 'esbuild';
+import { bundle } from './bundle.mjs';
 import { countries } from './data.mjs';
 
 const OUT = 'assets';
@@ -37,9 +38,9 @@ const { code: chatStyle } = await transform(readFileSync('web/chat/chat.css', 'u
 rmSync(OUT, { recursive: true, force: true });
 mkdirSync(OUT);
 // What stands on other people's pages leaves no names there, and runs in the browsers of their visitors.
-const shared = { bundle: true, minify: true, legalComments: 'none', logLevel: 'error', charset: 'utf8' };
+const shared = { legalComments: 'none', charset: 'utf8' };
 const onPages = (name, file, keys) =>
-  build({
+  bundle({
     ...shared,
     entryPoints: { [name]: file },
     format: 'iife',
@@ -53,7 +54,7 @@ const onPages = (name, file, keys) =>
   });
 await onPages('leadhook', 'web/form/leadhook.js', OWN);
 await onPages('leadhook-chat', 'web/chat/chat.js', [...OWN, ...OF_THE_CHAT]);
-await build({
+await bundle({
   ...shared,
   entryPoints: { admin: 'web/admin/main.js', form: 'web/form/form.css' },
   format: 'esm',

@@ -8,8 +8,8 @@ import { DurableObject } from 'cloudflare:workers';
 /** As long as a signature is. */
 const SIGNATURE = `v1,${'A'.repeat(43)}=`;
 /** These are the peer's and Leadhook's. */
-const CONNECTIONS = 2;
-const ATTEMPT_TIMEOUT_MS = 15_000;
+const CONNECTIONS = LIMITS.origin_connections;
+const ATTEMPT_TIMEOUT_MS = LIMITS.attempt_timeout_ms;
 const SETTLE_WITHIN_MS = 10;
 /** An object that has ended is woken after so long, and finds what it has not sent. */
 const WAKE_MS = 5_000;

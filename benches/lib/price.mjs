@@ -1,4 +1,5 @@
 // What leads cost at Cloudflare's list prices (SOURCES), and how many of them the free plan takes.
+import { limits } from '../../scripts/data.mjs';
 
 const WORKERS = 'https://developers.cloudflare.com/workers/platform/pricing/';
 const OBJECTS = 'https://developers.cloudflare.com/durable-objects/platform/pricing/';
@@ -14,7 +15,7 @@ const OTHER_MS = 50;
 /** Of an object that has slept: the campaign. */
 const OBJECTS_KV_READS = 1;
 /** One receiver is sent so many webhooks at a time. */
-const WEBHOOKS_AT_ONCE = 2;
+const WEBHOOKS_AT_ONCE = limits.origin_connections;
 
 /**
  * USD for a million, and what Workers Paid includes a month; what the free plan allows a day. `soft`:

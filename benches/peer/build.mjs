@@ -1,21 +1,15 @@
 // Bundles the Worker into target/bench/peer/index.js. Which countries there are and what is known of
 // mail domains is read from where Leadhook has it, so that both Workers mean the same.
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { bundleWorker } from '../../scripts/bundle.mjs';
 import { countries } from '../../scripts/data.mjs';
 import { lists } from '../../scripts/mail-domains.mjs';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
 const { disposable, free } = lists();
-await build({
-  entryPoints: [`${root}benches/peer/index.ts`],
-  outfile: `${root}target/bench/peer/index.js`,
-  bundle: true,
-  minify: true,
-  format: 'esm',
+await bundleWorker(`${root}benches/peer/index.ts`, `${root}target/bench/peer/index.js`, {
   target: 'esnext',
-  external: ['cloudflare:workers'],
   define: {
     COUNTRIES: JSON.stringify(countries),
     DISPOSABLE: JSON.stringify(disposable),

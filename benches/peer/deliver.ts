@@ -4,7 +4,7 @@ import { keysOf, open, signed, signingKeys } from './crypto';
 import { consents } from './qualify';
 
 /** Standard Webhooks asks for 15 to 30 s; the shorter end gives a hanging receiver's connection back soon. */
-export const ATTEMPT_TIMEOUT_MS = 15_000;
+export const ATTEMPT_TIMEOUT_MS = LIMITS.attempt_timeout_ms;
 /** Reading more would cost more than a new connection. */
 const MAX_ANSWER_BYTES = 4_096;
 const HOUR_MS = 3_600_000;

@@ -9,6 +9,13 @@ interface Env {
 }
 
 /** Put in by build.mjs. */
+declare const LIMITS: {
+  readonly attempt_timeout_ms: number;
+  readonly body_bytes: number;
+  readonly body_fields: number;
+  readonly origin_connections: number;
+  readonly retry_after_s: number;
+};
 declare const COUNTRIES: readonly string[];
 declare const DISPOSABLE: readonly string[];
 declare const FREE_MAIL: readonly string[];

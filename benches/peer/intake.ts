@@ -4,8 +4,8 @@ import { type Choice, type Phone, REPEATED } from './fields';
 import { type Campaign, isAttribution } from './model';
 
 /** The memory and the time that a stranger can take are bounded before anything is parsed. */
-export const MAX_BODY_BYTES = 64 * 1024;
-export const MAX_FIELDS = 100;
+export const MAX_BODY_BYTES = LIMITS.body_bytes;
+export const MAX_FIELDS = LIMITS.body_fields;
 /** Characters of an attribution value; what is longer is cut, for attribution never rejects. */
 const MAX_ATTRIBUTION = 500;
 

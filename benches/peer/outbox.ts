@@ -8,7 +8,7 @@ import { MOVE, type State } from './schema';
 /** The platform's limit of connections that one invocation may hold open. */
 const MAX_CONNECTIONS = 6;
 /** One hanging receiver must not take the connections of the others. */
-const MAX_CONNECTIONS_EACH = 2;
+const MAX_CONNECTIONS_EACH = LIMITS.origin_connections;
 /** The free plan allows an invocation 50 requests, KV's among them; the rest goes out by the next alarm. */
 const MAX_SENDS_AN_ALARM = 40;
 /** Deliveries read at once. */

@@ -2,7 +2,7 @@
 import type { Problem } from './intake';
 
 /** When to try again after a fault of ours: long enough for an object to move, short for a person. */
-const RETRY_AFTER_S = '5';
+const RETRY_AFTER_S = `${LIMITS.retry_after_s}`;
 
 export function reply(
   status: number,

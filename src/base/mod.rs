@@ -9,6 +9,7 @@ pub mod i18n;
 pub mod id;
 pub mod json;
 pub mod keyring;
+pub mod limits;
 pub mod moment;
 pub mod sealing;
 pub mod template;

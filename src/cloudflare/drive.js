@@ -129,13 +129,13 @@ export function unavailable(error) {
     status: 503,
     detail: 'Please try again: the same post counts once.',
   };
-  const headers = { 'content-type': 'application/problem+json', 'retry-after': '5' };
+  const headers = { 'content-type': 'application/problem+json', 'retry-after': `${LIMITS.retry_after_s}` };
   return new Response(JSON.stringify(problem), { status: 503, headers });
 }
 
 const ABSENT = '\0';
 /** A body up to this long is read at every address. */
-const ALWAYS_READ_BYTES = 65_536;
+const ALWAYS_READ_BYTES = LIMITS.body_bytes;
 /** What has a body. */
 const WITH_BODY = new Set(['POST', 'PUT']);
 

@@ -21,7 +21,7 @@ export async function kvDelete(parcel, { env }) {
 }
 
 /** Names of one page of a listing: KV's own limit. */
-const LIST_PAGE = 1_000;
+const LIST_PAGE = LIMITS.kv_page_names;
 
 export async function kvList(parcel, { env }) {
   const names = [];

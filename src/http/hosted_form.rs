@@ -9,11 +9,12 @@ use super::pages::Reader;
 use super::response::Reply;
 use crate::base::country::Country;
 use crate::base::i18n::Language;
+use crate::base::limits;
 use crate::base::unicode::regions;
 use crate::campaign::{Campaign, FORM_TOKEN, Field, Kind, Purpose, is_attribution};
 
 /// Characters of a text from which on it is written into several lines, unless browsers know what it is.
-const LINES_FROM: usize = 300;
+const LINES_FROM: usize = limits::number("multiline_characters") as usize;
 /// Attribution that is taken from the page's own address: more than any campaign has.
 const MAX_CARRIED: usize = 20;
 /// Where Turnstile's script and frame come from.

@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 
 use super::response::Reply;
+use crate::base::limits;
 use crate::pipeline::intake::Rejection;
 
 /// When to try again after a fault of ours: long enough for an object to move, short for a person.
-pub(super) const RETRY_AFTER_S: u32 = 5;
+pub(super) const RETRY_AFTER_S: u32 = limits::number("retry_after_s");
 impl Reply {
     /// 422: every problem at once.
     pub fn rejected(rejection: &Rejection) -> Self {

@@ -13,10 +13,11 @@ use super::outbox::Outbox;
 use super::parts::Parts;
 use super::wire::{Answer, OperationWire, Verb};
 use crate::base::fault::Fault;
+use crate::base::limits;
 use crate::base::moment::Moment;
 
 /// Entries of a page: an answer of about 50 KB.
-const MAX_PAGE: i64 = 200;
+const MAX_PAGE: i64 = limits::number("page_entries") as i64;
 
 impl Verb {
     /// What the audit log calls it; nothing for what only looks, and for what people do themselves.

@@ -21,6 +21,7 @@ use crate::app::router;
 use crate::base::crypto::{base64, hmac_sha256};
 use crate::base::fault::Fault;
 use crate::base::keyring::SigningKey;
+use crate::base::limits;
 use crate::base::moment::Moment;
 use crate::campaign::Campaign;
 use crate::campaign::publish;
@@ -54,7 +55,7 @@ pub fn signing_key(id: &str, seed: [u8; 32]) -> String {
 /// Requests to KV and ledgers that an invocation may make on the platform's free plan.
 const MAX_REQUESTS: usize = 50;
 /// Keys of one page of KV's listings.
-const LIST_PAGE: usize = 1_000;
+const LIST_PAGE: usize = limits::number("kv_page_names") as usize;
 
 /// What workerd refuses to its databases (src/workerd/util/sqlite.c++), where it is less than SQLite's default.
 const SQL_LIMITS: [(Limit, i32); 6] = [

@@ -131,7 +131,7 @@ export async function askPage(path, key, { query, signal }) {
 export async function askPages(path, key, { query, max }) {
   const entries = [];
   for (let after = ''; ; ) {
-    const page = await ask('GET', path, { query: { ...query, limit: 200, after } });
+    const page = await ask('GET', path, { query: { ...query, limit: LIMITS.page_entries, after } });
     entries.push(...page[key]);
     after = page.next;
     if (after === null) return { entries, isAll: true };

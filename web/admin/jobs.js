@@ -12,7 +12,7 @@ const MAX_JOBS = 10;
 /** Deliveries of a replay that are followed one by one: fifty pages, and what sessionStorage has room for. */
 export const MAX_FOLLOWED = 10_000;
 /** What the API takes at once. */
-const BATCH = 100;
+const BATCH = LIMITS.request_ids;
 /** So that a look is over in about a second; where there are more deliveries, they take turns. */
 const CALLS_PER_LOOK = 5;
 const LOOK_AGAIN_MS = 1_500;

@@ -8,7 +8,7 @@ import { VIEWS } from './views/views.js';
  * A reading may be of the 20,000 newest deliveries of each ledger, beside the counters, and a free plan has five
  * million rows a day: a tab that is looked at for a working day takes about two million.
  */
-const REFRESH_MS = 5 * 60_000;
+const REFRESH_MS = LIMITS.overview_refresh_ms;
 /** Where there was no connection, and so nobody who says how long to wait. */
 const RECONNECT_S = 30;
 

@@ -308,7 +308,7 @@ const isPressed = (button) => button.getAttribute('aria-pressed') === 'true';
 
 /** Makes the input of a field. Of a text that may be long, and is nothing that browsers know, it has several lines. */
 function inputOf({ kind, max_length: most, autocomplete, placeholder = '' }) {
-  const isLong = kind === 'text' && most > 300 && !autocomplete;
+  const isLong = kind === 'text' && most > LIMITS.multiline_characters && !autocomplete;
   return h(isLong ? 'textarea' : 'input', {
     ...(isLong ? { rows: 3 } : INPUTS[kind]),
     placeholder,

@@ -9,13 +9,14 @@ use super::walk::Walk;
 use super::{Asked, ledgers, range, wrong_parameter};
 use crate::app::ports::Ports;
 use crate::base::fault::Fault;
+use crate::base::limits;
 use crate::http::response::Reply;
 use crate::ledger::api::{Audit, List};
 
 /// Entries of a page unless the operator says otherwise.
 const DEFAULT_PAGE: usize = 50;
 /// Entries of a page at most: what each ledger gives for it.
-const MAX_PAGE: usize = 200;
+const MAX_PAGE: usize = limits::number("page_entries") as usize;
 /// Above every number of an entry.
 const LAST: &str = "9007199254740991";
 

@@ -9,12 +9,13 @@ use crate::app::isolate::campaign_cache;
 use crate::app::ports::Ports;
 use crate::base::fault::Fault;
 use crate::base::id::DeliveryId;
+use crate::base::limits;
 use crate::http::response::Reply;
 use crate::ledger::api::{Conflict, Count, Deliveries, Delivery, Enable, Replay, ReplayAll, Report, Request};
 use crate::ledger::{DeliveryState, MAX_REPLAYED};
 
 /// Deliveries that a request may name: an address of 6 KB.
-const MAX_NAMED: usize = 100;
+const MAX_NAMED: usize = limits::number("request_ids") as usize;
 
 /// Deliveries, a page of them.
 pub async fn list(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {

@@ -10,11 +10,12 @@ use super::{Asked, ledgers, wrong_parameter};
 use crate::app::ports::Ports;
 use crate::base::fault::Fault;
 use crate::base::id::SubmissionId;
+use crate::base::limits;
 use crate::http::response::Reply;
 use crate::ledger::api::{Decided, Discard, Quarantine, Quarantined, Release, Report, Request};
 
 /// Submissions that a request may name: what a ledger acts on in one call.
-const MAX_NAMED: usize = 100;
+const MAX_NAMED: usize = limits::number("request_ids") as usize;
 
 /// What is quarantined, of one campaign or of all, a page of it.
 pub async fn list(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {

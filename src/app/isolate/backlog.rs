@@ -5,10 +5,11 @@
 use std::collections::BTreeMap;
 
 use crate::base::fault::Fault;
+use crate::base::limits;
 
 /// Requests that may wait for one ledger at once. An object takes some hundreds a second, so the
 /// last of these waits for about a second.
-pub const MAX_WAITING: usize = 256;
+pub const MAX_WAITING: usize = limits::number("waiting_requests") as usize;
 
 /// With so many a ledger is busy: a quarter of those who may wait.
 const BUSY: usize = MAX_WAITING / 4;

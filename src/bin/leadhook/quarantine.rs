@@ -1,14 +1,17 @@
 //! `quarantine`: what was put aside, and what becomes of it.
 
 use clap::{Args, Subcommand};
+use leadhook::base::limits;
 use leadhook::campaign::is_id;
 use serde_json::{Value, json};
 
 use super::client::{self, Client};
 use super::terminal::{self, json_line, line, say};
 
+/// Submissions of a page, the most that one has.
+const PAGE: u32 = limits::number("page_entries");
 /// Submissions that one request may name.
-const NAMED_AT_ONCE: usize = 100;
+const NAMED_AT_ONCE: usize = limits::number("request_ids") as usize;
 
 #[derive(Args)]
 pub struct Options {
@@ -76,7 +79,7 @@ fn list(campaign: Option<&str>, as_json: bool, client: &Client) -> Result<(), St
     };
     let (mut after, mut count) = (String::new(), 0);
     loop {
-        let page = client.get(&format!("quarantine?limit=200{of}{after}"))?;
+        let page = client.get(&format!("quarantine?limit={PAGE}{of}{after}"))?;
         for submission in page.get("submissions").and_then(Value::as_array).into_iter().flatten() {
             count += 1;
             say!("{}", if as_json { json_line(submission) } else { in_words(submission) });

@@ -10,6 +10,7 @@ use super::{Door, logged};
 use crate::base::fault::Fault;
 use crate::base::id::{LeadId, SubmissionId};
 use crate::base::json::value_of;
+use crate::base::limits;
 use crate::base::moment::Moment;
 use crate::campaign::{Campaign, Sign, Signal};
 use crate::ledger::api::{Decided, Discard, Page, Quarantine, Release, Report};
@@ -29,9 +30,9 @@ use crate::ledger::vault::payload_context;
 use crate::ledger::wire::Admit;
 
 /// Submissions of a page: an answer of about 100 KB.
-const MAX_PAGE: i64 = 200;
+const MAX_PAGE: i64 = limits::number("page_entries") as i64;
 /// Submissions that one call releases or discards: each is an admission, and leads must not wait for long meanwhile.
-const MAX_DECIDED: i64 = 100;
+const MAX_DECIDED: i64 = limits::number("request_ids") as i64;
 
 /// Quarantined submissions that an operator has chosen.
 struct Chosen<'a> {

@@ -6,10 +6,11 @@
 //! that is `fresh` becomes `qualified` once at most, and one that takes up a held lead is `fresh` in its
 //! place.
 
+use crate::base::limits;
 use crate::ledger::db::state::State;
 
 /// Points that count as one score. A rule rarely gives fewer.
-pub const BIN_POINTS: i64 = 5;
+pub const BIN_POINTS: i64 = limits::number("score_bin_points") as i64;
 /// The first and the last bin. Thresholds lie between 0 and 100 in nearly every campaign; with what lies
 /// beyond in the outermost bins a counter's row stays below a kilobyte, whatever the rules give.
 const FIRST_BIN: i64 = -100;

@@ -9,6 +9,7 @@ use super::Db;
 use super::state::{DeliveryState, State};
 use super::store::{Arg, Store, rfc3339_of};
 use crate::base::fault::Fault;
+use crate::base::limits;
 use crate::base::moment::first_id;
 use crate::base::time::{DAY_MS, HOUR_MS};
 use crate::ledger::wire::Tally;
@@ -17,10 +18,10 @@ use crate::ledger::wire::Tally;
 pub const MAX_SOURCES: usize = 50;
 /// What `oldest_pending_at` is rounded down to: as often as the dashboard reads anew. To the millisecond it would
 /// tell the one post that it is about.
-const SHOWN_MS: i64 = 5 * 60_000;
+const SHOWN_MS: i64 = limits::number("overview_refresh_ms") as i64;
 /// Deliveries of a ledger that are looked at, the newest: each is read whole, and leads must not wait for
 /// long meanwhile.
-pub(in crate::ledger) const MAX_DELIVERIES: i64 = 20_000;
+pub(in crate::ledger) const MAX_DELIVERIES: i64 = limits::number("overview_deliveries") as i64;
 
 /// The width of a step on the axis of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,6 +11,7 @@ use super::Outbox;
 use super::claim::Claim;
 use crate::base::fault::Fault;
 use crate::base::id::DeliveryId;
+use crate::base::limits;
 use crate::ledger::db::changes::Changes;
 use crate::ledger::db::delivery;
 use crate::ledger::db::delivery::Target;
@@ -21,7 +22,7 @@ use crate::ledger::db::store::Store;
 /// entry at once, and is read and unsealed again before it is sent: a tenth of what a lead costs.
 const MAX_WAITING: usize = 3_000;
 /// Deliveries after which the mark is written anew: a row for so many.
-const MARK_EVERY: u64 = 64;
+const MARK_EVERY: u64 = limits::number("mark_deliveries") as u64;
 /// A delivery that still waits when so many have come after it gets its entry. With those of a mark, these are the
 /// rows that are looked at when the ledger is opened, and that get their entries then where they wait: some
 /// milliseconds, and two rows written for each.

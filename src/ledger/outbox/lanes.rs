@@ -7,13 +7,14 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::claim::Claim;
 use crate::base::id::DeliveryId;
+use crate::base::limits;
 use crate::ledger::db::delivery::origin_of;
 use crate::pipeline::webhook::{ATTEMPT_TIMEOUT_MS, Outcome};
 
 /// The platform's limit of connections that one invocation may hold open.
 const MAX_CONNECTIONS: usize = 6;
 /// The connections of one origin that answers. Any other has one.
-const MAX_CONNECTIONS_EACH: usize = 2;
+const MAX_CONNECTIONS_EACH: usize = limits::number("origin_connections") as usize;
 /// Half of all: those that do not answer, or are not known to, leave as much to those that do.
 const MAX_UNPROVEN: usize = MAX_CONNECTIONS / 2;
 /// Those that are known not to answer leave one of that half to those that are not known.

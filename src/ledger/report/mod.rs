@@ -14,13 +14,14 @@ use super::db::state::{DeliveryState, State};
 use super::db::store::{MAX_SAFE, Store};
 use super::wire::Tally;
 use crate::base::fault::Fault;
+use crate::base::limits;
 use crate::base::time::rfc3339;
 
 /// Buckets of a report, the newest: four months of hours, and an answer of 1 MB. The sums beside them count
 /// everything.
 const MAX_BUCKETS: i64 = 3_000;
 /// Deliveries of a page: an answer of about 50 KB.
-const MAX_PAGE: i64 = 200;
+const MAX_PAGE: i64 = limits::number("page_entries") as i64;
 
 /// Reports counters by hour, with their sums.
 pub(in crate::ledger) fn counters<S: Store>(db: &Db<S>, query: &Counters) -> Result<Report, Fault> {

@@ -17,13 +17,14 @@ use super::parts::Parts;
 use super::presence::QUARANTINED_LEADS;
 use super::schedule::{NEXT_SWEEP, SWEEP_EVERY_MS};
 use crate::base::fault::Fault;
+use crate::base::limits;
 use crate::base::moment::Moment;
 use crate::base::time::DAY_MS;
 use crate::ledger::db::changes::Changes;
 
 /// A dead letter, and a delivery to a destination that answered 410, can be brought back for so
 /// long: a month covers a holiday and a monthly report.
-pub const DEAD_DAYS: i64 = 30;
+pub(in crate::ledger) const DEAD_DAYS: i64 = limits::number("dead_letter_days") as i64;
 /// Between the chunks of one sweep, so that leads come first.
 const CHUNK_PAUSE_MS: i64 = 1_000;
 /// Rows of a chunk: a few milliseconds.

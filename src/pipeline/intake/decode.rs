@@ -9,14 +9,15 @@ use percent_encoding::percent_decode;
 
 use super::mime::{HeaderValue, is_utf8};
 use super::{json, multipart};
+use crate::base::limits;
 use crate::base::unicode;
 use crate::campaign::Raw;
 
 /// Bytes of a body. Thirty answers of 2,000 characters fit, more than any form asks for; the
 /// memory and the time that a stranger can take are bounded before anything is parsed.
-pub const MAX_BODY_BYTES: usize = 64 * 1024;
+pub const MAX_BODY_BYTES: usize = limits::number("body_bytes") as usize;
 /// Entries of a body. Campaigns declare a few tens of fields; attribution and consent come on top.
-pub const MAX_FIELDS: usize = 100;
+pub const MAX_FIELDS: usize = limits::number("body_fields") as usize;
 
 /// UTF-8's byte order mark, which some clients put before a body.
 pub const BOM: &[u8] = b"\xef\xbb\xbf";

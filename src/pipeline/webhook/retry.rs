@@ -1,11 +1,12 @@
 //! What a receiver's answer means, and when the next attempt is due.
 
+use crate::base::limits;
 use crate::base::moment::Moment;
 use crate::base::time::{HOUR_MS, parse_http_date};
 
 /// The specification asks for 15 to 30 s; the shorter end, so that a hanging receiver gives its
 /// connection back soon.
-pub const ATTEMPT_TIMEOUT_MS: u32 = 15_000;
+pub const ATTEMPT_TIMEOUT_MS: u32 = limits::number("attempt_timeout_ms");
 /// Waits before the attempts, as Standard Webhooks recommends: three days in all.
 const WAITS_MS: [i64; 10] = [
     0,

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import net from 'node:net';
 import { test } from 'node:test';
+import { limits } from '../../../scripts/data.mjs';
 import { campaign, person } from '../support/campaigns.mjs';
 import { sleep, until } from '../support/http.mjs';
 import { assertNoLeaks } from '../support/leaks.mjs';
@@ -13,7 +14,7 @@ import { World } from '../support/world.mjs';
 const GONE = 10_000;
 const AT_ONCE = 64;
 /** As many as may wait for one ledger. */
-const PLACES = 256;
+const PLACES = limits.waiting_requests;
 /** Six kilobytes each would be more. */
 const MAX_GROWTH_MB = 60;
 

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { limits } from '../../../scripts/data.mjs';
 import { campaign, person } from '../support/campaigns.mjs';
 import { until } from '../support/http.mjs';
 import { assertNoLeaks } from '../support/leaks.mjs';
@@ -9,7 +10,7 @@ import { Receiver } from '../support/receiver.mjs';
 import { ROOT, World } from '../support/world.mjs';
 
 /** As many as may wait for one ledger, and half as many more. */
-const MAX_WAITING = 256;
+const MAX_WAITING = limits.waiting_requests;
 const POSTS = 384;
 
 let world, crm;

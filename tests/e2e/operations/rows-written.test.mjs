@@ -1,6 +1,7 @@
 // Rows written for a lead, which are its cost: exactly so many, by table, and the alarms beside them.
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
+import { limits } from '../../../scripts/data.mjs';
 import { countRows } from '../../../benches/ledger/row-costs.mjs';
 
 const RUSH = 100;
@@ -12,7 +13,7 @@ const MOST_FOR_A_FRESH_LEAD = 5;
 /** Of a lead that comes alone, its delivery and its alarms included. */
 const MOST_FOR_A_LONE_LEAD = 9;
 /** After so many deliveries a mark is written. */
-const DELIVERIES_A_MARK = 64;
+const DELIVERIES_A_MARK = limits.mark_deliveries;
 /** More would mean that leads in a rush do not share their alarms. */
 const MOST_ALARMS_A_LEAD_IN_A_RUSH = 0.25;
 

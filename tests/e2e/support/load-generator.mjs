@@ -1,13 +1,14 @@
 // Load from many connections that post at once, with the answers that they got.
 import http from 'node:http';
 import fs from 'node:fs';
+import { limits } from '../../../scripts/data.mjs';
 import { person } from './campaigns.mjs';
 import { sleep } from './http.mjs';
 
 /** Between two posts of a connection, at most: together they stay below what a shared machine takes. */
 const LONGEST_PAUSE_MS = 400;
 const BAD_SHARE = 0.01;
-const MAX_BODY_BYTES = 65_536;
+const MAX_BODY_BYTES = limits.body_bytes;
 /** Posts that nobody may accept, each with its answer. */
 const BAD = [
   ['{"email":', 'application/json', 400],

@@ -6,7 +6,7 @@ import { count, duration, plural } from '../ui/format.js';
 import { outcome } from '../ui/labels.js';
 
 /** As the ledger does it, so that leads need not wait for long. */
-const MAX_COUNTED = 20_000;
+const MAX_COUNTED = LIMITS.overview_deliveries;
 const HEADS = [
   'Destination',
   'Delivered',

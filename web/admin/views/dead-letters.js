@@ -23,7 +23,7 @@ function draw({ deliveries, next }) {
     heads: ['Destination', 'Campaign', 'Event', 'Reason', 'Attempts', 'Created', 'Given up', 'Actions'],
     nothing: [
       'No dead letters',
-      'Deliveries that fail ten attempts over three days end up here, and can be replayed for 30 days.',
+      `Deliveries that fail ten attempts over three days end up here, and can be replayed for ${LIMITS.dead_letter_days} days.`,
     ],
     keys: deliveries.map(({ delivery_id: id }) => id),
   };

@@ -154,7 +154,7 @@ async function decideAll({ kind, verb, text, isDanger }) {
   if (
     !(await confirm({
       title: `${verb} ${many} of ${campaign}?`,
-      text: `${text} This is done 100 at a time.`,
+      text: `${text} This is done ${LIMITS.request_ids} at a time.`,
       yes: `${verb} all`,
       isDanger,
     }))
