@@ -1,5 +1,5 @@
-// Makes the files that the Worker serves as they are: the form script, the chat, the style of hosted
-// forms, and the dashboard. From web/ into assets/.
+// Build of the static assets, from web/ into assets/: the form script, the chat, the style of hosted forms, and the
+// dashboard.
 import { copyFileSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { transform } from 'esbuild';
 import { bundle } from './bundle.mjs';
@@ -7,7 +7,7 @@ import { countries } from './data.mjs';
 
 const OUT = 'assets';
 
-/** What the scripts say where the campaign's texts did not come. */
+/** Texts that the scripts carry along, for the case that the campaign's did not come. */
 const OWN = [
   'form.sending',
   'form.trying_again',
@@ -37,7 +37,7 @@ const { code: chatStyle } = await transform(readFileSync('web/chat/chat.css', 'u
 
 rmSync(OUT, { recursive: true, force: true });
 mkdirSync(OUT);
-// What stands on other people's pages leaves no names there, and runs in the browsers of their visitors.
+// A script on other people's pages leaves no names there, and runs in the browsers of their visitors.
 const shared = { legalComments: 'none', charset: 'utf8' };
 const onPages = (name, file, keys) =>
   bundle({

@@ -1,4 +1,4 @@
-// esbuild with the limits of data/: `LIMITS.name` becomes the number.
+// Bundling by esbuild, with the limits of data/: `LIMITS.name` becomes the number.
 //
 //   node scripts/bundle.mjs ENTRY OUTPUT     bundles a Worker, whose wasm stays beside it
 import { mkdirSync, writeFileSync } from 'node:fs';

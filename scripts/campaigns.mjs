@@ -1,4 +1,4 @@
-// The campaigns of a folder as the command line reads them: one reader of one format.
+// Campaigns of a folder, as the command line reads them: one reader of one format.
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,8 +9,8 @@ export const CLI = fileURLToPath(new URL('../target/release/leadhook', import.me
 export const campaignFiles = (folder) => readdirSync(folder).filter((name) => name.endsWith('.toml'));
 
 /**
- * The campaigns of a folder, as the JSON that the admin API takes.
- * @throws {Error} with every problem of every file, where one is no campaign
+ * Returns the campaigns of a folder, as the JSON that the admin API takes.
+ * @throws {Error} with every problem of every file, if one is no campaign
  */
 export function campaignsOf(folder) {
   const files = campaignFiles(folder).map((name) => join(folder, name));

@@ -1,5 +1,5 @@
-// The browser of the tests: CHROME, or a chromium on the PATH. Run by itself it says which one, or
-// how to get one. In CI a browser must be there.
+// Browser of the tests: CHROME, or a chromium on the PATH. Run by itself, this names it or says how to get one. CI needs
+// one.
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 

@@ -1,5 +1,5 @@
-// Writes src/base/country_names.txt: how countries are called in the languages that there are texts in, for what
-// runs without a JavaScript runtime. By the CLDR that comes with Node (Unicode License v3).
+// Names of countries for programs without a JavaScript runtime, in the languages of texts/: writes
+// src/base/country_names.txt, from the CLDR that comes with Node (Unicode License v3).
 //
 //   node scripts/country-names.mjs
 

@@ -1,4 +1,4 @@
-// The facts of data/, as the scripts, the benchmarks and the tests read them.
+// Facts of data/ for the scripts, the benchmarks and the tests.
 import { readFileSync } from 'node:fs';
 import { parse } from 'smol-toml';
 

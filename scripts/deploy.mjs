@@ -1,6 +1,6 @@
-// Deploys to Cloudflare: finds or makes the KV namespace, deploys the Worker, and asks for the
-// secrets that it lacks. Its own configuration stays beside wrangler.toml, so that development,
-// which knows the namespace by its binding's name, keeps its state.
+// Deployment to Cloudflare: finds or creates the KV namespace, deploys the Worker, and asks for missing secrets. Its
+// configuration stays beside wrangler.toml, so that development, which knows the namespace by its binding's name, keeps
+// its state.
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';

@@ -1,5 +1,5 @@
-// Runs Leadhook here: publishes the campaigns to the local KV, starts the webhook receiver and
-// `wrangler dev` with its state on disk, and says what can be done now. Ctrl-C ends all of it.
+// Development server: publishes the campaigns to the local KV, starts the webhook receiver and `wrangler dev` with its
+// state on disk, and says what can be done now. Ctrl-C ends all of it.
 import { spawn, spawnSync } from 'node:child_process';
 import {
   cpSync,
@@ -110,7 +110,7 @@ function publishCampaigns() {
   if (done.status !== 0) process.exit(1);
 }
 
-// What the Worker serves as it is, with the example pages beside it.
+// The static assets, with the example pages beside them.
 function gatherPages() {
   const folder = join(STATE, 'pages');
   rmSync(folder, { recursive: true, force: true });

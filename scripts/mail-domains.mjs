@@ -1,6 +1,6 @@
-// Writes what Leadhook knows about mail domains: src/contact/disposable.bin, free_mail.bin and
-// mail_domains.txt, which says where they come from. To be run again whenever one of the pinned
-// packages changes; `--check` fails where the files are not what this writes.
+// Lists of mail domains: writes src/contact/disposable.bin, free_mail.bin and mail_domains.txt, which names their
+// sources. To be run again whenever one of the pinned packages changes; `--check` fails if the files are not what this
+// writes.
 //
 //   node scripts/mail-domains.mjs [--check]
 
@@ -73,7 +73,7 @@ const relays = Object.values(RELAYS).flatMap(words);
 const read = (file) => JSON.parse(readFileSync(require.resolve(file), 'utf8'));
 const isPublicSuffix = (domain) => getPublicSuffix(domain, { allowPrivateDomains: true }) === domain;
 
-/** Domains as they are looked up, and none that a whole country or many customers share. */
+/** Returns domains as they are looked up, without those that a whole country or many customers share. */
 function clean(domains) {
   const ascii = domains
     .filter((domain) => !domain.includes('@'))
@@ -81,12 +81,12 @@ function clean(domains) {
   return [...new Set(ascii)].filter((domain) => domain.includes('.') && !isPublicSuffix(domain)).sort();
 }
 
-/** A domain and those that it lies in. */
+/** Yields a domain and those that it lies in. */
 function* upwards(domain) {
   for (let rest = domain; rest.includes('.'); rest = rest.slice(rest.indexOf('.') + 1)) yield rest;
 }
 
-/** Both lists as texts, sorted. */
+/** Returns both lists as texts, sorted. */
 export function lists() {
   const kept = new Set(relays);
   const disposable = clean(read(`${DISPOSABLE}/dist/dict/disposable_email_blocklist.json`)).filter(
@@ -107,7 +107,7 @@ function place(salt, domain) {
   return { bucket: first >>> (32 - BUCKET_BITS), rest: (first >>> (32 - BUCKET_BITS - REST_BITS)) & 0xffff };
 }
 
-/** The salt, how many each bucket holds, a byte each, and then the rests of all, in order. */
+/** Packs domains: the salt, the size of each bucket, a byte each, and then the rests of all, in order. */
 function pack(salt, domains) {
   const buckets = Array.from({ length: 1 << BUCKET_BITS }, () => new Set());
   for (const { bucket, rest } of domains.map((domain) => place(salt, domain))) buckets[bucket].add(rest);
@@ -126,7 +126,7 @@ function pack(salt, domains) {
 }
 
 /**
- * Both lists under the first salt with which no two names are taken for each other that must not be:
+ * Packs both lists under the first salt with which no two names are taken for each other that must not be:
  * a private person's mailbox for a disposable one, or what is no free mail for free mail.
  */
 function packBoth({ disposable, free }) {

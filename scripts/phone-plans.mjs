@@ -1,4 +1,4 @@
-// Writes what src/contact/phone/ reads in place: plans.bin, the numbering plans of rlibphonenumber (Google's
+// Tables that src/contact/phone/ reads in place: writes plans.bin, the numbering plans of rlibphonenumber (Google's
 // libphonenumber, Apache-2.0), and characters.bin, the digits and signs of the Unicode table that it is built with.
 // `make lists` runs it, after a change of the crate's version.
 //
@@ -6,7 +6,7 @@
 //
 // plans.bin, all numbers little-endian:
 //
-//   3 × u16      how many plans, masks and changes there are
+//   3 × u16      the numbers of plans, masks and changes
 //   plans        22 bytes each, by country code, the main one of a code first
 //   masks        u32 each: bit n is set where n more digits may follow
 //   changes      8 bytes each, what becomes of a number that begins so: whether nothing may follow; how many digits
@@ -21,7 +21,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-// What follows a digit set.
+// The ways to go on after a digit set.
 const PATH = 0; // another one
 const REFERENCE = 1; // i16, the node's distance from here
 const VALUE = 2; // u8, which mask or change
@@ -55,7 +55,7 @@ function readVarint(bytes, at) {
   }
 }
 
-/** The fields of a message: number, and what it holds: a number or bytes. */
+/** Yields the fields of a message: their numbers and their contents, a number or bytes. */
 function* fields(bytes) {
   for (let at = 0; at < bytes.length; ) {
     let tag, length, content;
@@ -100,7 +100,7 @@ function region(bytes) {
 
 // ---- Patterns as programs of a machine that follows all readings at once, the preferred one first.
 
-/** `^(?:…)$`, as the crate has all of them, as instructions. */
+/** Compiles `^(?:…)$`, the form of all patterns of the crate, into instructions. */
 function compile(pattern) {
   const [, source] = pattern.match(/^\^\(\?:(.*)\)\$$/);
   const program = [];
@@ -194,8 +194,8 @@ function compile(pattern) {
 }
 
 /**
- * The readings that are under way, in order of preference. `until`: those behind the first that is at its end are
- * given up ('match', or 'end' where no digit follows), or none ('all').
+ * Returns the readings that are under way, in order of preference. `until`: those behind the first that is at its end
+ * are given up ('match', or 'end' where no digit follows), or none ('all').
  */
 function follow(program, readings, depth, until) {
   const reached = new Set();
@@ -234,7 +234,7 @@ function node(values, next) {
   return nodes.get(key);
 }
 
-/** A node of whole numbers. What goes on with any digits at all is a leaf that says how many of them there may be. */
+/** Returns a node of whole numbers. One that goes on with any digits at all is a leaf with their possible counts. */
 function whole(ends, next) {
   const [first] = next;
   const isAny = next.every((to) => to === first) && (first === undefined || first.isLeaf);
@@ -242,7 +242,7 @@ function whole(ends, next) {
   return node(mask === 0 ? [] : [{ mask }], isAny ? DIGITS.map(() => undefined) : next);
 }
 
-/** The numbers that match the first pattern and, if there are more, one of the others, each in one of its lengths. */
+/** Returns the numbers of one of its lengths that match the first pattern and, if there are more, one of the others. */
 function numbers(...descriptions) {
   const programs = descriptions.map(({ pattern }) => compile(pattern));
   const fits = ({ lengths }, depth) => lengths.length === 0 || lengths.includes(depth);
@@ -272,7 +272,7 @@ function numbers(...descriptions) {
   );
 }
 
-/** How numbers begin that match the pattern, and what becomes of them: without a rule, what matches goes. */
+/** Returns the beginnings of numbers that match the pattern, and their changes: without a rule, the match is removed. */
 function beginnings(pattern, rule) {
   if (pattern === undefined) return undefined;
   const program = compile(pattern);
@@ -320,7 +320,7 @@ const branches = ({ next }) => {
   return [...sets].sort(([one], [other]) => other.isLeaf - one.isLeaf);
 };
 
-/** The values of what can be reached, each as often as it is to be written. */
+/** Returns the values of all reachable nodes, each as often as it is to be written. */
 function values(roots) {
   const all = [];
   const seen = new Set();
@@ -334,7 +334,7 @@ function values(roots) {
   return all;
 }
 
-/** The values of one kind, the most frequent first. */
+/** Returns the values of one kind, the most frequent first. */
 function table(kind, all) {
   const counts = new Map();
   for (const value of all.filter((value) => kind in value)) {
@@ -344,7 +344,7 @@ function table(kind, all) {
   return [...counts.keys()].sort((one, other) => counts.get(other) - counts.get(one));
 }
 
-/** The nodes as bytes, and where each one begins. */
+/** Returns the nodes as bytes, and the place where each one begins. */
 function automata(roots, placeOf) {
   const bytes = [];
   const begins = new Map();
@@ -439,9 +439,9 @@ function plansFile(metadata) {
 }
 
 /**
- * u8, how many scripts have digits, and u24 each, big-endian, where their zeros are. Then the ranges of characters
- * that may end a text without being part of a number: neither letters nor digits. Each is how far it lies behind the
- * one before, and how long it is, seven bits a byte, the last of a number without the highest.
+ * Returns characters.bin: u8, the number of scripts with digits, and u24 each, big-endian, their zeros. Then the ranges
+ * of characters that may end a text without being part of a number: neither letters nor digits. Each is its distance
+ * from the one before and its length, seven bits a byte, the last of a number without the highest.
  */
 function charactersFile(unicodeData) {
   const zeros = [];

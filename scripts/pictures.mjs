@@ -1,5 +1,5 @@
-// Makes the README's pictures from the running system: a month of leads is posted to the built Worker,
-// whose clock is moved along, and a browser looks at the form and at the dashboard.
+// Pictures of the README, from the running system: a month of leads is posted to the built Worker, whose clock is moved
+// along, and a browser looks at the form and at the dashboard.
 import { mkdirSync } from 'node:fs';
 import { chromium } from 'playwright-core';
 import { serveAssets } from '../tests/e2e/support/assets.mjs';
@@ -14,14 +14,14 @@ const OUT = 'docs/pictures';
 const CAMPAIGN = 'demo-request';
 const DAY_MS = 86_400_000;
 const DAYS = 30;
-/** Hours of the day at which people post, by UTC, and how many of a day's do. */
+/** Hours of the day at which people post, by UTC, and their shares of the day's posts. */
 const HOURS = [
   [7, 0.2],
   [10, 0.35],
   [13, 0.25],
   [18, 0.2],
 ];
-/** Until what was posted has been sent. What is refused is tried again in the days that follow. */
+/** Long enough for the posts of an hour to be sent. Refused leads are tried again in the days that follow. */
 const SENDING_MS = 150;
 const VIEWPORT = { width: 1280, height: 1150 };
 
@@ -35,7 +35,7 @@ const roll = dice(20_261_123);
 const oneOf = (list) => list[Math.floor(roll() * list.length)];
 let people = 0;
 
-/** Somebody who asks for a demo, from a seed. */
+/** Returns somebody who asks for a demo. */
 function somebody() {
   people += 1;
   const source = oneOf([
@@ -63,7 +63,7 @@ function somebody() {
   };
 }
 
-/** What is posted: mostly new people, some of them twice, and some with mistakes. */
+/** Returns the next post: mostly of new people, some of them twice, and some with mistakes. */
 function post(known) {
   const chance = roll();
   if (chance < 0.04) return { ...somebody(), email: 'anna@' };

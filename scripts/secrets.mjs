@@ -5,7 +5,7 @@ import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 const key = (id) => `${id}:${randomBytes(32).toString('base64')}`;
 const newToken = () => randomBytes(24).toString('base64url');
 
-// The seed, and the public key behind it.
+// Returns the seed, and the public key behind it.
 function signingKey() {
   const { d, x } = generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' });
   return `s1:${Buffer.concat([d, x].map((part) => Buffer.from(part, 'base64url'))).toString('base64')}`;
@@ -21,7 +21,7 @@ export const OWN_SECRETS = {
 
 export const newWebhookSecret = () => `whsec_${randomBytes(32).toString('base64')}`;
 
-// The destinations' secrets of some campaigns, as { name, isToken, hosts }: an e-mail provider gives a token,
+// Returns the destinations' secrets of some campaigns, as { name, isToken, hosts }: an e-mail provider gives a token,
 // which goes to `hosts`; a webhook is signed.
 export function destinationSecrets(campaigns) {
   const found = new Map();
@@ -34,18 +34,18 @@ export function destinationSecrets(campaigns) {
   return [...found.values()];
 }
 
-// As the Worker reads it: without a port, and without a dot at the end.
+// Returns a host as the Worker reads it: without a port, and without a dot at the end.
 function hostOf(address) {
   return URL.canParse(address) ? new URL(address).hostname.replace(/\.+$/, '') : '';
 }
 
-// The value of a name in a file of NAME="value" lines; empty where it is not there.
+// Returns the value of a name in a file of NAME="value" lines, or an empty text if it is not there.
 export function valueIn(file, name) {
   const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
   return new RegExp(`^\\s*${name}\\s*=\\s*["']?([^"'\\n]*)`, 'm').exec(text)?.[1].trim() ?? '';
 }
 
-// Whether one of some campaigns gives a file of the bucket.
+// Tells if one of some campaigns gives a file of the bucket.
 export const givesFiles = (campaigns) => campaigns.some(({ magnet }) => magnet?.file !== undefined);
 
 // Adds NAME="value" lines to a file that only its owner may read. An older line of a name stays as
@@ -61,7 +61,7 @@ export function addValues(file, values) {
   chmodSync(file, 0o600);
 }
 
-// Adds what is missing to a file of NAME=value lines; what stands in it is kept.
+// Adds missing values to a file of NAME=value lines; those that stand in it are kept.
 export function fillDevVars(file, campaigns) {
   const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
   const has = (name) => new RegExp(`^\\s*${name}\\s*=`, 'm').test(text);

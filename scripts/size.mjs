@@ -1,4 +1,4 @@
-// Prints the size of the Worker's wasm, and fails where it is above the maximum.
+// Size of the Worker's wasm. Fails if it is above the maximum.
 //
 //   node scripts/size.mjs MAX_GZIP_KB
 

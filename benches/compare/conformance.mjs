@@ -1,5 +1,5 @@
-// What a Worker must do before its speed means anything: driven over HTTP, and the same for Leadhook
-// and for the Worker that it is measured against. Every check is of the contract, none of a Worker.
+// Conformance: the contract that Leadhook and its peer must keep before their speed means anything, checked over
+// HTTP. No check is of one Worker alone.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
@@ -9,7 +9,7 @@ import { assertNoLeaks } from '../../tests/e2e/support/leaks.mjs';
 
 const sha256 = (text) => createHash('sha256').update(text).digest('hex');
 
-/** What a form or a chat shows its visitors. */
+/** The texts of forms and chats. */
 const TEXTS = Object.fromEntries(
   Object.entries(JSON.parse(fs.readFileSync(new URL('../../texts/en.json', import.meta.url), 'utf8'))).filter(
     ([key]) => /^(chat|download|error|form)\./.test(key),
@@ -17,7 +17,7 @@ const TEXTS = Object.fromEntries(
 );
 const MINUTE_MS = 60_000;
 
-/** The campaign that {@link conformance} expects to be published under an id. */
+/** Returns the campaign that {@link conformance} expects to be published under an id. */
 export const benchCampaign = (id, receiver) =>
   campaign(id, receiver, {
     dedupe: { by: ['email', 'phone'] },
@@ -222,7 +222,7 @@ export async function conformance({ world, receiver, publish, campaignId: id }) 
   );
   assert.equal((await refuses(world.request('DELETE', `/c/${id}`), 405)).headers.allow, 'GET, POST, OPTIONS');
 
-  // What a form needs to know, and from where a script may ask.
+  // The acceptance criteria, and the origins of scripts that may ask for them.
   const { status, headers, json } = await world.request('GET', `/c/${id}`, {
     headers: { Origin: file.origins[1] },
   });
@@ -264,7 +264,7 @@ export async function conformance({ world, receiver, publish, campaignId: id }) 
     magnet: null,
     turnstile: null,
   });
-  // A token of its own each time: when, a number, and a MAC over them.
+  // A token of its own each time: a time, a number, and a MAC over them.
   const later = (await world.request('GET', `/c/${id}`)).json.token;
   const tokens = [token, later].map(({ field, value }) => {
     assert.equal(field, 'leadhook_token');

@@ -1,4 +1,4 @@
-// What is measured once a target: the size of its code, and how long a start takes.
+// Footprint of a target: the size of its code, and its cold start.
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
@@ -9,7 +9,7 @@ import { post } from '../lib/measure.mjs';
 const WORKERD = createRequire(import.meta.url)('workerd').default;
 const BYTES_PER_KB = 1000;
 
-/** Gzip size of what is deployed, from the world's copy: the bundled script, and the wasm beside it. */
+/** Returns the gzip size of what is deployed, from the world's copy: the bundled script, and the wasm beside it. */
 export function sizeKb({ main }, folder) {
   const copy = path.join(folder, 'worker');
   const gzip = (file) => gzipSync(fs.readFileSync(path.join(copy, file)), { level: 9 }).length / BYTES_PER_KB;
@@ -22,7 +22,7 @@ export function sizeKb({ main }, folder) {
 }
 
 /**
- * Milliseconds from the start of the runtime until the first lead has its 202.
+ * Returns the milliseconds from the start of the runtime until the first lead has its 202.
  * @param folder of a world whose runtime has ended and whose ledger is empty
  */
 export async function coldStartMs({ name }, folder, person) {

@@ -1,4 +1,4 @@
-// What Leadhook has to reach (`least` or `most`), and what it is to reach (`aim`).
+// Goals: a bound that Leadhook must keep (`least` or `most`), and an `aim` beyond it.
 import { ratio, spread } from '../lib/statistics.mjs';
 
 const AIMS = [
@@ -59,7 +59,7 @@ const AIMS = [
   },
 ];
 
-/** Of Leadhook's runs and another's, round by round. */
+/** Returns a function that divides Leadhook's runs by another target's, round by round. */
 function share(operation, key, other = 'peer') {
   return ({ measured }) => {
     const [own, others] = ['leadhook', other].map((name) =>
@@ -69,7 +69,7 @@ function share(operation, key, other = 'peer') {
   };
 }
 
-/** Each with what was measured, and by how much bound and aim were reached: below 0 where they were missed. */
+/** Returns each goal with its measurement, and by how much bound and aim were reached: below 0 if they were missed. */
 export function judged(results) {
   return AIMS.map(({ of, digits = 2, ...bounds }) => {
     const measured = of(results);

@@ -1,6 +1,7 @@
-// What a visitor's browser loads, and an operator's: the bytes of each page, compressed.
+// Page weights: the compressed bytes that a visitor's or an operator's browser loads. Writes a section of
+// benches/RESULTS.md.
 //
-//   node benches/compare/page-weights.mjs        writes its section of benches/RESULTS.md
+//   node benches/compare/page-weights.mjs
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';

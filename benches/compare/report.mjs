@@ -1,4 +1,4 @@
-// What was measured, as tables and as its section of RESULTS.md.
+// Report of a comparison: tables, and its section of RESULTS.md.
 import { PAUSE_MS } from '../lib/lone-lead.mjs';
 import { cents } from '../lib/price.mjs';
 import { percentile, ratio, spread } from '../lib/statistics.mjs';
@@ -7,7 +7,7 @@ import { TARGETS } from '../lib/targets.mjs';
 import { OPERATIONS } from '../lib/workload.mjs';
 import { judged } from './goals.mjs';
 
-/** What a run yields that is compared. */
+/** The values of a run that are compared. */
 const VALUES = [
   { key: 'rps', head: 'requests/s', digits: 0 },
   { key: 'cpuMs', head: 'CPU ms', digits: 3 },
@@ -17,8 +17,8 @@ const VALUES = [
 const HEADS = VALUES.map(({ head }) => head);
 
 /**
- * What is divided by what among these targets, where both take part: each Leadhook by what it is measured
- * against. A ratio is taken within a round, between runs that are neighbours in time.
+ * Returns the pairs of targets whose values are divided, if both take part. A ratio is taken within a round, between
+ * runs that are neighbours in time.
  */
 export function ratioPairs(targets) {
   const builds = targets.filter((target) => !TARGETS.includes(target)).map(({ name }) => name);
@@ -38,7 +38,7 @@ const range = ({ median, min, max }, digits) =>
     ? median.toFixed(digits)
     : `${median.toFixed(digits)} (${min.toFixed(digits)}–${max.toFixed(digits)})`;
 
-/** The values of one kind over the rounds; nothing where a target has none. */
+/** Returns the values of one kind over the rounds; `undefined` if a target has none. */
 function series({ full }, key) {
   const values = full.map((run) => run[key]);
   return values.includes(undefined) ? undefined : values;
@@ -60,7 +60,7 @@ export function operationTable(runs) {
 
 const latencyMs = (rank, run) => run && (percentile(rank, run.latencyUs) / 1000).toFixed(2);
 
-/** `pairs`: what is divided by what. */
+/** Returns the ratios of these pairs. */
 export function ratioTable(runs, pairs) {
   const rows = pairs
     .filter((names) => names.every((name) => runs[name]))
@@ -125,7 +125,7 @@ export function aimTable(results) {
 
 const sentence = (text) => `${text[0].toUpperCase()}${text.slice(1)}.`;
 
-/** The section of RESULTS.md. */
+/** Returns the section of RESULTS.md. */
 export function speedSection({ measured, once, lone, plan, minutes, machine, versions }) {
   const { rounds, latencySeconds, starts, loneLeads, warmUpSeconds } = plan;
   const all = Object.values(measured)

@@ -1,10 +1,9 @@
-// Measures Leadhook beside its peer and the floor, and writes its section of benches/RESULTS.md.
+// Comparison of Leadhook with its peer and the floor. Writes a section of benches/RESULTS.md.
 //
 //   node benches/compare/run.mjs [--quick] [--only fresh,repeat] [--targets peer,leadhook] [--build NAME=FOLDER]...
 //
-// Only a whole run writes, without further builds. --quick: two short rounds, without conformance and
-// without what is not built. --build: another build of Leadhook, in a folder as `make build` leaves it:
-// what did a change do?
+// Only a whole run without further builds writes. --quick: two short rounds, without conformance, of the targets that
+// are built. --build: another build of Leadhook, in a folder as `make build` leaves it, to see what a change does.
 import fs from 'node:fs';
 import { parseArgs } from 'node:util';
 import { Receiver } from '../../tests/e2e/support/receiver.mjs';
@@ -89,7 +88,7 @@ if (complete && !options.quick && !options.build.length) {
   console.log('Written: benches/RESULTS.md');
 }
 
-/** Those of a list whose names an option gives; all where it gives none. */
+/** Returns the entries that an option names, or all if it is not given. */
 function chosen(all, option) {
   const names = option?.split(',') ?? all.map(({ name }) => name);
   const unknown = names.filter((name) => !all.some((one) => one.name === name));
@@ -98,7 +97,7 @@ function chosen(all, option) {
   return all.filter(({ name }) => names.includes(name));
 }
 
-/** The further builds. */
+/** Returns the further builds as targets. */
 function builds() {
   const taken = new Set(TARGETS.map(({ name }) => name));
   return options.build.map((option) => {
@@ -121,7 +120,7 @@ function fail(reason) {
   process.exit(1);
 }
 
-/** Holds a target to what a comparison presupposes: the same answers, and the same webhooks. */
+/** Checks that a target gives the answers and webhooks that a comparison presupposes. */
 async function conforms(target) {
   const world = await World.start({ main: target.main });
   const receiver = await Receiver.start();
@@ -139,7 +138,7 @@ async function conforms(target) {
 }
 
 /**
- * All targets in turn, round by round; then each once at a moderate rate, for the latency.
+ * Measures all targets in turn, round by round; then each once at a moderate rate, for the latency.
  * @returns by target {full, moderate}: the runs in the order of the rounds, and the one for latency
  */
 async function compare(operation) {

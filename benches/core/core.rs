@@ -1,4 +1,4 @@
-//! One fresh lead on the host, from decode to decision, and where the time goes. The campaign and
+//! Benchmark of one fresh lead on the host, from decode to decision, by its stages. The campaign and
 //! the person are those of `lib/workload.mjs`; `run.mjs` makes a table of the medians.
 #![allow(clippy::expect_used, reason = "benchmark")]
 
@@ -68,7 +68,7 @@ impl Person {
     }
 }
 
-/// What the ledger seals of a lead beside its consents: its own type is private to it.
+/// The part of a lead that the ledger seals beside its consents: its own type is private to it.
 #[derive(Serialize)]
 struct Payload {
     lead: Lead,

@@ -1,4 +1,4 @@
-// Measures the core on the host with criterion, and writes its section of benches/RESULTS.md.
+// Benchmark of the core on the host, by criterion. Writes a section of benches/RESULTS.md.
 //
 //   node benches/core/run.mjs
 import { execFileSync } from 'node:child_process';
@@ -13,7 +13,7 @@ const WHOLE = 'decode to decision';
 const AIM_US = 60;
 const CRITERION = path.join(ROOT, 'target/criterion');
 
-/** `inside`: what takes part in the whole path, or in which stage; nothing where it stands beside it. */
+/** The stages. `inside` names the stage or the whole path that one is part of; without it, one stands beside them. */
 const ROWS = [
   { name: 'decode', says: 'the JSON body to fields', inside: WHOLE },
   { name: 'accept', says: 'the rules of the fields', inside: WHOLE },
@@ -49,7 +49,7 @@ console.log(aligned(table));
 writeSection('core', section());
 console.log('\nWritten: benches/RESULTS.md');
 
-/** The median in microseconds, and where it lies with 95 % certainty. */
+/** Returns the median in microseconds, and its 95 % confidence interval. */
 function medianUs(name) {
   const file = path.join(CRITERION, 'core', name, 'new', 'estimates.json');
   const { point_estimate: median, confidence_interval: interval } = JSON.parse(

@@ -1,6 +1,6 @@
-// The floor: the least that the platform takes for a lead that is stored, answered, sent and settled. The Worker
-// hands the body to a Durable Object; the object stores it as one row, answers once that is durable, sends one
-// webhook, and writes that it arrived. What has arrived together is committed together.
+// Floor of the comparison: the least that the platform takes for a lead that is stored, answered, sent and settled. The
+// Worker hands the body to a Durable Object; the object stores it as one row, answers once that is durable, sends one
+// webhook, and writes that it arrived. Leads that arrive together are committed together.
 //
 // It reads, checks and seals nothing, recognises nobody, signs with a constant, and tries once.
 import { DurableObject } from 'cloudflare:workers';
@@ -11,7 +11,7 @@ const SIGNATURE = `v1,${'A'.repeat(43)}=`;
 const CONNECTIONS = LIMITS.origin_connections;
 const ATTEMPT_TIMEOUT_MS = LIMITS.attempt_timeout_ms;
 const SETTLE_WITHIN_MS = 10;
-/** An object that has ended is woken after so long, and finds what it has not sent. */
+/** An object that has ended is woken after so long, and finds the leads that it has not sent. */
 const WAKE_MS = 5_000;
 
 const OBJECT = 'v1:bench';
@@ -77,7 +77,7 @@ export class Ledger extends DurableObject {
     this.#storage.setAlarm(Date.now() + WAKE_MS);
   }
 
-  /** Does a step within so many milliseconds, together with what else there is to do then. */
+  /** Does a step within so many milliseconds, together with the other steps of that moment. */
   #together(step, withinMs) {
     return new Promise((resolve, reject) => {
       this.#steps.push({ step, resolve, reject });

@@ -1,4 +1,4 @@
-// Load whose every answer is looked at, also the last ones, which wrk leaves; from a process of its own.
+// Load clients in a process of their own. They look at every answer, also at the last ones, which wrk leaves.
 import { fork } from 'node:child_process';
 import http from 'node:http';
 import { fileURLToPath } from 'node:url';
@@ -8,13 +8,13 @@ import { leadWithoutPhone } from '../lib/workload.mjs';
 const SELF = fileURLToPath(import.meta.url);
 
 /**
- * Fresh leads on so many connections, each posting as soon as it was answered.
+ * Posts fresh leads on so many connections, each as soon as it was answered.
  * @returns {Promise<{lost, answers}>} `lost`: requests without an answer; `answers`: by status, with
  * `Retry-After` in its name where there was one, the microseconds that each took
  */
 export const flood = (url, connections, seconds) => elsewhere('flood', url, connections, seconds);
 
-/** So many fresh leads a second, whether the ones before were answered or not. */
+/** Posts so many fresh leads a second, no matter if the ones before were answered. */
 export const steady = (url, perSecond, seconds) => elsewhere('steady', url, perSecond, seconds);
 
 function elsewhere(kind, ...args) {
@@ -68,7 +68,7 @@ if (process.argv[1] === SELF) {
   process.send({ lost, answers });
 }
 
-/** Somebody whom no other process posts. */
+/** Returns a lead that no other process posts. */
 function freshLead() {
   const body = leadWithoutPhone();
   return JSON.stringify({ ...body, email: `${process.pid}.${body.email}` });

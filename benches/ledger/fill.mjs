@@ -1,6 +1,6 @@
-// Fills a ledger with people whose leads were delivered: straight into its file while the runtime is
-// stopped, for posting a million of them would take half an hour. Rows are those of a real
-// lead with ids, tags and times of their own.
+// Filling of a ledger with people whose leads were delivered. Rows go straight into its file while the runtime is
+// stopped, for posting a million leads would take half an hour. They are those of a real lead, with ids, tags and times
+// of their own.
 import { spawn } from 'node:child_process';
 import { createHmac, hkdfSync } from 'node:crypto';
 import fs from 'node:fs';
@@ -13,6 +13,7 @@ const SPAN_MS = 30 * 24 * HOUR_MS;
 export const FILLED = { email: 'somebody.filled@example.org', phone: '+46721234567' };
 
 /**
+ * Fills the ledger of a world with so many people.
  * @param world whose runtime is stopped, and whose ledger has one delivered lead
  * @returns {Promise<{bytes}>} the size of the file
  */
@@ -27,7 +28,7 @@ export function sweepSoon(world) {
   return run(ledgerFile(world), [`UPDATE meta SET value = '${Date.now()}' WHERE key = 'next_sweep_ms'`]);
 }
 
-/** The file of the only ledger of a world. */
+/** Returns the file of the only ledger of a world. */
 function ledgerFile(world) {
   const folder = path.join(world.state, 'leadhook-ledger');
   const files = fs.readdirSync(folder).filter((name) => /^[0-9a-f]{64}\.sqlite$/.test(name));
@@ -35,7 +36,7 @@ function ledgerFile(world) {
   return path.join(folder, files[0]);
 }
 
-/** By kind of identifier: what its tags begin with, and the tag of who can be posted again. */
+/** Returns, by kind of identifier, the prefix of its tags and the tag of {@link FILLED}. */
 function tags(pepper, ledger) {
   const [id, key] = pepper.split(':');
   const derived = Buffer.from(

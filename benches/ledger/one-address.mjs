@@ -1,4 +1,4 @@
-// What a post costs whose address has posted ten thousand times before; writes its section of benches/RESULTS.md.
+// Cost of a post whose address has posted ten thousand times before. Writes a section of benches/RESULTS.md.
 //
 //   node benches/ledger/one-address.mjs [--quick]
 //
@@ -77,7 +77,7 @@ function others() {
   return { email: `other-${serial++}@corp.example.org`, consent: { newsletter: true } };
 }
 
-/** Posts so many; processor time a post, when all of it has been delivered. */
+/** Posts so many, and returns the processor time of one, delivery included. */
 async function run(id, count, someone) {
   const before = cpuMs(world.pid);
   let left = count;
@@ -92,7 +92,7 @@ async function run(id, count, someone) {
   return (cpuMs(world.pid) - before) / count;
 }
 
-/** What is held of the address, page by page. */
+/** Reads everything that is stored about the address, page by page. */
 async function access() {
   const found = { pages: 0, largestKb: 0, slowestMs: 0 };
   let after;

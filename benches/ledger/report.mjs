@@ -1,4 +1,4 @@
-// What ledger.mjs found, as tables and as its section of RESULTS.md.
+// Report of the ledger's benchmark: tables, and its section of RESULTS.md.
 import { ASSUMPTIONS, cents, SOURCES } from '../lib/price.mjs';
 import { percentile, ratio, spread } from '../lib/statistics.mjs';
 import { DISTURBING, list, markdown, percent } from '../lib/tables.mjs';
@@ -73,7 +73,7 @@ function reachTable([smallest]) {
   ];
 }
 
-/** Was a fresh lead slower in a larger ledger than it may be? */
+/** Tells if a fresh lead was slower in a larger ledger than it may be. */
 function verdicts([smallest, ...larger]) {
   return larger.map((ledger) => {
     const slower = (key, invert) => {
@@ -105,7 +105,7 @@ export function floodTable({ answers, before, during }) {
   ];
 }
 
-/** What it costs that people are known. */
+/** Says what known people cost. */
 export function keepingLine({ keeping }) {
   const { storageUsd, sweepUsd, written, read, freePeople, mostPeople } = keeping;
   const people = (count) => number(Number(count.toPrecision(2)));

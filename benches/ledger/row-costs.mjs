@@ -1,4 +1,4 @@
-// What each thing that can happen to a ledger costs in rows, counted by row-counter.mjs around the build.
+// Row costs of everything that can happen to a ledger, counted by row-counter.mjs around the build.
 import { fileURLToPath } from 'node:url';
 import { campaign, person, phoneNumber } from '../../tests/e2e/support/campaigns.mjs';
 import { sleep, until } from '../../tests/e2e/support/http.mjs';
@@ -15,6 +15,7 @@ const RUSH_CLIENTS = 32;
 const SWEEP_CALM_MS = 2_500;
 
 /**
+ * Counts the rows of each operation.
  * @param rush how many leads come in at once
  * @returns by operation {admission, settling}: the counts of row-counter.mjs, those of `rush` for all its leads
  */
@@ -94,7 +95,7 @@ async function countRush(world, crm, leads) {
   return (await world.request('GET', `/rows?ledger=${ONE}`)).json;
 }
 
-/** What the daily sweep of a ledger that knows so many people costs: {written, read, alarmsSet, calls}. */
+/** Returns the cost of the daily sweep of a ledger that knows so many people: {written, read, alarmsSet, calls}. */
 export async function countSweep(people) {
   const crm = await Receiver.start();
   const world = await World.start({ around: COUNTING });

@@ -1,4 +1,4 @@
-// What a lead costs in rows, and how far one ledger reaches; writes its section of benches/RESULTS.md.
+// Benchmark of one ledger: a lead's cost in rows, and the ledger's reach. Writes a section of benches/RESULTS.md.
 //
 //   node benches/ledger/run.mjs [--quick]
 //
@@ -61,7 +61,7 @@ const startedAtMs = Date.now();
 const wrk = wrkVersion() ?? fail('wrk is missing. On Debian and Ubuntu: apt-get install wrk');
 const since = () => `${((Date.now() - startedAtMs) / 1000).toFixed(0)} s`;
 
-/** By hook: webhook-ids and how often each arrived, and when the last one did. */
+/** By hook: webhook-ids with their counts, and the time of the last one. */
 const heard = new Map();
 const sink = await startSink();
 
@@ -128,14 +128,14 @@ async function startSink() {
   return server;
 }
 
-/** A campaign's receiver at the sink, and what arrives there. */
+/** Returns a campaign's receiver at the sink, and its record of webhooks. */
 function receiver(name) {
   const hook = { ids: new Map(), lastAtMs: 0 };
   heard.set(`/${name}`, hook);
   return { hook, url: `http://127.0.0.1:${sink.address().port}/${name}` };
 }
 
-/** A world whose ledger knows so many people, and how Leadhook sees them. */
+/** Starts a world whose ledger knows so many people, and checks that it does. */
 async function prepare(people) {
   const world = await World.start({ kvModule: KV });
   const { hook, url } = receiver(`people-${people}`);
@@ -190,7 +190,7 @@ async function timed(step) {
   return performance.now() - startedAt;
 }
 
-/** How long the first lead after a start of the runtime waits, and a search for dead letters. */
+/** Times the first lead after a start of the runtime, and a search for dead letters. */
 async function timeStarts() {
   for (let round = 0; round < plan.starts; round += 1) {
     for (const ledger of ledgers) {
@@ -205,7 +205,7 @@ async function timeStarts() {
   }
 }
 
-/** All in turn, so that what else the machine does hits each of them. */
+/** Measures all ledgers in turn, so that other load on the machine hits each of them. */
 async function timeRounds() {
   for (const ledger of ledgers) await fullRound(ledger);
   for (let round = 1; round <= plan.rounds; round += 1) {
@@ -251,7 +251,7 @@ async function rest({ world, hook }, webhooks) {
   world.stdout = '';
 }
 
-/** One ledger gets more than it can take, while another one of the same Worker gets little. */
+/** Sends one ledger more than it can take, while another one of the same Worker gets little. */
 async function floodOne({ world, hook: quietHook }) {
   const { hook, url } = receiver(FLOODED);
   await world.publish({ ...benchCampaign({ url }), id: FLOODED });

@@ -1,7 +1,6 @@
-// The store behind the KV binding of everything that is timed: a Worker of its own, as small as it can
-// be, and the same for all.
+// KV store behind the binding of every target: a Worker of its own, as small as it can be.
 const entries = new Map();
-/** Keys that were asked for, and that were written. */
+/** Keys that were read and written. */
 const calls = { reads: 0, writes: 0 };
 
 export default {

@@ -1,4 +1,4 @@
-// Load from wrk, a process of its own written in C, so that what is measured is the Worker.
+// Load from wrk: a process of its own, written in C, so that the Worker is what is measured.
 import { spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
@@ -25,7 +25,7 @@ export const PACES = {
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'leadhook-load-'));
 process.on('exit', () => fs.rmSync(folder, { recursive: true, force: true }));
 
-/** The version of wrk; nothing where there is none. */
+/** Returns the version of wrk, or `undefined` if it is not installed. */
 export function wrkVersion() {
   const { error, stdout } = spawnSync('wrk', ['-v'], { encoding: 'utf8' });
   return error ? undefined : stdout.match(/\d[\w.-]*/)[0];

@@ -1,4 +1,4 @@
-// What a lead takes that comes alone, as most leads do: nothing else is under way, and nothing is shared.
+// Lone leads: what a lead takes if nothing else is under way, as is true of most leads.
 import { fileURLToPath } from 'node:url';
 import { send, sleep } from '../../tests/e2e/support/http.mjs';
 import { expect, finish, spent } from './measure.mjs';
@@ -7,7 +7,7 @@ import { percentile } from './statistics.mjs';
 import { CAMPAIGN, leadWithoutPhone } from './workload.mjs';
 
 const COUNTING = fileURLToPath(new URL('row-counter.mjs', import.meta.url));
-/** From one lead to a target to its next, at least: longer than an object lingers for more. */
+/** From one lead of a target to its next, at least: longer than an object lingers for more. */
 export const PAUSE_MS = 300;
 /** From one target's lead to another's. */
 const TURN_MS = 100;
@@ -19,7 +19,7 @@ const ALARM_SOON_MS = 60_000;
 const SUMS = ['calls', 'written', 'read', 'alarmsSet'];
 
 /**
- * Posts so many leads, one by one, to each of some targets that run, in turn.
+ * Posts so many leads, one by one, to each of some running targets in turn.
  * @returns by target {cpuMs, cpuWithoutKvMs, p50Ms, webhooks}: of one lead, its delivery included
  */
 async function timeLone(subjects, leads) {
@@ -56,7 +56,8 @@ async function timeLone(subjects, leads) {
 }
 
 /**
- * Counts what one lead makes of a target that has slept: its runtime has just been started, on a ledger that exists.
+ * Counts the work that one lead makes for a target that has slept: its runtime has just been started, on a ledger
+ * that exists.
  * @returns {admission, settling} as row-counter.mjs counts, their sums, and `kv`: {reads, writes}
  */
 export async function countLone(services, target) {
@@ -68,7 +69,7 @@ export async function countLone(services, target) {
   return counts;
 }
 
-/** From the post until nothing of the lead is left to be done. */
+/** Counts from the post until nothing of the lead is left to be done. */
 async function countOne(subject) {
   const { services, target, url } = subject;
   const before = { heard: await services.heard(target.name), kv: await services.kvCalls(target.name) };
@@ -96,7 +97,7 @@ async function countOne(subject) {
 
 const zeros = () => Object.fromEntries(SUMS.map((sum) => [sum, 0]));
 
-/** Times and counts of each target, and what a million such leads cost at list price. */
+/** Returns times and counts of each target, and the list price of a million such leads. */
 export async function measureLone(services, subjects, leads) {
   const times = await timeLone(subjects, leads);
   const lone = {};

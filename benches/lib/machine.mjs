@@ -1,4 +1,4 @@
-// Where a run took place, and with which versions of what. Nothing that tells whose machine it is.
+// Machine and versions of a run. Nothing here tells whose machine it is.
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
@@ -10,7 +10,7 @@ const PEER_PACKAGES = ['hono', 'zod', 'libphonenumber-js'];
 
 const run = (command, ...args) => execFileSync(command, args, { cwd: ROOT, encoding: 'utf8' }).trim();
 
-/** The version in a package's own package.json, which not every package exports. */
+/** Returns the version in a package's own package.json, which not every package exports. */
 function packageVersion(name) {
   const file = require.resolve
     .paths(name)
@@ -19,7 +19,7 @@ function packageVersion(name) {
   return file ? JSON.parse(fs.readFileSync(file, 'utf8')).version : 'not installed';
 }
 
-/** [what, which] */
+/** Returns pairs of a component and its version. */
 export function versions(wrk) {
   const changed = run('git', 'status', '--porcelain', '--', 'src', 'Cargo.toml', 'Cargo.lock');
   return [
@@ -35,7 +35,7 @@ export function versions(wrk) {
   ];
 }
 
-/** [what, which] */
+/** Returns pairs of a property of the machine and its value. */
 export function machine() {
   const processors = os.cpus();
   return [

@@ -1,4 +1,4 @@
-// One run against one target, and what it took: requests, processor time, deliveries, latency.
+// Measurement of one run against one target: requests, processor time, deliveries, latency.
 import { send, sleep } from '../../tests/e2e/support/http.mjs';
 import { load } from './load.mjs';
 import { cpuMs, watchOthers } from './processes.mjs';
@@ -25,7 +25,7 @@ export async function measure(subject, operation, seconds, pace) {
   const drained = await finish(subject, delivers ? heard.distinct + run.requests : 0);
   const delivered = drained.distinct - heard.distinct;
   const { cpuMs, cpuWithoutKvMs } = spentMs();
-  // What was under way when the load ended cost time as well.
+  // Requests that were under way when the load ended cost time as well.
   const done = delivers ? delivered : run.sent;
   return {
     rps: run.requests / run.seconds,
@@ -37,7 +37,7 @@ export async function measure(subject, operation, seconds, pace) {
   };
 }
 
-/** Begins to count a target's processor time. Gives a function that says what was spent since. */
+/** Starts to count a target's processor time. Returns a function that returns the time spent since. */
 export function spent({ pid, kvPid }) {
   const before = { own: cpuMs(pid), kv: cpuMs(kvPid) };
   return () => {
@@ -48,7 +48,7 @@ export function spent({ pid, kvPid }) {
 
 /**
  * Posts the people whom an operation presupposes, and each of them once more: a target must answer the same,
- * and deliver nothing again. Who or what of it remembers them is its own affair.
+ * and deliver nothing again. Which part of it remembers them is its own affair.
  */
 export async function acquaint(subject, { name, people }) {
   const { target, services } = subject;
@@ -74,7 +74,7 @@ async function sample(subject, { name, status, bodies, delivers }) {
   if (delivers) await finish(subject, distinct + samples.length);
 }
 
-/** Posts a body, or reads the criteria; the answer, which must have this status. */
+/** Posts a body, or reads the criteria, and returns the answer, which must have this status. */
 export async function expect(subject, operation, expected, body) {
   const { status, text } = await post(subject.url, body);
   if (status === expected) return text;
@@ -98,11 +98,11 @@ export async function calm(name, pids, heard, webhooks) {
   }
 }
 
-/** The same for a target and its KV. */
+/** Waits for a target and its KV. */
 export const finish = ({ target: { name }, pid, kvPid, services }, webhooks) =>
   calm(name, [pid, kvPid], () => services.heard(name), webhooks);
 
-/** Posts a body, or reads the criteria where there is none. */
+/** Posts a body, or reads the criteria if there is none. */
 export function post(url, body) {
   const path = `/c/${CAMPAIGN}`;
   if (!body) return send(url, 'GET', path);

@@ -1,4 +1,4 @@
-// What leads cost at Cloudflare's list prices (SOURCES), and how many of them the free plan takes.
+// Prices of leads by Cloudflare's lists (SOURCES), and the number of leads that the free plan takes.
 import { limits } from '../../scripts/data.mjs';
 
 const WORKERS = 'https://developers.cloudflare.com/workers/platform/pricing/';
@@ -9,7 +9,7 @@ export const SOURCES = [WORKERS, OBJECTS, LIMITS, KV];
 
 const MILLION = 1e6;
 const OBJECT_GB = 0.128;
-/** The receivers of the real world are somewhere else. */
+/** Receivers in production are somewhere else. */
 const WEBHOOK_MS = 200;
 const OTHER_MS = 50;
 /** Of an object that has slept: the campaign. */
@@ -62,7 +62,7 @@ export const ASSUMPTIONS = [
 ];
 
 /**
- * One lead's share of counts of row-counter.mjs.
+ * Returns one lead's share of counts of row-counter.mjs.
  * @param {{leads?: number, cpuMs: number, kv: {reads: number, writes: number}}} more `kv` is one lead's
  */
 export function aLead({ admission, settling }, { leads = 1, cpuMs, kv }) {
@@ -83,10 +83,10 @@ export function aLead({ admission, settling }, { leads = 1, cpuMs, kv }) {
 export const cents = (value) => value.toFixed(2);
 const plain = (value) => String(Number(value.toPrecision(3)));
 
-/** What a million such leads cost at list price. */
+/** Returns the list price of a million such leads. */
 export const usdAMillion = (lead) => ITEMS.reduce((sum, { usd, of }) => sum + of(lead) * usd, 0);
 
-/** @returns {{rows, inAMonthUsd}} a table, and what a million in one month costs beyond what is included */
+/** Returns a table, and the price of a million leads in one month beyond what is included. */
 export function price(alone, rush) {
   const inAMonthUsd = [BASE_USD, BASE_USD];
   const rows = ITEMS.map(({ what, usd, included, of }) => {
@@ -101,7 +101,7 @@ export function price(alone, rush) {
   return { rows: [head, ...rows, ['together', '', ...sums]], inAMonthUsd };
 }
 
-/** What a ledger that knows a million people costs, from its bytes and the counts of a sweep of `people`. */
+/** Returns the cost of a ledger that knows a million people, from its bytes and the counts of a sweep of `people`. */
 export function keeping(bytes, sweep, people) {
   const days = 30;
   // The last chunk of each table is nearly empty, whatever the size.
@@ -121,7 +121,7 @@ export function keeping(bytes, sweep, people) {
   };
 }
 
-/** How many leads a day each limit of the free plan takes, and which one ends it. */
+/** Returns the leads a day that each limit of the free plan takes, and the limit that is reached first. */
 export function freePlan(alone, rush) {
   const limited = ITEMS.filter(({ daily }) => daily);
   const leads = (item, lead) => Math.floor(item.daily / item.of(lead));

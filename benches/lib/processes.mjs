@@ -6,7 +6,7 @@ const MS_A_TICK = 1000 / Number(execFileSync('getconf', ['CLK_TCK']));
 
 const sumMs = (ticks) => ticks.map(Number).reduce((a, b) => a + b) * MS_A_TICK;
 
-/** utime, stime, and both of the children that have ended. */
+/** Returns utime, stime, and both of the children that have ended. */
 function ticksOf(pid) {
   const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
   return stat
@@ -15,10 +15,10 @@ function ticksOf(pid) {
     .slice(11, 15);
 }
 
-/** Processor time of a process and all its threads so far. */
+/** Returns the processor time of a process and all its threads so far. */
 export const cpuMs = (pid) => sumMs(ticksOf(pid).slice(0, 2));
 
-/** Memory of a process now, and the most it ever had. */
+/** Returns the memory of a process now, and its peak. */
 export function memoryMb(pid) {
   const status = fs.readFileSync(`/proc/${pid}/status`, 'utf8');
   const megabytes = (name) =>
@@ -27,9 +27,8 @@ export function memoryMb(pid) {
 }
 
 /**
- * Watches what else the machine does; `pids`: whose time is not somebody else's, beside this process
- * and its children.
- * @returns a function that says which share of all processors others took in the meantime
+ * Watches the other load on the machine. `pids`, this process and its children are not counted.
+ * @returns a function that returns the share of all processors that others took in the meantime
  */
 export function watchOthers(pids) {
   const look = () => {

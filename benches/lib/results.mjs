@@ -1,4 +1,4 @@
-// benches/RESULTS.md: each script that measures owns a section of it.
+// Sections of benches/RESULTS.md, one for each script that measures.
 import fs from 'node:fs';
 
 const FILE = new URL('../RESULTS.md', import.meta.url);

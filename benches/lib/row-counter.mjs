@@ -1,5 +1,5 @@
-// The first module of a Worker that counts what its ledgers do to their databases. It stands beside
-// the built one, which stays as it is; `GET /rows?ledger=NAME` takes the counts.
+// Row counter: the first module of a Worker that counts what its ledgers do to their databases. It stands beside the
+// built one, which stays as it is; `GET /rows?ledger=NAME` takes the counts.
 import worker, { Ledger as Product } from './index.js';
 
 export default {
@@ -15,7 +15,7 @@ export default {
 /** Outcomes are written within milliseconds of their webhooks. */
 const CALM_MS = 100;
 
-/** Of all objects: once a receiver is asked, what they do is settling. */
+/** Those of all objects. Everything after a request to a receiver is settling. */
 const countings = new Set();
 const { fetch } = globalThis;
 globalThis.fetch = (...args) => {
@@ -24,8 +24,8 @@ globalThis.fetch = (...args) => {
 };
 
 /**
- * What is done from a call of the object until a receiver is asked counts as admission, all the rest as settling:
- * that is true where a lead is posted once the one before it is settled.
+ * The ledger that counts. Everything from a call of the object to the request to a receiver counts as admission, all the
+ * rest as settling. That is true if a lead is posted after the one before it is settled.
  */
 export class Ledger extends Product {
   #counting;
@@ -55,7 +55,7 @@ export class Ledger extends Product {
     return super.alarm();
   }
 
-  /** What was counted since the last time, once nothing more is done, and when the next alarm is due. */
+  /** Returns the counts since the last time, once nothing more is done, and the time of the next alarm. */
   async takeCounts() {
     for (let before = -1; before !== this.#counting.size; ) {
       before = this.#counting.size;
@@ -87,14 +87,14 @@ class Counting {
     };
   }
 
-  /** How many statements were run since the last time. */
+  /** The statements since the last time. */
   get size() {
     return this.#cursors.length;
   }
 
   /**
-   * By phase: `calls` of the object, times that the alarm was set, rows read and written, and those
-   * written by table.
+   * Returns, by phase, `calls` of the object, times that the alarm was set, rows read and written, and those written
+   * by table.
    */
   take() {
     const sums = {};

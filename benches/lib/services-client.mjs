@@ -1,7 +1,7 @@
-// Starts the services in a process of their own, and calls them there.
+// Client of the services, which run in a process of their own.
 import { fork } from 'node:child_process';
 
-/** An object whose every method is the function of that name in services.mjs, as a promise; and `pid`, `end`. */
+/** Starts the services. Returns `pid`, `end`, and a method for each function of services.mjs, which gives a promise. */
 export function startServices() {
   const child = fork(new URL('services.mjs', import.meta.url));
   const waiting = new Map();

@@ -1,6 +1,6 @@
-// A process of its own for what goes with the Workers under test: their runtimes, and the webhook
-// sink. It does not wait for what measures, nor the other way round. services-client.mjs starts it, and calls
-// the functions of `services`.
+// Services of a run in a process of their own: the runtimes of the Workers under test, and the webhook sink. It does not
+// wait for the process that measures, nor the other way round. services-client.mjs starts it, and calls the functions of
+// `services`.
 import fs from 'node:fs';
 import http from 'node:http';
 import { fileURLToPath } from 'node:url';
@@ -13,7 +13,7 @@ const KV = fileURLToPath(new URL('kv.mjs', import.meta.url));
 
 const worlds = new Map();
 
-/** By target: the webhooks that arrived, their distinct ids, and when the last one did. */
+/** By target: the webhooks that arrived, their distinct ids, and the time of the last one. */
 const heard = new Map();
 
 const services = {
@@ -28,7 +28,7 @@ const services = {
     return placeOf(world);
   },
 
-  /** The runtime alone: KV keeps what it holds. */
+  /** Restarts the runtime alone: KV keeps what it holds. */
   async restart(name) {
     const world = worlds.get(name);
     await world.restart();
@@ -52,13 +52,13 @@ const services = {
     return { distinct: ids.size, webhooks, lastAtMs };
   },
 
-  /** How often the target's KV was asked for a key, and told one: {reads, writes}. */
+  /** Returns how often the target's KV was read and written: {reads, writes}. */
   kvCalls: async (name) => (await send(worlds.get(name).kvUrl, 'GET', '/')).json,
 };
 
 const placeOf = ({ url, pid, kvPid, folder }) => ({ url, pid, kvPid, folder });
 
-// It only counts: conformance.mjs is what looks at webhooks.
+// It only counts: conformance.mjs looks at webhooks.
 const sink = http.createServer((request, response) => {
   const target = [...heard.values()].find(({ hook }) => hook === request.url);
   target.ids.add(request.headers['webhook-id']);

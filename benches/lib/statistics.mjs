@@ -1,6 +1,6 @@
-// What many runs come to.
+// Statistics over the runs of a benchmark.
 
-/** @returns {{median, min, max}} */
+/** Returns median, minimum and maximum. */
 export function spread(values) {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = (sorted.length - 1) / 2;
@@ -8,12 +8,12 @@ export function spread(values) {
   return { median, min: sorted[0], max: sorted.at(-1) };
 }
 
-/** Round by round, so that what is divided was measured one right after the other. */
+/** Divides round by round, so that both values were measured one right after the other. */
 export function ratio(values, others) {
   return spread(values.map((value, round) => value / others[round]));
 }
 
-/** A percentile of [value, how often] pairs in any order. */
+/** Returns a percentile of pairs of a value and its count, in any order. */
 export function percentile(percent, counted) {
   const sorted = [...counted].sort(([a], [b]) => a - b);
   const total = sorted.reduce((sum, [, count]) => sum + count, 0);

@@ -1,4 +1,4 @@
-// What is compared: the Workers, and how a campaign is published to each.
+// Targets of the benchmarks: the Workers, and the way a campaign is published to each.
 import path from 'node:path';
 import { send } from '../../tests/e2e/support/http.mjs';
 
@@ -33,7 +33,7 @@ export const TARGETS = [
 ];
 export const LEADHOOK = TARGETS.find(({ name }) => name === 'leadhook');
 
-/** A further build of Leadhook: a folder as `make build` leaves it. */
+/** Returns a further build of Leadhook as a target, from a folder as `make build` leaves it. */
 export const buildTarget = (name, folder) => ({
   name,
   kind: 'leadhook',
@@ -41,7 +41,7 @@ export const buildTarget = (name, folder) => ({
   main: path.join(folder, 'index.js'),
 });
 
-/** Publishes as the target does it: the peer reads campaigns from KV as they are, the floor knows only a receiver. */
+/** Publishes a campaign. The peer reads campaigns from KV as they are, the floor knows only a receiver. */
 export async function publish({ kind }, world, campaign) {
   if (kind === 'leadhook') return world.publish(campaign);
   const [key, body] =

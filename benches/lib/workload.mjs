@@ -1,10 +1,10 @@
-// What is sent: the campaign that each target serves, and the requests it gets.
+// Workload of the benchmarks: the campaign that each target serves, and the requests it gets.
 import { campaign } from '../../tests/e2e/support/campaigns.mjs';
 
 export const CAMPAIGN = 'bench';
 const SEATS = 5000;
 
-/** The campaign of every target; it uses KV as by default. */
+/** Returns the campaign of every target; it uses KV as by default. */
 export function benchCampaign(receiver) {
   return campaign(CAMPAIGN, receiver, {
     dedupe: {},
@@ -23,7 +23,7 @@ const KNOWN = 500;
 
 let people = 0;
 
-/** Somebody new, with a Swedish mobile number as people write it. */
+/** Returns somebody new, with a Swedish mobile number as people write it. */
 function newPerson() {
   people += 1;
   const digits = String(people).padStart(7, '0');
@@ -42,7 +42,7 @@ const repeating = newPeople(REPEATING);
 const known = newPeople(KNOWN);
 let contents = 0;
 
-/** Somebody known with answers that they have not given before. */
+/** Returns somebody known with answers that they have not given before. */
 function knownWithNewAnswers() {
   contents += 1;
   return { ...known[contents % KNOWN], seats: 1 + (Math.floor(contents / KNOWN) % SEATS) };
@@ -102,10 +102,10 @@ export const OPERATIONS = [
   },
 ];
 
-/** What a cold start is measured with. */
+/** The operation of a cold start. */
 export const FRESH = OPERATIONS[0];
 
-/** A fresh lead with an e-mail address and no phone number. */
+/** Returns a fresh lead with an e-mail address and no phone number. */
 export function leadWithoutPhone() {
   const { phone, ...lead } = newPerson();
   return lead;

@@ -1,5 +1,5 @@
-// Bundles the Worker into target/bench/peer/index.js. Which countries there are and what is known of
-// mail domains is read from where Leadhook has it, so that both Workers mean the same.
+// Build of the peer, into target/bench/peer/index.js. Countries, limits and mail domains are Leadhook's, so that both
+// Workers mean the same.
 import { fileURLToPath } from 'node:url';
 import { bundleWorker } from '../../scripts/bundle.mjs';
 import { countries } from '../../scripts/data.mjs';

@@ -1,5 +1,5 @@
-// A campaign as it lies in KV → a Campaign that is ready to serve: its schema, its conditions as
-// functions, its texts with their digests. Kept for a minute; the last good copy serves when KV fails.
+// Campaign cache: reads a campaign from KV and prepares its schema, its conditions as functions, its texts with their
+// digests. A copy is kept for a minute; the last good one serves while KV fails.
 import * as z from 'zod/mini';
 import da from '../../texts/da.json';
 import en from '../../texts/en.json';
@@ -17,12 +17,12 @@ const DAY_MS = 86_400_000;
 const HONEYPOT = 'contact_website';
 
 const languages: Record<string, Record<string, string>> = { da, en, sv };
-/** Of a language's texts those that a form or a chat shows. */
+/** The texts of forms and chats. */
 const SHOWN = /^(chat|download|error|form)\./;
 
 const shelf = new Map<string, { readMs: number; campaign: Campaign }>();
 
-/** The campaign of that id; undefined where there is none. Not a promise where the copy is fresh. */
+/** Returns the campaign of that id, or `undefined` if there is none. Not a promise while the copy is fresh. */
 export function findCampaign(env: Env, id: string): Campaign | undefined | Promise<Campaign | undefined> {
   const kept = shelf.get(id);
   return kept && Date.now() - kept.readMs < FRESH_MS ? kept.campaign : read(env, id, kept?.campaign);

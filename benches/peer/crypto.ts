@@ -1,5 +1,5 @@
-// Keys, keyed hashes and sealing, all of it by crypto.subtle. Imported keys are kept by the isolate:
-// one set for each ledger, one for each webhook secret.
+// Keys, keyed hashes and sealing, by crypto.subtle. The isolate keeps imported keys: one set for each ledger, one for
+// each webhook secret.
 
 const HMAC = { name: 'HMAC', hash: 'SHA-256', length: 256 };
 const AES = { name: 'AES-GCM', length: 256 };
@@ -8,7 +8,7 @@ const decoder = new TextDecoder();
 
 /** The format of a sealed text; the first byte of it. */
 const SEALED_FORMAT = 1;
-/** What AES-GCM is specified with (NIST SP 800-38D). */
+/** The nonce that AES-GCM is specified with (NIST SP 800-38D). */
 const NONCE_BYTES = 12;
 /** 144 bits: above the 128 that keep guessing out, and 24 characters without a remainder. */
 const ID_BYTES = 18;
@@ -25,7 +25,7 @@ interface NamedKey {
 /** The first key writes, all of them read. */
 type Ring = [NamedKey, ...NamedKey[]];
 
-/** What a ledger's secrets become. */
+/** The keys of a ledger. */
 export interface Keys {
   ledger: string;
   fingerprints: NamedKey[];
@@ -36,7 +36,7 @@ export interface Keys {
 
 const known = new Map<string, Keys>();
 
-/** The keys of a ledger. Not a promise where they are known, which is almost always. */
+/** Returns the keys of a ledger. Not a promise if they are known, which is almost always. */
 export function keysOf(env: Env, ledger: string): Keys | Promise<Keys> {
   return known.get(ledger) ?? derived(env, ledger);
 }
@@ -74,7 +74,7 @@ async function derived(env: Env, ledger: string): Promise<Keys> {
   return keys;
 }
 
-/** `id:base64,id:base64,…`, each of 32 bytes or more. */
+/** Reads `id:base64,id:base64,…`, each of 32 bytes or more. */
 async function ring(env: Env, name: 'LEADHOOK_PEPPERS' | 'LEADHOOK_SEALING_KEYS'): Promise<Ring> {
   const entries = (env[name] ?? '').split(',').filter((entry) => entry.trim());
   const [first, ...others] = await Promise.all(
@@ -93,12 +93,12 @@ async function ring(env: Env, name: 'LEADHOOK_PEPPERS' | 'LEADHOOK_SEALING_KEYS'
 const hmac = async (key: CryptoKey, text: string) =>
   new Uint8Array(await crypto.subtle.sign('HMAC', key, encoder.encode(text)));
 
-/** A person's identifier as it is stored: `{kind}.{key id}.{tag}`. */
+/** Returns a person's identifier as it is stored: `{kind}.{key id}.{tag}`. */
 export async function fingerprint({ id, key }: NamedKey, kind: string, canonical: string): Promise<string> {
   return `${kind}.${id}.${base64url(await hmac(key, `${kind}\0${canonical}`))}`;
 }
 
-/** Follows from the content: the same post has the same id everywhere, seen before or not. */
+/** Returns the id that follows from the content: the same post has the same id everywhere. */
 export async function submissionId(keys: Keys, content: string): Promise<string> {
   return `sub_${base64url((await hmac(keys.submissions, content)).subarray(0, ID_BYTES))}`;
 }
@@ -106,7 +106,7 @@ export async function submissionId(keys: Keys, content: string): Promise<string>
 export const idempotencyTag = async (keys: Keys, campaign: string, key: string) =>
   base64url(await hmac(keys.submissions, `idempotency\0${campaign}\0${key}`));
 
-/** A token for a form that is rendered now: when, and a number that no other form has, signed. */
+/** Returns a token for a form that is rendered now: the time and a number of its own, signed. */
 export async function formToken({ forms: { id, key } }: Keys, campaign: string): Promise<string> {
   const number = base64url(crypto.getRandomValues(new Uint8Array(FORM_NUMBER_BYTES)));
   const parts = `${campaign}.${Date.now()}.${number}`;
@@ -114,7 +114,7 @@ export async function formToken({ forms: { id, key } }: Keys, campaign: string):
   return `${parts}.${id}.${base64url(mac.subarray(0, FORM_MAC_BYTES))}`;
 }
 
-/** AES-256-GCM, bound to the place where it lies: format, length of the key's id, key's id, nonce, ciphertext. */
+/** Seals by AES-256-GCM, bound to a place: format, length of the key's id, key's id, nonce, ciphertext. */
 export async function seal(keys: Keys, place: string, text: string): Promise<Uint8Array> {
   const { id, key } = keys.seals[0];
   const iv = crypto.getRandomValues(new Uint8Array(NONCE_BYTES));
@@ -134,7 +134,7 @@ export async function seal(keys: Keys, place: string, text: string): Promise<Uin
   return bytes;
 }
 
-/** Throws where no living key opens it. */
+/** Opens a sealed text, and throws if no key in the ring does. */
 export async function open(keys: Keys, place: string, sealed: ArrayBuffer | Uint8Array): Promise<string> {
   const bytes = sealed instanceof Uint8Array ? sealed : new Uint8Array(sealed);
   if (bytes[0] !== SEALED_FORMAT) throw new Error('a sealed text is of another format');
@@ -155,7 +155,7 @@ export async function open(keys: Keys, place: string, sealed: ArrayBuffer | Uint
 
 const signing = new Map<string, CryptoKey[]>();
 
-/** The keys of a Standard Webhooks secret: several, by a space, while it rotates. Nothing where it is none. */
+/** Returns the keys of a Standard Webhooks secret: several, by a space, while it rotates. `undefined` if it is none. */
 export async function signingKeys(secret: unknown): Promise<CryptoKey[] | undefined> {
   if (typeof secret !== 'string') return undefined;
   const cached = signing.get(secret);
@@ -174,7 +174,7 @@ export async function signingKeys(secret: unknown): Promise<CryptoKey[] | undefi
   return keys;
 }
 
-/** Standard Webhooks: HMAC-SHA256 over `{id}.{timestamp}.{body}`, and the very bytes of the body that it covers. */
+/** Signs by Standard Webhooks: HMAC-SHA256 over `{id}.{timestamp}.{body}`. Returns the very bytes of the body, too. */
 export async function signed(keys: CryptoKey[], id: string, timestamp: string, body: string) {
   const bytes = encoder.encode(`${id}.${timestamp}.${body}`);
   const sign = async (key: CryptoKey) =>
@@ -188,7 +188,7 @@ export async function sha256Hex(text: string): Promise<string> {
   return new Uint8Array(await crypto.subtle.digest('SHA-256', encoder.encode(text))).toHex();
 }
 
-/** 128 random bits as 22 characters. */
+/** Returns 128 random bits as 22 characters. */
 export const randomId = () => base64url(crypto.getRandomValues(new Uint8Array(16)));
 
 const base64url = (bytes: Uint8Array) => bytes.toBase64({ alphabet: 'base64url', omitPadding: true });

@@ -1,4 +1,4 @@
-// One lead to one destination: the signed request, what an answer means, and when to try again.
+// Delivery of one lead to one destination: the signed request, the outcome, and the next attempt.
 import { findCampaign } from './campaign';
 import { keysOf, open, signed, signingKeys } from './crypto';
 import { consents } from './qualify';
@@ -58,10 +58,10 @@ export interface Outcome {
 
 export type Next = { state: 'delivered' | 'paused' | 'dead' } | { state: 'pending'; dueMs: number };
 
-/** Stays the same in every attempt, and begins with its lead's. */
+/** Returns the id of a webhook. It stays the same in every attempt, and begins with its lead's. */
 export const webhookId = ({ lead_id, seq }: Delivery) => `msg_${lead_id.slice(5)}_${seq.toString(36)}`;
 
-/** Address, secret and needs are those of now, so that a correction heals what waits. */
+/** Sends a delivery. Address, secret and needs are those of now, so that a correction heals what waits. */
 export async function send(env: Env, delivery: Delivery): Promise<Outcome> {
   const campaign = await Promise.resolve(findCampaign(env, delivery.campaign)).catch(() => undefined);
   if (!campaign) return { name: 'unreadable' };
@@ -106,7 +106,7 @@ export async function send(env: Env, delivery: Delivery): Promise<Outcome> {
       redirect: 'manual',
       signal: aborting.signal,
     });
-    // A receiver has nothing to say but its status; a short answer is read, so that its connection can be used again.
+    // Only the status counts; a short answer is read, so that its connection can be used again.
     const { status, headers } = response;
     const short = Number(headers.get('content-length') ?? Infinity) <= MAX_ANSWER_BYTES;
     await (short ? response.arrayBuffer() : response.body?.cancel())?.catch(() => {});
@@ -118,7 +118,7 @@ export async function send(env: Env, delivery: Delivery): Promise<Outcome> {
   }
 }
 
-/** What follows the attempt of this number, counted from 1. */
+/** Returns what follows the attempt of this number, counted from 1. */
 export function next(
   outcome: Outcome,
   attempt: number,
@@ -139,7 +139,7 @@ export function next(
   return { state: 'pending', dueMs: Math.trunc(nowMs + Math.min(wantedMs, longestMs)) };
 }
 
-/** A number of seconds or a date (RFC 9110). */
+/** Reads a number of seconds or a date (RFC 9110). */
 function retryAfterMs(header: string | null | undefined, nowMs: number): number {
   if (!header) return 0;
   const ms = /^\s*\d+\s*$/.test(header) ? Number(header) * 1_000 : Date.parse(header) - nowMs;

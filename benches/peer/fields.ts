@@ -1,4 +1,4 @@
-// What a campaign's fields and consents take, as one Zod schema. An issue's message is its code.
+// Zod schema of a campaign's fields and consents. An issue's message is its code.
 import { type CountryCode, parsePhoneNumberFromString } from 'libphonenumber-js/max';
 import * as z from 'zod/mini';
 import type { Campaign, Field, Purpose } from './model';
@@ -33,7 +33,7 @@ const truths = new Map<unknown, boolean>([
   ['0', false],
 ]);
 
-/** Stands for a value that was given twice and differently. */
+/** The value of a field that was given twice and differently. */
 export const REPEATED = Symbol('repeated');
 
 export interface Choice {
@@ -48,7 +48,7 @@ export interface Phone {
   country: string | undefined;
 }
 
-/** A value that is not of the field's type; `unreadable` where it is a text that does not say one. */
+/** Returns the codes of a value of another type; `unreadable` is that of a text that does not say one. */
 const typed = (unreadable = 'wrong_type') => ({
   error: ({ input }: { input?: unknown }) =>
     input === undefined
@@ -60,7 +60,7 @@ const typed = (unreadable = 'wrong_type') => ({
           : 'wrong_type',
 });
 
-/** For one field: its schema, and what its codes say to people. */
+/** The schema of one field, and the words of its codes. */
 type Rule = { schema: z.ZodMiniType; details?: Record<string, string> };
 
 const rules: Record<Field['kind'], (field: Field, country: Campaign['country']) => Rule> = {
@@ -134,7 +134,7 @@ const rules: Record<Field['kind'], (field: Field, country: Campaign['country']) 
   }),
 };
 
-/** `on`, `true` or the version that was shown. */
+/** Reads `on`, `true` or the version that was shown. */
 const consent = ({ id: purpose, version, required }: Purpose) =>
   z.transform((value: unknown, { issues }): Choice => {
     const text = typeof value === 'number' ? String(value) : value;
@@ -153,7 +153,7 @@ const consent = ({ id: purpose, version, required }: Purpose) =>
     return { purpose, granted, shown };
   });
 
-/** The schema of a campaign's submissions, and what an issue says to people, by `{field} {code}`. */
+/** Returns the schema of a campaign's submissions, and the words of its issues, by `{field} {code}`. */
 export function submissionSchema(fields: Field[], purposes: Purpose[], country: Campaign['country']) {
   const shape: Record<string, z.ZodMiniType> = {};
   const details = new Map<string, string>();
@@ -178,7 +178,7 @@ export function submissionSchema(fields: Field[], purposes: Purpose[], country: 
   return { schema: z.object(shape), details };
 }
 
-/** What the acceptance criteria tell of a field beside its name. */
+/** Returns the lengths that the acceptance criteria state of a field. */
 export const lengths = ({ kind, min_length, max_length }: Field) =>
   kind === 'text'
     ? { min_length: min_length ?? 0, max_length: max_length ?? MAX_TEXT }
@@ -186,7 +186,7 @@ export const lengths = ({ kind, min_length, max_length }: Field) =>
       ? { max_length: max_length ?? MAX_URL }
       : {};
 
-/** Lower case; a domain of another script as A-labels. What is no address stays something that is none. */
+/** Returns an address in lower case, a domain of another script as A-labels. A text that is no address stays none. */
 function asciiAddress(text: string): string {
   const address = text.toLowerCase();
   if (PLAIN_ADDRESS.test(address) && !A_LABEL.test(address)) return address;
@@ -212,7 +212,7 @@ function isWebAddress(text: string): boolean {
   return protocol === 'https:' || protocol === 'http:';
 }
 
-/** Characters, not UTF-16's halves of them. */
+/** Counts characters, not UTF-16's halves of them. */
 function characters(text: string): number {
   let count = 0;
   for (const _ of text) count += 1;

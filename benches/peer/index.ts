@@ -1,9 +1,8 @@
-// The TypeScript Worker that Leadhook is measured against: the same work under the same guarantees,
-// with Hono, Zod and libphonenumber-js. Of Leadhook it has no admin API and so no replay, no
-// multipart, no pages and redirects for browsers, no counts of rejections, no `unknown_fields = "refuse"`
-// and `on_repeat = "update"`, no jurisdiction, no cron and no sweep of what has expired. It gives forms their
-// texts in the campaign's language alone, and their token and hidden field, by which it judges nobody: it looks
-// for no signs of abuse. Nor does it keep a history of consents, or lists.
+// Peer of the comparison: a Worker in TypeScript that does the same work under the same guarantees, with Hono, Zod and
+// libphonenumber-js. Of Leadhook it has no admin API and so no replay, no multipart, no pages and redirects for
+// browsers, no counts of rejections, no `unknown_fields = "refuse"` and `on_repeat = "update"`, no jurisdiction, no cron
+// and no retention sweep. It gives forms their texts in the campaign's language alone, and their token and hidden field,
+// by which it judges nobody: it looks for no signs of abuse. Nor does it keep a history of consents, or lists.
 import { type Context, Hono } from 'hono';
 import { findCampaign } from './campaign';
 import { formToken, keysOf } from './crypto';
@@ -66,13 +65,13 @@ async function endpoint(
   }
 }
 
-/** All of it is the same for everybody but the form's token. */
+/** Returns the acceptance criteria. They are the same for everybody but for the form's token. */
 async function criteria({ env }: Call, campaign: Campaign, cors: Headers): Promise<Response> {
   const token = await formToken(await keysOf(env, campaign.ledger), campaign.id);
   return reply(200, `${campaign.criteria}${token}"}}`, cors);
 }
 
-/** CORS (Fetch standard): what a script of another origin may send. */
+/** Answers a CORS preflight (Fetch standard). */
 function preflight(_: Call, __: Campaign, cors: Headers): Response {
   const headers =
     cors['access-control-allow-origin'] === undefined
@@ -142,7 +141,7 @@ async function submit(
   return accepted();
 }
 
-/** The body; undefined where it is larger than what is read. */
+/** Returns the body, or `undefined` if it is too large. */
 async function bodyOf(request: Request): Promise<ArrayBuffer | undefined> {
   const announced = request.headers.get('content-length');
   if (announced !== null) return Number(announced) > MAX_BODY_BYTES ? undefined : request.arrayBuffer();

@@ -1,4 +1,4 @@
-// Bytes → Submission, or every problem of it at once. No problem holds anything that was submitted.
+// Intake: from bytes to a submission, or to all its problems at once. No problem holds anything that was submitted.
 import type * as z from 'zod/mini';
 import { type Choice, type Phone, REPEATED } from './fields';
 import { type Campaign, isAttribution } from './model';
@@ -38,7 +38,7 @@ interface Given {
   attribution: Record<string, string>;
 }
 
-/** How a body is written; undefined where nothing here reads it. */
+/** Returns the encoding of a body, or `undefined` if nothing here reads it. */
 export function methodOf(contentType: string | null): Method | undefined {
   if (contentType === 'application/json') return 'json';
   const [essence = '', ...parameters] = (contentType ?? '')
@@ -54,7 +54,7 @@ export function methodOf(contentType: string | null): Method | undefined {
   return /^(application\/json|[^/]+\/[^/]+\+json)$/.test(essence) ? 'json' : undefined;
 }
 
-/** The declared fields of a body and its attribution; what is unknown is counted and dropped. */
+/** Returns the declared fields of a body and its attribution. Unknown fields are counted and dropped. */
 export function fieldsOf(body: ArrayBuffer, method: Method, { lastCounts }: Campaign): Given {
   const values: Given['values'] = {};
   const attribution: Given['attribution'] = {};
@@ -134,7 +134,7 @@ export function accept(given: Given, method: Method, campaign: Campaign): Submis
   return submission;
 }
 
-/** In the campaign's order: fields, that nobody can be reached, consents. */
+/** Returns the problems in the campaign's order: fields, that nobody can be reached, consents. */
 function problems(issues: z.core.$ZodRawIssue[], nobody: boolean, campaign: Campaign): Problem[] {
   const all = issues.map((issue) => {
     const field = String(issue.path?.[0]);

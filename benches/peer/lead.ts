@@ -1,5 +1,5 @@
-// Submission → what the ledger is asked to judge: who it is in keyed hashes, what was consented to,
-// what the rules say, and the lead itself, sealed.
+// Lead of a submission, as the ledger is asked to admit it: the person in keyed hashes, the consents, the decision, and
+// the lead itself, sealed.
 import { type Keys, fingerprint, idempotencyTag, randomId, seal, submissionId } from './crypto';
 import type { Submission } from './intake';
 import type { Campaign } from './model';
@@ -27,7 +27,7 @@ export interface ConsentRecord {
   method: Submission['method'];
 }
 
-/** A lead as its webhook tells it, but for the `lead_id`, which the ledger knows. */
+/** A lead as its webhook has it, but for the `lead_id`, which the ledger knows. */
 export interface Lead {
   campaign: string;
   contact: Submission['contact'];
@@ -38,17 +38,17 @@ export interface Lead {
   submitted_at: string;
 }
 
-/** Who posts, and the post's own id. */
+/** The person, and the submission's own id. */
 export interface Identity {
   submissionId: string;
   /** Under the pepper that writes, the first identifier first. */
   tags: string[];
-  /** What recognises, under every pepper. */
+  /** The fingerprints under every pepper. */
   recognising: string[];
   idempotencyTag: string | null;
 }
 
-/** What the ledger is asked to judge. Nothing in it says who the person is but keyed hashes. */
+/** The message to the ledger. Nothing in it says who the person is but keyed hashes. */
 export interface Admission extends Identity {
   campaign: string;
   source: string;
@@ -157,7 +157,7 @@ function records(
   });
 }
 
-/** Gmail delivers all spellings of a mailbox to the same person; elsewhere dots and tags may tell two apart. */
+/** Folds the spellings of a Gmail address, all of them one mailbox; elsewhere dots and tags may tell people apart. */
 function canonicalEmail(address: string, foldGmail: boolean): string {
   if (!foldGmail || !/@(gmail|googlemail)\.com$/.test(address)) return address;
   const local = address.slice(0, address.indexOf('@'));
@@ -165,8 +165,8 @@ function canonicalEmail(address: string, foldGmail: boolean): string {
 }
 
 /**
- * The source as counters know it: `utm_source` where it is a plain word, else `other`; `direct` where
- * there is none. Counters lie unsealed: nothing that the visitor also gave as an answer gets in.
+ * Returns the source as counters have it: `utm_source` if it is a plain word, else `other`; `direct` if there is none.
+ * Counters lie unsealed: nothing that the visitor also gave as an answer gets in.
  */
 function sourceOf({ attribution, answers, contact }: Submission): string {
   const source = attribution.utm_source?.toLowerCase();

@@ -1,8 +1,8 @@
-// The ledger: one Durable Object that judges, and owns the outbox.
+// Ledger: the Durable Object that admits leads and owns the outbox.
 //
-// An admission reads, decides and writes in one synchronous step, and is answered when it is durable:
-// the output gate holds the answer back until then. Steps that arrive together are committed
-// together, for a commit costs more than everything else that a lead causes.
+// An admission reads, decides and writes in one synchronous step, and is answered when it is durable: the output gate
+// holds the answer back until then. Steps that arrive together are committed together, for a commit costs more than
+// everything else that a lead causes.
 import { DurableObject } from 'cloudflare:workers';
 import { findCampaign } from './campaign';
 import { keysOf, open, seal } from './crypto';
@@ -14,7 +14,7 @@ import { type Target, decide, factsOf, score } from './qualify';
 import { COUNT, MOVE, SUBMISSIONS_A_LEAD, migrate } from './schema';
 
 const HOUR_MS = 3_600_000;
-/** How long an idempotency key is remembered: a day covers a client that was offline. */
+/** An idempotency key is remembered for so long: a day covers a client that was offline. */
 const IDEMPOTENCY_MS = 24 * HOUR_MS;
 /** Sources counted by name in one campaign's hour, so that a visitor who invents some cannot grow the table. */
 const MAX_SOURCES = 50;
@@ -24,11 +24,11 @@ const UPDATED = 'lead.updated';
 
 export type Verdict = 'admitted' | 'idempotency_key_reused';
 
-/** Someone who is known. */
+/** A known person. */
 type Person = {
   lead: number;
   lead_id: string;
-  /** How many there are. */
+  /** Their number. */
   submissions: number;
   /** The {@link Sent} of every delivery, as JSON. */
   sent: string;
@@ -48,26 +48,26 @@ type Held = {
 
 type Judgeable = Pick<Admission, 'to' | 'because' | 'granted' | 'payload'>;
 
-/** An admission together with what was held of the person; nothing where no living key opens that. */
+/** An admission together with the person's held submission, if a key in the ring opens that. */
 interface Merged {
   held: Held;
   both: Judgeable | undefined;
 }
 
-/** Either an answer, or that it must be merged with what is held first. */
+/** Either an answer, or the held submission that it must be merged with first. */
 type Judged = { held: Held } | { held?: undefined; verdict: Verdict; log: object };
 
-/** What is to be written of a submission. */
+/** The rows that are to be written of a submission. */
 interface Plan extends Judgeable {
   person: Person;
   state: 'pending' | 'held' | 'duplicate';
   /** One for each destination. */
   events: string[];
-  /** What was held, and is now part of this. */
+  /** The held submission that is now part of this one. */
   supersedes?: Held;
 }
 
-/** What counts a submission. */
+/** The counter of a submission. */
 type Bucket = Pick<Held, 'campaign' | 'hour' | 'source'>;
 
 interface Step {
@@ -97,7 +97,7 @@ export class Ledger extends DurableObject<Env> {
     ctx.blockConcurrencyWhile(() => this.#outbox.open());
   }
 
-  /** Judges a lead. Whatever it is, something is written before the answer, so that its time tells nothing. */
+  /** Judges a lead. Something is always written before the answer, so that its time tells nothing. */
   async admit(admission: Admission): Promise<Verdict> {
     let merged: Merged | undefined;
     for (;;) {
@@ -120,7 +120,7 @@ export class Ledger extends DurableObject<Env> {
     await this.#outbox.drain();
   }
 
-  /** Runs a step within so many milliseconds, together with what else there is to run then. */
+  /** Runs a step within so many milliseconds, together with the other steps of that moment. */
   #together<T>(run: () => T, withinMs = 0): Promise<T> {
     return new Promise((resolve, reject) => {
       this.#steps.push({ run, resolve, reject });
@@ -181,7 +181,7 @@ export class Ledger extends DurableObject<Env> {
     return { verdict: 'admitted', log };
   }
 
-  /** The people behind these tags whose window has not passed; the one who is meant comes first. */
+  /** Returns the people behind these tags whose window has not passed; the one who is meant comes first. */
   #known(tags: string[], nowMs: number): Person[] {
     // Where identifiers match two people, the e-mail's; of several behind one, the one heard of last.
     const sql = `SELECT lead, lead_id, submissions, sent FROM fingerprint JOIN lead USING (lead)
@@ -197,7 +197,7 @@ export class Ledger extends DurableObject<Env> {
       .next().done;
   }
 
-  /** By this campaign, or by another one of the ledger. */
+  /** Plans the submission of a known person, from this campaign or from another one of the ledger. */
   #planOfKnown(admission: Admission, person: Person, merged: Merged | undefined): Plan | { held: Held } {
     const { campaign, granted, payload } = admission;
     const sent = JSON.parse(person.sent) as Sent[];
@@ -228,7 +228,7 @@ export class Ledger extends DurableObject<Env> {
     };
   }
 
-  /** The newest held submission of this very person in this campaign. */
+  /** Returns the newest held submission of this very person in this campaign. */
   #held({ campaign, tags, recognising }: Admission, { lead }: Person): Held | undefined {
     const sql = `SELECT seq, submission_id, campaign, source, hour, payload FROM submission
       WHERE seq >= ? AND seq < ? AND campaign = ? AND payload IS NOT NULL
@@ -308,7 +308,7 @@ export class Ledger extends DurableObject<Env> {
     return source;
   }
 
-  /** Both posts of one person as one lead, the newer winning, judged anew. */
+  /** Merges both posts of one person into one lead, the newer winning, and judges it anew. */
   async #merge(admission: Admission, held: Held): Promise<Merged> {
     const campaign = await findCampaign(this.env, admission.campaign);
     if (!campaign) throw new Error('the campaign is gone');
@@ -347,7 +347,7 @@ export class Ledger extends DurableObject<Env> {
   }
 }
 
-/** Someone new: the rules decide. */
+/** Plans the submission of a new person: the rules decide. */
 function planOfNew({ to, because, granted, payload }: Admission, person: Person): Plan {
   const state = to.length ? 'pending' : 'held';
   return { person, state, because, to, events: to.map(() => QUALIFIED), granted, payload };

@@ -1,4 +1,4 @@
-// A campaign as its file says it, and as it is served: what the other modules agree on.
+// Campaign model: the file that is published, and the campaign that the other modules work with.
 import * as z from 'zod/mini';
 
 export const isAttribution = (name: string) =>
@@ -144,7 +144,7 @@ export interface Purpose extends z.output<typeof Purpose> {
   text_sha256: string;
 }
 
-/** What conditions are asked about. */
+/** The facts that conditions are about. */
 export interface Facts {
   /** By field, the contact among them. */
   answers: Record<string, unknown>;
@@ -165,7 +165,7 @@ export interface Destination {
   needs: string[];
   when: Condition[];
   forwardAt: number;
-  /** What it is known by across campaigns: its address as a digest, for an address may hold a token. */
+  /** Its name across campaigns: a digest of its address, which may hold a token. */
   receiver: string;
 }
 
@@ -177,15 +177,15 @@ export interface Campaign {
   country: File['default_country'];
   fields: Field[];
   purposes: Purpose[];
-  /** What a submission's id starts from: the campaign and the wordings in force. */
+  /** The beginning of what a submission's id is made of: the campaign and the wordings in force. */
   identity: string;
   /** Of its submissions. An issue's message is its code. */
   schema: z.ZodMiniObject<Record<string, z.ZodMiniType>>;
-  /** What an issue says to people, by `{field} {code}`. */
+  /** The words of an issue, by `{field} {code}`. */
   details: Map<string, string>;
   /** Everything declared, and whether the last of several values counts: of boxes, as frameworks send them. */
   lastCounts: Map<string, boolean>;
-  /** The first field of each kind that says who or where the person is. */
+  /** The first e-mail, phone and country field. */
   contact: { email?: string; phone?: string; country?: string };
   windowMs: number;
   by: ('email' | 'phone')[];
@@ -195,6 +195,6 @@ export interface Campaign {
   thresholds: { warm: number; hot: number; mql: number; sql: number; forwardAt: number };
   destinations: Destination[];
   notice: { url: string; version?: string; sha256: string };
-  /** What a form or a chatbot needs to be right the first time, as JSON: up to the form's token, which comes last. */
+  /** The acceptance criteria as JSON, up to the form's token, which comes last. */
   criteria: string;
 }

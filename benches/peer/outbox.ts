@@ -1,5 +1,5 @@
-// The outbox: what waits to be sent, by receiver. Nobody but this object sends its deliveries, so a
-// lease needs no row: what was under way when the object stopped is still pending, and due at once.
+// Outbox: the deliveries that wait, by receiver. Nobody but this object sends them, so a lease needs no row: a delivery
+// that was under way when the object stopped is still pending, and due at once.
 import { ATTEMPT_TIMEOUT_MS, type Delivery, type Outcome, next, send, webhookId } from './deliver';
 import { log, logFault } from './log';
 import type { Target } from './qualify';
@@ -20,21 +20,21 @@ const READ_AHEAD = 32;
 const SETTLE_WITHIN_MS = 10;
 /** Longer than an attempt can take. */
 const LEASE_MS = ATTEMPT_TIMEOUT_MS + 15_000;
-/** For so long an alarm waits for more: what comes meanwhile needs no alarm of its own, which is written and called. */
+/** An alarm waits so long for more: a lead that comes meanwhile needs no alarm of its own, which is a row and a call. */
 const LINGER_MS = 250;
 /** Before the next try where the database failed. */
 const RETRY_MS = 10_000;
 
-/** What waits for one receiver. */
+/** The deliveries that wait for one receiver. */
 interface Lane {
   receiver: string;
-  /** When its next delivery falls due that is neither read ahead nor under way. */
+  /** The time at which its next delivery falls due that is neither read ahead nor under way. */
   dueMs: number;
   ahead: Delivery[];
   connections: number;
 }
 
-/** What the deliveries of one submission have in common. */
+/** The common part of the deliveries of one submission. */
 type Shared = 'lead_id' | 'submission_id' | 'campaign' | 'source' | 'hour' | 'granted' | 'created_ms';
 type Common = Pick<Delivery, Shared> & { payload: Uint8Array };
 
@@ -56,7 +56,7 @@ export class Outbox {
     private readonly together: <T>(step: () => T, withinMs: number) => Promise<T>,
   ) {}
 
-  /** Learns what waits, and when the alarm is set to. */
+  /** Reads what waits, and the time of the alarm. */
   async open(): Promise<void> {
     const { sql } = this.storage;
     this.#nextSeq = sql
@@ -106,7 +106,7 @@ export class Outbox {
     });
   }
 
-  /** Has what is due looked at: by the alarm that runs, else by one that is set with what was just written. */
+  /** Has due deliveries looked at: by the alarm that runs, else by one that is set with what was just written. */
   stir(): void {
     if (this.#draining) this.#look();
     else this.#wakeBy(Math.min(...[...this.#lanes.values()].map(({ dueMs }) => dueMs)));
@@ -184,7 +184,7 @@ export class Outbox {
     else this.stir();
   }
 
-  /** The next delivery for which a connection is free. Receivers take turns. */
+  /** Returns the next delivery for which a connection is free. Receivers take turns. */
   #claim(): [Lane, Delivery] | undefined {
     const nowMs = Date.now();
     for (const lane of this.#lanes.values()) {
@@ -221,7 +221,7 @@ export class Outbox {
     lane.dueMs = later?.due_ms ?? Infinity;
   }
 
-  /** Writes what became of an attempt. Gives the delivery's state. */
+  /** Writes the outcome of an attempt. Returns the delivery's state. */
   #settle(delivery: Delivery, outcome: Outcome, tookMs: number): string {
     const { sql } = this.storage;
     const { seq, campaign, destination, receiver } = delivery;
@@ -278,7 +278,7 @@ export class Outbox {
     return state;
   }
 
-  /** Pending if any of its deliveries is, else dead if any is, else delivered. */
+  /** Returns the state of a submission: pending if any of its deliveries is, else dead if any is, else delivered. */
   #submissionState({ first_seq, siblings }: Delivery, only = 'pending'): State {
     let states = [only];
     if (siblings > 1) {
@@ -306,7 +306,7 @@ export class Outbox {
     return lane;
   }
 
-  /** Sets the alarm where none is set that is as early. It is written together with what was just written. */
+  /** Sets the alarm unless one is set that is as early. It is written together with what was just written. */
   #wakeBy(atMs: number): void {
     if (atMs >= this.#alarmMs) return;
     this.#alarmMs = atMs;

@@ -1,4 +1,4 @@
-// A lead → its score with reasons, and where it goes.
+// Score of a lead with its reasons, and the destinations that get it.
 import type { Submission } from './intake';
 import type { Campaign, Condition, Facts, When } from './model';
 
@@ -12,16 +12,16 @@ export interface Score {
   reasons: { rule: string; points: number; because: string }[];
 }
 
-/** A destination's name, and what it is known by across campaigns. */
+/** A destination's name in its campaign, and its name across campaigns. */
 export type Target = [name: string, receiver: string];
 
-/** To these destinations, or to none for a reason. */
+/** The destinations that get a lead, or the reason that none does. */
 export interface Decision {
   to: Target[];
   because: 'qualified' | 'below_forward_at' | 'no_destination_wants_it';
 }
 
-/** A condition as a function. Of what is absent only `present = false` and `is_none_of` are true. */
+/** Returns a condition as a function. Of an absent value only `present = false` and `is_none_of` hold. */
 export function condition(when: When): Condition {
   const { field, attribution, about } = when;
   const [subject, read]: [string, (facts: Facts) => unknown] =
@@ -53,7 +53,7 @@ export function condition(when: When): Condition {
   return { because: `${subject} ${verb} ${list.join(', ')}`, holds };
 }
 
-/** Texts compare without case. */
+/** Folds case: texts compare without it. */
 const folded = (value: unknown) => (typeof value === 'string' ? value.toLowerCase() : value);
 
 export function factsOf(

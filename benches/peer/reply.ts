@@ -1,7 +1,7 @@
-// What goes back. The only place that knows HTTP's status codes.
+// Responses. No other module knows HTTP's status codes.
 import type { Problem } from './intake';
 
-/** When to try again after a fault of ours: long enough for an object to move, short for a person. */
+/** The pause after a fault of ours: long enough for an object to move, short for a person. */
 const RETRY_AFTER_S = `${LIMITS.retry_after_s}`;
 
 export function reply(
@@ -21,7 +21,7 @@ export function reply(
   });
 }
 
-/** Problem details (RFC 9457). */
+/** Returns problem details (RFC 9457). */
 export function problem(
   status: number,
   title: string,
@@ -48,7 +48,7 @@ export const notFound = (headers?: Record<string, string>) =>
 export const notAllowed = (allow: string, headers?: Record<string, string>) =>
   problem(405, 'Method not allowed', `This address answers ${allow}.`, { ...headers, allow });
 
-/** Nothing of it is shown. */
+/** Returns the response to a fault. Nothing of it is shown. */
 export const unavailable = (headers?: Record<string, string>) => {
   const retry = { ...headers, 'retry-after': RETRY_AFTER_S };
   return problem(503, 'Not available now', 'Please try again: the same post counts once.', retry);

@@ -1,4 +1,4 @@
-// The tables of a ledger. A lead with one identifier and one destination writes a fingerprint, a lead,
+// Tables of a ledger. A lead with one identifier and one destination writes a fingerprint, a lead,
 // a submission, a counter, and a delivery with its entry in `due`.
 const STATES = ['pending', 'delivered', 'dead', 'held', 'duplicate'] as const;
 export type State = (typeof STATES)[number];

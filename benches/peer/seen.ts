@@ -1,4 +1,4 @@
-// What KV remembers of a person's last minutes. It answers exact repeats (double clicks, retries,
+// Repeat cache in KV: the submissions of a person's last minutes. It answers exact repeats (double clicks, retries,
 // floods) without waking the ledger, and judges nothing: stale, empty or refusing, it costs speed.
 import type { Identity } from './lead';
 import type { Campaign } from './model';
@@ -13,7 +13,7 @@ export type Seen = [string, number][];
 
 const keyOf = (campaign: Campaign, { recognising }: Identity) => `seen:${campaign.ledger}:${recognising[0]}`;
 
-/** The submissions of this person in the last minutes. */
+/** Returns the submissions of this person in the last minutes. */
 export async function recentOf(
   env: Env,
   campaign: Campaign,
@@ -28,7 +28,7 @@ export async function recentOf(
   }
 }
 
-/** Best effort, one try: what KV does not remember, the ledger knows. */
+/** Remembers a submission, as a best effort in one try: what KV does not remember, the ledger knows. */
 export async function remember(
   env: Env,
   campaign: Campaign,
