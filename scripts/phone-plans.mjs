@@ -242,7 +242,10 @@ function whole(ends, next) {
   return node(mask === 0 ? [] : [{ mask }], isAny ? DIGITS.map(() => undefined) : next);
 }
 
-/** Returns the numbers of one of its lengths that match the first pattern and, if there are more, one of the others. */
+/**
+ * Returns the automaton of the numbers that match the first pattern and, if there are more, one of the others, each in one
+ * of its lengths.
+ */
 function numbers(...descriptions) {
   const programs = descriptions.map(({ pattern }) => compile(pattern));
   const fits = ({ lengths }, depth) => lengths.length === 0 || lengths.includes(depth);

@@ -1,7 +1,7 @@
 // Goals: a bound that Leadhook must keep (`least` or `most`), and an `aim` beyond it.
 import { ratio, spread } from '../lib/statistics.mjs';
 
-const AIMS = [
+const GOALS = [
   {
     what: 'fresh: CPU of a delivered lead, leadhook ÷ peer',
     most: 0.9,
@@ -71,7 +71,7 @@ function share(operation, key, other = 'peer') {
 
 /** Returns each goal with its measurement, and by how much bound and aim were reached: below 0 if they were missed. */
 export function judged(results) {
-  return AIMS.map(({ of, digits = 2, ...bounds }) => {
+  return GOALS.map(({ of, digits = 2, ...bounds }) => {
     const measured = of(results);
     const { least, most, aim } = bounds;
     const reachedBy = (bound) => (most === undefined ? measured.median - bound : bound - measured.median);

@@ -50,7 +50,7 @@ export async function weigh() {
 
 const section = (rows) => `## Page weights
 
-What a browser loads with an empty cache, by \`make bench\` or \`node benches/compare/page-weights.mjs\`. Nothing comes from anywhere else; Turnstile and a logo do where a campaign has them.
+A browser with an empty cache loads this, by \`make bench\` or \`node benches/compare/page-weights.mjs\`. Nothing comes from anywhere else; Turnstile and a logo do where a campaign has them.
 
 ${markdown(rows)}
 `;

@@ -109,7 +109,7 @@ export function loneTable(lone) {
   return [['', 'CPU ms', 'CPU ms without KV', 'p50 ms', ...counts, 'USD a million'], ...rows];
 }
 
-export function aimTable(results) {
+export function goalTable(results) {
   const verdict = (by, digits) => `${by < 0 ? 'missed' : 'reached'} by ${Math.abs(by).toFixed(digits)}`;
   const rows = judged(results).map(
     ({ what, least, most, aim, digits, measured, reachedBy, aimReachedBy }) => [
@@ -150,17 +150,17 @@ Measured with \`make bench\` on ${new Date().toISOString().slice(0, 10)} in ${mi
 - Versions: ${list(versions)}.
 - Machine: ${list(machine)}. During ${disturbed} of ${all.length} runs something else took more than ${percent(DISTURBING)} of it.
 
-### Targets
+### Goals
 
-${markdown(aimTable({ measured, once, lone }))}
+${markdown(goalTable({ measured, once, lone }))}
 
-What is judged is the median; in brackets the lowest and the highest round.
+The median is judged; the lowest and the highest round stand in brackets.
 
-### What was compared
+### Compared Workers
 
 ${TARGETS.map(({ name, says }) => `- **${name}**: ${says}.`).join('\n')}
 
-What peer and floor leave out stands in [README.md](README.md). Each runs on plain workerd in a process of its own, with its own SQLite; its KV is a small Worker (\`lib/kv.mjs\`) in a second process of its own, over the loopback. Before anything is timed, peer and leadhook have to give the answers and webhooks that \`compare/conformance.mjs\` demands. The load is wrk with one thread and 32 connections; it shares the machine with the Workers and with the receiver of their webhooks. The targets take turns within a round, after ${warmUpSeconds} s to warm up, and a turn ends once everything is delivered.
+[README.md](README.md) says what peer and floor leave out. Each runs on plain workerd in a process of its own, with its own SQLite; its KV is a small Worker (\`lib/kv.mjs\`) in a second process of its own, over the loopback. Before anything is timed, peer and leadhook have to give the answers and webhooks that \`compare/conformance.mjs\` demands. The load is wrk with one thread and 32 connections; it shares the machine with the Workers and with the receiver of their webhooks. The targets take turns within a round, after ${warmUpSeconds} s to warm up, and a turn ends once everything is delivered.
 
 - **CPU ms**: processor time of the runtime and of KV's process for one request; where there are webhooks, for one delivered lead. **Without KV**: of the runtime alone.
 - **delivered/s**: leads from the first post to the last webhook received.
@@ -170,7 +170,7 @@ What peer and floor leave out stands in [README.md](README.md). Each runs on pla
 ${operations.join('\n')}
 ### A lone lead
 
-One lead at a time, with an e-mail address and no phone number, while nothing else is under way. Processor time, waiting time and webhooks are of ${loneLeads} leads to each target, one every ${PAUSE_MS} ms or less often; they take more than leads under load, for caches and branches have gone cold in between. The rest is counted with one lead to a runtime that has just been started, on a ledger that exists, until no alarm is due. Here Worker and object are in one isolate, so that the object need not read the campaign from KV again; the list price adds that reading. What else it assumes stands under [One ledger](#one-ledger).
+One lead at a time, with an e-mail address and no phone number, while nothing else is under way. Processor time, waiting time and webhooks are of ${loneLeads} leads to each target, one every ${PAUSE_MS} ms or less often; they take more than leads under load, for caches and branches have gone cold in between. The rest is counted with one lead to a runtime that has just been started, on a ledger that exists, until no alarm is due. Here Worker and object are in one isolate, so that the object need not read the campaign from KV again; the list price adds that reading. Its other assumptions stand under [One ledger](#one-ledger).
 
 ${markdown(loneTable(lone))}
 

@@ -22,7 +22,7 @@ import { benchCampaign as conformanceCampaign, conformance } from './conformance
 import { coldStartMs, sizeKb } from './footprint.mjs';
 import { weigh } from './page-weights.mjs';
 import {
-  aimTable,
+  goalTable,
   loneTable,
   onceTable,
   operationTable,
@@ -80,7 +80,7 @@ const minutes = (Date.now() - startedAtMs) / 60_000;
 console.log(aligned(onceTable(once)));
 const complete =
   operations.length === OPERATIONS.length && TARGETS.every((target) => targets.includes(target));
-if (complete) console.log(aligned(aimTable({ measured, once, lone })));
+if (complete) console.log(aligned(goalTable({ measured, once, lone })));
 console.log(`\n${minutes.toFixed(1)} minutes`);
 if (complete && !options.quick && !options.build.length) {
   writeSection('speed', speedSection({ measured, once, lone, plan, minutes, ...place }));

@@ -144,7 +144,7 @@ ${keepingLine(money)}
 
 List prices and limits: ${SOURCES.map((url) => `<${url}>`).join(', ')}.
 
-### What the free plan takes a day
+### Leads a day on the free plan
 
 ${markdown(freePlan.rows)}
 

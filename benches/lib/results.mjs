@@ -3,7 +3,7 @@ import fs from 'node:fs';
 
 const FILE = new URL('../RESULTS.md', import.meta.url);
 const SECTIONS = ['speed', 'weights', 'core', 'ledger', 'person'];
-const EMPTY = `# What was measured
+const EMPTY = `# Results
 
 Written by the scripts in this folder.
 
