@@ -11,12 +11,12 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, StatementStatus, ToSql, params_from_iter};
 
 use crate::app::admin;
+use crate::app::conductor::{Conductor, Sender, Sent};
 use crate::app::endpoints::submit::{After, Answered};
-use crate::app::isolate::campaign_cache;
 use crate::app::isolate::campaign_cache::Shelf;
 use crate::app::isolate::rate_limit::Throttle;
 use crate::app::isolate::repeat_cache::Recent;
-use crate::app::ports::{KV_KEYS_AT_ONCE, Ports, signed};
+use crate::app::ports::{KV_KEYS_AT_ONCE, Ports};
 use crate::app::router;
 use crate::base::crypto::{base64, hmac_sha256};
 use crate::base::fault::Fault;
@@ -28,7 +28,7 @@ use crate::campaign::publish;
 use crate::http::request::{Method, RawRequest};
 use crate::ledger::db::store::{Arg, Cell, Row, Store};
 use crate::ledger::wire::{Answer, Call, MESSAGE_FORMAT, Message};
-use crate::ledger::{Attempt, Dispatch, Ledger};
+use crate::ledger::{Dispatch, Ledger};
 use crate::pipeline::webhook::{Outcome, SigningSecret, retry_after_s, verify};
 use crate::settings::Settings;
 
@@ -209,7 +209,8 @@ struct Kv {
     mode: KvMode,
 }
 
-type HostLedger = Rc<Ledger<SqliteStore>>;
+/// The object of a ledger.
+type Object = Conductor<SqliteStore>;
 
 /// The world.
 pub struct World {
@@ -217,7 +218,7 @@ pub struct World {
     shelf: RefCell<Shelf>,
     kv: RefCell<Kv>,
     databases: RefCell<BTreeMap<String, Rc<Connection>>>,
-    objects: RefCell<BTreeMap<String, HostLedger>>,
+    objects: RefCell<BTreeMap<String, Rc<Object>>>,
     refuses: Rc<Slot<bool>>,
     steps: Rc<Slot<u64>>,
     clock_ms: Slot<i64>,
@@ -383,45 +384,38 @@ impl World {
     pub async fn ring_alarms(&self) -> Result<(), Fault> {
         let names: Vec<String> = self.databases.borrow().keys().cloned().collect();
         for name in names {
-            let ledger = self.open(&name)?;
-            if ledger.wake_at_ms() > self.now_ms() {
+            let object = self.open(&name)?;
+            if object.ledger().wake_at_ms() > self.now_ms() {
                 continue;
             }
             loop {
-                let claims = ledger.claim(&self.moment())?;
-                if claims.is_empty() {
+                object.ring(&self.moment())?;
+                self.deliver(&object).await?;
+                if object.alarm_at_ms(self.now_ms()) > self.now_ms() {
                     break;
                 }
-                let mut over = Vec::new();
-                for claim in claims {
-                    let campaign = match campaign_cache::find(self, &claim.campaign, self.now_ms()).await {
-                        Ok(Some(campaign)) => Some(campaign),
-                        Ok(None) | Err(_) => ledger.last_good_campaign(&claim.campaign)?,
-                    };
-                    let secret = |name: &str| self.secret(name);
-                    let dispatch = match ledger.prepare(&claim) {
-                        Ok(mut prepared) => {
-                            let unsigned = std::mem::take(&mut prepared.unsigned);
-                            let (receipts, now) = (signed(self, unsigned).await?, self.moment());
-                            ledger.dispatch(&claim, &prepared, campaign.as_deref(), secret, &receipts, &now)
-                        }
-                        Err(outcome) => Err(outcome),
-                    };
-                    let outcome = match dispatch {
-                        Ok(dispatch) => self.receive(dispatch),
-                        Err(outcome) => outcome,
-                    };
-                    over.push((claim, outcome));
-                }
-                let attempts: Vec<_> =
-                    over.iter().map(|(claim, outcome)| Attempt { claim, outcome, took_ms: 1 }).collect();
-                for event in ledger.settle(&attempts, &self.moment()) {
-                    self.log.borrow_mut().push(event?);
-                }
             }
-            ledger.sweep(&self.moment())?;
         }
         Ok(())
+    }
+
+    /// Makes every attempt that one event begins.
+    async fn deliver(&self, object: &Object) -> Result<(), Fault> {
+        loop {
+            let mut claims = Vec::new();
+            while let Some(claim) = object.next_claim(|| Ok(self.moment()))? {
+                claims.push(claim);
+            }
+            if claims.is_empty() {
+                return Ok(());
+            }
+            for claim in claims {
+                object.attempt(self, claim).await?;
+            }
+            for event in object.settle(|| Ok(self.moment())) {
+                self.log.borrow_mut().push(event?);
+            }
+        }
     }
 
     /// Turns the clock, letting alarms go off on the way.
@@ -435,7 +429,7 @@ impl World {
             let mut next_ms = until_ms;
             let names: Vec<String> = self.databases.borrow().keys().cloned().collect();
             for name in names {
-                next_ms = next_ms.min(self.open(&name)?.wake_at_ms());
+                next_ms = next_ms.min(self.open(&name)?.ledger().wake_at_ms());
             }
             self.clock_ms.set(next_ms.max(self.now_ms() + 1).min(until_ms));
             self.ring_alarms().await?;
@@ -582,9 +576,9 @@ impl World {
         Moment { now_ms: self.now_ms(), seed }
     }
 
-    fn open(&self, name: &str) -> Result<HostLedger, Fault> {
-        if let Some(ledger) = self.objects.borrow().get(name) {
-            return Ok(Rc::clone(ledger));
+    fn open(&self, name: &str) -> Result<Rc<Object>, Fault> {
+        if let Some(object) = self.objects.borrow().get(name) {
+            return Ok(Rc::clone(object));
         }
         let mut databases = self.databases.borrow_mut();
         let connection = match databases.get(name) {
@@ -599,9 +593,9 @@ impl World {
         let (refuses, steps) = (Rc::clone(&self.refuses), Rc::clone(&self.steps));
         let store = SqliteStore { connection, refuses, steps };
         let ledger = Ledger::open(store, name, &self.settings, self.now_ms())?;
-        let ledger = Rc::new(ledger);
-        self.objects.borrow_mut().insert(name.to_owned(), Rc::clone(&ledger));
-        Ok(ledger)
+        let object = Conductor::new(ledger);
+        self.objects.borrow_mut().insert(name.to_owned(), Rc::clone(&object));
+        Ok(object)
     }
 
     fn receive(&self, dispatch: Dispatch) -> Outcome {
@@ -632,6 +626,20 @@ impl World {
             return Outcome::Unreachable;
         }
         Outcome::Answered { status: 200, retry_after_s: None }
+    }
+}
+
+impl Sender for World {
+    fn now_ms(&self) -> i64 {
+        World::now_ms(self)
+    }
+
+    fn moment(&self) -> Result<Moment, Fault> {
+        Ok(World::moment(self))
+    }
+
+    async fn send(&self, dispatch: Dispatch, _: u32) -> Sent {
+        Sent { outcome: self.receive(dispatch), took_ms: 1, more_requests: 0 }
     }
 }
 
@@ -734,9 +742,9 @@ impl Ports for World {
             return Err(Fault::new("ledger: the request was lost"));
         }
         let message: Message = serde_json::from_str(&wire).map_err(unreadable)?;
-        let ledger = self.open(ledger)?;
+        let object = self.open(ledger)?;
         self.refuses.set(mode == LedgerMode::RefusesStatements);
-        let answered = ledger.call(message, &self.moment());
+        let answered = object.call(message, &self.moment());
         self.refuses.set(false);
         let answered = answered?;
         self.log.borrow_mut().extend(answered.log);
