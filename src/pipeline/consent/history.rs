@@ -57,7 +57,7 @@ impl ConsentState {
 }
 
 /// Something that a person did about consents: one link of the chain.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Act {
     /// 1 for a person's first.
     pub seq: i64,
