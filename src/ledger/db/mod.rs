@@ -60,7 +60,11 @@ impl<S: Store> Db<S> {
 
     /// Returns the rows of a statement as values.
     fn all<T: FromRow>(&self, sql: &str, args: &[Arg<'_>]) -> Result<Vec<T>, Fault> {
-        self.store.rows(sql, args)?.into_iter().map(Reader::value).collect()
+        let mut all = Vec::new();
+        for row in self.store.rows(sql, args)? {
+            all.push(Reader::value(row)?);
+        }
+        Ok(all)
     }
 
     /// Returns the first row of a statement as a value.

@@ -69,7 +69,7 @@ impl<S: Store> Outbox<S> {
         let nexts: Vec<Next> = attempts.iter().map(|one| one.next(self.development, moment)).collect();
         let all = attempts.iter().zip(&nexts).filter(|(_, next)| **next == Next::Delivered);
         let mut arrived: Vec<&Attempt<'_>> = all.map(|(one, _)| one).collect();
-        arrived.sort_by_key(|one| &one.claim.delivery_id);
+        arrived.sort_unstable_by_key(|one| &one.claim.delivery_id);
         arrived.dedup_by_key(|one| &one.claim.delivery_id);
         // Where that fails each is written by itself, and says why it is not.
         let mut written = self.write_arrived(&arrived, moment.now_ms).unwrap_or_default();

@@ -63,7 +63,8 @@ impl<'a> Asker<'a> {
 
     /// Returns the leads that anything of theirs lies under, in order.
     pub(super) fn leads<S: Store>(&self, db: &Db<S>) -> Result<BTreeSet<LeadId>, Fault> {
-        let mut leads: BTreeSet<_> = db.leads_with(self.tags)?.into_iter().collect();
+        let mut leads = BTreeSet::new();
+        leads.extend(db.leads_with(self.tags)?);
         leads.extend(db.quarantined_with(self.tags, QUARANTINED_LEADS)?);
         Ok(leads)
     }
