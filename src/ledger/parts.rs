@@ -79,18 +79,25 @@ impl<S: Store> Parts<S> {
         &self,
         mut step: impl FnMut(&mut Effects) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        let (mut effects, mut done) = (Effects::default(), None);
+        let mut done = None;
+        self.run(&mut |effects| {
+            done = Some(step(effects)?);
+            Ok(())
+        })?;
+        done.ok_or_else(|| Fault::new("a transaction ended without a result"))
+    }
+
+    fn run(&self, step: &mut dyn FnMut(&mut Effects) -> Result<(), Fault>) -> Result<(), Fault> {
+        let mut effects = Effects::default();
         let kept = self.db.atomically(&mut || {
             effects = Effects::default();
-            done = Some(step(&mut effects)?);
-            Ok(())
+            step(&mut effects)
         });
-        if let Err(fault) = kept {
+        if kept.is_err() {
             self.is_unsure.set(true);
-            return Err(fault);
+            return kept;
         }
-        self.follow(effects)?;
-        done.ok_or_else(|| Fault::new("a transaction ended without a result"))
+        self.follow(effects)
     }
 
     /// Lets memory follow what was written.
