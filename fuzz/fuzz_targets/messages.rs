@@ -1,9 +1,9 @@
 #![no_main]
 //! What is read back from elsewhere: messages of another version of the code, KV's values, terms.
 
-use leadhook::pipeline::consent::Terms;
-use leadhook::ledger::wire::{Answer, Message};
 use leadhook::app::isolate::repeat_cache::Seen;
+use leadhook::ledger::wire::{Answer, Message};
+use leadhook::pipeline::consent::Terms;
 use libfuzzer_sys::fuzz_target;
 use serde::de::DeserializeOwned;
 use serde_json::Value;

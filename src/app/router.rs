@@ -11,7 +11,7 @@ use super::ports::Ports;
 use crate::base::moment::Moment;
 use crate::base::url::trim_trailing_punctuation;
 use crate::http::request::{Method, RawRequest};
-use crate::http::response::Reply;
+use crate::http::response::Response;
 use crate::pipeline::intake::decode::MAX_BODY_BYTES;
 
 /// The contract of all of this, as OpenAPI 3.1.
@@ -55,7 +55,7 @@ fn apart<'a>(use_case: impl Future<Output = Answered> + 'a) -> Pin<Box<dyn Futur
 pub async fn answer(ports: &impl Ports, request: &RawRequest, moment: &Moment) -> Answered {
     let path: Vec<&str> = meant(request).strip_prefix('/').unwrap_or_default().split('/').collect();
     if !answers(ports, request, &path) {
-        return Reply::nothing_here(request).into();
+        return Response::nothing_here(request).into();
     }
     match path.as_slice() {
         ["c", campaign] => submit::endpoint(ports, campaign, request, moment).await,
@@ -73,15 +73,15 @@ pub async fn answer(ports: &impl Ports, request: &RawRequest, moment: &Moment) -
         }
         ["admin", "api", rest @ ..] => apart(admin::answer(ports, rest, request, moment)).await,
         [name] if DASHBOARD.contains(name) && request.method != Method::Get => {
-            Reply::method_not_allowed("GET").into()
+            Response::method_not_allowed("GET").into()
         }
-        [name] if DASHBOARD.contains(name) => Reply::asset().into(),
+        [name] if DASHBOARD.contains(name) => Response::asset().into(),
         ["healthz" | "openapi.json"] | [".well-known", "jwks.json"] if request.method != Method::Get => {
-            Reply::method_not_allowed("GET").into()
+            Response::method_not_allowed("GET").into()
         }
-        ["healthz"] => Reply::json_text(r#"{"status":"ok"}"#).into(),
+        ["healthz"] => Response::json_text(r#"{"status":"ok"}"#).into(),
         [".well-known", "jwks.json"] => links::key_set(ports).into(),
-        ["openapi.json"] => Reply::json_text(OPENAPI).into(),
-        _ => Reply::nothing_here(request).into(),
+        ["openapi.json"] => Response::json_text(OPENAPI).into(),
+        _ => Response::nothing_here(request).into(),
     }
 }

@@ -120,7 +120,7 @@ export function logFault(error) {
   console.error(JSON.stringify({ event: 'fault', in: 'core', fault: String(error?.message) }));
 }
 
-/** What `Reply::fault` says, where the core can say nothing. */
+/** What `Response::fault` says, where the core can say nothing. */
 export function unavailable(error) {
   logFault(error);
   const problem = {

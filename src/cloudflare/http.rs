@@ -10,7 +10,7 @@ use crate::app::isolate::tally_buffer::GATHER_MS;
 use crate::base::fault::Fault;
 use crate::base::moment::Moment;
 use crate::http::request::{Method, RawRequest, TooLarge};
-use crate::http::response::Reply;
+use crate::http::response::Response;
 
 /// What stands for a header that is not there.
 const ABSENT: &str = "\0";
@@ -61,29 +61,29 @@ pub fn parts_of(url: &str) -> (&str, &str, &str) {
 
 /// The answer to a visitor, with what follows it.
 pub async fn answer(mut answered: Answered, request: &RawRequest, moment: &Moment) -> Vec<u8> {
-    let kept = match kept(&answered.reply).await {
+    let kept = match kept(&answered.response).await {
         Ok(kept) => kept,
         Err(fault) => {
             log_fault("reply", &fault);
-            answered.reply = Reply::not_now(request);
+            answered.response = Response::not_now(request);
             false
         }
     };
-    let headers = glue::lines(&answered.reply.headers).unwrap_or_else(|fault| {
+    let headers = glue::lines(&answered.response.headers).unwrap_or_else(|fault| {
         log_fault("reply", &fault);
-        answered.reply = Reply::not_now(request);
-        glue::lines(&answered.reply.headers).unwrap_or_default()
+        answered.response = Response::not_now(request);
+        glue::lines(&answered.response.headers).unwrap_or_default()
     });
     let log = answered.log.take().map(|one| event(one, moment.now_ms)).unwrap_or_default();
     let then = then(&answered, kept, moment);
-    let parts: [&[u8]; 4] = [headers.as_bytes(), &answered.reply.body, log.as_bytes(), then.as_bytes()];
-    parcel(Kind::Respond, answered.reply.status.into(), &parts)
+    let parts: [&[u8]; 4] = [headers.as_bytes(), &answered.response.body, log.as_bytes(), then.as_bytes()];
+    parcel(Kind::Respond, answered.response.status.into(), &parts)
 }
 
-/// The reply to what could not be begun.
-pub fn fault(reply: &Reply) -> Vec<u8> {
-    let headers = glue::lines(&reply.headers).unwrap_or_default();
-    parcel(Kind::Respond, reply.status.into(), &[headers.as_bytes(), &reply.body, b"", b""])
+/// The response to what could not be begun.
+pub fn fault(response: &Response) -> Vec<u8> {
+    let headers = glue::lines(&response.headers).unwrap_or_default();
+    parcel(Kind::Respond, response.status.into(), &[headers.as_bytes(), &response.body, b"", b""])
 }
 
 /// What is to be done beside a response, as JSON; empty where there is nothing.
@@ -111,22 +111,22 @@ fn then(answered: &Answered, kept: bool, moment: &Moment) -> String {
     if then.is_empty() { String::new() } else { serde_json::Value::Object(then).to_string() }
 }
 
-/// Whether JavaScript keeps the response of a reply whose body it has: a file of the bucket, or what the platform
+/// Whether JavaScript keeps a response whose body it has: a file of the bucket, or what the platform
 /// serves. Neither ever is in the wasm.
 ///
 /// # Errors
 /// The file has gone, or no response can be made with it.
-async fn kept(reply: &Reply) -> Result<bool, Fault> {
-    match &reply.file {
+async fn kept(response: &Response) -> Result<bool, Fault> {
+    match &response.file {
         Some(key) => {
-            let headers = glue::lines(&reply.headers)?;
-            let given = wish(Kind::File, reply.status.into(), &[key.as_bytes(), headers.as_bytes()]).await;
+            let headers = glue::lines(&response.headers)?;
+            let given = wish(Kind::File, response.status.into(), &[key.as_bytes(), headers.as_bytes()]).await;
             match given.truth("files")? {
                 Some(true) => Ok(true),
                 _ => Err(Fault::new("files: a file has gone")),
             }
         }
-        None if reply.is_asset => Ok(wish(Kind::Asset, 0, &[]).await.truth("assets")?.unwrap_or(false)),
+        None if response.is_asset => Ok(wish(Kind::Asset, 0, &[]).await.truth("assets")?.unwrap_or(false)),
         None => Ok(false),
     }
 }

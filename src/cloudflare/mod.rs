@@ -25,7 +25,7 @@ use crate::base::allocator::Slab;
 use crate::base::fault::Fault;
 use crate::base::moment::Moment;
 use crate::http::request::TooLarge;
-use crate::http::response::Reply;
+use crate::http::response::Response;
 
 /// Seeds that are drawn at once: asking the platform costs more than the bytes.
 const SEEDS_DRAWN: usize = 32;
@@ -56,7 +56,7 @@ pub fn begin(head: &str, body: Vec<u8>, is_too_large: bool) -> Vec<u8> {
         }),
         Err(fault) => {
             http::log_fault("start", &fault);
-            http::fault(&Reply::fault())
+            http::fault(&Response::fault())
         }
     }
 }

@@ -3,10 +3,10 @@
 use serde_json::json;
 
 use super::download_page::Download;
-use super::response::Reply;
+use super::response::Response;
 use crate::campaign::{Campaign, Kind};
 
-impl Reply {
+impl Response {
     /// The submission is stored: 202 for programs, a redirect to the thanks page for browsers. A program
     /// is told what domain was likely meant, and may ask the visitor.
     pub fn accepted(

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::pages::Reader;
-use super::response::Reply;
+use super::response::Response;
 use crate::base::json::object_of;
 use crate::campaign::{FORM_TOKEN, Kind, TURNSTILE_TOKEN};
 use crate::pipeline::intake::decode::{MAX_BODY_BYTES, MAX_FIELDS};
@@ -14,7 +14,7 @@ const TOKENS_PLACE: &str = "\u{1}token\u{1}";
 const TOKENS_PLACE_IN_JSON: &str = r"\u0001token\u0001";
 /// The groups of texts that scripts on pages show.
 const TEXT_GROUPS: [&str; 4] = ["chat", "download", "error", "form"];
-impl Reply {
+impl Response {
     /// What a form or a chatbot needs to be right the first time, and what its visitors read: a JSON text before
     /// and behind the form's token, which is another one each time.
     pub fn acceptance_criteria(reader: &Reader<'_>, public_url: Option<&str>) -> [String; 2] {

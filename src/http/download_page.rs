@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use serde_json::{Value, json};
 
 use super::pages::{Reader, button, unlisted};
-use super::response::Reply;
+use super::response::Response;
 use crate::base::moment::Moment;
 use crate::base::time::{HOUR_MS, hour_of, rfc3339};
 use crate::campaign::{Campaign, Magnet, Source};
@@ -79,7 +79,7 @@ impl Reader<'_> {
     }
 
     /// The page of a link: only its button gives anything, for programs open links too.
-    pub fn download(&self, magnet: &Magnet, until_ms: i64) -> Reply {
+    pub fn download(&self, magnet: &Magnet, until_ms: i64) -> Response {
         let until = self.date(until_ms);
         let content = html! {
             p dir="auto" { (self.ready(magnet)) }
@@ -94,13 +94,13 @@ impl Reader<'_> {
     }
 
     /// 503: the file is not in the bucket.
-    pub fn file_gone(&self) -> Reply {
+    pub fn file_gone(&self) -> Response {
         let page = self.link_page(503, self.sentences(&["download.gone"]));
         page.with("retry-after", super::problem::RETRY_AFTER_S.to_string())
     }
 }
 
-impl Reply {
+impl Response {
     /// What the campaign gives: the way to an address, or a file of the bucket.
     pub fn given(magnet: &Magnet) -> Self {
         let given = match &magnet.source {

@@ -6,7 +6,7 @@ use std::cell::OnceCell;
 use maud::{Markup, PreEscaped, html};
 
 use super::pages::Reader;
-use super::response::Reply;
+use super::response::Response;
 use crate::base::country::Country;
 use crate::base::i18n::Language;
 use crate::base::limits;
@@ -32,7 +32,7 @@ pub struct Shown<'a> {
 
 impl Reader<'_> {
     /// The form of a campaign.
-    pub fn form(&self, shown: &Shown<'_>) -> Reply {
+    pub fn form(&self, shown: &Shown<'_>) -> Response {
         let campaign = self.campaign;
         let about = campaign.page.intro.as_deref().unwrap_or(&campaign.title);
         let head = html! {

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::problem::RETRY_AFTER_S;
 use super::request::RawRequest;
-use super::response::{HTML, Reply};
+use super::response::{HTML, Response};
 use crate::base::crypto::{base64, sha256};
 use crate::base::i18n::Language;
 use crate::base::json::number_text;
@@ -56,7 +56,7 @@ impl<'a> Reader<'a> {
     }
 
     /// 422 to a browser's form post: every problem at once.
-    pub fn rejected(&self, rejection: &Rejection) -> Reply {
+    pub fn rejected(&self, rejection: &Rejection) -> Response {
         let line = |problem: &FieldProblem| {
             html! { li { strong dir="auto" { (self.named(&problem.field)) } " " (self.told(problem)) } }
         };
@@ -112,7 +112,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The built-in page that thanks, with a link to what the campaign gives.
-    pub fn thanks(&self, download: Option<&str>) -> Reply {
+    pub fn thanks(&self, download: Option<&str>) -> Response {
         let own = self.campaign.page.thanks.as_deref();
         self.page(
             200,
@@ -125,24 +125,24 @@ impl<'a> Reader<'a> {
     }
 
     /// 400, 413 or 415 to a browser's form post: its fields could not be read.
-    pub fn unreadable(&self, status: u16) -> Reply {
+    pub fn unreadable(&self, status: u16) -> Response {
         self.page(status, self.sentences(&["page.unreadable", "page.still_there"]))
     }
 
     /// 429 to a browser's form post.
-    pub fn throttled(&self, wait_s: i64) -> Reply {
+    pub fn throttled(&self, wait_s: i64) -> Response {
         let page = self.page(429, self.sentences(&["page.crowded", "page.back_in_a_minute"]));
         page.with("retry-after", wait_s.to_string())
     }
 
     /// 503 to a browser's form post: a page, for nobody retries for a person.
-    pub fn fault(&self) -> Reply {
+    pub fn fault(&self) -> Response {
         let page = self.page(503, self.sentences(&["page.not_received", "page.back_in_a_moment"]));
         page.with("retry-after", RETRY_AFTER_S.to_string())
     }
 
     /// The page of a link that asks the owner of an address to confirm.
-    pub fn ask_to_confirm(&self) -> Reply {
+    pub fn ask_to_confirm(&self) -> Response {
         self.link_page(
             200,
             html! {
@@ -153,7 +153,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The address is confirmed, with a link to what the campaign gives.
-    pub fn confirmed(&self, download: Option<&str>) -> Reply {
+    pub fn confirmed(&self, download: Option<&str>) -> Response {
         let content = html! {
             p { (self.text("page.confirmed")) }
             (self.offered(download))
@@ -162,7 +162,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The page of a link that takes back a consent: this one, or everything.
-    pub fn ask_to_withdraw(&self, wording: Option<&str>, receipt: &str) -> Reply {
+    pub fn ask_to_withdraw(&self, wording: Option<&str>, receipt: &str) -> Response {
         self.link_page(
             200,
             html! {
@@ -178,23 +178,23 @@ impl<'a> Reader<'a> {
     }
 
     /// The consent is taken back.
-    pub fn withdrawn(&self) -> Reply {
+    pub fn withdrawn(&self) -> Response {
         self.link_page(200, self.sentences(&["page.withdrawn"]))
     }
 
     /// 410: the link is not one of ours, or what it was about has ended.
-    pub fn link_ended(&self) -> Reply {
+    pub fn link_ended(&self) -> Response {
         self.link_page(410, self.sentences(&["page.link_ended", "page.send_again"]))
     }
 
     /// 503 to somebody who followed a link.
-    pub fn try_again(&self) -> Reply {
+    pub fn try_again(&self) -> Response {
         let page = self.link_page(503, self.sentences(&["page.try_again"]));
         page.with("retry-after", RETRY_AFTER_S.to_string())
     }
 
     /// What a person has agreed to, with the signed receipts.
-    pub fn receipts(&self, consents: &[Value]) -> Reply {
+    pub fn receipts(&self, consents: &[Value]) -> Response {
         let text = |consent: &'_ Value, key: &str| {
             consent.get(key).and_then(Value::as_str).unwrap_or("-").to_owned()
         };
@@ -237,16 +237,16 @@ impl<'a> Reader<'a> {
 
     /// A page behind a link whose address lets its holder do something: it is not passed on, not found and
     /// not framed.
-    pub(crate) fn link_page(&self, status: u16, content: Markup) -> Reply {
+    pub(crate) fn link_page(&self, status: u16, content: Markup) -> Response {
         unlisted(self.page_within(status, content, "frame-ancestors 'none'"))
     }
 
     /// A page that answers a form, and stands where the form stood.
-    fn page(&self, status: u16, content: Markup) -> Reply {
+    fn page(&self, status: u16, content: Markup) -> Response {
         self.page_within(status, content, &self.frames())
     }
 
-    fn page_within(&self, status: u16, content: Markup, frames: &str) -> Reply {
+    fn page_within(&self, status: u16, content: Markup, frames: &str) -> Response {
         let policy = self.policy(&format!("{}; {frames}", self.form_action()));
         self.document(status, html! {}, content).with("content-security-policy", policy)
     }
@@ -258,7 +258,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A whole page without its policy.
-    pub(crate) fn document(&self, status: u16, head: Markup, content: Markup) -> Reply {
+    pub(crate) fn document(&self, status: u16, head: Markup, content: Markup) -> Response {
         let Campaign { title, page, controller, .. } = self.campaign;
         let html = html! {
             (DOCTYPE)
@@ -277,7 +277,7 @@ impl<'a> Reader<'a> {
                 }
             }
         };
-        Reply::new(status, HTML, html.into_string())
+        Response::new(status, HTML, html.into_string())
     }
 
     /// Where a page's forms may lead. Browsers hold what a post is redirected to to it as well, which may
@@ -319,7 +319,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-impl Reply {
+impl Response {
     /// 404 to whoever asked: a page, or problem details.
     pub fn nothing_here(request: &RawRequest) -> Self {
         if request.prefers_html() { bare(404, request, "page.not_found") } else { Self::not_found() }
@@ -335,7 +335,7 @@ impl Reply {
 }
 
 /// A page of one sentence that is no campaign's.
-fn bare(status: u16, request: &RawRequest, key: &'static str) -> Reply {
+fn bare(status: u16, request: &RawRequest, key: &'static str) -> Response {
     let language =
         request.accept_language.as_deref().and_then(Language::accepted).unwrap_or(Language::English);
     let html = html! {
@@ -347,7 +347,7 @@ fn bare(status: u16, request: &RawRequest, key: &'static str) -> Reply {
     };
     let policy = "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; \
                   frame-ancestors 'none'";
-    Reply::new(status, HTML, html.into_string()).with("content-security-policy", policy)
+    Response::new(status, HTML, html.into_string()).with("content-security-policy", policy)
 }
 
 /// An origin as one more source of a policy. One that a policy would read as more than that is left out:
@@ -367,8 +367,8 @@ fn head(title: &str) -> Markup {
     }
 }
 
-pub(crate) fn unlisted(reply: Reply) -> Reply {
-    reply.with("referrer-policy", "no-referrer").with("x-robots-tag", "noindex")
+pub(crate) fn unlisted(response: Response) -> Response {
+    response.with("referrer-policy", "no-referrer").with("x-robots-tag", "noindex")
 }
 
 /// Posts to the page's own address.

@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::response::Reply;
+use super::response::Response;
 use crate::base::limits;
 use crate::pipeline::intake::Rejection;
 
 /// When to try again after a fault of ours: long enough for an object to move, short for a person.
 pub(super) const RETRY_AFTER_S: u32 = limits::number("retry_after_s");
-impl Reply {
+impl Response {
     /// 422: every problem at once.
     pub fn rejected(rejection: &Rejection) -> Self {
         problem_with(
@@ -110,16 +110,16 @@ impl Reply {
 }
 
 /// Problem details (RFC 9457).
-fn problem(status: u16, title: &str, detail: &str) -> Reply {
+fn problem(status: u16, title: &str, detail: &str) -> Response {
     problem_with(status, title, detail, None)
 }
 
 /// The same with one more member.
 #[inline(never)]
-fn problem_with(status: u16, title: &str, detail: &str, more: Option<(&str, Value)>) -> Reply {
+fn problem_with(status: u16, title: &str, detail: &str, more: Option<(&str, Value)>) -> Response {
     let mut body = json!({ "type": "about:blank", "title": title, "status": status, "detail": detail });
     if let (Some(body), Some((name, value))) = (body.as_object_mut(), more) {
         body.insert(name.to_owned(), value);
     }
-    Reply::new(status, "application/problem+json", body.to_string())
+    Response::new(status, "application/problem+json", body.to_string())
 }

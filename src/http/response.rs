@@ -11,7 +11,7 @@ pub(super) const HTML: &str = "text/html; charset=utf-8";
 
 /// An HTTP response.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reply {
+pub struct Response {
     /// The status code.
     pub status: u16,
     /// Names in lower case.
@@ -24,7 +24,7 @@ pub struct Reply {
     pub is_asset: bool,
 }
 
-impl Reply {
+impl Response {
     pub(super) fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
         // What stands between would change the words of a page, a consent's among them.
         let caching = if content_type.starts_with(HTML) { "no-store, no-transform" } else { "no-store" };
@@ -80,8 +80,8 @@ impl Reply {
     /// The public keys of receipts. They may be kept for a while; who meets a key that is not among
     /// them asks again.
     pub fn key_set(keys: &Value) -> Self {
-        let mut reply = Self::new(200, "application/jwk-set+json", keys.to_string());
-        reply.headers.retain(|(name, _)| *name != "cache-control");
-        reply.with("cache-control", KEY_SET_CACHING).with("access-control-allow-origin", "*")
+        let mut response = Self::new(200, "application/jwk-set+json", keys.to_string());
+        response.headers.retain(|(name, _)| *name != "cache-control");
+        response.with("cache-control", KEY_SET_CACHING).with("access-control-allow-origin", "*")
     }
 }

@@ -267,9 +267,9 @@ impl Run {
 
     pub fn operate(&self, path: &str, body: &Value) -> Value {
         let path = format!("/admin/api/{path}");
-        let reply = self.site.send(&request(Method::Post, &path, "application/json", &body.to_string()));
-        assert_eq!(reply.status, 200, "{path}: {}", text(&reply));
-        common::body(&reply)
+        let response = self.site.send(&request(Method::Post, &path, "application/json", &body.to_string()));
+        assert_eq!(response.status, 200, "{path}: {}", text(&response));
+        common::body(&response)
     }
 
     /// Somebody is put on a list, or taken off it.

@@ -10,7 +10,7 @@ use super::{Asked, ledgers, range, wrong_parameter};
 use crate::app::ports::Ports;
 use crate::base::fault::Fault;
 use crate::base::limits;
-use crate::http::response::Reply;
+use crate::http::response::Response;
 use crate::ledger::api::{Audit, List};
 
 /// Entries of a page unless the operator says otherwise.
@@ -57,10 +57,10 @@ impl Place {
 }
 
 /// A page of what operators have done: of the ledger of a campaign, or of all.
-pub async fn list(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {
+pub async fn list(ports: &impl Ports, asked: &Asked<'_>) -> Result<Response, Fault> {
     let [from_ms, to_ms] = match range(&asked.query) {
         Ok(range) => range,
-        Err(reply) => return Ok(reply),
+        Err(response) => return Ok(response),
     };
     let limit = asked.query.text("limit").map(|text| text.parse::<usize>().ok().filter(|limit| *limit > 0));
     let Some(limit) = limit.unwrap_or(Some(DEFAULT_PAGE)) else {
@@ -76,11 +76,11 @@ pub async fn list(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault>
     let campaign = asked.query.text("campaign");
     let ledgers = ledgers(ports, campaign.as_deref(), asked.moment).await?;
     if campaign.is_some() && ledgers.is_empty() {
-        return Ok(Reply::not_found());
+        return Ok(Response::not_found());
     }
     let mut walk = match Walk::over(ledgers, Some(&format!("{group}."))) {
         Ok(walk) => walk,
-        Err(reply) => return Ok(reply),
+        Err(response) => return Ok(response),
     };
     let mut found = Vec::new();
     while let Some((ledger, _)) = walk.next(1) {
@@ -119,5 +119,5 @@ pub async fn list(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault>
     if let (true, Some(page)) = (is_part, page.as_object_mut()) {
         page.insert("is_part".to_owned(), true.into());
     }
-    Ok(Reply::json(&page))
+    Ok(Response::json(&page))
 }

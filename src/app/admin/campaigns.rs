@@ -9,7 +9,7 @@ use crate::base::url::WebAddress;
 use crate::campaign::change::Change;
 use crate::campaign::publish::{CAMPAIGN_PREFIX, campaign_key, keys, plan};
 use crate::campaign::{Campaign, Problem, SecretUses, Secrets};
-use crate::http::response::Reply;
+use crate::http::response::Response;
 use crate::ledger::api::{Publication, Publish};
 use crate::pipeline::abuse::turnstile;
 use crate::pipeline::intake::decode::BOM;
@@ -31,10 +31,10 @@ pub async fn ids(ports: &impl Ports) -> Result<Vec<String>, Fault> {
 }
 
 /// What is published.
-pub async fn list(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {
+pub async fn list(ports: &impl Ports, asked: &Asked<'_>) -> Result<Response, Fault> {
     let mut walk = match asked.walk(ids(ports).await?) {
         Ok(walk) => walk,
-        Err(reply) => return Ok(reply),
+        Err(response) => return Ok(response),
     };
     let mut campaigns = Vec::new();
     while let Some((id, _)) = walk.next(1) {
@@ -50,13 +50,13 @@ pub async fn list(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault>
 }
 
 /// A campaign as it was published.
-pub async fn show(ports: &impl Ports, id: &str, asked: &Asked<'_>) -> Result<Reply, Fault> {
+pub async fn show(ports: &impl Ports, id: &str, asked: &Asked<'_>) -> Result<Response, Fault> {
     let stored = ports.kv_get(&campaign_key(id)).await?;
     let campaign = stored.and_then(|text| Campaign::from_stored(&text).ok());
     Ok(match campaign {
-        None => Reply::not_found(),
-        Some(campaign) if sees_addresses(asked.actor) => Reply::json_text(&campaign.canonical),
-        Some(campaign) => Reply::json(&masked(&campaign)),
+        None => Response::not_found(),
+        Some(campaign) if sees_addresses(asked.actor) => Response::json_text(&campaign.canonical),
+        Some(campaign) => Response::json(&masked(&campaign)),
     })
 }
 
@@ -74,18 +74,18 @@ fn masked(campaign: &Campaign) -> Value {
 
 /// Publishes a campaign. KV and the ledger's audit log have no common transaction, so the log says that
 /// it begins before anything is written, and that it is done after.
-pub async fn publish(ports: &impl Ports, id: &str, asked: &Asked<'_>) -> Result<Reply, Fault> {
+pub async fn publish(ports: &impl Ports, id: &str, asked: &Asked<'_>) -> Result<Response, Fault> {
     let Ok(body) = &asked.request.body else {
-        return Ok(Reply::too_large(MAX_CAMPAIGN_BODY_BYTES));
+        return Ok(Response::too_large(MAX_CAMPAIGN_BODY_BYTES));
     };
     let body = body.strip_prefix(BOM).unwrap_or(body);
     let Some(file) = str::from_utf8(body).ok().and_then(|text| serde_json::from_str::<Value>(text).ok())
     else {
-        return Ok(Reply::malformed("It is not JSON."));
+        return Ok(Response::malformed("It is not JSON."));
     };
     let invalid = |problems: Vec<Problem>| {
         let show = |problem: &Problem| json!({ "field": problem.path, "code": "campaign_invalid", "detail": problem.reason });
-        Ok(Reply::unprocessable(problems.iter().map(show).collect()))
+        Ok(Response::unprocessable(problems.iter().map(show).collect()))
     };
     let campaign = match Campaign::accept(&file) {
         Ok(campaign) => campaign,
@@ -117,7 +117,7 @@ pub async fn publish(ports: &impl Ports, id: &str, asked: &Asked<'_>) -> Result<
     warnings.extend(unset_secrets(ports, &campaign));
     ports.shelf().borrow_mut().forget(id);
     let revision = &campaign.revision;
-    Ok(Reply::json(&json!({ "published": campaign.id, "revision": revision, "warnings": warnings })))
+    Ok(Response::json(&json!({ "published": campaign.id, "revision": revision, "warnings": warnings })))
 }
 
 /// How far a publication is.

@@ -5,24 +5,24 @@ use serde_json::{Value, json};
 use super::{Asked, ledgers, range, registry};
 use crate::app::ports::Ports;
 use crate::base::fault::Fault;
-use crate::http::response::Reply;
+use crate::http::response::Response;
 use crate::ledger::api::{Counters, Keys, Report};
 use crate::ledger::nothing_counted;
 
 /// The counters of a campaign, or of all.
-pub async fn report(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {
+pub async fn report(ports: &impl Ports, asked: &Asked<'_>) -> Result<Response, Fault> {
     let [from_ms, to_ms] = match range(&asked.query) {
         Ok(range) => range,
-        Err(reply) => return Ok(reply),
+        Err(response) => return Ok(response),
     };
     let campaign = asked.query.text("campaign");
     let ledgers = ledgers(ports, campaign.as_deref(), asked.moment).await?;
     if campaign.is_some() && ledgers.is_empty() {
-        return Ok(Reply::not_found());
+        return Ok(Response::not_found());
     }
     let mut walk = match asked.walk(ledgers) {
         Ok(walk) => walk,
-        Err(reply) => return Ok(reply),
+        Err(response) => return Ok(response),
     };
     let mut total = nothing_counted();
     while let Some((ledger, _)) = walk.next(1) {
@@ -55,10 +55,10 @@ pub fn added(left: Value, right: Value) -> Value {
 }
 
 /// The ids of the keys that rows name, by ledger and ring.
-pub async fn keys_in_use(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {
+pub async fn keys_in_use(ports: &impl Ports, asked: &Asked<'_>) -> Result<Response, Fault> {
     let mut walk = match asked.walk(registry(ports).await?) {
         Ok(walk) => walk,
-        Err(reply) => return Ok(reply),
+        Err(response) => return Ok(response),
     };
     let mut all = json!({ "ledgers": [] });
     while let Some((ledger, _)) = walk.next(1) {

@@ -12,17 +12,17 @@ use crate::base::keyring::SigningKeys;
 use crate::base::time::rfc3339;
 use crate::contact::{Email, Phone};
 use crate::http::request::RawRequest;
-use crate::http::response::Reply;
+use crate::http::response::Response;
 use crate::ledger::api::{Access, Erase, Report, Request};
 use crate::pipeline::consent::{compact, signing_input};
 use crate::pipeline::lead::{Identifier, subject};
 
 /// `{"email": …, "phone": …}`: at least one of them.
-fn identifiers(request: &RawRequest) -> Result<Vec<Identifier>, Reply> {
+fn identifiers(request: &RawRequest) -> Result<Vec<Identifier>, Response> {
     let body = request.body.as_deref().unwrap_or_default();
     let body = str::from_utf8(body).ok().and_then(|text| serde_json::from_str::<Value>(text).ok());
     let Some(Value::Object(body)) = body else {
-        return Err(Reply::malformed("It is not a JSON object."));
+        return Err(Response::malformed("It is not a JSON object."));
     };
     let text = |name: &str| body.get(name).map(|value| value.as_str().unwrap_or_default());
     let mut found = Vec::new();
@@ -71,7 +71,7 @@ impl<'a> Search<'a> {
         ports: &impl Ports,
         people: &'a [Identifier],
         asked: &'a Asked<'a>,
-    ) -> Result<Result<Self, Reply>, Fault> {
+    ) -> Result<Result<Self, Response>, Fault> {
         let body = asked.request.body.as_deref().unwrap_or_default();
         let body: Option<Value> = str::from_utf8(body).ok().and_then(|text| serde_json::from_str(text).ok());
         let after = body.as_ref().and_then(|body| body.get("after")).filter(|after| !after.is_null());
@@ -110,14 +110,14 @@ impl<'a> Search<'a> {
 }
 
 /// Everything that is held about a person, of as many ledgers as one request can ask.
-pub async fn access(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {
+pub async fn access(ports: &impl Ports, asked: &Asked<'_>) -> Result<Response, Fault> {
     let people = match identifiers(asked.request) {
         Ok(people) => people,
-        Err(reply) => return Ok(reply),
+        Err(response) => return Ok(response),
     };
     let mut search = match Search::begin(ports, &people, asked).await? {
         Ok(search) => search,
-        Err(reply) => return Ok(reply),
+        Err(response) => return Ok(response),
     };
     let mut ledgers = Vec::new();
     let access = |Person { fingerprints, list_tags, after }| Access { fingerprints, list_tags, after };
@@ -129,23 +129,23 @@ pub async fn access(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Faul
         report.insert("kv".to_owned(), json!({ "submissions_of_the_last_minutes": seen }));
         ledgers.push(report);
     }
-    Ok(Reply::json(&with_next(json!({ "ledgers": ledgers }), search.next_cursor())))
+    Ok(Response::json(&with_next(json!({ "ledgers": ledgers }), search.next_cursor())))
 }
 
 /// Forgets a person, in as many ledgers as one request can ask. The answer is signed, for these ledgers.
-pub async fn erase(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {
+pub async fn erase(ports: &impl Ports, asked: &Asked<'_>) -> Result<Response, Fault> {
     let people = match identifiers(asked.request) {
         Ok(people) => people,
-        Err(reply) => return Ok(reply),
+        Err(response) => return Ok(response),
     };
     if ports.settings().lists.is_none() {
         let detail =
             "LEADHOOK_LIST_KEYS is not set: that the person wants to hear nothing could not be remembered.";
-        return Ok(Reply::conflict(detail));
+        return Ok(Response::conflict(detail));
     }
     let mut search = match Search::begin(ports, &people, asked).await? {
         Ok(search) => search,
-        Err(reply) => return Ok(reply),
+        Err(response) => return Ok(response),
     };
     let mut ledgers = Vec::new();
     let erase = |Person { fingerprints, list_tags, after }| Erase { fingerprints, list_tags, after };
@@ -175,7 +175,7 @@ pub async fn erase(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault
     let receipt = signed(ports, inputs).await?.into_iter().next();
     let receipt = receipt.map(|(input, signature)| compact(&input, &signature));
     erased.insert("receipt".to_owned(), json!(receipt));
-    Ok(Reply::json(&with_next(Value::Object(erased), search.next_cursor())))
+    Ok(Response::json(&with_next(Value::Object(erased), search.next_cursor())))
 }
 
 /// Lets this isolate forget the last minutes of these people, and KV those of the first so many. Best effort: what

@@ -10,7 +10,7 @@ use crate::app::ports::Ports;
 use crate::base::fault::Fault;
 use crate::base::id::DeliveryId;
 use crate::base::limits;
-use crate::http::response::Reply;
+use crate::http::response::Response;
 use crate::ledger::api::{Conflict, Count, Deliveries, Delivery, Enable, Replay, ReplayAll, Report, Request};
 use crate::ledger::{DeliveryState, MAX_REPLAYED};
 
@@ -18,7 +18,7 @@ use crate::ledger::{DeliveryState, MAX_REPLAYED};
 const MAX_NAMED: usize = limits::number("request_ids") as usize;
 
 /// Deliveries, a page of them.
-pub async fn list(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {
+pub async fn list(ports: &impl Ports, asked: &Asked<'_>) -> Result<Response, Fault> {
     let state = asked.query.text("state");
     if state.as_deref().is_some_and(|state| DeliveryState::parse(state).is_none()) {
         return Ok(wrong_parameter(
@@ -39,17 +39,17 @@ pub async fn list(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault>
 }
 
 /// One delivery with its attempts.
-pub async fn show(ports: &impl Ports, delivery_id: &str, asked: &Asked<'_>) -> Result<Reply, Fault> {
+pub async fn show(ports: &impl Ports, delivery_id: &str, asked: &Asked<'_>) -> Result<Response, Fault> {
     let query = Delivery { delivery_id: delivery_id.into() };
-    find(ports, asked, query, |Report(delivery)| Reply::json(&delivery)).await
+    find(ports, asked, query, |Report(delivery)| Response::json(&delivery)).await
 }
 
 /// Sends a dead delivery again.
-pub async fn replay(ports: &impl Ports, delivery_id: &str, asked: &Asked<'_>) -> Result<Reply, Fault> {
+pub async fn replay(ports: &impl Ports, delivery_id: &str, asked: &Asked<'_>) -> Result<Response, Fault> {
     let request = Replay { delivery_id: delivery_id.into() };
     let show = |replayed| match replayed {
-        Ok(Count(count)) => Reply::json(&json!({ "replayed": count })),
-        Err(Conflict) => Reply::conflict("Only a dead delivery can be replayed."),
+        Ok(Count(count)) => Response::json(&json!({ "replayed": count })),
+        Err(Conflict) => Response::conflict("Only a dead delivery can be replayed."),
     };
     find(ports, asked, request, show).await
 }
@@ -60,29 +60,29 @@ pub async fn find<T, R: Request<Reply = Option<T>> + Clone>(
     ports: &impl Ports,
     asked: &Asked<'_>,
     request: R,
-    show: impl Fn(T) -> Reply,
-) -> Result<Reply, Fault> {
+    show: impl Fn(T) -> Response,
+) -> Result<Response, Fault> {
     let ledgers = ledgers(ports, asked.query.text("campaign").as_deref(), asked.moment).await?;
     let mut walk = match asked.walk(ledgers) {
         Ok(walk) => walk,
-        Err(reply) => return Ok(reply),
+        Err(response) => return Ok(response),
     };
     while let Some((ledger, _)) = walk.next(1) {
         if let Some(found) = asked.ask(ports, &ledger, request.clone()).await? {
             return Ok(show(found));
         }
     }
-    Ok(walk.next_cursor().map_or_else(Reply::not_found, |next| Reply::not_found_yet(&next)))
+    Ok(walk.next_cursor().map_or_else(Response::not_found, |next| Response::not_found_yet(&next)))
 }
 
 /// Sends every delivery of a campaign again that is dead now. The ledger takes them in parts, so that leads
 /// come in between. What is more than one request can do the next one does, with the first one's now.
-pub async fn replay_all(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {
+pub async fn replay_all(ports: &impl Ports, asked: &Asked<'_>) -> Result<Response, Fault> {
     let Some(campaign) = asked.query.text("campaign") else {
         return Ok(wrong_parameter("campaign", "is required"));
     };
     let Some(found) = campaign_cache::find(ports, &campaign, asked.moment.now_ms).await? else {
-        return Ok(Reply::not_found());
+        return Ok(Response::not_found());
     };
     let after = asked.query.text("after").map(|after| after.parse::<i64>());
     let Ok(to_ms) = after.unwrap_or(Ok(asked.moment.now_ms)) else {
@@ -95,10 +95,10 @@ pub async fn replay_all(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, 
         let Count(part) = asked.ask(ports, &found.ledger, request.clone()).await?;
         replayed += part;
         if part < MAX_REPLAYED {
-            return Ok(Reply::json(&json!({ "replayed": replayed })));
+            return Ok(Response::json(&json!({ "replayed": replayed })));
         }
     }
-    Ok(Reply::json(&json!({ "replayed": replayed, "next": to_ms.to_string() })))
+    Ok(Response::json(&json!({ "replayed": replayed, "next": to_ms.to_string() })))
 }
 
 /// Lets a destination that answered 410 have its deliveries again.
@@ -107,11 +107,11 @@ pub async fn enable(
     campaign: &str,
     destination: &str,
     asked: &Asked<'_>,
-) -> Result<Reply, Fault> {
+) -> Result<Response, Fault> {
     let request = Enable { campaign: campaign.to_owned(), destination: destination.to_owned() };
     let Some(found) = campaign_cache::find(ports, campaign, asked.moment.now_ms).await? else {
-        return Ok(Reply::not_found());
+        return Ok(Response::not_found());
     };
     let Count(resumed) = asked.ask(ports, &found.ledger, request).await?;
-    Ok(Reply::json(&json!({ "resumed": resumed })))
+    Ok(Response::json(&json!({ "resumed": resumed })))
 }

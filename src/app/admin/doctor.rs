@@ -8,7 +8,7 @@ use crate::base::fault::Fault;
 use crate::base::time::rfc3339;
 use crate::campaign::publish::{campaign_key, controller_of, ledger_key};
 use crate::campaign::{Campaign, Channel, SecretRefusal, SecretUses, Unservable, is_dummy};
-use crate::http::response::Reply;
+use crate::http::response::Response;
 use crate::ledger::api::{Checkup, Report};
 use crate::pipeline::abuse::turnstile;
 use crate::pipeline::webhook::SigningSecret;
@@ -246,7 +246,7 @@ const WORDS: &[Words] = &[
 
 /// `GET /admin/api/doctor`: the Worker, its settings and campaigns, and which ledgers there are. With
 /// `ledger`, one of them. Both a chunk at a time: `next` is the `after` of the next one.
-pub(super) async fn examine(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {
+pub(super) async fn examine(ports: &impl Ports, asked: &Asked<'_>) -> Result<Response, Fault> {
     match asked.query.text("ledger") {
         Some(ledger) => examine_ledger(ports, &ledger, asked).await,
         None => examine_worker(ports, asked).await,
@@ -254,7 +254,7 @@ pub(super) async fn examine(ports: &impl Ports, asked: &Asked<'_>) -> Result<Rep
 }
 
 /// The settings with the first chunk, campaigns in each.
-async fn examine_worker(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {
+async fn examine_worker(ports: &impl Ports, asked: &Asked<'_>) -> Result<Response, Fault> {
     let mut findings = Vec::new();
     if asked.query.text("after").is_none() {
         check_settings(ports, &mut findings);
@@ -276,7 +276,7 @@ async fn examine_worker(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, 
     stored.iter().for_each(|(_, text)| uses.add(text));
     let mut walk = match asked.walk(ids) {
         Ok(walk) => walk,
-        Err(reply) => return Ok(reply),
+        Err(response) => return Ok(response),
     };
     walk.spend(keys.len().div_ceil(KV_KEYS_AT_ONCE));
     while let Some((id, _)) = walk.next(1) {
@@ -389,10 +389,10 @@ fn check_campaign(ports: &impl Ports, campaign: &Campaign, uses: &SecretUses, in
     }
 }
 
-async fn examine_ledger(ports: &impl Ports, ledger: &str, asked: &Asked<'_>) -> Result<Reply, Fault> {
+async fn examine_ledger(ports: &impl Ports, ledger: &str, asked: &Asked<'_>) -> Result<Response, Fault> {
     // Asking would make one that is not there.
     if !registry(ports).await?.iter().any(|known| known == ledger) {
-        return Ok(Reply::not_found());
+        return Ok(Response::not_found());
     }
     let after = asked.query.text("after");
     let report = match asked.ask(ports, ledger, Checkup { after }).await {
@@ -400,7 +400,7 @@ async fn examine_ledger(ports: &impl Ports, ledger: &str, asked: &Asked<'_>) -> 
         Ok(None) => return Ok(wrong_parameter("after", "must be the next of an earlier chunk")),
         Err(_) => {
             let findings = [finding("ledger_silent", "", 1, &Value::Null)];
-            return Ok(Reply::json(&json!({ "ledger": ledger, "findings": findings, "next": null })));
+            return Ok(Response::json(&json!({ "ledger": ledger, "findings": findings, "next": null })));
         }
     };
     let text =
@@ -426,7 +426,7 @@ async fn examine_ledger(ports: &impl Ports, ledger: &str, asked: &Asked<'_>) -> 
     }
     let part = |key: &str| report.get(key).cloned().unwrap_or_default();
     let (states, next) = (part("states"), part("next"));
-    Ok(Reply::json(&json!({ "ledger": ledger, "states": states, "findings": findings, "next": next })))
+    Ok(Response::json(&json!({ "ledger": ledger, "states": states, "findings": findings, "next": next })))
 }
 
 fn finding(problem: &str, about: &str, count: i64, example: &Value) -> Value {

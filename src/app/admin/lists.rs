@@ -17,7 +17,7 @@ use crate::base::keyring::Keyring;
 use crate::campaign::publish::campaign_key;
 use crate::campaign::{Campaign, ListEffect, SUPPRESSED, is_id};
 use crate::http::request::RawRequest;
-use crate::http::response::Reply;
+use crate::http::response::Response;
 use crate::ledger::api::{Conflict, Count, List, ListAdd, ListClear, ListRemove, Lists};
 
 /// base64url of a SHA-256.
@@ -25,14 +25,14 @@ const TAG_CHARACTERS: usize = 43;
 const CHANGES: &str = r#"It must be {"add": […]}, {"remove": […]} or {"clear": true}."#;
 
 /// The lists of a ledger, or of all.
-pub async fn show(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {
+pub async fn show(ports: &impl Ports, asked: &Asked<'_>) -> Result<Response, Fault> {
     let mut ledgers = registry(ports).await?;
     if let Some(wanted) = asked.query.text("ledger") {
         ledgers.retain(|ledger| *ledger == wanted);
     }
     let mut walk = match asked.walk(ledgers) {
         Ok(walk) => walk,
-        Err(reply) => return Ok(reply),
+        Err(response) => return Ok(response),
     };
     let mut all = Vec::new();
     while let Some((ledger, _)) = walk.next(1) {
@@ -53,7 +53,7 @@ pub fn lifts_an_objection([list, _]: Names<'_>, request: &RawRequest) -> bool {
 }
 
 /// Adds to a list, takes from it, or empties it.
-pub async fn change(ports: &impl Ports, list: &str, asked: &Asked<'_>) -> Result<Reply, Fault> {
+pub async fn change(ports: &impl Ports, list: &str, asked: &Asked<'_>) -> Result<Response, Fault> {
     let ledger = asked.query.text("ledger").unwrap_or_default();
     if !registry(ports).await?.contains(&ledger) {
         return Ok(wrong_parameter("ledger", "must be the name of a ledger"));
@@ -63,7 +63,7 @@ pub async fn change(ports: &impl Ports, list: &str, asked: &Asked<'_>) -> Result
     }
     let body = body_of(asked.request);
     if body.as_object().is_none_or(|body| body.len() != 1) {
-        return Ok(Reply::malformed(CHANGES));
+        return Ok(Response::malformed(CHANGES));
     }
     let given = body.get("add").or(body.get("remove"));
     let tags = super::data_subject::texts(given.cloned());
@@ -72,12 +72,12 @@ pub async fn change(ports: &impl Ports, list: &str, asked: &Asked<'_>) -> Result
         (Some(_), None, None) if are_texts => Change::Add,
         (None, Some(_), None) if are_texts => Change::Remove,
         (None, None, Some(Value::Bool(true))) => Change::Clear,
-        _ => return Ok(Reply::malformed(CHANGES)),
+        _ => return Ok(Response::malformed(CHANGES)),
     };
     if change == Change::Clear
         && let Some(detail) = refusal_to_clear(ports, &ledger, list).await?
     {
-        return Ok(Reply::irreversible("clear", detail));
+        return Ok(Response::irreversible("clear", detail));
     }
     let known = ports.settings().lists.as_ref();
     if tags.iter().any(|tag| !is_tag(tag, known)) {
@@ -93,7 +93,7 @@ pub async fn change(ports: &impl Ports, list: &str, asked: &Asked<'_>) -> Result
             ("removed", cleared.map_err(|Conflict| Fault::new("a ledger refuses to clear a list"))?)
         }
     };
-    Ok(Reply::json(&json!({ done: count })))
+    Ok(Response::json(&json!({ done: count })))
 }
 
 /// A change of a list.

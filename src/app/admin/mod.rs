@@ -28,7 +28,7 @@ use crate::base::moment::Moment;
 use crate::base::time::parse_rfc3339;
 use crate::campaign::publish::LEDGER_PREFIX;
 use crate::http::request::RawRequest;
-use crate::http::response::Reply;
+use crate::http::response::Response;
 use crate::ledger::api::Request;
 use crate::ledger::wire::Call;
 use crate::pipeline::intake::decode::is_plain;
@@ -45,26 +45,26 @@ pub const CRON_EVERY_MS: i64 = 5 * 60_000;
 pub async fn answer(ports: &impl Ports, path: &[&str], request: &RawRequest, moment: &Moment) -> Answered {
     let actor = match actor_of(ports, request, moment) {
         Ok(actor) => actor,
-        Err(reply) => return logged(reply, None, None),
+        Err(response) => return logged(response, None, None),
     };
     let (route, names) = match routes::find(path, request.method) {
         Ok(found) => found,
-        Err(reply) => return logged(reply, Some(&actor), None),
+        Err(response) => return logged(response, Some(&actor), None),
     };
     let scope = route.scope_for(names, request);
     if !actor.may(scope) {
-        return logged(Reply::insufficient_scope(scope.name()), Some(&actor), Some(route));
+        return logged(Response::insufficient_scope(scope.name()), Some(&actor), Some(route));
     }
     if request.body.is_err() {
-        return logged(Reply::too_large(MAX_CAMPAIGN_BODY_BYTES), Some(&actor), Some(route));
+        return logged(Response::too_large(MAX_CAMPAIGN_BODY_BYTES), Some(&actor), Some(route));
     }
     if !is_plain(request.content_encoding.as_deref()) {
-        let reply = Reply::unsupported_media_type("bodies without Content-Encoding");
-        return logged(reply, Some(&actor), Some(route));
+        let response = Response::unsupported_media_type("bodies without Content-Encoding");
+        return logged(response, Some(&actor), Some(route));
     }
     let asked = Asked { request, query: Query::of(request), actor: &actor, moment };
     match route.answer(ports, names, &asked).await {
-        Ok(reply) => logged(reply, Some(&actor), Some(route)),
+        Ok(response) => logged(response, Some(&actor), Some(route)),
         Err(fault) => {
             let answered = faulted("admin", "", &fault);
             let log = answered.log.map(|log| with(log, "actor", &actor.name));
@@ -74,15 +74,15 @@ pub async fn answer(ports: &impl Ports, path: &[&str], request: &RawRequest, mom
 }
 
 /// The answer with its line for the log.
-fn logged(reply: Reply, actor: Option<&Actor>, route: Option<&Route>) -> Answered {
-    let mut log = json!({ "event": "admin", "status": reply.status });
+fn logged(response: Response, actor: Option<&Actor>, route: Option<&Route>) -> Answered {
+    let mut log = json!({ "event": "admin", "status": response.status });
     if let Some(actor) = actor {
         log = with(log, "actor", &actor.name);
     }
     if let Some(route) = route {
         log = with(log, "what", route.path);
     }
-    Answered { log: Some(log), ..reply.into() }
+    Answered { log: Some(log), ..response.into() }
 }
 
 fn with(mut log: Value, key: &str, value: &str) -> Value {
@@ -94,20 +94,20 @@ fn with(mut log: Value, key: &str, value: &str) -> Value {
 
 /// Whose token a request has. Who has sent too many wrong ones must wait, with any token. To send none
 /// is no attempt: any page on the web could make a browser do that.
-fn actor_of(ports: &impl Ports, request: &RawRequest, moment: &Moment) -> Result<Actor, Reply> {
+fn actor_of(ports: &impl Ports, request: &RawRequest, moment: &Moment) -> Result<Actor, Response> {
     let given = request.authorization.as_deref().and_then(|header| {
         let (scheme, token) = header.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
     });
-    let given = given.filter(|token| !token.is_empty()).ok_or_else(Reply::unauthorized)?;
+    let given = given.filter(|token| !token.is_empty()).ok_or_else(Response::unauthorized)?;
     let from = request.client_address.as_deref();
     let attempts = &mut ports.throttle().borrow_mut().attempts;
     if let Some(wait_s) = attempts.wait_s(from, moment.now_ms) {
-        return Err(Reply::too_many_attempts(wait_s));
+        return Err(Response::too_many_attempts(wait_s));
     }
     ports.settings().admin.holder(given).cloned().ok_or_else(|| {
         attempts.note_wrong(from, moment.now_ms);
-        Reply::unauthorized()
+        Response::unauthorized()
     })
 }
 
@@ -121,7 +121,7 @@ pub struct Asked<'a> {
 
 impl Asked<'_> {
     /// Over these names, from the query's cursor on.
-    fn walk(&self, names: Vec<String>) -> Result<Walk, Reply> {
+    fn walk(&self, names: Vec<String>) -> Result<Walk, Response> {
         Walk::over(names, self.query.text("after").as_deref())
     }
 
@@ -148,12 +148,12 @@ impl Query {
     }
 }
 
-fn wrong_parameter(name: &str, detail: &str) -> Reply {
-    Reply::unprocessable(vec![json!({ "field": name, "code": "invalid_parameter", "detail": detail })])
+fn wrong_parameter(name: &str, detail: &str) -> Response {
+    Response::unprocessable(vec![json!({ "field": name, "code": "invalid_parameter", "detail": detail })])
 }
 
 /// The times of `from` and `to`, or what is wrong with them.
-fn range(query: &Query) -> Result<[Option<i64>; 2], Reply> {
+fn range(query: &Query) -> Result<[Option<i64>; 2], Response> {
     let mut range = [None, None];
     for (name, bound) in ["from", "to"].into_iter().zip(&mut range) {
         if let Some(text) = query.text(name) {

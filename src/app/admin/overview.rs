@@ -12,7 +12,7 @@ use crate::base::json::object_of;
 use crate::base::time::{DAY_MS, HOUR_MS, hour_of, rfc3339};
 use crate::base::time_zone;
 use crate::campaign::Thresholds;
-use crate::http::response::Reply;
+use crate::http::response::Response;
 use crate::ledger::api::{Held, Overview, Report};
 use crate::ledger::{BIN_POINTS, MAX_SHOWN_SOURCES, NOTHING_SEEN, Step, nothing_counted, step_of};
 use crate::settings::admin_tokens::Scope;
@@ -28,10 +28,10 @@ const OTHER: &str = "other";
 const DIRECT: &str = "direct";
 
 /// The numbers of a campaign, or of all.
-pub async fn report(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {
+pub async fn report(ports: &impl Ports, asked: &Asked<'_>) -> Result<Response, Fault> {
     let [from_ms, to_ms] = match range(&asked.query) {
         Ok(range) => range,
-        Err(reply) => return Ok(reply),
+        Err(response) => return Ok(response),
     };
     // Whole hours, as counters have: between two times of one's own there may be one post alone.
     let to_ms = to_ms.map_or_else(|| hour_of(asked.moment.now_ms) + HOUR_MS, next_hour);
@@ -42,7 +42,7 @@ pub async fn report(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Faul
         None => None,
     };
     if campaign.is_some() && found.is_none() {
-        return Ok(Reply::not_found());
+        return Ok(Response::not_found());
     }
     let time_zone = found.as_ref().map_or("UTC", |campaign| campaign.time_zone.as_str()).to_owned();
     let step = step_of(from_ms, to_ms);
@@ -56,7 +56,7 @@ pub async fn report(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Faul
     total = added(total, json!({ "states": nothing_counted().get("states") }));
     let mut walk = match asked.walk(ledgers(ports, campaign.as_deref(), asked.moment).await?) {
         Ok(walk) => walk,
-        Err(reply) => return Ok(reply),
+        Err(response) => return Ok(response),
     };
     while let Some((ledger, _)) = walk.next(1) {
         let (from_ms, to_ms) = (Some(from_ms), Some(to_ms));
@@ -147,12 +147,12 @@ fn by_campaign(destinations: &Value) -> Vec<Value> {
 }
 
 /// What is held, a page of it.
-pub async fn held(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {
+pub async fn held(ports: &impl Ports, asked: &Asked<'_>) -> Result<Response, Fault> {
     page(ports, asked, |Part { campaign, after, limit }| Held { campaign, after, limit }).await
 }
 
 /// Who asks, and what the token allows.
-pub fn whoami(asked: &Asked<'_>) -> Reply {
+pub fn whoami(asked: &Asked<'_>) -> Response {
     let scopes: Vec<_> = asked.actor.scopes().map(|scope| scope.name()).collect();
-    Reply::json(&json!({ "name": asked.actor.name, "scopes": scopes }))
+    Response::json(&json!({ "name": asked.actor.name, "scopes": scopes }))
 }

@@ -6,7 +6,7 @@ use super::walk::within;
 use super::{Asked, ledgers, wrong_parameter};
 use crate::app::ports::Ports;
 use crate::base::fault::Fault;
-use crate::http::response::Reply;
+use crate::http::response::Response;
 use crate::ledger::api::{Page, Request};
 
 /// Entries of a page unless the operator says otherwise.
@@ -28,7 +28,7 @@ pub async fn page<R: Request<Reply = Page>>(
     ports: &impl Ports,
     asked: &Asked<'_>,
     request: impl Fn(Part) -> R,
-) -> Result<Reply, Fault> {
+) -> Result<Response, Fault> {
     let limit = asked.query.text("limit").map(|text| text.parse::<i64>().ok().filter(|limit| *limit > 0));
     let Some(limit) = limit.unwrap_or(Some(DEFAULT_PAGE)) else {
         return Ok(wrong_parameter("limit", "must be a number above 0"));
@@ -37,7 +37,7 @@ pub async fn page<R: Request<Reply = Page>>(
     let ledgers = ledgers(ports, campaign.as_deref(), asked.moment).await?;
     let mut walk = match asked.walk(ledgers) {
         Ok(walk) => walk,
-        Err(reply) => return Ok(reply),
+        Err(response) => return Ok(response),
     };
     let mut found = Vec::new();
     while let Some((ledger, after)) = walk.next(1) {
@@ -46,8 +46,8 @@ pub async fn page<R: Request<Reply = Page>>(
         let page = asked.ask(ports, &ledger, request(part)).await?;
         found.extend(page.entries);
         if let Some(next) = page.next {
-            return Ok(Reply::json(&json!({ R::KEY: found, "next": within(&ledger, &next) })));
+            return Ok(Response::json(&json!({ R::KEY: found, "next": within(&ledger, &next) })));
         }
     }
-    Ok(Reply::json(&json!({ R::KEY: found, "next": walk.next_cursor() })))
+    Ok(Response::json(&json!({ R::KEY: found, "next": walk.next_cursor() })))
 }

@@ -11,14 +11,14 @@ use crate::app::ports::Ports;
 use crate::base::fault::Fault;
 use crate::base::id::SubmissionId;
 use crate::base::limits;
-use crate::http::response::Reply;
+use crate::http::response::Response;
 use crate::ledger::api::{Decided, Discard, Quarantine, Quarantined, Release, Report, Request};
 
 /// Submissions that a request may name: what a ledger acts on in one call.
 const MAX_NAMED: usize = limits::number("request_ids") as usize;
 
 /// What is quarantined, of one campaign or of all, a page of it.
-pub async fn list(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {
+pub async fn list(ports: &impl Ports, asked: &Asked<'_>) -> Result<Response, Fault> {
     let query = |Part { campaign, after, limit }| {
         let after = after.map(SubmissionId::from);
         Quarantine { campaign, after, limit }
@@ -27,19 +27,19 @@ pub async fn list(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault>
 }
 
 /// One submission, with what it says.
-pub async fn show(ports: &impl Ports, submission_id: &str, asked: &Asked<'_>) -> Result<Reply, Fault> {
+pub async fn show(ports: &impl Ports, submission_id: &str, asked: &Asked<'_>) -> Result<Response, Fault> {
     let query = Quarantined { submission_id: submission_id.into() };
-    find(ports, asked, query, |Report(submission)| Reply::json(&submission)).await
+    find(ports, asked, query, |Report(submission)| Response::json(&submission)).await
 }
 
 /// Judges submissions as if they had shown no sign.
-pub async fn release(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {
+pub async fn release(ports: &impl Ports, asked: &Asked<'_>) -> Result<Response, Fault> {
     let request = |Chosen { campaign, submission_ids, after }| Release { campaign, submission_ids, after };
     decide(ports, asked, request, false).await
 }
 
 /// Throws submissions away.
-pub async fn discard(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {
+pub async fn discard(ports: &impl Ports, asked: &Asked<'_>) -> Result<Response, Fault> {
     let request = |Chosen { campaign, submission_ids, after }| Discard { campaign, submission_ids, after };
     // Sent again, it is told what it was told before, but not by KV, which knows of no discarding.
     decide(ports, asked, request, true).await
@@ -59,14 +59,14 @@ async fn decide<R: Request<Reply = Decided>>(
     asked: &Asked<'_>,
     request: impl Fn(Chosen) -> R,
     is_forgotten: bool,
-) -> Result<Reply, Fault> {
+) -> Result<Response, Fault> {
     let body = asked.request.body.as_deref().unwrap_or_default();
     let body: Value =
         str::from_utf8(body).ok().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     let campaign = body.get("campaign").and_then(Value::as_str);
     let ids = texts(body.get("submission_ids").cloned());
     if !is_choice(&body) || ids.is_empty() == campaign.is_none() {
-        return Ok(Reply::malformed(r#"It must be {"submission_ids": ["…"]} or {"campaign": "…"}."#));
+        return Ok(Response::malformed(r#"It must be {"submission_ids": ["…"]} or {"campaign": "…"}."#));
     }
     if ids.len() > MAX_NAMED {
         return Ok(wrong_parameter("submission_ids", "must name at most 100"));
@@ -74,12 +74,12 @@ async fn decide<R: Request<Reply = Decided>>(
     let after = body.get("after").and_then(Value::as_str);
     let ledgers = ledgers(ports, campaign, asked.moment).await?;
     if ledgers.is_empty() {
-        return Ok(Reply::not_found());
+        return Ok(Response::not_found());
     }
     // A campaign has one ledger, which goes on by itself.
     let mut walk = match Walk::over(ledgers, after.filter(|_| campaign.is_none())) {
         Ok(walk) => walk,
-        Err(reply) => return Ok(reply),
+        Err(response) => return Ok(response),
     };
     let after = after.filter(|_| campaign.is_some()).map(str::to_owned);
     let mut ids = ids;
@@ -104,7 +104,7 @@ async fn decide<R: Request<Reply = Decided>>(
         // What no ledger has in quarantine.
         None => left.extend(ids),
     }
-    Ok(Reply::json(&json!({ R::KEY: done, "not_possible": left, "next": next })))
+    Ok(Response::json(&json!({ R::KEY: done, "not_possible": left, "next": next })))
 }
 
 /// Whether what names submissions is of the documented types: what is not understood is not passed over

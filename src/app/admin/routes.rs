@@ -8,7 +8,7 @@ use super::{
 use crate::app::ports::Ports;
 use crate::base::fault::Fault;
 use crate::http::request::{Method, RawRequest};
-use crate::http::response::Reply;
+use crate::http::response::Response;
 use crate::settings::admin_tokens::Scope;
 
 /// An address behind `/admin/api/`, what it takes, and what it does.
@@ -108,14 +108,14 @@ pub fn all() -> &'static [Route] {
 pub type Names<'a> = [&'a str; 2];
 
 /// The route of a request, or why there is none: 404, or 405 with what the address takes.
-pub fn find<'a>(path: &[&'a str], method: Method) -> Result<(&'static Route, Names<'a>), Reply> {
+pub fn find<'a>(path: &[&'a str], method: Method) -> Result<(&'static Route, Names<'a>), Response> {
     let first = ROUTES.iter().find_map(|route| Some((route.path, names_in(route.path, path)?)));
-    let (meant, names) = first.ok_or_else(Reply::not_found)?;
+    let (meant, names) = first.ok_or_else(Response::not_found)?;
     let here = || ROUTES.iter().filter(|route| route.path == meant);
     let found = here().find(|route| route.method == method);
     found.map(|route| (route, names)).ok_or_else(|| {
         let allowed: Vec<_> = here().map(|route| route.method.name()).collect();
-        Reply::method_not_allowed(&allowed.join(", "))
+        Response::method_not_allowed(&allowed.join(", "))
     })
 }
 
@@ -151,7 +151,7 @@ impl Route {
         ports: &impl Ports,
         [first, second]: Names<'_>,
         asked: &Asked<'_>,
-    ) -> Result<Reply, Fault> {
+    ) -> Result<Response, Fault> {
         match self.target {
             Target::Counters => counters::report(ports, asked).await,
             Target::Deliveries => deliveries::list(ports, asked).await,

@@ -5,7 +5,7 @@ use std::vec::IntoIter;
 use serde_json::Value;
 
 use super::wrong_parameter;
-use crate::http::response::Reply;
+use crate::http::response::Response;
 
 /// Requests to KV and to ledgers that a walk makes. The free plan allows an invocation 50; the others are for
 /// what stands around a walk: the registry (one a thousand ledgers), a campaign, and what KV is told to forget.
@@ -28,7 +28,7 @@ impl Walk {
     ///
     /// # Errors
     /// The cursor is none.
-    pub fn over(names: Vec<String>, after: Option<&str>) -> Result<Self, Reply> {
+    pub fn over(names: Vec<String>, after: Option<&str>) -> Result<Self, Response> {
         let wrong = || wrong_parameter("after", "must be the next of an earlier page");
         let from = after.map(|after| after.split_once('.').ok_or_else(wrong)).transpose()?;
         let (first, place) = from.unwrap_or_default();
@@ -68,8 +68,8 @@ impl Walk {
     }
 
     /// The answer, with `next` where it is not all.
-    pub fn answer(&mut self, found: Value) -> Reply {
-        Reply::json(&with_next(found, self.next_cursor()))
+    pub fn answer(&mut self, found: Value) -> Response {
+        Response::json(&with_next(found, self.next_cursor()))
     }
 }
 

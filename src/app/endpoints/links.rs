@@ -17,7 +17,7 @@ use crate::campaign::{Campaign, Source};
 use crate::http::download_page::Download;
 use crate::http::pages::Reader;
 use crate::http::request::{Method, RawRequest};
-use crate::http::response::Reply;
+use crate::http::response::Response;
 use crate::ledger::EVERY_PURPOSE;
 use crate::ledger::api::{Confirm, Consents, Engage, List, Withdraw};
 use crate::pipeline::consent::compact;
@@ -27,13 +27,13 @@ use crate::pipeline::lead::Link;
 const ONE_CLICK: &[u8] = b"One-Click";
 
 /// The public keys that receipts are verified with (RFC 7517).
-pub fn key_set(ports: &impl Ports) -> Reply {
+pub fn key_set(ports: &impl Ports) -> Response {
     let key = |key: &SigningKey| {
         json!({ "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": key.id,
                 "x": base64url(&key.public) })
     };
     let keys: Vec<Value> = ports.settings().signing.iter().flat_map(|keys| keys.all()).map(key).collect();
-    Reply::key_set(&json!({ "keys": keys }))
+    Response::key_set(&json!({ "keys": keys }))
 }
 
 /// What a link says: a lead, a submission or purpose of it, and by which name it means a subject. A link of
@@ -55,7 +55,7 @@ async fn follow(
 ) -> Result<Followed, Answered> {
     let campaign = match campaign_cache::find(ports, id, moment.now_ms).await {
         Ok(Some(campaign)) => campaign,
-        Ok(None) => return Err(Reply::nothing_here(request).into()),
+        Ok(None) => return Err(Response::nothing_here(request).into()),
         Err(fault) => return Err(unread(id, request, &fault)),
     };
     let identity = ports.shelf().borrow_mut().identity(ports.settings(), &campaign.ledger);
@@ -78,7 +78,7 @@ async fn follow(
 /// Answers a request to `/confirm/{campaign}/{token}`.
 pub async fn confirm(ports: &impl Ports, path: [&str; 2], request: &RawRequest, moment: &Moment) -> Answered {
     if !matches!(request.method, Method::Get | Method::Post) {
-        return Reply::method_not_allowed("GET, POST").into();
+        return Response::method_not_allowed("GET, POST").into();
     }
     let Followed { campaign, lead_id, what: submission_id, .. } =
         match follow(ports, path, Link::Confirm, request, moment).await {
@@ -116,11 +116,11 @@ pub async fn download(
     moment: &Moment,
 ) -> Answered {
     if !matches!(request.method, Method::Get | Method::Post) {
-        return Reply::method_not_allowed("GET, POST").into();
+        return Response::method_not_allowed("GET, POST").into();
     }
     let campaign = match campaign_cache::find(ports, id, moment.now_ms).await {
         Ok(Some(campaign)) => campaign,
-        Ok(None) => return Reply::nothing_here(request).into(),
+        Ok(None) => return Response::nothing_here(request).into(),
         Err(fault) => return unread(id, request, &fault),
     };
     let reader = Reader::new(&campaign, request);
@@ -137,10 +137,10 @@ pub async fn download(
             Ok(true) => {}
             Ok(false) => {
                 let fault = Fault::new("the file of a magnet is not in the bucket");
-                return Answered { reply: reader.file_gone(), ..faulted("files", &campaign.id, &fault) };
+                return Answered { response: reader.file_gone(), ..faulted("files", &campaign.id, &fault) };
             }
             Err(fault) => {
-                return Answered { reply: reader.file_gone(), ..faulted("files", &campaign.id, &fault) };
+                return Answered { response: reader.file_gone(), ..faulted("files", &campaign.id, &fault) };
             }
         }
     }
@@ -148,7 +148,7 @@ pub async fn download(
     match ask(ports, &campaign.ledger, None, engage).await {
         Ok(_) => {
             let log = json!({ "event": "download", "campaign": campaign.id });
-            Answered { log: Some(log), ..Reply::given(magnet).into() }
+            Answered { log: Some(log), ..Response::given(magnet).into() }
         }
         Err(fault) => failed(&reader, &fault),
     }
@@ -163,7 +163,7 @@ pub async fn withdraw(
     moment: &Moment,
 ) -> Answered {
     if !matches!(request.method, Method::Get | Method::Post) {
-        return Reply::method_not_allowed("GET, POST").into();
+        return Response::method_not_allowed("GET, POST").into();
     }
     let Followed { campaign, lead_id, what: purpose, subject } =
         match follow(ports, path, Link::Withdraw, request, moment).await {
@@ -200,7 +200,7 @@ pub async fn withdraw(
 /// signed receipts.
 pub async fn receipt(ports: &impl Ports, path: [&str; 2], request: &RawRequest, moment: &Moment) -> Answered {
     if request.method != Method::Get {
-        return Reply::method_not_allowed("GET").into();
+        return Response::method_not_allowed("GET").into();
     }
     let Followed { campaign, lead_id, what: purpose, subject } =
         match follow(ports, path, Link::Withdraw, request, moment).await {
@@ -212,7 +212,7 @@ pub async fn receipt(ports: &impl Ports, path: [&str; 2], request: &RawRequest, 
     match receipts(ports, campaign, (lead_id, subject), &purpose).await {
         Ok(consents) if consents.is_empty() => reader.link_ended().into(),
         Ok(consents) if request.prefers_html() => reader.receipts(&consents).into(),
-        Ok(consents) => Reply::receipts(&consents).into(),
+        Ok(consents) => Response::receipts(&consents).into(),
         Err(fault) => failed(&reader, &fault),
     }
 }
@@ -252,11 +252,11 @@ fn wording<'a>(campaign: &'a Campaign, purpose: &str) -> Option<&'a str> {
     found.map(|purpose| purpose.wording.text.as_str())
 }
 
-fn told(reply: Reply, outcome: &str, campaign: &Campaign) -> Answered {
+fn told(response: Response, outcome: &str, campaign: &Campaign) -> Answered {
     let log = json!({ "event": "consent", "outcome": outcome, "campaign": campaign.id });
-    Answered { log: Some(log), ..reply.into() }
+    Answered { log: Some(log), ..response.into() }
 }
 
 fn failed(reader: &Reader<'_>, fault: &Fault) -> Answered {
-    Answered { reply: reader.try_again(), ..faulted("ledger", &reader.campaign.id, fault) }
+    Answered { response: reader.try_again(), ..faulted("ledger", &reader.campaign.id, fault) }
 }

@@ -1,4 +1,4 @@
-//! The use case: one request to a campaign's endpoint, from bytes to reply.
+//! The use case: one request to a campaign's endpoint, from bytes to response.
 
 use std::rc::Rc;
 
@@ -18,7 +18,7 @@ use crate::http::download_page::Download;
 use crate::http::hosted_form::Shown;
 use crate::http::pages::Reader;
 use crate::http::request::{Method, RawRequest};
-use crate::http::response::Reply;
+use crate::http::response::Response;
 use crate::ledger::wire::{Admit, Answer, Call, Tally};
 use crate::pipeline::abuse;
 use crate::pipeline::abuse::turnstile;
@@ -60,26 +60,26 @@ pub enum After {
     },
 }
 
-/// A reply, what is logged of it, and what follows.
+/// A response, what is logged of it, and what follows.
 pub struct Answered {
     /// To the caller.
-    pub reply: Reply,
+    pub response: Response,
     /// The event, without anything of a visitor.
     pub log: Option<Value>,
-    /// Once the reply is on its way.
+    /// Once the response is on its way.
     pub after: Vec<After>,
-    /// The reply is held back until its time is a multiple of this.
+    /// The response is held back until its time is a multiple of this.
     pub even_ms: Option<u32>,
 }
 
-impl From<Reply> for Answered {
-    fn from(reply: Reply) -> Self {
-        Self { reply, log: None, after: Vec::new(), even_ms: None }
+impl From<Response> for Answered {
+    fn from(response: Response) -> Self {
+        Self { response, log: None, after: Vec::new(), even_ms: None }
     }
 }
 
 impl Answered {
-    /// For how long a reply is held back that has taken so long; milliseconds. What an answer says of a person
+    /// For how long a response is held back that has taken so long; milliseconds. What an answer says of a person
     /// is the same for everybody, and then its time is too, but for the number of steps.
     pub fn held_back_ms(&self, took_ms: i64) -> u64 {
         let Some(even_ms) = self.even_ms.map(u64::from).filter(|even_ms| *even_ms > 0) else { return 0 };
@@ -95,7 +95,7 @@ pub async fn endpoint(ports: &impl Ports, id: &str, request: &RawRequest, moment
     let id = &if is_looked_at { decoded_lower(id) } else { id.to_owned() };
     let campaign = match campaign_cache::find(ports, id, moment.now_ms).await {
         Ok(Some(campaign)) => campaign,
-        Ok(None) => return Reply::nothing_here(request).into(),
+        Ok(None) => return Response::nothing_here(request).into(),
         Err(fault) => return unread(id, request, &fault).into_cors(None, request),
     };
     let answered: Answered = match request.method {
@@ -105,13 +105,13 @@ pub async fn endpoint(ports: &impl Ports, id: &str, request: &RawRequest, moment
             let identity = ports.shelf().borrow_mut().identity(ports.settings(), &campaign.ledger);
             let token = abuse::form_token(&identity, &campaign, moment);
             let reader = Reader::new(&campaign, request);
-            let make = || Reply::acceptance_criteria(&reader, ports.settings().public_url.as_deref());
+            let make = || Response::acceptance_criteria(&reader, ports.settings().public_url.as_deref());
             let parts = ports.shelf().borrow_mut().criteria(&campaign, reader.language, make);
             let [before, behind] = &*parts;
-            Reply::json_text(&[before.as_str(), token.as_str(), behind.as_str()].concat()).into()
+            Response::json_text(&[before.as_str(), token.as_str(), behind.as_str()].concat()).into()
         }
         Method::Options => preflight(&campaign, request).into(),
-        Method::Put | Method::Other => Reply::method_not_allowed("GET, POST, OPTIONS").into(),
+        Method::Put | Method::Other => Response::method_not_allowed("GET, POST, OPTIONS").into(),
     };
     answered.into_cors(Some(&campaign), request)
 }
@@ -119,7 +119,7 @@ pub async fn endpoint(ports: &impl Ports, id: &str, request: &RawRequest, moment
 /// Answers a request to `/c/{campaign}/thanks`.
 pub async fn thanks(ports: &impl Ports, id: &str, request: &RawRequest, moment: &Moment) -> Answered {
     if request.method != Method::Get {
-        return Reply::method_not_allowed("GET").into();
+        return Response::method_not_allowed("GET").into();
     }
     match campaign_cache::find(ports, id, moment.now_ms).await {
         Ok(Some(campaign)) => {
@@ -131,7 +131,7 @@ pub async fn thanks(ports: &impl Ports, id: &str, request: &RawRequest, moment: 
             let good = token.filter(is_good);
             Reader::new(&campaign, request).thanks(good.as_deref()).into()
         }
-        Ok(None) => Reply::nothing_here(request).into(),
+        Ok(None) => Response::nothing_here(request).into(),
         Err(fault) => unread(id, request, &fault),
     }
 }
@@ -139,7 +139,7 @@ pub async fn thanks(ports: &impl Ports, id: &str, request: &RawRequest, moment: 
 /// Answers a request to `/f/{campaign}`: the campaign's form as a page.
 pub async fn form(ports: &impl Ports, id: &str, request: &RawRequest, moment: &Moment) -> Answered {
     if request.method != Method::Get {
-        return Reply::method_not_allowed("GET").into();
+        return Response::method_not_allowed("GET").into();
     }
     // Addresses are read aloud, and typed.
     let lower = decoded_lower(id);
@@ -154,7 +154,7 @@ pub async fn form(ports: &impl Ports, id: &str, request: &RawRequest, moment: &M
             let shown = Shown { token: &token, query: &request.query, public_url };
             Reader::new(&campaign, request).form(&shown).into()
         }
-        Ok(None) => Reply::nothing_here(request).into(),
+        Ok(None) => Response::nothing_here(request).into(),
         Err(fault) => unread(id, request, &fault),
     }
 }
@@ -162,21 +162,21 @@ pub async fn form(ports: &impl Ports, id: &str, request: &RawRequest, moment: &M
 /// The way to the page of a campaign's form, with what its address said.
 fn form_at(id: &str, request: &RawRequest) -> Answered {
     let query = if request.query.is_empty() { String::new() } else { format!("?{}", request.query) };
-    Reply::elsewhere(format!("/f/{id}{query}")).into()
+    Response::elsewhere(format!("/f/{id}{query}")).into()
 }
 
 /// CORS (Fetch standard): what a script of another origin may send.
-fn preflight(campaign: &Campaign, request: &RawRequest) -> Reply {
-    let reply = Reply::nothing();
+fn preflight(campaign: &Campaign, request: &RawRequest) -> Response {
+    let response = Response::nothing();
     if !is_known_origin(campaign, request) {
-        return reply;
+        return response;
     }
     // Whatever a page's tracing adds to its requests is read by nothing here.
     let asked = request.asked_headers.as_deref().unwrap_or_default();
     let is_name = |c: char| c.is_ascii_alphanumeric() || "-_, ".contains(c);
     let is_sound = asked.len() <= MAX_ASKED_HEADERS && asked.chars().all(is_name);
     let more = if asked.is_empty() || !is_sound { String::new() } else { format!(", {asked}") };
-    reply
+    response
         .with("access-control-allow-methods", "GET, POST")
         .with("access-control-allow-headers", format!("Content-Type, Idempotency-Key{more}"))
         .with("access-control-max-age", "86400")
@@ -191,15 +191,15 @@ impl Answered {
     fn into_cors(mut self, campaign: Option<&Campaign>, request: &RawRequest) -> Self {
         if campaign.is_some_and(|campaign| is_known_origin(campaign, request)) {
             let origin = request.origin.clone().unwrap_or_default();
-            self.reply = self.reply.with("access-control-allow-origin", origin);
+            self.response = self.response.with("access-control-allow-origin", origin);
             // There are no cookies: what comes with them is as good as without.
-            self.reply = self.reply.with("access-control-allow-credentials", "true");
+            self.response = self.response.with("access-control-allow-credentials", "true");
             // Scripts of other origins read no header that is not named.
-            if self.reply.header("retry-after").is_some() {
-                self.reply = self.reply.with("access-control-expose-headers", "Retry-After");
+            if self.response.header("retry-after").is_some() {
+                self.response = self.response.with("access-control-expose-headers", "Retry-After");
             }
         }
-        self.reply = self.reply.with("vary", "Origin");
+        self.response = self.response.with("vary", "Origin");
         self
     }
 }
@@ -215,29 +215,29 @@ async fn submit(
     if let Some(wait_s) = must_wait(ports, campaign, sender.as_ref(), moment).await {
         return throttled(campaign, wait_s, request, moment);
     }
-    let unreadable = |code: &str, reply: Reply| {
-        let page = request.prefers_html().then(|| Reader::new(campaign, request).unreadable(reply.status));
-        refused(campaign, code, page.unwrap_or(reply), moment)
+    let unreadable = |code: &str, response: Response| {
+        let page = request.prefers_html().then(|| Reader::new(campaign, request).unreadable(response.status));
+        refused(campaign, code, page.unwrap_or(response), moment)
     };
     let Ok(body) = &request.body else {
-        return unreadable("too_large", Reply::too_large(decode::MAX_BODY_BYTES));
+        return unreadable("too_large", Response::too_large(decode::MAX_BODY_BYTES));
     };
     if !decode::is_plain(request.content_encoding.as_deref()) {
-        let reply = Reply::unsupported_media_type(&format!("{READ}, without Content-Encoding"));
-        return unreadable("media_type", reply);
+        let response = Response::unsupported_media_type(&format!("{READ}, without Content-Encoding"));
+        return unreadable("media_type", response);
     }
     let fields = match decode::decode(request.content_type.as_deref(), body) {
         Ok(fields) => fields,
         Err(undecodable) => {
-            let (code, reply) = match undecodable {
-                Undecodable::MediaType => ("media_type", Reply::unsupported_media_type(READ)),
-                Undecodable::TooLarge => ("too_large", Reply::too_large(decode::MAX_BODY_BYTES)),
+            let (code, response) = match undecodable {
+                Undecodable::MediaType => ("media_type", Response::unsupported_media_type(READ)),
+                Undecodable::TooLarge => ("too_large", Response::too_large(decode::MAX_BODY_BYTES)),
                 Undecodable::TooManyFields => {
-                    ("too_many_fields", Reply::malformed("It has too many fields."))
+                    ("too_many_fields", Response::malformed("It has too many fields."))
                 }
-                Undecodable::Malformed(detail) => ("malformed", Reply::malformed(detail)),
+                Undecodable::Malformed(detail) => ("malformed", Response::malformed(detail)),
             };
-            return unreadable(code, reply);
+            return unreadable(code, response);
         }
     };
     let is_browsers = fields.encoding != Encoding::Json && request.prefers_html();
@@ -264,7 +264,13 @@ async fn submit(
         None => Download::new(campaign, &identity, &submission_id, public_url, moment),
     };
     let accepted = |log: Option<Value>, after: Vec<After>| Answered {
-        reply: Reply::accepted(&submission_id, campaign, is_browsers, suggested_domain, download.as_ref()),
+        response: Response::accepted(
+            &submission_id,
+            campaign,
+            is_browsers,
+            suggested_domain,
+            download.as_ref(),
+        ),
         log,
         after,
         even_ms: campaign.even_answers_ms,
@@ -318,7 +324,7 @@ async fn submit(
     let failed = |fault: &Fault| {
         let answered = faulted("ledger", &campaign.id, fault);
         match &reader {
-            Some(reader) => Answered { reply: reader.fault(), ..answered },
+            Some(reader) => Answered { response: reader.fault(), ..answered },
             None => answered,
         }
     };
@@ -391,10 +397,10 @@ async fn is_mail_limited(ports: &impl Ports, campaign: &Campaign, request: &RawR
 
 fn throttled(campaign: &Campaign, wait_s: i64, request: &RawRequest, moment: &Moment) -> Answered {
     let browser = request.prefers_html();
-    let reply =
-        if browser { Reader::new(campaign, request).throttled(wait_s) } else { Reply::throttled(wait_s) };
+    let response =
+        if browser { Reader::new(campaign, request).throttled(wait_s) } else { Response::throttled(wait_s) };
     // Not logged one by one: it is a flood.
-    Answered { after: vec![count(campaign, "", Tally::THROTTLED, moment)], ..reply.into() }
+    Answered { after: vec![count(campaign, "", Tally::THROTTLED, moment)], ..response.into() }
 }
 
 /// Asks Turnstile about a post, where the campaign does.
@@ -455,7 +461,7 @@ fn rejected(
         if rejection.problems.iter().all(lacks_consent) { Tally::UNCONSENTED } else { Tally::REJECTED };
     let problems = rejection.problems.iter().map(tally);
     Answered {
-        reply: refusal(rejection, reader),
+        response: refusal(rejection, reader),
         log: Some(rejection_log(campaign, rejection)),
         after: problems.chain([count(campaign, "", whole, moment)]).collect(),
         even_ms: None,
@@ -463,8 +469,8 @@ fn rejected(
 }
 
 /// As a page where a person reads it.
-fn refusal(rejection: &Rejection, reader: Option<Reader<'_>>) -> Reply {
-    reader.map_or_else(|| Reply::rejected(rejection), |reader| reader.rejected(rejection))
+fn refusal(rejection: &Rejection, reader: Option<Reader<'_>>) -> Response {
+    reader.map_or_else(|| Response::rejected(rejection), |reader| reader.rejected(rejection))
 }
 
 fn rejection_log(campaign: &Campaign, rejection: &Rejection) -> Value {
@@ -473,20 +479,20 @@ fn rejection_log(campaign: &Campaign, rejection: &Rejection) -> Value {
 }
 
 /// A body that could not be read as fields.
-fn refused(campaign: &Campaign, code: &str, reply: Reply, moment: &Moment) -> Answered {
+fn refused(campaign: &Campaign, code: &str, response: Response, moment: &Moment) -> Answered {
     let log = json!({ "event": "submission", "outcome": "refused", "campaign": campaign.id, "code": code });
-    Answered { log: Some(log), after: vec![count(campaign, "", Tally::REJECTED, moment)], ..reply.into() }
+    Answered { log: Some(log), after: vec![count(campaign, "", Tally::REJECTED, moment)], ..response.into() }
 }
 
 /// A fault is logged here, where it is handled, and hidden outside.
 pub fn faulted(what: &str, campaign: &str, fault: &Fault) -> Answered {
     let log = json!({ "event": "fault", "in": what, "campaign": campaign, "fault": fault.to_string() });
-    Answered { log: Some(log), ..Reply::fault().into() }
+    Answered { log: Some(log), ..Response::fault().into() }
 }
 
 /// The same where a campaign could not be read that somebody wanted to look at.
 pub fn unread(id: &str, request: &RawRequest, fault: &Fault) -> Answered {
-    Answered { reply: Reply::not_now(request), ..faulted("campaign", id, fault) }
+    Answered { response: Response::not_now(request), ..faulted("campaign", id, fault) }
 }
 
 fn count(campaign: &Campaign, field: &str, code: &str, moment: &Moment) -> After {
