@@ -32,8 +32,6 @@ use crate::pipeline::lead::{Fingerprint, Lead, recognising, source_of};
 
 /// What a body may be.
 const READ: &str = "application/x-www-form-urlencoded, multipart/form-data and application/json";
-/// An idempotency key is an identifier, in the draft's examples a UUID.
-const MAX_IDEMPOTENCY_KEY: usize = 255;
 /// Characters of the headers that a page asks to send; a page's tracing has some five.
 const MAX_ASKED_HEADERS: usize = 2_000;
 /// The ledger under whose keys networks are counted over all of them. None can have this name.
@@ -242,7 +240,7 @@ async fn submit(
     };
     let is_browsers = fields.encoding != Encoding::Json && request.prefers_html();
     let reader = is_browsers.then(|| Reader::new(campaign, request));
-    let key = request.idempotency_key.as_deref().map(idempotency_key).transpose();
+    let key = request.idempotency_key.as_deref().map(intake::idempotency_key).transpose();
     let (mut submission, key) = match (intake::accept(fields, campaign), key) {
         (Ok(submission), Ok(key)) => (submission, key),
         (accepted, key) => {
@@ -504,17 +502,4 @@ fn count(campaign: &Campaign, field: &str, code: &str, moment: &Moment) -> After
         count: 1,
     };
     After::Count { ledger: campaign.ledger.clone(), tally }
-}
-
-/// A structured string (`"8e03…"`, RFC 8941) or the bare text that most clients send.
-fn idempotency_key(header: &str) -> Result<String, FieldProblem> {
-    let text = header.trim();
-    let quoted = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-    let key = quoted.unwrap_or(text);
-    let plain = |c: char| c.is_ascii_graphic() && c != '"' && c != '\\';
-    if key.is_empty() || key.len() > MAX_IDEMPOTENCY_KEY || !key.chars().all(plain) {
-        let detail = "must be 1 to 255 visible ASCII characters";
-        return Err(FieldProblem::new("Idempotency-Key", "idempotency_key_invalid", detail));
-    }
-    Ok(key.to_owned())
 }

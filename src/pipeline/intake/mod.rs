@@ -2,6 +2,7 @@
 
 mod choice;
 pub mod decode;
+mod idempotency_key;
 mod json;
 mod mime;
 mod multipart;
@@ -12,6 +13,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use self::decode::{Encoding, Entry, Fields};
+pub use self::idempotency_key::idempotency_key;
 use crate::base::unicode::is_blank;
 use crate::campaign::{
     Answer, Campaign, FORM_TOKEN, Kind, Raw, TURNSTILE_TOKEN, UnknownFields, attribution_value,
