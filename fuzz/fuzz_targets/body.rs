@@ -9,8 +9,7 @@ use leadhook::base::unicode::tidy;
 use leadhook::base::url::WebAddress;
 use leadhook::campaign::{Campaign, Kind, Raw};
 use leadhook::contact::{Email, Phone};
-use leadhook::pipeline::intake::decode::{Encoding, Fields, MAX_BODY_BYTES, MAX_FIELDS, decode};
-use leadhook::pipeline::intake::{Submission, accept};
+use leadhook::pipeline::intake::{Encoding, Fields, MAX_BODY_BYTES, MAX_FIELDS, Submission, accept, decode};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 

@@ -12,7 +12,7 @@ use crate::base::moment::Moment;
 use crate::base::url::trim_trailing_punctuation;
 use crate::http::request::{Method, RawRequest};
 use crate::http::response::Response;
-use crate::pipeline::intake::decode::MAX_BODY_BYTES;
+use crate::pipeline::intake::MAX_BODY_BYTES;
 
 /// The contract of all of this, as OpenAPI 3.1.
 const OPENAPI: &str = include_str!("../http/openapi.json");

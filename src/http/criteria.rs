@@ -7,7 +7,7 @@ use super::pages::Reader;
 use super::response::Response;
 use crate::base::json::object_of;
 use crate::campaign::{FORM_TOKEN, Kind, TURNSTILE_TOKEN};
-use crate::pipeline::intake::decode::{MAX_BODY_BYTES, MAX_FIELDS};
+use crate::pipeline::intake::{MAX_BODY_BYTES, MAX_FIELDS};
 
 /// Where the form's token goes: what nobody writes in a text of a campaign, and how JSON has it.
 const TOKENS_PLACE: &str = "\u{1}token\u{1}";

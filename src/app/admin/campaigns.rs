@@ -12,7 +12,7 @@ use crate::campaign::{Campaign, Problem, SecretUses, Secrets};
 use crate::http::response::Response;
 use crate::ledger::api::{Publication, Publish};
 use crate::pipeline::abuse::turnstile;
-use crate::pipeline::intake::decode::BOM;
+use crate::pipeline::intake::BOM;
 use crate::settings::admin_tokens::{Actor, Scope};
 
 /// Whether somebody sees where leads go: whoever may say so. Of a webhook's address the path is often all that

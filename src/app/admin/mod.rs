@@ -31,7 +31,7 @@ use crate::http::request::RawRequest;
 use crate::http::response::Response;
 use crate::ledger::api::Request;
 use crate::ledger::wire::Call;
-use crate::pipeline::intake::decode::is_plain;
+use crate::pipeline::intake::is_plain;
 use crate::settings::admin_tokens::Actor;
 
 /// A campaign as JSON, with room for its wordings.

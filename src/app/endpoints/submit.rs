@@ -25,9 +25,7 @@ use crate::pipeline::abuse::turnstile;
 use crate::pipeline::abuse::turnstile::Question;
 use crate::pipeline::abuse::{Circumstances, Turnstiled};
 use crate::pipeline::intake;
-use crate::pipeline::intake::decode;
-use crate::pipeline::intake::decode::{Encoding, Undecodable};
-use crate::pipeline::intake::{FieldProblem, Rejection};
+use crate::pipeline::intake::{Encoding, FieldProblem, Rejection, Undecodable};
 use crate::pipeline::lead::{Fingerprint, Lead, recognising, source_of};
 
 /// What a body may be.
@@ -218,18 +216,18 @@ async fn submit(
         refused(campaign, code, page.unwrap_or(response), moment)
     };
     let Ok(body) = &request.body else {
-        return unreadable("too_large", Response::too_large(decode::MAX_BODY_BYTES));
+        return unreadable("too_large", Response::too_large(intake::MAX_BODY_BYTES));
     };
-    if !decode::is_plain(request.content_encoding.as_deref()) {
+    if !intake::is_plain(request.content_encoding.as_deref()) {
         let response = Response::unsupported_media_type(&format!("{READ}, without Content-Encoding"));
         return unreadable("media_type", response);
     }
-    let fields = match decode::decode(request.content_type.as_deref(), body) {
+    let fields = match intake::decode(request.content_type.as_deref(), body) {
         Ok(fields) => fields,
         Err(undecodable) => {
             let (code, response) = match undecodable {
                 Undecodable::MediaType => ("media_type", Response::unsupported_media_type(READ)),
-                Undecodable::TooLarge => ("too_large", Response::too_large(decode::MAX_BODY_BYTES)),
+                Undecodable::TooLarge => ("too_large", Response::too_large(intake::MAX_BODY_BYTES)),
                 Undecodable::TooManyFields => {
                     ("too_many_fields", Response::malformed("It has too many fields."))
                 }

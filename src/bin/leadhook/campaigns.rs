@@ -8,8 +8,7 @@ use leadhook::base::url::WebAddress;
 use leadhook::campaign::{Campaign, Problem, Raw, SecretHosts, SecretUses, Secrets};
 use leadhook::pipeline::abuse::turnstile::VERIFY_URL;
 use leadhook::pipeline::intake;
-use leadhook::pipeline::intake::decode;
-use leadhook::pipeline::intake::decode::Undecodable;
+use leadhook::pipeline::intake::Undecodable;
 use leadhook::pipeline::lead::Lead;
 use leadhook::pipeline::scoring;
 use leadhook::pipeline::scoring::Decision;
@@ -192,13 +191,13 @@ pub fn score(file: &Path, lead: &Path) -> Result<(), String> {
     let campaign = read(file)?;
     let name = lead.display();
     let text = text_of(lead)?;
-    let read = decode::decode(Some("application/json"), text.as_bytes());
+    let read = intake::decode(Some("application/json"), text.as_bytes());
     let mut fields = read.map_err(|undecodable| format!("{name}: {}", why(undecodable)))?;
     // A score does not depend on consent, so a lead without any can be tried out.
     for purpose in campaign.purposes.iter().filter(|purpose| purpose.required) {
         let name = format!("consent.{}", purpose.id);
         if fields.entries.iter().all(|entry| !entry.name.eq_ignore_ascii_case(&name)) {
-            fields.entries.push(decode::Entry { name, value: Raw::Bool(true) });
+            fields.entries.push(intake::Entry { name, value: Raw::Bool(true) });
         }
     }
     let submission = intake::accept(fields, &campaign).map_err(|rejection| {

@@ -9,8 +9,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::sender::{Sender, sender};
 use self::turnstile::Verdict;
-use super::intake::decode::Encoding;
-use super::intake::{Contact, Submission};
+use super::intake::{Contact, Encoding, Submission};
 use super::lead::{Identity, Link};
 use crate::base::moment::Moment;
 use crate::base::time::HOUR_MS;

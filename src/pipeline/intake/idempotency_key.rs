@@ -1,6 +1,6 @@
 //! The idempotency key of a submission (draft-ietf-httpapi-idempotency-key-header).
 
-use super::FieldProblem;
+use super::rejection::FieldProblem;
 
 /// Characters of a key. It is an identifier, in the draft's examples a UUID.
 const MAX_IDEMPOTENCY_KEY: usize = 255;

@@ -7,7 +7,7 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Number;
 use serde_json::error::Category;
 
-use super::decode::{CONSENT, Entries, Undecodable};
+use super::fields::{CONSENT, Entries, Undecodable};
 use crate::campaign::Raw;
 
 /// Levels of nesting, the outer object being the first. A form has no use for more than three
@@ -187,7 +187,7 @@ impl<'de> Visitor<'de> for JsonVisitor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipeline::intake::decode::{Encoding, Entry, MAX_FIELDS, decode};
+    use crate::pipeline::intake::{Encoding, Entry, MAX_FIELDS, decode};
 
     fn json(body: &[u8]) -> Result<Vec<(String, Raw)>, Undecodable> {
         let fields = decode(Some("application/json"), body)?;

@@ -1,7 +1,7 @@
 //! `multipart/form-data` (RFC 7578 on RFC 2046 section 5.1.1), as browsers write it: text parts
 //! alone, lines ended by CRLF.
 
-use super::decode::{Entries, Undecodable};
+use super::fields::{Entries, Undecodable};
 use super::mime::HeaderValue;
 use crate::campaign::Raw;
 
@@ -147,7 +147,7 @@ fn split_once<'a>(bytes: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipeline::intake::decode::{Encoding, MAX_FIELDS, decode};
+    use crate::pipeline::intake::{Encoding, MAX_FIELDS, decode};
 
     const B: &str = "multipart/form-data; boundary=b";
 

@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
-use super::decode::decode;
-use super::*;
+use super::{ConsentChoice, Contact, Submission, accept, decode};
+use crate::campaign::Campaign;
 
 fn campaign(fields: Value) -> Campaign {
     let file = json!({

@@ -4,8 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::time::rfc3339;
 use crate::campaign::Campaign;
-use crate::pipeline::intake::Submission;
-use crate::pipeline::intake::decode::Encoding;
+use crate::pipeline::intake::{Encoding, Submission};
 
 /// One purpose's record. The field names are part of the webhook.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]

@@ -1,9 +1,19 @@
 //! The choice of a visitor for a purpose.
 
-use super::ConsentChoice;
 use crate::base::json::number_text;
 use crate::base::unicode::{same_words, tidy_word};
 use crate::campaign::{Purpose, Raw, yes_or_no};
+
+/// What the visitor chose for one purpose.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ConsentChoice {
+    /// The purpose's id.
+    pub purpose: String,
+    /// Whether the box was ticked.
+    pub granted: bool,
+    /// The version that the form said it showed.
+    pub version_shown: Option<String>,
+}
 
 /// What was chosen: a word for yes or no, or the version that was shown. A box may have a hidden partner that
 /// says no, ahead of it or behind it, so any yes counts.
