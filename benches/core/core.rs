@@ -13,7 +13,6 @@ use leadhook::base::moment::Moment;
 use leadhook::base::sealing::Sealer;
 use leadhook::campaign::Campaign;
 use leadhook::contact::Phone;
-use leadhook::http::request::Method;
 use leadhook::ledger::Ledger;
 use leadhook::ledger::wire::{Admit, Answer, Call, MESSAGE_FORMAT, Message};
 use leadhook::pipeline::abuse;
@@ -24,7 +23,7 @@ use leadhook::pipeline::lead::{ConsentRecord, Fingerprint, Identity, Lead, Submi
 use leadhook::pipeline::scoring;
 use leadhook::pipeline::scoring::{Decision, Score};
 use leadhook::settings::Settings;
-use leadhook::testing::world::{START_MS, SqliteStore, request};
+use leadhook::testing::world::{START_MS, SqliteStore};
 use rusqlite::Connection;
 use serde::Serialize;
 use serde_json::json;
@@ -170,7 +169,7 @@ impl Core {
 
     fn evidence(&self, submission: &Submission) -> Evidence {
         let circumstances = Circumstances {
-            request: &request(Method::Post, "/c/demo", "application/json", ""),
+            origin: None,
             own_origin: None,
             sender: abuse::sender(Some("203.0.113.7"), &self.identity),
             turnstile: Turnstiled::Silent,

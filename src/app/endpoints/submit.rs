@@ -297,7 +297,7 @@ async fn submit(
         Err(fault) => (Turnstiled::Silent, faulted("turnstile", &campaign.id, &fault).log),
     };
     let circumstances = Circumstances {
-        request,
+        origin: request.origin.as_deref(),
         own_origin: ports.settings().public_url.as_deref(),
         sender: sender.clone(),
         turnstile,

@@ -15,7 +15,6 @@ use crate::base::moment::Moment;
 use crate::base::time::HOUR_MS;
 use crate::campaign::{Campaign, Kind, Sign, Signal};
 use crate::contact::{Email, EmailKind};
-use crate::http::request::RawRequest;
 
 /// A page may stay open for so long; a token that is older was collected.
 const TOKEN_MS: i64 = 24 * HOUR_MS;
@@ -78,8 +77,8 @@ pub enum Turnstiled {
 
 /// What is known of a post beside what it says.
 pub struct Circumstances<'a> {
-    /// The request that brought it.
-    pub request: &'a RawRequest,
+    /// `Origin`, as the request states it.
+    pub origin: Option<&'a str>,
     /// Leadhook's own origin, whose pages count as the campaign's.
     pub own_origin: Option<&'a str>,
     /// From [`sender()`].
@@ -99,7 +98,7 @@ pub fn evidence(
     identity: &Identity,
     circumstances: Circumstances<'_>,
 ) -> Evidence {
-    let Circumstances { request, own_origin, sender, turnstile, is_mail_limited, now_ms } = circumstances;
+    let Circumstances { origin, own_origin, sender, turnstile, is_mail_limited, now_ms } = circumstances;
     let is_form = submission.encoding != Encoding::Json;
     let mut signals = Vec::new();
     match submission.traps.honeypot {
@@ -126,7 +125,7 @@ pub fn evidence(
     signals.extend(of_address(&submission.contact));
     let mut signs: Vec<Sign> = signals.into_iter().filter_map(|signal| campaign.abuse.sign(signal)).collect();
     signs.extend(in_texts(submission, campaign));
-    let of_origin = of_origin(request, campaign, own_origin, is_form);
+    let of_origin = of_origin(origin, campaign, own_origin, is_form);
     signs.extend(of_origin.and_then(|signal| campaign.abuse.sign(signal)));
     Evidence {
         signs,
@@ -214,12 +213,12 @@ fn texts(submission: &Submission, campaign: &Campaign, identity: &Identity) -> O
 
 /// Browsers say where a form's page is; only scripts that are no page's do not.
 fn of_origin(
-    request: &RawRequest,
+    origin: Option<&str>,
     campaign: &Campaign,
     own_origin: Option<&str>,
     is_form: bool,
 ) -> Option<Signal> {
-    match request.origin.as_deref() {
+    match origin {
         // What a page says that wants to stay private.
         None | Some("null") => is_form.then_some(Signal::OriginMissing),
         Some(origin) if own_origin == Some(origin) || campaign.origins.is_empty() => None,
