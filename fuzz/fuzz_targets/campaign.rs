@@ -63,7 +63,7 @@ fn shown(campaign: &Campaign, query: &str) {
         assert!(std::str::from_utf8(&page.body).is_ok());
         assert!(header_lines(&page.headers).is_some());
     }
-    let accepted = Response::accepted("sub_1", campaign, true, None, None);
+    let accepted = Response::accepted("sub_1", campaign, true, None, None, None);
     assert!(header_lines(&accepted.headers).is_some());
     let given = campaign.magnet.as_ref().map(Response::given);
     assert!(given.is_none_or(|given| header_lines(&given.headers).is_some()));

@@ -2,9 +2,10 @@
 
 use serde_json::json;
 
-use super::download_page::Download;
+use super::download_page::link_json;
 use super::response::Response;
 use crate::campaign::{Campaign, Kind};
+use crate::pipeline::lead::DownloadLink;
 
 impl Response {
     /// The submission is stored: 202 for programs, a redirect to the thanks page for browsers. A program
@@ -14,7 +15,8 @@ impl Response {
         campaign: &Campaign,
         browser: bool,
         suggested_domain: Option<&str>,
-        download: Option<&Download>,
+        download: Option<&DownloadLink>,
+        public_url: Option<&str>,
     ) -> Self {
         if browser {
             let token = download.map(|download| format!("?d={}", download.token)).unwrap_or_default();
@@ -23,8 +25,8 @@ impl Response {
             return Self::elsewhere(to);
         }
         let mut body = json!({ "submission_id": submission_id, "status": "accepted" });
-        if let (Some(download), Some(body)) = (download, body.as_object_mut()) {
-            body.insert("download".to_owned(), download.to_json());
+        if let (Some(magnet), Some(link), Some(body)) = (&campaign.magnet, download, body.as_object_mut()) {
+            body.insert("download".to_owned(), link_json(campaign, magnet, link, public_url));
         }
         let field = campaign.fields.iter().find(|field| field.kind == Kind::Email);
         if let (Some(domain), Some(field), Some(body)) = (suggested_domain, field, body.as_object_mut()) {

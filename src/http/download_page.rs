@@ -1,63 +1,23 @@
-//! Links to what a campaign gives in exchange.
+//! The page of a link to what a campaign gives in exchange.
 
 use maud::{Markup, html};
 use serde_json::{Value, json};
 
 use super::pages::{Reader, button, unlisted};
 use super::response::Response;
-use crate::base::moment::Moment;
-use crate::base::time::{HOUR_MS, hour_of, rfc3339};
+use crate::base::time::rfc3339;
 use crate::campaign::{Campaign, Magnet, Source};
-use crate::pipeline::lead::{Identity, Link};
+use crate::pipeline::lead::DownloadLink;
 
-/// A link of one submission.
-pub struct Download {
-    /// What its address ends with.
-    pub token: String,
-    /// The whole address; below the root where Leadhook's own is not known.
-    url: String,
-    title: String,
-    until_ms: i64,
-}
-
-impl Download {
-    /// The link of a submission, to what its campaign gives and no other. It is another one each time, and shows
-    /// nobody whose it is: a link that is passed on does not tell who had it. Whoever posts within the same hour
-    /// gets the same end, so that it says nothing about them.
-    pub fn new(
-        campaign: &Campaign,
-        identity: &Identity,
-        submission_id: &str,
-        public_url: Option<&str>,
-        moment: &Moment,
-    ) -> Option<Self> {
-        let magnet = campaign.magnet.as_ref()?;
-        let until_ms = hour_of(moment.now_ms) + HOUR_MS + magnet.valid_ms;
-        let said = format!("{submission_id}.{}", until_ms / 1_000);
-        let token = identity.sealed_link(&campaign.id, &said, moment);
-        let url = format!("{}{}", public_url.unwrap_or_default(), address(campaign, &token));
-        Some(Self { token, url, title: magnet.title.clone(), until_ms })
-    }
-
-    /// The submission of a campaign's token that is still good, and until when it is.
-    pub fn read(campaign: &Campaign, identity: &Identity, token: &str, now_ms: i64) -> Option<(String, i64)> {
-        let said = identity.read_sealed_link(&campaign.id, token);
-        let (submission_id, until_s) = match said.as_deref().and_then(|said| said.split_once('.')) {
-            Some((submission_id, until_s)) => (submission_id.to_owned(), until_s.to_owned()),
-            None => {
-                // A link of before they were sealed.
-                let [of, submission_id, until_s] = identity.read_link(Link::Download, None, token)?;
-                (of == campaign.id).then_some((submission_id, until_s))?
-            }
-        };
-        let until_ms = until_s.parse::<i64>().ok()?.checked_mul(1_000)?;
-        (now_ms < until_ms).then_some((submission_id, until_ms))
-    }
-
-    /// As a program gets it.
-    pub fn to_json(&self) -> Value {
-        json!({ "title": self.title, "url": self.url, "expires_at": rfc3339(self.until_ms) })
-    }
+/// A link as a program gets it. The address is below the root where Leadhook's own is not known.
+pub(super) fn link_json(
+    campaign: &Campaign,
+    magnet: &Magnet,
+    link: &DownloadLink,
+    public_url: Option<&str>,
+) -> Value {
+    let url = format!("{}{}", public_url.unwrap_or_default(), address(campaign, &link.token));
+    json!({ "title": magnet.title, "url": url, "expires_at": rfc3339(link.until_ms) })
 }
 
 fn address(campaign: &Campaign, token: &str) -> String {

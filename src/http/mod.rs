@@ -2,7 +2,7 @@
 
 mod accepted;
 mod criteria;
-pub mod download_page;
+mod download_page;
 pub mod hosted_form;
 pub mod pages;
 mod problem;

@@ -14,14 +14,13 @@ use crate::base::fault::Fault;
 use crate::base::keyring::SigningKey;
 use crate::base::moment::Moment;
 use crate::campaign::{Campaign, Source};
-use crate::http::download_page::Download;
 use crate::http::pages::Reader;
 use crate::http::request::{Method, RawRequest};
 use crate::http::response::Response;
 use crate::ledger::EVERY_PURPOSE;
 use crate::ledger::api::{Confirm, Consents, Engage, List, Withdraw};
 use crate::pipeline::consent::compact;
-use crate::pipeline::lead::Link;
+use crate::pipeline::lead::{DownloadLink, Link};
 
 /// What a mail program posts for its user (RFC 8058 section 3.1).
 const ONE_CLICK: &[u8] = b"One-Click";
@@ -96,7 +95,7 @@ pub async fn confirm(ports: &impl Ports, path: [&str; 2], request: &RawRequest, 
                 Ok(Some(confirmed)) => {
                     forget(ports, campaign, &confirmed.fingerprints).await;
                     let identity = ports.shelf().borrow_mut().identity(ports.settings(), &campaign.ledger);
-                    let link = Download::new(campaign, &identity, &submission_id, None, moment);
+                    let link = DownloadLink::new(campaign, &identity, &submission_id, moment);
                     let token = link.as_ref().map(|link| link.token.as_str());
                     told(reader.confirmed(token), "confirmed", campaign)
                 }
@@ -125,7 +124,7 @@ pub async fn download(
     };
     let reader = Reader::new(&campaign, request);
     let identity = ports.shelf().borrow_mut().identity(ports.settings(), &campaign.ledger);
-    let good = Download::read(&campaign, &identity, token, moment.now_ms);
+    let good = DownloadLink::read(&campaign, &identity, token, moment.now_ms);
     let Some((magnet, (submission_id, until_ms))) = campaign.magnet.as_ref().zip(good) else {
         return reader.link_ended().into();
     };

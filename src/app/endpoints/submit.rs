@@ -14,7 +14,6 @@ use crate::base::time::hour_of;
 use crate::base::url::{decoded_lower, trim_trailing_punctuation};
 use crate::campaign::{Campaign, UseOfKv, is_id};
 use crate::contact::Email;
-use crate::http::download_page::Download;
 use crate::http::hosted_form::Shown;
 use crate::http::pages::Reader;
 use crate::http::request::{Method, RawRequest};
@@ -26,7 +25,7 @@ use crate::pipeline::abuse::turnstile::Question;
 use crate::pipeline::abuse::{Circumstances, Turnstiled};
 use crate::pipeline::intake;
 use crate::pipeline::intake::{Encoding, FieldProblem, Rejection, Undecodable};
-use crate::pipeline::lead::{Fingerprint, Lead, recognising, source_of};
+use crate::pipeline::lead::{DownloadLink, Fingerprint, Lead, recognising, source_of};
 
 /// What a body may be.
 const READ: &str = "application/x-www-form-urlencoded, multipart/form-data and application/json";
@@ -123,7 +122,7 @@ pub async fn thanks(ports: &impl Ports, id: &str, request: &RawRequest, moment: 
             let token = form_urlencoded::parse(request.query.as_bytes()).find(|(name, _)| name == "d");
             let token = token.map(|(_, token)| trim_trailing_punctuation(&token).to_owned());
             let is_good =
-                |token: &String| Download::read(&campaign, &identity, token, moment.now_ms).is_some();
+                |token: &String| DownloadLink::read(&campaign, &identity, token, moment.now_ms).is_some();
             let good = token.filter(is_good);
             Reader::new(&campaign, request).thanks(good.as_deref()).into()
         }
@@ -254,11 +253,11 @@ async fn submit(
     let source = source_of(&submission, campaign);
     let suggested_domain = submission.contact.email.as_ref().and_then(Email::suggested_domain);
     // With double opt-in it is behind the confirmation.
-    let public_url = ports.settings().public_url.as_deref();
     let download = match campaign.double_opt_in {
         Some(_) => None,
-        None => Download::new(campaign, &identity, &submission_id, public_url, moment),
+        None => DownloadLink::new(campaign, &identity, &submission_id, moment),
     };
+    let public_url = ports.settings().public_url.as_deref();
     let accepted = |log: Option<Value>, after: Vec<After>| Answered {
         response: Response::accepted(
             &submission_id,
@@ -266,6 +265,7 @@ async fn submit(
             is_browsers,
             suggested_domain,
             download.as_ref(),
+            public_url,
         ),
         log,
         after,

@@ -1,6 +1,7 @@
 //! [`Submission`] → [`Lead`]: who it is in keyed hashes, and what was consented to.
 
 mod consent;
+mod download_link;
 mod identity;
 mod source;
 
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use self::consent::{ConsentRecord, Notice};
+pub use self::download_link::DownloadLink;
 pub use self::identity::{
     Fingerprint, Identifier, Identity, Link, SubmissionId, list_tag, named, recognising, subject,
 };
