@@ -48,6 +48,11 @@ impl Response {
         problem(404, "Not found", "There is nothing at this address.")
     }
 
+    /// A static file of the platform's; 404 where it has none.
+    pub fn asset() -> Self {
+        Self { is_asset: true, ..Self::not_found() }
+    }
+
     /// 405 with what is allowed.
     pub fn method_not_allowed(allow: &str) -> Self {
         let detail = format!("This address answers {allow}.");

@@ -62,11 +62,6 @@ impl Response {
         Self::new(303, "text/plain", "").with("location", address)
     }
 
-    /// A static file of the platform's; 404 where it has none.
-    pub fn asset() -> Self {
-        Self { is_asset: true, ..Self::not_found() }
-    }
-
     /// 204.
     pub fn nothing() -> Self {
         Self { status: 204, headers: Vec::new(), body: Vec::new(), file: None, is_asset: false }
