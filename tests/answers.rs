@@ -43,7 +43,7 @@ fn outcome(campaign: &Campaign, name: &str, content_type: &str, body: &str) -> R
     let fields = decode(Some(content_type), body.as_bytes()).expect("fields");
     let submission = accept(fields, campaign).map_err(|rejection| {
         let problems: Vec<_> = rejection.problems.iter().filter(|problem| problem.field == name).collect();
-        problems.first().expect("a problem of the field").code.to_owned()
+        problems.first().expect("a problem of the field").code.as_str().to_owned()
     })?;
     if name != "a" {
         let choice = &submission.choices[0];

@@ -11,7 +11,7 @@ use crate::base::i18n::Language;
 use crate::base::json::number_text;
 use crate::base::time::parse_rfc3339;
 use crate::base::time_zone;
-use crate::campaign::{Campaign, Colour, Kind, Source};
+use crate::campaign::{Campaign, Colour, Kind, ProblemCode, Source};
 use crate::pipeline::intake::{FieldProblem, Rejection};
 
 /// The style of all pages, one of the files that are served as they are.
@@ -81,23 +81,26 @@ impl<'a> Reader<'a> {
     /// What a visitor reads of a problem.
     fn told(&self, problem: &FieldProblem) -> String {
         let key = match problem.code {
-            "required" => "error.required",
-            "repeated" => "error.repeated",
-            "consent_required" => "error.consent_required",
-            "wording_outdated" => "error.wording_outdated",
-            "invalid_email" => "error.invalid_email",
-            "invalid_phone" => "error.invalid_phone",
-            "too_short" => "error.too_short",
-            "too_long" => "error.too_long",
-            "not_a_choice" => "error.not_a_choice",
-            "invalid_number" => "error.invalid_number",
-            "too_small" => "error.too_small",
-            "too_large" => "error.too_large",
-            "invalid_boolean" => "error.invalid_boolean",
-            "invalid_country" => "error.invalid_country",
-            "invalid_date" => "error.invalid_date",
-            "invalid_url" => "error.invalid_url",
-            _ => "error.other",
+            ProblemCode::Required => "error.required",
+            ProblemCode::Repeated => "error.repeated",
+            ProblemCode::ConsentRequired => "error.consent_required",
+            ProblemCode::WordingOutdated => "error.wording_outdated",
+            ProblemCode::InvalidEmail => "error.invalid_email",
+            ProblemCode::InvalidPhone => "error.invalid_phone",
+            ProblemCode::TooShort => "error.too_short",
+            ProblemCode::TooLong => "error.too_long",
+            ProblemCode::NotAChoice => "error.not_a_choice",
+            ProblemCode::InvalidNumber => "error.invalid_number",
+            ProblemCode::TooSmall => "error.too_small",
+            ProblemCode::TooLarge => "error.too_large",
+            ProblemCode::InvalidBoolean => "error.invalid_boolean",
+            ProblemCode::InvalidCountry => "error.invalid_country",
+            ProblemCode::InvalidDate => "error.invalid_date",
+            ProblemCode::InvalidUrl => "error.invalid_url",
+            ProblemCode::WrongType
+            | ProblemCode::UnknownField
+            | ProblemCode::IdempotencyKeyInvalid
+            | ProblemCode::IdempotencyKeyReused => "error.other",
         };
         let (min, max) = match self.campaign.field(&problem.field).map(|field| &field.kind) {
             Some(Kind::Text { min, max }) => (min.to_string(), max.to_string()),

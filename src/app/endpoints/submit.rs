@@ -12,7 +12,7 @@ use crate::base::fault::Fault;
 use crate::base::moment::Moment;
 use crate::base::time::hour_of;
 use crate::base::url::{decoded_lower, trim_trailing_punctuation};
-use crate::campaign::{Campaign, UseOfKv, is_id};
+use crate::campaign::{Campaign, ProblemCode, UseOfKv, is_id};
 use crate::contact::Email;
 use crate::http::hosted_form::Shown;
 use crate::http::pages::Reader;
@@ -339,7 +339,7 @@ async fn submit(
         }
         Ok(Answer::IdempotencyKeyReused) => {
             let detail = "was used for another submission within the last 24 hours";
-            let problem = FieldProblem::new("Idempotency-Key", "idempotency_key_reused", detail);
+            let problem = FieldProblem::new("Idempotency-Key", ProblemCode::IdempotencyKeyReused, detail);
             let rejection = Rejection { problems: vec![problem] };
             let log = Some(rejection_log(campaign, &rejection));
             Answered { log, ..refusal(&rejection, reader).into() }
@@ -451,7 +451,7 @@ fn rejected(
     reader: Option<Reader<'_>>,
     moment: &Moment,
 ) -> Answered {
-    let tally = |problem: &FieldProblem| count(campaign, &problem.field, problem.code, moment);
+    let tally = |problem: &FieldProblem| count(campaign, &problem.field, problem.code.as_str(), moment);
     let lacks_consent = |problem: &FieldProblem| problem.is_missing_consent();
     let whole =
         if rejection.problems.iter().all(lacks_consent) { Tally::UNCONSENTED } else { Tally::REJECTED };
@@ -470,7 +470,8 @@ fn refusal(rejection: &Rejection, reader: Option<Reader<'_>>) -> Response {
 }
 
 fn rejection_log(campaign: &Campaign, rejection: &Rejection) -> Value {
-    let codes: Vec<_> = rejection.problems.iter().map(|p| format!("{}:{}", p.field, p.code)).collect();
+    let codes: Vec<_> =
+        rejection.problems.iter().map(|p| format!("{}:{}", p.field, p.code.as_str())).collect();
     json!({ "event": "submission", "outcome": "rejected", "campaign": campaign.id, "problems": codes })
 }
 

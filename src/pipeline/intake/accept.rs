@@ -8,7 +8,7 @@ use super::rejection::{FieldProblem, Rejection};
 use super::submission::{Contact, Submission, Traps};
 use crate::base::unicode::is_blank;
 use crate::campaign::{
-    Answer, Campaign, FORM_TOKEN, Kind, Raw, TURNSTILE_TOKEN, UnknownFields, attribution_value,
+    Answer, Campaign, FORM_TOKEN, Kind, ProblemCode, Raw, TURNSTILE_TOKEN, UnknownFields, attribution_value,
     is_attribution,
 };
 
@@ -34,7 +34,7 @@ pub fn accept(fields: Fields, campaign: &Campaign) -> Result<Submission, Rejecti
         let is_first = campaign.is_first(field);
         match field.answer(take(&mut given, &field.name), campaign.locale) {
             Ok(None) if field.required => {
-                problems.push(FieldProblem::new(&field.name, "required", "is required"));
+                problems.push(FieldProblem::new(&field.name, ProblemCode::Required, "is required"));
             }
             Ok(None) => {}
             Ok(Some(Answer::Email(email))) if is_first => {
@@ -55,14 +55,18 @@ pub fn accept(fields: Fields, campaign: &Campaign) -> Result<Submission, Rejecti
         && !problems.iter().any(|problem| is_contact(campaign, &problem.field))
     {
         let detail = "an e-mail address or a phone number is required";
-        problems.push(FieldProblem::new(&field.name, "required", detail));
+        problems.push(FieldProblem::new(&field.name, ProblemCode::Required, detail));
     }
 
     for purpose in &campaign.purposes {
         let name = format!("consent.{}", purpose.id);
         match consent_choice::consent(take(&mut given, &name), purpose) {
             Ok(choice) if purpose.required && !choice.granted => {
-                problems.push(FieldProblem::new(&name, "consent_required", "this consent is required"));
+                problems.push(FieldProblem::new(
+                    &name,
+                    ProblemCode::ConsentRequired,
+                    "this consent is required",
+                ));
             }
             Ok(choice) => submission.choices.push(choice),
             Err(code) => {
@@ -84,7 +88,7 @@ pub fn accept(fields: Fields, campaign: &Campaign) -> Result<Submission, Rejecti
     }
     if !given.is_empty() && campaign.unknown_fields == UnknownFields::Refuse {
         let detail = "the submission has a field that the campaign does not declare";
-        problems.push(FieldProblem::new("", "unknown_field", detail));
+        problems.push(FieldProblem::new("", ProblemCode::UnknownField, detail));
     }
     if problems.is_empty() { Ok(submission) } else { Err(Rejection { problems }) }
 }

@@ -2,7 +2,7 @@
 
 use crate::base::json::number_text;
 use crate::base::unicode::{same_words, tidy_word};
-use crate::campaign::{Purpose, Raw, yes_or_no};
+use crate::campaign::{ProblemCode, Purpose, Raw, yes_or_no};
 
 /// What the visitor chose for one purpose.
 #[derive(Debug, PartialEq, Eq)]
@@ -20,14 +20,14 @@ pub struct ConsentChoice {
 ///
 /// # Errors
 /// The code of what is neither.
-pub fn consent(values: Vec<Raw>, purpose: &Purpose) -> Result<ConsentChoice, &'static str> {
+pub fn consent(values: Vec<Raw>, purpose: &Purpose) -> Result<ConsentChoice, ProblemCode> {
     let mut choice = ConsentChoice { purpose: purpose.id.clone(), granted: false, version_shown: None };
     for value in values {
         let text = match value {
             Raw::Bool(granted) => granted.to_string(),
             Raw::Text(text) => tidy_word(&text).into_owned(),
             Raw::Number(number) => number_text(number.as_f64().unwrap_or(f64::NAN)),
-            Raw::Other => return Err("wrong_type"),
+            Raw::Other => return Err(ProblemCode::WrongType),
         };
         // What is kept is the campaign's version. Browsers change line breaks, and older campaigns may have
         // a version with blanks around it.
@@ -40,7 +40,7 @@ pub fn consent(values: Vec<Raw>, purpose: &Purpose) -> Result<ConsentChoice, &'s
             _ if is_version => choice.version_shown = Some(purpose.version.clone()),
             Some(true) => choice.granted = true,
             Some(false) => {}
-            None => return Err("wording_outdated"),
+            None => return Err(ProblemCode::WordingOutdated),
         }
         choice.granted |= is_version && !text.is_empty();
     }

@@ -1,6 +1,7 @@
 //! The idempotency key of a submission (draft-ietf-httpapi-idempotency-key-header).
 
 use super::rejection::FieldProblem;
+use crate::campaign::ProblemCode;
 
 /// Characters of a key. It is an identifier, in the draft's examples a UUID.
 const MAX_IDEMPOTENCY_KEY: usize = 255;
@@ -17,7 +18,7 @@ pub fn idempotency_key(header: &str) -> Result<String, FieldProblem> {
     let plain = |c: char| c.is_ascii_graphic() && c != '"' && c != '\\';
     if key.is_empty() || key.len() > MAX_IDEMPOTENCY_KEY || !key.chars().all(plain) {
         let detail = "must be 1 to 255 visible ASCII characters";
-        return Err(FieldProblem::new("Idempotency-Key", "idempotency_key_invalid", detail));
+        return Err(FieldProblem::new("Idempotency-Key", ProblemCode::IdempotencyKeyInvalid, detail));
     }
     Ok(key.to_owned())
 }

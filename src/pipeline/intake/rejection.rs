@@ -1,5 +1,7 @@
 //! A rejection: every problem of a submission.
 
+use crate::campaign::ProblemCode;
+
 /// Their mistakes.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Rejection {
@@ -12,20 +14,20 @@ pub struct Rejection {
 pub struct FieldProblem {
     /// The field's name as declared; empty where the name itself is not ours.
     pub field: String,
-    /// Stable, for programs.
-    pub code: &'static str,
+    /// For programs.
+    pub code: ProblemCode,
     /// For people.
     pub detail: String,
 }
 
 impl FieldProblem {
     /// A problem of one field.
-    pub fn new(field: &str, code: &'static str, detail: impl Into<String>) -> Self {
+    pub fn new(field: &str, code: ProblemCode, detail: impl Into<String>) -> Self {
         Self { field: field.to_owned(), code, detail: detail.into() }
     }
 
     /// Whether a consent is missing, or was given to a wording that is not in force any more.
     pub fn is_missing_consent(&self) -> bool {
-        matches!(self.code, "consent_required" | "wording_outdated")
+        matches!(self.code, ProblemCode::ConsentRequired | ProblemCode::WordingOutdated)
     }
 }

@@ -20,7 +20,7 @@ fn field(name: &str, kind: &str) -> Value {
 fn posted(campaign: &Campaign, body: Value) -> Result<Submission, Vec<(String, &'static str)>> {
     let fields = decode(Some("application/json"), body.to_string().as_bytes()).expect("fields");
     accept(fields, campaign).map_err(|rejection| {
-        rejection.problems.into_iter().map(|problem| (problem.field, problem.code)).collect()
+        rejection.problems.into_iter().map(|problem| (problem.field, problem.code.as_str())).collect()
     })
 }
 
