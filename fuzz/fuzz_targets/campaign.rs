@@ -4,7 +4,7 @@
 use leadhook::base::header::header_lines;
 use leadhook::campaign::Campaign;
 use leadhook::http::hosted_form::Shown;
-use leadhook::http::pages::Reader;
+use leadhook::http::reader::Reader;
 use leadhook::http::request::Method;
 use leadhook::http::response::Response;
 use leadhook::testing::world::request;

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::pages::Reader;
+use super::reader::Reader;
 use super::response::Response;
 use crate::base::json::object_of;
 use crate::campaign::{FORM_TOKEN, Kind, TURNSTILE_TOKEN};

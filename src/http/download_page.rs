@@ -3,7 +3,8 @@
 use maud::{Markup, html};
 use serde_json::{Value, json};
 
-use super::pages::{Reader, button, unlisted};
+use super::layout::{button, unlisted};
+use super::reader::Reader;
 use super::response::Response;
 use crate::base::time::rfc3339;
 use crate::campaign::{Campaign, Magnet, Source};
@@ -26,7 +27,7 @@ fn address(campaign: &Campaign, token: &str) -> String {
 
 impl Reader<'_> {
     /// A button to what the campaign gives, on a page that says something else.
-    pub(crate) fn offered(&self, token: Option<&str>) -> Markup {
+    pub(super) fn offered(&self, token: Option<&str>) -> Markup {
         let offer = self.campaign.magnet.as_ref().zip(token);
         html! {
             @if let Some((magnet, token)) = offer {

@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 
 use maud::{Markup, PreEscaped, html};
 
-use super::pages::Reader;
+use super::reader::Reader;
 use super::response::Response;
 use crate::base::country::Country;
 use crate::base::i18n::Language;

@@ -14,7 +14,7 @@ use crate::base::fault::Fault;
 use crate::base::keyring::SigningKey;
 use crate::base::moment::Moment;
 use crate::campaign::{Campaign, Source};
-use crate::http::pages::Reader;
+use crate::http::reader::Reader;
 use crate::http::request::{Method, RawRequest};
 use crate::http::response::Response;
 use crate::ledger::EVERY_PURPOSE;

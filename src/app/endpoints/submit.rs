@@ -15,7 +15,7 @@ use crate::base::url::{decoded_lower, trim_trailing_punctuation};
 use crate::campaign::{Campaign, ProblemCode, UseOfKv, is_id};
 use crate::contact::Email;
 use crate::http::hosted_form::Shown;
-use crate::http::pages::Reader;
+use crate::http::reader::Reader;
 use crate::http::request::{Method, RawRequest};
 use crate::http::response::Response;
 use crate::ledger::wire::{Admit, Answer, Call, Tally};
