@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::reader::Reader;
 use super::response::Response;
 use crate::base::json::object_of;
-use crate::campaign::{FORM_TOKEN, Kind, TURNSTILE_TOKEN};
+use crate::campaign::{FORM_TOKEN, Field, Kind, Purpose, TURNSTILE_TOKEN};
 use crate::pipeline::intake::{MAX_BODY_BYTES, MAX_FIELDS};
 
 /// Where the form's token goes: what nobody writes in a text of a campaign, and how JSON has it.
@@ -19,37 +19,6 @@ impl Response {
     /// and behind the form's token, which is another one each time.
     pub fn acceptance_criteria(reader: &Reader<'_>, public_url: Option<&str>) -> [String; 2] {
         let Reader { campaign, language } = *reader;
-        let field = |field: &crate::campaign::Field| {
-            let mut shown = json!({
-                "name": field.name, "kind": field.kind.name(), "required": field.required,
-                "label": field.label.as_deref().unwrap_or(&field.name),
-            });
-            let rules = match &field.kind {
-                Kind::Text { min, max } => json!({ "min_length": min, "max_length": max }),
-                Kind::Url { max } => json!({ "max_length": max }),
-                Kind::Number { min, max } => json!({ "min": min, "max": max }),
-                Kind::Choice { choices, several: true } => json!({ "choices": choices, "several": true }),
-                Kind::Choice { choices, .. } => json!({ "choices": choices }),
-                Kind::Email | Kind::Phone | Kind::Boolean | Kind::Country | Kind::Date => Value::Null,
-            };
-            let stated = json!({
-                "autocomplete": field.autocomplete, "placeholder": field.placeholder, "help": field.help,
-            });
-            for more in [rules, stated] {
-                if let (Some(shown), Value::Object(more)) = (shown.as_object_mut(), more) {
-                    shown.extend(more.into_iter().filter(|(_, value)| !value.is_null()));
-                }
-            }
-            shown
-        };
-        let purpose = |purpose: &crate::campaign::Purpose| {
-            json!({
-                "id": purpose.id, "field": format!("consent.{}", purpose.id), "required": purpose.required,
-                "text": purpose.wording.text, "version": purpose.version,
-                "text_sha256": purpose.wording.sha256, "channel": purpose.channel,
-                "category": purpose.category,
-            })
-        };
         let turnstile = campaign.turnstile.as_ref().map(|turnstile| {
             json!({ "field": TURNSTILE_TOKEN, "site_key": turnstile.site_key, "action": turnstile.action })
         });
@@ -59,8 +28,8 @@ impl Response {
             "language": campaign.language,
             "endpoint": format!("{}/c/{}", public_url.unwrap_or_default(), campaign.id),
             "default_country": campaign.locale.country.map(|country| country.as_str().to_owned()),
-            "fields": campaign.fields.iter().map(field).collect::<Vec<_>>(),
-            "purposes": campaign.purposes.iter().map(purpose).collect::<Vec<_>>(),
+            "fields": campaign.fields.iter().map(field_json).collect::<Vec<_>>(),
+            "purposes": campaign.purposes.iter().map(purpose_json).collect::<Vec<_>>(),
             "double_opt_in": campaign.double_opt_in.is_some(),
             "honeypot": campaign.abuse.honeypot,
             "token": { "field": FORM_TOKEN, "value": TOKENS_PLACE },
@@ -79,4 +48,37 @@ impl Response {
         let (before, behind) = text.split_once(TOKENS_PLACE_IN_JSON).unwrap_or((&text, ""));
         [before.to_owned(), behind.to_owned()]
     }
+}
+
+fn field_json(field: &Field) -> Value {
+    let mut shown = json!({
+        "name": field.name, "kind": field.kind.name(), "required": field.required,
+        "label": field.label.as_deref().unwrap_or(&field.name),
+    });
+    let rules = match &field.kind {
+        Kind::Text { min, max } => json!({ "min_length": min, "max_length": max }),
+        Kind::Url { max } => json!({ "max_length": max }),
+        Kind::Number { min, max } => json!({ "min": min, "max": max }),
+        Kind::Choice { choices, several: true } => json!({ "choices": choices, "several": true }),
+        Kind::Choice { choices, .. } => json!({ "choices": choices }),
+        Kind::Email | Kind::Phone | Kind::Boolean | Kind::Country | Kind::Date => Value::Null,
+    };
+    let stated = json!({
+        "autocomplete": field.autocomplete, "placeholder": field.placeholder, "help": field.help,
+    });
+    for more in [rules, stated] {
+        if let (Some(shown), Value::Object(more)) = (shown.as_object_mut(), more) {
+            shown.extend(more.into_iter().filter(|(_, value)| !value.is_null()));
+        }
+    }
+    shown
+}
+
+fn purpose_json(purpose: &Purpose) -> Value {
+    json!({
+        "id": purpose.id, "field": format!("consent.{}", purpose.id), "required": purpose.required,
+        "text": purpose.wording.text, "version": purpose.version,
+        "text_sha256": purpose.wording.sha256, "channel": purpose.channel,
+        "category": purpose.category,
+    })
 }

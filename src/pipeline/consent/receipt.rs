@@ -90,39 +90,15 @@ impl Receipt {
 
     /// The payload: JSON. `withdraw_url` is where the person can take the consent back.
     pub fn payload(&self, withdraw_url: Option<&str>) -> String {
-        let Self { act, personal, terms, confirmed, .. } = self;
+        let Self { personal, terms, .. } = self;
         let stated = |pointer: &str| terms.at(pointer).map_or_else(|| text(NOT_STATED), Value::to_string);
         let record = self.record();
         let control = format!("consent.{}", self.purpose);
         let list = |pointer: &str| terms.at(pointer).and_then(Value::as_array).cloned().unwrap_or_default();
         let pii: Vec<Value> = list("/fields").into_iter().map(|field| json!({ "pii_type": field })).collect();
         let recipients = list("/recipients");
-        let third: Vec<&str> = recipients
-            .iter()
-            .filter(|recipient| recipient.get("third_party") == Some(&Value::Bool(true)))
-            .filter_map(|recipient| recipient.get("name")?.as_str())
-            .collect();
-        let third_parties = match third.is_empty() {
-            true => "false".to_owned(),
-            false => format!("true, \"thirdPartyName\": {}", text(&third.join(", "))),
-        };
         let retention =
             terms.retention_days().map_or_else(|| text(NOT_STATED), |days| text(&format!("P{days}D")));
-        let event = |act: &Act, state: ConsentState| {
-            format!(
-                r#"{{"event_time":"{}","event_type":"explicit","event_state":"{}","validity_duration":{retention},"entity_id":{}}}"#,
-                rfc3339(act.at_ms),
-                state.as_str(),
-                text(&personal.subject)
-            )
-        };
-        let events = match confirmed {
-            None => event(act, ConsentState::Given),
-            Some(confirmed) => {
-                let (asked, given) = (ConsentState::Requested, ConsentState::Confirmed);
-                format!("{},{}", event(act, asked), event(confirmed, given))
-            }
-        };
         let head = self.head();
         // On one line, for it is carried in every webhook.
         let form = LINE.get_or_init(|| TEMPLATE.lines().map(str::trim_start).collect());
@@ -150,7 +126,7 @@ impl Receipt {
                 ("fields", &stated("/fields")),
                 ("required", &stated("/required")),
                 ("withdrawal", &text(withdraw_url.unwrap_or(NOT_STATED))),
-                ("third_parties", &third_parties),
+                ("third_parties", &third_parties(&recipients)),
                 ("purpose", &stated("/purpose")),
                 ("version", &stated("/version")),
                 ("text_sha", &stated("/text_sha256")),
@@ -159,8 +135,8 @@ impl Receipt {
                 ("channel", &stated("/channel")),
                 ("pii", &Value::Array(pii).to_string()),
                 ("retention", &retention),
-                ("recipients", &Value::Array(recipients.clone()).to_string()),
-                ("events", &format!("[{events}]")),
+                ("recipients", &Value::Array(recipients).to_string()),
+                ("events", &self.events(&retention)),
                 ("page", &text(personal.page.as_deref().unwrap_or(NOT_STATED))),
                 ("gpc", &personal.gpc.to_string()),
                 ("campaign", &stated("/campaign")),
@@ -170,6 +146,39 @@ impl Receipt {
                 ("head", &text(&head.mac)),
             ],
         )
+    }
+
+    /// The events of the consent, as a JSON array: that it was given, or requested and confirmed.
+    fn events(&self, retention: &str) -> String {
+        let Self { act, personal, confirmed, .. } = self;
+        let event = |act: &Act, state: ConsentState| {
+            format!(
+                r#"{{"event_time":"{}","event_type":"explicit","event_state":"{}","validity_duration":{retention},"entity_id":{}}}"#,
+                rfc3339(act.at_ms),
+                state.as_str(),
+                text(&personal.subject)
+            )
+        };
+        match confirmed {
+            None => format!("[{}]", event(act, ConsentState::Given)),
+            Some(confirmed) => {
+                let (requested, confirmation) = (ConsentState::Requested, ConsentState::Confirmed);
+                format!("[{},{}]", event(act, requested), event(confirmed, confirmation))
+            }
+        }
+    }
+}
+
+/// The third parties among the recipients, as the value of one member and, where there are any, one more member.
+fn third_parties(recipients: &[Value]) -> String {
+    let third: Vec<&str> = recipients
+        .iter()
+        .filter(|recipient| recipient.get("third_party") == Some(&Value::Bool(true)))
+        .filter_map(|recipient| recipient.get("name")?.as_str())
+        .collect();
+    match third.is_empty() {
+        true => "false".to_owned(),
+        false => format!("true, \"thirdPartyName\": {}", text(&third.join(", "))),
     }
 }
 

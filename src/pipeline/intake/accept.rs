@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::consent_choice;
-use super::fields::{Entry, Fields};
+use super::consent_choice::ConsentChoice;
+use super::fields::{CONSENT, Entry, Fields};
 use super::rejection::{FieldProblem, Rejection};
 use super::submission::{Contact, Submission, Traps};
 use crate::base::unicode::is_blank;
@@ -17,8 +17,7 @@ use crate::campaign::{
 /// # Errors
 /// Every problem of the submission, at once.
 pub fn accept(fields: Fields, campaign: &Campaign) -> Result<Submission, Rejection> {
-    let encoding = fields.encoding;
-    let mut given = fields.entries;
+    let Fields { entries: mut given, encoding } = fields;
     let mut problems = Vec::new();
     let mut submission = Submission {
         contact: Contact::default(),
@@ -27,12 +26,28 @@ pub fn accept(fields: Fields, campaign: &Campaign) -> Result<Submission, Rejecti
         choices: Vec::new(),
         encoding,
         gpc: false,
-        traps: traps(&mut given, campaign),
+        traps: take_traps(&mut given, campaign),
     };
+    take_answers(&mut given, campaign, &mut submission, &mut problems);
+    take_choices(&mut given, campaign, &mut submission, &mut problems);
+    take_attribution(&mut given, &mut submission);
+    if !given.is_empty() && campaign.unknown_fields == UnknownFields::Refuse {
+        let detail = "the submission has a field that the campaign does not declare";
+        problems.push(FieldProblem::new("", ProblemCode::UnknownField, detail));
+    }
+    if problems.is_empty() { Ok(submission) } else { Err(Rejection { problems }) }
+}
 
+/// Takes out the answers to the campaign's fields. One of them must say how to reach the person.
+fn take_answers(
+    given: &mut Vec<Entry>,
+    campaign: &Campaign,
+    submission: &mut Submission,
+    problems: &mut Vec<FieldProblem>,
+) {
     for field in &campaign.fields {
         let is_first = campaign.is_first(field);
-        match field.answer(take(&mut given, &field.name), campaign.locale) {
+        match field.answer(take(given, &field.name), campaign.locale) {
             Ok(None) if field.required => {
                 problems.push(FieldProblem::new(&field.name, ProblemCode::Required, "is required"));
             }
@@ -57,16 +72,21 @@ pub fn accept(fields: Fields, campaign: &Campaign) -> Result<Submission, Rejecti
         let detail = "an e-mail address or a phone number is required";
         problems.push(FieldProblem::new(&field.name, ProblemCode::Required, detail));
     }
+}
 
+/// Takes out the choice for each purpose of the campaign.
+fn take_choices(
+    given: &mut Vec<Entry>,
+    campaign: &Campaign,
+    submission: &mut Submission,
+    problems: &mut Vec<FieldProblem>,
+) {
     for purpose in &campaign.purposes {
-        let name = format!("consent.{}", purpose.id);
-        match consent_choice::consent(take(&mut given, &name), purpose) {
+        let name = format!("{CONSENT}.{}", purpose.id);
+        match ConsentChoice::read(take(given, &name), purpose) {
             Ok(choice) if purpose.required && !choice.granted => {
-                problems.push(FieldProblem::new(
-                    &name,
-                    ProblemCode::ConsentRequired,
-                    "this consent is required",
-                ));
+                let detail = "this consent is required";
+                problems.push(FieldProblem::new(&name, ProblemCode::ConsentRequired, detail));
             }
             Ok(choice) => submission.choices.push(choice),
             Err(code) => {
@@ -74,27 +94,25 @@ pub fn accept(fields: Fields, campaign: &Campaign) -> Result<Submission, Rejecti
             }
         }
     }
+}
 
+/// Takes out where the visitor came from: of several values of a name the first that says anything.
+fn take_attribution(given: &mut Vec<Entry>, submission: &mut Submission) {
     let lower = |entry: &Entry| entry.name.to_ascii_lowercase();
     while let Some(name) = given.iter().map(lower).find(|name| is_attribution(name)) {
-        let mut said = take(&mut given, &name).into_iter().map(|value| match value {
+        let mut values = take(given, &name).into_iter().map(|value| match value {
             Raw::Text(text) => attribution_value(&name, &text),
             Raw::Number(number) => number.to_string(),
             Raw::Bool(_) | Raw::Other => String::new(),
         });
-        if let Some(first) = said.find(|text| !text.is_empty()) {
+        if let Some(first) = values.find(|text| !text.is_empty()) {
             submission.attribution.entry(name).or_insert(first);
         }
     }
-    if !given.is_empty() && campaign.unknown_fields == UnknownFields::Refuse {
-        let detail = "the submission has a field that the campaign does not declare";
-        problems.push(FieldProblem::new("", ProblemCode::UnknownField, detail));
-    }
-    if problems.is_empty() { Ok(submission) } else { Err(Rejection { problems }) }
 }
 
 /// Takes out what the form sent beside its fields.
-fn traps(given: &mut Vec<Entry>, campaign: &Campaign) -> Traps {
+fn take_traps(given: &mut Vec<Entry>, campaign: &Campaign) -> Traps {
     let is_empty = |raw: &Raw| matches!(raw, Raw::Text(text) if text.chars().all(is_blank));
     let honeypot = campaign.abuse.honeypot.as_deref().map(|name| take(given, name));
     let mut text = |name: &str| match take(given, name).pop() {
