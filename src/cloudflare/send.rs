@@ -26,7 +26,7 @@ impl Sender for Platform {
         let parts: [&[u8]; 3] = [dispatch.url.as_bytes(), headers.as_bytes(), &dispatch.body];
         let given = wish(Kind::Send, timeout_ms, &parts).await;
         let took_ms = now_ms() - started_ms;
-        let answered = |status: u32, retry_after: &str| Outcome::Answered {
+        let answered = |status: u32, retry_after: &str| Outcome::Responded {
             status: u16::try_from(status).unwrap_or(0),
             retry_after_s: retry_after_s(retry_after, now_ms()),
         };

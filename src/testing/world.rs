@@ -604,7 +604,7 @@ impl World {
             return Outcome::Unreachable;
         }
         if let ReceiverMode::Refuses(status) = mode {
-            return Outcome::Answered { status, retry_after_s: retry_after_s("", self.now_ms()) };
+            return Outcome::Responded { status, retry_after_s: retry_after_s("", self.now_ms()) };
         }
         let header = |name: &str| {
             let found = dispatch.headers.iter().find(|(known, _)| *known == name);
@@ -619,13 +619,13 @@ impl World {
         let id = if is_mail { header("idempotency-key") } else { id };
         let body = serde_json::from_slice(&dispatch.body);
         let (true, Ok(body)) = (verified || is_mail, body) else {
-            return Outcome::Answered { status: 401, retry_after_s: None };
+            return Outcome::Responded { status: 401, retry_after_s: None };
         };
         self.received.borrow_mut().push(Received { id: id.to_owned(), url: dispatch.url.clone(), body });
         if mode == ReceiverMode::LosesAnswers {
             return Outcome::Unreachable;
         }
-        Outcome::Answered { status: 200, retry_after_s: None }
+        Outcome::Responded { status: 200, retry_after_s: None }
     }
 }
 

@@ -36,8 +36,8 @@ const JITTER: f64 = 0.1;
 /// What became of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The receiver answered.
-    Answered {
+    /// The receiver responded.
+    Responded {
         /// Its HTTP status.
         status: u16,
         /// Its `Retry-After` in seconds, where it sent a number.
@@ -70,7 +70,7 @@ impl Outcome {
     /// As it stands in the list of attempts, in logs and as a dead letter's reason.
     pub fn name(&self) -> String {
         match self {
-            Self::Answered { status, .. } => format!("status {status}"),
+            Self::Responded { status, .. } => format!("status {status}"),
             Self::TimedOut => "timed_out".to_owned(),
             Self::Unreachable => "unreachable".to_owned(),
             Self::SecretMissing => "secret_missing".to_owned(),
@@ -117,10 +117,10 @@ pub fn next(
     let spreading_ms = if development { MAX_DEVELOPMENT_WAIT_MS } else { SPREADING_MS };
     let settled = moment.now_ms - created_ms >= spreading_ms;
     let asked_ms = match outcome {
-        Outcome::Answered { status: 200..=299, .. } => return Next::Delivered,
-        Outcome::Answered { status: 410, .. } => return Next::Disable,
+        Outcome::Responded { status: 200..=299, .. } => return Next::Delivered,
+        Outcome::Responded { status: 410, .. } => return Next::Disable,
         Outcome::DestinationRemoved | Outcome::ConsentMissing if settled => return Next::Dead,
-        Outcome::Answered { status: 429 | 502 | 503 | 504, retry_after_s: Some(seconds) } => {
+        Outcome::Responded { status: 429 | 502 | 503 | 504, retry_after_s: Some(seconds) } => {
             seconds.saturating_mul(1_000).clamp(0, MAX_RETRY_AFTER_MS)
         }
         _ => 0,
@@ -148,7 +148,7 @@ mod tests {
     }
 
     fn failed(status: u16, retry_after_s: Option<i64>) -> Outcome {
-        Outcome::Answered { status, retry_after_s }
+        Outcome::Responded { status, retry_after_s }
     }
 
     #[test]
