@@ -16,7 +16,7 @@ use leadhook::contact::Phone;
 use leadhook::ledger::Ledger;
 use leadhook::ledger::wire::{Admit, Answer, Call, MESSAGE_FORMAT, Message};
 use leadhook::pipeline::abuse;
-use leadhook::pipeline::abuse::{Circumstances, Evidence, Turnstiled};
+use leadhook::pipeline::abuse::{Circumstances, Evidence, TurnstileResult};
 use leadhook::pipeline::intake;
 use leadhook::pipeline::intake::{Fields, Submission, decode};
 use leadhook::pipeline::lead::{ConsentRecord, Fingerprint, Identity, Lead, SubmissionId, recognising};
@@ -172,7 +172,7 @@ impl Core {
             origin: None,
             own_origin: None,
             sender: abuse::sender(Some("203.0.113.7"), &self.identity),
-            turnstile: Turnstiled::Silent,
+            turnstile: TurnstileResult::NotAsked,
             is_mail_limited: false,
             now_ms: START_MS,
         };

@@ -22,7 +22,7 @@ use crate::ledger::wire::{Admit, Answer, Call, Tally};
 use crate::pipeline::abuse;
 use crate::pipeline::abuse::turnstile;
 use crate::pipeline::abuse::turnstile::Question;
-use crate::pipeline::abuse::{Circumstances, Turnstiled};
+use crate::pipeline::abuse::{Circumstances, TurnstileResult};
 use crate::pipeline::intake;
 use crate::pipeline::intake::{Encoding, FieldProblem, Rejection, Undecodable};
 use crate::pipeline::lead::{DownloadLink, Fingerprint, Lead, recognising, source_of};
@@ -294,7 +294,7 @@ async fn submit(
     let asked = ask_turnstile(ports, campaign, submission.traps.turnstile.as_deref()).await;
     let (turnstile, log) = match asked {
         Ok(said) => (said, None),
-        Err(fault) => (Turnstiled::Silent, faulted("turnstile", &campaign.id, &fault).log),
+        Err(fault) => (TurnstileResult::NotAsked, faulted("turnstile", &campaign.id, &fault).log),
     };
     let circumstances = Circumstances {
         origin: request.origin.as_deref(),
@@ -407,12 +407,12 @@ async fn ask_turnstile(
     ports: &impl Ports,
     campaign: &Campaign,
     token: Option<&str>,
-) -> Result<Turnstiled, Fault> {
+) -> Result<TurnstileResult, Fault> {
     let Some(turnstile) = &campaign.turnstile else {
-        return Ok(Turnstiled::Silent);
+        return Ok(TurnstileResult::NotAsked);
     };
     let Some(token) = token else {
-        return Ok(Turnstiled::Missing);
+        return Ok(TurnstileResult::TokenMissing);
     };
     let settings = ports.settings();
     let secret = ports.secret(&turnstile.secret);
@@ -431,7 +431,7 @@ async fn ask_turnstile(
         }
     };
     let refused = || Fault::new("Turnstile refuses its secret, or the secret is one for tests");
-    verdict.map(Turnstiled::Said).ok_or_else(refused)
+    verdict.map(TurnstileResult::Verdict).ok_or_else(refused)
 }
 
 /// Asks the ledger, and once more with the campaign where it does not know this revision.

@@ -64,15 +64,15 @@ pub fn form_token(identity: &Identity, campaign: &Campaign, moment: &Moment) -> 
     identity.link(Link::Form, None, None, &[&campaign.id, &moment.now_ms.to_string(), &number])
 }
 
-/// What came of asking Turnstile about a post.
+/// The result of asking Turnstile about a post.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Turnstiled {
-    /// Its answer.
-    Said(Verdict),
-    /// It was to be asked, and the post brought nothing to ask with.
-    Missing,
-    /// It is not asked, or could not be, which is no fault of the visitor's.
-    Silent,
+pub enum TurnstileResult {
+    /// Its verdict.
+    Verdict(Verdict),
+    /// The campaign wants it asked, and the post brought no token.
+    TokenMissing,
+    /// The campaign does not want it asked, or it could not be, which is no fault of the visitor's.
+    NotAsked,
 }
 
 /// What is known of a post beside what it says.
@@ -84,7 +84,7 @@ pub struct Circumstances<'a> {
     /// From [`sender()`].
     pub sender: Option<Sender>,
     /// What came of asking Turnstile.
-    pub turnstile: Turnstiled,
+    pub turnstile: TurnstileResult,
     /// Whether the platform takes no more posts of its network that would bring a mail.
     pub is_mail_limited: bool,
     /// UTC, milliseconds.
@@ -118,9 +118,9 @@ pub fn evidence(
         signals.push(Signal::TooFast);
     }
     match turnstile {
-        Turnstiled::Said(Verdict::Failed) => signals.push(Signal::TurnstileFailed),
-        Turnstiled::Missing => signals.push(Signal::TurnstileMissing),
-        Turnstiled::Said(Verdict::Passed) | Turnstiled::Silent => {}
+        TurnstileResult::Verdict(Verdict::Failed) => signals.push(Signal::TurnstileFailed),
+        TurnstileResult::TokenMissing => signals.push(Signal::TurnstileMissing),
+        TurnstileResult::Verdict(Verdict::Passed) | TurnstileResult::NotAsked => {}
     }
     signals.extend(of_address(&submission.contact));
     let mut signs: Vec<Sign> = signals.into_iter().filter_map(|signal| campaign.abuse.sign(signal)).collect();
