@@ -108,8 +108,8 @@ fn a_known_origin_may_read_every_answer_and_a_foreign_one_none() {
         })
     );
     let asking = |headers: &str| {
-        let asked_headers = Some(headers.to_owned());
-        from("https://www.example.com", RawRequest { asked_headers, ..preflight() })
+        let requested_headers = Some(headers.to_owned());
+        from("https://www.example.com", RawRequest { requested_headers, ..preflight() })
     };
     let traced = "content-type,idempotency-key,sentry-trace,baggage,traceparent";
     let allowed = format!("Content-Type, Idempotency-Key, {traced}");

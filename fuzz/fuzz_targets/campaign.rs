@@ -3,7 +3,7 @@
 
 use leadhook::base::header::header_lines;
 use leadhook::campaign::Campaign;
-use leadhook::http::hosted_form::Shown;
+use leadhook::http::hosted_form::HostedForm;
 use leadhook::http::reader::Reader;
 use leadhook::http::request::Method;
 use leadhook::http::response::Response;
@@ -50,7 +50,7 @@ fn shown(campaign: &Campaign, query: &str) {
     let [before, behind] = Response::acceptance_criteria(&reader, None);
     let criteria: Value = serde_json::from_str(&format!("{before}token{behind}")).expect("criteria");
     assert_eq!(criteria["token"]["value"], "token");
-    let shown = Shown { token: "token", query, public_url: None };
+    let shown = HostedForm { token: "token", query, public_url: None };
     for page in [reader.form(&shown), reader.thanks(Some("token"))] {
         assert_eq!(page.status, 200);
         // Each directive stands once: no address has begun another.
@@ -65,6 +65,6 @@ fn shown(campaign: &Campaign, query: &str) {
     }
     let accepted = Response::accepted("sub_1", campaign, true, None, None, None);
     assert!(header_lines(&accepted.headers).is_some());
-    let given = campaign.magnet.as_ref().map(Response::given);
+    let given = campaign.magnet.as_ref().map(Response::magnet);
     assert!(given.is_none_or(|given| header_lines(&given.headers).is_some()));
 }

@@ -40,7 +40,7 @@ pub fn read(head: &str, body: Result<Vec<u8>, TooLarge>) -> RawRequest {
         accept: line(),
         accept_language: line(),
         origin: line(),
-        asked_headers: line(),
+        requested_headers: line(),
         idempotency_key: line(),
         authorization: line(),
         gpc: line().as_deref() == Some("1"),

@@ -22,7 +22,7 @@ impl Response {
             let token = download.map(|download| format!("?d={}", download.token)).unwrap_or_default();
             let built_in = || format!("/c/{}/thanks{token}", campaign.id);
             let to = campaign.thanks_url.clone().unwrap_or_else(built_in);
-            return Self::elsewhere(to);
+            return Self::redirect(to);
         }
         let mut body = json!({ "submission_id": submission_id, "status": "accepted" });
         if let (Some(magnet), Some(link), Some(body)) = (&campaign.magnet, download, body.as_object_mut()) {

@@ -10,8 +10,8 @@ use crate::campaign::{FORM_TOKEN, Field, Kind, Purpose, TURNSTILE_TOKEN};
 use crate::pipeline::intake::{MAX_BODY_BYTES, MAX_FIELDS};
 
 /// Where the form's token goes: what nobody writes in a text of a campaign, and how JSON has it.
-const TOKENS_PLACE: &str = "\u{1}token\u{1}";
-const TOKENS_PLACE_IN_JSON: &str = r"\u0001token\u0001";
+const TOKEN_PLACEHOLDER: &str = "\u{1}token\u{1}";
+const TOKEN_PLACEHOLDER_IN_JSON: &str = r"\u0001token\u0001";
 /// The groups of texts that scripts on pages show.
 const TEXT_GROUPS: [&str; 4] = ["chat", "download", "error", "form"];
 impl Response {
@@ -32,7 +32,7 @@ impl Response {
             "purposes": campaign.purposes.iter().map(purpose_json).collect::<Vec<_>>(),
             "double_opt_in": campaign.double_opt_in.is_some(),
             "honeypot": campaign.abuse.honeypot,
-            "token": { "field": FORM_TOKEN, "value": TOKENS_PLACE },
+            "token": { "field": FORM_TOKEN, "value": TOKEN_PLACEHOLDER },
             "turnstile": turnstile,
             "controller": campaign.controller.name,
             "privacy_notice": campaign.privacy_notice,
@@ -45,7 +45,7 @@ impl Response {
             "limits": { "body_bytes": MAX_BODY_BYTES, "fields": MAX_FIELDS },
         });
         let text = criteria.to_string();
-        let (before, behind) = text.split_once(TOKENS_PLACE_IN_JSON).unwrap_or((&text, ""));
+        let (before, behind) = text.split_once(TOKEN_PLACEHOLDER_IN_JSON).unwrap_or((&text, ""));
         [before.to_owned(), behind.to_owned()]
     }
 }

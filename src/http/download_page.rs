@@ -63,9 +63,9 @@ impl Reader<'_> {
 
 impl Response {
     /// What the campaign gives: the way to an address, or a file of the bucket.
-    pub fn given(magnet: &Magnet) -> Self {
+    pub fn magnet(magnet: &Magnet) -> Self {
         let given = match &magnet.source {
-            Source::Url(url) => Self::elsewhere(url.clone()),
+            Source::Url(url) => Self::redirect(url.clone()),
             Source::File(key) => {
                 let file = Some(key.clone());
                 let named = Self::new(200, "application/octet-stream", "");

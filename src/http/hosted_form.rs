@@ -20,8 +20,8 @@ const MAX_CARRIED: usize = 20;
 /// Where Turnstile's script and frame come from.
 const TURNSTILE: &str = "https://challenges.cloudflare.com";
 
-/// A form as it is shown.
-pub struct Shown<'a> {
+/// A form as it is hosted.
+pub struct HostedForm<'a> {
     /// What says when it was.
     pub token: &'a str,
     /// What follows `?` in the page's address.
@@ -32,7 +32,7 @@ pub struct Shown<'a> {
 
 impl Reader<'_> {
     /// The form of a campaign.
-    pub fn form(&self, shown: &Shown<'_>) -> Response {
+    pub fn form(&self, hosted: &HostedForm<'_>) -> Response {
         let campaign = self.campaign;
         let about = campaign.page.intro.as_deref().unwrap_or(&campaign.title);
         let head = html! {
@@ -49,12 +49,12 @@ impl Reader<'_> {
                 @for field in &campaign.fields { (self.field(field)) }
                 @for purpose in &campaign.purposes { (self.consent(purpose)) }
                 @if let Some(honeypot) = &campaign.abuse.honeypot { (self.trap(honeypot)) }
-                input type="hidden" name=(FORM_TOKEN) value=(shown.token);
-                (carried(campaign, shown))
+                input type="hidden" name=(FORM_TOKEN) value=(hosted.token);
+                (attribution_inputs(campaign, hosted))
                 button type="submit" dir="auto" { (campaign.page.button.as_deref().unwrap_or(self.text("form.submit"))) }
                 p data-status role="status" {}
             }
-            p class="notice" { (self.naming("form.notice")) " " (self.privacy_notice()) }
+            p class="notice" { (self.naming_controller("form.notice")) " " (self.privacy_notice()) }
         };
         let mut page = self.document(200, head, content);
         // Whoever goes back to it finds what was typed, which browsers do not keep of a page that may not
@@ -114,7 +114,7 @@ impl Reader<'_> {
             _ => html! {
                 div class="field" {
                     label for=(id) { (label) }
-                    (self.asked(field))
+                    (self.input(field))
                     (help)
                 }
             },
@@ -122,7 +122,7 @@ impl Reader<'_> {
     }
 
     /// What takes the answer to a field.
-    fn asked(&self, field: &Field) -> Markup {
+    fn input(&self, field: &Field) -> Markup {
         let choose = |options: Markup| html! { option value="" { (self.text("form.choose")) } (options) };
         let select =
             |more: &[(&str, &str)], options| self.control(field, "select", more, Some(choose(options)));
@@ -224,12 +224,12 @@ impl Reader<'_> {
 }
 
 /// Where the visitor came from, as far as the page's address says it.
-fn carried(campaign: &Campaign, shown: &Shown<'_>) -> Markup {
-    let said = form_urlencoded::parse(shown.query.as_bytes());
+fn attribution_inputs(campaign: &Campaign, hosted: &HostedForm<'_>) -> Markup {
+    let said = form_urlencoded::parse(hosted.query.as_bytes());
     let said = said
         .filter(|(name, text)| is_attribution(&name.to_ascii_lowercase()) && !text.is_empty())
         .take(MAX_CARRIED);
-    let page = shown.public_url.map(|own| format!("{own}/f/{}", campaign.id));
+    let page = hosted.public_url.map(|own| format!("{own}/f/{}", campaign.id));
     html! {
         @for (name, text) in said { input type="hidden" name=(name) value=(text); }
         @if let Some(page) = page { input type="hidden" name="page_url" value=(page); }

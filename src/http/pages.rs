@@ -17,7 +17,7 @@ impl Reader<'_> {
     /// 422 to a browser's form post: every problem at once.
     pub fn rejected(&self, rejection: &Rejection) -> Response {
         let line = |problem: &FieldProblem| {
-            html! { li { strong dir="auto" { (self.named(&problem.field)) } " " (self.told(problem)) } }
+            html! { li { strong dir="auto" { (self.field_label(&problem.field)) } " " (self.problem_text(problem)) } }
         };
         self.page(
             422,
@@ -30,7 +30,7 @@ impl Reader<'_> {
     }
 
     /// What the visitor knows a field by.
-    fn named<'b>(&'b self, field: &'b str) -> &'b str {
+    fn field_label<'b>(&'b self, field: &'b str) -> &'b str {
         let label = self.campaign.field(field).map(|field| field.label.as_deref().unwrap_or(&field.name));
         let consent = field.strip_prefix("consent.");
         let purpose = consent.and_then(|id| self.campaign.purposes.iter().find(|purpose| purpose.id == id));
@@ -38,7 +38,7 @@ impl Reader<'_> {
     }
 
     /// What a visitor reads of a problem.
-    fn told(&self, problem: &FieldProblem) -> String {
+    fn problem_text(&self, problem: &FieldProblem) -> String {
         let key = match problem.code {
             ProblemCode::Required => "error.required",
             ProblemCode::Repeated => "error.repeated",
@@ -108,7 +108,7 @@ impl Reader<'_> {
         self.link_page(
             200,
             html! {
-                p { (self.naming("page.ask_to_confirm")) }
+                p { (self.naming_controller("page.ask_to_confirm")) }
                 (button(self.text("page.confirm")))
             },
         )
@@ -128,7 +128,7 @@ impl Reader<'_> {
         self.link_page(
             200,
             html! {
-                p { (self.naming("page.ask_to_withdraw")) }
+                p { (self.naming_controller("page.ask_to_withdraw")) }
                 @match wording {
                     Some(text) => blockquote lang=[self.campaigns_language()] dir="auto" { (text) },
                     None => p { (self.text("page.everything")) },
@@ -175,7 +175,7 @@ impl Reader<'_> {
         self.link_page(
             200,
             html! {
-                p { (self.naming("page.receipts")) }
+                p { (self.naming_controller("page.receipts")) }
                 @for consent in consents {
                     blockquote lang=[self.campaigns_language()] dir="auto" { (text(consent, "text")) }
                     p { (since(consent)) }

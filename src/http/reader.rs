@@ -39,7 +39,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A text in which the controller may be named.
-    pub(super) fn naming(&self, key: &'static str) -> String {
+    pub(super) fn naming_controller(&self, key: &'static str) -> String {
         self.language.filled(key, &[("controller", &self.campaign.controller.name)])
     }
 }

@@ -52,7 +52,7 @@ pub struct RawRequest {
     /// `Origin`.
     pub origin: Option<String>,
     /// `Access-Control-Request-Headers`.
-    pub asked_headers: Option<String>,
+    pub requested_headers: Option<String>,
     /// `Idempotency-Key`.
     pub idempotency_key: Option<String>,
     /// `Authorization`.
@@ -96,7 +96,7 @@ mod tests {
             accept: accept.map(str::to_owned),
             accept_language: None,
             content_encoding: None,
-            asked_headers: None,
+            requested_headers: None,
             origin: None,
             idempotency_key: None,
             authorization: None,

@@ -58,12 +58,12 @@ impl Response {
     }
 
     /// 303: what was asked for is there.
-    pub fn elsewhere(address: String) -> Self {
+    pub fn redirect(address: String) -> Self {
         Self::new(303, "text/plain", "").with("location", address)
     }
 
     /// 204.
-    pub fn nothing() -> Self {
+    pub fn no_content() -> Self {
         Self { status: 204, headers: Vec::new(), body: Vec::new(), file: None, is_asset: false }
     }
 

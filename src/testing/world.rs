@@ -769,7 +769,7 @@ pub fn request(method: Method, path: &str, content_type: &str, body: &str) -> Ra
         accept: None,
         accept_language: None,
         origin: None,
-        asked_headers: None,
+        requested_headers: None,
         idempotency_key: None,
         authorization: path.starts_with("/admin/").then(|| format!("Bearer {ADMIN_TOKEN}")),
         client_address: None,

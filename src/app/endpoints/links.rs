@@ -147,7 +147,7 @@ pub async fn download(
     match ask(ports, &campaign.ledger, None, engage).await {
         Ok(_) => {
             let log = json!({ "event": "download", "campaign": campaign.id });
-            Answered { log: Some(log), ..Response::given(magnet).into() }
+            Answered { log: Some(log), ..Response::magnet(magnet).into() }
         }
         Err(fault) => failed(&reader, &fault),
     }

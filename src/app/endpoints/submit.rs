@@ -14,7 +14,7 @@ use crate::base::time::hour_of;
 use crate::base::url::{decoded_lower, trim_trailing_punctuation};
 use crate::campaign::{Campaign, ProblemCode, UseOfKv, is_id};
 use crate::contact::Email;
-use crate::http::hosted_form::Shown;
+use crate::http::hosted_form::HostedForm;
 use crate::http::reader::Reader;
 use crate::http::request::{Method, RawRequest};
 use crate::http::response::Response;
@@ -146,7 +146,7 @@ pub async fn form(ports: &impl Ports, id: &str, request: &RawRequest, moment: &M
             let identity = ports.shelf().borrow_mut().identity(ports.settings(), &campaign.ledger);
             let token = abuse::form_token(&identity, &campaign, moment);
             let public_url = ports.settings().public_url.as_deref();
-            let shown = Shown { token: &token, query: &request.query, public_url };
+            let shown = HostedForm { token: &token, query: &request.query, public_url };
             Reader::new(&campaign, request).form(&shown).into()
         }
         Ok(None) => Response::nothing_here(request).into(),
@@ -157,17 +157,17 @@ pub async fn form(ports: &impl Ports, id: &str, request: &RawRequest, moment: &M
 /// The way to the page of a campaign's form, with what its address said.
 fn form_at(id: &str, request: &RawRequest) -> Answered {
     let query = if request.query.is_empty() { String::new() } else { format!("?{}", request.query) };
-    Response::elsewhere(format!("/f/{id}{query}")).into()
+    Response::redirect(format!("/f/{id}{query}")).into()
 }
 
 /// CORS (Fetch standard): what a script of another origin may send.
 fn preflight(campaign: &Campaign, request: &RawRequest) -> Response {
-    let response = Response::nothing();
+    let response = Response::no_content();
     if !is_known_origin(campaign, request) {
         return response;
     }
     // Whatever a page's tracing adds to its requests is read by nothing here.
-    let asked = request.asked_headers.as_deref().unwrap_or_default();
+    let asked = request.requested_headers.as_deref().unwrap_or_default();
     let is_name = |c: char| c.is_ascii_alphanumeric() || "-_, ".contains(c);
     let is_sound = asked.len() <= MAX_ASKED_HEADERS && asked.chars().all(is_name);
     let more = if asked.is_empty() || !is_sound { String::new() } else { format!(", {asked}") };
