@@ -91,7 +91,7 @@ pub fn score(campaign: &Campaign, lead: &Lead) -> Score {
 
 /// Whether a destination may have a lead at all: it is for people on the lead's lists, the visitor's
 /// browser does not object (`Sec-GPC`), and every consent that it needs is there.
-pub fn may_have(campaign: &Campaign, lead: &Lead, destination: &Destination) -> bool {
+pub fn may_receive(campaign: &Campaign, lead: &Lead, destination: &Destination) -> bool {
     campaign.routes_to(destination, &lead.lists)
         && !(lead.gpc && destination.third_party)
         && lead.consents_to(&destination.needs)
@@ -106,7 +106,7 @@ pub fn decide<'a>(campaign: &'a Campaign, lead: &Lead, score: &Score) -> Decisio
     let answers = lead.all_answers(campaign);
     let facts = lead.facts(&answers);
     let wants = |destination: &&Destination| {
-        may_have(campaign, lead, destination)
+        may_receive(campaign, lead, destination)
             && destination.forward_at.is_none_or(|least| score.total >= least)
             && destination.when.iter().all(|condition| condition.holds(&facts))
     };
@@ -126,7 +126,7 @@ pub fn why_held(campaign: &Campaign, lead: &Lead, score: &Score) -> &'static str
         Decision::Forward(_) => "would_be_forwarded",
         Decision::Hold("no_destination_wants_it") => {
             let routed = campaign.destinations.iter().filter(|one| campaign.routes_to(one, &lead.lists));
-            let allowed: Vec<_> = routed.clone().filter(|one| may_have(campaign, lead, one)).collect();
+            let allowed: Vec<_> = routed.clone().filter(|one| may_receive(campaign, lead, one)).collect();
             if allowed.iter().any(|one| one.forward_at.is_some_and(|least| score.total < least)) {
                 "below_forward_at_of_destination"
             } else if allowed.is_empty() && routed.clone().any(|one| !lead.consents_to(&one.needs)) {

@@ -10,7 +10,7 @@ use leadhook::http::request::Method;
 use leadhook::http::response::Response;
 use leadhook::ledger::State;
 use leadhook::pipeline::consent::payload_of;
-use leadhook::pipeline::lead::{Identifier, Identity, Link, named, subject};
+use leadhook::pipeline::lead::{Identifier, Identity, Link, subject, subject_prefix};
 use leadhook::testing::world::{PUBLIC_URL, request};
 use serde_json::{Value, json};
 
@@ -154,7 +154,7 @@ impl Site {
     pub fn withdrawal_of(&self, email: &str, purpose: &str) -> String {
         let lead_id = self.lead_id_of(email);
         let subject = subject(&self.tags_of(email)[0]);
-        let parts = [lead_id.as_str(), purpose, named(&subject)];
+        let parts = [lead_id.as_str(), purpose, subject_prefix(&subject)];
         let token = Identity::new(self.settings(), LEDGER).link(Link::Withdraw, Some("guide"), None, &parts);
         format!("{PUBLIC_URL}/withdraw/guide/{token}")
     }

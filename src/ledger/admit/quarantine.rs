@@ -144,7 +144,7 @@ pub(in crate::ledger) fn release_quarantined<S: Store>(
         let opened = payload.map(|payload| parts.vault.open_sealed::<Admit>(&payload, &context));
         let Some(Ok(mut admit)) = opened else { return Ok(false) };
         // The peppers may have been rotated since.
-        admit.fingerprints = parts.config.identity.fingerprints_again(&admit.lead.contact, &campaign);
+        admit.fingerprints = parts.config.identity.fingerprints_of_contact(&admit.lead.contact, &campaign);
         super::admit_to(parts, &campaign, &mut admit, Door::Released, &moment.fork(submission_id))?;
         Ok(true)
     })

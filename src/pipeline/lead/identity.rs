@@ -21,7 +21,7 @@ const SIGHTING_BYTES: usize = 16;
 /// 128 bits of a link's MAC: a link is guessed online or not at all.
 const LINK_MAC_BYTES: usize = 16;
 /// Characters of a subject's hash that a link names it by: 132 bits.
-const NAMED_CHARACTERS: usize = 22;
+const PREFIX_CHARACTERS: usize = 22;
 
 /// The keys of one ledger, derived from the operator's.
 #[derive(Clone)]
@@ -110,7 +110,7 @@ impl Identity {
     }
 
     /// The same of a lead that was kept, for the peppers may have been rotated since.
-    pub fn fingerprints_again(&self, contact: &Contact, campaign: &Campaign) -> Vec<Fingerprint> {
+    pub fn fingerprints_of_contact(&self, contact: &Contact, campaign: &Campaign) -> Vec<Fingerprint> {
         let email = contact.email.as_deref().and_then(Email::parse);
         let phone = contact.phone.as_deref().and_then(|phone| Phone::parse(phone, None));
         self.fingerprints_by(email.as_ref(), phone.as_ref(), campaign)
@@ -211,12 +211,12 @@ impl Identity {
     /// A text for one campaign that nobody else can read or write, and that is another one each time.
     pub fn sealed_link(&self, campaign: &str, plain: &str, moment: &Moment) -> String {
         let nonce = moment.random::<12>("link", 0);
-        self.sealer.seal_text(plain.as_bytes(), &link_place(campaign), nonce).unwrap_or_default()
+        self.sealer.seal_text(plain.as_bytes(), &link_context(campaign), nonce).unwrap_or_default()
     }
 
     /// What a text says that [`Identity::sealed_link`] wrote under any living pepper.
     pub fn read_sealed_link(&self, campaign: &str, text: &str) -> Option<String> {
-        String::from_utf8(self.sealer.open_text(text, &link_place(campaign)).ok()?).ok()
+        String::from_utf8(self.sealer.open_text(text, &link_context(campaign)).ok()?).ok()
     }
 
     /// The keys that the history of consents is chained with.
@@ -326,9 +326,9 @@ pub fn subject(fingerprint: &str) -> String {
 }
 
 /// What a link names a subject by: the beginning of its hash.
-pub fn named(subject: &str) -> &str {
+pub fn subject_prefix(subject: &str) -> &str {
     let hash = subject.split_once('.').map_or(subject, |(_, hash)| hash);
-    hash.get(..NAMED_CHARACTERS).unwrap_or(hash)
+    hash.get(..PREFIX_CHARACTERS).unwrap_or(hash)
 }
 
 /// `{kind}.{key id}.{base64url tag}` under each key.
@@ -344,7 +344,7 @@ fn tags(keys: &[(String, MacKey)], kind: IdentifierKind, canonical: &str) -> imp
 }
 
 /// Where a sealed link of a campaign lies: it opens nowhere else.
-fn link_place(campaign: &str) -> String {
+fn link_context(campaign: &str) -> String {
     format!("link/{campaign}")
 }
 

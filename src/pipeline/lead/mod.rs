@@ -13,7 +13,7 @@ use serde_json::Value;
 pub use self::consent::{ConsentRecord, Notice};
 pub use self::download_link::DownloadLink;
 pub use self::identity::{
-    Fingerprint, Identifier, Identity, Link, SubmissionId, list_tag, named, recognising, subject,
+    Fingerprint, Identifier, Identity, Link, SubmissionId, list_tag, recognising, subject, subject_prefix,
 };
 pub use self::source::source_of;
 use super::intake::Submission;
