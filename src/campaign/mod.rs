@@ -40,7 +40,7 @@ mod table;
 mod turnstile;
 mod when;
 
-pub use self::abuse::{Abuse, Sign, Signal};
+pub use self::abuse::{Abuse, Signal, WeighedSignal};
 pub use self::answer::{Answer, Locale, Raw, Refusal, yes_or_no};
 pub use self::attribution::{attribution_value, is_attribution};
 pub use self::campaign::Campaign;

@@ -13,7 +13,7 @@ use super::intake::{Contact, Encoding, Submission};
 use super::lead::{Identity, Link};
 use crate::base::moment::Moment;
 use crate::base::time::HOUR_MS;
-use crate::campaign::{Campaign, Kind, Sign, Signal};
+use crate::campaign::{Campaign, Kind, Signal, WeighedSignal};
 use crate::contact::{Email, EmailKind};
 
 /// A page may stay open for so long; a token that is older was collected.
@@ -26,8 +26,8 @@ const MIN_COMPARED: usize = 24;
 #[serde(default)]
 pub struct Evidence {
     /// In the order in which they were looked for.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub signs: Vec<Sign>,
+    #[serde(rename = "signs", skip_serializing_if = "Vec::is_empty")]
+    pub signals: Vec<WeighedSignal>,
     /// Keyed hashes of the address and the network that it came from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sender: Option<Sender>,
@@ -123,12 +123,13 @@ pub fn evidence(
         TurnstileResult::Verdict(Verdict::Passed) | TurnstileResult::NotAsked => {}
     }
     signals.extend(of_address(&submission.contact));
-    let mut signs: Vec<Sign> = signals.into_iter().filter_map(|signal| campaign.abuse.sign(signal)).collect();
-    signs.extend(in_texts(submission, campaign));
+    let mut weighed: Vec<WeighedSignal> =
+        signals.into_iter().filter_map(|signal| campaign.abuse.weigh(signal)).collect();
+    weighed.extend(in_texts(submission, campaign));
     let of_origin = of_origin(origin, campaign, own_origin, is_form);
-    signs.extend(of_origin.and_then(|signal| campaign.abuse.sign(signal)));
+    weighed.extend(of_origin.and_then(|signal| campaign.abuse.weigh(signal)));
     Evidence {
-        signs,
+        signals: weighed,
         sender,
         token: token.map(|token| token.used),
         texts: texts(submission, campaign, identity),
@@ -173,8 +174,8 @@ fn of_address(contact: &Contact) -> impl Iterator<Item = Signal> {
 }
 
 /// Links and markup in the answers of kind text.
-fn in_texts(submission: &Submission, campaign: &Campaign) -> Vec<Sign> {
-    let mut signs = Vec::new();
+fn in_texts(submission: &Submission, campaign: &Campaign) -> Vec<WeighedSignal> {
+    let mut weighed = Vec::new();
     for (field, answer) in texts_of(submission, campaign) {
         let (link, markup) = match text::is_name(field) {
             true => (Signal::LinkInName, Signal::MarkupInName),
@@ -182,13 +183,13 @@ fn in_texts(submission: &Submission, campaign: &Campaign) -> Vec<Sign> {
         };
         let found = [(text::has_link(answer), link), (text::has_markup(answer), markup)];
         for (_, signal) in found.into_iter().filter(|(is_there, _)| *is_there) {
-            // One field's is enough: three links in three texts are no three signs.
-            if signs.iter().all(|sign: &Sign| sign.signal != signal) {
-                signs.extend(campaign.abuse.sign_in(signal, field));
+            // One field's is enough: three links in three texts are one signal.
+            if weighed.iter().all(|known: &WeighedSignal| known.signal != signal) {
+                weighed.extend(campaign.abuse.weigh_in(signal, field));
             }
         }
     }
-    signs
+    weighed
 }
 
 fn texts_of<'a>(

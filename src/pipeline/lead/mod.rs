@@ -17,7 +17,7 @@ pub use self::identity::{
 };
 pub use self::source::source_of;
 use super::intake::Submission;
-use crate::campaign::{Campaign, Facts, Kind, Sign};
+use crate::campaign::{Campaign, Facts, Kind, WeighedSignal};
 
 /// A person to follow up, before the ledger has said who it is.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -44,7 +44,7 @@ pub struct Lead {
     pub lists: Vec<String>,
     /// Signs of abuse, which were not enough to keep it back. They give no points.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub signals: Vec<Sign>,
+    pub signals: Vec<WeighedSignal>,
     /// UTC, milliseconds.
     pub submitted_at_ms: i64,
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::base::time::rfc3339;
-use crate::campaign::{IdentifierKind, Sign};
+use crate::campaign::{IdentifierKind, WeighedSignal};
 use crate::pipeline::lead::{ConsentRecord, Contact, Lead};
 use crate::pipeline::scoring::Score;
 
@@ -51,8 +51,8 @@ struct Data<'a> {
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     existing_customer: &'a [String],
     score: &'a Score,
-    #[serde(skip_serializing_if = "<[Sign]>::is_empty")]
-    signals: &'a [Sign],
+    #[serde(skip_serializing_if = "<[WeighedSignal]>::is_empty")]
+    signals: &'a [WeighedSignal],
     submitted_at: String,
 }
 
