@@ -12,7 +12,7 @@ use crate::pipeline::lead::{ConsentRecord, Contact, Lead};
 use crate::pipeline::scoring::Score;
 
 /// What happened to whom.
-pub struct Event<'a> {
+pub struct LeadEvent<'a> {
     /// `lead.qualified` or `lead.updated`.
     pub kind: &'a str,
     /// When it was decided; UTC, milliseconds.
@@ -57,13 +57,13 @@ struct Data<'a> {
 }
 
 /// The body of an event that is not a lead.
-pub fn notice(kind: &str, at_ms: i64, data: &Value) -> Vec<u8> {
+pub fn event_body(kind: &str, at_ms: i64, data: &Value) -> Vec<u8> {
     let body = serde_json::json!({ "type": kind, "timestamp": rfc3339(at_ms), "data": data });
     body.to_string().into_bytes()
 }
 
 /// The body as JSON.
-pub fn body(event: &Event<'_>) -> Vec<u8> {
+pub fn lead_event_body(event: &LeadEvent<'_>) -> Vec<u8> {
     let body = Body {
         r#type: event.kind,
         timestamp: rfc3339(event.at_ms),
