@@ -1,23 +1,22 @@
 //! Signs that a post is not what it seems. Each is looked for here by itself; the ledger, which also
 //! sees what others post, adds its own and judges them together. No sign ever drops a post.
 
+mod form_token;
 mod sender;
 mod text;
 pub mod turnstile;
 
 use serde::{Deserialize, Serialize};
 
+use self::form_token::read_token;
+pub use self::form_token::{UsedToken, form_token};
 pub use self::sender::{Sender, sender};
 use self::turnstile::Verdict;
 use super::intake::{Contact, Encoding, Submission};
-use super::lead::{Identity, Link};
-use crate::base::moment::Moment;
-use crate::base::time::HOUR_MS;
+use super::lead::Identity;
 use crate::campaign::{Campaign, Kind, Signal, WeighedSignal};
 use crate::contact::{Email, EmailKind};
 
-/// A page may stay open for so long; a token that is older was collected.
-const TOKEN_MS: i64 = 24 * HOUR_MS;
 /// Letters of a text below which many people say the same: a greeting, the name of a town.
 const MIN_COMPARED: usize = 24;
 
@@ -47,21 +46,6 @@ impl Evidence {
     pub fn is_nothing(&self) -> bool {
         *self == Self::default()
     }
-}
-
-/// A form's token that a submission brought.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
-pub struct UsedToken {
-    /// Its keyed hash.
-    pub tag: String,
-    /// Until when it is one; UTC, milliseconds.
-    pub until_ms: i64,
-}
-
-/// A token for a form that is rendered now: when, and a number that no other form has, signed.
-pub fn form_token(identity: &Identity, campaign: &Campaign, moment: &Moment) -> String {
-    let number = crate::base::crypto::base64url(&moment.random::<12>("form", 0));
-    identity.link(Link::Form, None, None, &[&campaign.id, &moment.now_ms.to_string(), &number])
 }
 
 /// The result of asking Turnstile about a post.
@@ -135,30 +119,6 @@ pub fn evidence(
         texts: texts(submission, campaign, identity),
         is_mail_limited,
     }
-}
-
-struct Token {
-    used: UsedToken,
-    is_fast: bool,
-}
-
-fn read_token(
-    submission: &Submission,
-    campaign: &Campaign,
-    identity: &Identity,
-    now_ms: i64,
-) -> Result<Option<Token>, Signal> {
-    let text = submission.traps.token.as_deref().ok_or(Signal::TokenMissing)?;
-    let [of, rendered, _] = identity.read_link::<3>(Link::Form, None, text).ok_or(Signal::TokenInvalid)?;
-    let rendered_ms =
-        rendered.parse::<i64>().ok().filter(|_| of == campaign.id).ok_or(Signal::TokenInvalid)?;
-    let until_ms = rendered_ms + TOKEN_MS;
-    if now_ms >= until_ms {
-        return Err(Signal::TokenExpired);
-    }
-    // Clocks of two machines differ a little: a form from the future is as good as one of just now.
-    let is_fast = (0..campaign.abuse.min_fill_ms).contains(&(now_ms - rendered_ms));
-    Ok(Some(Token { used: UsedToken { tag: identity.tag("token", text), until_ms }, is_fast }))
 }
 
 fn of_address(contact: &Contact) -> impl Iterator<Item = Signal> {

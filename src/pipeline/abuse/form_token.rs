@@ -1,0 +1,52 @@
+//! The token of a form, which says when the form was rendered.
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::crypto::base64url;
+use crate::base::moment::Moment;
+use crate::base::time::HOUR_MS;
+use crate::campaign::{Campaign, Signal};
+use crate::pipeline::intake::Submission;
+use crate::pipeline::lead::{Identity, Link};
+
+/// A page may stay open for so long; a token that is older was collected.
+const TOKEN_MS: i64 = 24 * HOUR_MS;
+
+/// A form's token that a submission brought.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct UsedToken {
+    /// Its keyed hash.
+    pub tag: String,
+    /// Until when it is one; UTC, milliseconds.
+    pub until_ms: i64,
+}
+
+/// A token for a form that is rendered now: when, and a number that no other form has, signed.
+pub fn form_token(identity: &Identity, campaign: &Campaign, moment: &Moment) -> String {
+    let number = base64url(&moment.random::<12>("form", 0));
+    identity.link(Link::Form, None, None, &[&campaign.id, &moment.now_ms.to_string(), &number])
+}
+
+pub(super) struct Token {
+    pub used: UsedToken,
+    pub is_fast: bool,
+}
+
+pub(super) fn read_token(
+    submission: &Submission,
+    campaign: &Campaign,
+    identity: &Identity,
+    now_ms: i64,
+) -> Result<Option<Token>, Signal> {
+    let text = submission.traps.token.as_deref().ok_or(Signal::TokenMissing)?;
+    let [of, rendered, _] = identity.read_link::<3>(Link::Form, None, text).ok_or(Signal::TokenInvalid)?;
+    let rendered_ms =
+        rendered.parse::<i64>().ok().filter(|_| of == campaign.id).ok_or(Signal::TokenInvalid)?;
+    let until_ms = rendered_ms + TOKEN_MS;
+    if now_ms >= until_ms {
+        return Err(Signal::TokenExpired);
+    }
+    // Clocks of two machines differ a little: a form from the future is as good as one of just now.
+    let is_fast = (0..campaign.abuse.min_fill_ms).contains(&(now_ms - rendered_ms));
+    Ok(Some(Token { used: UsedToken { tag: identity.tag("token", text), until_ms }, is_fast }))
+}
