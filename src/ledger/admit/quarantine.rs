@@ -89,7 +89,7 @@ pub(super) fn quarantine<S: Store>(
     changes.push(post.count(State::Quarantined));
     submission::quarantine(&lead_id, id, about.to_string(), &mut changes);
     keep_revision(&post.campaign.revision, post.campaign.to_stored(), &mut changes);
-    for (_, one) in parts.config.identity.mentioned(&admit.lead, post.campaign) {
+    for (_, one) in admit.lead.mentioned(post.campaign) {
         mention(&parts.config.identity, &one, &lead_id, id, &mut changes);
     }
     remember(admit, moment.now_ms, &mut changes);

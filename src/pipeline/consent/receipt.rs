@@ -10,7 +10,8 @@ use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
-use super::{Act, ConsentState, Personal, Terms};
+use super::history::{Act, ConsentState, Personal};
+use super::terms::Terms;
 use crate::base::crypto::{base64url, from_base64url, sha256};
 use crate::base::template;
 use crate::base::time::rfc3339;

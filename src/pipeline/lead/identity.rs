@@ -1,14 +1,14 @@
 //! Keyed hashes: of who someone is, and of what was submitted. They never leave the system.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use super::{Contact, Lead};
+use super::contact::Contact;
+use super::identifier::Identifier;
 use crate::base::crypto::{Hash, MacKey, base64url, same_secret, sha256};
 use crate::base::keyring::Keyring;
 use crate::base::moment::Moment;
 use crate::base::sealing::Sealer;
-use crate::campaign::{Campaign, IdentifierKind, Kind};
+use crate::campaign::{Campaign, IdentifierKind};
 use crate::contact::{Email, Phone};
 use crate::pipeline::intake::Submission;
 use crate::settings::Settings;
@@ -140,22 +140,6 @@ impl Identity {
         forms.iter().flat_map(|form| tags(&self.fingerprint, identifier.kind(), form)).collect()
     }
 
-    /// The addresses and numbers of a lead beside its contact: what stands in the second and later fields of
-    /// these kinds, with the field's name. Whoever they belong to has not posted.
-    pub fn mentioned<'a>(&self, lead: &'a Lead, campaign: &'a Campaign) -> Vec<(&'a str, Identifier)> {
-        let mut found = Vec::new();
-        for field in &campaign.fields {
-            let Some(text) = lead.answers.get(&field.name).and_then(Value::as_str) else { continue };
-            let identifier = match field.kind {
-                Kind::Email => Email::parse(text).map(Identifier::Email),
-                Kind::Phone => Phone::parse(text, None).map(Identifier::Phone),
-                _ => None,
-            };
-            found.extend(identifier.map(|identifier| (field.name.as_str(), identifier)));
-        }
-        found
-    }
-
     /// The hashes of the mailbox that an address very likely leads to, whatever tag it bears, and of what is
     /// coarser than that: to count mails, never to recognise anybody. Each under every pepper, the current one
     /// first.
@@ -273,41 +257,6 @@ impl Identity {
 
 /// What lists are hashed under, with the ledger's name behind it.
 const LIST_USAGE: &str = "leadhook/list/v1/";
-
-/// An identifier, normalised.
-#[derive(Clone, Debug)]
-pub enum Identifier {
-    /// An e-mail address.
-    Email(Email),
-    /// A phone number.
-    Phone(Phone),
-}
-
-impl Identifier {
-    fn kind(&self) -> IdentifierKind {
-        match self {
-            Self::Email(_) => IdentifierKind::Email,
-            Self::Phone(_) => IdentifierKind::Phone,
-        }
-    }
-
-    /// Lists fold Gmail addresses, so that one upload serves every campaign.
-    fn listed_form(&self) -> String {
-        match self {
-            Self::Email(email) => email.fingerprint_form(true),
-            Self::Phone(phone) => phone.e164().to_owned(),
-        }
-    }
-
-    fn forms(&self) -> Vec<String> {
-        let mut forms = vec![self.listed_form()];
-        if let Self::Email(email) = self {
-            forms.push(email.fingerprint_form(false));
-            forms.dedup();
-        }
-        forms
-    }
-}
 
 /// The tag of an identifier under the list key that writes, for a list that is hashed elsewhere:
 /// `{kind}.{key id}.{base64url tag}`.

@@ -1,7 +1,9 @@
 //! [`Submission`] → [`Lead`]: who it is in keyed hashes, and what was consented to.
 
 mod consent;
+mod contact;
 mod download_link;
+mod identifier;
 mod identity;
 mod source;
 
@@ -11,13 +13,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use self::consent::{ConsentRecord, Notice};
+pub use self::contact::Contact;
 pub use self::download_link::DownloadLink;
+pub use self::identifier::Identifier;
 pub use self::identity::{
-    Fingerprint, Identifier, Identity, Link, SubmissionId, list_tag, recognising, subject, subject_prefix,
+    Fingerprint, Identity, Link, SubmissionId, list_tag, recognising, subject, subject_prefix,
 };
 pub use self::source::source_of;
 use super::intake::Submission;
 use crate::campaign::{Campaign, Facts, Kind, WeighedSignal};
+use crate::contact::{Email, Phone};
 
 /// A person to follow up, before the ledger has said who it is.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -47,17 +52,6 @@ pub struct Lead {
     pub signals: Vec<WeighedSignal>,
     /// UTC, milliseconds.
     pub submitted_at_ms: i64,
-}
-
-/// How to reach the person.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
-pub struct Contact {
-    /// Trimmed, lower case, the domain as A-labels.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub email: Option<String>,
-    /// E.164.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub phone: Option<String>,
 }
 
 impl Lead {
@@ -96,6 +90,22 @@ impl Lead {
             }
         }
         answers
+    }
+
+    /// The addresses and numbers of a lead beside its contact: what stands in the second and later fields of
+    /// these kinds, with the field's name. Whoever they belong to has not posted.
+    pub fn mentioned<'a>(&'a self, campaign: &'a Campaign) -> Vec<(&'a str, Identifier)> {
+        let mut found = Vec::new();
+        for field in &campaign.fields {
+            let Some(text) = self.answers.get(&field.name).and_then(Value::as_str) else { continue };
+            let identifier = match field.kind {
+                Kind::Email => Email::parse(text).map(Identifier::Email),
+                Kind::Phone => Phone::parse(text, None).map(Identifier::Phone),
+                _ => None,
+            };
+            found.extend(identifier.map(|identifier| (field.name.as_str(), identifier)));
+        }
+        found
     }
 
     /// What conditions are asked about; `answers` from [`Lead::all_answers`].

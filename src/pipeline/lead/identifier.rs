@@ -1,0 +1,39 @@
+//! An identifier of a person: an e-mail address or a phone number.
+
+use crate::campaign::IdentifierKind;
+use crate::contact::{Email, Phone};
+
+/// An identifier, normalised.
+#[derive(Clone, Debug)]
+pub enum Identifier {
+    /// An e-mail address.
+    Email(Email),
+    /// A phone number.
+    Phone(Phone),
+}
+
+impl Identifier {
+    pub(super) fn kind(&self) -> IdentifierKind {
+        match self {
+            Self::Email(_) => IdentifierKind::Email,
+            Self::Phone(_) => IdentifierKind::Phone,
+        }
+    }
+
+    /// Lists fold Gmail addresses, so that one upload serves every campaign.
+    pub(super) fn listed_form(&self) -> String {
+        match self {
+            Self::Email(email) => email.fingerprint_form(true),
+            Self::Phone(phone) => phone.e164().to_owned(),
+        }
+    }
+
+    pub(super) fn forms(&self) -> Vec<String> {
+        let mut forms = vec![self.listed_form()];
+        if let Self::Email(email) = self {
+            forms.push(email.fingerprint_form(false));
+            forms.dedup();
+        }
+        forms
+    }
+}
