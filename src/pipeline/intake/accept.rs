@@ -1,4 +1,4 @@
-//! [`Fields`] → [`Submission`], by the rules of the campaign.
+//! Acceptance: [`Fields`] → [`Submission`], by the rules of the campaign.
 
 use std::collections::BTreeMap;
 
@@ -38,7 +38,7 @@ pub fn accept(fields: Fields, campaign: &Campaign) -> Result<Submission, Rejecti
     if problems.is_empty() { Ok(submission) } else { Err(Rejection { problems }) }
 }
 
-/// Takes out the answers to the campaign's fields. One of them must say how to reach the person.
+/// Takes out the answers to the campaign's fields. At least one must be an e-mail address or a phone number.
 fn take_answers(
     given: &mut Vec<Entry>,
     campaign: &Campaign,
@@ -96,7 +96,7 @@ fn take_choices(
     }
 }
 
-/// Takes out where the visitor came from: of several values of a name the first that says anything.
+/// Takes out the attribution: of several values of a name the first that is not empty.
 fn take_attribution(given: &mut Vec<Entry>, submission: &mut Submission) {
     let lower = |entry: &Entry| entry.name.to_ascii_lowercase();
     while let Some(name) = given.iter().map(lower).find(|name| is_attribution(name)) {
@@ -111,7 +111,7 @@ fn take_attribution(given: &mut Vec<Entry>, submission: &mut Submission) {
     }
 }
 
-/// Takes out what the form sent beside its fields.
+/// Takes out the traps.
 fn take_traps(given: &mut Vec<Entry>, campaign: &Campaign) -> Traps {
     let is_empty = |raw: &Raw| matches!(raw, Raw::Text(text) if text.chars().all(is_blank));
     let honeypot = campaign.abuse.honeypot.as_deref().map(|name| take(given, name));
@@ -126,8 +126,8 @@ fn take_traps(given: &mut Vec<Entry>, campaign: &Campaign) -> Traps {
     }
 }
 
-/// Takes the values of a name out of what was given, in order of arrival. A framework may write the name in
-/// other letters; what has the campaign's own goes ahead of that.
+/// Takes the values of a name out of the entries, in order of arrival. A framework may change the case of a name;
+/// entries in the campaign's own case win.
 fn take(given: &mut Vec<Entry>, name: &str) -> Vec<Raw> {
     let is_empty = |value: &Raw| matches!(value, Raw::Text(text) if text.chars().all(is_blank));
     let is_exact = given.iter().any(|entry| entry.name == name && !is_empty(&entry.value));

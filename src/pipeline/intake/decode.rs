@@ -1,7 +1,6 @@
-//! Bytes → [`Fields`]: one shape for the three encodings in which a lead arrives.
+//! Decoding: bytes → [`Fields`], for the three encodings in which submissions arrive.
 //!
-//! The order is that of cost: size, media type, then the bytes. No error holds anything that was
-//! submitted.
+//! Checks run in order of cost: size, media type, then the bytes. No error holds anything that was submitted.
 
 use std::borrow::Cow;
 
@@ -14,19 +13,19 @@ use crate::base::limits;
 use crate::base::unicode;
 use crate::campaign::Raw;
 
-/// Bytes of a body. Thirty answers of 2,000 characters fit, more than any form asks for; the
-/// memory and the time that a stranger can take are bounded before anything is parsed.
+/// The most bytes of a body. Thirty answers of 2,000 characters fit, more than any form asks for; the memory and
+/// the time that a stranger can take are bounded before anything is parsed.
 pub const MAX_BODY_BYTES: usize = limits::number("body_bytes") as usize;
 
-/// UTF-8's byte order mark, which some clients put before a body.
+/// The byte order mark of UTF-8, which some clients put before a body.
 pub const BOM: &[u8] = b"\xef\xbb\xbf";
 
-/// Reads a body as its content type says: urlencoded by the WHATWG URL standard, multipart by
-/// RFC 7578 and RFC 2046, JSON by RFC 8259. Forms are UTF-8, or what their field `_charset_` says. What is
-/// none becomes U+FFFD in the values of forms, as their standards say, and is malformed in JSON.
+/// Decodes a body by its content type: urlencoded by the WHATWG URL standard, multipart by RFC 7578 and RFC 2046,
+/// JSON by RFC 8259. Forms are UTF-8, or the charset of their field `_charset_`. Invalid bytes become U+FFFD in
+/// forms, as their standards say, and are malformed in JSON.
 ///
 /// # Errors
-/// See [`Undecodable`]; the first that applies, in the order size, media type, content.
+/// The first reason of [`Undecodable`] that applies, in the order size, media type, content.
 pub fn decode(content_type: Option<&str>, body: &[u8]) -> Result<Fields, Undecodable> {
     if body.len() > MAX_BODY_BYTES {
         return Err(Undecodable::TooLarge);
@@ -67,7 +66,7 @@ pub fn decode(content_type: Option<&str>, body: &[u8]) -> Result<Fields, Undecod
     Ok(entries.into_fields(encoding))
 }
 
-/// Whether a body is what it seems by its `Content-Encoding`: nothing here unpacks any.
+/// Checks that a body has no `Content-Encoding`: none is decompressed here.
 pub fn is_plain(content_encoding: Option<&str>) -> bool {
     let is_none = |coding: &str| coding.is_empty() || coding.eq_ignore_ascii_case("identity");
     content_encoding.unwrap_or_default().split(',').all(|coding| is_none(coding.trim()))

@@ -1,38 +1,38 @@
-//! The fields of a body: names with values, in one shape for every encoding.
+//! Fields of a body: names with values, in one shape for every encoding.
 
 use super::mime::is_utf8;
 use crate::base::limits;
 use crate::campaign::Raw;
 
-/// Entries of a body. Campaigns declare a few tens of fields; attribution and consent come on top.
+/// The most entries of a body. Campaigns declare a few tens of fields; attribution and consent come on top.
 pub const MAX_FIELDS: usize = limits::number("body_fields") as usize;
-/// The field in which a browser says how it wrote the others (HTML standard, RFC 7578 section 4.6).
+/// The field in which a browser names the charset of the others (HTML standard, RFC 7578 section 4.6).
 const CHARSET: &str = "_charset_";
-/// The object of JSON whose members are the fields `consent.{purpose}`.
+/// The JSON object whose members are the fields `consent.{purpose}`.
 pub(super) const CONSENT: &str = "consent";
 
-/// One name with one value. A name that is given several times is several entries.
+/// One name with one value. A name that occurs several times is several entries.
 #[derive(Clone, PartialEq)]
 #[cfg_attr(test, derive(Debug))]
 pub struct Entry {
-    /// Without NUL, else any text, the empty one too. What frameworks write for several values of a name is the
-    /// name: `interests[]`, `interests[0]`; and `consent[newsletter]` is `consent.newsletter`.
+    /// Any text without NUL, also the empty one. The brackets of frameworks are dropped: `interests[]` and
+    /// `interests[0]` are `interests`, and `consent[newsletter]` is `consent.newsletter`.
     pub name: String,
-    /// As it was sent.
+    /// The value as it was sent.
     pub value: Raw,
 }
 
-/// What a body holds.
+/// The fields of a body.
 #[derive(Clone, PartialEq)]
 #[cfg_attr(test, derive(Debug))]
 pub struct Fields {
-    /// In order of arrival, at most [`MAX_FIELDS`].
+    /// At most [`MAX_FIELDS`], in order of arrival.
     pub entries: Vec<Entry>,
-    /// How they came.
+    /// The encoding of the body.
     pub encoding: Encoding,
 }
 
-/// How a body was written.
+/// The encoding of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
     /// `application/x-www-form-urlencoded`
@@ -43,31 +43,33 @@ pub enum Encoding {
     Json,
 }
 
-/// Why a body could not be read: their mistake, each with the status that answers it.
+/// The reason why a body cannot be decoded: a mistake of the sender, with its HTTP status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Undecodable {
-    /// 415: no type, an unknown one, or bytes that are encoded in a way that is not read.
+    /// 415: no media type, an unknown one, or an unknown charset or content encoding.
     MediaType,
-    /// 400: not what the type promises. Says why in words of ours.
+    /// 400: the body is not of its media type; the reason, in our words.
     Malformed(&'static str),
-    /// 413: more bytes than [`decode`](super::decode()) reads.
+    /// 413: more bytes than a body may have.
     TooLarge,
     /// 400: more than [`MAX_FIELDS`] entries.
     TooManyFields,
 }
 
-/// The entries so far. The one door for all encodings, so that their limits are the same.
+/// The entries so far. Every encoding adds its own here, so that the limits are the same for all.
 pub(super) struct Entries(Vec<Entry>);
 
 impl Entries {
-    /// None yet.
+    /// Returns an empty list.
     pub(super) fn new() -> Self {
         Self(Vec::new())
     }
 
+    /// Adds an entry.
+    ///
     /// # Errors
-    /// `TooManyFields` beyond the limit, `Malformed` for a name with a NUL: nobody's form has
-    /// one, and what stores or shows names later may end at it.
+    /// `TooManyFields` beyond the limit, `Malformed` for a name with a NUL: no form has one, and whatever stores or
+    /// shows names later may cut them there.
     pub(super) fn push(&mut self, name: &str, value: Raw) -> Result<(), Undecodable> {
         if self.0.len() >= MAX_FIELDS {
             return Err(Undecodable::TooManyFields);
@@ -79,12 +81,12 @@ impl Entries {
         Ok(())
     }
 
-    /// All of them, of a body of this encoding.
+    /// Returns the fields of a body of this encoding.
     pub(super) fn into_fields(self, encoding: Encoding) -> Fields {
         Fields { entries: self.0, encoding }
     }
 
-    /// Takes out what says how the browser wrote the form; nothing where that is UTF-8.
+    /// Takes out the charset that the browser states; `None` if it is UTF-8.
     pub(super) fn take_charset(&mut self) -> Option<String> {
         let mut found: Vec<_> = self.0.extract_if(.., |entry| entry.name == CHARSET).collect();
         match found.pop()?.value {
@@ -94,7 +96,7 @@ impl Entries {
     }
 }
 
-/// A name as the campaign knows it, without what frameworks write behind it.
+/// Returns a name as the campaign knows it, without the brackets of frameworks.
 fn plain_name(name: &str) -> String {
     let bracketed = |name: &'_ str| {
         let (before, inside) = name.strip_suffix(']')?.rsplit_once('[')?;

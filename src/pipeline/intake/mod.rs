@@ -1,4 +1,4 @@
-//! Bytes → [`Submission`], or a [`Rejection`] that names every problem at once.
+//! Intake: bytes → [`Fields`] → [`Submission`], or a [`Rejection`] that names every problem at once.
 
 mod accept;
 mod consent_choice;

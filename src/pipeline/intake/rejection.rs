@@ -1,18 +1,18 @@
-//! A rejection: every problem of a submission.
+//! Rejections: the problems of a submission, which are the sender's mistakes.
 
 use crate::campaign::ProblemCode;
 
-/// Their mistakes.
+/// Every problem of a submission.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Rejection {
     /// At least one, in the campaign's order.
     pub problems: Vec<FieldProblem>,
 }
 
-/// One of their mistakes. It never holds what was submitted.
+/// One problem. It never holds what was submitted.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct FieldProblem {
-    /// The field's name as declared; empty where the name itself is not ours.
+    /// The field's name as declared; empty for a field that is not declared.
     pub field: String,
     /// For programs.
     pub code: ProblemCode,
@@ -21,12 +21,12 @@ pub struct FieldProblem {
 }
 
 impl FieldProblem {
-    /// A problem of one field.
+    /// Returns a problem of one field.
     pub fn new(field: &str, code: ProblemCode, detail: impl Into<String>) -> Self {
         Self { field: field.to_owned(), code, detail: detail.into() }
     }
 
-    /// Whether a consent is missing, or was given to a wording that is not in force any more.
+    /// Checks whether a consent is missing, or was given to a wording that is no longer in force.
     pub fn is_missing_consent(&self) -> bool {
         matches!(self.code, ProblemCode::ConsentRequired | ProblemCode::WordingOutdated)
     }

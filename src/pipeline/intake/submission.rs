@@ -1,4 +1,4 @@
-//! A submission: what a channel sent, decoded and valid.
+//! Submissions: what a channel sent, decoded and valid.
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use super::consent_choice::ConsentChoice;
 use super::fields::Encoding;
 use crate::contact::{Email, EmailKind, Phone};
 
-/// What a channel sent, decoded and valid.
+/// A submission, decoded and valid.
 #[derive(Debug)]
 pub struct Submission {
     /// The first field of kind e-mail, and of kind phone.
@@ -18,28 +18,28 @@ pub struct Submission {
     pub answers: BTreeMap<String, Value>,
     /// Where the visitor came from.
     pub attribution: BTreeMap<String, String>,
-    /// One for each purpose of the campaign, in its order.
+    /// One choice for each purpose of the campaign, in its order.
     pub choices: Vec<ConsentChoice>,
-    /// How it was sent.
+    /// The encoding of the body.
     pub encoding: Encoding,
-    /// Whether the browser sent `Sec-GPC: 1`; the request says so, not the body.
+    /// Whether the browser sent `Sec-GPC: 1`: a header of the request, not a field of the body.
     pub gpc: bool,
-    /// What the form sent beside its fields.
+    /// The traps that the form sent beside its fields.
     pub traps: Traps,
 }
 
-/// What a form sends that no visitor types: it is looked at once, and never kept.
+/// The values of a form that no visitor types. They are evaluated once and never stored.
 #[derive(Debug, Default)]
 pub struct Traps {
-    /// Whether the hidden field was filled in; nothing where it was not sent.
+    /// Whether the hidden field was filled in; `None` if it was not sent.
     pub honeypot: Option<bool>,
-    /// Says when the form was rendered.
+    /// The form token, which says when the form was rendered.
     pub token: Option<String>,
-    /// Turnstile's.
+    /// The token of Turnstile.
     pub turnstile: Option<String>,
 }
 
-/// How to reach the person.
+/// The contact data of the person.
 #[derive(Debug, Default)]
 #[allow(missing_docs)]
 pub struct Contact {
@@ -49,7 +49,7 @@ pub struct Contact {
 }
 
 impl Contact {
-    /// What the address's domain is known as. It is looked up once, for that takes longer than a score.
+    /// Returns what the domain of the address is known as. It is looked up once: a lookup takes longer than a score.
     pub fn email_kind(&self) -> Option<EmailKind> {
         self.email.as_ref().map(|email| *self.email_kind.get_or_init(|| email.kind()))
     }
