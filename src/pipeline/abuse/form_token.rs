@@ -1,4 +1,4 @@
-//! The token of a form, which says when the form was rendered.
+//! Form tokens, which say when a form was rendered.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,29 +9,35 @@ use crate::campaign::{Campaign, Signal};
 use crate::pipeline::intake::Submission;
 use crate::pipeline::lead::{Identity, Link};
 
-/// A page may stay open for so long; a token that is older was collected.
+/// The lifetime of a token. A page may stay open for so long; an older token was collected.
 const TOKEN_MS: i64 = 24 * HOUR_MS;
 
-/// A form's token that a submission brought.
+/// A form token that a submission brought.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct UsedToken {
-    /// Its keyed hash.
+    /// The token's keyed hash.
     pub tag: String,
-    /// Until when it is one; UTC, milliseconds.
+    /// The end of the token's lifetime; UTC, milliseconds.
     pub until_ms: i64,
 }
 
-/// A token for a form that is rendered now: when, and a number that no other form has, signed.
+/// Returns a token for a form that is rendered now: the time and a random number, with a MAC.
 pub fn form_token(identity: &Identity, campaign: &Campaign, moment: &Moment) -> String {
     let number = base64url(&moment.random::<12>("form", 0));
     identity.link(Link::Form, None, None, &[&campaign.id, &moment.now_ms.to_string(), &number])
 }
 
+/// A valid token.
 pub(super) struct Token {
     pub used: UsedToken,
+    /// Whether the form was filled in faster than people do.
     pub is_fast: bool,
 }
 
+/// Reads the token of a submission.
+///
+/// # Errors
+/// The signal of a token that is missing, invalid or expired.
 pub(super) fn read_token(
     submission: &Submission,
     campaign: &Campaign,
@@ -46,7 +52,7 @@ pub(super) fn read_token(
     if now_ms >= until_ms {
         return Err(Signal::TokenExpired);
     }
-    // Clocks of two machines differ a little: a form from the future is as good as one of just now.
+    // Clocks of two machines differ a little: a form from the future counts as one of just now.
     let is_fast = (0..campaign.abuse.min_fill_ms).contains(&(now_ms - rendered_ms));
     Ok(Some(Token { used: UsedToken { tag: identity.tag("token", text), until_ms }, is_fast }))
 }

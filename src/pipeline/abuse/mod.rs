@@ -1,5 +1,7 @@
-//! Signs that a post is not what it seems. Each is looked for here by itself; the ledger, which also
-//! sees what others post, adds its own and judges them together. No sign ever drops a post.
+//! Abuse signals that a submission shows by itself.
+//!
+//! The ledger, which also sees what others submit, adds its own and weighs them together. No signal ever drops a
+//! submission.
 
 mod form_token;
 mod sender;
@@ -17,65 +19,66 @@ use super::lead::Identity;
 use crate::campaign::{Campaign, Kind, Signal, WeighedSignal};
 use crate::contact::{Email, EmailKind};
 
-/// Letters of a text below which many people say the same: a greeting, the name of a town.
+/// The fewest letters of a text that is compared with others. Many people write the same short one: a greeting, the
+/// name of a town.
 const MIN_COMPARED: usize = 24;
 
-/// What the Worker has seen of a post, for the ledger to judge. None of it is kept beside the signs.
+/// The evidence that the Worker has seen of abuse, for the ledger to judge. Only the signals are stored.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(default)]
 pub struct Evidence {
-    /// In the order in which they were looked for.
+    /// The signals that were found. In messages their name is `signs`.
     #[serde(rename = "signs", skip_serializing_if = "Vec::is_empty")]
     pub signals: Vec<WeighedSignal>,
-    /// Keyed hashes of the address and the network that it came from.
+    /// The sender's address and network, as keyed hashes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sender: Option<Sender>,
-    /// The form's token, which only one submission should bring.
+    /// The form token, which only one submission should bring.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token: Option<UsedToken>,
-    /// A keyed hash of what was typed as text, where it is long enough to be one's own.
+    /// A keyed hash of the texts, if they are long enough to be somebody's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub texts: Option<String>,
-    /// The platform takes no more posts of its network that would bring a mail.
+    /// Whether the rate limit on mails of the sender's network is exceeded.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub is_mail_limited: bool,
 }
 
 impl Evidence {
-    /// Whether there is none.
+    /// Checks that there is no evidence.
     pub fn is_nothing(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// The result of asking Turnstile about a post.
+/// The result of asking Turnstile about a submission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TurnstileResult {
-    /// Its verdict.
+    /// The verdict of Turnstile.
     Verdict(Verdict),
-    /// The campaign wants it asked, and the post brought no token.
+    /// Turnstile is to be asked, and the submission brought no token.
     TokenMissing,
-    /// The campaign does not want it asked, or it could not be, which is no fault of the visitor's.
+    /// The campaign does not use Turnstile, or it could not be asked, which is not the visitor's fault.
     NotAsked,
 }
 
-/// What is known of a post beside what it says.
+/// The circumstances of a submission: what is known beside its content.
 pub struct Circumstances<'a> {
-    /// `Origin`, as the request states it.
+    /// The header `Origin`.
     pub origin: Option<&'a str>,
     /// Leadhook's own origin, whose pages count as the campaign's.
     pub own_origin: Option<&'a str>,
-    /// From [`sender()`].
+    /// The result of [`sender()`].
     pub sender: Option<Sender>,
-    /// What came of asking Turnstile.
+    /// The result of asking Turnstile.
     pub turnstile: TurnstileResult,
-    /// Whether the platform takes no more posts of its network that would bring a mail.
+    /// Whether the rate limit on mails of the sender's network is exceeded.
     pub is_mail_limited: bool,
-    /// UTC, milliseconds.
+    /// The time; UTC, milliseconds.
     pub now_ms: i64,
 }
 
-/// Looks for every sign that a post shows by itself.
+/// Returns every abuse signal that a submission shows by itself.
 pub fn evidence(
     submission: &Submission,
     campaign: &Campaign,
@@ -133,7 +136,7 @@ fn of_address(contact: &Contact) -> impl Iterator<Item = Signal> {
     kind.into_iter().chain(role).chain(is_unlisted.then_some(Signal::PhoneUnlisted))
 }
 
-/// Links and markup in the answers of kind text.
+/// Returns the signals of links and markup in the answers of kind text.
 fn in_texts(submission: &Submission, campaign: &Campaign) -> Vec<WeighedSignal> {
     let mut weighed = Vec::new();
     for (field, answer) in texts_of(submission, campaign) {
@@ -143,7 +146,7 @@ fn in_texts(submission: &Submission, campaign: &Campaign) -> Vec<WeighedSignal> 
         };
         let found = [(text::has_link(answer), link), (text::has_markup(answer), markup)];
         for (_, signal) in found.into_iter().filter(|(is_there, _)| *is_there) {
-            // One field's is enough: three links in three texts are one signal.
+            // Three links in three texts are one signal.
             if weighed.iter().all(|known: &WeighedSignal| known.signal != signal) {
                 weighed.extend(campaign.abuse.weigh_in(signal, field));
             }
@@ -163,7 +166,7 @@ fn texts_of<'a>(
     })
 }
 
-/// The keyed hash by which the same text of many people is noticed, whatever its case and spaces.
+/// Returns the keyed hash by which the ledger notices the same text of many people, whatever its case and spaces.
 fn texts(submission: &Submission, campaign: &Campaign, identity: &Identity) -> Option<String> {
     let said = texts_of(submission, campaign).filter(|(field, _)| !text::is_name(field));
     let letters: String =
@@ -172,7 +175,8 @@ fn texts(submission: &Submission, campaign: &Campaign, identity: &Identity) -> O
         .then(|| identity.tag("texts", &crate::base::unicode::lowercase(&letters)))
 }
 
-/// Browsers say where a form's page is; only scripts that are no page's do not.
+/// Returns the signal of the origin, if there is one. Browsers state the origin of a form's page; only scripts
+/// outside of a page do not.
 fn of_origin(
     origin: Option<&str>,
     campaign: &Campaign,
@@ -180,7 +184,7 @@ fn of_origin(
     is_form: bool,
 ) -> Option<Signal> {
     match origin {
-        // What a page says that wants to stay private.
+        // Pages with a strict referrer policy send `null`.
         None | Some("null") => is_form.then_some(Signal::OriginMissing),
         Some(origin) if own_origin == Some(origin) || campaign.origins.is_empty() => None,
         Some(origin) => {

@@ -16,7 +16,7 @@ pub struct Submission {
     pub contact: Contact,
     /// Every other answer, by field.
     pub answers: BTreeMap<String, Value>,
-    /// Where the visitor came from.
+    /// The visitor's source: campaign parameters, page, referrer.
     pub attribution: BTreeMap<String, String>,
     /// One choice for each purpose of the campaign, in its order.
     pub choices: Vec<ConsentChoice>,

@@ -1,4 +1,4 @@
-//! An identifier of a person: an e-mail address or a phone number.
+//! Identifiers of people: e-mail addresses and phone numbers.
 
 use crate::campaign::IdentifierKind;
 use crate::contact::{Email, Phone};
@@ -20,7 +20,8 @@ impl Identifier {
         }
     }
 
-    /// Lists fold Gmail addresses, so that one upload serves every campaign.
+    /// Returns the form under which lists have it. Gmail addresses are folded, so that one upload serves every
+    /// campaign.
     pub(super) fn listed_form(&self) -> String {
         match self {
             Self::Email(email) => email.fingerprint_form(true),
@@ -28,6 +29,7 @@ impl Identifier {
         }
     }
 
+    /// Returns every form under which fingerprints are made, whatever a campaign folds.
     pub(super) fn forms(&self) -> Vec<String> {
         let mut forms = vec![self.listed_form()];
         if let Self::Email(email) = self {
