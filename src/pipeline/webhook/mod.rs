@@ -1,4 +1,4 @@
-//! One lead to one destination: the signed request, what an answer means, and when to try again.
+//! Webhooks: the body and the signature of a request, the outcome of an attempt, and the schedule of retries.
 
 mod event;
 mod kind;
