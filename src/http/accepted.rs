@@ -1,4 +1,4 @@
-//! The response to an accepted submission, the same whatever became of it.
+//! The response to an accepted submission, which is the same whatever the ledger decides.
 
 use serde_json::json;
 
@@ -8,8 +8,8 @@ use crate::campaign::{Campaign, Kind};
 use crate::pipeline::lead::DownloadLink;
 
 impl Response {
-    /// The submission is stored: 202 for programs, a redirect to the thanks page for browsers. A program
-    /// is told what domain was likely meant, and may ask the visitor.
+    /// 202 for programs, a redirect to the thanks page for browsers: the submission is stored. A program learns which
+    /// domain was likely meant in the address, and may ask the visitor.
     pub fn accepted(
         submission_id: &str,
         campaign: &Campaign,

@@ -1,5 +1,5 @@
-//! The acceptance criteria of a campaign: what a form or a chatbot needs to be right the first time, and the
-//! texts that its visitors read.
+//! Acceptance criteria of a campaign: everything that a form or a chatbot needs to send a valid submission, and the
+//! texts for its visitors.
 
 use serde_json::{Value, json};
 
@@ -9,14 +9,15 @@ use crate::base::json::object_of;
 use crate::campaign::{FORM_TOKEN, Field, Kind, Purpose, TURNSTILE_TOKEN};
 use crate::pipeline::intake::{MAX_BODY_BYTES, MAX_FIELDS};
 
-/// Where the form's token goes: what nobody writes in a text of a campaign, and how JSON has it.
+/// The placeholder of the form token, which no text of a campaign holds, and the same in JSON.
 const TOKEN_PLACEHOLDER: &str = "\u{1}token\u{1}";
 const TOKEN_PLACEHOLDER_IN_JSON: &str = r"\u0001token\u0001";
 /// The groups of texts that scripts on pages show.
 const TEXT_GROUPS: [&str; 4] = ["chat", "download", "error", "form"];
+
 impl Response {
-    /// What a form or a chatbot needs to be right the first time, and what its visitors read: a JSON text before
-    /// and behind the form's token, which is another one each time.
+    /// Returns the acceptance criteria as JSON, in two parts: the text before and the text after the form token,
+    /// which differs each time.
     pub fn acceptance_criteria(reader: &Reader<'_>, public_url: Option<&str>) -> [String; 2] {
         let Reader { campaign, language } = *reader;
         let turnstile = campaign.turnstile.as_ref().map(|turnstile| {
@@ -45,8 +46,8 @@ impl Response {
             "limits": { "body_bytes": MAX_BODY_BYTES, "fields": MAX_FIELDS },
         });
         let text = criteria.to_string();
-        let (before, behind) = text.split_once(TOKEN_PLACEHOLDER_IN_JSON).unwrap_or((&text, ""));
-        [before.to_owned(), behind.to_owned()]
+        let (before, after) = text.split_once(TOKEN_PLACEHOLDER_IN_JSON).unwrap_or((&text, ""));
+        [before.to_owned(), after.to_owned()]
     }
 }
 

@@ -1,4 +1,4 @@
-//! The page of a link to what a campaign gives in exchange.
+//! The page of a download link, and the magnet behind it.
 
 use maud::{Markup, html};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use crate::base::time::rfc3339;
 use crate::campaign::{Campaign, Magnet, Source};
 use crate::pipeline::lead::DownloadLink;
 
-/// A link as a program gets it. The address is below the root where Leadhook's own is not known.
+/// Returns a download link as JSON. The address is relative if Leadhook's own is not known.
 pub(super) fn link_json(
     campaign: &Campaign,
     magnet: &Magnet,
@@ -21,13 +21,14 @@ pub(super) fn link_json(
     json!({ "title": magnet.title, "url": url, "expires_at": rfc3339(link.until_ms) })
 }
 
+/// Returns the address of a download link.
 fn address(campaign: &Campaign, token: &str) -> String {
     format!("/d/{}/{token}", campaign.id)
 }
 
 impl Reader<'_> {
-    /// A button to what the campaign gives, on a page that says something else.
-    pub(super) fn offered(&self, token: Option<&str>) -> Markup {
+    /// Returns a button to the magnet, for pages about something else.
+    pub(super) fn magnet_offer(&self, token: Option<&str>) -> Markup {
         let offer = self.campaign.magnet.as_ref().zip(token);
         html! {
             @if let Some((magnet, token)) = offer {
@@ -39,7 +40,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The page of a link: only its button gives anything, for programs open links too.
+    /// 200: the page of a download link. Only its button gives the magnet, because programs open links too.
     pub fn download(&self, magnet: &Magnet, until_ms: i64) -> Response {
         let until = self.date(until_ms);
         let content = html! {
@@ -50,6 +51,7 @@ impl Reader<'_> {
         self.link_page(200, content)
     }
 
+    /// Returns the sentence that the magnet is ready.
     fn ready(&self, magnet: &Magnet) -> String {
         self.language.filled("download.ready", &[("title", &magnet.title)])
     }
@@ -62,9 +64,9 @@ impl Reader<'_> {
 }
 
 impl Response {
-    /// What the campaign gives: the way to an address, or a file of the bucket.
+    /// The magnet: a redirect to an address, or a file of the bucket.
     pub fn magnet(magnet: &Magnet) -> Self {
-        let given = match &magnet.source {
+        let response = match &magnet.source {
             Source::Url(url) => Self::redirect(url.clone()),
             Source::File(key) => {
                 let file = Some(key.clone());
@@ -72,11 +74,12 @@ impl Response {
                 Self { file, ..named }.with("content-disposition", disposition(key))
             }
         };
-        unlisted(given)
+        unlisted(response)
     }
 }
 
-/// Lets browsers keep a file under the last part of its key (RFC 6266, and RFC 8187 for its letters).
+/// Returns a content disposition with the last part of a file's key as its name (RFC 6266; RFC 8187 for other letters
+/// than ASCII).
 fn disposition(key: &str) -> String {
     let name = key.rsplit('/').next().unwrap_or(key);
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | ' ');

@@ -1,4 +1,4 @@
-//! The layout of every page: head, style and content security policy.
+//! Layout of every page: head, style and content security policy.
 
 use maud::{DOCTYPE, Markup, html};
 
@@ -9,25 +9,27 @@ use crate::base::crypto::{base64, sha256};
 use crate::base::i18n::Language;
 use crate::campaign::{Campaign, Colour, Source};
 
-/// The style of all pages, one of the files that are served as they are.
+/// The style sheet of all pages, a static file.
 const STYLE: &str = "/form.css";
 
 impl Reader<'_> {
+    /// Returns a link to the privacy notice.
     pub(super) fn privacy_notice(&self) -> Markup {
         html! { a href=(self.campaign.privacy_notice) { (self.text("form.privacy_notice")) } }
     }
 
+    /// Returns a paragraph for each text.
     pub(super) fn sentences(&self, keys: &[&'static str]) -> Markup {
         html! { @for key in keys { p { (self.text(key)) } } }
     }
 
-    /// A page behind a link whose address lets its holder do something: it is not passed on, not found and
+    /// Returns a page whose address lets its holder do something: it is not passed on as a referrer, not indexed and
     /// not framed.
     pub(super) fn link_page(&self, status: u16, content: Markup) -> Response {
         unlisted(self.page_within(status, content, "frame-ancestors 'none'"))
     }
 
-    /// A page that answers a form, and stands where the form stood.
+    /// Returns a page that replaces a form, also in a frame.
     pub(super) fn page(&self, status: u16, content: Markup) -> Response {
         self.page_within(status, content, &self.frames())
     }
@@ -37,13 +39,13 @@ impl Reader<'_> {
         self.document(status, html! {}, content).with("content-security-policy", policy)
     }
 
-    /// The campaign's own pages may show its form in a frame.
+    /// Returns the directive by which the campaign's own pages can show its form in a frame.
     pub(super) fn frames(&self) -> String {
         let origins: String = self.campaign.origins.iter().filter_map(|origin| source(origin)).collect();
         format!("frame-ancestors 'self'{origins}")
     }
 
-    /// A whole page without its policy.
+    /// Returns a whole page without its content security policy.
     pub(super) fn document(&self, status: u16, head: Markup, content: Markup) -> Response {
         let Campaign { title, page, controller, .. } = self.campaign;
         let html = html! {
@@ -66,8 +68,8 @@ impl Reader<'_> {
         Response::new(status, HTML, html.into_string())
     }
 
-    /// Where a page's forms may lead. Browsers hold what a post is redirected to to it as well, which may
-    /// redirect further.
+    /// Returns the directive for the targets of a page's forms. Browsers apply it to redirects after a post as
+    /// well, and those may redirect further.
     pub(super) fn form_action(&self) -> String {
         let magnet = self.campaign.magnet.as_ref().and_then(|magnet| match &magnet.source {
             Source::Url(url) => Some(url),
@@ -82,7 +84,8 @@ impl Reader<'_> {
         format!("form-action 'self'{schemes}")
     }
 
-    /// What a page may load, with more directives: its style and its logo, and nothing else.
+    /// Returns the content security policy with more directives: a page loads its style and its logo, and nothing
+    /// else.
     pub(super) fn policy(&self, more: &str) -> String {
         let style =
             self.own_style().map(|style| format!(" 'sha256-{}'", base64(&sha256(&[style.as_bytes()]))));
@@ -94,7 +97,7 @@ impl Reader<'_> {
         )
     }
 
-    /// The campaign's colours. It holds nothing but digits of the campaign's.
+    /// Returns a style with the campaign's colours. Of the campaign it holds hexadecimal digits only.
     fn own_style(&self) -> Option<String> {
         let page = &self.campaign.page;
         let accent = |colour: Colour| format!("--accent:{};--on-accent:{};", colour.css(), colour.ink());
@@ -105,13 +108,14 @@ impl Reader<'_> {
     }
 }
 
-/// An origin as one more source of a policy. One that a policy would read as more than that is left out:
-/// campaigns that were published before that was looked at may have such a host.
+/// Returns an origin as one more source of a policy; `None` for one that a policy would not read as a single source:
+/// campaigns that were published before this was checked may have such a host.
 fn source(origin: &str) -> Option<String> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._:/[]".contains(c);
     origin.chars().all(is_plain).then(|| format!(" {origin}"))
 }
 
+/// Returns the elements of every head.
 fn head(title: &str) -> Markup {
     html! {
         meta charset="utf-8";
@@ -122,16 +126,17 @@ fn head(title: &str) -> Markup {
     }
 }
 
+/// Keeps a response out of referrers and search engines.
 pub(super) fn unlisted(response: Response) -> Response {
     response.with("referrer-policy", "no-referrer").with("x-robots-tag", "noindex")
 }
 
-/// Posts to the page's own address.
+/// Returns a form with a button that posts to the page's own address.
 pub(super) fn button(label: &str) -> Markup {
     html! { form method="post" { button { (label) } } }
 }
 
-/// A page of one sentence that is no campaign's.
+/// Returns a page of one sentence, without a campaign.
 pub(super) fn bare(status: u16, request: &RawRequest, key: &'static str) -> Response {
     let language =
         request.accept_language.as_deref().and_then(Language::accepted).unwrap_or(Language::English);

@@ -1,4 +1,4 @@
-//! HTTP as the use cases see it: requests, responses and the pages that browsers get.
+//! HTTP: requests, responses and the pages for browsers, without anything of the platform.
 
 mod accepted;
 mod criteria;

@@ -1,4 +1,4 @@
-//! The pages that tell people something, in their language.
+//! Pages that inform people, in their language.
 
 use maud::html;
 use serde_json::Value;
@@ -29,7 +29,7 @@ impl Reader<'_> {
         )
     }
 
-    /// What the visitor knows a field by.
+    /// Returns the text by which the visitor knows a field: its label or the purpose's wording.
     fn field_label<'b>(&'b self, field: &'b str) -> &'b str {
         let label = self.campaign.field(field).map(|field| field.label.as_deref().unwrap_or(&field.name));
         let consent = field.strip_prefix("consent.");
@@ -37,7 +37,7 @@ impl Reader<'_> {
         purpose.map(|purpose| purpose.wording.text.as_str()).or(label).unwrap_or(field)
     }
 
-    /// What a visitor reads of a problem.
+    /// Returns the text of a problem for the visitor.
     fn problem_text(&self, problem: &FieldProblem) -> String {
         let key = match problem.code {
             ProblemCode::Required => "error.required",
@@ -73,7 +73,7 @@ impl Reader<'_> {
         self.language.filled(key, &[("min", &min), ("max", &max)])
     }
 
-    /// The built-in page that thanks, with a link to what the campaign gives.
+    /// 200: the built-in thanks page, with a button to the magnet.
     pub fn thanks(&self, download: Option<&str>) -> Response {
         let own = self.campaign.page.thanks.as_deref();
         self.page(
@@ -81,12 +81,12 @@ impl Reader<'_> {
             html! {
                 p dir="auto" { (own.unwrap_or(self.text("form.thanks"))) }
                 @if self.campaign.double_opt_in.is_some() { p { (self.text("form.look_into_mailbox")) } }
-                (self.offered(download))
+                (self.magnet_offer(download))
             },
         )
     }
 
-    /// 400, 413 or 415 to a browser's form post: its fields could not be read.
+    /// 400, 413 or 415 to a browser's form post: the body could not be decoded.
     pub fn unreadable(&self, status: u16) -> Response {
         self.page(status, self.sentences(&["page.unreadable", "page.still_there"]))
     }
@@ -97,13 +97,13 @@ impl Reader<'_> {
         page.with("retry-after", wait_s.to_string())
     }
 
-    /// 503 to a browser's form post: a page, for nobody retries for a person.
+    /// 503 to a browser's form post. It is a page, because no program retries for a person.
     pub fn fault(&self) -> Response {
         let page = self.page(503, self.sentences(&["page.not_received", "page.back_in_a_moment"]));
         page.with("retry-after", RETRY_AFTER_S.to_string())
     }
 
-    /// The page of a link that asks the owner of an address to confirm.
+    /// 200: the page of a confirmation link, which asks the owner of the address to confirm.
     pub fn ask_to_confirm(&self) -> Response {
         self.link_page(
             200,
@@ -114,16 +114,16 @@ impl Reader<'_> {
         )
     }
 
-    /// The address is confirmed, with a link to what the campaign gives.
+    /// 200: the address is confirmed, with a button to the magnet.
     pub fn confirmed(&self, download: Option<&str>) -> Response {
         let content = html! {
             p { (self.text("page.confirmed")) }
-            (self.offered(download))
+            (self.magnet_offer(download))
         };
         self.link_page(200, content)
     }
 
-    /// The page of a link that takes back a consent: this one, or everything.
+    /// 200: the page of a withdrawal link, for one consent or all of them.
     pub fn ask_to_withdraw(&self, wording: Option<&str>, receipt: &str) -> Response {
         self.link_page(
             200,
@@ -139,23 +139,23 @@ impl Reader<'_> {
         )
     }
 
-    /// The consent is taken back.
+    /// 200: the consent is withdrawn.
     pub fn withdrawn(&self) -> Response {
         self.link_page(200, self.sentences(&["page.withdrawn"]))
     }
 
-    /// 410: the link is not one of ours, or what it was about has ended.
+    /// 410: the link is invalid or has expired.
     pub fn link_ended(&self) -> Response {
         self.link_page(410, self.sentences(&["page.link_ended", "page.send_again"]))
     }
 
-    /// 503 to somebody who followed a link.
+    /// 503 to a person who followed a link.
     pub fn try_again(&self) -> Response {
         let page = self.link_page(503, self.sentences(&["page.try_again"]));
         page.with("retry-after", RETRY_AFTER_S.to_string())
     }
 
-    /// What a person has agreed to, with the signed receipts.
+    /// 200: the consents of a person, with the signed receipts.
     pub fn receipts(&self, consents: &[Value]) -> Response {
         let text = |consent: &'_ Value, key: &str| {
             consent.get(key).and_then(Value::as_str).unwrap_or("-").to_owned()
@@ -191,12 +191,12 @@ impl Reader<'_> {
 }
 
 impl Response {
-    /// 404 to whoever asked: a page, or problem details.
+    /// 404: a page for browsers, problem details for programs.
     pub fn nothing_here(request: &RawRequest) -> Self {
         if request.prefers_html() { bare(404, request, "page.not_found") } else { Self::not_found() }
     }
 
-    /// 503 to whoever asked, where not even the campaign is known.
+    /// 503 if not even the campaign is known: a page for browsers, problem details for programs.
     pub fn not_now(request: &RawRequest) -> Self {
         if !request.prefers_html() {
             return Self::fault();
