@@ -1,4 +1,4 @@
-//! What is wrong with a live system, in words, and what to do about it. It changes nothing.
+//! Diagnosis of a running deployment: findings in words, with advice. It changes nothing.
 
 use serde_json::{Value, json};
 
@@ -14,106 +14,106 @@ use crate::pipeline::abuse::turnstile;
 use crate::pipeline::webhook::SigningSecret;
 use crate::settings::admin_tokens::Scope;
 
-/// A code, whether it is wrong or merely worth knowing, what it means, and what to do.
+/// A code, whether it is a problem or only a note, its meaning, and advice.
 type Words = (&'static str, bool, &'static str, &'static str);
 
 const WORDS: &[Words] = &[
     (
         "counters_differ",
         true,
-        "The counters of the ledger are not what its rows say",
-        "Compare them with what receivers have got before you rely on either, and report it as a defect.",
+        "The ledger's counters do not match its rows",
+        "Compare both with what receivers have got before you rely on either, and report it as a bug.",
     ),
     (
         "counter_negative",
         true,
         "A counter is below zero",
-        "Something was counted twice on its way out. Report it as a defect.",
+        "Something was subtracted twice. Report it as a bug.",
     ),
     (
         "state_unknown",
         true,
-        "A submission is in a state that this code does not know",
+        "A submission has a state that this version does not know",
         "Deploy the newest version again.",
     ),
     (
         "no_delivery",
         true,
-        "A submission is pending, and no delivery of it is",
-        "It will not be sent by itself. Report it as a defect.",
+        "A submission is pending, but none of its deliveries is",
+        "It will never be sent. Report it as a bug.",
     ),
     (
         "state_behind",
         true,
-        "A submission's state is not what its deliveries say",
-        "What is sent follows the deliveries, and the counters the state. Report it as a defect.",
+        "A submission's state does not match its deliveries",
+        "Sending follows the deliveries, and the counters follow the state. Report it as a bug.",
     ),
     (
         "no_submission",
         true,
-        "A delivery waits whose submission is gone",
-        "It cannot be sent and will become a dead letter. Report it as a defect.",
+        "A delivery is pending, but its submission is gone",
+        "It cannot be sent and will become a dead letter. Report it as a bug.",
     ),
     (
         "payload_missing",
         true,
-        "A submission waits, and its payload is gone",
-        "It cannot be sent. Restore the ledger to a point in time before, or ask the person again.",
+        "A submission is pending, but its payload is gone",
+        "It cannot be sent. Restore the ledger to an earlier point in time, or ask the person again.",
     ),
     (
         "payload_left",
         true,
-        "A submission has ended, and its payload is still kept",
-        "It should have been erased. Report it as a defect.",
+        "A submission is finished, but its payload is still stored",
+        "It should have been erased. Report it as a bug.",
     ),
     (
         "newer",
         false,
-        "Rows were written by newer code; they are left alone",
-        "Deploy the newest version; until then they wait.",
+        "Rows were written by a newer version; they are left alone",
+        "Deploy the newest version; they wait until then.",
     ),
     (
         "overdue",
         true,
         "A delivery is overdue by more than 15 minutes",
-        "Look whether the receiver is slow. If it is not, the alarm is lost: check that the cron trigger is \
-         there, for it wakes every ledger.",
+        "Check whether the receiver is slow. If it is not, the alarm was lost: check that the cron trigger exists, \
+         which wakes every ledger.",
     ),
     (
         "due_too_late",
         true,
-        "A delivery is to be tried later than any wait is long",
-        "A clock was wrong when it was written. The ledger mends it when it is opened next: deploy again.",
+        "A delivery is due later than the longest wait allows",
+        "A clock was wrong when it was written. The ledger corrects it when it restarts: deploy again.",
     ),
     (
         "dead_letters",
         true,
         "Deliveries were given up",
-        "Mend what the reason names, then replay them: POST /admin/api/deliveries/replay?campaign=…",
+        "Fix the cause shown in `reason`, then replay them: POST /admin/api/deliveries/replay?campaign=…",
     ),
     (
         "destination_paused",
         true,
-        "A destination answered 410 and gets nothing more",
-        "Once it wants leads again, enable it: POST /admin/api/campaigns/…/destinations/…/enable",
+        "A destination returned 410 and is paused",
+        "Once it accepts leads again, enable it: POST /admin/api/campaigns/…/destinations/…/enable",
     ),
     (
         "moving",
         false,
-        "Leads came in during the check, so counters and rows could not be compared exactly",
-        "Run it again in a quieter moment.",
+        "Leads arrived during the check, so counters and rows could not be compared exactly",
+        "Run it again at a quieter time.",
     ),
     (
         "ledger_silent",
         true,
-        "The ledger does not answer",
-        "Look at the Worker's log for faults, and run it again. Its leads get 503 until it answers.",
+        "The ledger does not respond",
+        "Check the Worker's log for faults, and run it again. Its submissions get 503 until it responds.",
     ),
     (
         "kv_down",
         true,
         "KV cannot be read",
-        "Campaigns that were read before are served on; others get 503. Look at the platform's status.",
+        "Campaigns in the cache are still served; others get 503. Check the platform's status page.",
     ),
     (
         "campaign_unreadable",
@@ -124,128 +124,128 @@ const WORDS: &[Words] = &[
     (
         "campaign_newer",
         true,
-        "A campaign in KV was published by newer code",
+        "A campaign in KV was published by a newer version",
         "Deploy that version of the Worker.",
     ),
     (
         "campaign_gone",
         true,
         "The ledger knows a campaign that is not in KV",
-        "It is sent by the ledger's copy. Publish it again with `leadhook publish`.",
+        "Its deliveries use the ledger's copy. Publish it again with `leadhook publish`.",
     ),
     (
         "campaign_older",
         false,
-        "The ledger's copy of a campaign is another revision than KV's",
-        "The next lead brings the published one.",
+        "The ledger's copy of a campaign has another revision than KV's",
+        "The next submission updates it.",
     ),
     (
         "secret_missing",
         true,
         "A destination's secret is not set, so nothing can be sent to it",
-        "Set it with `wrangler secret put`; what waits is sent then.",
+        "Set it with `wrangler secret put`; pending deliveries are sent then.",
     ),
     (
         "turnstile_secret_missing",
         true,
-        "Turnstile's secret is not set, so nobody is asked about posts",
-        "Set it with `wrangler secret put`. Posts are taken meanwhile.",
+        "Turnstile's secret is not set, so it is not asked about submissions",
+        "Set it with `wrangler secret put`. Submissions are accepted meanwhile.",
     ),
     (
         "turnstile_for_tests",
         true,
-        "Turnstile's secret is one of those for tests, which is not used outside development",
-        "Set the secret of your widget. Posts are taken meanwhile.",
+        "Turnstile's secret is one for tests, which is not used outside development",
+        "Set the secret of your widget. Submissions are accepted meanwhile.",
     ),
     (
         "secret_unusable",
         true,
-        "A destination's secret is not of the form whsec_…, so nothing can be signed",
-        "Set the secret that the receiver has; what waits is sent then.",
+        "A destination's secret does not have the form whsec_…, so nothing can be signed",
+        "Set the secret that the receiver has; pending deliveries are sent then.",
     ),
     (
         "secret_unbound",
         true,
-        "A secret is to be sent as it is, and is bound to no host, so nothing is sent with it",
-        "Where the host is your provider's, add NAME=host to LEADHOOK_SECRET_HOSTS; what waits is sent then.",
+        "A token is bound to no host, so nothing is sent with it",
+        "If the host is your provider's, add NAME=host to LEADHOOK_SECRET_HOSTS; pending deliveries are sent then.",
     ),
     (
         "secret_elsewhere",
         true,
-        "A secret is to be sent to a host that it is not bound to, so nothing is sent with it",
-        "Correct the campaign, or add NAME=host to LEADHOOK_SECRET_HOSTS where the host is your provider's.",
+        "A token is bound to another host than the campaign names, so nothing is sent with it",
+        "Correct the campaign, or add NAME=host to LEADHOOK_SECRET_HOSTS if the host is your provider's.",
     ),
     (
         "signing_secret_sent",
         true,
-        "A secret that signs webhooks is to be sent as it is, which it never is",
-        "Give the provider's token a name of its own, set it with `wrangler secret put`, and publish again.",
+        "A campaign would send a secret that signs webhooks, so nothing is sent with it",
+        "Give the provider's token its own name, set it with `wrangler secret put`, and publish again.",
     ),
     (
         "sent_secret_signs",
         true,
-        "A webhook is signed with a secret that is bound to a host or sent elsewhere as it is",
-        "Give the webhook a secret of its own, whsec_…; a name that only signs does not belong into \
+        "A webhook is signed with a secret that is bound to a host or sent elsewhere as a token",
+        "Give the webhook its own secret, whsec_…; the name of a secret that only signs does not belong in \
          LEADHOOK_SECRET_HOSTS.",
     ),
     (
         "controller_other",
         false,
-        "A campaign has another controller than its ledger, which was renamed; it is served as it is",
+        "A campaign still names the former controller of its ledger; it is served all the same",
         "Its next publication needs the new name, a new privacy_notice_version and new versions of all purposes.",
     ),
     (
         "development",
         false,
-        "LEADHOOK_ENV is dev: loopback addresses are allowed, and attempts follow each other in seconds",
-        "Leave it out in production.",
+        "LEADHOOK_ENV is dev: loopback addresses are allowed, and retries follow within seconds",
+        "Remove it in production.",
     ),
     (
         "signing_keys_missing",
         false,
         "LEADHOOK_SIGNING_KEYS is not set: there are no signed receipts",
-        "`leadhook keys` makes one; put it with `wrangler secret put`.",
+        "Create one with `leadhook keys make`, and set it with `wrangler secret put`.",
     ),
     (
         "list_keys_missing",
         false,
         "LEADHOOK_LIST_KEYS is not set: there are no lists, so nobody can be suppressed",
-        "`leadhook keys` makes one; put it with `wrangler secret put`.",
+        "Create one with `leadhook keys make`, and set it with `wrangler secret put`.",
     ),
     (
         "public_url_missing",
         false,
         "LEADHOOK_PUBLIC_URL is not set: receipts and events carry no links",
-        "Set it to the address under which the Worker answers.",
+        "Set it to the public address of the Worker.",
     ),
     (
         "public_url_wrong",
         true,
-        "LEADHOOK_PUBLIC_URL is no address that links can be built from, and counts as not set",
-        "Set it to the address under which the Worker answers, as in https://leads.example.com.",
+        "LEADHOOK_PUBLIC_URL is not an address that links can be built from, and counts as not set",
+        "Set it to the public address of the Worker, such as https://leads.example.com.",
     ),
     (
         "admin_host_wrong",
         true,
-        "LEADHOOK_ADMIN_HOST is no host, or that of LEADHOOK_PUBLIC_URL, and counts as not set",
-        "Set it to a host alone, with its port where it has one, as in admin.example.com; until then the dashboard answers at every host.",
+        "LEADHOOK_ADMIN_HOST is not a host, or is that of LEADHOOK_PUBLIC_URL, and counts as not set",
+        "Set it to a host, with its port if it has one, such as admin.example.com; until then the dashboard is at every host.",
     ),
     (
         "secret_hosts_wrong",
         true,
         "LEADHOOK_SECRET_HOSTS cannot be read: no token is bound to a host, so none is sent",
-        "Set it to names and hosts without https://, port and path, as in MAIL_API_TOKEN=api.postmarkapp.com; what waits is sent then.",
+        "Set it to names and hosts without https://, port and path, such as MAIL_API_TOKEN=api.postmarkapp.com; pending deliveries are sent then.",
     ),
     (
         "public_url_needed",
         true,
-        "A campaign asks people to confirm, and LEADHOOK_PUBLIC_URL, which the links need, is not set",
-        "Set it to the address under which the Worker answers; mails that wait are sent then.",
+        "A campaign uses double opt-in, but LEADHOOK_PUBLIC_URL, which its links need, is not set",
+        "Set it to the public address of the Worker; pending mails are sent then.",
     ),
 ];
 
-/// `GET /admin/api/doctor`: the Worker, its settings and campaigns, and which ledgers there are. With
-/// `ledger`, one of them. Both a chunk at a time: `next` is the `after` of the next one.
+/// Answers `GET /admin/api/doctor`: checks the Worker, its settings and campaigns, and lists the ledgers. With `ledger`,
+/// checks one of them. Both work in chunks: `next` is the `after` of the next one.
 pub(super) async fn examine(ports: &impl Ports, asked: &Asked<'_>) -> Result<Response, Fault> {
     match asked.query.text("ledger") {
         Some(ledger) => examine_ledger(ports, &ledger, asked).await,
@@ -253,7 +253,7 @@ pub(super) async fn examine(ports: &impl Ports, asked: &Asked<'_>) -> Result<Res
     }
 }
 
-/// The settings with the first chunk, campaigns in each.
+/// Checks the settings in the first chunk, and campaigns in each.
 async fn examine_worker(ports: &impl Ports, asked: &Asked<'_>) -> Result<Response, Fault> {
     let mut findings = Vec::new();
     if asked.query.text("after").is_none() {
@@ -280,7 +280,7 @@ async fn examine_worker(ports: &impl Ports, asked: &Asked<'_>) -> Result<Respons
     };
     walk.spend(keys.len().div_ceil(KV_KEYS_AT_ONCE));
     while let Some((id, _)) = walk.next(1) {
-        // Of one that is not there the deletion is still spreading.
+        // If it is not there, its deletion is still spreading.
         if let Some((_, text)) = stored.iter().find(|(key, _)| *key == campaign_key(&id)) {
             examine_campaign(ports, &id, text, &uses, &mut findings).await;
         }
@@ -304,7 +304,7 @@ fn check_settings(ports: &impl Ports, into: &mut Vec<Value>) {
     into.extend(missing.map(|(problem, _)| finding(problem, "", 1, &Value::Null)));
 }
 
-/// Looks at a campaign as it lies in KV.
+/// Checks a campaign as it is in KV.
 async fn examine_campaign(
     ports: &impl Ports,
     id: &str,
@@ -327,7 +327,7 @@ async fn examine_campaign(
     }
 }
 
-/// Why a secret is not sent to a host, as a finding.
+/// Returns the finding that a secret is not sent to a host.
 fn withheld(
     ports: &impl Ports,
     uses: &SecretUses,
@@ -390,7 +390,7 @@ fn check_campaign(ports: &impl Ports, campaign: &Campaign, uses: &SecretUses, in
 }
 
 async fn examine_ledger(ports: &impl Ports, ledger: &str, asked: &Asked<'_>) -> Result<Response, Fault> {
-    // Asking would make one that is not there.
+    // A request would create one that does not exist.
     if !registry(ports).await?.iter().any(|known| known == ledger) {
         return Ok(Response::not_found());
     }
@@ -408,7 +408,7 @@ async fn examine_ledger(ports: &impl Ports, ledger: &str, asked: &Asked<'_>) -> 
     let mut findings = Vec::new();
     for found in report.get("findings").and_then(Value::as_array).into_iter().flatten() {
         let count = found.get("count").and_then(Value::as_i64).unwrap_or(1);
-        // The id of a submission or a delivery: for those who see single ones.
+        // The id of a submission or a delivery is for those who may see single ones.
         let example = found.get("example").filter(|_| asked.actor.may(Scope::Operate));
         let example = example.unwrap_or(&Value::Null);
         findings.push(finding(&text(found, "problem"), &text(found, "about"), count, example));
@@ -420,7 +420,7 @@ async fn examine_ledger(ports: &impl Ports, ledger: &str, asked: &Asked<'_>) -> 
             Some(Ok(campaign)) if revision.as_str() != Some(&campaign.revision) => {
                 findings.push(finding("campaign_older", id, 1, &Value::Null));
             }
-            // What cannot be read is found with the Worker.
+            // Unreadable campaigns are found with the Worker.
             Some(_) => {}
         }
     }
@@ -433,7 +433,11 @@ fn finding(problem: &str, about: &str, count: i64, example: &Value) -> Value {
     let known = WORDS.iter().find(|(code, ..)| *code == problem);
     let (is_wrong, says, advice) = match known {
         Some((_, is_wrong, says, advice)) => (*is_wrong, *says, *advice),
-        None => (true, "The ledger found what this Worker has no words for", "Deploy the newest version."),
+        None => (
+            true,
+            "The ledger found a problem that this version cannot describe",
+            "Deploy the newest version.",
+        ),
     };
     json!({
         "problem": problem, "is_wrong": is_wrong, "about": about, "count": count, "example": example,

@@ -1,4 +1,4 @@
-//! `access` and `erase`: what a person may ask for.
+//! `access` and `erase`: the rights of a person.
 
 use std::io::{self, IsTerminal as _};
 
@@ -24,10 +24,10 @@ pub struct Erase {
     person: Person,
     #[command(flatten)]
     server: client::Server,
-    /// Do not ask first
+    /// Skip the confirmation prompt
     #[arg(long)]
     yes: bool,
-    /// Print the whole answer as JSON instead of the receipt; of many ledgers it comes in several
+    /// Print the full responses as JSON instead of the receipts; many ledgers take several
     #[arg(long)]
     json: bool,
 }
@@ -44,15 +44,14 @@ pub fn access(options: &Access) -> Result<(), String> {
     Ok(())
 }
 
-/// The receipt goes to standard output, the words to standard error. Of many ledgers some have one receipt
-/// together.
+/// Prints receipts to standard output and words to standard error. A receipt may cover several ledgers.
 pub fn erase(options: &Erase) -> Result<(), String> {
     let body = options.person.body()?;
     let client = options.server.client()?;
     if !options.yes {
         confirm(&options.person)?;
     }
-    let (mut anybody, mut is_signed) = (false, true);
+    let (mut is_found, mut is_signed) = (false, true);
     client.post_each("erase", &body, |answer| {
         if options.json {
             say!("{}", json(&answer));
@@ -60,7 +59,7 @@ pub fn erase(options: &Erase) -> Result<(), String> {
         }
         let words = in_words(&answer);
         if !words.is_empty() {
-            anybody = true;
+            is_found = true;
             note!("{}", words.trim_end());
         }
         let receipts = receipts(&answer);
@@ -68,8 +67,8 @@ pub fn erase(options: &Erase) -> Result<(), String> {
         receipts.iter().for_each(|receipt| say!("{receipt}"));
         Ok(())
     })?;
-    if !anybody && !options.json {
-        note!("Nothing was held about that person.");
+    if !is_found && !options.json {
+        note!("Nothing was stored about that person.");
     }
     if !is_signed {
         note!("There is no signed receipt: LEADHOOK_SIGNING_KEYS is not set.");
@@ -79,10 +78,10 @@ pub fn erase(options: &Erase) -> Result<(), String> {
 
 fn confirm(person: &Person) -> Result<(), String> {
     if !io::stdin().is_terminal() {
-        return Err("nothing was erased: without a terminal to ask on, --yes is needed".to_owned());
+        return Err("nothing was erased: without a terminal for the confirmation, pass --yes".to_owned());
     }
     let whom = person.shown();
-    note!("Erase everything about the person behind {whom}? It cannot be undone. Type yes to erase:");
+    note!("Erase everything about the person with {whom}? This cannot be undone. Type yes to erase:");
     let mut answer = String::new();
     io::stdin().read_line(&mut answer).map_err(|error| error.to_string())?;
     if answer.trim() == "yes" { Ok(()) } else { Err("nothing was erased".to_owned()) }
@@ -104,19 +103,19 @@ fn in_words(answer: &Value) -> String {
         for submissions in left {
             let submissions = several(submissions, "submission");
             out.push_str(&format!(
-                "{ledger}: erased {submissions} of a lead of which somebody else's are left\n"
+                "{ledger}: erased {submissions} of a lead that also has submissions of somebody else\n"
             ));
         }
         let mentions = count(place, "mentions");
         if mentions > 0 {
             let mentions = several(mentions, "submission");
             out.push_str(&format!(
-                "{ledger}: took the address or number out of {mentions} of other people\n"
+                "{ledger}: removed the address or number from {mentions} of other people\n"
             ));
         }
-        for told in place.get("told").and_then(Value::as_array).into_iter().flatten() {
-            let (campaign, destination) = (text(told, "campaign"), text(told, "destination"));
-            out.push_str(&format!("  {destination} of {campaign} is told to erase it too\n"));
+        for destination in place.get("told").and_then(Value::as_array).into_iter().flatten() {
+            let (campaign, destination) = (text(destination, "campaign"), text(destination, "destination"));
+            out.push_str(&format!("  {destination} of {campaign} gets an event to erase it too\n"));
         }
     }
     out
@@ -126,14 +125,14 @@ fn several(count: u64, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
-/// A number, or the length of a list.
+/// Returns a number, or the length of a list.
 fn count(value: &Value, key: &str) -> u64 {
     let value = value.get(key);
     let listed = || u64::try_from(value.and_then(Value::as_array)?.len()).ok();
     value.and_then(Value::as_u64).or_else(listed).unwrap_or(0)
 }
 
-/// Every receipt of an answer: one for all, or one for each ledger.
+/// Returns the receipts in a response: one for all ledgers, or one for each.
 fn receipts(answer: &Value) -> Vec<&str> {
     let ledgers = answer.get("ledgers").and_then(Value::as_array).into_iter().flatten();
     let found = std::iter::once(answer).chain(ledgers).filter_map(|place| place.get("receipt"));
