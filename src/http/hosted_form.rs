@@ -269,17 +269,17 @@ fn first_line(text: &str) -> String {
     paragraph.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The countries by name, as the options of a choice. Made once an isolate: there are 249.
+/// Returns the countries by name, as options. They are rendered once per isolate: there are 249.
 fn countries(language: Language) -> Markup {
     thread_local! {
         static OPTIONS: [OnceCell<Markup>; Language::ALL.len()] = const { [const { OnceCell::new() }; 3] };
     }
-    let made = || {
+    let render = || {
         let named = regions(language.tag(), Country::all().map(|country| country.to_string()));
         html! { @for (code, name) in &named { option value=(code) { (name) } } }
     };
     OPTIONS.with(|options| {
         let at = Language::ALL.iter().position(|known| *known == language).unwrap_or_default();
-        options.get(at).map(|options| options.get_or_init(made).clone()).unwrap_or_else(made)
+        options.get(at).map(|options| options.get_or_init(render).clone()).unwrap_or_else(render)
     })
 }

@@ -43,7 +43,7 @@ pub(super) fn read_token(
     campaign: &Campaign,
     identity: &Identity,
     now_ms: i64,
-) -> Result<Option<Token>, Signal> {
+) -> Result<Token, Signal> {
     let text = submission.traps.token.as_deref().ok_or(Signal::TokenMissing)?;
     let [of, rendered, _] = identity.read_link::<3>(Link::Form, None, text).ok_or(Signal::TokenInvalid)?;
     let rendered_ms =
@@ -54,5 +54,5 @@ pub(super) fn read_token(
     }
     // Clocks of two machines differ a little: a form from the future counts as one of just now.
     let is_fast = (0..campaign.abuse.min_fill_ms).contains(&(now_ms - rendered_ms));
-    Ok(Some(Token { used: UsedToken { tag: identity.tag("token", text), until_ms }, is_fast }))
+    Ok(Token { used: UsedToken { tag: identity.tag("token", text), until_ms }, is_fast })
 }

@@ -94,7 +94,7 @@ pub fn evidence(
         Some(false) | None => {}
     }
     let token = match read_token(submission, campaign, identity, now_ms) {
-        Ok(token) => token,
+        Ok(token) => Some(token),
         Err(Signal::TokenMissing) if !is_form => None,
         Err(signal) => {
             signals.push(signal);
@@ -124,6 +124,7 @@ pub fn evidence(
     }
 }
 
+/// Returns the signals of an e-mail address and a phone number.
 fn of_address(contact: &Contact) -> impl Iterator<Item = Signal> {
     let kind = match contact.email_kind() {
         Some(EmailKind::Free) => Some(Signal::FreeMailAddress),
@@ -155,6 +156,7 @@ fn in_texts(submission: &Submission, campaign: &Campaign) -> Vec<WeighedSignal> 
     weighed
 }
 
+/// Returns the answers of kind text, with their fields.
 fn texts_of<'a>(
     submission: &'a Submission,
     campaign: &'a Campaign,
