@@ -70,8 +70,8 @@ impl Response {
             Source::Url(url) => Self::redirect(url.clone()),
             Source::File(key) => {
                 let file = Some(key.clone());
-                let named = Self::new(200, "application/octet-stream", "");
-                Self { file, ..named }.with("content-disposition", disposition(key))
+                let empty = Self::new(200, "application/octet-stream", "");
+                Self { file, ..empty }.with("content-disposition", disposition(key))
             }
         };
         unlisted(response)

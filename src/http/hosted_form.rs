@@ -275,8 +275,8 @@ fn countries(language: Language) -> Markup {
         static OPTIONS: [OnceCell<Markup>; Language::ALL.len()] = const { [const { OnceCell::new() }; 3] };
     }
     let render = || {
-        let named = regions(language.tag(), Country::all().map(|country| country.to_string()));
-        html! { @for (code, name) in &named { option value=(code) { (name) } } }
+        let by_name = regions(language.tag(), Country::all().map(|country| country.to_string()));
+        html! { @for (code, name) in &by_name { option value=(code) { (name) } } }
     };
     OPTIONS.with(|options| {
         let at = Language::ALL.iter().position(|known| *known == language).unwrap_or_default();

@@ -104,11 +104,12 @@ fn changes(changes: &Map<String, Value>) -> Vec<String> {
         let [from, to] = ["from", "to"].map(|key| one.get(key).map_or_else(|| "none".to_owned(), side));
         line(&format!("{name}: {from} -> {to}"))
     };
-    let named = |one: &Value| change(one.get("destination").and_then(Value::as_str).unwrap_or_default(), one);
+    let destination =
+        |one: &Value| change(one.get("destination").and_then(Value::as_str).unwrap_or_default(), one);
     let mut lines = Vec::new();
     for (key, value) in changes {
         match value {
-            Value::Array(all) => lines.extend(all.iter().map(named)),
+            Value::Array(all) => lines.extend(all.iter().map(destination)),
             Value::Object(_) => lines.push(change(&key.replace('_', " "), value)),
             other => lines.push(line(&format!("{}: {other}", key.replace('_', " ")))),
         }

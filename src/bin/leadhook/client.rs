@@ -21,7 +21,7 @@ const RETRY_AFTER_S: u64 = 5;
 const LONGEST_WAIT_S: u64 = 60;
 const TIMEOUT: Duration = Duration::from_secs(120);
 /// The most bytes of a response. Everything that is stored about a person fits many times.
-const MAX_ANSWER_BYTES: u64 = 256 * 1024 * 1024;
+const MAX_RESPONSE_BYTES: u64 = 256 * 1024 * 1024;
 
 #[derive(Args)]
 pub struct Server {
@@ -87,9 +87,9 @@ impl Client {
     pub fn get_all(&self, path: &str) -> Result<Vec<Value>, String> {
         let (mut all, mut after) = (Vec::new(), None);
         loop {
-            let answer = self.get(&behind(path, after.as_deref()))?;
-            after = next_of(&answer);
-            all.push(answer);
+            let response = self.get(&behind(path, after.as_deref()))?;
+            after = next_of(&response);
+            all.push(response);
             if after.is_none() {
                 return Ok(all);
             }
@@ -100,11 +100,11 @@ impl Client {
     pub fn find(&self, path: &str) -> Result<Value, String> {
         let mut after = None;
         loop {
-            let answer = self.get(&behind(path, after.as_deref()))?;
-            if !is_not_found_yet(&answer) {
-                return Ok(answer);
+            let response = self.get(&behind(path, after.as_deref()))?;
+            if !is_not_found_yet(&response) {
+                return Ok(response);
             }
-            after = next_of(&answer);
+            after = next_of(&response);
         }
     }
 
@@ -117,9 +117,9 @@ impl Client {
     ) -> Result<(), String> {
         let mut body = body.clone();
         loop {
-            let answer = self.post(path, &body)?;
-            let next = next_of(&answer);
-            each(answer)?;
+            let response = self.post(path, &body)?;
+            let next = next_of(&response);
+            each(response)?;
             match (next, body.as_object_mut()) {
                 (Some(next), Some(body)) => body.insert("after".to_owned(), next.into()),
                 _ => return Ok(()),
@@ -140,14 +140,14 @@ impl Client {
         };
         let mut attempts = 0;
         loop {
-            let mut answer = send().map_err(|error| format!("{}: {error}", self.base))?;
-            let status = answer.status();
+            let mut response = send().map_err(|error| format!("{}: {error}", self.base))?;
+            let status = response.status();
             if status.as_u16() == 503 && attempts < MORE_ATTEMPTS {
                 attempts += 1;
-                thread::sleep(wait_of(&answer));
+                thread::sleep(wait_of(&response));
                 continue;
             }
-            let text = text_of(&mut answer).map_err(|error| format!("{}: {error}", self.base))?;
+            let text = text_of(&mut response).map_err(|error| format!("{}: {error}", self.base))?;
             let value: Option<Value> = serde_json::from_str(&text).ok();
             if status.is_success() || value.as_ref().is_some_and(is_not_found_yet) {
                 let unreadable =
@@ -156,7 +156,7 @@ impl Client {
             }
             return Err(match value.as_ref().and_then(problem) {
                 Some(problem) if status.as_u16() == 429 => {
-                    format!("{}: {problem} Try again in {} s.", self.base, wait_of(&answer).as_secs())
+                    format!("{}: {problem} Try again in {} s.", self.base, wait_of(&response).as_secs())
                 }
                 Some(problem) if status.as_u16() == 403 => {
                     let source = format!("{ADMIN_TOKEN} in the environment or in the key file");
@@ -175,8 +175,8 @@ pub fn encoded(text: &str) -> String {
 }
 
 /// Returns the cursor of the next request.
-fn next_of(answer: &Value) -> Option<String> {
-    answer.get("next").and_then(Value::as_str).map(str::to_owned)
+fn next_of(response: &Value) -> Option<String> {
+    response.get("next").and_then(Value::as_str).map(str::to_owned)
 }
 
 fn behind(path: &str, after: Option<&str>) -> String {
@@ -185,13 +185,13 @@ fn behind(path: &str, after: Option<&str>) -> String {
 }
 
 /// Checks whether ledgers are left that may have it.
-fn is_not_found_yet(answer: &Value) -> bool {
-    answer.get("status").and_then(Value::as_u64) == Some(404) && next_of(answer).is_some()
+fn is_not_found_yet(response: &Value) -> bool {
+    response.get("status").and_then(Value::as_u64) == Some(404) && next_of(response).is_some()
 }
 
 /// Joins the lists of that name in several responses.
-pub fn joined(answers: Vec<Value>, key: &str) -> Value {
-    let lists = answers.into_iter().filter_map(|mut answer| Some(answer.get_mut(key)?.take()));
+pub fn joined(responses: Vec<Value>, key: &str) -> Value {
+    let lists = responses.into_iter().filter_map(|mut response| Some(response.get_mut(key)?.take()));
     let entries = lists.flat_map(|list| if let Value::Array(list) = list { list } else { Vec::new() });
     Value::Object([(key.to_owned(), entries.collect())].into_iter().collect())
 }
@@ -200,11 +200,11 @@ pub fn joined(answers: Vec<Value>, key: &str) -> Value {
 pub fn fetch(address: &str) -> Result<String, String> {
     let failed = |error: ureq::Error| format!("{address}: {error}");
     let (agent, parsed) = agent(address)?;
-    let mut answer = agent.get(parsed).call().map_err(failed)?;
-    if !answer.status().is_success() {
-        return Err(format!("{address} returned {}", answer.status()));
+    let mut response = agent.get(parsed).call().map_err(failed)?;
+    if !response.status().is_success() {
+        return Err(format!("{address} returned {}", response.status()));
     }
-    text_of(&mut answer).map_err(failed)
+    text_of(&mut response).map_err(failed)
 }
 
 /// Returns a client for an address, and the address as it was parsed. Nobody on the way may read the token or
@@ -226,12 +226,12 @@ fn agent(address: &str) -> Result<(Agent, String), String> {
     Ok((config.build().new_agent(), url.href().to_owned()))
 }
 
-fn text_of(answer: &mut Response<ureq::Body>) -> Result<String, ureq::Error> {
-    answer.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_string()
+fn text_of(response: &mut Response<ureq::Body>) -> Result<String, ureq::Error> {
+    response.body_mut().with_config().limit(MAX_RESPONSE_BYTES).read_to_string()
 }
 
-fn wait_of(answer: &Response<ureq::Body>) -> Duration {
-    let header = answer.headers().get("retry-after").and_then(|value| value.to_str().ok());
+fn wait_of(response: &Response<ureq::Body>) -> Duration {
+    let header = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
     let seconds = header.and_then(|text| text.trim().parse().ok()).unwrap_or(RETRY_AFTER_S);
     Duration::from_secs(seconds.min(LONGEST_WAIT_S))
 }

@@ -41,18 +41,18 @@ struct Verify {
 
 /// The part of the output of `access` that is verified.
 #[derive(Deserialize)]
-struct Held {
-    ledgers: Vec<InLedger>,
+struct Access {
+    ledgers: Vec<AccessLedger>,
 }
 
 #[derive(Deserialize)]
-struct InLedger {
+struct AccessLedger {
     ledger: String,
-    leads: Vec<HeldLead>,
+    leads: Vec<AccessLead>,
 }
 
 #[derive(Deserialize)]
-struct HeldLead {
+struct AccessLead {
     lead_id: String,
     history: Vec<Link>,
 }
@@ -69,20 +69,20 @@ struct Link {
     follows: Option<String>,
 }
 
-type Judged = Vec<(Act, Verdict)>;
+type Verdicts = Vec<(Act, Verdict)>;
 
 pub fn run(options: &Options) -> Result<(), String> {
     let Command::Verify(options) = &options.command;
     let name = options.file.display();
-    let held: Held = serde_json::from_str(&read(&options.file)?)
+    let access: Access = serde_json::from_str(&read(&options.file)?)
         .map_err(|error| format!("{name}: is not the output of leadhook access: {error}"))?;
     let vars = Vars::read(&options.keys)?;
     let settings = vars.settings(PEPPERS)?;
     let mut acts = Vec::new();
-    for place in &held.ledgers {
-        let identity = Identity::new(&settings, &place.ledger);
-        for lead in &place.leads {
-            say!("{} in {}", line(&lead.lead_id), line(&place.ledger));
+    for ledger in &access.ledgers {
+        let identity = Identity::new(&settings, &ledger.ledger);
+        for lead in &ledger.leads {
+            say!("{} in {}", line(&lead.lead_id), line(&ledger.ledger));
             let judged = judge(&identity, lead);
             judged.iter().for_each(|(act, verdict)| say!("  {}", in_words(act, *verdict)));
             acts.extend(judged);
@@ -110,8 +110,8 @@ pub fn run(options: &Options) -> Result<(), String> {
 }
 
 /// Verifies each act after the one that it is chained to, or after its MAC if that act is not shown.
-fn judge(identity: &Identity, lead: &HeldLead) -> Judged {
-    let mut judged: Judged = Vec::new();
+fn judge(identity: &Identity, lead: &AccessLead) -> Verdicts {
+    let mut judged: Verdicts = Vec::new();
     for link in &lead.history {
         let (act, is_as_written) = typed(link);
         let ahead = judged.last().map(|(act, _)| Head::from(act));
@@ -170,7 +170,7 @@ fn in_words(act: &Act, verdict: Verdict) -> String {
 }
 
 /// Checks that the history contains the act that a receipt was made for.
-fn compare(file: &Path, acts: &Judged, settings: &Settings) -> Result<(), String> {
+fn compare(file: &Path, acts: &Verdicts, settings: &Settings) -> Result<(), String> {
     let name = file.display();
     let text = read(file)?;
     let payload = match &settings.signing {

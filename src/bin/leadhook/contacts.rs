@@ -64,16 +64,16 @@ impl Contacts {
         let header = reader.byte_headers().map_err(|error| unreadable(&options.file, &error))?;
         let header: Vec<String> =
             header.iter().map(|cell| tidy_word(&String::from_utf8_lossy(cell)).into_owned()).collect();
-        let place = |wanted: &str| header.iter().position(|known| same(known, wanted));
-        let named = |wanted: &Option<String>| match wanted {
+        let position = |wanted: &str| header.iter().position(|known| same(known, wanted));
+        let column = |wanted: &Option<String>| match wanted {
             Some(wanted) => {
                 let lacking = || format!("{name} has no column {wanted:?}; {}", columns(&header));
-                place(wanted).map(Some).ok_or_else(lacking)
+                position(wanted).map(Some).ok_or_else(lacking)
             }
             None => Ok(None),
         };
-        let phone = named(&options.phone_column)?;
-        let email = named(&options.column)?.or_else(|| EMAIL_COLUMNS.into_iter().find_map(place));
+        let phone = column(&options.phone_column)?;
+        let email = column(&options.column)?.or_else(|| EMAIL_COLUMNS.into_iter().find_map(position));
         if email.is_none() && phone.is_none() {
             let columns = columns(&header);
             return Err(format!(
@@ -110,8 +110,8 @@ fn same(left: &str, right: &str) -> bool {
 
 /// Returns the error of a line, without its content.
 fn unreadable(file: &Path, error: &csv::Error) -> String {
-    let place = error.position().map_or_else(String::new, |place| format!(" at line {}", place.line()));
-    format!("{}: cannot be read as CSV{place}", file.display())
+    let at = error.position().map_or_else(String::new, |position| format!(" at line {}", position.line()));
+    format!("{}: cannot be read as CSV{at}", file.display())
 }
 
 /// Returns the columns of the header for an error, unless the file has no header and begins with somebody's address.

@@ -89,8 +89,8 @@ fn check_clock(worker: &Value, before_ms: i64, after_ms: i64, found: &mut Findin
 struct Findings(Vec<Value>);
 
 impl Findings {
-    fn take(&mut self, ledger: &str, answer: &Value) -> Result<(), String> {
-        for finding in list(answer, "findings")? {
+    fn take(&mut self, ledger: &str, response: &Value) -> Result<(), String> {
+        for finding in list(response, "findings")? {
             let mut finding = finding.clone();
             finding.as_object_mut().ok_or_else(unreadable)?.insert("ledger".to_owned(), ledger.into());
             self.add(finding);
@@ -121,11 +121,11 @@ fn examine(client: &Client, ledger: &str) -> Result<(Findings, Value), String> {
         let mut found = Findings::default();
         let mut cursor = String::new();
         let states = loop {
-            let answer = client.get(&format!("doctor?ledger={ledger}{cursor}"))?;
-            found.take(ledger, &answer)?;
-            match answer.get("next").and_then(Value::as_str) {
+            let response = client.get(&format!("doctor?ledger={ledger}{cursor}"))?;
+            found.take(ledger, &response)?;
+            match response.get("next").and_then(Value::as_str) {
                 Some(next) => cursor = format!("&after={next}"),
-                None => break answer.get("states").cloned().unwrap_or_default(),
+                None => break response.get("states").cloned().unwrap_or_default(),
             }
         };
         let is_moving = found.0.iter().any(|finding| text(finding, "problem") == "moving");
@@ -174,8 +174,8 @@ fn counted(states: &BTreeMap<String, Value>) -> String {
     states.iter().map(summary).collect::<Vec<_>>().join("\n")
 }
 
-fn list<'a>(answer: &'a Value, key: &str) -> Result<&'a Vec<Value>, String> {
-    answer.get(key).and_then(Value::as_array).ok_or_else(unreadable)
+fn list<'a>(response: &'a Value, key: &str) -> Result<&'a Vec<Value>, String> {
+    response.get(key).and_then(Value::as_array).ok_or_else(unreadable)
 }
 
 fn text<'a>(value: &'a Value, key: &str) -> &'a str {

@@ -34,12 +34,12 @@ pub struct Erase {
 
 pub fn access(options: &Access) -> Result<(), String> {
     let body = options.person.body()?;
-    let mut answers = Vec::new();
-    options.server.client()?.post_each("access", &body, |answer| {
-        answers.push(answer);
+    let mut responses = Vec::new();
+    options.server.client()?.post_each("access", &body, |response| {
+        responses.push(response);
         Ok(())
     })?;
-    let all = if answers.len() == 1 { answers.remove(0) } else { joined(answers, "ledgers") };
+    let all = if responses.len() == 1 { responses.remove(0) } else { joined(responses, "ledgers") };
     say!("{}", json(&all));
     Ok(())
 }
@@ -52,17 +52,17 @@ pub fn erase(options: &Erase) -> Result<(), String> {
         confirm(&options.person)?;
     }
     let (mut is_found, mut is_signed) = (false, true);
-    client.post_each("erase", &body, |answer| {
+    client.post_each("erase", &body, |response| {
         if options.json {
-            say!("{}", json(&answer));
+            say!("{}", json(&response));
             return Ok(());
         }
-        let words = in_words(&answer);
+        let words = in_words(&response);
         if !words.is_empty() {
             is_found = true;
             note!("{}", words.trim_end());
         }
-        let receipts = receipts(&answer);
+        let receipts = receipts(&response);
         is_signed &= !receipts.is_empty();
         receipts.iter().for_each(|receipt| say!("{receipt}"));
         Ok(())
@@ -82,38 +82,36 @@ fn confirm(person: &Person) -> Result<(), String> {
     }
     let whom = person.shown();
     note!("Erase everything about the person with {whom}? This cannot be undone. Type yes to erase:");
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer).map_err(|error| error.to_string())?;
-    if answer.trim() == "yes" { Ok(()) } else { Err("nothing was erased".to_owned()) }
+    let mut typed = String::new();
+    io::stdin().read_line(&mut typed).map_err(|error| error.to_string())?;
+    if typed.trim() == "yes" { Ok(()) } else { Err("nothing was erased".to_owned()) }
 }
 
-fn in_words(answer: &Value) -> String {
+fn in_words(response: &Value) -> String {
     let text = |value: &Value, key: &str| line(value.get(key).and_then(Value::as_str).unwrap_or("-"));
     let mut out = String::new();
-    for place in answer.get("ledgers").and_then(Value::as_array).into_iter().flatten() {
-        let of_left = place.get("left").and_then(Value::as_array).into_iter().flatten();
+    for ledger in response.get("ledgers").and_then(Value::as_array).into_iter().flatten() {
+        let name = text(ledger, "ledger");
+        let of_left = ledger.get("left").and_then(Value::as_array).into_iter().flatten();
         let left: Vec<u64> = of_left.map(|lead| count(lead, "submissions")).collect();
-        let (leads, submissions) = (count(place, "leads"), count(place, "submissions"));
-        let ledger = text(place, "ledger");
+        let (leads, submissions) = (count(ledger, "leads"), count(ledger, "submissions"));
         let of_whole = submissions.saturating_sub(left.iter().sum());
         if leads > 0 || of_whole > 0 {
             let (leads, submissions) = (several(leads, "lead"), several(of_whole, "submission"));
-            out.push_str(&format!("{ledger}: erased {leads} with {submissions}\n"));
+            out.push_str(&format!("{name}: erased {leads} with {submissions}\n"));
         }
         for submissions in left {
             let submissions = several(submissions, "submission");
             out.push_str(&format!(
-                "{ledger}: erased {submissions} of a lead that also has submissions of somebody else\n"
+                "{name}: erased {submissions} of a lead that also has submissions of somebody else\n"
             ));
         }
-        let mentions = count(place, "mentions");
+        let mentions = count(ledger, "mentions");
         if mentions > 0 {
             let mentions = several(mentions, "submission");
-            out.push_str(&format!(
-                "{ledger}: removed the address or number from {mentions} of other people\n"
-            ));
+            out.push_str(&format!("{name}: removed the address or number from {mentions} of other people\n"));
         }
-        for destination in place.get("told").and_then(Value::as_array).into_iter().flatten() {
+        for destination in ledger.get("told").and_then(Value::as_array).into_iter().flatten() {
             let (campaign, destination) = (text(destination, "campaign"), text(destination, "destination"));
             out.push_str(&format!("  {destination} of {campaign} gets an event to erase it too\n"));
         }
@@ -133,8 +131,8 @@ fn count(value: &Value, key: &str) -> u64 {
 }
 
 /// Returns the receipts in a response: one for all ledgers, or one for each.
-fn receipts(answer: &Value) -> Vec<&str> {
-    let ledgers = answer.get("ledgers").and_then(Value::as_array).into_iter().flatten();
-    let found = std::iter::once(answer).chain(ledgers).filter_map(|place| place.get("receipt"));
+fn receipts(response: &Value) -> Vec<&str> {
+    let ledgers = response.get("ledgers").and_then(Value::as_array).into_iter().flatten();
+    let found = std::iter::once(response).chain(ledgers).filter_map(|part| part.get("receipt"));
     found.filter_map(Value::as_str).filter(|receipt| payload_of(receipt).is_some()).collect()
 }

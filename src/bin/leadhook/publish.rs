@@ -127,10 +127,10 @@ fn send(options: &Options, campaigns: &[(&Path, Campaign)]) -> Result<(), String
         options.rename_controller.as_deref().map(|name| format!("?rename_controller={}", encoded(name)));
     for (file, campaign) in campaigns {
         let path = format!("campaigns/{}{}", campaign.id, rename.as_deref().unwrap_or_default());
-        let answer = client.put(&path, &campaign.canonical);
-        let answer = answer.map_err(|reason| format!("{}: {reason}", file.display()))?;
+        let response = client.put(&path, &campaign.canonical);
+        let response = response.map_err(|reason| format!("{}: {reason}", file.display()))?;
         say!("published {} (revision {})", campaign.id, campaign.revision);
-        let warnings = answer.get("warnings").and_then(Value::as_array).into_iter().flatten();
+        let warnings = response.get("warnings").and_then(Value::as_array).into_iter().flatten();
         let warnings = warnings.filter_map(Value::as_str).map(|text| format!("{}: {text}", file.display()));
         warn(&warnings.collect::<Vec<_>>());
     }
@@ -149,8 +149,8 @@ fn get(options: &Options, keys: &[String]) -> Result<BTreeMap<String, String>, S
         let output = wrangler(options, "get", &json!(keys))?;
         let unreadable = || "the output of wrangler cannot be read".to_owned();
         let (start, end) = output.find('{').zip(output.rfind('}')).ok_or_else(unreadable)?;
-        let answer = output.get(start..=end).and_then(|text| serde_json::from_str::<Value>(text).ok());
-        let Some(Value::Object(values)) = answer else { return Err(unreadable()) };
+        let response = output.get(start..=end).and_then(|text| serde_json::from_str::<Value>(text).ok());
+        let Some(Value::Object(values)) = response else { return Err(unreadable()) };
         for (key, value) in values {
             let text = value.get("value").unwrap_or(&value).as_str().map(str::to_owned);
             if let Some(text) = text {

@@ -124,15 +124,15 @@ fn operate(chosen: &Chosen, verb: &str, done: &str) -> Result<(), String> {
     let client = chosen.server.client()?;
     let (mut count, mut left) = (0, Vec::new());
     let mut order = |order: Value| -> Ordered {
-        let answer = client.post(&format!("quarantine/{verb}"), &order)?;
+        let response = client.post(&format!("quarantine/{verb}"), &order)?;
         let ids = |key: &str| -> Vec<String> {
-            let ids = answer.get(key).and_then(Value::as_array).into_iter().flatten();
+            let ids = response.get(key).and_then(Value::as_array).into_iter().flatten();
             ids.filter_map(|id| id.as_str().map(str::to_owned)).collect()
         };
         let (over, not) = (ids(done), ids("not_possible"));
         count += over.len();
         left.extend(not.iter().cloned());
-        Ok((answer.get("next").cloned().unwrap_or_default(), [over, not].concat()))
+        Ok((response.get("next").cloned().unwrap_or_default(), [over, not].concat()))
     };
     match &chosen.all_of {
         Some(campaign) => {

@@ -55,7 +55,7 @@ pub fn run(options: &Options) -> Result<(), String> {
         read(Path::new(&options.jwks))?
     };
     let keys = PublicKeys::of_jwks(&jwks).map_err(|reason| format!("{}: {reason}", options.jwks))?;
-    let person = Sought::of(options)?;
+    let person = Person::of(options)?;
     for jws in receipts(&text)? {
         let (payload, kid) = keys.verify(&jws)?;
         say!("genuine, signed by the key {kid:?}");
@@ -91,12 +91,12 @@ fn receipts(text: &str) -> Result<Vec<String>, String> {
 }
 
 /// The person that the operator asks about, by the subjects of receipts.
-struct Sought {
+struct Person {
     subjects: Vec<String>,
     file: PathBuf,
 }
 
-impl Sought {
+impl Person {
     fn of(options: &Verify) -> Result<Option<Self>, String> {
         let (Some(text), Some(file), Some(ledger)) = (&options.email, &options.keys, &options.ledger) else {
             return Ok(None);
@@ -108,12 +108,12 @@ impl Sought {
     }
 
     fn compared(&self, payload: &Value) -> Result<&'static str, String> {
-        let named = subjects(payload);
-        if named.iter().any(|name| self.subjects.iter().any(|subject| subject == name)) {
+        let stated = subjects(payload);
+        if stated.iter().any(|name| self.subjects.iter().any(|subject| subject == name)) {
             return Ok("the person with that address");
         }
         let pepper = |name: &str| name.split_once('.').map(|(id, _)| id.to_owned()).unwrap_or_default();
-        let unknown = named
+        let unknown = stated
             .iter()
             .map(|name| pepper(name))
             .find(|id| !self.subjects.iter().any(|subject| pepper(subject) == *id));

@@ -170,9 +170,9 @@ fn texts_of<'a>(
 
 /// Returns the keyed hash by which the ledger notices the same text of many people, whatever its case and spaces.
 fn texts(submission: &Submission, campaign: &Campaign, identity: &Identity) -> Option<String> {
-    let said = texts_of(submission, campaign).filter(|(field, _)| !text::is_name(field));
+    let others = texts_of(submission, campaign).filter(|(field, _)| !text::is_name(field));
     let letters: String =
-        said.flat_map(|(_, answer)| answer.chars()).filter(|c| c.is_alphanumeric()).collect();
+        others.flat_map(|(_, answer)| answer.chars()).filter(|c| c.is_alphanumeric()).collect();
     (letters.chars().count() >= MIN_COMPARED)
         .then(|| identity.tag("texts", &crate::base::unicode::lowercase(&letters)))
 }

@@ -53,9 +53,9 @@ fn retire_unused(vars: &mut Vars, options: &Options) -> Result<(), String> {
                  which whatever needs {id} can never be read again"
             ));
         };
-        let answer = in_every_ledger(&Client::new(&url, &options.file)?)?;
+        let response = in_every_ledger(&Client::new(&url, &options.file)?)?;
         let naming: Vec<_> =
-            rows_naming(&answer, ring.word(), id)?.into_iter().filter(|(_, rows)| *rows > 0).collect();
+            rows_naming(&response, ring.word(), id)?.into_iter().filter(|(_, rows)| *rows > 0).collect();
         if !naming.is_empty() {
             let parts = naming.iter().map(|(ledger, rows)| format!("{rows} rows of {}", line(ledger)));
             let parts = parts.collect::<Vec<_>>().join(", ");
@@ -114,8 +114,8 @@ fn retire_destination(vars: &mut Vars, name: &str) -> Result<(), String> {
 fn older(vars: &Vars, name: &str, id: &str) -> Result<String, String> {
     let present = vars.need(name)?.to_owned();
     check(vars, name)?;
-    let place = entries(&present).iter().position(|(known, _)| *known == id);
-    match place {
+    let position = entries(&present).iter().position(|(known, _)| *known == id);
+    match position {
         None => Err(format!("{}: {name} has no key {id:?}", vars.file())),
         Some(0) => Err(format!("{id} is the current key of {name}; rotate it first")),
         Some(_) => Ok(present),

@@ -178,9 +178,9 @@ fn show(ledger: Option<&str>, client: &Client) -> Result<(), String> {
         Some(ledger) => format!("lists?ledger={}", List::of(SUPPRESSED, ledger).map(|_| ledger)?),
         None => "lists".to_owned(),
     };
-    let answer = joined(client.get_all(&path)?, "lists");
+    let response = joined(client.get_all(&path)?, "lists");
     let lists =
-        answer.get("lists").and_then(Value::as_array).ok_or("the Worker's response contains no lists")?;
+        response.get("lists").and_then(Value::as_array).ok_or("the Worker's response contains no lists")?;
     let text = |list: &Value, key: &str| line(list.get(key).and_then(Value::as_str).unwrap_or("-"));
     let shown = lists.iter().filter(|list| ledger.is_none_or(|ledger| text(list, "ledger") == ledger));
     let mut is_empty = true;
@@ -196,7 +196,7 @@ fn show(ledger: Option<&str>, client: &Client) -> Result<(), String> {
 }
 
 /// Returns the number of changed entries: `added`, `removed` or `cleared`.
-fn count(answer: &Value) -> Result<u64, String> {
-    let found = ["added", "removed", "cleared"].into_iter().find_map(|key| answer.get(key)?.as_u64());
+fn count(response: &Value) -> Result<u64, String> {
+    let found = ["added", "removed", "cleared"].into_iter().find_map(|key| response.get(key)?.as_u64());
     found.ok_or_else(|| "the Worker's response does not state the number of changes".to_owned())
 }

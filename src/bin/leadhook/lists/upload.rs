@@ -71,8 +71,8 @@ impl Upload {
         if self.batch.is_empty() {
             return Ok(());
         }
-        let answer = self.client.post(&self.list.path, &self.change.body(&self.batch));
-        let changed = answer.and_then(|answer| count(&answer)).map_err(|reason| {
+        let response = self.client.post(&self.list.path, &self.change.body(&self.batch));
+        let changed = response.and_then(|response| count(&response)).map_err(|reason| {
             self.end();
             let sent = self.sent;
             format!("{reason}\n{sent} hashes were sent before; run it again, nobody is counted twice")
