@@ -1,7 +1,23 @@
 // Drives the core. A step of a use case is one plain call into the wasm, with bytes in and out: what comes out
 // is a parcel, which is a wish or the end. A wish is made to come true here, and the use case resumed.
 import worker, { Ledger as Core } from './core.js';
-import * as wishes from './wishes.js';
+import {
+  ask,
+  asset,
+  file,
+  hasFile,
+  kvDelete,
+  kvGet,
+  kvGetAll,
+  kvList,
+  kvPut,
+  limits,
+  mailLimit,
+  pairs,
+  postForm,
+  send,
+  sign,
+} from './wishes.js';
 
 const { begin, bodyLimit, handOnCounts, judge, next, rest, resume, ring, settle, wakePage } =
   worker.prototype;
@@ -24,30 +40,29 @@ export const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const NO_BYTES = new Uint8Array();
 
-/** The kinds of drive.rs, in its order. Those that wishes.js has a function for are wishes. */
-const KINDS = [
-  'nothing',
-  'respond',
-  'kvGet',
-  'kvGetAll',
-  'kvPut',
-  'kvDelete',
-  'kvList',
-  'ask',
-  'limits',
-  'mailLimit',
-  'postForm',
-  'hasFile',
-  'file',
-  'asset',
-  'sign',
-  'send',
-  'attempted',
-  'answer',
+/** The kinds of drive.rs, in its order: a wish has its function, anything else has none. */
+const WISHES = [
+  undefined, // Nothing
+  undefined, // Respond
+  kvGet,
+  kvGetAll,
+  kvPut,
+  kvDelete,
+  kvList,
+  ask,
+  limits,
+  mailLimit,
+  postForm,
+  hasFile,
+  file,
+  asset,
+  sign,
+  send,
+  undefined, // Attempted
+  undefined, // Answer
 ];
-const WISHES = KINDS.map((kind) => wishes[kind]);
-const NOTHING = KINDS.indexOf('nothing');
-const RESPOND = KINDS.indexOf('respond');
+const NOTHING = 0;
+const RESPOND = 1;
 
 /** Words before the lengths of the parts: kind, task, number, and how many parts there are. */
 const HEAD = 4;
@@ -66,7 +81,11 @@ export class Parcel {
     this.parts = [];
     const behind = HEAD + words[3];
     let at = behind * WORD_BYTES;
-    for (let word = HEAD; word < behind; word += 1) this.parts.push(bytes.subarray(at, (at += words[word])));
+    for (let word = HEAD; word < behind; word += 1) {
+      const end = at + words[word];
+      this.parts.push(bytes.subarray(at, end));
+      at = end;
+    }
   }
 
   /** A part as text. */
@@ -207,7 +226,7 @@ const MAX_HEADER_SETS = 100;
 function headersOf(lines) {
   let known = headerSets.get(lines);
   if (known === undefined) {
-    known = wishes.pairs(lines);
+    known = pairs(lines);
     if (headerSets.size >= MAX_HEADER_SETS) headerSets.clear();
     headerSets.set(lines, known);
   }

@@ -28,7 +28,7 @@ export default {
       return unavailable(error);
     }
   },
-  scheduled(event, env, ctx) {
+  scheduled(_event, env, ctx) {
     return wake(env, ctx).catch(logFault);
   },
 };

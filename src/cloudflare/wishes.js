@@ -49,7 +49,10 @@ export function ask(parcel, { env }) {
   const [ledger, jurisdiction, message] = [parcel.text(0), parcel.text(1), parcel.text(2)];
   const namespace = jurisdiction === '' ? env.LEDGER : env.LEDGER.jurisdiction(jurisdiction);
   let id = objects.get(ledger);
-  if (id === undefined) objects.set(ledger, (id = namespace.idFromName(ledger)));
+  if (id === undefined) {
+    id = namespace.idFromName(ledger);
+    objects.set(ledger, id);
+  }
   return new Promise((resolve, reject) => {
     const timer = setTimeout(
       () => reject(new Error(`no answer in ${ANSWER_WITHIN_MS} ms`)),
