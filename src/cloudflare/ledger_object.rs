@@ -18,7 +18,7 @@ use super::object_store::ObjectStore;
 use super::platform;
 use super::platform::{ADMITTED, FAULT, Platform, REPEATED};
 use super::{event, glue, message_of, moment, now_ms};
-use crate::app::conductor::{Conductor, RETRY_MS, Sent};
+use crate::app::conductor::{Conductor, Exchange, RETRY_MS};
 use crate::base::fault::Fault;
 use crate::ledger;
 use crate::ledger::wire::{Answer, Message};
@@ -103,7 +103,7 @@ pub fn next(number: u32) -> Vec<u8> {
         let done = match Platform::new() {
             Ok(platform) => core.attempt(&platform, claim).await,
             Err(fault) => {
-                core.keep(claim, Sent::not(Outcome::Unreadable));
+                core.keep(claim, Exchange::unsent(Outcome::Unreadable));
                 Err(fault)
             }
         };

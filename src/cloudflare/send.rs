@@ -3,7 +3,7 @@
 use super::drive::{Given, Kind, wish};
 use super::platform::Platform;
 use super::{glue, moment, now_ms};
-use crate::app::conductor::{Sender, Sent};
+use crate::app::conductor::{Exchange, Sender};
 use crate::base::fault::Fault;
 use crate::base::moment::Moment;
 use crate::ledger::Dispatch;
@@ -18,9 +18,9 @@ impl Sender for Platform {
         moment()
     }
 
-    async fn send(&self, dispatch: Dispatch, timeout_ms: u32) -> Sent {
+    async fn send(&self, dispatch: Dispatch, timeout_ms: u32) -> Exchange {
         let Ok(headers) = glue::lines(&dispatch.headers) else {
-            return Sent::not(Outcome::DestinationRefused);
+            return Exchange::unsent(Outcome::DestinationRefused);
         };
         let started_ms = now_ms();
         let parts: [&[u8]; 3] = [dispatch.url.as_bytes(), headers.as_bytes(), &dispatch.body];
@@ -37,17 +37,17 @@ impl Sender for Platform {
                 let mut lines = text.splitn(3, '\n');
                 let mut line = || lines.next().unwrap_or_default();
                 let (status, more_requests, retry_after) = (line(), line(), line());
-                Sent {
+                Exchange {
                     outcome: answered(status.parse().unwrap_or(0), retry_after),
                     took_ms,
                     more_requests: more_requests.parse().unwrap_or(0),
                 }
             }
-            Given::Number(status) => Sent { outcome: answered(status, ""), took_ms, more_requests: 0 },
+            Given::Number(status) => Exchange { outcome: answered(status, ""), took_ms, more_requests: 0 },
             _ if took_ms >= i64::from(timeout_ms) => {
-                Sent { outcome: Outcome::TimedOut, took_ms, more_requests: 0 }
+                Exchange { outcome: Outcome::TimedOut, took_ms, more_requests: 0 }
             }
-            _ => Sent { outcome: Outcome::Unreachable, took_ms, more_requests: 0 },
+            _ => Exchange { outcome: Outcome::Unreachable, took_ms, more_requests: 0 },
         }
     }
 }

@@ -7,7 +7,7 @@ use ed25519_dalek::Signer as _;
 use super::fixtures::default_secret;
 use super::ledgers::LedgerMode;
 use super::world::World;
-use crate::app::conductor::{Sender, Sent};
+use crate::app::conductor::{Exchange, Sender};
 use crate::app::isolate::campaign_cache::Shelf;
 use crate::app::isolate::rate_limit::Throttle;
 use crate::app::isolate::repeat_cache::Recent;
@@ -28,8 +28,8 @@ impl Sender for World {
         Ok(World::moment(self))
     }
 
-    async fn send(&self, dispatch: Dispatch, _: u32) -> Sent {
-        Sent {
+    async fn send(&self, dispatch: Dispatch, _: u32) -> Exchange {
+        Exchange {
             outcome: self.receiver.borrow_mut().receive(&dispatch, self.now_ms()),
             took_ms: 1,
             more_requests: 0,
