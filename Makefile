@@ -122,9 +122,9 @@ build/index.js: $(WORKER_SOURCES) $(DATA) wrangler.toml $(WORKER_TOOLS)
 	@$(WORKER_BUILD)
 	@$(STRIP_WASM)
 	@# What worker-build makes is the core; these are around it.
-	@mv build/index.js build/core.js && cp src/cloudflare/{entry,drive,wishes}.js build/
+	@mv build/index.js build/core.js && cp src/cloudflare/{entry,drive,effects}.js build/
 	@node scripts/bundle.mjs build/entry.js build/index.js
-	@rm build/{core,entry,drive,wishes}.js && touch $@
+	@rm build/{core,entry,drive,effects}.js && touch $@
 
 # What the Worker serves as it is.
 assets/admin.html: $(WEB) $(DATA) scripts/assets.mjs node_modules/.package-lock.json
