@@ -95,6 +95,7 @@ export class Parcel {
   }
 }
 
+/** Returns true if a parcel ends a task without a result. */
 export const isNothing = ({ kind }) => kind === NOTHING;
 
 /** Resumes a task with the value of its effect. */
@@ -174,6 +175,7 @@ async function answerFirst(request, env, ctx) {
   return answerNow(request, env, ctx);
 }
 
+/** Answers a request with a core that has its environment. */
 function answerNow(request, env, ctx) {
   const { method, url, headers } = request;
   const header = (name) => headers.get(name) ?? ABSENT;

@@ -42,12 +42,9 @@ const REPEATED = 2;
  * again under its id, as after a stop between a response and its commit.
  */
 const SETTLE_WITHIN_MS = 10;
-/**
- * The steps of a turn after which the next turn waits for more: together they cost less, and a commit costs
- * most.
- */
+/** The steps that make a turn busy. The next one then waits for more: a commit costs most, and all share it. */
 const BUSY_STEPS = 4;
-/** That wait. */
+/** The longest such wait. */
 const BUSY_WITHIN_MS = 2;
 /**
  * The time between two checks, while attempts are under way, for those that time out and for deliveries that

@@ -13,7 +13,7 @@ use crate::base::moment::Moment;
 const SEEDS_DRAWN: usize = 32;
 
 thread_local! {
-    /// Each is used once.
+    /// The seeds that are left, each of which is used once.
     static SEEDS: RefCell<Vec<[u8; 32]>> = const { RefCell::new(Vec::new()) };
 }
 
