@@ -1,10 +1,11 @@
-//! What JavaScript tells of a request → [`RawRequest`], and [`Answered`] → what it makes a response of.
+//! Requests from JavaScript as [`RawRequest`]s, and [`Answered`] as the parcel of a response.
 
 use serde_json::json;
 
-use super::drive::{Kind, parcel, wish};
+use super::drive::{Kind, parcel, perform};
+use super::glue;
 use super::platform::count;
-use super::{event, glue, now_ms};
+use super::runtime::{event, log_fault, now_ms};
 use crate::app::endpoints::submit::{After, Answered};
 use crate::app::isolate::tally_buffer::GATHER_MS;
 use crate::base::fault::Fault;
@@ -12,12 +13,12 @@ use crate::base::moment::Moment;
 use crate::http::request::{Method, RawRequest, TooLarge};
 use crate::http::response::Response;
 
-/// What stands for a header that is not there.
+/// The mark of a missing header.
 const ABSENT: &str = "\0";
 
-/// A request: method, URL, `content-type`, `content-encoding`, `accept`, `accept-language`, `origin`,
-/// `access-control-request-headers`, `idempotency-key`, `authorization`, `sec-gpc` and `cf-connecting-ip`, one a
-/// line; and its body.
+/// Reads a request from its body and its head: method, URL, `content-type`, `content-encoding`, `accept`,
+/// `accept-language`, `origin`, `access-control-request-headers`, `idempotency-key`, `authorization`, `sec-gpc` and
+/// `cf-connecting-ip`, one per line.
 pub fn read(head: &str, body: Result<Vec<u8>, TooLarge>) -> RawRequest {
     let mut lines = head.split('\n');
     let mut line = || lines.next().filter(|line| *line != ABSENT).map(str::to_owned);
@@ -49,18 +50,18 @@ pub fn read(head: &str, body: Result<Vec<u8>, TooLarge>) -> RawRequest {
     }
 }
 
-/// Host, path and query of an address as the runtime serialises it: a path always follows the host.
+/// Returns host, path and query of an address as the runtime serialises it: a path always follows the host.
 pub fn parts_of(url: &str) -> (&str, &str, &str) {
-    let behind_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let at = behind_scheme.find('/').unwrap_or(behind_scheme.len());
-    let (host, path) = behind_scheme.split_at_checked(at).unwrap_or((behind_scheme, ""));
+    let after_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let at = after_scheme.find('/').unwrap_or(after_scheme.len());
+    let (host, path) = after_scheme.split_at_checked(at).unwrap_or((after_scheme, ""));
     let path = path.split_once('#').map_or(path, |(path, _)| path);
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     (host, if path.is_empty() { "/" } else { path }, query)
 }
 
-/// The answer to a visitor, with what follows it.
-pub async fn answer(mut answered: Answered, request: &RawRequest, moment: &Moment) -> Vec<u8> {
+/// Returns the parcel of a response, with the work that follows it.
+pub async fn respond(mut answered: Answered, request: &RawRequest, moment: &Moment) -> Vec<u8> {
     let kept = match kept(&answered.response).await {
         Ok(kept) => kept,
         Err(fault) => {
@@ -80,13 +81,13 @@ pub async fn answer(mut answered: Answered, request: &RawRequest, moment: &Momen
     parcel(Kind::Respond, answered.response.status.into(), &parts)
 }
 
-/// The response to what could not be begun.
+/// Returns the parcel of the response to a request that could not be begun.
 pub fn fault(response: &Response) -> Vec<u8> {
     let headers = glue::lines(&response.headers).unwrap_or_default();
     parcel(Kind::Respond, response.status.into(), &[headers.as_bytes(), &response.body, b"", b""])
 }
 
-/// What is to be done beside a response, as JSON; empty where there is nothing.
+/// Writes the work beside a response as JSON; empty if there is none.
 fn then(answered: &Answered, kept: bool, moment: &Moment) -> String {
     let mut then = serde_json::Map::new();
     if kept {
@@ -111,27 +112,23 @@ fn then(answered: &Answered, kept: bool, moment: &Moment) -> String {
     if then.is_empty() { String::new() } else { serde_json::Value::Object(then).to_string() }
 }
 
-/// Whether JavaScript keeps a response whose body it has: a file of the bucket, or what the platform
-/// serves. Neither ever is in the wasm.
+/// Lets JavaScript make and keep the response with a file of the bucket or a static asset, whose body never
+/// enters the wasm. Returns true if it did.
 ///
 /// # Errors
-/// The file has gone, or no response can be made with it.
+/// The file is gone, or no response can be made with it.
 async fn kept(response: &Response) -> Result<bool, Fault> {
     match &response.file {
         Some(key) => {
             let headers = glue::lines(&response.headers)?;
-            let given = wish(Kind::File, response.status.into(), &[key.as_bytes(), headers.as_bytes()]).await;
-            match given.truth("files")? {
+            let completion =
+                perform(Kind::File, response.status.into(), &[key.as_bytes(), headers.as_bytes()]).await;
+            match completion.truth("files")? {
                 Some(true) => Ok(true),
                 _ => Err(Fault::new("files: a file has gone")),
             }
         }
-        None if response.is_asset => Ok(wish(Kind::Asset, 0, &[]).await.truth("assets")?.unwrap_or(false)),
+        None if response.is_asset => Ok(perform(Kind::Asset, 0, &[]).await.truth("assets")?.unwrap_or(false)),
         None => Ok(false),
     }
-}
-
-/// One line for a fault.
-pub fn log_fault(place: &str, fault: &Fault) {
-    worker::console_error!("{}", json!({ "event": "fault", "in": place, "fault": fault.to_string() }));
 }
