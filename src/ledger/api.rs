@@ -14,13 +14,17 @@ pub trait Request: Sized {
     /// The member of a report that holds the reply, where it is one member.
     const KEY: &'static str;
 
-    /// Writes the operation as it travels.
-    fn encode(self) -> OperationWire;
+    /// The name of the operation as it travels.
+    const VERB: Verb;
+
+    /// Writes its fields as they travel.
+    fn write(self, wire: &mut OperationWire);
 
     /// Makes the call, in the name of an operator where one asks.
     fn into_call(self, actor: Option<&str>) -> Call {
-        let actor = actor.map(str::to_owned);
-        Call::Operate(Box::new(OperationWire { actor, ..self.encode() }))
+        let mut wire = named(Self::VERB, actor);
+        self.write(&mut wire);
+        Call::Operate(wire)
     }
 
     /// Reads the reply.
@@ -35,6 +39,11 @@ pub trait Request: Sized {
     fn reply(reply: Self::Reply) -> Answer {
         reply.write(Self::KEY)
     }
+}
+
+/// Returns an operation without fields.
+fn named(verb: Verb, actor: Option<&str>) -> Box<OperationWire> {
+    Box::new(OperationWire { verb, actor: actor.map(str::to_owned), ..OperationWire::default() })
 }
 
 /// A reply of one type.
@@ -387,12 +396,10 @@ macro_rules! operations {
                 type Reply = $reply;
                 const KEY: &'static str = concat!("" $(, $key)?);
 
-                fn encode(self) -> OperationWire {
-                    OperationWire {
-                        verb: Verb::$name,
-                        $( $field: Field::encode(self.$field), )*
-                        ..OperationWire::default()
-                    }
+                const VERB: Verb = Verb::$name;
+
+                fn write(self, _wire: &mut OperationWire) {
+                    $( _wire.$field = Field::encode(self.$field); )*
                 }
             }
         )*
@@ -666,7 +673,8 @@ mod tests {
     fn a_missing_field_is_a_fault_and_never_an_empty_text() {
         let wire = OperationWire { verb: Verb::Replay, ..OperationWire::default() };
         assert_eq!(Operation::decode(&wire).expect_err("a fault").to_string(), "Replay lacks a field");
-        let wire = Enable { campaign: "guide".to_owned(), destination: "crm".to_owned() }.encode();
+        let mut wire = OperationWire { verb: Verb::Enable, ..OperationWire::default() };
+        Enable { campaign: "guide".to_owned(), destination: "crm".to_owned() }.write(&mut wire);
         assert!(Operation::decode(&wire).is_ok());
         assert!(Operation::decode(&OperationWire { destination: None, ..wire }).is_err());
     }

@@ -41,19 +41,20 @@ pub(in crate::ledger) struct ActRow {
 
 /// Three columns: act, personal part, subjects.
 impl FromRow for ActRow {
-    fn read(from: &mut Reader) -> Result<Self, Fault> {
-        let act = Rc::new(read_act(&String::read(from)?)?);
-        Ok(Self { act, sealed: FromRow::read(from)?, subjects: FromRow::read(from)? })
+    fn read(from: &mut Reader) -> Self {
+        let act = read_act(&String::read(from));
+        let act = Rc::new(from.expect(act, Act::default()));
+        Self { act, sealed: FromRow::read(from), subjects: FromRow::read(from) }
     }
 }
 
 /// The act of a submission's row, where it has one that can be read.
 impl FromRow for Option<ActRow> {
-    fn read(from: &mut Reader) -> Result<Self, Fault> {
+    fn read(from: &mut Reader) -> Self {
         let (act, sealed, subjects) =
-            (Option::<String>::read(from)?, FromRow::read(from)?, FromRow::read(from)?);
+            (Option::<String>::read(from), FromRow::read(from), FromRow::read(from));
         let act = act.and_then(|act| read_act(&act).ok());
-        Ok(act.map(|act| ActRow { act: Rc::new(act), sealed, subjects }))
+        act.map(|act| ActRow { act: Rc::new(act), sealed, subjects })
     }
 }
 

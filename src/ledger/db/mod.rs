@@ -60,12 +60,12 @@ impl<S: Store> Db<S> {
 
     /// Returns the rows of a statement as values.
     fn all<T: FromRow>(&self, sql: &str, args: &[Arg<'_>]) -> Result<Vec<T>, Fault> {
-        self.store.rows(sql, args)?.into_iter().map(|row| T::read(&mut Reader::new(row))).collect()
+        self.store.rows(sql, args)?.into_iter().map(Reader::value).collect()
     }
 
     /// Returns the first row of a statement as a value.
     fn first<T: FromRow>(&self, sql: &str, args: &[Arg<'_>]) -> Result<Option<T>, Fault> {
-        self.store.row(sql, args)?.map(|row| T::read(&mut Reader::new(row))).transpose()
+        self.store.row(sql, args)?.map(Reader::value).transpose()
     }
 
     /// Returns the only row of a statement that always has one.

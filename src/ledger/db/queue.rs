@@ -86,8 +86,8 @@ row! {
 
 /// A submission that may not be there: its columns are NULL then.
 impl FromRow for Option<Followed> {
-    fn read(from: &mut Reader) -> Result<Self, Fault> {
-        if from.is_null() { Ok(None) } else { Followed::read(from).map(Some) }
+    fn read(from: &mut Reader) -> Self {
+        (!from.is_null()).then(|| Followed::read(from))
     }
 }
 

@@ -7,16 +7,20 @@ use super::store::{Row, SealedCell};
 use crate::base::fault::Fault;
 use crate::base::id::{DeliveryId, LeadId, SubmissionId};
 
-/// The columns of a row, read one after the other.
+/// The columns of a row, read one after the other. A column that does not hold what is read from it fails the row as a
+/// whole, once all of it is read: to stop at each would double the code of every row.
 pub(in crate::ledger) struct Reader {
     row: Row,
     at: usize,
+    failure: Option<Fault>,
 }
 
 impl Reader {
-    /// Begins with the first column.
-    pub(in crate::ledger) fn new(row: Row) -> Self {
-        Self { row, at: 0 }
+    /// Reads a row as a value.
+    pub(in crate::ledger) fn value<T: FromRow>(row: Row) -> Result<T, Fault> {
+        let mut from = Self { row, at: 0, failure: None };
+        let value = T::read(&mut from);
+        from.failure.map_or(Ok(value), Err)
     }
 
     /// Returns whether the next column is NULL.
@@ -29,9 +33,18 @@ impl Reader {
         self.at - 1
     }
 
-    fn text(&mut self) -> Result<String, Fault> {
+    /// Returns what was read, or lets the row fail and returns something else meanwhile.
+    pub(in crate::ledger) fn expect<T>(&mut self, read: Result<T, Fault>, otherwise: T) -> T {
+        read.unwrap_or_else(|fault| {
+            self.failure = Some(fault);
+            otherwise
+        })
+    }
+
+    fn text(&mut self) -> String {
         let at = self.next();
-        self.row.text(at)
+        let read = self.row.text(at);
+        self.expect(read, String::new())
     }
 
     fn optional_text(&mut self) -> Option<String> {
@@ -39,9 +52,10 @@ impl Reader {
         self.row.optional_text(at)
     }
 
-    fn int(&mut self) -> Result<i64, Fault> {
+    fn int(&mut self) -> i64 {
         let at = self.next();
-        self.row.int(at)
+        let read = self.row.int(at);
+        self.expect(read, 0)
     }
 
     fn sealed(&mut self) -> Option<SealedCell> {
@@ -53,7 +67,7 @@ impl Reader {
 /// A value that is made of a row, or of some columns of it.
 pub(in crate::ledger) trait FromRow: Sized {
     /// Reads the value.
-    fn read(from: &mut Reader) -> Result<Self, Fault>;
+    fn read(from: &mut Reader) -> Self;
 }
 
 /// Makes a type whose fields are the columns of a query, in their order: `field: Type = "expression"`, or
@@ -78,10 +92,8 @@ macro_rules! row {
         }
 
         impl $crate::ledger::db::row::FromRow for $name {
-            fn read(
-                from: &mut $crate::ledger::db::row::Reader,
-            ) -> Result<Self, $crate::base::fault::Fault> {
-                Ok(Self { $( $field: $crate::ledger::db::row::FromRow::read(from)?, )+ })
+            fn read(from: &mut $crate::ledger::db::row::Reader) -> Self {
+                Self { $( $field: $crate::ledger::db::row::FromRow::read(from), )+ }
             }
         }
     };
@@ -102,108 +114,111 @@ macro_rules! columns {
 pub(in crate::ledger) use {columns, row};
 
 impl FromRow for String {
-    fn read(from: &mut Reader) -> Result<Self, Fault> {
+    fn read(from: &mut Reader) -> Self {
         from.text()
     }
 }
 
 impl FromRow for i64 {
-    fn read(from: &mut Reader) -> Result<Self, Fault> {
+    fn read(from: &mut Reader) -> Self {
         from.int()
     }
 }
 
 impl FromRow for bool {
-    fn read(from: &mut Reader) -> Result<Self, Fault> {
-        Ok(from.int()? == 1)
+    fn read(from: &mut Reader) -> Self {
+        from.int() == 1
     }
 }
 
 impl FromRow for Option<String> {
-    fn read(from: &mut Reader) -> Result<Self, Fault> {
-        Ok(from.optional_text())
+    fn read(from: &mut Reader) -> Self {
+        from.optional_text()
     }
 }
 
 impl FromRow for Option<i64> {
-    fn read(from: &mut Reader) -> Result<Self, Fault> {
-        Ok(from.int().ok())
+    fn read(from: &mut Reader) -> Self {
+        let at = from.next();
+        from.row.int(at).ok()
     }
 }
 
 impl FromRow for Option<SealedCell> {
-    fn read(from: &mut Reader) -> Result<Self, Fault> {
-        Ok(from.sealed())
+    fn read(from: &mut Reader) -> Self {
+        from.sealed()
     }
 }
 
 /// A JSON array of texts. It is empty where the column holds none.
 impl FromRow for Vec<String> {
-    fn read(from: &mut Reader) -> Result<Self, Fault> {
+    fn read(from: &mut Reader) -> Self {
         let text = from.optional_text();
-        Ok(text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
+        text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
     }
 }
 
 impl FromRow for LeadId {
-    fn read(from: &mut Reader) -> Result<Self, Fault> {
-        from.text().map(Into::into)
+    fn read(from: &mut Reader) -> Self {
+        from.text().into()
     }
 }
 
 impl FromRow for SubmissionId {
-    fn read(from: &mut Reader) -> Result<Self, Fault> {
-        from.text().map(Into::into)
+    fn read(from: &mut Reader) -> Self {
+        from.text().into()
     }
 }
 
 impl FromRow for DeliveryId {
-    fn read(from: &mut Reader) -> Result<Self, Fault> {
-        from.text().map(Into::into)
+    fn read(from: &mut Reader) -> Self {
+        from.text().into()
     }
 }
 
 impl FromRow for State {
-    fn read(from: &mut Reader) -> Result<Self, Fault> {
-        Self::parse(&from.text()?).ok_or_else(|| Fault::new("a state is not known"))
+    fn read(from: &mut Reader) -> Self {
+        let read = Self::parse(&from.text()).ok_or_else(|| Fault::new("a state is not known"));
+        from.expect(read, Self::Pending)
     }
 }
 
 impl FromRow for DeliveryState {
-    fn read(from: &mut Reader) -> Result<Self, Fault> {
-        Self::parse(&from.text()?).ok_or_else(|| Fault::new("a delivery's state is not known"))
+    fn read(from: &mut Reader) -> Self {
+        let read = Self::parse(&from.text()).ok_or_else(|| Fault::new("a delivery's state is not known"));
+        from.expect(read, Self::Pending)
     }
 }
 
 /// The states of several deliveries, as `group_concat` joins them.
 impl FromRow for Vec<DeliveryState> {
-    fn read(from: &mut Reader) -> Result<Self, Fault> {
+    fn read(from: &mut Reader) -> Self {
         let joined = from.optional_text().unwrap_or_default();
-        Ok(joined.split(',').filter_map(DeliveryState::parse).collect())
+        joined.split(',').filter_map(DeliveryState::parse).collect()
     }
 }
 
 impl FromRow for Milestone {
-    fn read(from: &mut Reader) -> Result<Self, Fault> {
-        from.int().map(Self::of)
+    fn read(from: &mut Reader) -> Self {
+        Self::of(from.int())
     }
 }
 
 /// Three columns: `campaign, hour, source`.
 impl FromRow for Bucket {
-    fn read(from: &mut Reader) -> Result<Self, Fault> {
-        Ok(Self { campaign: from.text()?, hour: from.int()?, source: from.text()? })
+    fn read(from: &mut Reader) -> Self {
+        Self { campaign: from.text(), hour: from.int(), source: from.text() }
     }
 }
 
 impl<A: FromRow, B: FromRow> FromRow for (A, B) {
-    fn read(from: &mut Reader) -> Result<Self, Fault> {
-        Ok((A::read(from)?, B::read(from)?))
+    fn read(from: &mut Reader) -> Self {
+        (A::read(from), B::read(from))
     }
 }
 
 impl<A: FromRow, B: FromRow, C: FromRow> FromRow for (A, B, C) {
-    fn read(from: &mut Reader) -> Result<Self, Fault> {
-        Ok((A::read(from)?, B::read(from)?, C::read(from)?))
+    fn read(from: &mut Reader) -> Self {
+        (A::read(from), B::read(from), C::read(from))
     }
 }

@@ -56,7 +56,7 @@ impl ConsentState {
 }
 
 /// An act about consents: one link of the chain.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Act {
     /// The act's number; 1 for a person's first.
     pub seq: i64,
