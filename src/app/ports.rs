@@ -3,9 +3,9 @@
 
 use std::cell::RefCell;
 
-use super::isolate::campaign_cache::Shelf;
-use super::isolate::rate_limit::Throttle;
-use super::isolate::repeat_cache::Recent;
+use super::isolate::campaign_cache::CampaignCache;
+use super::isolate::rate_limit::RateLimit;
+use super::isolate::repeat_cache::RepeatCache;
 use crate::base::fault::Fault;
 use crate::base::keyring::{SigningKey, SigningKeys};
 use crate::ledger::api::Request;
@@ -25,7 +25,7 @@ pub trait Ports {
     fn secret(&self, name: &str) -> Option<String>;
 
     /// The campaigns that this isolate has read.
-    fn shelf(&self) -> &RefCell<Shelf>;
+    fn shelf(&self) -> &RefCell<CampaignCache>;
 
     /// Reads a key.
     ///
@@ -65,13 +65,13 @@ pub trait Ports {
     async fn kv_list(&self, prefix: &str) -> Result<Vec<String>, Fault>;
 
     /// What this isolate has seen accepted within the last minute.
-    fn recent(&self) -> &RefCell<Recent>;
+    fn recent(&self) -> &RefCell<RepeatCache>;
 
     /// Whether so many wait for a ledger that KV is worth asking first.
     fn is_busy(&self, ledger: &str) -> bool;
 
     /// Who was told to come again later, in this isolate.
-    fn throttle(&self) -> &RefCell<Throttle>;
+    fn throttle(&self) -> &RefCell<RateLimit>;
 
     /// Whether the platform's limits take another post of this campaign, and of this network where it is
     /// known. It also does where there are no such limits.

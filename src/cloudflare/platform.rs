@@ -8,11 +8,11 @@ use worker::Env;
 
 use super::drive::{Completion, Kind, perform};
 use super::runtime::now_ms;
-use crate::app::isolate::backlog::Waiting;
-use crate::app::isolate::campaign_cache::Shelf;
-use crate::app::isolate::rate_limit::Throttle;
-use crate::app::isolate::repeat_cache::Recent;
-use crate::app::isolate::tally_buffer::Tallies;
+use crate::app::isolate::backlog::Backlog;
+use crate::app::isolate::campaign_cache::CampaignCache;
+use crate::app::isolate::rate_limit::RateLimit;
+use crate::app::isolate::repeat_cache::RepeatCache;
+use crate::app::isolate::tally_buffer::TallyBuffer;
 use crate::app::ports::{KV_KEYS_AT_ONCE, Ports};
 use crate::base::crypto::base64url;
 use crate::base::fault::Fault;
@@ -32,11 +32,11 @@ thread_local! {
     static SETTINGS: RefCell<Option<Rc<Settings>>> = const { RefCell::new(None) };
     /// The secrets that were read so far, by name.
     static SECRETS: RefCell<BTreeMap<String, String>> = const { RefCell::new(BTreeMap::new()) };
-    static SHELF: Rc<RefCell<Shelf>> = Rc::default();
-    static TALLIES: RefCell<Tallies> = RefCell::default();
-    static WAITING: RefCell<Waiting> = RefCell::default();
-    static THROTTLE: Rc<RefCell<Throttle>> = Rc::default();
-    static RECENT: Rc<RefCell<Recent>> = Rc::default();
+    static SHELF: Rc<RefCell<CampaignCache>> = Rc::default();
+    static TALLIES: RefCell<TallyBuffer> = RefCell::default();
+    static WAITING: RefCell<Backlog> = RefCell::default();
+    static THROTTLE: Rc<RefCell<RateLimit>> = Rc::default();
+    static RECENT: Rc<RefCell<RepeatCache>> = Rc::default();
     /// True if rate limits of the platform are bound, which are asked before a post is read.
     static HAS_LIMITS: OnceCell<bool> = const { OnceCell::new() };
 }
@@ -50,9 +50,9 @@ pub fn attach(env: &Env) {
 #[derive(Clone)]
 pub struct Platform {
     settings: Rc<Settings>,
-    shelf: Rc<RefCell<Shelf>>,
-    throttle: Rc<RefCell<Throttle>>,
-    recent: Rc<RefCell<Recent>>,
+    shelf: Rc<RefCell<CampaignCache>>,
+    throttle: Rc<RefCell<RateLimit>>,
+    recent: Rc<RefCell<RepeatCache>>,
 }
 
 impl Platform {
@@ -86,7 +86,7 @@ impl Platform {
     /// Sends the counts of this isolate to the ledgers, and returns the faults.
     pub async fn hand_on_counts(&self) -> Vec<Fault> {
         let mut faults = Vec::new();
-        for (ledger, tallies) in TALLIES.with_borrow_mut(Tallies::take) {
+        for (ledger, tallies) in TALLIES.with_borrow_mut(TallyBuffer::take) {
             faults.extend(self.ask(&ledger, &Call::Tally(tallies)).await.err());
         }
         faults
@@ -117,11 +117,11 @@ impl Ports for Platform {
         Some(secret)
     }
 
-    fn shelf(&self) -> &RefCell<Shelf> {
+    fn shelf(&self) -> &RefCell<CampaignCache> {
         &self.shelf
     }
 
-    fn recent(&self) -> &RefCell<Recent> {
+    fn recent(&self) -> &RefCell<RepeatCache> {
         &self.recent
     }
 
@@ -129,7 +129,7 @@ impl Ports for Platform {
         WAITING.with_borrow(|waiting| waiting.is_busy(ledger))
     }
 
-    fn throttle(&self) -> &RefCell<Throttle> {
+    fn throttle(&self) -> &RefCell<RateLimit> {
         &self.throttle
     }
 

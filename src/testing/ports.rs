@@ -8,9 +8,9 @@ use super::fixtures::default_secret;
 use super::ledgers::LedgerMode;
 use super::world::World;
 use crate::app::conductor::{Exchange, Sender};
-use crate::app::isolate::campaign_cache::Shelf;
-use crate::app::isolate::rate_limit::Throttle;
-use crate::app::isolate::repeat_cache::Recent;
+use crate::app::isolate::campaign_cache::CampaignCache;
+use crate::app::isolate::rate_limit::RateLimit;
+use crate::app::isolate::repeat_cache::RepeatCache;
 use crate::app::ports::{KV_KEYS_AT_ONCE, Ports};
 use crate::base::fault::Fault;
 use crate::base::keyring::SigningKey;
@@ -42,7 +42,7 @@ impl Ports for World {
         &self.settings
     }
 
-    fn shelf(&self) -> &RefCell<Shelf> {
+    fn shelf(&self) -> &RefCell<CampaignCache> {
         &self.shelf
     }
 
@@ -52,7 +52,7 @@ impl Ports for World {
         is_set.then(|| secret().unwrap_or_else(|| default_secret(name).to_owned()))
     }
 
-    fn recent(&self) -> &RefCell<Recent> {
+    fn recent(&self) -> &RefCell<RepeatCache> {
         &self.recent
     }
 
@@ -60,7 +60,7 @@ impl Ports for World {
         self.is_busy.get()
     }
 
-    fn throttle(&self) -> &RefCell<Throttle> {
+    fn throttle(&self) -> &RefCell<RateLimit> {
         &self.throttle
     }
 

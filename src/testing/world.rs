@@ -19,9 +19,9 @@ use super::ledgers::{Ledgers, Object};
 use super::receiver::Receiver;
 use crate::app::admin;
 use crate::app::endpoints::submit::{After, Answered};
-use crate::app::isolate::campaign_cache::Shelf;
-use crate::app::isolate::rate_limit::Throttle;
-use crate::app::isolate::repeat_cache::Recent;
+use crate::app::isolate::campaign_cache::CampaignCache;
+use crate::app::isolate::rate_limit::RateLimit;
+use crate::app::isolate::repeat_cache::RepeatCache;
 use crate::app::ports::Ports as _;
 use crate::app::router;
 use crate::base::crypto::hmac_sha256;
@@ -39,7 +39,7 @@ const MAX_REQUESTS: usize = 50;
 /// A world.
 pub struct World {
     pub(super) settings: Settings,
-    pub(super) shelf: RefCell<Shelf>,
+    pub(super) shelf: RefCell<CampaignCache>,
     pub(super) kv: RefCell<Kv>,
     pub(super) ledgers: Ledgers,
     pub(super) receiver: RefCell<Receiver>,
@@ -48,8 +48,8 @@ pub struct World {
     moments: Cell<u64>,
     seed: u64,
     pub(super) unset_secrets: RefCell<BTreeSet<String>>,
-    pub(super) throttle: RefCell<Throttle>,
-    pub(super) recent: RefCell<Recent>,
+    pub(super) throttle: RefCell<RateLimit>,
+    pub(super) recent: RefCell<RepeatCache>,
     /// The ledgers have a backlog of requests.
     pub is_busy: Cell<bool>,
     pub(super) secrets: RefCell<BTreeMap<String, String>>,
@@ -326,9 +326,9 @@ impl World {
 
     /// Empties the caches of the isolates.
     pub fn new_isolate(&self) {
-        *self.shelf.borrow_mut() = Shelf::default();
-        *self.throttle.borrow_mut() = Throttle::default();
-        *self.recent.borrow_mut() = Recent::default();
+        *self.shelf.borrow_mut() = CampaignCache::default();
+        *self.throttle.borrow_mut() = RateLimit::default();
+        *self.recent.borrow_mut() = RepeatCache::default();
     }
 
     /// Returns the names of the ledgers that have ever received a message.

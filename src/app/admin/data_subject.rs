@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::walk::{Walk, with_next, within};
 use super::{Asked, registry, wrong_parameter};
-use crate::app::isolate::repeat_cache::Seen;
+use crate::app::isolate::repeat_cache::RepeatRecord;
 use crate::app::ports::{Ports, signed};
 use crate::base::fault::Fault;
 use crate::base::keyring::SigningKeys;
@@ -124,7 +124,7 @@ pub async fn access(ports: &impl Ports, asked: &Asked<'_>) -> Result<Response, F
     while let Some(Held { ledger, mut report, tags }) = search.next(ports, access).await? {
         let mut seen = 0;
         for tag in tags {
-            seen += usize::from(ports.kv_get(&Seen::key(&ledger, &tag)).await?.is_some());
+            seen += usize::from(ports.kv_get(&RepeatRecord::key(&ledger, &tag)).await?.is_some());
         }
         report.insert("kv".to_owned(), json!({ "submissions_of_the_last_minutes": seen }));
         ledgers.push(report);
@@ -181,7 +181,7 @@ pub async fn erase(ports: &impl Ports, asked: &Asked<'_>) -> Result<Response, Fa
 /// Lets this isolate forget the last minutes of these people, and KV those of the first so many. Best effort: what
 /// KV and other isolates keep ends after some minutes.
 pub async fn forget_seen(ports: &impl Ports, ledger: &str, tags: &[String], in_kv: usize) {
-    let keys: Vec<_> = tags.iter().map(|tag| Seen::key(ledger, tag)).collect();
+    let keys: Vec<_> = tags.iter().map(|tag| RepeatRecord::key(ledger, tag)).collect();
     for key in &keys {
         ports.recent().borrow_mut().forget(key);
     }

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use self::routes::Route;
 use self::walk::{MAX_REQUESTS, Walk};
 use super::endpoints::submit::{Answered, faulted};
-pub use super::isolate::login_attempts::{Attempts, MAX_WRONG, WINDOW_MS};
+pub use super::isolate::login_attempts::{LoginAttempts, MAX_WRONG, WINDOW_MS};
 use super::ports;
 use super::ports::Ports;
 use crate::base::fault::Fault;

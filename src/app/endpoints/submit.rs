@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::app::isolate::campaign_cache;
 use crate::app::isolate::rate_limit::{door_of, must_wait};
-use crate::app::isolate::repeat_cache::Seen;
+use crate::app::isolate::repeat_cache::RepeatRecord;
 use crate::app::ports::Ports;
 use crate::base::fault::Fault;
 use crate::base::moment::Moment;
@@ -282,10 +282,10 @@ async fn submit(
     if memory.in_isolate && ports.recent().borrow().holds(&submission_id, moment.now_ms) {
         return repeated();
     }
-    let mut seen = Seen::read(None);
+    let mut seen = RepeatRecord::read(None);
     if let Some(key) = memory.in_kv.as_ref().filter(|_| memory.asks_kv(ports, campaign)) {
         // KV never judges: what it does not answer, the ledger does.
-        seen = Seen::read(ports.kv_get(key).await.ok().flatten().as_deref());
+        seen = RepeatRecord::read(ports.kv_get(key).await.ok().flatten().as_deref());
         if seen.holds(&submission_id, moment.now_ms) {
             return repeated();
         }
@@ -333,7 +333,8 @@ async fn submit(
             // Most people post once: KV is told of those who do not.
             let is_told = answer == Answer::Repeated || !memory.in_isolate;
             let value = memory.in_kv.filter(|_| is_told).zip(seen.remembering(&submission_id, moment.now_ms));
-            let remember = value.map(|(key, value)| After::Remember { key, value, ttl_s: Seen::ttl_s() });
+            let remember =
+                value.map(|(key, value)| After::Remember { key, value, ttl_s: RepeatRecord::ttl_s() });
             // The ledger has logged its decision.
             accepted(log, remember.into_iter().collect())
         }
@@ -370,7 +371,7 @@ impl Memory {
             // Under double opt-in a repeat may bring a mail, which is the ledger's to decide. KV is told of each
             // submission there, so that a retry brings none.
             in_isolate: is_used && campaign.double_opt_in.is_none(),
-            in_kv: first.filter(|_| is_used).map(|print| Seen::key(&campaign.ledger, &print.tag)),
+            in_kv: first.filter(|_| is_used).map(|print| RepeatRecord::key(&campaign.ledger, &print.tag)),
         }
     }
 

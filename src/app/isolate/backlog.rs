@@ -20,9 +20,9 @@ const LOST_MS: i64 = 30_000;
 
 /// By ledger: since when each of them waits; UTC, milliseconds.
 #[derive(Default)]
-pub struct Waiting(BTreeMap<String, Vec<i64>>);
+pub struct Backlog(BTreeMap<String, Vec<i64>>);
 
-impl Waiting {
+impl Backlog {
     /// One more waits.
     ///
     /// # Errors
@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn beyond_the_limit_of_one_ledger_others_still_get_through() {
-        let mut waiting = Waiting::default();
+        let mut waiting = Backlog::default();
         for number in 0..MAX_WAITING {
             assert_eq!(waiting.is_busy("a"), number >= BUSY, "{number}");
             assert!(waiting.begin("a", 1).is_ok());
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn a_request_that_was_dropped_without_a_word_gives_its_place_back() {
-        let mut waiting = Waiting::default();
+        let mut waiting = Backlog::default();
         for _ in 0..MAX_WAITING {
             assert!(waiting.begin("a", 1).is_ok());
         }

@@ -22,7 +22,7 @@ type Criteria = Rc<[String; 2]>;
 /// The campaigns that an isolate has read, each with the time of its reading, and the keys that it
 /// has derived for their ledgers.
 #[derive(Default)]
-pub struct Shelf {
+pub struct CampaignCache {
     /// Nothing where one is to be read again.
     campaigns: BTreeMap<String, Option<(i64, Rc<Campaign>)>>,
     identities: BTreeMap<String, Rc<Identity>>,
@@ -30,7 +30,7 @@ pub struct Shelf {
     criteria: BTreeMap<(String, Language), (Rc<Campaign>, Criteria)>,
 }
 
-impl Shelf {
+impl CampaignCache {
     fn get(&self, id: &str) -> Option<(i64, Rc<Campaign>)> {
         self.campaigns.get(id).cloned().flatten()
     }

@@ -17,7 +17,7 @@ const IPV6_OWN_BITS: u32 = 64;
 
 /// By address: when its last wrong tokens came; UTC, milliseconds. Those without an address are one.
 #[derive(Default)]
-pub struct Attempts(Vec<Line>);
+pub struct LoginAttempts(Vec<Line>);
 
 struct Line {
     address: Option<IpAddr>,
@@ -25,7 +25,7 @@ struct Line {
     wrong_ms: VecDeque<i64>,
 }
 
-impl Attempts {
+impl LoginAttempts {
     /// The seconds to wait, where too many wrong tokens have come from there.
     pub fn wait_s(&self, client_address: Option<&str>, now_ms: i64) -> Option<i64> {
         let wrong_ms = &self.0.get(self.place(line(client_address))?)?.wrong_ms;
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn the_tenth_wrong_token_closes_the_door_for_a_minute_to_that_address_alone() {
-        let (mut attempts, from) = (Attempts::default(), Some("192.0.2.1"));
+        let (mut attempts, from) = (LoginAttempts::default(), Some("192.0.2.1"));
         for second in 0..10 {
             assert_eq!(attempts.wait_s(from, second * 1_000), None);
             attempts.note_wrong(from, second * 1_000);
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn one_line_and_those_without_an_address_are_one() {
-        let mut attempts = Attempts::default();
+        let mut attempts = LoginAttempts::default();
         for n in 0..10 {
             attempts.note_wrong(Some(&format!("2001:db8:0:1::{n:x}")), 0);
             attempts.note_wrong(None, 0);
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn many_addresses_are_forgotten_one_by_one_and_memory_stays_bounded() {
-        let mut attempts = Attempts::default();
+        let mut attempts = LoginAttempts::default();
         let address = |n: usize| Ipv6Addr::from_bits((n as u128) << 64).to_string();
         for n in 0..3 * MAX_ADDRESSES {
             attempts.note_wrong(Some(&address(n)), 1_000 + n as i64);

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::app::admin::Attempts;
+use crate::app::admin::LoginAttempts;
 use crate::app::ports::Ports;
 use crate::base::moment::Moment;
 use crate::base::time::seconds_until;
@@ -18,14 +18,14 @@ const MAX_REMEMBERED: usize = 10_000;
 
 /// Who must wait in this isolate.
 #[derive(Default)]
-pub struct Throttle {
+pub struct RateLimit {
     /// By campaign, or campaign and network: until when nothing more is taken; UTC, milliseconds.
     closed: BTreeMap<String, i64>,
     /// Wrong tokens at the admin API.
-    pub attempts: Attempts,
+    pub attempts: LoginAttempts,
 }
 
-impl Throttle {
+impl RateLimit {
     /// Nothing more is taken for so many seconds.
     pub fn close(&mut self, whom: &str, wait_s: i64, now_ms: i64) {
         if self.closed.len() >= MAX_REMEMBERED {
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn a_campaign_is_closed_for_so_many_seconds_and_others_are_not() {
-        let mut throttle = Throttle::default();
+        let mut throttle = RateLimit::default();
         throttle.close("a", 5, 1_000);
         assert_eq!(throttle.wait_s("a", 1_000), Some(5));
         assert_eq!(throttle.wait_s("a", 5_999), Some(1));
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn nobody_waits_longer_than_a_minute() {
-        let mut throttle = Throttle::default();
+        let mut throttle = RateLimit::default();
         throttle.close("a", 60, 10_000);
         assert_eq!(throttle.wait_s("a", 9_999), Some(60), "a post that arrived before the refused one");
         assert_eq!(throttle.wait_s("a", -3_600_000), None, "the clock was set back");

@@ -17,13 +17,13 @@ const SEEN_FORMAT: u32 = 1;
 
 /// The value under a person's first fingerprint.
 #[derive(Debug, Serialize)]
-pub struct Seen {
+pub struct RepeatRecord {
     format: u32,
     /// `(submission id, milliseconds UTC)`, oldest first.
     submissions: Vec<(String, i64)>,
 }
 
-impl Seen {
+impl RepeatRecord {
     /// The KV key of a fingerprint in a ledger.
     pub fn key(ledger: &str, tag: &str) -> String {
         format!("seen/v1/{ledger}/{tag}")
@@ -84,14 +84,14 @@ const MAX_RECENT: usize = 4_000;
 /// What an isolate has seen accepted within the last minute, so that retries and double clicks, which come to the
 /// same isolate as a rule, are answered without asking anybody.
 #[derive(Default)]
-pub struct Recent {
+pub struct RepeatCache {
     /// By the submission's id: when it was accepted, and the KV key of its person.
     accepted: BTreeMap<String, (i64, String)>,
     /// The ids with their times, oldest first.
     order: VecDeque<(i64, String)>,
 }
 
-impl Recent {
+impl RepeatCache {
     /// Whether this very submission was accepted within the last minute.
     pub fn holds(&self, submission_id: &str, now_ms: i64) -> bool {
         let accepted = self.accepted.get(submission_id);
@@ -126,9 +126,9 @@ mod tests {
 
     #[test]
     fn a_repeat_is_answered_for_ten_minutes_by_the_time_in_the_value() {
-        let text = Seen::read(None).remembering("sub_a", 1_000).expect("a value");
+        let text = RepeatRecord::read(None).remembering("sub_a", 1_000).expect("a value");
         assert_eq!(text, r#"{"format":1,"submissions":[["sub_a",1000]]}"#);
-        let seen = Seen::read(Some(&text));
+        let seen = RepeatRecord::read(Some(&text));
         assert!(seen.holds("sub_a", 601_000));
         assert!(!seen.holds("sub_a", 601_001));
         assert!(!seen.holds("sub_b", 1_000));
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn an_isolate_remembers_for_a_minute_and_forgets_a_person() {
-        let mut recent = Recent::default();
+        let mut recent = RepeatCache::default();
         recent.note("sub_a", "ada", 1_000);
         recent.note("sub_b", "ada", 2_000);
         recent.note("sub_c", "eve", 2_000);
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn an_isolate_remembers_so_many() {
-        let mut recent = Recent::default();
+        let mut recent = RepeatCache::default();
         recent.note("first", "k", 0);
         recent.note("twice", "k", 0);
         for n in 0..MAX_RECENT - 2 {
@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn a_value_of_a_newer_code_is_left_untouched() {
-        let seen = Seen::read(Some(r#"{"format":2,"submissions":[["sub_a",1000]]}"#));
+        let seen = RepeatRecord::read(Some(r#"{"format":2,"submissions":[["sub_a",1000]]}"#));
         assert!(!seen.holds("sub_a", 1_000));
         assert_eq!(seen.remembering("sub_b", 1_000), None);
     }
@@ -175,9 +175,10 @@ mod tests {
     fn a_damaged_value_is_empty_and_the_oldest_are_forgotten_first() {
         let mut text = "not json".to_owned();
         for n in 0..10 {
-            text = Seen::read(Some(&text)).remembering(&format!("sub_{n}"), 1_000 + n).expect("a value");
+            text =
+                RepeatRecord::read(Some(&text)).remembering(&format!("sub_{n}"), 1_000 + n).expect("a value");
         }
-        let seen = Seen::read(Some(&text));
+        let seen = RepeatRecord::read(Some(&text));
         assert!(!seen.holds("sub_1", 1_010));
         assert!(seen.holds("sub_2", 1_010));
     }

@@ -11,13 +11,13 @@ const MAX_KINDS: usize = 1_000;
 
 /// The counts of one isolate.
 #[derive(Default)]
-pub struct Tallies {
+pub struct TallyBuffer {
     /// By ledger. A list, for there are few kinds, and an ordered map is code of its own.
     counts: Vec<(String, Tally)>,
     flush_is_planned: bool,
 }
 
-impl Tallies {
+impl TallyBuffer {
     /// Adds a count. True where the caller must plan a flush, for none is planned yet.
     pub fn add(&mut self, ledger: &str, tally: &Tally) -> bool {
         let same = |(known, kind): &&mut (String, Tally)| *known == ledger && is_same_kind(kind, tally);
@@ -63,7 +63,7 @@ mod tests {
             code: code.into(),
             count: 1,
         };
-        let mut tallies = Tallies::default();
+        let mut tallies = TallyBuffer::default();
         assert!(tallies.add("l", &tally("required")));
         assert!(!tallies.add("l", &tally("required")));
         assert!(!tallies.add("m", &tally("too_long")));
