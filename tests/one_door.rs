@@ -9,7 +9,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use common::*;
 use leadhook::app::endpoints::submit::After;
-use leadhook::app::router;
 use leadhook::http::request::{Method, RawRequest, TooLarge};
 use leadhook::settings::admin_tokens::AdminTokens;
 use leadhook::testing::world::{ADMIN_TOKEN, request};
@@ -178,7 +177,7 @@ impl Sender<'_> {
             ..asked
         };
         // Not `World::answer`, which also does what comes after the answer.
-        let answered = block_on(router::answer(&**self.site, &asked, &self.site.moment()));
+        let answered = block_on(self.site.answer_alone(&asked));
         assert!(trace(self.site) == before, "{what} has written: {}", answered.response.status);
         for after in &answered.after {
             let After::Count { .. } = after else { panic!("{what} is remembered in KV") };

@@ -1,7 +1,7 @@
 #![no_main]
 //! What is read back from elsewhere: messages of another version of the code, KV's values, terms.
 
-use leadhook::app::isolate::repeat_cache::RepeatRecord;
+use leadhook::app::repeat_record::RepeatRecord;
 use leadhook::ledger::wire::{Answer, Message};
 use leadhook::pipeline::consent::Terms;
 use libfuzzer_sys::fuzz_target;

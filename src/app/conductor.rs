@@ -8,7 +8,7 @@ use std::rc::Rc;
 use serde_json::Value;
 
 use super::admin::CRON_EVERY_MS;
-use super::isolate::campaign_cache;
+use super::isolate::Isolate;
 use super::ports::{Ports, signed};
 use crate::base::fault::Fault;
 use crate::base::moment::Moment;
@@ -139,8 +139,13 @@ impl<S: Store> Conductor<S> {
     ///
     /// # Errors
     /// A fault of ours. It has failed this attempt only, which is kept with that outcome.
-    pub async fn attempt(&self, world: &(impl Ports + Sender), claim: Claim) -> Result<(), Fault> {
-        let (exchange, fault) = match self.dispatch(world, &claim).await {
+    pub async fn attempt(
+        &self,
+        world: &(impl Ports + Sender),
+        isolate: &Isolate,
+        claim: Claim,
+    ) -> Result<(), Fault> {
+        let (exchange, fault) = match self.dispatch(world, isolate, &claim).await {
             Ok(Ok(dispatch)) => (world.send(dispatch, claim.timeout_ms).await, Ok(())),
             Ok(Err(outcome)) => (Exchange::unsent(outcome), Ok(())),
             Err(fault) => (Exchange::unsent(Outcome::Unreadable), Err(fault)),
@@ -153,9 +158,10 @@ impl<S: Store> Conductor<S> {
     async fn dispatch(
         &self,
         world: &(impl Ports + Sender),
+        isolate: &Isolate,
         claim: &Claim,
     ) -> Result<Result<Dispatch, Outcome>, Fault> {
-        let campaign = match campaign_cache::find(world, &claim.campaign, world.now_ms()).await {
+        let campaign = match isolate.campaigns.find(world, &claim.campaign, world.now_ms()).await {
             Ok(Some(campaign)) => Some(campaign),
             // KV may not have it here yet, or may be down: the copy that came with the lead is as good.
             Ok(None) | Err(_) => self.ledger.last_good_campaign(&claim.campaign)?,

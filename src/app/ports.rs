@@ -1,14 +1,8 @@
 //! What the use cases need of the world. The edge implements them on Cloudflare, `memory` on the
 //! host with a clock and faults.
 
-use std::cell::RefCell;
-
-use super::isolate::campaign_cache::CampaignCache;
-use super::isolate::rate_limit::RateLimit;
-use super::isolate::repeat_cache::RepeatCache;
 use crate::base::fault::Fault;
 use crate::base::keyring::{SigningKey, SigningKeys};
-use crate::ledger::api::Request;
 use crate::ledger::wire::{Answer, Call};
 use crate::settings::Settings;
 
@@ -23,9 +17,6 @@ pub trait Ports {
 
     /// A secret of the Worker by its name, where it is set.
     fn secret(&self, name: &str) -> Option<String>;
-
-    /// The campaigns that this isolate has read.
-    fn shelf(&self) -> &RefCell<CampaignCache>;
 
     /// Reads a key.
     ///
@@ -64,15 +55,6 @@ pub trait Ports {
     /// KV is down or refuses.
     async fn kv_list(&self, prefix: &str) -> Result<Vec<String>, Fault>;
 
-    /// What this isolate has seen accepted within the last minute.
-    fn recent(&self) -> &RefCell<RepeatCache>;
-
-    /// Whether so many wait for a ledger that KV is worth asking first.
-    fn is_busy(&self, ledger: &str) -> bool;
-
-    /// Who was told to come again later, in this isolate.
-    fn throttle(&self) -> &RefCell<RateLimit>;
-
     /// Whether the platform's limits take another post of this campaign, and of this network where it is
     /// known. It also does where there are no such limits.
     ///
@@ -104,19 +86,6 @@ pub trait Ports {
     /// # Errors
     /// It is down, too slow, or failed; whether the call was kept is not known then.
     async fn ask(&self, ledger: &str, call: &Call) -> Result<Answer, Fault>;
-}
-
-/// Asks a ledger for an operation, in the name of an operator where one asks.
-///
-/// # Errors
-/// The ledger's, or that it replied something else.
-pub async fn request<R: Request>(
-    ports: &impl Ports,
-    ledger: &str,
-    actor: Option<&str>,
-    request: R,
-) -> Result<R::Reply, Fault> {
-    R::read(ports.ask(ledger, &request.into_call(actor)).await?)
 }
 
 /// The receipts of these inputs, each with its signature. Empty where no key signs.

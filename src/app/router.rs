@@ -4,11 +4,11 @@ use std::pin::Pin;
 
 use super::admin;
 use super::admin::MAX_CAMPAIGN_BODY_BYTES;
+use super::cx::Cx;
 use super::endpoints::links;
 use super::endpoints::submit;
 use super::endpoints::submit::Answered;
 use super::ports::Ports;
-use crate::base::moment::Moment;
 use crate::base::url::trim_trailing_punctuation;
 use crate::http::request::{Method, RawRequest};
 use crate::http::response::Response;
@@ -28,9 +28,9 @@ const DASHBOARD: [&str; 4] = ["admin", "admin.html", "admin.css", "admin.js"];
 /// Whether this host answers at an address. Where operators have one of their own, nothing of theirs is answered
 /// elsewhere, and nothing of visitors' there: a page of a campaign may run scripts of other parties, and what
 /// shares its origin they can read.
-fn answers(ports: &impl Ports, request: &RawRequest, path: &[&str]) -> bool {
+fn answers(cx: Cx<'_, impl Ports>, request: &RawRequest, path: &[&str]) -> bool {
     let is_operators = path.first().is_some_and(|first| first.starts_with("admin"));
-    match &ports.settings().admin_host {
+    match &cx.settings().admin_host {
         Some(host) if *path != ["healthz"] => is_operators == (request.host == *host),
         _ => true,
     }
@@ -52,26 +52,22 @@ fn apart<'a>(use_case: impl Future<Output = Answered> + 'a) -> Pin<Box<dyn Futur
 }
 
 /// Answers a request.
-pub async fn answer(ports: &impl Ports, request: &RawRequest, moment: &Moment) -> Answered {
+pub async fn answer(cx: Cx<'_, impl Ports>, request: &RawRequest) -> Answered {
     let path: Vec<&str> = meant(request).strip_prefix('/').unwrap_or_default().split('/').collect();
-    if !answers(ports, request, &path) {
+    if !answers(cx, request, &path) {
         return Response::nothing_here(request).into();
     }
     match path.as_slice() {
-        ["c", campaign] => submit::endpoint(ports, campaign, request, moment).await,
-        ["c", campaign, "thanks"] => apart(submit::thanks(ports, campaign, request, moment)).await,
-        ["f", campaign] => apart(submit::form(ports, campaign, request, moment)).await,
-        ["d", campaign, token] => apart(links::download(ports, [*campaign, *token], request, moment)).await,
-        ["confirm", campaign, token] => {
-            apart(links::confirm(ports, [*campaign, *token], request, moment)).await
-        }
-        ["withdraw", campaign, token] => {
-            apart(links::withdraw(ports, [*campaign, *token], request, moment)).await
-        }
+        ["c", campaign] => submit::endpoint(cx, campaign, request).await,
+        ["c", campaign, "thanks"] => apart(submit::thanks(cx, campaign, request)).await,
+        ["f", campaign] => apart(submit::form(cx, campaign, request)).await,
+        ["d", campaign, token] => apart(links::download(cx, [*campaign, *token], request)).await,
+        ["confirm", campaign, token] => apart(links::confirm(cx, [*campaign, *token], request)).await,
+        ["withdraw", campaign, token] => apart(links::withdraw(cx, [*campaign, *token], request)).await,
         ["withdraw", campaign, token, "receipt"] => {
-            apart(links::receipt(ports, [*campaign, *token], request, moment)).await
+            apart(links::receipt(cx, [*campaign, *token], request)).await
         }
-        ["admin", "api", rest @ ..] => apart(admin::answer(ports, rest, request, moment)).await,
+        ["admin", "api", rest @ ..] => apart(admin::answer(cx, rest, request)).await,
         [name] if DASHBOARD.contains(name) && request.method != Method::Get => {
             Response::method_not_allowed("GET").into()
         }
@@ -80,7 +76,7 @@ pub async fn answer(ports: &impl Ports, request: &RawRequest, moment: &Moment) -
             Response::method_not_allowed("GET").into()
         }
         ["healthz"] => Response::json_text(r#"{"status":"ok"}"#).into(),
-        [".well-known", "jwks.json"] => links::key_set(ports).into(),
+        [".well-known", "jwks.json"] => links::key_set(cx).into(),
         ["openapi.json"] => Response::json_text(OPENAPI).into(),
         _ => Response::nothing_here(request).into(),
     }

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::drive::{Kind, parcel, perform};
 use super::glue;
-use super::platform::count;
+use super::platform::Platform;
 use super::runtime::{event, log_fault, now_ms};
 use crate::app::endpoints::submit::{After, Answered};
 use crate::app::isolate::tally_buffer::GATHER_MS;
@@ -61,7 +61,12 @@ pub fn parts_of(url: &str) -> (&str, &str, &str) {
 }
 
 /// Returns the parcel of a response, with the work that follows it.
-pub async fn respond(mut answered: Answered, request: &RawRequest, moment: &Moment) -> Vec<u8> {
+pub async fn respond(
+    platform: &Platform,
+    mut answered: Answered,
+    request: &RawRequest,
+    moment: &Moment,
+) -> Vec<u8> {
     let kept = match kept(&answered.response).await {
         Ok(kept) => kept,
         Err(fault) => {
@@ -76,7 +81,7 @@ pub async fn respond(mut answered: Answered, request: &RawRequest, moment: &Mome
         glue::lines(&answered.response.headers).unwrap_or_default()
     });
     let log = answered.log.take().map(|one| event(one, moment.now_ms)).unwrap_or_default();
-    let then = then(&answered, kept, moment);
+    let then = then(platform, &answered, kept, moment);
     let parts: [&[u8]; 4] = [headers.as_bytes(), &answered.response.body, log.as_bytes(), then.as_bytes()];
     parcel(Kind::Respond, answered.response.status.into(), &parts)
 }
@@ -88,7 +93,7 @@ pub fn fault(response: &Response) -> Vec<u8> {
 }
 
 /// Writes the work beside a response as JSON; empty if there is none.
-fn then(answered: &Answered, kept: bool, moment: &Moment) -> String {
+fn then(platform: &Platform, answered: &Answered, kept: bool, moment: &Moment) -> String {
     let mut then = serde_json::Map::new();
     if kept {
         then.insert("kept".to_owned(), true.into());
@@ -103,7 +108,7 @@ fn then(answered: &Answered, kept: bool, moment: &Moment) -> String {
                 then.insert("remember".to_owned(), json!([key, value, ttl_s]));
             }
             After::Count { ledger, tally } => {
-                if count(ledger, tally) {
+                if platform.isolate().tallies.add(ledger, tally) {
                     then.insert("hand_on_in_ms".to_owned(), GATHER_MS.into());
                 }
             }

@@ -101,7 +101,7 @@ pub fn next(number: u32) -> Vec<u8> {
     let Some((core, claim)) = next_claim(number) else { return parcel(Kind::Nothing, 0, &[]) };
     drive::begin(async move {
         let done = match Platform::new() {
-            Ok(platform) => core.attempt(&platform, claim).await,
+            Ok(platform) => core.attempt(&platform, platform.isolate(), claim).await,
             Err(fault) => {
                 core.keep(claim, Exchange::unsent(Outcome::Unreadable));
                 Err(fault)

@@ -41,8 +41,8 @@ pub fn begin(head: &str, body: Vec<u8>, is_too_large: bool) -> Vec<u8> {
     let request = http::read(head, if is_too_large { Err(TooLarge) } else { Ok(body) });
     match moment().and_then(|moment| Ok((moment, Platform::new()?))) {
         Ok((moment, platform)) => drive::begin(async move {
-            let answered = router::answer(&platform, &request, &moment).await;
-            http::respond(answered, &request, &moment).await
+            let answered = router::answer(platform.cx(&moment), &request).await;
+            http::respond(&platform, answered, &request, &moment).await
         }),
         Err(fault) => {
             log_fault("start", &fault);
@@ -61,7 +61,7 @@ pub fn body_limit(url: &str) -> usize {
 /// Sends the counts of this isolate to the ledgers.
 #[wasm_bindgen(js_name = handOnCounts)]
 pub fn hand_on_counts() -> Vec<u8> {
-    alone("tally", |platform, _| async move { platform.hand_on_counts().await })
+    alone("tally", |platform, _| async move { platform.isolate().tallies.flush(&platform).await })
 }
 
 /// Wakes the next ledgers of the registry.

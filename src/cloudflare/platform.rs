@@ -1,4 +1,4 @@
-//! The ports on Cloudflare: KV, Durable Objects, and the caches of an isolate.
+//! The ports on Cloudflare: KV, Durable Objects and services, with the settings and the memory of the isolate.
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
@@ -8,16 +8,14 @@ use worker::Env;
 
 use super::drive::{Completion, Kind, perform};
 use super::runtime::now_ms;
-use crate::app::isolate::backlog::Backlog;
-use crate::app::isolate::campaign_cache::CampaignCache;
-use crate::app::isolate::rate_limit::RateLimit;
-use crate::app::isolate::repeat_cache::RepeatCache;
-use crate::app::isolate::tally_buffer::TallyBuffer;
+use crate::app::cx::Cx;
+use crate::app::isolate::Isolate;
 use crate::app::ports::{KV_KEYS_AT_ONCE, Ports};
 use crate::base::crypto::base64url;
 use crate::base::fault::Fault;
 use crate::base::keyring::SigningKey;
-use crate::ledger::wire::{Answer, Call, MESSAGE_FORMAT, Message, Tally};
+use crate::base::moment::Moment;
+use crate::ledger::wire::{Answer, Call, MESSAGE_FORMAT, Message};
 use crate::settings::Settings;
 
 /// The reply for an admitted submission, which as the most frequent one needs no text.
@@ -32,11 +30,7 @@ thread_local! {
     static SETTINGS: RefCell<Option<Rc<Settings>>> = const { RefCell::new(None) };
     /// The secrets that were read so far, by name.
     static SECRETS: RefCell<BTreeMap<String, String>> = const { RefCell::new(BTreeMap::new()) };
-    static SHELF: Rc<RefCell<CampaignCache>> = Rc::default();
-    static TALLIES: RefCell<TallyBuffer> = RefCell::default();
-    static WAITING: RefCell<Backlog> = RefCell::default();
-    static THROTTLE: Rc<RefCell<RateLimit>> = Rc::default();
-    static RECENT: Rc<RefCell<RepeatCache>> = Rc::default();
+    static ISOLATE: Rc<Isolate> = Rc::default();
     /// True if rate limits of the platform are bound, which are asked before a post is read.
     static HAS_LIMITS: OnceCell<bool> = const { OnceCell::new() };
 }
@@ -50,9 +44,7 @@ pub fn attach(env: &Env) {
 #[derive(Clone)]
 pub struct Platform {
     settings: Rc<Settings>,
-    shelf: Rc<RefCell<CampaignCache>>,
-    throttle: Rc<RefCell<RateLimit>>,
-    recent: Rc<RefCell<RepeatCache>>,
+    isolate: Rc<Isolate>,
 }
 
 impl Platform {
@@ -70,12 +62,17 @@ impl Platform {
                 read
             }
         };
-        Ok(Self {
-            settings,
-            shelf: SHELF.with(Rc::clone),
-            throttle: THROTTLE.with(Rc::clone),
-            recent: RECENT.with(Rc::clone),
-        })
+        Ok(Self { settings, isolate: ISOLATE.with(Rc::clone) })
+    }
+
+    /// Returns the context of a use case.
+    pub fn cx<'a>(&'a self, now: &'a Moment) -> Cx<'a, Self> {
+        Cx { ports: self, isolate: &self.isolate, now }
+    }
+
+    /// Returns the memory of the isolate.
+    pub fn isolate(&self) -> &Isolate {
+        &self.isolate
     }
 
     /// Returns the settings, shared.
@@ -83,24 +80,10 @@ impl Platform {
         Rc::clone(&self.settings)
     }
 
-    /// Sends the counts of this isolate to the ledgers, and returns the faults.
-    pub async fn hand_on_counts(&self) -> Vec<Fault> {
-        let mut faults = Vec::new();
-        for (ledger, tallies) in TALLIES.with_borrow_mut(TallyBuffer::take) {
-            faults.extend(self.ask(&ledger, &Call::Tally(tallies)).await.err());
-        }
-        faults
-    }
-
     /// Returns the jurisdiction of all ledgers' objects; empty if none is set.
     fn jurisdiction(&self) -> &str {
         self.settings.jurisdiction.as_deref().unwrap_or_default()
     }
-}
-
-/// Counts. Returns true if the caller has to send the counts later, because nobody else will.
-pub fn count(ledger: &str, tally: &Tally) -> bool {
-    TALLIES.with_borrow_mut(|tallies| tallies.add(ledger, tally))
 }
 
 impl Ports for Platform {
@@ -115,22 +98,6 @@ impl Ports for Platform {
         let secret = variable(name).filter(|secret| !secret.is_empty())?;
         SECRETS.with_borrow_mut(|known| known.insert(name.to_owned(), secret.clone()));
         Some(secret)
-    }
-
-    fn shelf(&self) -> &RefCell<CampaignCache> {
-        &self.shelf
-    }
-
-    fn recent(&self) -> &RefCell<RepeatCache> {
-        &self.recent
-    }
-
-    fn is_busy(&self, ledger: &str) -> bool {
-        WAITING.with_borrow(|waiting| waiting.is_busy(ledger))
-    }
-
-    fn throttle(&self) -> &RefCell<RateLimit> {
-        &self.throttle
     }
 
     async fn is_within_limits(&self, campaign: &str, network: Option<&str>) -> Result<bool, Fault> {
@@ -199,7 +166,7 @@ impl Ports for Platform {
     }
 
     async fn ask(&self, ledger: &str, call: &Call) -> Result<Answer, Fault> {
-        let _waiter = Waiter::enter(ledger)?;
+        let _slot = self.isolate.backlog.enter(ledger, now_ms())?;
         let message = Message { format: MESSAGE_FORMAT, ledger: ledger.to_owned(), call };
         let body = serde_json::to_vec(&message).map_err(|_| Fault::new("a message cannot be written"))?;
         let name = format!("v1:{ledger}");
@@ -222,26 +189,6 @@ impl Ports for Platform {
 fn read_texts(completion: Completion, effect: &str) -> Result<Vec<String>, Fault> {
     let text = completion.text(effect)?.unwrap_or_default();
     serde_json::from_str(&text).map_err(|_| Fault::new(format!("{effect}: an unreadable answer")))
-}
-
-/// A request that waits for a ledger, counted until it is dropped.
-struct Waiter {
-    ledger: String,
-    since_ms: i64,
-}
-
-impl Waiter {
-    fn enter(ledger: &str) -> Result<Self, Fault> {
-        let since_ms = now_ms();
-        WAITING.with_borrow_mut(|waiting| waiting.begin(ledger, since_ms))?;
-        Ok(Self { ledger: ledger.to_owned(), since_ms })
-    }
-}
-
-impl Drop for Waiter {
-    fn drop(&mut self) {
-        WAITING.with_borrow_mut(|waiting| waiting.end(&self.ledger, self.since_ms));
-    }
 }
 
 fn binding(name: &str) -> Option<wasm_bindgen::JsValue> {

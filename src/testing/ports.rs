@@ -1,16 +1,11 @@
 //! The ports of a world.
 
-use std::cell::RefCell;
-
 use ed25519_dalek::Signer as _;
 
 use super::fixtures::default_secret;
 use super::ledgers::LedgerMode;
 use super::world::World;
 use crate::app::conductor::{Exchange, Sender};
-use crate::app::isolate::campaign_cache::CampaignCache;
-use crate::app::isolate::rate_limit::RateLimit;
-use crate::app::isolate::repeat_cache::RepeatCache;
 use crate::app::ports::{KV_KEYS_AT_ONCE, Ports};
 use crate::base::fault::Fault;
 use crate::base::keyring::SigningKey;
@@ -42,26 +37,10 @@ impl Ports for World {
         &self.settings
     }
 
-    fn shelf(&self) -> &RefCell<CampaignCache> {
-        &self.shelf
-    }
-
     fn secret(&self, name: &str) -> Option<String> {
         let is_set = !self.unset_secrets.borrow().contains(name);
         let secret = || self.secrets.borrow().get(name).cloned();
         is_set.then(|| secret().unwrap_or_else(|| default_secret(name).to_owned()))
-    }
-
-    fn recent(&self) -> &RefCell<RepeatCache> {
-        &self.recent
-    }
-
-    fn is_busy(&self, _: &str) -> bool {
-        self.is_busy.get()
-    }
-
-    fn throttle(&self) -> &RefCell<RateLimit> {
-        &self.throttle
     }
 
     async fn is_within_limits(&self, _campaign: &str, _network: Option<&str>) -> Result<bool, Fault> {

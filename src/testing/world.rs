@@ -18,10 +18,9 @@ use super::kv::Kv;
 use super::ledgers::{Ledgers, Object};
 use super::receiver::Receiver;
 use crate::app::admin;
+use crate::app::cx::Cx;
 use crate::app::endpoints::submit::{After, Answered};
-use crate::app::isolate::campaign_cache::CampaignCache;
-use crate::app::isolate::rate_limit::RateLimit;
-use crate::app::isolate::repeat_cache::RepeatCache;
+use crate::app::isolate::Isolate;
 use crate::app::ports::Ports as _;
 use crate::app::router;
 use crate::base::crypto::hmac_sha256;
@@ -39,7 +38,7 @@ const MAX_REQUESTS: usize = 50;
 /// A world.
 pub struct World {
     pub(super) settings: Settings,
-    pub(super) shelf: RefCell<CampaignCache>,
+    isolate: RefCell<Rc<Isolate>>,
     pub(super) kv: RefCell<Kv>,
     pub(super) ledgers: Ledgers,
     pub(super) receiver: RefCell<Receiver>,
@@ -48,10 +47,6 @@ pub struct World {
     moments: Cell<u64>,
     seed: u64,
     pub(super) unset_secrets: RefCell<BTreeSet<String>>,
-    pub(super) throttle: RefCell<RateLimit>,
-    pub(super) recent: RefCell<RepeatCache>,
-    /// The ledgers have a backlog of requests.
-    pub is_busy: Cell<bool>,
     pub(super) secrets: RefCell<BTreeMap<String, String>>,
     pub(super) is_within_limits: Cell<Option<bool>>,
     pub(super) takes_more_mails: Cell<Option<bool>>,
@@ -72,7 +67,7 @@ impl World {
     pub fn new(seed: u64) -> Result<Self, Fault> {
         Ok(Self {
             settings: settings()?,
-            shelf: RefCell::default(),
+            isolate: RefCell::default(),
             kv: RefCell::default(),
             ledgers: Ledgers::default(),
             receiver: RefCell::default(),
@@ -80,9 +75,6 @@ impl World {
             moments: Cell::new(0),
             seed,
             unset_secrets: RefCell::default(),
-            throttle: RefCell::default(),
-            recent: RefCell::default(),
-            is_busy: Cell::new(false),
             secrets: RefCell::default(),
             is_within_limits: Cell::new(Some(true)),
             takes_more_mails: Cell::new(Some(true)),
@@ -110,13 +102,19 @@ impl World {
         for (key, value) in publish::plan(campaign, None, stored)?.writes {
             self.kv.borrow_mut().store(&key, &value);
         }
-        self.shelf.borrow_mut().forget(&campaign.id);
+        self.isolate().campaigns.forget(&campaign.id);
         Ok(())
+    }
+
+    /// Answers a request, without doing what follows it.
+    pub async fn answer_alone(&self, request: &RawRequest) -> Answered {
+        let (isolate, now) = (self.isolate(), self.moment());
+        router::answer(Cx { ports: self, isolate: &isolate, now: &now }, request).await
     }
 
     /// Answers a request, and does what follows it.
     pub async fn answer(&self, request: &RawRequest) -> Answered {
-        let answered = self.invoked(router::answer(self, request, &self.moment())).await;
+        let answered = self.invoked(self.answer_alone(request)).await;
         self.log.borrow_mut().extend(answered.log.clone());
         for after in &answered.after {
             match after {
@@ -192,7 +190,7 @@ impl World {
                 return Ok(());
             }
             for claim in claims {
-                object.attempt(self, claim).await?;
+                object.attempt(self, &self.isolate(), claim).await?;
             }
             for event in object.settle(|| Ok(self.moment())) {
                 self.log.borrow_mut().push(event?);
@@ -326,9 +324,22 @@ impl World {
 
     /// Empties the caches of the isolates.
     pub fn new_isolate(&self) {
-        *self.shelf.borrow_mut() = CampaignCache::default();
-        *self.throttle.borrow_mut() = RateLimit::default();
-        *self.recent.borrow_mut() = RepeatCache::default();
+        *self.isolate.borrow_mut() = Rc::default();
+    }
+
+    fn isolate(&self) -> Rc<Isolate> {
+        Rc::clone(&self.isolate.borrow())
+    }
+
+    /// Lets so many requests wait for a ledger in this isolate that the ledger is busy.
+    pub fn crowd(&self, ledger: &str) {
+        let isolate = self.isolate();
+        while !isolate.backlog.is_busy(ledger)
+            && let Ok(slot) = isolate.backlog.enter(ledger, self.now_ms())
+        {
+            // As a request whose client has gone without telling anybody.
+            std::mem::forget(slot);
+        }
     }
 
     /// Returns the names of the ledgers that have ever received a message.

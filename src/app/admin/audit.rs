@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::walk::Walk;
 use super::{Asked, ledgers, range, wrong_parameter};
+use crate::app::cx::Cx;
 use crate::app::ports::Ports;
 use crate::base::fault::Fault;
 use crate::base::limits;
@@ -57,7 +58,7 @@ impl Place {
 }
 
 /// A page of what operators have done: of the ledger of a campaign, or of all.
-pub async fn list(ports: &impl Ports, asked: &Asked<'_>) -> Result<Response, Fault> {
+pub async fn list(cx: Cx<'_, impl Ports>, asked: &Asked<'_>) -> Result<Response, Fault> {
     let [from_ms, to_ms] = match range(&asked.query) {
         Ok(range) => range,
         Err(response) => return Ok(response),
@@ -74,7 +75,7 @@ pub async fn list(ports: &impl Ports, asked: &Asked<'_>) -> Result<Response, Fau
     let (after, group) = after.flatten().unzip();
     let group = group.unwrap_or_default();
     let campaign = asked.query.text("campaign");
-    let ledgers = ledgers(ports, campaign.as_deref(), asked.moment).await?;
+    let ledgers = ledgers(cx, campaign.as_deref()).await?;
     if campaign.is_some() && ledgers.is_empty() {
         return Ok(Response::not_found());
     }
@@ -91,7 +92,7 @@ pub async fn list(ports: &impl Ports, asked: &Asked<'_>) -> Result<Response, Fau
             after: after.as_ref().map(|place| place.in_ledger(&ledger)),
             limit: i64::try_from(limit).ok(),
         };
-        let List(entries) = asked.ask(ports, &ledger, query).await?;
+        let List(entries) = asked.ask(cx, &ledger, query).await?;
         found.extend(entries);
     }
     found.sort_by_cached_key(|entry| Reverse(Place::of(entry)));

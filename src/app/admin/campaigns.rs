@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Asked, MAX_CAMPAIGN_BODY_BYTES};
+use crate::app::cx::Cx;
 use crate::app::ports::Ports;
 use crate::base::fault::Fault;
 use crate::base::url::WebAddress;
@@ -31,14 +32,14 @@ pub async fn ids(ports: &impl Ports) -> Result<Vec<String>, Fault> {
 }
 
 /// What is published.
-pub async fn list(ports: &impl Ports, asked: &Asked<'_>) -> Result<Response, Fault> {
-    let mut walk = match asked.walk(ids(ports).await?) {
+pub async fn list(cx: Cx<'_, impl Ports>, asked: &Asked<'_>) -> Result<Response, Fault> {
+    let mut walk = match asked.walk(ids(cx.ports).await?) {
         Ok(walk) => walk,
         Err(response) => return Ok(response),
     };
     let mut campaigns = Vec::new();
     while let Some((id, _)) = walk.next(1) {
-        let Some(text) = ports.kv_get(&campaign_key(&id)).await? else { continue };
+        let Some(text) = cx.ports.kv_get(&campaign_key(&id)).await? else { continue };
         if let Ok(campaign) = Campaign::from_stored(&text) {
             campaigns.push(json!({
                 "id": campaign.id, "title": campaign.title, "ledger": campaign.ledger,
@@ -50,8 +51,8 @@ pub async fn list(ports: &impl Ports, asked: &Asked<'_>) -> Result<Response, Fau
 }
 
 /// A campaign as it was published.
-pub async fn show(ports: &impl Ports, id: &str, asked: &Asked<'_>) -> Result<Response, Fault> {
-    let stored = ports.kv_get(&campaign_key(id)).await?;
+pub async fn show(cx: Cx<'_, impl Ports>, id: &str, asked: &Asked<'_>) -> Result<Response, Fault> {
+    let stored = cx.ports.kv_get(&campaign_key(id)).await?;
     let campaign = stored.and_then(|text| Campaign::from_stored(&text).ok());
     Ok(match campaign {
         None => Response::not_found(),
@@ -74,7 +75,7 @@ fn masked(campaign: &Campaign) -> Value {
 
 /// Publishes a campaign. KV and the ledger's audit log have no common transaction, so the log says that
 /// it begins before anything is written, and that it is done after.
-pub async fn publish(ports: &impl Ports, id: &str, asked: &Asked<'_>) -> Result<Response, Fault> {
+pub async fn publish(cx: Cx<'_, impl Ports>, id: &str, asked: &Asked<'_>) -> Result<Response, Fault> {
     let Ok(body) = &asked.request.body else {
         return Ok(Response::too_large(MAX_CAMPAIGN_BODY_BYTES));
     };
@@ -94,9 +95,9 @@ pub async fn publish(ports: &impl Ports, id: &str, asked: &Asked<'_>) -> Result<
     if campaign.id != id {
         return invalid(vec![Problem::new("id", "is not the one of the address")]);
     }
-    let known = known(ports, &campaign).await?;
+    let known = known(cx, &campaign).await?;
     let found = |key: &str| known.iter().find(|(one, _)| one == key).map(|(_, value)| value.clone());
-    let mut problems = unpublishable(ports, &campaign, &known);
+    let mut problems = unpublishable(cx, &campaign, &known);
     let plan = match plan(&campaign, asked.query.text("rename_controller").as_deref(), found) {
         Ok(plan) if problems.is_empty() => plan,
         Ok(_) => return invalid(problems),
@@ -108,14 +109,14 @@ pub async fn publish(ports: &impl Ports, id: &str, asked: &Asked<'_>) -> Result<
     let before = found(&campaign_key(id)).and_then(|text| Campaign::from_stored(&text).ok());
     let change = Change { before: before.as_ref(), after: &campaign };
     let entry = change.entry(plan.controller_was.as_deref()).to_string();
-    let waiting = write_down(ports, &campaign, &entry, Stage::Begun(&change), asked).await?;
+    let waiting = write_down(cx, &campaign, &entry, Stage::Begun(&change), asked).await?;
     for (key, value) in plan.writes {
-        ports.kv_put(&key, &value).await?;
+        cx.ports.kv_put(&key, &value).await?;
     }
-    write_down(ports, &campaign, &entry, Stage::Done, asked).await?;
+    write_down(cx, &campaign, &entry, Stage::Done, asked).await?;
     let mut warnings = change.warnings(waiting.as_ref());
-    warnings.extend(unset_secrets(ports, &campaign));
-    ports.shelf().borrow_mut().forget(id);
+    warnings.extend(unset_secrets(cx, &campaign));
+    cx.isolate.campaigns.forget(id);
     let revision = &campaign.revision;
     Ok(Response::json(&json!({ "published": campaign.id, "revision": revision, "warnings": warnings })))
 }
@@ -130,7 +131,7 @@ enum Stage<'a> {
 
 /// Writes down that it begins or is done. Gives what waits, where that was asked for; older code does not say.
 async fn write_down(
-    ports: &impl Ports,
+    cx: Cx<'_, impl Ports>,
     campaign: &Campaign,
     changes: &str,
     stage: Stage<'_>,
@@ -142,26 +143,26 @@ async fn write_down(
         is_done: matches!(stage, Stage::Done),
         tells_what_waits: matches!(stage, Stage::Begun(change) if change.may_strand()),
     };
-    Ok(match asked.ask(ports, &campaign.ledger, request).await? {
+    Ok(match asked.ask(cx, &campaign.ledger, request).await? {
         Publication::Noted { .. } => None,
         Publication::Waiting(waiting) => Some(waiting),
     })
 }
 
 /// What a publication is judged by: what lies in KV of the campaign and beside it, and the other campaigns.
-async fn known(ports: &impl Ports, campaign: &Campaign) -> Result<Vec<(String, String)>, Fault> {
-    let mut wanted = ports.kv_list(CAMPAIGN_PREFIX).await?;
+async fn known(cx: Cx<'_, impl Ports>, campaign: &Campaign) -> Result<Vec<(String, String)>, Fault> {
+    let mut wanted = cx.ports.kv_list(CAMPAIGN_PREFIX).await?;
     for key in keys(campaign) {
         if !wanted.contains(&key) {
             wanted.push(key);
         }
     }
-    ports.kv_get_all(&wanted).await
+    cx.ports.kv_get_all(&wanted).await
 }
 
 /// Why a campaign may not be published here, by the operator's settings and by what is published.
-fn unpublishable(ports: &impl Ports, campaign: &Campaign, known: &[(String, String)]) -> Vec<Problem> {
-    let settings = ports.settings();
+fn unpublishable(cx: Cx<'_, impl Ports>, campaign: &Campaign, known: &[(String, String)]) -> Vec<Problem> {
+    let settings = cx.settings();
     let mut problems = if settings.development { Vec::new() } else { campaign.development_only() };
     for refused in campaign.refused_destinations(settings.public_url.as_deref(), settings.development) {
         if problems.iter().all(|told| told.path != refused.path) {
@@ -178,7 +179,7 @@ fn unpublishable(ports: &impl Ports, campaign: &Campaign, known: &[(String, Stri
     problems.extend(campaign.refused_secrets(&Secrets {
         hosts: &settings.secret_hosts,
         elsewhere: &elsewhere,
-        value: &|name| ports.secret(name),
+        value: &|name| cx.ports.secret(name),
         turnstile_host: &turnstile::host(settings),
         development: settings.development,
     }));
@@ -186,10 +187,10 @@ fn unpublishable(ports: &impl Ports, campaign: &Campaign, known: &[(String, Stri
 }
 
 /// Secrets that a campaign names and that the Worker does not have: what needs them waits.
-fn unset_secrets(ports: &impl Ports, campaign: &Campaign) -> Vec<String> {
+fn unset_secrets(cx: Cx<'_, impl Ports>, campaign: &Campaign) -> Vec<String> {
     let mut unset = Vec::new();
     let mut look = |path: String, name: &str| {
-        if ports.secret(name).is_none() {
+        if cx.ports.secret(name).is_none() {
             unset.push(format!("{path}: the Worker has no secret {name}; what needs it waits"));
         }
     };

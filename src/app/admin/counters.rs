@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Asked, ledgers, range, registry};
+use crate::app::cx::Cx;
 use crate::app::ports::Ports;
 use crate::base::fault::Fault;
 use crate::http::response::Response;
@@ -10,13 +11,13 @@ use crate::ledger::api::{Counters, Keys, Report};
 use crate::ledger::nothing_counted;
 
 /// The counters of a campaign, or of all.
-pub async fn report(ports: &impl Ports, asked: &Asked<'_>) -> Result<Response, Fault> {
+pub async fn report(cx: Cx<'_, impl Ports>, asked: &Asked<'_>) -> Result<Response, Fault> {
     let [from_ms, to_ms] = match range(&asked.query) {
         Ok(range) => range,
         Err(response) => return Ok(response),
     };
     let campaign = asked.query.text("campaign");
-    let ledgers = ledgers(ports, campaign.as_deref(), asked.moment).await?;
+    let ledgers = ledgers(cx, campaign.as_deref()).await?;
     if campaign.is_some() && ledgers.is_empty() {
         return Ok(Response::not_found());
     }
@@ -27,7 +28,7 @@ pub async fn report(ports: &impl Ports, asked: &Asked<'_>) -> Result<Response, F
     let mut total = nothing_counted();
     while let Some((ledger, _)) = walk.next(1) {
         let query = Counters { campaign: campaign.clone(), from_ms, to_ms };
-        let Report(report) = asked.ask(ports, &ledger, query).await?;
+        let Report(report) = asked.ask(cx, &ledger, query).await?;
         total = added(total, report);
     }
     Ok(walk.answer(total))
@@ -55,14 +56,14 @@ pub fn added(left: Value, right: Value) -> Value {
 }
 
 /// The ids of the keys that rows name, by ledger and ring.
-pub async fn keys_in_use(ports: &impl Ports, asked: &Asked<'_>) -> Result<Response, Fault> {
-    let mut walk = match asked.walk(registry(ports).await?) {
+pub async fn keys_in_use(cx: Cx<'_, impl Ports>, asked: &Asked<'_>) -> Result<Response, Fault> {
+    let mut walk = match asked.walk(registry(cx.ports).await?) {
         Ok(walk) => walk,
         Err(response) => return Ok(response),
     };
     let mut all = json!({ "ledgers": [] });
     while let Some((ledger, _)) = walk.next(1) {
-        let Report(report) = asked.ask(ports, &ledger, Keys {}).await?;
+        let Report(report) = asked.ask(cx, &ledger, Keys {}).await?;
         all = added(all, report);
     }
     Ok(walk.answer(all))

@@ -5,8 +5,9 @@ use serde_json::{Map, Value, json};
 
 use super::walk::{Walk, with_next, within};
 use super::{Asked, registry, wrong_parameter};
-use crate::app::isolate::repeat_cache::RepeatRecord;
+use crate::app::cx::Cx;
 use crate::app::ports::{Ports, signed};
+use crate::app::repeat_record::RepeatRecord;
 use crate::base::fault::Fault;
 use crate::base::keyring::SigningKeys;
 use crate::base::time::rfc3339;
@@ -68,7 +69,7 @@ struct Held {
 
 impl<'a> Search<'a> {
     async fn begin(
-        ports: &impl Ports,
+        cx: Cx<'_, impl Ports>,
         people: &'a [Identifier],
         asked: &'a Asked<'a>,
     ) -> Result<Result<Self, Response>, Fault> {
@@ -77,7 +78,7 @@ impl<'a> Search<'a> {
         let after = body.as_ref().and_then(|body| body.get("after")).filter(|after| !after.is_null());
         // What is no text is no cursor either.
         let after = after.map(|after| after.as_str().unwrap_or_default());
-        let walk = Walk::over(registry(ports).await?, after);
+        let walk = Walk::over(registry(cx.ports).await?, after);
         Ok(walk.map(|walk| Self { asked, people, walk, within: None }))
     }
 
@@ -85,16 +86,16 @@ impl<'a> Search<'a> {
     /// each of the tags after it.
     async fn next<R: Request<Reply = Option<Report>>>(
         &mut self,
-        ports: &impl Ports,
+        cx: Cx<'_, impl Ports>,
         request: impl Fn(Person) -> R,
     ) -> Result<Option<Held>, Fault> {
         let Some(ledger) = self.walk.peek().filter(|_| self.within.is_none()) else { return Ok(None) };
-        let identity = ports.shelf().borrow_mut().identity(ports.settings(), ledger);
+        let identity = cx.isolate.campaigns.identity(cx.settings(), ledger);
         let tags: Vec<_> = self.people.iter().flat_map(|one| identity.fingerprints_of(one)).collect();
         let Some((ledger, after)) = self.walk.next(1 + tags.len()) else { return Ok(None) };
         let list_tags = self.people.iter().flat_map(|one| identity.list_tags(one)).collect();
         let request = request(Person { fingerprints: tags.clone(), list_tags, after });
-        let Some(Report(Value::Object(mut report))) = self.asked.ask(ports, &ledger, request).await? else {
+        let Some(Report(Value::Object(mut report))) = self.asked.ask(cx, &ledger, request).await? else {
             return Err(Fault::new("a ledger does not know the cursor that it gave"));
         };
         if let Some(Value::String(place)) = report.remove("next") {
@@ -110,21 +111,21 @@ impl<'a> Search<'a> {
 }
 
 /// Everything that is held about a person, of as many ledgers as one request can ask.
-pub async fn access(ports: &impl Ports, asked: &Asked<'_>) -> Result<Response, Fault> {
+pub async fn access(cx: Cx<'_, impl Ports>, asked: &Asked<'_>) -> Result<Response, Fault> {
     let people = match identifiers(asked.request) {
         Ok(people) => people,
         Err(response) => return Ok(response),
     };
-    let mut search = match Search::begin(ports, &people, asked).await? {
+    let mut search = match Search::begin(cx, &people, asked).await? {
         Ok(search) => search,
         Err(response) => return Ok(response),
     };
     let mut ledgers = Vec::new();
     let access = |Person { fingerprints, list_tags, after }| Access { fingerprints, list_tags, after };
-    while let Some(Held { ledger, mut report, tags }) = search.next(ports, access).await? {
+    while let Some(Held { ledger, mut report, tags }) = search.next(cx, access).await? {
         let mut seen = 0;
         for tag in tags {
-            seen += usize::from(ports.kv_get(&RepeatRecord::key(&ledger, &tag)).await?.is_some());
+            seen += usize::from(cx.ports.kv_get(&RepeatRecord::key(&ledger, &tag)).await?.is_some());
         }
         report.insert("kv".to_owned(), json!({ "submissions_of_the_last_minutes": seen }));
         ledgers.push(report);
@@ -133,28 +134,28 @@ pub async fn access(ports: &impl Ports, asked: &Asked<'_>) -> Result<Response, F
 }
 
 /// Forgets a person, in as many ledgers as one request can ask. The answer is signed, for these ledgers.
-pub async fn erase(ports: &impl Ports, asked: &Asked<'_>) -> Result<Response, Fault> {
+pub async fn erase(cx: Cx<'_, impl Ports>, asked: &Asked<'_>) -> Result<Response, Fault> {
     let people = match identifiers(asked.request) {
         Ok(people) => people,
         Err(response) => return Ok(response),
     };
-    if ports.settings().lists.is_none() {
+    if cx.settings().lists.is_none() {
         let detail =
             "LEADHOOK_LIST_KEYS is not set: that the person wants to hear nothing could not be remembered.";
         return Ok(Response::conflict(detail));
     }
-    let mut search = match Search::begin(ports, &people, asked).await? {
+    let mut search = match Search::begin(cx, &people, asked).await? {
         Ok(search) => search,
         Err(response) => return Ok(response),
     };
     let mut ledgers = Vec::new();
     let erase = |Person { fingerprints, list_tags, after }| Erase { fingerprints, list_tags, after };
-    while let Some(Held { ledger, mut report, tags: own }) = search.next(ports, erase).await? {
+    while let Some(Held { ledger, mut report, tags: own }) = search.next(cx, erase).await? {
         // The hashes never leave the system.
         let tags = texts(report.remove("fingerprints"));
         let fit = own.len() + search.walk.spend(tags.len().saturating_sub(own.len()));
-        forget_seen(ports, &ledger, &tags, fit).await;
-        let identity = ports.shelf().borrow_mut().identity(ports.settings(), &ledger);
+        forget_seen(cx, &ledger, &tags, fit).await;
+        let identity = cx.isolate.campaigns.identity(cx.settings(), &ledger);
         let subjects: Vec<_> = people
             .iter()
             .filter_map(|one| identity.fingerprints_of(one).first().map(|tag| subject(tag)))
@@ -164,15 +165,15 @@ pub async fn erase(ports: &impl Ports, asked: &Asked<'_>) -> Result<Response, Fa
     }
     let mut erased = Map::new();
     erased.insert("type".to_owned(), json!("erasure"));
-    erased.insert("iss".to_owned(), json!(ports.settings().public_url));
-    erased.insert("iat".to_owned(), json!(asked.moment.now_ms / 1_000));
-    erased.insert("erased_at".to_owned(), json!(rfc3339(asked.moment.now_ms)));
+    erased.insert("iss".to_owned(), json!(cx.settings().public_url));
+    erased.insert("iat".to_owned(), json!(cx.now_ms() / 1_000));
+    erased.insert("erased_at".to_owned(), json!(rfc3339(cx.now_ms())));
     erased.insert("suppressed".to_owned(), json!(true));
     erased.insert("ledgers".to_owned(), json!(ledgers));
-    let key = ports.settings().signing.as_ref().and_then(SigningKeys::current);
+    let key = cx.settings().signing.as_ref().and_then(SigningKeys::current);
     let payload = Value::Object(erased.clone()).to_string();
     let inputs = key.map(|key| signing_input(&key.id, &payload)).into_iter().collect();
-    let receipt = signed(ports, inputs).await?.into_iter().next();
+    let receipt = signed(cx.ports, inputs).await?.into_iter().next();
     let receipt = receipt.map(|(input, signature)| compact(&input, &signature));
     erased.insert("receipt".to_owned(), json!(receipt));
     Ok(Response::json(&with_next(Value::Object(erased), search.next_cursor())))
@@ -180,13 +181,13 @@ pub async fn erase(ports: &impl Ports, asked: &Asked<'_>) -> Result<Response, Fa
 
 /// Lets this isolate forget the last minutes of these people, and KV those of the first so many. Best effort: what
 /// KV and other isolates keep ends after some minutes.
-pub async fn forget_seen(ports: &impl Ports, ledger: &str, tags: &[String], in_kv: usize) {
+pub async fn forget_seen(cx: Cx<'_, impl Ports>, ledger: &str, tags: &[String], in_kv: usize) {
     let keys: Vec<_> = tags.iter().map(|tag| RepeatRecord::key(ledger, tag)).collect();
     for key in &keys {
-        ports.recent().borrow_mut().forget(key);
+        cx.isolate.repeats.forget(key);
     }
     for key in keys.iter().take(in_kv) {
-        let _ = ports.kv_delete(key).await;
+        let _ = cx.ports.kv_delete(key).await;
     }
 }
 

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::pagination::{Part, page};
 use super::walk::MAX_REQUESTS;
 use super::{Asked, ledgers, wrong_parameter};
-use crate::app::isolate::campaign_cache;
+use crate::app::cx::Cx;
 use crate::app::ports::Ports;
 use crate::base::fault::Fault;
 use crate::base::id::DeliveryId;
@@ -18,7 +18,7 @@ use crate::ledger::{DeliveryState, MAX_REPLAYED};
 const MAX_NAMED: usize = limits::number("request_ids") as usize;
 
 /// Deliveries, a page of them.
-pub async fn list(ports: &impl Ports, asked: &Asked<'_>) -> Result<Response, Fault> {
+pub async fn list(cx: Cx<'_, impl Ports>, asked: &Asked<'_>) -> Result<Response, Fault> {
     let state = asked.query.text("state");
     if state.as_deref().is_some_and(|state| DeliveryState::parse(state).is_none()) {
         return Ok(wrong_parameter(
@@ -35,40 +35,40 @@ pub async fn list(ports: &impl Ports, asked: &Asked<'_>) -> Result<Response, Fau
         let (state, delivery_ids) = (state.clone(), delivery_ids.clone());
         Deliveries { campaign, state, delivery_ids, after, limit }
     };
-    page(ports, asked, query).await
+    page(cx, asked, query).await
 }
 
 /// One delivery with its attempts.
-pub async fn show(ports: &impl Ports, delivery_id: &str, asked: &Asked<'_>) -> Result<Response, Fault> {
+pub async fn show(cx: Cx<'_, impl Ports>, delivery_id: &str, asked: &Asked<'_>) -> Result<Response, Fault> {
     let query = Delivery { delivery_id: delivery_id.into() };
-    find(ports, asked, query, |Report(delivery)| Response::json(&delivery)).await
+    find(cx, asked, query, |Report(delivery)| Response::json(&delivery)).await
 }
 
 /// Sends a dead delivery again.
-pub async fn replay(ports: &impl Ports, delivery_id: &str, asked: &Asked<'_>) -> Result<Response, Fault> {
+pub async fn replay(cx: Cx<'_, impl Ports>, delivery_id: &str, asked: &Asked<'_>) -> Result<Response, Fault> {
     let request = Replay { delivery_id: delivery_id.into() };
     let show = |replayed| match replayed {
         Ok(Count(count)) => Response::json(&json!({ "replayed": count })),
         Err(Conflict) => Response::conflict("Only a dead delivery can be replayed."),
     };
-    find(ports, asked, request, show).await
+    find(cx, asked, request, show).await
 }
 
 /// Asks one ledger after the other, or that of the campaign which is named, and shows the reply of the first that
 /// has what is asked for.
 pub async fn find<T, R: Request<Reply = Option<T>> + Clone>(
-    ports: &impl Ports,
+    cx: Cx<'_, impl Ports>,
     asked: &Asked<'_>,
     request: R,
     show: impl Fn(T) -> Response,
 ) -> Result<Response, Fault> {
-    let ledgers = ledgers(ports, asked.query.text("campaign").as_deref(), asked.moment).await?;
+    let ledgers = ledgers(cx, asked.query.text("campaign").as_deref()).await?;
     let mut walk = match asked.walk(ledgers) {
         Ok(walk) => walk,
         Err(response) => return Ok(response),
     };
     while let Some((ledger, _)) = walk.next(1) {
-        if let Some(found) = asked.ask(ports, &ledger, request.clone()).await? {
+        if let Some(found) = asked.ask(cx, &ledger, request.clone()).await? {
             return Ok(show(found));
         }
     }
@@ -77,22 +77,22 @@ pub async fn find<T, R: Request<Reply = Option<T>> + Clone>(
 
 /// Sends every delivery of a campaign again that is dead now. The ledger takes them in parts, so that leads
 /// come in between. What is more than one request can do the next one does, with the first one's now.
-pub async fn replay_all(ports: &impl Ports, asked: &Asked<'_>) -> Result<Response, Fault> {
+pub async fn replay_all(cx: Cx<'_, impl Ports>, asked: &Asked<'_>) -> Result<Response, Fault> {
     let Some(campaign) = asked.query.text("campaign") else {
         return Ok(wrong_parameter("campaign", "is required"));
     };
-    let Some(found) = campaign_cache::find(ports, &campaign, asked.moment.now_ms).await? else {
+    let Some(found) = cx.campaign(&campaign).await? else {
         return Ok(Response::not_found());
     };
     let after = asked.query.text("after").map(|after| after.parse::<i64>());
-    let Ok(to_ms) = after.unwrap_or(Ok(asked.moment.now_ms)) else {
+    let Ok(to_ms) = after.unwrap_or(Ok(cx.now_ms())) else {
         return Ok(wrong_parameter("after", "must be the next of an earlier answer"));
     };
-    let to_ms = to_ms.min(asked.moment.now_ms);
+    let to_ms = to_ms.min(cx.now_ms());
     let request = ReplayAll { campaign, to_ms: Some(to_ms) };
     let mut replayed = 0;
     for _ in 0..MAX_REQUESTS {
-        let Count(part) = asked.ask(ports, &found.ledger, request.clone()).await?;
+        let Count(part) = asked.ask(cx, &found.ledger, request.clone()).await?;
         replayed += part;
         if part < MAX_REPLAYED {
             return Ok(Response::json(&json!({ "replayed": replayed })));
@@ -103,15 +103,15 @@ pub async fn replay_all(ports: &impl Ports, asked: &Asked<'_>) -> Result<Respons
 
 /// Lets a destination that answered 410 have its deliveries again.
 pub async fn enable(
-    ports: &impl Ports,
+    cx: Cx<'_, impl Ports>,
     campaign: &str,
     destination: &str,
     asked: &Asked<'_>,
 ) -> Result<Response, Fault> {
     let request = Enable { campaign: campaign.to_owned(), destination: destination.to_owned() };
-    let Some(found) = campaign_cache::find(ports, campaign, asked.moment.now_ms).await? else {
+    let Some(found) = cx.campaign(campaign).await? else {
         return Ok(Response::not_found());
     };
-    let Count(resumed) = asked.ask(ports, &found.ledger, request).await?;
+    let Count(resumed) = asked.ask(cx, &found.ledger, request).await?;
     Ok(Response::json(&json!({ "resumed": resumed })))
 }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Asked, campaigns, registry, wrong_parameter};
+use crate::app::cx::Cx;
 use crate::app::ports::{KV_KEYS_AT_ONCE, Ports};
 use crate::base::fault::Fault;
 use crate::base::time::rfc3339;
@@ -246,21 +247,21 @@ const WORDS: &[Words] = &[
 
 /// Answers `GET /admin/api/doctor`: checks the Worker, its settings and campaigns, and lists the ledgers. With `ledger`,
 /// checks one of them. Both work in chunks: `next` is the `after` of the next one.
-pub(super) async fn examine(ports: &impl Ports, asked: &Asked<'_>) -> Result<Response, Fault> {
+pub(super) async fn examine(cx: Cx<'_, impl Ports>, asked: &Asked<'_>) -> Result<Response, Fault> {
     match asked.query.text("ledger") {
-        Some(ledger) => examine_ledger(ports, &ledger, asked).await,
-        None => examine_worker(ports, asked).await,
+        Some(ledger) => examine_ledger(cx, &ledger, asked).await,
+        None => examine_worker(cx, asked).await,
     }
 }
 
 /// Checks the settings in the first chunk, and campaigns in each.
-async fn examine_worker(ports: &impl Ports, asked: &Asked<'_>) -> Result<Response, Fault> {
+async fn examine_worker(cx: Cx<'_, impl Ports>, asked: &Asked<'_>) -> Result<Response, Fault> {
     let mut findings = Vec::new();
     if asked.query.text("after").is_none() {
-        check_settings(ports, &mut findings);
+        check_settings(cx, &mut findings);
     }
-    let listed = match registry(ports).await {
-        Ok(ledgers) => campaigns::ids(ports).await.map(|ids| (ledgers, ids)),
+    let listed = match registry(cx.ports).await {
+        Ok(ledgers) => campaigns::ids(cx.ports).await.map(|ids| (ledgers, ids)),
         Err(fault) => Err(fault),
     };
     let (ledgers, ids) = listed.unwrap_or_else(|_| {
@@ -268,7 +269,7 @@ async fn examine_worker(ports: &impl Ports, asked: &Asked<'_>) -> Result<Respons
         Default::default()
     });
     let keys: Vec<String> = ids.iter().map(|id| campaign_key(id)).collect();
-    let stored = ports.kv_get_all(&keys).await.unwrap_or_else(|_| {
+    let stored = cx.ports.kv_get_all(&keys).await.unwrap_or_else(|_| {
         findings.push(finding("kv_down", "", 1, &Value::Null));
         Vec::new()
     });
@@ -282,15 +283,15 @@ async fn examine_worker(ports: &impl Ports, asked: &Asked<'_>) -> Result<Respons
     while let Some((id, _)) = walk.next(1) {
         // If it is not there, its deletion is still spreading.
         if let Some((_, text)) = stored.iter().find(|(key, _)| *key == campaign_key(&id)) {
-            examine_campaign(ports, &id, text, &uses, &mut findings).await;
+            examine_campaign(cx, &id, text, &uses, &mut findings).await;
         }
     }
-    let now = rfc3339(asked.moment.now_ms);
+    let now = rfc3339(cx.now_ms());
     Ok(walk.answer(json!({ "now": now, "ledgers": ledgers, "findings": findings })))
 }
 
-fn check_settings(ports: &impl Ports, into: &mut Vec<Value>) {
-    let settings = ports.settings();
+fn check_settings(cx: Cx<'_, impl Ports>, into: &mut Vec<Value>) {
+    let settings = cx.settings();
     let missing = [
         ("development", settings.development),
         ("signing_keys_missing", settings.signing.is_none()),
@@ -306,7 +307,7 @@ fn check_settings(ports: &impl Ports, into: &mut Vec<Value>) {
 
 /// Checks a campaign as it is in KV.
 async fn examine_campaign(
-    ports: &impl Ports,
+    cx: Cx<'_, impl Ports>,
     id: &str,
     text: &str,
     uses: &SecretUses,
@@ -319,8 +320,8 @@ async fn examine_campaign(
             return into.push(finding("campaign_unreadable", id, 1, &Value::Null));
         }
     };
-    check_campaign(ports, &campaign, uses, into);
-    let record = ports.kv_get(&ledger_key(&campaign.ledger)).await.ok().flatten();
+    check_campaign(cx, &campaign, uses, into);
+    let record = cx.ports.kv_get(&ledger_key(&campaign.ledger)).await.ok().flatten();
     let owner = record.and_then(|record| controller_of(&record));
     if owner.is_some_and(|owner| owner != campaign.controller.name) {
         into.push(finding("controller_other", id, 1, &Value::Null));
@@ -329,7 +330,7 @@ async fn examine_campaign(
 
 /// Returns the finding that a secret is not sent to a host.
 fn withheld(
-    ports: &impl Ports,
+    cx: Cx<'_, impl Ports>,
     uses: &SecretUses,
     name: &str,
     value: &str,
@@ -339,28 +340,28 @@ fn withheld(
     if uses.signs(name).is_some() {
         return Some("signing_secret_sent");
     }
-    ports.settings().secret_hosts.judge(name, value, host, may_be_unbound).err().map(|why| match why {
+    cx.settings().secret_hosts.judge(name, value, host, may_be_unbound).err().map(|why| match why {
         SecretRefusal::Signs => "signing_secret_sent",
         SecretRefusal::Unbound => "secret_unbound",
         SecretRefusal::Elsewhere => "secret_elsewhere",
     })
 }
 
-fn check_campaign(ports: &impl Ports, campaign: &Campaign, uses: &SecretUses, into: &mut Vec<Value>) {
-    let settings = ports.settings();
+fn check_campaign(cx: Cx<'_, impl Ports>, campaign: &Campaign, uses: &SecretUses, into: &mut Vec<Value>) {
+    let settings = cx.settings();
     if campaign.double_opt_in.is_some() && settings.public_url.is_none() {
         into.push(finding("public_url_needed", &campaign.id, 1, &Value::Null));
     }
     if let Some(turnstile) = &campaign.turnstile {
         let about = format!("{}/turnstile ({})", campaign.id, turnstile.secret);
-        match ports.secret(&turnstile.secret) {
+        match cx.ports.secret(&turnstile.secret) {
             None => into.push(finding("turnstile_secret_missing", &about, 1, &Value::Null)),
             Some(secret) if is_dummy(&secret) && !settings.development => {
                 into.push(finding("turnstile_for_tests", &about, 1, &Value::Null));
             }
             Some(secret) => {
                 let host = turnstile::host(settings);
-                if let Some(problem) = withheld(ports, uses, &turnstile.secret, &secret, &host, true) {
+                if let Some(problem) = withheld(cx, uses, &turnstile.secret, &secret, &host, true) {
                     into.push(finding(problem, &about, 1, &Value::Null));
                 }
             }
@@ -369,14 +370,14 @@ fn check_campaign(ports: &impl Ports, campaign: &Campaign, uses: &SecretUses, in
     for destination in &campaign.destinations {
         let name = &destination.secret;
         let about = format!("{}/{} ({name})", campaign.id, destination.name);
-        let secret = ports.secret(name);
+        let secret = cx.ports.secret(name);
         if secret.is_none() {
             into.push(finding("secret_missing", &about, 1, &Value::Null));
         }
         let problem = match &destination.channel {
             Channel::Email(_) => {
                 let value = secret.unwrap_or_default();
-                withheld(ports, uses, name, &value, destination.host(), settings.development)
+                withheld(cx, uses, name, &value, destination.host(), settings.development)
             }
             Channel::Webhook if settings.secret_hosts.binds(name) => Some("sent_secret_signs"),
             Channel::Webhook if secret.is_none_or(|secret| SigningSecret::parse(&secret).is_some()) => None,
@@ -389,13 +390,13 @@ fn check_campaign(ports: &impl Ports, campaign: &Campaign, uses: &SecretUses, in
     }
 }
 
-async fn examine_ledger(ports: &impl Ports, ledger: &str, asked: &Asked<'_>) -> Result<Response, Fault> {
+async fn examine_ledger(cx: Cx<'_, impl Ports>, ledger: &str, asked: &Asked<'_>) -> Result<Response, Fault> {
     // A request would create one that does not exist.
-    if !registry(ports).await?.iter().any(|known| known == ledger) {
+    if !registry(cx.ports).await?.iter().any(|known| known == ledger) {
         return Ok(Response::not_found());
     }
     let after = asked.query.text("after");
-    let report = match asked.ask(ports, ledger, Checkup { after }).await {
+    let report = match asked.ask(cx, ledger, Checkup { after }).await {
         Ok(Some(Report(report))) => report,
         Ok(None) => return Ok(wrong_parameter("after", "must be the next of an earlier chunk")),
         Err(_) => {
@@ -414,7 +415,7 @@ async fn examine_ledger(ports: &impl Ports, ledger: &str, asked: &Asked<'_>) -> 
         findings.push(finding(&text(found, "problem"), &text(found, "about"), count, example));
     }
     for (id, revision) in report.get("campaigns").and_then(Value::as_object).into_iter().flatten() {
-        let stored = ports.kv_get(&campaign_key(id)).await?;
+        let stored = cx.ports.kv_get(&campaign_key(id)).await?;
         match stored.map(|stored| Campaign::from_stored(&stored)) {
             None => findings.push(finding("campaign_gone", id, 1, &Value::Null)),
             Some(Ok(campaign)) if revision.as_str() != Some(&campaign.revision) => {

@@ -11,6 +11,7 @@ use super::campaigns::ids;
 use super::routes::Names;
 use super::walk::Walk;
 use super::{Asked, registry, wrong_parameter};
+use crate::app::cx::Cx;
 use crate::app::ports::Ports;
 use crate::base::fault::Fault;
 use crate::base::keyring::Keyring;
@@ -25,8 +26,8 @@ const TAG_CHARACTERS: usize = 43;
 const CHANGES: &str = r#"It must be {"add": […]}, {"remove": […]} or {"clear": true}."#;
 
 /// The lists of a ledger, or of all.
-pub async fn show(ports: &impl Ports, asked: &Asked<'_>) -> Result<Response, Fault> {
-    let mut ledgers = registry(ports).await?;
+pub async fn show(cx: Cx<'_, impl Ports>, asked: &Asked<'_>) -> Result<Response, Fault> {
+    let mut ledgers = registry(cx.ports).await?;
     if let Some(wanted) = asked.query.text("ledger") {
         ledgers.retain(|ledger| *ledger == wanted);
     }
@@ -36,7 +37,7 @@ pub async fn show(ports: &impl Ports, asked: &Asked<'_>) -> Result<Response, Fau
     };
     let mut all = Vec::new();
     while let Some((ledger, _)) = walk.next(1) {
-        let List(lists) = asked.ask(ports, &ledger, Lists {}).await?;
+        let List(lists) = asked.ask(cx, &ledger, Lists {}).await?;
         all.extend(lists);
     }
     Ok(walk.answer(json!({ "lists": all })))
@@ -53,9 +54,9 @@ pub fn lifts_an_objection([list, _]: Names<'_>, request: &RawRequest) -> bool {
 }
 
 /// Adds to a list, takes from it, or empties it.
-pub async fn change(ports: &impl Ports, list: &str, asked: &Asked<'_>) -> Result<Response, Fault> {
+pub async fn change(cx: Cx<'_, impl Ports>, list: &str, asked: &Asked<'_>) -> Result<Response, Fault> {
     let ledger = asked.query.text("ledger").unwrap_or_default();
-    if !registry(ports).await?.contains(&ledger) {
+    if !registry(cx.ports).await?.contains(&ledger) {
         return Ok(wrong_parameter("ledger", "must be the name of a ledger"));
     }
     if !is_id(list) {
@@ -75,21 +76,21 @@ pub async fn change(ports: &impl Ports, list: &str, asked: &Asked<'_>) -> Result
         _ => return Ok(Response::malformed(CHANGES)),
     };
     if change == Change::Clear
-        && let Some(detail) = refusal_to_clear(ports, &ledger, list).await?
+        && let Some(detail) = refusal_to_clear(cx, &ledger, list).await?
     {
         return Ok(Response::irreversible("clear", detail));
     }
-    let known = ports.settings().lists.as_ref();
+    let known = cx.settings().lists.as_ref();
     if tags.iter().any(|tag| !is_tag(tag, known)) {
         let detail = "holds something that is not a hash under a list key of this Worker";
         return Ok(wrong_parameter(if change == Change::Add { "add" } else { "remove" }, detail));
     }
     let list = list.to_owned();
     let (done, Count(count)) = match change {
-        Change::Add => ("added", asked.ask(ports, &ledger, ListAdd { list, list_tags: tags }).await?),
-        Change::Remove => ("removed", asked.ask(ports, &ledger, ListRemove { list, list_tags: tags }).await?),
+        Change::Add => ("added", asked.ask(cx, &ledger, ListAdd { list, list_tags: tags }).await?),
+        Change::Remove => ("removed", asked.ask(cx, &ledger, ListRemove { list, list_tags: tags }).await?),
         Change::Clear => {
-            let cleared = asked.ask(ports, &ledger, ListClear { list }).await?;
+            let cleared = asked.ask(cx, &ledger, ListClear { list }).await?;
             ("removed", cleared.map_err(|Conflict| Fault::new("a ledger refuses to clear a list"))?)
         }
     };
@@ -106,13 +107,13 @@ enum Change {
 
 /// Returns why a list is not cleared, if it is not.
 async fn refusal_to_clear(
-    ports: &impl Ports,
+    cx: Cx<'_, impl Ports>,
     ledger: &str,
     list: &str,
 ) -> Result<Option<&'static str>, Fault> {
     Ok(if list == SUPPRESSED {
         Some("is refused: this list holds every objection, and who was erased. Take single people off it")
-    } else if suppresses(ports, ledger, list).await? {
+    } else if suppresses(cx, ledger, list).await? {
         Some(
             "is refused: a campaign suppresses the people on this list, or there are more campaigns than one \
              request can read. Take people off it by their hashes",
@@ -124,10 +125,10 @@ async fn refusal_to_clear(
 
 /// Whether a campaign of the ledger suppresses the people on a list. What one request cannot look at may be
 /// one that does.
-async fn suppresses(ports: &impl Ports, ledger: &str, list: &str) -> Result<bool, Fault> {
-    let Ok(mut walk) = Walk::over(ids(ports).await?, None) else { return Ok(true) };
+async fn suppresses(cx: Cx<'_, impl Ports>, ledger: &str, list: &str) -> Result<bool, Fault> {
+    let Ok(mut walk) = Walk::over(ids(cx.ports).await?, None) else { return Ok(true) };
     while let Some((id, _)) = walk.next(1) {
-        let stored = ports.kv_get(&campaign_key(&id)).await?;
+        let stored = cx.ports.kv_get(&campaign_key(&id)).await?;
         let Some(campaign) = stored.and_then(|text| Campaign::from_stored(&text).ok()) else { continue };
         let is_by =
             campaign.lists.iter().any(|known| known.name == list && known.then == ListEffect::Suppress);

@@ -19,12 +19,10 @@ use serde_json::{Value, json};
 
 use self::routes::Route;
 use self::walk::{MAX_REQUESTS, Walk};
+use super::cx::Cx;
 use super::endpoints::submit::{Answered, faulted};
-pub use super::isolate::login_attempts::{LoginAttempts, MAX_WRONG, WINDOW_MS};
-use super::ports;
 use super::ports::Ports;
 use crate::base::fault::Fault;
-use crate::base::moment::Moment;
 use crate::base::time::parse_rfc3339;
 use crate::campaign::publish::LEDGER_PREFIX;
 use crate::http::request::RawRequest;
@@ -42,8 +40,8 @@ pub const MAX_CAMPAIGN_BODY_BYTES: usize = 128 * 1024;
 pub const CRON_EVERY_MS: i64 = 5 * 60_000;
 
 /// Answers a request to `/admin/api/…`; `path` holds the segments behind it.
-pub async fn answer(ports: &impl Ports, path: &[&str], request: &RawRequest, moment: &Moment) -> Answered {
-    let actor = match actor_of(ports, request, moment) {
+pub async fn answer(cx: Cx<'_, impl Ports>, path: &[&str], request: &RawRequest) -> Answered {
+    let actor = match actor_of(cx, request) {
         Ok(actor) => actor,
         Err(response) => return logged(response, None, None),
     };
@@ -62,8 +60,8 @@ pub async fn answer(ports: &impl Ports, path: &[&str], request: &RawRequest, mom
         let response = Response::unsupported_media_type("bodies without Content-Encoding");
         return logged(response, Some(&actor), Some(route));
     }
-    let asked = Asked { request, query: Query::of(request), actor: &actor, moment };
-    match route.answer(ports, names, &asked).await {
+    let asked = Asked { request, query: Query::of(request), actor: &actor };
+    match route.answer(cx, names, &asked).await {
         Ok(response) => logged(response, Some(&actor), Some(route)),
         Err(fault) => {
             let answered = faulted("admin", "", &fault);
@@ -94,19 +92,19 @@ fn with(mut log: Value, key: &str, value: &str) -> Value {
 
 /// Whose token a request has. Who has sent too many wrong ones must wait, with any token. To send none
 /// is no attempt: any page on the web could make a browser do that.
-fn actor_of(ports: &impl Ports, request: &RawRequest, moment: &Moment) -> Result<Actor, Response> {
+fn actor_of(cx: Cx<'_, impl Ports>, request: &RawRequest) -> Result<Actor, Response> {
     let given = request.authorization.as_deref().and_then(|header| {
         let (scheme, token) = header.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
     });
     let given = given.filter(|token| !token.is_empty()).ok_or_else(Response::unauthorized)?;
     let from = request.client_address.as_deref();
-    let attempts = &mut ports.throttle().borrow_mut().attempts;
-    if let Some(wait_s) = attempts.wait_s(from, moment.now_ms) {
+    let attempts = &cx.isolate.logins;
+    if let Some(wait_s) = attempts.wait_s(from, cx.now_ms()) {
         return Err(Response::too_many_attempts(wait_s));
     }
-    ports.settings().admin.holder(given).cloned().ok_or_else(|| {
-        attempts.note_wrong(from, moment.now_ms);
+    cx.settings().admin.holder(given).cloned().ok_or_else(|| {
+        attempts.note_wrong(from, cx.now_ms());
         Response::unauthorized()
     })
 }
@@ -116,7 +114,6 @@ pub struct Asked<'a> {
     request: &'a RawRequest,
     query: Query,
     actor: &'a Actor,
-    moment: &'a Moment,
 }
 
 impl Asked<'_> {
@@ -126,8 +123,13 @@ impl Asked<'_> {
     }
 
     /// Asks a ledger in the name of the operator.
-    async fn ask<R: Request>(&self, ports: &impl Ports, ledger: &str, request: R) -> Result<R::Reply, Fault> {
-        ports::request(ports, ledger, Some(&self.actor.name), request).await
+    async fn ask<R: Request>(
+        &self,
+        cx: Cx<'_, impl Ports>,
+        ledger: &str,
+        request: R,
+    ) -> Result<R::Reply, Fault> {
+        cx.ask(ledger, Some(&self.actor.name), request).await
     }
 }
 
@@ -168,13 +170,13 @@ fn range(query: &Query) -> Result<[Option<i64>; 2], Response> {
 }
 
 /// The ledgers that a request is about: its campaign's, else all of the registry.
-async fn ledgers(ports: &impl Ports, campaign: Option<&str>, moment: &Moment) -> Result<Vec<String>, Fault> {
+async fn ledgers(cx: Cx<'_, impl Ports>, campaign: Option<&str>) -> Result<Vec<String>, Fault> {
     match campaign {
         Some(id) => {
-            let found = super::isolate::campaign_cache::find(ports, id, moment.now_ms).await?;
+            let found = cx.campaign(id).await?;
             Ok(found.map(|campaign| campaign.ledger.clone()).into_iter().collect())
         }
-        None => registry(ports).await,
+        None => registry(cx.ports).await,
     }
 }
 

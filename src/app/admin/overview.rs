@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::counters::added;
 use super::pagination::{Part, page};
 use super::{Asked, ledgers, range};
-use crate::app::isolate::campaign_cache;
+use crate::app::cx::Cx;
 use crate::app::ports::Ports;
 use crate::base::fault::Fault;
 use crate::base::json::object_of;
@@ -28,17 +28,17 @@ const OTHER: &str = "other";
 const DIRECT: &str = "direct";
 
 /// The numbers of a campaign, or of all.
-pub async fn report(ports: &impl Ports, asked: &Asked<'_>) -> Result<Response, Fault> {
+pub async fn report(cx: Cx<'_, impl Ports>, asked: &Asked<'_>) -> Result<Response, Fault> {
     let [from_ms, to_ms] = match range(&asked.query) {
         Ok(range) => range,
         Err(response) => return Ok(response),
     };
     // Whole hours, as counters have: between two times of one's own there may be one post alone.
-    let to_ms = to_ms.map_or_else(|| hour_of(asked.moment.now_ms) + HOUR_MS, next_hour);
+    let to_ms = to_ms.map_or_else(|| hour_of(cx.now_ms()) + HOUR_MS, next_hour);
     let from_ms = from_ms.map_or(to_ms - DEFAULT_MS, next_hour);
     let campaign = asked.query.text("campaign");
     let found = match &campaign {
-        Some(id) => campaign_cache::find(ports, id, asked.moment.now_ms).await?,
+        Some(id) => cx.campaign(id).await?,
         None => None,
     };
     if campaign.is_some() && found.is_none() {
@@ -54,7 +54,7 @@ pub async fn report(ports: &impl Ports, asked: &Asked<'_>) -> Result<Response, F
     };
     let mut total: Value = serde_json::from_str(NOTHING_SEEN).unwrap_or_default();
     total = added(total, json!({ "states": nothing_counted().get("states") }));
-    let mut walk = match asked.walk(ledgers(ports, campaign.as_deref(), asked.moment).await?) {
+    let mut walk = match asked.walk(ledgers(cx, campaign.as_deref()).await?) {
         Ok(walk) => walk,
         Err(response) => return Ok(response),
     };
@@ -62,7 +62,7 @@ pub async fn report(ports: &impl Ports, asked: &Asked<'_>) -> Result<Response, F
         let (from_ms, to_ms) = (Some(from_ms), Some(to_ms));
         let (campaign, offsets) = (campaign.clone(), offsets.clone());
         let query = Overview { campaign, from_ms, to_ms, offsets };
-        let Report(report) = asked.ask(ports, &ledger, query).await?;
+        let Report(report) = asked.ask(cx, &ledger, query).await?;
         total = added(total, report);
     }
     if let Some(sources) = total.get_mut("sources") {
@@ -147,8 +147,8 @@ fn by_campaign(destinations: &Value) -> Vec<Value> {
 }
 
 /// What is held, a page of it.
-pub async fn held(ports: &impl Ports, asked: &Asked<'_>) -> Result<Response, Fault> {
-    page(ports, asked, |Part { campaign, after, limit }| Held { campaign, after, limit }).await
+pub async fn held(cx: Cx<'_, impl Ports>, asked: &Asked<'_>) -> Result<Response, Fault> {
+    page(cx, asked, |Part { campaign, after, limit }| Held { campaign, after, limit }).await
 }
 
 /// Who asks, and what the token allows.

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::walk::within;
 use super::{Asked, ledgers, wrong_parameter};
+use crate::app::cx::Cx;
 use crate::app::ports::Ports;
 use crate::base::fault::Fault;
 use crate::http::response::Response;
@@ -25,7 +26,7 @@ pub struct Part {
 /// Answers with the page that a query asks for, of one campaign's ledger or of all. `request` makes what a ledger
 /// is asked for its part.
 pub async fn page<R: Request<Reply = Page>>(
-    ports: &impl Ports,
+    cx: Cx<'_, impl Ports>,
     asked: &Asked<'_>,
     request: impl Fn(Part) -> R,
 ) -> Result<Response, Fault> {
@@ -34,7 +35,7 @@ pub async fn page<R: Request<Reply = Page>>(
         return Ok(wrong_parameter("limit", "must be a number above 0"));
     };
     let campaign = asked.query.text("campaign");
-    let ledgers = ledgers(ports, campaign.as_deref(), asked.moment).await?;
+    let ledgers = ledgers(cx, campaign.as_deref()).await?;
     let mut walk = match asked.walk(ledgers) {
         Ok(walk) => walk,
         Err(response) => return Ok(response),
@@ -43,7 +44,7 @@ pub async fn page<R: Request<Reply = Page>>(
     while let Some((ledger, after)) = walk.next(1) {
         let room = limit - i64::try_from(found.len()).unwrap_or(limit);
         let part = Part { campaign: campaign.clone(), after, limit: Some(room) };
-        let page = asked.ask(ports, &ledger, request(part)).await?;
+        let page = asked.ask(cx, &ledger, request(part)).await?;
         found.extend(page.entries);
         if let Some(next) = page.next {
             return Ok(Response::json(&json!({ R::KEY: found, "next": within(&ledger, &next) })));

@@ -7,6 +7,7 @@ use super::deliveries::find;
 use super::pagination::{Part, page};
 use super::walk::Walk;
 use super::{Asked, ledgers, wrong_parameter};
+use crate::app::cx::Cx;
 use crate::app::ports::Ports;
 use crate::base::fault::Fault;
 use crate::base::id::SubmissionId;
@@ -18,31 +19,31 @@ use crate::ledger::api::{Decided, Discard, Quarantine, Quarantined, Release, Rep
 const MAX_NAMED: usize = limits::number("request_ids") as usize;
 
 /// What is quarantined, of one campaign or of all, a page of it.
-pub async fn list(ports: &impl Ports, asked: &Asked<'_>) -> Result<Response, Fault> {
+pub async fn list(cx: Cx<'_, impl Ports>, asked: &Asked<'_>) -> Result<Response, Fault> {
     let query = |Part { campaign, after, limit }| {
         let after = after.map(SubmissionId::from);
         Quarantine { campaign, after, limit }
     };
-    page(ports, asked, query).await
+    page(cx, asked, query).await
 }
 
 /// One submission, with what it says.
-pub async fn show(ports: &impl Ports, submission_id: &str, asked: &Asked<'_>) -> Result<Response, Fault> {
+pub async fn show(cx: Cx<'_, impl Ports>, submission_id: &str, asked: &Asked<'_>) -> Result<Response, Fault> {
     let query = Quarantined { submission_id: submission_id.into() };
-    find(ports, asked, query, |Report(submission)| Response::json(&submission)).await
+    find(cx, asked, query, |Report(submission)| Response::json(&submission)).await
 }
 
 /// Judges submissions as if they had shown no sign.
-pub async fn release(ports: &impl Ports, asked: &Asked<'_>) -> Result<Response, Fault> {
+pub async fn release(cx: Cx<'_, impl Ports>, asked: &Asked<'_>) -> Result<Response, Fault> {
     let request = |Chosen { campaign, submission_ids, after }| Release { campaign, submission_ids, after };
-    decide(ports, asked, request, false).await
+    decide(cx, asked, request, false).await
 }
 
 /// Throws submissions away.
-pub async fn discard(ports: &impl Ports, asked: &Asked<'_>) -> Result<Response, Fault> {
+pub async fn discard(cx: Cx<'_, impl Ports>, asked: &Asked<'_>) -> Result<Response, Fault> {
     let request = |Chosen { campaign, submission_ids, after }| Discard { campaign, submission_ids, after };
     // Sent again, it is told what it was told before, but not by KV, which knows of no discarding.
-    decide(ports, asked, request, true).await
+    decide(cx, asked, request, true).await
 }
 
 /// Submissions that a ledger is asked to release or discard.
@@ -55,7 +56,7 @@ struct Chosen {
 /// Does it to the submissions that are named, or to a page of the campaign's. Of those that are named, `next`
 /// says that ledgers are left which may have the rest.
 async fn decide<R: Request<Reply = Decided>>(
-    ports: &impl Ports,
+    cx: Cx<'_, impl Ports>,
     asked: &Asked<'_>,
     request: impl Fn(Chosen) -> R,
     is_forgotten: bool,
@@ -72,7 +73,7 @@ async fn decide<R: Request<Reply = Decided>>(
         return Ok(wrong_parameter("submission_ids", "must name at most 100"));
     }
     let after = body.get("after").and_then(Value::as_str);
-    let ledgers = ledgers(ports, campaign, asked.moment).await?;
+    let ledgers = ledgers(cx, campaign).await?;
     if ledgers.is_empty() {
         return Ok(Response::not_found());
     }
@@ -89,14 +90,14 @@ async fn decide<R: Request<Reply = Decided>>(
         let submission_ids = ids.iter().cloned().map(SubmissionId::from).collect();
         let after = after.clone().map(SubmissionId::from);
         let chosen = Chosen { campaign: campaign.map(str::to_owned), submission_ids, after };
-        let decided = asked.ask(ports, &ledger, request(chosen)).await?;
+        let decided = asked.ask(cx, &ledger, request(chosen)).await?;
         done.extend(decided.done);
         left.extend(decided.not_possible);
         next = decided.next.filter(|_| campaign.is_some()).into();
         ids.retain(|id| !done.contains(id) && !left.contains(id));
         if is_forgotten {
             let fit = walk.spend(decided.fingerprints.len());
-            forget_seen(ports, &ledger, &decided.fingerprints, fit).await;
+            forget_seen(cx, &ledger, &decided.fingerprints, fit).await;
         }
     }
     match walk.next_cursor().filter(|_| !ids.is_empty()) {

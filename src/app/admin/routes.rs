@@ -5,6 +5,7 @@
 use super::{
     Asked, audit, campaigns, counters, data_subject, deliveries, doctor, lists, overview, quarantine,
 };
+use crate::app::cx::Cx;
 use crate::app::ports::Ports;
 use crate::base::fault::Fault;
 use crate::http::request::{Method, RawRequest};
@@ -148,33 +149,33 @@ impl Route {
     /// KV's or a ledger's.
     pub async fn answer(
         &self,
-        ports: &impl Ports,
+        cx: Cx<'_, impl Ports>,
         [first, second]: Names<'_>,
         asked: &Asked<'_>,
     ) -> Result<Response, Fault> {
         match self.target {
-            Target::Counters => counters::report(ports, asked).await,
-            Target::Deliveries => deliveries::list(ports, asked).await,
-            Target::Delivery => deliveries::show(ports, first, asked).await,
-            Target::Replay => deliveries::replay(ports, first, asked).await,
-            Target::ReplayAll => deliveries::replay_all(ports, asked).await,
-            Target::Enable => deliveries::enable(ports, first, second, asked).await,
-            Target::Access => data_subject::access(ports, asked).await,
-            Target::Erase => data_subject::erase(ports, asked).await,
-            Target::Lists => lists::show(ports, asked).await,
-            Target::ListChange => lists::change(ports, first, asked).await,
-            Target::Keys => counters::keys_in_use(ports, asked).await,
-            Target::Doctor => doctor::examine(ports, asked).await,
-            Target::Quarantine => quarantine::list(ports, asked).await,
-            Target::Quarantined => quarantine::show(ports, first, asked).await,
-            Target::Release => quarantine::release(ports, asked).await,
-            Target::Discard => quarantine::discard(ports, asked).await,
-            Target::Campaigns => campaigns::list(ports, asked).await,
-            Target::Campaign => campaigns::show(ports, first, asked).await,
-            Target::Publish => campaigns::publish(ports, first, asked).await,
-            Target::Audit => audit::list(ports, asked).await,
-            Target::Overview => overview::report(ports, asked).await,
-            Target::Held => overview::held(ports, asked).await,
+            Target::Counters => counters::report(cx, asked).await,
+            Target::Deliveries => deliveries::list(cx, asked).await,
+            Target::Delivery => deliveries::show(cx, first, asked).await,
+            Target::Replay => deliveries::replay(cx, first, asked).await,
+            Target::ReplayAll => deliveries::replay_all(cx, asked).await,
+            Target::Enable => deliveries::enable(cx, first, second, asked).await,
+            Target::Access => data_subject::access(cx, asked).await,
+            Target::Erase => data_subject::erase(cx, asked).await,
+            Target::Lists => lists::show(cx, asked).await,
+            Target::ListChange => lists::change(cx, first, asked).await,
+            Target::Keys => counters::keys_in_use(cx, asked).await,
+            Target::Doctor => doctor::examine(cx, asked).await,
+            Target::Quarantine => quarantine::list(cx, asked).await,
+            Target::Quarantined => quarantine::show(cx, first, asked).await,
+            Target::Release => quarantine::release(cx, asked).await,
+            Target::Discard => quarantine::discard(cx, asked).await,
+            Target::Campaigns => campaigns::list(cx, asked).await,
+            Target::Campaign => campaigns::show(cx, first, asked).await,
+            Target::Publish => campaigns::publish(cx, first, asked).await,
+            Target::Audit => audit::list(cx, asked).await,
+            Target::Overview => overview::report(cx, asked).await,
+            Target::Held => overview::held(cx, asked).await,
             Target::Whoami => Ok(overview::whoami(asked)),
         }
     }

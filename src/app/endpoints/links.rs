@@ -7,12 +7,11 @@ use serde_json::{Value, json};
 
 use super::submit::{Answered, faulted, unread};
 use crate::app::admin::data_subject::forget_seen;
-use crate::app::isolate::campaign_cache;
-use crate::app::ports::{Ports, request as ask, signed};
+use crate::app::cx::Cx;
+use crate::app::ports::{Ports, signed};
 use crate::base::crypto::base64url;
 use crate::base::fault::Fault;
 use crate::base::keyring::SigningKey;
-use crate::base::moment::Moment;
 use crate::campaign::{Campaign, Source};
 use crate::http::reader::Reader;
 use crate::http::request::{Method, RawRequest};
@@ -26,12 +25,12 @@ use crate::pipeline::lead::{DownloadLink, Link};
 const ONE_CLICK: &[u8] = b"One-Click";
 
 /// The public keys that receipts are verified with (RFC 7517).
-pub fn key_set(ports: &impl Ports) -> Response {
+pub fn key_set(cx: Cx<'_, impl Ports>) -> Response {
     let key = |key: &SigningKey| {
         json!({ "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": key.id,
                 "x": base64url(&key.public) })
     };
-    let keys: Vec<Value> = ports.settings().signing.iter().flat_map(|keys| keys.all()).map(key).collect();
+    let keys: Vec<Value> = cx.settings().signing.iter().flat_map(|keys| keys.all()).map(key).collect();
     Response::key_set(&json!({ "keys": keys }))
 }
 
@@ -46,18 +45,17 @@ struct Followed {
 
 /// What a link of `{campaign}/{token}` is about. It is one of that campaign and no other.
 async fn follow(
-    ports: &impl Ports,
+    cx: Cx<'_, impl Ports>,
     [id, token]: [&str; 2],
     link: Link,
     request: &RawRequest,
-    moment: &Moment,
 ) -> Result<Followed, Answered> {
-    let campaign = match campaign_cache::find(ports, id, moment.now_ms).await {
+    let campaign = match cx.campaign(id).await {
         Ok(Some(campaign)) => campaign,
         Ok(None) => return Err(Response::nothing_here(request).into()),
         Err(fault) => return Err(unread(id, request, &fault)),
     };
-    let identity = ports.shelf().borrow_mut().identity(ports.settings(), &campaign.ledger);
+    let identity = cx.identity(&campaign);
     let bound = Some(campaign.id.as_str());
     let three = || {
         let [lead_id, what, subject] = identity.read_link::<3>(link, bound, token)?;
@@ -75,12 +73,12 @@ async fn follow(
 }
 
 /// Answers a request to `/confirm/{campaign}/{token}`.
-pub async fn confirm(ports: &impl Ports, path: [&str; 2], request: &RawRequest, moment: &Moment) -> Answered {
+pub async fn confirm(cx: Cx<'_, impl Ports>, path: [&str; 2], request: &RawRequest) -> Answered {
     if !matches!(request.method, Method::Get | Method::Post) {
         return Response::method_not_allowed("GET, POST").into();
     }
     let Followed { campaign, lead_id, what: submission_id, .. } =
-        match follow(ports, path, Link::Confirm, request, moment).await {
+        match follow(cx, path, Link::Confirm, request).await {
             Ok(found) => found,
             Err(answered) => return answered,
         };
@@ -91,11 +89,11 @@ pub async fn confirm(ports: &impl Ports, path: [&str; 2], request: &RawRequest, 
         _ => {
             let (of, submission) = (campaign.id.clone(), submission_id.clone());
             let confirm = Confirm { campaign: of, lead_id: lead_id.into(), submission_id: submission.into() };
-            match ask(ports, &campaign.ledger, None, confirm).await {
+            match cx.ask(&campaign.ledger, None, confirm).await {
                 Ok(Some(confirmed)) => {
-                    forget(ports, campaign, &confirmed.fingerprints).await;
-                    let identity = ports.shelf().borrow_mut().identity(ports.settings(), &campaign.ledger);
-                    let link = DownloadLink::new(campaign, &identity, &submission_id, moment);
+                    forget(cx, campaign, &confirmed.fingerprints).await;
+                    let identity = cx.identity(&campaign);
+                    let link = DownloadLink::new(campaign, &identity, &submission_id, cx.now);
                     let token = link.as_ref().map(|link| link.token.as_str());
                     told(reader.confirmed(token), "confirmed", campaign)
                 }
@@ -108,23 +106,18 @@ pub async fn confirm(ports: &impl Ports, path: [&str; 2], request: &RawRequest, 
 
 /// Answers a request to `/d/{campaign}/{token}`: what the campaign gives in exchange. It is recorded before
 /// it is given. A link of somebody of whom nothing is kept gives it as well, and tells nothing.
-pub async fn download(
-    ports: &impl Ports,
-    [id, token]: [&str; 2],
-    request: &RawRequest,
-    moment: &Moment,
-) -> Answered {
+pub async fn download(cx: Cx<'_, impl Ports>, [id, token]: [&str; 2], request: &RawRequest) -> Answered {
     if !matches!(request.method, Method::Get | Method::Post) {
         return Response::method_not_allowed("GET, POST").into();
     }
-    let campaign = match campaign_cache::find(ports, id, moment.now_ms).await {
+    let campaign = match cx.campaign(id).await {
         Ok(Some(campaign)) => campaign,
         Ok(None) => return Response::nothing_here(request).into(),
         Err(fault) => return unread(id, request, &fault),
     };
     let reader = Reader::new(&campaign, request);
-    let identity = ports.shelf().borrow_mut().identity(ports.settings(), &campaign.ledger);
-    let good = DownloadLink::read(&campaign, &identity, token, moment.now_ms);
+    let identity = cx.identity(&campaign);
+    let good = DownloadLink::read(&campaign, &identity, token, cx.now_ms());
     let Some((magnet, (submission_id, until_ms))) = campaign.magnet.as_ref().zip(good) else {
         return reader.link_ended().into();
     };
@@ -132,7 +125,7 @@ pub async fn download(
         return reader.download(magnet, until_ms).into();
     }
     if let Source::File(key) = &magnet.source {
-        match ports.has_file(key).await {
+        match cx.ports.has_file(key).await {
             Ok(true) => {}
             Ok(false) => {
                 let fault = Fault::new("the file of a magnet is not in the bucket");
@@ -144,7 +137,7 @@ pub async fn download(
         }
     }
     let engage = Engage { campaign: Some(campaign.id.clone()), submission_id: submission_id.into() };
-    match ask(ports, &campaign.ledger, None, engage).await {
+    match cx.ask(&campaign.ledger, None, engage).await {
         Ok(_) => {
             let log = json!({ "event": "download", "campaign": campaign.id });
             Answered { log: Some(log), ..Response::magnet(magnet).into() }
@@ -155,17 +148,12 @@ pub async fn download(
 
 /// Answers a request to `/withdraw/{campaign}/{token}`. A post needs nothing but the address, so a
 /// mail program's single click (RFC 8058) is one.
-pub async fn withdraw(
-    ports: &impl Ports,
-    path: [&str; 2],
-    request: &RawRequest,
-    moment: &Moment,
-) -> Answered {
+pub async fn withdraw(cx: Cx<'_, impl Ports>, path: [&str; 2], request: &RawRequest) -> Answered {
     if !matches!(request.method, Method::Get | Method::Post) {
         return Response::method_not_allowed("GET, POST").into();
     }
     let Followed { campaign, lead_id, what: purpose, subject } =
-        match follow(ports, path, Link::Withdraw, request, moment).await {
+        match follow(cx, path, Link::Withdraw, request).await {
             Ok(found) => found,
             Err(answered) => return answered,
         };
@@ -182,9 +170,9 @@ pub async fn withdraw(
             let method = if one_click { "one_click" } else { "link" }.to_owned();
             let (of, purpose, method) = (Some(campaign.id.clone()), Some(purpose), Some(method));
             let withdraw = Withdraw { campaign: of, lead_id: lead_id.into(), subject, purpose, method };
-            match ask(ports, &campaign.ledger, None, withdraw).await {
+            match cx.ask(&campaign.ledger, None, withdraw).await {
                 Ok(Some(withdrawn)) => {
-                    forget(ports, campaign, &withdrawn.fingerprints).await;
+                    forget(cx, campaign, &withdrawn.fingerprints).await;
                     told(reader.withdrawn(), "withdrawn", campaign)
                 }
                 // What is gone cannot be used any more, which is what was asked for.
@@ -197,18 +185,18 @@ pub async fn withdraw(
 
 /// Answers a request to `/withdraw/{campaign}/{token}/receipt`: what was agreed to, readable, with the
 /// signed receipts.
-pub async fn receipt(ports: &impl Ports, path: [&str; 2], request: &RawRequest, moment: &Moment) -> Answered {
+pub async fn receipt(cx: Cx<'_, impl Ports>, path: [&str; 2], request: &RawRequest) -> Answered {
     if request.method != Method::Get {
         return Response::method_not_allowed("GET").into();
     }
     let Followed { campaign, lead_id, what: purpose, subject } =
-        match follow(ports, path, Link::Withdraw, request, moment).await {
+        match follow(cx, path, Link::Withdraw, request).await {
             Ok(found) => found,
             Err(answered) => return answered,
         };
     let campaign = &campaign;
     let reader = Reader::new(campaign, request);
-    match receipts(ports, campaign, (lead_id, subject), &purpose).await {
+    match receipts(cx, campaign, (lead_id, subject), &purpose).await {
         Ok(consents) if consents.is_empty() => reader.link_ended().into(),
         Ok(consents) if request.prefers_html() => reader.receipts(&consents).into(),
         Ok(consents) => Response::receipts(&consents).into(),
@@ -217,12 +205,12 @@ pub async fn receipt(ports: &impl Ports, path: [&str; 2], request: &RawRequest, 
 }
 
 async fn receipts(
-    ports: &impl Ports,
+    cx: Cx<'_, impl Ports>,
     campaign: &Campaign,
     (lead_id, subject): (String, Option<String>),
     purpose: &str,
 ) -> Result<Vec<Value>, Fault> {
-    let found = ask(ports, &campaign.ledger, None, Consents { lead_id: lead_id.into(), subject }).await?;
+    let found = cx.ask(&campaign.ledger, None, Consents { lead_id: lead_id.into(), subject }).await?;
     let List(all) = found.unwrap_or_else(|| List(Vec::new()));
     let mut meant = Vec::new();
     for mut consent in all {
@@ -230,7 +218,7 @@ async fn receipts(
         if purpose != EVERY_PURPOSE && is("purpose").as_deref() != Some(purpose) {
             continue;
         }
-        let signed = signed(ports, is("receipt").into_iter().collect()).await?;
+        let signed = signed(cx.ports, is("receipt").into_iter().collect()).await?;
         let receipt = signed.first().map(|(input, signature)| compact(input, signature));
         if let Some(consent) = consent.as_object_mut() {
             consent.insert("receipt".to_owned(), json!(receipt));
@@ -241,8 +229,8 @@ async fn receipts(
 }
 
 /// Forgets the last minutes of a person whose standing has changed.
-async fn forget(ports: &impl Ports, campaign: &Campaign, fingerprints: &[String]) {
-    forget_seen(ports, &campaign.ledger, fingerprints, fingerprints.len()).await;
+async fn forget(cx: Cx<'_, impl Ports>, campaign: &Campaign, fingerprints: &[String]) {
+    forget_seen(cx, &campaign.ledger, fingerprints, fingerprints.len()).await;
 }
 
 /// What the person reads of a purpose; nothing where the link is about all of them.

@@ -4,12 +4,10 @@ use std::rc::Rc;
 
 use serde_json::{Value, json};
 
-use crate::app::isolate::campaign_cache;
-use crate::app::isolate::rate_limit::{door_of, must_wait};
-use crate::app::isolate::repeat_cache::RepeatRecord;
+use crate::app::cx::Cx;
 use crate::app::ports::Ports;
+use crate::app::repeat_record::RepeatRecord;
 use crate::base::fault::Fault;
-use crate::base::moment::Moment;
 use crate::base::time::hour_of;
 use crate::base::url::{decoded_lower, trim_trailing_punctuation};
 use crate::campaign::{Campaign, ProblemCode, UseOfKv, is_id};
@@ -84,24 +82,24 @@ impl Answered {
 }
 
 /// Answers a request to `/c/{campaign}`.
-pub async fn endpoint(ports: &impl Ports, id: &str, request: &RawRequest, moment: &Moment) -> Answered {
+pub async fn endpoint(cx: Cx<'_, impl Ports>, id: &str, request: &RawRequest) -> Answered {
     // Whoever opens it in a browser is led to the form, however it is written.
     let is_looked_at = request.method == Method::Get && request.prefers_html();
     let id = &if is_looked_at { decoded_lower(id) } else { id.to_owned() };
-    let campaign = match campaign_cache::find(ports, id, moment.now_ms).await {
+    let campaign = match cx.campaign(id).await {
         Ok(Some(campaign)) => campaign,
         Ok(None) => return Response::nothing_here(request).into(),
         Err(fault) => return unread(id, request, &fault).into_cors(None, request),
     };
     let answered: Answered = match request.method {
-        Method::Post => submit(ports, &campaign, request, moment).await,
+        Method::Post => submit(cx, &campaign, request).await,
         Method::Get if is_looked_at => form_at(&campaign.id, request),
         Method::Get => {
-            let identity = ports.shelf().borrow_mut().identity(ports.settings(), &campaign.ledger);
-            let token = abuse::form_token(&identity, &campaign, moment);
+            let identity = cx.identity(&campaign);
+            let token = abuse::form_token(&identity, &campaign, cx.now);
             let reader = Reader::new(&campaign, request);
-            let make = || Response::acceptance_criteria(&reader, ports.settings().public_url.as_deref());
-            let parts = ports.shelf().borrow_mut().criteria(&campaign, reader.language, make);
+            let make = || Response::acceptance_criteria(&reader, cx.settings().public_url.as_deref());
+            let parts = cx.isolate.campaigns.criteria(&campaign, reader.language, make);
             let [before, behind] = &*parts;
             Response::json_text(&[before.as_str(), token.as_str(), behind.as_str()].concat()).into()
         }
@@ -112,17 +110,17 @@ pub async fn endpoint(ports: &impl Ports, id: &str, request: &RawRequest, moment
 }
 
 /// Answers a request to `/c/{campaign}/thanks`.
-pub async fn thanks(ports: &impl Ports, id: &str, request: &RawRequest, moment: &Moment) -> Answered {
+pub async fn thanks(cx: Cx<'_, impl Ports>, id: &str, request: &RawRequest) -> Answered {
     if request.method != Method::Get {
         return Response::method_not_allowed("GET").into();
     }
-    match campaign_cache::find(ports, id, moment.now_ms).await {
+    match cx.campaign(id).await {
         Ok(Some(campaign)) => {
-            let identity = ports.shelf().borrow_mut().identity(ports.settings(), &campaign.ledger);
+            let identity = cx.identity(&campaign);
             let token = form_urlencoded::parse(request.query.as_bytes()).find(|(name, _)| name == "d");
             let token = token.map(|(_, token)| trim_trailing_punctuation(&token).to_owned());
             let is_good =
-                |token: &String| DownloadLink::read(&campaign, &identity, token, moment.now_ms).is_some();
+                |token: &String| DownloadLink::read(&campaign, &identity, token, cx.now_ms()).is_some();
             let good = token.filter(is_good);
             Reader::new(&campaign, request).thanks(good.as_deref()).into()
         }
@@ -132,7 +130,7 @@ pub async fn thanks(ports: &impl Ports, id: &str, request: &RawRequest, moment: 
 }
 
 /// Answers a request to `/f/{campaign}`: the campaign's form as a page.
-pub async fn form(ports: &impl Ports, id: &str, request: &RawRequest, moment: &Moment) -> Answered {
+pub async fn form(cx: Cx<'_, impl Ports>, id: &str, request: &RawRequest) -> Answered {
     if request.method != Method::Get {
         return Response::method_not_allowed("GET").into();
     }
@@ -141,11 +139,11 @@ pub async fn form(ports: &impl Ports, id: &str, request: &RawRequest, moment: &M
     if is_id(&lower) && request.path != format!("/f/{lower}") {
         return form_at(&lower, request);
     }
-    match campaign_cache::find(ports, id, moment.now_ms).await {
+    match cx.campaign(id).await {
         Ok(Some(campaign)) => {
-            let identity = ports.shelf().borrow_mut().identity(ports.settings(), &campaign.ledger);
-            let token = abuse::form_token(&identity, &campaign, moment);
-            let public_url = ports.settings().public_url.as_deref();
+            let identity = cx.identity(&campaign);
+            let token = abuse::form_token(&identity, &campaign, cx.now);
+            let public_url = cx.settings().public_url.as_deref();
             let shown = HostedForm { token: &token, query: &request.query, public_url };
             Reader::new(&campaign, request).form(&shown).into()
         }
@@ -199,20 +197,16 @@ impl Answered {
     }
 }
 
-async fn submit(
-    ports: &impl Ports,
-    campaign: &Rc<Campaign>,
-    request: &RawRequest,
-    moment: &Moment,
-) -> Answered {
-    let identity = ports.shelf().borrow_mut().identity(ports.settings(), &campaign.ledger);
+async fn submit(cx: Cx<'_, impl Ports>, campaign: &Rc<Campaign>, request: &RawRequest) -> Answered {
+    let identity = cx.identity(&campaign);
     let sender = abuse::sender(request.client_address.as_deref(), &identity);
-    if let Some(wait_s) = must_wait(ports, campaign, sender.as_ref(), moment).await {
-        return throttled(campaign, wait_s, request, moment);
+    if let Some(wait_s) = cx.isolate.rate_limit.wait_s(cx.ports, campaign, sender.as_ref(), cx.now_ms()).await
+    {
+        return throttled(campaign, wait_s, request, cx.now_ms());
     }
     let unreadable = |code: &str, response: Response| {
         let page = request.prefers_html().then(|| Reader::new(campaign, request).unreadable(response.status));
-        refused(campaign, code, page.unwrap_or(response), moment)
+        refused(campaign, code, page.unwrap_or(response), cx.now_ms())
     };
     let Ok(body) = &request.body else {
         return unreadable("too_large", Response::too_large(intake::MAX_BODY_BYTES));
@@ -243,7 +237,7 @@ async fn submit(
         (accepted, key) => {
             let mut problems = accepted.err().map(|rejection| rejection.problems).unwrap_or_default();
             problems.extend(key.err());
-            return rejected(campaign, &Rejection { problems }, reader, moment);
+            return rejected(campaign, &Rejection { problems }, reader, cx.now_ms());
         }
     };
 
@@ -255,9 +249,9 @@ async fn submit(
     // With double opt-in it is behind the confirmation.
     let download = match campaign.double_opt_in {
         Some(_) => None,
-        None => DownloadLink::new(campaign, &identity, &submission_id, moment),
+        None => DownloadLink::new(campaign, &identity, &submission_id, cx.now),
     };
-    let public_url = ports.settings().public_url.as_deref();
+    let public_url = cx.settings().public_url.as_deref();
     let accepted = |log: Option<Value>, after: Vec<After>| Answered {
         response: Response::accepted(
             &submission_id,
@@ -277,32 +271,32 @@ async fn submit(
         let log = json!({
             "event": "submission", "outcome": "repeat", "campaign": campaign.id, "submission_id": submission_id,
         });
-        accepted(Some(log), vec![count(campaign, "", Tally::KV_REPEAT, moment)])
+        accepted(Some(log), vec![count(campaign, "", Tally::KV_REPEAT, cx.now_ms())])
     };
-    if memory.in_isolate && ports.recent().borrow().holds(&submission_id, moment.now_ms) {
+    if memory.in_isolate && cx.isolate.repeats.holds(&submission_id, cx.now_ms()) {
         return repeated();
     }
     let mut seen = RepeatRecord::read(None);
-    if let Some(key) = memory.in_kv.as_ref().filter(|_| memory.asks_kv(ports, campaign)) {
+    if let Some(key) = memory.in_kv.as_ref().filter(|_| memory.asks_kv(cx, campaign)) {
         // KV never judges: what it does not answer, the ledger does.
-        seen = RepeatRecord::read(ports.kv_get(key).await.ok().flatten().as_deref());
-        if seen.holds(&submission_id, moment.now_ms) {
+        seen = RepeatRecord::read(cx.ports.kv_get(key).await.ok().flatten().as_deref());
+        if seen.holds(&submission_id, cx.now_ms()) {
             return repeated();
         }
     }
 
-    let asked = ask_turnstile(ports, campaign, submission.traps.turnstile.as_deref()).await;
+    let asked = ask_turnstile(cx, campaign, submission.traps.turnstile.as_deref()).await;
     let (turnstile, log) = match asked {
         Ok(said) => (said, None),
         Err(fault) => (TurnstileResult::NotAsked, faulted("turnstile", &campaign.id, &fault).log),
     };
     let circumstances = Circumstances {
         origin: request.origin.as_deref(),
-        own_origin: ports.settings().public_url.as_deref(),
+        own_origin: cx.settings().public_url.as_deref(),
         sender: sender.clone(),
         turnstile,
-        is_mail_limited: is_mail_limited(ports, campaign, request).await,
-        now_ms: moment.now_ms,
+        is_mail_limited: is_mail_limited(cx, campaign, request).await,
+        now_ms: cx.now_ms(),
     };
     let admit = Admit {
         evidence: abuse::evidence(&submission, campaign, &identity, circumstances),
@@ -315,7 +309,7 @@ async fn submit(
         fingerprints,
         list_tags: identity.list_tags_of(&submission),
         by: campaign.dedupe.by.clone(),
-        lead: Lead::new(submission, campaign, moment.now_ms),
+        lead: Lead::new(submission, campaign, cx.now_ms()),
     };
     let failed = |fault: &Fault| {
         let answered = faulted("ledger", &campaign.id, fault);
@@ -324,15 +318,15 @@ async fn submit(
             None => answered,
         }
     };
-    match judge(ports, campaign, admit).await {
+    match judge(cx, campaign, admit).await {
         Ok(answer @ (Answer::Admitted | Answer::Repeated)) => {
             if memory.in_isolate {
                 let key = memory.in_kv.as_deref().unwrap_or_default();
-                ports.recent().borrow_mut().note(&submission_id, key, moment.now_ms);
+                cx.isolate.repeats.note(&submission_id, key, cx.now_ms());
             }
             // Most people post once: KV is told of those who do not.
             let is_told = answer == Answer::Repeated || !memory.in_isolate;
-            let value = memory.in_kv.filter(|_| is_told).zip(seen.remembering(&submission_id, moment.now_ms));
+            let value = memory.in_kv.filter(|_| is_told).zip(seen.remembering(&submission_id, cx.now_ms()));
             let remember =
                 value.map(|(key, value)| After::Remember { key, value, ttl_s: RepeatRecord::ttl_s() });
             // The ledger has logged its decision.
@@ -346,9 +340,9 @@ async fn submit(
             Answered { log, ..refusal(&rejection, reader).into() }
         }
         Ok(Answer::Throttled { wait_s, network }) => {
-            let whom = door_of(campaign, sender.as_ref().filter(|_| network));
-            ports.throttle().borrow_mut().close(&whom, wait_s, moment.now_ms);
-            throttled(campaign, wait_s, request, moment)
+            let sender = sender.as_ref().filter(|_| network);
+            cx.isolate.rate_limit.close(campaign, sender, wait_s, cx.now_ms());
+            throttled(campaign, wait_s, request, cx.now_ms())
         }
         Ok(_) => failed(&Fault::new("the ledger does not understand this code")),
         Err(fault) => failed(&fault),
@@ -375,29 +369,31 @@ impl Memory {
         }
     }
 
-    fn asks_kv(&self, ports: &impl Ports, campaign: &Campaign) -> bool {
+    fn asks_kv(&self, cx: Cx<'_, impl Ports>, campaign: &Campaign) -> bool {
         // Under double opt-in KV alone keeps repeats from the ledger.
-        campaign.dedupe.kv == UseOfKv::Always || !self.in_isolate || ports.is_busy(&campaign.ledger)
+        campaign.dedupe.kv == UseOfKv::Always
+            || !self.in_isolate
+            || cx.isolate.backlog.is_busy(&campaign.ledger)
     }
 }
 
 /// Whether the platform takes no more posts of a network that would bring a mail, in whatever ledger.
-async fn is_mail_limited(ports: &impl Ports, campaign: &Campaign, request: &RawRequest) -> bool {
+async fn is_mail_limited(cx: Cx<'_, impl Ports>, campaign: &Campaign, request: &RawRequest) -> bool {
     if campaign.double_opt_in.is_none() {
         return false;
     }
-    let identity = ports.shelf().borrow_mut().identity(ports.settings(), EVERY_LEDGER);
+    let identity = cx.isolate.campaigns.identity(cx.settings(), EVERY_LEDGER);
     let Some(sender) = abuse::sender(request.client_address.as_deref(), &identity) else { return false };
     // A limit that cannot be asked keeps nothing back: the ledger has one of its own.
-    !ports.takes_more_mails(&sender.network).await.unwrap_or(true)
+    !cx.ports.takes_more_mails(&sender.network).await.unwrap_or(true)
 }
 
-fn throttled(campaign: &Campaign, wait_s: i64, request: &RawRequest, moment: &Moment) -> Answered {
+fn throttled(campaign: &Campaign, wait_s: i64, request: &RawRequest, now_ms: i64) -> Answered {
     let browser = request.prefers_html();
     let response =
         if browser { Reader::new(campaign, request).throttled(wait_s) } else { Response::throttled(wait_s) };
     // Not logged one by one: it is a flood.
-    Answered { after: vec![count(campaign, "", Tally::THROTTLED, moment)], ..response.into() }
+    Answered { after: vec![count(campaign, "", Tally::THROTTLED, now_ms)], ..response.into() }
 }
 
 /// Asks Turnstile about a post, where the campaign does.
@@ -405,7 +401,7 @@ fn throttled(campaign: &Campaign, wait_s: i64, request: &RawRequest, moment: &Mo
 /// # Errors
 /// It cannot be asked.
 async fn ask_turnstile(
-    ports: &impl Ports,
+    cx: Cx<'_, impl Ports>,
     campaign: &Campaign,
     token: Option<&str>,
 ) -> Result<TurnstileResult, Fault> {
@@ -415,8 +411,8 @@ async fn ask_turnstile(
     let Some(token) = token else {
         return Ok(TurnstileResult::TokenMissing);
     };
-    let settings = ports.settings();
-    let secret = ports.secret(&turnstile.secret);
+    let settings = cx.settings();
+    let secret = cx.ports.secret(&turnstile.secret);
     let secret = secret.ok_or_else(|| Fault::new("the secret of Turnstile is missing"))?;
     let verdict = match turnstile::question(&secret, token, settings.development) {
         Question::Known(verdict) => verdict,
@@ -427,7 +423,7 @@ async fn ask_turnstile(
             if judged.is_err() || campaign.signs_with(&turnstile.secret) {
                 return Err(Fault::new("the secret of Turnstile signs, or is bound to another host"));
             }
-            let answer = ports.ask_service(url, &form).await?;
+            let answer = cx.ports.ask_service(url, &form).await?;
             turnstile::verdict(&answer, turnstile, settings.public_url.as_deref())
         }
     };
@@ -436,23 +432,18 @@ async fn ask_turnstile(
 }
 
 /// Asks the ledger, and once more with the campaign where it does not know this revision.
-async fn judge(ports: &impl Ports, campaign: &Campaign, admit: Admit) -> Result<Answer, Fault> {
+async fn judge(cx: Cx<'_, impl Ports>, campaign: &Campaign, admit: Admit) -> Result<Answer, Fault> {
     let mut call = Call::Admit(Box::new(admit));
-    let answer = ports.ask(&campaign.ledger, &call).await?;
+    let answer = cx.ports.ask(&campaign.ledger, &call).await?;
     if let (Answer::CampaignUnknown, Call::Admit(admit)) = (&answer, &mut call) {
         admit.stored = Some(campaign.to_stored());
-        return ports.ask(&campaign.ledger, &call).await;
+        return cx.ports.ask(&campaign.ledger, &call).await;
     }
     Ok(answer)
 }
 
-fn rejected(
-    campaign: &Campaign,
-    rejection: &Rejection,
-    reader: Option<Reader<'_>>,
-    moment: &Moment,
-) -> Answered {
-    let tally = |problem: &FieldProblem| count(campaign, &problem.field, problem.code.as_str(), moment);
+fn rejected(campaign: &Campaign, rejection: &Rejection, reader: Option<Reader<'_>>, now_ms: i64) -> Answered {
+    let tally = |problem: &FieldProblem| count(campaign, &problem.field, problem.code.as_str(), now_ms);
     let lacks_consent = |problem: &FieldProblem| problem.is_missing_consent();
     let whole =
         if rejection.problems.iter().all(lacks_consent) { Tally::UNCONSENTED } else { Tally::REJECTED };
@@ -460,7 +451,7 @@ fn rejected(
     Answered {
         response: refusal(rejection, reader),
         log: Some(rejection_log(campaign, rejection)),
-        after: problems.chain([count(campaign, "", whole, moment)]).collect(),
+        after: problems.chain([count(campaign, "", whole, now_ms)]).collect(),
         even_ms: None,
     }
 }
@@ -477,9 +468,9 @@ fn rejection_log(campaign: &Campaign, rejection: &Rejection) -> Value {
 }
 
 /// A body that could not be read as fields.
-fn refused(campaign: &Campaign, code: &str, response: Response, moment: &Moment) -> Answered {
+fn refused(campaign: &Campaign, code: &str, response: Response, now_ms: i64) -> Answered {
     let log = json!({ "event": "submission", "outcome": "refused", "campaign": campaign.id, "code": code });
-    Answered { log: Some(log), after: vec![count(campaign, "", Tally::REJECTED, moment)], ..response.into() }
+    Answered { log: Some(log), after: vec![count(campaign, "", Tally::REJECTED, now_ms)], ..response.into() }
 }
 
 /// A fault is logged here, where it is handled, and hidden outside.
@@ -493,10 +484,10 @@ pub fn unread(id: &str, request: &RawRequest, fault: &Fault) -> Answered {
     Answered { response: Response::not_now(request), ..faulted("campaign", id, fault) }
 }
 
-fn count(campaign: &Campaign, field: &str, code: &str, moment: &Moment) -> After {
+fn count(campaign: &Campaign, field: &str, code: &str, now_ms: i64) -> After {
     let tally = Tally {
         campaign: campaign.id.clone(),
-        hour: hour_of(moment.now_ms),
+        hour: hour_of(now_ms),
         field: field.to_owned(),
         code: code.to_owned(),
         count: 1,
