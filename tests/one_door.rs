@@ -8,7 +8,7 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 
 use common::*;
-use leadhook::app::endpoints::submit::After;
+use leadhook::app::output::After;
 use leadhook::http::request::{Method, RawRequest, TooLarge};
 use leadhook::settings::admin_tokens::AdminTokens;
 use leadhook::testing::world::{ADMIN_TOKEN, request};
@@ -177,17 +177,17 @@ impl Sender<'_> {
             ..asked
         };
         // Not `World::answer`, which also does what comes after the answer.
-        let answered = block_on(self.site.answer_alone(&asked));
-        assert!(trace(self.site) == before, "{what} has written: {}", answered.response.status);
-        for after in &answered.after {
+        let output = block_on(self.site.handle(&asked));
+        assert!(trace(self.site) == before, "{what} has written: {}", output.response.status);
+        for after in &output.after {
             let After::Count { .. } = after else { panic!("{what} is remembered in KV") };
             assert!(
-                [400, 413, 415, 422].contains(&answered.response.status),
+                [400, 413, 415, 422].contains(&output.response.status),
                 "{what}: only what is refused is counted, and after the answer"
             );
         }
-        *self.statuses.entry(answered.response.status).or_default() += 1;
-        answered.response.status
+        *self.statuses.entry(output.response.status).or_default() += 1;
+        output.response.status
     }
 
     /// Every method, content type and body at an address.

@@ -3,10 +3,13 @@
 use std::rc::Rc;
 
 use super::isolate::Isolate;
+use super::output::Output;
 use super::ports::Ports;
 use crate::base::fault::Fault;
 use crate::base::moment::Moment;
 use crate::campaign::Campaign;
+use crate::http::request::RawRequest;
+use crate::http::response::Response;
 use crate::ledger::api::Request;
 use crate::pipeline::lead::Identity;
 use crate::settings::Settings;
@@ -56,6 +59,18 @@ impl<'a, P: Ports> Cx<'a, P> {
     /// KV fails, or holds a campaign that this code cannot serve, and there is no good copy.
     pub async fn campaign(self, id: &str) -> Result<Option<Rc<Campaign>>, Fault> {
         self.isolate.campaigns.find(self.ports, id, self.now.now_ms).await
+    }
+
+    /// Returns the campaign of an id.
+    ///
+    /// # Errors
+    /// The response if there is none, or if it cannot be read: a page, if the client wants one.
+    pub async fn campaign_or_output(self, id: &str, request: &RawRequest) -> Result<Rc<Campaign>, Output> {
+        match self.campaign(id).await {
+            Ok(Some(campaign)) => Ok(campaign),
+            Ok(None) => Err(Response::nothing_here(request).into()),
+            Err(fault) => Err(Output::unreadable_campaign(id, request, &fault)),
+        }
     }
 
     /// Asks a ledger for an operation, in the name of an operator if one asks.

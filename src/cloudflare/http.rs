@@ -1,4 +1,4 @@
-//! Requests from JavaScript as [`RawRequest`]s, and [`Answered`] as the parcel of a response.
+//! Requests from JavaScript as [`RawRequest`]s, and [`Output`] as the parcel of a response.
 
 use serde_json::json;
 
@@ -6,8 +6,8 @@ use super::drive::{Kind, parcel, perform};
 use super::glue;
 use super::platform::Platform;
 use super::runtime::{event, log_fault, now_ms};
-use crate::app::endpoints::submit::{After, Answered};
 use crate::app::isolate::tally_buffer::GATHER_MS;
+use crate::app::output::{After, Output};
 use crate::base::fault::Fault;
 use crate::base::moment::Moment;
 use crate::http::request::{Method, RawRequest, TooLarge};
@@ -63,27 +63,27 @@ pub fn parts_of(url: &str) -> (&str, &str, &str) {
 /// Returns the parcel of a response, with the work that follows it.
 pub async fn respond(
     platform: &Platform,
-    mut answered: Answered,
+    mut output: Output,
     request: &RawRequest,
     moment: &Moment,
 ) -> Vec<u8> {
-    let kept = match kept(&answered.response).await {
+    let kept = match kept(&output.response).await {
         Ok(kept) => kept,
         Err(fault) => {
             log_fault("reply", &fault);
-            answered.response = Response::not_now(request);
+            output.response = Response::not_now(request);
             false
         }
     };
-    let headers = glue::lines(&answered.response.headers).unwrap_or_else(|fault| {
+    let headers = glue::lines(&output.response.headers).unwrap_or_else(|fault| {
         log_fault("reply", &fault);
-        answered.response = Response::not_now(request);
-        glue::lines(&answered.response.headers).unwrap_or_default()
+        output.response = Response::not_now(request);
+        glue::lines(&output.response.headers).unwrap_or_default()
     });
-    let log = answered.log.take().map(|one| event(one, moment.now_ms)).unwrap_or_default();
-    let then = then(platform, &answered, kept, moment);
-    let parts: [&[u8]; 4] = [headers.as_bytes(), &answered.response.body, log.as_bytes(), then.as_bytes()];
-    parcel(Kind::Respond, answered.response.status.into(), &parts)
+    let log = output.log.take().map(|one| event(one, moment.now_ms)).unwrap_or_default();
+    let then = then(platform, &output, kept, moment);
+    let parts: [&[u8]; 4] = [headers.as_bytes(), &output.response.body, log.as_bytes(), then.as_bytes()];
+    parcel(Kind::Respond, output.response.status.into(), &parts)
 }
 
 /// Returns the parcel of the response to a request that could not be begun.
@@ -93,16 +93,16 @@ pub fn fault(response: &Response) -> Vec<u8> {
 }
 
 /// Writes the work beside a response as JSON; empty if there is none.
-fn then(platform: &Platform, answered: &Answered, kept: bool, moment: &Moment) -> String {
+fn then(platform: &Platform, output: &Output, kept: bool, moment: &Moment) -> String {
     let mut then = serde_json::Map::new();
     if kept {
         then.insert("kept".to_owned(), true.into());
     }
-    let held_back_ms = answered.held_back_ms(now_ms() - moment.now_ms);
-    if held_back_ms > 0 {
-        then.insert("held_back_ms".to_owned(), held_back_ms.into());
+    let delay_ms = output.delay_ms(now_ms() - moment.now_ms);
+    if delay_ms > 0 {
+        then.insert("held_back_ms".to_owned(), delay_ms.into());
     }
-    for after in &answered.after {
+    for after in &output.after {
         match after {
             After::Remember { key, value, ttl_s } => {
                 then.insert("remember".to_owned(), json!([key, value, ttl_s]));

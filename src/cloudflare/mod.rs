@@ -41,8 +41,8 @@ pub fn begin(head: &str, body: Vec<u8>, is_too_large: bool) -> Vec<u8> {
     let request = http::read(head, if is_too_large { Err(TooLarge) } else { Ok(body) });
     match moment().and_then(|moment| Ok((moment, Platform::new()?))) {
         Ok((moment, platform)) => drive::begin(async move {
-            let answered = router::answer(platform.cx(&moment), &request).await;
-            http::respond(&platform, answered, &request, &moment).await
+            let output = router::handle(platform.cx(&moment), &request).await;
+            http::respond(&platform, output, &request, &moment).await
         }),
         Err(fault) => {
             log_fault("start", &fault);

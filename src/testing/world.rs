@@ -19,8 +19,8 @@ use super::ledgers::{Ledgers, Object};
 use super::receiver::Receiver;
 use crate::app::admin;
 use crate::app::cx::Cx;
-use crate::app::endpoints::submit::{After, Answered};
 use crate::app::isolate::Isolate;
+use crate::app::output::{After, Output};
 use crate::app::ports::Ports as _;
 use crate::app::router;
 use crate::base::crypto::hmac_sha256;
@@ -106,17 +106,17 @@ impl World {
         Ok(())
     }
 
-    /// Answers a request, without doing what follows it.
-    pub async fn answer_alone(&self, request: &RawRequest) -> Answered {
+    /// Handles a request, without the work that follows the response.
+    pub async fn handle(&self, request: &RawRequest) -> Output {
         let (isolate, now) = (self.isolate(), self.moment());
-        router::answer(Cx { ports: self, isolate: &isolate, now: &now }, request).await
+        router::handle(Cx { ports: self, isolate: &isolate, now: &now }, request).await
     }
 
-    /// Answers a request, and does what follows it.
-    pub async fn answer(&self, request: &RawRequest) -> Answered {
-        let answered = self.invoked(self.answer_alone(request)).await;
-        self.log.borrow_mut().extend(answered.log.clone());
-        for after in &answered.after {
+    /// Handles a request, and does the work that follows the response.
+    pub async fn answer(&self, request: &RawRequest) -> Output {
+        let output = self.invoked(self.handle(request)).await;
+        self.log.borrow_mut().extend(output.log.clone());
+        for after in &output.after {
             match after {
                 After::Remember { key, value, ttl_s } => {
                     let expires_ms = self.now_ms() + i64::from(*ttl_s) * 1_000;
@@ -127,7 +127,7 @@ impl World {
                 }
             }
         }
-        answered
+        output
     }
 
     /// Runs the cron once, and returns the events of the ledgers that it could not reach.

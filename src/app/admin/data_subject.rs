@@ -8,6 +8,7 @@ use super::{Asked, registry, wrong_parameter};
 use crate::app::cx::Cx;
 use crate::app::ports::{Ports, signed};
 use crate::app::repeat_record::RepeatRecord;
+use crate::app::repeats;
 use crate::base::fault::Fault;
 use crate::base::keyring::SigningKeys;
 use crate::base::time::rfc3339;
@@ -154,7 +155,7 @@ pub async fn erase(cx: Cx<'_, impl Ports>, asked: &Asked<'_>) -> Result<Response
         // The hashes never leave the system.
         let tags = texts(report.remove("fingerprints"));
         let fit = own.len() + search.walk.spend(tags.len().saturating_sub(own.len()));
-        forget_seen(cx, &ledger, &tags, fit).await;
+        repeats::forget(cx, &ledger, &tags, fit).await;
         let identity = cx.isolate.campaigns.identity(cx.settings(), &ledger);
         let subjects: Vec<_> = people
             .iter()
@@ -177,18 +178,6 @@ pub async fn erase(cx: Cx<'_, impl Ports>, asked: &Asked<'_>) -> Result<Response
     let receipt = receipt.map(|(input, signature)| compact(&input, &signature));
     erased.insert("receipt".to_owned(), json!(receipt));
     Ok(Response::json(&with_next(Value::Object(erased), search.next_cursor())))
-}
-
-/// Lets this isolate forget the last minutes of these people, and KV those of the first so many. Best effort: what
-/// KV and other isolates keep ends after some minutes.
-pub async fn forget_seen(cx: Cx<'_, impl Ports>, ledger: &str, tags: &[String], in_kv: usize) {
-    let keys: Vec<_> = tags.iter().map(|tag| RepeatRecord::key(ledger, tag)).collect();
-    for key in &keys {
-        cx.isolate.repeats.forget(key);
-    }
-    for key in keys.iter().take(in_kv) {
-        let _ = cx.ports.kv_delete(key).await;
-    }
 }
 
 /// The texts of a JSON array.

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use self::routes::Route;
 use self::walk::{MAX_REQUESTS, Walk};
 use super::cx::Cx;
-use super::endpoints::submit::{Answered, faulted};
+use super::output::Output;
 use super::ports::Ports;
 use crate::base::fault::Fault;
 use crate::base::time::parse_rfc3339;
@@ -40,7 +40,7 @@ pub const MAX_CAMPAIGN_BODY_BYTES: usize = 128 * 1024;
 pub const CRON_EVERY_MS: i64 = 5 * 60_000;
 
 /// Answers a request to `/admin/api/…`; `path` holds the segments behind it.
-pub async fn answer(cx: Cx<'_, impl Ports>, path: &[&str], request: &RawRequest) -> Answered {
+pub async fn handle(cx: Cx<'_, impl Ports>, path: &[&str], request: &RawRequest) -> Output {
     let actor = match actor_of(cx, request) {
         Ok(actor) => actor,
         Err(response) => return logged(response, None, None),
@@ -64,15 +64,15 @@ pub async fn answer(cx: Cx<'_, impl Ports>, path: &[&str], request: &RawRequest)
     match route.answer(cx, names, &asked).await {
         Ok(response) => logged(response, Some(&actor), Some(route)),
         Err(fault) => {
-            let answered = faulted("admin", "", &fault);
-            let log = answered.log.map(|log| with(log, "actor", &actor.name));
-            Answered { log: log.map(|log| with(log, "what", route.path)), ..answered }
+            let output = Output::fault("admin", "", &fault);
+            let log = output.log.map(|log| with(log, "actor", &actor.name));
+            Output { log: log.map(|log| with(log, "what", route.path)), ..output }
         }
     }
 }
 
 /// The answer with its line for the log.
-fn logged(response: Response, actor: Option<&Actor>, route: Option<&Route>) -> Answered {
+fn logged(response: Response, actor: Option<&Actor>, route: Option<&Route>) -> Output {
     let mut log = json!({ "event": "admin", "status": response.status });
     if let Some(actor) = actor {
         log = with(log, "actor", &actor.name);
@@ -80,7 +80,7 @@ fn logged(response: Response, actor: Option<&Actor>, route: Option<&Route>) -> A
     if let Some(route) = route {
         log = with(log, "what", route.path);
     }
-    Answered { log: Some(log), ..response.into() }
+    Output { log: Some(log), ..response.into() }
 }
 
 fn with(mut log: Value, key: &str, value: &str) -> Value {

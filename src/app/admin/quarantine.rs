@@ -2,13 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::data_subject::{forget_seen, texts};
+use super::data_subject::texts;
 use super::deliveries::find;
 use super::pagination::{Part, page};
 use super::walk::Walk;
 use super::{Asked, ledgers, wrong_parameter};
 use crate::app::cx::Cx;
 use crate::app::ports::Ports;
+use crate::app::repeats;
 use crate::base::fault::Fault;
 use crate::base::id::SubmissionId;
 use crate::base::limits;
@@ -97,7 +98,7 @@ async fn decide<R: Request<Reply = Decided>>(
         ids.retain(|id| !done.contains(id) && !left.contains(id));
         if is_forgotten {
             let fit = walk.spend(decided.fingerprints.len());
-            forget_seen(cx, &ledger, &decided.fingerprints, fit).await;
+            repeats::forget(cx, &ledger, &decided.fingerprints, fit).await;
         }
     }
     match walk.next_cursor().filter(|_| !ids.is_empty()) {
