@@ -75,7 +75,7 @@ fn each_address_wants_its_scope_and_no_scope_holds_another() {
     let declared: Vec<_> =
         routes::all().iter().map(|route| (route.path, route.method, route.scope)).collect();
     assert_eq!(declared, TABLE);
-    let others = routes::all().iter().filter_map(|route| Some((route.path, route.instead?.scope)));
+    let others = routes::all().iter().filter_map(|route| Some((route.path, route.exception?.scope)));
     assert_eq!(others.collect::<Vec<_>>(), [("lists/{}", Scope::Erase)]);
     let site = site();
     for (path, method, scope) in TABLE {

@@ -207,7 +207,7 @@ fn score_prints_what_the_webhook_of_the_same_lead_says() {
     let mut post = lead;
     post["consent"] = json!({ "contact": true });
     let post = request(Method::Post, "/c/demo-request", "application/json", &post.to_string());
-    assert_eq!(pollster::block_on(world.answer(&post)).response.status, 202);
+    assert_eq!(pollster::block_on(world.serve(&post)).response.status, 202);
     pollster::block_on(world.ring_alarms()).expect("alarms");
     let received = world.received();
     assert_eq!(received[0].body["data"]["score"], printed);

@@ -176,7 +176,7 @@ impl Sender<'_> {
             client_address: Some(format!("2001:db8:{:x}:{:x}::1", self.sent >> 16, self.sent & 0xffff)),
             ..asked
         };
-        // Not `World::answer`, which also does what comes after the answer.
+        // Not `World::serve`, which also does what comes after the answer.
         let output = block_on(self.site.handle(&asked));
         assert!(trace(self.site) == before, "{what} has written: {}", output.response.status);
         for after in &output.after {

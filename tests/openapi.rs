@@ -117,7 +117,7 @@ fn each_route_of_the_admin_api_is_documented_with_its_scope_and_what_refuses() {
         };
         let what = format!("{name} {path}");
         let scopes: Vec<_> =
-            std::iter::once(route.scope).chain(route.instead.map(|instead| instead.scope)).collect();
+            std::iter::once(route.scope).chain(route.exception.map(|exception| exception.scope)).collect();
         let told = operation["security"].as_array().expect("security");
         let told: Vec<_> = told.iter().filter_map(|one| one["adminToken"][0].as_str()).collect();
         assert_eq!(told, scopes.iter().map(|scope| scope.name()).collect::<Vec<_>>(), "{what}");

@@ -10,7 +10,7 @@ use std::fs;
 
 use common::person::*;
 use common::*;
-use leadhook::app::admin::CRON_EVERY_MS;
+use leadhook::app::cron::CRON_EVERY_MS;
 use leadhook::http::request::Method;
 use leadhook::http::response::Response;
 use leadhook::testing::world::request;

@@ -33,7 +33,7 @@ fuzz_target!(|input: &[u8]| {
         }
         *count += 1;
         let before = accepted(kept);
-        let first = block_on(kept.answer(&request)).response;
+        let first = block_on(kept.serve(&request)).response;
         sound(&first);
         let between = accepted(kept);
         let submits = request.method == Method::Post && request.path == "/c/guide";
@@ -41,7 +41,7 @@ fuzz_target!(|input: &[u8]| {
         if submits {
             let stored = matches!(first.status, 202 | 303);
             assert!(stored || between == before, "what is refused is not stored");
-            let again = block_on(kept.answer(&request)).response;
+            let again = block_on(kept.serve(&request)).response;
             assert_eq!(again, first, "the same post has the same answer");
             assert_eq!(accepted(kept), between, "and counts once");
         }
@@ -53,7 +53,7 @@ fn accepted(world: &World) -> i64 {
     let asked = request(Method::Get, "/admin/api/counters", "", "");
     // From elsewhere, for the input's own network may have tried too many wrong tokens.
     let asked = RawRequest { client_address: Some("198.51.100.7".into()), ..asked };
-    let response = block_on(world.answer(&asked)).response;
+    let response = block_on(world.serve(&asked)).response;
     let counters: Value = serde_json::from_slice(&response.body).expect("JSON");
     let states = counters["states"].as_object().expect("states").values().filter_map(Value::as_i64);
     let accepted = counters["accepted"].as_i64().expect("a count");

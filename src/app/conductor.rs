@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use serde_json::Value;
 
-use super::admin::CRON_EVERY_MS;
+use super::cron::CRON_EVERY_MS;
 use super::isolate::Isolate;
 use super::ports::{Ports, signed};
 use crate::base::fault::Fault;

@@ -19,7 +19,7 @@ use worker::{Context, Env, Result, event};
 use self::drive::{Kind, parcel};
 use self::platform::Platform;
 use self::runtime::{log, log_fault, moment, now_ms};
-use crate::app::{admin, router};
+use crate::app::{cron, router};
 use crate::base::allocator::Slab;
 use crate::base::fault::Fault;
 use crate::http::request::TooLarge;
@@ -69,7 +69,7 @@ pub fn hand_on_counts() -> Vec<u8> {
 pub fn wake_page(env: Env) -> Vec<u8> {
     platform::attach(&env);
     alone("cron", |platform, started_ms| async move {
-        for event in admin::wake_page(&platform, started_ms).await {
+        for event in cron::wake_page(&platform, started_ms).await {
             log(event, started_ms);
         }
         Vec::new()

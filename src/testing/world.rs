@@ -17,7 +17,7 @@ use super::fixtures::settings;
 use super::kv::Kv;
 use super::ledgers::{Ledgers, Object};
 use super::receiver::Receiver;
-use crate::app::admin;
+use crate::app::cron;
 use crate::app::cx::Cx;
 use crate::app::isolate::Isolate;
 use crate::app::output::{After, Output};
@@ -106,14 +106,8 @@ impl World {
         Ok(())
     }
 
-    /// Handles a request, without the work that follows the response.
-    pub async fn handle(&self, request: &RawRequest) -> Output {
-        let (isolate, now) = (self.isolate(), self.moment());
-        router::handle(Cx { ports: self, isolate: &isolate, now: &now }, request).await
-    }
-
     /// Handles a request, and does the work that follows the response.
-    pub async fn answer(&self, request: &RawRequest) -> Output {
+    pub async fn serve(&self, request: &RawRequest) -> Output {
         let output = self.invoked(self.handle(request)).await;
         self.log.borrow_mut().extend(output.log.clone());
         for after in &output.after {
@@ -130,9 +124,15 @@ impl World {
         output
     }
 
+    /// Handles a request, without the work that follows the response.
+    pub async fn handle(&self, request: &RawRequest) -> Output {
+        let (isolate, now) = (self.isolate(), self.moment());
+        router::handle(Cx { ports: self, isolate: &isolate, now: &now }, request).await
+    }
+
     /// Runs the cron once, and returns the events of the ledgers that it could not reach.
     pub async fn run_cron(&self) -> Vec<serde_json::Value> {
-        self.invoked(admin::wake_page(self, self.now_ms())).await
+        self.invoked(cron::wake_page(self, self.now_ms())).await
     }
 
     /// Does the work of one invocation, and counts its requests.

@@ -28,7 +28,7 @@ fn a_receipt_and_a_history_of_the_core_are_verified() {
         "company_size": "201+", "timeframe": "This month", "consent": { "contact": true },
     });
     let post = request(Method::Post, "/c/demo-request", "application/json", &post.to_string());
-    assert_eq!(pollster::block_on(world.answer(&post)).response.status, 202);
+    assert_eq!(pollster::block_on(world.serve(&post)).response.status, 202);
     pollster::block_on(world.ring_alarms()).expect("alarms");
 
     let (peppers, signing) = (ring("k1", 1), signing_key("s1", [3; 32]));

@@ -166,7 +166,7 @@ impl Site {
     }
 
     pub fn send(&self, request: &RawRequest) -> Response {
-        block_on(self.answer(request)).response
+        block_on(self.serve(request)).response
     }
 
     /// Posts a form as a script does.
