@@ -40,7 +40,7 @@ TOOLS := .tools/bin
 BIN := node_modules/.bin
 CLI := target/release/leadhook
 SOURCES := $(shell find src texts data -type f) Cargo.toml Cargo.lock
-WORKER_SOURCES := $(filter-out src/bin/% src/testing/world.rs,$(SOURCES))
+WORKER_SOURCES := $(filter-out src/bin/% src/testing/%,$(SOURCES))
 
 WEB := $(shell find web texts -type f)
 # Facts that several programs know, and what reads them.
@@ -59,7 +59,7 @@ help:
 	@echo "             the core alone, and what a lead costs and how far one ledger reaches"
 	@echo "make pictures   the README's pictures, from the running system"
 	@echo "make lists   the mail domains of src/contact, from the pinned npm packages; phone numbers' plans, from the crate"
-	@echo "make lint    format, clippy and rustdoc"
+	@echo "make lint    formatting, Biome's rules, clippy and rustdoc"
 	@echo "make build   the Worker, into build/"
 	@echo "make cli     the command line, $(CLI)"
 	@echo "make deploy  to Cloudflare (README.md explains it)"
@@ -122,9 +122,9 @@ build/index.js: $(WORKER_SOURCES) $(DATA) wrangler.toml $(WORKER_TOOLS)
 	@$(WORKER_BUILD)
 	@$(STRIP_WASM)
 	@# What worker-build makes is the core; these are around it.
-	@mv build/index.js build/core.js && cp src/cloudflare/{entry,drive,wishes}.js build/
+	@mv build/index.js build/core.js && cp src/cloudflare/{entry,drive,effects}.js build/
 	@node scripts/bundle.mjs build/entry.js build/index.js
-	@rm build/{core,entry,drive,wishes}.js && touch $@
+	@rm build/{core,entry,drive,effects}.js && touch $@
 
 # What the Worker serves as it is.
 assets/admin.html: $(WEB) $(DATA) scripts/assets.mjs node_modules/.package-lock.json
@@ -174,7 +174,7 @@ fuzz: .tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)
 
 lint: .tools/target node_modules/.package-lock.json
 	cargo fmt --check
-	$(BIN)/biome format --log-level=warn
+	$(BIN)/biome ci --error-on-warnings --log-level=warn
 	cargo clippy --locked --all-targets --features cli -- -D warnings
 	cargo clippy --locked --target wasm32-unknown-unknown --lib -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --lib --features cli --document-private-items --quiet

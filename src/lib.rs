@@ -1,14 +1,17 @@
 //! Leadhook: lead capture at the edge.
 //!
-//! The modules stand in floors, and a file imports only from floors below its own and from earlier
-//! stages of its own floor; a test holds them to it.
+//! Its modules stand on floors. A file imports only from lower floors, and on its own floor from modules that stand
+//! before its own. A test checks this.
 //!
 //! | floor | modules |
 //! |---|---|
-//! | values | [`base`], [`contact`], [`campaign`], [`settings`] |
-//! | stages, in the order in which a lead passes them | [`pipeline`], [`http`] |
+//! | values and settings | [`base`], [`contact`], [`campaign`], [`settings`] |
+//! | the stages of a lead, and HTTP | [`pipeline`], [`http`] |
 //! | use cases over ports | [`ledger`], [`app`], `testing` |
-//! | the platform | `cloudflare`, and the command line in `bin/leadhook` |
+//! | programs | `cloudflare`, `bin/leadhook` |
+//!
+//! `cloudflare` is the Worker, and `bin/leadhook` the command line. `testing` runs the use cases on the host, without
+//! a platform.
 
 pub mod base;
 pub mod contact;

@@ -7,7 +7,7 @@ mod common;
 use common::person::*;
 use common::*;
 use leadhook::http::request::{Method, RawRequest};
-use leadhook::http::response::Reply;
+use leadhook::http::response::Response;
 use leadhook::testing::world::request;
 use serde_json::{Value, json};
 
@@ -67,10 +67,10 @@ fn signals(site: &Site) -> Vec<String> {
     signals.iter().map(|sign| sign["signal"].as_str().expect("a name").to_owned()).collect()
 }
 
-fn accepted(site: &Site, request: &RawRequest) -> Reply {
-    let reply = site.send(request);
-    assert_eq!(reply.status, 202, "{}", text(&reply));
-    reply
+fn accepted(site: &Site, request: &RawRequest) -> Response {
+    let response = site.send(request);
+    assert_eq!(response.status, 202, "{}", text(&response));
+    response
 }
 
 #[test]
@@ -212,10 +212,10 @@ fn enough_signs_put_a_post_aside_and_the_answer_is_that_of_any_other() {
     let (aside, through) = (site(), site());
     let answers = |site: &Site, form: &str| {
         let browser = RawRequest { accept: Some(CHROME.to_owned()), ..page(form) };
-        let replies = [site.send(&page(form)), site.send(&browser)];
-        replies.map(|reply| {
-            let id = body_id(&reply);
-            (reply.status, headers(&reply), text(&reply).replace(&id, ""))
+        let responses = [site.send(&page(form)), site.send(&browser)];
+        responses.map(|response| {
+            let id = body_id(&response);
+            (response.status, headers(&response), text(&response).replace(&id, ""))
         })
     };
     assert_eq!(answers(&aside, junk), answers(&through, &somebody(1)));
@@ -224,8 +224,8 @@ fn enough_signs_put_a_post_aside_and_the_answer_is_that_of_any_other() {
     assert_eq!(through.states(), counts(&[("pending", 1)]));
 }
 
-fn body_id(reply: &Reply) -> String {
-    serde_json::from_slice::<Value>(&reply.body)
+fn body_id(response: &Response) -> String {
+    serde_json::from_slice::<Value>(&response.body)
         .ok()
         .and_then(|body| Some(body["submission_id"].as_str()?.to_owned()))
         .unwrap_or_else(|| "no id".to_owned())

@@ -6,7 +6,7 @@ mod common;
 
 use common::*;
 use leadhook::http::request::{Method, RawRequest};
-use leadhook::http::response::Reply;
+use leadhook::http::response::Response;
 use leadhook::settings::admin_tokens::AdminTokens;
 use leadhook::testing::world::{KvMode, LedgerMode, ReceiverMode, request};
 use serde_json::{Value, json};
@@ -14,14 +14,14 @@ use serde_json::{Value, json};
 const ANN: &str = "email=ann%40example.com&consent.newsletter=on&utm_source=partner";
 const BOB: &str = "email=bob%40example.com&consent.newsletter=on";
 
-fn put(site: &Site, id: &str, file: &Value) -> Reply {
+fn put(site: &Site, id: &str, file: &Value) -> Response {
     let path = format!("/admin/api/campaigns/{id}");
     site.send(&request(Method::Put, &path, "application/json", &file.to_string()))
 }
 
-fn refusal(reply: &Reply) -> Vec<(String, String)> {
-    assert_eq!(reply.status, 422, "{}", text(reply));
-    let errors = body(reply)["errors"].as_array().expect("errors").clone();
+fn refusal(response: &Response) -> Vec<(String, String)> {
+    assert_eq!(response.status, 422, "{}", text(response));
+    let errors = body(response)["errors"].as_array().expect("errors").clone();
     let word = |error: &Value, key: &str| error[key].as_str().expect(key).to_owned();
     assert!(errors.iter().all(|error| error["code"] == "campaign_invalid"));
     errors.iter().map(|error| (word(error, "field"), word(error, "detail"))).collect()
@@ -48,9 +48,13 @@ fn nobody_is_let_in_without_the_token() {
         Some("Basic memory-admin-token"),
     ] {
         for path in ["/admin/api/counters", "/admin/api/nothing"] {
-            let reply = with(&site, wrong, path);
-            assert_eq!((reply.status, reply.header("www-authenticate")), (401, Some("Bearer")), "{wrong:?}");
-            assert_eq!(body(&reply)["title"], "Not authorised");
+            let response = with(&site, wrong, path);
+            assert_eq!(
+                (response.status, response.header("www-authenticate")),
+                (401, Some("Bearer")),
+                "{wrong:?}"
+            );
+            assert_eq!(body(&response)["title"], "Not authorised");
         }
     }
     assert_eq!(with(&site, Some("bearer memory-admin-token"), "/admin/api/counters").status, 200);
@@ -181,10 +185,10 @@ fn a_delivery_is_shown_with_its_attempts() {
 #[test]
 fn campaigns_are_published_and_shown() {
     let site = Site::new(&[]);
-    let reply = put(&site, "guide", &guide());
+    let response = put(&site, "guide", &guide());
     let revision = campaign(&guide()).revision;
     assert_eq!(
-        (reply.status, body(&reply)),
+        (response.status, body(&response)),
         (200, json!({ "published": "guide", "revision": revision, "warnings": [] }))
     );
     let listed = json!({ "id": "guide", "title": "The <b>guide</b>", "ledger": "example-ab", "revision": revision, "time_zone": "UTC" });

@@ -7,7 +7,7 @@ mod common;
 use common::*;
 use leadhook::app::admin::routes;
 use leadhook::http::request::{Method, RawRequest};
-use leadhook::http::response::Reply;
+use leadhook::http::response::Response;
 use leadhook::settings::Settings;
 use leadhook::settings::admin_tokens::{AdminTokens, Scope};
 use leadhook::testing::world::request;
@@ -62,7 +62,7 @@ fn site() -> Site {
     site
 }
 
-fn ask(site: &Site, token: Option<&str>, from: Option<&str>, method: Method, path: &str) -> Reply {
+fn ask(site: &Site, token: Option<&str>, from: Option<&str>, method: Method, path: &str) -> Response {
     site.send(&RawRequest {
         authorization: token.map(|token| format!("Bearer {token}")),
         client_address: from.map(str::to_owned),
@@ -75,22 +75,22 @@ fn each_address_wants_its_scope_and_no_scope_holds_another() {
     let declared: Vec<_> =
         routes::all().iter().map(|route| (route.path, route.method, route.scope)).collect();
     assert_eq!(declared, TABLE);
-    let others = routes::all().iter().filter_map(|route| Some((route.path, route.instead?.scope)));
+    let others = routes::all().iter().filter_map(|route| Some((route.path, route.exception?.scope)));
     assert_eq!(others.collect::<Vec<_>>(), [("lists/{}", Scope::Erase)]);
     let site = site();
     for (path, method, scope) in TABLE {
         let path = path.replace("{}", "nothing");
         for (name, token, held) in HOLDERS {
-            let reply = ask(&site, Some(token), None, *method, &path);
+            let response = ask(&site, Some(token), None, *method, &path);
             let case = format!("{method:?} {path} with {}", held.name());
             if *held == *scope {
-                assert!(![401, 403, 405, 429].contains(&reply.status), "{case}: {}", reply.status);
+                assert!(![401, 403, 405, 429].contains(&response.status), "{case}: {}", response.status);
                 continue;
             }
-            assert_eq!(reply.status, 403, "{case}");
+            assert_eq!(response.status, 403, "{case}");
             let challenge = format!(r#"Bearer error="insufficient_scope", scope="{}""#, scope.name());
-            assert_eq!(reply.header("www-authenticate"), Some(challenge.as_str()), "{case}");
-            assert_eq!(reply.header("content-type"), Some("application/problem+json"), "{case}");
+            assert_eq!(response.header("www-authenticate"), Some(challenge.as_str()), "{case}");
+            assert_eq!(response.header("content-type"), Some("application/problem+json"), "{case}");
             let log = site.log().last().expect("a line").clone();
             assert_eq!((&log["actor"], &log["status"]), (&json!(name), &json!(403)), "{case}");
         }
@@ -147,8 +147,8 @@ fn what_is_not_there_is_told_to_holders_alone() {
         ("campaigns/guide/destinations/crm/enable", Method::Get, 405, Some("POST")),
         ("erase", Method::Get, 405, Some("POST")),
     ] {
-        let reply = ask(&site, Some(READER), None, method, path);
-        assert_eq!((reply.status, reply.header("allow")), (status, allow), "{method:?} {path}");
+        let response = ask(&site, Some(READER), None, method, path);
+        assert_eq!((response.status, response.header("allow")), (status, allow), "{method:?} {path}");
         assert_eq!(ask(&site, None, None, method, path).status, 401, "{method:?} {path}");
     }
 }
@@ -165,9 +165,9 @@ fn ten_wrong_tokens_of_a_minute_close_the_door_to_their_address() {
         }
     }
     for token in ["guess", READER, "admin"] {
-        let reply = counters(Some(token), guesser);
-        assert_eq!((reply.status, reply.header("retry-after")), (429, Some("60")), "{token}");
-        assert_eq!(reply.header("content-type"), Some("application/problem+json"));
+        let response = counters(Some(token), guesser);
+        assert_eq!((response.status, response.header("retry-after")), (429, Some("60")), "{token}");
+        assert_eq!(response.header("content-type"), Some("application/problem+json"));
     }
     assert_eq!(counters(Some(READER), other).status, 200);
     assert_eq!(counters(Some(READER), None).status, 200);

@@ -38,9 +38,9 @@ const VISITORS: &[(Method, &str)] = &[
 
 fn status(site: &Site, host: &str, (method, path): (Method, &str)) -> u16 {
     let asked = request(method, path, "application/json", r#"{"email":"ann@example.com"}"#);
-    let reply = site.send(&RawRequest { host: host.to_owned(), ..asked });
+    let response = site.send(&RawRequest { host: host.to_owned(), ..asked });
     // The platform has the files, which are not in memory.
-    if reply.is_asset { 200 } else { reply.status }
+    if response.is_asset { 200 } else { response.status }
 }
 
 #[test]
@@ -74,8 +74,8 @@ fn operators_have_a_host_of_their_own_and_visitors_the_others() {
 #[test]
 fn the_page_is_read_and_nothing_else() {
     let site = Site::new(&[guide()]);
-    let reply = site.send(&request(Method::Post, "/admin", FORM, "token=x"));
-    assert_eq!((reply.status, reply.header("allow")), (405, Some("GET")));
+    let response = site.send(&request(Method::Post, "/admin", FORM, "token=x"));
+    assert_eq!((response.status, response.header("allow")), (405, Some("GET")));
     assert!(!site.send(&request(Method::Get, "/admin/", "", "")).is_asset);
 }
 

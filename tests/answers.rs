@@ -40,10 +40,10 @@ fn campaign(case: &Value) -> Campaign {
 
 /// What becomes of the values of `a`: what is kept, or the code of its rejection.
 fn outcome(campaign: &Campaign, name: &str, content_type: &str, body: &str) -> Result<Value, String> {
-    let fields = decode::decode(Some(content_type), body.as_bytes()).expect("fields");
+    let fields = decode(Some(content_type), body.as_bytes()).expect("fields");
     let submission = accept(fields, campaign).map_err(|rejection| {
         let problems: Vec<_> = rejection.problems.iter().filter(|problem| problem.field == name).collect();
-        problems.first().expect("a problem of the field").code.to_owned()
+        problems.first().expect("a problem of the field").code.as_str().to_owned()
     })?;
     if name != "a" {
         let choice = &submission.choices[0];

@@ -8,7 +8,7 @@ mod common;
 use common::*;
 use leadhook::base::crypto::sha256_hex;
 use leadhook::http::request::{Method, RawRequest};
-use leadhook::http::response::Reply;
+use leadhook::http::response::Response;
 use leadhook::settings::admin_tokens::AdminTokens;
 use leadhook::testing::world::{ADMIN_TOKEN, KvMode, LedgerMode, ReceiverMode, request};
 use serde_json::{Value, json};
@@ -26,16 +26,16 @@ fn site() -> Site {
     site
 }
 
-fn act(site: &Site, method: Method, path: &str, value: &Value) -> Reply {
+fn act(site: &Site, method: Method, path: &str, value: &Value) -> Response {
     let body = if value.is_null() { String::new() } else { value.to_string() };
     let request = request(method, &format!("/admin/api/{path}"), "application/json", &body);
     site.send(&RawRequest { authorization: Some(format!("Bearer {ALICE}")), ..request })
 }
 
 fn done(site: &Site, method: Method, path: &str, value: &Value) -> Value {
-    let reply = act(site, method, path, value);
-    assert_eq!(reply.status, 200, "{path}: {}", text(&reply));
-    body(&reply)
+    let response = act(site, method, path, value);
+    assert_eq!(response.status, 200, "{path}: {}", text(&response));
+    body(&response)
 }
 
 fn entries(site: &Site, query: &str) -> Vec<Value> {
@@ -229,8 +229,8 @@ fn an_act_without_its_entry_is_not_done_and_memory_follows() {
         (Method::Post, "access".to_owned(), json!({ "email": "ann@example.com" })),
         (Method::Put, "campaigns/guide".to_owned(), guide_with(json!({ "title": "New" }))),
     ] {
-        let reply = act(&site, method, &path, &value);
-        assert_eq!(reply.status, 503, "{path}: {}", text(&reply));
+        let response = act(&site, method, &path, &value);
+        assert_eq!(response.status, 503, "{path}: {}", text(&response));
         assert_eq!(dump(), before, "{path}");
     }
     site.execute(LEDGER, "DROP TRIGGER full");

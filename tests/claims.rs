@@ -37,7 +37,7 @@ impl Object {
     }
 
     fn settle(&self, site: &Site, claim: &Claim, status: u16) {
-        self.settle_as(site, claim, &Outcome::Answered { status, retry_after_s: None });
+        self.settle_as(site, claim, &Outcome::Responded { status, retry_after_s: None });
     }
 
     fn settle_as(&self, site: &Site, claim: &Claim, outcome: &Outcome) {
@@ -324,7 +324,7 @@ fn who_is_slow_but_answers_leaves_connections_to_those_that_answer_at_once() {
             object.settle_after(
                 &site,
                 &claim,
-                &Outcome::Answered { status: 200, retry_after_s: None },
+                &Outcome::Responded { status: 200, retry_after_s: None },
                 took_ms,
             );
         }
@@ -475,7 +475,7 @@ fn what_arrives_after_it_was_given_up_counts_as_delivered() {
         object.settle_as(&site, claim, &Outcome::DestinationRemoved);
     }
     assert_eq!(site.states(), counts(&[("delivered", 1), ("dead", 2)]));
-    let outcome = Outcome::Answered { status: 204, retry_after_s: None };
+    let outcome = Outcome::Responded { status: 204, retry_after_s: None };
     let attempt = |claim| Attempt { claim, outcome: &outcome, took_ms: 31_000 };
     // One of them twice, as a caller may that has lost count.
     let attempts: Vec<_> = lost.iter().chain(&lost[..1]).map(attempt).collect();
@@ -490,7 +490,7 @@ fn what_arrives_after_it_was_given_up_counts_as_delivered() {
 fn deliveries_that_fail_together_do_not_come_again_together() {
     let (site, object) = with_two_waiting();
     let claims = object.claim(&site);
-    let outcome = Outcome::Answered { status: 500, retry_after_s: None };
+    let outcome = Outcome::Responded { status: 500, retry_after_s: None };
     let attempts: Vec<_> =
         claims.iter().map(|claim| Attempt { claim, outcome: &outcome, took_ms: 1 }).collect();
     let events = object.0.settle(&attempts, &site.moment());
@@ -564,7 +564,7 @@ fn a_receiver_that_asks_for_patience_gets_it() {
     posts(&site, 1);
     let object = Object::open(&site);
     let claim = object.claim(&site).remove(0);
-    object.settle_as(&site, &claim, &Outcome::Answered { status: 429, retry_after_s: Some(3_600) });
+    object.settle_as(&site, &claim, &Outcome::Responded { status: 429, retry_after_s: Some(3_600) });
     assert_eq!(object.0.wake_at_ms(), site.now_ms() + HOUR);
     let campaign = campaign(&with_destinations(&["a"]));
     site.set_clock(site.now_ms() + HOUR);

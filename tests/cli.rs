@@ -108,7 +108,7 @@ fn a_file_is_read_as_editors_write_it_and_a_mistake_is_told_with_what_to_write()
             "window_days = 2026-11-01",
             "dedupe.window_days: must be a whole number that is not below 0, without quotes",
         ),
-        ("window_days = 180", "window_days = inf", "dedupe.window_days: must be a number with an end"),
+        ("window_days = 180", "window_days = inf", "dedupe.window_days: must be a finite number"),
         ("by = [\"email\"]", "by = \"email\"", "dedupe.by: must be a list: write [\"email\"]"),
         ("default_country = \"SE\"", "default_country = \"UK\"", "default_country: write \"GB\""),
     ] {
@@ -129,7 +129,7 @@ fn a_file_is_read_as_editors_write_it_and_a_mistake_is_told_with_what_to_write()
     }
     assert!(
         changed("version = \"2026-11\"", "version = 2026-11")
-            .ends_with("text stands in quotes: write version = \"2026-11\"\n")
+            .ends_with("text needs quotes: write version = \"2026-11\"\n")
     );
 }
 
@@ -207,7 +207,7 @@ fn score_prints_what_the_webhook_of_the_same_lead_says() {
     let mut post = lead;
     post["consent"] = json!({ "contact": true });
     let post = request(Method::Post, "/c/demo-request", "application/json", &post.to_string());
-    assert_eq!(pollster::block_on(world.answer(&post)).reply.status, 202);
+    assert_eq!(pollster::block_on(world.serve(&post)).response.status, 202);
     pollster::block_on(world.ring_alarms()).expect("alarms");
     let received = world.received();
     assert_eq!(received[0].body["data"]["score"], printed);
@@ -369,7 +369,7 @@ fn the_sink_takes_no_mail_without_the_token() {
     let mut sink = Sink::start("sink-token", &["--fail", "1"]);
     let mail = json!({ "To": "anna@example.org", "Subject": "Hello", "TextBody": "Hello" });
     assert_eq!(sink.mail(&mail), 500);
-    assert_eq!(sink.line(), "/mail: answered 500 on purpose");
+    assert_eq!(sink.line(), "/mail: returned 500 on purpose");
     let secret = format!("Authorization: Bearer {WEBHOOK_SECRET}\r\n");
     for headers in [
         "",
@@ -475,5 +475,5 @@ fn the_sink_prints_every_kind_of_event() {
         assert_eq!(printed, lines);
     }
     assert_eq!(sink.webhook("msg_3", &json!({})), 204);
-    assert_eq!(sink.line(), "/crm: msg_3 came again; it is known");
+    assert_eq!(sink.line(), "/crm: msg_3 again, already received");
 }

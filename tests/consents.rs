@@ -218,10 +218,10 @@ fn whatever_a_mail_program_posts_withdraws() {
     ] {
         let site = Site::new(&[guide()]);
         site.deliver("guide", ANN);
-        let reply =
+        let response =
             site.send(&request(Method::Post, &path(&site.withdraw_url("newsletter")), content_type, sent));
-        assert_eq!(reply.status, 200);
-        assert_eq!((reply.header("location"), reply.header("set-cookie")), (None, None));
+        assert_eq!(response.status, 200);
+        assert_eq!((response.header("location"), response.header("set-cookie")), (None, None));
         let lead = site.lead_of("ann@example.com");
         assert_eq!(told(&lead)[1], "newsletter=withdrawn valid");
         let personal = lead["history"][1]["personal"].as_str().expect("a text");
@@ -255,7 +255,7 @@ fn what_has_not_arrived_and_needed_the_consent_stops_and_the_rest_goes_on() {
         };
         assert_eq!((&rows[0][1], &rows[1][1]), (&json!("withdrawn"), &json!(left)));
         let replay = format!("deliveries/{}/replay", rows[0][2].as_str().expect("an id"));
-        assert_eq!(site.order_reply(&replay, &json!({})).status, 409);
+        assert_eq!(site.order_response(&replay, &json!({})).status, 409);
         site.set_receiver(ReceiverMode::Up);
         if paused {
             for destination in ["crm", "calls"] {
@@ -354,8 +354,8 @@ fn a_link_that_is_not_ours_ends_and_writes_nothing() {
     }
     assert_eq!(site.dump(LEDGER), before);
     assert_eq!(site.click(&url.replace("/guide/", "/nobody/")), 404);
-    let reply = site.with_ledger(LedgerMode::LosesRequests, || site.click(&url));
-    assert_eq!(reply, 503, "a person is told to try again");
+    let response = site.with_ledger(LedgerMode::LosesRequests, || site.click(&url));
+    assert_eq!(response, 503, "a person is told to try again");
     assert_eq!(site.click(&url), 200);
 }
 

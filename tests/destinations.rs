@@ -8,7 +8,7 @@ use common::{MINUTE, Site, body, destination, guide, guide_with, text};
 use leadhook::app::ports::Ports as _;
 use leadhook::campaign::Campaign;
 use leadhook::http::request::Method;
-use leadhook::http::response::Reply;
+use leadhook::http::response::Response;
 use leadhook::testing::world::{PUBLIC_URL, ReceiverMode, request};
 use pollster::block_on;
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ fn with_address(url: &str) -> Value {
     guide_with(json!({ "destination": [destination("crm", url)] }))
 }
 
-fn put(site: &Site, file: &Value) -> Reply {
+fn put(site: &Site, file: &Value) -> Response {
     site.send(&request(Method::Put, "/admin/api/campaigns/guide", "application/json", &file.to_string()))
 }
 
@@ -52,14 +52,14 @@ fn a_campaign_whose_events_would_go_inward_is_not_published() {
         ("https://eu.leads.example.com/", "must not lead back to Leadhook"),
         ("crm.example.com", "must be an address"),
     ] {
-        let reply = put(&site, &with_address(url));
-        assert_eq!(reply.status, 422, "{url}: {}", text(&reply));
-        let errors = body(&reply)["errors"].clone();
+        let response = put(&site, &with_address(url));
+        assert_eq!(response.status, 422, "{url}: {}", text(&response));
+        let errors = body(&response)["errors"].clone();
         assert_eq!(errors.as_array().map(Vec::len), Some(1), "{errors}");
         assert_eq!(errors[0]["field"], "destination[0].url", "{url}");
         let detail = errors[0]["detail"].as_str().expect("a detail");
         assert!(detail.starts_with(reason), "{url}: {detail}");
-        assert!(!text(&reply).contains("secret@"));
+        assert!(!text(&response).contains("secret@"));
     }
     assert!(site.kv_contents().is_empty());
     // What stands beside it in the company's domain is fine, and so is another port.

@@ -30,7 +30,7 @@ fn shown(finding: &Value) -> String {
     for key in ["says", "advice"] {
         let words = finding[key].as_str().expect("words");
         assert!(words.len() > 15 && words.contains(' '), "{words}");
-        assert_ne!(words, "The ledger found what this Worker has no words for", "{finding}");
+        assert_ne!(words, "The ledger found a problem that this version cannot describe", "{finding}");
     }
     let text = |key: &str| finding[key].as_str().unwrap_or_default().to_owned();
     format!("{} {} {}", text("problem"), text("about"), finding["count"])

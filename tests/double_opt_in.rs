@@ -29,9 +29,9 @@ fn nothing_is_known_of_a_person_but_a_sealed_row_until_the_address_is_confirmed(
     let site = asking();
     let plain = Site::new(&[guide()]);
     let form = "email=ann%40example.com&name=Ann&phone=0701740605&consent.newsletter=2026-11";
-    let (reply, other) = (site.post("guide", form), plain.post("guide", form));
-    assert_eq!((reply.status, headers(&reply)), (other.status, headers(&other)));
-    assert_eq!(body(&reply)["status"], body(&other)["status"]);
+    let (response, other) = (site.post("guide", form), plain.post("guide", form));
+    assert_eq!((response.status, headers(&response)), (other.status, headers(&other)));
+    assert_eq!(body(&response)["status"], body(&other)["status"]);
     site.ring();
     let tables = ["submission", "request", "delivery", "fingerprint", "act", "alias"];
     assert_eq!(tables.map(|table| site.count(table)), [1, 2, 1, 0, 0, 0], "under address and number");
@@ -459,8 +459,9 @@ fn the_ledger_is_not_woken_by_a_look() {
     let site = asking();
     site.deliver("guide", ANN);
     let confirm = site.mails()[0].1.clone();
-    let reply = site.with_ledger(leadhook::testing::world::LedgerMode::LosesRequests, || site.get(&confirm));
-    assert_eq!(reply.status, 200);
+    let response =
+        site.with_ledger(leadhook::testing::world::LedgerMode::LosesRequests, || site.get(&confirm));
+    assert_eq!(response.status, 200);
     let failed =
         site.with_ledger(leadhook::testing::world::LedgerMode::LosesRequests, || site.click(&confirm));
     assert_eq!(failed, 503);

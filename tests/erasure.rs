@@ -275,9 +275,9 @@ fn without_list_keys_nothing_is_erased() {
     site.set_settings(|settings| settings.lists = None);
     site.deliver("guide", FULL);
     let before = site.dump(LEDGER);
-    let reply = site.order_reply("erase", &ann());
-    assert_eq!(reply.status, 409);
-    assert!(text(&reply).contains("LEADHOOK_LIST_KEYS"));
+    let response = site.order_response("erase", &ann());
+    assert_eq!(response.status, 409);
+    assert!(text(&response).contains("LEADHOOK_LIST_KEYS"));
     assert_eq!(site.dump(LEDGER), before);
 }
 
@@ -291,10 +291,10 @@ fn whom_an_order_is_about_must_be_said() {
             (json!({ "email": 7 }), "email"),
             (json!({ "phone": "0701740605" }), "phone"),
         ] {
-            let reply = site.order_reply(what, &order);
-            assert_eq!(problems(&reply), [format!("{field} invalid_parameter")]);
+            let response = site.order_response(what, &order);
+            assert_eq!(problems(&response), [format!("{field} invalid_parameter")]);
         }
-        assert_eq!(site.order_reply(what, &json!([])).status, 400);
+        assert_eq!(site.order_response(what, &json!([])).status, 400);
         assert_eq!(
             site.get(&format!("{}/admin/api/{what}", leadhook::testing::world::PUBLIC_URL)).status,
             405

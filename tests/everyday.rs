@@ -6,7 +6,7 @@ mod common;
 
 use common::*;
 use leadhook::http::request::{Method, RawRequest};
-use leadhook::http::response::Reply;
+use leadhook::http::response::Response;
 use leadhook::testing::world::{PUBLIC_URL, START_MS, request};
 use serde_json::{Value, json};
 
@@ -18,8 +18,8 @@ fn asking_for_html(path: &str) -> RawRequest {
     RawRequest { accept, ..request(Method::Get, path, "", "") }
 }
 
-fn leads_to(reply: &Reply) -> (u16, Option<&str>) {
-    (reply.status, reply.header("location"))
+fn leads_to(response: &Response) -> (u16, Option<&str>) {
+    (response.status, response.header("location"))
 }
 
 /// A campaign that asks for several things.
@@ -284,9 +284,9 @@ fn a_day_of_the_dashboard_is_the_campaigns() {
 fn a_page_is_not_changed_on_its_way() {
     let site = Site::new(&[guide()]);
     for path in ["/f/guide", "/c/guide/thanks", "/f/nothing"] {
-        let reply = site.send(&asking_for_html(path));
+        let response = site.send(&asking_for_html(path));
         assert!(
-            reply.header("cache-control").is_some_and(|caching| caching.contains("no-transform")),
+            response.header("cache-control").is_some_and(|caching| caching.contains("no-transform")),
             "{path}"
         );
     }
@@ -456,8 +456,8 @@ fn a_text_that_is_far_too_long_is_not_composed() {
     let site = Site::new(&[guide()]);
     // To compose so many marks takes time by the square of their number.
     let marks = "%CC%81%CC%A3".repeat(1_500);
-    let reply = site.post("guide", &format!("{ANN}&name=a{marks}&size=a{marks}&utm_source=a{marks}"));
-    assert_eq!(problems(&reply), ["name too_long", "size not_a_choice"]);
+    let response = site.post("guide", &format!("{ANN}&name=a{marks}&size=a{marks}&utm_source=a{marks}"));
+    assert_eq!(problems(&response), ["name too_long", "size not_a_choice"]);
     let blanks = "+".repeat(5_000);
     site.deliver("guide", &format!("{ANN}&name={blanks}Ann{blanks}"));
     assert_eq!(site.received()[0].body["data"]["answers"], json!({ "name": "Ann" }));

@@ -7,11 +7,10 @@ mod common;
 
 use common::*;
 use leadhook::app::ports::Ports as _;
-use leadhook::campaign::{Sign, Signal};
+use leadhook::campaign::{Signal, WeighedSignal};
 use leadhook::ledger::wire::{Admit, Answer, Call, Message, OperationWire, Tally, Verb};
 use leadhook::pipeline::abuse::{Evidence, Sender, UsedToken};
-use leadhook::pipeline::intake::accept;
-use leadhook::pipeline::intake::decode::decode;
+use leadhook::pipeline::intake::{accept, decode};
 use leadhook::pipeline::lead::{Identity, Lead};
 use leadhook::testing::world::{LedgerMode, START_MS};
 use serde_json::{Value, json};
@@ -434,9 +433,9 @@ fn the_other_messages_and_the_answers() {
 
 #[test]
 fn the_evidence_of_a_post() {
-    let sign = Sign { signal: Signal::LinkInName, weight: 60, because: "b".to_owned() };
+    let signal = WeighedSignal { signal: Signal::LinkInName, weight: 60, because: "b".to_owned() };
     let evidence = Evidence {
-        signs: vec![sign],
+        signals: vec![signal],
         sender: Some(Sender { address: "a".to_owned(), network: "n".to_owned() }),
         token: Some(UsedToken { tag: "t".to_owned(), until_ms: 5 }),
         texts: Some("x".to_owned()),

@@ -6,7 +6,7 @@ mod common;
 
 use common::*;
 use leadhook::http::request::{Method, RawRequest, TooLarge};
-use leadhook::http::response::Reply;
+use leadhook::http::response::Response;
 use leadhook::testing::world::{KvMode, LedgerMode, request};
 use serde_json::json;
 
@@ -26,25 +26,25 @@ fn with_key(body: &str, key: &str) -> RawRequest {
     RawRequest { idempotency_key: Some(key.to_owned()), ..form(body) }
 }
 
-fn id(reply: &Reply) -> String {
-    assert_eq!(reply.status, 202, "{}", text(reply));
-    body(reply)["submission_id"].as_str().expect("an id").to_owned()
+fn id(response: &Response) -> String {
+    assert_eq!(response.status, 202, "{}", text(response));
+    body(response)["submission_id"].as_str().expect("an id").to_owned()
 }
 
-fn assert_unavailable(reply: &Reply) {
-    assert_eq!((reply.status, reply.header("retry-after")), (503, Some("5")));
-    assert_eq!(reply.header("content-type"), Some("application/problem+json"));
-    assert_eq!(body(reply)["status"], 503);
+fn assert_unavailable(response: &Response) {
+    assert_eq!((response.status, response.header("retry-after")), (503, Some("5")));
+    assert_eq!(response.header("content-type"), Some("application/problem+json"));
+    assert_eq!(body(response)["status"], 503);
 }
 
 #[test]
 fn a_browser_is_sent_to_the_thanks_page() {
     let site = Site::new(&[guide()]);
-    let reply = site.send(&browser(ANN));
-    assert_eq!((reply.status, reply.header("location")), (303, Some("/c/guide/thanks")));
-    assert_eq!(text(&reply), "");
+    let response = site.send(&browser(ANN));
+    assert_eq!((response.status, response.header("location")), (303, Some("/c/guide/thanks")));
+    assert_eq!(text(&response), "");
     let again = site.send(&browser(ANN));
-    assert_eq!(again, reply, "someone who is known sees the same");
+    assert_eq!(again, response, "someone who is known sees the same");
     let thanks = site.send(&request(Method::Get, "/c/guide/thanks", "", ""));
     assert_eq!((thanks.status, thanks.header("content-type")), (200, Some("text/html; charset=utf-8")));
     assert!(text(&thanks).contains("<html lang=\"sv\">"));
@@ -53,18 +53,18 @@ fn a_browser_is_sent_to_the_thanks_page() {
     );
 
     site.republish(&guide_with(json!({ "id": "own", "thanks_url": "https://www.example.com/thanks" })));
-    let reply = site.send(&RawRequest { path: "/c/own".to_owned(), ..browser(ANN) });
-    assert_eq!((reply.status, reply.header("location")), (303, Some("https://www.example.com/thanks")));
+    let response = site.send(&RawRequest { path: "/c/own".to_owned(), ..browser(ANN) });
+    assert_eq!((response.status, response.header("location")), (303, Some("https://www.example.com/thanks")));
 }
 
 #[test]
 fn a_browser_gets_a_readable_page_with_nothing_echoed_and_everything_escaped() {
     let site = Site::new(&[guide()]);
-    let reply = site.send(&browser("email=%3Cscript%3Ezzz&name=z"));
-    assert_eq!((reply.status, reply.header("content-type")), (422, Some("text/html; charset=utf-8")));
-    let policy = reply.header("content-security-policy").expect("a policy");
+    let response = site.send(&browser("email=%3Cscript%3Ezzz&name=z"));
+    assert_eq!((response.status, response.header("content-type")), (422, Some("text/html; charset=utf-8")));
+    let policy = response.header("content-security-policy").expect("a policy");
     assert!(policy.starts_with("default-src 'none'"), "{policy}");
-    let page = text(&reply);
+    let page = text(&response);
     for line in [
         "<h1 dir=\"auto\">The &lt;b&gt;guide&lt;/b&gt;</h1>",
         "<li><strong dir=\"auto\">email</strong> Ange en e-postadress, till exempel namn@example.com.</li>",
@@ -94,10 +94,10 @@ fn a_known_origin_may_read_every_answer_and_a_foreign_one_none() {
         site.send(&RawRequest { origin: Some(origin.to_owned()), ..request })
     };
     let preflight = || request(Method::Options, "/c/guide", "", "");
-    let reply = from("https://www.example.com", preflight());
-    assert_eq!(reply.status, 204);
+    let response = from("https://www.example.com", preflight());
+    assert_eq!(response.status, 204);
     assert_eq!(
-        serde_json::Value::from(headers(&reply)),
+        serde_json::Value::from(headers(&response)),
         json!({
             "access-control-allow-methods": "GET, POST",
             "access-control-allow-headers": "Content-Type, Idempotency-Key",
@@ -108,8 +108,8 @@ fn a_known_origin_may_read_every_answer_and_a_foreign_one_none() {
         })
     );
     let asking = |headers: &str| {
-        let asked_headers = Some(headers.to_owned());
-        from("https://www.example.com", RawRequest { asked_headers, ..preflight() })
+        let requested_headers = Some(headers.to_owned());
+        from("https://www.example.com", RawRequest { requested_headers, ..preflight() })
     };
     let traced = "content-type,idempotency-key,sentry-trace,baggage,traceparent";
     let allowed = format!("Content-Type, Idempotency-Key, {traced}");
@@ -125,13 +125,13 @@ fn a_known_origin_may_read_every_answer_and_a_foreign_one_none() {
         assert_eq!(known.header("access-control-allow-origin"), Some("https://www.example.com"));
         assert_eq!(known.header("access-control-allow-credentials"), Some("true"));
         for foreign in ["https://evil.example", "https://www.example.com.evil.example", "null", "*"] {
-            let reply = from(foreign, post.clone());
+            let response = from(foreign, post.clone());
             assert_eq!(
-                (reply.status, reply.header("access-control-allow-origin")),
+                (response.status, response.header("access-control-allow-origin")),
                 (status, None),
                 "{foreign}"
             );
-            assert_eq!(reply.header("vary"), Some("Origin"));
+            assert_eq!(response.header("vary"), Some("Origin"));
         }
     }
     let foreign = from("https://evil.example", preflight());
@@ -162,8 +162,8 @@ fn a_key_that_is_used_again_for_something_else_is_refused_for_a_day() {
     id(&site.send(&with_key(ANN, "k")));
     let changed = format!("{ANN}&name=Ann");
     for other in [changed.as_str(), BOB] {
-        let reply = site.send(&with_key(other, "\"k\""));
-        assert_eq!(problems(&reply), ["Idempotency-Key idempotency_key_reused"]);
+        let response = site.send(&with_key(other, "\"k\""));
+        assert_eq!(problems(&response), ["Idempotency-Key idempotency_key_reused"]);
     }
     assert_eq!(site.states(), counts(&[("pending", 2)]));
     site.republish(&guide_with(json!({ "id": "other" })));
@@ -186,9 +186,9 @@ fn an_invalid_post_claims_no_key_and_an_invalid_key_is_told_with_the_rest() {
     );
     id(&site.send(&with_key(ANN, "k")));
     for bad in ["", "\"\"", "a b", "\u{e5}", "a\"b", "\"open", &"x".repeat(256)] {
-        let reply = site.send(&with_key("email=ann%40example.com", bad));
+        let response = site.send(&with_key("email=ann%40example.com", bad));
         let expected = ["consent.newsletter consent_required", "Idempotency-Key idempotency_key_invalid"];
-        assert_eq!(problems(&reply), expected, "{bad:?}");
+        assert_eq!(problems(&response), expected, "{bad:?}");
     }
     id(&site.send(&with_key(ANN, &"x".repeat(255))));
     assert!(!site.everything_at_rest(&["example-ab"]).contains("xxxx"), "only the key's hash is kept");
@@ -198,11 +198,11 @@ fn an_invalid_post_claims_no_key_and_an_invalid_key_is_told_with_the_rest() {
 fn what_cannot_be_read_has_its_own_status() {
     let site = Site::new(&[guide()]);
     let status = |request: &RawRequest| {
-        let reply = site.send(request);
-        assert_eq!(reply.header("content-type"), Some("application/problem+json"));
-        assert_eq!(body(&reply)["status"], reply.status);
-        assert_eq!(body(&reply)["type"], "about:blank");
-        reply.status
+        let response = site.send(request);
+        assert_eq!(response.header("content-type"), Some("application/problem+json"));
+        assert_eq!(body(&response)["status"], response.status);
+        assert_eq!(body(&response)["type"], "about:blank");
+        response.status
     };
     for (method, path, expected) in [
         (Method::Post, "/c/nobody", 404),
@@ -237,8 +237,8 @@ fn what_cannot_be_read_has_its_own_status() {
 #[test]
 fn a_form_can_ask_what_is_accepted_and_a_monitor_whether_it_lives() {
     let site = Site::new(&[guide()]);
-    let reply = site.send(&request(Method::Get, "/c/guide", "", ""));
-    let told = body(&reply);
+    let response = site.send(&request(Method::Get, "/c/guide", "", ""));
+    let told = body(&response);
     assert_eq!(told["endpoint"], "https://leads.example.com/c/guide");
     assert_eq!(told["double_opt_in"], false);
     assert_eq!(
@@ -250,7 +250,7 @@ fn a_form_can_ask_what_is_accepted_and_a_monitor_whether_it_lives() {
     );
     assert_eq!(told["purposes"][0]["field"], "consent.newsletter");
     assert_eq!(told["purposes"][0]["text"], "Yes, send me <i>news</i>.");
-    assert!(!text(&reply).contains("CRM_SECRET") && !text(&reply).contains("crm.example.com"));
+    assert!(!text(&response).contains("CRM_SECRET") && !text(&response).contains("crm.example.com"));
     let health = site.send(&request(Method::Get, "/healthz", "", ""));
     assert_eq!((health.status, text(&health).as_str()), (200, r#"{"status":"ok"}"#));
     assert_eq!(body(&site.send(&request(Method::Get, "/openapi.json", "", "")))["openapi"], "3.1.0");

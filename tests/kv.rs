@@ -75,7 +75,7 @@ fn a_campaign_says_when_kv_is_asked() {
         let site = kv_is(kv);
         remembered(&site, ANN);
         assert_eq!(reaches_the_ledger(&site), when_idle, "{kv}");
-        site.is_busy.set(true);
+        site.crowd("example-ab");
         assert_eq!(reaches_the_ledger(&site), when_busy, "{kv}");
     }
     // Then the ledger answers every repeat, and counts it exactly.

@@ -6,7 +6,7 @@ mod common;
 
 use common::*;
 use leadhook::http::request::{Method, RawRequest};
-use leadhook::http::response::Reply;
+use leadhook::http::response::Response;
 use leadhook::testing::world::{LedgerMode, request};
 use serde_json::{Value, json};
 
@@ -18,13 +18,13 @@ fn somebody(number: usize) -> String {
     format!("email=p{number}%40example.com&consent.newsletter=on")
 }
 
-fn from_address(site: &Site, campaign: &str, address: &str, form: &str) -> Reply {
+fn from_address(site: &Site, campaign: &str, address: &str, form: &str) -> Response {
     let client_address = Some(address.to_owned());
     site.send(&RawRequest { client_address, ..request(Method::Post, &format!("/c/{campaign}"), FORM, form) })
 }
 
-fn wait(reply: &Reply) -> (u16, Option<&str>) {
-    (reply.status, reply.header("retry-after"))
+fn wait(response: &Response) -> (u16, Option<&str>) {
+    (response.status, response.header("retry-after"))
 }
 
 #[test]

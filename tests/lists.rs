@@ -9,7 +9,7 @@ use common::*;
 use leadhook::app::ports::Ports as _;
 use leadhook::contact::Email;
 use leadhook::http::request::{Method, RawRequest};
-use leadhook::http::response::Reply;
+use leadhook::http::response::Response;
 use leadhook::ledger::api::{ListClear, Request as _};
 use leadhook::ledger::wire::Answer;
 use leadhook::pipeline::lead::{Identifier, list_tag};
@@ -79,9 +79,9 @@ fn whom_a_campaign_suppresses_nobody_gets() {
     for list in ["competitors", "suppressed"] {
         let site = Site::new(&[listing(json!({})), guide_with(json!({ "id": "other" }))]);
         add(&site, list, &["ann@example.com"]);
-        let reply = site.post("guide", ANN);
+        let response = site.post("guide", ANN);
         let other = site.post("guide", "email=bob%40example.com&consent.newsletter=on");
-        assert_eq!((reply.status, headers(&reply)), (other.status, headers(&other)));
+        assert_eq!((response.status, headers(&response)), (other.status, headers(&other)));
         site.ring();
         assert_eq!(site.story(), ["qualified crm of 1"]);
         assert_eq!(site.states(), counts(&[("delivered", 1), ("suppressed", 1)]));
@@ -152,13 +152,13 @@ fn lists_are_filled_shown_and_emptied() {
         ("lists/customers", json!({ "clear": true }), "ledger"),
         ("lists/Bad!?ledger=example-ab", json!({ "clear": true }), "list"),
     ] {
-        assert_eq!(problems(&site.order_reply(path, &order)), [format!("{field} invalid_parameter")]);
+        assert_eq!(problems(&site.order_response(path, &order)), [format!("{field} invalid_parameter")]);
     }
     for order in [json!({}), json!({ "add": [], "remove": [] }), json!({ "clear": false }), json!(1)] {
-        assert_eq!(site.order_reply(path, &order).status, 400, "{order}");
+        assert_eq!(site.order_response(path, &order).status, 400, "{order}");
     }
     for order in [json!({ "add": "x" }), json!({ "add": [7] })] {
-        assert_eq!(site.order_reply(path, &order).status, 400, "{order}");
+        assert_eq!(site.order_response(path, &order).status, 400, "{order}");
     }
     assert_eq!(site.count("listed"), 1);
 }
@@ -171,9 +171,9 @@ fn a_browser_that_objects_is_kept_from_third_parties_and_nobody_else() {
         let form = format!("email={email}%40example.com&consent.newsletter=on");
         let mut post = request(Method::Post, "/c/guide", FORM, &form);
         post.gpc = gpc;
-        let reply = site.send(&post);
+        let response = site.send(&post);
         site.ring();
-        reply
+        response
     };
     let (objects, silent) = (post("ann", true), post("bob", false));
     assert_eq!((objects.status, headers(&objects)), (silent.status, headers(&silent)));
@@ -213,7 +213,7 @@ const ERASER: &str = "eraser-0123456789-abcdefg";
 const ALL_THREE: &str = "everybody-0123456789-abcd";
 
 /// What an order to a list is answered to whoever holds a token.
-fn ordered(site: &Site, token: &str, list: &str, order: &Value) -> Reply {
+fn ordered(site: &Site, token: &str, list: &str, order: &Value) -> Response {
     let path = format!("/admin/api/lists/{list}?ledger={LEDGER}");
     let asked = request(Method::Post, &path, "application/json", &order.to_string());
     site.send(&RawRequest { authorization: Some(format!("Bearer {token}")), ..asked })

@@ -7,7 +7,7 @@ mod common;
 use common::person::*;
 use common::*;
 use leadhook::http::request::{Method, RawRequest};
-use leadhook::http::response::Reply;
+use leadhook::http::response::Response;
 use leadhook::testing::world::{LedgerMode, PUBLIC_URL, ReceiverMode, request};
 use serde_json::{Value, json};
 
@@ -23,13 +23,13 @@ fn by_file() -> Value {
 }
 
 /// The path of the link that a post is answered with.
-fn link(reply: &Reply) -> String {
-    assert_eq!(reply.status, 202, "{}", text(reply));
-    let url = body(reply)["download"]["url"].as_str().expect("a link").to_owned();
+fn link(response: &Response) -> String {
+    assert_eq!(response.status, 202, "{}", text(response));
+    let url = body(response)["download"]["url"].as_str().expect("a link").to_owned();
     url.strip_prefix(PUBLIC_URL).expect("a link of ours").to_owned()
 }
 
-fn at(site: &Site, method: Method, path: &str) -> Reply {
+fn at(site: &Site, method: Method, path: &str) -> Response {
     site.send(&request(method, path, FORM, ""))
 }
 
@@ -45,9 +45,9 @@ fn downloads(site: &Site) -> Vec<Vec<Value>> {
 #[test]
 fn a_download_is_recorded_each_time_and_told_once() {
     let site = Site::new(&[guide_with(by_url())]);
-    let reply = site.post("guide", ANN);
-    assert_eq!(body(&reply)["download"]["expires_at"], "2026-11-29T15:00:00.000Z");
-    let path = link(&reply);
+    let response = site.post("guide", ANN);
+    assert_eq!(body(&response)["download"]["expires_at"], "2026-11-29T15:00:00.000Z");
+    let path = link(&response);
     site.ring();
 
     let page = at(&site, Method::Get, &path);
@@ -135,8 +135,8 @@ fn a_link_ends_and_opens_nothing_else() {
     }
     assert_eq!(at(&site, Method::Get, &format!("/d/nothing/{token}")).status, 404);
     for method in [Method::Put, Method::Options, Method::Other] {
-        let reply = at(&site, method, &path);
-        assert_eq!((reply.status, reply.header("allow")), (405, Some("GET, POST")));
+        let response = at(&site, method, &path);
+        assert_eq!((response.status, response.header("allow")), (405, Some("GET, POST")));
     }
     site.pass(2 * DAY);
     assert_eq!(at(&site, Method::Post, &path).status, 200);
@@ -154,8 +154,8 @@ fn a_browser_finds_the_button_on_the_thanks_page() {
         accept: Some("text/html".to_owned()),
         ..request(Method::Post, "/c/guide", FORM, body)
     };
-    let reply = site.send(&chrome(ANN));
-    let to = reply.header("location").expect("a page").to_owned();
+    let response = site.send(&chrome(ANN));
+    let to = response.header("location").expect("a page").to_owned();
     let page = text(&at(&site, Method::Get, &to));
     let action = page.split("action=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a button");
     assert_eq!(at(&site, Method::Post, action).status, 303);
@@ -169,16 +169,16 @@ fn a_browser_finds_the_button_on_the_thanks_page() {
     site.republish(&guide_with(json!({
         "id": "own", "magnet": by_url()["magnet"], "thanks_url": "https://www.example.com/thanks",
     })));
-    let reply = site.send(&RawRequest { path: "/c/own".to_owned(), ..chrome(ANN) });
-    assert_eq!(reply.header("location"), Some("https://www.example.com/thanks"));
+    let response = site.send(&RawRequest { path: "/c/own".to_owned(), ..chrome(ANN) });
+    assert_eq!(response.header("location"), Some("https://www.example.com/thanks"));
 }
 
 /// What an answer says beside the ids, which follow from the content.
-fn shape(reply: &Reply) -> (u16, Vec<String>, Value, usize) {
-    let answer = body(reply);
+fn shape(response: &Response) -> (u16, Vec<String>, Value, usize) {
+    let answer = body(response);
     let keys = answer.as_object().expect("an object").keys().cloned().collect();
     let expires_at = answer["download"]["expires_at"].clone();
-    (reply.status, keys, expires_at, link(reply).len())
+    (response.status, keys, expires_at, link(response).len())
 }
 
 #[test]
@@ -199,12 +199,12 @@ fn the_link_does_not_tell_whether_somebody_is_known() {
         site.states(),
         counts(&[("delivered", 1), ("duplicate", 1), ("erased", 1), ("suppressed", 1), ("quarantined", 1)])
     );
-    for reply in [&known, &repeat, &suppressed, &junk] {
-        assert_eq!(shape(reply), shape(&fresh));
+    for response in [&known, &repeat, &suppressed, &junk] {
+        assert_eq!(shape(response), shape(&fresh));
     }
     // It opens the same for each of them, and nothing is kept of those of whom nothing may be.
-    for reply in [&suppressed, &junk, &fresh, &known] {
-        let given = at(&site, Method::Post, &link(reply));
+    for response in [&suppressed, &junk, &fresh, &known] {
+        let given = at(&site, Method::Post, &link(response));
         assert_eq!((given.status, given.header("location")), (303, Some(GUIDE)));
     }
     site.ring();
@@ -216,11 +216,11 @@ fn the_link_does_not_tell_whether_somebody_is_known() {
 #[test]
 fn a_destination_hears_of_it_once_whatever_it_was_known_by_before() {
     let site = Site::new(&[guide_with(edited(by_url(), json!({ "dedupe": { "on_repeat": "update" } })))]);
-    let reply = site.post("guide", ANN);
+    let response = site.post("guide", ANN);
     site.ring();
     site.execute(LEDGER, "UPDATE delivery SET receiver = substr(receiver, instr(receiver, '.') + 1)");
     site.deliver("guide", &format!("{ANN}&name=Ann"));
-    assert_eq!(at(&site, Method::Post, &link(&reply)).status, 303);
+    assert_eq!(at(&site, Method::Post, &link(&response)).status, 303);
     site.ring();
     assert_eq!(engaged(&site).len(), 1);
 }
@@ -229,11 +229,11 @@ fn a_destination_hears_of_it_once_whatever_it_was_known_by_before() {
 fn what_is_released_is_recognised_by_the_link_that_it_got() {
     let site = Site::new(&[guide_with(by_url())]);
     let junk = "email=eve%40example.com&name=www.spam.example&contact_website=x&consent.newsletter=2026-11";
-    let reply = site.post("guide", junk);
-    let id = body(&reply)["submission_id"].clone();
+    let response = site.post("guide", junk);
+    let id = body(&response)["submission_id"].clone();
     site.order("quarantine/release", &json!({ "submission_ids": [id] }));
     site.ring();
-    assert_eq!(at(&site, Method::Post, &link(&reply)).status, 303);
+    assert_eq!(at(&site, Method::Post, &link(&response)).status, 303);
     site.ring();
     assert_eq!(site.story(), ["qualified guide of 1", "engaged guide of 1"]);
 }
@@ -241,8 +241,8 @@ fn what_is_released_is_recognised_by_the_link_that_it_got() {
 #[test]
 fn with_double_opt_in_the_link_is_behind_the_confirmation() {
     let site = Site::new(&[confirmed_guide(by_url())]);
-    let reply = site.post("guide", ANN);
-    assert!(body(&reply)["download"].is_null());
+    let response = site.post("guide", ANN);
+    assert!(body(&response)["download"].is_null());
     site.ring();
     let (_, confirm, _) = site.mails()[0].clone();
     let path = confirm.strip_prefix(PUBLIC_URL).expect("a link of ours").to_owned();
@@ -258,13 +258,13 @@ fn with_double_opt_in_the_link_is_behind_the_confirmation() {
 #[test]
 fn nobody_hears_of_it_without_the_consent_that_they_need() {
     let site = Site::new(&[guide_with(by_url())]);
-    let reply = site.post("guide", ANN);
+    let response = site.post("guide", ANN);
     site.ring();
     let lead_id = site.received()[0].body["data"]["lead_id"].as_str().expect("an id").to_owned();
     let withdraw = site.received()[0].body["data"]["consent"][0]["withdraw_url"].clone();
     // The event waits while the receiver is down, and the consent goes meanwhile.
     site.set_receiver(ReceiverMode::Down);
-    assert_eq!(at(&site, Method::Post, &link(&reply)).status, 303);
+    assert_eq!(at(&site, Method::Post, &link(&response)).status, 303);
     site.ring();
     let path = withdraw.as_str().and_then(|url| url.strip_prefix(PUBLIC_URL)).expect("a link").to_owned();
     assert_eq!(at(&site, Method::Post, &path).status, 200);
@@ -299,8 +299,8 @@ fn who_is_erased_leaves_no_download_behind_and_whoever_asks_sees_theirs() {
 fn what_cannot_be_recorded_is_not_given() {
     let site = Site::new(&[guide_with(by_url())]);
     let path = link(&site.post("guide", ANN));
-    let reply = site.with_ledger(LedgerMode::LosesRequests, || at(&site, Method::Post, &path));
-    assert_eq!((reply.status, reply.header("retry-after")), (503, Some("5")));
+    let response = site.with_ledger(LedgerMode::LosesRequests, || at(&site, Method::Post, &path));
+    assert_eq!((response.status, response.header("retry-after")), (503, Some("5")));
     assert_eq!(at(&site, Method::Post, &path).status, 303);
 }
 

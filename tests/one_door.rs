@@ -8,8 +8,7 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 
 use common::*;
-use leadhook::app::endpoints::submit::After;
-use leadhook::app::router;
+use leadhook::app::output::After;
 use leadhook::http::request::{Method, RawRequest, TooLarge};
 use leadhook::settings::admin_tokens::AdminTokens;
 use leadhook::testing::world::{ADMIN_TOKEN, request};
@@ -177,18 +176,18 @@ impl Sender<'_> {
             client_address: Some(format!("2001:db8:{:x}:{:x}::1", self.sent >> 16, self.sent & 0xffff)),
             ..asked
         };
-        // Not `World::answer`, which also does what comes after the answer.
-        let answered = block_on(router::answer(&**self.site, &asked, &self.site.moment()));
-        assert!(trace(self.site) == before, "{what} has written: {}", answered.reply.status);
-        for after in &answered.after {
+        // Not `World::serve`, which also does what comes after the answer.
+        let output = block_on(self.site.handle(&asked));
+        assert!(trace(self.site) == before, "{what} has written: {}", output.response.status);
+        for after in &output.after {
             let After::Count { .. } = after else { panic!("{what} is remembered in KV") };
             assert!(
-                [400, 413, 415, 422].contains(&answered.reply.status),
+                [400, 413, 415, 422].contains(&output.response.status),
                 "{what}: only what is refused is counted, and after the answer"
             );
         }
-        *self.statuses.entry(answered.reply.status).or_default() += 1;
-        answered.reply.status
+        *self.statuses.entry(output.response.status).or_default() += 1;
+        output.response.status
     }
 
     /// Every method, content type and body at an address.
@@ -352,16 +351,16 @@ fn what_is_not_valid_is_counted_after_the_answer_and_nothing_else_is() {
     assert!(!after["tally"].contains("email=no"));
     // Of a post that cannot be read nothing is counted but that it came.
     for (content_type, body) in [("text/plain", "email=no"), ("application/json", "{")] {
-        let reply = site.send(&request(Method::Post, "/c/guide", content_type, body));
-        assert!([400, 415].contains(&reply.status), "{content_type}: {}", reply.status);
+        let response = site.send(&request(Method::Post, "/c/guide", content_type, body));
+        assert!([400, 415].contains(&response.status), "{content_type}: {}", response.status);
     }
     let rejected = "SELECT sum(count) FROM tally WHERE field = '' AND code = 'rejected'";
     assert_eq!(site.rows("example-ab", rejected), [[json!(3)]]);
     let after = tables(&site);
     // What never was a post of a campaign is not even counted.
     for (path, content_type, body) in [("/c/nobody", FORM, "email=no"), ("/c/guide/", FORM, "email=no")] {
-        let reply = site.send(&request(Method::Post, path, content_type, body));
-        assert_eq!(reply.status, 404, "{path}");
+        let response = site.send(&request(Method::Post, path, content_type, body));
+        assert_eq!(response.status, 404, "{path}");
     }
     assert_eq!(tables(&site), after);
 }

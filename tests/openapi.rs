@@ -57,21 +57,21 @@ fn each_documented_operation_is_answered_as_documented() {
         for (name, method) in METHODS {
             let Some(operation) = operations.get(name) else { continue };
             let what = format!("{name} {path}");
-            let reply = site.send(&request(method, &address(&path), "application/json", "{}"));
-            problem_is_documented(operation, reply.status, &what);
-            assert_ne!(reply.status, 405, "{what}");
-            let response = &operation["responses"][reply.status.to_string()];
-            let named = response["headers"].as_object().cloned().unwrap_or_default();
+            let response = site.send(&request(method, &address(&path), "application/json", "{}"));
+            problem_is_documented(operation, response.status, &what);
+            assert_ne!(response.status, 405, "{what}");
+            let described = &operation["responses"][response.status.to_string()];
+            let named = described["headers"].as_object().cloned().unwrap_or_default();
             for (header, about) in named {
-                let sent = reply.header(&header.to_lowercase()).is_some();
+                let sent = response.header(&header.to_lowercase()).is_some();
                 assert!(sent || about["required"] != true, "{what}: {header}");
             }
-            let kind = reply.header("content-type").and_then(|kind| kind.split(';').next());
-            let documented = response["content"]
+            let kind = response.header("content-type").and_then(|kind| kind.split(';').next());
+            let documented = described["content"]
                 .as_object()
                 .is_none_or(|content| kind.is_some_and(|kind| content.contains_key(kind)));
             assert!(documented, "{what}: {kind:?}");
-            let nothing_there = reply.status == 404 && body(&reply)["title"] == "Not found";
+            let nothing_there = response.status == 404 && body(&response)["title"] == "Not found";
             assert!(!nothing_there || path.contains('{') || path.ends_with("lists"), "{what}");
         }
     }
@@ -87,9 +87,9 @@ fn each_method_that_is_not_documented_is_refused_with_those_that_are() {
                 continue;
             }
             let what = format!("{name} {path}");
-            let reply = site.send(&request(method, &address(&path), "", ""));
-            assert_eq!(reply.status, 405, "{what}");
-            let allow = reply.header("allow").unwrap_or_default().split(", ").map(str::to_owned);
+            let response = site.send(&request(method, &address(&path), "", ""));
+            assert_eq!(response.status, 405, "{what}");
+            let allow = response.header("allow").unwrap_or_default().split(", ").map(str::to_owned);
             assert_eq!(allow.collect::<BTreeSet<_>>(), documented, "{what}");
         }
     }
@@ -117,7 +117,7 @@ fn each_route_of_the_admin_api_is_documented_with_its_scope_and_what_refuses() {
         };
         let what = format!("{name} {path}");
         let scopes: Vec<_> =
-            std::iter::once(route.scope).chain(route.instead.map(|instead| instead.scope)).collect();
+            std::iter::once(route.scope).chain(route.exception.map(|exception| exception.scope)).collect();
         let told = operation["security"].as_array().expect("security");
         let told: Vec<_> = told.iter().filter_map(|one| one["adminToken"][0].as_str()).collect();
         assert_eq!(told, scopes.iter().map(|scope| scope.name()).collect::<Vec<_>>(), "{what}");
@@ -139,12 +139,16 @@ fn whoever_sends_no_token_or_too_much_is_told_so_as_documented() {
             let what = format!("{name} {path}");
             let plain = request(method, &address(&path), "application/json", "{}");
             if operation["security"].is_array() {
-                let reply = site.send(&RawRequest { authorization: None, ..plain.clone() });
-                assert_eq!((reply.status, reply.header("www-authenticate")), (401, Some("Bearer")), "{what}");
+                let response = site.send(&RawRequest { authorization: None, ..plain.clone() });
+                assert_eq!(
+                    (response.status, response.header("www-authenticate")),
+                    (401, Some("Bearer")),
+                    "{what}"
+                );
             }
             if operation["requestBody"]["required"] == true {
-                let reply = site.send(&RawRequest { body: Err(TooLarge), ..plain });
-                assert_eq!(reply.status, 413, "{what}");
+                let response = site.send(&RawRequest { body: Err(TooLarge), ..plain });
+                assert_eq!(response.status, 413, "{what}");
                 problem_is_documented(operation, 413, &what);
             }
         }
@@ -167,9 +171,9 @@ fn a_body_of_other_types_than_documented_changes_nothing() {
         ("lists/partners?ledger=example-ab", [r#"{"clear":true,"x":1}"#, r#"{"add":[],"remove":[]}"#, "[]"]),
     ] {
         for text in bodies {
-            let reply =
+            let response =
                 site.send(&request(Method::Post, &format!("/admin/api/{path}"), "application/json", text));
-            assert_eq!(reply.status, 400, "{path}: {text}");
+            assert_eq!(response.status, 400, "{path}: {text}");
         }
     }
 }

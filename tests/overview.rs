@@ -538,7 +538,7 @@ fn a_token_is_told_whose_it_is() {
         ("reader-0123456789-abcdefg", "rita", vec!["read", "operate"]),
     ] {
         let plain = request(Method::Get, "/admin/api/whoami", "", "");
-        let reply = site.send(&RawRequest { authorization: Some(format!("Bearer {token}")), ..plain });
-        assert_eq!(body(&reply), json!({ "name": name, "scopes": scopes }));
+        let response = site.send(&RawRequest { authorization: Some(format!("Bearer {token}")), ..plain });
+        assert_eq!(body(&response), json!({ "name": name, "scopes": scopes }));
     }
 }

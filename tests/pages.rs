@@ -7,23 +7,23 @@ mod common;
 use common::*;
 use leadhook::base::crypto::{base64, sha256};
 use leadhook::http::request::{Method, RawRequest};
-use leadhook::http::response::Reply;
+use leadhook::http::response::Response;
 use leadhook::testing::world::{KvMode, request};
 use serde_json::{Value, json};
 
-fn get(site: &Site, path: &str) -> Reply {
+fn get(site: &Site, path: &str) -> Response {
     site.send(&request(Method::Get, path, "", ""))
 }
 
-fn form(changes: Value) -> (Reply, String) {
+fn form(changes: Value) -> (Response, String) {
     let site = Site::new(&[guide_with(changes)]);
-    let reply = get(&site, "/f/guide");
-    let page = text(&reply);
-    (reply, page)
+    let response = get(&site, "/f/guide");
+    let page = text(&response);
+    (response, page)
 }
 
-fn policy(reply: &Reply) -> &str {
-    reply.header("content-security-policy").expect("a policy")
+fn policy(response: &Response) -> &str {
+    response.header("content-security-policy").expect("a policy")
 }
 
 #[track_caller]
@@ -41,8 +41,8 @@ fn in_language(site: &Site, path: &str, accept_language: Option<&str>) -> String
 
 #[test]
 fn a_campaign_file_alone_makes_a_form() {
-    let (reply, page) = form(json!({}));
-    assert_eq!((reply.status, reply.header("content-type")), (200, Some("text/html; charset=utf-8")));
+    let (response, page) = form(json!({}));
+    assert_eq!((response.status, response.header("content-type")), (200, Some("text/html; charset=utf-8")));
     holds(
         &page,
         &[
@@ -69,7 +69,7 @@ fn a_campaign_file_alone_makes_a_form() {
     assert_eq!(page.matches("<script").count(), 1);
     assert!(!page.contains("style="), "{page}");
     // A page that may not be stored at all loses what was typed when its visitor comes back to it.
-    assert_eq!(reply.header("cache-control"), Some("private, no-cache, no-transform"));
+    assert_eq!(response.header("cache-control"), Some("private, no-cache, no-transform"));
 }
 
 #[test]
@@ -84,8 +84,8 @@ fn what_the_form_holds_is_accepted_as_it_stands() {
     site.pass(10_000);
     let filled = format!("email=ann%40example.com&consent.newsletter=2026-11&contact_website=&{hidden}");
     let origin = Some("https://leads.example.com".to_owned());
-    let reply = site.send(&RawRequest { origin, ..request(Method::Post, "/c/guide", FORM, &filled) });
-    assert_eq!(reply.status, 202);
+    let response = site.send(&RawRequest { origin, ..request(Method::Post, "/c/guide", FORM, &filled) });
+    assert_eq!(response.status, 202);
     site.ring();
     let lead = &site.received()[0].body;
     assert_eq!(lead["data"]["attribution"]["utm_source"], "partner");
@@ -118,8 +118,8 @@ fn colours_logo_and_texts_are_the_campaigns() {
         "logo": "https://cdn.example.com/logo.svg", "accent": "#FFD500", "background": "#102030",
     });
     let site = Site::new(&[guide_with(json!({ "page": page }))]);
-    let reply = get(&site, "/f/guide");
-    let page = text(&reply);
+    let response = get(&site, "/f/guide");
+    let page = text(&response);
     let style = ":root{--accent:#ffd500;--on-accent:#000000;--paper:#102030;}";
     holds(
         &page,
@@ -132,7 +132,7 @@ fn colours_logo_and_texts_are_the_campaigns() {
     );
     let digest = base64(&sha256(&[style.as_bytes()]));
     holds(
-        policy(&reply),
+        policy(&response),
         &[&format!("style-src 'self' 'sha256-{digest}';"), "img-src data: https://cdn.example.com;"],
     );
     holds(&text(&get(&site, "/c/guide/thanks")), &["<p dir=\"auto\">See you &amp; bye</p>", style]);
@@ -140,16 +140,17 @@ fn colours_logo_and_texts_are_the_campaigns() {
 
 #[test]
 fn a_form_may_run_its_own_script_and_be_shown_on_the_campaigns_pages() {
-    let (reply, _) = form(json!({}));
+    let (response, _) = form(json!({}));
     assert_eq!(
-        policy(&reply),
+        policy(&response),
         "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; script-src 'self'; \
          connect-src 'self'; form-action 'self'; frame-ancestors 'self' https://www.example.com"
     );
     let turnstile = json!({ "site_key": "0x4AAAAAAAexample", "secret": "TURNSTILE_SECRET" });
-    let (reply, _) = form(json!({ "turnstile": turnstile, "thanks_url": "https://www.example.com/thanks" }));
+    let (response, _) =
+        form(json!({ "turnstile": turnstile, "thanks_url": "https://www.example.com/thanks" }));
     holds(
-        policy(&reply),
+        policy(&response),
         &["script-src 'self' https://challenges.cloudflare.com; connect-src 'self'; \
              frame-src https://challenges.cloudflare.com; form-action 'self' https:;"],
     );
@@ -236,10 +237,13 @@ fn a_browser_whose_post_cannot_be_read_gets_a_page() {
         (413, FORM, &long),
         (415, "text/plain", "email=ann@example.com"),
     ] {
-        let reply = of_browser("/c/guide", content_type, body);
-        assert_eq!((reply.status, reply.header("content-type")), (status, Some("text/html; charset=utf-8")));
-        holds(&text(&reply), &["Det gick inte att läsa", "Det du skrev finns kvar"]);
-        assert!(!text(&reply).contains("aaa") && !text(&reply).contains("ann@"));
+        let response = of_browser("/c/guide", content_type, body);
+        assert_eq!(
+            (response.status, response.header("content-type")),
+            (status, Some("text/html; charset=utf-8"))
+        );
+        holds(&text(&response), &["Det gick inte att läsa", "Det du skrev finns kvar"]);
+        assert!(!text(&response).contains("aaa") && !text(&response).contains("ann@"));
     }
     let nowhere = of_browser("/c/nothing", FORM, "email=ann%40example.com");
     assert_eq!(nowhere.status, 404);
@@ -264,18 +268,18 @@ fn a_choice_is_found_whatever_blanks_surround_it() {
 #[test]
 fn a_form_is_only_looked_at() {
     let site = Site::new(&[guide()]);
-    let reply = get(&site, "/f/nothing");
-    assert_eq!((reply.status, reply.header("content-type")), (404, Some("application/problem+json")));
+    let response = get(&site, "/f/nothing");
+    assert_eq!((response.status, response.header("content-type")), (404, Some("application/problem+json")));
     let danish = RawRequest {
         accept: Some("text/html".to_owned()),
         accept_language: Some("da".to_owned()),
         ..request(Method::Get, "/f/nothing", "", "")
     };
-    let reply = site.send(&danish);
-    assert_eq!(reply.status, 404);
-    holds(&text(&reply), &["<html lang=\"da\">", "<h1>Der er ikke noget på denne adresse.</h1>"]);
+    let response = site.send(&danish);
+    assert_eq!(response.status, 404);
+    holds(&text(&response), &["<html lang=\"da\">", "<h1>Der er ikke noget på denne adresse.</h1>"]);
     for method in [Method::Post, Method::Put, Method::Options, Method::Other] {
-        let reply = site.send(&request(method, "/f/guide", FORM, "email=ann%40example.com"));
-        assert_eq!((reply.status, reply.header("allow")), (405, Some("GET")), "{method:?}");
+        let response = site.send(&request(method, "/f/guide", FORM, "email=ann%40example.com"));
+        assert_eq!((response.status, response.header("allow")), (405, Some("GET")), "{method:?}");
     }
 }

@@ -10,7 +10,7 @@ use leadhook::app::ports::Ports as _;
 use leadhook::base::crypto::sha256_hex;
 use leadhook::campaign::{Campaign, Source};
 use leadhook::http::request::{Method, RawRequest};
-use leadhook::http::response::Reply;
+use leadhook::http::response::Response;
 use leadhook::settings::Settings;
 use leadhook::testing::world::request;
 use pollster::block_on;
@@ -33,11 +33,11 @@ fn stored(file: &Value) -> Site {
     site
 }
 
-fn get(site: &Site, path: &str) -> Reply {
+fn get(site: &Site, path: &str) -> Response {
     site.send(&request(Method::Get, path, "", ""))
 }
 
-fn browsers_post(site: &Site, form: &str) -> Reply {
+fn browsers_post(site: &Site, form: &str) -> Response {
     let accept = Some("text/html,*/*;q=0.8".to_owned());
     site.send(&RawRequest { accept, ..request(Method::Post, "/c/guide", FORM, form) })
 }
@@ -144,8 +144,8 @@ fn blanks_around_an_address_are_no_part_of_it() {
     assert_eq!(campaign.destinations[0].url, "https://crm.example.com/a%20b");
 
     let site = Site::new(&[file]);
-    let reply = browsers_post(&site, ANN);
-    assert_eq!((reply.status, reply.header("location")), (303, Some("https://www.example.com/")));
+    let response = browsers_post(&site, ANN);
+    assert_eq!((response.status, response.header("location")), (303, Some("https://www.example.com/")));
     let criteria = body(&get(&site, "/c/guide"));
     assert_eq!(criteria["thanks_url"], "https://www.example.com/");
     assert_eq!(criteria["privacy_notice"], "https://www.example.com/pri%20vacy");
@@ -197,9 +197,9 @@ fn a_line_break_that_lies_in_kv_sets_no_header() {
         ("https://www.example.com/\u{0}\u{7f}✓", "https://www.example.com/%00%7F%E2%9C%93"),
     ] {
         let site = stored(&guide_with(json!({ "thanks_url": thanks_url })));
-        let reply = browsers_post(&site, ANN);
-        assert_eq!((reply.status, reply.header("location")), (303, Some(location)));
-        let names: Vec<_> = reply.headers.iter().map(|(name, _)| *name).collect();
+        let response = browsers_post(&site, ANN);
+        assert_eq!((response.status, response.header("location")), (303, Some(location)));
+        let names: Vec<_> = response.headers.iter().map(|(name, _)| *name).collect();
         assert_eq!(names, ["content-type", "cache-control", "x-content-type-options", "location", "vary"]);
     }
     let site = stored(&guide_with(
@@ -217,10 +217,10 @@ fn a_line_break_that_lies_in_kv_sets_no_header() {
 #[test]
 fn a_host_that_lies_in_kv_changes_no_policy() {
     let page = |changes: Value| {
-        let reply = get(&stored(&guide_with(changes)), "/f/guide");
-        assert_eq!(reply.status, 200);
-        let policy = reply.header("content-security-policy").expect("a policy").to_owned();
-        (policy, text(&reply))
+        let response = get(&stored(&guide_with(changes)), "/f/guide");
+        assert_eq!(response.status, 200);
+        let policy = response.header("content-security-policy").expect("a policy").to_owned();
+        (policy, text(&response))
     };
     let (plain, _) = page(json!({ "origins": [] }));
     for host in ["a;script-src", "*.example.com", "x.example.com'", "a,b.example.com", "a\"b", "(a)"] {
@@ -260,9 +260,9 @@ fn a_web_address_is_kept_as_it_was_read() {
     let answer = |typed: &str| {
         let site = Site::new(&[guide_with(json!({ "score": null }))]);
         let typed: String = form_urlencoded::byte_serialize(typed.as_bytes()).collect();
-        let reply = site.post("guide", &format!("{ANN}&site={typed}"));
-        if reply.status != 202 {
-            return Err(problems(&reply));
+        let response = site.post("guide", &format!("{ANN}&site={typed}"));
+        if response.status != 202 {
+            return Err(problems(&response));
         }
         site.ring();
         Ok(site.received()[0].body["data"]["answers"]["site"].clone())

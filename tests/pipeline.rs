@@ -99,11 +99,11 @@ fn a_good_post_is_answered_and_delivered_alike_in_every_encoding() {
     ];
     for (content_type, sent, method) in bodies {
         let site = Site::new(&[guide()]);
-        let reply = site.send(&request(Method::Post, "/c/guide", content_type, &sent));
-        assert_eq!(reply.status, 202, "{content_type}: {}", text(&reply));
-        assert_eq!(body(&reply), json!({ "submission_id": GOOD_ID, "status": "accepted" }));
+        let response = site.send(&request(Method::Post, "/c/guide", content_type, &sent));
+        assert_eq!(response.status, 202, "{content_type}: {}", text(&response));
+        assert_eq!(body(&response), json!({ "submission_id": GOOD_ID, "status": "accepted" }));
         assert_eq!(
-            Value::from(headers(&reply)),
+            Value::from(headers(&response)),
             json!({
                 "content-type": "application/json", "cache-control": "no-store",
                 "x-content-type-options": "nosniff", "vary": "Origin",
@@ -138,13 +138,13 @@ fn every_problem_is_told_at_once_and_no_value_is_echoed() {
     let site = Site::new(&[guide_with(json!({ "unknown_fields": "refuse" }))]);
     let sent = "email=zzz&phone=zzz&name=z&size=zzz&seats=0&remote=zzz&country=ZZ&site=ftp%3A%2F%2Fzzz\
         &zzz=zzz&consent.call=zzz";
-    let reply = site.post("guide", sent);
+    let response = site.post("guide", sent);
     let error =
         |field: &str, code: &str, detail: &str| json!({ "field": field, "code": code, "detail": detail });
-    assert_eq!(reply.status, 422);
-    assert_eq!(reply.header("content-type"), Some("application/problem+json"));
+    assert_eq!(response.status, 422);
+    assert_eq!(response.header("content-type"), Some("application/problem+json"));
     assert_eq!(
-        body(&reply),
+        body(&response),
         json!({
             "type": "about:blank",
             "title": "The submission is not valid",
@@ -165,7 +165,7 @@ fn every_problem_is_told_at_once_and_no_value_is_echoed() {
             ],
         })
     );
-    assert!(!text(&reply).contains("zzz"));
+    assert!(!text(&response).contains("zzz"));
     assert_eq!(site.states(), counts(&[]));
     let counters = site.admin(Method::Get, "counters?campaign=guide");
     let rejections = counters["approximate"]["rejections"].as_array().expect("a list").clone();
@@ -195,8 +195,8 @@ fn each_kind_says_what_is_wrong_with_a_value() {
         ("\"email\":\"a@example.com\",\"site\":\"example\"", "site invalid_url"),
     ] {
         let sent = format!("{{{fields},{consent}}}");
-        let reply = site.send(&request(Method::Post, "/c/guide", "application/json", &sent));
-        assert_eq!(problems(&reply), [expected], "{sent}");
+        let response = site.send(&request(Method::Post, "/c/guide", "application/json", &sent));
+        assert_eq!(problems(&response), [expected], "{sent}");
     }
     let twice = "email=a%40example.com&email=a%40example.com&consent.newsletter=on";
     assert_eq!(site.post("guide", twice).status, 202, "the same value twice is one value");
@@ -290,8 +290,8 @@ fn attribution_is_cut_and_never_rejects() {
         "utm_term": long, "utm_content": ["first", "second"], "utm_id": 7, "fbclid": "  ",
         "page_url": "https://www.example.com/a#token?x", "referrer": "?only=query",
     });
-    let reply = site.send(&request(Method::Post, "/c/guide", "application/json", &sent.to_string()));
-    assert_eq!(reply.status, 202, "{}", text(&reply));
+    let response = site.send(&request(Method::Post, "/c/guide", "application/json", &sent.to_string()));
+    assert_eq!(response.status, 202, "{}", text(&response));
     site.ring();
     assert_eq!(
         site.received()[0].body["data"]["attribution"],

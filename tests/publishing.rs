@@ -8,7 +8,7 @@ mod common;
 use common::person::confirmed_guide;
 use common::*;
 use leadhook::http::request::{Method, RawRequest};
-use leadhook::http::response::Reply;
+use leadhook::http::response::Response;
 use leadhook::settings::admin_tokens::AdminTokens;
 use leadhook::testing::world::{ADMIN_TOKEN, KvMode, ReceiverMode, request};
 use serde_json::{Value, json};
@@ -17,16 +17,16 @@ const LEDGER: &str = "example-ab";
 const ANN: &str = "email=ann%40example.org&consent.newsletter=on";
 const BOB: &str = "email=bob%40example.org&consent.newsletter=on";
 
-fn put_as(site: &Site, token: &str, file: &Value, query: &str) -> Reply {
+fn put_as(site: &Site, token: &str, file: &Value, query: &str) -> Response {
     let path = format!("/admin/api/campaigns/{}{query}", file["id"].as_str().expect("an id"));
     let request = request(Method::Put, &path, "application/json", &file.to_string());
     site.send(&RawRequest { authorization: Some(format!("Bearer {token}")), ..request })
 }
 
 fn put(site: &Site, file: &Value) -> Value {
-    let reply = put_as(site, ADMIN_TOKEN, file, "");
-    assert_eq!(reply.status, 200, "{}", text(&reply));
-    body(&reply)
+    let response = put_as(site, ADMIN_TOKEN, file, "");
+    assert_eq!(response.status, 200, "{}", text(&response));
+    body(&response)
 }
 
 fn warnings(site: &Site, file: &Value) -> Vec<String> {

@@ -163,7 +163,7 @@ fn orders_that_say_nothing_are_refused() {
         (json!({ "campaign": "nobody" }), 404),
     ] {
         for what in ["release", "discard"] {
-            assert_eq!(site.order_reply(&format!("quarantine/{what}"), &order).status, status, "{order}");
+            assert_eq!(site.order_response(&format!("quarantine/{what}"), &order).status, status, "{order}");
         }
     }
 }

@@ -15,7 +15,7 @@ use leadhook::app::ports::Ports as _;
 use leadhook::base::time::rfc3339;
 use leadhook::contact::Email;
 use leadhook::http::request::{Method, RawRequest};
-use leadhook::http::response::Reply;
+use leadhook::http::response::Response;
 use leadhook::pipeline::lead::{Identifier, list_tag};
 use leadhook::settings::admin_tokens::{AdminTokens, Scope};
 use leadhook::testing::world::{ADMIN_TOKEN, KvMode, ReceiverMode, request};
@@ -105,13 +105,13 @@ fn attack(site: &Site) -> String {
     id
 }
 
-fn ask(site: &Site, path: &str) -> Reply {
+fn ask(site: &Site, path: &str) -> Response {
     let authorization = Some(format!("Bearer {READER}"));
     site.send(&RawRequest { authorization, ..request(Method::Get, &format!("/admin/api/{path}"), "", "") })
 }
 
 /// Everything that he may ask for, in every way that he can think of: the answers by their addresses.
-fn everything(site: &Site, posted_ms: i64, submission_id: &str) -> BTreeMap<String, Reply> {
+fn everything(site: &Site, posted_ms: i64, submission_id: &str) -> BTreeMap<String, Response> {
     let (second, hour) = (1_000, posted_ms - posted_ms % HOUR);
     let periods = [
         String::new(),
@@ -128,12 +128,12 @@ fn everything(site: &Site, posted_ms: i64, submission_id: &str) -> BTreeMap<Stri
             for campaign in ["", "campaign=guide&", "campaign=other&", "ledger=example-ab&"] {
                 for period in &periods {
                     let path = format!("{path}?{campaign}{period}");
-                    let reply = ask(site, &path);
+                    let response = ask(site, &path);
                     if route.scope != Scope::Read {
-                        assert_eq!(reply.status, 403, "{path}");
+                        assert_eq!(response.status, 403, "{path}");
                         continue;
                     }
-                    all.insert(path, reply);
+                    all.insert(path, response);
                 }
             }
         }
@@ -170,8 +170,8 @@ fn a_reader_of_numbers_learns_nobodys_state_but_from_sums() {
         let posted_ms = site.now_ms();
         let submission_id = attack(&site);
         let told = everything(&site, posted_ms, &submission_id);
-        for (path, reply) in &told {
-            let text = text(reply);
+        for (path, response) in &told {
+            let text = text(response);
             for word in [SOURCE, "victim", submission_id.as_str(), "lead_", "msg_", "s3cret"] {
                 assert!(!text.contains(word), "{path} says {word} of a {victim:?}: {text}");
             }
@@ -185,8 +185,8 @@ fn a_reader_of_numbers_learns_nobodys_state_but_from_sums() {
     let strangers = answers.remove("Stranger").expect("the stranger's");
     for (victim, told) in answers {
         assert_eq!(told.keys().collect::<Vec<_>>(), strangers.keys().collect::<Vec<_>>());
-        for (path, reply) in told {
-            let (one, other) = (&strangers[&path], &reply);
+        for (path, response) in told {
+            let (one, other) = (&strangers[&path], &response);
             assert_eq!((one.status, headers(one)), (other.status, headers(other)), "{path}: {victim}");
             let mut found = Vec::new();
             differences(&body(one), &body(other), "", &mut found);

@@ -10,7 +10,7 @@ use common::*;
 use leadhook::app::ports::Ports as _;
 use leadhook::campaign::{Campaign, SecretHosts};
 use leadhook::http::request::Method;
-use leadhook::http::response::Reply;
+use leadhook::http::response::Response;
 use leadhook::settings::Settings;
 use leadhook::testing::world::{MAIL_TOKEN, SECRET, request};
 use pollster::block_on;
@@ -33,7 +33,7 @@ fn bind(site: &mut Site, hosts: &str) {
     site.set_settings(|settings| settings.secret_hosts = SecretHosts::parse(hosts).expect("hosts"));
 }
 
-fn put(site: &Site, file: &Value) -> Reply {
+fn put(site: &Site, file: &Value) -> Response {
     let path = format!("/admin/api/campaigns/{}", file["id"].as_str().expect("an id"));
     site.send(&request(Method::Put, &path, "application/json", &file.to_string()))
 }

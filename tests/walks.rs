@@ -10,9 +10,9 @@ use std::fs;
 
 use common::person::*;
 use common::*;
-use leadhook::app::admin::CRON_EVERY_MS;
+use leadhook::app::cron::CRON_EVERY_MS;
 use leadhook::http::request::Method;
-use leadhook::http::response::Reply;
+use leadhook::http::response::Response;
 use leadhook::testing::world::request;
 use pollster::block_on;
 use serde_json::{Value, json};
@@ -38,21 +38,21 @@ fn site(ledgers: usize) -> Site {
     site
 }
 
-fn ask(site: &Site, method: Method, path: &str, body: &Value) -> Reply {
+fn ask(site: &Site, method: Method, path: &str, body: &Value) -> Response {
     let text = if body.is_null() { String::new() } else { body.to_string() };
-    let reply = site.send(&request(method, &format!("/admin/api/{path}"), "application/json", &text));
+    let response = site.send(&request(method, &format!("/admin/api/{path}"), "application/json", &text));
     assert!(site.last_requests() <= MAX_REQUESTS, "{path}: {}", site.last_requests());
-    reply
+    response
 }
 
 /// Every answer of a walk, each by the cursor of the one before.
-fn walk(site: &Site, mut answer: impl FnMut(Option<&str>) -> Reply) -> Vec<Value> {
+fn walk(site: &Site, mut answer: impl FnMut(Option<&str>) -> Response) -> Vec<Value> {
     let (mut all, mut after) = (Vec::new(), None::<String>);
     loop {
-        let reply = answer(after.as_deref());
-        assert_eq!(reply.status, 200, "{}", text(&reply));
+        let response = answer(after.as_deref());
+        assert_eq!(response.status, 200, "{}", text(&response));
         assert!(site.last_requests() > 0);
-        all.push(body(&reply));
+        all.push(body(&response));
         match all.last().expect("an answer")["next"].as_str() {
             Some(next) => after = Some(next.to_owned()),
             None => return all,
@@ -161,19 +161,19 @@ fn what_only_one_ledger_has_is_found_wherever_it_is() {
     let (mut after, mut requests) = (String::new(), 0);
     let found = loop {
         requests += 1;
-        let reply = ask(&site, Method::Get, &format!("{path}{after}"), &Value::Null);
-        if reply.status == 200 {
-            break body(&reply);
+        let response = ask(&site, Method::Get, &format!("{path}{after}"), &Value::Null);
+        if response.status == 200 {
+            break body(&response);
         }
-        assert_eq!((reply.status, &body(&reply)["title"]), (404, &json!("Not found yet")));
-        after = format!("?after={}", body(&reply)["next"].as_str().expect("where to go on"));
+        assert_eq!((response.status, &body(&response)["title"]), (404, &json!("Not found yet")));
+        after = format!("?after={}", body(&response)["next"].as_str().expect("where to go on"));
     };
     assert_eq!((requests, &found["submission_id"]), (5, &json!(aside[2])));
     assert_eq!(ask(&site, Method::Get, &format!("{path}?campaign=l0199"), &Value::Null).status, 200);
     assert_eq!(ask(&site, Method::Get, &format!("{path}?campaign=l0000"), &Value::Null).status, 404);
     assert_eq!(ask(&site, Method::Get, &format!("{path}?after=x"), &Value::Null).status, 422);
-    let reply = ask(&site, Method::Get, "quarantine/sub_none?after=l0199.", &Value::Null);
-    assert_eq!((reply.status, body(&reply).get("next")), (404, None), "it is nowhere");
+    let response = ask(&site, Method::Get, "quarantine/sub_none?after=l0199.", &Value::Null);
+    assert_eq!((response.status, body(&response).get("next")), (404, None), "it is nowhere");
 
     // Those that are named are acted on wherever they are, and what is nowhere is said at the end.
     let mut left: Vec<_> = aside.iter().cloned().chain(["sub_none".to_owned()]).collect();

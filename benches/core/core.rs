@@ -13,19 +13,17 @@ use leadhook::base::moment::Moment;
 use leadhook::base::sealing::Sealer;
 use leadhook::campaign::Campaign;
 use leadhook::contact::Phone;
-use leadhook::http::request::Method;
 use leadhook::ledger::Ledger;
 use leadhook::ledger::wire::{Admit, Answer, Call, MESSAGE_FORMAT, Message};
 use leadhook::pipeline::abuse;
-use leadhook::pipeline::abuse::{Circumstances, Evidence, Turnstiled};
+use leadhook::pipeline::abuse::{Circumstances, Evidence, TurnstileResult};
 use leadhook::pipeline::intake;
-use leadhook::pipeline::intake::Submission;
-use leadhook::pipeline::intake::decode::{Fields, decode};
+use leadhook::pipeline::intake::{Fields, Submission, decode};
 use leadhook::pipeline::lead::{ConsentRecord, Fingerprint, Identity, Lead, SubmissionId, recognising};
 use leadhook::pipeline::scoring;
 use leadhook::pipeline::scoring::{Decision, Score};
 use leadhook::settings::Settings;
-use leadhook::testing::world::{START_MS, SqliteStore, request};
+use leadhook::testing::world::{START_MS, SqliteStore};
 use rusqlite::Connection;
 use serde::Serialize;
 use serde_json::json;
@@ -171,10 +169,10 @@ impl Core {
 
     fn evidence(&self, submission: &Submission) -> Evidence {
         let circumstances = Circumstances {
-            request: &request(Method::Post, "/c/demo", "application/json", ""),
+            origin: None,
             own_origin: None,
             sender: abuse::sender(Some("203.0.113.7"), &self.identity),
-            turnstile: Turnstiled::Silent,
+            turnstile: TurnstileResult::NotAsked,
             is_mail_limited: false,
             now_ms: START_MS,
         };

@@ -4,13 +4,12 @@
 
 use std::sync::LazyLock;
 
-use leadhook::campaign::{Campaign, Kind, Raw};
-use leadhook::contact::{Email, Phone};
-use leadhook::pipeline::intake::decode::{Encoding, Fields, MAX_BODY_BYTES, MAX_FIELDS, decode};
-use leadhook::pipeline::intake::{Submission, accept};
 use leadhook::base::time::days_of;
 use leadhook::base::unicode::tidy;
 use leadhook::base::url::WebAddress;
+use leadhook::campaign::{Campaign, Kind, Raw};
+use leadhook::contact::{Email, Phone};
+use leadhook::pipeline::intake::{Encoding, Fields, MAX_BODY_BYTES, MAX_FIELDS, Submission, accept, decode};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 

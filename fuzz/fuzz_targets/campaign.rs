@@ -1,13 +1,13 @@
 #![no_main]
 //! The campaign's file, as a marketer writes it and as it lies in KV.
 
-use leadhook::campaign::Campaign;
-use leadhook::testing::world::request;
-use leadhook::http::pages::Reader;
-use leadhook::http::response::Reply;
-use leadhook::http::hosted_form::Shown;
-use leadhook::http::request::Method;
 use leadhook::base::header::header_lines;
+use leadhook::campaign::Campaign;
+use leadhook::http::hosted_form::HostedForm;
+use leadhook::http::reader::Reader;
+use leadhook::http::request::Method;
+use leadhook::http::response::Response;
+use leadhook::testing::world::request;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
@@ -47,10 +47,10 @@ fn accepted(file: &Value) {
 fn shown(campaign: &Campaign, query: &str) {
     let asked = request(Method::Get, "/", "", "");
     let reader = Reader::new(campaign, &asked);
-    let [before, behind] = Reply::acceptance_criteria(&reader, None);
+    let [before, behind] = Response::acceptance_criteria(&reader, None);
     let criteria: Value = serde_json::from_str(&format!("{before}token{behind}")).expect("criteria");
     assert_eq!(criteria["token"]["value"], "token");
-    let shown = Shown { token: "token", query, public_url: None };
+    let shown = HostedForm { token: "token", query, public_url: None };
     for page in [reader.form(&shown), reader.thanks(Some("token"))] {
         assert_eq!(page.status, 200);
         // Each directive stands once: no address has begun another.
@@ -63,8 +63,8 @@ fn shown(campaign: &Campaign, query: &str) {
         assert!(std::str::from_utf8(&page.body).is_ok());
         assert!(header_lines(&page.headers).is_some());
     }
-    let accepted = Reply::accepted("sub_1", campaign, true, None, None);
+    let accepted = Response::accepted("sub_1", campaign, true, None, None, None);
     assert!(header_lines(&accepted.headers).is_some());
-    let given = campaign.magnet.as_ref().map(Reply::given);
+    let given = campaign.magnet.as_ref().map(Response::magnet);
     assert!(given.is_none_or(|given| header_lines(&given.headers).is_some()));
 }

@@ -1,7 +1,9 @@
 #![no_main]
 //! The history of consents and receipts, as they are read back: from rows, from files.
 
-use leadhook::pipeline::consent::{Act, ConsentState, Head, Personal, Verdict, compact, payload_of, signing_input, standing, verify};
+use leadhook::pipeline::consent::{
+    Act, ConsentState, Head, Personal, Verdict, compact, payload_of, signing_input, standing, verify,
+};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {

@@ -1,8 +1,8 @@
 #![no_main]
 //! E-mail addresses, phone numbers and countries.
 
-use leadhook::contact::{Email, Phone};
 use leadhook::base::country::Country;
+use leadhook::contact::{Email, Phone};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {

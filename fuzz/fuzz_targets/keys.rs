@@ -3,11 +3,11 @@
 
 use std::sync::LazyLock;
 
-use leadhook::pipeline::webhook::{SigningSecret, sign, verify};
 use leadhook::base::keyring::{Keyring, SigningKeys};
+use leadhook::base::moment::Moment;
 use leadhook::base::sealing::Sealer;
 use leadhook::pipeline::lead::{Identity, Link};
-use leadhook::base::moment::Moment;
+use leadhook::pipeline::webhook::{SigningSecret, sign, verify};
 use leadhook::settings::Settings;
 use libfuzzer_sys::fuzz_target;
 

@@ -1,9 +1,9 @@
 #![no_main]
 //! What is read back from elsewhere: messages of another version of the code, KV's values, terms.
 
-use leadhook::pipeline::consent::Terms;
+use leadhook::app::repeat_record::RepeatRecord;
 use leadhook::ledger::wire::{Answer, Message};
-use leadhook::app::isolate::repeat_cache::Seen;
+use leadhook::pipeline::consent::Terms;
 use libfuzzer_sys::fuzz_target;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -28,12 +28,12 @@ fn stable<T: DeserializeOwned + serde::Serialize>(text: &str) {
 
 fn seen(text: &str) {
     let now_ms = text.len().try_into().map_or(NOW_MS, |offset: i64| NOW_MS + offset);
-    let read = Seen::read(Some(text));
+    let read = RepeatRecord::read(Some(text));
     let newer = serde_json::from_str::<Value>(text).is_ok_and(|value| value["format"].as_u64() > Some(1));
     assert!(!(newer && read.holds("sub_1", now_ms)), "what is newer says nothing");
     match read.remembering("sub_1", now_ms) {
         Some(value) => {
-            let again = Seen::read(Some(&value));
+            let again = RepeatRecord::read(Some(&value));
             assert!(again.holds("sub_1", now_ms));
             assert!(!again.holds("sub_1", now_ms + 11 * 60_000));
             let held =

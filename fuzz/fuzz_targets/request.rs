@@ -2,11 +2,11 @@
 //! A whole request, through the routes to a ledger in memory. The input is a request's text: method
 //! and address, headers, an empty line, the body.
 
-use leadhook::campaign::Campaign;
-use leadhook::testing::world::{World, request};
-use leadhook::http::response::Reply;
-use leadhook::http::request::{Method, RawRequest, TooLarge};
 use leadhook::app::router::body_limit_bytes;
+use leadhook::campaign::Campaign;
+use leadhook::http::request::{Method, RawRequest, TooLarge};
+use leadhook::http::response::Response;
+use leadhook::testing::world::{World, request};
 use libfuzzer_sys::fuzz_target;
 use pollster::block_on;
 use serde_json::Value;
@@ -33,7 +33,7 @@ fuzz_target!(|input: &[u8]| {
         }
         *count += 1;
         let before = accepted(kept);
-        let first = block_on(kept.answer(&request)).reply;
+        let first = block_on(kept.serve(&request)).response;
         sound(&first);
         let between = accepted(kept);
         let submits = request.method == Method::Post && request.path == "/c/guide";
@@ -41,7 +41,7 @@ fuzz_target!(|input: &[u8]| {
         if submits {
             let stored = matches!(first.status, 202 | 303);
             assert!(stored || between == before, "what is refused is not stored");
-            let again = block_on(kept.answer(&request)).reply;
+            let again = block_on(kept.serve(&request)).response;
             assert_eq!(again, first, "the same post has the same answer");
             assert_eq!(accepted(kept), between, "and counts once");
         }
@@ -53,8 +53,8 @@ fn accepted(world: &World) -> i64 {
     let asked = request(Method::Get, "/admin/api/counters", "", "");
     // From elsewhere, for the input's own network may have tried too many wrong tokens.
     let asked = RawRequest { client_address: Some("198.51.100.7".into()), ..asked };
-    let reply = block_on(world.answer(&asked)).reply;
-    let counters: Value = serde_json::from_slice(&reply.body).expect("JSON");
+    let response = block_on(world.serve(&asked)).response;
+    let counters: Value = serde_json::from_slice(&response.body).expect("JSON");
     let states = counters["states"].as_object().expect("states").values().filter_map(Value::as_i64);
     let accepted = counters["accepted"].as_i64().expect("a count");
     assert_eq!(accepted, states.sum::<i64>());
@@ -62,15 +62,15 @@ fn accepted(world: &World) -> i64 {
 }
 
 /// An answer is whole and ours to give: no fault, no header that ends early.
-fn sound(reply: &Reply) {
-    assert!((200..500).contains(&reply.status), "{}", reply.status);
-    assert!(reply.headers.iter().all(|(_, value)| !value.contains(['\r', '\n', '\0'])));
-    assert_eq!(reply.status == 405, reply.header("allow").is_some());
-    assert_eq!(reply.status == 401, reply.header("www-authenticate").is_some());
-    assert_eq!(reply.status == 303, reply.header("location").is_some());
-    if reply.header("content-type").is_some_and(|kind| kind.ends_with("json")) {
-        let body: Value = serde_json::from_slice(&reply.body).expect("JSON");
-        assert!(reply.status < 400 || body["status"] == reply.status);
+fn sound(response: &Response) {
+    assert!((200..500).contains(&response.status), "{}", response.status);
+    assert!(response.headers.iter().all(|(_, value)| !value.contains(['\r', '\n', '\0'])));
+    assert_eq!(response.status == 405, response.header("allow").is_some());
+    assert_eq!(response.status == 401, response.header("www-authenticate").is_some());
+    assert_eq!(response.status == 303, response.header("location").is_some());
+    if response.header("content-type").is_some_and(|kind| kind.ends_with("json")) {
+        let body: Value = serde_json::from_slice(&response.body).expect("JSON");
+        assert!(response.status < 400 || body["status"] == response.status);
     }
 }
 

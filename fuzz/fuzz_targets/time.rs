@@ -1,8 +1,8 @@
 #![no_main]
 //! Times by RFC 3339 and HTTP, and `Retry-After`.
 
-use leadhook::pipeline::webhook::retry_after_s;
 use leadhook::base::time::{hour_of, parse_http_date, parse_rfc3339, rfc3339};
+use leadhook::pipeline::webhook::retry_after_s;
 use libfuzzer_sys::fuzz_target;
 
 /// 0000-01-01 and 9999-12-31: the years that the formats have.

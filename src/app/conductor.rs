@@ -1,5 +1,5 @@
-//! The conductor of a ledger's deliveries: the attempts that an event begins, the way of each, and the time at which
-//! the ledger wants to be looked at again. The edge keeps timers and sockets.
+//! The conductor of a ledger's deliveries: the attempts that an event begins, the steps of each, and the time of the
+//! next alarm. Timers and sockets are the platform's.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -7,8 +7,8 @@ use std::rc::Rc;
 
 use serde_json::Value;
 
-use super::admin::CRON_EVERY_MS;
-use super::isolate::campaign_cache;
+use super::cron::CRON_EVERY_MS;
+use super::isolate::Isolate;
 use super::ports::{Ports, signed};
 use crate::base::fault::Fault;
 use crate::base::moment::Moment;
@@ -17,19 +17,20 @@ use crate::ledger::wire::Message;
 use crate::ledger::{Attempt, Claim, Dispatch, Handled, Ledger};
 use crate::pipeline::webhook::Outcome;
 
-/// The free plan allows an object 50 requests from one event to the next, readings of KV among them. What is still due
-/// goes out by the next event, for which the alarm is set at once. To set it earlier costs more than the pause.
+/// The requests that one event may make. The free plan allows an object 50 from one event to the next, reads of KV
+/// included. Deliveries that are still due wait for the next event, for which the alarm is set at once; to set it
+/// earlier costs more than the pause.
 const MAX_REQUESTS_PER_EVENT: usize = 36;
-/// What is on its way or waits for a connection goes out without the alarm. It is a net: should the object stop,
-/// it starts again with what was not sent.
+/// The delay of the alarm while attempts are under way or wait for a connection. They need no alarm, unless the object
+/// stops: then the alarm starts it again, with the deliveries that were not sent.
 const NET_MS: i64 = 5_000;
-/// What the ledger has to do about the house within this time has an alarm. What comes later the cron finds, which
-/// pokes every few minutes: an alarm for it would be a row for each lead that comes alone, for there is one alarm.
+/// The time within which house work gets an alarm. Later work is left to the cron, which wakes every ledger every few
+/// minutes. An object has one alarm, and to set it again after every lead that comes alone would cost a row each.
 const HOUSE_MS: i64 = 2 * CRON_EVERY_MS;
-/// Before the next try where the database failed.
+/// The delay of the alarm after the database has failed.
 pub const RETRY_MS: i64 = 10_000;
 
-/// The connections to receivers, and the clock.
+/// The connections to receivers, with the clock.
 #[allow(async_fn_in_trait, reason = "one thread on the Worker and on the host: futures need no Send")]
 pub trait Sender {
     /// Returns the time; UTC, milliseconds.
@@ -41,23 +42,23 @@ pub trait Sender {
     /// The platform gives no randomness.
     fn moment(&self) -> Result<Moment, Fault>;
 
-    /// Sends a request. Redirects are not followed: a receiver has nothing to say but its status.
-    async fn send(&self, dispatch: Dispatch, timeout_ms: u32) -> Sent;
+    /// Sends a request. Redirects are not followed: only the status of a response counts.
+    async fn send(&self, dispatch: Dispatch, timeout_ms: u32) -> Exchange;
 }
 
-/// A request that was sent, or could not be.
-pub struct Sent {
-    /// The receiver's answer, or the reason why there is none.
+/// An exchange with a receiver: a request, and its response if there was one.
+pub struct Exchange {
+    /// The receiver's response, or the reason why there is none.
     pub outcome: Outcome,
-    /// The receiver alone; milliseconds.
+    /// The time that the receiver took; milliseconds.
     pub took_ms: i64,
-    /// Requests that it took beside its own.
+    /// The requests that were made in addition to its own.
     pub more_requests: usize,
 }
 
-impl Sent {
-    /// A request that was not sent.
-    pub fn not(outcome: Outcome) -> Self {
+impl Exchange {
+    /// Returns an exchange whose request was not sent.
+    pub fn unsent(outcome: Outcome) -> Self {
         Self { outcome, took_ms: 0, more_requests: 0 }
     }
 }
@@ -65,23 +66,23 @@ impl Sent {
 /// The deliveries of one ledger.
 pub struct Conductor<S> {
     ledger: Ledger<S>,
-    /// Claimed, and not begun.
+    /// The claims that no attempt has begun for.
     claims: RefCell<VecDeque<Claim>>,
-    /// Attempts that are over, until they are settled.
-    over: RefCell<Vec<(Claim, Sent)>>,
-    /// Begun, and not settled.
+    /// The attempts that have ended and are not settled.
+    ended: RefCell<Vec<(Claim, Exchange)>>,
+    /// The number of attempts that have begun and are not settled.
     under_way: Cell<usize>,
-    /// Requests that were made in this event.
+    /// The number of requests of the current event.
     requests: Cell<usize>,
-    /// The database failed when it was asked what is due. Nothing is begun until the next event.
+    /// The database failed when it was asked for claims. Nothing is begun until the next event.
     has_failed: Cell<bool>,
 }
 
 impl<S: Store> Conductor<S> {
-    /// A conductor with nothing under way.
+    /// Creates a conductor with nothing under way.
     pub fn new(ledger: Ledger<S>) -> Rc<Self> {
-        let (claims, over, under_way, requests, has_failed) = Default::default();
-        Rc::new(Self { ledger, claims, over, under_way, requests, has_failed })
+        let (claims, ended, under_way, requests, has_failed) = Default::default();
+        Rc::new(Self { ledger, claims, ended, under_way, requests, has_failed })
     }
 
     /// Returns the ledger.
@@ -89,34 +90,34 @@ impl<S: Store> Conductor<S> {
         &self.ledger
     }
 
-    /// Begins an event: something has come from outside, and may make requests of its own.
+    /// Begins an event, with requests of its own. Messages and alarms are events.
     fn begin_event(&self) {
         self.requests.set(0);
         self.has_failed.set(false);
     }
 
-    /// Answers a message. It begins an event.
+    /// Answers a message, which begins an event.
     ///
     /// # Errors
-    /// The database's; nothing of the call was kept then.
+    /// The database's. Then nothing of the message was stored.
     pub fn call(&self, message: Message, moment: &Moment) -> Result<Handled, Fault> {
         self.begin_event();
         self.ledger.call(message, moment)
     }
 
-    /// Keeps house, for the alarm has gone off. It begins an event.
+    /// Does the house work of an alarm, which begins an event.
     ///
     /// # Errors
-    /// The database's; it is to be done again then.
+    /// The database's. Then the work has to be repeated.
     pub fn ring(&self, moment: &Moment) -> Result<(), Fault> {
         self.begin_event();
         self.ledger.sweep(moment)
     }
 
-    /// Returns the next claim, where this event may make one more request.
+    /// Returns the next claim, if this event may make one more request.
     ///
     /// # Errors
-    /// The database's; nothing more is begun in this event.
+    /// The database's. Then nothing more is begun in this event.
     pub fn next_claim(&self, moment: impl FnOnce() -> Result<Moment, Fault>) -> Result<Option<Claim>, Fault> {
         if self.requests.get() >= MAX_REQUESTS_PER_EVENT || self.has_failed.get() {
             return Ok(None);
@@ -134,29 +135,35 @@ impl<S: Store> Conductor<S> {
         Ok(claim)
     }
 
-    /// Makes the attempt of a claim, and keeps its outcome until it is settled.
+    /// Makes the attempt of a claim, and keeps the outcome until it is settled.
     ///
     /// # Errors
-    /// A fault of ours. It has failed this attempt alone, which is kept as such.
-    pub async fn attempt(&self, world: &(impl Ports + Sender), claim: Claim) -> Result<(), Fault> {
-        let (sent, fault) = match self.dispatch(world, &claim).await {
+    /// A fault of ours. It has failed this attempt only, which is kept with that outcome.
+    pub async fn attempt(
+        &self,
+        world: &(impl Ports + Sender),
+        isolate: &Isolate,
+        claim: Claim,
+    ) -> Result<(), Fault> {
+        let (exchange, fault) = match self.dispatch(world, isolate, &claim).await {
             Ok(Ok(dispatch)) => (world.send(dispatch, claim.timeout_ms).await, Ok(())),
-            Ok(Err(outcome)) => (Sent::not(outcome), Ok(())),
-            Err(fault) => (Sent::not(Outcome::Unreadable), Err(fault)),
+            Ok(Err(outcome)) => (Exchange::unsent(outcome), Ok(())),
+            Err(fault) => (Exchange::unsent(Outcome::Unreadable), Err(fault)),
         };
-        self.keep(claim, sent);
+        self.keep(claim, exchange);
         fault
     }
 
-    /// Makes the request of a claim. `Ok(Err(_))` says what keeps it from being sent.
+    /// Builds the request of a claim. `Ok(Err(_))` is the reason why it cannot be sent.
     async fn dispatch(
         &self,
         world: &(impl Ports + Sender),
+        isolate: &Isolate,
         claim: &Claim,
     ) -> Result<Result<Dispatch, Outcome>, Fault> {
-        let campaign = match campaign_cache::find(world, &claim.campaign, world.now_ms()).await {
+        let campaign = match isolate.campaigns.find(world, &claim.campaign, world.now_ms()).await {
             Ok(Some(campaign)) => Some(campaign),
-            // KV may not have it here yet, or not answer: the copy that came with the lead is as good.
+            // KV may not have it here yet, or may be down: the copy that came with the lead is as good.
             Ok(None) | Err(_) => self.ledger.last_good_campaign(&claim.campaign)?,
         };
         let mut prepared = match self.ledger.prepare(claim) {
@@ -168,24 +175,24 @@ impl<S: Store> Conductor<S> {
         Ok(self.ledger.dispatch(claim, &prepared, campaign.as_deref(), secret, &receipts, &moment))
     }
 
-    /// Keeps the outcome of an attempt until it is settled. Its connection is free.
-    pub fn keep(&self, claim: Claim, sent: Sent) {
-        self.ledger.release(&claim, &sent.outcome, sent.took_ms, sent.more_requests > 0);
-        self.requests.set(self.requests.get() + sent.more_requests);
-        self.over.borrow_mut().push((claim, sent));
+    /// Keeps the outcome of an attempt until it is settled, and frees its connection.
+    pub fn keep(&self, claim: Claim, exchange: Exchange) {
+        self.ledger.release(&claim, &exchange.outcome, exchange.took_ms, exchange.more_requests > 0);
+        self.requests.set(self.requests.get() + exchange.more_requests);
+        self.ended.borrow_mut().push((claim, exchange));
     }
 
-    /// Writes the outcomes of the attempts that are over. Returns of each the event for the log, or why it could not
-    /// be written.
+    /// Writes the outcomes of the attempts that have ended. Returns for each the event for the log, or the reason why
+    /// it could not be written.
     pub fn settle(&self, moment: impl FnOnce() -> Result<Moment, Fault>) -> Vec<Result<Value, Fault>> {
-        let over = self.over.take();
-        if over.is_empty() {
+        let ended = self.ended.take();
+        if ended.is_empty() {
             return Vec::new();
         }
-        self.under_way.set(self.under_way.get().saturating_sub(over.len()));
-        let attempts: Vec<_> = over
+        self.under_way.set(self.under_way.get().saturating_sub(ended.len()));
+        let attempts: Vec<_> = ended
             .iter()
-            .map(|(claim, sent)| Attempt { claim, outcome: &sent.outcome, took_ms: sent.took_ms })
+            .map(|(claim, exchange)| Attempt { claim, outcome: &exchange.outcome, took_ms: exchange.took_ms })
             .collect();
         match moment() {
             Ok(moment) => self.ledger.settle(&attempts, &moment),
@@ -193,7 +200,7 @@ impl<S: Store> Conductor<S> {
         }
     }
 
-    /// Returns when an alarm has to go off, seen from a time; UTC, milliseconds. [`i64::MAX`] where none has to.
+    /// Returns the time of the next alarm, as seen from a time; UTC, milliseconds. [`i64::MAX`] if none is needed.
     pub fn alarm_at_ms(&self, now_ms: i64) -> i64 {
         let due_ms = self.ledger.next_due_ms();
         let outbox_ms = match due_ms <= now_ms {

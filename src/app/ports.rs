@@ -1,31 +1,26 @@
-//! What the use cases need of the world. The edge implements them on Cloudflare, `memory` on the
-//! host with a clock and faults.
+//! Ports: what the use cases need of the platform. `cloudflare` implements them, and on the host `testing`, with a clock
+//! and faults.
 
-use std::cell::RefCell;
-
-use super::isolate::campaign_cache::Shelf;
-use super::isolate::rate_limit::Throttle;
-use super::isolate::repeat_cache::Recent;
 use crate::base::fault::Fault;
 use crate::base::keyring::{SigningKey, SigningKeys};
-use crate::ledger::api::Request;
 use crate::ledger::wire::{Answer, Call};
 use crate::settings::Settings;
 
-/// Keys that KV gives at once, as one request (its documented limit of a bulk read).
+/// The requests to KV and to ledgers that an invocation plans. The free plan allows 50; the others are for what stands
+/// around a walk: the registry (one a thousand ledgers), a campaign, and what KV is told to forget.
+pub const MAX_REQUESTS: usize = 40;
+
+/// The most keys that KV gives as one request (its documented limit of a bulk read).
 pub const KV_KEYS_AT_ONCE: usize = 100;
 
 /// KV, ledgers, settings and signatures.
 #[allow(async_fn_in_trait, reason = "one thread on the Worker and on the host: futures need no Send")]
 pub trait Ports {
-    /// The operator's settings.
+    /// Returns the operator's settings.
     fn settings(&self) -> &Settings;
 
-    /// A secret of the Worker by its name, where it is set.
+    /// Returns a secret of the Worker by its name. `None` if it is not set.
     fn secret(&self, name: &str) -> Option<String>;
-
-    /// The campaigns that this isolate has read.
-    fn shelf(&self) -> &RefCell<Shelf>;
 
     /// Reads a key.
     ///
@@ -33,8 +28,7 @@ pub trait Ports {
     /// KV is down or refuses.
     async fn kv_get(&self, key: &str) -> Result<Option<String>, Fault>;
 
-    /// The texts under these keys, each with its key, of those that are there. However many, it is few
-    /// requests.
+    /// Reads keys, and returns those that are there, each with its value. It takes few requests however many they are.
     ///
     /// # Errors
     /// KV is down or refuses.
@@ -58,71 +52,49 @@ pub trait Ports {
     /// The key signs no more, or the platform refuses.
     async fn sign(&self, key: &SigningKey, text: &str) -> Result<Vec<u8>, Fault>;
 
-    /// The names of the keys that begin with a prefix.
+    /// Lists the keys that begin with a prefix.
     ///
     /// # Errors
     /// KV is down or refuses.
     async fn kv_list(&self, prefix: &str) -> Result<Vec<String>, Fault>;
 
-    /// What this isolate has seen accepted within the last minute.
-    fn recent(&self) -> &RefCell<Recent>;
-
-    /// Whether so many wait for a ledger that KV is worth asking first.
-    fn is_busy(&self, ledger: &str) -> bool;
-
-    /// Who was told to come again later, in this isolate.
-    fn throttle(&self) -> &RefCell<Throttle>;
-
-    /// Whether the platform's limits take another post of this campaign, and of this network where it is
-    /// known. It also does where there are no such limits.
+    /// Asks the platform's rate limits whether they take another post of a campaign, and of a network if it is known.
+    /// They do if there are none.
     ///
     /// # Errors
-    /// The platform's.
+    /// They cannot be asked.
     async fn is_within_limits(&self, campaign: &str, network: Option<&str>) -> Result<bool, Fault>;
 
-    /// Whether the platform's limit takes another post of a network that would bring a mail. It also does where
-    /// there is no such limit.
+    /// Asks the platform's rate limit whether it takes another post of a network that brings a mail. It does if there
+    /// is none.
     ///
     /// # Errors
-    /// The platform's.
+    /// It cannot be asked.
     async fn takes_more_mails(&self, network: &str) -> Result<bool, Fault>;
 
-    /// What a service answers to a form that is posted to it.
+    /// Posts a form to a service, and returns its response.
     ///
     /// # Errors
-    /// It is down, too slow, or says too much.
+    /// The service is down or too slow, or its response is too long.
     async fn ask_service(&self, url: &str, form: &str) -> Result<String, Fault>;
 
-    /// Whether a file is in the bucket.
+    /// Checks whether a file is in the bucket.
     ///
     /// # Errors
     /// No bucket is bound, or it is down.
     async fn has_file(&self, key: &str) -> Result<bool, Fault>;
 
-    /// Asks a ledger.
+    /// Sends a call to a ledger.
     ///
     /// # Errors
-    /// It is down, too slow, or failed; whether the call was kept is not known then.
+    /// The ledger is down or too slow, or it failed; it is not known then whether the call was done.
     async fn ask(&self, ledger: &str, call: &Call) -> Result<Answer, Fault>;
 }
 
-/// Asks a ledger for an operation, in the name of an operator where one asks.
+/// Signs receipts: returns each input with its signature. Empty if no key signs.
 ///
 /// # Errors
-/// The ledger's, or that it replied something else.
-pub async fn request<R: Request>(
-    ports: &impl Ports,
-    ledger: &str,
-    actor: Option<&str>,
-    request: R,
-) -> Result<R::Reply, Fault> {
-    R::read(ports.ask(ledger, &request.into_call(actor)).await?)
-}
-
-/// The receipts of these inputs, each with its signature. Empty where no key signs.
-///
-/// # Errors
-/// The platform's.
+/// The platform refuses.
 pub async fn signed(ports: &impl Ports, inputs: Vec<String>) -> Result<Vec<(String, Vec<u8>)>, Fault> {
     let Some(key) = ports.settings().signing.as_ref().and_then(SigningKeys::current) else {
         return Ok(Vec::new());

@@ -158,9 +158,9 @@ impl Signal {
     }
 }
 
-/// A signal that was found in a post, as operators and receivers see it. It contains nothing of the visitor's.
+/// A weighed signal that was found in a post, as operators and receivers see it. It contains nothing of the visitor's.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
-pub struct Sign {
+pub struct WeighedSignal {
     /// The signal.
     pub signal: Signal,
     /// Its weight in the campaign.
@@ -185,26 +185,26 @@ pub struct Abuse {
 }
 
 impl Abuse {
-    /// Returns the sign of a signal; `None` if the campaign gives it no weight.
-    pub fn sign(&self, signal: Signal) -> Option<Sign> {
+    /// Weighs a signal; `None` if the campaign gives it no weight.
+    pub fn weigh(&self, signal: Signal) -> Option<WeighedSignal> {
         let weight = self.weight(signal);
-        (weight > 0).then(|| Sign { signal, weight, because: signal.because().to_owned() })
+        (weight > 0).then(|| WeighedSignal { signal, weight, because: signal.because().to_owned() })
     }
 
-    /// Returns the sign of a signal in a field.
-    pub fn sign_in(&self, signal: Signal, field: &str) -> Option<Sign> {
-        let sign = self.sign(signal)?;
-        Some(Sign { because: format!("{}: {field}", sign.because), ..sign })
+    /// Weighs a signal in a field.
+    pub fn weigh_in(&self, signal: Signal, field: &str) -> Option<WeighedSignal> {
+        let weighed = self.weigh(signal)?;
+        Some(WeighedSignal { because: format!("{}: {field}", weighed.because), ..weighed })
     }
 
-    /// Returns the sign of a cap, which is enough by itself.
-    pub fn cap(&self, signal: Signal) -> Sign {
-        Sign { signal, weight: self.quarantine_at, because: signal.because().to_owned() }
+    /// Returns the signal of a cap, with a weight that is enough by itself.
+    pub fn cap(&self, signal: Signal) -> WeighedSignal {
+        WeighedSignal { signal, weight: self.quarantine_at, because: signal.because().to_owned() }
     }
 
-    /// Returns whether a post with these signs is quarantined.
-    pub fn quarantines(&self, signs: &[Sign]) -> bool {
-        signs.iter().map(|sign| sign.weight).sum::<i64>() >= self.quarantine_at
+    /// Returns whether a post with these signals is quarantined.
+    pub fn quarantines(&self, signals: &[WeighedSignal]) -> bool {
+        signals.iter().map(|signal| signal.weight).sum::<i64>() >= self.quarantine_at
     }
 
     fn weight(&self, signal: Signal) -> i64 {

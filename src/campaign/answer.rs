@@ -4,6 +4,7 @@
 use serde_json::{Number, Value};
 
 use super::field::{Field, Kind};
+use super::problem_code::ProblemCode;
 use crate::base::country::Country;
 use crate::base::json::number_text;
 use crate::base::time::days_of;
@@ -71,8 +72,8 @@ impl Answer {
     }
 }
 
-/// The reason why a value is not accepted: a stable code, and a text for people, which never contains the value.
-pub type Refusal = (&'static str, String);
+/// The reason why a value is not accepted: a code, and a text for people, which never contains the value.
+pub type Refusal = (ProblemCode, String);
 
 /// The locale in which answers are parsed.
 #[derive(Clone, Copy, Debug, Default)]
@@ -107,13 +108,13 @@ impl Field {
             }
             _ => match (given.pop(), given.is_empty()) {
                 (Some(value), true) => self.one(value, locale).map(Some),
-                _ => Err(("repeated", "was given more than once".to_owned())),
+                _ => Err((ProblemCode::Repeated, "was given more than once".to_owned())),
             },
         }
     }
 
     fn wrong_type(&self) -> Refusal {
-        ("wrong_type", format!("must be a {}", self.kind.name()))
+        (ProblemCode::WrongType, format!("must be a {}", self.kind.name()))
     }
 
     fn truth(&self, value: &Raw) -> Result<bool, Refusal> {
@@ -123,7 +124,7 @@ impl Field {
             Raw::Number(number) => number.as_f64().and_then(|number| yes_or_no(&number_text(number))),
             Raw::Other => return Err(self.wrong_type()),
         };
-        read.ok_or_else(|| ("invalid_boolean", "must be true or false".to_owned()))
+        read.ok_or_else(|| (ProblemCode::InvalidBoolean, "must be true or false".to_owned()))
     }
 
     /// Returns the chosen ones in the campaign's order, so that the same choices are the same answer.
@@ -143,19 +144,24 @@ impl Field {
             (Kind::Number { min, max }, Raw::Number(number)) => return within(number, *min, *max),
             _ => return Err(self.wrong_type()),
         };
-        let refuse = |code: &'static str, detail: &str| Err((code, detail.to_owned()));
-        let too_long = |max: usize| Err(("too_long", format!("must have at most {max} characters")));
+        let refuse = |code: ProblemCode, detail: &str| Err((code, detail.to_owned()));
+        let too_long =
+            |max: usize| Err((ProblemCode::TooLong, format!("must have at most {max} characters")));
         match &self.kind {
             Kind::Email => match Email::parse(&text) {
                 Some(email) => Ok(Answer::Email(email)),
-                None => refuse("invalid_email", "must be an e-mail address, as in name@example.com"),
+                None => {
+                    refuse(ProblemCode::InvalidEmail, "must be an e-mail address, as in name@example.com")
+                }
             },
             Kind::Phone => match Phone::parse(&text, locale.country) {
                 Some(phone) if !self.strict || phone.is_listed() => Ok(Answer::Phone(phone)),
-                _ => refuse("invalid_phone", "must be a phone number, best with its country code"),
+                _ => refuse(ProblemCode::InvalidPhone, "must be a phone number, best with its country code"),
             },
             Kind::Text { min, max } => match text.chars().count() {
-                length if length < *min => Err(("too_short", format!("must have at least {min} characters"))),
+                length if length < *min => {
+                    Err((ProblemCode::TooShort, format!("must have at least {min} characters")))
+                }
                 length if length > *max => too_long(*max),
                 _ => Ok(Answer::Other(text.into())),
             },
@@ -164,18 +170,18 @@ impl Field {
             }
             Kind::Number { min, max } => match number(&text, locale.is_english) {
                 Some(number) => within(number, *min, *max),
-                None => refuse("invalid_number", "must be a number, as in 12 or 12.5"),
+                None => refuse(ProblemCode::InvalidNumber, "must be a number, as in 12 or 12.5"),
             },
             Kind::Date if days_of(&text).is_some() => Ok(Answer::Other(text.into())),
-            Kind::Date => refuse("invalid_date", "must be a date, as in 2026-11-30"),
+            Kind::Date => refuse(ProblemCode::InvalidDate, "must be a date, as in 2026-11-30"),
             Kind::Country => match Country::parse(&text) {
                 Some(country) => Ok(Answer::Other(country.as_str().into())),
-                None => refuse("invalid_country", "must be a country by ISO 3166-1, as in SE"),
+                None => refuse(ProblemCode::InvalidCountry, "must be a country by ISO 3166-1, as in SE"),
             },
             Kind::Url { max } if text.chars().count() > *max => too_long(*max),
             Kind::Url { .. } => match WebAddress::parse_lenient(&text).filter(is_page) {
                 Some(address) => Ok(Answer::Other(address.href().into())),
-                None => refuse("invalid_url", "must be an address, as in https://example.com"),
+                None => refuse(ProblemCode::InvalidUrl, "must be an address, as in https://example.com"),
             },
             Kind::Boolean => Err(self.wrong_type()),
         }
@@ -195,7 +201,7 @@ fn is_beyond(text: &str, characters: usize) -> bool {
 
 fn choice<'a>(text: &str, choices: &'a [String]) -> Result<&'a String, Refusal> {
     let found = choices.iter().find(|choice| same_words(choice, text));
-    found.ok_or_else(|| ("not_a_choice", format!("must be one of {}", choices.join(", "))))
+    found.ok_or_else(|| (ProblemCode::NotAChoice, format!("must be one of {}", choices.join(", "))))
 }
 
 /// Returns whether a URL leads where it seems to. What stands before an `@` is no host, though it may look like one to
@@ -207,10 +213,14 @@ fn is_page(address: &WebAddress) -> bool {
 fn within(number: Number, min: Option<f64>, max: Option<f64>) -> Result<Answer, Refusal> {
     let value = number.as_f64().unwrap_or(f64::NAN);
     match (min, max) {
-        (Some(min), _) if value < min => Err(("too_small", format!("must be at least {}", number_text(min)))),
-        (_, Some(max)) if value > max => Err(("too_large", format!("must be at most {}", number_text(max)))),
+        (Some(min), _) if value < min => {
+            Err((ProblemCode::TooSmall, format!("must be at least {}", number_text(min))))
+        }
+        (_, Some(max)) if value > max => {
+            Err((ProblemCode::TooLarge, format!("must be at most {}", number_text(max))))
+        }
         _ if value.is_finite() => Ok(Answer::Other(Value::Number(number))),
-        _ => Err(("invalid_number", "must be a number, as in 12 or 12.5".to_owned())),
+        _ => Err((ProblemCode::InvalidNumber, "must be a number, as in 12 or 12.5".to_owned())),
     }
 }
 

@@ -69,7 +69,7 @@ impl Change<'_> {
         self.drops_double_opt_in() || !self.stranded().is_empty()
     }
 
-    /// Returns warnings for whoever publishes. `waiting` is the ledger's reply about the campaign; without it they have no
+    /// Returns warnings for whoever publishes. `waiting` is the ledger's response about the campaign; without it they have no
     /// numbers.
     pub fn warnings(&self, waiting: Option<&Value>) -> Vec<String> {
         let count = |path: &str| waiting.map(|all| all.pointer(path).and_then(Value::as_i64).unwrap_or(0));

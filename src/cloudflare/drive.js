@@ -1,18 +1,34 @@
-// Drives the core. A step of a use case is one plain call into the wasm, with bytes in and out: what comes out
-// is a parcel, which is a wish or the end. A wish is made to come true here, and the use case resumed.
+// The driver of the core. A step of a use case is one plain call into the wasm, with bytes in and a parcel
+// out: an effect or the end. The effect is performed here, and the use case resumed with its completion.
 import worker, { Ledger as Core } from './core.js';
-import * as wishes from './wishes.js';
+import {
+  ask,
+  asset,
+  file,
+  hasFile,
+  kvDelete,
+  kvGet,
+  kvGetAll,
+  kvList,
+  kvPut,
+  limits,
+  mailLimit,
+  pairs,
+  postForm,
+  send,
+  sign,
+} from './effects.js';
 
 const { begin, bodyLimit, handOnCounts, judge, next, rest, resume, ring, settle, wakePage } =
   worker.prototype;
 export { Core, judge, next, rest, ring, settle };
 
-/** How often the core has broken. There is another one since then, which knows nothing of what the last had begun. */
+/** The number of times that the core has broken. A new core knows nothing of the tasks of the last. */
 export let breaks = 0;
-/** The core has its environment. */
+/** True if the core has its environment. */
 let isReady = false;
 
-/** Looks whether it is the core that has broken: a panic executes `unreachable`. */
+/** Notes a break of the core, if the error is one: a panic executes `unreachable`. */
 export function noteBreak(error) {
   if (!(error instanceof WebAssembly.RuntimeError)) return;
   breaks += 1;
@@ -24,62 +40,66 @@ export const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const NO_BYTES = new Uint8Array();
 
-/** The kinds of drive.rs, in its order. Those that wishes.js has a function for are wishes. */
-const KINDS = [
-  'nothing',
-  'respond',
-  'kvGet',
-  'kvGetAll',
-  'kvPut',
-  'kvDelete',
-  'kvList',
-  'ask',
-  'limits',
-  'mailLimit',
-  'postForm',
-  'hasFile',
-  'file',
-  'asset',
-  'sign',
-  'send',
-  'attempted',
-  'answer',
+/** The kinds of drive.rs in its order, each with the function that performs it if it is an effect. */
+const EFFECTS = [
+  undefined, // Nothing
+  undefined, // Respond
+  kvGet,
+  kvGetAll,
+  kvPut,
+  kvDelete,
+  kvList,
+  ask,
+  limits,
+  mailLimit,
+  postForm,
+  hasFile,
+  file,
+  asset,
+  sign,
+  send,
+  undefined, // Attempted
+  undefined, // Answer
 ];
-const WISHES = KINDS.map((kind) => wishes[kind]);
-const NOTHING = KINDS.indexOf('nothing');
-const RESPOND = KINDS.indexOf('respond');
+const NOTHING = 0;
+const RESPOND = 1;
 
-/** Words before the lengths of the parts: kind, task, number, and how many parts there are. */
+/** The words before the lengths of the parts: kind, task, number, and the number of parts. */
 const HEAD = 4;
 const WORD_BYTES = 4;
-/** Those, and the lengths of as many parts as a parcel may have: KV reads a hundred keys at once. */
-const MOST_WORDS = HEAD + 100;
+/** The words of a parcel with the most parts: KV reads a hundred keys at once. */
+const MAX_WORDS = HEAD + 100;
 
-/** What the core gave. Its bytes are a copy, so they may be kept. */
+/** A parcel from the core. Its bytes are a copy, so they may be kept. */
 export class Parcel {
   constructor(bytes) {
     const { buffer } = bytes;
-    const words = new Uint32Array(buffer, 0, Math.min(MOST_WORDS, buffer.byteLength >> 2));
+    const words = new Uint32Array(buffer, 0, Math.min(MAX_WORDS, buffer.byteLength >> 2));
     this.kind = words[0];
     this.task = words[1];
     this.number = words[2];
     this.parts = [];
-    const behind = HEAD + words[3];
-    let at = behind * WORD_BYTES;
-    for (let word = HEAD; word < behind; word += 1) this.parts.push(bytes.subarray(at, (at += words[word])));
+    const end = HEAD + words[3];
+    let from = end * WORD_BYTES;
+    for (let word = HEAD; word < end; word += 1) {
+      const to = from + words[word];
+      this.parts.push(bytes.subarray(from, to));
+      from = to;
+    }
   }
 
-  /** A part as text. */
+  /** Returns a part as text. */
   text(at) {
     const part = this.parts[at];
     return part.length === 0 ? '' : decoder.decode(part);
   }
 }
 
+/** Returns true if a parcel ends a task without a result. */
 export const isNothing = ({ kind }) => kind === NOTHING;
 
-/** Goes on with a task, with what came of its wish. */
-function given(task, value) {
+/** Resumes a task with the value of its effect. */
+function resumeWith(task, value) {
   switch (typeof value) {
     case 'undefined':
       return resume(task, 0, 0, NO_BYTES);
@@ -93,34 +113,34 @@ function given(task, value) {
 }
 
 /**
- * Makes wishes come true until the task has ended; resolves to its last parcel.
- * @param context what the wishes are made to come true with
+ * Performs the effects of a task until it ends, and resolves to its last parcel.
+ * @param context the bindings, the request and the like, for the functions of effects.js
  */
 export async function run(parcel, context) {
-  const begun = breaks;
-  while (WISHES[parcel.kind] !== undefined) {
+  const breaksBefore = breaks;
+  while (EFFECTS[parcel.kind] !== undefined) {
     let value, failed;
     try {
-      value = await WISHES[parcel.kind](parcel, context);
+      value = await EFFECTS[parcel.kind](parcel, context);
     } catch (error) {
       failed = String(error?.message);
     }
-    if (breaks !== begun) throw new Error('the core broke');
+    if (breaks !== breaksBefore) throw new Error('the core broke');
     const { task } = parcel;
     parcel = new Parcel(
-      failed === undefined ? given(task, value) : resume(task, 3, 0, encoder.encode(failed)),
+      failed === undefined ? resumeWith(task, value) : resume(task, 3, 0, encoder.encode(failed)),
     );
   }
   return parcel;
 }
 
-/** Logs what the core could not do, and looks whether it has broken. */
+/** Logs a fault of the core, and notes if it has broken. */
 export function logFault(error) {
   noteBreak(error);
   console.error(JSON.stringify({ event: 'fault', in: 'core', fault: String(error?.message) }));
 }
 
-/** What `Reply::fault` says, where the core can say nothing. */
+/** Returns the response of `Response::fault`, for a core that cannot. */
 export function unavailable(error) {
   logFault(error);
   const problem = {
@@ -134,20 +154,20 @@ export function unavailable(error) {
 }
 
 const ABSENT = '\0';
-/** A body up to this long is read at every address. */
+/** The length up to which every address reads a body. */
 const ALWAYS_READ_BYTES = LIMITS.body_bytes;
-/** What has a body. */
+/** The methods with a body. */
 const WITH_BODY = new Set(['POST', 'PUT']);
 
-/** Answers a request: a response where nothing is waited for, else a promise of one. */
+/** Answers a request with a response, or with a promise of one if the use case has to wait. */
 export function answer(request, env, ctx) {
   return isReady ? answerNow(request, env, ctx) : answerFirst(request, env, ctx);
 }
 
 /**
- * A core's first request comes by the entry of the crate `worker`, which makes another core where the last has
- * broken, and tells it its environment. The answer is not waited for there: a core that breaks meanwhile would
- * never give it.
+ * Answers the first request of a core. It goes through the entry of the crate `worker`, which replaces a
+ * broken core and gives the new one its environment. That entry does not answer it: a core that broke
+ * meanwhile never would.
  */
 async function answerFirst(request, env, ctx) {
   await new worker(ctx, env).fetch(request);
@@ -155,82 +175,86 @@ async function answerFirst(request, env, ctx) {
   return answerNow(request, env, ctx);
 }
 
+/** Answers a request with a core that has its environment. */
 function answerNow(request, env, ctx) {
   const { method, url, headers } = request;
-  const of = (name) => headers.get(name) ?? ABSENT;
-  // Reading a header costs as much as a step of the core, so each method has those that something asks for.
+  const header = (name) => headers.get(name) ?? ABSENT;
+  // Reading a header costs as much as a step of the core, so only those are read that the method needs.
   if (!WITH_BODY.has(method)) {
-    const asked = method === 'OPTIONS' ? of('access-control-request-headers') : ABSENT;
-    const head = `${method}\n${url}\n${ABSENT}\n${ABSENT}\n${of('accept')}\n${of('accept-language')}\n${of('origin')}\n${asked}\n${ABSENT}\n${of('authorization')}\n${ABSENT}\n${of('cf-connecting-ip')}`;
-    return begun(head, NO_BYTES, false, { request, env, ctx });
+    const preflight = method === 'OPTIONS' ? header('access-control-request-headers') : ABSENT;
+    const head = `${method}\n${url}\n${ABSENT}\n${ABSENT}\n${header('accept')}\n${header('accept-language')}\n${header('origin')}\n${preflight}\n${ABSENT}\n${header('authorization')}\n${ABSENT}\n${header('cf-connecting-ip')}`;
+    return respond(head, NO_BYTES, false, { request, env, ctx });
   }
-  const head = `${method}\n${url}\n${of('content-type')}\n${of('content-encoding')}\n${of('accept')}\n${of('accept-language')}\n${of('origin')}\n${ABSENT}\n${of('idempotency-key')}\n${of('authorization')}\n${of('sec-gpc')}\n${of('cf-connecting-ip')}`;
+  const head = `${method}\n${url}\n${header('content-type')}\n${header('content-encoding')}\n${header('accept')}\n${header('accept-language')}\n${header('origin')}\n${ABSENT}\n${header('idempotency-key')}\n${header('authorization')}\n${header('sec-gpc')}\n${header('cf-connecting-ip')}`;
   const context = { request, env, ctx };
-  return bodyOf(request).then((body) => begun(head, body ?? NO_BYTES, body === undefined, context));
+  return bodyOf(request).then((body) => respond(head, body ?? NO_BYTES, body === undefined, context));
 }
 
-/** Of a body that is too long so much is read away: who is still sending sees no answer. */
-const MAX_READ_AWAY_BYTES = 1_048_576;
+/**
+ * The bytes of an overlong body that are read and dropped: a client that is still sending sees no response.
+ */
+const MAX_DROPPED_BYTES = 1_048_576;
 
-/** Resolves to a body; undefined where it is longer than its address reads. */
+/** Resolves to a body; undefined if it is longer than its address reads. */
 async function bodyOf(request) {
-  const announced = request.headers.get('content-length');
-  if (announced !== null && Number(announced) <= ALWAYS_READ_BYTES)
+  const contentLength = request.headers.get('content-length');
+  if (contentLength !== null && Number(contentLength) <= ALWAYS_READ_BYTES)
     return new Uint8Array(await request.arrayBuffer());
   const limit = bodyLimit(request.url);
-  if (announced !== null && Number(announced) > MAX_READ_AWAY_BYTES) return undefined;
+  if (contentLength !== null && Number(contentLength) > MAX_DROPPED_BYTES) return undefined;
   let chunks = [];
   let length = 0;
   for await (const chunk of request.body ?? []) {
     length += chunk.length;
-    if (length > MAX_READ_AWAY_BYTES) return undefined;
+    if (length > MAX_DROPPED_BYTES) return undefined;
     if (length > limit) chunks = [];
     else chunks.push(chunk);
   }
   return length > limit ? undefined : new Uint8Array(await new Blob(chunks).arrayBuffer());
 }
 
-function begun(head, body, isTooLarge, context) {
+/** Begins a use case, and returns its response or a promise of it. */
+function respond(head, body, isTooLarge, context) {
   const parcel = new Parcel(begin(head, body, isTooLarge));
-  if (parcel.kind === RESPOND) return responded(parcel, context);
-  const going = run(parcel, context).then((last) => responded(last, context));
-  // A visitor who goes away leaves nothing half done: what was begun goes on to its end.
+  if (parcel.kind === RESPOND) return responseOf(parcel, context);
+  const going = run(parcel, context).then((last) => responseOf(last, context));
+  // A use case runs to its end, also if the visitor goes away.
   context.ctx.waitUntil(going.catch(() => {}));
   return going;
 }
 
-/** By their lines: few of those that answers have differ. */
+/** Header objects by their lines, of which few are different. */
 const headerSets = new Map();
 const MAX_HEADER_SETS = 100;
 
-/** Names and values of headers in turn, one a line, as an object. */
+/** Returns headers as an object, from names and values in turn, one per line. */
 function headersOf(lines) {
-  let known = headerSets.get(lines);
-  if (known === undefined) {
-    known = wishes.pairs(lines);
+  let headers = headerSets.get(lines);
+  if (headers === undefined) {
+    headers = pairs(lines);
     if (headerSets.size >= MAX_HEADER_SETS) headerSets.clear();
-    headerSets.set(lines, known);
+    headerSets.set(lines, headers);
   }
-  return known;
+  return headers;
 }
 
-/** The response that a parcel says: headers, body, a line of the log, and what else is to be done. */
-function responded(parcel, context) {
-  const [, body, log, beside] = parcel.parts;
+/** Returns the response of a parcel: headers, body, a line of the log, and the work beside it. */
+function responseOf(parcel, context) {
+  const [, body, log, work] = parcel.parts;
   if (log.length > 0) console.log(parcel.text(2));
-  if (beside.length > 0) return besides(parcel, context);
-  return made(parcel, body);
+  if (work.length > 0) return respondWithWork(parcel, context);
+  return newResponse(parcel, body);
 }
 
-function made(parcel, body) {
+function newResponse(parcel, body) {
   return new Response(body.length === 0 ? null : body, {
     status: parcel.number,
     headers: headersOf(parcel.text(0)),
   });
 }
 
-/** The same, where something follows: best effort, one try. */
-async function besides(parcel, context) {
+/** Returns the response of a parcel with work beside it, which is tried once. */
+async function respondWithWork(parcel, context) {
   const { env, ctx, kept } = context;
   const {
     kept: isKept,
@@ -249,14 +273,14 @@ async function besides(parcel, context) {
         .catch(noteBreak),
     );
   if (heldBackMs) await after(heldBackMs);
-  return isKept ? kept : made(parcel, parcel.parts[1]);
+  return isKept ? kept : newResponse(parcel, parcel.parts[1]);
 }
 
 const after = (ms) => new Promise((done) => setTimeout(done, ms));
 
-/** Pokes the next ledgers of the registry. */
+/** Wakes the next ledgers of the registry. */
 export async function wake(env, ctx) {
-  // It makes another core where the last has broken, as a request does.
+  // This replaces a broken core, as a request does.
   if (!isReady) void new worker(ctx, env);
   isReady = true;
   return run(new Parcel(wakePage(env)), { env });

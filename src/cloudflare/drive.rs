@@ -1,7 +1,7 @@
-//! Use cases, driven by JavaScript. A use case is an async function over the ports; where it waits it leaves
-//! a wish, and JavaScript, which makes it come true, resumes it with what came of it. So each step is one plain
-//! call with bytes in and out, and nothing in the wasm is a promise, a closure or a timer: of those, each that
-//! is waited for costs two functions, a finaliser and a task.
+//! Use cases as tasks that JavaScript drives. A use case is an async function over the ports. Where it waits, it leaves
+//! an effect for JavaScript to perform, and is resumed with the effect's completion. So each step is one plain call
+//! with bytes in and out, and the wasm has no promise, closure or timer: each of those that is awaited costs two
+//! functions, a finaliser and a task.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -11,106 +11,106 @@ use std::task::{Context, Poll, Waker};
 
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use super::now_ms;
+use super::runtime::now_ms;
 use crate::base::fault::Fault;
 
-/// What a parcel asks for, or says. `drive.js` has the same list in the same order.
+/// The kind of a parcel: an effect, or an end. `drive.js` has the same list in the same order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// The task has ended, or there is none.
+    /// The end of a task without a result, or of none.
     Nothing,
-    /// The answer to a visitor.
+    /// The response to a visitor.
     Respond,
-    /// The value of a key of KV.
+    /// A read of a key of KV.
     KvGet,
-    /// The values of several keys.
+    /// A read of several keys.
     KvGetAll,
-    /// Write a key of KV.
+    /// A write to a key of KV.
     KvPut,
-    /// Delete a key of KV.
+    /// The deletion of a key of KV.
     KvDelete,
-    /// The names of the keys that begin with a text.
+    /// A listing of the keys that begin with a text.
     KvList,
-    /// What a ledger answers.
+    /// A message to a ledger.
     Ask,
-    /// Whether the platform's limits take one more post.
+    /// A question to the platform's rate limits for one more post.
     Limits,
-    /// Whether the platform's limit takes one more mail.
+    /// A question to the platform's rate limit for one more e-mail.
     MailLimit,
-    /// What a service answers to a form.
+    /// A form that is posted to an external service.
     PostForm,
-    /// Whether a file is in the bucket.
+    /// A question for a file of the bucket.
     HasFile,
-    /// A response with a file of the bucket, which JavaScript keeps until it answers.
+    /// A response with a file of the bucket, which JavaScript keeps until it responds.
     File,
-    /// A response with what the platform serves at the request's address, kept as well.
+    /// A response with the static asset at the request's address, kept as well.
     Asset,
     /// A signature.
     Sign,
     /// A request to a receiver.
     Send,
-    /// A delivery's attempt is over.
+    /// The end of a delivery's attempt.
     Attempted,
-    /// A ledger's answer.
+    /// The reply of a ledger.
     Answer,
 }
 
-/// What came of a wish.
-pub enum Given {
-    /// There is nothing.
+/// The completion of an effect.
+pub enum Completion {
+    /// No value.
     Nothing,
-    /// Bytes, of a text in UTF-8.
+    /// Bytes, or a text in UTF-8.
     Bytes(Vec<u8>),
-    /// A number, or a truth as 0 or 1.
+    /// A number, or a boolean as 0 or 1.
     Number(u32),
-    /// It failed, and why.
+    /// A failure, with its message.
     Failed(String),
 }
 
-impl Given {
-    /// What came of it, unless it failed; `what` it was for the log.
-    fn come_true(self, what: &str) -> Result<Self, Fault> {
+impl Completion {
+    /// Returns the completion, unless it is a failure. `effect` names the effect for the log.
+    fn succeeded(self, effect: &str) -> Result<Self, Fault> {
         match self {
-            Self::Failed(why) => Err(Fault::new(format!("{what}: {why}"))),
-            given => Ok(given),
+            Self::Failed(message) => Err(Fault::new(format!("{effect}: {message}"))),
+            completion => Ok(completion),
         }
     }
 
-    /// A text, where there is one.
+    /// Returns the text; `None` if there is no value.
     ///
     /// # Errors
-    /// It failed; `what` it was for the log.
-    pub fn text(self, what: &str) -> Result<Option<String>, Fault> {
-        let text = match self.come_true(what)? {
+    /// The effect failed. `effect` names it for the log.
+    pub fn text(self, effect: &str) -> Result<Option<String>, Fault> {
+        let text = match self.succeeded(effect)? {
             Self::Nothing => return Ok(None),
             Self::Bytes(bytes) => String::from_utf8(bytes).ok(),
             Self::Number(_) | Self::Failed(_) => None,
         };
-        text.map(Some).ok_or_else(|| Fault::new(format!("{what}: no text")))
+        text.map(Some).ok_or_else(|| Fault::new(format!("{effect}: no text")))
     }
 
-    /// Whether it is so; nothing where nobody can say.
+    /// Returns the boolean; `None` if there is no value.
     ///
     /// # Errors
-    /// It failed; `what` it was for the log.
-    pub fn truth(self, what: &str) -> Result<Option<bool>, Fault> {
-        match self.come_true(what)? {
+    /// The effect failed. `effect` names it for the log.
+    pub fn truth(self, effect: &str) -> Result<Option<bool>, Fault> {
+        match self.succeeded(effect)? {
             Self::Nothing => Ok(None),
             Self::Number(number) => Ok(Some(number != 0)),
-            Self::Bytes(_) | Self::Failed(_) => Err(Fault::new(format!("{what}: no truth"))),
+            Self::Bytes(_) | Self::Failed(_) => Err(Fault::new(format!("{effect}: no truth"))),
         }
     }
 
-    /// That it was done.
+    /// Checks that the effect was performed.
     ///
     /// # Errors
-    /// It failed; `what` it was for the log.
-    pub fn done(self, what: &str) -> Result<(), Fault> {
-        self.come_true(what).map(|_| ())
+    /// The effect failed. `effect` names it for the log.
+    pub fn done(self, effect: &str) -> Result<(), Fault> {
+        self.succeeded(effect).map(|_| ())
     }
 }
 
-/// What a task ends with: a parcel.
+/// A use case, which ends with a parcel.
 type Task = Pin<Box<dyn Future<Output = Vec<u8>>>>;
 
 /// A task that waits.
@@ -119,29 +119,29 @@ struct Waiting {
     task: Task,
 }
 
-/// Longer than any wish takes. The platform may end a request without a word, and what it had begun here is
-/// thrown away then.
+/// The age at which a waiting task is dropped; no effect takes so long. The platform may end a request without notice,
+/// and its task is never resumed then.
 const LOST_MS: i64 = 60_000;
-/// How often it is looked for such tasks.
-const LOOK_EVERY_MS: i64 = 10_000;
+/// The time between two searches for such tasks.
+const LOST_CHECK_MS: i64 = 10_000;
 
 thread_local! {
     static TASKS: RefCell<BTreeMap<u32, Waiting>> = const { RefCell::new(BTreeMap::new()) };
     static LAST: Cell<u32> = const { Cell::new(0) };
-    static LOOKED_MS: Cell<i64> = const { Cell::new(0) };
-    /// The wish that the task in hand has left.
-    static LEFT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-    /// What came of the wish of the task in hand.
-    static GIVEN: RefCell<Option<Given>> = const { RefCell::new(None) };
+    static CHECKED_MS: Cell<i64> = const { Cell::new(0) };
+    /// The effect that the current task has left.
+    static EFFECT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    /// The completion of the current task's effect.
+    static COMPLETION: RefCell<Option<Completion>> = const { RefCell::new(None) };
 }
 
-/// Bytes of a word.
+/// The bytes of a word.
 const WORD: usize = 4;
-/// Which of a parcel's words is its task's number.
+/// The index of the word with the task's number.
 const TASK_AT: usize = 1;
 
-/// A parcel: kind, task, a number, and how many parts there are; their lengths; the parts. Words of four
-/// bytes, the lowest first.
+/// Returns a parcel: kind, task, a number, and the number of parts; their lengths; the parts. Words have four bytes,
+/// the lowest first.
 pub fn parcel(kind: Kind, number: u32, parts: &[&[u8]]) -> Vec<u8> {
     let word = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
     let bytes: usize = parts.iter().map(|part| part.len()).sum();
@@ -158,27 +158,27 @@ pub fn parcel(kind: Kind, number: u32, parts: &[&[u8]]) -> Vec<u8> {
     all
 }
 
-/// Leaves a wish, and waits for what comes of it.
-pub async fn wish(kind: Kind, number: u32, parts: &[&[u8]]) -> Given {
-    let mut wish = Some(parcel(kind, number, parts));
-    poll_fn(move |_| match wish.take() {
-        Some(wish) => {
-            LEFT.set(wish);
+/// Leaves an effect, and waits for its completion.
+pub async fn perform(kind: Kind, number: u32, parts: &[&[u8]]) -> Completion {
+    let mut effect = Some(parcel(kind, number, parts));
+    poll_fn(move |_| match effect.take() {
+        Some(effect) => {
+            EFFECT.set(effect);
             Poll::Pending
         }
-        None => GIVEN.take().map_or(Poll::Pending, Poll::Ready),
+        None => COMPLETION.take().map_or(Poll::Pending, Poll::Ready),
     })
     .await
 }
 
-/// Begins a task: what it ends with, or its first wish.
+/// Begins a task, and returns its first effect or its end.
 pub fn begin(task: impl Future<Output = Vec<u8>> + 'static) -> Vec<u8> {
     let now_ms = now_ms();
-    if !(0..LOOK_EVERY_MS).contains(&(now_ms - LOOKED_MS.get())) {
-        LOOKED_MS.set(now_ms);
-        // What they hold is given back as they are dropped, outside of the list.
+    if !(0..LOST_CHECK_MS).contains(&(now_ms - CHECKED_MS.get())) {
+        CHECKED_MS.set(now_ms);
+        // They are dropped outside of the list, for their values may use it.
         let lost: Vec<_> = TASKS.with_borrow_mut(|tasks| {
-            tasks.extract_if(.., |_, one| now_ms - one.since_ms >= LOST_MS).collect()
+            tasks.extract_if(.., |_, waiting| now_ms - waiting.since_ms >= LOST_MS).collect()
         });
         drop(lost);
     }
@@ -187,34 +187,35 @@ pub fn begin(task: impl Future<Output = Vec<u8>> + 'static) -> Vec<u8> {
     step(number, Box::pin(task))
 }
 
+/// Runs a task up to its next effect or its end, and returns that.
 fn step(number: u32, mut task: Task) -> Vec<u8> {
     match task.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(parcel) => parcel,
         Poll::Pending => {
-            let one = Waiting { since_ms: now_ms(), task };
-            TASKS.with_borrow_mut(|tasks| tasks.insert(number, one));
-            let mut wish = LEFT.take();
-            if let Some(task) = wish.get_mut(WORD * TASK_AT..WORD * (TASK_AT + 1)) {
+            let waiting = Waiting { since_ms: now_ms(), task };
+            TASKS.with_borrow_mut(|tasks| tasks.insert(number, waiting));
+            let mut effect = EFFECT.take();
+            if let Some(task) = effect.get_mut(WORD * TASK_AT..WORD * (TASK_AT + 1)) {
                 task.copy_from_slice(&number.to_le_bytes());
             }
-            wish
+            effect
         }
     }
 }
 
-/// Goes on with a task. `tag` says what came of its wish: 0 nothing, 1 bytes, 2 a number, 3 that it failed and
-/// why.
+/// Resumes a task with the completion of its effect, and returns its next effect or its end. `tag` is the kind of the
+/// completion: 0 nothing, 1 bytes, 2 a number, 3 a failure with its message.
 #[wasm_bindgen]
 pub fn resume(task: u32, tag: u8, number: u32, bytes: Vec<u8>) -> Vec<u8> {
-    let given = match tag {
-        0 => Given::Nothing,
-        1 => Given::Bytes(bytes),
-        2 => Given::Number(number),
-        _ => Given::Failed(String::from_utf8_lossy(&bytes).into_owned()),
+    let completion = match tag {
+        0 => Completion::Nothing,
+        1 => Completion::Bytes(bytes),
+        2 => Completion::Number(number),
+        _ => Completion::Failed(String::from_utf8_lossy(&bytes).into_owned()),
     };
-    let Some(one) = TASKS.with_borrow_mut(|tasks| tasks.remove(&task)) else {
+    let Some(waiting) = TASKS.with_borrow_mut(|tasks| tasks.remove(&task)) else {
         return parcel(Kind::Nothing, 0, &[]);
     };
-    GIVEN.set(Some(given));
-    step(task, one.task)
+    COMPLETION.set(Some(completion));
+    step(task, waiting.task)
 }

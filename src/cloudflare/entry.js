@@ -1,4 +1,4 @@
-// What the platform starts: the Worker, and the object of one ledger around its core.
+// The entry points of the platform: the Worker, and the object of one ledger around its core.
 import { DurableObject } from 'cloudflare:workers';
 import {
   answer,
@@ -28,55 +28,59 @@ export default {
       return unavailable(error);
     }
   },
-  scheduled(event, env, ctx) {
+  scheduled(_event, env, ctx) {
     return wake(env, ctx).catch(logFault);
   },
 };
 
-// Answers of a ledger that need no text, as platform.rs has them.
+// The replies of a ledger that need no text, as in platform.rs.
 const ADMITTED = 1;
 const REPEATED = 2;
 
 /**
- * Outcomes may wait for so long to be written together. Should the object stop meanwhile, the
- * delivery comes again under its id, as when it stops between an answer and a commit.
+ * The time that outcomes may wait to be written together. If the object stops meanwhile, the delivery is sent
+ * again under its id, as after a stop between a response and its commit.
  */
 const SETTLE_WITHIN_MS = 10;
-/** After a turn of so many steps the next one waits for others: together they cost less, and a commit most. */
+/** The steps that make a turn busy. The next one then waits for more: a commit costs most, and all share it. */
 const BUSY_STEPS = 4;
+/** The longest such wait. */
 const BUSY_WITHIN_MS = 2;
 /**
- * While a receiver keeps an attempt waiting, how often it is looked whether its time is over, and whether leads
- * for the others are due.
+ * The time between two checks, while attempts are under way, for those that time out and for deliveries that
+ * are due.
  */
-const LOOK_EVERY_MS = 250;
+const CHECK_EVERY_MS = 250;
 
 /**
- * The object of one ledger. What arrives while something else is under way is done in one turn, each
- * message in a transaction of its own, and all outcomes of deliveries in one, and committed together: a
- * commit costs more than all the rest of a lead. No answer and no request leaves before the commit.
+ * The object of one ledger. Messages that arrive while others are under way are handled in one turn, each in
+ * a transaction of its own, and all outcomes of deliveries in one. A turn is committed as a whole, for a
+ * commit costs more than all the rest of a lead. No reply and no request leaves before the commit.
  */
 export class Ledger extends DurableObject {
-  /** Held as long as this is: the core knows the object by its number for so long. */
+  /**
+   * The handle of the object's core. The core knows the object by its number for as long as the handle lives.
+   */
   #core;
   #number;
-  /** The breaks of the core that `#core` is of. */
+  /** The value of `breaks` when `#core` was made. */
   #breaks = -1;
   #waiting = [];
   #isBusy = false;
   #turnWithinMs = Infinity;
   #timer = null;
-  /** Requests to receivers. */
+  /** The requests to receivers that are under way. */
   #flights = new Set();
-  /** Deliveries that are under way. */
+  /** The number of deliveries that are under way. */
   #delivering = 0;
   #watch = null;
-  /** Lines of the log of this turn. */
+  /** The lines of the log of this turn. */
   #lines = [];
 
   /**
-   * Answers a message: a JSON text, or a number.
-   * @param knowsRepeats whether the sender is told that it is a repeat. Another version of the code may send.
+   * Answers a message with a JSON text or a number.
+   * @param knowsRepeats true if the sender understands the reply for a repeat. It may run another version of
+   * the code.
    */
   answer(message, knowsRepeats = false) {
     return this.#turn(this.#isBusy ? BUSY_WITHIN_MS : 0, (core) => {
@@ -87,24 +91,25 @@ export class Ledger extends DurableObject {
     });
   }
 
-  /** Where it fails, the platform rings it again. */
+  /** Does the work of an alarm. If it fails, the platform rings again. */
   alarm() {
     return this.#turn(0, (core) => ring(core));
   }
 
-  /** Does a step in the next turn, which comes within so many milliseconds. */
+  /** Does a step in the next turn, which comes within a number of milliseconds. */
   #turn(withinMs, step) {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ step, resolve, reject });
-      // One that may wait is not put off by those that come after it.
+      // Later steps do not delay a turn.
       if (withinMs >= this.#turnWithinMs) return;
       clearTimeout(this.#timer);
       this.#turnWithinMs = withinMs;
-      // Also without a wait it goes off when nothing that has already arrived is left to be looked at.
+      // Even without a delay, the timer goes off after all messages that have already arrived.
       this.#timer = setTimeout(() => this.#takeTurn(), withinMs);
     });
   }
 
+  /** Does all steps that wait. */
   #takeTurn() {
     const waiting = this.#waiting;
     this.#waiting = [];
@@ -112,17 +117,17 @@ export class Ledger extends DurableObject {
     this.#turnWithinMs = Infinity;
     for (const { step, resolve, reject } of waiting) {
       try {
-        resolve(step(this.#known()));
+        resolve(step(this.#coreNumber()));
       } catch (error) {
         noteBreak(error);
         reject(error);
       }
     }
-    this.#goOn();
+    this.#endTurn();
   }
 
-  /** What the core knows this object by. A core that has broken knows nothing: there is another one. */
-  #known() {
+  /** Returns the object's number in the core. A new core, after a break, gives it a new one. */
+  #coreNumber() {
     if (this.#breaks !== breaks) {
       this.#core = new Core(this.ctx.storage, this.env);
       this.#number = this.#core.number;
@@ -131,10 +136,10 @@ export class Ledger extends DurableObject {
     return this.#number;
   }
 
-  /** Sends what is due, sees to the alarm, and logs what has happened. */
-  #goOn() {
+  /** Begins the deliveries that are due, sets the alarm, and writes the log. */
+  #endTurn() {
     try {
-      const core = this.#known();
+      const core = this.#coreNumber();
       for (;;) {
         const parcel = new Parcel(next(core));
         if (isNothing(parcel)) break;
@@ -146,10 +151,10 @@ export class Ledger extends DurableObject {
     }
     if (this.#lines.length > 0) console.log(this.#lines.join('\n'));
     this.#lines = [];
-    if (this.#delivering > 0) this.#watch ??= setTimeout(() => this.#look(), LOOK_EVERY_MS);
+    if (this.#delivering > 0) this.#watch ??= setTimeout(() => this.#check(), CHECK_EVERY_MS);
   }
 
-  /** A delivery, from its first wish to what became of it. */
+  /** Performs a delivery, from its first effect until its outcome is written. */
   async #deliver(parcel) {
     this.#delivering += 1;
     try {
@@ -161,23 +166,26 @@ export class Ledger extends DurableObject {
     } finally {
       this.#delivering -= 1;
     }
-    // The first who comes to it in a turn writes what became of all that are over.
+    // The first such step of a turn writes the outcomes of all attempts that have ended.
     const written = this.#turn(SETTLE_WITHIN_MS, (core) => this.#note(new Parcel(settle(core))));
     // Its connection is free.
-    this.#goOn();
+    this.#endTurn();
     await written.catch(() => {});
   }
 
-  /** One timer for all that is on its way. */
-  #look() {
+  /**
+   * Aborts attempts whose time is over, and begins deliveries that are due. One timer serves all attempts.
+   */
+  #check() {
     this.#watch = null;
     const nowMs = Date.now();
     for (const { controller, untilMs } of this.#flights) {
       if (untilMs <= nowMs) controller.abort();
     }
-    this.#goOn();
+    this.#endTurn();
   }
 
+  /** Adds a parcel's line to the log of this turn. */
   #note(parcel) {
     if (parcel.parts[0].length > 0) this.#lines.push(parcel.text(0));
   }

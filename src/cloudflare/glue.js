@@ -1,13 +1,14 @@
-// What Rust calls. These functions carry values and decide nothing.
+// The functions that Rust calls. They carry values and decide nothing.
 
+/** The texts of statements, by number. */
 const statements = [];
 
-/** Keeps a statement's text; the number that names it from then on. */
+/** Keeps a statement's text, and returns the number that names it from then on. */
 export function prepare(statement) {
   return statements.push(statement) - 1;
 }
 
-/** Runs a statement; its rows as JSON, or nothing where there are none. */
+/** Runs a statement, and returns its rows as JSON; undefined if there are none. */
 export function query({ sql }, statement, args, bytes) {
   const all = JSON.parse(args);
   if (bytes.length > 0) putBytes(all, bytes, 0);
@@ -24,7 +25,7 @@ export function query({ sql }, statement, args, bytes) {
   return JSON.stringify(rows);
 }
 
-/** Runs statements in one transaction. What throws is rolled back. */
+/** Runs statements in one transaction, which an exception rolls back. */
 export function writeAll(storage, writes, bytes) {
   const { sql } = storage;
   const all = JSON.parse(writes);
@@ -37,11 +38,11 @@ export function writeAll(storage, writes, bytes) {
   });
 }
 
-/** Puts bytes to the places of arguments that JSON says the number of; where those behind them begin. */
+/** Puts bytes in the place of arguments that JSON has the lengths of, and returns the start of the rest. */
 function putBytes(args, bytes, from) {
   for (let at = 0; at < args.length; at += 1) {
     const arg = args[at];
-    // Asking a text for a property is dear.
+    // A property of a text is expensive to look up.
     if (typeof arg !== 'object' || arg === null) continue;
     args[at] = bytes.slice(from, from + arg.b);
     from += arg.b;
@@ -49,9 +50,10 @@ function putBytes(args, bytes, from) {
   return from;
 }
 
-/** A function takes so many arguments; a multiple of three, so that the parts are one text. */
+/** The bytes that a call can take as arguments: a multiple of three, so that the parts join to one text. */
 const BASE64_AT_ONCE = 24_576;
 
+/** Encodes bytes in base64. */
 function base64(bytes) {
   let text = '';
   for (let at = 0; at < bytes.length; at += BASE64_AT_ONCE) {
@@ -60,7 +62,10 @@ function base64(bytes) {
   return text;
 }
 
-/** Without waiting for it: it is kept with the writes before it, and no answer leaves before them. */
+/**
+ * Sets the alarm without waiting for it: it is committed with the writes before it, and no reply leaves
+ * before them.
+ */
 export function setAlarm(storage, atMs) {
   storage.setAlarm(atMs).catch(() => {});
 }

@@ -1,7 +1,7 @@
-//! The Durable Object: a [`Ledger`](crate::ledger::Ledger) over the object's SQLite, what it sends, and its alarm.
+//! The Durable Object: a [`Ledger`](crate::ledger::Ledger) over the object's SQLite, its deliveries, and its alarm.
 //!
-//! `entry.js` gathers what arrives into turns. After each it asks for what is due ([`next`]), and before it ends
-//! it lets the alarm be set ([`rest`]), all in one step, so that the alarm is kept together with what was written.
+//! `entry.js` gathers messages into turns. Each turn ends with the deliveries that are due ([`next`]) and the alarm
+//! ([`rest`]), all in one step, so that the alarm is committed together with the turn's writes.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -13,19 +13,19 @@ use worker::Env;
 
 use super::drive;
 use super::drive::{Kind, parcel};
-use super::http::log_fault;
+use super::glue;
 use super::object_store::ObjectStore;
 use super::platform;
 use super::platform::{ADMITTED, FAULT, Platform, REPEATED};
-use super::{event, glue, message_of, moment, now_ms};
-use crate::app::conductor::{Conductor, RETRY_MS, Sent};
+use super::runtime::{event, log_fault, message_of, moment, now_ms};
+use crate::app::conductor::{Conductor, Exchange, RETRY_MS};
 use crate::base::fault::Fault;
 use crate::ledger;
 use crate::ledger::wire::{Answer, Message};
 use crate::ledger::{Claim, Handled};
 use crate::pipeline::webhook::Outcome;
 
-/// An alarm that is so late is set again.
+/// The delay after which an alarm counts as lost, and is set again.
 const ALARM_LATE_MS: i64 = 30_000;
 
 /// The core of an object.
@@ -36,7 +36,7 @@ thread_local! {
     static LAST: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Holds the core of one ledger's object for as long as JavaScript holds this.
+/// A handle of JavaScript's on the core of one ledger's object, which lives as long as the handle.
 #[wasm_bindgen]
 pub struct Ledger {
     number: u32,
@@ -44,7 +44,7 @@ pub struct Ledger {
 
 #[wasm_bindgen]
 impl Ledger {
-    /// Over the object's storage.
+    /// Creates an object's core over its storage.
     #[wasm_bindgen(constructor)]
     pub fn new(storage: JsValue, env: Env) -> Self {
         platform::attach(&env);
@@ -54,7 +54,7 @@ impl Ledger {
         Self { number }
     }
 
-    /// What the functions of this file know the object by.
+    /// Returns the number that names the object in the functions of this file.
     #[wasm_bindgen(getter)]
     pub fn number(&self) -> u32 {
         self.number
@@ -72,16 +72,16 @@ fn object(number: u32) -> Option<Rc<Object>> {
     OBJECTS.with_borrow(|objects| objects.get(&number).cloned())
 }
 
-/// Answers a message in one synchronous step: [`ADMITTED`] or [`FAULT`], or a JSON text as the second part. The
-/// first one is a line of the log.
+/// Answers a message in one synchronous step, with a number or with a JSON text as the second part. The first part is a
+/// line of the log.
 #[wasm_bindgen]
 pub fn judge(number: u32, message: Vec<u8>) -> Vec<u8> {
     let started_ms = now_ms();
     let Some(object) = object(number) else { return parcel(Kind::Answer, FAULT, &[b"", b""]) };
     match object.judge(&message) {
-        Ok(answered) => {
-            let log = answered.log.map(|one| event(one, started_ms)).unwrap_or_default();
-            let (number, text) = match answered.answer {
+        Ok(handled) => {
+            let log = handled.log.map(|one| event(one, started_ms)).unwrap_or_default();
+            let (number, text) = match handled.answer {
                 Answer::Admitted => (ADMITTED, Vec::new()),
                 Answer::Repeated => (REPEATED, Vec::new()),
                 answer => (FAULT, serde_json::to_vec(&answer).unwrap_or_default()),
@@ -95,15 +95,15 @@ pub fn judge(number: u32, message: Vec<u8>) -> Vec<u8> {
     }
 }
 
-/// Begins the next delivery that is due, as far as connections are free.
+/// Begins the next delivery that is due, if a connection is free.
 #[wasm_bindgen]
 pub fn next(number: u32) -> Vec<u8> {
     let Some((core, claim)) = next_claim(number) else { return parcel(Kind::Nothing, 0, &[]) };
     drive::begin(async move {
         let done = match Platform::new() {
-            Ok(platform) => core.attempt(&platform, claim).await,
+            Ok(platform) => core.attempt(&platform, platform.isolate(), claim).await,
             Err(fault) => {
-                core.keep(claim, Sent::not(Outcome::Unreadable));
+                core.keep(claim, Exchange::unsent(Outcome::Unreadable));
                 Err(fault)
             }
         };
@@ -125,7 +125,7 @@ fn next_claim(number: u32) -> Option<(Rc<Core>, Claim)> {
     }
 }
 
-/// Writes what became of the attempts that are over; the lines of the log as the only part.
+/// Writes the outcomes of the attempts that have ended, and returns the lines of the log as the only part.
 #[wasm_bindgen]
 pub fn settle(number: u32) -> Vec<u8> {
     let mut lines = Vec::new();
@@ -139,8 +139,8 @@ pub fn settle(number: u32) -> Vec<u8> {
     parcel(Kind::Nothing, 0, &[lines.join("\n").as_bytes()])
 }
 
-/// The alarm has gone off: opens the ledger, and sweeps. It always succeeds, for the platform gives an alarm up
-/// after six failures: what fails here is tried again by an alarm of our own.
+/// Opens the ledger at an alarm, and sweeps. It never fails: the platform gives an alarm up after six failures, so a
+/// failed sweep is tried again by an alarm of our own.
 #[wasm_bindgen]
 pub fn ring(number: u32) {
     let Some(object) = object(number) else { return };
@@ -150,7 +150,7 @@ pub fn ring(number: u32) {
     }
 }
 
-/// Sees to it that somebody looks at what is still to be done.
+/// Sets the alarm for the work that is left.
 #[wasm_bindgen]
 pub fn rest(number: u32) {
     if let Some(object) = object(number) {
@@ -170,12 +170,12 @@ impl Object {
         Self { storage, core: RefCell::default(), alarm }
     }
 
-    /// The core, where it is open.
+    /// Returns the core, if it is open.
     fn core(&self) -> Option<Rc<Core>> {
         self.core.borrow().as_ref().map(Rc::clone)
     }
 
-    /// Nothing else enters the object meanwhile.
+    /// Answers a message. Nothing else enters the object meanwhile.
     fn judge(&self, message: &[u8]) -> Result<Handled, Fault> {
         let message: Message = serde_json::from_slice(message)
             .map_err(|_| Fault::new("a message that this code does not understand"))?;
@@ -193,7 +193,7 @@ impl Object {
         Ok(core)
     }
 
-    /// The core at an alarm, which carries no name. None where nothing was ever stored.
+    /// Opens the core at an alarm, which carries no name. `None` if nothing was ever stored.
     fn open_again(&self) -> Result<Option<Rc<Core>>, Fault> {
         if let Some(core) = self.core() {
             return Ok(Some(core));
@@ -220,13 +220,13 @@ impl Object {
 /// The object's alarm.
 struct Alarm {
     storage: JsValue,
-    /// When it is set to; nothing where that is not known.
+    /// The time that it is set to; `None` if that is not known.
     set_ms: Cell<Option<i64>>,
 }
 
 impl Alarm {
-    /// Sets the alarm where none is set that is as early. One that is long due and has not gone off
-    /// may be lost. A failure loses nothing: the cron pokes.
+    /// Sets the alarm, unless it is set to that time or an earlier one. An alarm that is long overdue may be lost. A
+    /// failure loses nothing, for the cron wakes every ledger.
     fn wake_by(&self, at_ms: i64) {
         let late_ms = now_ms() - ALARM_LATE_MS;
         let is_set = self.set_ms.get().is_some_and(|set_ms| set_ms <= at_ms && set_ms >= late_ms);

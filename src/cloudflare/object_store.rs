@@ -1,4 +1,4 @@
-//! A ledger's database on a Durable Object.
+//! The SQLite database of a Durable Object as a ledger's store.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast as _, JsValue};
 
-use super::{glue, message_of};
+use super::glue;
+use super::runtime::message_of;
 use crate::base::fault::Fault;
 use crate::ledger::db::store::{Arg, Cell, Row, Store, Write};
 
@@ -22,13 +23,13 @@ extern "C" {
     ) -> Result<JsValue, JsValue>;
 }
 
-/// SQLite of the object.
+/// The object's database.
 pub struct ObjectStore {
     storage: ObjectStorage,
 }
 
 impl ObjectStore {
-    /// Over `DurableObjectStorage`.
+    /// Creates a store over `DurableObjectStorage`.
     pub fn new(storage: &JsValue) -> Self {
         Self { storage: storage.clone().unchecked_into() }
     }
@@ -38,8 +39,8 @@ thread_local! {
     static PREPARED: RefCell<BTreeMap<String, u32>> = const { RefCell::new(BTreeMap::new()) };
 }
 
-/// The number under which JavaScript knows a statement: its text crosses once. There are some
-/// dozens of them.
+/// Returns the number under which JavaScript knows a statement, whose text crosses once. There are some dozens of
+/// statements.
 fn prepared(sql: &str) -> u32 {
     PREPARED.with_borrow_mut(|known| match known.get(sql) {
         Some(number) => *number,
@@ -51,12 +52,12 @@ fn prepared(sql: &str) -> u32 {
     })
 }
 
-/// What JavaScript throws, as a fault.
+/// Returns an exception of the database as a fault.
 fn failed(error: &JsValue) -> Fault {
     Fault::new(format!("SQL: {}", message_of(error)))
 }
 
-/// The bytes among arguments, one behind the other. JSON says how many each has.
+/// Joins the bytes among arguments. JSON has the length of each.
 fn bytes_of<'a>(args: impl IntoIterator<Item = &'a Arg<'a>>) -> Vec<u8> {
     let mut all = Vec::new();
     for arg in args {
@@ -87,7 +88,7 @@ impl Store for ObjectStore {
 
     fn atomically(&self, step: &mut dyn FnMut() -> Result<(), Fault>) -> Result<(), Fault> {
         let mut failure = None;
-        // A step that throws is rolled back; what it failed of is carried out beside the exception.
+        // An exception rolls the step back; its fault is carried out beside the exception.
         let result = self.storage.transaction_sync(&mut || {
             step().map_err(|fault| {
                 failure = Some(fault);

@@ -1,4 +1,4 @@
-//! The ports on Cloudflare: KV, Durable Objects, and what an isolate keeps between requests.
+//! The ports on Cloudflare: KV, Durable Objects and services, with the settings and the memory of the isolate.
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
@@ -6,42 +6,36 @@ use std::rc::Rc;
 
 use worker::Env;
 
-use super::drive::{Given, Kind, wish};
-use super::now_ms;
-use crate::app::isolate::backlog::Waiting;
-use crate::app::isolate::campaign_cache::Shelf;
-use crate::app::isolate::rate_limit::Throttle;
-use crate::app::isolate::repeat_cache::Recent;
-use crate::app::isolate::tally_buffer::Tallies;
+use super::drive::{Completion, Kind, perform};
+use super::runtime::now_ms;
+use crate::app::cx::Cx;
+use crate::app::isolate::Isolate;
 use crate::app::ports::{KV_KEYS_AT_ONCE, Ports};
 use crate::base::crypto::base64url;
 use crate::base::fault::Fault;
 use crate::base::keyring::SigningKey;
-use crate::ledger::wire::{Answer, Call, MESSAGE_FORMAT, Message, Tally};
+use crate::base::moment::Moment;
+use crate::ledger::wire::{Answer, Call, MESSAGE_FORMAT, Message};
 use crate::settings::Settings;
 
-/// The most frequent answer needs no text.
+/// The reply for an admitted submission, which as the most frequent one needs no text.
 pub const ADMITTED: u32 = 1;
-/// Written before: it is answered the same.
+/// The reply for a repeat, which is answered in the same way.
 pub const REPEATED: u32 = 2;
-/// The ledger had a fault, and has logged it.
+/// The reply after a fault, which the ledger has logged.
 pub const FAULT: u32 = 0;
 
 thread_local! {
     static ENV: RefCell<Option<Env>> = const { RefCell::new(None) };
     static SETTINGS: RefCell<Option<Rc<Settings>>> = const { RefCell::new(None) };
-    /// By name, those that were asked for.
+    /// The secrets that were read so far, by name.
     static SECRETS: RefCell<BTreeMap<String, String>> = const { RefCell::new(BTreeMap::new()) };
-    static SHELF: Rc<RefCell<Shelf>> = Rc::default();
-    static TALLIES: RefCell<Tallies> = RefCell::default();
-    static WAITING: RefCell<Waiting> = RefCell::default();
-    static THROTTLE: Rc<RefCell<Throttle>> = Rc::default();
-    static RECENT: Rc<RefCell<Recent>> = Rc::default();
-    /// Whether the platform has limits that are asked before a post is read.
+    static ISOLATE: Rc<Isolate> = Rc::default();
+    /// True if rate limits of the platform are bound, which are asked before a post is read.
     static HAS_LIMITS: OnceCell<bool> = const { OnceCell::new() };
 }
 
-/// Takes the variables and secrets that the Worker has. They are the same for as long as the isolate lives.
+/// Takes the Worker's variables and secrets, which stay the same for the life of the isolate.
 pub fn attach(env: &Env) {
     ENV.set(Some(env.clone()));
 }
@@ -50,13 +44,14 @@ pub fn attach(env: &Env) {
 #[derive(Clone)]
 pub struct Platform {
     settings: Rc<Settings>,
-    shelf: Rc<RefCell<Shelf>>,
-    throttle: Rc<RefCell<Throttle>>,
-    recent: Rc<RefCell<Recent>>,
+    isolate: Rc<Isolate>,
 }
 
 impl Platform {
-    /// Reads the settings where this isolate has not yet.
+    /// Returns the ports, with the settings, which an isolate reads once.
+    ///
+    /// # Errors
+    /// The settings do not parse.
     pub fn new() -> Result<Self, Fault> {
         let settings = SETTINGS.with_borrow(Clone::clone);
         let settings = match settings {
@@ -67,37 +62,28 @@ impl Platform {
                 read
             }
         };
-        Ok(Self {
-            settings,
-            shelf: SHELF.with(Rc::clone),
-            throttle: THROTTLE.with(Rc::clone),
-            recent: RECENT.with(Rc::clone),
-        })
+        Ok(Self { settings, isolate: ISOLATE.with(Rc::clone) })
     }
 
-    /// The settings, shared.
+    /// Returns the context of a use case.
+    pub fn cx<'a>(&'a self, now: &'a Moment) -> Cx<'a, Self> {
+        Cx { ports: self, isolate: &self.isolate, now }
+    }
+
+    /// Returns the memory of the isolate.
+    pub fn isolate(&self) -> &Isolate {
+        &self.isolate
+    }
+
+    /// Returns the settings, shared.
     pub fn shared_settings(&self) -> Rc<Settings> {
         Rc::clone(&self.settings)
     }
 
-    /// Hands on the counts that have gathered; what failed of it.
-    pub async fn hand_on_counts(&self) -> Vec<Fault> {
-        let mut faults = Vec::new();
-        for (ledger, tallies) in TALLIES.with_borrow_mut(Tallies::take) {
-            faults.extend(self.ask(&ledger, &Call::Tally(tallies)).await.err());
-        }
-        faults
-    }
-
-    /// Where the objects of all ledgers are; empty where that is not said.
+    /// Returns the jurisdiction of all ledgers' objects; empty if none is set.
     fn jurisdiction(&self) -> &str {
         self.settings.jurisdiction.as_deref().unwrap_or_default()
     }
-}
-
-/// Counts. Whether the counts are to be handed on some time later, for nobody does yet.
-pub fn count(ledger: &str, tally: &Tally) -> bool {
-    TALLIES.with_borrow_mut(|tallies| tallies.add(ledger, tally))
 }
 
 impl Ports for Platform {
@@ -114,22 +100,6 @@ impl Ports for Platform {
         Some(secret)
     }
 
-    fn shelf(&self) -> &RefCell<Shelf> {
-        &self.shelf
-    }
-
-    fn recent(&self) -> &RefCell<Recent> {
-        &self.recent
-    }
-
-    fn is_busy(&self, ledger: &str) -> bool {
-        WAITING.with_borrow(|waiting| waiting.is_busy(ledger))
-    }
-
-    fn throttle(&self) -> &RefCell<Throttle> {
-        &self.throttle
-    }
-
     async fn is_within_limits(&self, campaign: &str, network: Option<&str>) -> Result<bool, Fault> {
         if !HAS_LIMITS
             .with(|has| *has.get_or_init(|| is_bound("CAMPAIGN_LIMIT") || is_bound("NETWORK_LIMIT")))
@@ -137,34 +107,34 @@ impl Ports for Platform {
             return Ok(true);
         }
         let network = network.unwrap_or_default();
-        let given = wish(Kind::Limits, 0, &[campaign.as_bytes(), network.as_bytes()]).await;
-        Ok(given.truth("limit")?.unwrap_or(true))
+        let completion = perform(Kind::Limits, 0, &[campaign.as_bytes(), network.as_bytes()]).await;
+        Ok(completion.truth("limit")?.unwrap_or(true))
     }
 
     async fn takes_more_mails(&self, network: &str) -> Result<bool, Fault> {
-        let given = wish(Kind::MailLimit, 0, &[network.as_bytes()]).await;
-        Ok(given.truth("limit")?.unwrap_or(true))
+        let completion = perform(Kind::MailLimit, 0, &[network.as_bytes()]).await;
+        Ok(completion.truth("limit")?.unwrap_or(true))
     }
 
     async fn ask_service(&self, url: &str, form: &str) -> Result<String, Fault> {
-        let given = wish(Kind::PostForm, 0, &[url.as_bytes(), form.as_bytes()]).await;
-        Ok(given.text("service")?.unwrap_or_default())
+        let completion = perform(Kind::PostForm, 0, &[url.as_bytes(), form.as_bytes()]).await;
+        Ok(completion.text("service")?.unwrap_or_default())
     }
 
     async fn has_file(&self, key: &str) -> Result<bool, Fault> {
-        let given = wish(Kind::HasFile, 0, &[key.as_bytes()]).await;
-        given.truth("bucket")?.ok_or_else(|| Fault::new("no bucket is bound"))
+        let completion = perform(Kind::HasFile, 0, &[key.as_bytes()]).await;
+        completion.truth("bucket")?.ok_or_else(|| Fault::new("no bucket is bound"))
     }
 
     async fn kv_get(&self, key: &str) -> Result<Option<String>, Fault> {
-        wish(Kind::KvGet, 0, &[key.as_bytes()]).await.text("KV get")
+        perform(Kind::KvGet, 0, &[key.as_bytes()]).await.text("KV get")
     }
 
     async fn kv_get_all(&self, keys: &[String]) -> Result<Vec<(String, String)>, Fault> {
         let mut texts = Vec::new();
         for keys in keys.chunks(KV_KEYS_AT_ONCE) {
             let keys: Vec<_> = keys.iter().map(String::as_bytes).collect();
-            texts.extend(listed(wish(Kind::KvGetAll, 0, &keys).await, "KV get")?);
+            texts.extend(read_texts(perform(Kind::KvGetAll, 0, &keys).await, "KV get")?);
         }
         // Names and values in turn.
         let mut texts = texts.into_iter();
@@ -173,77 +143,59 @@ impl Ports for Platform {
     }
 
     async fn kv_put(&self, key: &str, value: &str) -> Result<(), Fault> {
-        wish(Kind::KvPut, 0, &[key.as_bytes(), value.as_bytes()]).await.done("KV put")
+        perform(Kind::KvPut, 0, &[key.as_bytes(), value.as_bytes()]).await.done("KV put")
     }
 
     async fn kv_delete(&self, key: &str) -> Result<(), Fault> {
-        wish(Kind::KvDelete, 0, &[key.as_bytes()]).await.done("KV delete")
+        perform(Kind::KvDelete, 0, &[key.as_bytes()]).await.done("KV delete")
     }
 
     async fn kv_list(&self, prefix: &str) -> Result<Vec<String>, Fault> {
-        listed(wish(Kind::KvList, 0, &[prefix.as_bytes()]).await, "KV list")
+        read_texts(perform(Kind::KvList, 0, &[prefix.as_bytes()]).await, "KV list")
     }
 
     async fn sign(&self, key: &SigningKey, text: &str) -> Result<Vec<u8>, Fault> {
         let seed = key.seed.as_ref().ok_or_else(|| Fault::new("the key signs no more"))?;
         let (seed, public) = (base64url(seed.bytes()), base64url(&key.public));
         let parts = [key.id.as_bytes(), seed.as_bytes(), public.as_bytes(), text.as_bytes()];
-        match wish(Kind::Sign, 0, &parts).await {
-            Given::Bytes(signature) => Ok(signature),
-            Given::Failed(why) => Err(Fault::new(format!("signing: {why}"))),
-            Given::Nothing | Given::Number(_) => Err(Fault::new("signing: no signature")),
+        match perform(Kind::Sign, 0, &parts).await {
+            Completion::Bytes(signature) => Ok(signature),
+            Completion::Failed(why) => Err(Fault::new(format!("signing: {why}"))),
+            Completion::Nothing | Completion::Number(_) => Err(Fault::new("signing: no signature")),
         }
     }
 
     async fn ask(&self, ledger: &str, call: &Call) -> Result<Answer, Fault> {
-        let _place = Place::take(ledger)?;
+        let _slot = self.isolate.backlog.enter(ledger, now_ms())?;
         let message = Message { format: MESSAGE_FORMAT, ledger: ledger.to_owned(), call };
         let body = serde_json::to_vec(&message).map_err(|_| Fault::new("a message cannot be written"))?;
         let name = format!("v1:{ledger}");
         let parts: [&[u8]; 3] = [name.as_bytes(), self.jurisdiction().as_bytes(), &body];
-        match wish(Kind::Ask, 0, &parts).await {
-            Given::Bytes(text) => {
+        match perform(Kind::Ask, 0, &parts).await {
+            Completion::Bytes(text) => {
                 serde_json::from_slice(&text).map_err(|_| Fault::new("ledger: an unreadable answer"))
             }
-            Given::Number(ADMITTED) => Ok(Answer::Admitted),
-            Given::Number(REPEATED) => Ok(Answer::Repeated),
-            Given::Number(_) | Given::Nothing => Err(Fault::new("ledger: a fault that it has logged")),
-            Given::Failed(why) => Err(Fault::new(format!("ledger: {why}"))),
+            Completion::Number(ADMITTED) => Ok(Answer::Admitted),
+            Completion::Number(REPEATED) => Ok(Answer::Repeated),
+            Completion::Number(_) | Completion::Nothing => {
+                Err(Fault::new("ledger: a fault that it has logged"))
+            }
+            Completion::Failed(why) => Err(Fault::new(format!("ledger: {why}"))),
         }
     }
 }
 
-/// A list of texts, as JSON.
-fn listed(given: Given, what: &str) -> Result<Vec<String>, Fault> {
-    let text = given.text(what)?.unwrap_or_default();
-    serde_json::from_str(&text).map_err(|_| Fault::new(format!("{what}: an unreadable answer")))
-}
-
-/// A place among those who wait for a ledger, until the answer is there or nobody wants it.
-struct Place {
-    ledger: String,
-    since_ms: i64,
-}
-
-impl Place {
-    fn take(ledger: &str) -> Result<Self, Fault> {
-        let since_ms = now_ms();
-        WAITING.with_borrow_mut(|waiting| waiting.begin(ledger, since_ms))?;
-        Ok(Self { ledger: ledger.to_owned(), since_ms })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        WAITING.with_borrow_mut(|waiting| waiting.end(&self.ledger, self.since_ms));
-    }
+/// Reads a JSON list of texts.
+fn read_texts(completion: Completion, effect: &str) -> Result<Vec<String>, Fault> {
+    let text = completion.text(effect)?.unwrap_or_default();
+    serde_json::from_str(&text).map_err(|_| Fault::new(format!("{effect}: an unreadable answer")))
 }
 
 fn binding(name: &str) -> Option<wasm_bindgen::JsValue> {
     ENV.with_borrow(|env| js_sys::Reflect::get(env.as_ref()?, &name.into()).ok())
 }
 
-/// A variable or a secret. Other bindings are objects, and have no text.
+/// Returns a variable or a secret. Other bindings are objects, and have no text.
 fn variable(name: &str) -> Option<String> {
     binding(name)?.as_string()
 }

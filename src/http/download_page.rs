@@ -1,72 +1,34 @@
-//! Links to what a campaign gives in exchange.
+//! The page of a download link, and the magnet behind it.
 
 use maud::{Markup, html};
 use serde_json::{Value, json};
 
-use super::pages::{Reader, button, unlisted};
-use super::response::Reply;
-use crate::base::moment::Moment;
-use crate::base::time::{HOUR_MS, hour_of, rfc3339};
+use super::layout::{button, unlisted};
+use super::reader::Reader;
+use super::response::Response;
+use crate::base::time::rfc3339;
 use crate::campaign::{Campaign, Magnet, Source};
-use crate::pipeline::lead::{Identity, Link};
+use crate::pipeline::lead::DownloadLink;
 
-/// A link of one submission.
-pub struct Download {
-    /// What its address ends with.
-    pub token: String,
-    /// The whole address; below the root where Leadhook's own is not known.
-    url: String,
-    title: String,
-    until_ms: i64,
+/// Returns a download link as JSON. The address is relative if Leadhook's own is not known.
+pub(super) fn link_json(
+    campaign: &Campaign,
+    magnet: &Magnet,
+    link: &DownloadLink,
+    public_url: Option<&str>,
+) -> Value {
+    let url = format!("{}{}", public_url.unwrap_or_default(), address(campaign, &link.token));
+    json!({ "title": magnet.title, "url": url, "expires_at": rfc3339(link.until_ms) })
 }
 
-impl Download {
-    /// The link of a submission, to what its campaign gives and no other. It is another one each time, and shows
-    /// nobody whose it is: a link that is passed on does not tell who had it. Whoever posts within the same hour
-    /// gets the same end, so that it says nothing about them.
-    pub fn new(
-        campaign: &Campaign,
-        identity: &Identity,
-        submission_id: &str,
-        public_url: Option<&str>,
-        moment: &Moment,
-    ) -> Option<Self> {
-        let magnet = campaign.magnet.as_ref()?;
-        let until_ms = hour_of(moment.now_ms) + HOUR_MS + magnet.valid_ms;
-        let said = format!("{submission_id}.{}", until_ms / 1_000);
-        let token = identity.sealed_link(&campaign.id, &said, moment);
-        let url = format!("{}{}", public_url.unwrap_or_default(), address(campaign, &token));
-        Some(Self { token, url, title: magnet.title.clone(), until_ms })
-    }
-
-    /// The submission of a campaign's token that is still good, and until when it is.
-    pub fn read(campaign: &Campaign, identity: &Identity, token: &str, now_ms: i64) -> Option<(String, i64)> {
-        let said = identity.read_sealed_link(&campaign.id, token);
-        let (submission_id, until_s) = match said.as_deref().and_then(|said| said.split_once('.')) {
-            Some((submission_id, until_s)) => (submission_id.to_owned(), until_s.to_owned()),
-            None => {
-                // A link of before they were sealed.
-                let [of, submission_id, until_s] = identity.read_link(Link::Download, None, token)?;
-                (of == campaign.id).then_some((submission_id, until_s))?
-            }
-        };
-        let until_ms = until_s.parse::<i64>().ok()?.checked_mul(1_000)?;
-        (now_ms < until_ms).then_some((submission_id, until_ms))
-    }
-
-    /// As a program gets it.
-    pub fn to_json(&self) -> Value {
-        json!({ "title": self.title, "url": self.url, "expires_at": rfc3339(self.until_ms) })
-    }
-}
-
+/// Returns the address of a download link.
 fn address(campaign: &Campaign, token: &str) -> String {
     format!("/d/{}/{token}", campaign.id)
 }
 
 impl Reader<'_> {
-    /// A button to what the campaign gives, on a page that says something else.
-    pub(crate) fn offered(&self, token: Option<&str>) -> Markup {
+    /// Returns a button to the magnet, for pages about something else.
+    pub(super) fn magnet_offer(&self, token: Option<&str>) -> Markup {
         let offer = self.campaign.magnet.as_ref().zip(token);
         html! {
             @if let Some((magnet, token)) = offer {
@@ -78,8 +40,8 @@ impl Reader<'_> {
         }
     }
 
-    /// The page of a link: only its button gives anything, for programs open links too.
-    pub fn download(&self, magnet: &Magnet, until_ms: i64) -> Reply {
+    /// 200: the page of a download link. Only its button gives the magnet, because programs open links too.
+    pub fn download(&self, magnet: &Magnet, until_ms: i64) -> Response {
         let until = self.date(until_ms);
         let content = html! {
             p dir="auto" { (self.ready(magnet)) }
@@ -89,33 +51,35 @@ impl Reader<'_> {
         self.link_page(200, content)
     }
 
+    /// Returns the sentence that the magnet is ready.
     fn ready(&self, magnet: &Magnet) -> String {
         self.language.filled("download.ready", &[("title", &magnet.title)])
     }
 
     /// 503: the file is not in the bucket.
-    pub fn file_gone(&self) -> Reply {
+    pub fn file_gone(&self) -> Response {
         let page = self.link_page(503, self.sentences(&["download.gone"]));
         page.with("retry-after", super::problem::RETRY_AFTER_S.to_string())
     }
 }
 
-impl Reply {
-    /// What the campaign gives: the way to an address, or a file of the bucket.
-    pub fn given(magnet: &Magnet) -> Self {
-        let given = match &magnet.source {
-            Source::Url(url) => Self::elsewhere(url.clone()),
+impl Response {
+    /// The magnet: a redirect to an address, or a file of the bucket.
+    pub fn magnet(magnet: &Magnet) -> Self {
+        let response = match &magnet.source {
+            Source::Url(url) => Self::redirect(url.clone()),
             Source::File(key) => {
                 let file = Some(key.clone());
-                let named = Self::new(200, "application/octet-stream", "");
-                Self { file, ..named }.with("content-disposition", disposition(key))
+                let empty = Self::new(200, "application/octet-stream", "");
+                Self { file, ..empty }.with("content-disposition", disposition(key))
             }
         };
-        unlisted(given)
+        unlisted(response)
     }
 }
 
-/// Lets browsers keep a file under the last part of its key (RFC 6266, and RFC 8187 for its letters).
+/// Returns a content disposition with the last part of a file's key as its name (RFC 6266; RFC 8187 for other letters
+/// than ASCII).
 fn disposition(key: &str) -> String {
     let name = key.rsplit('/').next().unwrap_or(key);
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | ' ');

@@ -1,38 +1,38 @@
-//! The hosted form: a page that a campaign file alone makes. It works without scripts; with one,
-//! `leadhook.js` checks what is typed before it is sent.
+//! Hosted forms: pages that a campaign file is enough for. They work without scripts; with one, `leadhook.js` checks
+//! the answers before it sends them.
 
 use std::cell::OnceCell;
 
 use maud::{Markup, PreEscaped, html};
 
-use super::pages::Reader;
-use super::response::Reply;
+use super::reader::Reader;
+use super::response::Response;
 use crate::base::country::Country;
 use crate::base::i18n::Language;
 use crate::base::limits;
 use crate::base::unicode::regions;
 use crate::campaign::{Campaign, FORM_TOKEN, Field, Kind, Purpose, is_attribution};
 
-/// Characters of a text from which on it is written into several lines, unless browsers know what it is.
+/// The length of a text from which on its input has several lines, unless browsers can fill it in.
 const LINES_FROM: usize = limits::number("multiline_characters") as usize;
-/// Attribution that is taken from the page's own address: more than any campaign has.
-const MAX_CARRIED: usize = 20;
-/// Where Turnstile's script and frame come from.
+/// The most attribution parameters that are taken from the page's address: more than any campaign has.
+const MAX_ATTRIBUTION_INPUTS: usize = 20;
+/// The origin of Turnstile's script and frame.
 const TURNSTILE: &str = "https://challenges.cloudflare.com";
 
-/// A form as it is shown.
-pub struct Shown<'a> {
-    /// What says when it was.
+/// A hosted form at the moment when it is rendered.
+pub struct HostedForm<'a> {
+    /// The form token.
     pub token: &'a str,
-    /// What follows `?` in the page's address.
+    /// The query of the page's address.
     pub query: &'a str,
     /// Leadhook's own origin.
     pub public_url: Option<&'a str>,
 }
 
 impl Reader<'_> {
-    /// The form of a campaign.
-    pub fn form(&self, shown: &Shown<'_>) -> Reply {
+    /// 200: the hosted form of the campaign.
+    pub fn form(&self, hosted: &HostedForm<'_>) -> Response {
         let campaign = self.campaign;
         let about = campaign.page.intro.as_deref().unwrap_or(&campaign.title);
         let head = html! {
@@ -49,22 +49,21 @@ impl Reader<'_> {
                 @for field in &campaign.fields { (self.field(field)) }
                 @for purpose in &campaign.purposes { (self.consent(purpose)) }
                 @if let Some(honeypot) = &campaign.abuse.honeypot { (self.trap(honeypot)) }
-                input type="hidden" name=(FORM_TOKEN) value=(shown.token);
-                (carried(campaign, shown))
+                input type="hidden" name=(FORM_TOKEN) value=(hosted.token);
+                (attribution_inputs(campaign, hosted))
                 button type="submit" dir="auto" { (campaign.page.button.as_deref().unwrap_or(self.text("form.submit"))) }
                 p data-status role="status" {}
             }
-            p class="notice" { (self.naming("form.notice")) " " (self.privacy_notice()) }
+            p class="notice" { (self.naming_controller("form.notice")) " " (self.privacy_notice()) }
         };
         let mut page = self.document(200, head, content);
-        // Whoever goes back to it finds what was typed, which browsers do not keep of a page that may not
-        // be stored at all.
+        // Whoever goes back to the form finds their answers: browsers forget them if a page must not be stored.
         page.headers.retain(|(name, _)| *name != "cache-control");
         page.with("cache-control", "private, no-cache, no-transform")
             .with("content-security-policy", self.form_policy())
     }
 
-    /// The form's own script may run, and Turnstile's where the campaign asks it.
+    /// Returns the content security policy: the form's own script may run, and Turnstile's if the campaign uses it.
     fn form_policy(&self) -> String {
         let campaign = self.campaign;
         let (script, frame) = match &campaign.turnstile {
@@ -78,6 +77,7 @@ impl Reader<'_> {
         ))
     }
 
+    /// Returns a field with its label and help.
     fn field(&self, field: &Field) -> Markup {
         let id = id_of(field);
         let language = self.campaigns_language();
@@ -114,15 +114,15 @@ impl Reader<'_> {
             _ => html! {
                 div class="field" {
                     label for=(id) { (label) }
-                    (self.asked(field))
+                    (self.input(field))
                     (help)
                 }
             },
         }
     }
 
-    /// What takes the answer to a field.
-    fn asked(&self, field: &Field) -> Markup {
+    /// Returns the input of a field.
+    fn input(&self, field: &Field) -> Markup {
         let choose = |options: Markup| html! { option value="" { (self.text("form.choose")) } (options) };
         let select =
             |more: &[(&str, &str)], options| self.control(field, "select", more, Some(choose(options)));
@@ -146,9 +146,9 @@ impl Reader<'_> {
                 },
             ),
             Kind::Country => select(&[], countries(self.language)),
-            // A number and an address are texts, so that what is typed is what is judged: a browser's own inputs
-            // for them send something else or nothing where they do not like it. A keyboard for numbers may have
-            // no minus.
+            // Numbers and web addresses have text inputs, so that the answer arrives as it was typed: the inputs of
+            // browsers for them send something else, or nothing, if they do not accept it. A numeric keyboard may
+            // have no minus.
             kind => {
                 let more: &[(&str, &str)] = match kind {
                     Kind::Email => &[("type", "email")],
@@ -166,7 +166,7 @@ impl Reader<'_> {
         }
     }
 
-    /// An element of a form that a field's answer stands in; an input without content has no end.
+    /// Returns the element that holds a field's answer. An input has no content and no end tag.
     fn control(&self, field: &Field, tag: &str, more: &[(&str, &str)], content: Option<Markup>) -> Markup {
         let mut text = format!("<{tag}");
         let mut add = |name: &str, value: Option<&str>| {
@@ -188,8 +188,8 @@ impl Reader<'_> {
         PreEscaped(text)
     }
 
-    /// What browsers fill in. The visitor's own contact stands in the first field of its kind alone: the others
-    /// are somebody else's.
+    /// Returns the autofill value of a field. The visitor's own contact is only in the first field of its kind: the
+    /// others are somebody else's.
     fn autocomplete<'a>(&self, field: &'a Field) -> Option<&'a str> {
         let of_visitor = match &field.kind {
             Kind::Email => "email",
@@ -202,6 +202,7 @@ impl Reader<'_> {
         Some(field.autocomplete.as_deref().unwrap_or(usual))
     }
 
+    /// Returns the checkbox of a purpose.
     fn consent(&self, purpose: &Purpose) -> Markup {
         let name = format!("consent.{}", purpose.id);
         html! {
@@ -212,7 +213,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A field that people do not see.
+    /// Returns the honeypot, which people do not see.
     fn trap(&self, honeypot: &str) -> Markup {
         html! {
             p class="trap" aria-hidden="true" {
@@ -223,29 +224,29 @@ impl Reader<'_> {
     }
 }
 
-/// Where the visitor came from, as far as the page's address says it.
-fn carried(campaign: &Campaign, shown: &Shown<'_>) -> Markup {
-    let said = form_urlencoded::parse(shown.query.as_bytes());
-    let said = said
+/// Returns hidden inputs with the attribution in the page's address.
+fn attribution_inputs(campaign: &Campaign, hosted: &HostedForm<'_>) -> Markup {
+    let attribution = form_urlencoded::parse(hosted.query.as_bytes())
         .filter(|(name, text)| is_attribution(&name.to_ascii_lowercase()) && !text.is_empty())
-        .take(MAX_CARRIED);
-    let page = shown.public_url.map(|own| format!("{own}/f/{}", campaign.id));
+        .take(MAX_ATTRIBUTION_INPUTS);
+    let page = hosted.public_url.map(|own| format!("{own}/f/{}", campaign.id));
     html! {
-        @for (name, text) in said { input type="hidden" name=(name) value=(text); }
+        @for (name, text) in attribution { input type="hidden" name=(name) value=(text); }
         @if let Some(page) = page { input type="hidden" name="page_url" value=(page); }
     }
 }
 
+/// Returns the id of a field's input.
 fn id_of(field: &Field) -> String {
     format!("f-{}", field.name)
 }
 
-/// Of what stands beside a field, where it has that.
+/// Returns the id of a field's help, if it has any.
 fn help_id_of(field: &Field) -> Option<String> {
     field.help.as_ref().map(|_| format!("f-{}-help", field.name))
 }
 
-/// What browsers fill in, by the HTML standard's names.
+/// Returns the autofill value of the HTML standard for a field of this name.
 fn by_name(kind: &Kind, name: &str) -> Option<&'static str> {
     if !matches!(kind, Kind::Text { .. }) {
         return None;
@@ -262,23 +263,23 @@ fn by_name(kind: &Kind, name: &str) -> Option<&'static str> {
     }
 }
 
-/// What search engines and chats show below a link: the first paragraph as one line.
+/// Returns the first paragraph as one line: the description that search engines and chats show below a link.
 fn first_line(text: &str) -> String {
     let paragraph = text.trim().split("\n\n").next().unwrap_or_default();
     paragraph.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The countries by name, as the options of a choice. Made once an isolate: there are 249.
+/// Returns the countries by name, as options. They are rendered once per isolate: there are 249.
 fn countries(language: Language) -> Markup {
     thread_local! {
         static OPTIONS: [OnceCell<Markup>; Language::ALL.len()] = const { [const { OnceCell::new() }; 3] };
     }
-    let made = || {
-        let named = regions(language.tag(), Country::all().map(|country| country.to_string()));
-        html! { @for (code, name) in &named { option value=(code) { (name) } } }
+    let render = || {
+        let by_name = regions(language.tag(), Country::all().map(|country| country.to_string()));
+        html! { @for (code, name) in &by_name { option value=(code) { (name) } } }
     };
     OPTIONS.with(|options| {
         let at = Language::ALL.iter().position(|known| *known == language).unwrap_or_default();
-        options.get(at).map(|options| options.get_or_init(made).clone()).unwrap_or_else(made)
+        options.get(at).map(|options| options.get_or_init(render).clone()).unwrap_or_else(render)
     })
 }

@@ -1,10 +1,12 @@
-//! HTTP as the use cases see it: requests, responses and the pages that browsers get.
+//! HTTP: requests, responses and the pages for browsers, without anything of the platform.
 
 mod accepted;
 mod criteria;
-pub mod download_page;
+mod download_page;
 pub mod hosted_form;
-pub mod pages;
+mod layout;
+mod pages;
 mod problem;
+pub mod reader;
 pub mod request;
 pub mod response;

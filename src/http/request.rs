@@ -1,8 +1,8 @@
-//! A request as the core sees it: what the edge read once, with nothing of the platform.
+//! HTTP requests as the core sees them: read once, with nothing of the platform.
 
 use crate::base::header::weighted;
 
-/// The methods that something here answers.
+/// The methods that are supported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Method {
@@ -14,7 +14,7 @@ pub enum Method {
 }
 
 impl Method {
-    /// As HTTP names it; nothing for those that nothing here answers.
+    /// Returns the name of the method; empty for those that are not supported.
     pub fn name(self) -> &'static str {
         match self {
             Self::Get => "GET",
@@ -26,7 +26,7 @@ impl Method {
     }
 }
 
-/// The body is larger than its address reads.
+/// The body is larger than its address accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooLarge;
 
@@ -35,11 +35,11 @@ pub struct TooLarge;
 pub struct RawRequest {
     /// The method. HEAD counts as GET; the platform drops the body.
     pub method: Method,
-    /// The host that was asked, with its port where it is not the scheme's own.
+    /// The host, with its port if that is not the default.
     pub host: String,
     /// The path, still percent-encoded.
     pub path: String,
-    /// What follows `?`, still percent-encoded.
+    /// The query without `?`, still percent-encoded.
     pub query: String,
     /// `Content-Type`.
     pub content_type: Option<String>,
@@ -52,25 +52,25 @@ pub struct RawRequest {
     /// `Origin`.
     pub origin: Option<String>,
     /// `Access-Control-Request-Headers`.
-    pub asked_headers: Option<String>,
+    pub requested_headers: Option<String>,
     /// `Idempotency-Key`.
     pub idempotency_key: Option<String>,
     /// `Authorization`.
     pub authorization: Option<String>,
-    /// The address that the request came from, as the platform states it (`CF-Connecting-IP`). Never kept.
+    /// The client's address, as the platform states it (`CF-Connecting-IP`). It is never stored.
     pub client_address: Option<String>,
     /// Whether `Sec-GPC` is `1`: no other value counts (<https://www.w3.org/TR/gpc/>).
     pub gpc: bool,
-    /// Empty where the method has none.
+    /// The body; empty if the method has none.
     pub body: Result<Vec<u8>, TooLarge>,
 }
 
 impl RawRequest {
-    /// Whether the client would rather have HTML than JSON (RFC 9110 section 12.5.1): a browser's
-    /// form post, not a script's.
+    /// Checks whether the client prefers HTML to JSON (RFC 9110 section 12.5.1): the form post of a browser does, a
+    /// script does not.
     pub fn prefers_html(&self) -> bool {
         let accepted = weighted(self.accept.as_deref().unwrap_or_default());
-        // What names a type more closely counts.
+        // The most specific range counts.
         let weight = |names: [&str; 3]| {
             let of = |name: &str| {
                 let ranges = accepted.iter().filter(|(range, _)| range.eq_ignore_ascii_case(name));
@@ -96,7 +96,7 @@ mod tests {
             accept: accept.map(str::to_owned),
             accept_language: None,
             content_encoding: None,
-            asked_headers: None,
+            requested_headers: None,
             origin: None,
             idempotency_key: None,
             authorization: None,

@@ -1,32 +1,31 @@
-//! Responses. Programs get JSON and problem details, people get pages: no room but this one knows HTTP's status
-//! codes.
+//! HTTP responses. Programs get JSON and problem details, people get pages; no other module knows status codes.
 
 use serde_json::{Value, json};
 
-/// Minutes, so that a key that is replaced in a hurry is soon gone.
+/// The caching of the key set: minutes, so that a key that is replaced in a hurry is soon gone.
 const KEY_SET_CACHING: &str = "public, max-age=300";
 
-/// The type of pages.
+/// The media type of pages.
 pub(super) const HTML: &str = "text/html; charset=utf-8";
 
 /// An HTTP response.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reply {
+pub struct Response {
     /// The status code.
     pub status: u16,
-    /// Names in lower case.
+    /// The headers, with names in lower case.
     pub headers: Vec<(&'static str, String)>,
-    /// The whole body.
+    /// The body.
     pub body: Vec<u8>,
-    /// The key of a file that is the body.
+    /// The key of a file in the bucket that is the body.
     pub file: Option<String>,
-    /// Whether the platform's static file of that address is the answer, where it has one.
+    /// Whether the platform responds with its static file of that address, if it has one.
     pub is_asset: bool,
 }
 
-impl Reply {
+impl Response {
     pub(super) fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
-        // What stands between would change the words of a page, a consent's among them.
+        // Proxies would otherwise change the words of a page, those of a consent among them.
         let caching = if content_type.starts_with(HTML) { "no-store, no-transform" } else { "no-store" };
         let headers = vec![
             ("content-type", content_type.to_owned()),
@@ -42,7 +41,7 @@ impl Reply {
         self
     }
 
-    /// The value of a header.
+    /// Returns the value of a header.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
     }
@@ -52,36 +51,30 @@ impl Reply {
         Self::new(200, "application/json", value.to_string())
     }
 
-    /// 200 with a JSON text that is ready.
+    /// 200 with a text that is JSON.
     pub fn json_text(text: &str) -> Self {
         Self::new(200, "application/json", text)
     }
 
-    /// 303: what was asked for is there.
-    pub fn elsewhere(address: String) -> Self {
+    /// 303 to an address.
+    pub fn redirect(address: String) -> Self {
         Self::new(303, "text/plain", "").with("location", address)
     }
 
-    /// A static file of the platform's; 404 where it has none.
-    pub fn asset() -> Self {
-        Self { is_asset: true, ..Self::not_found() }
-    }
-
-    /// 204.
-    pub fn nothing() -> Self {
+    /// 204, without content.
+    pub fn no_content() -> Self {
         Self { status: 204, headers: Vec::new(), body: Vec::new(), file: None, is_asset: false }
     }
 
-    /// What a person has agreed to, with the signed receipts, for programs.
+    /// 200: the consents of a person, with the signed receipts, for programs.
     pub fn receipts(consents: &[Value]) -> Self {
         Self::json(&json!({ "consents": consents }))
     }
 
-    /// The public keys of receipts. They may be kept for a while; who meets a key that is not among
-    /// them asks again.
+    /// 200: the public keys of receipts. They may be cached for a while; whoever meets an unknown key asks again.
     pub fn key_set(keys: &Value) -> Self {
-        let mut reply = Self::new(200, "application/jwk-set+json", keys.to_string());
-        reply.headers.retain(|(name, _)| *name != "cache-control");
-        reply.with("cache-control", KEY_SET_CACHING).with("access-control-allow-origin", "*")
+        let mut response = Self::new(200, "application/jwk-set+json", keys.to_string());
+        response.headers.retain(|(name, _)| *name != "cache-control");
+        response.with("cache-control", KEY_SET_CACHING).with("access-control-allow-origin", "*")
     }
 }

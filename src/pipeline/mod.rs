@@ -1,4 +1,4 @@
-//! The stages of a lead, in the order in which it passes them: intake, lead, consent, abuse, scoring, webhook.
+//! The stages that a lead passes: intake, lead, consent, abuse, scoring, webhook.
 
 pub mod abuse;
 pub mod consent;

@@ -1,4 +1,4 @@
-//! [`Lead`] → [`Decision`]: the score with its reasons, and where the lead goes.
+//! Scoring: [`Lead`] → [`Score`] with its reasons → [`Decision`].
 
 use serde::{Deserialize, Serialize};
 
@@ -6,20 +6,20 @@ use super::lead::Lead;
 use crate::base::json::by_words;
 use crate::campaign::{Campaign, Condition, Destination};
 
-/// What the campaign's rules say of a lead. The reasons' points add up to the total.
+/// The score of a lead by the campaign's rules. The points of the reasons add up to the total.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Score {
-    /// The sum of the reasons' points.
+    /// The total points.
     pub total: i64,
-    /// How near to buying.
+    /// The temperature: how near the lead is to buying.
     pub temperature: Temperature,
-    /// Whose lead it is.
+    /// The stage: who follows up.
     pub stage: Stage,
-    /// The rules that held, in the campaign's order.
+    /// The rules that matched, in the campaign's order.
     pub reasons: Vec<Reason>,
 }
 
-/// How near to buying someone is.
+/// The temperature of a lead: how near it is to buying.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Temperature {
@@ -30,7 +30,7 @@ pub enum Temperature {
 
 by_words!(Temperature, [(Temperature::Cold, "cold"), (Temperature::Warm, "warm"), (Temperature::Hot, "hot")]);
 
-/// Lead, marketing qualified lead, sales qualified lead.
+/// The stage of a lead: lead, marketing qualified lead, sales qualified lead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Stage {
@@ -41,27 +41,27 @@ pub enum Stage {
 
 by_words!(Stage, [(Stage::Lead, "lead"), (Stage::Mql, "MQL"), (Stage::Sql, "SQL")]);
 
-/// One rule that held.
+/// One rule that matched.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Reason {
     /// The rule's name.
     pub rule: String,
-    /// What it adds.
+    /// The points that it adds.
     pub points: i64,
     /// The rule's condition, never the visitor's value.
     pub because: String,
 }
 
-/// What happens with a lead that is new to its campaign.
+/// The decision on a lead that is new to its campaign.
 #[derive(Debug)]
 pub enum Decision<'a> {
-    /// It goes to these destinations: at least one.
+    /// The lead is forwarded to these destinations: at least one.
     Forward(Vec<&'a Destination>),
-    /// It waits for more, for this reason.
+    /// The lead is held until it qualifies, for this reason.
     Hold(&'static str),
 }
 
-/// Applies the campaign's rules.
+/// Scores a lead by the campaign's rules.
 pub fn score(campaign: &Campaign, lead: &Lead) -> Score {
     let answers = lead.all_answers(campaign);
     let facts = lead.facts(&answers);
@@ -89,28 +89,28 @@ pub fn score(campaign: &Campaign, lead: &Lead) -> Score {
     }
 }
 
-/// Whether a destination may have a lead at all: it is for people on the lead's lists, the visitor's
-/// browser does not object (`Sec-GPC`), and every consent that it needs is there.
-pub fn may_have(campaign: &Campaign, lead: &Lead, destination: &Destination) -> bool {
+/// Checks that a destination may receive a lead at all: it is for people on the lead's lists, the visitor's browser
+/// does not object (`Sec-GPC`), and every consent that it needs was given.
+pub fn may_receive(campaign: &Campaign, lead: &Lead, destination: &Destination) -> bool {
     campaign.routes_to(destination, &lead.lists)
         && !(lead.gpc && destination.third_party)
         && lead.consents_to(&destination.needs)
 }
 
-/// Decides where a lead with this score goes. An existing customer waits for no threshold of the
-/// campaign's.
+/// Decides whether a lead with this score is forwarded, and to which destinations. The threshold of the campaign does
+/// not apply to existing customers.
 pub fn decide<'a>(campaign: &'a Campaign, lead: &Lead, score: &Score) -> Decision<'a> {
     if lead.lists.is_empty() && campaign.thresholds.forward_at.is_some_and(|least| score.total < least) {
         return Decision::Hold("below_forward_at");
     }
     let answers = lead.all_answers(campaign);
     let facts = lead.facts(&answers);
-    let wants = |destination: &&Destination| {
-        may_have(campaign, lead, destination)
+    let qualifies_for = |destination: &&Destination| {
+        may_receive(campaign, lead, destination)
             && destination.forward_at.is_none_or(|least| score.total >= least)
             && destination.when.iter().all(|condition| condition.holds(&facts))
     };
-    let destinations: Vec<_> = campaign.destinations.iter().filter(wants).collect();
+    let destinations: Vec<_> = campaign.destinations.iter().filter(qualifies_for).collect();
     if destinations.is_empty() {
         Decision::Hold("no_destination_wants_it")
     } else {
@@ -118,15 +118,15 @@ pub fn decide<'a>(campaign: &'a Campaign, lead: &Lead, score: &Score) -> Decisio
     }
 }
 
-/// Why a lead is held, by the campaign as it is now: what [`decide`] would hold it for, or, where it would go
-/// to nobody, what is nearest to keep it from the destinations of its list.
+/// Returns the reason why a lead is held, by the campaign as it is now: the one of [`decide`] or, if no destination
+/// would receive it, the nearest obstacle at the destinations of its lists.
 pub fn why_held(campaign: &Campaign, lead: &Lead, score: &Score) -> &'static str {
     match decide(campaign, lead, score) {
-        // The campaign has changed. The lead goes with the next post of its person.
+        // The campaign has changed. The lead goes out with the next submission of the person.
         Decision::Forward(_) => "would_be_forwarded",
         Decision::Hold("no_destination_wants_it") => {
             let routed = campaign.destinations.iter().filter(|one| campaign.routes_to(one, &lead.lists));
-            let allowed: Vec<_> = routed.clone().filter(|one| may_have(campaign, lead, one)).collect();
+            let allowed: Vec<_> = routed.clone().filter(|one| may_receive(campaign, lead, one)).collect();
             if allowed.iter().any(|one| one.forward_at.is_some_and(|least| score.total < least)) {
                 "below_forward_at_of_destination"
             } else if allowed.is_empty() && routed.clone().any(|one| !lead.consents_to(&one.needs)) {

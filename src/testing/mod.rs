@@ -1,3 +1,9 @@
-//! All ports in memory, with a clock and faults: what the host tests, the model and the fuzz targets drive.
+//! All ports in memory, for the host tests, the model and the fuzz targets.
 
+mod fixtures;
+mod kv;
+mod ledgers;
+mod ports;
+mod receiver;
+mod sqlite;
 pub mod world;

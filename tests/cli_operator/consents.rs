@@ -100,7 +100,7 @@ fn each_act_of_a_history_is_judged_anew() {
     other["ledgers"][0]["ledger"] = json!("other");
     verdicts(&folder, &other, &["CHANGED", "CHANGED", "CHANGED"]);
     write(&folder, "access.json", "{}");
-    assert!(refused(&folder, &VERIFY).contains("not what leadhook access prints"));
+    assert!(refused(&folder, &VERIFY).contains("is not the output of leadhook access"));
 }
 
 #[test]
@@ -115,21 +115,21 @@ fn a_receipt_shows_that_a_history_was_cut() {
     write(&folder, "access.json", &held.to_string());
     let output = crate::leadhook(&folder, &verify);
     assert!(output.status.success());
-    assert!(crate::text(&output.stderr).contains("signature was not looked at"));
+    assert!(crate::text(&output.stderr).contains("signature was not verified"));
 
     let pair = SigningKey::from_bytes(&[1; 32]).to_keypair_bytes();
     let lines = format!("{}LEADHOOK_SIGNING_KEYS=\"r1:{}\"\n", read(&folder, "leadhook.keys"), base64(&pair));
     write(&folder, "leadhook.keys", &lines);
-    assert!(done(&folder, &verify).ends_with("the history holds act 2, for which the receipt was made\n"));
+    assert!(done(&folder, &verify).ends_with("the history contains act 2, which the receipt was made for\n"));
 
     acts(&mut held).truncate(1);
     write(&folder, "access.json", &held.to_string());
     assert!(done(&folder, &VERIFY).ends_with("valid\n"), "by itself the rest looks whole");
-    assert!(refused(&folder, &verify).contains("does not hold act 2 as the receipt has it: it was cut"));
+    assert!(refused(&folder, &verify).contains("does not contain act 2 of the receipt: it was truncated"));
 
     write(&folder, "access.json", &history().to_string());
     write(&folder, "r.jws", &signed("r1", 2, &payload));
-    assert!(refused(&folder, &verify).contains("the signature is wrong"));
+    assert!(refused(&folder, &verify).contains("the signature is invalid"));
     write(&folder, "r.jws", &signed("r1", 1, &json!({ "type": "erasure" })));
     assert!(refused(&folder, &verify).contains("names no act"));
 }

@@ -51,7 +51,7 @@ fn make_adds_what_is_missing_and_shows_no_secret() {
     assert_eq!(SigningKey::from_bytes(seed).verifying_key().as_bytes(), &pair.public);
 
     let before = read(&folder, "leadhook.keys");
-    assert!(done(&folder, &["keys", "make"]).contains("nothing is missing"));
+    assert!(done(&folder, &["keys", "make"]).contains("no key is missing"));
     assert_eq!(read(&folder, "leadhook.keys"), before);
     assert_eq!(fs::read_dir(&folder).expect("a folder").count(), 1, "no temporary file is left");
 }
@@ -94,7 +94,7 @@ fn a_rotation_puts_the_next_id_in_front_and_keeps_the_older_keys() {
         assert!(value(&folder, name).ends_with(&format!(",{first}")));
     }
     let lists = value(&folder, "LEADHOOK_LIST_KEYS");
-    assert!(refused(&folder, &["keys", "rotate", "lists"]).contains("cannot be hashed again without"));
+    assert!(refused(&folder, &["keys", "rotate", "lists"]).contains("cannot be computed again without"));
     assert_eq!(value(&folder, "LEADHOOK_LIST_KEYS"), lists);
     assert_eq!(done(&folder, &["keys", "export", "lists"]), format!("LEADHOOK_LIST_KEYS=\"{lists}\"\n"));
 
@@ -154,7 +154,7 @@ fn a_key_that_signs_no_more_still_verifies() {
     let public = VerifyingKey::from_bytes(&retired.public).expect("a key");
     assert!(public.verify_strict(b"receipt", &signature).is_ok());
     assert!(!value.contains(base64(seed.bytes()).trim_end_matches('=').get(..40).expect("a part")));
-    assert!(refused(&folder, &["keys", "retire", "signing", "r1"]).contains("retired already"));
+    assert!(refused(&folder, &["keys", "retire", "signing", "r1"]).contains("already retired"));
     assert!(refused(&folder, &["keys", "retire", "signing", "r9"]).contains("no key \"r9\""));
 }
 
@@ -175,7 +175,7 @@ fn a_key_is_retired_when_no_row_names_it() {
     assert_eq!(said, "p1 is still needed by 12 rows of a, 5 rows of b; nothing was changed\n");
     assert!(refused(&folder, &["keys", "retire", "peppers", "p1"]).contains("--url"));
     assert!(refused(&folder, &["keys", "retire", "peppers", "p2", "--force"]).contains("is the current key"));
-    assert!(refused(&folder, &["keys", "retire", "lists", "l1"]).contains("outlive"));
+    assert!(refused(&folder, &["keys", "retire", "lists", "l1"]).contains("never rotated or retired"));
     assert_eq!(read(&folder, "leadhook.keys"), before);
 
     let status = done(&folder, &["keys", "status", "--url", url]);
@@ -186,13 +186,13 @@ fn a_key_is_retired_when_no_row_names_it() {
         [
             "peppers (LEADHOOK_PEPPERS)",
             "p2 3 rows; current",
-            "p1 17 rows; may not be retired yet",
+            "p1 17 rows; cannot be retired yet",
             "sealing (LEADHOOK_SEALING_KEYS)",
             "s2 3 rows; current",
-            "s1 0 rows; may be retired: leadhook keys retire sealing s1",
+            "s1 0 rows; can be retired: leadhook keys retire sealing s1",
             "s0 2 rows; it is not in leadhook.keys",
             "lists (LEADHOOK_LIST_KEYS)",
-            "l1 2 rows; stays, for lists are not rotated",
+            "l1 2 rows; stays, list keys are never rotated",
             "signing (LEADHOOK_SIGNING_KEYS)",
             "r1 current",
         ]
@@ -217,7 +217,7 @@ fn an_answer_with_a_gap_retires_nothing() {
     ] {
         let server = Server::new(move |_, _| Answer::ok(&answer));
         let said = refused(&folder, &["keys", "retire", "peppers", "p1", "--url", &server.url]);
-        assert!(said.contains("does not say"), "{said}");
+        assert!(said.contains("does not state"), "{said}");
     }
     assert_eq!(ids(&folder, "LEADHOOK_PEPPERS"), ["p2", "p1"]);
 }
@@ -227,7 +227,7 @@ fn a_file_that_is_not_as_it_should_be_is_left_as_it_is() {
     let folder = folder("wrong");
     for (lines, reason) in [
         ("LEADHOOK_PEPPERS=\"p1:short\"\n", "LEADHOOK_PEPPERS: "),
-        ("LEADHOOK_PEPPERS=\"\"\nLEADHOOK_PEPPERS=\"\"\n", "stands there twice"),
+        ("LEADHOOK_PEPPERS=\"\"\nLEADHOOK_PEPPERS=\"\"\n", "is set twice"),
     ] {
         write(&folder, "leadhook.keys", lines);
         for command in ["make", "rotate"] {

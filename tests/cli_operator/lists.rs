@@ -103,11 +103,11 @@ fn a_file_that_does_not_fit_is_refused_without_showing_anybody() {
     assert!(said.starts_with("customers: 1 rows, 1 uploaded"));
     let mut named = import("f.csv", &server.url, &[]);
     named[4] = "../campaigns";
-    assert!(refused(&folder, &named).contains("is not the name of a list"));
+    assert!(refused(&folder, &named).contains("is not a valid list name"));
     write(&folder, "leadhook.keys", "LEADHOOK_ADMIN_TOKEN=x\n");
     let said = refused(&folder, &import("f.csv", &server.url, &[]));
     assert!(
-        said.contains("LEADHOOK_LIST_KEYS is not in leadhook.keys; leadhook keys export lists"),
+        said.contains("LEADHOOK_LIST_KEYS is not in leadhook.keys; run leadhook keys export lists"),
         "{said}"
     );
 }
@@ -172,15 +172,15 @@ fn lists_are_shown_and_emptied_and_one_person_suppressed() {
     let server = taking();
     let url = server.url.as_str();
     let said = done(&folder, &["list", "clear", "customers", "--ledger", "example-ab", "--url", url]);
-    assert_eq!(said, "customers: 7 entries removed; it is empty now\n");
+    assert_eq!(said, "customers: 7 entries removed; the list is empty now\n");
     let one =
         ["--email", "Eva@acme.example", "--ledger", "example-ab", "--keys", "leadhook.keys", "--url", url];
-    assert!(done(&folder, &[&["suppress"], &one[..]].concat()).contains("hears nothing"));
+    assert!(done(&folder, &[&["suppress"], &one[..]].concat()).contains("is not contacted"));
     // Under an older list key the person may stand on the list too.
     let older =
         format!("LEADHOOK_LIST_KEYS=\"{},{}\"\nLEADHOOK_ADMIN_TOKEN=x\n", ring("l2", 4), ring("l1", 3));
     write(&folder, "leadhook.keys", &older);
-    assert!(done(&folder, &[&["unsuppress"], &one[..]].concat()).contains("off the list"));
+    assert!(done(&folder, &[&["unsuppress"], &one[..]].concat()).contains("removed from the list"));
     let bodies: Vec<Value> = server.asked().into_iter().map(|asked| asked.body).collect();
     assert_eq!(bodies[..2], [json!({ "clear": true }), json!({ "add": [email("eva@acme.example")] })]);
     let removed: Vec<_> =

@@ -34,7 +34,7 @@ fn no_key_is_retired_before_all_ledgers_have_been_asked() {
     let said = refused(&folder, &[&["keys", "retire", "peppers", "p1"][..], &url].concat());
     assert_eq!(said, "p1 is still needed by 1 rows of b; nothing was changed\n");
     let status = done(&folder, &[&["keys", "status"][..], &url].concat());
-    assert!(status.contains("1 rows; may not be retired yet"), "{status}");
+    assert!(status.contains("1 rows; cannot be retired yet"), "{status}");
     // What cannot be read to the end says nothing about what is unused.
     let server = Server::new(move |asked, _| match goes_on(asked) {
         true => Answer::ok(&json!({})),
@@ -42,7 +42,7 @@ fn no_key_is_retired_before_all_ledgers_have_been_asked() {
     });
     let before = read(&folder, "leadhook.keys");
     let said = refused(&folder, &["keys", "retire", "peppers", "p1", "--url", &server.url]);
-    assert!(said.contains("does not say"), "{said}");
+    assert!(said.contains("does not state"), "{said}");
     assert_eq!(read(&folder, "leadhook.keys"), before);
 }
 
@@ -103,8 +103,8 @@ fn lists_and_findings_of_all_ledgers_are_told() {
     let server = in_two(chunk("one"), chunk("two"));
     let output = leadhook(&folder, &["doctor", "--url", &server.url]);
     let said = text(&output.stdout);
-    assert!(said.contains("WRONG one:") && said.contains("WRONG two:"), "{said}");
-    assert_eq!(text(&output.stderr), "2 things are wrong.\n");
+    assert!(said.contains("ERROR one:") && said.contains("ERROR two:"), "{said}");
+    assert_eq!(text(&output.stderr), "2 problems found.\n");
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn what_only_one_ledger_has_is_looked_for_in_all() {
     let discard = ["quarantine", "discard", "sub_1", "sub_2", "sub_3", "--url", server.url.as_str()];
     let output = leadhook(&folder, &discard);
     assert_eq!(text(&output.stdout), "2 discarded\n");
-    assert!(text(&output.stderr).ends_with("opens them: sub_2\n"), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).ends_with("any key that is left: sub_2\n"), "{}", text(&output.stderr));
     let bodies: Vec<_> =
         server.asked().into_iter().map(|asked| asked.body["submission_ids"].clone()).collect();
     assert_eq!(bodies, [json!(["sub_1", "sub_2", "sub_3"]), json!(["sub_2", "sub_3"])]);

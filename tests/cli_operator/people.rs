@@ -38,7 +38,7 @@ fn the_worker_is_asked_again_and_its_problems_are_said() {
     assert_eq!(server.asked().len(), 6);
 
     let server = Server::new(|_, _| Answer::fault());
-    assert!(text(&access(&server.url).stderr).contains("answered 503"));
+    assert!(text(&access(&server.url).stderr).contains("returned 503"));
     assert_eq!(server.asked().len(), 6);
 
     let problem = |status, body: serde_json::Value| {
@@ -50,12 +50,12 @@ fn the_worker_is_asked_again_and_its_problems_are_said() {
     let errors = json!([{ "field": "email", "code": "x", "detail": "is no address" }, { "code": "y" }]);
     assert_eq!(
         problem(422, json!({ "title": "Not valid", "detail": "Correct it.", "errors": errors })),
-        "URL answered 422: Not valid. Correct it. email: is no address. y.\n"
+        "URL returned 422: Not valid. Correct it. email: is no address. y.\n"
     );
     let said = problem(401, json!({ "title": "Not authorised" }));
-    assert_eq!(said, "URL answered 401: Not authorised\n");
-    assert!(problem(404, json!("nothing")).starts_with("URL answered 404"));
-    assert!(problem(302, json!({})).starts_with("URL answered 302"), "the token follows no redirect");
+    assert_eq!(said, "URL returned 401: Not authorised\n");
+    assert!(problem(404, json!("nothing")).starts_with("URL returned 404"));
+    assert!(problem(302, json!({})).starts_with("URL returned 302"), "the token follows no redirect");
 
     let said = text(&access("http://leadhook.example.com").stderr);
     assert_eq!(said, "http://leadhook.example.com must begin with https://\n");
@@ -83,14 +83,14 @@ fn erase_asks_first_and_prints_the_receipt() {
     let server = Server::new(move |_, _| Answer::ok(&sent));
     let erase =
         ["erase", "--email", "eva@acme.example", "--phone", "+46701740605", "--url", server.url.as_str()];
-    assert!(refused(&folder, &erase).contains("--yes is needed"));
+    assert!(refused(&folder, &erase).contains("pass --yes"));
     assert!(server.asked().is_empty(), "nothing is erased unasked");
     let output = leadhook(&folder, &[&erase[..], &["--yes"]].concat());
     assert_eq!(text(&output.stdout), format!("{receipt}\n"));
     assert_eq!(
         text(&output.stderr),
-        "example-ab: erased 1 lead with 3 submissions\n  crm of guide is told to erase it too\n\
-         family: erased 1 submission of a lead of which somebody else's are left\n"
+        "example-ab: erased 1 lead with 3 submissions\n  crm of guide gets an event to erase it too\n\
+         family: erased 1 submission of a lead that also has submissions of somebody else\n"
     );
     assert_eq!(server.asked()[0].what, "POST /admin/api/erase");
     assert_eq!(server.asked()[0].body, json!({ "email": "eva@acme.example", "phone": "+46701740605" }));
@@ -99,6 +99,6 @@ fn erase_asks_first_and_prints_the_receipt() {
 
     let server = Server::new(|_, _| Answer::ok(&json!({ "ledgers": [] })));
     let output = leadhook(&folder, &["erase", "--email", "a@b.example", "--yes", "--url", &server.url]);
-    assert!(text(&output.stderr).contains("Nothing was held"));
+    assert!(text(&output.stderr).contains("Nothing was stored"));
     assert!(output.stdout.is_empty());
 }

@@ -142,7 +142,7 @@ fn wrangler_publishes_a_renaming_by_the_same_rules() {
     let (_, warned) = published(&folder, &both);
     assert_eq!(
         warned,
-        "warning: a.toml: the renaming is in Cloudflare's audit log alone; with --api it is in Leadhook's\n"
+        "warning: a.toml: the renaming is only in Cloudflare's audit log; with --api it is in Leadhook's\n"
     );
     assert_eq!(
         kept(&folder, "ledger/v1/example-ab"),
@@ -164,7 +164,7 @@ fn wrangler_warns_of_what_may_wait_and_of_what_must_be_bound() {
     write(&folder, "a.toml", &file("a", "Old AB", "1", PROVIDER));
     assert_eq!(
         published(&folder, &["a.toml", "--remote"]).1,
-        "warning: a.toml: LEADHOOK_SECRET_HOSTS of the Worker must hold MAIL_API_TOKEN=api.mail.example, or nothing \
+        "warning: a.toml: LEADHOOK_SECRET_HOSTS of the Worker must contain MAIL_API_TOKEN=api.mail.example, or nothing \
          is sent there\n"
     );
     let bound = |host: &str| {

@@ -72,7 +72,7 @@ fn a_genuine_receipt_is_said_in_words() {
         [
             "genuine, signed by the key \"r1\"",
             "receipt rcpt_1",
-            "it says consent confirmed",
+            "statement consent confirmed",
             "time 2026-11-22T14:00:00.000Z",
             &format!("person {person} (a pseudonym)"),
             r"purpose newsletter: Send me the \u{1b}[31mnewsletter.",
@@ -112,7 +112,7 @@ fn a_webhook_is_read_with_all_its_receipts() {
     write(&folder, "body.json", &body(&[&good, &signed("r1", 2, &payload())]).to_string());
     assert!(
         refused(&folder, &["receipt", "verify", "body.json", "--jwks", "jwks.json"])
-            .contains("signature is wrong")
+            .contains("signature is invalid")
     );
     write(&folder, "body.json", &body(&[]).to_string());
     assert!(
@@ -147,17 +147,17 @@ fn a_receipt_that_is_not_genuine_is_refused_in_a_sentence() {
     }
     let malleable = format!("{}.{}.{}", parts[0], parts[1], base64url(&signature));
     for (receipt, reason) in [
-        (signed("r1", 2, &payload()), "the signature is wrong"),
-        (changed, "the signature is wrong"),
-        (malleable, "the signature is wrong"),
-        (signed("r7", 1, &payload()), "the key \"r7\", which is not known"),
-        (signed("other", 1, &payload()), "the key \"other\", which is not known"),
-        (with_header(json!({ "alg": "none", "kid": "r1" })), "signed as \"none\"; only EdDSA"),
-        (with_header(json!({ "alg": "HS256", "kid": "r1" })), "signed as \"HS256\"; only EdDSA"),
+        (signed("r1", 2, &payload()), "the signature is invalid"),
+        (changed, "the signature is invalid"),
+        (malleable, "the signature is invalid"),
+        (signed("r7", 1, &payload()), "an unknown key: \"r7\""),
+        (signed("other", 1, &payload()), "an unknown key: \"other\""),
+        (with_header(json!({ "alg": "none", "kid": "r1" })), "signed with \"none\"; only EdDSA"),
+        (with_header(json!({ "alg": "HS256", "kid": "r1" })), "signed with \"HS256\"; only EdDSA"),
         (with_header(json!({ "kid": "r1" })), "only EdDSA"),
-        (with_header(json!({ "alg": "EdDSA" })), "which key signed it"),
+        (with_header(json!({ "alg": "EdDSA" })), "the key that signed it"),
         (with_header(json!({ "alg": "EdDSA", "kid": "r1", "crit": ["x"], "x": 1 })), "(crit)"),
-        (format!("{}.{}.", parts[0], parts[1]), "its signature is cut"),
+        (format!("{}.{}.", parts[0], parts[1]), "its signature is truncated"),
         (format!("{}.{}", parts[0], parts[1]), "is damaged"),
         (good[1..].to_owned(), "is damaged"),
         (format!("{good}.x"), "is damaged"),
@@ -170,7 +170,7 @@ fn a_receipt_that_is_not_genuine_is_refused_in_a_sentence() {
     write(&folder, "r.jws", &good);
     for (set, reason) in [
         (json!({}).to_string(), "it has no keys"),
-        ("<html>".to_owned(), "no JWK set"),
+        ("<html>".to_owned(), "not a JWK set"),
         (
             json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "kid": "r1", "x": "AA" }] }).to_string(),
             "damaged",
@@ -180,7 +180,7 @@ fn a_receipt_that_is_not_genuine_is_refused_in_a_sentence() {
             json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "kid": "r1",
                                "x": "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" }] })
             .to_string(),
-            "signature is wrong",
+            "signature is invalid",
         ),
     ] {
         write(&folder, "bad.json", &set);
@@ -200,12 +200,12 @@ fn whom_a_receipt_is_about_is_known_to_who_has_the_pepper() {
         [&start[..], &["--email", email, "--ledger", ledger]].concat()
     };
     let said = done(&folder, &about(" Eva@ACME.example ", "example-ab"));
-    assert!(said.ends_with("about         the person of that address\n"), "{said}");
+    assert!(said.ends_with("about         the person with that address\n"), "{said}");
     assert!(refused(&folder, &about("eva@acme.example", "other")).contains("not about"));
     assert!(refused(&folder, &about("ada@acme.example", "example-ab")).contains("not about"));
     write(&folder, "leadhook.keys", &read(&folder, "leadhook.keys").replace("p1:", "p2:"));
     let said = refused(&folder, &about("eva@acme.example", "example-ab"));
-    assert!(said.contains("cannot be told: leadhook.keys has no pepper \"p1\""), "{said}");
+    assert!(said.contains("cannot tell whom it is about: leadhook.keys has no pepper \"p1\""), "{said}");
 
     keys_file(&folder);
     let erased = json!({
@@ -215,8 +215,8 @@ fn whom_a_receipt_is_about_is_known_to_who_has_the_pepper() {
     });
     write(&folder, "r.jws", &signed("r1", 1, &erased));
     let said = done(&folder, &about("eva@acme.example", "example-ab"));
-    for line in ["it says a person was erased", "erased at 2026-11-22T14:00:00.000Z", "submissions 2"] {
+    for line in ["statement a person was erased", "erased at 2026-11-22T14:00:00.000Z", "submissions 2"] {
         assert!(said.split_whitespace().collect::<Vec<_>>().join(" ").contains(line), "{line}: {said}");
     }
-    assert!(said.ends_with("about         the person of that address\n"), "{said}");
+    assert!(said.ends_with("about         the person with that address\n"), "{said}");
 }

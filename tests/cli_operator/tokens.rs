@@ -91,7 +91,7 @@ fn what_a_token_may_not_do_is_said_in_words() {
     assert_eq!(
         said(403, "", json!({ "title": "Not allowed", "detail": "This needs a token with the scope read." })),
         "URL: Not allowed. This needs a token with the scope read. Yours is from LEADHOOK_ADMIN_TOKEN in the \
-         environment or in the file of keys.\n"
+         environment or in the key file.\n"
     );
     assert_eq!(
         said(429, "retry-after: 17\r\n", json!({ "title": "Too many attempts", "detail": "Wait." })),

@@ -28,7 +28,7 @@ fn a_receipt_and_a_history_of_the_core_are_verified() {
         "company_size": "201+", "timeframe": "This month", "consent": { "contact": true },
     });
     let post = request(Method::Post, "/c/demo-request", "application/json", &post.to_string());
-    assert_eq!(pollster::block_on(world.answer(&post)).reply.status, 202);
+    assert_eq!(pollster::block_on(world.serve(&post)).response.status, 202);
     pollster::block_on(world.ring_alarms()).expect("alarms");
 
     let (peppers, signing) = (ring("k1", 1), signing_key("s1", [3; 32]));
@@ -44,7 +44,7 @@ fn a_receipt_and_a_history_of_the_core_are_verified() {
     let about =
         |email: &'static str| [&start[..], &["--ledger", &campaign.ledger, "--email", email]].concat();
     let said = done(&folder, &about("eva@acme.example"));
-    assert!(said.contains("the person of that address"), "{said}");
+    assert!(said.contains("the person with that address"), "{said}");
     let wording = &campaign.purposes[0].wording;
     assert!(said.contains(&wording.text) && said.contains(&wording.sha256) && said.contains("given"));
     // The campaign may leave out an address; all else is stated.
@@ -63,9 +63,10 @@ fn a_receipt_and_a_history_of_the_core_are_verified() {
     write(&folder, "access.json", &held.to_string());
     let verify = ["consent", "verify", "access.json", "--keys", "leadhook.keys", "--receipt", "r.jws"];
     assert!(
-        done(&folder, &verify).contains("contact given, newsletter refused  valid\nthe history holds act 1")
+        done(&folder, &verify)
+            .contains("contact given, newsletter refused  valid\nthe history contains act 1")
     );
     held["ledgers"][0]["leads"][0]["history"][0]["act"]["consents"][0][1] = Value::from("refused");
     write(&folder, "access.json", &held.to_string());
-    assert!(refused(&folder, &verify).contains("1 of 1 acts are not as they were written"));
+    assert!(refused(&folder, &verify).contains("1 of 1 acts have been changed"));
 }

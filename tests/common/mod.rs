@@ -8,7 +8,7 @@ use std::ops::{Deref, DerefMut};
 
 use leadhook::campaign::{Campaign, Problem};
 use leadhook::http::request::{Method, RawRequest};
-use leadhook::http::response::Reply;
+use leadhook::http::response::Response;
 use leadhook::testing::world::{LedgerMode, Received, World, request};
 use pollster::block_on;
 use rusqlite::types::ValueRef;
@@ -165,20 +165,20 @@ impl Site {
         self.publish(&campaign(file))
     }
 
-    pub fn send(&self, request: &RawRequest) -> Reply {
-        block_on(self.answer(request)).reply
+    pub fn send(&self, request: &RawRequest) -> Response {
+        block_on(self.serve(request)).response
     }
 
     /// Posts a form as a script does.
-    pub fn post(&self, campaign: &str, form: &str) -> Reply {
+    pub fn post(&self, campaign: &str, form: &str) -> Response {
         self.send(&request(Method::Post, &format!("/c/{campaign}"), FORM, form))
     }
 
     /// Posts a form that must be accepted, and gives the submission's id.
     pub fn accept(&self, campaign: &str, form: &str) -> String {
-        let reply = self.post(campaign, form);
-        assert_eq!(reply.status, 202, "{}", text(&reply));
-        let body = body(&reply);
+        let response = self.post(campaign, form);
+        assert_eq!(response.status, 202, "{}", text(&response));
+        let body = body(&response);
         assert_eq!(body["status"], "accepted");
         body["submission_id"].as_str().expect("an id").to_owned()
     }
@@ -200,9 +200,9 @@ impl Site {
 
     /// The admin API's answer, which must be 200.
     pub fn admin(&self, method: Method, path: &str) -> Value {
-        let reply = self.send(&request(method, &format!("/admin/api/{path}"), "", ""));
-        assert_eq!(reply.status, 200, "{path}: {}", text(&reply));
-        body(&reply)
+        let response = self.send(&request(method, &format!("/admin/api/{path}"), "", ""));
+        assert_eq!(response.status, 200, "{path}: {}", text(&response));
+        body(&response)
     }
 
     /// The counters' states that are not zero.
@@ -305,19 +305,19 @@ fn event(received: &Received) -> (String, String, String) {
     (text("/type"), text("/data/lead_id"), place)
 }
 
-pub fn text(reply: &Reply) -> String {
-    String::from_utf8(reply.body.clone()).expect("UTF-8")
+pub fn text(response: &Response) -> String {
+    String::from_utf8(response.body.clone()).expect("UTF-8")
 }
 
-pub fn body(reply: &Reply) -> Value {
-    serde_json::from_slice(&reply.body).expect("JSON")
+pub fn body(response: &Response) -> Value {
+    serde_json::from_slice(&response.body).expect("JSON")
 }
 
 /// The errors of a 422 as `field code`.
-pub fn problems(reply: &Reply) -> Vec<String> {
-    assert_eq!(reply.status, 422, "{}", text(reply));
-    assert_eq!(reply.header("content-type"), Some("application/problem+json"));
-    let body = body(reply);
+pub fn problems(response: &Response) -> Vec<String> {
+    assert_eq!(response.status, 422, "{}", text(response));
+    assert_eq!(response.header("content-type"), Some("application/problem+json"));
+    let body = body(response);
     let errors = body["errors"].as_array().expect("errors").iter();
     let word = |error: &Value, key: &str| error[key].as_str().expect(key).to_owned();
     errors.map(|error| format!("{} {}", word(error, "field"), word(error, "code"))).collect()
@@ -325,12 +325,12 @@ pub fn problems(reply: &Reply) -> Vec<String> {
 
 /// A map of counts, to compare with [`Site::states`].
 /// `field: detail` of what an order was refused for; nothing where it was done.
-pub fn refusals(reply: &Reply) -> Vec<String> {
-    if reply.status == 200 {
+pub fn refusals(response: &Response) -> Vec<String> {
+    if response.status == 200 {
         return Vec::new();
     }
-    assert_eq!(reply.status, 422, "{}", text(reply));
-    let errors = body(reply)["errors"].as_array().expect("errors").clone();
+    assert_eq!(response.status, 422, "{}", text(response));
+    let errors = body(response)["errors"].as_array().expect("errors").clone();
     let word = |error: &Value, key: &str| error[key].as_str().expect(key).to_owned();
     errors.iter().map(|error| format!("{}: {}", word(error, "field"), word(error, "detail"))).collect()
 }
@@ -339,6 +339,6 @@ pub fn counts(expected: &[(&str, i64)]) -> BTreeMap<String, i64> {
     expected.iter().map(|(state, count)| ((*state).to_owned(), *count)).collect()
 }
 
-pub fn headers(reply: &Reply) -> Map<String, Value> {
-    reply.headers.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect()
+pub fn headers(response: &Response) -> Map<String, Value> {
+    response.headers.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect()
 }

@@ -7,10 +7,10 @@ use leadhook::app::ports::Ports as _;
 use leadhook::base::crypto::from_base64url;
 use leadhook::contact::Email;
 use leadhook::http::request::Method;
-use leadhook::http::response::Reply;
+use leadhook::http::response::Response;
 use leadhook::ledger::State;
 use leadhook::pipeline::consent::payload_of;
-use leadhook::pipeline::lead::{Identifier, Identity, Link, named, subject};
+use leadhook::pipeline::lead::{Identifier, Identity, Link, subject, subject_prefix};
 use leadhook::testing::world::{PUBLIC_URL, request};
 use serde_json::{Value, json};
 
@@ -75,20 +75,20 @@ pub fn path(url: &str) -> String {
 }
 
 impl Site {
-    pub fn get(&self, url: &str) -> Reply {
+    pub fn get(&self, url: &str) -> Response {
         self.send(&request(Method::Get, &path(url), "", ""))
     }
 
     /// Posts to a link, as its page's button does.
     pub fn click(&self, url: &str) -> u16 {
-        let reply = self.send(&request(Method::Post, &path(url), super::FORM, ""));
+        let response = self.send(&request(Method::Post, &path(url), super::FORM, ""));
         for header in ["location", "set-cookie"] {
-            assert_eq!(reply.header(header), None);
+            assert_eq!(response.header(header), None);
         }
-        reply.status
+        response.status
     }
 
-    pub fn order_reply(&self, path: &str, order: &Value) -> Reply {
+    pub fn order_response(&self, path: &str, order: &Value) -> Response {
         self.send(&request(
             Method::Post,
             &format!("/admin/api/{path}"),
@@ -99,9 +99,9 @@ impl Site {
 
     /// An order to the admin API that must be done.
     pub fn order(&self, path: &str, order: &Value) -> Value {
-        let reply = self.order_reply(path, order);
-        assert_eq!(reply.status, 200, "{path}: {}", text(&reply));
-        body(&reply)
+        let response = self.order_response(path, order);
+        assert_eq!(response.status, 200, "{path}: {}", text(&response));
+        body(&response)
     }
 
     /// All that is held of somebody, of however many pages, by lead.
@@ -154,7 +154,7 @@ impl Site {
     pub fn withdrawal_of(&self, email: &str, purpose: &str) -> String {
         let lead_id = self.lead_id_of(email);
         let subject = subject(&self.tags_of(email)[0]);
-        let parts = [lead_id.as_str(), purpose, named(&subject)];
+        let parts = [lead_id.as_str(), purpose, subject_prefix(&subject)];
         let token = Identity::new(self.settings(), LEDGER).link(Link::Withdraw, Some("guide"), None, &parts);
         format!("{PUBLIC_URL}/withdraw/guide/{token}")
     }

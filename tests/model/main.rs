@@ -176,8 +176,8 @@ impl Run {
     fn read_campaigns(&mut self) {
         self.site.set_kv(KvMode::Fresh);
         for (campaign, ..) in CAMPAIGNS {
-            let reply = self.site.send(&request(Method::Get, &format!("/c/{campaign}"), "", ""));
-            assert_eq!(reply.status, 200);
+            let response = self.site.send(&request(Method::Get, &format!("/c/{campaign}"), "", ""));
+            assert_eq!(response.status, 200);
         }
         self.site.set_kv(self.kv);
     }
@@ -226,9 +226,9 @@ impl Run {
         ]);
         let form = format!("{}&{bad}", post.form(&mut self.dice, false));
         self.note(format!("invalid {form}"));
-        let reply = self.send(&post, &form);
-        assert_eq!(reply.status, 422);
-        assert!(!text(&reply).contains("zqxjkvw"));
+        let response = self.send(&post, &form);
+        assert_eq!(response.status, 422);
+        assert!(!text(&response).contains("zqxjkvw"));
     }
 
     fn change_kv(&mut self) {
@@ -295,7 +295,7 @@ impl Run {
         }
     }
 
-    fn send(&self, post: &Post, form: &str) -> leadhook::http::response::Reply {
+    fn send(&self, post: &Post, form: &str) -> leadhook::http::response::Response {
         let path = format!("/c/{}", CAMPAIGNS[post.campaign].0);
         let idempotency_key = post.key.clone();
         self.site.send(&RawRequest { idempotency_key, ..request(Method::Post, &path, FORM, form) })
@@ -309,11 +309,11 @@ impl Run {
         let expected = Expected { is_junk: sent.is_junk, ..self.people.expected(post, now) };
         let had_answered = self.people.kv_may_answer(post, now);
         let (rows, mails) = (count_of(&self.site, ledger, ROWS), mails_of(&self.site));
-        let reply = self.send(post, &sent.form);
+        let response = self.send(post, &sent.form);
         let is_new = count_of(&self.site, ledger, ROWS) - rows;
-        match (reply.status, mode) {
+        match (response.status, mode) {
             (202, _) => {
-                let answer = body(&reply);
+                let answer = body(&response);
                 let id = answer["submission_id"].as_str().expect("an id").to_owned();
                 let mut told = json!({ "status": "accepted", "submission_id": id });
                 if has_magnet(CAMPAIGNS[post.campaign].0) {
@@ -331,11 +331,11 @@ impl Run {
                 self.people.answer(post, &id, now);
             }
             (422, LedgerMode::Up) => {
-                assert!(taken, "{}", text(&reply));
-                assert_eq!(problems(&reply), ["Idempotency-Key idempotency_key_reused"]);
+                assert!(taken, "{}", text(&response));
+                assert_eq!(problems(&response), ["Idempotency-Key idempotency_key_reused"]);
             }
             (503, LedgerMode::LosesRequests | LedgerMode::LosesAnswers | LedgerMode::RefusesStatements) => {}
-            (status, mode) => panic!("{status} while {mode:?}: {}", text(&reply)),
+            (status, mode) => panic!("{status} while {mode:?}: {}", text(&response)),
         }
         let may_write = matches!(mode, LedgerMode::Up | LedgerMode::LosesAnswers) && !taken;
         assert!(is_new == 0 || is_new == 1 && may_write && !expected.is_repeat, "{is_new} new rows");
@@ -371,9 +371,9 @@ impl Run {
         let token = path.rsplit('/').next().unwrap_or_default();
         let is_good = self.is_pepper(token.split('.').nth(1)) && self.site.now_ms() < until_ms;
         for _ in 0..1 + self.dice.roll(2) {
-            let reply = self.site.send(&request(Method::Post, &path, FORM, ""));
-            assert_eq!(reply.status, if is_good { 303 } else { 410 });
-            assert_eq!(reply.header("location"), is_good.then_some(GUIDE));
+            let response = self.site.send(&request(Method::Post, &path, FORM, ""));
+            assert_eq!(response.status, if is_good { 303 } else { 410 });
+            assert_eq!(response.header("location"), is_good.then_some(GUIDE));
         }
     }
 

@@ -8,7 +8,7 @@ use leadhook::base::keyring::{Keyring, SigningKeys};
 use leadhook::contact::{Email, Phone};
 use leadhook::http::request::Method;
 use leadhook::ledger::Ledger;
-use leadhook::pipeline::lead::{Identifier, Identity, list_tag, named, subject};
+use leadhook::pipeline::lead::{Identifier, Identity, list_tag, subject, subject_prefix};
 use leadhook::settings::Settings;
 use leadhook::testing::world::{KvMode, LedgerMode, SqliteStore, request, signing_key};
 use serde_json::{Value, json};
@@ -185,7 +185,8 @@ impl Run {
 
     /// Whom a link names.
     fn whose(&self, ledger: &str, name: &str) -> String {
-        let is_named = |one: &String| self.names_of(ledger, one).iter().any(|subject| named(subject) == name);
+        let is_named =
+            |one: &String| self.names_of(ledger, one).iter().any(|subject| subject_prefix(subject) == name);
         everybody().into_iter().find(is_named).expect("somebody")
     }
 
@@ -267,9 +268,9 @@ impl Run {
 
     pub fn operate(&self, path: &str, body: &Value) -> Value {
         let path = format!("/admin/api/{path}");
-        let reply = self.site.send(&request(Method::Post, &path, "application/json", &body.to_string()));
-        assert_eq!(reply.status, 200, "{path}: {}", text(&reply));
-        common::body(&reply)
+        let response = self.site.send(&request(Method::Post, &path, "application/json", &body.to_string()));
+        assert_eq!(response.status, 200, "{path}: {}", text(&response));
+        common::body(&response)
     }
 
     /// Somebody is put on a list, or taken off it.

@@ -30,7 +30,8 @@ export function secretKey(secret) {
 }
 
 export function sign(key, id, timestamp, body) {
-  return 'v1,' + createHmac('sha256', key).update(`${id}.${timestamp}.`).update(body).digest('base64');
+  const signature = createHmac('sha256', key).update(`${id}.${timestamp}.`).update(body).digest('base64');
+  return `v1,${signature}`;
 }
 
 // Returns undefined for a genuine request, else the status and the reason to refuse it.

@@ -1,42 +1,42 @@
-//! Who has done what: the audit logs of the ledgers as one, the newest entry first. Where there are more ledgers
-//! than one request can ask, they come group by group.
+//! `GET /admin/api/audit`: the audit logs of all ledgers as one, the newest entry first. If there are more ledgers than
+//! one request can ask, their entries come group by group.
 
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 
 use serde_json::{Value, json};
 
-use super::walk::Walk;
-use super::{Asked, ledgers, range, wrong_parameter};
+use super::error::{AdminResult, wrong_parameter};
+use super::request::AdminRequest;
+use super::walk::{Walk, cursor};
 use crate::app::ports::Ports;
-use crate::base::fault::Fault;
 use crate::base::limits;
-use crate::http::response::Reply;
+use crate::http::response::Response;
 use crate::ledger::api::{Audit, List};
 
-/// Entries of a page unless the operator says otherwise.
-const DEFAULT_PAGE: usize = 50;
-/// Entries of a page at most: what each ledger gives for it.
-const MAX_PAGE: usize = limits::number("page_entries") as usize;
-/// Above every number of an entry.
+/// The entries of a page unless the operator says otherwise.
+const DEFAULT_ENTRIES: usize = 50;
+/// The most entries of a page, which each ledger gives for it.
+const MAX_ENTRIES: usize = limits::number("page_entries") as usize;
+/// A number above that of every entry.
 const LAST: &str = "9007199254740991";
 
-/// Where an entry stands among those of a group of ledgers.
+/// The position of an entry among those of a group of ledgers.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
+struct Position {
     at_ms: i64,
     ledger: String,
     seq: i64,
 }
 
-impl Place {
-    /// Reads `{at_ms}.{seq}.{ledger}`, and behind it the first ledger of the group where it is not the first
-    /// of all.
+impl Position {
+    /// Reads a cursor `{at_ms}.{seq}.{ledger}`, and after it the first ledger of the group, which is empty for the
+    /// first group.
     fn parse(cursor: &str) -> Option<(Self, String)> {
         let mut parts = cursor.splitn(4, '.');
         let at_ms = parts.next()?.parse().ok()?;
         let seq = parts.next()?.parse().ok()?;
-        let place = Self { at_ms, seq, ledger: parts.next()?.to_owned() };
-        Some((place, parts.next().unwrap_or_default().to_owned()))
+        let position = Self { at_ms, seq, ledger: parts.next()?.to_owned() };
+        Some((position, parts.next().unwrap_or_default().to_owned()))
     }
 
     fn of(entry: &Value) -> Option<Self> {
@@ -45,79 +45,78 @@ impl Place {
         Some(Self { at_ms: number("at_ms")?, seq: number("seq")?, ledger })
     }
 
-    /// What this ledger is asked for, so that it gives what stands behind this place.
+    /// Returns the cursor after which a ledger's entries stand behind this position.
     fn in_ledger(&self, ledger: &str) -> String {
         let Self { at_ms, seq, .. } = self;
         match ledger.cmp(&self.ledger) {
-            std::cmp::Ordering::Less => format!("{at_ms}.{LAST}"),
-            std::cmp::Ordering::Equal => format!("{at_ms}.{seq}"),
-            std::cmp::Ordering::Greater => format!("{at_ms}.0"),
+            Ordering::Less => format!("{at_ms}.{LAST}"),
+            Ordering::Equal => format!("{at_ms}.{seq}"),
+            Ordering::Greater => format!("{at_ms}.0"),
+        }
+    }
+
+    /// Returns the cursor of this position in a group.
+    fn cursor(&self, group: &str) -> String {
+        let Self { at_ms, seq, ledger } = self;
+        if group.is_empty() {
+            format!("{at_ms}.{seq}.{ledger}")
+        } else {
+            format!("{at_ms}.{seq}.{ledger}.{group}")
         }
     }
 }
 
-/// A page of what operators have done: of the ledger of a campaign, or of all.
-pub async fn list(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {
-    let [from_ms, to_ms] = match range(&asked.query) {
-        Ok(range) => range,
-        Err(reply) => return Ok(reply),
-    };
-    let limit = asked.query.text("limit").map(|text| text.parse::<usize>().ok().filter(|limit| *limit > 0));
-    let Some(limit) = limit.unwrap_or(Some(DEFAULT_PAGE)) else {
-        return Ok(wrong_parameter("limit", "must be a number above 0"));
-    };
-    let limit = limit.min(MAX_PAGE);
-    let after = asked.query.text("after").map(|cursor| Place::parse(&cursor));
+/// Returns a page of the audit log: of a campaign's ledger, or of all.
+pub async fn list(request: &AdminRequest<'_, impl Ports>) -> AdminResult {
+    let [from_ms, to_ms] = request.query.range()?;
+    let limit = request.query.limit(DEFAULT_ENTRIES)?.min(MAX_ENTRIES);
+    let after = request.query.text("after").map(|cursor| Position::parse(&cursor));
     if after == Some(None) {
-        return Ok(wrong_parameter("after", "must be the next of an earlier page"));
+        return Err(wrong_parameter("after", "must be the next of an earlier page"));
     }
     let (after, group) = after.flatten().unzip();
     let group = group.unwrap_or_default();
-    let campaign = asked.query.text("campaign");
-    let ledgers = ledgers(ports, campaign.as_deref(), asked.moment).await?;
+    let campaign = request.query.text("campaign");
+    let ledgers = request.ledgers(campaign.as_deref()).await?;
     if campaign.is_some() && ledgers.is_empty() {
-        return Ok(Reply::not_found());
+        return Ok(Response::not_found());
     }
-    let mut walk = match Walk::over(ledgers, Some(&format!("{group}."))) {
-        Ok(walk) => walk,
-        Err(reply) => return Ok(reply),
-    };
+    let mut walk = Walk::new(ledgers, Some(&cursor(&group, "")))?;
     let mut found = Vec::new();
     while let Some((ledger, _)) = walk.next(1) {
         let query = Audit {
             campaign: campaign.clone(),
             from_ms,
             to_ms,
-            after: after.as_ref().map(|place| place.in_ledger(&ledger)),
+            after: after.as_ref().map(|position| position.in_ledger(&ledger)),
             limit: i64::try_from(limit).ok(),
         };
-        let List(entries) = asked.ask(ports, &ledger, query).await?;
+        let List(entries) = request.ask(&ledger, query).await?;
         found.extend(entries);
     }
-    found.sort_by_cached_key(|entry| Reverse(Place::of(entry)));
+    found.sort_by_cached_key(|entry| Reverse(Position::of(entry)));
     let is_full = found.len() >= limit;
     found.truncate(limit);
-    let last = found.last().filter(|_| is_full).and_then(Place::of);
-    let further = walk.next_cursor();
-    let is_part = further.is_some() || !group.is_empty();
-    let next = match (last, further) {
-        (Some(Place { at_ms, ledger, seq }), _) if group.is_empty() => {
-            Some(format!("{at_ms}.{seq}.{ledger}"))
-        }
-        (Some(Place { at_ms, ledger, seq }), _) => Some(format!("{at_ms}.{seq}.{ledger}.{group}")),
+    let last = found.last().filter(|_| is_full).and_then(Position::of);
+    let next_group = walk.next_cursor();
+    let is_part = next_group.is_some() || !group.is_empty();
+    let next = match (last, next_group) {
+        (Some(last), _) => Some(last.cursor(&group)),
         // From the newest of the next group on.
-        (None, Some(further)) => Some(format!("{LAST}.{LAST}..{}", further.trim_end_matches('.'))),
+        (None, Some(next)) => Some(format!("{LAST}.{LAST}..{}", next.trim_end_matches('.'))),
         (None, None) => None,
     };
-    for entry in &mut found {
-        if let Some(entry) = entry.as_object_mut() {
-            entry.remove("at_ms");
-            entry.remove("seq");
-        }
-    }
+    found.iter_mut().for_each(hide_position);
     let mut page = json!({ "entries": found, "next": next });
     if let (true, Some(page)) = (is_part, page.as_object_mut()) {
         page.insert("is_part".to_owned(), true.into());
     }
-    Ok(Reply::json(&page))
+    Ok(Response::json(&page))
+}
+
+fn hide_position(entry: &mut Value) {
+    if let Some(entry) = entry.as_object_mut() {
+        entry.remove("at_ms");
+        entry.remove("seq");
+    }
 }

@@ -1,69 +1,41 @@
-//! What the ledgers have counted, added up.
+//! `GET /admin/api/counters` and `/keys`: what the ledgers have counted, added up.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{Asked, ledgers, range, registry};
+use super::error::AdminResult;
+use super::merge::merge;
+use super::request::AdminRequest;
 use crate::app::ports::Ports;
-use crate::base::fault::Fault;
-use crate::http::response::Reply;
+use crate::app::registry;
+use crate::http::response::Response;
 use crate::ledger::api::{Counters, Keys, Report};
 use crate::ledger::nothing_counted;
 
-/// The counters of a campaign, or of all.
-pub async fn report(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {
-    let [from_ms, to_ms] = match range(&asked.query) {
-        Ok(range) => range,
-        Err(reply) => return Ok(reply),
-    };
-    let campaign = asked.query.text("campaign");
-    let ledgers = ledgers(ports, campaign.as_deref(), asked.moment).await?;
+/// Returns the counters of a campaign, or of all.
+pub async fn report(request: &AdminRequest<'_, impl Ports>) -> AdminResult {
+    let [from_ms, to_ms] = request.query.range()?;
+    let campaign = request.query.text("campaign");
+    let ledgers = request.ledgers(campaign.as_deref()).await?;
     if campaign.is_some() && ledgers.is_empty() {
-        return Ok(Reply::not_found());
+        return Ok(Response::not_found());
     }
-    let mut walk = match asked.walk(ledgers) {
-        Ok(walk) => walk,
-        Err(reply) => return Ok(reply),
-    };
+    let mut walk = request.walk(ledgers)?;
     let mut total = nothing_counted();
     while let Some((ledger, _)) = walk.next(1) {
         let query = Counters { campaign: campaign.clone(), from_ms, to_ms };
-        let Report(report) = asked.ask(ports, &ledger, query).await?;
-        total = added(total, report);
+        let Report(report) = request.ask(&ledger, query).await?;
+        total = merge(total, report);
     }
-    Ok(walk.answer(total))
+    Ok(walk.respond(total))
 }
 
-/// Two reports as one: numbers are added, lists joined.
-pub fn added(left: Value, right: Value) -> Value {
-    match (left, right) {
-        (Value::Object(mut left), Value::Object(right)) => {
-            for (key, value) in right {
-                let sum = added(left.remove(&key).unwrap_or(Value::Null), value);
-                left.insert(key, sum);
-            }
-            Value::Object(left)
-        }
-        (Value::Array(mut left), Value::Array(right)) => {
-            left.extend(right);
-            Value::Array(left)
-        }
-        (Value::Number(left), Value::Number(right)) => {
-            json!(left.as_i64().unwrap_or(0) + right.as_i64().unwrap_or(0))
-        }
-        (_, right) => right,
-    }
-}
-
-/// The ids of the keys that rows name, by ledger and ring.
-pub async fn keys_in_use(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {
-    let mut walk = match asked.walk(registry(ports).await?) {
-        Ok(walk) => walk,
-        Err(reply) => return Ok(reply),
-    };
+/// Returns the ids of the keys that rows name, by ledger and keyring.
+pub async fn keys_in_use(request: &AdminRequest<'_, impl Ports>) -> AdminResult {
+    let mut walk = request.walk(registry::ledgers(request.cx.ports).await?)?;
     let mut all = json!({ "ledgers": [] });
     while let Some((ledger, _)) = walk.next(1) {
-        let Report(report) = asked.ask(ports, &ledger, Keys {}).await?;
-        all = added(all, report);
+        let Report(report) = request.ask(&ledger, Keys {}).await?;
+        all = merge(all, report);
     }
-    Ok(walk.answer(all))
+    Ok(walk.respond(all))
 }

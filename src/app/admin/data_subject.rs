@@ -1,28 +1,75 @@
-//! What a person may ask an operator for: to see everything, and to be forgotten. In every ledger of
-//! the registry, under every living key.
+//! `POST /admin/api/access` and `/erase`: the rights of a data subject, in every ledger of the registry and under every
+//! key that still opens.
 
 use serde_json::{Map, Value, json};
 
-use super::walk::{Walk, with_next, within};
-use super::{Asked, registry, wrong_parameter};
-use crate::app::isolate::repeat_cache::Seen;
+use super::error::{AdminResult, wrong_parameter};
+use super::request::{AdminRequest, texts};
+use super::walk::{Walk, cursor, with_next};
+use crate::app::cx::Cx;
 use crate::app::ports::{Ports, signed};
+use crate::app::repeat_record::RepeatRecord;
+use crate::app::{registry, repeats};
 use crate::base::fault::Fault;
 use crate::base::keyring::SigningKeys;
 use crate::base::time::rfc3339;
 use crate::contact::{Email, Phone};
-use crate::http::request::RawRequest;
-use crate::http::response::Reply;
+use crate::http::response::Response;
 use crate::ledger::api::{Access, Erase, Report, Request};
 use crate::pipeline::consent::{compact, signing_input};
 use crate::pipeline::lead::{Identifier, subject};
 
-/// `{"email": …, "phone": …}`: at least one of them.
-fn identifiers(request: &RawRequest) -> Result<Vec<Identifier>, Reply> {
-    let body = request.body.as_deref().unwrap_or_default();
-    let body = str::from_utf8(body).ok().and_then(|text| serde_json::from_str::<Value>(text).ok());
-    let Some(Value::Object(body)) = body else {
-        return Err(Reply::malformed("It is not a JSON object."));
+/// Returns everything that is stored about a person, of as many ledgers as one request can ask.
+pub async fn access(request: &AdminRequest<'_, impl Ports>) -> AdminResult {
+    let people = identifiers(request)?;
+    let mut search = Search::begin(request, &people).await?;
+    let mut ledgers = Vec::new();
+    let access = |Person { fingerprints, list_tags, after }| Access { fingerprints, list_tags, after };
+    while let Some(Found { ledger, mut report, tags }) = search.next(access).await? {
+        let mut remembered = 0;
+        for tag in tags {
+            let record = request.cx.ports.kv_get(&RepeatRecord::key(&ledger, &tag)).await?;
+            remembered += usize::from(record.is_some());
+        }
+        report.insert("kv".to_owned(), json!({ "submissions_of_the_last_minutes": remembered }));
+        ledgers.push(report);
+    }
+    Ok(Response::json(&with_next(json!({ "ledgers": ledgers }), search.next_cursor())))
+}
+
+/// Erases a person in as many ledgers as one request can ask. The response is signed, for these ledgers.
+pub async fn erase(request: &AdminRequest<'_, impl Ports>) -> AdminResult {
+    let cx = request.cx;
+    let people = identifiers(request)?;
+    if cx.settings().lists.is_none() {
+        let detail =
+            "LEADHOOK_LIST_KEYS is not set: that the person wants to hear nothing could not be remembered.";
+        return Ok(Response::conflict(detail));
+    }
+    let mut search = Search::begin(request, &people).await?;
+    let mut ledgers = Vec::new();
+    let erase = |Person { fingerprints, list_tags, after }| Erase { fingerprints, list_tags, after };
+    while let Some(Found { ledger, mut report, tags: own }) = search.next(erase).await? {
+        // The hashes never leave the system.
+        let tags = texts(report.remove("fingerprints").as_ref());
+        let in_kv = own.len() + search.walk.spend(tags.len().saturating_sub(own.len()));
+        repeats::forget(cx, &ledger, &tags, in_kv).await;
+        let identity = cx.identity_of(&ledger);
+        let subjects: Vec<_> = people
+            .iter()
+            .filter_map(|one| identity.fingerprints_of(one).first().map(|tag| subject(tag)))
+            .collect();
+        report.insert("subjects".to_owned(), json!(subjects));
+        ledgers.push(Value::Object(report));
+    }
+    let erasure = with_receipt(cx, erasure(cx, ledgers)).await?;
+    Ok(Response::json(&with_next(erasure, search.next_cursor())))
+}
+
+/// Reads `{"email": …, "phone": …}`, of which at least one is there.
+fn identifiers<P: Ports>(request: &AdminRequest<'_, P>) -> AdminResult<Vec<Identifier>> {
+    let Some(Value::Object(body)) = request.json() else {
+        return Err(Response::malformed("It is not a JSON object.").into());
     };
     let text = |name: &str| body.get(name).map(|value| value.as_str().unwrap_or_default());
     let mut found = Vec::new();
@@ -42,12 +89,12 @@ fn identifiers(request: &RawRequest) -> Result<Vec<Identifier>, Reply> {
     Ok(found)
 }
 
-/// A walk through every ledger, asking about a person.
-struct Search<'a> {
-    asked: &'a Asked<'a>,
+/// A search for people in every ledger.
+struct Search<'a, P> {
+    request: &'a AdminRequest<'a, P>,
     people: &'a [Identifier],
     walk: Walk,
-    /// Where a ledger goes on that could not say all at once.
+    /// The cursor in a ledger that could not say everything at once.
     within: Option<String>,
 }
 
@@ -55,143 +102,73 @@ struct Search<'a> {
 struct Person {
     fingerprints: Vec<String>,
     list_tags: Vec<String>,
-    /// Behind this cursor.
+    /// The cursor behind which the ledger goes on.
     after: Option<String>,
 }
 
-/// What a ledger says of a person, by its name, with what the person is known by there.
-struct Held {
+/// A ledger's report about a person, with the fingerprints of the person there.
+struct Found {
     ledger: String,
     report: Map<String, Value>,
     tags: Vec<String>,
 }
 
-impl<'a> Search<'a> {
-    async fn begin(
-        ports: &impl Ports,
-        people: &'a [Identifier],
-        asked: &'a Asked<'a>,
-    ) -> Result<Result<Self, Reply>, Fault> {
-        let body = asked.request.body.as_deref().unwrap_or_default();
-        let body: Option<Value> = str::from_utf8(body).ok().and_then(|text| serde_json::from_str(text).ok());
+impl<'a, P: Ports> Search<'a, P> {
+    async fn begin(request: &'a AdminRequest<'a, P>, people: &'a [Identifier]) -> AdminResult<Self> {
+        let body = request.json();
         let after = body.as_ref().and_then(|body| body.get("after")).filter(|after| !after.is_null());
         // What is no text is no cursor either.
         let after = after.map(|after| after.as_str().unwrap_or_default());
-        let walk = Walk::over(registry(ports).await?, after);
-        Ok(walk.map(|walk| Self { asked, people, walk, within: None }))
+        let walk = Walk::new(registry::ledgers(request.cx.ports).await?, after)?;
+        Ok(Self { request, people, walk, within: None })
     }
 
-    /// Returns the next ledger's report, of the request that is made of the person's hashes there. KV is asked for
-    /// each of the tags after it.
+    /// Returns the next ledger's reply to an operation, which is made of the person's hashes there. The walk spends a
+    /// request for KV for each of the fingerprints as well.
     async fn next<R: Request<Reply = Option<Report>>>(
         &mut self,
-        ports: &impl Ports,
-        request: impl Fn(Person) -> R,
-    ) -> Result<Option<Held>, Fault> {
+        operation: impl Fn(Person) -> R,
+    ) -> Result<Option<Found>, Fault> {
         let Some(ledger) = self.walk.peek().filter(|_| self.within.is_none()) else { return Ok(None) };
-        let identity = ports.shelf().borrow_mut().identity(ports.settings(), ledger);
+        let identity = self.request.cx.identity_of(ledger);
         let tags: Vec<_> = self.people.iter().flat_map(|one| identity.fingerprints_of(one)).collect();
         let Some((ledger, after)) = self.walk.next(1 + tags.len()) else { return Ok(None) };
         let list_tags = self.people.iter().flat_map(|one| identity.list_tags(one)).collect();
-        let request = request(Person { fingerprints: tags.clone(), list_tags, after });
-        let Some(Report(Value::Object(mut report))) = self.asked.ask(ports, &ledger, request).await? else {
+        let operation = operation(Person { fingerprints: tags.clone(), list_tags, after });
+        let Some(Report(Value::Object(mut report))) = self.request.ask(&ledger, operation).await? else {
             return Err(Fault::new("a ledger does not know the cursor that it gave"));
         };
-        if let Some(Value::String(place)) = report.remove("next") {
-            self.within = Some(within(&ledger, &place));
+        if let Some(Value::String(position)) = report.remove("next") {
+            self.within = Some(cursor(&ledger, &position));
         }
-        Ok(Some(Held { ledger, report, tags }))
+        Ok(Some(Found { ledger, report, tags }))
     }
 
-    /// Where the next request goes on.
+    /// Returns the cursor from which the next request goes on.
     fn next_cursor(&mut self) -> Option<String> {
         self.within.take().or_else(|| self.walk.next_cursor())
     }
 }
 
-/// Everything that is held about a person, of as many ledgers as one request can ask.
-pub async fn access(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {
-    let people = match identifiers(asked.request) {
-        Ok(people) => people,
-        Err(reply) => return Ok(reply),
-    };
-    let mut search = match Search::begin(ports, &people, asked).await? {
-        Ok(search) => search,
-        Err(reply) => return Ok(reply),
-    };
-    let mut ledgers = Vec::new();
-    let access = |Person { fingerprints, list_tags, after }| Access { fingerprints, list_tags, after };
-    while let Some(Held { ledger, mut report, tags }) = search.next(ports, access).await? {
-        let mut seen = 0;
-        for tag in tags {
-            seen += usize::from(ports.kv_get(&Seen::key(&ledger, &tag)).await?.is_some());
-        }
-        report.insert("kv".to_owned(), json!({ "submissions_of_the_last_minutes": seen }));
-        ledgers.push(report);
-    }
-    Ok(Reply::json(&with_next(json!({ "ledgers": ledgers }), search.next_cursor())))
+/// Returns what is signed of an erasure.
+fn erasure(cx: Cx<'_, impl Ports>, ledgers: Vec<Value>) -> Map<String, Value> {
+    let mut erasure = Map::new();
+    erasure.insert("type".to_owned(), json!("erasure"));
+    erasure.insert("iss".to_owned(), json!(cx.settings().public_url));
+    erasure.insert("iat".to_owned(), json!(cx.now_ms() / 1_000));
+    erasure.insert("erased_at".to_owned(), json!(rfc3339(cx.now_ms())));
+    erasure.insert("suppressed".to_owned(), json!(true));
+    erasure.insert("ledgers".to_owned(), json!(ledgers));
+    erasure
 }
 
-/// Forgets a person, in as many ledgers as one request can ask. The answer is signed, for these ledgers.
-pub async fn erase(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {
-    let people = match identifiers(asked.request) {
-        Ok(people) => people,
-        Err(reply) => return Ok(reply),
-    };
-    if ports.settings().lists.is_none() {
-        let detail =
-            "LEADHOOK_LIST_KEYS is not set: that the person wants to hear nothing could not be remembered.";
-        return Ok(Reply::conflict(detail));
-    }
-    let mut search = match Search::begin(ports, &people, asked).await? {
-        Ok(search) => search,
-        Err(reply) => return Ok(reply),
-    };
-    let mut ledgers = Vec::new();
-    let erase = |Person { fingerprints, list_tags, after }| Erase { fingerprints, list_tags, after };
-    while let Some(Held { ledger, mut report, tags: own }) = search.next(ports, erase).await? {
-        // The hashes never leave the system.
-        let tags = texts(report.remove("fingerprints"));
-        let fit = own.len() + search.walk.spend(tags.len().saturating_sub(own.len()));
-        forget_seen(ports, &ledger, &tags, fit).await;
-        let identity = ports.shelf().borrow_mut().identity(ports.settings(), &ledger);
-        let subjects: Vec<_> = people
-            .iter()
-            .filter_map(|one| identity.fingerprints_of(one).first().map(|tag| subject(tag)))
-            .collect();
-        report.insert("subjects".to_owned(), json!(subjects));
-        ledgers.push(Value::Object(report));
-    }
-    let mut erased = Map::new();
-    erased.insert("type".to_owned(), json!("erasure"));
-    erased.insert("iss".to_owned(), json!(ports.settings().public_url));
-    erased.insert("iat".to_owned(), json!(asked.moment.now_ms / 1_000));
-    erased.insert("erased_at".to_owned(), json!(rfc3339(asked.moment.now_ms)));
-    erased.insert("suppressed".to_owned(), json!(true));
-    erased.insert("ledgers".to_owned(), json!(ledgers));
-    let key = ports.settings().signing.as_ref().and_then(SigningKeys::current);
-    let payload = Value::Object(erased.clone()).to_string();
+/// Adds the signed receipt; `null` if no key signs.
+async fn with_receipt(cx: Cx<'_, impl Ports>, mut erasure: Map<String, Value>) -> Result<Value, Fault> {
+    let key = cx.settings().signing.as_ref().and_then(SigningKeys::current);
+    let payload = Value::Object(erasure.clone()).to_string();
     let inputs = key.map(|key| signing_input(&key.id, &payload)).into_iter().collect();
-    let receipt = signed(ports, inputs).await?.into_iter().next();
+    let receipt = signed(cx.ports, inputs).await?.into_iter().next();
     let receipt = receipt.map(|(input, signature)| compact(&input, &signature));
-    erased.insert("receipt".to_owned(), json!(receipt));
-    Ok(Reply::json(&with_next(Value::Object(erased), search.next_cursor())))
-}
-
-/// Lets this isolate forget the last minutes of these people, and KV those of the first so many. Best effort: what
-/// KV and other isolates keep ends after some minutes.
-pub async fn forget_seen(ports: &impl Ports, ledger: &str, tags: &[String], in_kv: usize) {
-    let keys: Vec<_> = tags.iter().map(|tag| Seen::key(ledger, tag)).collect();
-    for key in &keys {
-        ports.recent().borrow_mut().forget(key);
-    }
-    for key in keys.iter().take(in_kv) {
-        let _ = ports.kv_delete(key).await;
-    }
-}
-
-/// The texts of a JSON array.
-pub fn texts(list: Option<Value>) -> Vec<String> {
-    let list = list.and_then(|list| list.as_array().cloned()).unwrap_or_default();
-    list.iter().filter_map(|text| text.as_str().map(str::to_owned)).collect()
+    erasure.insert("receipt".to_owned(), json!(receipt));
+    Ok(Value::Object(erasure))
 }

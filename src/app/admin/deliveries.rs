@@ -1,117 +1,95 @@
-//! Deliveries: what became of them, and what an operator does about it.
+//! Deliveries: a look at them, replaying dead letters, and enabling destinations.
 
 use serde_json::json;
 
+use super::error::{AdminResult, wrong_parameter};
 use super::pagination::{Part, page};
-use super::walk::MAX_REQUESTS;
-use super::{Asked, ledgers, wrong_parameter};
-use crate::app::isolate::campaign_cache;
-use crate::app::ports::Ports;
-use crate::base::fault::Fault;
+use super::request::AdminRequest;
+use super::search::find;
+use crate::app::ports::{MAX_REQUESTS, Ports};
 use crate::base::id::DeliveryId;
 use crate::base::limits;
-use crate::http::response::Reply;
-use crate::ledger::api::{Conflict, Count, Deliveries, Delivery, Enable, Replay, ReplayAll, Report, Request};
+use crate::http::response::Response;
+use crate::ledger::api::{Conflict, Count, Deliveries, Delivery, Enable, Replay, ReplayAll, Report};
 use crate::ledger::{DeliveryState, MAX_REPLAYED};
 
-/// Deliveries that a request may name: an address of 6 KB.
+/// The most deliveries that a request names: an address of 6 KB.
 const MAX_NAMED: usize = limits::number("request_ids") as usize;
 
-/// Deliveries, a page of them.
-pub async fn list(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {
-    let state = asked.query.text("state");
+/// Returns a page of deliveries.
+pub async fn list(request: &AdminRequest<'_, impl Ports>) -> AdminResult {
+    let state = request.query.text("state");
     if state.as_deref().is_some_and(|state| DeliveryState::parse(state).is_none()) {
-        return Ok(wrong_parameter(
+        return Err(wrong_parameter(
             "state",
             "must be pending, paused, delivered, dead, withdrawn or expired",
         ));
     }
-    let ids = asked.query.text("ids");
+    let ids = request.query.text("ids");
     let delivery_ids: Vec<_> = ids.iter().flat_map(|ids| ids.split(',')).map(DeliveryId::from).collect();
     if delivery_ids.len() > MAX_NAMED {
-        return Ok(wrong_parameter("ids", "must name at most 100"));
+        return Err(wrong_parameter("ids", "must name at most 100"));
     }
     let query = |Part { campaign, after, limit }| {
         let (state, delivery_ids) = (state.clone(), delivery_ids.clone());
         Deliveries { campaign, state, delivery_ids, after, limit }
     };
-    page(ports, asked, query).await
+    page(request, query).await
 }
 
-/// One delivery with its attempts.
-pub async fn show(ports: &impl Ports, delivery_id: &str, asked: &Asked<'_>) -> Result<Reply, Fault> {
+/// Returns one delivery with its attempts.
+pub async fn show(request: &AdminRequest<'_, impl Ports>, delivery_id: &str) -> AdminResult {
     let query = Delivery { delivery_id: delivery_id.into() };
-    find(ports, asked, query, |Report(delivery)| Reply::json(&delivery)).await
+    find(request, query, |Report(delivery)| Response::json(&delivery)).await
 }
 
-/// Sends a dead delivery again.
-pub async fn replay(ports: &impl Ports, delivery_id: &str, asked: &Asked<'_>) -> Result<Reply, Fault> {
-    let request = Replay { delivery_id: delivery_id.into() };
+/// Sends a dead letter again.
+pub async fn replay(request: &AdminRequest<'_, impl Ports>, delivery_id: &str) -> AdminResult {
+    let replay = Replay { delivery_id: delivery_id.into() };
     let show = |replayed| match replayed {
-        Ok(Count(count)) => Reply::json(&json!({ "replayed": count })),
-        Err(Conflict) => Reply::conflict("Only a dead delivery can be replayed."),
+        Ok(Count(count)) => Response::json(&json!({ "replayed": count })),
+        Err(Conflict) => Response::conflict("Only a dead delivery can be replayed."),
     };
-    find(ports, asked, request, show).await
+    find(request, replay, show).await
 }
 
-/// Asks one ledger after the other, or that of the campaign which is named, and shows the reply of the first that
-/// has what is asked for.
-pub async fn find<T, R: Request<Reply = Option<T>> + Clone>(
-    ports: &impl Ports,
-    asked: &Asked<'_>,
-    request: R,
-    show: impl Fn(T) -> Reply,
-) -> Result<Reply, Fault> {
-    let ledgers = ledgers(ports, asked.query.text("campaign").as_deref(), asked.moment).await?;
-    let mut walk = match asked.walk(ledgers) {
-        Ok(walk) => walk,
-        Err(reply) => return Ok(reply),
+/// Sends every delivery of a campaign again that is dead now. The ledger takes them in parts, so that leads come in
+/// between. Where one request is not enough the next one goes on, with the now of the first.
+pub async fn replay_all(request: &AdminRequest<'_, impl Ports>) -> AdminResult {
+    let Some(campaign) = request.query.text("campaign") else {
+        return Err(wrong_parameter("campaign", "is required"));
     };
-    while let Some((ledger, _)) = walk.next(1) {
-        if let Some(found) = asked.ask(ports, &ledger, request.clone()).await? {
-            return Ok(show(found));
-        }
-    }
-    Ok(walk.next_cursor().map_or_else(Reply::not_found, |next| Reply::not_found_yet(&next)))
-}
-
-/// Sends every delivery of a campaign again that is dead now. The ledger takes them in parts, so that leads
-/// come in between. What is more than one request can do the next one does, with the first one's now.
-pub async fn replay_all(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {
-    let Some(campaign) = asked.query.text("campaign") else {
-        return Ok(wrong_parameter("campaign", "is required"));
+    let Some(found) = request.cx.campaign(&campaign).await? else {
+        return Ok(Response::not_found());
     };
-    let Some(found) = campaign_cache::find(ports, &campaign, asked.moment.now_ms).await? else {
-        return Ok(Reply::not_found());
+    let now_ms = request.cx.now_ms();
+    let after = request.query.text("after").map(|after| after.parse::<i64>());
+    let Ok(to_ms) = after.unwrap_or(Ok(now_ms)) else {
+        return Err(wrong_parameter("after", "must be the next of an earlier answer"));
     };
-    let after = asked.query.text("after").map(|after| after.parse::<i64>());
-    let Ok(to_ms) = after.unwrap_or(Ok(asked.moment.now_ms)) else {
-        return Ok(wrong_parameter("after", "must be the next of an earlier answer"));
-    };
-    let to_ms = to_ms.min(asked.moment.now_ms);
-    let request = ReplayAll { campaign, to_ms: Some(to_ms) };
+    let to_ms = to_ms.min(now_ms);
+    let replay = ReplayAll { campaign, to_ms: Some(to_ms) };
     let mut replayed = 0;
     for _ in 0..MAX_REQUESTS {
-        let Count(part) = asked.ask(ports, &found.ledger, request.clone()).await?;
+        let Count(part) = request.ask(&found.ledger, replay.clone()).await?;
         replayed += part;
         if part < MAX_REPLAYED {
-            return Ok(Reply::json(&json!({ "replayed": replayed })));
+            return Ok(Response::json(&json!({ "replayed": replayed })));
         }
     }
-    Ok(Reply::json(&json!({ "replayed": replayed, "next": to_ms.to_string() })))
+    Ok(Response::json(&json!({ "replayed": replayed, "next": to_ms.to_string() })))
 }
 
-/// Lets a destination that answered 410 have its deliveries again.
+/// Gives a destination that answered 410 its deliveries again.
 pub async fn enable(
-    ports: &impl Ports,
+    request: &AdminRequest<'_, impl Ports>,
     campaign: &str,
     destination: &str,
-    asked: &Asked<'_>,
-) -> Result<Reply, Fault> {
-    let request = Enable { campaign: campaign.to_owned(), destination: destination.to_owned() };
-    let Some(found) = campaign_cache::find(ports, campaign, asked.moment.now_ms).await? else {
-        return Ok(Reply::not_found());
+) -> AdminResult {
+    let Some(found) = request.cx.campaign(campaign).await? else {
+        return Ok(Response::not_found());
     };
-    let Count(resumed) = asked.ask(ports, &found.ledger, request).await?;
-    Ok(Reply::json(&json!({ "resumed": resumed })))
+    let enable = Enable { campaign: campaign.to_owned(), destination: destination.to_owned() };
+    let Count(resumed) = request.ask(&found.ledger, enable).await?;
+    Ok(Response::json(&json!({ "resumed": resumed })))
 }

@@ -1,297 +1,68 @@
-//! What is wrong with a live system, in words, and what to do about it. It changes nothing.
+//! `GET /admin/api/doctor`: what is wrong with a live system, and what to do about it. It changes nothing.
 
 use serde_json::{Value, json};
 
-use super::{Asked, campaigns, registry, wrong_parameter};
+use super::error::{AdminResult, wrong_parameter};
+use super::findings::Findings;
+use super::request::AdminRequest;
+use crate::app::cx::Cx;
 use crate::app::ports::{KV_KEYS_AT_ONCE, Ports};
-use crate::base::fault::Fault;
+use crate::app::registry;
 use crate::base::time::rfc3339;
 use crate::campaign::publish::{campaign_key, controller_of, ledger_key};
 use crate::campaign::{Campaign, Channel, SecretRefusal, SecretUses, Unservable, is_dummy};
-use crate::http::response::Reply;
+use crate::http::response::Response;
 use crate::ledger::api::{Checkup, Report};
 use crate::pipeline::abuse::turnstile;
 use crate::pipeline::webhook::SigningSecret;
 use crate::settings::admin_tokens::Scope;
 
-/// A code, whether it is wrong or merely worth knowing, what it means, and what to do.
-type Words = (&'static str, bool, &'static str, &'static str);
-
-const WORDS: &[Words] = &[
-    (
-        "counters_differ",
-        true,
-        "The counters of the ledger are not what its rows say",
-        "Compare them with what receivers have got before you rely on either, and report it as a defect.",
-    ),
-    (
-        "counter_negative",
-        true,
-        "A counter is below zero",
-        "Something was counted twice on its way out. Report it as a defect.",
-    ),
-    (
-        "state_unknown",
-        true,
-        "A submission is in a state that this code does not know",
-        "Deploy the newest version again.",
-    ),
-    (
-        "no_delivery",
-        true,
-        "A submission is pending, and no delivery of it is",
-        "It will not be sent by itself. Report it as a defect.",
-    ),
-    (
-        "state_behind",
-        true,
-        "A submission's state is not what its deliveries say",
-        "What is sent follows the deliveries, and the counters the state. Report it as a defect.",
-    ),
-    (
-        "no_submission",
-        true,
-        "A delivery waits whose submission is gone",
-        "It cannot be sent and will become a dead letter. Report it as a defect.",
-    ),
-    (
-        "payload_missing",
-        true,
-        "A submission waits, and its payload is gone",
-        "It cannot be sent. Restore the ledger to a point in time before, or ask the person again.",
-    ),
-    (
-        "payload_left",
-        true,
-        "A submission has ended, and its payload is still kept",
-        "It should have been erased. Report it as a defect.",
-    ),
-    (
-        "newer",
-        false,
-        "Rows were written by newer code; they are left alone",
-        "Deploy the newest version; until then they wait.",
-    ),
-    (
-        "overdue",
-        true,
-        "A delivery is overdue by more than 15 minutes",
-        "Look whether the receiver is slow. If it is not, the alarm is lost: check that the cron trigger is \
-         there, for it wakes every ledger.",
-    ),
-    (
-        "due_too_late",
-        true,
-        "A delivery is to be tried later than any wait is long",
-        "A clock was wrong when it was written. The ledger mends it when it is opened next: deploy again.",
-    ),
-    (
-        "dead_letters",
-        true,
-        "Deliveries were given up",
-        "Mend what the reason names, then replay them: POST /admin/api/deliveries/replay?campaign=…",
-    ),
-    (
-        "destination_paused",
-        true,
-        "A destination answered 410 and gets nothing more",
-        "Once it wants leads again, enable it: POST /admin/api/campaigns/…/destinations/…/enable",
-    ),
-    (
-        "moving",
-        false,
-        "Leads came in during the check, so counters and rows could not be compared exactly",
-        "Run it again in a quieter moment.",
-    ),
-    (
-        "ledger_silent",
-        true,
-        "The ledger does not answer",
-        "Look at the Worker's log for faults, and run it again. Its leads get 503 until it answers.",
-    ),
-    (
-        "kv_down",
-        true,
-        "KV cannot be read",
-        "Campaigns that were read before are served on; others get 503. Look at the platform's status.",
-    ),
-    (
-        "campaign_unreadable",
-        true,
-        "A campaign in KV cannot be read",
-        "Publish it again with `leadhook publish`.",
-    ),
-    (
-        "campaign_newer",
-        true,
-        "A campaign in KV was published by newer code",
-        "Deploy that version of the Worker.",
-    ),
-    (
-        "campaign_gone",
-        true,
-        "The ledger knows a campaign that is not in KV",
-        "It is sent by the ledger's copy. Publish it again with `leadhook publish`.",
-    ),
-    (
-        "campaign_older",
-        false,
-        "The ledger's copy of a campaign is another revision than KV's",
-        "The next lead brings the published one.",
-    ),
-    (
-        "secret_missing",
-        true,
-        "A destination's secret is not set, so nothing can be sent to it",
-        "Set it with `wrangler secret put`; what waits is sent then.",
-    ),
-    (
-        "turnstile_secret_missing",
-        true,
-        "Turnstile's secret is not set, so nobody is asked about posts",
-        "Set it with `wrangler secret put`. Posts are taken meanwhile.",
-    ),
-    (
-        "turnstile_for_tests",
-        true,
-        "Turnstile's secret is one of those for tests, which is not used outside development",
-        "Set the secret of your widget. Posts are taken meanwhile.",
-    ),
-    (
-        "secret_unusable",
-        true,
-        "A destination's secret is not of the form whsec_…, so nothing can be signed",
-        "Set the secret that the receiver has; what waits is sent then.",
-    ),
-    (
-        "secret_unbound",
-        true,
-        "A secret is to be sent as it is, and is bound to no host, so nothing is sent with it",
-        "Where the host is your provider's, add NAME=host to LEADHOOK_SECRET_HOSTS; what waits is sent then.",
-    ),
-    (
-        "secret_elsewhere",
-        true,
-        "A secret is to be sent to a host that it is not bound to, so nothing is sent with it",
-        "Correct the campaign, or add NAME=host to LEADHOOK_SECRET_HOSTS where the host is your provider's.",
-    ),
-    (
-        "signing_secret_sent",
-        true,
-        "A secret that signs webhooks is to be sent as it is, which it never is",
-        "Give the provider's token a name of its own, set it with `wrangler secret put`, and publish again.",
-    ),
-    (
-        "sent_secret_signs",
-        true,
-        "A webhook is signed with a secret that is bound to a host or sent elsewhere as it is",
-        "Give the webhook a secret of its own, whsec_…; a name that only signs does not belong into \
-         LEADHOOK_SECRET_HOSTS.",
-    ),
-    (
-        "controller_other",
-        false,
-        "A campaign has another controller than its ledger, which was renamed; it is served as it is",
-        "Its next publication needs the new name, a new privacy_notice_version and new versions of all purposes.",
-    ),
-    (
-        "development",
-        false,
-        "LEADHOOK_ENV is dev: loopback addresses are allowed, and attempts follow each other in seconds",
-        "Leave it out in production.",
-    ),
-    (
-        "signing_keys_missing",
-        false,
-        "LEADHOOK_SIGNING_KEYS is not set: there are no signed receipts",
-        "`leadhook keys` makes one; put it with `wrangler secret put`.",
-    ),
-    (
-        "list_keys_missing",
-        false,
-        "LEADHOOK_LIST_KEYS is not set: there are no lists, so nobody can be suppressed",
-        "`leadhook keys` makes one; put it with `wrangler secret put`.",
-    ),
-    (
-        "public_url_missing",
-        false,
-        "LEADHOOK_PUBLIC_URL is not set: receipts and events carry no links",
-        "Set it to the address under which the Worker answers.",
-    ),
-    (
-        "public_url_wrong",
-        true,
-        "LEADHOOK_PUBLIC_URL is no address that links can be built from, and counts as not set",
-        "Set it to the address under which the Worker answers, as in https://leads.example.com.",
-    ),
-    (
-        "admin_host_wrong",
-        true,
-        "LEADHOOK_ADMIN_HOST is no host, or that of LEADHOOK_PUBLIC_URL, and counts as not set",
-        "Set it to a host alone, with its port where it has one, as in admin.example.com; until then the dashboard answers at every host.",
-    ),
-    (
-        "secret_hosts_wrong",
-        true,
-        "LEADHOOK_SECRET_HOSTS cannot be read: no token is bound to a host, so none is sent",
-        "Set it to names and hosts without https://, port and path, as in MAIL_API_TOKEN=api.postmarkapp.com; what waits is sent then.",
-    ),
-    (
-        "public_url_needed",
-        true,
-        "A campaign asks people to confirm, and LEADHOOK_PUBLIC_URL, which the links need, is not set",
-        "Set it to the address under which the Worker answers; mails that wait are sent then.",
-    ),
-];
-
-/// `GET /admin/api/doctor`: the Worker, its settings and campaigns, and which ledgers there are. With
-/// `ledger`, one of them. Both a chunk at a time: `next` is the `after` of the next one.
-pub(super) async fn examine(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {
-    match asked.query.text("ledger") {
-        Some(ledger) => examine_ledger(ports, &ledger, asked).await,
-        None => examine_worker(ports, asked).await,
+/// Examines the Worker, its settings and campaigns, and names the ledgers; with `ledger`, it examines one of them.
+/// Both come a chunk at a time: `next` is the `after` of the next one.
+pub async fn examine(request: &AdminRequest<'_, impl Ports>) -> AdminResult {
+    match request.query.text("ledger") {
+        Some(ledger) => examine_ledger(request, &ledger).await,
+        None => examine_worker(request).await,
     }
 }
 
-/// The settings with the first chunk, campaigns in each.
-async fn examine_worker(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {
-    let mut findings = Vec::new();
-    if asked.query.text("after").is_none() {
-        check_settings(ports, &mut findings);
+/// Examines the settings with the first chunk, and campaigns in each.
+async fn examine_worker(request: &AdminRequest<'_, impl Ports>) -> AdminResult {
+    let ports = request.cx.ports;
+    let mut findings = Findings::default();
+    if request.query.text("after").is_none() {
+        check_settings(request.cx, &mut findings);
     }
-    let listed = match registry(ports).await {
-        Ok(ledgers) => campaigns::ids(ports).await.map(|ids| (ledgers, ids)),
+    let listed = match registry::ledgers(ports).await {
+        Ok(ledgers) => registry::campaigns(ports).await.map(|ids| (ledgers, ids)),
         Err(fault) => Err(fault),
     };
     let (ledgers, ids) = listed.unwrap_or_else(|_| {
-        findings.push(finding("kv_down", "", 1, &Value::Null));
+        findings.add("kv_down", "");
         Default::default()
     });
     let keys: Vec<String> = ids.iter().map(|id| campaign_key(id)).collect();
     let stored = ports.kv_get_all(&keys).await.unwrap_or_else(|_| {
-        findings.push(finding("kv_down", "", 1, &Value::Null));
+        findings.add("kv_down", "");
         Vec::new()
     });
     let mut uses = SecretUses::default();
     stored.iter().for_each(|(_, text)| uses.add(text));
-    let mut walk = match asked.walk(ids) {
-        Ok(walk) => walk,
-        Err(reply) => return Ok(reply),
-    };
+    let mut walk = request.walk(ids)?;
     walk.spend(keys.len().div_ceil(KV_KEYS_AT_ONCE));
     while let Some((id, _)) = walk.next(1) {
-        // Of one that is not there the deletion is still spreading.
+        // A campaign that is listed and not there was deleted, which is still spreading.
         if let Some((_, text)) = stored.iter().find(|(key, _)| *key == campaign_key(&id)) {
-            examine_campaign(ports, &id, text, &uses, &mut findings).await;
+            examine_campaign(request.cx, &id, text, &uses, &mut findings).await;
         }
     }
-    let now = rfc3339(asked.moment.now_ms);
-    Ok(walk.answer(json!({ "now": now, "ledgers": ledgers, "findings": findings })))
+    let now = rfc3339(request.cx.now_ms());
+    Ok(walk.respond(json!({ "now": now, "ledgers": ledgers, "findings": findings.into_json() })))
 }
 
-fn check_settings(ports: &impl Ports, into: &mut Vec<Value>) {
-    let settings = ports.settings();
-    let missing = [
+fn check_settings(cx: Cx<'_, impl Ports>, findings: &mut Findings) {
+    let settings = cx.settings();
+    let checks = [
         ("development", settings.development),
         ("signing_keys_missing", settings.signing.is_none()),
         ("list_keys_missing", settings.lists.is_none()),
@@ -300,36 +71,91 @@ fn check_settings(ports: &impl Ports, into: &mut Vec<Value>) {
         ("admin_host_wrong", settings.is_admin_host_wrong),
         ("secret_hosts_wrong", settings.is_secret_hosts_wrong),
     ];
-    let missing = missing.into_iter().filter(|(_, is_missing)| *is_missing);
-    into.extend(missing.map(|(problem, _)| finding(problem, "", 1, &Value::Null)));
-}
-
-/// Looks at a campaign as it lies in KV.
-async fn examine_campaign(
-    ports: &impl Ports,
-    id: &str,
-    text: &str,
-    uses: &SecretUses,
-    into: &mut Vec<Value>,
-) {
-    let campaign = match Campaign::from_stored(text) {
-        Ok(campaign) => campaign,
-        Err(Unservable::Newer) => return into.push(finding("campaign_newer", id, 1, &Value::Null)),
-        Err(Unservable::Invalid(_)) => {
-            return into.push(finding("campaign_unreadable", id, 1, &Value::Null));
-        }
-    };
-    check_campaign(ports, &campaign, uses, into);
-    let record = ports.kv_get(&ledger_key(&campaign.ledger)).await.ok().flatten();
-    let owner = record.and_then(|record| controller_of(&record));
-    if owner.is_some_and(|owner| owner != campaign.controller.name) {
-        into.push(finding("controller_other", id, 1, &Value::Null));
+    for (code, _) in checks.into_iter().filter(|(_, is_found)| *is_found) {
+        findings.add(code, "");
     }
 }
 
-/// Why a secret is not sent to a host, as a finding.
+/// Examines a campaign as KV holds it.
+async fn examine_campaign(
+    cx: Cx<'_, impl Ports>,
+    id: &str,
+    text: &str,
+    uses: &SecretUses,
+    findings: &mut Findings,
+) {
+    let campaign = match Campaign::from_stored(text) {
+        Ok(campaign) => campaign,
+        Err(Unservable::Newer) => return findings.add("campaign_newer", id),
+        Err(Unservable::Invalid(_)) => return findings.add("campaign_unreadable", id),
+    };
+    check_links(cx, &campaign, findings);
+    check_turnstile(cx, &campaign, uses, findings);
+    check_destinations(cx, &campaign, uses, findings);
+    let record = cx.ports.kv_get(&ledger_key(&campaign.ledger)).await.ok().flatten();
+    let owner = record.and_then(|record| controller_of(&record));
+    if owner.is_some_and(|owner| owner != campaign.controller.name) {
+        findings.add("controller_other", id);
+    }
+}
+
+fn check_links(cx: Cx<'_, impl Ports>, campaign: &Campaign, findings: &mut Findings) {
+    if campaign.double_opt_in.is_some() && cx.settings().public_url.is_none() {
+        findings.add("public_url_needed", &campaign.id);
+    }
+}
+
+fn check_turnstile(cx: Cx<'_, impl Ports>, campaign: &Campaign, uses: &SecretUses, findings: &mut Findings) {
+    let settings = cx.settings();
+    let Some(turnstile) = &campaign.turnstile else { return };
+    let about = format!("{}/turnstile ({})", campaign.id, turnstile.secret);
+    match cx.ports.secret(&turnstile.secret) {
+        None => findings.add("turnstile_secret_missing", &about),
+        Some(secret) if is_dummy(&secret) && !settings.development => {
+            findings.add("turnstile_for_tests", &about);
+        }
+        Some(secret) => {
+            let host = turnstile::host(settings);
+            if let Some(code) = withheld(cx, uses, &turnstile.secret, &secret, &host, true) {
+                findings.add(code, &about);
+            }
+        }
+    }
+}
+
+fn check_destinations(
+    cx: Cx<'_, impl Ports>,
+    campaign: &Campaign,
+    uses: &SecretUses,
+    findings: &mut Findings,
+) {
+    let settings = cx.settings();
+    for destination in &campaign.destinations {
+        let name = &destination.secret;
+        let about = format!("{}/{} ({name})", campaign.id, destination.name);
+        let secret = cx.ports.secret(name);
+        if secret.is_none() {
+            findings.add("secret_missing", &about);
+        }
+        let code = match &destination.channel {
+            Channel::Email(_) => {
+                let value = secret.unwrap_or_default();
+                withheld(cx, uses, name, &value, destination.host(), settings.development)
+            }
+            Channel::Webhook if settings.secret_hosts.binds(name) => Some("sent_secret_signs"),
+            Channel::Webhook if secret.is_none_or(|secret| SigningSecret::parse(&secret).is_some()) => None,
+            Channel::Webhook if uses.sent(name).is_some() => Some("sent_secret_signs"),
+            Channel::Webhook => Some("secret_unusable"),
+        };
+        if let Some(code) = code {
+            findings.add(code, &about);
+        }
+    }
+}
+
+/// Returns the finding that says why a secret is not sent to a host, if it is not.
 fn withheld(
-    ports: &impl Ports,
+    cx: Cx<'_, impl Ports>,
     uses: &SecretUses,
     name: &str,
     value: &str,
@@ -339,104 +165,50 @@ fn withheld(
     if uses.signs(name).is_some() {
         return Some("signing_secret_sent");
     }
-    ports.settings().secret_hosts.judge(name, value, host, may_be_unbound).err().map(|why| match why {
+    cx.settings().secret_hosts.judge(name, value, host, may_be_unbound).err().map(|why| match why {
         SecretRefusal::Signs => "signing_secret_sent",
         SecretRefusal::Unbound => "secret_unbound",
         SecretRefusal::Elsewhere => "secret_elsewhere",
     })
 }
 
-fn check_campaign(ports: &impl Ports, campaign: &Campaign, uses: &SecretUses, into: &mut Vec<Value>) {
-    let settings = ports.settings();
-    if campaign.double_opt_in.is_some() && settings.public_url.is_none() {
-        into.push(finding("public_url_needed", &campaign.id, 1, &Value::Null));
+/// Examines a chunk of a ledger.
+async fn examine_ledger(request: &AdminRequest<'_, impl Ports>, ledger: &str) -> AdminResult {
+    let ports = request.cx.ports;
+    // Asking a ledger that is not there would make it.
+    if !registry::ledgers(ports).await?.iter().any(|known| known == ledger) {
+        return Ok(Response::not_found());
     }
-    if let Some(turnstile) = &campaign.turnstile {
-        let about = format!("{}/turnstile ({})", campaign.id, turnstile.secret);
-        match ports.secret(&turnstile.secret) {
-            None => into.push(finding("turnstile_secret_missing", &about, 1, &Value::Null)),
-            Some(secret) if is_dummy(&secret) && !settings.development => {
-                into.push(finding("turnstile_for_tests", &about, 1, &Value::Null));
-            }
-            Some(secret) => {
-                let host = turnstile::host(settings);
-                if let Some(problem) = withheld(ports, uses, &turnstile.secret, &secret, &host, true) {
-                    into.push(finding(problem, &about, 1, &Value::Null));
-                }
-            }
-        }
-    }
-    for destination in &campaign.destinations {
-        let name = &destination.secret;
-        let about = format!("{}/{} ({name})", campaign.id, destination.name);
-        let secret = ports.secret(name);
-        if secret.is_none() {
-            into.push(finding("secret_missing", &about, 1, &Value::Null));
-        }
-        let problem = match &destination.channel {
-            Channel::Email(_) => {
-                let value = secret.unwrap_or_default();
-                withheld(ports, uses, name, &value, destination.host(), settings.development)
-            }
-            Channel::Webhook if settings.secret_hosts.binds(name) => Some("sent_secret_signs"),
-            Channel::Webhook if secret.is_none_or(|secret| SigningSecret::parse(&secret).is_some()) => None,
-            Channel::Webhook if uses.sent(name).is_some() => Some("sent_secret_signs"),
-            Channel::Webhook => Some("secret_unusable"),
-        };
-        if let Some(problem) = problem {
-            into.push(finding(problem, &about, 1, &Value::Null));
-        }
-    }
-}
-
-async fn examine_ledger(ports: &impl Ports, ledger: &str, asked: &Asked<'_>) -> Result<Reply, Fault> {
-    // Asking would make one that is not there.
-    if !registry(ports).await?.iter().any(|known| known == ledger) {
-        return Ok(Reply::not_found());
-    }
-    let after = asked.query.text("after");
-    let report = match asked.ask(ports, ledger, Checkup { after }).await {
+    let mut findings = Findings::default();
+    let after = request.query.text("after");
+    let report = match request.ask(ledger, Checkup { after }).await {
         Ok(Some(Report(report))) => report,
-        Ok(None) => return Ok(wrong_parameter("after", "must be the next of an earlier chunk")),
+        Ok(None) => return Err(wrong_parameter("after", "must be the next of an earlier chunk")),
         Err(_) => {
-            let findings = [finding("ledger_silent", "", 1, &Value::Null)];
-            return Ok(Reply::json(&json!({ "ledger": ledger, "findings": findings, "next": null })));
+            findings.add("ledger_silent", "");
+            let findings = findings.into_json();
+            return Ok(Response::json(&json!({ "ledger": ledger, "findings": findings, "next": null })));
         }
     };
-    let text =
-        |value: &Value, key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let mut findings = Vec::new();
     for found in report.get("findings").and_then(Value::as_array).into_iter().flatten() {
+        let text = |key: &str| found.get(key).and_then(Value::as_str).unwrap_or_default();
         let count = found.get("count").and_then(Value::as_i64).unwrap_or(1);
-        // The id of a submission or a delivery: for those who see single ones.
-        let example = found.get("example").filter(|_| asked.actor.may(Scope::Operate));
-        let example = example.unwrap_or(&Value::Null);
-        findings.push(finding(&text(found, "problem"), &text(found, "about"), count, example));
+        // The id of a submission or a delivery is shown to those who see single ones.
+        let example = found.get("example").filter(|_| request.actor.may(Scope::Operate));
+        findings.add_counted(text("problem"), text("about"), count, example.unwrap_or(&Value::Null));
     }
     for (id, revision) in report.get("campaigns").and_then(Value::as_object).into_iter().flatten() {
         let stored = ports.kv_get(&campaign_key(id)).await?;
         match stored.map(|stored| Campaign::from_stored(&stored)) {
-            None => findings.push(finding("campaign_gone", id, 1, &Value::Null)),
+            None => findings.add("campaign_gone", id),
             Some(Ok(campaign)) if revision.as_str() != Some(&campaign.revision) => {
-                findings.push(finding("campaign_older", id, 1, &Value::Null));
+                findings.add("campaign_older", id);
             }
-            // What cannot be read is found with the Worker.
+            // A campaign that cannot be read is found with the Worker.
             Some(_) => {}
         }
     }
     let part = |key: &str| report.get(key).cloned().unwrap_or_default();
-    let (states, next) = (part("states"), part("next"));
-    Ok(Reply::json(&json!({ "ledger": ledger, "states": states, "findings": findings, "next": next })))
-}
-
-fn finding(problem: &str, about: &str, count: i64, example: &Value) -> Value {
-    let known = WORDS.iter().find(|(code, ..)| *code == problem);
-    let (is_wrong, says, advice) = match known {
-        Some((_, is_wrong, says, advice)) => (*is_wrong, *says, *advice),
-        None => (true, "The ledger found what this Worker has no words for", "Deploy the newest version."),
-    };
-    json!({
-        "problem": problem, "is_wrong": is_wrong, "about": about, "count": count, "example": example,
-        "says": says, "advice": advice,
-    })
+    let (states, next, findings) = (part("states"), part("next"), findings.into_json());
+    Ok(Response::json(&json!({ "ledger": ledger, "states": states, "findings": findings, "next": next })))
 }

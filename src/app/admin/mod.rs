@@ -1,88 +1,99 @@
-//! The use case of operators: `/admin/api/…`, behind tokens with scopes.
+//! The admin API: `/admin/api/…`, behind tokens with scopes.
 
 mod audit;
 mod campaigns;
 mod counters;
-pub mod data_subject;
+mod data_subject;
 mod deliveries;
 mod doctor;
+mod error;
+mod findings;
 mod lists;
+mod merge;
 mod overview;
 mod pagination;
+mod publish;
 mod quarantine;
+mod request;
 pub mod routes;
+mod search;
 mod walk;
-
-use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use self::error::AdminError;
+pub use self::publish::MAX_CAMPAIGN_BODY_BYTES;
+use self::request::{AdminRequest, Query};
 use self::routes::Route;
-use self::walk::{MAX_REQUESTS, Walk};
-use super::endpoints::submit::{Answered, faulted};
-pub use super::isolate::login_attempts::{Attempts, MAX_WRONG, WINDOW_MS};
-use super::ports;
+use super::cx::Cx;
+use super::output::Output;
 use super::ports::Ports;
-use crate::base::fault::Fault;
-use crate::base::moment::Moment;
-use crate::base::time::parse_rfc3339;
-use crate::campaign::publish::LEDGER_PREFIX;
 use crate::http::request::RawRequest;
-use crate::http::response::Reply;
-use crate::ledger::api::Request;
-use crate::ledger::wire::Call;
-use crate::pipeline::intake::decode::is_plain;
+use crate::http::response::Response;
+use crate::pipeline::intake::is_plain;
 use crate::settings::admin_tokens::Actor;
 
-/// A campaign as JSON, with room for its wordings.
-pub const MAX_CAMPAIGN_BODY_BYTES: usize = 128 * 1024;
-
-/// How often the cron runs, as `wrangler.toml` has it: which ledgers a run pokes follows from the clock, for a
-/// cursor in KV would cost a write of the thousand that a free plan has a day.
-pub const CRON_EVERY_MS: i64 = 5 * 60_000;
-
-/// Answers a request to `/admin/api/…`; `path` holds the segments behind it.
-pub async fn answer(ports: &impl Ports, path: &[&str], request: &RawRequest, moment: &Moment) -> Answered {
-    let actor = match actor_of(ports, request, moment) {
+/// Handles a request to `/admin/api/…`; `path` holds the segments behind it.
+pub async fn handle(cx: Cx<'_, impl Ports>, path: &[&str], request: &RawRequest) -> Output {
+    let actor = match authenticate(cx, request) {
         Ok(actor) => actor,
-        Err(reply) => return logged(reply, None, None),
+        Err(response) => return logged(response, None, None),
     };
     let (route, names) = match routes::find(path, request.method) {
         Ok(found) => found,
-        Err(reply) => return logged(reply, Some(&actor), None),
+        Err(response) => return logged(response, Some(&actor), None),
     };
     let scope = route.scope_for(names, request);
     if !actor.may(scope) {
-        return logged(Reply::insufficient_scope(scope.name()), Some(&actor), Some(route));
+        return logged(Response::insufficient_scope(scope.name()), Some(&actor), Some(route));
     }
     if request.body.is_err() {
-        return logged(Reply::too_large(MAX_CAMPAIGN_BODY_BYTES), Some(&actor), Some(route));
+        return logged(Response::too_large(MAX_CAMPAIGN_BODY_BYTES), Some(&actor), Some(route));
     }
     if !is_plain(request.content_encoding.as_deref()) {
-        let reply = Reply::unsupported_media_type("bodies without Content-Encoding");
-        return logged(reply, Some(&actor), Some(route));
+        let response = Response::unsupported_media_type("bodies without Content-Encoding");
+        return logged(response, Some(&actor), Some(route));
     }
-    let asked = Asked { request, query: Query::of(request), actor: &actor, moment };
-    match route.answer(ports, names, &asked).await {
-        Ok(reply) => logged(reply, Some(&actor), Some(route)),
-        Err(fault) => {
-            let answered = faulted("admin", "", &fault);
-            let log = answered.log.map(|log| with(log, "actor", &actor.name));
-            Answered { log: log.map(|log| with(log, "what", route.path)), ..answered }
+    let request = AdminRequest { cx, raw: request, query: Query::of(request), actor: &actor };
+    match route.handle(&request, names).await {
+        Ok(response) | Err(AdminError::Response(response)) => logged(response, Some(&actor), Some(route)),
+        Err(AdminError::Fault(fault)) => {
+            let output = Output::fault("admin", "", &fault);
+            let log = output.log.map(|log| with(log, "actor", &actor.name));
+            Output { log: log.map(|log| with(log, "what", route.path)), ..output }
         }
     }
 }
 
-/// The answer with its line for the log.
-fn logged(reply: Reply, actor: Option<&Actor>, route: Option<&Route>) -> Answered {
-    let mut log = json!({ "event": "admin", "status": reply.status });
+/// Returns the operator whose token a request has. After too many wrong tokens an address must wait, with any token. A
+/// request without a token is no attempt: any page on the web could make a browser send one.
+fn authenticate(cx: Cx<'_, impl Ports>, request: &RawRequest) -> Result<Actor, Response> {
+    let token = request.authorization.as_deref().and_then(|header| {
+        let (scheme, token) = header.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+    });
+    let token = token.filter(|token| !token.is_empty()).ok_or_else(Response::unauthorized)?;
+    let address = request.client_address.as_deref();
+    let logins = &cx.isolate.logins;
+    if let Some(wait_s) = logins.wait_s(address, cx.now_ms()) {
+        return Err(Response::too_many_attempts(wait_s));
+    }
+    cx.settings().admin.holder(token).cloned().ok_or_else(|| {
+        logins.note_wrong(address, cx.now_ms());
+        Response::unauthorized()
+    })
+}
+
+/// Returns the response with its line for the log.
+fn logged(response: Response, actor: Option<&Actor>, route: Option<&Route>) -> Output {
+    let mut log = json!({ "event": "admin", "status": response.status });
     if let Some(actor) = actor {
         log = with(log, "actor", &actor.name);
     }
     if let Some(route) = route {
         log = with(log, "what", route.path);
     }
-    Answered { log: Some(log), ..reply.into() }
+    Output { log: Some(log), ..response.into() }
 }
 
 fn with(mut log: Value, key: &str, value: &str) -> Value {
@@ -90,119 +101,4 @@ fn with(mut log: Value, key: &str, value: &str) -> Value {
         log.insert(key.to_owned(), value.into());
     }
     log
-}
-
-/// Whose token a request has. Who has sent too many wrong ones must wait, with any token. To send none
-/// is no attempt: any page on the web could make a browser do that.
-fn actor_of(ports: &impl Ports, request: &RawRequest, moment: &Moment) -> Result<Actor, Reply> {
-    let given = request.authorization.as_deref().and_then(|header| {
-        let (scheme, token) = header.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
-    });
-    let given = given.filter(|token| !token.is_empty()).ok_or_else(Reply::unauthorized)?;
-    let from = request.client_address.as_deref();
-    let attempts = &mut ports.throttle().borrow_mut().attempts;
-    if let Some(wait_s) = attempts.wait_s(from, moment.now_ms) {
-        return Err(Reply::too_many_attempts(wait_s));
-    }
-    ports.settings().admin.holder(given).cloned().ok_or_else(|| {
-        attempts.note_wrong(from, moment.now_ms);
-        Reply::unauthorized()
-    })
-}
-
-/// A request of somebody who may make it.
-pub struct Asked<'a> {
-    request: &'a RawRequest,
-    query: Query,
-    actor: &'a Actor,
-    moment: &'a Moment,
-}
-
-impl Asked<'_> {
-    /// Over these names, from the query's cursor on.
-    fn walk(&self, names: Vec<String>) -> Result<Walk, Reply> {
-        Walk::over(names, self.query.text("after").as_deref())
-    }
-
-    /// Asks a ledger in the name of the operator.
-    async fn ask<R: Request>(&self, ports: &impl Ports, ledger: &str, request: R) -> Result<R::Reply, Fault> {
-        ports::request(ports, ledger, Some(&self.actor.name), request).await
-    }
-}
-
-/// The parameters of a query string.
-struct Query(BTreeMap<String, String>);
-
-impl Query {
-    fn of(request: &RawRequest) -> Self {
-        let mut parameters = BTreeMap::new();
-        for (name, value) in form_urlencoded::parse(request.query.as_bytes()) {
-            parameters.insert(name.into_owned(), value.into_owned());
-        }
-        Self(parameters)
-    }
-
-    fn text(&self, name: &str) -> Option<String> {
-        self.0.get(name).filter(|text| !text.is_empty()).cloned()
-    }
-}
-
-fn wrong_parameter(name: &str, detail: &str) -> Reply {
-    Reply::unprocessable(vec![json!({ "field": name, "code": "invalid_parameter", "detail": detail })])
-}
-
-/// The times of `from` and `to`, or what is wrong with them.
-fn range(query: &Query) -> Result<[Option<i64>; 2], Reply> {
-    let mut range = [None, None];
-    for (name, bound) in ["from", "to"].into_iter().zip(&mut range) {
-        if let Some(text) = query.text(name) {
-            *bound = parse_rfc3339(&text);
-            if bound.is_none() {
-                let detail = "must be a time by RFC 3339, as in 2026-11-22T00:00:00Z";
-                return Err(wrong_parameter(name, detail));
-            }
-        }
-    }
-    Ok(range)
-}
-
-/// The ledgers that a request is about: its campaign's, else all of the registry.
-async fn ledgers(ports: &impl Ports, campaign: Option<&str>, moment: &Moment) -> Result<Vec<String>, Fault> {
-    match campaign {
-        Some(id) => {
-            let found = super::isolate::campaign_cache::find(ports, id, moment.now_ms).await?;
-            Ok(found.map(|campaign| campaign.ledger.clone()).into_iter().collect())
-        }
-        None => registry(ports).await,
-    }
-}
-
-/// Every ledger that was ever published to.
-///
-/// # Errors
-/// KV is down.
-pub async fn registry(ports: &impl Ports) -> Result<Vec<String>, Fault> {
-    let names = ports.kv_list(LEDGER_PREFIX).await?;
-    Ok(names.iter().filter_map(|name| name.strip_prefix(LEDGER_PREFIX)).map(str::to_owned).collect())
-}
-
-/// Pokes ledgers, so that one whose alarm was lost goes on: the cron's work. Each run has a page of them, and
-/// runs that follow each other have all in turn; few are all poked by each. Gives an event for the log where a
-/// ledger could not be reached.
-pub async fn wake_page(ports: &impl Ports, now_ms: i64) -> Vec<Value> {
-    let failed = |fault: &Fault| json!({ "event": "fault", "in": "cron", "fault": fault.to_string() });
-    let ledgers = match registry(ports).await {
-        Ok(ledgers) => ledgers,
-        Err(fault) => return vec![failed(&fault)],
-    };
-    let pages = ledgers.len().div_ceil(MAX_REQUESTS).max(1);
-    let run = usize::try_from(now_ms.div_euclid(CRON_EVERY_MS)).unwrap_or(0);
-    let mut events = Vec::new();
-    for ledger in ledgers.chunks(MAX_REQUESTS).nth(run % pages).into_iter().flatten() {
-        if let Err(fault) = ports.ask(ledger, &Call::Wake).await {
-            events.push(failed(&fault));
-        }
-    }
-    events
 }

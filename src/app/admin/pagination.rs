@@ -2,52 +2,44 @@
 
 use serde_json::json;
 
-use super::walk::within;
-use super::{Asked, ledgers, wrong_parameter};
+use super::error::AdminResult;
+use super::request::AdminRequest;
+use super::walk::cursor;
 use crate::app::ports::Ports;
-use crate::base::fault::Fault;
-use crate::http::response::Reply;
+use crate::http::response::Response;
 use crate::ledger::api::{Page, Request};
 
-/// Entries of a page unless the operator says otherwise.
-const DEFAULT_PAGE: i64 = 50;
+/// The entries of a page unless the operator says otherwise.
+const DEFAULT_ENTRIES: i64 = 50;
 
 /// The part of a page that one ledger is asked for.
 pub struct Part {
-    /// Of one campaign, by its id.
+    /// The campaign that it is limited to, by its id.
     pub campaign: Option<String>,
-    /// Behind this entry.
+    /// The cursor behind which it begins.
     pub after: Option<String>,
-    /// At most so many.
+    /// The most entries.
     pub limit: Option<i64>,
 }
 
-/// Answers with the page that a query asks for, of one campaign's ledger or of all. `request` makes what a ledger
-/// is asked for its part.
+/// Returns the page that a query asks for, of one campaign's ledger or of all. `query` makes the operation that asks a
+/// ledger for its part.
 pub async fn page<R: Request<Reply = Page>>(
-    ports: &impl Ports,
-    asked: &Asked<'_>,
-    request: impl Fn(Part) -> R,
-) -> Result<Reply, Fault> {
-    let limit = asked.query.text("limit").map(|text| text.parse::<i64>().ok().filter(|limit| *limit > 0));
-    let Some(limit) = limit.unwrap_or(Some(DEFAULT_PAGE)) else {
-        return Ok(wrong_parameter("limit", "must be a number above 0"));
-    };
-    let campaign = asked.query.text("campaign");
-    let ledgers = ledgers(ports, campaign.as_deref(), asked.moment).await?;
-    let mut walk = match asked.walk(ledgers) {
-        Ok(walk) => walk,
-        Err(reply) => return Ok(reply),
-    };
+    request: &AdminRequest<'_, impl Ports>,
+    query: impl Fn(Part) -> R,
+) -> AdminResult {
+    let limit = request.query.limit(DEFAULT_ENTRIES)?;
+    let campaign = request.query.text("campaign");
+    let mut walk = request.walk(request.ledgers(campaign.as_deref()).await?)?;
     let mut found = Vec::new();
     while let Some((ledger, after)) = walk.next(1) {
         let room = limit - i64::try_from(found.len()).unwrap_or(limit);
         let part = Part { campaign: campaign.clone(), after, limit: Some(room) };
-        let page = asked.ask(ports, &ledger, request(part)).await?;
+        let page = request.ask(&ledger, query(part)).await?;
         found.extend(page.entries);
         if let Some(next) = page.next {
-            return Ok(Reply::json(&json!({ R::KEY: found, "next": within(&ledger, &next) })));
+            return Ok(Response::json(&json!({ R::KEY: found, "next": cursor(&ledger, &next) })));
         }
     }
-    Ok(Reply::json(&json!({ R::KEY: found, "next": walk.next_cursor() })))
+    Ok(Response::json(&json!({ R::KEY: found, "next": walk.next_cursor() })))
 }

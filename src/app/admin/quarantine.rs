@@ -1,48 +1,48 @@
-//! What is put aside: what an operator sees of it, and what becomes of it.
+//! `/admin/api/quarantine`: quarantined submissions, and the operator's decision about them.
 
 use serde_json::{Value, json};
 
-use super::data_subject::{forget_seen, texts};
-use super::deliveries::find;
+use super::error::{AdminResult, wrong_parameter};
 use super::pagination::{Part, page};
+use super::request::{AdminRequest, texts};
+use super::search::find;
 use super::walk::Walk;
-use super::{Asked, ledgers, wrong_parameter};
 use crate::app::ports::Ports;
-use crate::base::fault::Fault;
+use crate::app::repeats;
 use crate::base::id::SubmissionId;
 use crate::base::limits;
-use crate::http::response::Reply;
+use crate::http::response::Response;
 use crate::ledger::api::{Decided, Discard, Quarantine, Quarantined, Release, Report, Request};
 
-/// Submissions that a request may name: what a ledger acts on in one call.
+/// The most submissions that a request names: as many as a ledger decides about in one call.
 const MAX_NAMED: usize = limits::number("request_ids") as usize;
 
-/// What is quarantined, of one campaign or of all, a page of it.
-pub async fn list(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {
+/// Returns a page of the quarantined submissions, of one campaign or of all.
+pub async fn list(request: &AdminRequest<'_, impl Ports>) -> AdminResult {
     let query = |Part { campaign, after, limit }| {
         let after = after.map(SubmissionId::from);
         Quarantine { campaign, after, limit }
     };
-    page(ports, asked, query).await
+    page(request, query).await
 }
 
-/// One submission, with what it says.
-pub async fn show(ports: &impl Ports, submission_id: &str, asked: &Asked<'_>) -> Result<Reply, Fault> {
+/// Returns one submission with its answers.
+pub async fn show(request: &AdminRequest<'_, impl Ports>, submission_id: &str) -> AdminResult {
     let query = Quarantined { submission_id: submission_id.into() };
-    find(ports, asked, query, |Report(submission)| Reply::json(&submission)).await
+    find(request, query, |Report(submission)| Response::json(&submission)).await
 }
 
-/// Judges submissions as if they had shown no sign.
-pub async fn release(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {
-    let request = |Chosen { campaign, submission_ids, after }| Release { campaign, submission_ids, after };
-    decide(ports, asked, request, false).await
+/// Releases submissions: each is admitted as if it had shown no signal.
+pub async fn release(request: &AdminRequest<'_, impl Ports>) -> AdminResult {
+    let release = |Chosen { campaign, submission_ids, after }| Release { campaign, submission_ids, after };
+    decide(request, release, false).await
 }
 
-/// Throws submissions away.
-pub async fn discard(ports: &impl Ports, asked: &Asked<'_>) -> Result<Reply, Fault> {
-    let request = |Chosen { campaign, submission_ids, after }| Discard { campaign, submission_ids, after };
-    // Sent again, it is told what it was told before, but not by KV, which knows of no discarding.
-    decide(ports, asked, request, true).await
+/// Discards submissions.
+pub async fn discard(request: &AdminRequest<'_, impl Ports>) -> AdminResult {
+    let discard = |Chosen { campaign, submission_ids, after }| Discard { campaign, submission_ids, after };
+    // A repeat is answered as before, but not from KV, which knows nothing of the discarding.
+    decide(request, discard, true).await
 }
 
 /// Submissions that a ledger is asked to release or discard.
@@ -52,63 +52,56 @@ struct Chosen {
     after: Option<SubmissionId>,
 }
 
-/// Does it to the submissions that are named, or to a page of the campaign's. Of those that are named, `next`
-/// says that ledgers are left which may have the rest.
+/// Decides about the submissions that are named, or about a page of a campaign's. `next` says, of named ones, that
+/// ledgers are left which may have the rest.
 async fn decide<R: Request<Reply = Decided>>(
-    ports: &impl Ports,
-    asked: &Asked<'_>,
-    request: impl Fn(Chosen) -> R,
-    is_forgotten: bool,
-) -> Result<Reply, Fault> {
-    let body = asked.request.body.as_deref().unwrap_or_default();
-    let body: Value =
-        str::from_utf8(body).ok().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    request: &AdminRequest<'_, impl Ports>,
+    operation: impl Fn(Chosen) -> R,
+    forgets_repeats: bool,
+) -> AdminResult {
+    let body = request.json().unwrap_or_default();
     let campaign = body.get("campaign").and_then(Value::as_str);
-    let ids = texts(body.get("submission_ids").cloned());
+    let mut ids = texts(body.get("submission_ids"));
     if !is_choice(&body) || ids.is_empty() == campaign.is_none() {
-        return Ok(Reply::malformed(r#"It must be {"submission_ids": ["…"]} or {"campaign": "…"}."#));
+        return Ok(Response::malformed(r#"It must be {"submission_ids": ["…"]} or {"campaign": "…"}."#));
     }
     if ids.len() > MAX_NAMED {
-        return Ok(wrong_parameter("submission_ids", "must name at most 100"));
+        return Err(wrong_parameter("submission_ids", "must name at most 100"));
     }
     let after = body.get("after").and_then(Value::as_str);
-    let ledgers = ledgers(ports, campaign, asked.moment).await?;
+    let ledgers = request.ledgers(campaign).await?;
     if ledgers.is_empty() {
-        return Ok(Reply::not_found());
+        return Ok(Response::not_found());
     }
     // A campaign has one ledger, which goes on by itself.
-    let mut walk = match Walk::over(ledgers, after.filter(|_| campaign.is_none())) {
-        Ok(walk) => walk,
-        Err(reply) => return Ok(reply),
-    };
+    let mut walk = Walk::new(ledgers, after.filter(|_| campaign.is_none()))?;
     let after = after.filter(|_| campaign.is_some()).map(str::to_owned);
-    let mut ids = ids;
-    let (mut done, mut left, mut next) = (Vec::<String>::new(), Vec::new(), Value::Null);
+    let (mut done, mut not_possible, mut next) = (Vec::<String>::new(), Vec::new(), Value::Null);
     while campaign.is_some() || !ids.is_empty() {
         let Some((ledger, _)) = walk.next(1) else { break };
         let submission_ids = ids.iter().cloned().map(SubmissionId::from).collect();
         let after = after.clone().map(SubmissionId::from);
         let chosen = Chosen { campaign: campaign.map(str::to_owned), submission_ids, after };
-        let decided = asked.ask(ports, &ledger, request(chosen)).await?;
+        let decided = request.ask(&ledger, operation(chosen)).await?;
         done.extend(decided.done);
-        left.extend(decided.not_possible);
+        not_possible.extend(decided.not_possible);
         next = decided.next.filter(|_| campaign.is_some()).into();
-        ids.retain(|id| !done.contains(id) && !left.contains(id));
-        if is_forgotten {
-            let fit = walk.spend(decided.fingerprints.len());
-            forget_seen(ports, &ledger, &decided.fingerprints, fit).await;
+        ids.retain(|id| !done.contains(id) && !not_possible.contains(id));
+        if forgets_repeats {
+            let in_kv = walk.spend(decided.fingerprints.len());
+            repeats::forget(request.cx, &ledger, &decided.fingerprints, in_kv).await;
         }
     }
     match walk.next_cursor().filter(|_| !ids.is_empty()) {
         Some(cursor) => next = cursor.into(),
-        // What no ledger has in quarantine.
-        None => left.extend(ids),
+        // No ledger has the rest in quarantine.
+        None => not_possible.extend(ids),
     }
-    Ok(Reply::json(&json!({ R::KEY: done, "not_possible": left, "next": next })))
+    Ok(Response::json(&json!({ R::KEY: done, "not_possible": not_possible, "next": next })))
 }
 
-/// Whether what names submissions is of the documented types: what is not understood is not passed over
-/// where something is thrown away.
+/// Checks that what names submissions is of the documented types. Nothing is passed over where something is thrown
+/// away.
 fn is_choice(body: &Value) -> bool {
     let are_texts = |ids: &Value| ids.as_array().is_some_and(|ids| ids.iter().all(Value::is_string));
     body.get("campaign").is_none_or(Value::is_string)

@@ -1,39 +1,40 @@
-//! What the admin API answers, each address with the scope that it needs. A route without one does not
-//! compile. `read` has numbers and settings alone: whoever posts in somebody's name knows the post's id, time and
-//! signs, and where single posts are listed would read there whether the person is known, a customer or suppressed.
+//! Routes of the admin API, each with the scope that it needs. A route without one does not compile. The scope `read`
+//! reaches numbers and settings alone: whoever posts in somebody's name knows the post's id, time and signals, and
+//! could read in a list of single posts whether the person is known, a customer or suppressed.
 
+use super::error::AdminResult;
+use super::request::AdminRequest;
 use super::{
-    Asked, audit, campaigns, counters, data_subject, deliveries, doctor, lists, overview, quarantine,
+    audit, campaigns, counters, data_subject, deliveries, doctor, lists, overview, publish, quarantine,
 };
 use crate::app::ports::Ports;
-use crate::base::fault::Fault;
 use crate::http::request::{Method, RawRequest};
-use crate::http::response::Reply;
+use crate::http::response::Response;
 use crate::settings::admin_tokens::Scope;
 
-/// An address behind `/admin/api/`, what it takes, and what it does.
+/// An address behind `/admin/api/` with a method.
 pub struct Route {
-    /// The address; `{}` is any name.
+    /// The address, in which `{}` stands for any name.
     pub path: &'static str,
     /// The method.
     pub method: Method,
-    /// Without which nobody gets further.
+    /// The scope that a token needs.
     pub scope: Scope,
-    /// What some of its requests need in its place.
-    pub instead: Option<Instead>,
+    /// The requests that need another scope.
+    pub exception: Option<ScopeException>,
     target: Target,
 }
 
-/// Another scope, for those requests of a route that undo what only the other may.
+/// Another scope for some requests of a route, which undo what only the other scope may do.
 #[derive(Clone, Copy)]
-pub struct Instead {
+pub struct ScopeException {
     /// The scope.
     pub scope: Scope,
-    /// Whether a request is one of them.
-    is_one: fn(Names<'_>, &RawRequest) -> bool,
+    /// Checks whether it applies to a request.
+    applies: fn(Names<'_>, &RawRequest) -> bool,
 }
 
-/// What a route does.
+/// The use case of a route.
 #[derive(Clone, Copy)]
 enum Target {
     Counters,
@@ -61,7 +62,7 @@ enum Target {
     Whoami,
 }
 
-/// The routes. Of two paths that fit, the first one is meant.
+/// The routes. If two paths fit, the first one counts.
 const ROUTES: &[Route] = {
     use Method::{Get, Post, Put};
     use Scope::{Erase, Operate, Publish, Read};
@@ -75,7 +76,7 @@ const ROUTES: &[Route] = {
         route("erase", Post, Erase, Target::Erase),
         route("lists", Get, Read, Target::Lists),
         Route {
-            instead: Some(Instead { scope: Erase, is_one: lists::lifts_an_objection }),
+            exception: Some(ScopeException { scope: Erase, applies: lists::lifts_an_objection }),
             ..route("lists/{}", Post, Operate, Target::ListChange)
         },
         route("keys", Get, Read, Target::Keys),
@@ -96,26 +97,29 @@ const ROUTES: &[Route] = {
 };
 
 const fn route(path: &'static str, method: Method, scope: Scope, target: Target) -> Route {
-    Route { path, method, scope, instead: None, target }
+    Route { path, method, scope, exception: None, target }
 }
 
-/// Every route, for whoever checks them.
+/// Returns every route.
 pub fn all() -> &'static [Route] {
     ROUTES
 }
 
-/// The names that stand at `{}` of a path.
+/// The names that stand for `{}` in a path.
 pub type Names<'a> = [&'a str; 2];
 
-/// The route of a request, or why there is none: 404, or 405 with what the address takes.
-pub fn find<'a>(path: &[&'a str], method: Method) -> Result<(&'static Route, Names<'a>), Reply> {
+/// Returns the route of a request.
+///
+/// # Errors
+/// 404, or 405 with the methods of the address.
+pub fn find<'a>(path: &[&'a str], method: Method) -> Result<(&'static Route, Names<'a>), Response> {
     let first = ROUTES.iter().find_map(|route| Some((route.path, names_in(route.path, path)?)));
-    let (meant, names) = first.ok_or_else(Reply::not_found)?;
+    let (meant, names) = first.ok_or_else(Response::not_found)?;
     let here = || ROUTES.iter().filter(|route| route.path == meant);
     let found = here().find(|route| route.method == method);
     found.map(|route| (route, names)).ok_or_else(|| {
         let allowed: Vec<_> = here().map(|route| route.method.name()).collect();
-        Reply::method_not_allowed(&allowed.join(", "))
+        Response::method_not_allowed(&allowed.join(", "))
     })
 }
 
@@ -136,46 +140,42 @@ fn names_in<'a>(pattern: &str, path: &[&'a str]) -> Option<Names<'a>> {
 }
 
 impl Route {
-    /// The scope that this request needs.
+    /// Returns the scope that a request needs.
     pub fn scope_for(&self, names: Names<'_>, request: &RawRequest) -> Scope {
-        let instead = self.instead.filter(|instead| (instead.is_one)(names, request));
-        instead.map_or(self.scope, |instead| instead.scope)
+        let exception = self.exception.filter(|exception| (exception.applies)(names, request));
+        exception.map_or(self.scope, |exception| exception.scope)
     }
 
-    /// Does what it is for.
-    ///
-    /// # Errors
-    /// KV's or a ledger's.
-    pub async fn answer(
+    /// Handles a request.
+    pub async fn handle(
         &self,
-        ports: &impl Ports,
+        request: &AdminRequest<'_, impl Ports>,
         [first, second]: Names<'_>,
-        asked: &Asked<'_>,
-    ) -> Result<Reply, Fault> {
+    ) -> AdminResult {
         match self.target {
-            Target::Counters => counters::report(ports, asked).await,
-            Target::Deliveries => deliveries::list(ports, asked).await,
-            Target::Delivery => deliveries::show(ports, first, asked).await,
-            Target::Replay => deliveries::replay(ports, first, asked).await,
-            Target::ReplayAll => deliveries::replay_all(ports, asked).await,
-            Target::Enable => deliveries::enable(ports, first, second, asked).await,
-            Target::Access => data_subject::access(ports, asked).await,
-            Target::Erase => data_subject::erase(ports, asked).await,
-            Target::Lists => lists::show(ports, asked).await,
-            Target::ListChange => lists::change(ports, first, asked).await,
-            Target::Keys => counters::keys_in_use(ports, asked).await,
-            Target::Doctor => doctor::examine(ports, asked).await,
-            Target::Quarantine => quarantine::list(ports, asked).await,
-            Target::Quarantined => quarantine::show(ports, first, asked).await,
-            Target::Release => quarantine::release(ports, asked).await,
-            Target::Discard => quarantine::discard(ports, asked).await,
-            Target::Campaigns => campaigns::list(ports, asked).await,
-            Target::Campaign => campaigns::show(ports, first, asked).await,
-            Target::Publish => campaigns::publish(ports, first, asked).await,
-            Target::Audit => audit::list(ports, asked).await,
-            Target::Overview => overview::report(ports, asked).await,
-            Target::Held => overview::held(ports, asked).await,
-            Target::Whoami => Ok(overview::whoami(asked)),
+            Target::Counters => counters::report(request).await,
+            Target::Deliveries => deliveries::list(request).await,
+            Target::Delivery => deliveries::show(request, first).await,
+            Target::Replay => deliveries::replay(request, first).await,
+            Target::ReplayAll => deliveries::replay_all(request).await,
+            Target::Enable => deliveries::enable(request, first, second).await,
+            Target::Access => data_subject::access(request).await,
+            Target::Erase => data_subject::erase(request).await,
+            Target::Lists => lists::show(request).await,
+            Target::ListChange => lists::change(request, first).await,
+            Target::Keys => counters::keys_in_use(request).await,
+            Target::Doctor => doctor::examine(request).await,
+            Target::Quarantine => quarantine::list(request).await,
+            Target::Quarantined => quarantine::show(request, first).await,
+            Target::Release => quarantine::release(request).await,
+            Target::Discard => quarantine::discard(request).await,
+            Target::Campaigns => campaigns::list(request).await,
+            Target::Campaign => campaigns::show(request, first).await,
+            Target::Publish => publish::publish(request, first).await,
+            Target::Audit => audit::list(request).await,
+            Target::Overview => overview::report(request).await,
+            Target::Held => overview::held_leads(request).await,
+            Target::Whoami => Ok(overview::whoami(request)),
         }
     }
 }

@@ -1,55 +1,69 @@
-//! How many requests of an isolate wait for each ledger. One object does one thing at a time; who
-//! comes while too many wait is told to come again, so that a flood on one ledger leaves the
-//! isolate's memory and time to the others.
+//! Backlog: the requests of an isolate that wait for each ledger. An object does one thing at a time. Once too many
+//! requests wait, more are refused at once, so that a flood on one ledger leaves the isolate's memory and time to
+//! the others.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use crate::base::fault::Fault;
 use crate::base::limits;
 
-/// Requests that may wait for one ledger at once. An object takes some hundreds a second, so the
-/// last of these waits for about a second.
+/// The most requests that wait for one ledger at once. An object handles some hundreds a second, so the last of
+/// them waits for about a second.
 pub const MAX_WAITING: usize = limits::number("waiting_requests") as usize;
 
-/// With so many a ledger is busy: a quarter of those who may wait.
+/// The number of waiting requests from which on a ledger is busy: a quarter of the most.
 const BUSY: usize = MAX_WAITING / 4;
 
-/// Nobody waits for longer. The platform drops a request whose client has gone without a word, and
-/// its place must not stay taken.
+/// The time after which a slot counts as lost. The platform drops requests whose clients have gone without telling
+/// anybody, and nothing waits for so long.
 const LOST_MS: i64 = 30_000;
 
-/// By ledger: since when each of them waits; UTC, milliseconds.
+/// The backlog of every ledger.
 #[derive(Default)]
-pub struct Waiting(BTreeMap<String, Vec<i64>>);
+pub struct Backlog {
+    /// By ledger, the time at which each of its requests began to wait; UTC, milliseconds.
+    since_ms: RefCell<BTreeMap<String, Vec<i64>>>,
+}
 
-impl Waiting {
-    /// One more waits.
+/// The slot of a request that waits for a ledger. It is free again once this is dropped.
+pub struct Slot<'a> {
+    backlog: &'a Backlog,
+    ledger: &'a str,
+    since_ms: i64,
+}
+
+impl Backlog {
+    /// Takes a slot.
     ///
     /// # Errors
-    /// [`MAX_WAITING`] do already.
-    pub fn begin(&mut self, ledger: &str, now_ms: i64) -> Result<(), Fault> {
-        let since = self.0.entry(ledger.to_owned()).or_default();
-        if since.len() >= MAX_WAITING {
-            since.retain(|since_ms| now_ms - since_ms < LOST_MS);
+    /// [`MAX_WAITING`] requests wait for the ledger already.
+    pub fn enter<'a>(&'a self, ledger: &'a str, now_ms: i64) -> Result<Slot<'a>, Fault> {
+        let mut since_ms = self.since_ms.borrow_mut();
+        let waiting = since_ms.entry(ledger.to_owned()).or_default();
+        if waiting.len() >= MAX_WAITING {
+            waiting.retain(|since_ms| now_ms - since_ms < LOST_MS);
         }
-        if since.len() >= MAX_WAITING {
+        if waiting.len() >= MAX_WAITING {
             return Err(Fault::new("too many requests wait for this ledger"));
         }
-        since.push(now_ms);
-        Ok(())
+        waiting.push(now_ms);
+        Ok(Slot { backlog: self, ledger, since_ms: now_ms })
     }
 
-    /// Whether many wait.
+    /// Checks whether so many requests wait for a ledger that KV is worth asking first.
     pub fn is_busy(&self, ledger: &str) -> bool {
-        self.0.get(ledger).is_some_and(|since| since.len() >= BUSY)
+        self.since_ms.borrow().get(ledger).is_some_and(|waiting| waiting.len() >= BUSY)
     }
+}
 
-    /// One that began to wait then waits no longer.
-    pub fn end(&mut self, ledger: &str, began_ms: i64) {
-        if let Some(since) = self.0.get_mut(ledger)
-            && let Some(at) = since.iter().position(|since_ms| *since_ms == began_ms)
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        let mut since_ms = self.backlog.since_ms.borrow_mut();
+        if let Some(waiting) = since_ms.get_mut(self.ledger)
+            && let Some(at) = waiting.iter().position(|since_ms| *since_ms == self.since_ms)
         {
-            since.swap_remove(at);
+            waiting.swap_remove(at);
         }
     }
 }
@@ -60,28 +74,28 @@ mod tests {
 
     #[test]
     fn beyond_the_limit_of_one_ledger_others_still_get_through() {
-        let mut waiting = Waiting::default();
+        let backlog = Backlog::default();
+        let mut slots = Vec::new();
         for number in 0..MAX_WAITING {
-            assert_eq!(waiting.is_busy("a"), number >= BUSY, "{number}");
-            assert!(waiting.begin("a", 1).is_ok());
+            assert_eq!(backlog.is_busy("a"), number >= BUSY, "{number}");
+            slots.push(backlog.enter("a", 1).expect("a slot"));
         }
-        assert!(waiting.is_busy("a") && !waiting.is_busy("b"));
-        assert!(waiting.begin("a", 2).is_err());
-        assert!(waiting.begin("b", 2).is_ok());
-        waiting.end("a", 1);
-        assert!(waiting.begin("a", 2).is_ok());
-        assert!(waiting.begin("a", 2).is_err());
+        assert!(backlog.is_busy("a") && !backlog.is_busy("b"));
+        assert!(backlog.enter("a", 2).is_err());
+        assert!(backlog.enter("b", 2).is_ok());
+        slots.pop();
+        let last = backlog.enter("a", 2);
+        assert!(last.is_ok());
+        assert!(backlog.enter("a", 2).is_err());
     }
 
     #[test]
-    fn a_request_that_was_dropped_without_a_word_gives_its_place_back() {
-        let mut waiting = Waiting::default();
-        for _ in 0..MAX_WAITING {
-            assert!(waiting.begin("a", 1).is_ok());
-        }
-        assert!(waiting.begin("a", LOST_MS).is_err());
-        assert!(waiting.begin("a", LOST_MS + 1).is_ok());
-        waiting.end("a", 1);
-        waiting.end("unknown", 1);
+    fn a_request_that_was_dropped_without_a_word_gives_its_slot_back() {
+        let backlog = Backlog::default();
+        let dropped: Vec<_> = (0..MAX_WAITING).map(|_| backlog.enter("a", 1).expect("a slot")).collect();
+        assert!(backlog.enter("a", LOST_MS).is_err());
+        assert!(backlog.enter("a", LOST_MS + 1).is_ok());
+        drop(dropped);
+        assert!(!backlog.is_busy("a"));
     }
 }

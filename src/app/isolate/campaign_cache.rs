@@ -1,5 +1,7 @@
-//! Campaigns as they are served: from KV, kept for a minute, and the last good copy when KV fails.
+//! Campaign cache: campaigns as they are served, read from KV at most once a minute. While KV fails, the last good
+//! copy is served.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -11,109 +13,119 @@ use crate::campaign::{Campaign, Unservable, is_id};
 use crate::pipeline::lead::Identity;
 use crate::settings::Settings;
 
-/// A correction reaches every isolate in about the time that KV itself takes to spread it.
+/// The time for which a copy is served unasked: a correction reaches every isolate in about the time that KV itself
+/// takes to spread it.
 const FRESH_MS: i64 = 60_000;
-/// Campaigns kept parsed in one isolate: far above what a company runs, far below its memory.
-const MAX_KEPT: usize = 500;
+/// The most campaigns of one isolate: far more than a company runs, far less than its memory holds.
+const MAX_CAMPAIGNS: usize = 500;
 
-/// Acceptance criteria as a JSON text, before and behind their token.
-type Criteria = Rc<[String; 2]>;
+/// Acceptance criteria as JSON, in two parts: the text before and the text after the form token.
+pub type Criteria = Rc<[String; 2]>;
 
-/// The campaigns that an isolate has read, each with the time of its reading, and the keys that it
-/// has derived for their ledgers.
+/// The campaigns that an isolate has read, with what was made of them.
 #[derive(Default)]
-pub struct Shelf {
-    /// Nothing where one is to be read again.
+pub struct CampaignCache(RefCell<Entries>);
+
+#[derive(Default)]
+struct Entries {
+    /// By id, the copy and the time of its reading; `None` if it is to be read again.
     campaigns: BTreeMap<String, Option<(i64, Rc<Campaign>)>>,
+    /// By ledger.
     identities: BTreeMap<String, Rc<Identity>>,
-    /// By campaign and language: the acceptance criteria of this very copy.
+    /// By campaign and language, with the copy of the campaign that they are of.
     criteria: BTreeMap<(String, Language), (Rc<Campaign>, Criteria)>,
 }
 
-impl Shelf {
-    fn get(&self, id: &str) -> Option<(i64, Rc<Campaign>)> {
-        self.campaigns.get(id).cloned().flatten()
+impl CampaignCache {
+    /// Returns the campaign of an id. `None` if there is none.
+    ///
+    /// # Errors
+    /// KV fails, or holds a campaign that this code cannot serve, and there is no good copy.
+    pub async fn find(
+        &self,
+        ports: &impl Ports,
+        id: &str,
+        now_ms: i64,
+    ) -> Result<Option<Rc<Campaign>>, Fault> {
+        // KV refuses keys that are too long; an id that no campaign can have belongs to none.
+        if !is_id(id) {
+            return Ok(None);
+        }
+        let cached = self.0.borrow().campaigns.get(id).cloned().flatten();
+        if let Some((read_ms, campaign)) = &cached
+            && (0..FRESH_MS).contains(&(now_ms - read_ms))
+        {
+            return Ok(Some(Rc::clone(campaign)));
+        }
+        let read = match ports.kv_get(&campaign_key(id)).await {
+            // KV caches misses: what has been read is not taken back by one. Nothing unpublishes a campaign.
+            Ok(None) => return Ok(cached.map(|(_, campaign)| campaign)),
+            Ok(Some(text)) => servable(&text, ports.settings().development),
+            Err(fault) => Err(fault),
+        };
+        match (read, cached) {
+            (Ok(campaign), _) => {
+                let campaign = Rc::new(campaign);
+                self.0.borrow_mut().put(Rc::clone(&campaign), now_ms);
+                Ok(Some(campaign))
+            }
+            // The copy is served until KV answers again, and asked for again at the next request.
+            (Err(_), Some((_, campaign))) => Ok(Some(campaign)),
+            (Err(fault), None) => Err(fault),
+        }
     }
 
+    /// Forgets a campaign, so that it is read again.
+    pub fn forget(&self, id: &str) {
+        if let Some(cached) = self.0.borrow_mut().campaigns.get_mut(id) {
+            *cached = None;
+        }
+    }
+
+    /// Returns the acceptance criteria of a campaign in a language. `make` makes them unless they are known of this
+    /// very copy of the campaign; nothing of them but the token changes while the copy is the same.
+    pub fn criteria(
+        &self,
+        campaign: &Rc<Campaign>,
+        language: Language,
+        make: impl FnOnce() -> [String; 2],
+    ) -> Criteria {
+        let key = (campaign.id.clone(), language);
+        let mut entries = self.0.borrow_mut();
+        if let Some((copy, parts)) = entries.criteria.get(&key)
+            && Rc::ptr_eq(copy, campaign)
+        {
+            return Rc::clone(parts);
+        }
+        let parts = Rc::new(make());
+        entries.criteria.insert(key, (Rc::clone(campaign), Rc::clone(&parts)));
+        parts
+    }
+
+    /// Returns the keys of a ledger. The settings are the same for as long as the isolate lives.
+    pub fn identity(&self, settings: &Settings, ledger: &str) -> Rc<Identity> {
+        let mut entries = self.0.borrow_mut();
+        if let Some(identity) = entries.identities.get(ledger) {
+            return Rc::clone(identity);
+        }
+        let identity = Rc::new(Identity::new(settings, ledger));
+        entries.identities.insert(ledger.to_owned(), Rc::clone(&identity));
+        identity
+    }
+}
+
+impl Entries {
     fn put(&mut self, campaign: Rc<Campaign>, now_ms: i64) {
-        if self.campaigns.len() >= MAX_KEPT {
+        if self.campaigns.len() >= MAX_CAMPAIGNS {
             self.campaigns.clear();
             self.identities.clear();
             self.criteria.clear();
         }
         self.campaigns.insert(campaign.id.clone(), Some((now_ms, campaign)));
     }
-
-    /// Forgets a campaign, so that it is read again.
-    pub fn forget(&mut self, id: &str) {
-        if let Some(kept) = self.campaigns.get_mut(id) {
-            *kept = None;
-        }
-    }
-
-    /// The acceptance criteria of a campaign in a language, before and behind their token: `make` makes them
-    /// where they are not known. Nothing else of them changes while the copy of the campaign is the same.
-    pub fn criteria(
-        &mut self,
-        campaign: &Rc<Campaign>,
-        language: Language,
-        make: impl FnOnce() -> [String; 2],
-    ) -> Criteria {
-        let key = (campaign.id.clone(), language);
-        if let Some((copy, parts)) = self.criteria.get(&key)
-            && Rc::ptr_eq(copy, campaign)
-        {
-            return Rc::clone(parts);
-        }
-        let parts = Rc::new(make());
-        self.criteria.insert(key, (Rc::clone(campaign), Rc::clone(&parts)));
-        parts
-    }
-
-    /// The keys of a ledger. The settings are the same for as long as the shelf lives.
-    pub fn identity(&mut self, settings: &Settings, ledger: &str) -> Rc<Identity> {
-        if let Some(identity) = self.identities.get(ledger) {
-            return Rc::clone(identity);
-        }
-        let identity = Rc::new(Identity::new(settings, ledger));
-        self.identities.insert(ledger.to_owned(), Rc::clone(&identity));
-        identity
-    }
 }
 
-/// The campaign of that id.
-///
-/// # Errors
-/// KV fails, or holds what this code cannot serve, and there is no good copy.
-pub async fn find(ports: &impl Ports, id: &str, now_ms: i64) -> Result<Option<Rc<Campaign>>, Fault> {
-    // KV refuses keys that are too long; an id that no campaign can have is nobody's.
-    if !is_id(id) {
-        return Ok(None);
-    }
-    let kept = ports.shelf().borrow().get(id);
-    if let Some((read_ms, campaign)) = &kept
-        && (0..FRESH_MS).contains(&(now_ms - read_ms))
-    {
-        return Ok(Some(Rc::clone(campaign)));
-    }
-    let read = match ports.kv_get(&campaign_key(id)).await {
-        // KV caches misses: what has been read is not taken back by one. Nothing unpublishes a campaign.
-        Ok(None) => return Ok(kept.map(|(_, campaign)| campaign)),
-        Ok(Some(text)) => servable(&text, ports.settings().development),
-        Err(fault) => Err(fault),
-    };
-    match (read, kept) {
-        (Ok(campaign), _) => {
-            let campaign = Rc::new(campaign);
-            ports.shelf().borrow_mut().put(Rc::clone(&campaign), now_ms);
-            Ok(Some(campaign))
-        }
-        // The copy is served until KV answers again, and asked for again at the next request.
-        (Err(_), Some((_, campaign))) => Ok(Some(campaign)),
-        (Err(fault), None) => Err(fault),
-    }
-}
-
+/// Reads a campaign as KV holds it.
 fn servable(text: &str, development: bool) -> Result<Campaign, Fault> {
     let campaign = Campaign::from_stored(text).map_err(|unservable| match unservable {
         Unservable::Newer => Fault::new("the campaign in KV is newer than this code"),

@@ -1,67 +1,72 @@
-//! Wrong tokens, by the address that they came from: who has sent too many must wait, also with a right
-//! one, or guessing would go on. Kept in memory, so a guesser has so many tries in each isolate.
+//! Login attempts: wrong tokens of the admin API, by the address that they came from. After too many an address must
+//! wait, also with a right one, or guessing would go on. Kept in memory, so whoever guesses has so many tries in each
+//! isolate.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv6Addr};
 
 use crate::base::time::seconds_until;
 
-/// Wrong tokens within [`WINDOW_MS`]: more than anybody needs who has copied one badly.
+/// The wrong tokens within [`WINDOW_MS`] after which an address must wait: more than anybody needs who has copied
+/// one badly.
 pub const MAX_WRONG: usize = 10;
-/// How long a wrong token counts.
+/// The time for which a wrong token counts.
 pub const WINDOW_MS: i64 = 60_000;
-/// Addresses that are remembered: less than a megabyte of an isolate's memory.
+/// The most addresses that are remembered: less than a megabyte of an isolate's memory.
 const MAX_ADDRESSES: usize = 2_000;
-/// Bits of an IPv6 address that its owner chooses freely (RFC 6177).
+/// The bits of an IPv6 address that its owner chooses freely (RFC 6177).
 const IPV6_OWN_BITS: u32 = 64;
 
-/// By address: when its last wrong tokens came; UTC, milliseconds. Those without an address are one.
+/// The wrong tokens of every address. All requests without an address count as one.
 #[derive(Default)]
-pub struct Attempts(Vec<Line>);
+pub struct LoginAttempts(RefCell<Vec<Line>>);
 
 struct Line {
     address: Option<IpAddr>,
-    /// The last ones, the oldest first.
+    /// The times of the last wrong tokens, the oldest first; UTC, milliseconds.
     wrong_ms: VecDeque<i64>,
 }
 
-impl Attempts {
-    /// The seconds to wait, where too many wrong tokens have come from there.
+impl LoginAttempts {
+    /// Returns the seconds to wait, if too many wrong tokens have come from an address.
     pub fn wait_s(&self, client_address: Option<&str>, now_ms: i64) -> Option<i64> {
-        let wrong_ms = &self.0.get(self.place(line(client_address))?)?.wrong_ms;
+        let lines = self.0.borrow();
+        let wrong_ms = &lines.get(position(&lines, line(client_address))?)?.wrong_ms;
         let ends_ms = wrong_ms.front().filter(|_| wrong_ms.len() >= MAX_WRONG)? + WINDOW_MS;
-        // Not longer where the clock was set back.
+        // Not longer if the clock was set back.
         let ends_ms = ends_ms.min(now_ms + WINDOW_MS);
         Some(seconds_until(ends_ms, now_ms)).filter(|left_s| *left_s > 0)
     }
 
-    /// A wrong token came from there. Beyond what is remembered, whoever has been quiet for longest is forgotten.
-    pub fn note_wrong(&mut self, client_address: Option<&str>, now_ms: i64) {
+    /// Notes a wrong token. If too many addresses are known, the one that was quiet for longest is forgotten.
+    pub fn note_wrong(&self, client_address: Option<&str>, now_ms: i64) {
+        let mut lines = self.0.borrow_mut();
         let address = line(client_address);
-        let mut one = match self.place(address) {
-            Some(at) => self.0.swap_remove(at),
+        let mut one = match position(&lines, address) {
+            Some(at) => lines.swap_remove(at),
             None => Line { address, wrong_ms: VecDeque::new() },
         };
-        if self.0.len() >= MAX_ADDRESSES {
+        if lines.len() >= MAX_ADDRESSES {
             let last_ms = |(_, one): &(usize, &Line)| one.wrong_ms.back().copied();
-            let quiet = self.0.iter().enumerate().min_by_key(last_ms);
+            let quiet = lines.iter().enumerate().min_by_key(last_ms);
             if let Some(at) = quiet.map(|(at, _)| at) {
-                self.0.swap_remove(at);
+                lines.swap_remove(at);
             }
         }
         one.wrong_ms.push_back(now_ms);
         if one.wrong_ms.len() > MAX_WRONG {
             one.wrong_ms.pop_front();
         }
-        self.0.push(one);
-    }
-
-    fn place(&self, address: Option<IpAddr>) -> Option<usize> {
-        self.0.iter().position(|one| one.address == address)
+        lines.push(one);
     }
 }
 
-/// What one customer of a provider has: an IPv4 address, or the IPv6 addresses of one line.
+fn position(lines: &[Line], address: Option<IpAddr>) -> Option<usize> {
+    lines.iter().position(|one| one.address == address)
+}
+
+/// Returns the address of one customer of a provider: an IPv4 address, or the IPv6 addresses of one line.
 fn line(client_address: Option<&str>) -> Option<IpAddr> {
     let address: IpAddr = client_address?.trim().parse().ok()?;
     Some(match address.to_canonical() {
@@ -78,7 +83,7 @@ mod tests {
 
     #[test]
     fn the_tenth_wrong_token_closes_the_door_for_a_minute_to_that_address_alone() {
-        let (mut attempts, from) = (Attempts::default(), Some("192.0.2.1"));
+        let (attempts, from) = (LoginAttempts::default(), Some("192.0.2.1"));
         for second in 0..10 {
             assert_eq!(attempts.wait_s(from, second * 1_000), None);
             attempts.note_wrong(from, second * 1_000);
@@ -97,7 +102,7 @@ mod tests {
 
     #[test]
     fn one_line_and_those_without_an_address_are_one() {
-        let mut attempts = Attempts::default();
+        let attempts = LoginAttempts::default();
         for n in 0..10 {
             attempts.note_wrong(Some(&format!("2001:db8:0:1::{n:x}")), 0);
             attempts.note_wrong(None, 0);
@@ -109,14 +114,15 @@ mod tests {
 
     #[test]
     fn many_addresses_are_forgotten_one_by_one_and_memory_stays_bounded() {
-        let mut attempts = Attempts::default();
+        let attempts = LoginAttempts::default();
         let address = |n: usize| Ipv6Addr::from_bits((n as u128) << 64).to_string();
         for n in 0..3 * MAX_ADDRESSES {
             attempts.note_wrong(Some(&address(n)), 1_000 + n as i64);
         }
-        assert_eq!(attempts.0.len(), MAX_ADDRESSES);
-        assert!(attempts.place(line(Some(&address(3 * MAX_ADDRESSES - 1)))).is_some());
-        assert!(attempts.place(line(Some(&address(0)))).is_none());
-        assert!(attempts.0.iter().all(|one| one.wrong_ms.len() <= MAX_WRONG));
+        let lines = attempts.0.borrow();
+        assert_eq!(lines.len(), MAX_ADDRESSES);
+        assert!(position(&lines, line(Some(&address(3 * MAX_ADDRESSES - 1)))).is_some());
+        assert!(position(&lines, line(Some(&address(0)))).is_none());
+        assert!(lines.iter().all(|one| one.wrong_ms.len() <= MAX_WRONG));
     }
 }

@@ -1,4 +1,4 @@
-//! `audit`: who has done what.
+//! `audit`: the audit log.
 
 use clap::Args;
 use leadhook::base::time::parse_rfc3339;
@@ -10,22 +10,22 @@ use super::terminal::{json_line, line, note, say};
 
 #[derive(Args)]
 pub struct Options {
-    /// Only of this campaign, and what was done in its ledger about no campaign
+    /// Only entries of this campaign, and those of its ledger that are about no campaign
     #[arg(long)]
     campaign: Option<String>,
-    /// From this time on, as in 2026-11-22T00:00:00Z
+    /// Only entries from this time on, such as 2026-11-22T00:00:00Z
     #[arg(long)]
     from: Option<String>,
-    /// Before this time
+    /// Only entries before this time
     #[arg(long)]
     to: Option<String>,
-    /// Entries that a request asks for
+    /// The number of entries per request
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u16).range(1..=200))]
     limit: u16,
-    /// Print only the page behind this place, and on standard error where it ended
+    /// Print only the page after this cursor, and the next cursor on standard error
     #[arg(long)]
     after: Option<String>,
-    /// Print JSON, one entry a line
+    /// Print one JSON object per line
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -43,15 +43,15 @@ pub fn run(options: &Options) -> Result<(), String> {
     for (name, time) in [("from", &options.from), ("to", &options.to)] {
         let Some(time) = time else { continue };
         if parse_rfc3339(time).is_none() {
-            return Err(format!("--{name} must be a time by RFC 3339, as in 2026-11-22T00:00:00Z"));
+            return Err(format!("--{name} must be a time in RFC 3339 format, such as 2026-11-22T00:00:00Z"));
         }
         query.push_str(&format!("&{name}={}", encoded(time)));
     }
     let client = options.server.client()?;
     let (mut after, mut count) = (options.after.clone(), 0);
     loop {
-        let place = after.as_ref().map(|place| format!("&after={}", encoded(place))).unwrap_or_default();
-        let page = client.get(&format!("{query}{place}"))?;
+        let cursor = after.as_ref().map(|cursor| format!("&after={}", encoded(cursor))).unwrap_or_default();
+        let page = client.get(&format!("{query}{cursor}"))?;
         for entry in page.get("entries").and_then(Value::as_array).into_iter().flatten() {
             count += 1;
             say!("{}", if options.json { json_line(entry) } else { in_words(entry) });
@@ -72,7 +72,7 @@ pub fn run(options: &Options) -> Result<(), String> {
     Ok(())
 }
 
-/// `2026-11-22T14:00:00.000Z  alice  replay  done  ledger example-ab, campaign guide, 3`
+/// Returns an entry as `2026-11-22T14:00:00.000Z  alice  replay  done  ledger example-ab, campaign guide, 3`
 fn in_words(entry: &Value) -> String {
     let text = |key: &str| entry.get(key).and_then(Value::as_str).map(line);
     let word = |key: &str| text(key).unwrap_or_else(|| "-".to_owned());
@@ -90,7 +90,7 @@ fn in_words(entry: &Value) -> String {
     format!("{}  {}  {}  {}  {}", word("at"), word("actor"), word("act"), word("outcome"), about.join(", "))
 }
 
-/// What a publication changed: `crm: https://crm.example.com by CRM_SECRET -> none`
+/// Returns the changes of a publication: `crm: https://crm.example.com by CRM_SECRET -> none`
 fn changes(changes: &Map<String, Value>) -> Vec<String> {
     let side = |one: &Value| {
         let part = |key: &str| one.get(key).and_then(Value::as_str).map(str::to_owned);
@@ -104,11 +104,12 @@ fn changes(changes: &Map<String, Value>) -> Vec<String> {
         let [from, to] = ["from", "to"].map(|key| one.get(key).map_or_else(|| "none".to_owned(), side));
         line(&format!("{name}: {from} -> {to}"))
     };
-    let named = |one: &Value| change(one.get("destination").and_then(Value::as_str).unwrap_or_default(), one);
+    let destination =
+        |one: &Value| change(one.get("destination").and_then(Value::as_str).unwrap_or_default(), one);
     let mut lines = Vec::new();
     for (key, value) in changes {
         match value {
-            Value::Array(all) => lines.extend(all.iter().map(named)),
+            Value::Array(all) => lines.extend(all.iter().map(destination)),
             Value::Object(_) => lines.push(change(&key.replace('_', " "), value)),
             other => lines.push(line(&format!("{}: {other}", key.replace('_', " ")))),
         }

@@ -1,4 +1,4 @@
-//! `check`, `new` and `score`.
+//! Campaign files: `check`, `new` and `score`.
 
 use std::ops::Range;
 use std::path::Path;
@@ -8,8 +8,7 @@ use leadhook::base::url::WebAddress;
 use leadhook::campaign::{Campaign, Problem, Raw, SecretHosts, SecretUses, Secrets};
 use leadhook::pipeline::abuse::turnstile::VERIFY_URL;
 use leadhook::pipeline::intake;
-use leadhook::pipeline::intake::decode;
-use leadhook::pipeline::intake::decode::Undecodable;
+use leadhook::pipeline::intake::Undecodable;
 use leadhook::pipeline::lead::Lead;
 use leadhook::pipeline::scoring;
 use leadhook::pipeline::scoring::Decision;
@@ -19,7 +18,7 @@ use super::client::url_of_environment;
 use super::terminal::{json_text, line, note, say};
 use super::vars::{KEYS_FILE, SECRET_HOSTS, Vars};
 
-/// What `new` starts from.
+/// The file that `new` writes.
 const TEMPLATE: &str = include_str!("template.toml");
 
 /// Reads and checks one campaign file. The error names the file with each problem.
@@ -33,13 +32,13 @@ pub fn read(file: &Path) -> Result<Campaign, String> {
     let accepted = match Campaign::accept(&value) {
         Ok(_) if !unquoted.is_empty() => Err(unquoted),
         Ok(campaign) => {
-            // The Worker knows where it answers, and judges again; this is to say so in time.
+            // The Worker knows its own address and checks again; this reports a problem early.
             let refused = campaign.refused_destinations(url_of_environment().as_deref(), true);
             if refused.is_empty() { Ok(campaign) } else { Err(refused) }
         }
         Err(problems) => {
-            // Where no text is wanted either, quotes would not help.
-            unquoted.retain(|one| problems.iter().all(|told| told.path != one.path));
+            // If no text is wanted either, quotes would not help.
+            unquoted.retain(|one| problems.iter().all(|other| other.path != one.path));
             unquoted.extend(problems);
             Err(unquoted)
         }
@@ -49,7 +48,7 @@ pub fn read(file: &Path) -> Result<Campaign, String> {
     })
 }
 
-/// A file's text, as editors write it: with a byte order mark or without, lines ended by CRLF or LF.
+/// Reads a text file as editors write it: with or without a byte order mark, with CRLF or LF.
 pub fn text_of(file: &Path) -> Result<String, String> {
     let name = file.display();
     let bytes = fs::read(file).map_err(|error| format!("{name}: {error}"))?;
@@ -58,18 +57,18 @@ pub fn text_of(file: &Path) -> Result<String, String> {
     Ok(text.strip_prefix('\u{feff}').unwrap_or(&text).replace("\r\n", "\n"))
 }
 
-/// What to write where a line is no TOML, which nearly always is a text without quotes.
+/// Returns advice on a line that is not TOML, which nearly always is a text without quotes.
 fn hint(text: &str, at: Option<Range<usize>>) -> Option<String> {
     let start = text.get(..at?.start)?.rfind('\n').map_or(0, |end| end + 1);
     let (key, value) = text.get(start..)?.lines().next()?.split_once('=')?;
     let value = value.split('#').next().unwrap_or_default().trim();
     let is_key = key.trim().chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     let is_bare = !value.is_empty() && !value.contains(['"', '\'', '[', '{']);
-    (is_key && is_bare).then(|| format!("text stands in quotes: write {} = \"{value}\"", key.trim()))
+    (is_key && is_bare).then(|| format!("text needs quotes: write {} = \"{value}\"", key.trim()))
 }
 
-/// A value of TOML as JSON, which knows no dates and no numbers without end: they are told, and dates stand
-/// as text.
+/// Converts a value of TOML to JSON, which has no dates and no infinite numbers: they are reported, and dates become
+/// text.
 fn json_of(value: toml::Value, path: &str, problems: &mut Vec<Problem>) -> Value {
     let within = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
     match value {
@@ -78,7 +77,7 @@ fn json_of(value: toml::Value, path: &str, problems: &mut Vec<Problem>) -> Value
             Value::String(date.to_string())
         }
         toml::Value::Float(number) if !number.is_finite() => {
-            problems.push(Problem::new(path, "must be a number with an end"));
+            problems.push(Problem::new(path, "must be a finite number"));
             Value::Null
         }
         toml::Value::Table(table) => {
@@ -127,8 +126,8 @@ pub fn check(files: &[impl AsRef<Path>], json: bool) -> Result<(), String> {
     if problems.is_empty() { Ok(()) } else { Err(problems.join("\n")) }
 }
 
-/// Where secrets may be sent: by the environment, else by the file of keys, where `make deploy` writes it.
-/// Nothing where neither says.
+/// Returns where secrets may be sent: by the environment, else by the key file, where `make deploy` writes it.
+/// `None` if neither says.
 pub fn secret_hosts(keys: &Path) -> Result<Option<SecretHosts>, String> {
     let text = match env::var(SECRET_HOSTS).ok().filter(|text| !text.is_empty()) {
         Some(text) => Some(text),
@@ -138,8 +137,8 @@ pub fn secret_hosts(keys: &Path) -> Result<Option<SecretHosts>, String> {
     read.map_err(|reason| format!("{SECRET_HOSTS}: {reason}"))
 }
 
-/// What is wrong with the secrets that campaigns name, by all of them and by where secrets may be sent,
-/// where that is known. The Worker judges again, when it is asked to publish and when it sends.
+/// Returns the problems of the secrets that campaigns name, by the other campaigns and by where secrets may be
+/// sent, if that is known. The Worker checks again when it publishes and when it sends.
 pub fn refused_secrets(
     campaigns: &[(&Path, Campaign)],
     hosts: Option<&SecretHosts>,
@@ -174,11 +173,11 @@ pub fn new(id: &str) -> Result<(), String> {
     let written =
         fs::File::create_new(&file).and_then(|mut out| std::io::Write::write_all(&mut out, text.as_bytes()));
     written.map_err(|error| format!("{file}: {error}"))?;
-    say!("{file} is written. Change it, then run: leadhook check {file}");
+    say!("Wrote {file}. Edit it, then run: leadhook check {file}");
     Ok(())
 }
 
-fn why(undecodable: Undecodable) -> &'static str {
+fn reason(undecodable: Undecodable) -> &'static str {
     match undecodable {
         Undecodable::Malformed(reason) => reason,
         Undecodable::MediaType => "the body is not in UTF-8",
@@ -187,24 +186,24 @@ fn why(undecodable: Undecodable) -> &'static str {
     }
 }
 
-/// The score goes to standard output, the decision to standard error.
+/// Prints the score to standard output and the decision to standard error.
 pub fn score(file: &Path, lead: &Path) -> Result<(), String> {
     let campaign = read(file)?;
     let name = lead.display();
     let text = text_of(lead)?;
-    let read = decode::decode(Some("application/json"), text.as_bytes());
-    let mut fields = read.map_err(|undecodable| format!("{name}: {}", why(undecodable)))?;
-    // A score does not depend on consent, so a lead without any can be tried out.
+    let read = intake::decode(Some("application/json"), text.as_bytes());
+    let mut fields = read.map_err(|undecodable| format!("{name}: {}", reason(undecodable)))?;
+    // A score does not depend on consent, so a lead without any can be scored.
     for purpose in campaign.purposes.iter().filter(|purpose| purpose.required) {
         let name = format!("consent.{}", purpose.id);
         if fields.entries.iter().all(|entry| !entry.name.eq_ignore_ascii_case(&name)) {
-            fields.entries.push(decode::Entry { name, value: Raw::Bool(true) });
+            fields.entries.push(intake::Entry { name, value: Raw::Bool(true) });
         }
     }
     let submission = intake::accept(fields, &campaign).map_err(|rejection| {
-        let told =
+        let in_words =
             |problem: &intake::FieldProblem| line(&format!("{name}: {}: {}", problem.field, problem.detail));
-        rejection.problems.iter().map(told).collect::<Vec<_>>().join("\n")
+        rejection.problems.iter().map(in_words).collect::<Vec<_>>().join("\n")
     })?;
     let lead = Lead::new(submission, &campaign, 0);
     let score = scoring::score(&campaign, &lead);

@@ -13,23 +13,23 @@ use ureq::http::Response;
 use super::terminal::line;
 use super::vars::{ADMIN_TOKEN, KEYS_FILE, Vars};
 
-/// Where `make dev` serves.
+/// The address of `make dev`.
 const DEVELOPMENT: &str = "http://127.0.0.1:8787";
-/// Beside the first one.
+/// The attempts after the first one.
 const MORE_ATTEMPTS: u32 = 5;
 const RETRY_AFTER_S: u64 = 5;
 const LONGEST_WAIT_S: u64 = 60;
 const TIMEOUT: Duration = Duration::from_secs(120);
-/// Everything that is held about a person fits many times.
-const MAX_ANSWER_BYTES: u64 = 256 * 1024 * 1024;
+/// The most bytes of a response. Everything that is stored about a person fits many times.
+const MAX_RESPONSE_BYTES: u64 = 256 * 1024 * 1024;
 
 #[derive(Args)]
 pub struct Server {
-    /// Where Leadhook answers [default: LEADHOOK_URL, else http://127.0.0.1:8787]
+    /// The address of Leadhook [default: LEADHOOK_URL, else http://127.0.0.1:8787]
     #[arg(long)]
     url: Option<String>,
-    /// The file with the keys. The admin token is taken from LEADHOOK_ADMIN_TOKEN in the environment,
-    /// else from this file
+    /// The key file. The admin token is read from LEADHOOK_ADMIN_TOKEN in the environment, else from this
+    /// file
     #[arg(long, alias = "file", value_name = "FILE", default_value = KEYS_FILE)]
     pub keys: PathBuf,
 }
@@ -41,7 +41,7 @@ impl Server {
     }
 }
 
-/// The address that the environment names.
+/// Returns the address in the environment.
 pub fn url_of_environment() -> Option<String> {
     env::var("LEADHOOK_URL").ok().filter(|url| !url.is_empty())
 }
@@ -82,33 +82,33 @@ impl Client {
         self.ask("PUT", path, Some(body.to_owned()))
     }
 
-    /// Every answer of a reading: one that has gone through as many ledgers as a request can says where the next
-    /// one goes on.
+    /// Returns every part of a reading. A response that could not cover all ledgers says where the next one
+    /// continues.
     pub fn get_all(&self, path: &str) -> Result<Vec<Value>, String> {
         let (mut all, mut after) = (Vec::new(), None);
         loop {
-            let answer = self.get(&behind(path, after.as_deref()))?;
-            after = next_of(&answer);
-            all.push(answer);
+            let response = self.get(&behind(path, after.as_deref()))?;
+            after = next_of(&response);
+            all.push(response);
             if after.is_none() {
                 return Ok(all);
             }
         }
     }
 
-    /// What one of the ledgers has, wherever it is.
+    /// Finds something in the ledgers, whichever has it.
     pub fn find(&self, path: &str) -> Result<Value, String> {
         let mut after = None;
         loop {
-            let answer = self.get(&behind(path, after.as_deref()))?;
-            if !is_not_found_yet(&answer) {
-                return Ok(answer);
+            let response = self.get(&behind(path, after.as_deref()))?;
+            if !is_not_found_yet(&response) {
+                return Ok(response);
             }
-            after = next_of(&answer);
+            after = next_of(&response);
         }
     }
 
-    /// Gives each answer of an order as it comes: what was done is told, also where the rest fails.
+    /// Passes on each response to an order as it comes, so that what was done is reported even if the rest fails.
     pub fn post_each(
         &self,
         path: &str,
@@ -117,9 +117,9 @@ impl Client {
     ) -> Result<(), String> {
         let mut body = body.clone();
         loop {
-            let answer = self.post(path, &body)?;
-            let next = next_of(&answer);
-            each(answer)?;
+            let response = self.post(path, &body)?;
+            let next = next_of(&response);
+            each(response)?;
             match (next, body.as_object_mut()) {
                 (Some(next), Some(body)) => body.insert("after".to_owned(), next.into()),
                 _ => return Ok(()),
@@ -140,43 +140,43 @@ impl Client {
         };
         let mut attempts = 0;
         loop {
-            let mut answer = send().map_err(|error| format!("{}: {error}", self.base))?;
-            let status = answer.status();
+            let mut response = send().map_err(|error| format!("{}: {error}", self.base))?;
+            let status = response.status();
             if status.as_u16() == 503 && attempts < MORE_ATTEMPTS {
                 attempts += 1;
-                thread::sleep(wait_of(&answer));
+                thread::sleep(wait_of(&response));
                 continue;
             }
-            let text = text_of(&mut answer).map_err(|error| format!("{}: {error}", self.base))?;
+            let text = text_of(&mut response).map_err(|error| format!("{}: {error}", self.base))?;
             let value: Option<Value> = serde_json::from_str(&text).ok();
             if status.is_success() || value.as_ref().is_some_and(is_not_found_yet) {
                 let unreadable =
-                    || format!("{} gave an answer that is not JSON: is it a Leadhook?", self.base);
+                    || format!("{} returned something that is not JSON: is it Leadhook?", self.base);
                 return value.ok_or_else(unreadable);
             }
             return Err(match value.as_ref().and_then(problem) {
                 Some(problem) if status.as_u16() == 429 => {
-                    format!("{}: {problem} Try again in {} s.", self.base, wait_of(&answer).as_secs())
+                    format!("{}: {problem} Try again in {} s.", self.base, wait_of(&response).as_secs())
                 }
                 Some(problem) if status.as_u16() == 403 => {
-                    let where_from = format!("{ADMIN_TOKEN} in the environment or in the file of keys");
-                    format!("{}: {problem} Yours is from {where_from}.", self.base)
+                    let source = format!("{ADMIN_TOKEN} in the environment or in the key file");
+                    format!("{}: {problem} Yours is from {source}.", self.base)
                 }
-                Some(problem) => format!("{} answered {}: {problem}", self.base, status.as_u16()),
-                None => format!("{} answered {status}", self.base),
+                Some(problem) => format!("{} returned {}: {problem}", self.base, status.as_u16()),
+                None => format!("{} returned {status}", self.base),
             });
         }
     }
 }
 
-/// A text as it stands in a query.
+/// Encodes a text for a query.
 pub fn encoded(text: &str) -> String {
     form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
-/// Where the next request goes on.
-fn next_of(answer: &Value) -> Option<String> {
-    answer.get("next").and_then(Value::as_str).map(str::to_owned)
+/// Returns the cursor of the next request.
+fn next_of(response: &Value) -> Option<String> {
+    response.get("next").and_then(Value::as_str).map(str::to_owned)
 }
 
 fn behind(path: &str, after: Option<&str>) -> String {
@@ -184,33 +184,34 @@ fn behind(path: &str, after: Option<&str>) -> String {
     after.map_or_else(|| path.to_owned(), |after| format!("{path}{join}after={}", encoded(after)))
 }
 
-/// Whether ledgers are left that may have it.
-fn is_not_found_yet(answer: &Value) -> bool {
-    answer.get("status").and_then(Value::as_u64) == Some(404) && next_of(answer).is_some()
+/// Checks whether ledgers are left that may have it.
+fn is_not_found_yet(response: &Value) -> bool {
+    response.get("status").and_then(Value::as_u64) == Some(404) && next_of(response).is_some()
 }
 
-/// The lists of that name of several answers as one answer's.
-pub fn joined(answers: Vec<Value>, key: &str) -> Value {
-    let lists = answers.into_iter().filter_map(|mut answer| Some(answer.get_mut(key)?.take()));
+/// Joins the lists of that name in several responses.
+pub fn joined(responses: Vec<Value>, key: &str) -> Value {
+    let lists = responses.into_iter().filter_map(|mut response| Some(response.get_mut(key)?.take()));
     let entries = lists.flat_map(|list| if let Value::Array(list) = list { list } else { Vec::new() });
     Value::Object([(key.to_owned(), entries.collect())].into_iter().collect())
 }
 
-/// What stands at a public address.
+/// Fetches a public address.
 pub fn fetch(address: &str) -> Result<String, String> {
     let failed = |error: ureq::Error| format!("{address}: {error}");
     let (agent, parsed) = agent(address)?;
-    let mut answer = agent.get(parsed).call().map_err(failed)?;
-    if !answer.status().is_success() {
-        return Err(format!("{address} answered {}", answer.status()));
+    let mut response = agent.get(parsed).call().map_err(failed)?;
+    if !response.status().is_success() {
+        return Err(format!("{address} returned {}", response.status()));
     }
-    text_of(&mut answer).map_err(failed)
+    text_of(&mut response).map_err(failed)
 }
 
-/// Nobody on the way may read the token or change a key, so it is https or this very machine. With what asks
-/// comes the address as it was read.
+/// Returns a client for an address, and the address as it was parsed. Nobody on the way may read the token or
+/// change a key, so it must be https or this machine.
 fn agent(address: &str) -> Result<(Agent, String), String> {
-    let url = WebAddress::parse(address).ok_or_else(|| format!("{address} is not an address: https://…"))?;
+    let url =
+        WebAddress::parse(address).ok_or_else(|| format!("{address} is not an address like https://…"))?;
     if url.scheme() != "https" && !url.is_loopback_http() {
         return Err(format!("{address} must begin with https://"));
     }
@@ -225,29 +226,29 @@ fn agent(address: &str) -> Result<(Agent, String), String> {
     Ok((config.build().new_agent(), url.href().to_owned()))
 }
 
-fn text_of(answer: &mut Response<ureq::Body>) -> Result<String, ureq::Error> {
-    answer.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_string()
+fn text_of(response: &mut Response<ureq::Body>) -> Result<String, ureq::Error> {
+    response.body_mut().with_config().limit(MAX_RESPONSE_BYTES).read_to_string()
 }
 
-fn wait_of(answer: &Response<ureq::Body>) -> Duration {
-    let header = answer.headers().get("retry-after").and_then(|value| value.to_str().ok());
+fn wait_of(response: &Response<ureq::Body>) -> Duration {
+    let header = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
     let seconds = header.and_then(|text| text.trim().parse().ok()).unwrap_or(RETRY_AFTER_S);
     Duration::from_secs(seconds.min(LONGEST_WAIT_S))
 }
 
-/// Problem details (RFC 9457) as a sentence.
+/// Returns problem details (RFC 9457) as a sentence.
 fn problem(body: &Value) -> Option<String> {
     let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(line);
-    let mut said = text(body, "title")?;
+    let mut sentence = text(body, "title")?;
     if let Some(detail) = text(body, "detail") {
-        said = format!("{said}. {detail}");
+        sentence = format!("{sentence}. {detail}");
     }
     for error in body.get("errors").and_then(Value::as_array).into_iter().flatten() {
         let detail = text(error, "detail").or_else(|| text(error, "code")).unwrap_or_default();
-        said = match text(error, "field") {
-            Some(field) => format!("{said} {field}: {detail}."),
-            None => format!("{said} {detail}."),
+        sentence = match text(error, "field") {
+            Some(field) => format!("{sentence} {field}: {detail}."),
+            None => format!("{sentence} {detail}."),
         };
     }
-    Some(said)
+    Some(sentence)
 }

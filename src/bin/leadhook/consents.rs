@@ -1,4 +1,4 @@
-//! `consent verify`: whether a history is as it was written.
+//! `consent verify`: verification of a consent history.
 
 use std::path::{Path, PathBuf};
 
@@ -23,36 +23,36 @@ pub struct Options {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Verify the history of consents that `leadhook access` printed
+    /// Verify the consent history in the output of `leadhook access`
     Verify(Verify),
 }
 
 #[derive(Args)]
 struct Verify {
-    /// What `leadhook access` printed; - is standard input
+    /// The output of `leadhook access`; - for standard input
     file: PathBuf,
-    /// The file with the peppers
+    /// The key file with the peppers
     #[arg(long, value_name = "FILE")]
     keys: PathBuf,
-    /// A receipt of the person: the history must hold what it was made for
+    /// A receipt of the person: the history must contain the act that it was made for
     #[arg(long, value_name = "FILE")]
     receipt: Option<PathBuf>,
 }
 
-/// The part of an answer to `access` that is verified.
+/// The part of the output of `access` that is verified.
 #[derive(Deserialize)]
-struct Held {
-    ledgers: Vec<InLedger>,
+struct Access {
+    ledgers: Vec<AccessLedger>,
 }
 
 #[derive(Deserialize)]
-struct InLedger {
+struct AccessLedger {
     ledger: String,
-    leads: Vec<HeldLead>,
+    leads: Vec<AccessLead>,
 }
 
 #[derive(Deserialize)]
-struct HeldLead {
+struct AccessLead {
     lead_id: String,
     history: Vec<Link>,
 }
@@ -64,37 +64,37 @@ struct Link {
     act: Value,
     #[serde(default)]
     personal: Option<String>,
-    /// The MAC of the act before, where that is another person's and not shown.
+    /// The MAC of the act before, if that is another person's and not shown.
     #[serde(default)]
     follows: Option<String>,
 }
 
-type Judged = Vec<(Act, Verdict)>;
+type Verdicts = Vec<(Act, Verdict)>;
 
 pub fn run(options: &Options) -> Result<(), String> {
     let Command::Verify(options) = &options.command;
     let name = options.file.display();
-    let held: Held = serde_json::from_str(&read(&options.file)?)
-        .map_err(|error| format!("{name}: not what leadhook access prints: {error}"))?;
+    let access: Access = serde_json::from_str(&read(&options.file)?)
+        .map_err(|error| format!("{name}: is not the output of leadhook access: {error}"))?;
     let vars = Vars::read(&options.keys)?;
     let settings = vars.settings(PEPPERS)?;
     let mut acts = Vec::new();
-    for place in &held.ledgers {
-        let identity = Identity::new(&settings, &place.ledger);
-        for lead in &place.leads {
-            say!("{} in {}", line(&lead.lead_id), line(&place.ledger));
+    for ledger in &access.ledgers {
+        let identity = Identity::new(&settings, &ledger.ledger);
+        for lead in &ledger.leads {
+            say!("{} in {}", line(&lead.lead_id), line(&ledger.ledger));
             let judged = judge(&identity, lead);
             judged.iter().for_each(|(act, verdict)| say!("  {}", in_words(act, *verdict)));
             acts.extend(judged);
         }
     }
     if acts.is_empty() {
-        say!("{name} holds no history");
+        say!("{name} contains no history");
     }
     let with = |wanted: Verdict| acts.iter().filter(|(_, verdict)| *verdict == wanted).count();
     let (changed, unknown) = (with(Verdict::Changed), with(Verdict::Unknown));
     if changed > 0 {
-        return Err(format!("{changed} of {} acts are not as they were written", acts.len()));
+        return Err(format!("{changed} of {} acts have been changed", acts.len()));
     }
     if let Some(receipt) = &options.receipt {
         compare(receipt, &acts, &settings)?;
@@ -102,16 +102,16 @@ pub fn run(options: &Options) -> Result<(), String> {
     if unknown > 0 {
         let file = vars.file();
         return Err(format!(
-            "{unknown} of {} acts cannot be verified: {file} lacks their pepper",
+            "{unknown} of {} acts cannot be verified: {file} does not have their pepper",
             acts.len()
         ));
     }
     Ok(())
 }
 
-/// Looks at each act behind what it is chained to: the act ahead of it, or, of one that is not shown, the MAC.
-fn judge(identity: &Identity, lead: &HeldLead) -> Judged {
-    let mut judged: Judged = Vec::new();
+/// Verifies each act after the one that it is chained to, or after its MAC if that act is not shown.
+fn judge(identity: &Identity, lead: &AccessLead) -> Verdicts {
+    let mut judged: Verdicts = Vec::new();
     for link in &lead.history {
         let (act, is_as_written) = typed(link);
         let ahead = judged.last().map(|(act, _)| Head::from(act));
@@ -119,20 +119,20 @@ fn judge(identity: &Identity, lead: &HeldLead) -> Judged {
             Some(mac) => Some(Head { seq: act.seq.saturating_sub(1), mac: mac.clone() }),
             None => ahead.clone(),
         };
-        // Where the act before is shown as well, it is that one and no other.
-        let is_behind_it = ahead.is_none_or(|ahead| {
+        // If the act before is shown, it must be that one.
+        let follows_it = ahead.is_none_or(|ahead| {
             before.as_ref().is_some_and(|before| before.seq > ahead.seq || *before == ahead)
         });
         let one = [(act.clone(), link.personal.clone())];
         let verdicts = verify_behind(before.as_ref(), identity.history_keys(), &lead.lead_id, &one);
-        let verdict = verdicts.into_iter().next().filter(|_| is_as_written && is_behind_it);
+        let verdict = verdicts.into_iter().next().filter(|_| is_as_written && follows_it);
         judged.push((act, verdict.unwrap_or(Verdict::Changed)));
     }
     judged
 }
 
-/// The act, and whether the file says what the act says and nothing else: the MAC is over what is
-/// typed, so that it would not miss a part which is not, and an act without MAC is none.
+/// Returns the act, and whether the file has exactly what the act has: the MAC covers the known members only, so an
+/// unknown one would go unnoticed. An act without a MAC does not count.
 fn typed(link: &Link) -> (Act, bool) {
     let Ok(act) = serde_json::from_value::<Act>(link.act.clone()) else {
         return (remains(&link.act), false);
@@ -143,7 +143,7 @@ fn typed(link: &Link) -> (Act, bool) {
     (act, whole && timely && chained)
 }
 
-/// What is left of a damaged act, so that the ones after it can be told apart from it.
+/// Returns what is left of a damaged act, so that the ones after it can be distinguished from it.
 fn remains(act: &Value) -> Act {
     let text = |key: &str| act.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let number = |key: &str| act.get(key).and_then(Value::as_i64).unwrap_or_default();
@@ -158,7 +158,7 @@ fn remains(act: &Value) -> Act {
 }
 
 fn in_words(act: &Act, verdict: Verdict) -> String {
-    let said = match verdict {
+    let verdict = match verdict {
         Verdict::Valid => "valid",
         Verdict::Erased => "erased",
         Verdict::Changed => "CHANGED",
@@ -166,11 +166,11 @@ fn in_words(act: &Act, verdict: Verdict) -> String {
     };
     let consents = act.consents.iter().map(|(purpose, state, _)| format!("{purpose} {}", state.as_str()));
     let consents = consents.collect::<Vec<_>>().join(", ");
-    line(&format!("{}  {}  {}  {consents}  {said}", act.seq, rfc3339(act.at_ms), act.campaign))
+    line(&format!("{}  {}  {}  {consents}  {verdict}", act.seq, rfc3339(act.at_ms), act.campaign))
 }
 
-/// Whether the history holds the act that a receipt was made for.
-fn compare(file: &Path, acts: &Judged, settings: &Settings) -> Result<(), String> {
+/// Checks that the history contains the act that a receipt was made for.
+fn compare(file: &Path, acts: &Verdicts, settings: &Settings) -> Result<(), String> {
     let name = file.display();
     let text = read(file)?;
     let payload = match &settings.signing {
@@ -178,7 +178,7 @@ fn compare(file: &Path, acts: &Judged, settings: &Settings) -> Result<(), String
             PublicKeys::of_keys(keys)?.verify(&text).map_err(|reason| format!("{name}: {reason}"))?.0
         }
         None => {
-            note!("{name}: its signature was not looked at; leadhook receipt verify does that");
+            note!("{name}: the signature was not verified; leadhook receipt verify does that");
             let payload = leadhook::pipeline::consent::payload_of(&text).map(|(_, payload, ..)| payload);
             payload
                 .ok_or_else(|| format!("{name}: the receipt is damaged: it is not a JWS in compact form"))?
@@ -191,10 +191,10 @@ fn compare(file: &Path, acts: &Judged, settings: &Settings) -> Result<(), String
     };
     if !acts.iter().any(|(act, _)| act.seq == seq && act.mac == head) {
         return Err(format!(
-            "{name}: the history does not hold act {seq} as the receipt has it: it was cut or rewritten, or it is \
+            "{name}: the history does not contain act {seq} of the receipt: it was truncated or rewritten, or it is \
              another person's"
         ));
     }
-    say!("the history holds act {seq}, for which the receipt was made");
+    say!("the history contains act {seq}, which the receipt was made for");
     Ok(())
 }

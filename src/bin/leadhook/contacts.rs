@@ -1,4 +1,4 @@
-//! The people of a CSV file, as a spreadsheet or a CRM exports them.
+//! Contacts in a CSV file, as a spreadsheet or a CRM exports them.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -12,23 +12,23 @@ use leadhook::pipeline::lead::Identifier;
 use super::person;
 use super::terminal::line;
 
-/// What a column of addresses is called unless another one is named.
+/// The default names of the column with the e-mail addresses.
 const EMAIL_COLUMNS: [&str; 3] = ["email", "e-mail", "mail"];
 
 #[derive(Args)]
 pub struct CsvFile {
-    /// The CSV file; its first line names the columns
+    /// The CSV file, with the names of the columns in its first line
     file: PathBuf,
-    /// The column with the e-mail addresses [default: email, e-mail or mail]
+    /// The column with e-mail addresses [default: email, e-mail or mail]
     #[arg(long)]
     column: Option<String>,
-    /// The column with the phone numbers
+    /// The column with phone numbers
     #[arg(long)]
     phone_column: Option<String>,
-    /// The country of phone numbers without + and country code, as in SE
+    /// The country of phone numbers without + and country code, such as SE
     #[arg(long)]
     country: Option<String>,
-    /// What stands between two columns
+    /// The character between columns
     #[arg(long, default_value = ",")]
     delimiter: char,
 }
@@ -43,7 +43,7 @@ pub struct Contacts {
     record: ByteRecord,
 }
 
-/// A line of it: who stands there, and whether something stands there that is nobody.
+/// One line: its people, and whether all of it could be read.
 pub struct Row {
     pub people: Vec<Identifier>,
     pub line: u64,
@@ -54,25 +54,26 @@ impl Contacts {
     pub fn open(options: &CsvFile) -> Result<Self, String> {
         let name = options.file.display();
         let country = options.country.as_deref().map(|code| {
-            Country::parse(code).ok_or_else(|| format!("--country: {code:?} is not a code as SE or DE"))
+            Country::parse(code)
+                .ok_or_else(|| format!("--country: {code:?} is not a country code such as SE or DE"))
         });
         let delimiter = u8::try_from(options.delimiter).ok().filter(u8::is_ascii);
-        let delimiter = delimiter.ok_or("--delimiter: must be a plain character, as in ;")?;
+        let delimiter = delimiter.ok_or("--delimiter: must be an ASCII character such as ;")?;
         let opened = ReaderBuilder::new().delimiter(delimiter).flexible(true).from_path(&options.file);
         let mut reader = opened.map_err(|error| format!("{name}: {error}"))?;
         let header = reader.byte_headers().map_err(|error| unreadable(&options.file, &error))?;
         let header: Vec<String> =
             header.iter().map(|cell| tidy_word(&String::from_utf8_lossy(cell)).into_owned()).collect();
-        let place = |wanted: &str| header.iter().position(|known| same(known, wanted));
-        let named = |wanted: &Option<String>| match wanted {
+        let position = |wanted: &str| header.iter().position(|known| same(known, wanted));
+        let column = |wanted: &Option<String>| match wanted {
             Some(wanted) => {
                 let lacking = || format!("{name} has no column {wanted:?}; {}", columns(&header));
-                place(wanted).map(Some).ok_or_else(lacking)
+                position(wanted).map(Some).ok_or_else(lacking)
             }
             None => Ok(None),
         };
-        let phone = named(&options.phone_column)?;
-        let email = named(&options.column)?.or_else(|| EMAIL_COLUMNS.into_iter().find_map(place));
+        let phone = column(&options.phone_column)?;
+        let email = column(&options.column)?.or_else(|| EMAIL_COLUMNS.into_iter().find_map(position));
         if email.is_none() && phone.is_none() {
             let columns = columns(&header);
             return Err(format!(
@@ -83,7 +84,7 @@ impl Contacts {
         Ok(Self { reader, file, email, phone, country, record: ByteRecord::new() })
     }
 
-    /// The next line; nothing at the end.
+    /// Returns the next line; `None` at the end.
     pub fn next(&mut self) -> Result<Option<Row>, String> {
         if !self.reader.read_byte_record(&mut self.record).map_err(|error| unreadable(&self.file, &error))? {
             return Ok(None);
@@ -91,7 +92,7 @@ impl Contacts {
         let line = self.record.position().map_or(0, csv::Position::line);
         let cell = |column: Option<usize>| {
             let cell = self.record.get(column?)?;
-            // What is not UTF-8 is no address either.
+            // Text that is not UTF-8 is no address either.
             let text = str::from_utf8(cell).unwrap_or("?").trim();
             Some(text).filter(|text| !text.is_empty())
         };
@@ -107,16 +108,16 @@ fn same(left: &str, right: &str) -> bool {
     left.to_lowercase() == right.trim().to_lowercase()
 }
 
-/// The error of a line, without what stands there.
+/// Returns the error of a line, without its content.
 fn unreadable(file: &Path, error: &csv::Error) -> String {
-    let place = error.position().map_or_else(String::new, |place| format!(" at line {}", place.line()));
-    format!("{}: cannot be read as CSV{place}", file.display())
+    let at = error.position().map_or_else(String::new, |position| format!(" at line {}", position.line()));
+    format!("{}: cannot be read as CSV{at}", file.display())
 }
 
-/// The header's columns for an error. A file that begins with somebody's address has none to show.
+/// Returns the columns of the header for an error, unless the file has no header and begins with somebody's address.
 fn columns(header: &[String]) -> String {
     if header.iter().any(|cell| cell.contains('@') || cell.chars().filter(char::is_ascii_digit).count() > 5) {
-        return "its first line holds data: it needs a line of names above".to_owned();
+        return "its first line holds data: add a line with the names of the columns".to_owned();
     }
     let hint = match header {
         [one] if one.contains(';') => " (try --delimiter ';')",

@@ -1,4 +1,4 @@
-//! `doctor`: whether a live system is well, and what to do where it is not.
+//! `doctor`: the check of a running deployment, with advice on what is wrong.
 
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -10,26 +10,26 @@ use serde_json::{Value, json};
 use super::client::{self, Client};
 use super::terminal::{json as printed, line, note, say};
 
-/// Signatures of webhooks are refused by receivers whose clock is five minutes away.
+/// The most that two clocks may differ: receivers refuse webhooks with a timestamp five minutes off.
 const MAX_CLOCK_DIFFERENCE_MS: i64 = 5 * 60_000;
-/// How often a ledger that was moving is looked at again.
+/// The most repetitions of the check of a ledger that was changing.
 const MORE_LOOKS: usize = 2;
 
 #[derive(Args)]
 pub struct Options {
     #[command(flatten)]
     server: client::Server,
-    /// Print what was found as JSON
+    /// Print the findings as JSON
     #[arg(long)]
     json: bool,
 }
 
 pub fn run(options: &Options) -> Result<(), String> {
     let client = options.server.client()?;
-    let asked_ms = now_ms();
+    let before_ms = now_ms();
     let worker = client.get("doctor")?;
     let mut found = Findings::default();
-    check_clock(&worker, asked_ms, now_ms(), &mut found);
+    check_clock(&worker, before_ms, now_ms(), &mut found);
     let mut cursor = Some(String::new());
     let mut chunk = worker.clone();
     while cursor.is_some() {
@@ -58,11 +58,11 @@ pub fn run(options: &Options) -> Result<(), String> {
     }
     match wrong {
         0 => {
-            note!("Everything is well.");
+            note!("No problems found.");
             Ok(())
         }
-        1 => Err("1 thing is wrong.".to_owned()),
-        more => Err(format!("{more} things are wrong.")),
+        1 => Err("1 problem found.".to_owned()),
+        more => Err(format!("{more} problems found.")),
     }
 }
 
@@ -71,26 +71,26 @@ fn now_ms() -> i64 {
     since.ok().and_then(|since| i64::try_from(since.as_millis()).ok()).unwrap_or_default()
 }
 
-/// The Worker read its clock somewhere between asking and answering.
-fn check_clock(worker: &Value, asked_ms: i64, answered_ms: i64, found: &mut Findings) {
+/// Compares the clocks. The Worker read its own somewhere between request and response.
+fn check_clock(worker: &Value, before_ms: i64, after_ms: i64, found: &mut Findings) {
     let there_ms = worker.get("now").and_then(Value::as_str).and_then(parse_rfc3339).unwrap_or_default();
-    let difference_ms = there_ms - there_ms.clamp(asked_ms, answered_ms);
+    let difference_ms = there_ms - there_ms.clamp(before_ms, after_ms);
     if difference_ms.abs() > MAX_CLOCK_DIFFERENCE_MS {
         found.add(json!({
             "ledger": "", "problem": "clock", "is_wrong": true, "about": format!("{} s", difference_ms / 1_000),
-            "count": 1, "says": "The Worker's clock and this machine's differ",
-            "advice": "Set the one that is wrong: receivers refuse what was signed at another time.",
+            "count": 1, "says": "The clocks of the Worker and of this machine differ",
+            "advice": "Set the one that is wrong: receivers refuse webhooks with a wrong timestamp.",
         }));
     }
 }
 
-/// What was found, each thing once with its count.
+/// The findings, each once with its count.
 #[derive(Default)]
 struct Findings(Vec<Value>);
 
 impl Findings {
-    fn take(&mut self, ledger: &str, answer: &Value) -> Result<(), String> {
-        for finding in list(answer, "findings")? {
+    fn take(&mut self, ledger: &str, response: &Value) -> Result<(), String> {
+        for finding in list(response, "findings")? {
             let mut finding = finding.clone();
             finding.as_object_mut().ok_or_else(unreadable)?.insert("ledger".to_owned(), ledger.into());
             self.add(finding);
@@ -114,18 +114,18 @@ impl Findings {
     }
 }
 
-/// One ledger, chunk after chunk; once more where it was moving. With it, its counters.
+/// Checks one ledger, chunk by chunk, and again if it was changing. Returns the findings and the counters.
 fn examine(client: &Client, ledger: &str) -> Result<(Findings, Value), String> {
     let mut looks = 0;
     loop {
         let mut found = Findings::default();
         let mut cursor = String::new();
         let states = loop {
-            let answer = client.get(&format!("doctor?ledger={ledger}{cursor}"))?;
-            found.take(ledger, &answer)?;
-            match answer.get("next").and_then(Value::as_str) {
+            let response = client.get(&format!("doctor?ledger={ledger}{cursor}"))?;
+            found.take(ledger, &response)?;
+            match response.get("next").and_then(Value::as_str) {
                 Some(next) => cursor = format!("&after={next}"),
-                None => break answer.get("states").cloned().unwrap_or_default(),
+                None => break response.get("states").cloned().unwrap_or_default(),
             }
         };
         let is_moving = found.0.iter().any(|finding| text(finding, "problem") == "moving");
@@ -141,7 +141,7 @@ fn is_wrong(finding: &Value) -> bool {
 }
 
 fn in_words(finding: &Value) -> String {
-    let mut words = if is_wrong(finding) { "WRONG ".to_owned() } else { "note  ".to_owned() };
+    let mut words = if is_wrong(finding) { "ERROR ".to_owned() } else { "note  ".to_owned() };
     for key in ["ledger", "about"] {
         if !text(finding, key).is_empty() {
             words.push_str(&format!("{}: ", line(text(finding, key))));
@@ -157,9 +157,9 @@ fn in_words(finding: &Value) -> String {
     format!("{words}.\n      {}", line(text(finding, "advice")))
 }
 
-/// By ledger, the submissions of each state.
+/// Returns the submissions of each state, by ledger.
 fn counted(states: &BTreeMap<String, Value>) -> String {
-    let told = |(ledger, states): (&String, &Value)| {
+    let summary = |(ledger, states): (&String, &Value)| {
         let counts = states.as_object().into_iter().flatten();
         let counts = counts.filter_map(|(state, count)| Some((state, count.as_i64()?)));
         let counts: Vec<_> = counts.filter(|(_, count)| *count != 0).collect();
@@ -171,11 +171,11 @@ fn counted(states: &BTreeMap<String, Value>) -> String {
             if each.is_empty() { "none".to_owned() } else { each.join(", ") }
         )
     };
-    states.iter().map(told).collect::<Vec<_>>().join("\n")
+    states.iter().map(summary).collect::<Vec<_>>().join("\n")
 }
 
-fn list<'a>(answer: &'a Value, key: &str) -> Result<&'a Vec<Value>, String> {
-    answer.get(key).and_then(Value::as_array).ok_or_else(unreadable)
+fn list<'a>(response: &'a Value, key: &str) -> Result<&'a Vec<Value>, String> {
+    response.get(key).and_then(Value::as_array).ok_or_else(unreadable)
 }
 
 fn text<'a>(value: &'a Value, key: &str) -> &'a str {
@@ -187,5 +187,5 @@ fn count(finding: &Value) -> i64 {
 }
 
 fn unreadable() -> String {
-    "the answer of the Worker is not one of a doctor: is it older than this command line?".to_owned()
+    "the Worker's response is not one of the doctor: is the Worker older than this command line?".to_owned()
 }

@@ -1,5 +1,5 @@
-//! The command line of marketers and operators.
-#![deny(clippy::print_stdout, clippy::print_stderr, reason = "what is printed goes through `terminal`")]
+//! The command line for marketers and operators.
+#![deny(clippy::print_stdout, clippy::print_stderr, reason = "everything is printed through `terminal`")]
 
 mod audit;
 mod campaigns;
@@ -28,9 +28,9 @@ use clap::{Parser, Subcommand};
 use self::lists::Change;
 use self::terminal::note;
 
-/// Lead capture at the edge that a company runs itself.
+/// Self-hosted lead capture at the edge
 #[derive(Parser)]
-#[command(name = "leadhook", version, about)]
+#[command(name = "leadhook", version)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -38,18 +38,18 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Check campaign files: every problem at once
+    /// Check campaign files and report every problem at once
     Check {
         /// Campaign files (TOML)
         #[arg(required = true)]
         files: Vec<PathBuf>,
-        /// Print each campaign as the JSON that the admin API takes
+        /// Print each campaign as the JSON that the admin API accepts
         #[arg(long)]
         json: bool,
     },
     /// Publish campaigns to KV
     Publish(publish::Options),
-    /// Write a commented start of a campaign to ID.toml
+    /// Write a commented campaign file to ID.toml
     New {
         /// The campaign's id: lower-case letters, digits and hyphens
         id: String,
@@ -58,35 +58,35 @@ enum Command {
     Score {
         /// The campaign file (TOML)
         file: PathBuf,
-        /// A submission as JSON: fields by name, `utm_…` and consent as in a post
+        /// A submission as JSON, with the fields, `utm_…` and consent that a form would send
         #[arg(long)]
         lead: PathBuf,
     },
-    /// Receive webhooks: verify and print each delivered lead
+    /// Receive webhooks, verify them and print each delivered lead
     Sink(sink::Options),
-    /// Make, rotate and retire the keys
+    /// Create, rotate and retire keys
     Keys(keys::Options),
     /// Verify a signed receipt of a consent or an erasure
     Receipt(receipts::Options),
-    /// Verify the history of a person's consents
+    /// Verify the consent history of a person
     Consent(consents::Options),
-    /// Say whether a live system is well, and what to do where it is not
+    /// Check a running deployment, and say how to fix what is wrong
     Doctor(doctor::Options),
-    /// Print everything that is held about a person, as JSON
+    /// Print everything that is stored about a person, as JSON
     Access(people::Access),
-    /// Erase everything that is held about a person, and print a signed receipt
+    /// Erase everything that is stored about a person, and print a signed receipt
     Erase(people::Erase),
-    /// Keep the lists: existing customers, people who want to hear nothing
+    /// Manage lists: existing customers, and people who must not be contacted
     List(lists::Options),
-    /// See what was put aside for its signs of abuse, and release or discard it
+    /// List, release and discard quarantined submissions
     Quarantine(quarantine::Options),
-    /// List who has done what, the newest first
+    /// Print the audit log, newest entries first
     Audit(audit::Options),
-    /// Make tokens for the admin API
+    /// Create tokens for the admin API
     Token(token::Options),
-    /// Put a person on the list of those who want to hear nothing
+    /// Add a person to the suppression list
     Suppress(lists::One),
-    /// Take a person off the list of those who want to hear nothing
+    /// Remove a person from the suppression list
     Unsuppress(lists::One),
 }
 

@@ -1,4 +1,4 @@
-//! `access` and `erase`: what a person may ask for.
+//! `access` and `erase`: the rights of a person.
 
 use std::io::{self, IsTerminal as _};
 
@@ -24,52 +24,51 @@ pub struct Erase {
     person: Person,
     #[command(flatten)]
     server: client::Server,
-    /// Do not ask first
+    /// Skip the confirmation prompt
     #[arg(long)]
     yes: bool,
-    /// Print the whole answer as JSON instead of the receipt; of many ledgers it comes in several
+    /// Print the full responses as JSON instead of the receipts; many ledgers take several
     #[arg(long)]
     json: bool,
 }
 
 pub fn access(options: &Access) -> Result<(), String> {
     let body = options.person.body()?;
-    let mut answers = Vec::new();
-    options.server.client()?.post_each("access", &body, |answer| {
-        answers.push(answer);
+    let mut responses = Vec::new();
+    options.server.client()?.post_each("access", &body, |response| {
+        responses.push(response);
         Ok(())
     })?;
-    let all = if answers.len() == 1 { answers.remove(0) } else { joined(answers, "ledgers") };
+    let all = if responses.len() == 1 { responses.remove(0) } else { joined(responses, "ledgers") };
     say!("{}", json(&all));
     Ok(())
 }
 
-/// The receipt goes to standard output, the words to standard error. Of many ledgers some have one receipt
-/// together.
+/// Prints receipts to standard output and words to standard error. A receipt may cover several ledgers.
 pub fn erase(options: &Erase) -> Result<(), String> {
     let body = options.person.body()?;
     let client = options.server.client()?;
     if !options.yes {
         confirm(&options.person)?;
     }
-    let (mut anybody, mut is_signed) = (false, true);
-    client.post_each("erase", &body, |answer| {
+    let (mut is_found, mut is_signed) = (false, true);
+    client.post_each("erase", &body, |response| {
         if options.json {
-            say!("{}", json(&answer));
+            say!("{}", json(&response));
             return Ok(());
         }
-        let words = in_words(&answer);
+        let words = in_words(&response);
         if !words.is_empty() {
-            anybody = true;
+            is_found = true;
             note!("{}", words.trim_end());
         }
-        let receipts = receipts(&answer);
+        let receipts = receipts(&response);
         is_signed &= !receipts.is_empty();
         receipts.iter().for_each(|receipt| say!("{receipt}"));
         Ok(())
     })?;
-    if !anybody && !options.json {
-        note!("Nothing was held about that person.");
+    if !is_found && !options.json {
+        note!("Nothing was stored about that person.");
     }
     if !is_signed {
         note!("There is no signed receipt: LEADHOOK_SIGNING_KEYS is not set.");
@@ -79,44 +78,42 @@ pub fn erase(options: &Erase) -> Result<(), String> {
 
 fn confirm(person: &Person) -> Result<(), String> {
     if !io::stdin().is_terminal() {
-        return Err("nothing was erased: without a terminal to ask on, --yes is needed".to_owned());
+        return Err("nothing was erased: without a terminal for the confirmation, pass --yes".to_owned());
     }
     let whom = person.shown();
-    note!("Erase everything about the person behind {whom}? It cannot be undone. Type yes to erase:");
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer).map_err(|error| error.to_string())?;
-    if answer.trim() == "yes" { Ok(()) } else { Err("nothing was erased".to_owned()) }
+    note!("Erase everything about the person with {whom}? This cannot be undone. Type yes to erase:");
+    let mut typed = String::new();
+    io::stdin().read_line(&mut typed).map_err(|error| error.to_string())?;
+    if typed.trim() == "yes" { Ok(()) } else { Err("nothing was erased".to_owned()) }
 }
 
-fn in_words(answer: &Value) -> String {
+fn in_words(response: &Value) -> String {
     let text = |value: &Value, key: &str| line(value.get(key).and_then(Value::as_str).unwrap_or("-"));
     let mut out = String::new();
-    for place in answer.get("ledgers").and_then(Value::as_array).into_iter().flatten() {
-        let of_left = place.get("left").and_then(Value::as_array).into_iter().flatten();
+    for ledger in response.get("ledgers").and_then(Value::as_array).into_iter().flatten() {
+        let name = text(ledger, "ledger");
+        let of_left = ledger.get("left").and_then(Value::as_array).into_iter().flatten();
         let left: Vec<u64> = of_left.map(|lead| count(lead, "submissions")).collect();
-        let (leads, submissions) = (count(place, "leads"), count(place, "submissions"));
-        let ledger = text(place, "ledger");
+        let (leads, submissions) = (count(ledger, "leads"), count(ledger, "submissions"));
         let of_whole = submissions.saturating_sub(left.iter().sum());
         if leads > 0 || of_whole > 0 {
             let (leads, submissions) = (several(leads, "lead"), several(of_whole, "submission"));
-            out.push_str(&format!("{ledger}: erased {leads} with {submissions}\n"));
+            out.push_str(&format!("{name}: erased {leads} with {submissions}\n"));
         }
         for submissions in left {
             let submissions = several(submissions, "submission");
             out.push_str(&format!(
-                "{ledger}: erased {submissions} of a lead of which somebody else's are left\n"
+                "{name}: erased {submissions} of a lead that also has submissions of somebody else\n"
             ));
         }
-        let mentions = count(place, "mentions");
+        let mentions = count(ledger, "mentions");
         if mentions > 0 {
             let mentions = several(mentions, "submission");
-            out.push_str(&format!(
-                "{ledger}: took the address or number out of {mentions} of other people\n"
-            ));
+            out.push_str(&format!("{name}: removed the address or number from {mentions} of other people\n"));
         }
-        for told in place.get("told").and_then(Value::as_array).into_iter().flatten() {
-            let (campaign, destination) = (text(told, "campaign"), text(told, "destination"));
-            out.push_str(&format!("  {destination} of {campaign} is told to erase it too\n"));
+        for destination in ledger.get("told").and_then(Value::as_array).into_iter().flatten() {
+            let (campaign, destination) = (text(destination, "campaign"), text(destination, "destination"));
+            out.push_str(&format!("  {destination} of {campaign} gets an event to erase it too\n"));
         }
     }
     out
@@ -126,16 +123,16 @@ fn several(count: u64, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
-/// A number, or the length of a list.
+/// Returns a number, or the length of a list.
 fn count(value: &Value, key: &str) -> u64 {
     let value = value.get(key);
     let listed = || u64::try_from(value.and_then(Value::as_array)?.len()).ok();
     value.and_then(Value::as_u64).or_else(listed).unwrap_or(0)
 }
 
-/// Every receipt of an answer: one for all, or one for each ledger.
-fn receipts(answer: &Value) -> Vec<&str> {
-    let ledgers = answer.get("ledgers").and_then(Value::as_array).into_iter().flatten();
-    let found = std::iter::once(answer).chain(ledgers).filter_map(|place| place.get("receipt"));
+/// Returns the receipts in a response: one for all ledgers, or one for each.
+fn receipts(response: &Value) -> Vec<&str> {
+    let ledgers = response.get("ledgers").and_then(Value::as_array).into_iter().flatten();
+    let found = std::iter::once(response).chain(ledgers).filter_map(|part| part.get("receipt"));
     found.filter_map(Value::as_str).filter(|receipt| payload_of(receipt).is_some()).collect()
 }

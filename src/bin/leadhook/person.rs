@@ -1,4 +1,4 @@
-//! Whom a command is about.
+//! The person that a command is about.
 
 use clap::Args;
 use leadhook::base::country::Country;
@@ -18,20 +18,20 @@ pub struct Person {
 }
 
 impl Person {
-    /// As they are hashed, the e-mail address first.
+    /// Returns the identifiers, the e-mail address first.
     pub fn identifiers(&self) -> Result<Vec<Identifier>, String> {
         let mut all = Vec::new();
         if let Some(text) = &self.email {
-            all.push(email(text).ok_or("--email: that is not an e-mail address")?);
+            all.push(email(text).ok_or("--email: not an e-mail address")?);
         }
         if let Some(text) = &self.phone {
-            let not_one = "--phone: that is not a phone number with + and country code, as in +46701740605";
-            all.push(phone(text, None).ok_or(not_one)?);
+            let invalid = "--phone: not a phone number with + and country code, such as +46701740605";
+            all.push(phone(text, None).ok_or(invalid)?);
         }
         Ok(all)
     }
 
-    /// As the admin API takes it.
+    /// Returns the body for the admin API.
     pub fn body(&self) -> Result<Value, String> {
         self.identifiers()?;
         let given = [("email", &self.email), ("phone", &self.phone)];
@@ -40,7 +40,7 @@ impl Person {
         Ok(Value::Object(given.collect()))
     }
 
-    /// For the operator who typed it.
+    /// Returns the identifiers as the operator typed them.
     pub fn shown(&self) -> String {
         let parts: Vec<&str> =
             [&self.email, &self.phone].into_iter().filter_map(|text| text.as_deref()).collect();

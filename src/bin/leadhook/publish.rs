@@ -1,5 +1,5 @@
-//! `publish`: campaigns to KV, through wrangler, which has the keys to the account, or through the admin
-//! API, which judges by what the operator has set, asks the ledger what waits, and writes it down.
+//! `publish`: campaigns to KV, through wrangler, which has access to the account, or through the admin API, which
+//! checks the operator's settings, asks the ledger what waits, and writes to the audit log.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -18,7 +18,7 @@ use super::client::{self, encoded};
 use super::terminal::{line, note, say};
 use super::vars::SECRET_HOSTS;
 
-/// Keys that KV's bulk interface gives at once.
+/// The most keys of one bulk read from KV.
 const BULK_KEYS: usize = 100;
 
 #[derive(Args)]
@@ -27,21 +27,21 @@ pub struct Options {
     /// Campaign files (TOML)
     #[arg(required = true)]
     files: Vec<PathBuf>,
-    /// Publish to the local KV of `wrangler dev`, while it does not run
+    /// Publish to the local KV of `wrangler dev`, which must not be running
     #[arg(long)]
     local: bool,
-    /// Publish to Cloudflare, by wrangler
+    /// Publish to Cloudflare with wrangler
     #[arg(long)]
     remote: bool,
-    /// Publish through the admin API, with a token of the scope publish: it warns of what waits and will not
-    /// be sent, and it is in the audit log
+    /// Publish through the admin API, with a token of the scope publish: it warns about deliveries that will
+    /// not be sent, and writes to the audit log
     #[arg(long)]
     api: bool,
-    /// The name that the ledger's controller has until now, where it has changed; the files state the new
-    /// one, a new privacy_notice_version and new versions of all purposes
+    /// The old name of the ledger's controller, if it has changed; the files state the new one, a new
+    /// privacy_notice_version and new versions of all purposes
     #[arg(long, value_name = "OLD")]
     rename_controller: Option<String>,
-    /// The folder of the local state
+    /// The folder with the local state
     #[arg(long, default_value = ".state", conflicts_with_all = ["remote", "api"])]
     persist_to: PathBuf,
     #[command(flatten)]
@@ -84,7 +84,7 @@ pub fn publish(options: &Options) -> Result<(), String> {
                 writes.extend(planned.writes);
                 if owner.is_some_and(|owner| owner != campaign.controller.name) {
                     warnings.push(format!(
-                        "{name}: the renaming is in Cloudflare's audit log alone; with --api it is in Leadhook's"
+                        "{name}: the renaming is only in Cloudflare's audit log; with --api it is in Leadhook's"
                     ));
                 }
             }
@@ -94,7 +94,7 @@ pub fn publish(options: &Options) -> Result<(), String> {
         }
         if hosts.is_none() && !options.local {
             warnings.extend(unbound(campaign).map(|bound| {
-                format!("{name}: {SECRET_HOSTS} of the Worker must hold {bound}, or nothing is sent there")
+                format!("{name}: {SECRET_HOSTS} of the Worker must contain {bound}, or nothing is sent there")
             }));
         }
     }
@@ -120,24 +120,24 @@ fn warn(warnings: &[String]) {
     }
 }
 
-/// Through the admin API, one after another. What was published before one is refused stays so.
+/// Publishes through the admin API, one campaign after another. Those before one that is refused stay published.
 fn send(options: &Options, campaigns: &[(&Path, Campaign)]) -> Result<(), String> {
     let client = options.server.client()?;
     let rename =
         options.rename_controller.as_deref().map(|name| format!("?rename_controller={}", encoded(name)));
     for (file, campaign) in campaigns {
         let path = format!("campaigns/{}{}", campaign.id, rename.as_deref().unwrap_or_default());
-        let answer = client.put(&path, &campaign.canonical);
-        let answer = answer.map_err(|reason| format!("{}: {reason}", file.display()))?;
+        let response = client.put(&path, &campaign.canonical);
+        let response = response.map_err(|reason| format!("{}: {reason}", file.display()))?;
         say!("published {} (revision {})", campaign.id, campaign.revision);
-        let told = answer.get("warnings").and_then(Value::as_array).into_iter().flatten();
-        let told = told.filter_map(Value::as_str).map(|told| format!("{}: {told}", file.display()));
-        warn(&told.collect::<Vec<_>>());
+        let warnings = response.get("warnings").and_then(Value::as_array).into_iter().flatten();
+        let warnings = warnings.filter_map(Value::as_str).map(|text| format!("{}: {text}", file.display()));
+        warn(&warnings.collect::<Vec<_>>());
     }
     Ok(())
 }
 
-/// What must be bound so that a campaign's mails go out, as `NAME=host`.
+/// Returns the bindings, as `NAME=host`, that a campaign's mails need.
 fn unbound(campaign: &Campaign) -> impl Iterator<Item = String> {
     let sent = campaign.destinations.iter().filter(|one| matches!(one.channel, Channel::Email(_)));
     sent.map(|one| format!("{}={}", one.secret, one.host()))
@@ -147,10 +147,10 @@ fn get(options: &Options, keys: &[String]) -> Result<BTreeMap<String, String>, S
     let mut stored = BTreeMap::new();
     for keys in keys.chunks(BULK_KEYS) {
         let output = wrangler(options, "get", &json!(keys))?;
-        let unreadable = || "wrangler's answer is not readable".to_owned();
+        let unreadable = || "the output of wrangler cannot be read".to_owned();
         let (start, end) = output.find('{').zip(output.rfind('}')).ok_or_else(unreadable)?;
-        let answer = output.get(start..=end).and_then(|text| serde_json::from_str::<Value>(text).ok());
-        let Some(Value::Object(values)) = answer else { return Err(unreadable()) };
+        let response = output.get(start..=end).and_then(|text| serde_json::from_str::<Value>(text).ok());
+        let Some(Value::Object(values)) = response else { return Err(unreadable()) };
         for (key, value) in values {
             let text = value.get("value").unwrap_or(&value).as_str().map(str::to_owned);
             if let Some(text) = text {
@@ -176,7 +176,7 @@ fn wrangler(options: &Options, verb: &str, content: &Value) -> Result<String, St
     command.args(["kv", "bulk", verb]).arg(&file).args(["--binding", "KV"]);
     if options.remote {
         command.arg("--remote");
-        // What `make deploy` wrote knows the namespace's id.
+        // The file that `make deploy` writes has the namespace's id.
         if fs::exists("wrangler.deploy.toml").unwrap_or(false) {
             command.args(["--config", "wrangler.deploy.toml"]);
         }

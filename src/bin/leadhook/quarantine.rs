@@ -1,4 +1,4 @@
-//! `quarantine`: what was put aside, and what becomes of it.
+//! `quarantine`: quarantined submissions, to be released or discarded.
 
 use clap::{Args, Subcommand};
 use leadhook::base::limits;
@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use super::client::{self, Client};
 use super::terminal::{self, json_line, line, say};
 
-/// Submissions of a page, the most that one has.
+/// The most submissions of a page.
 const PAGE: u32 = limits::number("page_entries");
-/// Submissions that one request may name.
+/// The most submissions that one request may name.
 const NAMED_AT_ONCE: usize = limits::number("request_ids") as usize;
 
 #[derive(Args)]
@@ -21,36 +21,36 @@ pub struct Options {
 
 #[derive(Subcommand)]
 enum Command {
-    /// List what is quarantined, with the signs that put it there
+    /// List quarantined submissions with their abuse signals
     List {
-        /// Only of this campaign
+        /// Only those of this campaign
         #[arg(long)]
         campaign: Option<String>,
-        /// Print JSON, one submission a line
+        /// Print one JSON object per line
         #[arg(long)]
         json: bool,
         #[command(flatten)]
         server: client::Server,
     },
-    /// Print a submission with what it says, as JSON
+    /// Print a submission with its content, as JSON
     Show {
-        /// Its id
+        /// The id of the submission
         submission_id: String,
         #[command(flatten)]
         server: client::Server,
     },
-    /// Let submissions go the way of any other: they are judged and delivered
+    /// Release submissions: they are scored and delivered like any other
     Release(Chosen),
-    /// Throw submissions away
+    /// Discard submissions
     Discard(Chosen),
 }
 
 #[derive(Args)]
 struct Chosen {
-    /// Their ids
+    /// The ids of the submissions
     #[arg(value_name = "SUBMISSION_ID", required_unless_present = "all_of", conflicts_with = "all_of")]
     submission_ids: Vec<String>,
-    /// All that is quarantined of this campaign
+    /// All quarantined submissions of this campaign
     #[arg(long, value_name = "CAMPAIGN")]
     all_of: Option<String>,
     #[command(flatten)]
@@ -66,8 +66,8 @@ pub fn run(options: &Options) -> Result<(), String> {
             say!("{}", terminal::json(&shown));
             Ok(())
         }
-        Command::Release(chosen) => act(chosen, "release", "released"),
-        Command::Discard(chosen) => act(chosen, "discard", "discarded"),
+        Command::Release(chosen) => operate(chosen, "release", "released"),
+        Command::Discard(chosen) => operate(chosen, "discard", "discarded"),
     }
 }
 
@@ -106,33 +106,33 @@ fn in_words(submission: &Value) -> String {
         number(submission),
         text(submission, "kept_until")
     );
-    for sign in submission.get("signals").and_then(Value::as_array).into_iter().flatten() {
+    for signal in submission.get("signals").and_then(Value::as_array).into_iter().flatten() {
         words.push_str(&format!(
             "\n  {:>4}  {}: {}",
-            number(sign),
-            text(sign, "signal"),
-            text(sign, "because")
+            number(signal),
+            text(signal, "signal"),
+            text(signal, "because")
         ));
     }
     words
 }
 
-/// Where an order goes on, and the submissions that it is over with.
+/// The cursor of the next order, and the submissions that are done with.
 type Ordered = Result<(Value, Vec<String>), String>;
 
-fn act(chosen: &Chosen, what: &str, done: &str) -> Result<(), String> {
+fn operate(chosen: &Chosen, verb: &str, done: &str) -> Result<(), String> {
     let client = chosen.server.client()?;
-    let (mut acted, mut left) = (0, Vec::new());
+    let (mut count, mut left) = (0, Vec::new());
     let mut order = |order: Value| -> Ordered {
-        let answer = client.post(&format!("quarantine/{what}"), &order)?;
+        let response = client.post(&format!("quarantine/{verb}"), &order)?;
         let ids = |key: &str| -> Vec<String> {
-            let ids = answer.get(key).and_then(Value::as_array).into_iter().flatten();
+            let ids = response.get(key).and_then(Value::as_array).into_iter().flatten();
             ids.filter_map(|id| id.as_str().map(str::to_owned)).collect()
         };
         let (over, not) = (ids(done), ids("not_possible"));
-        acted += over.len();
+        count += over.len();
         left.extend(not.iter().cloned());
-        Ok((answer.get("next").cloned().unwrap_or_default(), [over, not].concat()))
+        Ok((response.get("next").cloned().unwrap_or_default(), [over, not].concat()))
     };
     match &chosen.all_of {
         Some(campaign) => {
@@ -147,20 +147,22 @@ fn act(chosen: &Chosen, what: &str, done: &str) -> Result<(), String> {
         None => {
             for ids in chosen.submission_ids.chunks(NAMED_AT_ONCE) {
                 ids.iter().try_for_each(|id| is_submission_id(id))?;
-                named(ids, &mut order)?;
+                by_id(ids, &mut order)?;
             }
         }
     }
-    say!("{acted} {done}");
+    say!("{count} {done}");
     if left.is_empty() {
         return Ok(());
     }
     let left = line(&left.join(" "));
-    Err(format!("not {done}, for they are not quarantined, or no living key opens them: {left}"))
+    Err(format!(
+        "not {done}, because they are not quarantined or cannot be decrypted with any key that is left: {left}"
+    ))
 }
 
-/// Those that are named, through all ledgers: what is done is not asked for again.
-fn named(ids: &[String], order: &mut impl FnMut(Value) -> Ordered) -> Result<(), String> {
+/// Sends an order for submissions by id, through all ledgers, without those that are done.
+fn by_id(ids: &[String], order: &mut impl FnMut(Value) -> Ordered) -> Result<(), String> {
     let (mut ids, mut after) = (ids.to_vec(), Value::Null);
     loop {
         let (next, over) = order(json!({ "submission_ids": ids, "after": after }))?;

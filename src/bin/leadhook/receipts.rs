@@ -1,4 +1,4 @@
-//! `receipt verify`: what a receipt says, if it is genuine.
+//! `receipt verify`: verification of receipts, and their content in words.
 
 use std::io;
 use std::io::Read as _;
@@ -24,21 +24,21 @@ pub struct Options {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Verify a signed receipt and say what it says
+    /// Verify signed receipts and print their content
     Verify(Verify),
 }
 
 #[derive(Args)]
 struct Verify {
-    /// The receipt, several of them one a line, or a webhook's body with its receipts; - is standard input
+    /// A file with receipts, one per line, or with the body of a webhook; - for standard input
     file: PathBuf,
-    /// The public keys as a JWK set: a file, or the address where Leadhook publishes them
+    /// The public keys as a JWK set: a file, or the address at which Leadhook publishes them
     #[arg(long, value_name = "FILE|URL")]
     jwks: String,
-    /// Say also whether the receipt is about this person
+    /// Check also that the receipt is about this person
     #[arg(long, requires_all = ["keys", "ledger"])]
     email: Option<String>,
-    /// The file with the peppers, to recognise the person
+    /// The key file with the peppers, to recognise the person
     #[arg(long, value_name = "FILE", requires = "email")]
     keys: Option<PathBuf>,
     /// The ledger of the campaign, to recognise the person
@@ -55,7 +55,7 @@ pub fn run(options: &Options) -> Result<(), String> {
         read(Path::new(&options.jwks))?
     };
     let keys = PublicKeys::of_jwks(&jwks).map_err(|reason| format!("{}: {reason}", options.jwks))?;
-    let person = Sought::of(options)?;
+    let person = Person::of(options)?;
     for jws in receipts(&text)? {
         let (payload, kid) = keys.verify(&jws)?;
         say!("genuine, signed by the key {kid:?}");
@@ -76,60 +76,61 @@ pub fn read(file: &Path) -> Result<String, String> {
     Ok(text)
 }
 
-/// The receipts of a file: one a line, or those of a webhook's consents.
+/// Returns the receipts of a file: one per line, or those in the body of a webhook.
 fn receipts(text: &str) -> Result<Vec<String>, String> {
     if !text.trim_start().starts_with('{') {
         let lines: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
         return Ok(if lines.is_empty() { vec![String::new()] } else { lines });
     }
-    let body: Value = serde_json::from_str(text).map_err(|error| format!("no readable webhook: {error}"))?;
+    let body: Value =
+        serde_json::from_str(text).map_err(|error| format!("cannot read the webhook: {error}"))?;
     let consents = body.pointer("/data/consent").and_then(Value::as_array);
     let found = consents.into_iter().flatten().filter_map(|consent| consent.get("receipt"));
     let found: Vec<String> = found.filter_map(Value::as_str).map(str::to_owned).collect();
-    if found.is_empty() { Err("the webhook holds no receipt".to_owned()) } else { Ok(found) }
+    if found.is_empty() { Err("the webhook contains no receipt".to_owned()) } else { Ok(found) }
 }
 
-/// Whom the operator asks about, as receipts name the person.
-struct Sought {
+/// The person that the operator asks about, by the subjects of receipts.
+struct Person {
     subjects: Vec<String>,
     file: PathBuf,
 }
 
-impl Sought {
+impl Person {
     fn of(options: &Verify) -> Result<Option<Self>, String> {
         let (Some(text), Some(file), Some(ledger)) = (&options.email, &options.keys, &options.ledger) else {
             return Ok(None);
         };
-        let person = email(text).ok_or("--email: that is not an e-mail address")?;
+        let person = email(text).ok_or("--email: not an e-mail address")?;
         let settings = Vars::read(file)?.settings(PEPPERS)?;
         let prints = Identity::new(&settings, ledger).fingerprints_of(&person);
         Ok(Some(Self { subjects: prints.iter().map(|print| subject(print)).collect(), file: file.clone() }))
     }
 
     fn compared(&self, payload: &Value) -> Result<&'static str, String> {
-        let named = subjects(payload);
-        if named.iter().any(|name| self.subjects.iter().any(|subject| subject == name)) {
-            return Ok("the person of that address");
+        let stated = subjects(payload);
+        if stated.iter().any(|name| self.subjects.iter().any(|subject| subject == name)) {
+            return Ok("the person with that address");
         }
         let pepper = |name: &str| name.split_once('.').map(|(id, _)| id.to_owned()).unwrap_or_default();
-        let strange = named
+        let unknown = stated
             .iter()
             .map(|name| pepper(name))
             .find(|id| !self.subjects.iter().any(|subject| pepper(subject) == *id));
-        Err(match strange {
+        Err(match unknown {
             Some(id) => {
-                format!("whom it is about cannot be told: {} has no pepper {id:?}", self.file.display())
+                format!("cannot tell whom it is about: {} has no pepper {id:?}", self.file.display())
             }
             None => {
-                "the receipt is genuine, but not about the person of that address in that ledger".to_owned()
+                "the receipt is genuine, but not about the person with that address in that ledger".to_owned()
             }
         })
     }
 }
 
-/// The pseudonyms that a receipt names.
+/// Returns the pseudonyms in a receipt.
 fn subjects(payload: &Value) -> Vec<&str> {
-    // An erasure names them ledger by ledger.
+    // A receipt of an erasure has them by ledger.
     let ledgers = payload.get("ledgers").and_then(Value::as_array).into_iter().flatten();
     let of_ledgers = ledgers.filter_map(|ledger| ledger.get("subjects"));
     let all = ["piiPrincipalId", "subject", "subjects"].into_iter().filter_map(|key| payload.get(key));
@@ -142,7 +143,7 @@ fn subjects(payload: &Value) -> Vec<&str> {
 fn in_words(payload: &Value) -> String {
     let mut out = String::new();
     if payload.get("type").and_then(Value::as_str) == Some("erasure") {
-        out.push_str(&line("it says", "a person was erased"));
+        out.push_str(&line("statement", "a person was erased"));
         for (name, value) in payload.as_object().into_iter().flatten().filter(|(name, _)| *name != "type") {
             described(&mut out, 0, name, value);
         }
@@ -166,7 +167,7 @@ fn in_words(payload: &Value) -> String {
     let seq = seq.map_or_else(|| "not stated".to_owned(), |seq| format!("act {seq}"));
     let lines = [
         ("receipt", text("/consentReceiptID").to_owned()),
-        ("it says", state.unwrap_or("not stated").to_owned()),
+        ("statement", state.unwrap_or("not stated").to_owned()),
         ("time", at.unwrap_or_else(|| "not stated".to_owned())),
         ("person", format!("{} (a pseudonym)", text("/piiPrincipalId"))),
         ("purpose", format!("{}: {wording}", purpose("purpose"))),
@@ -177,11 +178,11 @@ fn in_words(payload: &Value) -> String {
         ("withdraw at", text("/services/0/purposes/0/termination").to_owned()),
         ("history", format!("{seq}, head {}", text("/record/history/head"))),
     ];
-    out.extend(lines.iter().map(|(name, said)| line(name, said)));
+    out.extend(lines.iter().map(|(name, text)| line(name, text)));
     out
 }
 
-/// Anything as lines, one for each plain value.
+/// Describes anything in lines, one for each plain value.
 fn described(out: &mut String, depth: usize, name: &str, value: &Value) {
     let name = format!("{}{}", "  ".repeat(depth), name.replace('_', " "));
     match value {
@@ -200,6 +201,6 @@ fn described(out: &mut String, depth: usize, name: &str, value: &Value) {
     }
 }
 
-fn line(name: &str, said: &str) -> String {
-    format!("{}\n", format!("{:<13} {}", terminal::line(name), terminal::line(said)).trim_end())
+fn line(name: &str, text: &str) -> String {
+    format!("{}\n", format!("{:<13} {}", terminal::line(name), terminal::line(text)).trim_end())
 }

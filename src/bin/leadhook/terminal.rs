@@ -1,5 +1,5 @@
-//! What is printed. Much of it was typed by visitors, or stands in a file or an answer that others wrote,
-//! and a terminal does what a text tells it to. So nothing is printed but through here, which clippy sees to.
+//! Output to the terminal. Much of it comes from visitors, files or responses, and control characters in it would
+//! steer the terminal. So everything is printed through here, which clippy enforces.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the only place that prints")]
 
 use std::io::{self, Write as _};
@@ -27,28 +27,28 @@ pub fn print_error(text: &str) {
     eprintln!("{}", lines(text));
 }
 
-/// Prints over the line before, which was printed like this one.
+/// Prints over the line before, which was printed in the same way.
 pub fn print_over(text: &str) {
     eprint!("\r{}", line(text));
     let _ = io::stderr().flush();
 }
 
-/// A text for one line: what steers a terminal or is not seen stands as an escape.
+/// Returns a text for one line: control characters and invisible ones are escaped.
 pub fn line(text: &str) -> String {
     escaped(text, "")
 }
 
-/// The same with its tabs and line breaks.
+/// Returns a text with its tabs and line breaks: other control characters and invisible ones are escaped.
 pub fn lines(text: &str) -> String {
     escaped(&text.replace("\r\n", "\n"), "\t\n")
 }
 
-/// JSON for people. It is the same JSON for programs, with escapes of its own.
+/// Returns indented JSON, with the escapes of JSON for control characters and invisible ones.
 pub fn json(value: &Value) -> String {
     json_text(&format!("{value:#}"))
 }
 
-/// JSON in one line.
+/// Returns JSON in one line.
 pub fn json_line(value: &Value) -> String {
     json_text(&value.to_string())
 }
@@ -68,7 +68,7 @@ fn escaped(text: &str, kept: &str) -> String {
     out
 }
 
-/// The same of JSON that is a text already. It has escaped line breaks itself, but for those between its parts.
+/// Escapes a text that is JSON already. Its line breaks are between its parts: those in texts are escaped.
 pub fn json_text(json: &str) -> String {
     let mut out = String::new();
     for c in json.chars() {

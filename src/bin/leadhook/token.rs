@@ -1,4 +1,4 @@
-//! `token`: tokens of the admin API, each with a name and scopes.
+//! `token`: tokens for the admin API, each with a name and scopes.
 
 use std::path::PathBuf;
 
@@ -18,22 +18,22 @@ pub struct Options {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Make a token, add it to the file of keys, and print it once
+    /// Create a token, add it to the key file, and print it once
     Make {
-        /// Whose it is, as the audit log will say: lower-case letters, digits and hyphens
+        /// The name of its holder in the audit log: lower-case letters, digits and hyphens
         #[arg(long)]
         name: String,
-        /// What it lets its holder do: read, operate, publish, erase; several by comma
+        /// The scopes, separated by commas: read, operate, publish, erase
         #[arg(long = "scope", value_delimiter = ',', required = true, value_parser = scope)]
         scopes: Vec<Scope>,
-        /// The file of NAME="value" lines; .dev.vars is one too
+        /// The key file, with NAME="value" lines as in .dev.vars
         #[arg(long, default_value = KEYS_FILE)]
         file: PathBuf,
     },
 }
 
 fn scope(name: &str) -> Result<Scope, String> {
-    Scope::parse(name).ok_or_else(|| "a scope is read, operate, publish or erase".to_owned())
+    Scope::parse(name).ok_or_else(|| "must be read, operate, publish or erase".to_owned())
 }
 
 pub fn run(options: &Options) -> Result<(), String> {
@@ -55,10 +55,10 @@ pub fn run(options: &Options) -> Result<(), String> {
     let all = if older.is_empty() { entry.clone() } else { format!("{older},{entry}") };
     vars.set(ADMIN_TOKENS, &all);
     vars.write()?;
-    say!("{}: added to {ADMIN_TOKENS}. The entry, and the token that {name} sends:", vars.file());
+    say!("{}: added to {ADMIN_TOKENS}. The entry, and the token for {name}:", vars.file());
     say!("  {entry}");
     say!("  {token}");
-    say!("It is not shown again; whoever has it writes {ADMIN_TOKEN}=\"…\" into a file of their own.");
+    say!("It is not shown again. Its holder writes {ADMIN_TOKEN}=\"…\" to a key file of their own.");
     say_how_to_deploy(&vars, &[ADMIN_TOKENS]);
     Ok(())
 }

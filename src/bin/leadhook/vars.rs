@@ -1,4 +1,4 @@
-//! A file of NAME="value" lines: the keys, as they lie on the operator's machine, and `.dev.vars`.
+//! Files of NAME="value" lines: the key file on the operator's machine, and `.dev.vars`.
 
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write as _};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use leadhook::settings::Settings;
 
-/// The file unless another one is named.
+/// The default key file.
 pub const KEYS_FILE: &str = "leadhook.keys";
 pub const PEPPERS: &str = "LEADHOOK_PEPPERS";
 pub const SEALING: &str = "LEADHOOK_SEALING_KEYS";
@@ -17,10 +17,10 @@ pub const LISTS: &str = "LEADHOOK_LIST_KEYS";
 pub const ADMIN_TOKEN: &str = "LEADHOOK_ADMIN_TOKEN";
 pub const ADMIN_TOKENS: &str = "LEADHOOK_ADMIN_TOKENS";
 pub const SECRET_HOSTS: &str = "LEADHOOK_SECRET_HOSTS";
-/// 32 bytes that seal nothing: `Settings` wants a key where none is used.
+/// 32 bytes that seal nothing: `Settings` requires a key even if none is used.
 const UNUSED_KEY: &str = "unused:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
-/// The lines of such a file, each as it stands there.
+/// The lines of such a file, unchanged.
 pub struct Vars {
     file: PathBuf,
     lines: Vec<String>,
@@ -32,7 +32,7 @@ impl Vars {
         Self::of(file, &text)
     }
 
-    /// The same; a file that is not there is an empty one.
+    /// Reads a file, or an empty one if there is none.
     pub fn read_or_new(file: &Path) -> Result<Self, String> {
         match fs::read_to_string(file) {
             Err(error) if error.kind() == ErrorKind::NotFound => Self::of(file, ""),
@@ -47,7 +47,7 @@ impl Vars {
         let mut known: Vec<&str> = Vec::new();
         for name in lines.iter().filter_map(|line| Assignment::of(line)).map(|found| found.name) {
             if known.contains(&name) {
-                return Err(format!("{}: {name} stands there twice; leave one of the lines", file.display()));
+                return Err(format!("{}: {name} is set twice; remove one of the lines", file.display()));
             }
             known.push(name);
         }
@@ -58,19 +58,19 @@ impl Vars {
         self.file.display()
     }
 
-    /// The value of a name; nothing where it is absent or empty.
+    /// Returns the value of a name; `None` if it is absent or empty.
     pub fn get(&self, name: &str) -> Option<&str> {
         let found =
             self.lines.iter().filter_map(|line| Assignment::of(line)).find(|found| found.name == name)?;
         Some(found.value).filter(|value| !value.is_empty())
     }
 
-    /// The value of a name that must be there.
+    /// Returns the value of a name that must be there.
     pub fn need(&self, name: &str) -> Result<&str, String> {
         self.get(name).ok_or_else(|| format!("{name} is not in {}", self.file()))
     }
 
-    /// Changes the value where it stands, or adds a line. The value holds no quotes.
+    /// Changes a value in place, or adds a line. The value holds no quotes.
     pub fn set(&mut self, name: &str, value: &str) {
         for line in &mut self.lines {
             if let Some(found) = Assignment::of(line).filter(|found| found.name == name) {
@@ -84,9 +84,9 @@ impl Vars {
         self.lines.push(format!("{name}=\"{value}\"\n"));
     }
 
-    /// Replaces the file in one step, so that nobody ever finds half of it, readable for its owner alone.
+    /// Replaces the file in one step, so that nobody ever finds half of it, readable by its owner only.
     pub fn write(&self) -> Result<(), String> {
-        // A link stays one.
+        // A symbolic link stays one.
         let file = fs::canonicalize(&self.file).unwrap_or_else(|_| self.file.clone());
         let name = file.file_name().unwrap_or_default().to_string_lossy();
         let temporary = file.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
@@ -98,8 +98,8 @@ impl Vars {
         })
     }
 
-    /// What fingerprints, histories and lists are computed with. A file without peppers or sealing keys
-    /// will do where they are not needed.
+    /// Returns the settings that fingerprints, histories and lists are computed with. Peppers and sealing keys may be
+    /// missing if they are not needed.
     pub fn settings(&self, needs: &str) -> Result<Settings, String> {
         self.need(needs)?;
         let get = |name: &str| match name {
@@ -121,7 +121,7 @@ fn write_private(file: &Path, text: &str) -> std::io::Result<()> {
     out.sync_all()
 }
 
-/// A line that gives a name a value: what stands before the value with its quotes, and behind it.
+/// A line that sets a name, with the parts before and after the quoted value.
 struct Assignment<'a> {
     name: &'a str,
     value: &'a str,

@@ -40,7 +40,7 @@ pub(in crate::ledger) fn confirm<S: Store>(
     }
     let stored = admit.stored.take().ok_or_else(|| Fault::new("a request's campaign is gone"))?;
     let campaign = parts.campaigns.parse(&stored)?;
-    admit.fingerprints = parts.config.identity.fingerprints_again(&admit.lead.contact, &campaign);
+    admit.fingerprints = parts.config.identity.fingerprints_of_contact(&admit.lead.contact, &campaign);
     let tags: Vec<String> = email_tags(&admit).cloned().collect();
     let (mut waits, mut others) = (false, Vec::<Other>::new());
     for (lead, submission) in parts.db.waiting_requests(&tags, &admit.campaign, moment.now_ms)? {

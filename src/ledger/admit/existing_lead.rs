@@ -128,7 +128,7 @@ fn judge_followed_up<'a>(
     // An existing customer who asks is business, not a duplicate; and whoever has had the lead has been told that a
     // consent was gone.
     let all = campaign.dedupe.on_repeat == OnRepeat::Update || !lead.lists.is_empty() || regained;
-    let hears = |d: &&Destination| all && has_had(d) && scoring::may_have(campaign, &lead, d);
+    let hears = |d: &&Destination| all && has_had(d) && scoring::may_receive(campaign, &lead, d);
     sends.extend(campaign.destinations.iter().filter(hears).map(|d| (d, EventKind::Updated)));
     let state = if sends.is_empty() { State::Duplicate } else { State::Pending };
     let (payload, recipients) = (Some((lead, score)), Vec::new());

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use self::existing_lead::{judge_known, regains};
 use self::lists::{Suppression, customer_lists, lists_with, suppressing};
 use self::plan::{Plan, Post, Prior, judge};
-use self::quarantine::{quarantine, signs_of};
+use self::quarantine::{quarantine, signals_of};
 use self::recognise::{living_matches, mentions_suppressed, person, prior};
 use self::requests::{Requests, ask, count_asked, mail, may_mail, must_confirm};
 use self::route::{Facts, Mail, Route, route};
@@ -167,14 +167,14 @@ fn weigh_signs<S: Store>(
     door: Door,
     moment: &Moment,
 ) -> Result<bool, Fault> {
-    let mut signs = match door {
-        Door::Posted => signs_of(parts, admit, post.campaign, moment)?,
+    let mut signals = match door {
+        Door::Posted => signals_of(parts, admit, post.campaign, moment)?,
         Door::Released => std::mem::take(&mut admit.lead.signals),
     };
     let is_new = post.prior.as_ref().is_none_or(Prior::was_quarantined);
-    signs.extend(cap.filter(|_| is_new).map(|signal| post.campaign.abuse.cap(signal)));
-    let is_suspicious = door == Door::Posted && is_new && post.campaign.abuse.quarantines(&signs);
-    admit.lead.signals = signs;
+    signals.extend(cap.filter(|_| is_new).map(|signal| post.campaign.abuse.cap(signal)));
+    let is_suspicious = door == Door::Posted && is_new && post.campaign.abuse.quarantines(&signals);
+    admit.lead.signals = signals;
     // What was seen is of no use any more, and must not be kept with what waits.
     admit.evidence = Evidence { token: admit.evidence.token.take(), ..Evidence::default() };
     Ok(is_suspicious)

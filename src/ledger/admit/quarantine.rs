@@ -12,7 +12,7 @@ use crate::base::id::{LeadId, SubmissionId};
 use crate::base::json::value_of;
 use crate::base::limits;
 use crate::base::moment::Moment;
-use crate::campaign::{Campaign, Sign, Signal};
+use crate::campaign::{Campaign, Signal, WeighedSignal};
 use crate::ledger::api::{Decided, Discard, Page, Quarantine, Release, Report};
 use crate::ledger::db::Db;
 use crate::ledger::db::campaign::keep_revision;
@@ -42,20 +42,20 @@ struct Chosen<'a> {
 }
 
 /// Returns every sign of a submission, with those that only the ledger sees.
-pub(super) fn signs_of<S: Store>(
+pub(super) fn signals_of<S: Store>(
     parts: &Parts<S>,
     admit: &Admit,
     campaign: &Campaign,
     moment: &Moment,
-) -> Result<Vec<Sign>, Fault> {
-    let mut signs = admit.evidence.signs.clone();
+) -> Result<Vec<WeighedSignal>, Fault> {
+    let mut signals = admit.evidence.signals.clone();
     if let Some(token) = &admit.evidence.token
         && parts.db.is_token_reused(&token.tag, &admit.submission_id)?
     {
-        signs.extend(campaign.abuse.sign(Signal::TokenReused));
+        signals.extend(campaign.abuse.weigh(Signal::TokenReused));
     }
-    signs.extend(parts.velocity.signs(admit, &campaign.abuse, moment.now_ms));
-    Ok(signs)
+    signals.extend(parts.velocity.signals(admit, &campaign.abuse, moment.now_ms));
+    Ok(signals)
 }
 
 /// Quarantines a submission, with the campaign as it is.
@@ -71,12 +71,12 @@ pub(super) fn quarantine<S: Store>(
     let kept = Admit { stored: None, idempotency_tag: None, ..admit.clone() };
     let payload = parts.vault.seal_value(&kept, &payload_context(&lead_id, id), moment)?;
     let subjects = subjects_of(admit);
-    let signs = &admit.lead.signals;
-    let weight: i64 = signs.iter().map(|sign| sign.weight).sum();
+    let signals = &admit.lead.signals;
+    let weight: i64 = signals.iter().map(|signal| signal.weight).sum();
     let tags: Vec<&String> =
         admit.fingerprints.iter().filter(|print| print.current).map(|print| &print.tag).collect();
     let about = json!({
-        "weight": weight, "signals": value_of(signs), "tags": tags, "revision": post.campaign.revision,
+        "weight": weight, "signals": value_of(signals), "tags": tags, "revision": post.campaign.revision,
     });
     let mut changes = Changes::default();
     let row = NewSubmission {
@@ -89,13 +89,13 @@ pub(super) fn quarantine<S: Store>(
     changes.push(post.count(State::Quarantined));
     submission::quarantine(&lead_id, id, about.to_string(), &mut changes);
     keep_revision(&post.campaign.revision, post.campaign.to_stored(), &mut changes);
-    for (_, one) in parts.config.identity.mentioned(&admit.lead, post.campaign) {
+    for (_, one) in admit.lead.mentioned(post.campaign) {
         mention(&parts.config.identity, &one, &lead_id, id, &mut changes);
     }
     remember(admit, moment.now_ms, &mut changes);
     parts.commit(changes)?;
     parts.presence.note_quarantined();
-    let names: Vec<_> = signs.iter().map(|sign| sign.signal.name()).collect();
+    let names: Vec<_> = signals.iter().map(|weighed| weighed.signal.name()).collect();
     Ok(logged(admit, "quarantined", json!({ "weight": weight, "signals": names })))
 }
 
@@ -144,7 +144,7 @@ pub(in crate::ledger) fn release_quarantined<S: Store>(
         let opened = payload.map(|payload| parts.vault.open_sealed::<Admit>(&payload, &context));
         let Some(Ok(mut admit)) = opened else { return Ok(false) };
         // The peppers may have been rotated since.
-        admit.fingerprints = parts.config.identity.fingerprints_again(&admit.lead.contact, &campaign);
+        admit.fingerprints = parts.config.identity.fingerprints_of_contact(&admit.lead.contact, &campaign);
         super::admit_to(parts, &campaign, &mut admit, Door::Released, &moment.fork(submission_id))?;
         Ok(true)
     })

@@ -60,7 +60,7 @@ pub(super) fn mentions_suppressed<S: Store>(
     campaign: &Campaign,
 ) -> Result<bool, Fault> {
     let identity = &parts.config.identity;
-    let mentioned = identity.mentioned(&admit.lead, campaign);
+    let mentioned = admit.lead.mentioned(campaign);
     let tags: Vec<_> = mentioned.iter().flat_map(|(_, one)| identity.list_tags(one)).collect();
     Ok(suppressing(campaign, &lists_with(parts, &tags)?).is_some())
 }

@@ -194,7 +194,7 @@ pub(super) fn ask<S: Store>(
         let mailbox = if is_asked { hashes.clone() } else { Default::default() };
         NewRequest { mailbox, ..request_under(&print.tag, admit, &lead_id, now, until_ms) }.add(&mut changes);
     }
-    for (_, one) in parts.config.identity.mentioned(&admit.lead, post.campaign) {
+    for (_, one) in admit.lead.mentioned(post.campaign) {
         mention(&parts.config.identity, &one, &lead_id, id, &mut changes);
     }
     let listed: Vec<&String> = admit.list_tags.iter().filter(|tag| tag.starts_with("email.")).collect();

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::time::{HOUR_MS, seconds_until};
-use crate::campaign::{Abuse, Campaign, Sign, Signal};
+use crate::campaign::{Abuse, Campaign, Signal, WeighedSignal};
 use crate::ledger::wire::{Admit, Answer};
 use crate::pipeline::abuse::{Evidence, Sender};
 
@@ -50,8 +50,8 @@ impl Velocity {
     }
 
     /// Returns the signs of a post that was noted.
-    pub(in crate::ledger) fn signs(&self, admit: &Admit, abuse: &Abuse, now_ms: i64) -> Vec<Sign> {
-        self.seen.borrow_mut().signs(admit, abuse, now_ms)
+    pub(in crate::ledger) fn signals(&self, admit: &Admit, abuse: &Abuse, now_ms: i64) -> Vec<WeighedSignal> {
+        self.seen.borrow_mut().signals(admit, abuse, now_ms)
     }
 
     /// Notes a mail to somebody whom a post has named.
@@ -99,7 +99,7 @@ impl Seen {
     }
 
     /// The signs of a post that was noted.
-    fn signs(&mut self, admit: &Admit, abuse: &Abuse, now_ms: i64) -> Vec<Sign> {
+    fn signals(&mut self, admit: &Admit, abuse: &Abuse, now_ms: i64) -> Vec<WeighedSignal> {
         let Evidence { sender, texts, .. } = &admit.evidence;
         let mut signals = Vec::new();
         if let (Some(text), Some(person)) = (texts, admit.fingerprints.first())
@@ -120,7 +120,7 @@ impl Seen {
                 signals.push(Signal::NetworkVelocity);
             }
         }
-        signals.into_iter().filter_map(|signal| abuse.sign(signal)).collect()
+        signals.into_iter().filter_map(|signal| abuse.weigh(signal)).collect()
     }
 
     /// Notes a mail to somebody whom a post has named.

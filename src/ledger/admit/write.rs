@@ -159,7 +159,7 @@ pub(super) fn write_admission<S: Store>(
     moment: &Moment,
 ) -> Result<(), Fault> {
     let consented = consent(parts, &admission, moment)?;
-    let mentioned = mentioned(parts, &admission);
+    let mentioned = mentioned(&admission);
     let (steps, milestone) = admission.steps();
     let payload = admission.plan.payload.take();
     let confirmed = admission.confirmed.take();
@@ -233,9 +233,9 @@ fn consent<S: Store>(
 }
 
 /// Returns the other people whom the submission names.
-fn mentioned<S: Store>(parts: &Parts<S>, admission: &Admission<'_>) -> Vec<Identifier> {
+fn mentioned(admission: &Admission<'_>) -> Vec<Identifier> {
     let Some((lead, _)) = &admission.plan.payload else { return Vec::new() };
-    let mentioned = parts.config.identity.mentioned(lead, admission.post.campaign);
+    let mentioned = lead.mentioned(admission.post.campaign);
     mentioned.into_iter().map(|(_, one)| one).collect()
 }
 

@@ -21,7 +21,7 @@ use crate::ledger::db::store::{SealedCell, Store};
 use crate::ledger::db::submission::{Content, CountedRow};
 use crate::ledger::vault::{consent_context, payload_context};
 use crate::pipeline::consent::{Receipt, Standing, signing_input, standing};
-use crate::pipeline::lead::{ConsentRecord, Lead, Link, named};
+use crate::pipeline::lead::{ConsentRecord, Lead, Link, subject_prefix};
 use crate::pipeline::scoring::Score;
 
 /// A lead that is ready to be sent: its consents are in their place.
@@ -223,7 +223,7 @@ impl<S: Store> Consents<S> {
         purpose: &str,
     ) -> Option<String> {
         let url = self.config.public_url.as_ref()?;
-        let parts = [lead_id, purpose, named(subject)];
+        let parts = [lead_id, purpose, subject_prefix(subject)];
         let token = self.config.identity.link(Link::Withdraw, Some(campaign), pepper, &parts);
         Some(format!("{url}/withdraw/{campaign}/{token}"))
     }

@@ -20,7 +20,7 @@ use crate::ledger::db::queue::RecipientRow;
 use crate::ledger::db::schema::ROW_FORMAT;
 use crate::ledger::db::store::Store;
 use crate::pipeline::consent::{Head, Standing, follow};
-use crate::pipeline::lead::named;
+use crate::pipeline::lead::subject_prefix;
 
 /// A destination that has had a lead from a campaign, or may have.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
@@ -245,7 +245,7 @@ impl<S: Store> Consents<S> {
         let founder = known.founder;
         let other = known.names.first().map(|(_, own)| own);
         let is_meant = |subject: &str| match name {
-            Some(name) => named(subject) == name || other.is_some_and(|other| other == subject),
+            Some(name) => subject_prefix(subject) == name || other.is_some_and(|other| other == subject),
             None => subject == founder,
         };
         Ok(known

@@ -66,8 +66,8 @@ impl Standing {
     /// What it is after an attempt.
     fn after(self, claim: &Claim, outcome: &Outcome, took_ms: i64, flaps: bool) -> Self {
         match outcome {
-            Outcome::Answered { .. } if took_ms > SLOW_MS || flaps => Self::Slow,
-            Outcome::Answered { .. } => Self::Answers,
+            Outcome::Responded { .. } if took_ms > SLOW_MS || flaps => Self::Slow,
+            Outcome::Responded { .. } => Self::Answers,
             // A connection that is refused or breaks at once is held for no time.
             Outcome::Unreachable if took_ms <= SLOW_MS => self.min(Self::Unknown),
             Outcome::TimedOut | Outcome::Unreachable => match self {
@@ -509,7 +509,7 @@ mod tests {
                         0 => Outcome::TimedOut,
                         1 => Outcome::Unreachable,
                         2 => Outcome::SecretMissing,
-                        _ => Outcome::Answered { status: 200, retry_after_s: None },
+                        _ => Outcome::Responded { status: 200, retry_after_s: None },
                     };
                     lanes.release(&claim, &outcome, die(4, 4_000) as i64, die(5, 9) == 0);
                     lanes.land(&claim.delivery_id);
@@ -549,7 +549,7 @@ mod tests {
         };
         let ahead = |from: usize| (from..from + 9).map(|id| claim("a.1", id, 5)).collect::<VecDeque<_>>();
         lanes.fill("a.1", ahead(0), None);
-        let answered = Outcome::Answered { status: 500, retry_after_s: None };
+        let answered = Outcome::Responded { status: 500, retry_after_s: None };
         for (now_ms, left_doubt, expected) in
             [(10, true, 1), (20, false, 1), (10 + ALONE_MS, false, 2), (20 + ALONE_MS, false, 2)]
         {

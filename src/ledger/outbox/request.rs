@@ -19,7 +19,7 @@ use crate::ledger::parts::Parts;
 use crate::pipeline::consent::compact;
 use crate::pipeline::lead::{Link, subject};
 use crate::pipeline::webhook;
-use crate::pipeline::webhook::{Event, EventKind, Outcome, SigningSecret};
+use crate::pipeline::webhook::{EventKind, LeadEvent, Outcome, SigningSecret};
 
 /// A request that is ready to be sent.
 pub struct Dispatch {
@@ -155,7 +155,7 @@ fn webhook_body<S: Store>(
     if claim.event == EventKind::Engaged && !is_allowed().map_err(|_| Outcome::Unreadable)? {
         return Err(Outcome::ConsentMissing);
     }
-    Ok(webhook::notice(claim.event.as_str(), claim.created_ms, &data))
+    Ok(webhook::event_body(claim.event.as_str(), claim.created_ms, &data))
 }
 
 /// Makes the body of a lead's event, with its receipts in their place.
@@ -176,7 +176,7 @@ fn lead_body<S: Store>(
             record.receipt = signed.get(at).map(|(input, signature)| compact(input, signature));
         }
     }
-    Ok(webhook::body(&Event {
+    Ok(webhook::lead_event_body(&LeadEvent {
         kind: claim.event.as_str(),
         at_ms: claim.created_ms,
         lead_id: &claim.lead_id,
@@ -221,7 +221,7 @@ fn mail_body(claim: &Claim, mail: &Mail) -> Vec<u8> {
         "text": mail.text, "confirm_url": mail.confirm_url, "withdraw_url": mail.withdraw_url,
         "expires_at": rfc3339(mail.expires_ms),
     });
-    webhook::notice(claim.event.as_str(), claim.created_ms, &data)
+    webhook::event_body(claim.event.as_str(), claim.created_ms, &data)
 }
 
 /// Opens the lead of a claim: nearly everybody has one act, which lies beside the payload.

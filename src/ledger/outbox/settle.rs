@@ -185,7 +185,7 @@ impl<S: Store> Outbox<S> {
             now_ms,
         };
         delivery::settle(&claim.delivery_id, settled, &mut changes);
-        if matches!(outcome, Outcome::Answered { status: 410, .. }) {
+        if matches!(outcome, Outcome::Responded { status: 410, .. }) {
             let Claim { campaign, destination, receiver, .. } = claim;
             delivery::pause(Target { campaign, destination, receiver }, &mark, now_ms, &mut changes);
         }

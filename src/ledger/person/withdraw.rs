@@ -32,7 +32,7 @@ use crate::ledger::parts::Parts;
 use crate::ledger::vault::payload_context;
 use crate::ledger::wire::Admit;
 use crate::pipeline::consent::{ConsentState, Head, Personal, Standing, follow};
-use crate::pipeline::lead::named;
+use crate::pipeline::lead::subject_prefix;
 use crate::pipeline::webhook::EventKind;
 
 /// The consents that a person takes back.
@@ -122,8 +122,9 @@ fn waiting_of<S: Store>(
     whose: Option<&str>,
     name: Option<&str>,
 ) -> Result<Vec<Counted>, Fault> {
-    let is_whose =
-        |subject: &String| whose == Some(subject.as_str()) || name.is_some_and(|name| named(subject) == name);
+    let is_whose = |subject: &String| {
+        whose == Some(subject.as_str()) || name.is_some_and(|name| subject_prefix(subject) == name)
+    };
     let mut all = Vec::new();
     for row in parts.db.waiting_of(lead_id)? {
         let one = parts.consents.counted(lead_id, row);

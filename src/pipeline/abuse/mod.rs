@@ -1,106 +1,91 @@
-//! Signs that a post is not what it seems. Each is looked for here by itself; the ledger, which also
-//! sees what others post, adds its own and judges them together. No sign ever drops a post.
+//! Abuse signals that a submission shows by itself.
+//!
+//! The ledger, which also sees what others submit, adds its own and weighs them together. No signal ever drops a
+//! submission.
 
+mod form_token;
 mod sender;
 mod text;
 pub mod turnstile;
 
 use serde::{Deserialize, Serialize};
 
+use self::form_token::read_token;
+pub use self::form_token::{UsedToken, form_token};
 pub use self::sender::{Sender, sender};
 use self::turnstile::Verdict;
-use super::intake::decode::Encoding;
-use super::intake::{Contact, Submission};
-use super::lead::{Identity, Link};
-use crate::base::moment::Moment;
-use crate::base::time::HOUR_MS;
-use crate::campaign::{Campaign, Kind, Sign, Signal};
+use super::intake::{Contact, Encoding, Submission};
+use super::lead::Identity;
+use crate::campaign::{Campaign, Kind, Signal, WeighedSignal};
 use crate::contact::{Email, EmailKind};
-use crate::http::request::RawRequest;
 
-/// A page may stay open for so long; a token that is older was collected.
-const TOKEN_MS: i64 = 24 * HOUR_MS;
-/// Letters of a text below which many people say the same: a greeting, the name of a town.
+/// The fewest letters of a text that is compared with others. Many people write the same short one: a greeting, the
+/// name of a town.
 const MIN_COMPARED: usize = 24;
 
-/// What the Worker has seen of a post, for the ledger to judge. None of it is kept beside the signs.
+/// The evidence that the Worker has seen of abuse, for the ledger to judge. Only the signals are stored.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(default)]
 pub struct Evidence {
-    /// In the order in which they were looked for.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub signs: Vec<Sign>,
-    /// Keyed hashes of the address and the network that it came from.
+    /// The signals that were found. In messages their name is `signs`.
+    #[serde(rename = "signs", skip_serializing_if = "Vec::is_empty")]
+    pub signals: Vec<WeighedSignal>,
+    /// The sender's address and network, as keyed hashes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sender: Option<Sender>,
-    /// The form's token, which only one submission should bring.
+    /// The form token, which only one submission should bring.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token: Option<UsedToken>,
-    /// A keyed hash of what was typed as text, where it is long enough to be one's own.
+    /// A keyed hash of the texts, if they are long enough to be somebody's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub texts: Option<String>,
-    /// The platform takes no more posts of its network that would bring a mail.
+    /// Whether the rate limit on mails of the sender's network is exceeded.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub is_mail_limited: bool,
 }
 
 impl Evidence {
-    /// Whether there is none.
+    /// Checks that there is no evidence.
     pub fn is_nothing(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// A form's token that a submission brought.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
-pub struct UsedToken {
-    /// Its keyed hash.
-    pub tag: String,
-    /// Until when it is one; UTC, milliseconds.
-    pub until_ms: i64,
-}
-
-/// A token for a form that is rendered now: when, and a number that no other form has, signed.
-pub fn form_token(identity: &Identity, campaign: &Campaign, moment: &Moment) -> String {
-    let number = crate::base::crypto::base64url(&moment.random::<12>("form", 0));
-    identity.link(Link::Form, None, None, &[&campaign.id, &moment.now_ms.to_string(), &number])
-}
-
-/// What came of asking Turnstile about a post.
+/// The result of asking Turnstile about a submission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Turnstiled {
-    /// Its answer.
-    Said(Verdict),
-    /// It was to be asked, and the post brought nothing to ask with.
-    Missing,
-    /// It is not asked, or could not be, which is no fault of the visitor's.
-    Silent,
+pub enum TurnstileResult {
+    /// The verdict of Turnstile.
+    Verdict(Verdict),
+    /// Turnstile is to be asked, and the submission brought no token.
+    TokenMissing,
+    /// The campaign does not use Turnstile, or it could not be asked, which is not the visitor's fault.
+    NotAsked,
 }
 
-/// What is known of a post beside what it says.
+/// The circumstances of a submission: what is known beside its content.
 pub struct Circumstances<'a> {
-    /// The request that brought it.
-    pub request: &'a RawRequest,
+    /// The header `Origin`.
+    pub origin: Option<&'a str>,
     /// Leadhook's own origin, whose pages count as the campaign's.
     pub own_origin: Option<&'a str>,
-    /// From [`sender()`].
+    /// The result of [`sender()`].
     pub sender: Option<Sender>,
-    /// What came of asking Turnstile.
-    pub turnstile: Turnstiled,
-    /// Whether the platform takes no more posts of its network that would bring a mail.
+    /// The result of asking Turnstile.
+    pub turnstile: TurnstileResult,
+    /// Whether the rate limit on mails of the sender's network is exceeded.
     pub is_mail_limited: bool,
-    /// UTC, milliseconds.
+    /// The time; UTC, milliseconds.
     pub now_ms: i64,
 }
 
-/// Looks for every sign that a post shows by itself.
+/// Returns every abuse signal that a submission shows by itself.
 pub fn evidence(
     submission: &Submission,
     campaign: &Campaign,
     identity: &Identity,
     circumstances: Circumstances<'_>,
 ) -> Evidence {
-    let Circumstances { request, own_origin, sender, turnstile, is_mail_limited, now_ms } = circumstances;
+    let Circumstances { origin, own_origin, sender, turnstile, is_mail_limited, now_ms } = circumstances;
     let is_form = submission.encoding != Encoding::Json;
     let mut signals = Vec::new();
     match submission.traps.honeypot {
@@ -109,7 +94,7 @@ pub fn evidence(
         Some(false) | None => {}
     }
     let token = match read_token(submission, campaign, identity, now_ms) {
-        Ok(token) => token,
+        Ok(token) => Some(token),
         Err(Signal::TokenMissing) if !is_form => None,
         Err(signal) => {
             signals.push(signal);
@@ -120,17 +105,18 @@ pub fn evidence(
         signals.push(Signal::TooFast);
     }
     match turnstile {
-        Turnstiled::Said(Verdict::Failed) => signals.push(Signal::TurnstileFailed),
-        Turnstiled::Missing => signals.push(Signal::TurnstileMissing),
-        Turnstiled::Said(Verdict::Passed) | Turnstiled::Silent => {}
+        TurnstileResult::Verdict(Verdict::Failed) => signals.push(Signal::TurnstileFailed),
+        TurnstileResult::TokenMissing => signals.push(Signal::TurnstileMissing),
+        TurnstileResult::Verdict(Verdict::Passed) | TurnstileResult::NotAsked => {}
     }
     signals.extend(of_address(&submission.contact));
-    let mut signs: Vec<Sign> = signals.into_iter().filter_map(|signal| campaign.abuse.sign(signal)).collect();
-    signs.extend(in_texts(submission, campaign));
-    let of_origin = of_origin(request, campaign, own_origin, is_form);
-    signs.extend(of_origin.and_then(|signal| campaign.abuse.sign(signal)));
+    let mut weighed: Vec<WeighedSignal> =
+        signals.into_iter().filter_map(|signal| campaign.abuse.weigh(signal)).collect();
+    weighed.extend(in_texts(submission, campaign));
+    let of_origin = of_origin(origin, campaign, own_origin, is_form);
+    weighed.extend(of_origin.and_then(|signal| campaign.abuse.weigh(signal)));
     Evidence {
-        signs,
+        signals: weighed,
         sender,
         token: token.map(|token| token.used),
         texts: texts(submission, campaign, identity),
@@ -138,30 +124,7 @@ pub fn evidence(
     }
 }
 
-struct Token {
-    used: UsedToken,
-    is_fast: bool,
-}
-
-fn read_token(
-    submission: &Submission,
-    campaign: &Campaign,
-    identity: &Identity,
-    now_ms: i64,
-) -> Result<Option<Token>, Signal> {
-    let text = submission.traps.token.as_deref().ok_or(Signal::TokenMissing)?;
-    let [of, rendered, _] = identity.read_link::<3>(Link::Form, None, text).ok_or(Signal::TokenInvalid)?;
-    let rendered_ms =
-        rendered.parse::<i64>().ok().filter(|_| of == campaign.id).ok_or(Signal::TokenInvalid)?;
-    let until_ms = rendered_ms + TOKEN_MS;
-    if now_ms >= until_ms {
-        return Err(Signal::TokenExpired);
-    }
-    // Clocks of two machines differ a little: a form from the future is as good as one of just now.
-    let is_fast = (0..campaign.abuse.min_fill_ms).contains(&(now_ms - rendered_ms));
-    Ok(Some(Token { used: UsedToken { tag: identity.tag("token", text), until_ms }, is_fast }))
-}
-
+/// Returns the signals of an e-mail address and a phone number.
 fn of_address(contact: &Contact) -> impl Iterator<Item = Signal> {
     let kind = match contact.email_kind() {
         Some(EmailKind::Free) => Some(Signal::FreeMailAddress),
@@ -174,9 +137,9 @@ fn of_address(contact: &Contact) -> impl Iterator<Item = Signal> {
     kind.into_iter().chain(role).chain(is_unlisted.then_some(Signal::PhoneUnlisted))
 }
 
-/// Links and markup in the answers of kind text.
-fn in_texts(submission: &Submission, campaign: &Campaign) -> Vec<Sign> {
-    let mut signs = Vec::new();
+/// Returns the signals of links and markup in the answers of kind text.
+fn in_texts(submission: &Submission, campaign: &Campaign) -> Vec<WeighedSignal> {
+    let mut weighed = Vec::new();
     for (field, answer) in texts_of(submission, campaign) {
         let (link, markup) = match text::is_name(field) {
             true => (Signal::LinkInName, Signal::MarkupInName),
@@ -184,15 +147,16 @@ fn in_texts(submission: &Submission, campaign: &Campaign) -> Vec<Sign> {
         };
         let found = [(text::has_link(answer), link), (text::has_markup(answer), markup)];
         for (_, signal) in found.into_iter().filter(|(is_there, _)| *is_there) {
-            // One field's is enough: three links in three texts are no three signs.
-            if signs.iter().all(|sign: &Sign| sign.signal != signal) {
-                signs.extend(campaign.abuse.sign_in(signal, field));
+            // Three links in three texts are one signal.
+            if weighed.iter().all(|known: &WeighedSignal| known.signal != signal) {
+                weighed.extend(campaign.abuse.weigh_in(signal, field));
             }
         }
     }
-    signs
+    weighed
 }
 
+/// Returns the answers of kind text, with their fields.
 fn texts_of<'a>(
     submission: &'a Submission,
     campaign: &'a Campaign,
@@ -204,24 +168,25 @@ fn texts_of<'a>(
     })
 }
 
-/// The keyed hash by which the same text of many people is noticed, whatever its case and spaces.
+/// Returns the keyed hash by which the ledger notices the same text of many people, whatever its case and spaces.
 fn texts(submission: &Submission, campaign: &Campaign, identity: &Identity) -> Option<String> {
-    let said = texts_of(submission, campaign).filter(|(field, _)| !text::is_name(field));
+    let others = texts_of(submission, campaign).filter(|(field, _)| !text::is_name(field));
     let letters: String =
-        said.flat_map(|(_, answer)| answer.chars()).filter(|c| c.is_alphanumeric()).collect();
+        others.flat_map(|(_, answer)| answer.chars()).filter(|c| c.is_alphanumeric()).collect();
     (letters.chars().count() >= MIN_COMPARED)
         .then(|| identity.tag("texts", &crate::base::unicode::lowercase(&letters)))
 }
 
-/// Browsers say where a form's page is; only scripts that are no page's do not.
+/// Returns the signal of the origin, if there is one. Browsers state the origin of a form's page; only scripts
+/// outside of a page do not.
 fn of_origin(
-    request: &RawRequest,
+    origin: Option<&str>,
     campaign: &Campaign,
     own_origin: Option<&str>,
     is_form: bool,
 ) -> Option<Signal> {
-    match request.origin.as_deref() {
-        // What a page says that wants to stay private.
+    match origin {
+        // Pages with a strict referrer policy send `null`.
         None | Some("null") => is_form.then_some(Signal::OriginMissing),
         Some(origin) if own_origin == Some(origin) || campaign.origins.is_empty() => None,
         Some(origin) => {

@@ -1,4 +1,4 @@
-//! Where a post came from, as keyed hashes that live for minutes in memory and nowhere else.
+//! The sender of a submission, as keyed hashes that live for minutes in memory and nowhere else.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -6,24 +6,24 @@ use serde::{Deserialize, Serialize};
 
 use crate::pipeline::lead::Identity;
 
-/// Bits of an IPv6 address that one line has: the rest its owner chooses (RFC 6177).
+/// Bits of an IPv6 address that identify one line: its owner chooses the rest (RFC 6177).
 const IPV6_ADDRESS_BITS: u32 = 64;
-/// Bits of an IPv6 network: what one site is given (RFC 6177).
+/// Bits of an IPv6 network: what one site gets (RFC 6177).
 const IPV6_NETWORK_BITS: u32 = 48;
-/// Bits of an IPv4 network: the smallest that is routed by itself.
+/// Bits of an IPv4 network: the smallest that is routed on its own.
 const IPV4_NETWORK_BITS: u32 = 24;
 
-/// Who sent a post, as far as velocity asks.
+/// A sender, as far as velocity limits need to know.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Sender {
-    /// Keyed hash of the address.
+    /// A keyed hash of the address.
     pub address: String,
-    /// Keyed hash of the network around it.
+    /// A keyed hash of the network around it.
     pub network: String,
 }
 
-/// The sender behind an address of the internet. Nobody behind any other: that is this machine, or a
-/// proxy of the operator's.
+/// Returns the sender behind a public address; `None` for any other, which is this machine or a proxy of the
+/// operator.
 pub fn sender(client_address: Option<&str>, identity: &Identity) -> Option<Sender> {
     let address: IpAddr = client_address?.trim().parse().ok()?;
     let (version, address, network) = match address.to_canonical() {

@@ -1,17 +1,17 @@
-//! Links and markup in what was typed.
+//! Links and markup in texts.
 
-/// Whether a field asks for a name, by how it is called: English, Swedish, Danish.
+/// Checks by its name whether a field asks for a name: in English, Swedish or Danish.
 pub fn is_name(field: &str) -> bool {
     ["name", "namn", "navn"].iter().any(|word| field.ends_with(word))
 }
 
-/// Whether a text holds a link. A bare domain is none: companies are called by theirs.
+/// Checks whether a text holds a link. A bare domain does not count: companies are named after theirs.
 pub fn has_link(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
     ["://", "www.", "[url", "[link", "href="].iter().any(|mark| text.contains(mark))
 }
 
-/// Whether a text holds markup: the tag of an element, or one of a forum's.
+/// Checks whether a text holds markup: a tag of HTML, or of a forum.
 pub fn has_markup(text: &str) -> bool {
     let follows = |open: char| {
         text.split(open).skip(1).any(|rest| {

@@ -1,4 +1,4 @@
-//! What Turnstile is asked about a post, and what its answer means
+//! Turnstile: the request for a verdict on a submission, and the meaning of the response
 //! (<https://developers.cloudflare.com/turnstile/get-started/server-side-validation/>).
 
 use serde_json::Value;
@@ -8,50 +8,50 @@ use crate::base::url::WebAddress;
 use crate::campaign::{Turnstile, is_dummy};
 use crate::settings::Settings;
 
-/// Where Turnstile answers.
+/// The address of Turnstile.
 pub const VERIFY_URL: &str = "https://challenges.cloudflare.com/turnstile/v0/siteverify";
-/// Characters of a token, by its documentation.
+/// The most characters of a token, by the documentation.
 const MAX_TOKEN: usize = 2_048;
-/// What is wrong with a token. All other errors are about the secret, the question or Turnstile.
+/// The errors that are about a token. All others are about the secret, the request or Turnstile itself.
 const TOKEN_ERRORS: [&str; 3] = ["missing-input-response", "invalid-input-response", "timeout-or-duplicate"];
 
-/// Where it is asked.
+/// Returns the address at which Turnstile is asked.
 pub fn url(settings: &Settings) -> &str {
     settings.turnstile_url.as_deref().unwrap_or(VERIFY_URL)
 }
 
-/// The host of that address, which gets the secret.
+/// Returns the host of that address, which gets the secret.
 pub fn host(settings: &Settings) -> String {
     WebAddress::parse(url(settings)).map(|address| address.host().to_owned()).unwrap_or_default()
 }
 
-/// What Turnstile makes of a post.
+/// Turnstile's verdict on a submission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// A person, on a page of the campaign's.
+    /// A person on a page of the campaign.
     Passed,
-    /// Not so.
+    /// Anything else.
     Failed,
 }
 
-/// What is asked; or the answer, where nobody need be asked.
+/// A question to Turnstile, or its answer if it need not be asked.
 pub enum Question {
-    /// To be posted to [`VERIFY_URL`] as a form.
+    /// The form to post to [`VERIFY_URL`].
     Ask(String),
-    /// Known already; nothing where the secret must not be used.
+    /// The verdict; `None` if the secret must not be used.
     Known(Option<Verdict>),
 }
 
-/// What is asked about a token. The idempotency key follows from the token, so that a post that comes
-/// again is answered as before, though a token is good for one question. Cloudflare's secrets for tests
-/// always give one answer, which in development is known without asking; elsewhere they are refused.
+/// Returns the question about a token. Its idempotency key follows from the token, so that a submission that is sent
+/// again gets the same verdict, though a token can be verified only once. Cloudflare's secrets for tests always give
+/// the same verdict, which needs no request in development; elsewhere they are refused.
 pub fn question(secret: &str, token: &str, development: bool) -> Question {
     if token.len() > MAX_TOKEN {
         return Question::Known(Some(Verdict::Failed));
     }
     if is_dummy(secret) {
-        let said = if secret.starts_with('1') { Verdict::Passed } else { Verdict::Failed };
-        return Question::Known(development.then_some(said));
+        let verdict = if secret.starts_with('1') { Verdict::Passed } else { Verdict::Failed };
+        return Question::Known(development.then_some(verdict));
     }
     let mut form = form_urlencoded::Serializer::new(String::new());
     form.append_pair("secret", secret).append_pair("response", token);
@@ -59,12 +59,11 @@ pub fn question(secret: &str, token: &str, development: bool) -> Question {
     Question::Ask(form.finish())
 }
 
-/// What the answer to a question means; nothing where it is about something else than the visitor. The
-/// host must be one of the campaign's, or Leadhook's own, where the hosted form is, and the action the one
-/// that the campaign names.
-pub fn verdict(answer: &str, turnstile: &Turnstile, own_origin: Option<&str>) -> Option<Verdict> {
-    let answer: Value = serde_json::from_str(answer).ok()?;
-    let text = |key: &str| answer.get(key).and_then(Value::as_str);
+/// Returns the verdict of a response; `None` if it is about something else than the visitor. The host must be one of
+/// the campaign's or Leadhook's own, which has the hosted form, and the action the one that the campaign names.
+pub fn verdict(response: &str, turnstile: &Turnstile, own_origin: Option<&str>) -> Option<Verdict> {
+    let response: Value = serde_json::from_str(response).ok()?;
+    let text = |key: &str| response.get(key).and_then(Value::as_str);
     let own = own_origin.and_then(WebAddress::parse);
     let own = own.as_ref().map(WebAddress::host);
     let is_host = |hosts: &[String]| {
@@ -72,16 +71,16 @@ pub fn verdict(answer: &str, turnstile: &Turnstile, own_origin: Option<&str>) ->
             || hosts.iter().map(String::as_str).chain(own).any(|host| text("hostname") == Some(host))
     };
     let is_action = |action: &String| text("action") == Some(action);
-    if answer.get("success")?.as_bool()? {
+    if response.get("success")?.as_bool()? {
         let is_ours = is_host(&turnstile.hosts) && turnstile.action.as_ref().is_none_or(is_action);
         return Some(if is_ours { Verdict::Passed } else { Verdict::Failed });
     }
-    let errors = answer.get("error-codes").and_then(Value::as_array).into_iter().flatten();
+    let errors = response.get("error-codes").and_then(Value::as_array).into_iter().flatten();
     let of_token = |code: &Value| code.as_str().is_some_and(|code| TOKEN_ERRORS.contains(&code));
     errors.into_iter().any(of_token).then_some(Verdict::Failed)
 }
 
-/// A UUID (RFC 9562 version 8) that follows from the token.
+/// Returns a UUID (RFC 9562 version 8) that follows from the token.
 fn idempotency_key(secret: &str, token: &str) -> String {
     let mac = hmac_sha256(secret.as_bytes(), &[b"leadhook/turnstile/v1/", token.as_bytes()]);
     let mut bits = [0; 16];

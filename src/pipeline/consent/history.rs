@@ -1,16 +1,15 @@
-//! What a person agreed to and took back, in the order in which it happened.
+//! The consent history of a person: acts, in the order in which they happened.
 //!
-//! Each act commits to its personal part by a salted hash and is chained to the act before it by a
-//! MAC. Whoever can edit rows cannot write an act that fits; the personal part can be erased with its
-//! salt, and the chain still holds. That its last acts were cut off is seen from a receipt, which
-//! names the act that it was made for.
+//! Each act commits to its personal part by a salted hash and is chained to the act before it by a MAC. Whoever can
+//! edit rows cannot write an act that fits; the personal part can be erased with its salt, and the chain still holds.
+//! If the last acts were cut off, a receipt shows it, for it names the act that it was made for.
 
 use serde::{Deserialize, Serialize};
 
 use crate::base::crypto::{Hash, base64url, hmac_sha256, same_secret, sha256};
 use crate::base::json::by_words;
 
-/// What became of a consent (ISO/IEC TS 27560).
+/// The state of a consent (ISO/IEC TS 27560).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConsentState {
     /// The box was ticked; the address has yet to be confirmed.
@@ -21,9 +20,9 @@ pub enum ConsentState {
     Confirmed,
     /// The box was left empty.
     Refused,
-    /// It was taken back.
+    /// The consent was withdrawn.
     Withdrawn,
-    /// Its time has ended.
+    /// The consent's time is over.
     Expired,
 }
 
@@ -33,7 +32,7 @@ impl ConsentState {
     const ALL: [Self; 6] =
         [Self::Requested, Self::Given, Self::Confirmed, Self::Refused, Self::Withdrawn, Self::Expired];
 
-    /// As it is written.
+    /// Returns the state's name, as it is stored.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Requested => "requested",
@@ -45,63 +44,63 @@ impl ConsentState {
         }
     }
 
-    /// Whether something may go out on the strength of it.
+    /// Checks that something may be sent on the strength of it.
     pub fn is_valid(self) -> bool {
         matches!(self, Self::Given | Self::Confirmed)
     }
 
-    /// Whether it was valid and is no more.
+    /// Checks that the consent was valid once and is no longer.
     pub fn has_ended(self) -> bool {
         matches!(self, Self::Withdrawn | Self::Expired)
     }
 }
 
-/// Something that a person did about consents: one link of the chain.
+/// An act about consents: one link of the chain.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Act {
-    /// 1 for a person's first.
+    /// The act's number; 1 for a person's first.
     pub seq: i64,
-    /// UTC, milliseconds.
+    /// The time; UTC, milliseconds.
     pub at_ms: i64,
-    /// Where it was done.
+    /// The id of the campaign.
     pub campaign: String,
-    /// Purpose, what became of it, and the digest of its [`Terms`](super::Terms).
+    /// The purposes, each with its state and the digest of its [`Terms`](super::Terms).
     pub consents: Vec<(String, ConsentState, String)>,
-    /// To the [`Personal`] part.
+    /// The commitment to the [`Personal`] part.
     pub commitment: String,
-    /// `{key id}.{MAC}` over all of it and the MAC of the act before.
+    /// `{key id}.{MAC}`, over the act and the MAC of the act before.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub mac: String,
 }
 
-/// What an act holds of the person. It is sealed, and erased when the person asks for that.
+/// The personal part of an act. It is sealed, and erased on request of the person.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Personal {
-    /// Random: without it nobody can guess what was committed to.
+    /// A random salt, without which nobody can guess the content of the commitment.
     pub salt: String,
-    /// The person, as [`subject`](crate::pipeline::lead::subject) says.
+    /// The subject, by [`subject`](crate::pipeline::lead::subject).
     pub subject: String,
-    /// The fingerprints that lead to the person, as this act knew them.
+    /// The fingerprints of the person at the time of the act.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fingerprints: Vec<String>,
-    /// The submission that it came with.
+    /// The id of the submission that brought the act.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub submission_id: String,
-    /// How it was done: `form`, `json`, `link`, `one_click` or `retention`.
+    /// The method: `form`, `json`, `link`, `one_click` or `retention`.
     pub method: String,
-    /// The page that the form stood on, where it was sent, without query and fragment.
+    /// The page of the form, if it was sent, without query and fragment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page: Option<String>,
     /// Whether the browser sent `Sec-GPC: 1`.
     #[serde(default)]
     pub gpc: bool,
-    /// By purpose, the wording's version that the form said it showed.
+    /// The versions of the wordings that the form says it showed, by purpose.
     #[serde(default)]
     pub shown: Vec<(String, String)>,
 }
 
 impl Personal {
-    /// The text that is committed to and sealed.
+    /// Returns the text that is committed to and sealed.
     pub fn text(&self) -> String {
         // Plain values always have a JSON form.
         serde_json::to_string(self).unwrap_or_default()
@@ -109,13 +108,13 @@ impl Personal {
 }
 
 impl Act {
-    /// What became of a purpose in this act, and the digest of its terms.
+    /// Returns the state of a purpose after this act, and the digest of its terms.
     pub fn of(&self, purpose: &str) -> Option<(ConsentState, &str)> {
         let found = self.consents.iter().find(|(known, ..)| known == purpose);
         found.map(|(_, state, digest)| (*state, digest.as_str()))
     }
 
-    /// The next act of a person, chained to the one before.
+    /// Returns the next act of a person, chained to the one before.
     pub fn after(
         previous: Option<&Head>,
         lead_id: &str,
@@ -137,7 +136,7 @@ impl Act {
         act
     }
 
-    /// Of an act without its MAC.
+    /// Returns the MAC of an act whose own field is empty.
     fn mac_under(&self, key: &Hash, lead_id: &str, previous: &str) -> String {
         let bare = serde_json::to_vec(self).unwrap_or_default();
         let parts: [&[u8]; 5] = [lead_id.as_bytes(), b"\n", previous.as_bytes(), b"\n", &bare];
@@ -149,26 +148,26 @@ fn commitment(personal: &str) -> String {
     base64url(&sha256(&[b"leadhook/commitment/v1/", personal.as_bytes()]))
 }
 
-/// What a look at an act shows.
+/// The result of verifying an act.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
-    /// It is as it was written, the personal part too.
+    /// The act and its personal part are as they were written.
     Valid,
-    /// It is as it was written; its personal part has been erased.
+    /// The act is as it was written; its personal part has been erased.
     Erased,
-    /// It, its personal part or what came before it has been changed or taken out.
+    /// The act, its personal part or an act before it has been changed or removed.
     Changed,
-    /// The key that chained it is not at hand.
+    /// The key of the MAC is not available.
     Unknown,
 }
 
-/// Looks at a person's acts, the first one first, each with its personal part where that is there.
+/// Verifies a person's acts, oldest first, each with its personal part if that is left.
 pub fn verify(keys: &[(String, Hash)], lead_id: &str, acts: &[(Act, Option<String>)]) -> Vec<Verdict> {
     verify_behind(None, keys, lead_id, acts)
 }
 
-/// The same of acts that follow one that is not among them.
+/// Verifies acts that follow one that is not among them.
 pub fn verify_behind(
     before: Option<&Head>,
     keys: &[(String, Hash)],
@@ -201,12 +200,12 @@ pub fn verify_behind(
     verdicts
 }
 
-/// The end of a history: what the next act is chained to.
+/// The head of a history, which the next act is chained to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
     /// The number of the last act.
     pub seq: i64,
-    /// Its MAC.
+    /// The MAC of the last act.
     pub mac: String,
 }
 
@@ -216,49 +215,49 @@ impl From<&Act> for Head {
     }
 }
 
-/// Where a consent to one purpose stands.
+/// The standing of the consent to one purpose.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Standing {
     /// The purpose's id.
     pub purpose: String,
-    /// What it is now.
+    /// The state now.
     pub state: ConsentState,
-    /// Since when; UTC, milliseconds.
+    /// The time since which it has that state; UTC, milliseconds.
     pub since_ms: i64,
-    /// By which act it was last given or asked for; where it never was, the last that mentions it.
+    /// The act that last gave or requested it; if none did, the last one that mentions it.
     pub by: Mention,
-    /// Whether that act gave it or asked for it.
+    /// Whether that act gave or requested it.
     pub was_given: bool,
-    /// By which act the address was confirmed, where that still counts: its number and its time.
+    /// The act that confirmed the address, if that still counts: number and time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmed: Option<(i64, i64)>,
 }
 
-/// An act, as far as it is about one purpose.
+/// The part of an act that is about one purpose.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Mention {
     /// The act's number.
     pub seq: i64,
-    /// UTC, milliseconds.
+    /// The time; UTC, milliseconds.
     pub at_ms: i64,
-    /// Where it was done.
+    /// The id of the campaign.
     pub campaign: String,
     /// The digest of the purpose's [`Terms`](super::Terms).
     pub terms: String,
-    /// The other subjects of the act, who can have it erased.
+    /// The other subjects of the act, who can have it erased too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub with: Vec<String>,
 }
 
 impl Standing {
-    /// The numbers of the acts that it rests on.
+    /// Returns the numbers of the acts that the standing rests on.
     pub fn acts(&self) -> impl Iterator<Item = i64> {
         std::iter::once(self.by.seq).chain(self.confirmed.map(|(seq, _)| seq))
     }
 }
 
-/// Where each purpose stands after these acts. A box that is left empty the second time withdraws
-/// nothing, and what was confirmed once stays so until it is withdrawn or expires.
+/// Returns the standing of each purpose after these acts. A box that is left empty the second time withdraws nothing,
+/// and a confirmed consent stays confirmed until it is withdrawn or expires.
 pub fn standing<'a>(acts: impl IntoIterator<Item = &'a Act>) -> Vec<Standing> {
     let mut all = Vec::new();
     for act in acts {
@@ -267,7 +266,7 @@ pub fn standing<'a>(acts: impl IntoIterator<Item = &'a Act>) -> Vec<Standing> {
     all
 }
 
-/// Where each purpose stands after one more act, which is of other subjects as well.
+/// Updates the standing of each purpose by one more act, which also has the subjects `with`.
 pub fn follow(all: &mut Vec<Standing>, act: &Act, with: &[String]) {
     for (purpose, state, terms) in &act.consents {
         let by = Mention {
@@ -278,13 +277,13 @@ pub fn follow(all: &mut Vec<Standing>, act: &Act, with: &[String]) {
             with: with.to_vec(),
         };
         match all.iter_mut().find(|known| known.purpose == *purpose) {
-            Some(known) => *known = followed(known.clone(), *state, by),
-            None => all.push(first(purpose, *state, by)),
+            Some(known) => *known = next_standing(known.clone(), *state, by),
+            None => all.push(first_standing(purpose, *state, by)),
         }
     }
 }
 
-fn first(purpose: &str, state: ConsentState, by: Mention) -> Standing {
+fn first_standing(purpose: &str, state: ConsentState, by: Mention) -> Standing {
     use ConsentState::{Confirmed, Given, Requested};
     Standing {
         purpose: purpose.to_owned(),
@@ -296,13 +295,13 @@ fn first(purpose: &str, state: ConsentState, by: Mention) -> Standing {
     }
 }
 
-fn followed(before: Standing, state: ConsentState, by: Mention) -> Standing {
+fn next_standing(before: Standing, state: ConsentState, by: Mention) -> Standing {
     use ConsentState::{Confirmed, Expired, Given, Refused, Requested, Withdrawn};
     let since_ms = by.at_ms;
     match (state, before.state) {
         (Refused, Given | Confirmed | Withdrawn | Expired) | (Requested, Given | Confirmed) => before,
         (Given, Confirmed) => Standing { by, was_given: true, ..before },
-        (Given | Requested, _) => first(&before.purpose, state, by),
+        (Given | Requested, _) => first_standing(&before.purpose, state, by),
         (Confirmed, _) => Standing { state, since_ms, confirmed: Some((by.seq, by.at_ms)), ..before },
         (Refused | Withdrawn | Expired, _) => {
             let by = if before.was_given { before.by.clone() } else { by };

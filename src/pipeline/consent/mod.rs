@@ -1,5 +1,5 @@
-//! What was agreed to, by whom, and since when: terms that are the same for everybody, a history
-//! that cannot be mended unseen, and receipts that anybody can verify.
+//! Consents: terms that are the same for everybody, a history in which changes show, and receipts that anybody can
+//! verify.
 
 mod history;
 mod receipt;

@@ -1,5 +1,4 @@
-//! What a consent was given to: everything about it that is the same for everybody. A ledger keeps
-//! it once, under its digest.
+//! Terms: the part of a consent that is the same for everybody. A ledger stores it once, under its digest.
 
 use serde_json::{Value, json};
 
@@ -10,18 +9,18 @@ use crate::campaign::{Campaign, Channel, Purpose};
 /// The format of the text.
 const TERMS_FORMAT: u32 = 1;
 
-/// What one purpose of a campaign asks for, as it was at a moment.
+/// The terms of one purpose of a campaign, as they were at a moment.
 #[derive(Debug)]
 pub struct Terms {
-    /// Of the text: base64url of its SHA-256.
+    /// The digest of the text: base64url of its SHA-256.
     pub digest: String,
-    /// As it is kept: JSON.
+    /// The text, as it is stored: JSON.
     pub text: String,
     value: Value,
 }
 
 impl Terms {
-    /// Of a purpose as the campaign has it now.
+    /// Returns the terms of a purpose as the campaign has it now.
     pub fn of(campaign: &Campaign, purpose: &Purpose) -> Self {
         let recipient = |destination: &crate::campaign::Destination| {
             let takes = destination.channel == Channel::Webhook && destination.needs.contains(&purpose.id);
@@ -54,7 +53,7 @@ impl Terms {
         }))
     }
 
-    /// As they were kept. Nothing where the text is not what the digest says.
+    /// Reads stored terms; `None` if the text does not match the digest.
     pub fn read(text: &str, digest: &str) -> Option<Self> {
         let terms = Self::from_value(serde_json::from_str(text).ok()?);
         (digest_of(text) == digest).then(|| Self {
@@ -69,17 +68,17 @@ impl Terms {
         Self { digest: digest_of(&text), text, value }
     }
 
-    /// What stands at a JSON pointer.
+    /// Returns the value at a JSON pointer; `None` if it is not stated.
     pub fn at(&self, pointer: &str) -> Option<&Value> {
         self.value.pointer(pointer).filter(|value| !value.is_null())
     }
 
-    /// The text at a JSON pointer; empty where none was stated.
+    /// Returns the text at a JSON pointer; empty if it is not stated.
     pub fn text_at(&self, pointer: &str) -> &str {
         self.at(pointer).and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// How long a consent is good for, where that was stated.
+    /// Returns the days that a consent is good for, if they are stated.
     pub fn retention_days(&self) -> Option<u32> {
         self.at("/retention_days").and_then(Value::as_u64).and_then(|days| days.try_into().ok())
     }

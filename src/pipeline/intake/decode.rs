@@ -1,82 +1,31 @@
-//! Bytes → [`Fields`]: one shape for the three encodings in which a lead arrives.
+//! Decoding: bytes → [`Fields`], for the three encodings in which submissions arrive.
 //!
-//! The order is that of cost: size, media type, then the bytes. No error holds anything that was
-//! submitted.
+//! Checks run in order of cost: size, media type, then the bytes. No error holds anything that was submitted.
 
 use std::borrow::Cow;
 
 use percent_encoding::percent_decode;
 
-use super::mime::{HeaderValue, is_utf8};
+use super::fields::{Encoding, Entries, Fields, Undecodable};
+use super::mime::HeaderValue;
 use super::{json, multipart};
 use crate::base::limits;
 use crate::base::unicode;
 use crate::campaign::Raw;
 
-/// Bytes of a body. Thirty answers of 2,000 characters fit, more than any form asks for; the
-/// memory and the time that a stranger can take are bounded before anything is parsed.
+/// The most bytes of a body. Thirty answers of 2,000 characters fit, more than any form asks for; the memory and
+/// the time that a stranger can take are bounded before anything is parsed.
 pub const MAX_BODY_BYTES: usize = limits::number("body_bytes") as usize;
-/// Entries of a body. Campaigns declare a few tens of fields; attribution and consent come on top.
-pub const MAX_FIELDS: usize = limits::number("body_fields") as usize;
 
-/// UTF-8's byte order mark, which some clients put before a body.
+/// The byte order mark of UTF-8, which some clients put before a body.
 pub const BOM: &[u8] = b"\xef\xbb\xbf";
-/// The field in which a browser says how it wrote the others (HTML standard, RFC 7578 section 4.6).
-const CHARSET: &str = "_charset_";
-/// The object of JSON whose members are the fields `consent.{purpose}`.
-pub(super) const CONSENT: &str = "consent";
 
-/// One name with one value. A name that is given several times is several entries.
-#[derive(Clone, PartialEq)]
-#[cfg_attr(test, derive(Debug))]
-pub struct Entry {
-    /// Without NUL, else any text, the empty one too. What frameworks write for several values of a name is the
-    /// name: `interests[]`, `interests[0]`; and `consent[newsletter]` is `consent.newsletter`.
-    pub name: String,
-    /// As it was sent.
-    pub value: Raw,
-}
-
-/// What a body holds.
-#[derive(Clone, PartialEq)]
-#[cfg_attr(test, derive(Debug))]
-pub struct Fields {
-    /// In order of arrival, at most [`MAX_FIELDS`].
-    pub entries: Vec<Entry>,
-    /// How they came.
-    pub encoding: Encoding,
-}
-
-/// How a body was written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Encoding {
-    /// `application/x-www-form-urlencoded`
-    Urlencoded,
-    /// `multipart/form-data`
-    Multipart,
-    /// `application/json`, or a type that ends in `+json`
-    Json,
-}
-
-/// Why a body could not be read: their mistake, each with the status that answers it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Undecodable {
-    /// 415: no type, an unknown one, or bytes that are encoded in a way that is not read.
-    MediaType,
-    /// 400: not what the type promises. Says why in words of ours.
-    Malformed(&'static str),
-    /// 413: more than [`MAX_BODY_BYTES`].
-    TooLarge,
-    /// 400: more than [`MAX_FIELDS`] entries.
-    TooManyFields,
-}
-
-/// Reads a body as its content type says: urlencoded by the WHATWG URL standard, multipart by
-/// RFC 7578 and RFC 2046, JSON by RFC 8259. Forms are UTF-8, or what their field `_charset_` says. What is
-/// none becomes U+FFFD in the values of forms, as their standards say, and is malformed in JSON.
+/// Decodes a body by its content type: urlencoded by the WHATWG URL standard, multipart by RFC 7578 and RFC 2046,
+/// JSON by RFC 8259. Forms are UTF-8, or the charset of their field `_charset_`. Invalid bytes become U+FFFD in
+/// forms, as their standards say, and are malformed in JSON.
 ///
 /// # Errors
-/// See [`Undecodable`]; the first that applies, in the order size, media type, content.
+/// The first reason of [`Undecodable`] that applies, in the order size, media type, content.
 pub fn decode(content_type: Option<&str>, body: &[u8]) -> Result<Fields, Undecodable> {
     if body.len() > MAX_BODY_BYTES {
         return Err(Undecodable::TooLarge);
@@ -94,7 +43,7 @@ pub fn decode(content_type: Option<&str>, body: &[u8]) -> Result<Fields, Undecod
     }
     let text = body.strip_prefix(BOM).unwrap_or(body);
     let read = |decoded: &dyn Fn(&[u8]) -> String| {
-        let mut entries = Entries(Vec::new());
+        let mut entries = Entries::new();
         match encoding {
             Encoding::Urlencoded => urlencoded(text, decoded, &mut entries)?,
             Encoding::Multipart => {
@@ -114,10 +63,10 @@ pub fn decode(content_type: Option<&str>, body: &[u8]) -> Result<Fields, Undecod
         entries = read(&|bytes| unicode::decode(&charset, bytes).unwrap_or_default())?;
         entries.take_charset();
     }
-    Ok(Fields { entries: entries.0, encoding })
+    Ok(entries.into_fields(encoding))
 }
 
-/// Whether a body is what it seems by its `Content-Encoding`: nothing here unpacks any.
+/// Checks that a body has no `Content-Encoding`: none is decompressed here.
 pub fn is_plain(content_encoding: Option<&str>) -> bool {
     let is_none = |coding: &str| coding.is_empty() || coding.eq_ignore_ascii_case("identity");
     content_encoding.unwrap_or_default().split(',').all(|coding| is_none(coding.trim()))
@@ -147,51 +96,6 @@ fn is_structured_json(essence: &str) -> bool {
         .strip_suffix("+json")
         .and_then(|rest| rest.split_once('/'))
         .is_some_and(|(kind, subtype)| !kind.is_empty() && !subtype.is_empty())
-}
-
-/// The entries so far. The one door for all encodings, so that their limits are the same.
-pub(super) struct Entries(Vec<Entry>);
-
-impl Entries {
-    /// # Errors
-    /// `TooManyFields` beyond the limit, `Malformed` for a name with a NUL: nobody's form has
-    /// one, and what stores or shows names later may end at it.
-    pub(super) fn push(&mut self, name: &str, value: Raw) -> Result<(), Undecodable> {
-        if self.0.len() >= MAX_FIELDS {
-            return Err(Undecodable::TooManyFields);
-        }
-        if name.contains('\0') {
-            return Err(Undecodable::Malformed("a field's name holds a NUL character"));
-        }
-        self.0.push(Entry { name: plain_name(name), value });
-        Ok(())
-    }
-
-    /// Takes out what says how the browser wrote the form; nothing where that is UTF-8.
-    fn take_charset(&mut self) -> Option<String> {
-        let mut found: Vec<_> = self.0.extract_if(.., |entry| entry.name == CHARSET).collect();
-        match found.pop()?.value {
-            Raw::Text(charset) if !charset.trim().is_empty() && !is_utf8(charset.trim()) => Some(charset),
-            _ => None,
-        }
-    }
-}
-
-/// A name as the campaign knows it, without what frameworks write behind it.
-fn plain_name(name: &str) -> String {
-    let bracketed = |name: &'_ str| {
-        let (before, inside) = name.strip_suffix(']')?.rsplit_once('[')?;
-        Some((before.to_owned(), inside.to_owned())).filter(|(before, _)| !before.is_empty())
-    };
-    let mut name = name.to_owned();
-    while let Some((before, inside)) = bracketed(&name) {
-        name = match () {
-            () if inside.chars().all(|c| c.is_ascii_digit()) => before,
-            () if before.eq_ignore_ascii_case(CONSENT) => format!("{before}.{inside}"),
-            () => break,
-        };
-    }
-    name
 }
 
 #[cfg(test)]

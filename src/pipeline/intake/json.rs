@@ -1,4 +1,4 @@
-//! `application/json` (RFC 8259): an object as fields, read as a form would be.
+//! Bodies of `application/json` (RFC 8259): an object as fields, read as a form is.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,17 +7,17 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Number;
 use serde_json::error::Category;
 
-use super::decode::{CONSENT, Entries, Undecodable};
+use super::fields::{CONSENT, Entries, Undecodable};
 use crate::campaign::Raw;
 
-/// Levels of nesting, the outer object being the first. A form has no use for more than three
-/// (object, `consent`, list); the rest is room for fields that are ignored. Bounds the recursion.
+/// The most levels of nesting, the outer object being the first. A submission needs three (object, `consent`,
+/// list); the rest is room for fields that are ignored. It bounds the recursion.
 const MAX_DEPTH: usize = 8;
 
-/// Adds the fields of the body to the entries.
+/// Decodes the fields of a body into entries.
 ///
-/// A member is an entry, a repeated member a repeated entry, a list of scalars one entry for each,
-/// and `null` no entry at all. The members of `consent` become entries `consent.{purpose}`. Any
+/// A member is an entry, a repeated member a repeated entry, a list of scalars one entry for each, and `null` no
+/// entry at all. The members of `consent` become entries `consent.{purpose}`. Any
 /// other object, and a list that holds an object or a list, is [`Raw::Other`].
 ///
 /// # Errors
@@ -60,8 +60,8 @@ fn push(entries: &mut Entries, name: &str, value: Json) -> Result<(), Undecodabl
     }
 }
 
-/// A text in which the halves of characters that were cut in two are U+FFFD, as forms have them: a script's
-/// `slice` makes such, and its `JSON.stringify` writes them as `\ud83d`.
+/// Replaces lone surrogates by U+FFFD, as forms do: `slice` in a script can cut a character in two, and
+/// `JSON.stringify` writes the halves as `\ud83d`.
 fn well_formed(text: &str) -> Cow<'_, str> {
     let mut kept = Cow::Borrowed(text);
     let mut at = 0;
@@ -83,7 +83,7 @@ fn well_formed(text: &str) -> Cow<'_, str> {
     kept
 }
 
-/// The deepest nesting of brackets outside of strings, in a text that need not be valid JSON.
+/// Returns the deepest nesting of brackets outside of strings, in a text that need not be valid JSON.
 fn depth(text: &str) -> usize {
     let (mut depth, mut deepest) = (0_usize, 0);
     let (mut in_string, mut escaped) = (false, false);
@@ -103,7 +103,7 @@ fn depth(text: &str) -> usize {
     deepest
 }
 
-/// A JSON value that keeps repeated members, which `serde_json::Value` drops.
+/// A JSON value with its repeated members, which `serde_json::Value` drops.
 enum Json {
     Null,
     Scalar(Raw),
@@ -111,7 +111,7 @@ enum Json {
     Object(Vec<(String, Json)>),
 }
 
-/// The outermost value: an object alone.
+/// The outermost value, which must be an object.
 struct Root(Vec<(String, Json)>);
 
 impl<'de> Deserialize<'de> for Json {
@@ -155,7 +155,7 @@ impl<'de> Visitor<'de> for JsonVisitor {
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Json, E> {
-        // JSON has no text for a number that is not finite.
+        // JSON cannot express a number that is not finite.
         Ok(Json::Scalar(Number::from_f64(value).map_or(Raw::Other, Raw::Number)))
     }
 
@@ -187,7 +187,7 @@ impl<'de> Visitor<'de> for JsonVisitor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipeline::intake::decode::{Encoding, Entry, MAX_FIELDS, decode};
+    use crate::pipeline::intake::{Encoding, Entry, MAX_FIELDS, decode};
 
     fn json(body: &[u8]) -> Result<Vec<(String, Raw)>, Undecodable> {
         let fields = decode(Some("application/json"), body)?;

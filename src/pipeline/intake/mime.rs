@@ -1,16 +1,16 @@
-//! The values of MIME headers: `text/html; charset=utf-8`, `form-data; name="email"`.
+//! Values of MIME headers: `text/html; charset=utf-8`, `form-data; name="email"`.
 
 /// A header's value with its parameters.
 pub struct HeaderValue {
-    /// What stands before the first semicolon: trimmed, lower case.
+    /// The part before the first semicolon: trimmed, lower case.
     pub essence: String,
     parameters: Vec<(String, String)>,
 }
 
 impl HeaderValue {
-    /// Reads a header's value. Never fails: what is no parameter is passed over, as browsers do
-    /// (WHATWG MIME Sniffing, parse a MIME type). In quotes a backslash escapes a quote or a
-    /// backslash, as RFC 2045 says, and is itself everywhere else, as browsers write it.
+    /// Parses a header's value. It never fails: what is not a parameter is skipped, as browsers do (WHATWG MIME
+    /// Sniffing, parse a MIME type). In quotes a backslash escapes a quote or a backslash, as RFC 2045 says, and
+    /// stands for itself everywhere else, as browsers write it.
     pub fn parse(value: &str) -> Self {
         let (essence, mut rest) = value.split_once(';').unwrap_or((value, ""));
         let mut parameters = Vec::new();
@@ -34,24 +34,23 @@ impl HeaderValue {
         Self { essence: essence.trim().to_ascii_lowercase(), parameters }
     }
 
-    /// The value of a parameter, by its name in lower case; of several the first counts.
+    /// Returns the value of a parameter by its name in lower case; of several the first counts.
     pub fn parameter(&self, name: &str) -> Option<&str> {
         self.parameters.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// Whether text of this type is read as UTF-8: nothing else is said, or ASCII, its subset.
+    /// Checks that text of this type is UTF-8: no charset is stated, or UTF-8, or its subset ASCII.
     pub fn is_utf8(&self) -> bool {
         self.parameter("charset").is_none_or(is_utf8)
     }
 }
 
-/// Whether a charset is UTF-8, or ASCII.
+/// Checks that a charset is UTF-8, or its subset ASCII.
 pub fn is_utf8(charset: &str) -> bool {
     ["utf-8", "utf8", "us-ascii"].iter().any(|label| charset.eq_ignore_ascii_case(label))
 }
 
-/// The value up to the closing quote (or the end, where there is none), and what follows the
-/// next semicolon.
+/// Returns the value up to the closing quote, or the end if there is none, and the text after the next semicolon.
 fn quoted_value(text: &str) -> (String, &str) {
     let mut value = String::new();
     let mut chars = text.chars();

@@ -1,21 +1,22 @@
-//! `multipart/form-data` (RFC 7578 on RFC 2046 section 5.1.1), as browsers write it: text parts
-//! alone, lines ended by CRLF.
+//! Bodies of `multipart/form-data` (RFC 7578 on RFC 2046 section 5.1.1), as browsers write them: text parts only,
+//! lines ended by CRLF.
 
-use super::decode::{Entries, Undecodable};
+use super::fields::{Entries, Undecodable};
 use super::mime::HeaderValue;
 use crate::campaign::Raw;
 
-/// Characters of a boundary (RFC 2046 section 5.1.1).
+/// The most characters of a boundary (RFC 2046 section 5.1.1).
 const MAX_BOUNDARY: usize = 70;
-/// Bytes of one part's headers. A disposition with a long name and a type take some 200; a file
-/// name of 255 characters, each in four bytes, fits as well, so that it gets the right answer.
+/// The most bytes of a part's headers. A disposition with a long name and a type take some 200; a file name of 255
+/// characters of four bytes each fits as well, so that it gets the right error.
 const MAX_PART_HEADER_BYTES: usize = 2048;
 
-/// Adds the body's text parts to the entries, `decoded` from their bytes. An empty file part, which a browser sends for a file input left empty, is ignored.
+/// Decodes the text parts of a body into entries. An empty file part, which browsers send for an empty file input,
+/// is ignored.
 ///
 /// # Errors
-/// `Malformed` for a body that is not of this form, and for a part that holds a file; `MediaType`
-/// for a part that is not UTF-8 text, or is encoded; `TooManyFields` from the entries.
+/// `Malformed` for a body that is not of this form, and for a part that holds a file; `MediaType` for a part that is
+/// not UTF-8 text, or has a transfer encoding; `TooManyFields` from the entries.
 pub(super) fn decode(
     boundary: Option<&str>,
     body: &[u8],
@@ -26,7 +27,7 @@ pub(super) fn decode(
         .filter(|boundary| is_boundary(boundary))
         .ok_or(Undecodable::Malformed("the multipart boundary is missing or invalid"))?;
     let delimiter = format!("\r\n--{boundary}");
-    // Where there is no preamble, the first boundary has no line end before it.
+    // Without a preamble the first boundary has no line end before it.
     let mut rest = body
         .strip_prefix(delimiter.trim_start().as_bytes())
         .or_else(|| split_once(body, delimiter.as_bytes()).map(|(_, rest)| rest))
@@ -46,7 +47,7 @@ pub(super) fn decode(
     Ok(())
 }
 
-/// Whether what follows a boundary makes it the last one. An epilogue is not looked at.
+/// Checks whether the text after a boundary makes it the last one. An epilogue is ignored.
 fn closes(after_boundary: &[u8]) -> bool {
     after_boundary
         .strip_prefix(b"--")
@@ -54,19 +55,19 @@ fn closes(after_boundary: &[u8]) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with(b"\r\n"))
 }
 
-/// Blanks may stand between a boundary and its line end (RFC 2046, transport padding).
+/// Skips the blanks that may stand between a boundary and its line end (RFC 2046, transport padding).
 fn without_padding(bytes: &[u8]) -> &[u8] {
     let blanks = bytes.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
     bytes.get(blanks..).unwrap_or_default()
 }
 
-/// The grammar of RFC 2046: 1 to 70 characters of a set, not ending with a space.
+/// Checks a boundary by the grammar of RFC 2046: 1 to 70 characters of a set, not ending with a space.
 fn is_boundary(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"'()+_,-./:=? ".contains(&byte);
     (1..=MAX_BOUNDARY).contains(&text.len()) && !text.ends_with(' ') && text.bytes().all(allowed)
 }
 
-/// Name and text of a part. None for a file part without content.
+/// Returns the name and the text of a part; `None` for a file part without content.
 fn text_part(
     part: &[u8],
     decoded: &dyn Fn(&[u8]) -> String,
@@ -94,7 +95,7 @@ fn text_part(
     Ok(Some((unescaped(name), decoded(content))))
 }
 
-/// The headers that matter; RFC 7578 section 4.8 has the others ignored.
+/// The relevant headers; the others are ignored by RFC 7578 section 4.8.
 #[derive(Default)]
 struct Headers {
     disposition: Option<HeaderValue>,
@@ -132,8 +133,8 @@ impl Headers {
     }
 }
 
-/// A name as it was before the browser wrote it (HTML standard, multipart/form-data encoding
-/// algorithm): a quote and the line ends are escaped, and nothing else.
+/// Undoes the escapes of browsers in a name: quotes and line ends, and nothing else (HTML standard,
+/// multipart/form-data encoding algorithm).
 fn unescaped(name: &str) -> String {
     name.replace("%22", "\"").replace("%0D", "\r").replace("%0A", "\n")
 }
@@ -147,7 +148,7 @@ fn split_once<'a>(bytes: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipeline::intake::decode::{Encoding, MAX_FIELDS, decode};
+    use crate::pipeline::intake::{Encoding, MAX_FIELDS, decode};
 
     const B: &str = "multipart/form-data; boundary=b";
 

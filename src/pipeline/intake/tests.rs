@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
-use super::decode::decode;
-use super::*;
+use super::{ConsentChoice, Contact, Submission, accept, decode};
+use crate::campaign::Campaign;
 
 fn campaign(fields: Value) -> Campaign {
     let file = json!({
@@ -20,7 +20,7 @@ fn field(name: &str, kind: &str) -> Value {
 fn posted(campaign: &Campaign, body: Value) -> Result<Submission, Vec<(String, &'static str)>> {
     let fields = decode(Some("application/json"), body.to_string().as_bytes()).expect("fields");
     accept(fields, campaign).map_err(|rejection| {
-        rejection.problems.into_iter().map(|problem| (problem.field, problem.code)).collect()
+        rejection.problems.into_iter().map(|problem| (problem.field, problem.code.as_str())).collect()
     })
 }
 

@@ -1,13 +1,12 @@
-//! The record of a consent: what GDPR Art. 7(1) asks to be able to show, per purpose.
+//! Consent records: what the controller must be able to demonstrate (GDPR Art. 7(1)), for each purpose.
 
 use serde::{Deserialize, Serialize};
 
 use crate::base::time::rfc3339;
 use crate::campaign::Campaign;
-use crate::pipeline::intake::Submission;
-use crate::pipeline::intake::decode::Encoding;
+use crate::pipeline::intake::{Encoding, Submission};
 
-/// One purpose's record. The field names are part of the webhook.
+/// The record for one purpose. The field names are part of the webhook.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct ConsentRecord {
     /// The purpose's id.
@@ -16,38 +15,38 @@ pub struct ConsentRecord {
     pub granted: bool,
     /// The version of the wording in force.
     pub version: String,
-    /// The version that the form said it showed, else `unstated`.
+    /// The version that the form says it showed, else `unstated`.
     pub version_shown: String,
-    /// SHA-256 of the wording, hexadecimal. The text is kept in KV under it.
+    /// The SHA-256 of the wording, hexadecimal. The text is in KV under it.
     pub text_sha256: String,
-    /// BCP 47.
+    /// The language of the wording (BCP 47).
     pub language: String,
-    /// How the person may be contacted.
+    /// The channel on which the person may be contacted.
     pub channel: String,
     /// The kind of processing.
     pub category: String,
-    /// How long it is kept; not stated where absent.
+    /// The days that the consent is good for, if the campaign states them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retention_days: Option<u32>,
     /// The privacy notice in force.
     pub notice: Notice,
-    /// RFC 3339, UTC.
+    /// The time of the submission; RFC 3339, UTC.
     pub at: String,
-    /// The page that the form stood on, where it was sent, without query and fragment.
+    /// The page of the form, if it was sent, without query and fragment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page: Option<String>,
-    /// How the choice was sent: `form` or `json`.
+    /// The way in which the choice was sent: `form` or `json`.
     pub method: String,
-    /// When the owner of the address confirmed it, by double opt-in; RFC 3339, UTC.
+    /// The time of the double opt-in confirmation; RFC 3339, UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmed_at: Option<String>,
     /// Whether the browser sent `Sec-GPC: 1` (<https://www.w3.org/TR/gpc/>).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub gpc: bool,
-    /// Where the person can take it back.
+    /// The address at which the person can withdraw the consent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub withdraw_url: Option<String>,
-    /// The signed receipt of a consent that was given.
+    /// The signed receipt of a given consent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<String>,
 }
@@ -55,16 +54,16 @@ pub struct ConsentRecord {
 /// The privacy notice that was in force.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Notice {
-    /// Where it stands.
+    /// The address of the notice.
     pub url: String,
-    /// Its version, where the campaign states one.
+    /// The version, if the campaign states one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// SHA-256 of what the campaign stated of the controller and the notice, kept in KV under it.
+    /// The SHA-256 of what the campaign states of the controller and the notice, which is in KV under it.
     pub sha256: String,
 }
 
-/// A record for each purpose, granted or not.
+/// Returns a record for each purpose, granted or not.
 pub fn records(submission: &Submission, campaign: &Campaign, now_ms: i64) -> Vec<ConsentRecord> {
     let record = |purpose: &crate::campaign::Purpose| {
         let choice = submission.choices.iter().find(|choice| choice.purpose == purpose.id)?;

@@ -1,29 +1,28 @@
-//! Keyed hashes: of who someone is, and of what was submitted. They never leave the system.
+//! Identity: keyed hashes of people and of submissions, and the MACs of links. The hashes never leave the system.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use super::{Contact, Lead};
+use super::contact::Contact;
+use super::identifier::Identifier;
 use crate::base::crypto::{Hash, MacKey, base64url, same_secret, sha256};
 use crate::base::keyring::Keyring;
 use crate::base::moment::Moment;
 use crate::base::sealing::Sealer;
-use crate::campaign::{Campaign, IdentifierKind, Kind};
+use crate::campaign::{Campaign, IdentifierKind};
 use crate::contact::{Email, Phone};
 use crate::pipeline::intake::Submission;
 use crate::settings::Settings;
 
-/// 144 bits: above the 128 that keep guessing out, and 24 characters without a remainder.
+/// 144 bits: above the 128 that rule out guessing, and 24 characters without a remainder.
 const SUBMISSION_ID_BYTES: usize = 18;
-
-/// 128 bits: nobody can look for two that collide without the key.
+/// 128 bits: nobody can search for collisions without the key.
 const SIGHTING_BYTES: usize = 16;
 /// 128 bits of a link's MAC: a link is guessed online or not at all.
 const LINK_MAC_BYTES: usize = 16;
-/// Characters of a subject's hash that a link names it by: 132 bits.
-const NAMED_CHARACTERS: usize = 22;
+/// Characters of a subject's hash in a link: 132 bits.
+const PREFIX_CHARACTERS: usize = 22;
 
-/// The keys of one ledger, derived from the operator's.
+/// The keys of one ledger, derived from the operator's peppers and list keys.
 #[derive(Clone)]
 pub struct Identity {
     fingerprint: Keys,
@@ -32,14 +31,14 @@ pub struct Identity {
     history: Vec<(String, Hash)>,
     submission: MacKey,
     sighting: Keys,
-    /// Of links that tell nobody what they are about.
+    /// The key of sealed links.
     sealer: Sealer,
 }
 
-/// `(key id, key)`, the current one first.
+/// Keys with their ids, the current one first.
 type Keys = Vec<(String, MacKey)>;
 
-/// What a link lets its holder do.
+/// The purpose of a link: what its holder can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Link {
     /// Confirm a submission.
@@ -48,7 +47,7 @@ pub enum Link {
     Withdraw,
     /// Get what the campaign gives in exchange.
     Download,
-    /// Say when its form was rendered. No address, but signed like one.
+    /// Prove when a form was rendered. A token, not a link, but it has the same MAC.
     Form,
 }
 
@@ -62,8 +61,8 @@ impl Link {
         }
     }
 
-    /// What its MAC is over, ahead of the parts. Without a campaign it is a link of before they were bound
-    /// to one, or one that names its campaign.
+    /// Returns the context of the MAC. Without a campaign it is a link from before links were bound to one, or one
+    /// that names its campaign.
     fn context(self, campaign: Option<&str>) -> String {
         campaign.map_or_else(|| self.word().to_owned(), |campaign| format!("{}/{campaign}", self.word()))
     }
@@ -72,15 +71,15 @@ impl Link {
 /// A person's identifier under one pepper: `{kind}.{key id}.{base64url tag}`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Fingerprint {
-    /// What it identifies by.
+    /// The kind of identifier.
     pub kind: IdentifierKind,
-    /// As it is stored.
+    /// The tag, as it is stored.
     pub tag: String,
-    /// Under the pepper that writes. The others are for looking up.
+    /// Whether it is under the current pepper. The others are for lookups.
     pub current: bool,
 }
 
-/// `sub_…`: follows from what was submitted.
+/// A submission's id: `sub_…`, derived from the content.
 pub type SubmissionId = String;
 
 impl Identity {
@@ -104,13 +103,13 @@ impl Identity {
         }
     }
 
-    /// Fingerprints under every pepper, e-mail first, current pepper first.
+    /// Returns the fingerprints of a submission under every pepper: e-mail first, current pepper first.
     pub fn fingerprints(&self, submission: &Submission, campaign: &Campaign) -> Vec<Fingerprint> {
         self.fingerprints_by(submission.contact.email.as_ref(), submission.contact.phone.as_ref(), campaign)
     }
 
-    /// The same of a lead that was kept, for the peppers may have been rotated since.
-    pub fn fingerprints_again(&self, contact: &Contact, campaign: &Campaign) -> Vec<Fingerprint> {
+    /// Returns the fingerprints of a stored lead: the peppers may have been rotated since.
+    pub fn fingerprints_of_contact(&self, contact: &Contact, campaign: &Campaign) -> Vec<Fingerprint> {
         let email = contact.email.as_deref().and_then(Email::parse);
         let phone = contact.phone.as_deref().and_then(|phone| Phone::parse(phone, None));
         self.fingerprints_by(email.as_ref(), phone.as_ref(), campaign)
@@ -134,56 +133,39 @@ impl Identity {
         all
     }
 
-    /// The fingerprints that an identifier may lie under, whatever a campaign folds.
+    /// Returns the fingerprints that an identifier may be stored under, whatever a campaign folds.
     pub fn fingerprints_of(&self, identifier: &Identifier) -> Vec<String> {
         let forms = identifier.forms();
         forms.iter().flat_map(|form| tags(&self.fingerprint, identifier.kind(), form)).collect()
     }
 
-    /// The addresses and numbers of a lead beside its contact: what stands in the second and later fields of
-    /// these kinds, with the field's name. Whoever they belong to has not posted.
-    pub fn mentioned<'a>(&self, lead: &'a Lead, campaign: &'a Campaign) -> Vec<(&'a str, Identifier)> {
-        let mut found = Vec::new();
-        for field in &campaign.fields {
-            let Some(text) = lead.answers.get(&field.name).and_then(Value::as_str) else { continue };
-            let identifier = match field.kind {
-                Kind::Email => Email::parse(text).map(Identifier::Email),
-                Kind::Phone => Phone::parse(text, None).map(Identifier::Phone),
-                _ => None,
-            };
-            found.extend(identifier.map(|identifier| (field.name.as_str(), identifier)));
-        }
-        found
-    }
-
-    /// The hashes of the mailbox that an address very likely leads to, whatever tag it bears, and of what is
-    /// coarser than that: to count mails, never to recognise anybody. Each under every pepper, the current one
-    /// first.
+    /// Returns hashes of the mailbox that an address very likely leads to, whatever its tag, and of something
+    /// coarser: to count mails, never to recognise anybody. Each is under every pepper, the current one first.
     pub fn mailbox_tags(&self, email: &Email) -> [Vec<String>; 2] {
         let all = |what: &str, text: &str| self.tags(what, text).collect();
         [all("mailbox", &email.mailbox()), all("stem", &email.stem())]
     }
 
-    /// The fingerprint of an identifier, folded, under the pepper that writes.
+    /// Returns the fingerprint of an identifier, folded, under the current pepper.
     pub fn current_tag(&self, identifier: &Identifier) -> Option<String> {
         tags(&self.fingerprint, identifier.kind(), &identifier.listed_form()).next()
     }
 
-    /// What the lists know an identifier by, under every list key. Empty where there is none.
+    /// Returns the tags of an identifier on lists, under every list key. Empty without list keys.
     pub fn list_tags(&self, identifier: &Identifier) -> Vec<String> {
         tags(&self.list, identifier.kind(), &identifier.listed_form()).collect()
     }
 
-    /// The same of a submission's contact.
+    /// Returns the tags of a submission's contact on lists.
     pub fn list_tags_of(&self, submission: &Submission) -> Vec<String> {
         let email = submission.contact.email.clone().map(Identifier::Email);
         let phone = submission.contact.phone.clone().map(Identifier::Phone);
         email.iter().chain(&phone).flat_map(|identifier| self.list_tags(identifier)).collect()
     }
 
-    /// A text that only this ledger can have written: `{parts, by dots}.{key id}.{MAC}`, under the
-    /// pepper of that id or, where it has gone, the current one. The parts hold no dots. With a campaign
-    /// it is one of that campaign alone.
+    /// Writes a text that only this ledger can have written: `{parts, separated by dots}.{key id}.{MAC}`, under the
+    /// pepper of that id or, if it is gone, the current one. The parts hold no dots. With a campaign it is valid for
+    /// that campaign only.
     pub fn link(&self, link: Link, campaign: Option<&str>, pepper: Option<&str>, parts: &[&str]) -> String {
         let named = self.link.iter().find(|(id, _)| pepper == Some(id));
         let Some((id, key)) = named.or(self.link.first()) else { return String::new() };
@@ -191,8 +173,8 @@ impl Identity {
         format!("{parts}.{id}.{}", link_mac(key, &link.context(campaign), &parts))
     }
 
-    /// The parts of a text that [`Identity::link`] wrote under any living pepper; nothing where it
-    /// did not, or there are not `N` of them.
+    /// Reads the parts of a text that [`Identity::link`] wrote under any pepper that is left; `None` if it did not,
+    /// or if there are not `N` parts.
     pub fn read_link<const N: usize>(
         &self,
         link: Link,
@@ -208,25 +190,24 @@ impl Identity {
         parts.split('.').map(str::to_owned).collect::<Vec<_>>().try_into().ok()
     }
 
-    /// A text for one campaign that nobody else can read or write, and that is another one each time.
+    /// Seals a text for one campaign. The result differs each time.
     pub fn sealed_link(&self, campaign: &str, plain: &str, moment: &Moment) -> String {
         let nonce = moment.random::<12>("link", 0);
-        self.sealer.seal_text(plain.as_bytes(), &link_place(campaign), nonce).unwrap_or_default()
+        self.sealer.seal_text(plain.as_bytes(), &link_context(campaign), nonce).unwrap_or_default()
     }
 
-    /// What a text says that [`Identity::sealed_link`] wrote under any living pepper.
+    /// Opens a text that [`Identity::sealed_link`] wrote under any pepper that is left.
     pub fn read_sealed_link(&self, campaign: &str, text: &str) -> Option<String> {
-        String::from_utf8(self.sealer.open_text(text, &link_place(campaign)).ok()?).ok()
+        String::from_utf8(self.sealer.open_text(text, &link_context(campaign)).ok()?).ok()
     }
 
-    /// The keys that the history of consents is chained with.
+    /// Returns the keys of the MACs that chain the consent history.
     pub fn history_keys(&self) -> &[(String, Hash)] {
         &self.history
     }
 
-    /// The submission's id: a keyed hash of the campaign, the wordings' versions, the declared
-    /// fields, the consent choices and the idempotency key. The same post has the same id
-    /// everywhere, whether it was seen before or not.
+    /// Returns the submission's id: a keyed hash of the campaign, the versions of the wordings, the declared
+    /// fields, the consent choices and the idempotency key. The same submission has the same id everywhere.
     pub fn submission_id(
         &self,
         submission: &Submission,
@@ -250,13 +231,12 @@ impl Identity {
         format!("sub_{}", base64url(tag.get(..SUBMISSION_ID_BYTES).unwrap_or(&tag)))
     }
 
-    /// By what the ledger knows for a while that it has met something before: an address, a text, a
-    /// form's token.
+    /// Returns the hash by which the ledger recognises something for a while: an address, a text, a form token.
     pub fn tag(&self, what: &str, text: &str) -> String {
         self.tags(what, text).next().unwrap_or_default()
     }
 
-    /// The same under every pepper, the current one first.
+    /// Returns such hashes under every pepper, the current one first.
     fn tags(&self, what: &str, text: &str) -> impl Iterator<Item = String> {
         self.sighting.iter().map(move |(_, key)| {
             let tag = key.mac(&[what.as_bytes(), &[0], text.as_bytes()]);
@@ -264,52 +244,17 @@ impl Identity {
         })
     }
 
-    /// The hash under which the ledger keeps an idempotency key of a campaign.
+    /// Returns the hash under which the ledger stores an idempotency key of a campaign.
     pub fn idempotency_tag(&self, campaign: &Campaign, key: &str) -> String {
         let parts: [&[u8]; 4] = [b"idempotency", campaign.id.as_bytes(), &[0], key.as_bytes()];
         base64url(&self.submission.mac(&parts))
     }
 }
 
-/// What lists are hashed under, with the ledger's name behind it.
+/// The usage of list keys in key derivation; the ledger's name follows.
 const LIST_USAGE: &str = "leadhook/list/v1/";
 
-/// An identifier, normalised.
-#[derive(Clone, Debug)]
-pub enum Identifier {
-    /// An e-mail address.
-    Email(Email),
-    /// A phone number.
-    Phone(Phone),
-}
-
-impl Identifier {
-    fn kind(&self) -> IdentifierKind {
-        match self {
-            Self::Email(_) => IdentifierKind::Email,
-            Self::Phone(_) => IdentifierKind::Phone,
-        }
-    }
-
-    /// Lists fold Gmail addresses, so that one upload serves every campaign.
-    fn listed_form(&self) -> String {
-        match self {
-            Self::Email(email) => email.fingerprint_form(true),
-            Self::Phone(phone) => phone.e164().to_owned(),
-        }
-    }
-
-    fn forms(&self) -> Vec<String> {
-        let mut forms = vec![self.listed_form()];
-        if let Self::Email(email) = self {
-            forms.push(email.fingerprint_form(false));
-            forms.dedup();
-        }
-        forms
-    }
-}
-
-/// The tag of an identifier under the list key that writes, for a list that is hashed elsewhere:
+/// Returns the tag of an identifier under the current list key, for a list that is hashed elsewhere:
 /// `{kind}.{key id}.{base64url tag}`.
 pub fn list_tag(ring: &Keyring, ledger: &str, identifier: &Identifier) -> String {
     let key = ring.current();
@@ -317,21 +262,21 @@ pub fn list_tag(ring: &Keyring, ledger: &str, identifier: &Identifier) -> String
     tags(&key, identifier.kind(), &identifier.listed_form()).collect()
 }
 
-/// Whom a consent is about, to whoever holds the pepper: a hash of a fingerprint, behind the
-/// pepper's id. It tells nothing to anybody else, the fingerprint neither.
+/// Returns the subject of a consent: the pepper's id and a hash of the fingerprint. Only who holds the pepper can
+/// tell whom it is about; it does not reveal the fingerprint either.
 pub fn subject(fingerprint: &str) -> String {
     let id = fingerprint.split('.').nth(1).unwrap_or_default();
     let hash = sha256(&[b"leadhook/subject/v1/", fingerprint.as_bytes()]);
     format!("{id}.{}", base64url(&hash))
 }
 
-/// What a link names a subject by: the beginning of its hash.
-pub fn named(subject: &str) -> &str {
+/// Returns the beginning of a subject's hash, which links carry.
+pub fn subject_prefix(subject: &str) -> &str {
     let hash = subject.split_once('.').map_or(subject, |(_, hash)| hash);
-    hash.get(..NAMED_CHARACTERS).unwrap_or(hash)
+    hash.get(..PREFIX_CHARACTERS).unwrap_or(hash)
 }
 
-/// `{kind}.{key id}.{base64url tag}` under each key.
+/// Returns `{kind}.{key id}.{base64url tag}` under each key.
 fn tags(keys: &[(String, MacKey)], kind: IdentifierKind, canonical: &str) -> impl Iterator<Item = String> {
     let word = match kind {
         IdentifierKind::Email => "email",
@@ -343,8 +288,8 @@ fn tags(keys: &[(String, MacKey)], kind: IdentifierKind, canonical: &str) -> imp
     })
 }
 
-/// Where a sealed link of a campaign lies: it opens nowhere else.
-fn link_place(campaign: &str) -> String {
+/// Returns the AEAD context of a campaign's sealed links: they open for no other campaign.
+fn link_context(campaign: &str) -> String {
     format!("link/{campaign}")
 }
 
@@ -353,8 +298,8 @@ fn link_mac(key: &MacKey, context: &str, parts: &str) -> String {
     base64url(mac.get(..LINK_MAC_BYTES).unwrap_or(&mac))
 }
 
-/// The fingerprints by which the campaign recognises: those of the kinds that it lists, or, where
-/// the post has none of these, those that it has.
+/// Returns the fingerprints by which the campaign recognises people: those of the kinds that it lists or, if there
+/// are none, all.
 pub fn recognising<'a>(all: &'a [Fingerprint], by: &[IdentifierKind]) -> Vec<&'a Fingerprint> {
     let listed: Vec<_> = all.iter().filter(|print| by.contains(&print.kind)).collect();
     if listed.is_empty() { all.iter().collect() } else { listed }

@@ -1,6 +1,9 @@
-//! [`Submission`] → [`Lead`]: who it is in keyed hashes, and what was consented to.
+//! Leads: [`Submission`] → [`Lead`], with keyed hashes of the person and a record of each consent.
 
 mod consent;
+mod contact;
+mod download_link;
+mod identifier;
 mod identity;
 mod source;
 
@@ -10,56 +13,49 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use self::consent::{ConsentRecord, Notice};
+pub use self::contact::Contact;
+pub use self::download_link::DownloadLink;
+pub use self::identifier::Identifier;
 pub use self::identity::{
-    Fingerprint, Identifier, Identity, Link, SubmissionId, list_tag, named, recognising, subject,
+    Fingerprint, Identity, Link, SubmissionId, list_tag, recognising, subject, subject_prefix,
 };
 pub use self::source::source_of;
 use super::intake::Submission;
-use crate::campaign::{Campaign, Facts, Kind, Sign};
+use crate::campaign::{Campaign, Facts, Kind, WeighedSignal};
+use crate::contact::{Email, Phone};
 
-/// A person to follow up, before the ledger has said who it is.
+/// A person to follow up, before the ledger has recognised them.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Lead {
-    /// Normalised.
+    /// The contact data, normalised.
     pub contact: Contact,
-    /// By field; the contact's two fields are not among them.
+    /// The answers by field, without the two fields of the contact.
     pub answers: BTreeMap<String, Value>,
-    /// Where the visitor came from.
+    /// The visitor's source: campaign parameters, page, referrer.
     pub attribution: BTreeMap<String, String>,
-    /// One for each purpose of the campaign.
+    /// The consents: one for each purpose of the campaign.
     pub consent: Vec<ConsentRecord>,
-    /// ISO 3166-1 alpha-2: of the first country field, else of the phone number.
+    /// The country (ISO 3166-1 alpha-2): of the first country field, else of the phone number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub country: Option<String>,
-    /// `business`, `free` or `disposable`.
+    /// The kind of the e-mail address: `business`, `free` or `disposable`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email_kind: Option<String>,
     /// Whether the browser sent `Sec-GPC: 1`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub gpc: bool,
-    /// The lists of existing customers that the person stands on, as the ledger found them.
+    /// The lists of existing customers that the ledger found the person on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lists: Vec<String>,
-    /// Signs of abuse, which were not enough to keep it back. They give no points.
+    /// Abuse signals, which were not enough for quarantine. They give no points.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub signals: Vec<Sign>,
-    /// UTC, milliseconds.
+    pub signals: Vec<WeighedSignal>,
+    /// The time of the submission; UTC, milliseconds.
     pub submitted_at_ms: i64,
 }
 
-/// How to reach the person.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
-pub struct Contact {
-    /// Trimmed, lower case, the domain as A-labels.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub email: Option<String>,
-    /// E.164.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub phone: Option<String>,
-}
-
 impl Lead {
-    /// The lead of a valid submission.
+    /// Returns the lead of a submission.
     pub fn new(submission: Submission, campaign: &Campaign, now_ms: i64) -> Self {
         let consent = consent::records(&submission, campaign, now_ms);
         let Submission { contact, answers, attribution, gpc, .. } = submission;
@@ -83,7 +79,7 @@ impl Lead {
         }
     }
 
-    /// The answers as conditions see them: the contact stands under its fields' names.
+    /// Returns the answers as conditions see them, with the contact under the names of its fields.
     pub fn all_answers(&self, campaign: &Campaign) -> BTreeMap<String, Value> {
         let mut answers = self.answers.clone();
         let contact = [(Kind::Email, &self.contact.email), (Kind::Phone, &self.contact.phone)];
@@ -96,7 +92,23 @@ impl Lead {
         answers
     }
 
-    /// What conditions are asked about; `answers` from [`Lead::all_answers`].
+    /// Returns the identifiers of a lead beside its contact, with the names of their fields: the answers to the
+    /// second and later fields of these kinds. The people that they belong to have not submitted anything.
+    pub fn mentioned<'a>(&'a self, campaign: &'a Campaign) -> Vec<(&'a str, Identifier)> {
+        let mut found = Vec::new();
+        for field in &campaign.fields {
+            let Some(text) = self.answers.get(&field.name).and_then(Value::as_str) else { continue };
+            let identifier = match field.kind {
+                Kind::Email => Email::parse(text).map(Identifier::Email),
+                Kind::Phone => Phone::parse(text, None).map(Identifier::Phone),
+                _ => None,
+            };
+            found.extend(identifier.map(|identifier| (field.name.as_str(), identifier)));
+        }
+        found
+    }
+
+    /// Returns the facts that conditions are checked against; `answers` come from [`Lead::all_answers`].
     pub fn facts<'a>(&'a self, answers: &'a BTreeMap<String, Value>) -> Facts<'a> {
         Facts {
             answers,
@@ -106,14 +118,14 @@ impl Lead {
         }
     }
 
-    /// Whether every purpose in `needs` was granted.
+    /// Checks that every purpose in `needs` was granted.
     pub fn consents_to(&self, needs: &[String]) -> bool {
         let granted = |need: &String| self.consent.iter().any(|c| c.granted && c.purpose == *need);
         needs.iter().all(granted)
     }
 
-    /// Both posts of one person as one lead, the newer winning. A box that was left empty the
-    /// second time withdraws nothing, so a consent once granted stays.
+    /// Merges two submissions of one person into one lead; the newer one wins. A box that is left empty the second
+    /// time withdraws nothing, so a consent that was granted stays.
     pub fn merged_with_newer(self, newer: Self, campaign: &Campaign) -> Self {
         let mut consent = newer.consent;
         for older in self.consent {
@@ -149,7 +161,7 @@ impl Lead {
     }
 }
 
-/// The answer of the first country field.
+/// Returns the answer to the first country field.
 fn answered_country<'a>(campaign: &Campaign, answers: &'a BTreeMap<String, Value>) -> Option<&'a str> {
     let field = campaign.fields.iter().find(|field| field.kind == Kind::Country)?;
     answers.get(&field.name)?.as_str()

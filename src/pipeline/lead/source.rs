@@ -1,19 +1,18 @@
-//! The source of a submission, as counters know it.
+//! The source of a submission, as counters have it.
 
 use crate::base::unicode::lowercase;
 use crate::campaign::{Campaign, Kind};
 use crate::contact::EmailKind;
 use crate::pipeline::intake::Submission;
 
-/// A source is a word of the marketer's.
+/// The most characters of a source, which is a word of the marketer.
 const MAX_SOURCE: usize = 32;
-/// Words of an answer that may be somebody's name.
+/// The most words of an answer that may be somebody's name.
 const MAX_NAME_WORDS: usize = 4;
 
-/// The source as counters know it: `utm_source` where it is a plain word, else `other`; `direct`
-/// where there is none. Counters lie unsealed, so nothing that could be an identity gets in:
-/// no address, no run of digits, no word that the visitor also gave as an answer, but for words of the
-/// campaign's own.
+/// Returns the source of a submission: `utm_source` if it is a plain word, else `other`; `direct` without one.
+/// Counters are not sealed, so nothing that could identify a person gets in: no address, no run of digits, and no
+/// word that is also in the visitor's answers, unless it is one of the campaign's own.
 pub fn source_of(submission: &Submission, campaign: &Campaign) -> String {
     let Some(source) = submission.attribution.get("utm_source") else {
         return "direct".to_owned();
@@ -24,25 +23,25 @@ pub fn source_of(submission: &Submission, campaign: &Campaign) -> String {
         && source.starts_with(|c: char| c.is_ascii_lowercase())
         && source.chars().all(plain)
         && source.chars().filter(char::is_ascii_digit).count() <= 4;
-    let is_told = || {
-        let said = runs(&source);
+    let is_in_answers = || {
+        let words = runs(&source);
         let contact = &submission.contact;
         let email = contact.email.as_ref().map(|email| match contact.email_kind() {
-            // Its domain is everybody's.
+            // The domain identifies nobody.
             Some(EmailKind::Free) => email.address().split('@').next().unwrap_or_default(),
             _ => email.address(),
         });
         email
             .into_iter()
             .chain(typed(submission, campaign))
-            .any(|answer| runs(&lowercase(answer)).iter().any(|run| said.contains(run)))
+            .any(|answer| runs(&lowercase(answer)).iter().any(|run| words.contains(run)))
     };
-    let is_meant = is_word && (campaign.has_word(&source) || !is_told());
-    if is_meant { source } else { "other".to_owned() }
+    let is_countable = is_word && (campaign.has_word(&source) || !is_in_answers());
+    if is_countable { source } else { "other".to_owned() }
 }
 
-/// What a visitor typed that may name somebody. A sentence may well name the source; a name or an address is a
-/// few words, and what was chosen is the campaign's.
+/// Returns the answers that may name somebody: the typed ones of few words, as names and addresses are. A longer text
+/// may well mention the source, and choices are the campaign's own words.
 fn typed<'a>(submission: &'a Submission, campaign: &'a Campaign) -> impl Iterator<Item = &'a str> {
     let is_typed =
         |kind: &Kind| matches!(kind, Kind::Text { .. } | Kind::Email | Kind::Phone | Kind::Url { .. });
@@ -51,8 +50,8 @@ fn typed<'a>(submission: &'a Submission, campaign: &'a Campaign) -> impl Iterato
     answers.filter(|answer| answer.split_whitespace().count() <= MAX_NAME_WORDS)
 }
 
-/// The words of a text, and words that follow each other as one: `anna-berg` and `Anna Berg` both have `annaberg`.
-/// Of two letters they are in everything.
+/// Returns the words of a text, and neighbouring words as one: `anna-berg` and `Anna Berg` both have `annaberg`.
+/// Those of one or two letters are left out, because every text has them.
 fn runs(text: &str) -> Vec<String> {
     let words: Vec<&str> =
         text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();

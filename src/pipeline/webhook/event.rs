@@ -1,5 +1,5 @@
-//! The body of a webhook. It is the same in every attempt, but for receipts and links that are made
-//! under a key that was rotated in between.
+//! Bodies of webhooks. They are the same in every attempt, except for receipts and links under a key that was rotated
+//! in between.
 
 use std::collections::BTreeMap;
 
@@ -7,15 +7,15 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::base::time::rfc3339;
-use crate::campaign::{IdentifierKind, Sign};
+use crate::campaign::{IdentifierKind, WeighedSignal};
 use crate::pipeline::lead::{ConsentRecord, Contact, Lead};
 use crate::pipeline::scoring::Score;
 
-/// What happened to whom.
-pub struct Event<'a> {
-    /// `lead.qualified` or `lead.updated`.
+/// An event about a lead.
+pub struct LeadEvent<'a> {
+    /// The type: `lead.qualified` or `lead.updated`.
     pub kind: &'a str,
-    /// When it was decided; UTC, milliseconds.
+    /// The time of the decision; UTC, milliseconds.
     pub at_ms: i64,
     /// The lead's id: the same for this person in every event of the ledger.
     pub lead_id: &'a str,
@@ -23,11 +23,11 @@ pub struct Event<'a> {
     pub campaign: &'a str,
     /// The lead.
     pub lead: &'a Lead,
-    /// By which of its identifiers its person was recognised; by none where it is new.
+    /// The identifiers by which the person was recognised; none for a new person.
     pub recognised_by: &'a [IdentifierKind],
-    /// Its consents, with their receipts.
+    /// The consents, with their receipts.
     pub consent: &'a [ConsentRecord],
-    /// Its score.
+    /// The score.
     pub score: &'a Score,
 }
 
@@ -51,19 +51,19 @@ struct Data<'a> {
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     existing_customer: &'a [String],
     score: &'a Score,
-    #[serde(skip_serializing_if = "<[Sign]>::is_empty")]
-    signals: &'a [Sign],
+    #[serde(skip_serializing_if = "<[WeighedSignal]>::is_empty")]
+    signals: &'a [WeighedSignal],
     submitted_at: String,
 }
 
-/// The body of an event that is not a lead.
-pub fn notice(kind: &str, at_ms: i64, data: &Value) -> Vec<u8> {
+/// Returns the body of any other event.
+pub fn event_body(kind: &str, at_ms: i64, data: &Value) -> Vec<u8> {
     let body = serde_json::json!({ "type": kind, "timestamp": rfc3339(at_ms), "data": data });
     body.to_string().into_bytes()
 }
 
-/// The body as JSON.
-pub fn body(event: &Event<'_>) -> Vec<u8> {
+/// Returns the body of an event about a lead.
+pub fn lead_event_body(event: &LeadEvent<'_>) -> Vec<u8> {
     let body = Body {
         r#type: event.kind,
         timestamp: rfc3339(event.at_ms),

@@ -1,13 +1,13 @@
-//! What a receiver's answer means, and when the next attempt is due.
+//! Retries: the outcome of an attempt, and the time of the next one.
 
 use crate::base::limits;
 use crate::base::moment::Moment;
 use crate::base::time::{HOUR_MS, parse_http_date};
 
-/// The specification asks for 15 to 30 s; the shorter end, so that a hanging receiver gives its
-/// connection back soon.
+/// The timeout of an attempt. Standard Webhooks asks for 15 to 30 s; the shorter end, so that a hanging receiver soon
+/// gives its connection back.
 pub const ATTEMPT_TIMEOUT_MS: u32 = limits::number("attempt_timeout_ms");
-/// Waits before the attempts, as Standard Webhooks recommends: three days in all.
+/// The waits before the attempts, as Standard Webhooks recommends: three days in all.
 const WAITS_MS: [i64; 10] = [
     0,
     5_000,
@@ -20,57 +20,56 @@ const WAITS_MS: [i64; 10] = [
     20 * HOUR_MS,
     24 * HOUR_MS,
 ];
-/// In development nobody waits for hours to see a retry.
+/// The longest wait in development, where nobody waits for hours to see a retry.
 const MAX_DEVELOPMENT_WAIT_MS: i64 = 5_000;
-/// A receiver may ask for patience, but not for more than the schedule's own longest wait.
+/// The longest wait that a receiver can ask for: the longest of the schedule.
 const MAX_RETRY_AFTER_MS: i64 = 24 * HOUR_MS;
-/// A publication reaches everyone within KV's minute and an isolate's. A younger delivery may have
-/// been decided by a campaign that the sender does not know yet.
+/// The time in which a publication spreads: a minute of KV and one of an isolate, with a margin. A younger delivery
+/// may follow from a campaign that the sender does not know yet.
 const SPREADING_MS: i64 = 3 * 60_000;
-/// No attempt is due later than so long after the one before: what waits for longer was written by a
-/// clock that was wrong.
+/// The longest time between two attempts. A delivery that waits longer was written by a clock that was wrong.
 pub const LONGEST_WAIT_MS: i64 = 27 * HOUR_MS;
-/// Waits grow by up to a tenth, so that deliveries that failed together do not return together.
+/// The jitter: waits grow by up to a tenth, so that deliveries that failed together do not return together.
 const JITTER: f64 = 0.1;
 
-/// What became of an attempt.
+/// The outcome of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The receiver answered.
-    Answered {
-        /// Its HTTP status.
+    /// The receiver responded.
+    Responded {
+        /// The HTTP status.
         status: u16,
-        /// Its `Retry-After` in seconds, where it sent a number.
+        /// `Retry-After` in seconds, if it was sent.
         retry_after_s: Option<i64>,
     },
-    /// It did not answer in time.
+    /// The receiver did not respond in time.
     TimedOut,
-    /// No connection, or it broke.
+    /// There was no connection, or it broke.
     Unreachable,
     /// The Worker has no such secret, or it is not `whsec_…`, or no header can carry it.
     SecretMissing,
-    /// The secret signs, so it is not sent as it is.
+    /// The secret signs webhooks, so it is never sent itself.
     SecretSigns,
     /// The operator has not bound the secret to the destination's host.
     SecretUnbound,
-    /// The Worker has no `LEADHOOK_PUBLIC_URL`, which the links in it are built from.
+    /// The Worker has no `LEADHOOK_PUBLIC_URL`, which the links are built from.
     PublicUrlMissing,
-    /// Nothing may be sent to the destination's address, or its secret not in that header, or a header of
-    /// the request cannot be written.
+    /// The destination's address or the header of its secret is not allowed, or a header of the request cannot be
+    /// written.
     DestinationRefused,
-    /// The campaign could not be read, or the payload not opened.
+    /// The campaign could not be read, or the payload could not be opened.
     Unreadable,
-    /// The campaign has no such destination any more.
+    /// The campaign no longer has the destination.
     DestinationRemoved,
     /// The destination now needs a consent that the lead does not have.
     ConsentMissing,
 }
 
 impl Outcome {
-    /// As it stands in the list of attempts, in logs and as a dead letter's reason.
+    /// Returns the outcome's name in the list of attempts, in logs and as the reason of a dead letter.
     pub fn name(&self) -> String {
         match self {
-            Self::Answered { status, .. } => format!("status {status}"),
+            Self::Responded { status, .. } => format!("status {status}"),
             Self::TimedOut => "timed_out".to_owned(),
             Self::Unreachable => "unreachable".to_owned(),
             Self::SecretMissing => "secret_missing".to_owned(),
@@ -85,27 +84,27 @@ impl Outcome {
     }
 }
 
-/// `Retry-After` in seconds from now: a number, or a date (RFC 9110 section 10.2.3).
+/// Parses `Retry-After`, a number or a date (RFC 9110 section 10.2.3), into seconds from now.
 pub fn retry_after_s(header: &str, now_ms: i64) -> Option<i64> {
     let header = header.trim();
     header.parse().ok().or_else(|| Some((parse_http_date(header)? - now_ms) / 1_000))
 }
 
-/// What follows an attempt.
+/// The step after an attempt.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Next {
-    /// The destination has it: 2xx, and nothing else.
+    /// The delivery is done: 2xx, and nothing else.
     Delivered,
-    /// Try again then.
+    /// Another attempt is due at this time.
     At(i64),
-    /// 410: the destination wants nothing more until it is enabled again.
+    /// 410: the destination is paused until it is enabled again.
     Disable,
-    /// Given up.
+    /// The delivery is given up: a dead letter.
     Dead,
 }
 
-/// What follows the attempt of this number, counted from 1, at a delivery that was decided at
-/// `created_ms`. By its id each delivery has jitter of its own, also among those of one moment.
+/// Returns the step after the attempt of this number, counted from 1, for a delivery of `created_ms`. Each delivery
+/// has its own jitter by its id, also among those of one moment.
 pub fn next(
     outcome: &Outcome,
     attempt: usize,
@@ -117,10 +116,10 @@ pub fn next(
     let spreading_ms = if development { MAX_DEVELOPMENT_WAIT_MS } else { SPREADING_MS };
     let settled = moment.now_ms - created_ms >= spreading_ms;
     let asked_ms = match outcome {
-        Outcome::Answered { status: 200..=299, .. } => return Next::Delivered,
-        Outcome::Answered { status: 410, .. } => return Next::Disable,
+        Outcome::Responded { status: 200..=299, .. } => return Next::Delivered,
+        Outcome::Responded { status: 410, .. } => return Next::Disable,
         Outcome::DestinationRemoved | Outcome::ConsentMissing if settled => return Next::Dead,
-        Outcome::Answered { status: 429 | 502 | 503 | 504, retry_after_s: Some(seconds) } => {
+        Outcome::Responded { status: 429 | 502 | 503 | 504, retry_after_s: Some(seconds) } => {
             seconds.saturating_mul(1_000).clamp(0, MAX_RETRY_AFTER_MS)
         }
         _ => 0,
@@ -148,7 +147,7 @@ mod tests {
     }
 
     fn failed(status: u16, retry_after_s: Option<i64>) -> Outcome {
-        Outcome::Answered { status, retry_after_s }
+        Outcome::Responded { status, retry_after_s }
     }
 
     #[test]

@@ -1,22 +1,22 @@
-//! Standard Webhooks 1.0.0: `webhook-signature` is HMAC-SHA256 over `{id}.{timestamp}.{body}`.
+//! Signatures of Standard Webhooks 1.0.0: `webhook-signature` is HMAC-SHA256 over `{id}.{timestamp}.{body}`.
 //! <https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>
 
 use crate::base::crypto::{base64, from_base64, hmac_sha256, same_secret};
 use crate::base::keyring::Secret;
 
-/// How far a sender's clock may be off, either way. The specification leaves it to the verifier;
-/// its libraries take five minutes.
+/// The tolerance for a sender's clock, either way. The specification leaves it to the verifier; its libraries allow
+/// five minutes.
 const TOLERANCE_S: u64 = 300;
-/// The specification's bounds of a decoded secret.
+/// The length of a decoded secret, by the specification.
 const SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 
-/// A destination's secret: `whsec_` and base64 of 24 to 64 bytes. While it rotates, several of
-/// them, separated by spaces, each of which signs.
+/// A destination's signing secret: `whsec_` and base64 of 24 to 64 bytes. During a rotation several, separated by
+/// spaces, each of which signs.
 #[derive(Clone, Debug)]
 pub struct SigningSecret(Vec<Secret>);
 
 impl SigningSecret {
-    /// Reads a Worker secret. Nothing where a part is not of that shape.
+    /// Parses a Worker secret; `None` if a part does not have that shape.
     pub fn parse(text: &str) -> Option<Self> {
         let secret = |part: &str| {
             let bytes = from_base64(part.strip_prefix("whsec_")?)?;
@@ -27,7 +27,7 @@ impl SigningSecret {
     }
 }
 
-/// The value of `webhook-signature`: one `v1,…` for each secret.
+/// Returns the value of `webhook-signature`: one `v1,…` for each secret.
 pub fn sign(secret: &SigningSecret, id: &str, timestamp_s: i64, body: &[u8]) -> String {
     let signature = |secret: &Secret| {
         let timestamp = timestamp_s.to_string();
@@ -37,21 +37,21 @@ pub fn sign(secret: &SigningSecret, id: &str, timestamp_s: i64, body: &[u8]) -> 
     secret.0.iter().map(signature).collect::<Vec<_>>().join(" ")
 }
 
-/// Why a webhook is not to be trusted.
+/// The reason why a webhook is not trusted.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Unverified {
-    /// A header is missing or has no such shape.
+    /// A header is missing or malformed.
     Headers,
     /// The timestamp is more than five minutes off.
     Time,
-    /// No signature fits.
+    /// No signature matches.
     Signature,
 }
 
-/// Checks a webhook as a receiver does.
+/// Verifies a webhook as a receiver does.
 ///
 /// # Errors
-/// [`Unverified`] says why it is not to be trusted.
+/// The webhook is not to be trusted.
 pub fn verify(
     secret: &SigningSecret,
     id: &str,

@@ -200,7 +200,7 @@ describe('a consent', { timeout: 180_000 }, () => {
       desk.write('receipt.jws', consent.receipt);
       assert.match(
         await desk.run('receipt', 'verify', '--jwks', 'jwks.json', 'receipt.jws', ...about),
-        /the person of that address/,
+        /the person with that address/,
       );
       about[1] = person().email;
       assert.equal(

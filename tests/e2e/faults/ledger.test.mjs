@@ -7,7 +7,7 @@ import { assertNothingLost, cron, faults, startFaultWorld, Submissions } from '.
 import { sleep, until } from '../support/http.mjs';
 import { Receiver } from '../support/receiver.mjs';
 
-/** The bound in src/cloudflare/wishes.js, and room for a machine that is busy. */
+/** The bound in src/cloudflare/effects.js, and room for a machine that is busy. */
 const ANSWER_WITHIN_MS = 10_000;
 const ROOM_MS = 5_000;
 const MINUTE_MS = 60_000;

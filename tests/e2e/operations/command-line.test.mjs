@@ -242,7 +242,7 @@ describe('the command line', { timeout: 180_000 }, () => {
         await maker.run('consent', 'verify', file, '--keys', 'leadhook.keys');
 
         const status = await maker.run('keys', 'status');
-        assert.match(status, /p2 +\d+ rows; current\n +p1 +\d+ rows; may not be retired yet/);
+        assert.match(status, /p2 +\d+ rows; current\n +p1 +\d+ rows; cannot be retired yet/);
         const refused = await maker.try('keys', 'retire', 'peppers', 'p1');
         assert.equal(refused.code, 1);
         assert.match(refused.stderr, /p1 is still needed/);

@@ -109,7 +109,7 @@ describe('sixty ledgers', { timeout: 300_000 }, () => {
     for (const at of [2, 58]) ids.push((await junk(at)).json.submission_id);
     assert.equal(JSON.parse(await desk.run('quarantine', 'show', ids[1])).contact.email, email);
     assert.equal((await desk.run('quarantine', 'discard', ...ids)).trim(), '2 discarded');
-    assert.match((await desk.try('quarantine', 'show', ids[1])).stderr, /answered 404: Not found\./);
+    assert.match((await desk.try('quarantine', 'show', ids[1])).stderr, /returned 404: Not found\./);
   });
 
   test('the dashboard adds them up', { skip }, async () => {

@@ -154,5 +154,5 @@ export async function assertNothingLost(
 /** `leadhook doctor` finds nothing. */
 export async function assertDoctorFindsNothing(world) {
   const { code, stdout, stderr } = await new Operator(world).try('doctor');
-  assert.deepEqual([code, stderr], [0, 'Everything is well.\n'], stdout);
+  assert.deepEqual([code, stderr], [0, 'No problems found.\n'], stdout);
 }

@@ -1,4 +1,4 @@
-//! `keys`: the file of keys, in which they are made, rotated and retired.
+//! `keys`: the key file, in which keys are created, rotated and retired.
 
 mod retire;
 mod rotate;
@@ -17,9 +17,9 @@ use super::vars::{ADMIN_TOKEN, KEYS_FILE, LISTS, PEPPERS, SEALING, SIGNING, Vars
 
 const KEY_BYTES: usize = 32;
 pub const TOKEN_BYTES: usize = 24;
-/// Why lists keep their key.
-const LISTS_STAY: &str = "the key of the lists is not rotated or retired: lists hold hashes alone and outlive \
-                          the other keys, and they cannot be hashed again without the people's addresses";
+/// The reason why the list key stays.
+const LISTS_STAY: &str = "list keys are never rotated or retired: lists contain only hashes, which cannot be \
+                          computed again without the addresses";
 
 #[derive(Args)]
 pub struct Options {
@@ -29,37 +29,37 @@ pub struct Options {
 
 #[derive(Args)]
 struct KeysFile {
-    /// The file of NAME="value" lines; .dev.vars is one too
+    /// The key file, with NAME="value" lines as in .dev.vars
     #[arg(long, default_value = KEYS_FILE)]
     file: PathBuf,
 }
 
 #[derive(Subcommand)]
 enum Command {
-    /// Make the keys that are missing; those that are there stay as they are
+    /// Create missing keys; existing ones stay as they are
     Make {
         #[command(flatten)]
         keys: KeysFile,
     },
-    /// Put a new key in front; the older ones still read
+    /// Add a new current key; older ones still decrypt and verify
     Rotate {
-        /// Which key
+        /// The kind of key
         ring: Ring,
-        /// The name of the destination's secret, as in CRM_WEBHOOK_SECRET
+        /// The name of the destination's secret, such as CRM_WEBHOOK_SECRET
         name: Option<String>,
         #[command(flatten)]
         keys: KeysFile,
     },
-    /// Remove an older key that nothing needs any more
+    /// Remove an older key that is no longer needed
     Retire(retire::Options),
-    /// Say how much is still kept under each key, and which may be retired
+    /// Show how many rows still need each key, and which keys can be retired
     Status {
         #[command(flatten)]
         server: client::Server,
     },
-    /// Print the key of the lists, for whoever imports lists on another machine
+    /// Print the list key, to import lists on another machine
     Export {
-        /// Which key: lists
+        /// The kind of key: lists
         ring: Exported,
         #[command(flatten)]
         keys: KeysFile,
@@ -73,15 +73,15 @@ enum Exported {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Ring {
-    /// By which people are recognised and histories are chained
+    /// Recognise people and chain consent histories
     Peppers,
-    /// Under which personal data lie
+    /// Encrypt personal data
     Sealing,
-    /// By which receipts are signed
+    /// Sign receipts
     Signing,
-    /// By which lists are hashed
+    /// Hash the people on lists
     Lists,
-    /// The secret that signs a destination's webhooks
+    /// Sign the webhooks of a destination
     Destination,
 }
 
@@ -119,16 +119,16 @@ fn make(file: &Path) -> Result<(), String> {
         added.push(name);
     }
     if added.is_empty() {
-        say!("{}: nothing is missing.", vars.file());
+        say!("{}: no key is missing.", vars.file());
         return Ok(());
     }
     vars.write()?;
-    say!("{}: added {}. Keep the file safe, and a copy of it.", vars.file(), added.join(", "));
+    say!("{}: added {}. Keep the file safe, and keep a backup.", vars.file(), added.join(", "));
     say_how_to_deploy(&vars, &added);
     Ok(())
 }
 
-/// Whether the Worker can read a value.
+/// Checks that the Worker can read a value.
 fn check(vars: &Vars, name: &str) -> Result<(), String> {
     let value = vars.need(name)?;
     let read = match name {
@@ -140,7 +140,7 @@ fn check(vars: &Vars, name: &str) -> Result<(), String> {
 }
 
 pub fn say_how_to_deploy(vars: &Vars, names: &[&str]) {
-    say!("Bring it to Cloudflare; wrangler asks for what stands between the quotes in {}:", vars.file());
+    say!("Upload it to Cloudflare; wrangler asks for the value between the quotes in {}:", vars.file());
     for name in names {
         say!("  node_modules/.bin/wrangler secret put {name} --config wrangler.deploy.toml");
     }
@@ -148,7 +148,7 @@ pub fn say_how_to_deploy(vars: &Vars, names: &[&str]) {
 
 pub fn random<const N: usize>() -> Result<[u8; N], String> {
     let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(|error| format!("this machine gives no randomness: {error}"))?;
+    getrandom::fill(&mut bytes).map_err(|error| format!("cannot get random bytes: {error}"))?;
     Ok(bytes)
 }
 
@@ -156,19 +156,19 @@ fn new_key() -> Result<String, String> {
     Ok(base64(&random::<KEY_BYTES>()?))
 }
 
-/// Seed and public key.
+/// Returns a new signing key: seed and public key.
 fn new_signing_key() -> Result<String, String> {
     Ok(base64(&SigningKey::from_bytes(&random()?).to_keypair_bytes()))
 }
 
-/// The keys of a ring as they are written: id and text.
+/// Returns the keys of a ring as they are written: id and text.
 fn entries(ring: &str) -> Vec<(&str, &str)> {
     let parts = ring.split(',').filter_map(|entry| entry.trim().split_once(':'));
     parts.map(|(id, key)| (id, key.trim())).collect()
 }
 
 impl Ring {
-    /// Under which the ring stands in the file; nothing for a destination.
+    /// Returns the ring's name in the file; `None` for a destination.
     fn name(self) -> Option<&'static str> {
         match self {
             Self::Peppers => Some(PEPPERS),
@@ -179,7 +179,7 @@ impl Ring {
         }
     }
 
-    /// As commands and the Worker call it.
+    /// Returns the ring's name in commands and in the admin API.
     fn word(self) -> &'static str {
         match self {
             Self::Peppers => "peppers",

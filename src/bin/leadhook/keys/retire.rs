@@ -1,4 +1,4 @@
-//! `keys retire`: an older key goes when nothing needs it.
+//! `keys retire`: the removal of an older key that nothing needs.
 
 use std::path::PathBuf;
 
@@ -15,19 +15,19 @@ use crate::vars::{KEYS_FILE, SIGNING, Vars};
 
 #[derive(Args)]
 pub struct Options {
-    /// Which key
+    /// The kind of key
     ring: Ring,
-    /// The key's id, as in p1; for a destination the name of its secret, as in CRM_WEBHOOK_SECRET
+    /// The id of the key, such as p1; for a destination the name of its secret, such as CRM_WEBHOOK_SECRET
     #[arg(value_name = "KEY_ID")]
     id: String,
-    /// The file of NAME="value" lines; .dev.vars is one too
+    /// The key file, with NAME="value" lines as in .dev.vars
     #[arg(long, default_value = KEYS_FILE)]
     file: PathBuf,
-    /// Where Leadhook answers, to ask whether anything is still kept under the key. The admin token is
-    /// taken from LEADHOOK_ADMIN_TOKEN, else from the file [default: LEADHOOK_URL]
+    /// The address of Leadhook, to ask whether the key is still needed. The admin token is read from
+    /// LEADHOOK_ADMIN_TOKEN in the environment, else from the file [default: LEADHOOK_URL]
     #[arg(long)]
     url: Option<String>,
-    /// Remove the key without asking: what is still kept under it can then never be read again
+    /// Remove the key without asking: whatever still needs it can never be read again
     #[arg(long, conflicts_with = "url")]
     force: bool,
 }
@@ -49,13 +49,13 @@ fn retire_unused(vars: &mut Vars, options: &Options) -> Result<(), String> {
     if !options.force {
         let Some(url) = options.url.clone().or_else(url_of_environment) else {
             return Err(format!(
-                "only the Worker knows whether anything is still kept under {id}: name it with --url, or use \
-                 --force, after which what is kept under {id} can never be read again"
+                "only the Worker knows whether {id} is still needed: pass its address with --url, or --force, after \
+                 which whatever needs {id} can never be read again"
             ));
         };
-        let answer = in_every_ledger(&Client::new(&url, &options.file)?)?;
+        let response = in_every_ledger(&Client::new(&url, &options.file)?)?;
         let naming: Vec<_> =
-            rows_naming(&answer, ring.word(), id)?.into_iter().filter(|(_, rows)| *rows > 0).collect();
+            rows_naming(&response, ring.word(), id)?.into_iter().filter(|(_, rows)| *rows > 0).collect();
         if !naming.is_empty() {
             let parts = naming.iter().map(|(ledger, rows)| format!("{rows} rows of {}", line(ledger)));
             let parts = parts.collect::<Vec<_>>().join(", ");
@@ -72,7 +72,7 @@ fn retire_unused(vars: &mut Vars, options: &Options) -> Result<(), String> {
     Ok(())
 }
 
-/// Its private half goes; the public one still verifies what it signed.
+/// Removes the private half of a signing key; the public one still verifies what it signed.
 fn retire_signing(vars: &mut Vars, id: &str) -> Result<(), String> {
     let present = older(vars, SIGNING, id)?;
     let mut kept = Vec::new();
@@ -80,19 +80,18 @@ fn retire_signing(vars: &mut Vars, id: &str) -> Result<(), String> {
         if known != id {
             kept.push(format!("{known}:{key}"));
         } else if key.starts_with("public.") {
-            return Err(format!("{id} is retired already: only its public half is left"));
+            return Err(format!("{id} is already retired: only its public half is left"));
         } else {
             let pair = from_base64(key).and_then(|pair| <[u8; 64]>::try_from(pair).ok());
             let pair = pair.and_then(|pair| SigningKey::from_keypair_bytes(&pair).ok());
-            let pair =
-                pair.ok_or_else(|| format!("{}: the halves of {id} do not fit each other", vars.file()))?;
+            let pair = pair.ok_or_else(|| format!("{}: the two halves of {id} do not match", vars.file()))?;
             kept.push(format!("{id}:public.{}", base64(pair.verifying_key().as_bytes())));
         }
     }
     vars.set(SIGNING, &kept.join(","));
     check(vars, SIGNING)?;
     vars.write()?;
-    say!("{}: {id} signs no more; what it signed can still be verified.", vars.file());
+    say!("{}: {id} no longer signs; what it signed can still be verified.", vars.file());
     say_how_to_deploy(vars, &[SIGNING]);
     Ok(())
 }
@@ -106,17 +105,17 @@ fn retire_destination(vars: &mut Vars, name: &str) -> Result<(), String> {
     }
     vars.set(name, current);
     vars.write()?;
-    say!("{}: {name} has only its newer secret now.", vars.file());
+    say!("{}: {name} now has only its newer secret.", vars.file());
     say_how_to_deploy(vars, &[name]);
     Ok(())
 }
 
-/// The ring, if it has the key and writes with another one.
+/// Returns the ring, if it has the key and another one is current.
 fn older(vars: &Vars, name: &str, id: &str) -> Result<String, String> {
     let present = vars.need(name)?.to_owned();
     check(vars, name)?;
-    let place = entries(&present).iter().position(|(known, _)| *known == id);
-    match place {
+    let position = entries(&present).iter().position(|(known, _)| *known == id);
+    match position {
         None => Err(format!("{}: {name} has no key {id:?}", vars.file())),
         Some(0) => Err(format!("{id} is the current key of {name}; rotate it first")),
         Some(_) => Ok(present),

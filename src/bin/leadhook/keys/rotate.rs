@@ -1,4 +1,4 @@
-//! `keys rotate`: a new key in front of a ring, or of a destination's secrets.
+//! `keys rotate`: a new current key of a ring, or a new secret of a destination.
 
 use std::path::Path;
 
@@ -13,7 +13,8 @@ pub fn rotate(ring: Ring, name: Option<&str>, file: &Path) -> Result<(), String>
         (Ring::Lists, _) => Err(LISTS_STAY.to_owned()),
         (Ring::Destination, Some(name)) => rotate_destination(name, file),
         (Ring::Destination, None) => {
-            Err("name the secret, as in: leadhook keys rotate destination CRM_WEBHOOK_SECRET".to_owned())
+            Err("the name of the secret is missing: leadhook keys rotate destination CRM_WEBHOOK_SECRET"
+                .to_owned())
         }
         (_, Some(_)) => Err(format!("{} takes no name", ring.word())),
         (_, None) => rotate_ring(ring, file),
@@ -31,12 +32,12 @@ fn rotate_ring(ring: Ring, file: &Path) -> Result<(), String> {
     vars.set(name, &format!("{id}:{key},{present}"));
     check(&vars, name)?;
     vars.write()?;
-    say!("{}: the current key of {name} is now {id}; the older ones still read.", vars.file());
+    say!("{}: the current key of {name} is now {id}; older ones still decrypt and verify.", vars.file());
     say_how_to_deploy(&vars, &[name]);
     Ok(())
 }
 
-/// The current id's letters with the number after the highest.
+/// Returns the letters of the current id with the number after the highest.
 fn next_id(ring: &str) -> String {
     let letters = |id: &str| id.trim_end_matches(|c: char| c.is_ascii_digit()).len();
     let ids = || entries(ring).into_iter().map(|(id, _)| id);
@@ -54,22 +55,22 @@ fn rotate_destination(name: &str, file: &Path) -> Result<(), String> {
     vars.set(name, &rotated);
     destination_secrets(&vars, name)?;
     vars.write()?;
-    say!("{}: {name} has a new secret in front; webhooks are signed with both.", vars.file());
+    say!("{}: {name} has a new first secret; webhooks are signed with both.", vars.file());
     say_how_to_deploy(&vars, &[name]);
-    say!("Then give the first whsec_… of the line to the receiver, and when it checks with that one:");
+    say!("Then give the first whsec_… of the line to the receiver. Once it verifies with that one, run:");
     say!("  leadhook keys retire destination {name} --file {}", vars.file());
     Ok(())
 }
 
-/// The secrets of a destination, checked.
+/// Returns the secrets of a destination, checked.
 pub fn destination_secrets(vars: &Vars, name: &str) -> Result<String, String> {
     if name.starts_with("LEADHOOK_") {
         return Err(format!("{name} is not the secret of a destination"));
     }
-    let how = |reason| format!("{reason}; write the secret as it is now there: {name}=\"whsec_…\"");
+    let how = |reason| format!("{reason}; add the current secret there: {name}=\"whsec_…\"");
     let secrets = vars.need(name).map_err(how)?;
     match SigningSecret::parse(secrets) {
         Some(_) => Ok(secrets.to_owned()),
-        None => Err(format!("{}: {name} does not hold whsec_… secrets of a webhook", vars.file())),
+        None => Err(format!("{}: {name} does not contain whsec_… secrets of a webhook", vars.file())),
     }
 }

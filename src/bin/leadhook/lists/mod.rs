@@ -1,4 +1,4 @@
-//! `list`, `suppress` and `unsuppress`: lists of keyed hashes. Addresses stay on this machine.
+//! `list`, `suppress` and `unsuppress`: lists of keyed hashes. Addresses never leave this machine.
 
 mod upload;
 
@@ -22,21 +22,21 @@ pub struct Options {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Add the people of a CSV file to a list; only keyed hashes leave this machine
+    /// Add the people in a CSV file to a list; only keyed hashes leave this machine
     Import(FromFile),
-    /// Take the people of a CSV file off a list
+    /// Remove the people in a CSV file from a list
     Remove(FromFile),
-    /// Show the lists and how long they are
+    /// Show the lists with their number of entries
     Show {
-        /// Only those of this ledger
+        /// Only lists of this ledger
         #[arg(long)]
         ledger: Option<String>,
         #[command(flatten)]
         server: client::Server,
     },
-    /// Empty a list
+    /// Remove all entries of a list
     Clear {
-        /// The list
+        /// The name of the list
         #[arg(value_name = "NAME")]
         list: String,
         /// The ledger that the list belongs to
@@ -51,7 +51,7 @@ enum Command {
 struct FromFile {
     #[command(flatten)]
     contacts: contacts::CsvFile,
-    /// The list, as campaigns name it
+    /// The name of the list, as in campaigns
     #[arg(long)]
     list: String,
     /// The ledger that the list belongs to
@@ -61,7 +61,7 @@ struct FromFile {
     server: client::Server,
 }
 
-/// One person and the list of those who want to hear nothing.
+/// One person, to be added to the suppression list or removed from it.
 #[derive(Args)]
 pub struct One {
     #[command(flatten)]
@@ -73,7 +73,7 @@ pub struct One {
     server: client::Server,
 }
 
-/// Whether people come or go.
+/// A change of a list.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Change {
     Add,
@@ -88,13 +88,13 @@ pub fn run(options: &Options) -> Result<(), String> {
         Command::Clear { list, ledger, server } => {
             let list = List::of(list, ledger)?;
             let cleared = count(&server.client()?.post(&list.path, &json!({ "clear": true }))?)?;
-            say!("{}: {cleared} entries removed; it is empty now", list.name);
+            say!("{}: {cleared} entries removed; the list is empty now", list.name);
             Ok(())
         }
     }
 }
 
-/// A list of a ledger, and where it is changed.
+/// A list of a ledger, with its path in the admin API.
 struct List {
     name: String,
     path: String,
@@ -105,7 +105,7 @@ impl List {
         for (what, name) in [("list", name), ("ledger", ledger)] {
             if !is_id(name) {
                 return Err(format!(
-                    "{name:?} is not the name of a {what}: lower-case letters, digits and hyphens"
+                    "{name:?} is not a valid {what} name: use lower-case letters, digits and hyphens"
                 ));
             }
         }
@@ -129,7 +129,7 @@ impl Change {
     }
 }
 
-/// Computes what a list knows people by.
+/// The keys that tags of people on lists are computed with.
 struct Hasher {
     ring: Keyring,
     identity: Identity,
@@ -139,13 +139,13 @@ struct Hasher {
 impl Hasher {
     fn of(server: &client::Server, ledger: &str) -> Result<Self, String> {
         let vars = Vars::read(&server.keys)?;
-        let how = |reason| format!("{reason}; leadhook keys export lists prints it where the keys are kept");
+        let how = |reason| format!("{reason}; run leadhook keys export lists on the machine with the keys");
         let settings = vars.settings(LISTS).map_err(how)?;
         let ring = settings.lists.clone().ok_or_else(|| format!("{LISTS} is not set"))?;
         Ok(Self { ring, identity: Identity::new(&settings, ledger), ledger: ledger.to_owned() })
     }
 
-    /// Added under the key that writes, removed under every one.
+    /// Returns the tags of a person: added under the current key, removed under every key.
     fn tags(&self, person: &Identifier, change: Change) -> Vec<String> {
         match change {
             Change::Add => vec![list_tag(&self.ring, &self.ledger, person)],
@@ -164,10 +164,10 @@ pub fn change_one(options: &One, change: Change) -> Result<(), String> {
         "{}",
         match (change, changed) {
             (Change::Add, 0) =>
-                "The person was on the list already and hears nothing of this ledger's campaigns.",
-            (Change::Add, _) => "The person hears nothing of this ledger's campaigns from now on.",
+                "The person was already on the list and is not contacted by this ledger's campaigns.",
+            (Change::Add, _) => "The person is not contacted by this ledger's campaigns from now on.",
             (Change::Remove, 0) => "The person was not on the list.",
-            (Change::Remove, _) => "The person is off the list.",
+            (Change::Remove, _) => "The person was removed from the list.",
         }
     );
     Ok(())
@@ -178,9 +178,9 @@ fn show(ledger: Option<&str>, client: &Client) -> Result<(), String> {
         Some(ledger) => format!("lists?ledger={}", List::of(SUPPRESSED, ledger).map(|_| ledger)?),
         None => "lists".to_owned(),
     };
-    let answer = joined(client.get_all(&path)?, "lists");
+    let response = joined(client.get_all(&path)?, "lists");
     let lists =
-        answer.get("lists").and_then(Value::as_array).ok_or("the answer of the Worker holds no lists")?;
+        response.get("lists").and_then(Value::as_array).ok_or("the Worker's response contains no lists")?;
     let text = |list: &Value, key: &str| line(list.get(key).and_then(Value::as_str).unwrap_or("-"));
     let shown = lists.iter().filter(|list| ledger.is_none_or(|ledger| text(list, "ledger") == ledger));
     let mut is_empty = true;
@@ -195,8 +195,8 @@ fn show(ledger: Option<&str>, client: &Client) -> Result<(), String> {
     Ok(())
 }
 
-/// What a change of a list has changed: `added`, `removed` or `cleared`.
-fn count(answer: &Value) -> Result<u64, String> {
-    let named = ["added", "removed", "cleared"].into_iter().find_map(|key| answer.get(key)?.as_u64());
-    named.ok_or_else(|| "the answer of the Worker does not say how much was changed".to_owned())
+/// Returns the number of changed entries: `added`, `removed` or `cleared`.
+fn count(response: &Value) -> Result<u64, String> {
+    let found = ["added", "removed", "cleared"].into_iter().find_map(|key| response.get(key)?.as_u64());
+    found.ok_or_else(|| "the Worker's response does not state the number of changes".to_owned())
 }

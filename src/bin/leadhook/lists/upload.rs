@@ -1,4 +1,4 @@
-//! `list import` and `list remove`: a file's people, hashed here, in batches.
+//! `list import` and `list remove`: uploads of the hashed contacts of a file, in batches.
 
 use std::collections::HashSet;
 use std::io::{self, IsTerminal as _};
@@ -8,9 +8,9 @@ use crate::client::Client;
 use crate::contacts::Contacts;
 use crate::terminal::{note, print_over, say};
 
-/// Hashes of one request.
+/// The hashes of one request.
 const BATCH: usize = 1_500;
-/// Between two lines of progress where they cannot be overwritten.
+/// The batches between two lines of progress, if lines cannot be overwritten.
 const BATCHES_OF_A_LINE: usize = 10;
 const SHOWN_LINES: usize = 10;
 
@@ -49,7 +49,7 @@ pub fn change_by_file(options: &FromFile, change: Change) -> Result<(), String> 
     Ok(())
 }
 
-/// What has gone to a list.
+/// An upload to a list.
 struct Upload {
     client: Client,
     list: List,
@@ -71,26 +71,26 @@ impl Upload {
         if self.batch.is_empty() {
             return Ok(());
         }
-        let answer = self.client.post(&self.list.path, &self.change.body(&self.batch));
-        let changed = answer.and_then(|answer| count(&answer)).map_err(|reason| {
+        let response = self.client.post(&self.list.path, &self.change.body(&self.batch));
+        let changed = response.and_then(|response| count(&response)).map_err(|reason| {
             self.end();
             let sent = self.sent;
-            format!("{reason}\n{sent} hashes were sent before; run it again, which counts nobody twice")
+            format!("{reason}\n{sent} hashes were sent before; run it again, nobody is counted twice")
         })?;
         self.changed += changed;
         self.sent += self.batch.len();
         self.batch.clear();
         self.batches += 1;
-        let said = format!("{} rows read, {} sent", self.rows, self.sent);
+        let progress = format!("{} rows read, {} sent", self.rows, self.sent);
         if io::stderr().is_terminal() {
-            print_over(&said);
+            print_over(&progress);
         } else if self.batches.is_multiple_of(BATCHES_OF_A_LINE) {
-            note!("{said}");
+            note!("{progress}");
         }
         Ok(())
     }
 
-    /// Leaves the line that is overwritten.
+    /// Ends the line that is overwritten.
     fn end(&self) {
         if self.batches > 0 && io::stderr().is_terminal() {
             note!("");
@@ -98,7 +98,7 @@ impl Upload {
     }
 }
 
-/// Lines where nobody was found.
+/// The lines that could not be read.
 #[derive(Default)]
 struct Unreadable {
     count: usize,

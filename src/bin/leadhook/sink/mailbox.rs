@@ -1,4 +1,4 @@
-//! The mails that a provider would have sent, for people to read.
+//! Mailbox of the mails that a provider would have sent.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
@@ -13,9 +13,9 @@ use serde_json::Value;
 use super::{Sink, TOKEN};
 use crate::terminal::{line, say};
 
-/// Mails that are kept.
+/// The most mails that are kept.
 const MAX_MAILS: usize = 100;
-/// The page loads nothing and runs nothing.
+/// The content security policy: the page loads nothing and runs nothing.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; \
                       frame-ancestors 'none'";
 const STYLE: &str = "body{font:1rem/1.5 system-ui,sans-serif;max-width:44rem;margin:2rem auto;padding:0 1rem}\
@@ -32,7 +32,7 @@ struct Mail {
     text: String,
 }
 
-/// `POST /mail`: what an e-mail provider's API takes.
+/// `POST /mail`: the API of an e-mail provider.
 pub async fn take(State(sink): State<Arc<Sink>>, headers: HeaderMap, body: Bytes) -> StatusCode {
     let mut received = sink.received();
     if received.fails("/mail") {
@@ -49,8 +49,8 @@ pub async fn take(State(sink): State<Arc<Sink>>, headers: HeaderMap, body: Bytes
         return StatusCode::BAD_REQUEST;
     };
     let mail = Mail::read(&body);
-    let told = line(&format!("mail to {}: {}", mail.to, mail.subject));
-    say!("{told}  -> http://127.0.0.1:{}/mailbox", sink.port);
+    let summary = line(&format!("mail to {}: {}", mail.to, mail.subject));
+    say!("{summary}  -> http://127.0.0.1:{}/mailbox", sink.port);
     received.mailbox.keep(mail);
     StatusCode::OK
 }
@@ -91,7 +91,7 @@ impl Mailbox {
 }
 
 impl Mail {
-    /// Providers differ in their bodies; one whose text is not found is shown as it is.
+    /// Reads a mail. The bodies of providers differ; one without a known text is shown as it is.
     fn read(body: &Value) -> Self {
         let part = |is_it: fn(&str) -> bool| find(body, is_it).and_then(first_text).map(str::to_owned);
         Self {
@@ -102,7 +102,7 @@ impl Mail {
     }
 }
 
-/// The value of the first key that fits, at any depth; keys are compared in lower case.
+/// Returns the value of the first key that matches, at any depth, in lower case.
 fn find(value: &Value, is_it: fn(&str) -> bool) -> Option<&Value> {
     match value {
         Value::Object(table) => {
@@ -114,7 +114,7 @@ fn find(value: &Value, is_it: fn(&str) -> bool) -> Option<&Value> {
     }
 }
 
-/// A text, or the first one in a list or a table.
+/// Returns a text, or the first one in a list or a table.
 fn first_text(value: &Value) -> Option<&str> {
     match value {
         Value::String(text) => Some(text),
@@ -124,7 +124,7 @@ fn first_text(value: &Value) -> Option<&str> {
     }
 }
 
-/// A text as HTML, with its web addresses as links.
+/// Returns a text as HTML, with its web addresses as links.
 fn linked(text: &str) -> String {
     text.split_inclusive(char::is_whitespace)
         .map(|word| {

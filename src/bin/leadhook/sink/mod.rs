@@ -1,5 +1,5 @@
-//! `sink`: a webhook receiver that verifies what it gets and prints it for people, and a mailbox in
-//! an e-mail provider's stead.
+//! `sink`: a webhook receiver for development that verifies events and prints them in words, with a mailbox in
+//! place of an e-mail provider.
 
 mod mailbox;
 
@@ -21,18 +21,18 @@ use serde_json::Value;
 use self::mailbox::Mailbox;
 use crate::terminal::{line, lines, say};
 
-/// The secret that a mail must come with.
+/// The name of the secret that mails must come with.
 const TOKEN: &str = "MAIL_API_TOKEN";
 
 #[derive(Args)]
 pub struct Options {
-    /// The port on 127.0.0.1; 0 takes a free one
+    /// The port on 127.0.0.1; 0 for any free one
     #[arg(long, default_value_t = 8788)]
     port: u16,
-    /// A file of NAME=value lines; every value that begins whsec_ is tried, and MAIL_API_TOKEN for mails
+    /// The file with the secrets, as NAME=value lines: whsec_… for webhooks, MAIL_API_TOKEN for mails
     #[arg(long, default_value = ".dev.vars")]
     secrets: PathBuf,
-    /// Answer the first N deliveries with 500, to see them come again
+    /// Return 500 to the first N deliveries, to see the retries
     #[arg(long, default_value_t = 0)]
     fail: usize,
 }
@@ -61,7 +61,7 @@ impl Received {
         let fails = self.to_fail > 0;
         if fails {
             self.to_fail -= 1;
-            say!("{path}: answered 500 on purpose");
+            say!("{path}: returned 500 on purpose");
         }
         fails
     }
@@ -73,7 +73,7 @@ pub fn run(options: &Options) -> Result<(), String> {
     let is_token = |(name, value): &(String, String)| name == TOKEN && !value.is_empty();
     let tokens: Vec<_> = values.into_iter().filter(is_token).map(|(_, value)| value).collect();
     if secrets.is_empty() && tokens.is_empty() {
-        return Err(format!("no whsec_ secret in {} or the environment", options.secrets.display()));
+        return Err(format!("no whsec_… secret in {} or the environment", options.secrets.display()));
     }
     let received = Received { seen: HashSet::new(), mailbox: Mailbox::default(), to_fail: options.fail };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -130,18 +130,18 @@ async fn receive(State(sink): State<Arc<Sink>>, uri: Uri, headers: HeaderMap, bo
         return StatusCode::UNAUTHORIZED;
     }
     if !received.seen.insert(id.to_owned()) {
-        say!("{uri}: {id} came again; it is known");
+        say!("{uri}: {id} again, already received");
         return StatusCode::NO_CONTENT;
     }
     match serde_json::from_slice(&body) {
-        Ok(event) => say!("{}", readable(&event, uri.path(), id)),
+        Ok(event) => say!("{}", in_words(&event, uri.path(), id)),
         Err(_) => say!("{uri}: signature verified, but it is not JSON"),
     }
     StatusCode::NO_CONTENT
 }
 
-/// A delivered event as a few lines.
-fn readable(event: &Value, path: &str, id: &str) -> String {
+/// Returns a delivered event in words.
+fn in_words(event: &Value, path: &str, id: &str) -> String {
     let text = |pointer: &str| line(event.pointer(pointer).and_then(Value::as_str).unwrap_or("-"));
     let list = |pointer: &str| event.pointer(pointer).and_then(Value::as_array).cloned().unwrap_or_default();
     let pairs = |pointer: &str| {
@@ -168,10 +168,10 @@ fn readable(event: &Value, path: &str, id: &str) -> String {
         let points = reason.get("points").and_then(Value::as_i64).unwrap_or(0);
         add(format!("    {points:+} {}: {}", part("rule"), part("because")));
     }
-    for sign in list("/data/signals") {
-        let weight = sign.get("weight").and_then(Value::as_i64).unwrap_or(0);
-        let because = line(sign.get("because").and_then(Value::as_str).unwrap_or("-"));
-        add(format!("  sign of abuse, weight {weight}: {because}"));
+    for signal in list("/data/signals") {
+        let weight = signal.get("weight").and_then(Value::as_i64).unwrap_or(0);
+        let because = line(signal.get("because").and_then(Value::as_str).unwrap_or("-"));
+        add(format!("  abuse signal, weight {weight}: {because}"));
     }
     for pointer in ["answers", "attribution", "engagement"] {
         let pairs = pairs(&format!("/data/{pointer}"));
@@ -195,8 +195,8 @@ fn readable(event: &Value, path: &str, id: &str) -> String {
         add(format!("  purposes: {}", purposes.join(", ")));
     }
     for key in ["subject", "text", "confirm_url", "withdraw_url", "expires_at", "withdrawn_at", "erased_at"] {
-        if let Some(said) = event.pointer(&format!("/data/{key}")).and_then(Value::as_str) {
-            add(format!("  {key}: {}", lines(said.trim_end()).replace('\n', "\n    ")));
+        if let Some(text) = event.pointer(&format!("/data/{key}")).and_then(Value::as_str) {
+            add(format!("  {key}: {}", lines(text.trim_end()).replace('\n', "\n    ")));
         }
     }
     match event.pointer("/data/lead_id").and_then(Value::as_str) {

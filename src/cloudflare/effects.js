@@ -1,28 +1,32 @@
-// What makes wishes come true: the platform's own functions, one a wish. These carry values and decide nothing.
-// Each gets the parcel, and what it is done with; and gives, or resolves to, a text, bytes, a number, a truth, or
-// nothing. What it throws is told to who wished.
+// The effects of use cases, one function each, by the platform's own functions. They carry values and decide
+// nothing. Each takes a parcel and a context, and returns, or resolves to, a text, bytes, a number, a boolean
+// or undefined. An exception resumes the use case with a failure.
 
+/** Reads a key of KV. */
 export async function kvGet(parcel, { env }) {
   return (await env.KV.get(parcel.text(0))) ?? undefined;
 }
 
-/** Names and values in turn, as JSON, of those that are there. */
+/** Reads keys of KV, and returns names and values in turn, as JSON, of those that exist. */
 export async function kvGetAll(parcel, { env }) {
   const found = await env.KV.get(parcel.parts.map((_, at) => parcel.text(at)));
   return JSON.stringify([...found].filter(([, value]) => value !== null).flat());
 }
 
+/** Writes a key of KV. */
 export async function kvPut(parcel, { env }) {
   await env.KV.put(parcel.text(0), parcel.text(1));
 }
 
+/** Deletes a key of KV. */
 export async function kvDelete(parcel, { env }) {
   await env.KV.delete(parcel.text(0));
 }
 
-/** Names of one page of a listing: KV's own limit. */
+/** The names on one page of a listing, KV's own limit. */
 const LIST_PAGE = LIMITS.kv_page_names;
 
+/** Lists the keys of KV that begin with a text, as JSON. */
 export async function kvList(parcel, { env }) {
   const names = [];
   for (let cursor; ; ) {
@@ -33,28 +37,29 @@ export async function kvList(parcel, { env }) {
   }
 }
 
+/** The ids of the ledgers' objects, by name. */
 const objects = new Map();
 
 /**
- * Longest wait for a ledger's answer. The last of those who may wait for one gets it within two seconds
- * or so, a restart of the object included; who waits longer waits for something that is broken.
+ * The longest wait for a ledger's reply. The last request of a full backlog gets it within about two seconds,
+ * a restart of the object included, so a longer wait means that something is broken.
  */
-const ANSWER_WITHIN_MS = 10_000;
+const REPLY_WITHIN_MS = 10_000;
 
 /**
- * Resolves to what the ledger answers. Where it does not in time, whether the call was kept is not
- * known: the caller comes again, and the same submission counts once.
+ * Sends a message to a ledger, and resolves to its reply. If none comes in time, it is not known if the
+ * message was handled: the visitor tries again, and the same submission counts once.
  */
 export function ask(parcel, { env }) {
   const [ledger, jurisdiction, message] = [parcel.text(0), parcel.text(1), parcel.text(2)];
   const namespace = jurisdiction === '' ? env.LEDGER : env.LEDGER.jurisdiction(jurisdiction);
   let id = objects.get(ledger);
-  if (id === undefined) objects.set(ledger, (id = namespace.idFromName(ledger)));
+  if (id === undefined) {
+    id = namespace.idFromName(ledger);
+    objects.set(ledger, id);
+  }
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(
-      () => reject(new Error(`no answer in ${ANSWER_WITHIN_MS} ms`)),
-      ANSWER_WITHIN_MS,
-    );
+    const timer = setTimeout(() => reject(new Error(`no answer in ${REPLY_WITHIN_MS} ms`)), REPLY_WITHIN_MS);
     const settle = (done) => (value) => {
       clearTimeout(timer);
       done(value);
@@ -63,27 +68,27 @@ export function ask(parcel, { env }) {
   });
 }
 
-/** Whether the limits that are bound take one more; nothing where none is bound. */
+/** Resolves to true if the rate limits that are bound allow one more post; undefined if none is bound. */
 export async function limits(parcel, { env: { CAMPAIGN_LIMIT, NETWORK_LIMIT } }) {
   const [campaign, network] = [parcel.text(0), parcel.text(1)];
-  const asked = [];
-  if (CAMPAIGN_LIMIT) asked.push(CAMPAIGN_LIMIT.limit({ key: campaign }));
-  if (NETWORK_LIMIT && network) asked.push(NETWORK_LIMIT.limit({ key: network }));
-  if (asked.length === 0) return undefined;
-  return (await Promise.all(asked)).every(({ success }) => success);
+  const outcomes = [];
+  if (CAMPAIGN_LIMIT) outcomes.push(CAMPAIGN_LIMIT.limit({ key: campaign }));
+  if (NETWORK_LIMIT && network) outcomes.push(NETWORK_LIMIT.limit({ key: network }));
+  if (outcomes.length === 0) return undefined;
+  return (await Promise.all(outcomes)).every(({ success }) => success);
 }
 
-/** Whether the limit of mails takes one more; nothing where it is not bound. */
+/** Resolves to true if the rate limit of e-mails allows one more; undefined if it is not bound. */
 export async function mailLimit(parcel, { env: { MAIL_LIMIT } }) {
   return (await MAIL_LIMIT?.limit({ key: parcel.text(0) }))?.success;
 }
 
-/** A visitor waits meanwhile. */
+/** The longest wait for a service, short because a visitor waits too. */
 const SERVICE_WITHIN_MS = 3_000;
-/** Characters of a service's answer: a few fields of JSON. */
-const MAX_SERVICE_ANSWER = 16_384;
+/** The characters of a service's response: a few fields of JSON. */
+const MAX_SERVICE_CHARS = 16_384;
 
-/** The text that a form is answered with. */
+/** Posts a form, and resolves to the text of the response. */
 export async function postForm(parcel) {
   const controller = new AbortController();
   const timer = setTimeout(() => controller.abort(), SERVICE_WITHIN_MS);
@@ -101,7 +106,7 @@ export async function postForm(parcel) {
     let text = '';
     for await (const chunk of body ?? []) {
       text += decoder.decode(chunk, { stream: true });
-      if (text.length > MAX_SERVICE_ANSWER) throw new Error('the answer is too long');
+      if (text.length > MAX_SERVICE_CHARS) throw new Error('the answer is too long');
     }
     if (!ok) throw new Error('the answer is no success');
     return text;
@@ -110,26 +115,28 @@ export async function postForm(parcel) {
   }
 }
 
-/** Whether a file is in the bucket; nothing where none is bound. */
+/** Resolves to true if a file is in the bucket; undefined if no bucket is bound. */
 export async function hasFile(parcel, { env: { FILES } }) {
   if (!FILES) return undefined;
   return (await FILES.head(parcel.text(0))) !== null;
 }
 
-/** Keeps a response with a file of the bucket, which is not read here. Whether it is there. */
+/**
+ * Keeps a response with a file of the bucket, which is not read here. Resolves to true if the file exists.
+ */
 export async function file(parcel, context) {
   const object = await context.env.FILES.get(parcel.text(0));
   if (object === null) return false;
   const headers = pairs(parcel.text(1));
   const type = object.httpMetadata?.contentType ?? headers['content-type'];
-  // Runtimes do not agree on what they refuse.
+  // Runtimes differ in the values that they refuse.
   if (/[^ -~]/.test(type)) throw new Error('no header can carry the content type of a file');
   headers['content-type'] = type;
   context.kept = new Response(object.body, { status: parcel.number, headers });
   return true;
 }
 
-/** Keeps the platform's answer with a static file. Whether there are such files. */
+/** Keeps the platform's response with a static asset. Resolves to true if assets are bound. */
 export async function asset(_, context) {
   const { ASSETS } = context.env;
   if (!ASSETS) return false;
@@ -137,9 +144,10 @@ export async function asset(_, context) {
   return true;
 }
 
+/** The imported keys, by id. */
 const signers = new Map();
 
-/** The Ed25519 signature of a text, by a key of this id with these two halves in base64url. */
+/** Signs a text by Ed25519, with a key that has an id and two halves in base64url. */
 export async function sign(parcel) {
   const [id, d, x] = [parcel.text(0), parcel.text(1), parcel.text(2)];
   let key = signers.get(id);
@@ -152,25 +160,26 @@ export async function sign(parcel) {
 }
 
 /**
- * A body up to this long is read, so that its connection serves the next request. Not one that is
- * compressed: a few hundred bytes of it may be gigabytes once the runtime has read them.
+ * The length up to which a response's body is read, so that its connection can serve the next request.
+ * Compressed bodies are not read: a few hundred bytes may be gigabytes once the runtime has read them.
  */
 const MAX_DISCARDED_BYTES = 4096;
-/** And for so long: whoever hangs behind the head of an answer keeps a connection no longer. */
+/** The time for that. A receiver that hangs after the head of a response keeps a connection no longer. */
 const DISCARD_WITHIN_MS = 1_000;
-/** A request that was begun may wait for so long, for a commit, until it gets its connection. */
+/** The time that a request may wait, for a commit, until it gets its connection. */
 const CONNECTS_WITHIN_MS = 500;
 
-/** Requests to receivers that are under way, those of other ledgers too. */
+/** The requests to receivers that are under way, those of other ledgers too. */
 const underWay = new Set();
 
 /**
- * The status; with how many more requests it took and the `Retry-After`, each on a line, where there are any.
+ * Sends a request to a receiver. Resolves to the status, and, if there are any, the number of further
+ * requests and the `Retry-After`, one per line.
  *
- * The runtime uses a connection again after a complete answer, and takes bytes that lie behind it for the
- * answer to the next request: a lead would be lost. So after anything but 2xx it is not used again.
+ * The runtime reuses a connection after a complete response, and takes further bytes on it for the response
+ * to the next request: a lead would be lost. So after anything but 2xx the connection is not used again.
  *
- * @param flights the object's, which it gives up when their time is over
+ * @param flights the object's requests, which it aborts when their time is over
  */
 export async function send(parcel, { flights }) {
   const url = parcel.text(0);
@@ -193,13 +202,13 @@ export async function send(parcel, { flights }) {
     };
     const response = await fetch(url, init);
     own.untilMs = Date.now() + DISCARD_WITHIN_MS;
-    // A receiver has nothing to say but its status.
+    // Only the status of the response counts.
     const length = Number(response.headers.get('content-length') ?? Infinity);
     let more = 0;
     if (response.ok && length <= MAX_DISCARDED_BYTES && !response.headers.has('content-encoding')) {
       await response.arrayBuffer().catch(() => {});
     } else {
-      // What is left unread ends the connection.
+      // A body that is left unread ends the connection.
       response.body?.cancel().catch(() => {});
       if (!response.ok && !(response.body && length > 0)) more = await endConnection(url, own, signal);
     }
@@ -214,16 +223,19 @@ export async function send(parcel, { flights }) {
   }
 }
 
-/** Requests to an origin that are under way. Those of an object that has ended never end themselves. */
+/**
+ * Returns the requests to an origin that are under way. Those of an object that was stopped never end by
+ * themselves.
+ */
 function at(origin) {
   return [...underWay].filter((one) => one.origin === origin && one.goneMs > Date.now());
 }
 
 /**
- * Ends the connection that has just brought an answer without a body, which left nothing unread. The
- * runtime has put it where the next request to its origin finds it, above those that were put there
- * before. So requests are begun that take it, and those that answers may have put there since, and are
- * given up before a byte of them is written. Resolves to their number.
+ * Ends the connection of a response without a body, which left nothing unread. The runtime has put it on top
+ * of its stack of idle connections to the origin. So requests are begun that take it, and those that other
+ * responses may have put there since, and are aborted before a byte of them is written. Resolves to their
+ * number.
  *
  * A request that may have got the connection before them is doubtful.
  */
@@ -232,19 +244,19 @@ async function endConnection(url, own, signal) {
   for (const other of others) other.isDoubtful ||= other.sinceMs + CONNECTS_WITHIN_MS > Date.now();
   own.ends = true;
   for (let left = others.length + 1; left > 0 && !signal.aborted; left -= 1) {
-    const given = new AbortController();
-    const giveUp = () => given.abort();
+    const aborter = new AbortController();
+    const giveUp = () => aborter.abort();
     signal.addEventListener('abort', giveUp);
-    // Its body is asked for when it has its connection.
+    // The body is pulled when the request has its connection.
     const body = new ReadableStream({ type: 'bytes', pull: giveUp }, { highWaterMark: 0 });
-    const init = { method: 'OPTIONS', body, redirect: 'manual', signal: given.signal };
+    const init = { method: 'OPTIONS', body, redirect: 'manual', signal: aborter.signal };
     await fetch(url, init).catch(() => {});
     signal.removeEventListener('abort', giveUp);
   }
   return others.length + 1;
 }
 
-/** Names and values of headers in turn, one a line, as an object. */
+/** Returns headers as an object, from names and values in turn, one per line. */
 export function pairs(lines) {
   const parts = lines.split('\n');
   const headers = {};
