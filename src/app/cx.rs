@@ -1,5 +1,6 @@
 //! Context of a use case: the ports, the memory of the isolate, and the moment.
 
+use std::pin::Pin;
 use std::rc::Rc;
 
 use super::isolate::Isolate;
@@ -11,6 +12,7 @@ use crate::campaign::Campaign;
 use crate::http::request::RawRequest;
 use crate::http::response::Response;
 use crate::ledger::api::Request;
+use crate::ledger::wire::{Answer, Call};
 use crate::pipeline::lead::Identity;
 use crate::settings::Settings;
 
@@ -73,6 +75,18 @@ impl<'a, P: Ports> Cx<'a, P> {
         }
     }
 
+    /// Returns the answer of a ledger. Behind a pointer, so that its code is not copied for each operation.
+    pub fn answer<'b>(
+        self,
+        ledger: &'b str,
+        call: &'b Call,
+    ) -> Pin<Box<dyn Future<Output = Result<Answer, Fault>> + 'b>>
+    where
+        'a: 'b,
+    {
+        Box::pin(self.ports.ask(ledger, call))
+    }
+
     /// Asks a ledger for an operation, in the name of an operator if one asks.
     ///
     /// # Errors
@@ -83,6 +97,6 @@ impl<'a, P: Ports> Cx<'a, P> {
         actor: Option<&str>,
         request: R,
     ) -> Result<R::Reply, Fault> {
-        R::read(self.ports.ask(ledger, &request.into_call(actor)).await?)
+        R::read(self.answer(ledger, &request.into_call(actor)).await?)
     }
 }

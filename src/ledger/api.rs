@@ -32,13 +32,21 @@ pub trait Request: Sized {
     /// # Errors
     /// The ledger replied something else.
     fn read(answer: Answer) -> Result<Self::Reply, Fault> {
-        Self::Reply::read(answer, Self::KEY).ok_or_else(|| Fault::new("a ledger gave another answer"))
+        read_reply(answer, Self::KEY)
     }
 
     /// Writes the reply as it travels.
     fn reply(reply: Self::Reply) -> Answer {
         reply.write(Self::KEY)
     }
+}
+
+/// Reads the reply of an operation that has this key.
+///
+/// # Errors
+/// The ledger replied something else.
+pub fn read_reply<R: Reply>(answer: Answer, key: &str) -> Result<R, Fault> {
+    R::read(answer, key).ok_or_else(|| Fault::new("a ledger gave another answer"))
 }
 
 /// Returns an operation without fields.

@@ -7,7 +7,8 @@ use super::request::AdminRequest;
 use super::walk::cursor;
 use crate::app::ports::Ports;
 use crate::http::response::Response;
-use crate::ledger::api::{Page, Request};
+use crate::ledger::api::{Page, Request, read_reply};
+use crate::ledger::wire::Call;
 
 /// The entries of a page unless the operator says otherwise.
 const DEFAULT_ENTRIES: i64 = 50;
@@ -28,6 +29,15 @@ pub async fn page<R: Request<Reply = Page>>(
     request: &AdminRequest<'_, impl Ports>,
     query: impl Fn(Part) -> R,
 ) -> AdminResult {
+    page_of(request, R::KEY, &|part| request.call(query(part))).await
+}
+
+/// Returns the page whose entries replies have under a key.
+async fn page_of(
+    request: &AdminRequest<'_, impl Ports>,
+    key: &str,
+    call: &dyn Fn(Part) -> Call,
+) -> AdminResult {
     let limit = request.query.limit(DEFAULT_ENTRIES)?;
     let campaign = request.query.text("campaign");
     let mut walk = request.walk(request.ledgers(campaign.as_deref()).await?)?;
@@ -35,11 +45,12 @@ pub async fn page<R: Request<Reply = Page>>(
     while let Some((ledger, after)) = walk.next(1) {
         let room = limit - i64::try_from(found.len()).unwrap_or(limit);
         let part = Part { campaign: campaign.clone(), after, limit: Some(room) };
-        let page = request.ask(&ledger, query(part)).await?;
+        let answer = request.cx.answer(&ledger, &call(part)).await?;
+        let page: Page = read_reply(answer, key)?;
         found.extend(page.entries);
         if let Some(next) = page.next {
-            return Ok(Response::json(&json!({ R::KEY: found, "next": cursor(&ledger, &next) })));
+            return Ok(Response::json(&json!({ key: found, "next": cursor(&ledger, &next) })));
         }
     }
-    Ok(Response::json(&json!({ R::KEY: found, "next": walk.next_cursor() })))
+    Ok(Response::json(&json!({ key: found, "next": walk.next_cursor() })))
 }

@@ -12,7 +12,8 @@ use crate::app::repeats;
 use crate::base::id::SubmissionId;
 use crate::base::limits;
 use crate::http::response::Response;
-use crate::ledger::api::{Decided, Discard, Quarantine, Quarantined, Release, Report, Request};
+use crate::ledger::api::{Decided, Discard, Quarantine, Quarantined, Release, Report, Request, read_reply};
+use crate::ledger::wire::Call;
 
 /// The most submissions that a request names: as many as a ledger decides about in one call.
 const MAX_NAMED: usize = limits::number("request_ids") as usize;
@@ -59,6 +60,16 @@ async fn decide<R: Request<Reply = Decided>>(
     operation: impl Fn(Chosen) -> R,
     forgets_repeats: bool,
 ) -> AdminResult {
+    decide_by(request, R::KEY, &|chosen| request.call(operation(chosen)), forgets_repeats).await
+}
+
+/// Decides by calls whose replies have the submissions that were decided about under a key.
+async fn decide_by(
+    request: &AdminRequest<'_, impl Ports>,
+    key: &str,
+    call: &dyn Fn(Chosen) -> Call,
+    forgets_repeats: bool,
+) -> AdminResult {
     let body = request.json().unwrap_or_default();
     let campaign = body.get("campaign").and_then(Value::as_str);
     let mut ids = texts(body.get("submission_ids"));
@@ -82,7 +93,8 @@ async fn decide<R: Request<Reply = Decided>>(
         let submission_ids = ids.iter().cloned().map(SubmissionId::from).collect();
         let after = after.clone().map(SubmissionId::from);
         let chosen = Chosen { campaign: campaign.map(str::to_owned), submission_ids, after };
-        let decided = request.ask(&ledger, operation(chosen)).await?;
+        let answer = request.cx.answer(&ledger, &call(chosen)).await?;
+        let decided: Decided = read_reply(answer, key)?;
         done.extend(decided.done);
         not_possible.extend(decided.not_possible);
         next = decided.next.filter(|_| campaign.is_some()).into();
@@ -97,7 +109,7 @@ async fn decide<R: Request<Reply = Decided>>(
         // No ledger has the rest in quarantine.
         None => not_possible.extend(ids),
     }
-    Ok(Response::json(&json!({ R::KEY: done, "not_possible": not_possible, "next": next })))
+    Ok(Response::json(&json!({ key: done, "not_possible": not_possible, "next": next })))
 }
 
 /// Checks that what names submissions is of the documented types. Nothing is passed over where something is thrown

@@ -14,6 +14,7 @@ use crate::base::fault::Fault;
 use crate::base::time::parse_rfc3339;
 use crate::http::request::RawRequest;
 use crate::ledger::api::Request;
+use crate::ledger::wire::Call;
 use crate::settings::admin_tokens::Actor;
 
 /// A request of an operator who may make it.
@@ -32,6 +33,11 @@ impl<P: Ports> AdminRequest<'_, P> {
     /// Asks a ledger in the name of the operator.
     pub async fn ask<R: Request>(&self, ledger: &str, request: R) -> Result<R::Reply, Fault> {
         self.cx.ask(ledger, Some(&self.actor.name), request).await
+    }
+
+    /// Returns the call of an operation in the name of the operator.
+    pub fn call(&self, request: impl Request) -> Call {
+        request.into_call(Some(&self.actor.name))
     }
 
     /// Begins a walk through names at the query's cursor.

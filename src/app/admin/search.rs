@@ -5,20 +5,34 @@ use super::request::AdminRequest;
 use crate::app::ports::Ports;
 use crate::http::response::Response;
 use crate::ledger::api::Request;
+use crate::ledger::wire::{Answer, Call};
 
 /// Asks one ledger after the other, or that of the campaign which the query names, and shows the reply of the first
 /// that has what is asked for.
-pub async fn find<T, R: Request<Reply = Option<T>> + Clone>(
+pub async fn find<T, R: Request<Reply = Option<T>>>(
     request: &AdminRequest<'_, impl Ports>,
     operation: R,
     show: impl Fn(T) -> Response,
 ) -> AdminResult {
+    match first_answer(request, &request.call(operation)).await? {
+        Ok(answer) => Ok(R::read(answer)?.map_or_else(Response::not_found, show)),
+        Err(response) => Ok(response),
+    }
+}
+
+/// Returns the first answer that is not [`Answer::NotFound`], or the response where there is none.
+async fn first_answer(
+    request: &AdminRequest<'_, impl Ports>,
+    call: &Call,
+) -> AdminResult<Result<Answer, Response>> {
     let ledgers = request.ledgers(request.query.text("campaign").as_deref()).await?;
     let mut walk = request.walk(ledgers)?;
     while let Some((ledger, _)) = walk.next(1) {
-        if let Some(found) = request.ask(&ledger, operation.clone()).await? {
-            return Ok(show(found));
+        let answer = request.cx.answer(&ledger, call).await?;
+        if answer != Answer::NotFound {
+            return Ok(Ok(answer));
         }
     }
-    Ok(walk.next_cursor().map_or_else(Response::not_found, |next| Response::not_found_yet(&next)))
+    let next = walk.next_cursor();
+    Ok(Err(next.map_or_else(Response::not_found, |next| Response::not_found_yet(&next))))
 }
