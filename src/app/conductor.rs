@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::cron::CRON_EVERY_MS;
 use super::isolate::Isolate;
-use super::ports::{Ports, signed};
+use super::ports::{Ports, sign_receipts};
 use crate::base::fault::Fault;
 use crate::base::moment::Moment;
 use crate::ledger::db::store::Store;
@@ -170,7 +170,7 @@ impl<S: Store> Conductor<S> {
             Ok(prepared) => prepared,
             Err(outcome) => return Ok(Err(outcome)),
         };
-        let receipts = signed(world, std::mem::take(&mut prepared.unsigned)).await?;
+        let receipts = sign_receipts(world, std::mem::take(&mut prepared.unsigned)).await?;
         let (secret, moment) = (|name: &str| world.secret(name), world.moment()?);
         Ok(self.ledger.dispatch(claim, &prepared, campaign.as_deref(), secret, &receipts, &moment))
     }

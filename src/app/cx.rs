@@ -20,7 +20,7 @@ use crate::settings::Settings;
 pub struct Cx<'a, P> {
     /// KV, ledgers, settings and signatures.
     pub ports: &'a P,
-    /// What the isolate remembers.
+    /// The memory of the isolate.
     pub isolate: &'a Isolate,
     /// The time at which the invocation began, and its randomness.
     pub now: &'a Moment,

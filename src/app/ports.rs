@@ -1,5 +1,5 @@
-//! Ports: what the use cases need of the platform. `cloudflare` implements them, and on the host `testing`, with a clock
-//! and faults.
+//! Ports: what the use cases need of the platform. `cloudflare` implements them, and `testing` on the host, with a
+//! clock and faults.
 
 use crate::base::fault::Fault;
 use crate::base::keyring::{SigningKey, SigningKeys};
@@ -95,7 +95,7 @@ pub trait Ports {
 ///
 /// # Errors
 /// The platform refuses.
-pub async fn signed(ports: &impl Ports, inputs: Vec<String>) -> Result<Vec<(String, Vec<u8>)>, Fault> {
+pub async fn sign_receipts(ports: &impl Ports, inputs: Vec<String>) -> Result<Vec<(String, Vec<u8>)>, Fault> {
     let Some(key) = ports.settings().signing.as_ref().and_then(SigningKeys::current) else {
         return Ok(Vec::new());
     };

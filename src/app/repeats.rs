@@ -8,7 +8,7 @@ use super::repeat_record::RepeatRecord;
 use crate::campaign::{Campaign, UseOfKv};
 use crate::pipeline::lead::{Fingerprint, recognising};
 
-/// Where the repeats of one submission are recognised.
+/// The recognition of repeats of one submission.
 pub struct Repeats {
     is_cached: bool,
     /// The key of the person's record in KV; `None` if KV is not used.

@@ -7,7 +7,7 @@ use super::error::{AdminResult, wrong_parameter};
 use super::request::{AdminRequest, texts};
 use super::walk::{Walk, cursor, with_next};
 use crate::app::cx::Cx;
-use crate::app::ports::{Ports, signed};
+use crate::app::ports::{Ports, sign_receipts};
 use crate::app::repeat_record::RepeatRecord;
 use crate::app::{registry, repeats};
 use crate::base::fault::Fault;
@@ -25,7 +25,7 @@ pub async fn access(request: &AdminRequest<'_, impl Ports>) -> AdminResult {
     let mut search = Search::begin(request, &people).await?;
     let mut ledgers = Vec::new();
     let access = |Person { fingerprints, list_tags, after }| Access { fingerprints, list_tags, after };
-    while let Some(Found { ledger, mut report, tags }) = search.next(access).await? {
+    while let Some(LedgerReport { ledger, mut report, tags }) = search.next(access).await? {
         let mut remembered = 0;
         for tag in tags {
             let record = request.cx.ports.kv_get(&RepeatRecord::key(&ledger, &tag)).await?;
@@ -49,7 +49,7 @@ pub async fn erase(request: &AdminRequest<'_, impl Ports>) -> AdminResult {
     let mut search = Search::begin(request, &people).await?;
     let mut ledgers = Vec::new();
     let erase = |Person { fingerprints, list_tags, after }| Erase { fingerprints, list_tags, after };
-    while let Some(Found { ledger, mut report, tags: own }) = search.next(erase).await? {
+    while let Some(LedgerReport { ledger, mut report, tags: own }) = search.next(erase).await? {
         // The hashes never leave the system.
         let tags = texts(report.remove("fingerprints").as_ref());
         let in_kv = own.len() + search.walk.spend(tags.len().saturating_sub(own.len()));
@@ -107,7 +107,7 @@ struct Person {
 }
 
 /// A ledger's report about a person, with the fingerprints of the person there.
-struct Found {
+struct LedgerReport {
     ledger: String,
     report: Map<String, Value>,
     tags: Vec<String>,
@@ -128,7 +128,7 @@ impl<'a, P: Ports> Search<'a, P> {
     async fn next<R: Request<Reply = Option<Report>>>(
         &mut self,
         operation: impl Fn(Person) -> R,
-    ) -> Result<Option<Found>, Fault> {
+    ) -> Result<Option<LedgerReport>, Fault> {
         let Some(ledger) = self.walk.peek().filter(|_| self.within.is_none()) else { return Ok(None) };
         let identity = self.request.cx.identity_of(ledger);
         let tags: Vec<_> = self.people.iter().flat_map(|one| identity.fingerprints_of(one)).collect();
@@ -141,7 +141,7 @@ impl<'a, P: Ports> Search<'a, P> {
         if let Some(Value::String(position)) = report.remove("next") {
             self.within = Some(cursor(&ledger, &position));
         }
-        Ok(Some(Found { ledger, report, tags }))
+        Ok(Some(LedgerReport { ledger, report, tags }))
     }
 
     /// Returns the cursor from which the next request goes on.
@@ -167,7 +167,7 @@ async fn with_receipt(cx: Cx<'_, impl Ports>, mut erasure: Map<String, Value>) -
     let key = cx.settings().signing.as_ref().and_then(SigningKeys::current);
     let payload = Value::Object(erasure.clone()).to_string();
     let inputs = key.map(|key| signing_input(&key.id, &payload)).into_iter().collect();
-    let receipt = signed(cx.ports, inputs).await?.into_iter().next();
+    let receipt = sign_receipts(cx.ports, inputs).await?.into_iter().next();
     let receipt = receipt.map(|(input, signature)| compact(&input, &signature));
     erasure.insert("receipt".to_owned(), json!(receipt));
     Ok(Value::Object(erasure))

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-/// What is known of a finding.
+/// A kind of finding.
 struct Finding {
     code: &'static str,
-    /// Whether something is wrong, or merely worth knowing.
+    /// False for what is merely worth knowing.
     is_wrong: bool,
     meaning: &'static str,
     advice: &'static str,
@@ -199,12 +199,14 @@ const FINDINGS: &[Finding] = &[
     problem(
         "admin_host_wrong",
         "LEADHOOK_ADMIN_HOST is not a host, or is that of LEADHOOK_PUBLIC_URL, and counts as not set",
-        "Set it to a host, with its port if it has one, such as admin.example.com; until then the dashboard is at every host.",
+        "Set it to a host, with its port if it has one, such as admin.example.com; until then the dashboard is at every \
+         host.",
     ),
     problem(
         "secret_hosts_wrong",
         "LEADHOOK_SECRET_HOSTS cannot be read: no token is bound to a host, so none is sent",
-        "Set it to names and hosts without https://, port and path, such as MAIL_API_TOKEN=api.postmarkapp.com; pending deliveries are sent then.",
+        "Set it to names and hosts without https://, port and path, such as MAIL_API_TOKEN=api.postmarkapp.com; pending \
+         deliveries are sent then.",
     ),
     problem(
         "public_url_needed",

@@ -65,15 +65,18 @@ fn read<P>(request: &AdminRequest<'_, P>, id: &str) -> AdminResult<Campaign> {
 }
 
 fn invalid(problems: &[Problem]) -> AdminError {
-    let problem = |problem: &Problem| json!({ "field": problem.path, "code": "campaign_invalid", "detail": problem.reason });
-    Response::unprocessable(problems.iter().map(problem).collect()).into()
+    let error = |Problem { path, reason }: &Problem| {
+        let code = "campaign_invalid";
+        json!({ "field": path, "code": code, "detail": reason })
+    };
+    Response::unprocessable(problems.iter().map(error).collect()).into()
 }
 
 /// The stage of a publication.
 enum Stage<'a> {
-    /// Nothing is written yet.
+    /// Before anything is written.
     Begun(&'a Change<'a>),
-    /// KV has the campaign.
+    /// After KV has the campaign.
     Done,
 }
 

@@ -35,19 +35,19 @@ pub async fn show(request: &AdminRequest<'_, impl Ports>, submission_id: &str) -
 
 /// Releases submissions: each is admitted as if it had shown no signal.
 pub async fn release(request: &AdminRequest<'_, impl Ports>) -> AdminResult {
-    let release = |Chosen { campaign, submission_ids, after }| Release { campaign, submission_ids, after };
+    let release = |Selection { campaign, submission_ids, after }| Release { campaign, submission_ids, after };
     decide(request, release, false).await
 }
 
 /// Discards submissions.
 pub async fn discard(request: &AdminRequest<'_, impl Ports>) -> AdminResult {
-    let discard = |Chosen { campaign, submission_ids, after }| Discard { campaign, submission_ids, after };
+    let discard = |Selection { campaign, submission_ids, after }| Discard { campaign, submission_ids, after };
     // A repeat is answered as before, but not from KV, which knows nothing of the discarding.
     decide(request, discard, true).await
 }
 
 /// Submissions that a ledger is asked to release or discard.
-struct Chosen {
+struct Selection {
     campaign: Option<String>,
     submission_ids: Vec<SubmissionId>,
     after: Option<SubmissionId>,
@@ -57,17 +57,17 @@ struct Chosen {
 /// ledgers are left which may have the rest.
 async fn decide<R: Request<Reply = Decided>>(
     request: &AdminRequest<'_, impl Ports>,
-    operation: impl Fn(Chosen) -> R,
+    operation: impl Fn(Selection) -> R,
     forgets_repeats: bool,
 ) -> AdminResult {
-    decide_by(request, R::KEY, &|chosen| request.call(operation(chosen)), forgets_repeats).await
+    decide_by(request, R::KEY, &|selection| request.call(operation(selection)), forgets_repeats).await
 }
 
 /// Decides by calls whose replies have the submissions that were decided about under a key.
 async fn decide_by(
     request: &AdminRequest<'_, impl Ports>,
     key: &str,
-    call: &dyn Fn(Chosen) -> Call,
+    call: &dyn Fn(Selection) -> Call,
     forgets_repeats: bool,
 ) -> AdminResult {
     let body = request.json().unwrap_or_default();
@@ -92,8 +92,8 @@ async fn decide_by(
         let Some((ledger, _)) = walk.next(1) else { break };
         let submission_ids = ids.iter().cloned().map(SubmissionId::from).collect();
         let after = after.clone().map(SubmissionId::from);
-        let chosen = Chosen { campaign: campaign.map(str::to_owned), submission_ids, after };
-        let answer = request.cx.answer(&ledger, &call(chosen)).await?;
+        let selection = Selection { campaign: campaign.map(str::to_owned), submission_ids, after };
+        let answer = request.cx.answer(&ledger, &call(selection)).await?;
         let decided: Decided = read_reply(answer, key)?;
         done.extend(decided.done);
         not_possible.extend(decided.not_possible);

@@ -17,7 +17,7 @@ pub struct Post<'a> {
     pub submission: Submission,
     /// The fingerprints of the person, under every pepper.
     pub fingerprints: Vec<Fingerprint>,
-    /// What the response says, if the post is accepted.
+    /// The content of the response, if the post is accepted.
     pub acknowledgement: Acknowledgement<'a>,
     source: String,
     idempotency_key: Option<String>,
@@ -66,7 +66,7 @@ impl<'a> Post<'a> {
         Ok(Self { submission, fingerprints, acknowledgement, source, idempotency_key })
     }
 
-    /// Makes the message to the ledger, and leaves what the response says.
+    /// Makes the message to the ledger. Returns it with the content of the response.
     pub fn into_admit(
         self,
         visit: &Visit<'_, impl Ports>,

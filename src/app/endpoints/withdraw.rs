@@ -6,7 +6,7 @@ use super::link;
 use super::link::Target;
 use crate::app::cx::Cx;
 use crate::app::output::Output;
-use crate::app::ports::{Ports, signed};
+use crate::app::ports::{Ports, sign_receipts};
 use crate::base::fault::Fault;
 use crate::campaign::Campaign;
 use crate::http::reader::Reader;
@@ -92,7 +92,7 @@ async fn receipts(
         if purpose != EVERY_PURPOSE && text("purpose").as_deref() != Some(purpose) {
             continue;
         }
-        let signed = signed(cx.ports, text("receipt").into_iter().collect()).await?;
+        let signed = sign_receipts(cx.ports, text("receipt").into_iter().collect()).await?;
         let receipt = signed.first().map(|(input, signature)| compact(input, signature));
         if let Some(consent) = consent.as_object_mut() {
             consent.insert("receipt".to_owned(), json!(receipt));
