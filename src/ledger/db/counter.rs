@@ -8,35 +8,36 @@ use super::store::{Arg, Store, Write, write};
 use crate::base::fault::Fault;
 use crate::ledger::wire::Tally;
 
-/// The counter that counts a submission: its campaign, hour and source.
+/// The counter of a submission: its campaign, hour and source.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Bucket {
     /// Its campaign.
     pub campaign: String,
     /// The hour in which it was accepted; UTC, milliseconds.
     pub hour: i64,
-    /// Where it came from.
+    /// The source.
     pub source: String,
 }
 
-/// One more or less of a score's bin; `?4` is the bin. A lead of before scores were counted is in none.
+/// Returns, in SQL, one more or less in a score's bin; `?4` is the bin. A lead from before scores were
+/// counted is in none.
 fn binned(sign: i64) -> String {
     let bin = r#"'$."' || ?4 || '"'"#;
     format!("json_set(scores, {bin}, max(0, coalesce(json_extract(scores, {bin}), 0) + {sign}))")
 }
 
 impl Bucket {
-    /// Counts a submission that was accepted in this state, with the steps that it takes.
+    /// Returns the write that counts a submission accepted in this state, with the steps that it takes.
     pub fn count(&self, state: State, steps: Steps) -> Write<'_> {
         self.add(state.as_str(), steps)
     }
 
-    /// Counts an exact repeat, beside the sum.
+    /// Returns the write that counts an exact repeat, outside the sum of states.
     pub fn count_repeat(&self) -> Write<'_> {
         self.add("repeats", Steps::NONE)
     }
 
-    /// Moves a submission from one state to another, with the steps that it takes.
+    /// Returns the write that moves a submission from one state to another, with the steps that it takes.
     pub fn transfer(&self, from: State, to: State, steps: Steps) -> Write<'_> {
         let (from, to) = (from.as_str(), to.as_str());
         let mut moves = match from == to {
@@ -52,7 +53,8 @@ impl Bucket {
         write(sql, self.place(steps))
     }
 
-    /// Moves so many submissions from pending to delivered, of which so many have arrived now.
+    /// Returns the write that moves so many submissions from pending to delivered, of which so many arrive
+    /// for the first time.
     pub fn deliver(&self, leads: i64, arrived: i64) -> Write<'_> {
         let sql = "UPDATE counter
                    SET pending = pending - ?4, delivered = delivered + ?4, arrived = arrived + ?5
@@ -117,7 +119,7 @@ row! {
     }
 }
 
-/// The counters that a report is about: of a campaign, or of any; from an hour on, and before a time.
+/// The counters of a report: of one campaign or all, from an hour on, before a time.
 pub(in crate::ledger) struct Chosen<'a> {
     pub(in crate::ledger) campaign: Option<&'a str>,
     pub(in crate::ledger) from_ms: i64,
@@ -160,8 +162,8 @@ impl<S: Store> Db<S> {
         self.only(&sql, &chosen.args())
     }
 
-    /// Returns counters by campaign and hour, the newest hours, so many at most. Not by source: whoever posts with one
-    /// of their own would read there what the person is to the company.
+    /// Returns counters by campaign and hour, the newest hours, at most so many. Not by source: somebody who
+    /// posts with a source of their own could read from it how the company knows the person.
     pub(in crate::ledger) fn hours(&self, chosen: &Chosen<'_>, limit: i64) -> Result<Vec<HourRow>, Fault> {
         let columns = State::ALL.map(|state| format!("sum({})", state.as_str())).join(", ");
         let sql = format!(

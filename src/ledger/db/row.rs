@@ -14,7 +14,7 @@ pub(in crate::ledger) struct Reader {
 }
 
 impl Reader {
-    /// Begins with the first column.
+    /// Makes a reader at the first column.
     pub(in crate::ledger) fn new(row: Row) -> Self {
         Self { row, at: 0 }
     }
@@ -50,15 +50,15 @@ impl Reader {
     }
 }
 
-/// A value that is made of a row, or of some columns of it.
+/// A value that is read from a row, or from some of its columns.
 pub(in crate::ledger) trait FromRow: Sized {
     /// Reads the value.
     fn read(from: &mut Reader) -> Result<Self, Fault>;
 }
 
-/// Makes a type whose fields are the columns of a query, in their order: `field: Type = "expression"`, or
-/// `field: Type` where the column has the field's name. A field of several columns lists them. `COLUMNS` is what
-/// follows SELECT.
+/// The macro that makes a type whose fields are the columns of a query, in their order: `field: Type =
+/// "expression"`, or `field: Type` if the column has the field's name. A field of several columns lists them.
+/// `COLUMNS` is what follows SELECT.
 macro_rules! row {
     (
         $(#[$doc:meta])*
