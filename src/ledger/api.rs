@@ -1,5 +1,5 @@
-//! Operations on a ledger: what the Worker asks in the name of operators and of people, each with its fields and
-//! its reply. They travel in the shapes of [`wire`](super::wire).
+//! Operations on a ledger by operators and people, each with its fields and its reply. They travel in the
+//! shapes of [`wire`](super::wire).
 
 use serde_json::{Map, Value, json};
 
@@ -9,15 +9,15 @@ use crate::base::id::{DeliveryId, LeadId, SubmissionId};
 
 /// An operation with its reply.
 pub trait Request: Sized {
-    /// What the ledger replies.
+    /// The type of the ledger's reply.
     type Reply: Reply;
-    /// The member of a report that holds the reply, where it is one member.
+    /// The member of the report that holds the reply, if it is one member.
     const KEY: &'static str;
 
-    /// Writes the operation as it travels.
+    /// Encodes the operation for the wire.
     fn encode(self) -> OperationWire;
 
-    /// Makes the call, in the name of an operator where one asks.
+    /// Makes the call, in the name of an operator if there is one.
     fn into_call(self, actor: Option<&str>) -> Call {
         let actor = actor.map(str::to_owned);
         Call::Operate(Box::new(OperationWire { actor, ..self.encode() }))
@@ -26,12 +26,12 @@ pub trait Request: Sized {
     /// Reads the reply.
     ///
     /// # Errors
-    /// The ledger replied something else.
+    /// The ledger sent a reply of another type.
     fn read(answer: Answer) -> Result<Self::Reply, Fault> {
         Self::Reply::read(answer, Self::KEY).ok_or_else(|| Fault::new("a ledger gave another answer"))
     }
 
-    /// Writes the reply as it travels.
+    /// Encodes the reply for the wire.
     fn reply(reply: Self::Reply) -> Answer {
         reply.write(Self::KEY)
     }
@@ -39,10 +39,10 @@ pub trait Request: Sized {
 
 /// A reply of one type.
 pub trait Reply: Sized {
-    /// Reads it. `None` if the answer is of another type.
+    /// Decodes the reply. `None` if it is of another type.
     fn read(answer: Answer, key: &str) -> Option<Self>;
 
-    /// Writes it as it travels.
+    /// Encodes the reply for the wire.
     fn write(self, key: &str) -> Answer;
 }
 
@@ -50,40 +50,40 @@ pub trait Reply: Sized {
 #[derive(Debug)]
 pub struct Report(pub Value);
 
-/// The number of things that were done.
+/// The number of things that were changed.
 #[derive(Debug)]
 pub struct Count(pub i64);
 
-/// A refusal: the state of things does not allow it.
+/// A refusal: the state of the object does not allow the operation.
 #[derive(Debug)]
 pub struct Conflict;
 
-/// A list of things as they are shown.
+/// A list of entries as they are shown.
 #[derive(Debug)]
 pub struct List(pub Vec<Value>);
 
-/// A page of things as they are shown.
+/// A page of entries as they are shown.
 #[derive(Debug)]
 pub struct Page {
-    /// The things.
+    /// The entries.
     pub entries: Vec<Value>,
-    /// The cursor of the next page, where there may be one.
+    /// The cursor of the next page, if there may be one.
     pub next: Option<String>,
 }
 
 /// The fingerprints of people of whom nothing may be cached any more.
 #[derive(Debug)]
 pub struct Forgotten {
-    /// Under every pepper.
+    /// The fingerprints, under every pepper.
     pub fingerprints: Vec<String>,
 }
 
-/// A withdrawal as it was done.
+/// A withdrawal as it was carried out.
 #[derive(Debug)]
 pub struct Withdrawn {
-    /// The purposes that were taken back.
+    /// The purposes that were withdrawn.
     pub purposes: Vec<String>,
-    /// Submissions that had been waiting and have ended.
+    /// The number of waiting submissions that have ended.
     pub refused: i64,
     /// The fingerprints of people of whom nothing may be cached any more.
     pub fingerprints: Vec<String>,
@@ -92,25 +92,25 @@ pub struct Withdrawn {
 /// Quarantined submissions that were released or discarded.
 #[derive(Debug)]
 pub struct Decided {
-    /// The ids of those that were.
+    /// The ids of those for which that was possible.
     pub done: Vec<String>,
-    /// The ids of those that could not be.
+    /// The ids of the others.
     pub not_possible: Vec<String>,
-    /// Under which the first may be cached.
+    /// The fingerprints under which the first may be cached.
     pub fingerprints: Vec<String>,
-    /// The cursor behind this page of a campaign's, where there may be more.
+    /// The cursor of the campaign's next page, if there may be one.
     pub next: Option<String>,
 }
 
-/// What was noted of a publication.
+/// The ledger's reply to a publication.
 #[derive(Debug)]
 pub enum Publication {
-    /// Nothing but that it begins or is done.
+    /// The entry that it begins or is done, and nothing else.
     Noted {
-        /// KV has it.
+        /// True if KV has it.
         is_done: bool,
     },
-    /// What waits of the campaign, where that was asked for.
+    /// The campaign's waiting submissions and deliveries, if requested.
     Waiting(Value),
 }
 
@@ -264,7 +264,7 @@ fn member(key: &str, value: Value, mut rest: Value) -> Value {
     rest
 }
 
-/// The list under a key; empty where there is none.
+/// Takes the list under a key; empty if there is none.
 fn list(report: &mut Map<String, Value>, key: &str) -> Vec<Value> {
     match report.remove(key) {
         Some(Value::Array(list)) => list,
@@ -272,7 +272,7 @@ fn list(report: &mut Map<String, Value>, key: &str) -> Vec<Value> {
     }
 }
 
-/// The texts of a JSON array.
+/// Takes the texts of a JSON array.
 fn texts(report: &mut Map<String, Value>, key: &str) -> Vec<String> {
     let text = |value| match value {
         Value::String(text) => Some(text),
@@ -313,7 +313,7 @@ impl Field<Option<String>> for String {
     }
 }
 
-/// Lets ids travel as texts.
+/// The macro that encodes ids as texts.
 macro_rules! ids {
     ($($id:ident),*) => { $(
         impl Field<Option<String>> for $id {
@@ -370,7 +370,8 @@ impl Field<Self> for bool {
     }
 }
 
-/// Makes the type of each operation, named like its [`Verb`], and the two ways between it and the wire.
+/// The macro that makes the type of each operation, named like its [`Verb`], and its conversions to and from
+/// the wire.
 macro_rules! operations {
     ($(
         $(#[$doc:meta])*
@@ -404,10 +405,10 @@ macro_rules! operations {
         }
 
         impl Operation {
-            /// Reads an operation.
+            /// Decodes an operation.
             ///
             /// # Errors
-            /// A field is missing that it needs.
+            /// A required field is missing.
             pub fn decode(wire: &OperationWire) -> Result<Self, Fault> {
                 let read = match wire.verb {
                     $( Verb::$name => decode(|| {
@@ -426,27 +427,27 @@ fn decode<T>(read: impl FnOnce() -> Option<T>) -> Option<T> {
 }
 
 operations! {
-    /// Counters by hour.
+    /// The counters by hour.
     Counters {
-        /// Of one campaign, by its id.
+        /// One campaign, by its id; all if `None`.
         campaign: Option<String>,
-        /// From this hour on; UTC, milliseconds.
+        /// The first hour; UTC, milliseconds.
         from_ms: Option<i64>,
-        /// Before this time; UTC, milliseconds.
+        /// The end of the period, exclusive; UTC, milliseconds.
         to_ms: Option<i64>,
     } -> Report;
 
-    /// Deliveries, a page of them.
+    /// A page of deliveries.
     Deliveries in "deliveries" {
-        /// Of one campaign, by its id.
+        /// One campaign, by its id; all if `None`.
         campaign: Option<String>,
-        /// In this state.
+        /// The state; any if `None`.
         state: Option<String>,
-        /// Among these; among all where it is empty.
+        /// The deliveries to choose from; all if empty.
         delivery_ids: Vec<DeliveryId>,
-        /// After this id.
+        /// The cursor of the page: deliveries after this id.
         after: Option<String>,
-        /// At most so many.
+        /// The largest number of entries.
         limit: Option<i64>,
     } -> Page;
 
@@ -456,21 +457,21 @@ operations! {
         delivery_id: DeliveryId,
     } -> Option<Report>;
 
-    /// Send a dead delivery again.
+    /// The replay of a dead letter.
     Replay {
         /// Its id.
         delivery_id: DeliveryId,
     } -> Option<Result<Count, Conflict>>;
 
-    /// Send the dead deliveries of a campaign again, a part of them.
+    /// The replay of a part of a campaign's dead letters.
     ReplayAll {
         /// The campaign's id.
         campaign: String,
-        /// Those that were given up before this time; UTC, milliseconds.
+        /// The time before which they were given up; UTC, milliseconds.
         to_ms: Option<i64>,
     } -> Count;
 
-    /// Let a destination that answered 410 have its deliveries again.
+    /// The resumption of a destination that responded with 410.
     Enable {
         /// The campaign's id.
         campaign: String,
@@ -478,9 +479,9 @@ operations! {
         destination: String,
     } -> Count;
 
-    /// Confirm a submission, as the owner of its address.
+    /// The confirmation of a submission by the owner of its address.
     Confirm {
-        /// The campaign that the link is of.
+        /// The campaign that the link names.
         campaign: String,
         /// The lead of the request.
         lead_id: LeadId,
@@ -488,23 +489,23 @@ operations! {
         submission_id: SubmissionId,
     } -> Option<Forgotten>;
 
-    /// Take consents back.
+    /// The withdrawal of consents.
     Withdraw {
-        /// The campaign that the link is of.
+        /// The campaign that the link names.
         campaign: Option<String>,
         /// The person's lead.
         lead_id: LeadId,
-        /// The name of the subject of the consents, where the link says it.
+        /// The name of the subject of the consents, if the link has one.
         subject: Option<String>,
-        /// One purpose, by its id.
+        /// One purpose, by its id; all if `None`.
         purpose: Option<String>,
-        /// By which means.
+        /// The means of the withdrawal.
         method: Option<String>,
     } -> Option<Withdrawn>;
 
-    /// Record the download of what the campaign gives in exchange.
+    /// The download of a campaign's magnet.
     Engage {
-        /// The campaign that the link is of.
+        /// The campaign that the link names.
         campaign: Option<String>,
         /// The submission that got the link.
         submission_id: SubmissionId,
@@ -514,34 +515,34 @@ operations! {
     Consents in "consents" {
         /// The person's lead.
         lead_id: LeadId,
-        /// The name of the subject of the consents, where the link says it.
+        /// The name of the subject of the consents, if the link has one.
         subject: Option<String>,
     } -> Option<List>;
 
-    /// Everything that is stored about a person, a page of it.
+    /// A page of everything that is stored about a person.
     Access {
-        /// The person's, under every pepper.
+        /// The person's fingerprints, under every pepper.
         fingerprints: Vec<String>,
-        /// The person's on lists, under every list key.
+        /// The person's hashes on lists, under every list key.
         list_tags: Vec<String>,
-        /// Behind this cursor.
+        /// The cursor of the page.
         after: Option<String>,
     } -> Option<Report>;
 
-    /// Forget a person.
+    /// The erasure of a person.
     Erase {
-        /// The person's, under every pepper.
+        /// The person's fingerprints, under every pepper.
         fingerprints: Vec<String>,
-        /// The person's on lists, under every list key.
+        /// The person's hashes on lists, under every list key.
         list_tags: Vec<String>,
-        /// Behind this cursor.
+        /// The cursor of the page.
         after: Option<String>,
     } -> Option<Report>;
 
     /// The lists and their lengths.
     Lists in "lists" {} -> List;
 
-    /// Add to a list.
+    /// The addition of people to a list.
     ListAdd {
         /// Its name.
         list: String,
@@ -549,7 +550,7 @@ operations! {
         list_tags: Vec<String>,
     } -> Count;
 
-    /// Take from a list.
+    /// The removal of people from a list.
     ListRemove {
         /// Its name.
         list: String,
@@ -557,7 +558,7 @@ operations! {
         list_tags: Vec<String>,
     } -> Count;
 
-    /// Empty a list. That of objections refuses it.
+    /// The removal of everybody from a list, refused for that of objections.
     ListClear {
         /// Its name.
         list: String,
@@ -566,94 +567,94 @@ operations! {
     /// The ids of the keys that rows name.
     Keys {} -> Report;
 
-    /// Quarantined submissions, a page of them.
+    /// A page of quarantined submissions.
     Quarantine in "submissions" {
-        /// Of one campaign, by its id.
+        /// One campaign, by its id; all if `None`.
         campaign: Option<String>,
-        /// After this submission.
+        /// The cursor of the page: submissions after this one.
         after: Option<SubmissionId>,
-        /// At most so many.
+        /// The largest number of entries.
         limit: Option<i64>,
     } -> Page;
 
-    /// One quarantined submission with what it says.
+    /// One quarantined submission with its content.
     Quarantined {
         /// Its id.
         submission_id: SubmissionId,
     } -> Option<Report>;
 
-    /// Judge quarantined submissions as if they had shown no sign of abuse.
+    /// The release of quarantined submissions: they are judged as if they had shown no sign of abuse.
     Release in "released" {
-        /// Of one campaign, by its id, where none are named.
+        /// The campaign, by its id, if none are named.
         campaign: Option<String>,
-        /// These.
+        /// The named submissions.
         submission_ids: Vec<SubmissionId>,
-        /// After this submission.
+        /// The cursor of the campaign's page: submissions after this one.
         after: Option<SubmissionId>,
     } -> Decided;
 
-    /// Discard quarantined submissions.
+    /// The discarding of quarantined submissions.
     Discard in "discarded" {
-        /// Of one campaign, by its id, where none are named.
+        /// The campaign, by its id, if none are named.
         campaign: Option<String>,
-        /// These.
+        /// The named submissions.
         submission_ids: Vec<SubmissionId>,
-        /// After this submission.
+        /// The cursor of the campaign's page: submissions after this one.
         after: Option<SubmissionId>,
     } -> Decided;
 
-    /// Note in the audit log that a campaign is about to be published, or has been.
+    /// The entry in the audit log of a publication that begins, or is done.
     Publish {
         /// Its id.
         campaign: String,
-        /// What it changes, as JSON.
+        /// The changes, as JSON.
         changes: Option<String>,
-        /// KV has it.
+        /// True if KV has the campaign.
         is_done: bool,
-        /// The reply is to say what waits.
+        /// True if the reply is to list what waits.
         tells_what_waits: bool,
     } -> Publication;
 
-    /// Entries of the audit log, the newest first, a page of them.
+    /// A page of entries of the audit log, the newest first.
     Audit in "entries" {
-        /// Of one campaign, by its id, and of none.
+        /// One campaign, by its id, and entries of no campaign; all if `None`.
         campaign: Option<String>,
-        /// From this time on; UTC, milliseconds.
+        /// The start of the period; UTC, milliseconds.
         from_ms: Option<i64>,
-        /// Before this time; UTC, milliseconds.
+        /// The end of the period, exclusive; UTC, milliseconds.
         to_ms: Option<i64>,
-        /// Before this entry: its time and number with a dot between.
+        /// The entry before which the page begins: its time and number with a dot between.
         after: Option<String>,
-        /// At most so many.
+        /// The largest number of entries.
         limit: Option<i64>,
     } -> List;
 
-    /// A chunk of the integrity check. `None` if the cursor is none of the ledger's.
+    /// A chunk of the integrity check. The reply is `None` if the cursor is not the ledger's.
     Checkup {
-        /// The cursor of the chunk before.
+        /// The cursor of the chunk.
         after: Option<String>,
     } -> Option<Report>;
 
     /// The numbers of a period, by time, source, score and destination.
     Overview {
-        /// Of one campaign, by its id.
+        /// One campaign, by its id; all if `None`.
         campaign: Option<String>,
-        /// From this hour on; UTC, milliseconds.
+        /// The first hour; UTC, milliseconds.
         from_ms: Option<i64>,
-        /// Before this hour; UTC, milliseconds.
+        /// The end of the period, exclusive; UTC, milliseconds.
         to_ms: Option<i64>,
-        /// From when on clocks are ahead of UTC by how much, where days are not UTC's: pairs of milliseconds in
-        /// JSON.
+        /// The offsets of local time, if days are not UTC's: a JSON list of pairs in milliseconds, the start
+        /// of an offset and the offset from UTC.
         offsets: Option<String>,
     } -> Report;
 
-    /// Held leads with their scores, a page of them.
+    /// A page of held leads with their scores.
     Held in "held" {
-        /// Of one campaign, by its id.
+        /// One campaign, by its id; all if `None`.
         campaign: Option<String>,
-        /// After this lead and submission.
+        /// The cursor of the page: after this lead and submission.
         after: Option<String>,
-        /// At most so many.
+        /// The largest number of entries.
         limit: Option<i64>,
     } -> Page;
 }

@@ -1,7 +1,8 @@
-//! Admission: recognises whose a submission is, decides its route, and stores all of it in one transaction.
+//! Admission: the step that recognises whose a submission is, decides its route, and stores all of it in one
+//! transaction.
 //!
-//! Whatever the route, something is written before the answer, so that neither the answer nor its time tells whether
-//! the person is known.
+//! Whatever the route, something is written before the reply, so that neither the reply nor its timing
+//! reveals whether the person is known.
 
 pub(in crate::ledger) mod confirm;
 mod existing_lead;
@@ -45,19 +46,19 @@ use crate::campaign::{Campaign, Signal};
 use crate::pipeline::abuse::Evidence;
 use crate::pipeline::lead::Lead;
 
-/// How long an exact repeat of a suppressed submission is known as such: as long as a dead letter.
+/// The time for which an exact repeat of a suppressed submission is recognised: as long as a dead letter.
 const SUPPRESSED_MS: i64 = DEAD_DAYS * DAY_MS;
 
 /// The way by which a submission comes to be judged.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Door {
-    /// Somebody has sent it.
+    /// A visitor has posted it.
     Posted,
     /// An operator has released it from quarantine.
     Released,
 }
 
-/// Admits a submission, as far as its campaign's rate limits let it.
+/// Admits a submission, within its campaign's rate limits.
 pub(in crate::ledger) fn admit<S: Store>(
     parts: &Parts<S>,
     admit: &mut Admit,
@@ -73,16 +74,16 @@ pub(in crate::ledger) fn admit<S: Store>(
     admit_to(parts, &campaign, admit, Door::Posted, moment)
 }
 
-/// Everything that is known of a submission before its route is chosen.
+/// The facts about a submission before its route is chosen.
 struct Background<'a> {
     post: Post<'a>,
     person: Option<Person>,
-    /// The lists that its person stands on.
+    /// The lists that contain its person.
     lists: Vec<String>,
     requests: Requests,
 }
 
-/// Admits a submission that may come in.
+/// Admits a submission that is within the rate limits.
 fn admit_to<S: Store>(
     parts: &Parts<S>,
     campaign: &Campaign,
@@ -121,7 +122,7 @@ fn admit_to<S: Store>(
     Ok(handled)
 }
 
-/// Gathers the facts by which the route is chosen. The signs of a submission are its lead's from now on.
+/// Gathers the facts by which the route is chosen. The submission's signs become its lead's.
 fn facts<S: Store>(
     parts: &Parts<S>,
     admit: &mut Admit,
@@ -157,8 +158,8 @@ fn facts<S: Store>(
     Ok(facts)
 }
 
-/// Weighs the signs of a submission, which its lead bears from now on, and a cap that it is beyond. Returns whether it
-/// is quarantined for them. What was accepted before is not doubted again.
+/// Weighs the signs of a submission, which become its lead's, and a cap that it exceeds. Returns whether it
+/// is quarantined for them. A submission that was accepted before is not doubted again.
 fn weigh_signs<S: Store>(
     parts: &Parts<S>,
     admit: &mut Admit,
@@ -175,7 +176,7 @@ fn weigh_signs<S: Store>(
     signs.extend(cap.filter(|_| is_new).map(|signal| post.campaign.abuse.cap(signal)));
     let is_suspicious = door == Door::Posted && is_new && post.campaign.abuse.quarantines(&signs);
     admit.lead.signals = signs;
-    // What was seen is of no use any more, and must not be kept with what waits.
+    // The evidence is of no further use, and must not be stored with a waiting submission.
     admit.evidence = Evidence { token: admit.evidence.token.take(), ..Evidence::default() };
     Ok(is_suspicious)
 }
@@ -187,7 +188,7 @@ fn is_key_reused<S: Store>(parts: &Parts<S>, admit: &Admit, moment: &Moment) -> 
     Ok(known.is_some_and(|known| known != admit.submission_id))
 }
 
-/// Counts a submission that is refused for its idempotency key.
+/// Counts a submission that is rejected for its idempotency key.
 fn count_reused_key<S: Store>(parts: &Parts<S>, bucket: Bucket) -> Result<Handled, Fault> {
     let problem = Tally {
         campaign: bucket.campaign,
@@ -201,7 +202,7 @@ fn count_reused_key<S: Store>(parts: &Parts<S>, bucket: Bucket) -> Result<Handle
     Ok(Handled::quiet(Answer::IdempotencyKeyReused))
 }
 
-/// Counts an exact repeat, and lets the mail of its request go out once more where it may.
+/// Counts an exact repeat, and sends the mail of its request once more if allowed.
 fn repeat<S: Store>(
     parts: &Parts<S>,
     admit: &Admit,
@@ -218,7 +219,7 @@ fn repeat<S: Store>(
     Ok(Handled { answer: Answer::Repeated, ..logged(admit, "repeat", json!({})) })
 }
 
-/// Counts a submission of somebody who is suppressed: nothing of it is kept but that it came.
+/// Counts a submission of somebody who is suppressed: only its arrival is stored.
 fn suppress<S: Store>(
     parts: &Parts<S>,
     admit: &Admit,
@@ -242,8 +243,8 @@ fn suppress<S: Store>(
     Ok(logged(admit, "suppressed", json!({})))
 }
 
-/// Lets the rules decide, and stores all of it. `confirmed` are the changes beside it where the owner of the address has
-/// confirmed a request just now.
+/// Judges a submission by the rules, and stores all of it. `confirmed` are additional changes if the owner of
+/// the address has just confirmed a request.
 fn judge_and_write<S: Store>(
     parts: &Parts<S>,
     admit: &Admit,
@@ -277,7 +278,7 @@ fn judge_and_write<S: Store>(
     Ok(handled)
 }
 
-/// Lets a duplicate stay in the state of its own earlier deliveries, which may still wait for the payload.
+/// Keeps a duplicate in the state of its own earlier deliveries, which may still need the payload.
 fn keep_waiting<'a, S: Store>(
     parts: &Parts<S>,
     admit: &Admit,
@@ -294,8 +295,8 @@ fn keep_waiting<'a, S: Store>(
     Ok(plan)
 }
 
-/// Judges a submission whose owner has confirmed the address, as if it had come just now. `confirmed` are the changes
-/// beside it.
+/// Judges a submission whose owner has confirmed the address, as if it had just arrived. `confirmed` are the
+/// additional changes.
 fn admit_confirmed<S: Store>(
     parts: &Parts<S>,
     admit: &mut Admit,
@@ -317,7 +318,7 @@ fn admit_confirmed<S: Store>(
     judge_and_write(parts, admit, lead, post, person, Some(confirmed), moment)
 }
 
-/// Returns what is answered and logged of a decision.
+/// Returns the reply to a decision, and its line for the log.
 fn logged(admit: &Admit, decision: &str, more: Value) -> Handled {
     let mut log = json!({
         "event": "decision", "campaign": admit.campaign, "submission_id": admit.submission_id,

@@ -1,5 +1,6 @@
-//! Quarantine: suspicious submissions are sealed, under nobody's fingerprint and listed with their signs, until an
-//! operator releases or discards them or their time is over. What is released is judged as if it had shown no sign.
+//! Quarantine: suspicious submissions are sealed, under no person's fingerprint and listed with their signs,
+//! until an operator releases or discards them or their time is over. A released one is judged as if it had
+//! shown no sign.
 
 use serde_json::{Value, json};
 
@@ -29,9 +30,10 @@ use crate::ledger::presence::{QUARANTINED_LEADS, quarantined_lead};
 use crate::ledger::vault::payload_context;
 use crate::ledger::wire::Admit;
 
-/// Submissions of a page: an answer of about 100 KB.
+/// The number of submissions in a page: a reply of about 100 KB.
 const MAX_PAGE: i64 = limits::number("page_entries") as i64;
-/// Submissions that one call releases or discards: each is an admission, and leads must not wait for long meanwhile.
+/// The number of submissions that one call releases or discards: each is an admission, and leads must not
+/// wait for long meanwhile.
 const MAX_DECIDED: i64 = limits::number("request_ids") as i64;
 
 /// Quarantined submissions that an operator has chosen.
@@ -41,7 +43,7 @@ struct Chosen<'a> {
     after: Option<&'a SubmissionId>,
 }
 
-/// Returns every sign of a submission, with those that only the ledger sees.
+/// Returns every sign of a submission, those included that only the ledger sees.
 pub(super) fn signs_of<S: Store>(
     parts: &Parts<S>,
     admit: &Admit,
@@ -58,7 +60,7 @@ pub(super) fn signs_of<S: Store>(
     Ok(signs)
 }
 
-/// Quarantines a submission, with the campaign as it is.
+/// Quarantines a submission, with the current campaign.
 pub(super) fn quarantine<S: Store>(
     parts: &Parts<S>,
     admit: &Admit,
@@ -110,7 +112,7 @@ pub(in crate::ledger) fn quarantine_page<S: Store>(db: &Db<S>, query: &Quarantin
     Ok(Page { next: next.map(str::to_owned), entries })
 }
 
-/// Reports a quarantined submission with what it says: whoever decides must see it.
+/// Reports a quarantined submission with its content, for the operator who decides.
 pub(in crate::ledger) fn quarantined<S: Store>(
     parts: &Parts<S>,
     submission_id: &SubmissionId,
@@ -127,7 +129,7 @@ pub(in crate::ledger) fn quarantined<S: Store>(
     Ok(Some(Report(Value::Object(about))))
 }
 
-/// Releases quarantined submissions: they are judged as if they had come just now and shown no sign.
+/// Releases quarantined submissions: they are judged as if they had just arrived and shown no sign.
 pub(in crate::ledger) fn release_quarantined<S: Store>(
     parts: &Parts<S>,
     request: &Release,
@@ -140,7 +142,7 @@ pub(in crate::ledger) fn release_quarantined<S: Store>(
         let lead_id = quarantined_lead(submission_id);
         let payload = parts.db.payload(&lead_id, submission_id)?.and_then(|row| row.payload);
         let context = payload_context(&lead_id, submission_id);
-        // One whose key is gone can only be discarded.
+        // A submission whose key is gone can only be discarded.
         let opened = payload.map(|payload| parts.vault.open_sealed::<Admit>(&payload, &context));
         let Some(Ok(mut admit)) = opened else { return Ok(false) };
         // The peppers may have been rotated since.
@@ -168,10 +170,11 @@ pub(in crate::ledger) fn discard_quarantined<S: Store>(
     })
 }
 
-/// A decision on a quarantined submission, by its campaign's revision: whether it could be carried out.
+/// A decision on a quarantined submission, by its campaign's revision. Its result tells if it could be
+/// carried out.
 type Decision<'a> = dyn Fn(&SubmissionId, &str, &mut Effects) -> Result<bool, Fault> + 'a;
 
-/// Decides on those that are named, or on a page of the campaign's.
+/// Decides on the named submissions, or on a page of the campaign's.
 fn decide<S: Store>(
     parts: &Parts<S>,
     chosen: &Chosen<'_>,

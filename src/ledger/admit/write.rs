@@ -1,5 +1,5 @@
-//! The changes of one admission: identifiers, the submission with its sealed payload and its act of consent, deliveries
-//! and counters.
+//! The changes of one admission: identifiers, the submission with its sealed payload and its act of consent,
+//! deliveries and counters.
 
 use std::rc::Rc;
 
@@ -39,25 +39,25 @@ use crate::pipeline::consent::{Act, ConsentState, Head, Personal, Receipt, Stand
 use crate::pipeline::lead::{Fingerprint, Identifier, Lead, recognising, subject};
 use crate::pipeline::scoring::Score;
 
-/// A submission that has been judged.
+/// A submission that was judged.
 pub(super) struct Admission<'a> {
     pub(super) admit: &'a Admit,
     pub(super) given: Given,
     pub(super) post: &'a Post<'a>,
     pub(super) plan: Plan<'a>,
-    /// Whoever it is of, where the lead is known.
+    /// The person, if the lead is known.
     pub(super) person: Option<Person>,
-    /// The changes beside it where the owner of the address has confirmed a request just now.
+    /// The additional changes if the owner of the address has just confirmed a request.
     pub(super) confirmed: Option<Changes<'a>>,
 }
 
 impl Admission<'_> {
-    /// Returns the fingerprints under the pepper that writes.
+    /// Returns the fingerprints under the current pepper.
     fn prints(&self) -> Vec<&Fingerprint> {
         self.admit.fingerprints.iter().filter(|print| print.current).collect()
     }
 
-    /// Returns whose the submission is: the subject of its consents first, by the name that the lead knows it by.
+    /// Returns the subjects of the submission: that of its consents first, by the name that the lead knows.
     fn subjects(&self) -> Vec<String> {
         // A request may have been made under another pepper, and its links name that subject.
         let asked = self.post.prior.as_ref().filter(|prior| prior.state == State::Unconfirmed);
@@ -74,7 +74,7 @@ impl Admission<'_> {
         subjects
     }
 
-    /// Returns the steps that the submission takes as a lead, and where it stands after them.
+    /// Returns the steps that the submission takes as a lead, and its milestone after them.
     fn steps(&self) -> (Steps, Milestone) {
         let (before, plan) = (self.post.milestone(), &self.plan);
         let score = plan.payload.as_ref().filter(|_| plan.is_first).map(|(_, score)| score.total);
@@ -87,7 +87,7 @@ impl Admission<'_> {
     }
 }
 
-/// The acts of a person: consented, and confirmed it.
+/// The acts of a submission: the consent, and its confirmation.
 struct Acts {
     act: NewAct,
     confirmation: Option<NewAct>,
@@ -102,18 +102,18 @@ impl Acts {
         Head::from(&*self.confirmation.as_ref().unwrap_or(&self.act).act)
     }
 
-    /// Returns the act that confirms a purpose: a refused one it does not mention.
+    /// Returns the act that confirms a purpose: it does not mention a refused one.
     fn confirmed(&self, purpose: &str) -> Option<Rc<Act>> {
         let mentions = |one: &&NewAct| one.act.of(purpose).is_some();
         self.confirmation.as_ref().filter(mentions).map(|one| Rc::clone(&one.act))
     }
 }
 
-/// What a submission said of consents, before it is judged.
+/// The consents in a submission, before it is judged.
 pub(super) struct Given {
-    /// Purposes, and whether each was granted.
+    /// The purposes, each with whether it was granted.
     choices: Vec<(String, bool)>,
-    /// By purpose, the version that the form said it showed.
+    /// The versions of wordings that the form claims to have shown, by purpose.
     shown: Vec<(String, String)>,
     method: String,
     page: Option<String>,
@@ -122,7 +122,7 @@ pub(super) struct Given {
 }
 
 impl Given {
-    /// Takes it from a lead.
+    /// Extracts the consents from a lead.
     pub(super) fn of(lead: &Lead) -> Self {
         let records = lead.consent.iter();
         Self {
@@ -136,23 +136,23 @@ impl Given {
     }
 }
 
-/// Where the consents of a submission are after it.
+/// The consents of a submission after it.
 struct Consented {
-    /// Whose the submission is, the subject of its consents first.
+    /// The subjects of the submission, that of its consents first.
     subjects: Vec<String>,
-    /// `None` if it says nothing new.
+    /// `None` if it changes nothing.
     acts: Option<Acts>,
     /// The standing of its subject.
     standing: Vec<Standing>,
-    /// The standing is another one than before.
+    /// True if the standing has changed.
     is_moved: bool,
     terms: Rc<Vec<Rc<Terms>>>,
     ends: Ends,
-    /// Its act lies in its row: nothing else is known of the person.
+    /// True if its act is stored in its row: nothing else is known of the person.
     is_lone: bool,
 }
 
-/// Stores an admission, and lets the outbox have its deliveries.
+/// Stores an admission, and hands its deliveries to the outbox.
 pub(super) fn write_admission<S: Store>(
     parts: &Parts<S>,
     mut admission: Admission<'_>,
@@ -188,7 +188,7 @@ pub(super) fn write_admission<S: Store>(
     if let Some(held) = &plan.supersedes {
         let handed_on = steps.passed_on(held.milestone, held.payload.score.total);
         submission::take_up(lead_id, &held.submission_id, &held.bucket, handed_on, &mut changes);
-        // Whom it names besides is named by this one now.
+        // Its mentions are this one's now.
         move_mentions(lead_id, &held.submission_id, id, &mut changes);
     }
     if let Some(magnet) = &post.campaign.magnet {
@@ -211,7 +211,7 @@ pub(super) fn write_admission<S: Store>(
     Ok(())
 }
 
-/// Makes the acts of a submission, and finds where its consents stand after them.
+/// Makes the acts of a submission, and computes the standing after them.
 fn consent<S: Store>(
     parts: &Parts<S>,
     admission: &Admission<'_>,
@@ -232,14 +232,14 @@ fn consent<S: Store>(
     Ok(Consented { subjects, acts, standing, is_moved, terms, ends, is_lone })
 }
 
-/// Returns the other people whom the submission names.
+/// Returns the other people whom the submission mentions.
 fn mentioned<S: Store>(parts: &Parts<S>, admission: &Admission<'_>) -> Vec<Identifier> {
     let Some((lead, _)) = &admission.plan.payload else { return Vec::new() };
     let mentioned = parts.config.identity.mentioned(lead, admission.post.campaign);
     mentioned.into_iter().map(|(_, one)| one).collect()
 }
 
-/// Stores the row of the submission, with its act where nothing else is known of the person.
+/// Stores the row of the submission, with its act if nothing else is known of the person.
 fn store_submission<'a>(
     admission: &'a Admission<'a>,
     consented: &'a Consented,
@@ -277,7 +277,7 @@ fn store_submission<'a>(
     Ok(())
 }
 
-/// Stores the acts beside the submission, and what changes of what is known of the lead.
+/// Stores the acts in their table, and updates the row of the lead.
 fn store_lead(
     admission: &Admission<'_>,
     consented: &Consented,
@@ -315,9 +315,9 @@ fn store_lead(
 /// The deliveries of an admission, for the outbox.
 struct Sent {
     marked: Option<Marked>,
-    /// Those with an entry.
+    /// The deliveries with an entry.
     entered: Vec<DeliveryId>,
-    /// Those that go out at once.
+    /// The immediate deliveries.
     claims: Vec<Claim>,
 }
 
@@ -340,7 +340,7 @@ fn store_deliveries<S: Store>(
         beside: with.as_deref(),
         ..Of::submission(&plan.lead_id, &admit.submission_id, format)
     };
-    // Only of a lead whose every delivery is here.
+    // Only for a lead with no earlier deliveries.
     let is_new = person.is_none() && post.prior.is_none();
     let marked = parts.outbox.next_mark();
     let (mut entered, mut claims) = (Vec::new(), Vec::new());
@@ -362,9 +362,9 @@ fn store_deliveries<S: Store>(
     Sent { marked, entered, claims }
 }
 
-/// Makes the act by which consents were given or refused, and that by which the address was confirmed. `None` if the
-/// lead is known, and they change nothing: no standing, no end, nobody's identifier, and not who could have the act
-/// erased that they rest on.
+/// Makes the act of giving or refusing consents, and that of confirming the address. `None` if the lead is
+/// known, and they change nothing: no standing, no expiry, no identifier, and nobody's right to have the
+/// underlying act erased.
 fn acts_of<S: Store>(
     parts: &Parts<S>,
     admission: &Admission<'_>,
@@ -447,8 +447,8 @@ fn says_something_new<S: Store>(
         || !parts.db.has_identifiers(&person.lead_id, tags)?)
 }
 
-/// Returns whether an act says something new of a purpose. One that was granted is granted anew where its terms are
-/// others, or where it would end later.
+/// Returns whether an act changes a purpose. A granted one is granted anew if its terms are others, or if it
+/// would expire later.
 fn changes(standing: &[Standing], purpose: &str, state: ConsentState, terms: &str, ends: bool) -> bool {
     let Some(one) = standing.iter().find(|one| one.purpose == purpose) else { return true };
     match state {
@@ -457,8 +457,8 @@ fn changes(standing: &[Standing], purpose: &str, state: ConsentState, terms: &st
     }
 }
 
-/// Seals the payload, and keeps it open where it is sent at once. One that was merged, or that brought no act, is read
-/// anew, with the consents as they stand.
+/// Seals the payload, and keeps it open in memory if it is sent immediately. One that was merged, or that
+/// brought no act, is read anew, with its current consents.
 fn seal<S: Store>(
     parts: &Parts<S>,
     admission: &Admission<'_>,
@@ -515,8 +515,8 @@ fn seal<S: Store>(
     Ok((sealed, Some(Open::with(payload, consent, receipts))))
 }
 
-/// Lets the submission's identifiers lead to the lead: those that recognise, and the others, by which only access and
-/// erasure look.
+/// Adds the submission's identifiers to the lead: those that recognise, and the others, for access and
+/// erasure only.
 fn identify(admission: &Admission<'_>, changes: &mut Changes<'_>) {
     let recognising = recognising(&admission.admit.fingerprints, &admission.admit.by);
     let (mut known_by, mut carried) = (Vec::new(), Vec::new());
@@ -529,7 +529,7 @@ fn identify(admission: &Admission<'_>, changes: &mut Changes<'_>) {
     add_identifiers(Carrier::Carried, carried, lead_id, changes);
 }
 
-/// Returns everybody who has had the lead, or may have, after the plan.
+/// Returns everybody who has received the lead, or may have, after the plan.
 fn recipients_after(plan: &Plan<'_>, campaign: &Campaign, receivers: &[String]) -> Vec<Recipient> {
     let mut recipients = plan.recipients.clone();
     for ((destination, _), receiver) in plan.sends.iter().zip(receivers) {
