@@ -1,4 +1,4 @@
-//! The rights of a person: withdrawal, access, erasure; and the downloads of what a campaign gives them.
+//! The rights of a person (withdrawal, access, erasure), and downloads of a campaign's magnet.
 
 pub(in crate::ledger) mod access;
 pub(in crate::ledger) mod asker;

@@ -38,7 +38,7 @@ pub(super) fn sweep_leads<S: Store>(
     Ok(last.filter(|_| is_full))
 }
 
-/// Ends the submissions of a lead whose time to wait has passed, their payloads with them.
+/// Ends the submissions of a lead whose time to wait has passed, with their payloads.
 fn end_waiting<S: Store>(
     parts: &Parts<S>,
     lead_id: &LeadId,
