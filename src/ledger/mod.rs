@@ -225,15 +225,15 @@ fn perform<S: Store>(parts: &Parts<S>, operation: &Operation, moment: &Moment) -
         }
         Operation::ListClear(request) => to::ListClear::reply(admit::lists::clear_list(parts, request)?),
         Operation::Keys(_) => to::Keys::reply(report::keys_in_use::keys_in_use(config, db)?),
-        Operation::Quarantine(query) => to::Quarantine::reply(admit::quarantine::quarantine_page(db, query)?),
+        Operation::Quarantine(query) => to::Quarantine::reply(admit::review::quarantine_page(db, query)?),
         Operation::Quarantined(query) => {
-            to::Quarantined::reply(admit::quarantine::quarantined(parts, &query.submission_id)?)
+            to::Quarantined::reply(admit::review::quarantined(parts, &query.submission_id)?)
         }
         Operation::Release(request) => {
-            to::Release::reply(admit::quarantine::release_quarantined(parts, request, moment)?)
+            to::Release::reply(admit::review::release_quarantined(parts, request, moment)?)
         }
         Operation::Discard(request) => {
-            to::Discard::reply(admit::quarantine::discard_quarantined(parts, request)?)
+            to::Discard::reply(admit::review::discard_quarantined(parts, request)?)
         }
         Operation::Publish(request) => to::Publish::reply(audit::publication(db, outbox, request)?),
         Operation::Audit(query) => to::Audit::reply(audit::audit_page(config, db, query)?),

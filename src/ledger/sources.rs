@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::db::Db;
-use super::db::counter::Bucket;
+use super::db::bucket::Bucket;
 use super::db::store::Store;
 use crate::base::fault::Fault;
 use crate::base::time::hour_of;

@@ -10,7 +10,7 @@ use crate::ledger::db::Db;
 use crate::ledger::db::delivery::{is_same_address, receiver_of};
 use crate::ledger::db::state::State;
 use crate::ledger::db::store::Store;
-use crate::ledger::db::submission::HeldRow;
+use crate::ledger::db::submission_row::HeldRow;
 use crate::ledger::wire::Admit;
 use crate::pipeline::consent::Standing;
 use crate::pipeline::lead::{Lead, recognising, subject};

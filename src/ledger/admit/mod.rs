@@ -4,20 +4,26 @@
 //! Whatever the route, something is written before the reply, so that neither the reply nor its timing
 //! reveals whether the person is known.
 
+mod admission;
 pub(in crate::ledger) mod confirm;
+mod consent;
+mod decision;
 mod existing_lead;
 pub(in crate::ledger) mod lists;
 mod mentions;
 mod plan;
-pub(in crate::ledger) mod quarantine;
+mod quarantine;
 mod recognise;
 pub(in crate::ledger) mod requests;
+pub(in crate::ledger) mod review;
 mod route;
 pub(in crate::ledger) mod velocity;
 mod write;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
+use self::admission::{Admission, Given};
+use self::decision::{Door, logged};
 use self::existing_lead::{judge_known, regains};
 use self::lists::{Suppression, customer_lists, lists_with, suppressing};
 use self::plan::{Plan, Post, Prior, judge};
@@ -25,10 +31,10 @@ use self::quarantine::{quarantine, signs_of};
 use self::recognise::{living_matches, mentions_suppressed, person, prior};
 use self::requests::{Requests, ask, count_asked, mail, may_mail, must_confirm};
 use self::route::{Facts, Mail, Route, route};
-use self::write::{Admission, Given, write_admission};
+use self::write::write_admission;
 use super::consents::standing::Person;
+use super::db::bucket::Bucket;
 use super::db::changes::Changes;
-use super::db::counter::Bucket;
 use super::db::delivery::Of;
 use super::db::idempotency::remember;
 use super::db::state::State;
@@ -48,15 +54,6 @@ use crate::pipeline::lead::Lead;
 
 /// The time for which an exact repeat of a suppressed submission is recognised: as long as a dead letter.
 const SUPPRESSED_MS: i64 = DEAD_DAYS * DAY_MS;
-
-/// The way by which a submission comes to be judged.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Door {
-    /// A visitor has posted it.
-    Posted,
-    /// An operator has released it from quarantine.
-    Released,
-}
 
 /// Admits a submission, within its campaign's rate limits.
 pub(in crate::ledger) fn admit<S: Store>(
@@ -316,16 +313,4 @@ fn admit_confirmed<S: Store>(
     let mut lead = std::mem::take(&mut admit.lead);
     lead.lists = customer_lists(post.campaign, lists);
     judge_and_write(parts, admit, lead, post, person, Some(confirmed), moment)
-}
-
-/// Returns the reply to a decision, and its line for the log.
-fn logged(admit: &Admit, decision: &str, more: Value) -> Handled {
-    let mut log = json!({
-        "event": "decision", "campaign": admit.campaign, "submission_id": admit.submission_id,
-        "decision": decision,
-    });
-    if let (Some(log), Value::Object(more)) = (log.as_object_mut(), more) {
-        log.extend(more);
-    }
-    Handled { answer: Answer::Admitted, log: Some(log) }
 }

@@ -3,10 +3,10 @@
 
 use serde_json::json;
 
+use super::decision::{Door, logged};
 use super::lists::Suppression;
 use super::plan::Post;
 use super::route::Mail;
-use super::{Door, logged};
 use crate::base::fault::Fault;
 use crate::base::id::LeadId;
 use crate::base::moment::Moment;

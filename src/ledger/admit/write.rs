@@ -5,152 +5,39 @@ use std::rc::Rc;
 
 use serde_json::json;
 
+use super::admission::Admission;
+use super::consent::{Acts, Consented, consent};
 use super::mentions::mention;
-use super::plan::{Plan, Post};
+use super::plan::Plan;
 use super::recognise::subject_names;
 use crate::base::fault::Fault;
 use crate::base::id::DeliveryId;
 use crate::base::moment::Moment;
 use crate::campaign::{Campaign, Purpose};
-use crate::ledger::consents::acts::{ActedOn, Done, NewAct, add_new, distinct, ends_of};
+use crate::ledger::consents::acts::distinct;
 use crate::ledger::consents::open::Open;
 use crate::ledger::consents::payload::Payload;
-use crate::ledger::consents::standing::{Change, Known, Person, Recipient, gather, keep};
+use crate::ledger::consents::standing::{Change, Known, Recipient, gather, keep};
 use crate::ledger::consents::unconfirmed::email_tags;
 use crate::ledger::db::act::{Ends, act_text};
 use crate::ledger::db::changes::Changes;
 use crate::ledger::db::delivery::{NewDelivery, Of, Target, receiver_of};
 use crate::ledger::db::engagement::keep_link;
-use crate::ledger::db::funnel::{Milestone, Steps};
+use crate::ledger::db::funnel::Milestone;
 use crate::ledger::db::idempotency::remember;
 use crate::ledger::db::identifier::{Carrier, add_identifiers, move_mentions};
-use crate::ledger::db::request;
 use crate::ledger::db::state::State;
 use crate::ledger::db::store::Store;
-use crate::ledger::db::submission;
 use crate::ledger::db::submission::{NewSubmission, format_after};
+use crate::ledger::db::{request, submission};
 use crate::ledger::outbox::OpenedLead;
 use crate::ledger::outbox::at_once::Marked;
 use crate::ledger::outbox::claim::Claim;
 use crate::ledger::parts::Parts;
 use crate::ledger::vault::payload_context;
-use crate::ledger::wire::Admit;
-use crate::pipeline::consent::{Act, ConsentState, Head, Personal, Receipt, Standing, Terms, follow};
-use crate::pipeline::lead::{Fingerprint, Identifier, Lead, recognising, subject};
+use crate::pipeline::consent::{Receipt, Standing, Terms};
+use crate::pipeline::lead::{Identifier, Lead, recognising, subject};
 use crate::pipeline::scoring::Score;
-
-/// A submission that was judged.
-pub(super) struct Admission<'a> {
-    pub(super) admit: &'a Admit,
-    pub(super) given: Given,
-    pub(super) post: &'a Post<'a>,
-    pub(super) plan: Plan<'a>,
-    /// The person, if the lead is known.
-    pub(super) person: Option<Person>,
-    /// The additional changes if the owner of the address has just confirmed a request.
-    pub(super) confirmed: Option<Changes<'a>>,
-}
-
-impl Admission<'_> {
-    /// Returns the fingerprints under the current pepper.
-    fn prints(&self) -> Vec<&Fingerprint> {
-        self.admit.fingerprints.iter().filter(|print| print.current).collect()
-    }
-
-    /// Returns the subjects of the submission: that of its consents first, by the name that the lead knows.
-    fn subjects(&self) -> Vec<String> {
-        // A request may have been made under another pepper, and its links name that subject.
-        let asked = self.post.prior.as_ref().filter(|prior| prior.state == State::Unconfirmed);
-        let first = match &self.person {
-            Some(person) => Some(person.subject.clone()),
-            None => asked
-                .and_then(|prior| prior.subject.clone())
-                .or_else(|| subject_names(&self.admit.fingerprints).into_iter().next()),
-        };
-        let mut subjects: Vec<String> = first.into_iter().collect();
-        for print in self.prints() {
-            add_new(&mut subjects, subject(&print.tag));
-        }
-        subjects
-    }
-
-    /// Returns the steps that the submission takes as a lead, and its milestone after them.
-    fn steps(&self) -> (Steps, Milestone) {
-        let (before, plan) = (self.post.milestone(), &self.plan);
-        let score = plan.payload.as_ref().filter(|_| plan.is_first).map(|(_, score)| score.total);
-        let held = plan.supersedes.as_ref().map(|held| held.milestone);
-        score.map_or((Steps::NONE, before), |score| Steps::judged(before, held, plan.state, score))
-    }
-
-    fn known(&self) -> Option<&Known> {
-        self.person.as_ref().map(|person| &person.known)
-    }
-}
-
-/// The acts of a submission: the consent, and its confirmation.
-struct Acts {
-    act: NewAct,
-    confirmation: Option<NewAct>,
-}
-
-impl Acts {
-    fn all(&self) -> impl Iterator<Item = &NewAct> {
-        std::iter::once(&self.act).chain(&self.confirmation)
-    }
-
-    fn head(&self) -> Head {
-        Head::from(&*self.confirmation.as_ref().unwrap_or(&self.act).act)
-    }
-
-    /// Returns the act that confirms a purpose: it does not mention a refused one.
-    fn confirmed(&self, purpose: &str) -> Option<Rc<Act>> {
-        let mentions = |one: &&NewAct| one.act.of(purpose).is_some();
-        self.confirmation.as_ref().filter(mentions).map(|one| Rc::clone(&one.act))
-    }
-}
-
-/// The consents in a submission, before it is judged.
-pub(super) struct Given {
-    /// The purposes, each with whether it was granted.
-    choices: Vec<(String, bool)>,
-    /// The versions of wordings that the form claims to have shown, by purpose.
-    shown: Vec<(String, String)>,
-    method: String,
-    page: Option<String>,
-    gpc: bool,
-    at_ms: i64,
-}
-
-impl Given {
-    /// Extracts the consents from a lead.
-    pub(super) fn of(lead: &Lead) -> Self {
-        let records = lead.consent.iter();
-        Self {
-            choices: records.clone().map(|record| (record.purpose.clone(), record.granted)).collect(),
-            shown: records.map(|record| (record.purpose.clone(), record.version_shown.clone())).collect(),
-            method: lead.consent.first().map(|record| record.method.clone()).unwrap_or_default(),
-            page: lead.attribution.get("page_url").cloned(),
-            gpc: lead.gpc,
-            at_ms: lead.submitted_at_ms,
-        }
-    }
-}
-
-/// The consents of a submission after it.
-struct Consented {
-    /// The subjects of the submission, that of its consents first.
-    subjects: Vec<String>,
-    /// `None` if it changes nothing.
-    acts: Option<Acts>,
-    /// The standing of its subject.
-    standing: Vec<Standing>,
-    /// True if the standing has changed.
-    is_moved: bool,
-    terms: Rc<Vec<Rc<Terms>>>,
-    ends: Ends,
-    /// True if its act is stored in its row: nothing else is known of the person.
-    is_lone: bool,
-}
 
 /// Stores an admission, and hands its deliveries to the outbox.
 pub(super) fn write_admission<S: Store>(
@@ -209,27 +96,6 @@ pub(super) fn write_admission<S: Store>(
     let opened = open.flatten().map(|open| OpenedLead { lead_id, submission_id: id, open, bytes });
     parts.outbox.admitted(sent.marked, &sent.entered, sent.claims, opened);
     Ok(())
-}
-
-/// Makes the acts of a submission, and computes the standing after them.
-fn consent<S: Store>(
-    parts: &Parts<S>,
-    admission: &Admission<'_>,
-    moment: &Moment,
-) -> Result<Consented, Fault> {
-    let (campaign, given) = (admission.post.campaign, &admission.given);
-    let terms = parts.consents.terms_of(campaign);
-    let subjects = admission.subjects();
-    let acts = acts_of(parts, admission, &subjects, &terms, moment)?;
-    let before = admission.person.as_ref().map(Person::standing).unwrap_or_default();
-    let mut standing = before.to_vec();
-    for one in acts.iter().flat_map(Acts::all) {
-        follow(&mut standing, &one.act, subjects.get(1..).unwrap_or_default());
-    }
-    let is_moved = standing != before;
-    let is_lone = admission.person.is_none() && acts.as_ref().is_some_and(|acts| acts.confirmation.is_none());
-    let ends = ends_of(campaign, &given.choices, given.at_ms);
-    Ok(Consented { subjects, acts, standing, is_moved, terms, ends, is_lone })
 }
 
 /// Returns the other people whom the submission mentions.
@@ -360,101 +226,6 @@ fn store_deliveries<S: Store>(
         marked.keep(changes);
     }
     Sent { marked, entered, claims }
-}
-
-/// Makes the act of giving or refusing consents, and that of confirming the address. `None` if the lead is
-/// known, and they change nothing: no standing, no expiry, no identifier, and nobody's right to have the
-/// underlying act erased.
-fn acts_of<S: Store>(
-    parts: &Parts<S>,
-    admission: &Admission<'_>,
-    subjects: &[String],
-    terms: &[Rc<Terms>],
-    moment: &Moment,
-) -> Result<Option<Acts>, Fault> {
-    let Admission { admit, given, post, plan, person, confirmed } = admission;
-    let campaign = post.campaign;
-    let state_of = |granted| match (granted, confirmed) {
-        (false, _) => ConsentState::Refused,
-        (true, None) => ConsentState::Given,
-        (true, Some(_)) => ConsentState::Requested,
-    };
-    let chosen = given.choices.iter().filter_map(|(id, granted)| {
-        let at = campaign.purposes.iter().position(|purpose| purpose.id == *id);
-        let digest = at.and_then(|at| terms.get(at)).map(|terms| terms.digest.clone())?;
-        Some((id.clone(), state_of(*granted), digest))
-    });
-    let chosen: Vec<ActedOn> = chosen.collect();
-    let tags: Vec<String> = admission.prints().iter().map(|print| print.tag.clone()).collect();
-    if let (None, Some(person)) = (confirmed, person)
-        && !says_something_new(parts, campaign, person, &chosen, subjects, &tags)?
-    {
-        return Ok(None);
-    }
-    let personal = Personal {
-        subject: subjects.first().cloned().unwrap_or_default(),
-        fingerprints: tags,
-        submission_id: admit.submission_id.to_string(),
-        method: given.method.clone(),
-        page: given.page.clone(),
-        gpc: given.gpc,
-        shown: given.shown.clone(),
-        ..Personal::default()
-    };
-    let previous = admission.known().and_then(|known| known.head.as_ref());
-    let done =
-        |at_ms, personal| Done { at_ms, campaign: &campaign.id, personal, subjects: subjects.to_vec() };
-    let given = done(given.at_ms, personal);
-    let act = parts.consents.next_act(previous, &plan.lead_id, chosen, given, moment)?;
-    if confirmed.is_none() {
-        return Ok(Some(Acts { act, confirmation: None }));
-    }
-    let requested = act.act.consents.iter().filter(|(_, state, _)| *state == ConsentState::Requested);
-    let consents = requested.map(|(id, _, digest)| (id.clone(), ConsentState::Confirmed, digest.clone()));
-    let personal = Personal {
-        salt: String::new(),
-        method: "link".to_owned(),
-        shown: Vec::new(),
-        ..(*act.personal).clone()
-    };
-    let head = Head::from(&*act.act);
-    let (consents, done) = (consents.collect(), done(moment.now_ms, personal));
-    let confirmation = parts.consents.next_act(Some(&head), &plan.lead_id, consents, done, moment)?;
-    Ok(Some(Acts { act, confirmation: Some(confirmation) }))
-}
-
-/// Returns whether a submission of a person changes anything of their consents.
-fn says_something_new<S: Store>(
-    parts: &Parts<S>,
-    campaign: &Campaign,
-    person: &Person,
-    chosen: &[ActedOn],
-    subjects: &[String],
-    tags: &[String],
-) -> Result<bool, Fault> {
-    let is_change = |(id, state, digest): &ActedOn| {
-        let ends = campaign.purposes.iter().any(|one| one.id == *id && one.retention_days.is_some());
-        changes(person.standing(), id, *state, digest, ends)
-    };
-    let is_others = |one: &Standing| {
-        chosen.iter().any(|(id, ..)| *id == one.purpose)
-            && one.by.with.iter().any(|other| !subjects.contains(other))
-    };
-    let has_acted = person.known.head.is_some() && person.known.knows(&person.subject);
-    Ok(!has_acted
-        || chosen.iter().any(is_change)
-        || person.standing().iter().any(is_others)
-        || !parts.db.has_identifiers(&person.lead_id, tags)?)
-}
-
-/// Returns whether an act changes a purpose. A granted one is granted anew if its terms are others, or if it
-/// would expire later.
-fn changes(standing: &[Standing], purpose: &str, state: ConsentState, terms: &str, ends: bool) -> bool {
-    let Some(one) = standing.iter().find(|one| one.purpose == purpose) else { return true };
-    match state {
-        ConsentState::Refused => one.state == ConsentState::Requested,
-        _ => !one.state.is_valid() || one.by.terms != terms || ends,
-    }
 }
 
 /// Seals the payload, and keeps it open in memory if it is sent immediately. One that was merged, or that

@@ -5,7 +5,7 @@ use crate::base::fault::Fault;
 use crate::base::id::{LeadId, SubmissionId};
 use crate::base::time::HOUR_MS;
 use crate::campaign::IdentifierKind;
-use crate::ledger::db::counter::Bucket;
+use crate::ledger::db::bucket::Bucket;
 use crate::ledger::db::funnel::Milestone;
 use crate::ledger::db::store::Store;
 use crate::ledger::vault::payload_context;

@@ -2,6 +2,7 @@
 
 pub(super) mod act;
 pub(super) mod audit;
+pub(super) mod bucket;
 pub(super) mod campaign;
 pub(super) mod changes;
 pub(super) mod counter;
@@ -14,6 +15,7 @@ pub(super) mod integrity;
 pub(super) mod keys;
 pub(super) mod lead;
 pub(super) mod listed;
+mod moving;
 pub(super) mod overview;
 pub(super) mod queue;
 pub(super) mod request;
@@ -24,6 +26,7 @@ pub(super) mod state;
 pub mod store;
 pub(super) mod submission;
 pub(super) mod submission_move;
+pub(super) mod submission_row;
 pub(super) mod tables;
 
 use std::cell::Cell;

@@ -1,7 +1,7 @@
 //! Waiting deliveries: those that are due, their receivers, and the outcomes of attempts before.
 
 use super::Db;
-use super::counter::Bucket;
+use super::bucket::Bucket;
 use super::delivery::{
     MARK, Of, delivery_range, delivery_range_of, is_delivery_of_submission, without_entry,
 };

@@ -1,6 +1,6 @@
 //! Rows as values: each field of a value is read from the column that it names.
 
-use super::counter::Bucket;
+use super::bucket::Bucket;
 use super::funnel::Milestone;
 use super::state::{DeliveryState, State};
 use super::store::{Row, SealedCell};

@@ -4,13 +4,13 @@ use serde_json::Value;
 
 use super::Db;
 use super::act::ActRow;
-use super::counter::Bucket;
+use super::bucket::Bucket;
 use super::delivery::{delivery_range, without_entry};
 use super::json_list;
 use super::row::row;
 use super::state::{DeliveryState, State};
 use super::store::{Arg, SealedCell, Store, rfc3339_of};
-use super::submission::Content;
+use super::submission_row::Content;
 use crate::base::fault::Fault;
 use crate::base::id::{DeliveryId, LeadId, SubmissionId};
 

@@ -6,18 +6,17 @@
 //! Until the names are swapped the old table is `submission` and complete; from then on the new one is.
 //! Changes in the new one are removed from the old one at once: no data that was erased here stays there.
 
-use super::Db;
 use super::store::{Arg, Store};
 use crate::base::fault::Fault;
 use crate::base::time::DAY_MS;
 
 /// The number of rows of a step: a few milliseconds.
-const STEP_ROWS: i64 = 250;
+pub(super) const STEP_ROWS: i64 = 250;
 /// The number of rows that are moved in a day. Copying one is two rows written, and the free plan has 100,000
 /// a day, of which leads must have most: a ledger that has used up the day's rows pauses until the next day.
 const ROWS_A_DAY: i64 = 24_000;
 /// The time between two steps: a quarter of an hour.
-const STEP_PAUSE_MS: i64 = DAY_MS * STEP_ROWS / ROWS_A_DAY;
+pub(super) const STEP_PAUSE_MS: i64 = DAY_MS * STEP_ROWS / ROWS_A_DAY;
 /// The number of rows up to which a ledger is moved when it is opened: some ten milliseconds.
 const ROWS_AT_ONCE: i64 = 1_000;
 
@@ -77,7 +76,7 @@ const END: [&str; 4] = [
 
 /// The progress of the migration.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Progress {
+pub(super) enum Progress {
     /// Rows after this lead and submission are not copied yet.
     Copying(String, String),
     /// All rows are copied, and those of the old table are being removed.
@@ -142,7 +141,7 @@ pub(in crate::ledger) fn move_at_once(store: &impl Store) -> Result<(), Fault> {
 }
 
 /// Returns when the next step is due, and where it begins.
-fn progress_in(store: &impl Store) -> Result<Option<(i64, Progress)>, Fault> {
+pub(super) fn progress_in(store: &impl Store) -> Result<Option<(i64, Progress)>, Fault> {
     let row = store.row("SELECT value FROM meta WHERE key = 'moving'", &[])?;
     let Some(text) = row.map(|mut row| row.text(0)).transpose()? else { return Ok(None) };
     let read = text.split_once(' ').and_then(|(at, text)| Some((at.parse().ok()?, Progress::parse(text)?)));
@@ -150,7 +149,12 @@ fn progress_in(store: &impl Store) -> Result<Option<(i64, Progress)>, Fault> {
 }
 
 /// Runs a step of at most so many rows. Returns where the next one begins. `None` if this was the last.
-fn step(store: &impl Store, from: &Progress, rows: i64, next_ms: i64) -> Result<Option<Progress>, Fault> {
+pub(super) fn step(
+    store: &impl Store,
+    from: &Progress,
+    rows: i64,
+    next_ms: i64,
+) -> Result<Option<Progress>, Fault> {
     let mut next = None;
     store.atomically(&mut || {
         next = match from {
@@ -191,32 +195,4 @@ fn empty(store: &impl Store, rows: i64) -> Result<Option<Progress>, Fault> {
                  FROM submission_before ORDER BY lead_id, submission_id LIMIT ?) RETURNING 1";
     let gone = store.rows(sql, &[rows.into()])?.len();
     Ok(i64::try_from(gone).is_ok_and(|gone| gone >= rows).then_some(Progress::Emptying))
-}
-
-impl<S: Store> Db<S> {
-    /// Reads the progress of the migration.
-    pub(in crate::ledger) fn learn_moving(&self, now_ms: i64) -> Result<(), Fault> {
-        self.moving.set(progress_in(&self.store)?.map_or(Moving::DONE, |(next_ms, progress)| Moving {
-            is_new: progress == Progress::Emptying,
-            // A time further ahead was written by a clock that was wrong.
-            next_ms: next_ms.min(now_ms + STEP_PAUSE_MS),
-        }));
-        Ok(())
-    }
-
-    /// Runs the next step of the migration, if it is due.
-    pub(in crate::ledger) fn move_on(&self, now_ms: i64) -> Result<(), Fault> {
-        if self.moving_next_ms() > now_ms {
-            return Ok(());
-        }
-        if let Some((_, from)) = progress_in(&self.store)? {
-            step(&self.store, &from, STEP_ROWS, now_ms + STEP_PAUSE_MS)?;
-        }
-        self.learn_moving(now_ms)
-    }
-
-    /// Returns when the next step of the migration is due.
-    pub(in crate::ledger) fn moving_next_ms(&self) -> i64 {
-        self.moving.get().next_ms
-    }
 }

@@ -8,16 +8,11 @@
 
 use std::collections::VecDeque;
 
-use super::Outbox;
 use super::claim::Claim;
-use crate::base::fault::Fault;
 use crate::base::id::DeliveryId;
 use crate::base::limits;
 use crate::ledger::db::changes::Changes;
 use crate::ledger::db::delivery;
-use crate::ledger::db::delivery::Target;
-use crate::ledger::db::queue::{AtOnceRow, MarkRow};
-use crate::ledger::db::store::Store;
 
 /// The number of claims that wait in memory: some two megabytes, and the load of a few busy seconds. Further
 /// ones get their entry at once, and are read and unsealed again before they are sent: a tenth of what a lead
@@ -34,23 +29,23 @@ const MAX_BEHIND: u64 = 5_000;
 #[derive(Default)]
 pub(in crate::ledger) struct AtOnce {
     /// The id up to which no delivery without an entry waits.
-    mark: String,
+    pub(super) mark: String,
     /// The mark in the database, which may be behind.
-    kept: String,
+    pub(super) kept: String,
     /// The last id of a written delivery.
-    newest: String,
+    pub(super) newest: String,
     /// The deliveries without an entry: each id with the number of those written before.
-    waiting: VecDeque<(DeliveryId, u64)>,
+    pub(super) waiting: VecDeque<(DeliveryId, u64)>,
     /// The number of written deliveries, those after the database's mark counted first.
-    written: u64,
+    pub(super) written: u64,
     /// The number that had been written when that mark was.
     marked: u64,
     /// True if rows of a newer format have no entry either, which this code must not touch.
-    is_held: bool,
+    pub(super) is_held: bool,
     /// True if one was lost on its way: the rows must be read.
-    is_lost: bool,
+    pub(super) is_lost: bool,
     /// The campaigns and destinations that responded with 410.
-    disabled: Vec<(String, String)>,
+    pub(super) disabled: Vec<(String, String)>,
 }
 
 /// The next mark, and the late deliveries that get an entry for it.
@@ -62,7 +57,13 @@ pub(in crate::ledger) struct Marked {
 impl AtOnce {
     /// Returns whether a delivery that is about to be written, with a mark or without, may go without an
     /// entry.
-    fn takes(&self, delivery_id: &str, campaign: &str, destination: &str, marked: Option<&Marked>) -> bool {
+    pub(super) fn takes(
+        &self,
+        delivery_id: &str,
+        campaign: &str,
+        destination: &str,
+        marked: Option<&Marked>,
+    ) -> bool {
         delivery_id > marked.map_or(&self.mark, |marked| &marked.mark).as_str()
             && self.waiting.len() < MAX_WAITING
             && !self.disabled.iter().any(|(id, name)| id == campaign && name == destination)
@@ -142,7 +143,7 @@ impl AtOnce {
     }
 
     /// Notes that a mark is written.
-    fn keep_mark(&mut self, marked: Marked) {
+    pub(super) fn keep_mark(&mut self, marked: Marked) {
         marked.late.iter().for_each(|id| self.forget(id));
         self.kept.clone_from(&marked.mark);
         self.mark = marked.mark;
@@ -154,62 +155,6 @@ impl Marked {
     /// Stores the mark, and gives an entry to the deliveries that it passes.
     pub(in crate::ledger) fn keep(&self, changes: &mut Changes<'_>) {
         delivery::keep_mark(self.mark.clone(), &self.late, changes);
-    }
-}
-
-impl<S: Store> Outbox<S> {
-    /// Reads the mark up to which all rows have entries.
-    pub(super) fn learn_the_mark(&self) -> Result<(), Fault> {
-        let MarkRow { mark, behind } = self.db.mark()?;
-        let (kept, newest, written) = (mark.clone(), mark.clone(), u64::try_from(behind).unwrap_or(0));
-        *self.at_once.borrow_mut() = AtOnce { mark, kept, newest, written, ..AtOnce::default() };
-        Ok(())
-    }
-
-    /// Gives all waiting deliveries an entry, so that they are found by it, and reads which destinations
-    /// responded with 410.
-    pub(super) fn enter_all(&self) -> Result<(), Fault> {
-        let mut at_once = self.at_once.borrow_mut();
-        self.db.enter_all(&at_once.mark)?;
-        let AtOnceRow { is_held, newest, disabled } = self.db.at_once(&at_once.mark)?;
-        at_once.is_held = is_held;
-        at_once.newest = newest.max(std::mem::take(&mut at_once.newest));
-        let unreadable = |_| Fault::new("a row is not what its reader expects");
-        at_once.disabled = serde_json::from_str(&disabled).map_err(unreadable)?;
-        if !at_once.is_held {
-            at_once.mark = at_once.newest.clone();
-        }
-        at_once.waiting.clear();
-        at_once.is_lost = false;
-        Ok(())
-    }
-
-    /// Returns whether a new delivery is sent immediately, without an entry.
-    pub(in crate::ledger) fn goes_at_once(
-        &self,
-        delivery_id: &DeliveryId,
-        to: Target<'_>,
-        marked: Option<&Marked>,
-        now_ms: i64,
-    ) -> bool {
-        self.at_once.borrow().takes(delivery_id, to.campaign, to.destination, marked)
-            && self.lanes.borrow().takes_at_once(to.receiver, now_ms)
-    }
-
-    /// Moves the mark, if that is due.
-    pub(in crate::ledger) fn move_mark(&self) -> Result<(), Fault> {
-        let mut at_once = self.at_once.borrow_mut();
-        let Some(marked) = at_once.next_mark() else { return Ok(()) };
-        let mut changes = Changes::default();
-        marked.keep(&mut changes);
-        self.db.write_all(&changes.writes)?;
-        at_once.keep_mark(marked);
-        Ok(())
-    }
-
-    /// Returns the id up to which all waiting deliveries have an entry.
-    pub(in crate::ledger) fn mark(&self) -> String {
-        self.at_once.borrow().mark.clone()
     }
 }
 

@@ -2,8 +2,11 @@
 
 pub(in crate::ledger) mod at_once;
 pub(in crate::ledger) mod claim;
-pub(in crate::ledger) mod lanes;
-pub(in crate::ledger) mod open_leads;
+mod due;
+mod lanes;
+mod mark;
+mod open_leads;
+mod origin;
 pub(in crate::ledger) mod replay;
 pub(in crate::ledger) mod request;
 pub(in crate::ledger) mod settle;

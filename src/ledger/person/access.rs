@@ -7,8 +7,9 @@ use serde_json::{Map, Value, json};
 
 use super::asker::Asker;
 use super::history::history_shown;
+use super::page::{Position, Shown};
 use crate::base::fault::Fault;
-use crate::base::id::{LeadId, SubmissionId};
+use crate::base::id::LeadId;
 use crate::base::json::{object_of, value_of};
 use crate::base::time::rfc3339;
 use crate::contact::{Email, Phone};
@@ -18,7 +19,7 @@ use crate::ledger::consents::open::Counted;
 use crate::ledger::consents::payload::Payload;
 use crate::ledger::db::shown::SubmissionShown;
 use crate::ledger::db::store::{SealedCell, Store};
-use crate::ledger::db::submission::CountedRow;
+use crate::ledger::db::submission_row::CountedRow;
 use crate::ledger::db::{json_list, object};
 use crate::ledger::parts::Parts;
 use crate::ledger::vault::{consent_context, payload_context};
@@ -35,46 +36,6 @@ const OTHER_IDENTIFIER: &str = "Some of these submissions also carry an e-mail a
                                 was not asked about. It is not shown.";
 const OTHER_PEOPLE: &str = "The lead is also known by identifiers that were not asked about. What came under \
                             them is not shown.";
-
-/// The position at which a page begins: after a row of a lead.
-pub(super) struct Position {
-    pub(super) lead_id: LeadId,
-    pub(super) in_acts: bool,
-    pub(super) after: String,
-}
-
-impl Position {
-    /// Parses `{lead}/{table}/{key}`.
-    fn parse(text: &str) -> Option<Self> {
-        let mut parts = text.splitn(3, '/');
-        let lead_id = parts.next()?.into();
-        let in_acts = match parts.next()? {
-            "acts" => true,
-            "submissions" => false,
-            _ => return None,
-        };
-        Some(Self { lead_id, in_acts, after: parts.next()?.to_owned() })
-    }
-
-    fn to_text(&self) -> String {
-        let table = if self.in_acts { "acts" } else { "submissions" };
-        format!("{}/{table}/{}", self.lead_id, self.after)
-    }
-}
-
-/// The page of a lead.
-#[derive(Default)]
-pub(super) struct Shown {
-    submissions: Vec<Value>,
-    ids: BTreeSet<SubmissionId>,
-    pub(super) history: Vec<Value>,
-    /// The MAC of the last act in `history`.
-    pub(super) last_mac: Option<String>,
-    /// The standing by acts whose consents are another subject's.
-    pub(super) standing: Vec<Standing>,
-    pub(super) has_other_identifiers: bool,
-    pub(super) has_other_people: bool,
-}
 
 /// Reports a page of everything that is stored about the subjects of these fingerprints. `None` if the cursor
 /// is not valid.

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::access::{Position, Shown};
 use super::asker::Asker;
+use super::page::{Position, Shown};
 use crate::base::fault::Fault;
 use crate::base::id::LeadId;
 use crate::base::json::value_of;

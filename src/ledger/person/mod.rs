@@ -5,5 +5,6 @@ pub(in crate::ledger) mod asker;
 pub(in crate::ledger) mod engagement;
 pub(in crate::ledger) mod erase;
 mod history;
+mod page;
 mod recipients;
 pub(in crate::ledger) mod withdraw;

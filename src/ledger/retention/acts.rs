@@ -1,6 +1,6 @@
 //! The expiry of consents, and the end of their record.
 
-use super::{CHUNK_ROWS, NO_MORE};
+use super::chunk::{CHUNK_ROWS, NO_MORE};
 use crate::base::fault::Fault;
 use crate::base::id::LeadId;
 use crate::base::moment::Moment;

@@ -3,10 +3,12 @@
 //! alarm takes long. On its way it reseals what an older key has sealed, so that the key can be destroyed.
 
 mod acts;
+mod chunk;
 mod cursor;
 mod leads;
 mod requests;
 
+use self::chunk::{CHUNK_ROWS, NO_MORE};
 use self::cursor::{Cursor, Phase};
 use super::db::changes::Effects;
 use super::db::identifier::Carrier;
@@ -27,10 +29,6 @@ use crate::ledger::db::changes::Changes;
 pub(in crate::ledger) const DEAD_DAYS: i64 = limits::number("dead_letter_days") as i64;
 /// The pause between the chunks of one sweep, so that leads come first.
 const CHUNK_PAUSE_MS: i64 = 1_000;
-/// The number of rows of a chunk: a few milliseconds.
-const CHUNK_ROWS: i64 = 500;
-/// A text beyond every key of a table.
-const NO_MORE: &str = "\u{10ffff}";
 
 /// Ends expired requests, runs a chunk of the sweep if one is due, and the next step of a running table
 /// migration.

@@ -1,6 +1,6 @@
 //! Expiry of requests that nobody has confirmed.
 
-use super::CHUNK_ROWS;
+use super::chunk::CHUNK_ROWS;
 use crate::base::fault::Fault;
 use crate::base::moment::Moment;
 use crate::ledger::db::changes::{Changes, Effects};
