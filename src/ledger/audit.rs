@@ -1,5 +1,5 @@
-//! The audit log: what operators did, never to whom. An entry is written in the transaction of what was done, so there
-//! is none of the two without the other.
+//! The audit log: operators' actions, without the people whom they concern. An entry is written in the same
+//! transaction as the action, so neither exists without the other.
 
 use serde_json::Value;
 
@@ -16,11 +16,12 @@ use crate::base::fault::Fault;
 use crate::base::limits;
 use crate::base::moment::Moment;
 
-/// Entries of a page: an answer of about 50 KB.
+/// The number of entries in a page: a reply of about 50 KB.
 const MAX_PAGE: i64 = limits::number("page_entries") as i64;
 
 impl Verb {
-    /// What the audit log calls it; nothing for what only looks, and for what people do themselves.
+    /// Returns the operation's name in the audit log. `None` for operations that only read, and for those of
+    /// visitors.
     fn action(self) -> Option<&'static str> {
         match self {
             Self::Replay => Some("replay"),
@@ -32,7 +33,7 @@ impl Verb {
             Self::ListRemove => Some("list_remove"),
             Self::ListClear => Some("list_clear"),
             Self::Publish => Some("publish"),
-            // It shows what a person has said.
+            // It shows a person's data.
             Self::Quarantined => Some("quarantine_show"),
             Self::Release => Some("quarantine_release"),
             Self::Discard => Some("quarantine_discard"),
@@ -43,7 +44,7 @@ impl Verb {
     }
 }
 
-/// Does what an operation asks. What an operator does is kept together with its entry, or not at all.
+/// Carries out an operation. An operator's action is stored together with its entry, or not at all.
 pub(super) fn audited<S: Store>(
     parts: &Parts<S>,
     wire: &OperationWire,
@@ -58,7 +59,7 @@ pub(super) fn audited<S: Store>(
     })
 }
 
-/// Writes the entry of an operation that was done.
+/// Writes the entry of an operation that was carried out.
 fn write_entry<S: Store>(
     db: &Db<S>,
     wire: &OperationWire,
@@ -75,7 +76,7 @@ fn write_entry<S: Store>(
     db.add_entry(&NewEntry { at_ms, action, operation: wire, campaign, outcome, count })
 }
 
-/// Notes a publication: the reply says what of the campaign waits, where that is asked for.
+/// Notes a publication. The reply lists what waits of the campaign, if requested.
 pub(super) fn publication<S: Store>(
     db: &Db<S>,
     outbox: &Outbox<S>,
@@ -87,7 +88,7 @@ pub(super) fn publication<S: Store>(
     db.waiting_of_campaign(&request.campaign, &outbox.mark()).map(Publication::Waiting)
 }
 
-/// Returns entries, the newest first, before a time and number.
+/// Returns a page of entries, the newest first, before a time and number.
 pub(super) fn audit_page<S: Store>(config: &Config, db: &Db<S>, query: &Audit) -> Result<List, Fault> {
     let before = query.after.as_deref().map(|cursor| {
         let (at_ms, seq) = cursor.split_once('.')?;
@@ -104,7 +105,8 @@ pub(super) fn audit_page<S: Store>(config: &Config, db: &Db<S>, query: &Audit) -
     db.entries_shown(&config.name, &chosen).map(List)
 }
 
-/// How an act ended, and with how many things; nothing where this ledger has none of what it was about.
+/// Returns how an operation ended, and the number of things that it changed. `None` if this ledger has
+/// nothing that it concerns.
 fn outcome_of(operation: &OperationWire, answer: &Answer) -> Option<(&'static str, Option<i64>)> {
     let of_list = |report: &Value, key: &str| {
         let list = report.get(key).and_then(Value::as_array)?;

@@ -9,25 +9,26 @@ use super::db::store::Store;
 use crate::base::fault::Fault;
 use crate::campaign::{Campaign, Unservable};
 
-/// Revisions of campaigns kept parsed: a deployment and a publication at once make two of each.
+/// The number of revisions that stay parsed: a deployment and a publication at the same time make two of each
+/// campaign.
 pub(in crate::ledger) const MAX_PARSED: usize = 64;
 
-/// The campaigns, those used lately parsed.
+/// The campaigns, those used recently in parsed form.
 pub(in crate::ledger) struct Campaigns<S> {
     db: Rc<Db<S>>,
     parsed: RefCell<Vec<Rc<Campaign>>>,
-    /// Campaigns with the secrets that sign their webhooks, by the last copy of each. `None` until it is asked
-    /// for.
+    /// Campaigns with the secrets that sign their webhooks, by the last copy of each. `None` until it is
+    /// needed.
     signing: RefCell<Option<Vec<(String, String)>>>,
 }
 
 impl<S: Store> Campaigns<S> {
-    /// The campaigns that lie in a database.
+    /// Makes the campaigns of a database.
     pub(in crate::ledger) fn new(db: Rc<Db<S>>) -> Self {
         Self { db, parsed: RefCell::default(), signing: RefCell::default() }
     }
 
-    /// Forgets what may come from rows that were rolled back.
+    /// Discards what may stem from rows that were rolled back.
     pub(in crate::ledger) fn reset(&self) {
         self.parsed.take();
         self.signing.take();
@@ -58,7 +59,7 @@ impl<S: Store> Campaigns<S> {
         self.db.campaign_of(id, revision)?.map(|stored| self.parse(&stored)).transpose()
     }
 
-    /// Parses a stored campaign, and keeps it.
+    /// Parses a stored campaign, and caches it.
     pub(in crate::ledger) fn parse(&self, stored: &str) -> Result<Rc<Campaign>, Fault> {
         let campaign = Campaign::from_stored(stored).map(Rc::new).map_err(|unservable| match unservable {
             Unservable::Newer => Fault::new("a campaign is newer than this code"),

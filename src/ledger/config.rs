@@ -6,22 +6,22 @@ use crate::campaign::SecretHosts;
 use crate::pipeline::lead::Identity;
 use crate::settings::Settings;
 
-/// The ledger's name and keys, and the operator's settings that it goes by.
+/// The ledger's name and keys, and the operator's settings that apply to it.
 pub(in crate::ledger) struct Config {
     pub(in crate::ledger) name: String,
     pub(in crate::ledger) identity: Identity,
-    /// The `kid` of the key that signs receipts, where there is one.
+    /// The `kid` of the key that signs receipts, if there is one.
     pub(in crate::ledger) signing_key: Option<String>,
     pub(in crate::ledger) public_url: Option<String>,
-    /// The public address, taken apart: nothing is sent there.
+    /// The public address, parsed: nothing is sent there.
     pub(in crate::ledger) own: Option<WebAddress>,
     pub(in crate::ledger) development: bool,
-    /// The hosts that a secret may be sent to which does not sign.
+    /// The hosts to which a secret that does not sign may be sent.
     pub(in crate::ledger) secret_hosts: SecretHosts,
 }
 
 impl Config {
-    /// Takes what the ledger of this name needs of the settings.
+    /// Takes the settings that the ledger of this name needs.
     pub(in crate::ledger) fn new(name: &str, settings: &Settings) -> Self {
         let signing_key = settings.signing.as_ref().and_then(SigningKeys::current);
         Self {

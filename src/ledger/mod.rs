@@ -1,11 +1,12 @@
-//! The judge: one per ledger, in a Durable Object, over SQLite.
+//! The ledger: the judge of submissions and the owner of the outbox. One per name, in a Durable Object, over
+//! SQLite.
 //!
-//! Guaranteed: an admission (`admit`) first reads, then writes lead, fingerprints, consent, deliveries
-//! and counters in one transaction, and answers only after it. At any time every submission that
-//! was admitted is in one [`State`], and the counters add up to them. A payload lies sealed until
-//! its last delivery is confirmed or has expired.
+//! Guaranteed: an admission (`admit`) first reads, then writes lead, fingerprints, consent, deliveries and
+//! counters in one transaction, and replies only after it. At any time every admitted submission is in one
+//! [`State`], and the counters add up to them. A payload stays sealed until its last delivery is confirmed or
+//! has expired.
 //!
-//! Out of scope: sending (`deliver` and the edge do that), and knowing what time it is.
+//! Out of scope: sending (`deliver` and the edge do that), and reading the clock.
 
 mod admit;
 pub mod api;
@@ -58,7 +59,7 @@ pub struct Ledger<S> {
 }
 
 impl<S: Store> Ledger<S> {
-    /// Opens the ledger: brings its tables up to date, and learns what is due.
+    /// Opens the ledger: brings its tables up to date, and reads when its next work is due.
     ///
     /// # Errors
     /// The database's, or that its tables are newer than this code.
@@ -81,10 +82,10 @@ impl<S: Store> Ledger<S> {
         &self.parts.config.name
     }
 
-    /// Answers a message.
+    /// Handles a message.
     ///
     /// # Errors
-    /// The database's; nothing of the call was kept then.
+    /// The database's; nothing of the call is stored then.
     pub fn call(&self, message: Message, moment: &Moment) -> Result<Handled, Fault> {
         let quiet = |answer| Ok(Handled::quiet(answer));
         if message.format > MESSAGE_FORMAT {
@@ -104,7 +105,8 @@ impl<S: Store> Ledger<S> {
         }
     }
 
-    /// Does an operation. What an operator does is kept together with its entry in the audit log, or not at all.
+    /// Carries out an operation. An operator's action is stored together with its entry in the audit log, or
+    /// not at all.
     fn operate(&self, wire: &wire::OperationWire, moment: &Moment) -> Result<Answer, Fault> {
         let operation = Operation::decode(wire)?;
         audit::audited(&self.parts, wire, moment, || perform(&self.parts, &operation, moment))
@@ -118,19 +120,20 @@ impl<S: Store> Ledger<S> {
         self.parts.outbox.claim(moment)
     }
 
-    /// Opens what a claim sends, and returns what is to be signed first.
+    /// Opens the lead that a claim sends, and returns the texts that must be signed first.
     ///
     /// # Errors
-    /// What keeps it from being sent, to be settled as the attempt's outcome.
+    /// The reason why it cannot be sent, to be settled as the attempt's outcome.
     pub fn prepare(&self, claim: &Claim) -> Result<Prepared, Outcome> {
         outbox::request::prepare(&self.parts, claim)
     }
 
-    /// Returns the signed request of a claim. Address and secret are those of now, so that a correction heals what
-    /// waits. `receipts` are what was to be signed, each with its signature.
+    /// Returns the signed request of a claim. Address and secret are the current ones, so a correction also
+    /// reaches deliveries that already wait. `receipts` are the texts that had to be signed, each with its
+    /// signature.
     ///
     /// # Errors
-    /// What keeps it from being sent, to be settled as the attempt's outcome.
+    /// The reason why it cannot be sent, to be settled as the attempt's outcome.
     pub fn dispatch(
         &self,
         claim: &Claim,
@@ -143,38 +146,38 @@ impl<S: Store> Ledger<S> {
         outbox::request::dispatch(&self.parts, claim, prepared, Means { campaign, secret, receipts }, moment)
     }
 
-    /// Notes that a claim's request has been answered, or has failed: its connection is free, and how its origin
-    /// answers is known. `left_doubt`: the answer was such that its connection had to be ended.
+    /// Notes that a claim's request has been answered or has failed: its connection is free, and how its
+    /// origin responds is known. `left_doubt`: the connection had to be ended because of the response.
     pub fn release(&self, claim: &Claim, outcome: &Outcome, took_ms: i64, left_doubt: bool) {
         self.parts.outbox.release(claim, outcome, took_ms, left_doubt);
     }
 
-    /// Writes what became of attempts, and what follows. Returns of each, in their order, the event for the log, or
-    /// why it could not be written: then the delivery is due again.
+    /// Writes the outcomes of attempts and their consequences. Returns for each, in order, the event for the
+    /// log, or the fault that kept it from being written: then the delivery is due again.
     pub fn settle(&self, attempts: &[Attempt<'_>], moment: &Moment) -> Vec<Result<serde_json::Value, Fault>> {
         self.parts.outbox.settle(attempts, moment)
     }
 
-    /// Ends the requests whose time has passed, does a chunk of the sweep where one is due, and moves on what lies
-    /// in a table of before.
+    /// Ends expired requests, runs a chunk of the sweep if one is due, and the next step of a running table
+    /// migration.
     ///
     /// # Errors
-    /// The database's; the chunk is done again then.
+    /// The database's; the chunk is run again then.
     pub fn sweep(&self, moment: &Moment) -> Result<(), Fault> {
         retention::sweep(&self.parts, moment)
     }
 
-    /// Returns when the outbox wants to be looked at.
+    /// Returns when the outbox must be woken.
     pub fn next_due_ms(&self) -> i64 {
         self.parts.outbox.next_due_ms()
     }
 
-    /// Returns when the ledger wants to be woken: for its next delivery, or to keep house.
+    /// Returns when the ledger must be woken, for its next delivery or for housekeeping.
     pub fn wake_at_ms(&self) -> i64 {
         self.next_due_ms().min(self.keeps_house_at_ms())
     }
 
-    /// Returns when something expires, the next sweep is due, or what lies in a table of before is to be moved on.
+    /// Returns when housekeeping is due: an expiry, the next sweep, or a step of a table migration.
     pub fn keeps_house_at_ms(&self) -> i64 {
         self.parts.schedule.next_ms().min(self.parts.db.moving_next_ms())
     }
@@ -188,7 +191,7 @@ impl<S: Store> Ledger<S> {
     }
 }
 
-/// Does an operation.
+/// Carries out an operation.
 fn perform<S: Store>(parts: &Parts<S>, operation: &Operation, moment: &Moment) -> Result<Answer, Fault> {
     use self::api as to;
     let Parts { config, db, consents, outbox, .. } = parts;
@@ -222,15 +225,15 @@ fn perform<S: Store>(parts: &Parts<S>, operation: &Operation, moment: &Moment) -
         }
         Operation::ListClear(request) => to::ListClear::reply(admit::lists::clear_list(parts, request)?),
         Operation::Keys(_) => to::Keys::reply(report::keys_in_use::keys_in_use(config, db)?),
-        Operation::Quarantine(query) => to::Quarantine::reply(admit::quarantine::quarantine_page(db, query)?),
+        Operation::Quarantine(query) => to::Quarantine::reply(admit::review::quarantine_page(db, query)?),
         Operation::Quarantined(query) => {
-            to::Quarantined::reply(admit::quarantine::quarantined(parts, &query.submission_id)?)
+            to::Quarantined::reply(admit::review::quarantined(parts, &query.submission_id)?)
         }
         Operation::Release(request) => {
-            to::Release::reply(admit::quarantine::release_quarantined(parts, request, moment)?)
+            to::Release::reply(admit::review::release_quarantined(parts, request, moment)?)
         }
         Operation::Discard(request) => {
-            to::Discard::reply(admit::quarantine::discard_quarantined(parts, request)?)
+            to::Discard::reply(admit::review::discard_quarantined(parts, request)?)
         }
         Operation::Publish(request) => to::Publish::reply(audit::publication(db, outbox, request)?),
         Operation::Audit(query) => to::Audit::reply(audit::audit_page(config, db, query)?),

@@ -1,4 +1,5 @@
-//! The parts of a ledger, each with its own state, and what follows in memory once a transaction is kept.
+//! The parts of a ledger, each with its own state, and the updates of memory after a transaction is
+//! committed.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -30,12 +31,12 @@ pub(in crate::ledger) struct Parts<S> {
     pub(in crate::ledger) presence: Presence,
     pub(in crate::ledger) sources: Sources,
     pub(in crate::ledger) schedule: Schedule,
-    /// A transaction was rolled back after memory had followed it.
+    /// True if a transaction was rolled back after memory had followed it.
     is_unsure: Cell<bool>,
 }
 
 impl<S: Store> Parts<S> {
-    /// Puts the parts together over a database whose tables are up to date, and learns what they keep in memory.
+    /// Assembles the parts over a database whose tables are up to date, and fills their memory.
     pub(in crate::ledger) fn open(
         db: Db<S>,
         name: &str,
@@ -67,14 +68,14 @@ impl<S: Store> Parts<S> {
         Ok(parts)
     }
 
-    /// Keeps changes in one transaction, and lets memory follow them.
+    /// Commits changes in one transaction, and updates memory by them.
     pub(in crate::ledger) fn commit(&self, changes: Changes<'_>) -> Result<(), Fault> {
         self.db.write_all(&changes.writes)?;
         self.follow(changes.effects)
     }
 
-    /// Runs a step in one transaction, and lets memory follow its effects. Where all of it is rolled back, by this or
-    /// by the transaction that it is a part of, what memory has followed is learnt again.
+    /// Runs a step in one transaction, and updates memory by its effects. If it is rolled back, by itself or
+    /// with the enclosing transaction, memory is read anew.
     pub(in crate::ledger) fn transaction<T>(
         &self,
         mut step: impl FnMut(&mut Effects) -> Result<T, Fault>,
@@ -100,7 +101,7 @@ impl<S: Store> Parts<S> {
         self.follow(effects)
     }
 
-    /// Lets memory follow what was written.
+    /// Updates memory by what was written.
     fn follow(&self, effects: Effects) -> Result<(), Fault> {
         for lead_id in &effects.changed_leads {
             self.outbox.forget_open(lead_id);
@@ -134,7 +135,7 @@ impl<S: Store> Parts<S> {
         Ok(())
     }
 
-    /// Forgets what may come from rows that were rolled back, and learns it again.
+    /// Discards memory that may stem from rows that were rolled back, and reads it anew.
     pub(in crate::ledger) fn recover(&self) -> Result<(), Fault> {
         if self.is_unsure.get() {
             self.campaigns.reset();

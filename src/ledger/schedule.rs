@@ -1,4 +1,4 @@
-//! The times at which a ledger keeps house: the next sweep, and the first request that expires.
+//! The times of a ledger's housekeeping: the next sweep, and the first request that expires.
 
 use std::cell::Cell;
 
@@ -7,9 +7,9 @@ use super::db::store::Store;
 use crate::base::fault::Fault;
 use crate::base::time::DAY_MS;
 
-/// Between two sweeps: terms are counted in days, and a sweep reads every row.
+/// The time between two sweeps: retention is counted in days, and a sweep reads every row.
 pub(in crate::ledger) const SWEEP_EVERY_MS: i64 = DAY_MS;
-/// The next sweep in `meta`.
+/// The key of the next sweep's time in `meta`.
 pub(in crate::ledger) const NEXT_SWEEP: &str = "next_sweep_ms";
 
 /// The times; UTC, milliseconds.
@@ -25,11 +25,11 @@ impl Default for Schedule {
 }
 
 impl Schedule {
-    /// Reads all of them.
+    /// Reads both times.
     pub(in crate::ledger) fn learn<S: Store>(&self, db: &Db<S>, now_ms: i64) -> Result<(), Fault> {
         self.learn_expiry(db)?;
         match db.meta(NEXT_SWEEP)?.and_then(|text| text.parse().ok()) {
-            // One that lies further ahead was written by a clock that was wrong.
+            // A time further ahead was written by a clock that was wrong.
             Some(at_ms) => self.next_sweep_ms.set(i64::min(at_ms, now_ms + SWEEP_EVERY_MS)),
             None => {
                 let at_ms = now_ms + SWEEP_EVERY_MS;
@@ -46,7 +46,7 @@ impl Schedule {
         Ok(())
     }
 
-    /// Notes that a request expires then.
+    /// Notes that a request expires at a time.
     pub(in crate::ledger) fn note_expiry(&self, at_ms: i64) {
         self.next_expiry_ms.set(self.next_expiry_ms.get().min(at_ms));
     }

@@ -1,16 +1,16 @@
-//! The sources by which the counters of an hour count, so that a visitor who invents sources cannot make the
-//! table grow.
+//! The sources by which an hour's counters count. Their number is bounded, so that a visitor who invents
+//! sources cannot make the table grow.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::db::Db;
-use super::db::counter::Bucket;
+use super::db::bucket::Bucket;
 use super::db::store::Store;
 use crate::base::fault::Fault;
 use crate::base::time::hour_of;
 
-/// Sources counted by name in one campaign's hour; what comes beyond is counted as [`OTHER`].
+/// The number of sources counted by name in one campaign's hour; the rest is counted as [`OTHER`].
 const MAX_SOURCES: usize = 50;
 /// The source that stands for all others.
 const OTHER: &str = "other";
@@ -22,7 +22,7 @@ struct OfHour {
     names: BTreeSet<String>,
 }
 
-/// By campaign, the sources that this hour's counters know.
+/// The sources that this hour's counters know, by campaign.
 #[derive(Default)]
 pub(in crate::ledger) struct Sources {
     by_campaign: RefCell<BTreeMap<String, OfHour>>,
@@ -34,7 +34,7 @@ impl Sources {
         self.by_campaign.take();
     }
 
-    /// Returns the counter of a submission that comes now from a source.
+    /// Returns the counter of a submission that arrives now from a source.
     pub(in crate::ledger) fn bucket<S: Store>(
         &self,
         db: &Db<S>,

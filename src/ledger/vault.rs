@@ -1,5 +1,5 @@
-//! The sealing of what a ledger stores of people: encrypted with authentication, and bound to the row that holds
-//! it by a context.
+//! The sealing of personal data in a ledger: encrypted with authentication, and bound to its row by a
+//! context.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,13 +9,13 @@ use crate::base::keyring::Keyring;
 use crate::base::moment::Moment;
 use crate::base::sealing::Sealer;
 
-/// Seals and opens.
+/// The sealer of one ledger.
 pub(in crate::ledger) struct Vault {
     sealer: Sealer,
 }
 
 impl Vault {
-    /// The vault of the ledger of this name.
+    /// Makes the vault of the ledger of this name.
     pub(in crate::ledger) fn new(keys: &Keyring, ledger: &str) -> Self {
         Self { sealer: Sealer::new(keys, ledger) }
     }
@@ -58,7 +58,7 @@ impl Vault {
         String::from_utf8(self.sealer.open_text(sealed, context).ok()?).ok()
     }
 
-    /// Opens what was sealed for a context.
+    /// Opens bytes that were sealed for a context.
     pub(in crate::ledger) fn unsealed(&self, sealed: &SealedCell, context: &str) -> Result<Vec<u8>, Fault> {
         let opened = match sealed {
             SealedCell::Bytes(bytes) => self.sealer.open(bytes, context),
@@ -79,12 +79,12 @@ impl Vault {
         read.ok_or_else(|| Fault::new("a payload is unreadable"))
     }
 
-    /// Returns what the current key's ciphertexts begin with.
+    /// Returns the prefix of the current key's ciphertexts.
     pub(in crate::ledger) fn current_prefix(&self) -> String {
         self.sealer.current_prefix()
     }
 
-    /// Seals anew under the current key. `None` if that has sealed it already, or no living key opens it.
+    /// Reseals under the current key. `None` if that key has sealed it already, or no living key opens it.
     pub(in crate::ledger) fn resealed(
         &self,
         sealed: &SealedCell,
@@ -98,17 +98,17 @@ impl Vault {
     }
 }
 
-/// The context of a submission's payload.
+/// Returns the context of a submission's payload.
 pub(in crate::ledger) fn payload_context(lead_id: &str, submission_id: &str) -> String {
     format!("payload/{lead_id}/{submission_id}")
 }
 
-/// The context of the consents of a row before format 3.
+/// Returns the context of the consents of a row from before format 3.
 pub(in crate::ledger) fn consent_context(lead_id: &str, submission_id: &str) -> String {
     format!("consent/{lead_id}/{submission_id}")
 }
 
-/// The context of the personal part of an act, in whichever table it lies.
+/// Returns the context of the personal part of an act, whichever table it is in.
 pub(in crate::ledger) fn act_context(lead_id: &str, seq: i64) -> String {
     format!("act/{lead_id}/{seq}")
 }

@@ -1,6 +1,6 @@
-//! The wire shapes of messages and replies between Worker and ledger. Two versions of the code run side by side
-//! during a deployment, so every message carries a format number, and what is newer is refused, not guessed. Code
-//! makes and reads operations by their types in [`api`](super::api).
+//! The wire shapes of messages and replies between Worker and ledger. Two versions of the code run side by
+//! side during a deployment, so every message carries a format number, and a newer format is refused, not
+//! guessed. Code makes and reads operations by their types in [`api`](super::api).
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -13,33 +13,33 @@ use crate::pipeline::lead::{Fingerprint, Lead};
 
 /// The format of messages.
 ///
-/// 2: what withholds a lead (lists, `Sec-GPC`) must be understood.
-/// 3: who acts must be written down.
+/// 2: the reasons to withhold a lead (lists, `Sec-GPC`) must be understood.
+/// 3: the operator must be recorded.
 /// 4: a withdrawal reaches the subject that its link names, and nobody else.
 pub const MESSAGE_FORMAT: u32 = 4;
 
-/// From the Worker, which only lends its call, to a ledger.
+/// A message from the Worker, which borrows the call, to a ledger.
 #[derive(Deserialize, Serialize)]
 pub struct Message<C = Call> {
     /// [`MESSAGE_FORMAT`] of the sender.
     pub format: u32,
     /// The ledger's name: the object cannot always ask the platform for its own.
     pub ledger: String,
-    /// What is asked.
+    /// The call.
     pub call: C,
 }
 
-/// What a ledger can be asked.
+/// A call to a ledger.
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Call {
-    /// Judge a lead.
+    /// The admission of a lead.
     Admit(Box<Admit>),
-    /// Count what never reached the ledger.
+    /// Counts of posts that never reached the ledger.
     Tally(Vec<Tally>),
-    /// What an operator asks or does.
+    /// An operator's or a person's operation.
     Operate(Box<OperationWire>),
-    /// See to what is overdue: the cron's poke.
+    /// The cron's call to look after overdue work.
     Wake,
 }
 
@@ -50,7 +50,7 @@ pub struct Admit {
     pub campaign: String,
     /// The campaign's revision. A ledger that does not know it asks for the campaign itself.
     pub revision: String,
-    /// The campaign as it lies in KV, where the ledger asked for it.
+    /// The campaign as stored in KV, if the ledger asked for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stored: Option<String>,
     /// The submission's id.
@@ -58,68 +58,68 @@ pub struct Admit {
     /// The hash of the idempotency key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_tag: Option<String>,
-    /// Where the visitor came from, as counters know it.
+    /// The visitor's source, as counters know it.
     pub source: String,
-    /// Under every pepper.
+    /// The fingerprints under every pepper.
     pub fingerprints: Vec<Fingerprint>,
-    /// What the lists know the person by, under every list key.
+    /// The person's hashes on lists, under every list key.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub list_tags: Vec<String>,
-    /// What speaks against it.
+    /// The evidence of abuse.
     #[serde(default, skip_serializing_if = "Evidence::is_nothing")]
     pub evidence: Evidence,
-    /// What is recognised by.
+    /// The kinds of identifiers by which the campaign recognises people.
     pub by: Vec<IdentifierKind>,
     /// The lead.
     pub lead: Lead,
 }
 
-/// A number of rejections or of repeats that KV answered.
+/// A number of rejections, or of repeats that KV recognised.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Tally {
     /// The campaign's id.
     pub campaign: String,
     /// The hour; UTC, milliseconds.
     pub hour: i64,
-    /// The field; empty where there is none.
+    /// The field; empty if there is none.
     pub field: String,
     /// A rejection's code, or [`Tally::KV_REPEAT`].
     pub code: String,
-    /// How many.
+    /// The number.
     pub count: i64,
 }
 
 impl Tally {
-    /// The code of a post that was one too many in its minute.
+    /// The code of a post beyond the rate limit of its minute.
     pub const THROTTLED: &'static str = "throttled";
-    /// The code of a post that was refused for more than a missing consent, or could not be read. It counts
-    /// posts, where a rejection's code counts problems. No rejection has it.
+    /// The code of a post that was rejected for more than a missing consent, or could not be read. It counts
+    /// posts, while a rejection's code counts problems. No rejection has it.
     pub const REJECTED: &'static str = "rejected";
-    /// The code of a post that was refused for nothing but its consents. No rejection has it.
+    /// The code of a post that was rejected only for its consents. No rejection has it.
     pub const UNCONSENTED: &'static str = "unconsented";
-    /// The code of an exact repeat that KV answered. No rejection has it.
+    /// The code of an exact repeat that KV recognised. No rejection has it.
     pub const KV_REPEAT: &'static str = "kv_repeat";
 }
 
-/// An operation as it travels. All operations share one shape, because each shape costs a decoder.
+/// An operation on the wire. All operations share one shape, because each shape costs a decoder.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default)]
 pub struct OperationWire {
-    /// Which.
+    /// The operation's verb.
     pub verb: Verb,
-    /// The operator who does it, by the name of their token.
+    /// The operator, by the name of their token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub actor: Option<String>,
-    /// Whether what is published lies in KV.
+    /// True if KV has the campaign that is published.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub is_done: bool,
-    /// What a publication changes, as JSON, for the audit log.
+    /// The changes that a publication makes, as JSON, for the audit log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changes: Option<String>,
-    /// Whether the answer to a publication is to say what waits.
+    /// True if the reply to a publication is to list what waits.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub tells_what_waits: bool,
-    /// Of one campaign, by its id.
+    /// A campaign's id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub campaign: Option<String>,
     /// The destination's name.
@@ -128,26 +128,26 @@ pub struct OperationWire {
     /// The delivery's id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delivery_id: Option<String>,
-    /// Deliveries, by their ids.
+    /// The ids of deliveries.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub delivery_ids: Vec<String>,
-    /// Deliveries in this state.
+    /// The state of deliveries.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
-    /// Deliveries after this id.
+    /// The cursor of a page: entries after it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
-    /// At most so many deliveries.
+    /// The largest number of entries.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<i64>,
-    /// Counters from this hour on; UTC, milliseconds.
+    /// The start of a period; UTC, milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from_ms: Option<i64>,
-    /// Counters before this time; UTC, milliseconds.
+    /// The end of a period, exclusive; UTC, milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to_ms: Option<i64>,
-    /// From when on clocks are ahead of UTC by how much, where days are not UTC's: a list of pairs in JSON, of
-    /// milliseconds.
+    /// The offsets of local time, if days are not UTC's: a JSON list of pairs in milliseconds, the start of
+    /// an offset and the offset from UTC.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub offsets: Option<String>,
     /// A person's lead.
@@ -156,16 +156,16 @@ pub struct OperationWire {
     /// A purpose's id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub purpose: Option<String>,
-    /// What a link names the subject of the consents by.
+    /// The name that a link gives the subject of the consents.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
     /// A submission's id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub submission_id: Option<String>,
-    /// Submissions, by their ids.
+    /// The ids of submissions.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub submission_ids: Vec<String>,
-    /// How a consent was withdrawn.
+    /// The means by which a consent was withdrawn.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub method: Option<String>,
     /// A person's fingerprints, under every pepper.
@@ -174,67 +174,67 @@ pub struct OperationWire {
     /// A list's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub list: Option<String>,
-    /// What the lists know people by.
+    /// The hashes of people on lists.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub list_tags: Vec<String>,
 }
 
-/// What an operator or a person can ask or do.
+/// The verb of an operation by an operator or a person.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Verb {
     /// Counters by hour.
     #[default]
     Counters,
-    /// Deliveries, a page of them.
+    /// A page of deliveries.
     Deliveries,
     /// One delivery with its attempts.
     Delivery,
-    /// Send a dead delivery again.
+    /// The replay of a dead letter.
     Replay,
-    /// Send every dead delivery of a campaign again.
+    /// The replay of all dead letters of a campaign.
     ReplayAll,
-    /// Let a destination that answered 410 have its deliveries again.
+    /// The resumption of a destination that responded with 410.
     Enable,
-    /// The owner of the address confirms a submission.
+    /// The confirmation of a submission by the owner of its address.
     Confirm,
-    /// A person takes consents back.
+    /// The withdrawal of consents by a person.
     Withdraw,
-    /// A person downloads what the campaign gives in exchange.
+    /// The download of a campaign's magnet.
     Engage,
-    /// What a person's consents are, for their receipts.
+    /// The consents of a person, for their receipts.
     Consents,
-    /// Everything that is held about a person.
+    /// Everything that is stored about a person.
     Access,
-    /// Forget a person.
+    /// The erasure of a person.
     Erase,
     /// The lists and their lengths.
     Lists,
-    /// Add to a list.
+    /// The addition of people to a list.
     ListAdd,
-    /// Take from a list.
+    /// The removal of people from a list.
     ListRemove,
-    /// Empty a list.
+    /// The removal of everybody from a list.
     ListClear,
     /// The ids of the keys that rows name.
     Keys,
-    /// What is quarantined, a page of it.
+    /// A page of quarantined submissions.
     Quarantine,
-    /// One quarantined submission with what it says.
+    /// One quarantined submission with its content.
     Quarantined,
-    /// Judge quarantined submissions as if they had shown no sign.
+    /// The release of quarantined submissions: they are judged as if they had shown no sign of abuse.
     Release,
-    /// Throw quarantined submissions away.
+    /// The discarding of quarantined submissions.
     Discard,
-    /// A campaign is about to be published, or has been: KV has it, the audit log says who it was. Gives
-    /// what waits where that is asked for.
+    /// The entry of a publication that begins, or that KV has, in the audit log. The reply lists what waits,
+    /// if requested.
     Publish,
-    /// Who has done what, a page of it.
+    /// A page of the audit log.
     Audit,
-    /// Whether counters and rows agree, and what waits can be sent: a chunk of it.
+    /// A chunk of the integrity check: counters agree with rows, and what waits can be sent.
     Checkup,
     /// The numbers of a period, by time, source, score and destination.
     Overview,
-    /// What is held, a page of it, each with its score and why.
+    /// A page of held leads, each with its score and the reason.
     Held,
 }
 
@@ -270,33 +270,33 @@ by_words!(
     ]
 );
 
-/// From a ledger to the Worker.
+/// A reply from a ledger to the Worker.
 #[derive(Debug, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
-    /// It is stored: new, known or seen before, which the caller is not told.
+    /// The submission is stored: new, or of a known person. The visitor cannot tell which.
     Admitted,
-    /// It was stored before: a repeat, which the caller is not told either.
+    /// The submission was stored before: a repeat. The visitor cannot tell that either.
     Repeated,
     /// The idempotency key belongs to another submission.
     IdempotencyKeyReused,
-    /// Too many posts came in this minute. It is not stored.
+    /// The submission is beyond a rate limit, and not stored.
     Throttled {
-        /// Seconds until more is taken.
+        /// The seconds until more is accepted.
         wait_s: i64,
-        /// Of this network, and not of the campaign.
+        /// True if the limit is the network's, and not the campaign's.
         network: bool,
     },
-    /// Send the campaign along.
+    /// The ledger does not know the campaign: it must be sent along.
     CampaignUnknown,
     /// The message is newer than this ledger's code.
     Newer,
-    /// There is no such thing here.
+    /// The object of the operation does not exist here.
     NotFound,
-    /// It is not in a state in which that can be done.
+    /// The object of the operation is in a state that does not allow it.
     Conflict,
-    /// Done, to so many.
+    /// The operation is done, to this number of things.
     Done(i64),
-    /// What was asked for.
+    /// The report that was requested.
     Report(Value),
 }

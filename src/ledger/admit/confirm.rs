@@ -7,8 +7,8 @@ use crate::ledger::admit::lists::lift;
 use crate::ledger::admit::plan::{Post, Prior};
 use crate::ledger::api::{Confirm, Forgotten};
 use crate::ledger::consents::unconfirmed::{Unconfirmed, email_tags};
+use crate::ledger::db::bucket::Bucket;
 use crate::ledger::db::changes::Changes;
-use crate::ledger::db::counter::Bucket;
 use crate::ledger::db::delivery::stop_mails;
 use crate::ledger::db::request;
 use crate::ledger::db::state::State;
@@ -34,7 +34,7 @@ pub(in crate::ledger) fn confirm<S: Store>(
         return if is_confirmed { done(Vec::new()) } else { Ok(None) };
     };
     let Unconfirmed { mut admit, bucket, milestone, format, subject } = waiting;
-    // A link of before they were bound to one.
+    // A link from before they named their campaign.
     if admit.campaign != *of_campaign {
         return Ok(None);
     }
@@ -50,7 +50,7 @@ pub(in crate::ledger) fn confirm<S: Store>(
             others.push((lead, submission, other.bucket));
         }
     }
-    // Its time has passed, and only the alarm has not come yet.
+    // It has expired, and only the alarm has not fired yet.
     if !waits {
         return Ok(None);
     }
@@ -58,7 +58,7 @@ pub(in crate::ledger) fn confirm<S: Store>(
     let mut changes = Changes::default();
     stop_mails(lead_id, moment.now_ms, &mut changes);
     request::confirm(&tags, &admit.campaign, moment.now_ms, &mut changes);
-    // By its other identifiers the lead is found from now on.
+    // The lead is found by its other identifiers from now on.
     let all = admit.fingerprints.iter().map(|print| print.tag.clone());
     let further: Vec<String> = all.filter(|tag| !tags.contains(tag)).collect();
     request::remove(&further, &admit.submission_id, &mut changes);

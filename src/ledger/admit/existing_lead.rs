@@ -1,4 +1,4 @@
-//! Further submissions of somebody who is known: to this campaign, or to another one of the ledger.
+//! Further submissions of a known person: to this campaign, or to another one of the ledger.
 
 use super::plan::{HeldSubmission, Plan, judge};
 use crate::base::fault::Fault;
@@ -10,7 +10,7 @@ use crate::ledger::db::Db;
 use crate::ledger::db::delivery::{is_same_address, receiver_of};
 use crate::ledger::db::state::State;
 use crate::ledger::db::store::Store;
-use crate::ledger::db::submission::HeldRow;
+use crate::ledger::db::submission_row::HeldRow;
 use crate::ledger::wire::Admit;
 use crate::pipeline::consent::Standing;
 use crate::pipeline::lead::{Lead, recognising, subject};
@@ -18,10 +18,10 @@ use crate::pipeline::scoring;
 use crate::pipeline::scoring::Decision;
 use crate::pipeline::webhook::EventKind;
 
-/// Held submissions of one person in one campaign that are looked at, the newest: each is opened.
+/// The number of held submissions of one person in one campaign that are read, the newest: each is opened.
 const MAX_HELD: i64 = 4;
 
-/// Judges a submission of somebody who is known.
+/// Judges a submission of a known person.
 pub(in crate::ledger) fn judge_known<'a, S: Store>(
     db: &Db<S>,
     consents: &Consents<S>,
@@ -46,9 +46,9 @@ pub(in crate::ledger) fn judge_known<'a, S: Store>(
     Ok(Plan { recipients, ..plan })
 }
 
-/// Returns the newest held submission of this very person in this campaign, with its lead. One whose payload no living
-/// key opens stays as it is: there is nothing left to merge. So does one that has been merged with as many senders' as
-/// it can hold.
+/// Returns the newest held submission of this person in this campaign, with its lead. One whose payload no
+/// living key opens stays as it is: there is nothing left to merge. So does one that is merged from as many
+/// senders' as it can hold.
 fn held<S: Store>(
     db: &Db<S>,
     consents: &Consents<S>,
@@ -62,7 +62,7 @@ fn held<S: Store>(
     let firsts: Vec<String> = firsts.map(|print| subject(&print.tag)).collect();
     for row in db.held(lead_id, &admit.campaign, &firsts, MAX_HELD)? {
         let HeldRow { submission_id, bucket, milestone, content } = row;
-        // Given again after a withdrawal, it takes its own row's place.
+        // A submission repeated after a withdrawal replaces its own row.
         if submission_id == admit.submission_id {
             continue;
         }
@@ -73,7 +73,7 @@ fn held<S: Store>(
         }
         let mut lead = open.lead;
         if payload.acts.is_empty() && payload.subjects.is_empty() {
-            // Consents of before format 3 are no acts, and cannot be read with the new ones.
+            // Consents from before format 3 are no acts, and cannot be read with the new ones.
             lead.consent.clear();
         }
         let newer = Lead::default();
@@ -88,7 +88,7 @@ pub(in crate::ledger) fn regains(lead: &Lead, standing: &[Standing]) -> bool {
     standing.iter().any(|one| one.state.has_ended() && granted(&one.purpose))
 }
 
-/// Lets a receiver that has had the lead from another campaign hear that it was updated.
+/// Turns the event into an update for receivers that got the lead from another campaign.
 fn mark_known_elsewhere<'a>(mut plan: Plan<'a>, recipients: &[Recipient]) -> Plan<'a> {
     for (destination, event) in &mut plan.sends {
         let receiver = receiver_of(destination);
@@ -99,8 +99,8 @@ fn mark_known_elsewhere<'a>(mut plan: Plan<'a>, recipients: &[Recipient]) -> Pla
     plan
 }
 
-/// Judges a lead that this campaign has followed up: destinations that it now qualifies for get it, the others hear of
-/// it where the campaign wants that, and else it is a duplicate.
+/// Judges a lead that this campaign has followed up: destinations that it newly qualifies for get it, the
+/// others get an update if the campaign wants that, and otherwise it is a duplicate.
 fn judge_followed_up<'a>(
     campaign: &'a Campaign,
     lead: Lead,
@@ -125,8 +125,8 @@ fn judge_followed_up<'a>(
     };
     let fresh = wanted.into_iter().filter(|destination| !has_had(destination));
     let mut sends: Vec<_> = fresh.map(|destination| (destination, EventKind::Qualified)).collect();
-    // An existing customer who asks is business, not a duplicate; and whoever has had the lead has been told that a
-    // consent was gone.
+    // An existing customer's inquiry is business, not a duplicate; and recipients were notified of the
+    // withdrawal before.
     let all = campaign.dedupe.on_repeat == OnRepeat::Update || !lead.lists.is_empty() || regained;
     let hears = |d: &&Destination| all && has_had(d) && scoring::may_receive(campaign, &lead, d);
     sends.extend(campaign.destinations.iter().filter(hears).map(|d| (d, EventKind::Updated)));

@@ -1,5 +1,5 @@
-//! Lists: people who want to hear nothing, existing customers. They hold keyed hashes under keys of their own, so that
-//! a list can be made elsewhere and outlives the peppers.
+//! Lists: people who object to messages, and existing customers. They hold keyed hashes under keys of their
+//! own, so that a list can be made elsewhere and outlives the peppers.
 
 use crate::base::fault::Fault;
 use crate::base::moment::Moment;
@@ -13,20 +13,20 @@ use crate::ledger::db::listed;
 use crate::ledger::db::store::Store;
 use crate::ledger::parts::Parts;
 
-/// Who wants to hear nothing may be asked again after so long: whoever types in their address must not make them say it
-/// over and over.
+/// The time after which somebody on the suppression list may be asked again: a stranger who types in their
+/// address must not make them refuse over and over.
 const ASK_AGAIN_MS: i64 = 365 * DAY_MS;
 
-/// The reason why somebody hears nothing.
+/// The reason why somebody is suppressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::ledger) enum Suppression {
     /// They were erased, or an operator put them on the list.
     Asked,
-    /// The campaign suppresses one of the lists that they stand on.
+    /// The campaign suppresses one of the lists that contain them.
     ByCampaign,
 }
 
-/// Returns why somebody who stands on these lists hears nothing of a campaign, if they do not.
+/// Returns the reason why somebody on these lists is suppressed in a campaign, if they are.
 pub(super) fn suppressing(campaign: &Campaign, lists: &[String]) -> Option<Suppression> {
     let by_campaign =
         campaign.lists.iter().any(|list| list.then == ListEffect::Suppress && lists.contains(&list.name));
@@ -36,7 +36,7 @@ pub(super) fn suppressing(campaign: &Campaign, lists: &[String]) -> Option<Suppr
     lists.iter().any(|name| name == SUPPRESSED).then_some(Suppression::Asked)
 }
 
-/// Returns those of these lists that the campaign takes for existing customers.
+/// Returns those of these lists that the campaign treats as existing customers.
 pub(super) fn customer_lists(campaign: &Campaign, lists: Vec<String>) -> Vec<String> {
     let customers = |name: &String| {
         campaign.lists.iter().any(|list| list.name == *name && list.then != ListEffect::Suppress)
@@ -44,7 +44,7 @@ pub(super) fn customer_lists(campaign: &Campaign, lists: Vec<String>) -> Vec<Str
     lists.into_iter().filter(customers).collect()
 }
 
-/// Takes the address of somebody who confirms it off the suppression list: they want to hear something again.
+/// Removes the address of somebody who confirms it from the suppression list: they opt in again.
 pub(super) fn lift(list_tags: &[String], changes: &mut Changes<'_>) {
     let tags: Vec<&String> = list_tags.iter().filter(|tag| tag.starts_with("email.")).collect();
     if !tags.is_empty() {
@@ -52,7 +52,7 @@ pub(super) fn lift(list_tags: &[String], changes: &mut Changes<'_>) {
     }
 }
 
-/// Returns the lists that these hashes stand on.
+/// Returns the lists that contain any of these hashes.
 pub(in crate::ledger) fn lists_with<S: Store>(
     parts: &Parts<S>,
     tags: &[String],
@@ -63,7 +63,7 @@ pub(in crate::ledger) fn lists_with<S: Store>(
     parts.db.lists_with(tags)
 }
 
-/// Returns whether somebody who wants to hear nothing was asked within the last year whether that is still so.
+/// Returns whether somebody on the suppression list was asked within the last year whether they still object.
 pub(super) fn was_asked_lately<S: Store>(
     db: &Db<S>,
     list_tags: &[String],
@@ -88,7 +88,7 @@ pub(in crate::ledger) fn add_to_list<S: Store>(
     added.map(count)
 }
 
-/// Takes people off a list.
+/// Removes people from a list.
 pub(in crate::ledger) fn take_from_list<S: Store>(
     parts: &Parts<S>,
     request: &ListRemove,
@@ -97,7 +97,7 @@ pub(in crate::ledger) fn take_from_list<S: Store>(
     parts.transaction(|effects| parts.db.take_from_list(list, list_tags, effects)).map(count)
 }
 
-/// Empties a list, but for the objections: nobody could make them again.
+/// Empties a list, except that of objections: nobody could restore it.
 pub(in crate::ledger) fn clear_list<S: Store>(
     parts: &Parts<S>,
     request: &ListClear,

@@ -1,11 +1,11 @@
-//! Other people whom a submission's further fields name: access and erasure find them.
+//! Mentions of other people in a submission's further fields, for access and erasure.
 
 use crate::base::id::{LeadId, SubmissionId};
 use crate::ledger::db::changes::Changes;
 use crate::ledger::db::identifier::add_mention;
 use crate::pipeline::lead::{Identifier, Identity};
 
-/// Lets somebody be found whom a further field of a submission names.
+/// Adds the mention of somebody in a further field of a submission.
 pub(super) fn mention(
     identity: &Identity,
     one: &Identifier,

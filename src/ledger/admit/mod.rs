@@ -1,22 +1,29 @@
-//! Admission: recognises whose a submission is, decides its route, and stores all of it in one transaction.
+//! Admission: the step that recognises whose a submission is, decides its route, and stores all of it in one
+//! transaction.
 //!
-//! Whatever the route, something is written before the answer, so that neither the answer nor its time tells whether
-//! the person is known.
+//! Whatever the route, something is written before the reply, so that neither the reply nor its timing
+//! reveals whether the person is known.
 
+mod admission;
 pub(in crate::ledger) mod confirm;
+mod consent;
+mod decision;
 mod existing_lead;
 pub(in crate::ledger) mod lists;
 mod mentions;
 mod plan;
-pub(in crate::ledger) mod quarantine;
+mod quarantine;
 mod recognise;
 pub(in crate::ledger) mod requests;
+pub(in crate::ledger) mod review;
 mod route;
 pub(in crate::ledger) mod velocity;
 mod write;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
+use self::admission::{Admission, Given};
+use self::decision::{Door, logged};
 use self::existing_lead::{judge_known, regains};
 use self::lists::{Suppression, customer_lists, lists_with, suppressing};
 use self::plan::{Plan, Post, Prior, judge};
@@ -24,10 +31,10 @@ use self::quarantine::{quarantine, signals_of};
 use self::recognise::{living_matches, mentions_suppressed, person, prior};
 use self::requests::{Requests, ask, count_asked, mail, may_mail, must_confirm};
 use self::route::{Facts, Mail, Route, route};
-use self::write::{Admission, Given, write_admission};
+use self::write::write_admission;
 use super::consents::standing::Person;
+use super::db::bucket::Bucket;
 use super::db::changes::Changes;
-use super::db::counter::Bucket;
 use super::db::delivery::Of;
 use super::db::idempotency::remember;
 use super::db::state::State;
@@ -45,19 +52,10 @@ use crate::campaign::{Campaign, Signal};
 use crate::pipeline::abuse::Evidence;
 use crate::pipeline::lead::Lead;
 
-/// How long an exact repeat of a suppressed submission is known as such: as long as a dead letter.
+/// The time for which an exact repeat of a suppressed submission is recognised: as long as a dead letter.
 const SUPPRESSED_MS: i64 = DEAD_DAYS * DAY_MS;
 
-/// The way by which a submission comes to be judged.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Door {
-    /// Somebody has sent it.
-    Posted,
-    /// An operator has released it from quarantine.
-    Released,
-}
-
-/// Admits a submission, as far as its campaign's rate limits let it.
+/// Admits a submission, within its campaign's rate limits.
 pub(in crate::ledger) fn admit<S: Store>(
     parts: &Parts<S>,
     admit: &mut Admit,
@@ -73,16 +71,16 @@ pub(in crate::ledger) fn admit<S: Store>(
     admit_to(parts, &campaign, admit, Door::Posted, moment)
 }
 
-/// Everything that is known of a submission before its route is chosen.
+/// The facts about a submission before its route is chosen.
 struct Background<'a> {
     post: Post<'a>,
     person: Option<Person>,
-    /// The lists that its person stands on.
+    /// The lists that contain its person.
     lists: Vec<String>,
     requests: Requests,
 }
 
-/// Admits a submission that may come in.
+/// Admits a submission that is within the rate limits.
 fn admit_to<S: Store>(
     parts: &Parts<S>,
     campaign: &Campaign,
@@ -121,7 +119,7 @@ fn admit_to<S: Store>(
     Ok(handled)
 }
 
-/// Gathers the facts by which the route is chosen. The signs of a submission are its lead's from now on.
+/// Gathers the facts by which the route is chosen. The submission's signals become its lead's.
 fn facts<S: Store>(
     parts: &Parts<S>,
     admit: &mut Admit,
@@ -157,8 +155,8 @@ fn facts<S: Store>(
     Ok(facts)
 }
 
-/// Weighs the signs of a submission, which its lead bears from now on, and a cap that it is beyond. Returns whether it
-/// is quarantined for them. What was accepted before is not doubted again.
+/// Weighs the signals of a submission, which become its lead's, and a cap that it exceeds. Returns whether it
+/// is quarantined for them. A submission that was accepted before is not doubted again.
 fn weigh_signs<S: Store>(
     parts: &Parts<S>,
     admit: &mut Admit,
@@ -175,7 +173,7 @@ fn weigh_signs<S: Store>(
     signals.extend(cap.filter(|_| is_new).map(|signal| post.campaign.abuse.cap(signal)));
     let is_suspicious = door == Door::Posted && is_new && post.campaign.abuse.quarantines(&signals);
     admit.lead.signals = signals;
-    // What was seen is of no use any more, and must not be kept with what waits.
+    // The evidence is of no further use, and must not be stored with a waiting submission.
     admit.evidence = Evidence { token: admit.evidence.token.take(), ..Evidence::default() };
     Ok(is_suspicious)
 }
@@ -187,7 +185,7 @@ fn is_key_reused<S: Store>(parts: &Parts<S>, admit: &Admit, moment: &Moment) -> 
     Ok(known.is_some_and(|known| known != admit.submission_id))
 }
 
-/// Counts a submission that is refused for its idempotency key.
+/// Counts a submission that is rejected for its idempotency key.
 fn count_reused_key<S: Store>(parts: &Parts<S>, bucket: Bucket) -> Result<Handled, Fault> {
     let problem = Tally {
         campaign: bucket.campaign,
@@ -201,7 +199,7 @@ fn count_reused_key<S: Store>(parts: &Parts<S>, bucket: Bucket) -> Result<Handle
     Ok(Handled::quiet(Answer::IdempotencyKeyReused))
 }
 
-/// Counts an exact repeat, and lets the mail of its request go out once more where it may.
+/// Counts an exact repeat, and sends the mail of its request once more if allowed.
 fn repeat<S: Store>(
     parts: &Parts<S>,
     admit: &Admit,
@@ -218,7 +216,7 @@ fn repeat<S: Store>(
     Ok(Handled { answer: Answer::Repeated, ..logged(admit, "repeat", json!({})) })
 }
 
-/// Counts a submission of somebody who is suppressed: nothing of it is kept but that it came.
+/// Counts a submission of somebody who is suppressed: only its arrival is stored.
 fn suppress<S: Store>(
     parts: &Parts<S>,
     admit: &Admit,
@@ -242,8 +240,8 @@ fn suppress<S: Store>(
     Ok(logged(admit, "suppressed", json!({})))
 }
 
-/// Lets the rules decide, and stores all of it. `confirmed` are the changes beside it where the owner of the address has
-/// confirmed a request just now.
+/// Judges a submission by the rules, and stores all of it. `confirmed` are additional changes if the owner of
+/// the address has just confirmed a request.
 fn judge_and_write<S: Store>(
     parts: &Parts<S>,
     admit: &Admit,
@@ -277,7 +275,7 @@ fn judge_and_write<S: Store>(
     Ok(handled)
 }
 
-/// Lets a duplicate stay in the state of its own earlier deliveries, which may still wait for the payload.
+/// Keeps a duplicate in the state of its own earlier deliveries, which may still need the payload.
 fn keep_waiting<'a, S: Store>(
     parts: &Parts<S>,
     admit: &Admit,
@@ -294,8 +292,8 @@ fn keep_waiting<'a, S: Store>(
     Ok(plan)
 }
 
-/// Judges a submission whose owner has confirmed the address, as if it had come just now. `confirmed` are the changes
-/// beside it.
+/// Judges a submission whose owner has confirmed the address, as if it had just arrived. `confirmed` are the
+/// additional changes.
 fn admit_confirmed<S: Store>(
     parts: &Parts<S>,
     admit: &mut Admit,
@@ -315,16 +313,4 @@ fn admit_confirmed<S: Store>(
     let mut lead = std::mem::take(&mut admit.lead);
     lead.lists = customer_lists(post.campaign, lists);
     judge_and_write(parts, admit, lead, post, person, Some(confirmed), moment)
-}
-
-/// Returns what is answered and logged of a decision.
-fn logged(admit: &Admit, decision: &str, more: Value) -> Handled {
-    let mut log = json!({
-        "event": "decision", "campaign": admit.campaign, "submission_id": admit.submission_id,
-        "decision": decision,
-    });
-    if let (Some(log), Value::Object(more)) = (log.as_object_mut(), more) {
-        log.extend(more);
-    }
-    Handled { answer: Answer::Admitted, log: Some(log) }
 }

@@ -1,12 +1,12 @@
-//! The plan of a submission that the rules have judged, and what came before it.
+//! The plan of a submission that the rules have judged, and its earlier row.
 
 use crate::base::id::{LeadId, SubmissionId};
 use crate::campaign::{Campaign, Destination};
 use crate::ledger::consents::payload::Payload;
 use crate::ledger::consents::standing::Recipient;
 use crate::ledger::db::act;
+use crate::ledger::db::bucket::Bucket;
 use crate::ledger::db::changes::Changes;
-use crate::ledger::db::counter::Bucket;
 use crate::ledger::db::funnel::{Milestone, Steps};
 use crate::ledger::db::state::State;
 use crate::ledger::db::store::Write;
@@ -16,59 +16,59 @@ use crate::pipeline::scoring;
 use crate::pipeline::scoring::{Decision, Score};
 use crate::pipeline::webhook::EventKind;
 
-/// What is to be written of one submission.
+/// The plan of what is written of one submission.
 pub(in crate::ledger) struct Plan<'a> {
     pub(in crate::ledger) lead_id: LeadId,
     pub(in crate::ledger) state: State,
-    /// Why, for the log.
+    /// The reason, for the log.
     pub(in crate::ledger) because: &'static str,
-    /// Kept until the last delivery is confirmed, or while held.
+    /// The payload, stored until the last delivery is confirmed, or while the submission is held.
     pub(in crate::ledger) payload: Option<(Lead, Score)>,
     pub(in crate::ledger) sends: Vec<(&'a Destination, EventKind)>,
     /// The held submission that this one has taken up.
     pub(in crate::ledger) supersedes: Option<HeldSubmission>,
-    /// Everybody who has had the lead before, where it was there.
+    /// Everybody who has received the lead before, if it existed.
     pub(in crate::ledger) recipients: Vec<Recipient>,
-    /// The campaign has not followed its lead up before.
+    /// True if the campaign has not followed its lead up before.
     pub(in crate::ledger) is_first: bool,
 }
 
-/// A submission that waits in this campaign for the person to tell more.
+/// A held submission of the person in this campaign.
 pub(in crate::ledger) struct HeldSubmission {
     pub(in crate::ledger) submission_id: SubmissionId,
     pub(in crate::ledger) bucket: Bucket,
     pub(in crate::ledger) milestone: Milestone,
     pub(in crate::ledger) payload: Payload,
-    /// What the submission that takes it up says, by itself.
+    /// The own content of the submission that takes it up.
     pub(in crate::ledger) newer: Lead,
 }
 
-/// An earlier row of the very same submission, which the new one takes the place of.
+/// An earlier row of the same submission, which the new one replaces.
 pub(in crate::ledger) struct Prior {
     pub(in crate::ledger) lead_id: LeadId,
     pub(in crate::ledger) state: State,
     pub(in crate::ledger) bucket: Bucket,
-    /// It is the row of a lead, not of a request.
+    /// True if it is the row of a lead, not of a request.
     pub(in crate::ledger) is_lead: bool,
     pub(in crate::ledger) milestone: Milestone,
     pub(in crate::ledger) format: i64,
-    /// The subject of its consents, where its row says so.
+    /// The subject of its consents, if its row names it.
     pub(in crate::ledger) subject: Option<String>,
 }
 
 impl Prior {
-    /// Returns whether its row is under somebody's lead, and not under one that is made from the submission.
+    /// Returns whether its row is under a person's lead, and not under one that is made from the submission.
     pub(in crate::ledger) fn is_somebody(&self) -> bool {
         !matches!(self.state, State::Suppressed | State::Quarantined | State::Discarded)
     }
 
-    /// Returns whether it was quarantined, and not let in.
+    /// Returns whether it was quarantined, and not released.
     pub(in crate::ledger) fn was_quarantined(&self) -> bool {
         matches!(self.state, State::Quarantined | State::Discarded)
     }
 }
 
-/// A submission beside who it is of: its campaign, its counter, and what came before.
+/// A submission without its person: its campaign, its counter, and its earlier row.
 pub(in crate::ledger) struct Post<'a> {
     pub(in crate::ledger) campaign: &'a Campaign,
     pub(in crate::ledger) bucket: Bucket,
@@ -76,12 +76,12 @@ pub(in crate::ledger) struct Post<'a> {
 }
 
 impl Post<'_> {
-    /// Returns the counter that counts it: a submission keeps the one of its first time.
+    /// Returns the counter that counts it: a submission keeps that of its first arrival.
     pub(in crate::ledger) fn bucket(&self) -> &Bucket {
         self.prior.as_ref().map_or(&self.bucket, |prior| &prior.bucket)
     }
 
-    /// Counts it in a state.
+    /// Counts it in a state, with the steps that it takes.
     pub(in crate::ledger) fn count(&self, state: State) -> Write<'_> {
         self.count_steps(state, Steps::NONE)
     }
@@ -94,12 +94,12 @@ impl Post<'_> {
         }
     }
 
-    /// Returns how far it came before.
+    /// Returns its milestone before.
     pub(in crate::ledger) fn milestone(&self) -> Milestone {
         self.prior.as_ref().map_or(Milestone::Nothing, |prior| prior.milestone)
     }
 
-    /// Removes an earlier row of it; its act stays in the history.
+    /// Removes its earlier row; the act stays in the history.
     pub(in crate::ledger) fn make_room<'a>(
         &'a self,
         submission_id: &'a SubmissionId,
@@ -112,7 +112,7 @@ impl Post<'_> {
     }
 }
 
-/// Judges a lead that this campaign has not followed up yet: the rules decide.
+/// Judges a lead that this campaign has not followed up yet, by the rules.
 pub(in crate::ledger) fn judge(campaign: &Campaign, lead: Lead, lead_id: LeadId) -> Plan<'_> {
     let score = scoring::score(campaign, &lead);
     let (state, because, sends) = match scoring::decide(campaign, &lead, &score) {

@@ -1,4 +1,4 @@
-//! Recognition: whose submission it is, and whether the very same one came before.
+//! Recognition: the person of a submission, and its earlier row.
 
 use super::lists::{lists_with, suppressing};
 use super::plan::Prior;
@@ -17,7 +17,7 @@ use crate::ledger::presence::{quarantined_lead, suppressed_lead};
 use crate::ledger::wire::Admit;
 use crate::pipeline::lead::{Fingerprint, recognising, subject};
 
-/// Returns the leads that are known by one of the submission's identifiers and whose window has not passed.
+/// Returns the leads with one of the submission's identifiers whose windows have not passed.
 pub(super) fn living_matches<S: Store>(
     db: &Db<S>,
     admit: &Admit,
@@ -31,8 +31,8 @@ pub(super) fn living_matches<S: Store>(
     Ok(matches)
 }
 
-/// Returns whose submission it is: where identifiers match two people, the e-mail's; of several leads behind one
-/// identifier, the one that was heard of last.
+/// Returns the person of a submission: if its identifiers match two people, the e-mail's; of several leads
+/// with one identifier, the one with the latest post.
 pub(super) fn person<S: Store>(
     parts: &Parts<S>,
     admit: &Admit,
@@ -53,7 +53,7 @@ pub(super) fn person<S: Store>(
     Ok(Some(Person { lead_id, recognised_by, subject, known }))
 }
 
-/// Returns whether a further field of the submission has an address or number that is suppressed.
+/// Returns whether a further field of the submission holds a suppressed address or number.
 pub(super) fn mentions_suppressed<S: Store>(
     parts: &Parts<S>,
     admit: &Admit,
@@ -65,7 +65,7 @@ pub(super) fn mentions_suppressed<S: Store>(
     Ok(suppressing(campaign, &lists_with(parts, &tags)?).is_some())
 }
 
-/// Returns the row of this very submission, where it came before.
+/// Returns the earlier row of this submission, if there is one.
 pub(super) fn prior<S: Store>(
     parts: &Parts<S>,
     admit: &Admit,
@@ -98,8 +98,8 @@ pub(super) fn prior<S: Store>(
     Ok(None)
 }
 
-/// Returns the names that the subject of a submission's consents may have: that of its first identifier under every
-/// pepper, the current one first.
+/// Returns the possible names of the subject of a submission's consents: those of its first identifier under
+/// every pepper, the current one first.
 pub(super) fn subject_names(fingerprints: &[Fingerprint]) -> Vec<String> {
     let first = fingerprints.first().map(|print| print.kind);
     let of_first = fingerprints.iter().filter(|print| Some(print.kind) == first);

@@ -1,12 +1,12 @@
-//! Requests to confirm: a submission waits, sealed, until the owner of its address confirms it. Until then nothing is
-//! known of the person, and when it expires nothing stays but a counter.
+//! Requests to confirm: a submission waits, sealed, until the owner of its address confirms it. Until then
+//! nothing is known of the person, and when it expires only a counter remains.
 
 use serde_json::json;
 
+use super::decision::{Door, logged};
 use super::lists::Suppression;
 use super::plan::Post;
 use super::route::Mail;
-use super::{Door, logged};
 use crate::base::fault::Fault;
 use crate::base::id::LeadId;
 use crate::base::moment::Moment;
@@ -35,27 +35,28 @@ use crate::pipeline::consent::{ConsentState, Standing};
 use crate::pipeline::lead::{Identity, subject};
 use crate::pipeline::webhook::EventKind;
 
-/// Somebody who lost the mail may have it again after so long; then it is not in a slow queue.
+/// The time after which a lost mail may be sent again; by then it is not in a slow queue.
 const MAIL_AGAIN_MS: i64 = 10 * 60_000;
-/// Mails to one address that nobody has answered. Whoever types in other people's addresses makes them get no third.
+/// The cap of unanswered mails to one address. Somebody who types in other people's addresses cannot have a
+/// third sent.
 const MAX_MAILS: i64 = 2;
-/// The same of addresses that may be one mailbox, where a provider takes another tag than `+`: colleagues with such
-/// addresses get theirs.
+/// The same cap for addresses that may be one mailbox, if a provider takes another tag than `+`: colleagues
+/// with such addresses get theirs.
 const MAX_STEM_MAILS: i64 = 5;
-/// Whoever says that it was not them is not asked for so long.
+/// The time for which somebody who has refused a request is not asked.
 const REFUSED_MS: i64 = 30 * DAY_MS;
 
 /// The requests that wait for the owner of an address.
 #[derive(Default)]
 pub(super) struct Requests {
-    /// To the very address.
+    /// The requests to this address.
     own: Vec<Request>,
-    /// To its mailbox, and to what may be that.
+    /// The mails to its mailbox, and to what may be the same mailbox.
     mailed: Mailed,
 }
 
 impl Requests {
-    /// Returns the requests to the submission's address, of every campaign, and what went to its mailbox.
+    /// Returns the requests to the submission's address, of every campaign, and the mails to its mailbox.
     pub(super) fn of<S: Store>(
         parts: &Parts<S>,
         admit: &Admit,
@@ -74,7 +75,7 @@ impl Requests {
         Ok(Self { own, mailed })
     }
 
-    /// Returns the leads that they are under until they are confirmed.
+    /// Returns the leads under which they are stored until they are confirmed.
     pub(super) fn leads(&self) -> impl Iterator<Item = &LeadId> {
         self.own.iter().map(|request| &request.lead_id)
     }
@@ -83,7 +84,8 @@ impl Requests {
         self.mailed.is_refused || self.own.iter().any(|request| request.is_refused)
     }
 
-    /// Returns whether the owner has been asked enough. A campaign that has not asked yet need not wait.
+    /// Returns whether the owner has been asked often enough. A campaign that has not asked yet need not
+    /// wait.
     fn is_asked(&self, campaign: &Campaign, now_ms: i64) -> bool {
         let open = || self.own.iter().filter(|request| !request.is_confirmed && !request.is_refused);
         let mut asked = open().filter(|request| request.campaign == campaign.id);
@@ -92,14 +94,14 @@ impl Requests {
     }
 }
 
-/// Returns the hashes of the mailbox that the submission's address leads to, and of what may be the same.
+/// Returns the hashes of the mailbox of the submission's address, and of what may be the same mailbox.
 fn mailbox(identity: &Identity, admit: &Admit) -> Option<[Vec<String>; 2]> {
     let email = admit.lead.contact.email.as_deref().and_then(Email::parse)?;
     Some(identity.mailbox_tags(&email))
 }
 
-/// Returns whether the owner of the submission's address may get a mail now. An operator who lets a submission in has
-/// seen that it was beyond a cap.
+/// Returns whether the owner of the submission's address may get a mail now. An operator who releases a
+/// submission has seen that it exceeded a cap.
 pub(super) fn may_mail<S: Store>(
     parts: &Parts<S>,
     admit: &Admit,
@@ -124,9 +126,9 @@ pub(super) fn may_mail<S: Store>(
     }
 }
 
-/// Returns whether the owner of the address must be asked: the campaign wants it, and something is granted that the
-/// owner has not confirmed before. Somebody who wants nothing more is only back when they say so themselves, and is
-/// asked for that once a year at most.
+/// Returns whether the owner of the address must be asked: the campaign requires it, and a purpose is granted
+/// that the owner has not confirmed before. Somebody who is suppressed can only opt in again by their own
+/// confirmation, and is asked for it at most once a year.
 pub(super) fn must_confirm<S: Store>(
     parts: &Parts<S>,
     admit: &Admit,
@@ -152,7 +154,7 @@ pub(super) fn must_confirm<S: Store>(
     Ok(granted.any(|record| !is_confirmed(&record.purpose)))
 }
 
-/// Keeps a submission until its owner confirms it, and asks.
+/// Stores a submission until its owner confirms it, and sends the request.
 pub(super) fn ask<S: Store>(
     parts: &Parts<S>,
     admit: &Admit,
@@ -164,14 +166,14 @@ pub(super) fn ask<S: Store>(
     let id = &admit.submission_id;
     let prior = post.prior.as_ref().filter(|prior| prior.is_somebody());
     let lead_id = prior.map_or_else(|| moment.new_id("lead_").into(), |prior| prior.lead_id.clone());
-    // What was shown is what is confirmed, whatever is published meanwhile.
+    // The wording that was shown is confirmed, whatever is published meanwhile.
     let stored = Some(post.campaign.to_stored());
     let kept = Admit { stored, idempotency_tag: None, ..admit.clone() };
     let payload = parts.vault.seal_value(&kept, &payload_context(&lead_id, id), moment)?;
     let subjects = subjects_of(admit);
     let mut changes = Changes::default();
     if prior.is_some_and(|prior| prior.is_lead) {
-        // By its row the person is recognised.
+        // The person is recognised by its row.
         submission::ask_again(&lead_id, id, &payload, until_ms, &mut changes);
         extend_lead(&lead_id, until_ms, &mut changes);
     } else {
@@ -186,7 +188,8 @@ pub(super) fn ask<S: Store>(
         row.add(post.bucket(), &mut changes);
     }
     changes.push(post.count(State::Unconfirmed));
-    // Under each identifier, for access and erasure look for all of them; by the address it is asked.
+    // Under each identifier, because access and erasure look for all of them; the request goes to the
+    // address.
     let hashes = mailbox(&parts.config.identity, admit);
     let hashes = hashes.map(|all| all.map(|tags| tags.into_iter().next())).unwrap_or_default();
     for print in admit.fingerprints.iter().filter(|print| print.current) {
@@ -226,7 +229,7 @@ pub(super) fn count_asked<S: Store>(
     };
     row.add(post.bucket(), &mut changes);
     changes.push(post.count(State::Duplicate));
-    // By its address it is found with the other one.
+    // It is found by its address together with the other one.
     let current = admit.fingerprints.iter().filter(|print| print.current);
     for print in current.filter(|print| print.kind != IdentifierKind::Email) {
         request_under(&print.tag, admit, lead_id, 0, until_ms).add_beside(&mut changes);
@@ -247,7 +250,7 @@ fn request_under<'a>(
     NewRequest { tag, submission_id, lead_id, campaign, mailed_ms, expires_ms, mailbox: Default::default() }
 }
 
-/// Lets the mail of a submission's request go out, for the first time or once more.
+/// Sends the mail of a submission's request, for the first time or once more.
 pub(super) fn mail(
     lead_id: &LeadId,
     admit: &Admit,
@@ -265,7 +268,7 @@ pub(super) fn mail(
     NewDelivery::new(Of::lead(lead_id), to, &event, 0, moment).add_mail(&data, changes);
 }
 
-/// Writes that the owner of an address says that it was not them: they are not asked for a while.
+/// Writes that the owner of an address has refused a request: they are not asked for a while.
 pub(in crate::ledger) fn refuse(admit: &Admit, moment: &Moment, changes: &mut Changes<'_>) {
     let tags: Vec<&String> = admit.fingerprints.iter().map(|print| &print.tag).collect();
     let until_ms = moment.now_ms + REFUSED_MS;
@@ -277,7 +280,7 @@ fn asking(campaign: &Campaign) -> Option<&Destination> {
     campaign.double_opt_in.as_ref().and_then(|how| campaign.destination(&how.destination))
 }
 
-/// Returns whose a submission is.
+/// Returns the subjects of a submission.
 pub(super) fn subjects_of(admit: &Admit) -> Vec<String> {
     admit.fingerprints.iter().filter(|print| print.current).map(|print| subject(&print.tag)).collect()
 }

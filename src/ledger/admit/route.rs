@@ -1,58 +1,59 @@
-//! The route of a submission: what happens with it, decided by facts alone.
+//! The route of a submission, chosen by facts alone.
 
 use crate::campaign::Signal;
 use crate::ledger::db::state::State;
 
-/// Whether the owner of an address may get a mail now.
+/// The permission to mail the owner of an address now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::ledger) enum Mail {
-    /// One may go out.
+    /// A mail may be sent.
     Free,
     /// The address has been asked twice, or just now.
     Asked,
-    /// Its owner has said that it was not them.
+    /// Its owner has refused a request.
     Refused,
-    /// Too many went to the mailbox, or on behalf of the network that the submission came from.
+    /// Too many were sent to the mailbox, or on behalf of the submission's network.
     TooMany(Signal),
 }
 
 /// The facts by which a route is chosen.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Facts {
-    /// The campaign wants the owner of the address to confirm, and they have not.
+    /// True if the campaign requires the owner of the address to confirm, and they have not.
     pub(super) must_confirm: bool,
     pub(super) mail: Mail,
-    /// The person is on a list that suppresses them.
+    /// True if the person is on a list that suppresses them.
     pub(super) is_suppressed: bool,
-    /// It shows so many signs of abuse that it is quarantined. Nobody looks where it is suppressed.
+    /// True if it shows so many signals of abuse that it is quarantined. Not determined if it is suppressed.
     pub(super) is_suspicious: bool,
-    /// The state of the same submission, where it came before.
+    /// The state of the submission's earlier row, if there is one.
     pub(super) prior: Option<State>,
-    /// The same submission is another lead's, to whom it leads as well.
+    /// True if the earlier row is under another lead that the submission matches as well.
     pub(super) is_elsewhere: bool,
-    /// It grants a consent that was withdrawn, or had expired.
+    /// True if it grants a consent that was withdrawn, or had expired.
     pub(super) regains: bool,
 }
 
-/// What happens with a submission.
+/// The route of a submission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Route {
-    /// It is the same once more: it is counted as a repeat. The owner of the address may get their mail once more.
+    /// It is an exact repeat, and counted as such. The owner of the address may get their mail once more.
     Repeat { mails: bool },
-    /// Nothing of it is kept but that it came.
+    /// Only its arrival is stored.
     Suppress,
     /// It is sealed until an operator decides.
     Quarantine,
     /// The owner of the address is asked to confirm.
     Ask,
-    /// The owner has been asked already: it only counts.
+    /// The owner has been asked already: it is only counted.
     AskedAlready,
-    /// The rules decide.
+    /// It is judged by the rules.
     Judge,
 }
 
 impl Facts {
-    /// Returns whether the submission is suppressed. Whoever has said that it was not them is not asked for a while.
+    /// Returns whether the submission is suppressed. Somebody who has refused a request is not asked for a
+    /// while.
     pub(super) fn suppresses(&self) -> bool {
         match self.must_confirm {
             true => self.mail == Mail::Refused,
@@ -73,17 +74,17 @@ pub(super) fn route(facts: &Facts) -> Route {
     let Some(prior) = facts.prior else { return first };
     let is_news = match (first, prior) {
         (Route::Repeat { .. }, _) => false,
-        // The row that waits stays; its owner may get the mail once more.
+        // The waiting row stays; its owner may get the mail once more.
         (Route::Ask | Route::AskedAlready, State::Unconfirmed) => false,
         (Route::Quarantine, _) => false,
-        // It shows fewer signs now, or was released.
+        // It shows fewer signals now, or was released.
         (_, State::Quarantined | State::Discarded) => true,
         (Route::Suppress, _) => false,
-        // A payload that is still needed keeps its place.
+        // A payload that is still needed stays.
         (Route::Ask | Route::AskedAlready, State::Pending | State::Dead | State::Held) => false,
         (Route::Ask, _) => true,
         (Route::AskedAlready, _) => false,
-        // So does that of somebody else whom the submission leads to as well.
+        // So does that of another lead that the submission matches as well.
         (Route::Judge, State::Pending | State::Dead) if facts.is_elsewhere => false,
         (Route::Judge, State::Suppressed | State::Unconfirmed) => true,
         (Route::Judge, _) => facts.regains,
@@ -135,7 +136,7 @@ mod tests {
             // Somebody who wants nothing more is asked whether that is still so, where they may be.
             (Facts { is_suppressed: true, ..ASK }, Route::Ask),
             (Facts { is_suppressed: true, ..with(Mail::Asked) }, Route::AskedAlready),
-            // Nothing of one who is suppressed may be kept, so nobody looks for signs.
+            // Nothing of one who is suppressed may be kept, so nobody looks for signals.
             (Facts { is_suspicious: true, ..SUPPRESSED }, Route::Suppress),
             (Facts { is_suspicious: true, ..with(Mail::Refused) }, Route::Suppress),
             (Facts { is_suspicious: true, ..ASK }, Route::Quarantine),
@@ -154,7 +155,7 @@ mod tests {
             // A consent that is given again after its end is news.
             check(regains, prior, Route::Judge);
         }
-        // Nobody is suppressed any more, has confirmed, or shows fewer signs than before.
+        // Nobody is suppressed any more, has confirmed, or shows fewer signals than before.
         for prior in [Suppressed, Unconfirmed, Quarantined, Discarded] {
             check(NEW, prior, Route::Judge);
         }

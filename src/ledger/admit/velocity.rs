@@ -1,5 +1,6 @@
-//! The velocity of posts: how many came of a campaign, a network, an address or with a text in the last minutes.
-//! It lies in memory alone: it is of use for minutes, and an object that starts anew has missed nothing that matters.
+//! The velocity of posts: the number of posts of a campaign, a network, an address or with a text in the last
+//! minutes. It is kept only in memory: it is of use for minutes, and an object that restarts has missed
+//! nothing that matters.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,16 +11,18 @@ use crate::ledger::wire::{Admit, Answer};
 use crate::pipeline::abuse::{Evidence, Sender};
 
 const MINUTE_MS: i64 = 60_000;
-/// Posts a minute from one address: more than a family or a small office sends.
+/// The posts allowed per minute from one address: more than a family or a small office sends.
 const ADDRESS_PER_MINUTE: i64 = 30;
-/// Posts a minute from one network: more than a company sends on an ordinary day.
+/// The posts allowed per minute from one network: more than a company sends on an ordinary day.
 const NETWORK_PER_MINUTE: i64 = 300;
-/// Posts a minute of one person: more than somebody sends who corrects a form, or fills in one of many steps.
+/// The posts allowed per minute of one person: more than somebody sends who corrects a form, or fills in one
+/// of many steps.
 const PERSON_PER_MINUTE: i64 = 10;
-/// People who give the same text within an hour: colleagues may copy from each other.
+/// The number of people with the same text within an hour that is a sign: colleagues may copy from each
+/// other.
 const SAME_TEXT_PEOPLE: usize = 5;
-/// Things counted in a minute, and texts in an hour: a few megabytes. What comes beyond is not counted,
-/// and the campaign's own limit still holds.
+/// The number of keys counted in a minute, and of texts in an hour: a few megabytes. Further ones are not
+/// counted, and the campaign's own limit still holds.
 const MAX_MET: usize = 20_000;
 
 /// The velocity of posts.
@@ -28,33 +31,33 @@ pub(in crate::ledger) struct Velocity {
     seen: RefCell<Seen>,
 }
 
-/// What was seen in the running minute and hour.
+/// The counts of the current minute and hour.
 #[derive(Default)]
 struct Seen {
     minute: i64,
     counts: BTreeMap<String, i64>,
-    /// By the first fingerprint. Apart from the others, which must have room whoever posts.
+    /// The posts by first fingerprint. Apart from the others, which must have room whoever posts.
     people: BTreeMap<String, i64>,
     hour: i64,
-    /// By text, who gave it: up to [`SAME_TEXT_PEOPLE`].
+    /// The people by the text that they gave: up to [`SAME_TEXT_PEOPLE`].
     texts: BTreeMap<String, BTreeSet<String>>,
     mail_hour: i64,
-    /// By network, the mails that went out on its behalf.
+    /// The mails sent on behalf of a network.
     mails: BTreeMap<String, i64>,
 }
 
 impl Velocity {
-    /// Notes a post. Returns the reply if it is one too many for its campaign or its network.
+    /// Notes a post. Returns the reply if it exceeds the rate limit of its campaign or its network.
     pub(in crate::ledger) fn note(&self, admit: &Admit, campaign: &Campaign, now_ms: i64) -> Option<Answer> {
         self.seen.borrow_mut().note(admit, campaign, now_ms)
     }
 
-    /// Returns the signs of a post that was noted.
+    /// Returns the signals of a post that was noted.
     pub(in crate::ledger) fn signals(&self, admit: &Admit, abuse: &Abuse, now_ms: i64) -> Vec<WeighedSignal> {
         self.seen.borrow_mut().signals(admit, abuse, now_ms)
     }
 
-    /// Notes a mail to somebody whom a post has named.
+    /// Notes a mail to an address that a post has given.
     pub(in crate::ledger) fn note_mail(&self, sender: Option<&Sender>, now_ms: i64) {
         self.seen.borrow_mut().note_mail(sender, now_ms);
     }
@@ -71,7 +74,7 @@ impl Velocity {
 }
 
 impl Seen {
-    /// Notes a post, and what it is told where it is one too many for its campaign or its network.
+    /// Notes a post. Returns the reply if it exceeds the rate limit of its campaign or its network.
     fn note(&mut self, admit: &Admit, campaign: &Campaign, now_ms: i64) -> Option<Answer> {
         let minute = now_ms.div_euclid(MINUTE_MS);
         if minute != self.minute {
@@ -98,7 +101,7 @@ impl Seen {
         too_many.map(|network| Answer::Throttled { wait_s, network })
     }
 
-    /// The signs of a post that was noted.
+    /// Returns the signals of a post that was noted.
     fn signals(&mut self, admit: &Admit, abuse: &Abuse, now_ms: i64) -> Vec<WeighedSignal> {
         let Evidence { sender, texts, .. } = &admit.evidence;
         let mut signals = Vec::new();
@@ -123,7 +126,7 @@ impl Seen {
         signals.into_iter().filter_map(|signal| abuse.weigh(signal)).collect()
     }
 
-    /// Notes a mail to somebody whom a post has named.
+    /// Notes a mail to an address that a post has given.
     fn note_mail(&mut self, sender: Option<&Sender>, now_ms: i64) {
         let hour = now_ms.div_euclid(HOUR_MS);
         if hour != self.mail_hour {
@@ -135,7 +138,8 @@ impl Seen {
         }
     }
 
-    /// Whether as many mails went out in this hour on behalf of a post's network as its campaign allows.
+    /// Returns whether as many mails went out in this hour on behalf of a post's network as its campaign
+    /// allows.
     fn has_mailed_too_often(&self, admit: &Admit, campaign: &Campaign, now_ms: i64) -> bool {
         let Some(sender) = &admit.evidence.sender else { return false };
         let mails = self.mails.get(&sender.network).copied().unwrap_or(0);
@@ -146,7 +150,7 @@ impl Seen {
         meet(&mut self.counts, key)
     }
 
-    /// How many people have given a text in this hour, this one among them.
+    /// Returns how many people have given a text in this hour, this one included.
     fn people_with(&mut self, text: &str, person: &str, now_ms: i64) -> usize {
         let hour = now_ms.div_euclid(HOUR_MS);
         if hour != self.hour {

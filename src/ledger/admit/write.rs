@@ -1,158 +1,45 @@
-//! The changes of one admission: identifiers, the submission with its sealed payload and its act of consent, deliveries
-//! and counters.
+//! The changes of one admission: identifiers, the submission with its sealed payload and its act of consent,
+//! deliveries and counters.
 
 use std::rc::Rc;
 
 use serde_json::json;
 
+use super::admission::Admission;
+use super::consent::{Acts, Consented, consent};
 use super::mentions::mention;
-use super::plan::{Plan, Post};
+use super::plan::Plan;
 use super::recognise::subject_names;
 use crate::base::fault::Fault;
 use crate::base::id::DeliveryId;
 use crate::base::moment::Moment;
 use crate::campaign::{Campaign, Purpose};
-use crate::ledger::consents::acts::{ActedOn, Done, NewAct, add_new, distinct, ends_of};
+use crate::ledger::consents::acts::distinct;
 use crate::ledger::consents::open::Open;
 use crate::ledger::consents::payload::Payload;
-use crate::ledger::consents::standing::{Change, Known, Person, Recipient, gather, keep};
+use crate::ledger::consents::standing::{Change, Known, Recipient, gather, keep};
 use crate::ledger::consents::unconfirmed::email_tags;
 use crate::ledger::db::act::{Ends, act_text};
 use crate::ledger::db::changes::Changes;
 use crate::ledger::db::delivery::{NewDelivery, Of, Target, receiver_of};
 use crate::ledger::db::engagement::keep_link;
-use crate::ledger::db::funnel::{Milestone, Steps};
+use crate::ledger::db::funnel::Milestone;
 use crate::ledger::db::idempotency::remember;
 use crate::ledger::db::identifier::{Carrier, add_identifiers, move_mentions};
-use crate::ledger::db::request;
 use crate::ledger::db::state::State;
 use crate::ledger::db::store::Store;
-use crate::ledger::db::submission;
 use crate::ledger::db::submission::{NewSubmission, format_after};
+use crate::ledger::db::{request, submission};
 use crate::ledger::outbox::OpenedLead;
 use crate::ledger::outbox::at_once::Marked;
 use crate::ledger::outbox::claim::Claim;
 use crate::ledger::parts::Parts;
 use crate::ledger::vault::payload_context;
-use crate::ledger::wire::Admit;
-use crate::pipeline::consent::{Act, ConsentState, Head, Personal, Receipt, Standing, Terms, follow};
-use crate::pipeline::lead::{Fingerprint, Identifier, Lead, recognising, subject};
+use crate::pipeline::consent::{Receipt, Standing, Terms};
+use crate::pipeline::lead::{Identifier, Lead, recognising, subject};
 use crate::pipeline::scoring::Score;
 
-/// A submission that has been judged.
-pub(super) struct Admission<'a> {
-    pub(super) admit: &'a Admit,
-    pub(super) given: Given,
-    pub(super) post: &'a Post<'a>,
-    pub(super) plan: Plan<'a>,
-    /// Whoever it is of, where the lead is known.
-    pub(super) person: Option<Person>,
-    /// The changes beside it where the owner of the address has confirmed a request just now.
-    pub(super) confirmed: Option<Changes<'a>>,
-}
-
-impl Admission<'_> {
-    /// Returns the fingerprints under the pepper that writes.
-    fn prints(&self) -> Vec<&Fingerprint> {
-        self.admit.fingerprints.iter().filter(|print| print.current).collect()
-    }
-
-    /// Returns whose the submission is: the subject of its consents first, by the name that the lead knows it by.
-    fn subjects(&self) -> Vec<String> {
-        // A request may have been made under another pepper, and its links name that subject.
-        let asked = self.post.prior.as_ref().filter(|prior| prior.state == State::Unconfirmed);
-        let first = match &self.person {
-            Some(person) => Some(person.subject.clone()),
-            None => asked
-                .and_then(|prior| prior.subject.clone())
-                .or_else(|| subject_names(&self.admit.fingerprints).into_iter().next()),
-        };
-        let mut subjects: Vec<String> = first.into_iter().collect();
-        for print in self.prints() {
-            add_new(&mut subjects, subject(&print.tag));
-        }
-        subjects
-    }
-
-    /// Returns the steps that the submission takes as a lead, and where it stands after them.
-    fn steps(&self) -> (Steps, Milestone) {
-        let (before, plan) = (self.post.milestone(), &self.plan);
-        let score = plan.payload.as_ref().filter(|_| plan.is_first).map(|(_, score)| score.total);
-        let held = plan.supersedes.as_ref().map(|held| held.milestone);
-        score.map_or((Steps::NONE, before), |score| Steps::judged(before, held, plan.state, score))
-    }
-
-    fn known(&self) -> Option<&Known> {
-        self.person.as_ref().map(|person| &person.known)
-    }
-}
-
-/// The acts of a person: consented, and confirmed it.
-struct Acts {
-    act: NewAct,
-    confirmation: Option<NewAct>,
-}
-
-impl Acts {
-    fn all(&self) -> impl Iterator<Item = &NewAct> {
-        std::iter::once(&self.act).chain(&self.confirmation)
-    }
-
-    fn head(&self) -> Head {
-        Head::from(&*self.confirmation.as_ref().unwrap_or(&self.act).act)
-    }
-
-    /// Returns the act that confirms a purpose: a refused one it does not mention.
-    fn confirmed(&self, purpose: &str) -> Option<Rc<Act>> {
-        let mentions = |one: &&NewAct| one.act.of(purpose).is_some();
-        self.confirmation.as_ref().filter(mentions).map(|one| Rc::clone(&one.act))
-    }
-}
-
-/// What a submission said of consents, before it is judged.
-pub(super) struct Given {
-    /// Purposes, and whether each was granted.
-    choices: Vec<(String, bool)>,
-    /// By purpose, the version that the form said it showed.
-    shown: Vec<(String, String)>,
-    method: String,
-    page: Option<String>,
-    gpc: bool,
-    at_ms: i64,
-}
-
-impl Given {
-    /// Takes it from a lead.
-    pub(super) fn of(lead: &Lead) -> Self {
-        let records = lead.consent.iter();
-        Self {
-            choices: records.clone().map(|record| (record.purpose.clone(), record.granted)).collect(),
-            shown: records.map(|record| (record.purpose.clone(), record.version_shown.clone())).collect(),
-            method: lead.consent.first().map(|record| record.method.clone()).unwrap_or_default(),
-            page: lead.attribution.get("page_url").cloned(),
-            gpc: lead.gpc,
-            at_ms: lead.submitted_at_ms,
-        }
-    }
-}
-
-/// Where the consents of a submission are after it.
-struct Consented {
-    /// Whose the submission is, the subject of its consents first.
-    subjects: Vec<String>,
-    /// `None` if it says nothing new.
-    acts: Option<Acts>,
-    /// The standing of its subject.
-    standing: Vec<Standing>,
-    /// The standing is another one than before.
-    is_moved: bool,
-    terms: Rc<Vec<Rc<Terms>>>,
-    ends: Ends,
-    /// Its act lies in its row: nothing else is known of the person.
-    is_lone: bool,
-}
-
-/// Stores an admission, and lets the outbox have its deliveries.
+/// Stores an admission, and hands its deliveries to the outbox.
 pub(super) fn write_admission<S: Store>(
     parts: &Parts<S>,
     mut admission: Admission<'_>,
@@ -188,7 +75,7 @@ pub(super) fn write_admission<S: Store>(
     if let Some(held) = &plan.supersedes {
         let handed_on = steps.passed_on(held.milestone, held.payload.score.total);
         submission::take_up(lead_id, &held.submission_id, &held.bucket, handed_on, &mut changes);
-        // Whom it names besides is named by this one now.
+        // Its mentions are this one's now.
         move_mentions(lead_id, &held.submission_id, id, &mut changes);
     }
     if let Some(magnet) = &post.campaign.magnet {
@@ -211,35 +98,14 @@ pub(super) fn write_admission<S: Store>(
     Ok(())
 }
 
-/// Makes the acts of a submission, and finds where its consents stand after them.
-fn consent<S: Store>(
-    parts: &Parts<S>,
-    admission: &Admission<'_>,
-    moment: &Moment,
-) -> Result<Consented, Fault> {
-    let (campaign, given) = (admission.post.campaign, &admission.given);
-    let terms = parts.consents.terms_of(campaign);
-    let subjects = admission.subjects();
-    let acts = acts_of(parts, admission, &subjects, &terms, moment)?;
-    let before = admission.person.as_ref().map(Person::standing).unwrap_or_default();
-    let mut standing = before.to_vec();
-    for one in acts.iter().flat_map(Acts::all) {
-        follow(&mut standing, &one.act, subjects.get(1..).unwrap_or_default());
-    }
-    let is_moved = standing != before;
-    let is_lone = admission.person.is_none() && acts.as_ref().is_some_and(|acts| acts.confirmation.is_none());
-    let ends = ends_of(campaign, &given.choices, given.at_ms);
-    Ok(Consented { subjects, acts, standing, is_moved, terms, ends, is_lone })
-}
-
-/// Returns the other people whom the submission names.
+/// Returns the other people whom the submission mentions.
 fn mentioned(admission: &Admission<'_>) -> Vec<Identifier> {
     let Some((lead, _)) = &admission.plan.payload else { return Vec::new() };
     let mentioned = lead.mentioned(admission.post.campaign);
     mentioned.into_iter().map(|(_, one)| one).collect()
 }
 
-/// Stores the row of the submission, with its act where nothing else is known of the person.
+/// Stores the row of the submission, with its act if nothing else is known of the person.
 fn store_submission<'a>(
     admission: &'a Admission<'a>,
     consented: &'a Consented,
@@ -277,7 +143,7 @@ fn store_submission<'a>(
     Ok(())
 }
 
-/// Stores the acts beside the submission, and what changes of what is known of the lead.
+/// Stores the acts in their table, and updates the row of the lead.
 fn store_lead(
     admission: &Admission<'_>,
     consented: &Consented,
@@ -315,9 +181,9 @@ fn store_lead(
 /// The deliveries of an admission, for the outbox.
 struct Sent {
     marked: Option<Marked>,
-    /// Those with an entry.
+    /// The deliveries with an entry.
     entered: Vec<DeliveryId>,
-    /// Those that go out at once.
+    /// The immediate deliveries.
     claims: Vec<Claim>,
 }
 
@@ -340,7 +206,7 @@ fn store_deliveries<S: Store>(
         beside: with.as_deref(),
         ..Of::submission(&plan.lead_id, &admit.submission_id, format)
     };
-    // Only of a lead whose every delivery is here.
+    // Only for a lead with no earlier deliveries.
     let is_new = person.is_none() && post.prior.is_none();
     let marked = parts.outbox.next_mark();
     let (mut entered, mut claims) = (Vec::new(), Vec::new());
@@ -362,103 +228,8 @@ fn store_deliveries<S: Store>(
     Sent { marked, entered, claims }
 }
 
-/// Makes the act by which consents were given or refused, and that by which the address was confirmed. `None` if the
-/// lead is known, and they change nothing: no standing, no end, nobody's identifier, and not who could have the act
-/// erased that they rest on.
-fn acts_of<S: Store>(
-    parts: &Parts<S>,
-    admission: &Admission<'_>,
-    subjects: &[String],
-    terms: &[Rc<Terms>],
-    moment: &Moment,
-) -> Result<Option<Acts>, Fault> {
-    let Admission { admit, given, post, plan, person, confirmed } = admission;
-    let campaign = post.campaign;
-    let state_of = |granted| match (granted, confirmed) {
-        (false, _) => ConsentState::Refused,
-        (true, None) => ConsentState::Given,
-        (true, Some(_)) => ConsentState::Requested,
-    };
-    let chosen = given.choices.iter().filter_map(|(id, granted)| {
-        let at = campaign.purposes.iter().position(|purpose| purpose.id == *id);
-        let digest = at.and_then(|at| terms.get(at)).map(|terms| terms.digest.clone())?;
-        Some((id.clone(), state_of(*granted), digest))
-    });
-    let chosen: Vec<ActedOn> = chosen.collect();
-    let tags: Vec<String> = admission.prints().iter().map(|print| print.tag.clone()).collect();
-    if let (None, Some(person)) = (confirmed, person)
-        && !says_something_new(parts, campaign, person, &chosen, subjects, &tags)?
-    {
-        return Ok(None);
-    }
-    let personal = Personal {
-        subject: subjects.first().cloned().unwrap_or_default(),
-        fingerprints: tags,
-        submission_id: admit.submission_id.to_string(),
-        method: given.method.clone(),
-        page: given.page.clone(),
-        gpc: given.gpc,
-        shown: given.shown.clone(),
-        ..Personal::default()
-    };
-    let previous = admission.known().and_then(|known| known.head.as_ref());
-    let done =
-        |at_ms, personal| Done { at_ms, campaign: &campaign.id, personal, subjects: subjects.to_vec() };
-    let given = done(given.at_ms, personal);
-    let act = parts.consents.next_act(previous, &plan.lead_id, chosen, given, moment)?;
-    if confirmed.is_none() {
-        return Ok(Some(Acts { act, confirmation: None }));
-    }
-    let requested = act.act.consents.iter().filter(|(_, state, _)| *state == ConsentState::Requested);
-    let consents = requested.map(|(id, _, digest)| (id.clone(), ConsentState::Confirmed, digest.clone()));
-    let personal = Personal {
-        salt: String::new(),
-        method: "link".to_owned(),
-        shown: Vec::new(),
-        ..(*act.personal).clone()
-    };
-    let head = Head::from(&*act.act);
-    let (consents, done) = (consents.collect(), done(moment.now_ms, personal));
-    let confirmation = parts.consents.next_act(Some(&head), &plan.lead_id, consents, done, moment)?;
-    Ok(Some(Acts { act, confirmation: Some(confirmation) }))
-}
-
-/// Returns whether a submission of a person changes anything of their consents.
-fn says_something_new<S: Store>(
-    parts: &Parts<S>,
-    campaign: &Campaign,
-    person: &Person,
-    chosen: &[ActedOn],
-    subjects: &[String],
-    tags: &[String],
-) -> Result<bool, Fault> {
-    let is_change = |(id, state, digest): &ActedOn| {
-        let ends = campaign.purposes.iter().any(|one| one.id == *id && one.retention_days.is_some());
-        changes(person.standing(), id, *state, digest, ends)
-    };
-    let is_others = |one: &Standing| {
-        chosen.iter().any(|(id, ..)| *id == one.purpose)
-            && one.by.with.iter().any(|other| !subjects.contains(other))
-    };
-    let has_acted = person.known.head.is_some() && person.known.knows(&person.subject);
-    Ok(!has_acted
-        || chosen.iter().any(is_change)
-        || person.standing().iter().any(is_others)
-        || !parts.db.has_identifiers(&person.lead_id, tags)?)
-}
-
-/// Returns whether an act says something new of a purpose. One that was granted is granted anew where its terms are
-/// others, or where it would end later.
-fn changes(standing: &[Standing], purpose: &str, state: ConsentState, terms: &str, ends: bool) -> bool {
-    let Some(one) = standing.iter().find(|one| one.purpose == purpose) else { return true };
-    match state {
-        ConsentState::Refused => one.state == ConsentState::Requested,
-        _ => !one.state.is_valid() || one.by.terms != terms || ends,
-    }
-}
-
-/// Seals the payload, and keeps it open where it is sent at once. One that was merged, or that brought no act, is read
-/// anew, with the consents as they stand.
+/// Seals the payload, and keeps it open in memory if it is sent immediately. One that was merged, or that
+/// brought no act, is read anew, with its current consents.
 fn seal<S: Store>(
     parts: &Parts<S>,
     admission: &Admission<'_>,
@@ -515,8 +286,8 @@ fn seal<S: Store>(
     Ok((sealed, Some(Open::with(payload, consent, receipts))))
 }
 
-/// Lets the submission's identifiers lead to the lead: those that recognise, and the others, by which only access and
-/// erasure look.
+/// Adds the submission's identifiers to the lead: those that recognise, and the others, for access and
+/// erasure only.
 fn identify(admission: &Admission<'_>, changes: &mut Changes<'_>) {
     let recognising = recognising(&admission.admit.fingerprints, &admission.admit.by);
     let (mut known_by, mut carried) = (Vec::new(), Vec::new());
@@ -529,7 +300,7 @@ fn identify(admission: &Admission<'_>, changes: &mut Changes<'_>) {
     add_identifiers(Carrier::Carried, carried, lead_id, changes);
 }
 
-/// Returns everybody who has had the lead, or may have, after the plan.
+/// Returns everybody who has received the lead, or may have, after the plan.
 fn recipients_after(plan: &Plan<'_>, campaign: &Campaign, receivers: &[String]) -> Vec<Recipient> {
     let mut recipients = plan.recipients.clone();
     for ((destination, _), receiver) in plan.sends.iter().zip(receivers) {

@@ -1,4 +1,4 @@
-//! Acts: how they are written and read, and whose they are.
+//! Acts: their writing and reading, and their subjects.
 
 use std::rc::Rc;
 
@@ -17,7 +17,7 @@ use crate::ledger::vault::act_context;
 use crate::pipeline::consent::{Act, ConsentState, Head, Personal};
 use crate::pipeline::lead::subject;
 
-/// A purpose, what becomes of it, and the digest of its terms.
+/// A purpose, its new state, and the digest of its terms.
 pub(in crate::ledger) type ActedOn = (String, ConsentState, String);
 
 /// An act that is about to be written.
@@ -26,12 +26,12 @@ pub(in crate::ledger) struct NewAct {
     pub(in crate::ledger) personal: Rc<Personal>,
     /// The personal part as it is stored.
     pub(in crate::ledger) sealed: Vec<u8>,
-    /// Whose it is, the subject of its consents first.
+    /// The subjects of the act, that of its consents first.
     pub(in crate::ledger) subjects: Vec<String>,
 }
 
 impl NewAct {
-    /// Adds it beside the submissions.
+    /// Adds it to the table of acts.
     pub(in crate::ledger) fn add(
         &self,
         lead_id: &LeadId,
@@ -42,16 +42,16 @@ impl NewAct {
     }
 }
 
-/// The circumstances of an act: when and in which campaign it is done, and by whom.
+/// The circumstances of an act: its time, its campaign, and its personal part.
 pub(in crate::ledger) struct Done<'a> {
     pub(in crate::ledger) at_ms: i64,
     pub(in crate::ledger) campaign: &'a str,
     pub(in crate::ledger) personal: Personal,
-    /// Whose it is, the subject of its consents first.
+    /// The subjects of the act, that of its consents first.
     pub(in crate::ledger) subjects: Vec<String>,
 }
 
-/// Returns when consents end that were given then, and the record of them.
+/// Returns when consents expire that are given at a time, and when the record of them ends.
 pub(in crate::ledger) fn ends_of(campaign: &Campaign, choices: &[(String, bool)], at_ms: i64) -> Ends {
     let granted = |id: &String| choices.iter().any(|(purpose, granted)| *granted && purpose == id);
     let days = campaign.purposes.iter().filter(|purpose| granted(&purpose.id));
@@ -62,14 +62,14 @@ pub(in crate::ledger) fn ends_of(campaign: &Campaign, choices: &[(String, bool)]
     }
 }
 
-/// Returns each once, in order.
+/// Returns each element once, sorted.
 pub(in crate::ledger) fn distinct<T: Ord>(mut all: Vec<T>) -> Vec<T> {
     all.sort_unstable();
     all.dedup();
     all
 }
 
-/// Adds a subject that is not there yet.
+/// Adds a subject, unless it is empty or there already.
 pub(in crate::ledger) fn add_new(subjects: &mut Vec<String>, one: String) {
     if !one.is_empty() && !subjects.contains(&one) {
         subjects.push(one);
@@ -89,7 +89,7 @@ impl<S: Store> Consents<S> {
             found.extend(self.db.acts_beside(lead_id, numbers)?);
         }
         if found.len() < numbers.len() {
-            // In rows of other submissions, of a lead that has no row of its own yet.
+            // In rows of other submissions of a lead that has no row of its own yet.
             found = self.db.acts(lead_id)?;
             found.retain(|one| numbers.contains(&one.act.seq));
         }
@@ -102,7 +102,7 @@ impl<S: Store> Consents<S> {
         Ok(in_order)
     }
 
-    /// Returns whose an act is, the subject of its consents first. Nobody's if its personal part is gone.
+    /// Returns the subjects of an act, that of its consents first. Empty if its personal part is gone.
     pub(in crate::ledger) fn subjects_of(&self, lead_id: &LeadId, row: &ActRow) -> Vec<String> {
         if !row.subjects.is_empty() {
             return row.subjects.clone();

@@ -1,4 +1,4 @@
-//! The consent history of a ledger: acts, where consents stand by them, and leads with their consents in place.
+//! The consent history of a ledger: acts, standings, and leads with their current consents.
 
 pub(in crate::ledger) mod acts;
 pub(in crate::ledger) mod open;
@@ -16,7 +16,7 @@ use super::db::Db;
 use super::vault::Vault;
 use crate::pipeline::consent::Terms;
 
-/// The purpose of a link that is about all of them. No purpose has this id.
+/// The purpose in a link that is about all of them. No purpose has this id.
 pub const EVERY_PURPOSE: &str = "_";
 
 /// The terms of a campaign's purposes, in their order.
@@ -27,19 +27,19 @@ pub(in crate::ledger) struct Consents<S> {
     db: Rc<Db<S>>,
     config: Rc<Config>,
     vault: Rc<Vault>,
-    /// By digest, terms that the database has.
+    /// The terms that the database has, by digest.
     terms: RefCell<BTreeMap<String, Rc<Terms>>>,
-    /// A campaign's id, its revision, and the terms of its purposes.
+    /// The terms of campaigns' purposes, with the campaign's id and revision.
     current_terms: RefCell<Vec<(String, String, AllTerms)>>,
 }
 
 impl<S> Consents<S> {
-    /// The history that lies in a database.
+    /// Makes the history of a database.
     pub(in crate::ledger) fn new(db: Rc<Db<S>>, config: Rc<Config>, vault: Rc<Vault>) -> Self {
         Self { db, config, vault, terms: RefCell::default(), current_terms: RefCell::default() }
     }
 
-    /// Forgets what may come from rows that were rolled back.
+    /// Discards what may stem from rows that were rolled back.
     pub(in crate::ledger) fn reset(&self) {
         self.terms.take();
         self.current_terms.take();

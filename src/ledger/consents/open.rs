@@ -1,4 +1,4 @@
-//! Open leads: a submission's payload with its consents as they stand now, and their receipts.
+//! Open leads: a submission's payload with its current consents, and their receipts.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -15,29 +15,29 @@ use crate::campaign::IdentifierKind;
 use crate::ledger::api;
 use crate::ledger::api::List;
 use crate::ledger::db::act::ActRow;
-use crate::ledger::db::counter::Bucket;
+use crate::ledger::db::bucket::Bucket;
 use crate::ledger::db::state::State;
 use crate::ledger::db::store::{SealedCell, Store};
-use crate::ledger::db::submission::{Content, CountedRow};
+use crate::ledger::db::submission_row::{Content, CountedRow};
 use crate::ledger::vault::{consent_context, payload_context};
 use crate::pipeline::consent::{Receipt, Standing, signing_input, standing};
 use crate::pipeline::lead::{ConsentRecord, Lead, Link, subject_prefix};
 use crate::pipeline::scoring::Score;
 
-/// A lead that is ready to be sent: its consents are in their place.
+/// A lead that is ready to be sent, with its consents.
 pub(in crate::ledger) struct Open {
     pub(in crate::ledger) lead: Lead,
     pub(in crate::ledger) score: Score,
-    /// By which identifiers its person was recognised.
+    /// The kinds of identifiers by which its person was recognised.
     pub(in crate::ledger) recognised_by: Vec<IdentifierKind>,
-    /// Whose its consents are.
+    /// The subject of its consents.
     pub(in crate::ledger) subject: String,
-    /// Of the consents that hold.
+    /// The receipts of the valid consents.
     pub(in crate::ledger) receipts: Vec<Receipt>,
 }
 
 impl Open {
-    /// A payload with the consents that these receipts and refusals record.
+    /// Makes an open lead of a payload, with the consents that these receipts record.
     pub(in crate::ledger) fn new(payload: Payload, all: Vec<Receipt>) -> Self {
         let consent: Vec<_> = all.iter().map(Receipt::record).collect();
         let granted = consent.iter().map(|record| record.granted);
@@ -46,7 +46,7 @@ impl Open {
         Self::with(payload, consent, receipts)
     }
 
-    /// A payload with these consents, and the receipts of those that hold.
+    /// Makes an open lead of a payload with these consents, and the receipts of the valid ones.
     pub(in crate::ledger) fn with(
         payload: Payload,
         consent: Vec<ConsentRecord>,
@@ -59,17 +59,17 @@ impl Open {
     }
 }
 
-/// A submission as counters see it, and whose it is.
+/// A submission as counters see it, with its subjects.
 pub(in crate::ledger) struct Counted {
     pub(in crate::ledger) submission_id: SubmissionId,
     pub(in crate::ledger) state: State,
     pub(in crate::ledger) bucket: Bucket,
-    /// Whose it is, the subject of its consents first.
+    /// The subjects of the submission, that of its consents first.
     pub(in crate::ledger) subjects: Vec<String>,
 }
 
 impl<S: Store> Consents<S> {
-    /// Returns a submission with whose it is: its row says so, or its act.
+    /// Returns a submission with its subjects, from its row or its act.
     pub(in crate::ledger) fn counted(&self, lead_id: &LeadId, row: CountedRow) -> Counted {
         let CountedRow { submission_id, state, bucket, mut subjects, own } = row;
         if subjects.is_empty()
@@ -80,7 +80,8 @@ impl<S: Store> Consents<S> {
         Counted { submission_id, state, bucket, subjects }
     }
 
-    /// Opens the content of a submission's row. What was withdrawn since, or has expired, is not granted.
+    /// Opens the content of a submission's row. Consents that were withdrawn since, or have expired, are not
+    /// granted.
     pub(in crate::ledger) fn open(
         &self,
         lead_id: &LeadId,
@@ -97,7 +98,7 @@ impl<S: Store> Consents<S> {
         let alone = own.as_ref().filter(|_| is_alone).cloned();
         let (all, valid) = self.receipts_now(lead_id, &payload.acts, own, alone.as_ref())?;
         if payload.subjects.is_empty() {
-            // Of format 3.
+            // A row of format 3.
             payload.subjects = alone.map(|own| self.subjects_of(lead_id, &own)).unwrap_or_default();
         }
         let mut open = Open::new(payload.clone(), all);
@@ -108,8 +109,8 @@ impl<S: Store> Consents<S> {
         Ok((payload, open))
     }
 
-    /// Returns a receipt for each purpose of these acts, and the purposes whose consents are valid now. `own` is an act
-    /// that is at hand, `alone` the only one of its lead.
+    /// Returns a receipt for each purpose of these acts, and the purposes whose consents are valid now. `own`
+    /// is an act that is at hand, `alone` the only one of its lead.
     fn receipts_now(
         &self,
         lead_id: &LeadId,
@@ -152,7 +153,7 @@ impl<S: Store> Consents<S> {
         Ok((all, valid))
     }
 
-    /// Opens a row of before format 3, whose consents lie beside the payload.
+    /// Opens a row from before format 3, whose consents are stored beside the payload.
     fn open_old(
         &self,
         mut payload: Payload,
@@ -193,7 +194,7 @@ impl<S: Store> Consents<S> {
         Ok(receipts)
     }
 
-    /// Returns the text that a receipt's signature is over: of a lead, and of it a subject. `None` if no key signs.
+    /// Returns the text that a receipt's signature covers, for a subject of a lead. `None` if no key signs.
     pub(in crate::ledger) fn receipt_input(
         &self,
         receipt: &Receipt,
@@ -204,7 +205,7 @@ impl<S: Store> Consents<S> {
         Some(signing_input(key_id, &receipt.payload(withdraw.as_deref())))
     }
 
-    /// Returns the address at which a person takes a consent back: a lead's, and of it a subject's.
+    /// Returns the address at which a subject of a lead withdraws a consent.
     pub(in crate::ledger) fn withdraw_url(
         &self,
         receipt: &Receipt,
@@ -214,7 +215,7 @@ impl<S: Store> Consents<S> {
         self.withdraw_link(&receipt.act.campaign, pepper, whose, &receipt.purpose)
     }
 
-    /// Returns that address under the pepper of this id: one that a row names lives as long as the row.
+    /// Returns that address under the pepper of this id: a pepper that a row names lives as long as the row.
     pub(in crate::ledger) fn withdraw_link(
         &self,
         campaign: &str,

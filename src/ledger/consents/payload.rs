@@ -1,5 +1,5 @@
-//! What lies sealed in a submission's row until its last delivery is confirmed: the lead as it is scored and
-//! sent, and what of it came from whom.
+//! Payloads: the sealed part of a submission's row, kept until its last delivery is confirmed. A payload
+//! holds the lead as it is scored and sent, and the subjects of each of its parts.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,36 +13,37 @@ use crate::ledger::wire::Admit;
 use crate::pipeline::lead::Lead;
 use crate::pipeline::scoring::Score;
 
-/// Earlier submissions of different senders whose answers stand in one lead: more than a form has steps. What
-/// comes beyond is a lead of its own, so that nobody can make another's grow.
+/// The number of earlier submissions of different senders whose answers are merged into one lead: more than a
+/// form has steps. Further ones are leads of their own, so that nobody can make another's grow.
 const MAX_PARTS: usize = 8;
 
 /// The payload of a row.
 #[derive(Clone, Deserialize, Serialize)]
 pub(in crate::ledger) struct Payload {
-    /// Without its consents, which are acts of the person's history.
+    /// The lead without its consents, which are acts of the person's history.
     pub(in crate::ledger) lead: Lead,
     pub(in crate::ledger) score: Score,
     /// The fingerprint of the identifier that it was recognised by first: only its owner's posts are merged.
     pub(in crate::ledger) first: String,
-    /// The acts by which the lead's consents were given, by their numbers.
+    /// The numbers of the acts by which the lead's consents were given.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(in crate::ledger) acts: Vec<i64>,
-    /// Whose the submission is, the subject of its consents first. Empty in a row of before format 4.
+    /// The subjects of the submission, that of its consents first. Empty in a row from before format 4.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(in crate::ledger) subjects: Vec<String>,
-    /// By which of its identifiers its person was recognised.
+    /// The kinds of identifiers by which its person was recognised.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(in crate::ledger) recognised_by: Vec<IdentifierKind>,
-    /// What the submission itself says, where `lead` holds earlier ones too.
+    /// The submission's own lead, if `lead` contains earlier ones too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::ledger) own: Option<Lead>,
-    /// The earlier ones, the oldest first.
+    /// The earlier submissions, the oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(in crate::ledger) parts: Vec<Part>,
 }
 
-/// An earlier submission whose answers stand in a later one's lead. Neighbours of the same subjects are one.
+/// An earlier submission that is merged into a later one's lead. Neighbours of the same subjects are one
+/// part.
 #[derive(Clone, Deserialize, Serialize)]
 pub(in crate::ledger) struct Part {
     pub(in crate::ledger) submission_id: SubmissionId,
@@ -51,18 +52,18 @@ pub(in crate::ledger) struct Part {
 }
 
 impl Payload {
-    /// What the submission itself says.
+    /// Returns the submission's own lead.
     pub(in crate::ledger) fn own_lead(&self) -> &Lead {
         self.own.as_ref().unwrap_or(&self.lead)
     }
 
-    /// Whose all of it is.
+    /// Returns the subjects of all parts.
     pub(in crate::ledger) fn all_subjects(&self) -> Vec<String> {
         let parts = self.parts.iter().flat_map(|part| &part.subjects);
         super::acts::distinct(self.subjects.iter().chain(parts).cloned().collect())
     }
 
-    /// The parts of a later submission that takes this one up; nothing where it would have too many.
+    /// Returns the parts of a later submission that takes this one up. `None` if it would have too many.
     pub(in crate::ledger) fn handed_on(
         &self,
         submission_id: &SubmissionId,
@@ -84,7 +85,7 @@ impl Payload {
         (parts.len() <= MAX_PARTS).then_some(parts)
     }
 
-    /// The same without the parts that are somebody's who is forgotten; whether any was.
+    /// Removes the parts of an erased person. Returns whether there were any.
     pub(in crate::ledger) fn drop_parts(
         &mut self,
         is_gone: impl Fn(&[String]) -> bool,
@@ -99,7 +100,7 @@ impl Payload {
         true
     }
 
-    /// Makes the lead anew, of the parts and of what the submission itself says.
+    /// Merges the lead anew from the parts and the submission's own lead.
     fn merge_again(&mut self, own: Lead, campaign: &Campaign) {
         let earlier = self.parts.iter().map(|part| part.lead.clone());
         let earlier = earlier.reduce(|older, newer| older.merged_with_newer(newer, campaign));
@@ -109,34 +110,35 @@ impl Payload {
         };
     }
 
-    /// What is left where its own submission is forgotten: its newest part, with the others behind it.
+    /// Returns what is left if its own submission is erased: its newest part, with the others as that one's
+    /// parts.
     pub(in crate::ledger) fn without_own(mut self, campaign: &Campaign) -> Option<(SubmissionId, Self)> {
         let newest = self.parts.pop()?;
         self.merge_again(newest.lead, campaign);
         Some((newest.submission_id, Self { subjects: newest.subjects, ..self }))
     }
 
-    /// Every lead in it: what is sent, what the submission says, and what earlier ones do.
+    /// Returns every lead in it: the merged one, the submission's own, and those of the parts.
     pub(in crate::ledger) fn leads_mut(&mut self) -> impl Iterator<Item = &mut Lead> {
         let parts = self.parts.iter_mut().map(|part| &mut part.lead);
         std::iter::once(&mut self.lead).chain(&mut self.own).chain(parts)
     }
 }
 
-/// What a row keeps while something waits: a lead that was judged, or a post that was not.
+/// The content of a row while something waits: a judged lead, or a whole unjudged post.
 pub(in crate::ledger) enum Kept {
     Judged(Box<Payload>),
     Whole(Box<Admit>),
 }
 
-/// A submission whose payload is there.
+/// A submission whose payload still exists.
 pub(in crate::ledger) struct Waiting {
     pub(in crate::ledger) campaign: String,
     pub(in crate::ledger) kept: Kept,
 }
 
 impl Waiting {
-    /// What it says.
+    /// Returns its own lead and those of its parts.
     pub(in crate::ledger) fn leads(&self) -> impl Iterator<Item = &Lead> {
         let (own, parts) = match &self.kept {
             Kept::Judged(payload) => (payload.own_lead(), payload.parts.as_slice()),
@@ -147,7 +149,7 @@ impl Waiting {
 }
 
 impl<S: Store> Consents<S> {
-    /// Opens what a submission's row keeps. `None` if it keeps nothing, or no living key opens it.
+    /// Opens the content of a submission's row. `None` if there is none, or no living key opens it.
     pub(in crate::ledger) fn waiting(
         &self,
         lead_id: &LeadId,

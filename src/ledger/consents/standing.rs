@@ -1,9 +1,10 @@
-//! Who is behind a lead, as each further post needs to know it: the head of the history, where the consents of
-//! the post's subject stand, who has had the lead. A row for the lead and one for the subject hold it, so that a
+//! The person of a lead, as each further post needs it: the head of the history, the standing of the post's
+//! subject, and the recipients of the lead. A row for the lead and one for each subject hold these, so that a
 //! post costs the same however often its person has posted.
 //!
-//! A lead whose first submission is its only one has neither row: all of it follows from that one, and nearly
-//! everybody posts once. Where the rows are not there they are made of what is, so to drop them is always right.
+//! A lead whose first submission is its only one has neither row: everything follows from that one, and
+//! nearly everybody posts once. Missing rows are rebuilt from acts and submissions, so they can always be
+//! dropped.
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -22,13 +23,13 @@ use crate::ledger::db::store::Store;
 use crate::pipeline::consent::{Head, Standing, follow};
 use crate::pipeline::lead::subject_prefix;
 
-/// A destination that has had a lead from a campaign, or may have.
+/// A destination that has received a lead from a campaign, or may have.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub(in crate::ledger) struct Recipient {
     pub(in crate::ledger) campaign: String,
     pub(in crate::ledger) destination: String,
     pub(in crate::ledger) receiver: String,
-    /// A delivery that has expired or was stopped can never arrive: its destination has not had the lead.
+    /// False if its deliveries have all expired or were stopped: then the destination never gets the lead.
     pub(in crate::ledger) counts: bool,
 }
 
@@ -39,13 +40,13 @@ impl From<RecipientRow> for Recipient {
     }
 }
 
-/// By subject, where their consents stand.
+/// The standings of subjects.
 pub(in crate::ledger) type Standings = Vec<(String, Vec<Standing>)>;
 
-/// What is known of a lead.
+/// The facts about a lead.
 #[derive(Clone)]
 pub(in crate::ledger) struct Known {
-    /// Whether its row is there.
+    /// True if the lead has a row.
     is_kept: bool,
     pub(in crate::ledger) head: Option<Head>,
     /// The subject of its first act.
@@ -54,17 +55,16 @@ pub(in crate::ledger) struct Known {
     known_until_ms: i64,
     record_until_ms: i64,
     recipients: Option<Vec<Recipient>>,
-    /// Of acts of before format 4, by their numbers: whose they are.
+    /// The numbers and subjects of acts from before format 4, which do not name their subjects.
     unsaid: Vec<(i64, Vec<String>)>,
-    /// By subject, where their consents stand: of a lead that has no row all of them, else those that were asked
-    /// for.
+    /// The standings: all of them for a lead that has no row, otherwise those that were requested.
     standings: Standings,
-    /// Other names of these subjects, of younger peppers, each with the one that the lead knows.
+    /// Other names of these subjects, under younger peppers, each with the name that the lead knows.
     names: Vec<(String, String)>,
 }
 
 impl Known {
-    /// Of a lead that is not there yet.
+    /// Makes the facts about a lead that does not exist yet.
     pub(in crate::ledger) fn nobody() -> Self {
         Self {
             is_kept: false,
@@ -80,23 +80,23 @@ impl Known {
         }
     }
 
-    /// Where the consents of the subjects stand that were asked for, or of all.
+    /// Returns the standings that were requested, or all.
     pub(in crate::ledger) fn into_standings(self) -> Standings {
         self.standings
     }
 
-    /// Where the consents of a subject stand, if anywhere.
+    /// Returns the standing of a subject, if there is one.
     fn standing(&self, subject: &str) -> Option<&[Standing]> {
         let found = self.standings.iter().find(|(known, _)| known == subject);
         found.map(|(_, standing)| standing.as_slice())
     }
 
-    /// Whether consents of a subject stand anywhere.
+    /// Returns whether a subject has a standing.
     pub(in crate::ledger) fn knows(&self, subject: &str) -> bool {
         self.standing(subject).is_some()
     }
 
-    /// The name that the lead knows a subject by which has any of these.
+    /// Returns the name by which the lead knows a subject that has any of these names.
     pub(in crate::ledger) fn name_of(&self, names: &[String]) -> Option<String> {
         let own = names.iter().find(|name| self.knows(name));
         let other = || self.names.iter().find(|(other, _)| names.contains(other)).map(|(_, own)| own);
@@ -104,39 +104,39 @@ impl Known {
     }
 }
 
-/// Whose post it is.
+/// The person of a post.
 pub(in crate::ledger) struct Person {
     pub(in crate::ledger) lead_id: LeadId,
-    /// By which of the post's identifiers.
+    /// The kinds of identifiers by which they were recognised.
     pub(in crate::ledger) recognised_by: Vec<IdentifierKind>,
-    /// The subject of the post's consents, by the name that the lead first knew it by.
+    /// The subject of the post's consents, by the name that the lead first knew.
     pub(in crate::ledger) subject: String,
     pub(in crate::ledger) known: Known,
 }
 
 impl Person {
-    /// Where the consents of the post's subject stand.
+    /// Returns the standing of the post's subject.
     pub(in crate::ledger) fn standing(&self) -> &[Standing] {
         self.known.standing(&self.subject).unwrap_or_default()
     }
 }
 
-/// What a post or an act changes of what is known of its lead.
+/// The change of a lead by a post or an act.
 pub(in crate::ledger) struct Change<'a> {
     pub(in crate::ledger) lead_id: &'a LeadId,
     pub(in crate::ledger) head: Option<Head>,
-    /// Where the consents of a subject stand now, where that is another place.
+    /// The new standings of subjects, if they have changed.
     pub(in crate::ledger) standings: Vec<(&'a str, &'a [Standing])>,
-    /// When it was last heard of, and until when it is known then.
+    /// The time of the post, and the time until which the lead is recognised then.
     pub(in crate::ledger) heard: Option<(i64, i64)>,
     pub(in crate::ledger) record_until_ms: i64,
     pub(in crate::ledger) recipients: Option<Vec<Recipient>>,
-    /// The other names that the first of these subjects has.
+    /// The other names of the first of these subjects.
     pub(in crate::ledger) names: &'a [String],
 }
 
 impl<S: Store> Consents<S> {
-    /// Returns what is known of a lead, and of it where these subjects stand.
+    /// Returns the facts about a lead, and the standings of these subjects.
     pub(in crate::ledger) fn known(&self, lead_id: &LeadId, subjects: &[String]) -> Result<Known, Fault> {
         let Some(row) = self.db.lead(lead_id)? else { return self.gathered(lead_id) };
         if row.format > ROW_FORMAT {
@@ -163,14 +163,14 @@ impl<S: Store> Consents<S> {
         })
     }
 
-    /// Gathers what is known of a lead that has no row.
+    /// Gathers the facts about a lead that has no row.
     fn gathered(&self, lead_id: &LeadId) -> Result<Known, Fault> {
         let acts = self.db.acts(lead_id)?;
         let mut standings = Standings::new();
         let (mut founder, mut unsaid) = (String::new(), Vec::new());
         for one in &acts {
             let all = self.subjects_of(lead_id, one);
-            // Of what was erased nobody's consents stand anywhere.
+            // An erased act has no standing.
             let Some(whose) = all.first().cloned() else { continue };
             if founder.is_empty() {
                 founder.clone_from(&whose);
@@ -203,7 +203,7 @@ impl<S: Store> Consents<S> {
         })
     }
 
-    /// Returns everybody who has had a lead, or may have.
+    /// Returns everybody who has received a lead, or may have.
     pub(in crate::ledger) fn recipients(
         &self,
         lead_id: &LeadId,
@@ -215,7 +215,7 @@ impl<S: Store> Consents<S> {
         Ok(self.db.recipients_of(lead_id)?.into_iter().map(Recipient::from).collect())
     }
 
-    /// Returns where a subject's consents stand in a lead.
+    /// Returns the standing of a lead's subject.
     pub(in crate::ledger) fn standing_of(
         &self,
         lead_id: &LeadId,
@@ -225,8 +225,8 @@ impl<S: Store> Consents<S> {
         Ok(known.standing(subject).unwrap_or_default().to_vec())
     }
 
-    /// Returns the subject that a link means, and where its consents stand. A link of before they named one means
-    /// whoever came first.
+    /// Returns the subject that a link refers to, with its standing. A link from before they named one refers
+    /// to the lead's first subject.
     pub(in crate::ledger) fn subject_named(
         &self,
         lead_id: &LeadId,
@@ -255,7 +255,7 @@ impl<S: Store> Consents<S> {
             .map(|(subject, standing)| (subject.clone(), standing.clone())))
     }
 
-    /// Returns, by subject, where all consents of a lead stand.
+    /// Returns all standings of a lead, by subject.
     pub(in crate::ledger) fn standings(&self, lead_id: &LeadId) -> Result<Standings, Fault> {
         let rows = self.db.standings(lead_id)?;
         if rows.is_empty() {
@@ -270,8 +270,8 @@ impl<S: Store> Consents<S> {
         Ok(all)
     }
 
-    /// Returns whether a subject's consents, as they stand now, allow these purposes. Where it is not known whose they
-    /// would have to be, nobody else's count.
+    /// Returns whether a subject's current consents allow these purposes. If the subject is not known, the
+    /// consents count only if the lead has just one.
     pub(in crate::ledger) fn allow(
         &self,
         lead_id: &LeadId,
@@ -291,7 +291,7 @@ impl<S: Store> Consents<S> {
     }
 }
 
-/// Lets a lead that had no row have one: all of its acts lie beside its submissions from then on.
+/// Prepares a row for a lead that has none: all of its acts are in their table from then on.
 pub(in crate::ledger) fn gather(lead_id: &LeadId, known: &Known, changes: &mut Changes<'_>) {
     if known.is_kept {
         return;
@@ -302,7 +302,7 @@ pub(in crate::ledger) fn gather(lead_id: &LeadId, known: &Known, changes: &mut C
     }
 }
 
-/// Writes what changes of a lead, behind [`gather`].
+/// Writes the change of a lead, after [`gather`].
 pub(in crate::ledger) fn keep(known: &Known, change: Change<'_>, changes: &mut Changes<'_>) {
     let Change { lead_id, head, standings, heard, record_until_ms, recipients, names } = change;
     let Some(head) = head.or_else(|| known.head.clone()) else { return };
@@ -333,7 +333,7 @@ pub(in crate::ledger) fn keep(known: &Known, change: Change<'_>, changes: &mut C
     }
 }
 
-/// What a row of `standing` holds: where consents stand, or the other name under which that is kept.
+/// The content of a row of `standing`: a standing, or the name under which it is stored.
 enum Kept {
     Standing(Vec<Standing>),
     Name(String),

@@ -1,4 +1,4 @@
-//! Terms: all of a consent that is the same for everybody, stored once under their digest.
+//! Terms: the parts of a consent that are the same for everybody, stored once under their digest.
 
 use std::rc::Rc;
 
@@ -11,7 +11,7 @@ use crate::ledger::db::changes::Changes;
 use crate::ledger::db::store::Store;
 use crate::pipeline::consent::Terms;
 
-/// Digests whose terms are kept parsed: every revision of a campaign has its own.
+/// The number of digests whose terms stay parsed: every revision of a campaign has its own.
 const MAX_TERMS: usize = 256;
 
 impl<S: Store> Consents<S> {

@@ -1,17 +1,17 @@
-//! Unconfirmed submissions: the whole message lies sealed until the owner of the address confirms it.
+//! Unconfirmed submissions: the whole message is sealed until the owner of the address confirms it.
 
 use super::Consents;
 use crate::base::fault::Fault;
 use crate::base::id::{LeadId, SubmissionId};
 use crate::base::time::HOUR_MS;
 use crate::campaign::IdentifierKind;
-use crate::ledger::db::counter::Bucket;
+use crate::ledger::db::bucket::Bucket;
 use crate::ledger::db::funnel::Milestone;
 use crate::ledger::db::store::Store;
 use crate::ledger::vault::payload_context;
 use crate::ledger::wire::Admit;
 
-/// How long a submission waits for its confirmation: a long weekend.
+/// The time for which a submission waits for its confirmation: a long weekend.
 pub(in crate::ledger) const REQUEST_MS: i64 = 72 * HOUR_MS;
 
 /// A submission that waits for its confirmation.
@@ -20,7 +20,7 @@ pub(in crate::ledger) struct Unconfirmed {
     pub(in crate::ledger) bucket: Bucket,
     pub(in crate::ledger) milestone: Milestone,
     pub(in crate::ledger) format: i64,
-    /// The subject of its consents, where its row says so.
+    /// The subject of its consents, if its row names it.
     pub(in crate::ledger) subject: Option<String>,
 }
 

@@ -1,5 +1,5 @@
-//! Acts of consent, and the terms that they name. An act lies in the row of its submission until its lead has
-//! another one.
+//! Acts of consent, and the terms that they name. An act is stored in the row of its submission until its
+//! lead has another one.
 
 use std::rc::Rc;
 
@@ -15,7 +15,7 @@ use crate::base::fault::Fault;
 use crate::base::id::{LeadId, SubmissionId};
 use crate::pipeline::consent::{Act, Terms};
 
-/// Moves the acts of submissions to the table of those that have none.
+/// The statement that moves acts from the rows of submissions to the table `act`.
 const MOVE_ACTS: &str = "INSERT INTO act (lead_id, seq, format, act, personal, consent_until_ms,
      record_until_ms, subjects)
    SELECT lead_id, json_extract(act, '$.seq'), format, act, consent, consent_until_ms, record_until_ms, subjects
@@ -24,7 +24,7 @@ const MOVE_ACTS: &str = "INSERT INTO act (lead_id, seq, format, act, personal, c
 /// The times when consents and the record of them end; UTC, milliseconds.
 #[derive(Clone, Copy, Default)]
 pub(in crate::ledger) struct Ends {
-    /// The first of the consents, where a purpose says how long it is good for.
+    /// The end of the first consent, if a purpose has a limit.
     pub(in crate::ledger) consent_ms: Option<i64>,
     pub(in crate::ledger) record_ms: i64,
 }
@@ -35,7 +35,7 @@ pub(in crate::ledger) struct ActRow {
     pub(in crate::ledger) act: Rc<Act>,
     /// Its personal part, if it has not been erased.
     pub(in crate::ledger) sealed: Option<SealedCell>,
-    /// Whose it is, where the row says so: one of before format 4 does not.
+    /// The subjects of the act, if the row names them: one from before format 4 does not.
     pub(in crate::ledger) subjects: Vec<String>,
 }
 
@@ -48,7 +48,7 @@ impl FromRow for ActRow {
     }
 }
 
-/// The act of a submission's row, where it has one that can be read.
+/// The act in a submission's row, if there is one that can be read.
 impl FromRow for Option<ActRow> {
     fn read(from: &mut Reader) -> Self {
         let (act, sealed, subjects) =
@@ -62,17 +62,17 @@ row! {
     /// A lead whose acts may have expired or ended.
     pub(in crate::ledger) struct ActsDue {
         pub(in crate::ledger) lead_id: LeadId,
-        /// No act is of newer code.
+        /// True if no act was written by newer code.
         pub(in crate::ledger) is_known: bool,
-        /// The record of them has ended, and the lead.
+        /// True if the record of the acts has ended, and so has the lead.
         pub(in crate::ledger) has_ended: bool,
-        /// A consent has expired.
+        /// 1 if a consent has expired.
         pub(in crate::ledger) has_expired: Option<i64>,
     }
 }
 
 row! {
-    /// The personal part of an act that an older key has sealed.
+    /// The personal part of an act, sealed by an older key.
     pub(in crate::ledger) struct StalePersonal {
         pub(in crate::ledger) lead_id: LeadId,
         pub(in crate::ledger) seq: i64,
@@ -80,7 +80,7 @@ row! {
     }
 }
 
-/// Reads an act.
+/// Parses an act.
 fn read_act(text: &str) -> Result<Act, Fault> {
     serde_json::from_str(text).map_err(|_| Fault::new("an act is not what its reader expects"))
 }
@@ -90,7 +90,7 @@ pub(in crate::ledger) fn act_text(act: &Act) -> Result<String, Fault> {
     serde_json::to_string(act).map_err(|_| Fault::new("an act cannot be written"))
 }
 
-/// Adds an act beside the submissions, with its sealed personal part and whose it is.
+/// Adds an act to the table `act`, with its sealed personal part and its subjects.
 pub(in crate::ledger) fn add_act(
     lead_id: &LeadId,
     act: &Act,
@@ -117,7 +117,7 @@ pub(in crate::ledger) fn add_act(
     Ok(())
 }
 
-/// Lets the act of a submission stay when its row goes.
+/// Keeps the act of a submission whose row is removed.
 pub(in crate::ledger) fn keep_act<'a>(
     lead_id: &'a LeadId,
     submission_id: &'a SubmissionId,
@@ -127,7 +127,7 @@ pub(in crate::ledger) fn keep_act<'a>(
     changes.push(write(sql, [lead_id.into(), submission_id.into()]));
 }
 
-/// Lets the acts of submissions of a lead, a JSON list of ids, stay when their rows go.
+/// Keeps the acts of submissions of a lead, a JSON list of ids, whose rows are removed.
 pub(in crate::ledger) fn keep_acts(lead_id: &LeadId, submissions: Arg<'static>, changes: &mut Changes<'_>) {
     let sql = format!(
         "{MOVE_ACTS} WHERE lead_id = ? AND submission_id IN (SELECT value FROM json_each(?)) AND act IS NOT NULL"
@@ -135,7 +135,7 @@ pub(in crate::ledger) fn keep_acts(lead_id: &LeadId, submissions: Arg<'static>, 
     changes.push(write(sql, [lead_id.clone().into(), submissions]));
 }
 
-/// Moves all acts of a lead beside its submissions.
+/// Moves all acts of a lead to the table `act`.
 pub(in crate::ledger) fn gather_acts(lead_id: &LeadId, changes: &mut Changes<'_>) {
     let sql = format!("{MOVE_ACTS} WHERE lead_id = ? AND act IS NOT NULL");
     changes.push(write(sql, [lead_id.clone().into()]));
@@ -145,7 +145,7 @@ pub(in crate::ledger) fn gather_acts(lead_id: &LeadId, changes: &mut Changes<'_>
     changes.effects.changed_leads.push(lead_id.clone());
 }
 
-/// Writes whose an act of before format 4 is, and the submissions that stand by it.
+/// Writes the subjects of an act from before format 4, and of the submissions whose consents it holds.
 pub(in crate::ledger) fn name_subjects(
     lead_id: &LeadId,
     seq: i64,
@@ -166,14 +166,14 @@ pub(in crate::ledger) fn erase_personal(lead_id: &LeadId, acts: &[i64], changes:
     changes.effects.changed_leads.push(lead_id.clone());
 }
 
-/// Keeps terms under their digest.
+/// Stores terms under their digest.
 pub(in crate::ledger) fn keep_terms<'a>(terms: &'a Terms, changes: &mut Changes<'a>) {
     let sql = "INSERT INTO terms (digest, terms) VALUES (?, ?) ON CONFLICT DO NOTHING";
     changes.push(write(sql, [(&terms.digest).into(), (&terms.text).into()]));
 }
 
 impl<S: Store> Db<S> {
-    /// Returns a lead's acts, the first one first: those from number `from` on, so many of them.
+    /// Returns a lead's acts in order, at most so many, from number `from` on.
     pub(in crate::ledger) fn acts_from(
         &self,
         lead_id: &LeadId,
@@ -187,12 +187,12 @@ impl<S: Store> Db<S> {
         self.all(sql, &[lead_id.into(), from.into(), limit.into()])
     }
 
-    /// Returns all acts of a lead, the first one first.
+    /// Returns all acts of a lead in order.
     pub(in crate::ledger) fn acts(&self, lead_id: &LeadId) -> Result<Vec<ActRow>, Fault> {
         self.acts_from(lead_id, 0, MAX_SAFE)
     }
 
-    /// Returns the acts of these numbers that lie beside the submissions.
+    /// Returns the acts of these numbers that are in the table `act`.
     pub(in crate::ledger) fn acts_beside(
         &self,
         lead_id: &LeadId,
@@ -208,7 +208,7 @@ impl<S: Store> Db<S> {
         self.first("SELECT terms FROM terms WHERE digest = ?", &[digest.into()])
     }
 
-    /// Moves all acts of a lead that ends beside its submissions. Posts that brought no act of their own have kept
+    /// Moves all acts of a lead that ends to the table `act`. Posts without an act of their own have extended
     /// the record of the others.
     pub(in crate::ledger) fn keep_all_acts(&self, lead_id: &LeadId) -> Result<(), Fault> {
         let sql = format!("{MOVE_ACTS} WHERE lead_id = ? AND act IS NOT NULL");
@@ -218,7 +218,7 @@ impl<S: Store> Db<S> {
         self.run(sql, &[lead_id.into()])
     }
 
-    /// Lets no consent of a lead expire, or the one of an act at a time.
+    /// Clears the expiry of a lead's consents, or sets it at one of its acts.
     pub(in crate::ledger) fn set_expiry(
         &self,
         lead_id: &LeadId,
@@ -233,7 +233,7 @@ impl<S: Store> Db<S> {
         }
     }
 
-    /// Returns leads behind an id, so many at most, with what is due of their acts.
+    /// Returns leads after an id, at most so many, with what is due of their acts.
     pub(in crate::ledger) fn acts_due(
         &self,
         after: &str,
@@ -246,12 +246,13 @@ impl<S: Store> Db<S> {
         self.all(sql, &[ROW_FORMAT.into(), now_ms.into(), after.into(), limit.into()])
     }
 
-    /// Removes all acts of a lead that lie beside its submissions.
+    /// Removes all acts of a lead from the table `act`.
     pub(in crate::ledger) fn remove_acts(&self, lead_id: &LeadId) -> Result<(), Fault> {
         self.run("DELETE FROM act WHERE lead_id = ?", &[lead_id.into()])
     }
 
-    /// Returns the personal parts between two leads that do not begin as the current key's ciphertexts do.
+    /// Returns the personal parts between two leads that do not have the prefix of the current key's
+    /// ciphertexts.
     pub(in crate::ledger) fn stale_personal(
         &self,
         after: &str,
@@ -266,7 +267,7 @@ impl<S: Store> Db<S> {
         self.all(&sql, &[after.into(), to.into(), ROW_FORMAT.into(), prefix.into()])
     }
 
-    /// Stores the personal part of an act that was sealed anew.
+    /// Stores the resealed personal part of an act.
     pub(in crate::ledger) fn put_personal(
         &self,
         lead_id: &LeadId,

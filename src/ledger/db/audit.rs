@@ -5,7 +5,7 @@ use super::store::{Arg, Store};
 use crate::base::fault::Fault;
 use crate::ledger::wire::OperationWire;
 
-/// An operator acts through code that did not yet say who it is.
+/// The actor of an operation from code that did not yet name the operator.
 const UNKNOWN: &str = "unknown";
 
 /// An entry that is about to be written.
@@ -13,7 +13,7 @@ pub(in crate::ledger) struct NewEntry<'a> {
     pub(in crate::ledger) at_ms: i64,
     pub(in crate::ledger) action: &'a str,
     pub(in crate::ledger) operation: &'a OperationWire,
-    /// The campaign, where the operation does not name it and its reply does.
+    /// The campaign, if the reply names it and the operation does not.
     pub(in crate::ledger) campaign: Option<&'a str>,
     pub(in crate::ledger) outcome: &'a str,
     pub(in crate::ledger) count: Option<i64>,

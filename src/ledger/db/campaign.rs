@@ -5,7 +5,7 @@ use super::changes::Changes;
 use super::store::{Arg, Store, write};
 use crate::base::fault::Fault;
 
-/// Keeps the campaign by which a quarantined submission will be judged.
+/// Stores the campaign by which a quarantined submission will be judged.
 pub(in crate::ledger) fn keep_revision<'a>(revision: &'a str, stored: String, changes: &mut Changes<'a>) {
     let sql = "INSERT INTO revision (revision, stored) VALUES (?, ?) ON CONFLICT DO NOTHING";
     changes.push(write(sql, [revision.into(), stored.into()]));
@@ -23,7 +23,7 @@ impl<S: Store> Db<S> {
         self.first(sql, &[id.into(), revision.into()])
     }
 
-    /// Keeps a copy of a campaign.
+    /// Stores a copy of a campaign.
     pub(in crate::ledger) fn put_campaign(
         &self,
         id: &str,
@@ -43,7 +43,7 @@ impl<S: Store> Db<S> {
         self.all(sql, &[])
     }
 
-    /// Returns the ids and revisions of campaigns' copies behind an id, so many at most.
+    /// Returns the ids and revisions of campaigns' copies after an id, at most so many.
     pub(in crate::ledger) fn campaign_copies(
         &self,
         after: &str,
@@ -53,12 +53,13 @@ impl<S: Store> Db<S> {
         self.all(sql, &[after.into(), limit.into()])
     }
 
-    /// Returns the campaign of a revision, if something quarantined will be judged by it.
+    /// Returns the campaign of a revision, if a quarantined submission will be judged by it.
     pub(in crate::ledger) fn revision(&self, revision: &str) -> Result<Option<String>, Fault> {
         self.first("SELECT stored FROM revision WHERE revision = ?", &[revision.into()])
     }
 
-    /// Forgets the campaigns of which nothing is quarantined any more; quarantined leads lie between these ids.
+    /// Removes the campaigns of which nothing is quarantined any more; quarantined leads lie between these
+    /// ids.
     pub(in crate::ledger) fn sweep_revisions(&self, leads: [&str; 2]) -> Result<(), Fault> {
         let sql = "DELETE FROM revision WHERE revision NOT IN (SELECT json_extract(quarantine, '$.revision')
                      FROM submission WHERE lead_id >= ? AND lead_id < ? AND quarantine IS NOT NULL)";

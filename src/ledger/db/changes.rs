@@ -1,25 +1,25 @@
-//! Writes of one transaction, and what memory has to follow once they are kept. A statement notes its effects
-//! where it is made, so whoever writes need not remember them.
+//! The writes of one transaction, and the updates of memory that follow its commit. A statement notes its
+//! effects where it is made, so its callers need not remember them.
 
 use super::store::Write;
 use crate::base::id::LeadId;
 
-/// What memory follows.
+/// The updates of memory after a commit.
 #[derive(Default)]
 pub(in crate::ledger) struct Effects {
-    /// Receivers for whom something becomes due then.
+    /// Receivers with the time at which something becomes due for them.
     pub(in crate::ledger) due: Vec<(String, i64)>,
-    /// Deliveries that wait were changed: what is known of them is read anew.
+    /// True if waiting deliveries were changed: the lanes are read anew.
     pub(in crate::ledger) is_queue_stale: bool,
-    /// Leads whose open copies are not as they are stored any more.
+    /// Leads whose open copies differ from what is stored now.
     pub(in crate::ledger) changed_leads: Vec<LeadId>,
-    /// Somebody was added to a list or taken from one.
+    /// True if entries were added to a list or taken from one.
     pub(in crate::ledger) are_lists_stale: bool,
-    /// Requests to confirm were ended.
+    /// True if requests to confirm were ended.
     pub(in crate::ledger) is_expiry_stale: bool,
-    /// Mails to confirm that were added, for the mark of deliveries that go out at once counts them.
+    /// The number of confirmation mails added: the mark of immediate deliveries counts them.
     pub(in crate::ledger) mails: u64,
-    /// A request to confirm expires then.
+    /// The time at which a new request to confirm expires.
     pub(in crate::ledger) expires_ms: Option<i64>,
 }
 
@@ -41,7 +41,7 @@ impl<'a> Changes<'a> {
         self.writes.extend(writes);
     }
 
-    /// Adds all of another's.
+    /// Adds all of another transaction's changes.
     pub(in crate::ledger) fn append(&mut self, other: Self) {
         self.writes.extend(other.writes);
         self.effects.merge(other.effects);
@@ -49,7 +49,7 @@ impl<'a> Changes<'a> {
 }
 
 impl Effects {
-    /// Adds another's.
+    /// Adds other effects.
     pub(in crate::ledger) fn merge(&mut self, other: Self) {
         self.due.extend(other.due);
         self.is_queue_stale |= other.is_queue_stale;

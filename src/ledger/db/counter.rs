@@ -1,87 +1,11 @@
 //! Counters: numbers of submissions by state, in hourly buckets by campaign and source.
 
 use super::Db;
-use super::funnel::Steps;
 use super::row::{FromRow, Reader, row};
 use super::state::State;
-use super::store::{Arg, Store, Write, write};
+use super::store::{Arg, Store, write};
 use crate::base::fault::Fault;
 use crate::ledger::wire::Tally;
-
-/// The counter that counts a submission: its campaign, hour and source.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Bucket {
-    /// Its campaign.
-    pub campaign: String,
-    /// The hour in which it was accepted; UTC, milliseconds.
-    pub hour: i64,
-    /// Where it came from.
-    pub source: String,
-}
-
-/// One more or less of a score's bin; `?4` is the bin. A lead of before scores were counted is in none.
-fn binned(sign: i64) -> String {
-    let bin = r#"'$."' || ?4 || '"'"#;
-    format!("json_set(scores, {bin}, max(0, coalesce(json_extract(scores, {bin}), 0) + {sign}))")
-}
-
-impl Bucket {
-    /// Counts a submission that was accepted in this state, with the steps that it takes.
-    pub fn count(&self, state: State, steps: Steps) -> Write<'_> {
-        self.add(state.as_str(), steps)
-    }
-
-    /// Counts an exact repeat, beside the sum.
-    pub fn count_repeat(&self) -> Write<'_> {
-        self.add("repeats", Steps::NONE)
-    }
-
-    /// Moves a submission from one state to another, with the steps that it takes.
-    pub fn transfer(&self, from: State, to: State, steps: Steps) -> Write<'_> {
-        let (from, to) = (from.as_str(), to.as_str());
-        let mut moves = match from == to {
-            // Of two assignments to one column SQLite takes the last.
-            true => vec![format!("{from} = {from}")],
-            false => vec![format!("{from} = {from} - 1"), format!("{to} = {to} + 1")],
-        };
-        let sign = steps.sign();
-        moves.extend(steps.columns().map(|column| format!("{column} = {column} + {sign}")));
-        moves.extend(steps.bin().map(|_| format!("scores = {}", binned(sign))));
-        let moves = moves.join(", ");
-        let sql = format!("UPDATE counter SET {moves} WHERE campaign = ?1 AND hour = ?2 AND source = ?3");
-        write(sql, self.place(steps))
-    }
-
-    /// Moves so many submissions from pending to delivered, of which so many have arrived now.
-    pub fn deliver(&self, leads: i64, arrived: i64) -> Write<'_> {
-        let sql = "UPDATE counter
-                   SET pending = pending - ?4, delivered = delivered + ?4, arrived = arrived + ?5
-                   WHERE campaign = ?1 AND hour = ?2 AND source = ?3";
-        write(sql, [self.place(Steps::NONE), vec![leads.into(), arrived.into()]].concat())
-    }
-
-    fn add(&self, column: &'static str, steps: Steps) -> Write<'_> {
-        let columns: Vec<_> = std::iter::once(column).chain(steps.columns()).collect();
-        let mut sums: Vec<_> = columns.iter().map(|column| format!("{column} = {column} + 1")).collect();
-        let (names, ones) = (columns.join(", "), vec!["1"; columns.len()].join(", "));
-        let (mut scores, mut bin) = ("", "");
-        if steps.bin().is_some() {
-            (scores, bin) = (", scores", ", json_object(?4, 1)");
-            sums.push(format!("scores = {}", binned(1)));
-        }
-        let sums = sums.join(", ");
-        let sql = format!(
-            "INSERT INTO counter (campaign, hour, source, {names}{scores}) VALUES (?1, ?2, ?3, {ones}{bin})
-             ON CONFLICT DO UPDATE SET {sums}"
-        );
-        write(sql, self.place(steps))
-    }
-
-    fn place(&self, steps: Steps) -> Vec<Arg<'_>> {
-        let place = [(&self.campaign).into(), self.hour.into(), (&self.source).into()];
-        place.into_iter().chain(steps.bin().map(Arg::from)).collect()
-    }
-}
 
 /// The number of submissions in each state, in the order of [`State::ALL`].
 pub(in crate::ledger) type Counts = [i64; State::ALL.len()];
@@ -117,7 +41,7 @@ row! {
     }
 }
 
-/// The counters that a report is about: of a campaign, or of any; from an hour on, and before a time.
+/// The counters of a report: of one campaign or all, from an hour on, before a time.
 pub(in crate::ledger) struct Chosen<'a> {
     pub(in crate::ledger) campaign: Option<&'a str>,
     pub(in crate::ledger) from_ms: i64,
@@ -160,8 +84,8 @@ impl<S: Store> Db<S> {
         self.only(&sql, &chosen.args())
     }
 
-    /// Returns counters by campaign and hour, the newest hours, so many at most. Not by source: whoever posts with one
-    /// of their own would read there what the person is to the company.
+    /// Returns counters by campaign and hour, the newest hours, at most so many. Not by source: somebody who
+    /// posts with a source of their own could read from it how the company knows the person.
     pub(in crate::ledger) fn hours(&self, chosen: &Chosen<'_>, limit: i64) -> Result<Vec<HourRow>, Fault> {
         let columns = State::ALL.map(|state| format!("sum({})", state.as_str())).join(", ");
         let sql = format!(

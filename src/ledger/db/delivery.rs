@@ -15,13 +15,13 @@ use crate::base::moment::Moment;
 use crate::campaign::Destination;
 use crate::pipeline::webhook::EventKind;
 
-/// The format of a submission of before format 4, and of what takes its place: some of its deliveries may have
-/// ids that do not name it.
+/// The format of a submission from before format 4, and of one that replaces it: the ids of some of its
+/// deliveries may not name it.
 pub(in crate::ledger) const UNNAMED_DELIVERIES: i64 = 3;
-/// The mark of deliveries that go out at once, in `meta`.
+/// The key of the mark of immediate deliveries in `meta`.
 pub(in crate::ledger) const MARK: &str = "sent";
 
-/// The recipient of deliveries: a campaign's destination, and the receiver that it stands for.
+/// The recipient of deliveries: a campaign's destination, and its receiver.
 #[derive(Clone, Copy)]
 pub(in crate::ledger) struct Target<'a> {
     pub(in crate::ledger) campaign: &'a str,
@@ -29,26 +29,26 @@ pub(in crate::ledger) struct Target<'a> {
     pub(in crate::ledger) receiver: &'a str,
 }
 
-/// The subject matter of a delivery: a lead, its submission, the format of that row, and whose consents it rests
-/// on.
+/// The object of a delivery: a lead, its submission, the format of that row, and the subject whose consents
+/// it needs.
 #[derive(Clone, Copy)]
 pub(in crate::ledger) struct Of<'a> {
     pub(in crate::ledger) lead_id: &'a LeadId,
-    /// `None` for what is about no submission.
+    /// `None` if it is about no submission.
     pub(in crate::ledger) submission_id: Option<&'a SubmissionId>,
     pub(in crate::ledger) format: i64,
     pub(in crate::ledger) subject: Option<&'a str>,
-    /// The subjects of the earlier submissions that stand in it, as a list.
+    /// The subjects of the earlier submissions contained in it, as a list.
     pub(in crate::ledger) beside: Option<&'a str>,
 }
 
 impl<'a> Of<'a> {
-    /// A lead, and none of its submissions.
+    /// Makes the object of a delivery about a lead and none of its submissions.
     pub(in crate::ledger) fn lead(lead_id: &'a LeadId) -> Self {
         Self { lead_id, submission_id: None, format: ROW_FORMAT, subject: None, beside: None }
     }
 
-    /// A submission, whose row is of this format.
+    /// Makes the object of a delivery about a submission, whose row has this format.
     pub(in crate::ledger) fn submission(
         lead_id: &'a LeadId,
         submission_id: &'a SubmissionId,
@@ -72,7 +72,7 @@ pub(in crate::ledger) struct NewDelivery<'a> {
 }
 
 impl<'a> NewDelivery<'a> {
-    /// A delivery with a new id; `at` is its number among those of one step.
+    /// Makes a delivery with a new id; `at` is its number among those of one step.
     pub(in crate::ledger) fn new(
         of: Of<'a>,
         to: Target<'a>,
@@ -86,7 +86,7 @@ impl<'a> NewDelivery<'a> {
         Self { delivery_id, of, to, event, now_ms: moment.now_ms }
     }
 
-    /// Adds it as one that goes out at once, without an entry in `delivery_due`.
+    /// Adds it as an immediate delivery, without an entry in `delivery_due`.
     pub(in crate::ledger) fn add_at_once(&self, changes: &mut Changes<'_>) {
         let sql = "INSERT INTO delivery (delivery_id, format, lead_id, submission_id, campaign, destination,
                      receiver, event, state, due_ms, created_ms, subject, beside)
@@ -115,14 +115,14 @@ impl<'a> NewDelivery<'a> {
         changes.effects.due.push((self.to.receiver.to_owned(), self.now_ms));
     }
 
-    /// Adds a mail to confirm.
+    /// Adds a confirmation mail.
     pub(in crate::ledger) fn add_mail(&self, data: &Value, changes: &mut Changes<'_>) {
         self.add_saying(Some(data), changes);
         changes.effects.mails += 1;
         changes.effects.due.push((self.to.receiver.to_owned(), self.now_ms));
     }
 
-    /// Adds it with what it says, where it is about no submission.
+    /// Adds it with its own data, about no submission.
     pub(in crate::ledger) fn add_notice(&self, data: &Value, changes: &mut Changes<'_>) {
         self.add_saying(Some(data), changes);
         changes.effects.is_queue_stale = true;
@@ -160,7 +160,7 @@ pub(in crate::ledger) struct Settled<'a> {
     pub(in crate::ledger) attempt_count: i64,
     /// The attempts as they are listed.
     pub(in crate::ledger) attempts: Value,
-    /// Why it was not delivered.
+    /// The reason why it was not delivered.
     pub(in crate::ledger) reason: Option<&'a str>,
     pub(in crate::ledger) now_ms: i64,
 }
@@ -195,7 +195,7 @@ pub(in crate::ledger) fn settle_arrived<'a>(arrived: &'a str, now_ms: i64, chang
     changes.push(write(sql, [arrived.into(), now_ms.into()]));
 }
 
-/// Pauses all deliveries of a destination that has answered 410. Those without an entry lie behind a mark.
+/// Pauses all deliveries of a destination that responded with 410. Those without an entry come after a mark.
 pub(in crate::ledger) fn pause<'a>(to: Target<'a>, mark: &'a str, now_ms: i64, changes: &mut Changes<'a>) {
     let destination = || [to.campaign.into(), to.destination.into(), now_ms.into()];
     let sql = "INSERT INTO disabled (campaign, destination, at_ms) VALUES (?, ?, ?)
@@ -212,7 +212,7 @@ pub(in crate::ledger) fn pause<'a>(to: Target<'a>, mark: &'a str, now_ms: i64, c
     changes.push(write(sql, [&destination()[..], &[mark.into()]].concat()));
 }
 
-/// Stops a delivery that needs a consent which is gone.
+/// Stops a delivery that needs a withdrawn consent.
 pub(in crate::ledger) fn stop(delivery_id: DeliveryId, now_ms: i64, changes: &mut Changes<'_>) {
     let sql = "UPDATE delivery SET state = 'withdrawn', settled_ms = ?, reason = 'consent_withdrawn'
                WHERE delivery_id = ?";
@@ -220,7 +220,7 @@ pub(in crate::ledger) fn stop(delivery_id: DeliveryId, now_ms: i64, changes: &mu
     changes.effects.is_queue_stale = true;
 }
 
-/// Stops the mails of a lead's request: it has been answered.
+/// Stops the mails of a lead's request, which has been answered.
 pub(in crate::ledger) fn stop_mails(lead_id: &LeadId, now_ms: i64, changes: &mut Changes<'_>) {
     let (from, to) = delivery_range(lead_id);
     let sql = "UPDATE delivery SET state = 'withdrawn', settled_ms = ?, reason = 'answered'
@@ -230,8 +230,8 @@ pub(in crate::ledger) fn stop_mails(lead_id: &LeadId, now_ms: i64, changes: &mut
     changes.effects.is_queue_stale = true;
 }
 
-/// Erases deliveries of a lead: those of submissions and of subjects, as JSON lists; all of it where nothing of
-/// the lead is left.
+/// Erases deliveries of a lead: those of submissions and of subjects, as JSON lists; all of them if nothing
+/// of the lead is left.
 pub(in crate::ledger) fn erase(
     lead_id: &LeadId,
     submissions: Arg<'static>,
@@ -246,7 +246,7 @@ pub(in crate::ledger) fn erase(
     let range = [from.clone().into(), to.clone().into()];
     let args = [&range[..], &[i64::from(is_whole).into(), submissions, subjects.clone()]].concat();
     changes.push(write(sql, args));
-    // What is left has had theirs in it, and does not say so any more.
+    // The deliveries left contained theirs, and do not say so any more.
     let sql = "UPDATE delivery SET beside = (SELECT json_group_array(value) FROM json_each(beside)
                  WHERE value NOT IN (SELECT value FROM json_each(?3)))
                WHERE delivery_id >= ?1 AND delivery_id < ?2 AND beside IS NOT NULL";
@@ -254,8 +254,8 @@ pub(in crate::ledger) fn erase(
     changes.effects.is_queue_stale = true;
 }
 
-/// Gives entries to deliveries that go out at once and have not, by their ids, and keeps the mark up to which all
-/// that wait have one.
+/// Gives late immediate deliveries, by their ids, an entry, and stores the mark up to which all that wait
+/// have one.
 pub(in crate::ledger) fn keep_mark(mark: String, late: &[DeliveryId], changes: &mut Changes<'_>) {
     if !late.is_empty() {
         let sql = "UPDATE delivery SET due_ms = created_ms WHERE state = 'pending' AND due_ms = 0
@@ -276,21 +276,21 @@ row! {
 }
 
 impl<S: Store> Db<S> {
-    /// Gives an entry to all deliveries that wait behind a mark.
+    /// Gives an entry to all deliveries that wait after a mark.
     pub(in crate::ledger) fn enter_all(&self, mark: &str) -> Result<(), Fault> {
         let sql =
             format!("UPDATE delivery SET due_ms = created_ms WHERE {} AND format <= ?2", without_entry("?1"));
         self.run(&sql, &[mark.into(), ROW_FORMAT.into()])
     }
 
-    /// Makes due now what a clock that went ahead has put off beyond a time.
+    /// Makes deliveries due now that a clock that was ahead has put off beyond a time.
     pub(in crate::ledger) fn bring_forward(&self, beyond_ms: i64, now_ms: i64) -> Result<(), Fault> {
         let sql = "UPDATE delivery SET due_ms = ?
                    WHERE state = 'pending' AND due_ms > 0 AND format <= ? AND due_ms > ?";
         self.run(sql, &[now_ms.into(), ROW_FORMAT.into(), beyond_ms.into()])
     }
 
-    /// Makes a dead delivery wait again, with the whole schedule before it. Returns its submission.
+    /// Makes a dead delivery wait again, with the whole schedule ahead of it. Returns its submission.
     pub(in crate::ledger) fn replay(
         &self,
         delivery_id: &DeliveryId,
@@ -304,7 +304,7 @@ impl<S: Store> Db<S> {
         self.first(sql, &[now_ms.into(), delivery_id.into()])
     }
 
-    /// Enables a destination that answered 410. Returns how many of its deliveries wait again.
+    /// Enables a destination that responded with 410. Returns how many of its deliveries wait again.
     pub(in crate::ledger) fn enable(
         &self,
         campaign: &str,
@@ -322,7 +322,8 @@ impl<S: Store> Db<S> {
         Ok(i64::try_from(resumed).unwrap_or(i64::MAX))
     }
 
-    /// Expires what has been dead or paused since before a time, between two ids. Returns their submissions.
+    /// Expires deliveries between two ids that have been dead or paused since before a time. Returns their
+    /// submissions.
     pub(in crate::ledger) fn expire_deliveries(
         &self,
         after: &str,
@@ -335,8 +336,8 @@ impl<S: Store> Db<S> {
         self.all(sql, &[after.into(), to.into(), before_ms.into(), ROW_FORMAT.into()])
     }
 
-    /// Removes what has ended before a time and whose lead is gone, between two ids. What was about a lead stays
-    /// as long as its acts do.
+    /// Removes deliveries between two ids that ended before a time and whose lead is gone. Those about a lead
+    /// stay as long as its acts do.
     pub(in crate::ledger) fn remove_ended_deliveries(
         &self,
         after: &str,
@@ -352,8 +353,8 @@ impl<S: Store> Db<S> {
         self.run(sql, &[after.into(), to.into(), before_ms.into(), ROW_FORMAT.into()])
     }
 
-    /// Removes the deliveries of a lead that has ended, but for those that were tried as long as it has acts:
-    /// whoever has had the lead hears of a withdrawal.
+    /// Removes the deliveries of a lead that has ended. Those that were tried stay as long as it has acts:
+    /// recipients are notified of a withdrawal.
     pub(in crate::ledger) fn remove_deliveries_of_ended(&self, lead_id: &LeadId) -> Result<(), Fault> {
         let (from, to) = delivery_range(lead_id);
         let sql = "DELETE FROM delivery WHERE delivery_id >= ?1 AND delivery_id < ?2 AND (attempts = '[]'
@@ -368,7 +369,7 @@ impl<S: Store> Db<S> {
         self.run(sql, &[from.into(), to.into()])
     }
 
-    /// Removes the deliveries of a request that has expired, where its lead has no submission.
+    /// Removes the deliveries of an expired request, if its lead has no submission.
     pub(in crate::ledger) fn remove_deliveries_of_request(
         &self,
         lead_id: &LeadId,
@@ -382,20 +383,20 @@ impl<S: Store> Db<S> {
     }
 }
 
-/// Returns, in SQL, the deliveries without an entry that wait behind the mark `mark`.
+/// Returns, in SQL, the condition for deliveries without an entry that wait after the mark `mark`.
 pub(in crate::ledger) fn without_entry(mark: &str) -> String {
     format!("state = 'pending' AND due_ms = 0 AND delivery_id > {mark}")
 }
 
-/// Returns the receiver of a destination: the origin to which connections are made, and the address by which it is
-/// known across campaigns; as digests, for an address may hold a token.
+/// Returns the receiver of a destination: the origin to which connections are made, and the address by which
+/// it is known across campaigns; as digests, for an address may contain a token.
 pub(in crate::ledger) fn receiver_of(destination: &Destination) -> String {
     let (origin, address) = (destination.origin(), destination.receiver());
     let digest = |text: &str| sha256_hex(text).chars().take(16).collect::<String>();
     format!("{}.{}", digest(origin), digest(address))
 }
 
-/// Returns the origin of a receiver. One that was written before origins were known is an origin by itself.
+/// Returns the origin of a receiver. A receiver from before origins were recorded is an origin by itself.
 pub(in crate::ledger) fn origin_of(receiver: &str) -> &str {
     receiver.split_once('.').map_or(receiver, |(origin, _)| origin)
 }
@@ -406,29 +407,29 @@ pub(in crate::ledger) fn is_same_address(one: &str, other: &str) -> bool {
     address(one) == address(other)
 }
 
-/// Returns what the ids of a lead's deliveries begin with.
+/// Returns the prefix of the ids of a lead's deliveries.
 fn delivery_prefix(lead_id: &str) -> String {
     format!("msg_{}_", lead_id.strip_prefix("lead_").unwrap_or(lead_id))
 }
 
-/// Returns what stands behind that in the ids of a submission's deliveries: 48 of its own id's bits.
+/// Returns the part after that prefix in the ids of a submission's deliveries: 48 bits of its own id.
 fn named_submission(submission_id: &str) -> &str {
     submission_id.get(NAMED_FROM..NAMED_FROM + NAMED_LENGTH).unwrap_or_default()
 }
 
-/// Where a submission's id is random: behind `sub_`.
+/// The position at which a submission's id is random: after `sub_`.
 const NAMED_FROM: usize = 4;
 const NAMED_LENGTH: usize = 8;
 
-/// Returns the ids between which a lead's deliveries lie: `~` is behind every character of an id.
+/// Returns the ids between which a lead's deliveries lie: `~` sorts after every character of an id.
 pub(in crate::ledger) fn delivery_range(lead_id: &str) -> (String, String) {
     let from = delivery_prefix(lead_id);
     let to = format!("{from}~");
     (from, to)
 }
 
-/// Returns the ids between which a submission's deliveries lie, beside few of others or, of a row of before format
-/// 4, all of its lead's.
+/// Returns the ids between which a submission's deliveries lie, with few of others, or all of its lead's for
+/// a row from before format 4.
 pub(in crate::ledger) fn delivery_range_of(of: Of<'_>) -> (String, String) {
     let own = if of.format <= UNNAMED_DELIVERIES { "" } else { named_submission(of.submission_text()) };
     let from = format!("{}{own}", delivery_prefix(of.lead_id));
@@ -436,13 +437,15 @@ pub(in crate::ledger) fn delivery_range_of(of: Of<'_>) -> (String, String) {
     (from, to)
 }
 
-/// Returns, in SQL, whether a column of ids is of the deliveries of a lead, by the column of its id.
+/// Returns, in SQL, the condition that a column of ids is of a lead's deliveries, by the column of the lead's
+/// id.
 pub(in crate::ledger) fn is_delivery_of(delivery_id: &str, lead_id: &str) -> String {
     let from = format!("'msg_' || substr({lead_id}, 6)");
     format!("{delivery_id} >= {from} AND {delivery_id} < {from} || '~'")
 }
 
-/// Returns, in SQL, whether `delivery` is one of the submission `of`, which has a lead, a submission and a format.
+/// Returns, in SQL, the condition that `delivery` is one of the submission `of`, which has a lead, a
+/// submission and a format.
 pub(in crate::ledger) fn is_delivery_of_submission(delivery: &str, of: &str) -> String {
     let own = format!(
         "CASE WHEN {of}.format <= {UNNAMED_DELIVERIES} THEN '' ELSE '_' || \

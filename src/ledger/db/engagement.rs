@@ -1,4 +1,4 @@
-//! Downloads of what campaigns give in exchange, by the submission that got the link.
+//! Downloads of campaigns' magnets, by the submission that got the link.
 
 use serde_json::Value;
 
@@ -18,7 +18,7 @@ row! {
     }
 }
 
-/// Keeps a link, under the lead that its submission is of now, until a time.
+/// Stores a link, under the current lead of its submission, until a time.
 pub(in crate::ledger) fn keep_link<'a>(
     submission_id: &'a SubmissionId,
     lead_id: &'a LeadId,
@@ -42,8 +42,8 @@ pub(in crate::ledger) fn count_download<'a>(
     changes.push(write(sql, [now_ms.into(), submission_id.into()]));
 }
 
-/// Erases the downloads of a lead's submissions, a JSON list of ids. Whose one of a submission that has ended was is
-/// not known, so it goes too.
+/// Erases the downloads of a lead's submissions, a JSON list of ids. The owner of a link whose submission has
+/// ended is not known, so it goes too.
 pub(in crate::ledger) fn erase_downloads(
     lead_id: &LeadId,
     submissions: Arg<'static>,
@@ -76,7 +76,7 @@ impl<S: Store> Db<S> {
         self.objects(&sql, &[submissions])
     }
 
-    /// Removes links that lead to nothing any more.
+    /// Removes expired links.
     pub(in crate::ledger) fn sweep_links(&self, now_ms: i64) -> Result<(), Fault> {
         self.run("DELETE FROM engagement WHERE until_ms <= ?", &[now_ms.into()])
     }

@@ -1,4 +1,4 @@
-//! Idempotency keys, and tokens of forms: what only one submission should bring.
+//! Idempotency keys, and tokens of forms: values that only one submission should bring.
 
 use super::Db;
 use super::changes::Changes;
@@ -8,12 +8,12 @@ use crate::base::id::SubmissionId;
 use crate::base::time::HOUR_MS;
 use crate::ledger::wire::Admit;
 
-/// How long an idempotency key is remembered. Clients that retry do so within minutes; a day covers one that was
-/// offline.
+/// The time for which an idempotency key is remembered. Clients that retry do so within minutes; a day covers
+/// one that was offline.
 const KEY_MS: i64 = 24 * HOUR_MS;
 
-/// Lets the idempotency key of a submission stand for it, and its form's token, which stays with the first that
-/// brought it.
+/// Stores the idempotency key of a submission, and its form's token, which stays with the first submission
+/// that brought it.
 pub(in crate::ledger) fn remember<'a>(admit: &'a Admit, now_ms: i64, changes: &mut Changes<'a>) {
     if let Some(tag) = &admit.idempotency_tag {
         let sql = "INSERT INTO idempotency (tag, submission_id, expires_ms) VALUES (?, ?, ?)
@@ -30,14 +30,14 @@ pub(in crate::ledger) fn remember<'a>(admit: &'a Admit, now_ms: i64, changes: &m
     }
 }
 
-/// Forgets what stands for submissions, a JSON list of ids.
+/// Removes the keys and tokens of submissions, a JSON list of ids.
 pub(in crate::ledger) fn forget_keys(submissions: Arg<'static>, changes: &mut Changes<'_>) {
     let sql = "DELETE FROM idempotency WHERE submission_id IN (SELECT value FROM json_each(?))";
     changes.push(write(sql, [submissions]));
 }
 
 impl<S: Store> Db<S> {
-    /// Returns the submission that an idempotency key stands for.
+    /// Returns the submission of an idempotency key.
     pub(in crate::ledger) fn submission_of_key(
         &self,
         tag: &str,
@@ -57,7 +57,7 @@ impl<S: Store> Db<S> {
         self.exists(sql, &[tag.into(), submission_id.into()])
     }
 
-    /// Removes what has expired.
+    /// Removes expired keys and tokens.
     pub(in crate::ledger) fn sweep_keys(&self, now_ms: i64) -> Result<(), Fault> {
         self.run("DELETE FROM idempotency WHERE expires_ms <= ?", &[now_ms.into()])
     }

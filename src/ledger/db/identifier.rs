@@ -1,5 +1,5 @@
-//! Identifiers: the keyed hashes by which leads are recognised, those that they carry beside, and those of other
-//! people whom a submission names.
+//! Identifiers: the keyed hashes by which leads are recognised, those that leads only carry, and those of
+//! other people whom a submission mentions.
 
 use super::Db;
 use super::changes::Changes;
@@ -9,32 +9,32 @@ use crate::base::fault::Fault;
 use crate::base::id::{LeadId, SubmissionId};
 use crate::ledger::db::json_list;
 
-/// Leads behind one identifier that are looked at, the newest. More share a phone where somebody makes it so; a post
-/// costs the same then.
+/// The number of leads of one identifier that are read, the newest. Somebody may let many share a phone
+/// number; the cost of a post stays bounded.
 const MAX_LEADS: usize = 8;
 
 row! {
-    /// A lead that a fingerprint leads to.
+    /// A lead that a fingerprint identifies.
     pub(in crate::ledger) struct Match {
         pub(in crate::ledger) tag: String,
         pub(in crate::ledger) lead_id: LeadId,
-        /// When it was last heard of.
+        /// The time of its last post.
         pub(in crate::ledger) last_ms: i64,
         pub(in crate::ledger) format: i64,
     }
 }
 
-/// The kinds of identifiers of a lead.
+/// The role of an identifier of a lead.
 #[derive(Clone, Copy)]
 pub(in crate::ledger) enum Carrier {
-    /// It is recognised by them.
+    /// The lead is recognised by it.
     Recognising,
-    /// Access and erasure look for them, and nothing else.
+    /// Only access and erasure look for it.
     Carried,
 }
 
 impl Carrier {
-    /// Both.
+    /// Both roles.
     pub(in crate::ledger) const ALL: [Self; 2] = [Self::Recognising, Self::Carried];
 
     fn table(self) -> &'static str {
@@ -45,7 +45,7 @@ impl Carrier {
     }
 }
 
-/// Lets identifiers lead to a lead.
+/// Adds identifiers to a lead.
 pub(in crate::ledger) fn add_identifiers(
     carrier: Carrier,
     tags: Vec<String>,
@@ -61,7 +61,7 @@ pub(in crate::ledger) fn add_identifiers(
     changes.push(write(sql, pairs));
 }
 
-/// Lets identifiers lead to a lead no more.
+/// Removes identifiers from a lead.
 pub(in crate::ledger) fn remove_identifiers(lead_id: &LeadId, tags: &[String], changes: &mut Changes<'_>) {
     for carrier in Carrier::ALL {
         let sql = format!(
@@ -72,7 +72,7 @@ pub(in crate::ledger) fn remove_identifiers(lead_id: &LeadId, tags: &[String], c
     }
 }
 
-/// Lets somebody be found whom a further field of a submission names.
+/// Adds the mention of somebody in a further field of a submission.
 pub(in crate::ledger) fn add_mention(
     tag: String,
     lead_id: &LeadId,
@@ -84,7 +84,7 @@ pub(in crate::ledger) fn add_mention(
     changes.push(write(sql, [tag.into(), lead_id.clone().into(), submission_id.clone().into()]));
 }
 
-/// Lets the submission that takes another one up name whom that one names.
+/// Moves the mentions of a submission to the one that takes it up.
 pub(in crate::ledger) fn move_mentions<'a>(
     lead_id: &'a LeadId,
     from: &'a SubmissionId,
@@ -95,7 +95,7 @@ pub(in crate::ledger) fn move_mentions<'a>(
     changes.push(write(sql, [to.into(), lead_id.into(), from.into()]));
 }
 
-/// Removes what submissions of a lead, a JSON list of ids, name.
+/// Removes the mentions in submissions of a lead, a JSON list of ids.
 pub(in crate::ledger) fn erase_mentions(
     lead_id: &LeadId,
     submissions: Arg<'static>,
@@ -107,7 +107,7 @@ pub(in crate::ledger) fn erase_mentions(
 }
 
 impl<S: Store> Db<S> {
-    /// Returns the leads that these fingerprints lead to and whose windows end after a time.
+    /// Returns the leads of these fingerprints whose deduplication windows end after a time.
     pub(in crate::ledger) fn matches<'a>(
         &self,
         tags: impl ExactSizeIterator<Item = &'a String>,
@@ -118,7 +118,7 @@ impl<S: Store> Db<S> {
         self.all(&sql, &args)
     }
 
-    /// Returns whether all of these lead to a lead.
+    /// Returns whether a lead has all of these identifiers.
     pub(in crate::ledger) fn has_identifiers(
         &self,
         lead_id: &LeadId,
@@ -131,7 +131,7 @@ impl<S: Store> Db<S> {
         Ok(usize::try_from(found).is_ok_and(|found| found == tags.len()))
     }
 
-    /// Returns the leads that any of these lead to, requests to confirm among them.
+    /// Returns the leads with any of these identifiers, those of requests to confirm included.
     pub(in crate::ledger) fn leads_with(&self, tags: &[String]) -> Result<Vec<LeadId>, Fault> {
         let mut leads = Vec::new();
         for table in ["fingerprint", "carried", "request"] {
@@ -141,7 +141,7 @@ impl<S: Store> Db<S> {
         Ok(leads)
     }
 
-    /// Returns those of these that lead to a lead.
+    /// Returns those of these identifiers that a lead has.
     pub(in crate::ledger) fn identifiers_of(
         &self,
         lead_id: &LeadId,
@@ -154,20 +154,20 @@ impl<S: Store> Db<S> {
         self.all(sql, &[lead_id.into(), json_list(tags)])
     }
 
-    /// Returns the submissions whose further fields name any of these: lead and submission.
+    /// Returns the submissions, with their leads, whose further fields mention any of these identifiers.
     pub(in crate::ledger) fn mentions(&self, tags: &[String]) -> Result<Vec<(LeadId, SubmissionId)>, Fault> {
         let sql = "SELECT DISTINCT lead_id, submission_id FROM mentioned
                    WHERE tag IN (SELECT value FROM json_each(?))";
         self.all(sql, &[json_list(tags)])
     }
 
-    /// Lets nobody be found by these in further fields.
+    /// Removes all mentions of these identifiers.
     pub(in crate::ledger) fn remove_mentions(&self, tags: &[String]) -> Result<(), Fault> {
         let sql = "DELETE FROM mentioned WHERE tag IN (SELECT value FROM json_each(?))";
         self.run(sql, &[json_list(tags)])
     }
 
-    /// Removes what submissions name whose payload is gone.
+    /// Removes the mentions in submissions whose payload is gone.
     pub(in crate::ledger) fn sweep_mentions(&self) -> Result<(), Fault> {
         let sql = "DELETE FROM mentioned WHERE NOT EXISTS (SELECT 1 FROM submission s
                      WHERE s.lead_id = mentioned.lead_id AND s.submission_id = mentioned.submission_id
@@ -175,7 +175,7 @@ impl<S: Store> Db<S> {
         self.run(sql, &[])
     }
 
-    /// Removes, between two hashes, what leads to a lead of which nothing is left.
+    /// Removes, between two hashes, the identifiers of leads of which nothing is left.
     pub(in crate::ledger) fn sweep_identifiers(
         &self,
         carrier: Carrier,
@@ -192,7 +192,7 @@ impl<S: Store> Db<S> {
         self.run(&sql, &[after.into(), to.into()])
     }
 
-    /// Returns the hash behind which the next chunk of so many begins. `None` if this one is the last.
+    /// Returns the hash after which the next chunk of so many begins. `None` if this one is the last.
     pub(in crate::ledger) fn end_of_identifiers(
         &self,
         carrier: Carrier,
@@ -203,14 +203,14 @@ impl<S: Store> Db<S> {
     }
 }
 
-/// Returns the query of the leads that so many fingerprints lead to, whose windows end after a time.
+/// Returns the query for the leads of so many fingerprints whose windows end after a time.
 fn matching(prints: usize) -> String {
     let newest = format!(
         "SELECT * FROM (SELECT tag, lead_id FROM fingerprint WHERE tag = ? ORDER BY lead_id DESC
            LIMIT {MAX_LEADS})"
     );
     let found = union_all(vec![newest; prints]);
-    // Of a lead without a row of its own all follows from its only submission.
+    // All of a lead without a row of its own follows from its only submission.
     let of_lead = |column: &str, kept: &str| {
         format!("coalesce(l.{kept}, (SELECT max({column}) FROM submission s WHERE s.lead_id = f.lead_id))")
     };

@@ -1,4 +1,4 @@
-//! The queries of the integrity check: rows that contradict each other, or wait for too long.
+//! The queries of the integrity check: rows that contradict each other, or have waited too long.
 
 use super::Db;
 use super::delivery::{is_delivery_of_submission, without_entry};
@@ -8,10 +8,10 @@ use super::state::State;
 use super::store::{Arg, Store};
 use crate::base::fault::Fault;
 
-/// Something that was found, so many times.
+/// A problem, with the number of its occurrences.
 pub(in crate::ledger) struct Finding {
     pub(in crate::ledger) problem: &'static str,
-    /// The campaign or destination that it is about.
+    /// The campaign or destination concerned.
     pub(in crate::ledger) about: String,
     pub(in crate::ledger) count: i64,
     /// The id of one of them.
@@ -27,13 +27,13 @@ row! {
     }
 }
 
-/// The times by which deliveries are late, or due too late; UTC, milliseconds.
+/// The times before which a delivery is overdue, and after which it is due too late; UTC, milliseconds.
 pub(in crate::ledger) struct DueBounds {
     pub(in crate::ledger) earliest_ms: i64,
     pub(in crate::ledger) latest_ms: i64,
 }
 
-/// The tables that a check goes through.
+/// The tables that a check reads.
 #[derive(Clone, Copy)]
 enum Checked {
     Submissions,
@@ -41,7 +41,7 @@ enum Checked {
 }
 
 impl<S: Store> Db<S> {
-    /// Finds what needs no walk through the tables. Deliveries without an entry lie behind a mark.
+    /// Finds problems that need no walk through the tables. Deliveries without an entry come after a mark.
     pub(in crate::ledger) fn check_whole(&self, mark: &str, due: &DueBounds) -> Result<Vec<Finding>, Fault> {
         let mut found = Vec::new();
         let least = State::ALL.map(State::as_str).join(", ");
@@ -76,8 +76,8 @@ impl<S: Store> Db<S> {
         self.all(sql, &[after.into(), to.into()])
     }
 
-    /// Finds submissions between two leads whose state is not that of their deliveries and of their payload, which
-    /// those in living states need.
+    /// Finds submissions between two leads whose state does not match their deliveries or their payload,
+    /// which those in living states need.
     pub(in crate::ledger) fn check_submissions(
         &self,
         after: &str,
@@ -129,14 +129,14 @@ impl<S: Store> Db<S> {
         Ok(found)
     }
 
-    /// Returns the lead behind which the next chunk of so many begins. `None` if this one is the last.
+    /// Returns the lead after which the next chunk of so many begins. `None` if this one is the last.
     pub(in crate::ledger) fn end_of_leads(&self, after: &str, leads: i64) -> Result<Option<String>, Fault> {
         let sql =
             "SELECT DISTINCT lead_id FROM submission WHERE lead_id > ? ORDER BY lead_id LIMIT 1 OFFSET ?";
         self.first(sql, &[after.into(), (leads - 1).into()])
     }
 
-    /// Returns the delivery behind which the next chunk of so many begins. `None` if this one is the last.
+    /// Returns the delivery after which the next chunk of so many begins. `None` if this one is the last.
     pub(in crate::ledger) fn end_of_deliveries(
         &self,
         after: &str,
@@ -163,7 +163,7 @@ impl<S: Store> Db<S> {
         self.look("newer", &sql, &[after.into(), to.into()], into)
     }
 
-    /// Adds what a query counts.
+    /// Adds the findings of a query.
     fn look(
         &self,
         problem: &'static str,

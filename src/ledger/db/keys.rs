@@ -7,27 +7,28 @@ use super::request::UNNAMED;
 use super::store::{Store, union_all};
 use crate::base::fault::Fault;
 
-/// The bytes within which the second dot of what is sealed stands: a format, and a key id of 16 characters.
+/// The bytes that hold the header of a ciphertext up to its second dot: a format, and a key id of 16
+/// characters.
 const SEALED_HEAD: usize = 1 + 1 + 16 + 1;
 
-/// The part of a text between its first and its second dot, where the id of a key stands.
+/// Returns, in SQL, the part of a text between its first and second dot, where the key id is.
 fn key_id(text: &str) -> String {
     let rest = format!("substr({text}, instr({text}, '.') + 1)");
     format!("substr({rest}, 1, instr({rest}, '.') - 1)")
 }
 
-/// The same of what lies sealed in a column, as bytes or as text: only its beginning is surely a text.
+/// Returns, in SQL, the key id of a sealed column, bytes or text: only the header is surely text.
 fn sealing_key_id(column: &str) -> String {
     key_id(&format!("CAST(substr(CAST({column} AS BLOB), 1, {SEALED_HEAD}) AS TEXT)"))
 }
 
-/// The part of a text ahead of its first dot, where the id of a subject's key stands.
+/// Returns, in SQL, the part of a text before its first dot, where the key id of a subject is.
 fn first_part(text: &str) -> String {
     format!("substr({text}, 1, instr({text}, '.') - 1)")
 }
 
 impl<S: Store> Db<S> {
-    /// Returns by ring the ids of the keys that rows name, each with the number of those rows.
+    /// Returns by keyring the ids of the keys that rows name, each with the number of those rows.
     pub(in crate::ledger) fn keys_in_use(&self) -> Result<Option<Value>, Fault> {
         Ok(self.objects(&keys_in_use(), &[])?.into_iter().next())
     }

@@ -1,5 +1,4 @@
-//! Leads with more than one submission or act: the head of the history, and where the consents of each subject
-//! stand.
+//! Leads with more than one submission or act: the head of the history, and the standing of each subject.
 
 use serde_json::json;
 
@@ -25,13 +24,13 @@ row! {
         pub(in crate::ledger) last_ms: i64,
         pub(in crate::ledger) known_until_ms: i64,
         pub(in crate::ledger) record_until_ms: i64,
-        /// Everybody who has had the lead, as JSON, where that is known.
+        /// Everybody who has received the lead, as JSON, if known.
         pub(in crate::ledger) had: Option<String>,
     }
 }
 
 row! {
-    /// The row of a subject: where its consents stand, or the other name under which that is kept, as JSON.
+    /// The row of a subject: its standing, or the name under which that is stored, as JSON.
     pub(in crate::ledger) struct StandingRow {
         pub(in crate::ledger) subject: String = "s.subject",
         pub(in crate::ledger) consents: String = "s.consents",
@@ -47,7 +46,7 @@ row! {
     }
 }
 
-/// The row of a lead as it is about to be written.
+/// The row of a lead that is about to be written.
 pub(in crate::ledger) struct NewLead<'a> {
     pub(in crate::ledger) head: Head,
     pub(in crate::ledger) founder: &'a str,
@@ -57,8 +56,8 @@ pub(in crate::ledger) struct NewLead<'a> {
     pub(in crate::ledger) had: Option<String>,
 }
 
-/// Writes the row of a lead: over the one that is there, or a new one. One that has ended gets none and is gathered
-/// anew each time: hardly anybody asks.
+/// Writes the row of a lead: over the existing one, or a new one. A lead that has ended gets none and is
+/// gathered anew each time, which is rare.
 pub(in crate::ledger) fn put_lead(
     lead_id: &LeadId,
     row: NewLead<'_>,
@@ -88,7 +87,7 @@ pub(in crate::ledger) fn put_lead(
     changes.effects.changed_leads.push(lead_id.clone());
 }
 
-/// Writes where the consents of a subject stand.
+/// Writes the standing of a subject.
 pub(in crate::ledger) fn put_standing(
     lead_id: &LeadId,
     subject: &str,
@@ -111,18 +110,19 @@ pub(in crate::ledger) fn put_name(lead_id: &LeadId, name: &str, subject: &str, c
     changes.push(write(sql, [lead_id.clone().into(), name.to_owned().into(), subject.into()]));
 }
 
-/// Lets a lead be known until a time at least.
+/// Extends the time until which a lead is recognised.
 pub(in crate::ledger) fn extend_lead(lead_id: &LeadId, until_ms: i64, changes: &mut Changes<'_>) {
     let sql = "UPDATE lead SET known_until_ms = max(known_until_ms, ?) WHERE lead_id = ?";
     changes.push(write(sql, [until_ms.into(), lead_id.clone().into()]));
 }
 
-/// Forgets who has had a lead, so that it is looked up anew: a delivery of it can never arrive any more.
+/// Clears the recipients of a lead, so that they are looked up anew: a delivery of it can never arrive any
+/// more.
 pub(in crate::ledger) fn forget_recipients(lead_id: &LeadId, changes: &mut Changes<'_>) {
     changes.push(write("UPDATE lead SET had = NULL WHERE lead_id = ?", [lead_id.clone().into()]));
 }
 
-/// Forgets the rows of a lead, so that they are gathered anew.
+/// Removes the rows of a lead, so that they are gathered anew.
 pub(in crate::ledger) fn forget_lead(lead_id: &LeadId, changes: &mut Changes<'_>) {
     for sql in FORGET {
         changes.push(write(sql, [lead_id.clone().into()]));
@@ -148,8 +148,8 @@ impl<S: Store> Db<S> {
         self.only(&sql, &[lead_id.into()])
     }
 
-    /// Returns where subjects of a lead stand, by the number of its row. One that is but another name comes with the
-    /// one that it names.
+    /// Returns the standings of a lead's subjects, by the number of its row. A mere other name comes with the
+    /// subject that it stands for.
     pub(in crate::ledger) fn standings_of(
         &self,
         lead: i64,
@@ -165,7 +165,7 @@ impl<S: Store> Db<S> {
         self.all(&sql, &[lead.into(), json_list(subjects)])
     }
 
-    /// Returns where all subjects of a lead stand.
+    /// Returns the standings of all subjects of a lead.
     pub(in crate::ledger) fn standings(&self, lead_id: &LeadId) -> Result<Vec<StandingRow>, Fault> {
         let sql = format!(
             "SELECT {} FROM lead l JOIN standing s ON s.lead = l.number WHERE l.lead_id = ?",

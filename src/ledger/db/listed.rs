@@ -1,4 +1,4 @@
-//! Lists: keyed hashes of people who want to hear nothing, of customers.
+//! Lists: keyed hashes of people who object to messages, and of customers.
 
 use serde_json::{Value, json};
 
@@ -36,7 +36,7 @@ pub(in crate::ledger) fn note_asked(
 }
 
 impl<S: Store> Db<S> {
-    /// Returns the lists that any of these hashes is on.
+    /// Returns the lists that contain any of these hashes.
     pub(in crate::ledger) fn lists_with(&self, tags: &[String]) -> Result<Vec<String>, Fault> {
         let holes = vec!["?"; tags.len()].join(", ");
         let sql = format!("SELECT DISTINCT list FROM listed WHERE tag IN ({holes}) ORDER BY list");
@@ -44,7 +44,7 @@ impl<S: Store> Db<S> {
         self.all(&sql, &args)
     }
 
-    /// Returns whether anybody is on a list.
+    /// Returns whether any list has an entry.
     pub(in crate::ledger) fn has_lists(&self) -> Result<bool, Fault> {
         self.exists("SELECT 1 FROM listed LIMIT 1", &[])
     }

@@ -2,6 +2,7 @@
 
 pub(super) mod act;
 pub(super) mod audit;
+pub(super) mod bucket;
 pub(super) mod campaign;
 pub(super) mod changes;
 pub(super) mod counter;
@@ -14,6 +15,7 @@ pub(super) mod integrity;
 pub(super) mod keys;
 pub(super) mod lead;
 pub(super) mod listed;
+mod moving;
 pub(super) mod overview;
 pub(super) mod queue;
 pub(super) mod request;
@@ -24,6 +26,7 @@ pub(super) mod state;
 pub mod store;
 pub(super) mod submission;
 pub(super) mod submission_move;
+pub(super) mod submission_row;
 pub(super) mod tables;
 
 use std::cell::Cell;
@@ -39,7 +42,7 @@ use crate::base::fault::Fault;
 /// The database of one ledger, its tables up to date.
 pub(in crate::ledger) struct Db<S> {
     store: S,
-    /// How far the submissions of an older ledger have been moved.
+    /// The progress of the submissions' migration to their new table.
     moving: Cell<Moving>,
 }
 
@@ -105,7 +108,7 @@ impl<S: Store> Db<S> {
         self.store.atomically(step)
     }
 
-    /// Returns the JSON objects that a statement makes, one a row.
+    /// Returns the JSON objects that a statement makes, one per row.
     fn objects(&self, sql: &str, args: &[Arg<'_>]) -> Result<Vec<Value>, Fault> {
         let mut all = Vec::new();
         for mut row in self.store.rows(sql, args)? {
@@ -114,13 +117,15 @@ impl<S: Store> Db<S> {
         Ok(all)
     }
 
-    /// Returns the key behind which the next chunk of so many rows of a table begins. `None` if this one is the last.
+    /// Returns the key after which the next chunk of so many rows of a table begins. `None` if this chunk is
+    /// the last.
     fn end_of_chunk(&self, table: &str, key: &str, after: &str, rows: i64) -> Result<Option<String>, Fault> {
         let sql = format!("SELECT {key} FROM {table} WHERE {key} > ? ORDER BY {key} LIMIT 1 OFFSET ?");
         self.first(&sql, &[after.into(), (rows - 1).into()])
     }
 
-    /// Returns whether anybody is on a list, and whether there are submissions under leads between each of two pairs.
+    /// Returns whether any list has an entry, and whether there are submissions under leads in each of two
+    /// ranges.
     pub(in crate::ledger) fn presence(&self, leads: [[&str; 2]; 2]) -> Result<[bool; 3], Fault> {
         let range = "EXISTS (SELECT 1 FROM submission WHERE lead_id >= ? AND lead_id < ?)";
         let sql = format!("SELECT EXISTS (SELECT 1 FROM listed), {range}, {range}");
@@ -129,7 +134,7 @@ impl<S: Store> Db<S> {
         Ok([lists, one, other])
     }
 
-    /// Keeps the name under which the ledger was opened first.
+    /// Stores the name under which the ledger was opened first.
     pub(in crate::ledger) fn name_ledger(&self, name: &str) -> Result<(), Fault> {
         let sql = "INSERT INTO meta (key, value) VALUES ('ledger', ?) ON CONFLICT DO NOTHING";
         self.run(sql, &[name.into()])
@@ -141,7 +146,7 @@ impl<S: Store> Db<S> {
         row.map(|mut row| row.text(0)).transpose()
     }
 
-    /// Keeps a value under a key of `meta`.
+    /// Stores a value under a key of `meta`.
     pub(in crate::ledger) fn put_meta(&self, key: &str, value: &str) -> Result<(), Fault> {
         let sql = "INSERT INTO meta (key, value) VALUES (?, ?)
                    ON CONFLICT (key) DO UPDATE SET value = excluded.value";
@@ -149,7 +154,7 @@ impl<S: Store> Db<S> {
     }
 }
 
-/// Reads an object that SQL has made.
+/// Parses an object that SQL has made.
 pub(in crate::ledger) fn object(text: &str) -> Result<Map<String, Value>, Fault> {
     serde_json::from_str(text).map_err(|_| Fault::new("a row is not what its reader expects"))
 }

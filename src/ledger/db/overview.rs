@@ -14,13 +14,14 @@ use crate::base::moment::first_id;
 use crate::base::time::{DAY_MS, HOUR_MS};
 use crate::ledger::wire::Tally;
 
-/// Sources by name, those with the most posts; the rest is `other`. More than anybody reads.
+/// The number of sources shown by name, those with the most posts; the rest is `other`. More than anybody
+/// reads.
 pub const MAX_SOURCES: usize = 50;
-/// What `oldest_pending_at` is rounded down to: as often as the dashboard reads anew. To the millisecond it would
-/// tell the one post that it is about.
+/// The precision of `oldest_pending_at`: the interval at which the dashboard reads anew. A precise time would
+/// identify the one post that it is about.
 const SHOWN_MS: i64 = limits::number("overview_refresh_ms") as i64;
-/// Deliveries of a ledger that are looked at, the newest: each is read whole, and leads must not wait for
-/// long meanwhile.
+/// The number of deliveries of a ledger that are read, the newest: each is read whole, and leads must not
+/// wait for long meanwhile.
 pub(in crate::ledger) const MAX_DELIVERIES: i64 = limits::number("overview_deliveries") as i64;
 
 /// The width of a step on the axis of time.
@@ -28,12 +29,12 @@ pub(in crate::ledger) const MAX_DELIVERIES: i64 = limits::number("overview_deliv
 pub enum Step {
     /// An hour.
     Hour,
-    /// A day, where the campaign is.
+    /// A day in the campaign's time zone.
     Day,
 }
 
 impl Step {
-    /// As answers name it.
+    /// Returns the step's name in responses.
     pub fn name(self) -> &'static str {
         match self {
             Self::Hour => "hour",
@@ -49,11 +50,11 @@ impl Step {
     }
 }
 
-/// The sums that stand beside each step and source.
+/// The sums of each step and source.
 const SUMS: &str = "'accepted', sum(accepted), 'new', sum(fresh), 'qualified', sum(qualified),
                     'delivered', sum(arrived)";
 
-/// What is dead or paused, of whatever time. The two indices have no other rows.
+/// The query for dead and paused deliveries of any time. The two indices have no other rows.
 const WAITING: &str =
     "SELECT json_object('campaign', campaign, 'destination', destination, 'dead', sum(dead),
      'paused', sum(paused))
@@ -62,8 +63,9 @@ const WAITING: &str =
    GROUP BY campaign, destination";
 
 impl<S: Store> Db<S> {
-    /// Returns the numbers of a period, from counters and tallies, of one campaign or all. `offsets` says from when on
-    /// clocks are ahead of UTC by how much: pairs of milliseconds in JSON.
+    /// Returns the numbers of a period, from counters and tallies, of one campaign or all. `offsets` are the
+    /// offsets of local time: a JSON list of pairs in milliseconds, the start of an offset and the offset
+    /// from UTC.
     pub(in crate::ledger) fn period(
         &self,
         campaign: Option<&str>,
@@ -81,14 +83,14 @@ impl<S: Store> Db<S> {
         self.objects(&delivered(), &period.map(|at_ms| Arg::from(first_id("msg_", at_ms))))
     }
 
-    /// Returns by destination how much is dead or paused, of whatever time.
+    /// Returns by destination how many deliveries are dead or paused, of any time.
     pub(in crate::ledger) fn dead_and_paused(&self) -> Result<Vec<Value>, Fault> {
         self.objects(WAITING, &[])
     }
 }
 
-/// The rows of a table that are of a campaign, or of any, and of a period: campaign, from and to. The key
-/// begins with the campaign, so each one's is sought: without that the whole table would be read.
+/// Returns, in SQL, the rows of a table in a period, of one campaign or all. The key begins with the
+/// campaign, so each campaign is sought by itself: otherwise the whole table would be read.
 fn chosen(table: &str) -> String {
     format!(
         "FROM {table} WHERE campaign IN (
@@ -100,8 +102,8 @@ fn chosen(table: &str) -> String {
     )
 }
 
-/// Of counters, and of tallies of what never reached the ledger: campaign, from and to, and from when on clocks
-/// are ahead of UTC by how much.
+/// Returns the query for the numbers of counters and tallies. Its arguments are campaign, from, to and
+/// offsets.
 fn counted(step: Step) -> String {
     let states = State::ALL.map(State::as_str);
     let accepted = states.join(" + ");
@@ -162,8 +164,8 @@ fn counted(step: Step) -> String {
     )
 }
 
-/// Of deliveries by destination, between which ids they lie. An id begins with its lead's, and that with
-/// the time when the lead came, so the newest are found by the primary key.
+/// Returns the query for deliveries by destination, between two ids. An id begins with its lead's, and that
+/// with the time when the lead came, so the newest are found by the primary key.
 fn delivered() -> String {
     let states = DeliveryState::ALL
         .map(DeliveryState::as_str)

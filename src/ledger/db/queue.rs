@@ -1,7 +1,7 @@
-//! Deliveries that wait: what is due, for whom, and what became of those before.
+//! Waiting deliveries: those that are due, their receivers, and the outcomes of attempts before.
 
 use super::Db;
-use super::counter::Bucket;
+use super::bucket::Bucket;
 use super::delivery::{
     MARK, Of, delivery_range, delivery_range_of, is_delivery_of_submission, without_entry,
 };
@@ -14,7 +14,7 @@ use crate::base::fault::Fault;
 use crate::base::id::{DeliveryId, LeadId, SubmissionId};
 
 row! {
-    /// The mark of deliveries that go out at once, and how many lie behind it.
+    /// The mark of immediate deliveries, and the number of deliveries after it.
     pub(in crate::ledger) struct MarkRow {
         pub(in crate::ledger) mark: String,
         pub(in crate::ledger) behind: i64,
@@ -22,13 +22,13 @@ row! {
 }
 
 row! {
-    /// What an outbox knows of deliveries that go out at once.
+    /// The facts about immediate deliveries that an outbox reads.
     pub(in crate::ledger) struct AtOnceRow {
-        /// Deliveries of newer code wait without an entry.
+        /// True if deliveries of newer code wait without an entry.
         pub(in crate::ledger) is_held: bool,
-        /// The last id of all.
+        /// The last delivery id of all.
         pub(in crate::ledger) newest: String,
-        /// Campaigns and destinations that answered 410, as JSON.
+        /// The campaigns and destinations that responded with 410, as JSON.
         pub(in crate::ledger) disabled: String,
     }
 }
@@ -52,12 +52,12 @@ row! {
 }
 
 row! {
-    /// A receiver for whom something waits.
+    /// A receiver with waiting deliveries.
     pub(in crate::ledger) struct ReceiverDue {
         pub(in crate::ledger) receiver: String,
-        /// `None` if all of it is of newer code.
+        /// `None` if all of them were written by newer code.
         pub(in crate::ledger) due_ms: Option<i64>,
-        /// Why the last attempt failed, of what is due last.
+        /// The reason why the last attempt failed, of the delivery that is due last.
         pub(in crate::ledger) reason: Option<String>,
     }
 }
@@ -68,7 +68,7 @@ row! {
         pub(in crate::ledger) state: DeliveryState,
         /// A JSON list.
         pub(in crate::ledger) attempts: String,
-        /// `None` where it is about no submission, or that has ended.
+        /// `None` if it is about no submission, or that has ended.
         pub(in crate::ledger) submission: Option<Followed>,
     }
 }
@@ -79,12 +79,12 @@ row! {
         pub(in crate::ledger) state: State,
         pub(in crate::ledger) bucket: Bucket = "campaign, hour, source",
         pub(in crate::ledger) milestone: Milestone,
-        /// Of its deliveries.
+        /// The states of its deliveries.
         pub(in crate::ledger) deliveries: Vec<DeliveryState>,
     }
 }
 
-/// A submission that may not be there: its columns are NULL then.
+/// A submission that may not exist: its columns are NULL then.
 impl FromRow for Option<Followed> {
     fn read(from: &mut Reader) -> Self {
         (!from.is_null()).then(|| Followed::read(from))
@@ -92,7 +92,7 @@ impl FromRow for Option<Followed> {
 }
 
 row! {
-    /// A delivery that has arrived, and is its submission's only one.
+    /// An arrived delivery that is its submission's only one.
     pub(in crate::ledger) struct Arrived {
         pub(in crate::ledger) delivery_id: DeliveryId,
         pub(in crate::ledger) bucket: Bucket = "campaign, hour, source",
@@ -101,7 +101,7 @@ row! {
 }
 
 row! {
-    /// A delivery of a person's, for those who want to stop or tell.
+    /// A delivery of a person's data, for a withdrawal or an erasure.
     pub(in crate::ledger) struct Concerned {
         pub(in crate::ledger) delivery_id: DeliveryId,
         pub(in crate::ledger) campaign: String,
@@ -120,20 +120,21 @@ row! {
         pub(in crate::ledger) campaign: String,
         pub(in crate::ledger) destination: String,
         pub(in crate::ledger) receiver: String,
-        /// A delivery there has arrived, or can.
+        /// True if a delivery there has arrived, or still can.
         pub(in crate::ledger) counts: bool = "max(state NOT IN ('expired', 'withdrawn'))",
     }
 }
 
 impl<S: Store> Db<S> {
-    /// Returns the mark of deliveries that go out at once.
+    /// Returns the mark of immediate deliveries.
     pub(in crate::ledger) fn mark(&self) -> Result<MarkRow, Fault> {
         let sql = "SELECT mark, (SELECT count(*) FROM delivery WHERE delivery_id > mark)
                    FROM (SELECT coalesce((SELECT value FROM meta WHERE key = ?), '') AS mark)";
         self.only(sql, &[MARK.into()])
     }
 
-    /// Returns what waits at once behind a mark, once all that code of this version wrote has its entry.
+    /// Returns the facts about immediate deliveries after a mark, once every one that code of this version
+    /// wrote has its entry.
     pub(in crate::ledger) fn at_once(&self, mark: &str) -> Result<AtOnceRow, Fault> {
         let sql = format!(
             "SELECT EXISTS (SELECT 1 FROM delivery WHERE {}),
@@ -154,8 +155,8 @@ impl<S: Store> Db<S> {
         self.all(&sql, &[receiver.into(), ROW_FORMAT.into(), limit.into()])
     }
 
-    /// Returns for each receiver when its next delivery is due, with a few steps for each however much waits. Of
-    /// what waits, that which is due last has been tried most lately.
+    /// Returns for each receiver when its next delivery is due. The number of steps per receiver is small
+    /// however much waits. Of the waiting deliveries, the one that is due last has been tried most recently.
     pub(in crate::ledger) fn receivers_due(&self) -> Result<Vec<ReceiverDue>, Fault> {
         let of = "FROM delivery WHERE state = 'pending' AND due_ms > 0 AND format <= ?1";
         let sql = format!(
@@ -171,8 +172,8 @@ impl<S: Store> Db<S> {
         self.all(&sql, &[ROW_FORMAT.into()])
     }
 
-    /// Returns those of these deliveries, a JSON list of ids, that are the only one of a submission which waits for
-    /// them.
+    /// Returns those of these deliveries, a JSON list of ids, that are the only one of a submission that
+    /// waits for them.
     pub(in crate::ledger) fn arrived(&self, ids: &str) -> Result<Vec<Arrived>, Fault> {
         let sql = format!(
             "SELECT d.delivery_id, s.campaign, s.hour, s.source, s.milestone FROM json_each(?) one
@@ -259,8 +260,8 @@ impl<S: Store> Db<S> {
         self.all(&sql, &[from.into(), to.into()])
     }
 
-    /// Returns the deliveries of a lead's submissions that a subject's consents are in, or may be: a row of before
-    /// format 4 does not say whose it is.
+    /// Returns the deliveries of a lead's submissions that contain a subject's consents, or may: a row from
+    /// before format 4 does not name its subject.
     pub(in crate::ledger) fn deliveries_with(
         &self,
         lead_id: &LeadId,
@@ -277,8 +278,8 @@ impl<S: Store> Db<S> {
         self.all(&sql, &[from.into(), to.into(), subject.into()])
     }
 
-    /// Returns the deliveries of a lead's submissions that an erasure reaches: those of submissions and of subjects,
-    /// as JSON lists; all where nothing of the lead is left.
+    /// Returns the deliveries of a lead's submissions that an erasure reaches: those of submissions and of
+    /// subjects, as JSON lists; all if nothing of the lead is left.
     pub(in crate::ledger) fn deliveries_reached(
         &self,
         lead_id: &LeadId,

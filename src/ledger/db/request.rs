@@ -8,7 +8,7 @@ use super::store::{Arg, Store, write};
 use crate::base::fault::Fault;
 use crate::base::id::{LeadId, SubmissionId};
 
-/// The tag of a request of which nothing is left but that its mailbox was asked.
+/// The tag of a request of which only the fact remains that its mailbox was asked.
 pub(in crate::ledger) const UNNAMED: &str = "gone";
 
 row! {
@@ -20,18 +20,18 @@ row! {
         pub(in crate::ledger) mailed_ms: i64,
         pub(in crate::ledger) expires_ms: i64,
         pub(in crate::ledger) is_confirmed: bool = "confirmed_ms IS NOT NULL",
-        /// Its owner has said that it was not them.
+        /// True if its owner has refused it.
         pub(in crate::ledger) is_refused: bool = "refused_ms IS NOT NULL",
     }
 }
 
 row! {
-    /// The mails to a mailbox that nobody has answered, and to what may be the same.
+    /// The unanswered mails to a mailbox, and to what may be the same mailbox.
     #[derive(Default)]
     pub(in crate::ledger) struct Mailed {
         pub(in crate::ledger) stem_mails: i64,
         pub(in crate::ledger) mailbox_mails: i64,
-        /// The owner of the mailbox has said that it was not them.
+        /// True if the owner of the mailbox has refused a request.
         pub(in crate::ledger) is_refused: bool,
     }
 }
@@ -45,7 +45,7 @@ row! {
     }
 }
 
-/// A submission that waits, under one of its identifiers.
+/// A waiting submission, under one of its identifiers.
 pub(in crate::ledger) struct NewRequest<'a> {
     pub(in crate::ledger) tag: &'a str,
     pub(in crate::ledger) submission_id: &'a SubmissionId,
@@ -53,12 +53,12 @@ pub(in crate::ledger) struct NewRequest<'a> {
     pub(in crate::ledger) campaign: &'a str,
     pub(in crate::ledger) mailed_ms: i64,
     pub(in crate::ledger) expires_ms: i64,
-    /// The hashes of the mailbox that is asked, and of what may be the same.
+    /// The hashes of the mailbox that is asked, and of what may be the same mailbox.
     pub(in crate::ledger) mailbox: [Option<String>; 2],
 }
 
 impl NewRequest<'_> {
-    /// Adds it, or lets it wait again.
+    /// Adds it, or makes it wait again.
     pub(in crate::ledger) fn add(self, changes: &mut Changes<'_>) {
         let sql = "INSERT INTO request (tag, submission_id, lead_id, campaign, mails, mailed_ms, expires_ms,
                      mailbox, stem)
@@ -70,7 +70,7 @@ impl NewRequest<'_> {
         changes.push(write(sql, args));
     }
 
-    /// Adds it beside one that was there before, whose mail is out.
+    /// Adds it beside an earlier one whose mail was sent.
     pub(in crate::ledger) fn add_beside(self, changes: &mut Changes<'_>) {
         let sql = "INSERT INTO request (tag, submission_id, lead_id, campaign, mails, mailed_ms, expires_ms)
                    VALUES (?, ?, ?, ?, 0, ?, ?) ON CONFLICT DO NOTHING";
@@ -101,7 +101,7 @@ pub(in crate::ledger) fn count_mail(
     changes.push(write(sql, [now_ms.into(), json_list(tags), submission_id.clone().into()]));
 }
 
-/// Writes that the owner of an address says that it was not them, until a time.
+/// Writes that the owner of an address has refused the request, until a time.
 pub(in crate::ledger) fn refuse(
     tags: &[&String],
     submission_id: &SubmissionId,
@@ -128,7 +128,7 @@ pub(in crate::ledger) fn remove(tags: &[String], submission_id: &SubmissionId, c
     changes.push(write(sql, [json_list(tags), submission_id.clone().into()]));
 }
 
-/// Lets the leads of other requests to the same address be this one: links name them.
+/// Makes the leads of other requests to the same address aliases of this one: links name them.
 pub(in crate::ledger) fn alias(tags: &[&String], campaign: &str, is_now: &LeadId, changes: &mut Changes<'_>) {
     let sql = "INSERT INTO alias (lead_id, is_now) SELECT DISTINCT lead_id, ?1 FROM request
                  WHERE tag IN (SELECT value FROM json_each(?2)) AND campaign = ?3 AND lead_id <> ?1
@@ -136,8 +136,9 @@ pub(in crate::ledger) fn alias(tags: &[&String], campaign: &str, is_now: &LeadId
     changes.push(write(sql, [is_now.clone().into(), json_list(tags), campaign.to_owned().into()]));
 }
 
-/// Erases the requests of a lead's submissions, a JSON list of ids. That somebody else's mailbox was asked, or
-/// refused, is all that stays: nobody resets a cap by it. `own` are the identifiers of whoever is erased.
+/// Erases the requests of a lead's submissions, a JSON list of ids. Only the fact that somebody else's
+/// mailbox was asked, or refused, stays, so that no erasure resets a cap. `own` are the identifiers of the
+/// erased person.
 pub(in crate::ledger) fn erase(
     lead_id: &LeadId,
     submissions: Arg<'static>,
@@ -162,13 +163,13 @@ pub(in crate::ledger) fn erase_by(tags: &[String], changes: &mut Changes<'_>) {
     changes.effects.is_expiry_stale = true;
 }
 
-/// Erases what leads to a lead by another name.
+/// Erases the aliases of a lead.
 pub(in crate::ledger) fn erase_aliases(lead_id: &LeadId, changes: &mut Changes<'_>) {
     changes.push(write("DELETE FROM alias WHERE is_now = ?", [lead_id.clone().into()]));
 }
 
 impl<S: Store> Db<S> {
-    /// Returns the requests under these hashes of an address that have not expired.
+    /// Returns the requests to an address, by its hashes, that have not expired.
     pub(in crate::ledger) fn requests(&self, tags: &[&String], now_ms: i64) -> Result<Vec<Request>, Fault> {
         let holes = vec!["?"; tags.len()].join(", ");
         let sql =
@@ -177,7 +178,7 @@ impl<S: Store> Db<S> {
         self.all(&sql, &args)
     }
 
-    /// Returns the mails to a mailbox, by its hashes, and to what may be the same.
+    /// Returns the mails to a mailbox, by its hashes, and to what may be the same mailbox.
     pub(in crate::ledger) fn mailed(
         &self,
         [mailbox, stem]: &[Vec<String>; 2],
@@ -204,7 +205,7 @@ impl<S: Store> Db<S> {
         self.all(sql, &[json_list(tags), campaign.into(), now_ms.into()])
     }
 
-    /// Returns requests that have expired, the first first, so many at most.
+    /// Returns expired requests, the earliest first, at most so many.
     pub(in crate::ledger) fn expired_requests(&self, now_ms: i64, limit: i64) -> Result<Vec<Expired>, Fault> {
         let sql = format!(
             "SELECT {} FROM request WHERE expires_ms <= ? ORDER BY expires_ms LIMIT ?",
@@ -213,7 +214,7 @@ impl<S: Store> Db<S> {
         self.all(&sql, &[now_ms.into(), limit.into()])
     }
 
-    /// Removes a request that has expired.
+    /// Removes an expired request.
     pub(in crate::ledger) fn remove_request(
         &self,
         request: &Expired,
@@ -229,13 +230,13 @@ impl<S: Store> Db<S> {
         self.only::<Option<i64>>("SELECT min(expires_ms) FROM request", &[])
     }
 
-    /// Returns the lead that a link means: a request's may have turned out to be somebody who was known.
+    /// Returns the lead that a link refers to: a request's lead may have become the alias of a known one.
     pub(in crate::ledger) fn lead_now(&self, lead_id: &LeadId) -> Result<LeadId, Fault> {
         let found = self.first("SELECT is_now FROM alias WHERE lead_id = ?", &[lead_id.into()])?;
         Ok(found.unwrap_or_else(|| lead_id.clone()))
     }
 
-    /// Removes the names of a lead of which nothing is left.
+    /// Removes the aliases of a lead of which nothing is left.
     pub(in crate::ledger) fn remove_aliases(&self, lead_id: &LeadId) -> Result<(), Fault> {
         self.run("DELETE FROM alias WHERE is_now = ?", &[lead_id.into()])
     }

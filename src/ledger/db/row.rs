@@ -1,6 +1,6 @@
 //! Rows as values: each field of a value is read from the column that it names.
 
-use super::counter::Bucket;
+use super::bucket::Bucket;
 use super::funnel::Milestone;
 use super::state::{DeliveryState, State};
 use super::store::{Row, SealedCell};
@@ -64,15 +64,15 @@ impl Reader {
     }
 }
 
-/// A value that is made of a row, or of some columns of it.
+/// A value that is read from a row, or from some of its columns.
 pub(in crate::ledger) trait FromRow: Sized {
     /// Reads the value.
     fn read(from: &mut Reader) -> Self;
 }
 
-/// Makes a type whose fields are the columns of a query, in their order: `field: Type = "expression"`, or
-/// `field: Type` where the column has the field's name. A field of several columns lists them. `COLUMNS` is what
-/// follows SELECT.
+/// The macro that makes a type whose fields are the columns of a query, in their order: `field: Type =
+/// "expression"`, or `field: Type` if the column has the field's name. A field of several columns lists them.
+/// `COLUMNS` is what follows SELECT.
 macro_rules! row {
     (
         $(#[$doc:meta])*

@@ -1,4 +1,4 @@
-//! The tables of a ledger, and how an older ledger becomes a current one.
+//! The schema of a ledger: its tables, and the migrations of older ones.
 
 use super::store::Store;
 use super::submission_move::{REPEAT_WRITES, move_at_once};
@@ -7,15 +7,14 @@ use crate::base::fault::Fault;
 
 /// The format of rows. A reader leaves rows of a newer format untouched.
 ///
-/// 2: a payload does not repeat the consents, which lie beside it.
-/// 3: what was consented to is an act of the person's history.
-/// 4: a submission's deliveries have ids that begin with its lead's and its own.
+/// 2: a payload does not repeat the consents, which are stored beside it.
+/// 3: consents are acts of the person's history.
 pub const ROW_FORMAT: i64 = 4;
 
-/// Each entry is one step forward, never changed once released. Few rows a lead: with one
-/// identifier and one destination an admission writes a fingerprint, a submission with its key's entry, a
-/// delivery, and a counter. A delivery that cannot go out at once has its entry in `delivery_due` as well. What
-/// is known of somebody who posts again has rows of its own, for nearly everybody posts once.
+/// The migrations. Each entry is one step forward, never changed once released. Rows per lead are few: with
+/// one identifier and one destination an admission writes a fingerprint, a submission with its key's entry, a
+/// delivery, and a counter. A delivery that cannot be sent immediately has its entry in `delivery_due` as
+/// well. Facts about people who post again have rows of their own, for nearly everybody posts once.
 const MIGRATIONS: &[&[&str]] = &[
     &[
         "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",

@@ -4,18 +4,18 @@ use serde_json::Value;
 
 use super::Db;
 use super::act::ActRow;
-use super::counter::Bucket;
+use super::bucket::Bucket;
 use super::delivery::{delivery_range, without_entry};
 use super::json_list;
 use super::row::row;
 use super::state::{DeliveryState, State};
 use super::store::{Arg, SealedCell, Store, rfc3339_of};
-use super::submission::Content;
+use super::submission_row::Content;
 use crate::base::fault::Fault;
 use crate::base::id::{DeliveryId, LeadId, SubmissionId};
 
 row! {
-    /// A quarantined submission, as it is shown, with what it says.
+    /// A quarantined submission as it is shown, with its payload.
     pub(in crate::ledger) struct QuarantinedShown {
         /// A JSON object.
         pub(in crate::ledger) shown: String,
@@ -24,7 +24,7 @@ row! {
 }
 
 row! {
-    /// A held submission, as it is shown, with its content.
+    /// A held submission as it is shown, with its content.
     pub(in crate::ledger) struct HeldShown {
         pub(in crate::ledger) lead_id: LeadId,
         pub(in crate::ledger) submission_id: SubmissionId,
@@ -36,7 +36,7 @@ row! {
 }
 
 row! {
-    /// A submission, as its person sees it.
+    /// A submission as its person sees it.
     pub(in crate::ledger) struct SubmissionShown {
         pub(in crate::ledger) submission_id: SubmissionId,
         pub(in crate::ledger) state: State,
@@ -46,14 +46,14 @@ row! {
         pub(in crate::ledger) payload: Option<SealedCell>,
         /// A JSON object.
         pub(in crate::ledger) shown: String,
-        /// The consents of a row before format 3.
+        /// The consents of a row from before format 3.
         pub(in crate::ledger) consent: Option<SealedCell>,
     }
 }
 
-/// The entries of an audit log that a page is about.
+/// The entries of a page of the audit log.
 pub(in crate::ledger) struct EntriesChosen<'a> {
-    /// The newest: before a time and number.
+    /// The time and number before which the newest lies.
     pub(in crate::ledger) before: (i64, i64),
     pub(in crate::ledger) from_ms: i64,
     pub(in crate::ledger) to_ms: i64,
@@ -62,8 +62,8 @@ pub(in crate::ledger) struct EntriesChosen<'a> {
 }
 
 impl<S: Store> Db<S> {
-    /// Returns deliveries behind an id, so many at most: of a campaign and in a state, or of any; among these ids
-    /// where there are some.
+    /// Returns deliveries after an id, at most so many: of a campaign or any, in a state or any, among these
+    /// ids if there are some.
     pub(in crate::ledger) fn deliveries_shown(
         &self,
         campaign: Option<&str>,
@@ -72,7 +72,7 @@ impl<S: Store> Db<S> {
         after: &str,
         limit: i64,
     ) -> Result<Vec<Value>, Fault> {
-        // Written out, for only then is the index of a state used.
+        // Written out, because only then is the index of a state used.
         let of_state = state.map(|state| format!("state = '{}' AND", state.as_str())).unwrap_or_default();
         let named = match among.is_empty() {
             true => "",
@@ -97,8 +97,9 @@ impl<S: Store> Db<S> {
         Ok(self.objects(&sql, &[delivery_id.into()])?.into_iter().next())
     }
 
-    /// Returns what of a campaign waits: submissions for a confirmation, and deliveries by destination. Deliveries
-    /// without an entry lie behind a mark. Each state is asked for by itself, for only then is its index used.
+    /// Returns what waits of a campaign: submissions for a confirmation, and deliveries by destination.
+    /// Deliveries without an entry come after a mark. Each state is queried by itself, because only then is
+    /// its index used.
     pub(in crate::ledger) fn waiting_of_campaign(&self, campaign: &str, mark: &str) -> Result<Value, Fault> {
         let sql = format!(
             "SELECT json_object(
@@ -115,8 +116,8 @@ impl<S: Store> Db<S> {
         found.ok_or_else(|| Fault::new("a row is missing"))
     }
 
-    /// Returns where submissions of a lead went, a JSON list of ids; where all of the lead is the asker's, also what
-    /// was said about it. `subjects` are the asker's.
+    /// Returns the recipients of a lead's submissions, a JSON list of ids, and of notifications about the
+    /// lead if all of it is the asker's. `subjects` are the asker's.
     pub(in crate::ledger) fn recipients_shown(
         &self,
         lead_id: &LeadId,
@@ -144,7 +145,7 @@ impl<S: Store> Db<S> {
         self.objects(&sql, &args)
     }
 
-    /// Returns the submissions of a lead behind an id, so many at most, as their person sees them.
+    /// Returns the submissions of a lead after an id, at most so many, as their person sees them.
     pub(in crate::ledger) fn submissions_shown(
         &self,
         lead_id: &LeadId,
@@ -164,7 +165,7 @@ impl<S: Store> Db<S> {
         self.all(&sql, &[lead_id.into(), after.into(), limit.into()])
     }
 
-    /// Returns held submissions behind a lead and a submission, so many at most, of a campaign or of any.
+    /// Returns held submissions after a lead and a submission, at most so many, of a campaign or any.
     pub(in crate::ledger) fn held_shown(
         &self,
         [lead_id, submission_id]: [&str; 2],
@@ -184,7 +185,7 @@ impl<S: Store> Db<S> {
         self.all(&sql, &[lead_id.into(), submission_id.into(), campaign.into(), limit.into()])
     }
 
-    /// Returns quarantined submissions between two leads, so many at most, of a campaign or of any.
+    /// Returns quarantined submissions between two leads, at most so many, of a campaign or any.
     pub(in crate::ledger) fn quarantine_shown(
         &self,
         [after, to]: [&str; 2],
@@ -243,9 +244,9 @@ impl<S: Store> Db<S> {
     }
 }
 
-/// Returns a delivery as it is shown.
+/// Returns, in SQL, a delivery as it is shown.
 fn delivery_shown() -> String {
-    // One that goes out at once is due since it came.
+    // An immediate delivery is due since it came.
     let due_ms = rfc3339_of("CASE WHEN state = 'pending' THEN iif(due_ms = 0, created_ms, due_ms) END");
     format!(
         "json_object('delivery_id', delivery_id, 'lead_id', lead_id, 'submission_id', submission_id,
@@ -257,7 +258,7 @@ fn delivery_shown() -> String {
     )
 }
 
-/// Returns a quarantined submission as it is shown.
+/// Returns, in SQL, a quarantined submission as it is shown.
 fn quarantined_shown() -> String {
     format!(
         "json_object('submission_id', submission_id, 'campaign', campaign, 'source', source,

@@ -1,36 +1,36 @@
 //! The states of submissions and of deliveries, each with one spelling.
 
-/// Where an accepted submission is. It is in exactly one at any time.
+/// The state of an accepted submission. It is in exactly one at any time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// A destination has yet to confirm it.
     Pending,
     /// Every destination has confirmed it.
     Delivered,
-    /// A destination was given up; it can be replayed.
+    /// A delivery was given up; it can be replayed.
     Dead,
     /// It does not qualify yet.
     Held,
-    /// The person is known, and nothing new goes out.
+    /// The person is known, and nothing new is sent.
     Duplicate,
     /// The person is on a suppression list.
     Suppressed,
-    /// It looks like abuse and waits for a decision.
+    /// It shows signs of abuse and waits for a decision.
     Quarantined,
     /// It waits for a double opt-in.
     Unconfirmed,
     /// Its consent was withdrawn.
     Withdrawn,
-    /// It was looked at and thrown away.
+    /// An operator has discarded it.
     Discarded,
-    /// It waited for longer than it may.
+    /// It waited longer than it may.
     Expired,
-    /// The person asked to be forgotten.
+    /// The person was erased.
     Erased,
 }
 
 impl State {
-    /// All of them: each has a column in `counter`.
+    /// All states: each has a column in `counter`.
     pub const ALL: [Self; 12] = [
         Self::Pending,
         Self::Delivered,
@@ -46,12 +46,12 @@ impl State {
         Self::Erased,
     ];
 
-    /// The state of that name.
+    /// Returns the state of that name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.as_str() == name)
     }
 
-    /// As it is stored, and the name of its column.
+    /// Returns the state as it is stored, which is also the name of its column.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -69,7 +69,7 @@ impl State {
         }
     }
 
-    /// Whether its payload is the whole admission: it has not been judged yet.
+    /// Returns whether the payload is the whole admission, because it has not been judged yet.
     pub(in crate::ledger) fn is_unjudged(self) -> bool {
         matches!(self, Self::Unconfirmed | Self::Quarantined)
     }
@@ -80,20 +80,20 @@ impl State {
 pub enum DeliveryState {
     /// It waits for its next attempt, or for a connection.
     Pending,
-    /// Its destination has answered 410, and gets nothing until an operator enables it.
+    /// Its destination responded with 410, and gets nothing until an operator enables it.
     Paused,
     /// The receiver has it.
     Delivered,
     /// It was given up, and can be replayed.
     Dead,
-    /// It must not be sent any more: a consent that it needs is gone.
+    /// It must not be sent any more: a consent that it needs was withdrawn.
     Withdrawn,
     /// It was dead or paused for too long.
     Expired,
 }
 
 impl DeliveryState {
-    /// All of them.
+    /// All states.
     pub const ALL: [Self; 6] =
         [Self::Pending, Self::Paused, Self::Delivered, Self::Dead, Self::Withdrawn, Self::Expired];
 

@@ -23,12 +23,12 @@ pub enum Arg<'a> {
     Int(i64),
     /// A text.
     Text(Cow<'a, str>),
-    /// Bytes. JSON has only their number: they cross beside it, in the arguments' order.
+    /// Bytes. JSON has only their length: they cross beside it, in the arguments' order.
     #[serde(serialize_with = "number_of_bytes")]
     Bytes(Cow<'a, [u8]>),
 }
 
-/// What stands for bytes in JSON: an object whose only member has this name.
+/// The only member of the object that stands for bytes in JSON.
 const BYTES: &str = "b";
 
 fn number_of_bytes<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
@@ -158,17 +158,17 @@ impl<'de> Visitor<'de> for CellVisitor {
     }
 }
 
-/// What lies sealed in a column: bytes, or a text of before they were written.
+/// The content of a sealed column: bytes, or a text from before bytes were written.
 #[derive(Clone, Debug)]
 pub enum SealedCell {
-    /// As the sealer makes them.
+    /// Bytes as the sealer makes them.
     Bytes(Vec<u8>),
-    /// With its ciphertext in base64url.
+    /// A text with its ciphertext in base64url.
     Text(String),
 }
 
 impl SealedCell {
-    /// Whether it begins with this.
+    /// Returns whether it has a prefix.
     pub fn starts_with(&self, prefix: &str) -> bool {
         match self {
             Self::Bytes(bytes) => bytes.starts_with(prefix.as_bytes()),
@@ -182,7 +182,7 @@ impl SealedCell {
 pub struct Row(pub Vec<Cell>);
 
 impl Row {
-    /// The text in a column.
+    /// Returns the text in a column.
     ///
     /// # Errors
     /// It holds something else: the row is not what the reader expects.
@@ -193,12 +193,12 @@ impl Row {
         }
     }
 
-    /// The text in a column that may be NULL.
+    /// Returns the text in a column that may be NULL.
     pub fn optional_text(&mut self, column: usize) -> Option<String> {
         self.text(column).ok()
     }
 
-    /// What lies sealed in a column. An empty text is nothing.
+    /// Returns the sealed content of a column. `None` if the column is NULL or an empty text.
     pub fn sealed(&mut self, column: usize) -> Option<SealedCell> {
         match self.take(column) {
             Cell::Bytes(bytes) => Some(SealedCell::Bytes(bytes)),
@@ -207,7 +207,7 @@ impl Row {
         }
     }
 
-    /// The integer in a column.
+    /// Returns the integer in a column.
     ///
     /// # Errors
     /// It holds something else: the row is not what the reader expects.
@@ -234,7 +234,7 @@ pub type Write<'a> = (Cow<'static, str>, Vec<Arg<'a>>);
 /// The platform's limit of SELECTs in one compound. One in brackets counts as one.
 const MAX_SELECTS: usize = 5;
 
-/// The rows of all of these SELECTs, however many they are.
+/// Returns the query for the rows of all of these SELECTs, however many there are.
 pub(in crate::ledger) fn union_all(mut selects: Vec<String>) -> String {
     while selects.len() > MAX_SELECTS {
         let some = |some: &[String]| format!("SELECT * FROM ({})", some.join(" UNION ALL "));
@@ -248,12 +248,12 @@ pub(in crate::ledger) fn rfc3339_of(column: &str) -> String {
     format!("strftime('%Y-%m-%dT%H:%M:%fZ', {column} / 1000.0, 'unixepoch')")
 }
 
-/// A [`Write`].
+/// Makes a [`Write`].
 pub fn write<'a>(sql: impl Into<Cow<'static, str>>, args: impl Into<Vec<Arg<'a>>>) -> Write<'a> {
     (sql.into(), args.into())
 }
 
-/// The same, of arguments that it owns.
+/// Returns the write with arguments that it owns.
 pub fn owned((sql, args): Write<'_>) -> Write<'static> {
     let args = args.into_iter().map(|arg| match arg {
         Arg::Null => Arg::Null,
@@ -264,16 +264,16 @@ pub fn owned((sql, args): Write<'_>) -> Write<'static> {
     (sql, args.collect())
 }
 
-/// Runs statements, synchronously.
+/// A database that runs statements synchronously.
 pub trait Store {
-    /// Runs one statement and gives its rows.
+    /// Runs one statement and returns its rows.
     ///
     /// # Errors
     /// The database refused or is not there.
     fn rows(&self, sql: &str, args: &[Arg<'_>]) -> Result<Vec<Row>, Fault>;
 
-    /// Runs the step in one transaction: all of it is kept, or nothing where it fails. Within another
-    /// step it is a part of that one's transaction, which may still undo it.
+    /// Runs the step in one transaction: it is committed whole, or rolled back if it fails. Within another
+    /// step it is part of that transaction, which may still undo it.
     ///
     /// # Errors
     /// The step's own, or the database's.
@@ -287,7 +287,7 @@ pub trait Store {
         self.atomically(&mut || writes.iter().try_for_each(|write| self.write(write)))
     }
 
-    /// Runs one of them.
+    /// Runs a write.
     ///
     /// # Errors
     /// The database's.
@@ -306,12 +306,12 @@ pub trait Store {
     /// Runs all statements of a text, which have no arguments.
     ///
     /// # Errors
-    /// The database refused or is not there; those ahead of the one that it refused were run.
+    /// The database refused or is not there; the statements before the refused one were run.
     fn script(&self, sql: &str) -> Result<(), Fault> {
         self.run(sql, &[])
     }
 
-    /// The first row.
+    /// Returns the first row of a statement.
     ///
     /// # Errors
     /// The database refused or is not there.

@@ -1,28 +1,20 @@
 //! Submissions: every statement that adds, changes or removes one.
 
-use super::Db;
-use super::act::{ActRow, Ends};
+use super::act::Ends;
+use super::bucket::Bucket;
 use super::changes::{Changes, Effects};
-use super::counter::Bucket;
 use super::delivery::{UNNAMED_DELIVERIES, is_delivery_of};
 use super::funnel::{Milestone, Steps};
-use super::json_list;
-use super::row::row;
 use super::schema::ROW_FORMAT;
 use super::state::State;
-use super::store::{Arg, SealedCell, Store, write};
+use super::store::{Arg, Store, write};
+use super::submission_row::{
+    Content, CountedRow, HeldRow, LeadDue, PayloadRow, PriorRow, QuarantinedRow, SealedColumn,
+    StaleSubmission, UnconfirmedRow,
+};
+use super::{Db, json_list};
 use crate::base::fault::Fault;
 use crate::base::id::{LeadId, SubmissionId};
-
-/// Whether the lead of a submission's row `s` has nothing else, in SQL.
-macro_rules! is_alone {
-    () => {
-        "NOT EXISTS (SELECT 1 FROM lead l WHERE l.lead_id = s.lead_id)
-   AND NOT EXISTS (SELECT 1 FROM act a WHERE a.lead_id = s.lead_id)
-   AND NOT EXISTS (SELECT 1 FROM submission o WHERE o.lead_id = s.lead_id
-     AND o.submission_id <> s.submission_id)"
-    };
-}
 
 /// A submission that is about to be stored.
 pub(in crate::ledger) struct NewSubmission<'a> {
@@ -38,17 +30,17 @@ pub(in crate::ledger) struct NewSubmission<'a> {
     pub(in crate::ledger) consent: Option<&'a [u8]>,
     pub(in crate::ledger) act: Option<String>,
     pub(in crate::ledger) ends: Ends,
-    /// Whose it is, the subject of its consents first.
+    /// The subjects of the submission, the subject of its consents first.
     pub(in crate::ledger) subjects: &'a [String],
-    /// The act by which its consents stand, where that came with another one.
+    /// The act by which its consents stand, if that came with another submission.
     pub(in crate::ledger) stands_by: Option<i64>,
-    /// Whom it was recognised as, if anybody.
+    /// The subject that it was recognised by, if any.
     pub(in crate::ledger) first: Option<String>,
     pub(in crate::ledger) format: i64,
 }
 
 impl<'a> NewSubmission<'a> {
-    /// A submission of which nothing is kept but that it came.
+    /// Makes a submission of which only its arrival is stored.
     pub(in crate::ledger) fn bare(
         lead_id: &'a LeadId,
         submission_id: &'a SubmissionId,
@@ -75,7 +67,7 @@ impl<'a> NewSubmission<'a> {
         }
     }
 
-    /// Adds it, counted by a counter.
+    /// Adds the row, with the counter that counts it.
     pub(in crate::ledger) fn add(self, bucket: &'a Bucket, changes: &mut Changes<'a>) {
         let sql = "INSERT INTO submission (lead_id, submission_id, format, campaign, source, hour, state,
                      at_ms, known_until_ms, until_ms, payload, consent, act, consent_until_ms,
@@ -107,7 +99,7 @@ impl<'a> NewSubmission<'a> {
     }
 }
 
-/// Returns the format of a row that takes the place of one of an earlier format, if of any.
+/// Returns the format of a row that replaces one of an earlier format, if there is one.
 pub(in crate::ledger) fn format_after(prior: Option<i64>) -> i64 {
     match prior {
         Some(..=UNNAMED_DELIVERIES) => UNNAMED_DELIVERIES,
@@ -115,128 +107,8 @@ pub(in crate::ledger) fn format_after(prior: Option<i64>) -> i64 {
     }
 }
 
-row! {
-    /// The row of the very same submission as one that comes again.
-    pub(in crate::ledger) struct PriorRow {
-        pub(in crate::ledger) state: State,
-        pub(in crate::ledger) bucket: Bucket = "campaign, hour, source",
-        /// It is the row of a lead, not of a request.
-        pub(in crate::ledger) is_lead: bool = "consent <> '' OR stands_by IS NOT NULL",
-        pub(in crate::ledger) milestone: Milestone,
-        pub(in crate::ledger) format: i64,
-        /// The subject of its consents, where the row says so.
-        pub(in crate::ledger) subject: Option<String> = "json_extract(subjects, '$[0]')",
-    }
-}
-
-row! {
-    /// A submission that waits for its owner's confirmation.
-    pub(in crate::ledger) struct UnconfirmedRow {
-        pub(in crate::ledger) payload: Option<SealedCell>,
-        pub(in crate::ledger) bucket: Bucket = "campaign, hour, source",
-        pub(in crate::ledger) milestone: Milestone,
-        pub(in crate::ledger) format: i64,
-        pub(in crate::ledger) subject: Option<String> = "json_extract(subjects, '$[0]')",
-    }
-}
-
-row! {
-    /// A submission that is held.
-    pub(in crate::ledger) struct HeldRow {
-        pub(in crate::ledger) submission_id: SubmissionId,
-        pub(in crate::ledger) bucket: Bucket = "campaign, hour, source",
-        pub(in crate::ledger) milestone: Milestone,
-        pub(in crate::ledger) content: Content = "payload, consent, act, consent, subjects, is_alone",
-    }
-}
-
-row! {
-    /// The content of a submission's row.
-    pub(in crate::ledger) struct Content {
-        pub(in crate::ledger) payload: Option<SealedCell>,
-        /// The consents of a row before format 3.
-        pub(in crate::ledger) consent: Option<SealedCell>,
-        /// The act that lies in it.
-        pub(in crate::ledger) own: Option<ActRow> = "act, consent, subjects",
-        /// Its lead has nothing else.
-        pub(in crate::ledger) is_alone: bool = "is_alone",
-    }
-}
-
-impl Content {
-    /// The columns, of a submission's row `s`.
-    pub(in crate::ledger) const OF_S: &'static str =
-        concat!("payload, consent, act, consent, subjects, ", is_alone!());
-}
-
-row! {
-    /// A submission as counters see it, and whose it is.
-    pub(in crate::ledger) struct CountedRow {
-        pub(in crate::ledger) submission_id: SubmissionId,
-        pub(in crate::ledger) state: State,
-        pub(in crate::ledger) bucket: Bucket = "campaign, hour, source",
-        pub(in crate::ledger) subjects: Vec<String>,
-        pub(in crate::ledger) own: Option<ActRow> = "act, consent, subjects",
-    }
-}
-
-row! {
-    /// A submission with its payload.
-    pub(in crate::ledger) struct PayloadRow {
-        pub(in crate::ledger) payload: Option<SealedCell>,
-        pub(in crate::ledger) state: State,
-        pub(in crate::ledger) campaign: String,
-    }
-}
-
-row! {
-    /// A quarantined submission that an operator has chosen.
-    pub(in crate::ledger) struct QuarantinedRow {
-        pub(in crate::ledger) submission_id: SubmissionId,
-        pub(in crate::ledger) revision: Option<String> = "json_extract(quarantine, '$.revision')",
-        /// The hashes that it is found by.
-        pub(in crate::ledger) tags: Vec<String> = "json_extract(quarantine, '$.tags')",
-    }
-}
-
-row! {
-    /// A lead, with what is due of it.
-    pub(in crate::ledger) struct LeadDue {
-        pub(in crate::ledger) lead_id: LeadId,
-        /// No row is of newer code.
-        pub(in crate::ledger) is_known: bool,
-        /// Its window has passed, and no delivery of it can arrive.
-        pub(in crate::ledger) has_ended: bool,
-        /// A submission has waited for its time.
-        pub(in crate::ledger) has_waited: Option<i64>,
-        /// A consent has expired.
-        pub(in crate::ledger) has_expired: Option<i64>,
-    }
-}
-
-row! {
-    /// What an older key has sealed of a submission.
-    pub(in crate::ledger) struct StaleSubmission {
-        pub(in crate::ledger) lead_id: LeadId,
-        pub(in crate::ledger) submission_id: SubmissionId,
-        pub(in crate::ledger) payload: Option<SealedCell>,
-        pub(in crate::ledger) consent: Option<SealedCell>,
-        /// The number of its act.
-        pub(in crate::ledger) seq: Option<i64> = "json_extract(act, '$.seq')",
-    }
-}
-
-/// A column of a submission that is sealed.
-#[derive(Clone, Copy)]
-pub(in crate::ledger) enum SealedColumn {
-    /// The payload.
-    Payload,
-    /// The personal part of its act, or its consents.
-    Consent,
-}
-
-/// Ends a submission: nothing of it waits, its payload goes; and whose it was, where it was quarantined under
-/// nobody's lead.
+/// Ends a submission: its payload is erased; so are its subjects if it was quarantined, under no person's
+/// lead.
 pub(in crate::ledger) fn end<'a>(
     lead_id: &'a LeadId,
     submission_id: &'a SubmissionId,
@@ -252,7 +124,8 @@ pub(in crate::ledger) fn end<'a>(
     changes.push(bucket.transfer(from, to, Steps::NONE));
 }
 
-/// Lets a later submission take up a held one, and go on from where it stands; `steps` are what it hands on.
+/// Lets a later submission take up a held one and continue from its milestone; `steps` are those that it
+/// hands on.
 pub(in crate::ledger) fn take_up<'a>(
     lead_id: &'a LeadId,
     submission_id: &'a SubmissionId,
@@ -268,8 +141,8 @@ pub(in crate::ledger) fn take_up<'a>(
     changes.push(bucket.transfer(from, to, steps));
 }
 
-/// Writes the state of a submission that follows its deliveries. With the last of them settled the payload is
-/// erased.
+/// Writes the state of a submission, which follows its deliveries. Once the last of them is settled the
+/// payload is erased.
 pub(in crate::ledger) fn follow<'a>(
     lead_id: &'a LeadId,
     submission_id: &'a SubmissionId,
@@ -286,7 +159,8 @@ pub(in crate::ledger) fn follow<'a>(
     changes.push(write(sql, args));
 }
 
-/// Writes that the submissions of deliveries have arrived: a JSON list whose entries begin with the deliveries' ids.
+/// Writes that the submissions of deliveries have arrived: a JSON list whose entries begin with the
+/// deliveries' ids.
 pub(in crate::ledger) fn arrive<'a>(deliveries: &'a str, changes: &mut Changes<'a>) {
     let sql = "UPDATE submission SET state = 'delivered', payload = NULL,
                  milestone = CASE milestone WHEN ?2 THEN ?3 ELSE milestone END
@@ -297,7 +171,7 @@ pub(in crate::ledger) fn arrive<'a>(deliveries: &'a str, changes: &mut Changes<'
     changes.push(write(sql, [deliveries.into(), before.into(), after.into()]));
 }
 
-/// Lets a submission of a lead wait for a confirmation.
+/// Makes an existing submission of a lead wait for a confirmation.
 pub(in crate::ledger) fn ask_again<'a>(
     lead_id: &'a LeadId,
     submission_id: &'a SubmissionId,
@@ -310,7 +184,7 @@ pub(in crate::ledger) fn ask_again<'a>(
     changes.push(write(sql, [payload.into(), until_ms.into(), lead_id.into(), submission_id.into()]));
 }
 
-/// Lets a submission that was taken up be held again, until a time.
+/// Holds a submission that was taken up again, until a time.
 pub(in crate::ledger) fn hold_again(
     lead_id: &LeadId,
     submission_id: &SubmissionId,
@@ -322,7 +196,8 @@ pub(in crate::ledger) fn hold_again(
     changes.push(write(sql, [until_ms.into(), lead_id.clone().into(), submission_id.clone().into()]));
 }
 
-/// Writes why a submission is quarantined: its signs, the hashes that it is found by, the campaign's revision.
+/// Writes why a submission is quarantined: its signs, the hashes by which it is found, the campaign's
+/// revision.
 pub(in crate::ledger) fn quarantine<'a>(
     lead_id: &'a LeadId,
     submission_id: &'a SubmissionId,
@@ -351,7 +226,7 @@ pub(in crate::ledger) fn erase(lead_id: &LeadId, submissions: Arg<'static>, chan
     changes.effects.changed_leads.push(lead_id.clone());
 }
 
-/// Stores the payload of a submission that was made anew.
+/// Stores the changed payload of a submission.
 pub(in crate::ledger) fn put_payload(
     lead_id: &LeadId,
     submission_id: &SubmissionId,
@@ -401,9 +276,9 @@ impl<S: Store> Db<S> {
         self.exists(sql, &[lead_id.into(), submission_id.into(), campaign.into()])
     }
 
-    /// Returns the held submissions of a lead in a campaign that were recognised as any of these subjects, the newest
-    /// first, so many at most; and behind them as many of rows of before format 4, which do not say whom they were
-    /// recognised as.
+    /// Returns the held submissions of a lead in a campaign that were recognised by any of these subjects,
+    /// the newest first, at most so many; then as many from rows before format 4, which do not say what they
+    /// were recognised by.
     pub(in crate::ledger) fn held(
         &self,
         lead_id: &LeadId,
@@ -479,7 +354,7 @@ impl<S: Store> Db<S> {
         Ok(all)
     }
 
-    /// Returns the submissions of a lead whose time to wait ends until a time.
+    /// Returns the submissions of a lead whose waiting time ends at or before a time.
     pub(in crate::ledger) fn waited(
         &self,
         lead_id: &LeadId,
@@ -490,8 +365,8 @@ impl<S: Store> Db<S> {
         self.all(&sql, &[lead_id.into(), until_ms.into()])
     }
 
-    /// Returns quarantined submissions between two leads, behind one of them, so many at most: of a campaign, or of
-    /// these leads, or any.
+    /// Returns quarantined submissions between two leads, at most so many: of a campaign or any, and of these
+    /// leads or any.
     pub(in crate::ledger) fn quarantined(
         &self,
         [after, to]: [&str; 2],
@@ -511,7 +386,7 @@ impl<S: Store> Db<S> {
         self.all(&sql, &[after.into(), to.into(), campaign.into(), leads, limit.into()])
     }
 
-    /// Returns the leads, between two, under which anything is quarantined that these hashes find.
+    /// Returns the leads, between two, of the quarantined submissions that these hashes find.
     pub(in crate::ledger) fn quarantined_with(
         &self,
         tags: &[String],
@@ -523,8 +398,8 @@ impl<S: Store> Db<S> {
         self.all(sql, &[from.into(), to.into(), json_list(tags)])
     }
 
-    /// Removes an expired request's submission, and what came beside it and was never agreed to, for nothing leads to
-    /// that any more.
+    /// Removes the submission of an expired request, and later ones beside it that were never confirmed, for
+    /// nothing leads to them any more.
     pub(in crate::ledger) fn remove_unconfirmed(
         &self,
         lead_id: &LeadId,
@@ -537,7 +412,7 @@ impl<S: Store> Db<S> {
         self.run(sql, &[lead_id.into(), submission_id.into(), now_ms.into()])
     }
 
-    /// Returns leads behind an id, so many at most, with what is due of them.
+    /// Returns leads after an id, at most so many, with what is due of them.
     pub(in crate::ledger) fn leads_due(
         &self,
         after: &str,
@@ -560,8 +435,8 @@ impl<S: Store> Db<S> {
         self.run("DELETE FROM submission WHERE lead_id = ?", &[lead_id.into()])
     }
 
-    /// Returns what lies sealed in submissions between two leads and does not begin as the current key's ciphertexts
-    /// do.
+    /// Returns the sealed parts of submissions between two leads that do not have the prefix of the current
+    /// key's ciphertexts.
     pub(in crate::ledger) fn stale_submissions(
         &self,
         after: &str,
@@ -577,7 +452,7 @@ impl<S: Store> Db<S> {
         self.all(&sql, &[after.into(), to.into(), ROW_FORMAT.into(), prefix.into()])
     }
 
-    /// Stores what was sealed anew of a submission.
+    /// Stores a resealed column of a submission.
     pub(in crate::ledger) fn put_sealed(
         &self,
         lead_id: &LeadId,
@@ -593,7 +468,7 @@ impl<S: Store> Db<S> {
         self.run(&sql, &[sealed.into(), lead_id.into(), submission_id.into()])
     }
 
-    /// Writes the state of a submission that follows its deliveries, and its counter.
+    /// Runs changes within the current transaction, and adds their effects to its own.
     pub(in crate::ledger) fn apply(&self, changes: Changes<'_>, effects: &mut Effects) -> Result<(), Fault> {
         changes.writes.iter().try_for_each(|write| self.write(write))?;
         effects.merge(changes.effects);

@@ -1,34 +1,32 @@
-//! How the submissions of a ledger of before get to their new table, however many they are, while leads come
-//! in: the new table is filled beside the old one in small steps, and each write to the old one is repeated
-//! there by triggers. When nothing is left to be copied the two change their names, and the old one is emptied
-//! in small steps as well. A step is a transaction, so whenever the object stops it goes on where it was.
+//! The migration of an older ledger's submissions to their new table, however many there are, while leads
+//! come in: the new table is filled beside the old one in small steps, and triggers repeat each write to the
+//! old one there. When everything is copied the two swap names, and the old one is emptied in small steps as
+//! well. Each step is a transaction, so it can be interrupted at any time.
 //!
-//! Until the names change the old table is `submission`, and all of it is there; from then on the new one is.
-//! What changes in the new one is taken out of the old one at once: nothing of a person stays there that
-//! was erased here.
+//! Until the names are swapped the old table is `submission` and complete; from then on the new one is.
+//! Changes in the new one are removed from the old one at once: no data that was erased here stays there.
 
-use super::Db;
 use super::store::{Arg, Store};
 use crate::base::fault::Fault;
 use crate::base::time::DAY_MS;
 
-/// Rows of a step: a few milliseconds.
-const STEP_ROWS: i64 = 250;
-/// Rows that are moved in a day. Copying one is two rows written, and the free plan has 100,000 a day, of which
-/// leads must have most: a ledger whose day's rows are used up stops until the next.
+/// The number of rows of a step: a few milliseconds.
+pub(super) const STEP_ROWS: i64 = 250;
+/// The number of rows that are moved in a day. Copying one is two rows written, and the free plan has 100,000
+/// a day, of which leads must have most: a ledger that has used up the day's rows pauses until the next day.
 const ROWS_A_DAY: i64 = 24_000;
-/// Between two steps: a quarter of an hour.
-const STEP_PAUSE_MS: i64 = DAY_MS * STEP_ROWS / ROWS_A_DAY;
-/// A ledger with no more rows than these is moved when it is opened: some ten milliseconds.
+/// The time between two steps: a quarter of an hour.
+pub(super) const STEP_PAUSE_MS: i64 = DAY_MS * STEP_ROWS / ROWS_A_DAY;
+/// The number of rows up to which a ledger is moved when it is opened: some ten milliseconds.
 const ROWS_AT_ONCE: i64 = 1_000;
 
-/// The columns that both tables have.
+/// The columns of both tables.
 const COLUMNS: &str = "lead_id, submission_id, format, campaign, source, hour, state, at_ms, known_until_ms,
    until_ms, consent_until_ms, record_until_ms, milestone, stands_by, first, subjects, quarantine, act, consent,
    payload";
 
-/// Lets what is written to `submission` be written to the new table as well. A row that has not been copied yet
-/// is not there to be changed, and is copied as it is then.
+/// The triggers that repeat each write to `submission` in the new table. A row that has not been copied yet
+/// is not there to be changed, and is copied later as it is then.
 pub(in crate::ledger) const REPEAT_WRITES: [&str; 3] = [
     "CREATE TRIGGER moved_insert AFTER INSERT ON submission BEGIN
        INSERT OR REPLACE INTO submission_next (lead_id, submission_id, format, campaign, source, hour, state,
@@ -53,7 +51,7 @@ pub(in crate::ledger) const REPEAT_WRITES: [&str; 3] = [
      END",
 ];
 
-/// Changes the names, and lets what is changed from then on leave the old table.
+/// The statements that swap the names, and let each later change remove the old copy.
 const CHANGE_NAMES: [&str; 7] = [
     "DROP TRIGGER moved_insert",
     "DROP TRIGGER moved_update",
@@ -68,7 +66,7 @@ const CHANGE_NAMES: [&str; 7] = [
      END",
 ];
 
-/// Ends it, once the old table is empty.
+/// The statements that end the migration, once the old table is empty.
 const END: [&str; 4] = [
     "DROP TRIGGER moved_update",
     "DROP TRIGGER moved_delete",
@@ -76,12 +74,12 @@ const END: [&str; 4] = [
     "DELETE FROM meta WHERE key = 'moving'",
 ];
 
-/// Where it has come to.
+/// The progress of the migration.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Progress {
-    /// Rows behind this lead and submission are not copied yet.
+pub(super) enum Progress {
+    /// Rows after this lead and submission are not copied yet.
     Copying(String, String),
-    /// All are copied, and those of the old table go.
+    /// All rows are copied, and those of the old table are being removed.
     Emptying,
 }
 
@@ -105,7 +103,8 @@ impl Progress {
     }
 }
 
-/// What of it a ledger knows: whether its `submission` is the new table, and when the next step is due.
+/// The state of the migration in memory: whether `submission` is the new table, and when the next step is
+/// due.
 #[derive(Clone, Copy)]
 pub(in crate::ledger) struct Moving {
     pub(in crate::ledger) is_new: bool,
@@ -113,21 +112,22 @@ pub(in crate::ledger) struct Moving {
 }
 
 impl Moving {
-    /// Nothing is left to be moved.
+    /// The finished migration.
     pub(in crate::ledger) const DONE: Self = Self { is_new: true, next_ms: i64::MAX };
 
-    /// The index of what is held, by lead and submission. No index can be renamed, so each table has its own.
+    /// Returns the index of held submissions by lead and submission. No index can be renamed, so each table
+    /// has its own.
     pub(in crate::ledger) fn held_by_submission(self) -> &'static str {
         if self.is_new { "held_by_submission" } else { "submission_held" }
     }
 
-    /// The same by lead and whom it was recognised as.
+    /// Returns the index of held submissions by lead and the subject that they were recognised by.
     pub(in crate::ledger) fn held_by_first(self) -> &'static str {
         if self.is_new { "held_by_first" } else { "submission_held_first" }
     }
 }
 
-/// Moves all there is, where that is little. What is more goes in steps.
+/// Moves everything, if there is little. More goes in steps.
 pub(in crate::ledger) fn move_at_once(store: &impl Store) -> Result<(), Fault> {
     let sql = "SELECT count(*) FROM (SELECT 1 FROM submission LIMIT ?)";
     let rows = store.row(sql, &[(ROWS_AT_ONCE + 1).into()])?.map_or(Ok(0), |mut row| row.int(0))?;
@@ -140,16 +140,21 @@ pub(in crate::ledger) fn move_at_once(store: &impl Store) -> Result<(), Fault> {
     Ok(())
 }
 
-/// When the next step is due, and from where.
-fn progress_in(store: &impl Store) -> Result<Option<(i64, Progress)>, Fault> {
+/// Returns when the next step is due, and where it begins.
+pub(super) fn progress_in(store: &impl Store) -> Result<Option<(i64, Progress)>, Fault> {
     let row = store.row("SELECT value FROM meta WHERE key = 'moving'", &[])?;
     let Some(text) = row.map(|mut row| row.text(0)).transpose()? else { return Ok(None) };
     let read = text.split_once(' ').and_then(|(at, text)| Some((at.parse().ok()?, Progress::parse(text)?)));
     read.map(Some).ok_or_else(|| Fault::new("where submissions are moved to is not readable"))
 }
 
-/// A step of so many rows at most. Where the next one begins; nothing where this was the last.
-fn step(store: &impl Store, from: &Progress, rows: i64, next_ms: i64) -> Result<Option<Progress>, Fault> {
+/// Runs a step of at most so many rows. Returns where the next one begins. `None` if this was the last.
+pub(super) fn step(
+    store: &impl Store,
+    from: &Progress,
+    rows: i64,
+    next_ms: i64,
+) -> Result<Option<Progress>, Fault> {
     let mut next = None;
     store.atomically(&mut || {
         next = match from {
@@ -169,7 +174,7 @@ fn copy(store: &impl Store, lead_id: &str, submission_id: &str, rows: i64) -> Re
                ORDER BY lead_id, submission_id LIMIT 1 OFFSET ?";
     let last = store.row(sql, &[&after[..], &[(rows - 1).into()]].concat())?;
     let last = last.map(|mut row| Ok::<_, Fault>((row.text(0)?, row.text(1)?))).transpose()?;
-    // What came in meanwhile is there already.
+    // Rows that came in meanwhile are there already.
     let copied = format!(
         "INSERT INTO submission_next ({COLUMNS}) SELECT {COLUMNS} FROM submission
          WHERE (lead_id, submission_id) > (?1, ?2)"
@@ -190,32 +195,4 @@ fn empty(store: &impl Store, rows: i64) -> Result<Option<Progress>, Fault> {
                  FROM submission_before ORDER BY lead_id, submission_id LIMIT ?) RETURNING 1";
     let gone = store.rows(sql, &[rows.into()])?.len();
     Ok(i64::try_from(gone).is_ok_and(|gone| gone >= rows).then_some(Progress::Emptying))
-}
-
-impl<S: Store> Db<S> {
-    /// Learns how far the move has come.
-    pub(in crate::ledger) fn learn_moving(&self, now_ms: i64) -> Result<(), Fault> {
-        self.moving.set(progress_in(&self.store)?.map_or(Moving::DONE, |(next_ms, progress)| Moving {
-            is_new: progress == Progress::Emptying,
-            // One that lies further ahead was written by a clock that was wrong.
-            next_ms: next_ms.min(now_ms + STEP_PAUSE_MS),
-        }));
-        Ok(())
-    }
-
-    /// Does the next step of the move, where it is due.
-    pub(in crate::ledger) fn move_on(&self, now_ms: i64) -> Result<(), Fault> {
-        if self.moving_next_ms() > now_ms {
-            return Ok(());
-        }
-        if let Some((_, from)) = progress_in(&self.store)? {
-            step(&self.store, &from, STEP_ROWS, now_ms + STEP_PAUSE_MS)?;
-        }
-        self.learn_moving(now_ms)
-    }
-
-    /// Returns when the next step of the move is due.
-    pub(in crate::ledger) fn moving_next_ms(&self) -> i64 {
-        self.moving.get().next_ms
-    }
 }

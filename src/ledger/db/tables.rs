@@ -1,7 +1,7 @@
-//! The tables of a ledger as they are now. An older ledger comes here by the steps of `schema`, and a test holds
-//! both to each other: columns that came later stand last.
+//! The tables of a ledger as they are now. An older ledger reaches them by the steps of `schema`, and a test
+//! compares both: columns that came later stand last.
 
-/// One text, which makes all of them. Its comments do not travel with it.
+/// The statements that make all tables, as one text. Its comments are not part of it.
 #[rustfmt::skip]
 pub(in crate::ledger) const TABLES: &str = concat!(
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;",

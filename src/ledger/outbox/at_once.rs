@@ -1,71 +1,76 @@
-//! Deliveries that go out at once: what nearly every lead brings. Their claims wait in memory, and their rows have
-//! no entry in `delivery_due`, by which all others are found: their `due_ms` is 0 until somebody asks for it.
+//! Immediate deliveries: those that nearly every lead brings. Their claims wait in memory, and their rows
+//! have no entry in `delivery_due`, by which all others are found: their `due_ms` is 0 until they get one.
 //!
-//! Should the object stop before they are sent, the next one finds them by their ids, which begin with the time
-//! when their lead came. A mark in the database says up to which id none of them is left. It is moved every so
-//! often, so that few rows lie behind it. What the object cannot send at once gets its entry, as ever.
+//! If the object stops before they are sent, the next one finds them by their ids, which begin with the time
+//! when their lead came. A mark in the database says up to which id none of them waits. It is moved
+//! regularly, so that few rows come after it. Deliveries that the object cannot send immediately get an
+//! entry.
 
 use std::collections::VecDeque;
 
-use super::Outbox;
 use super::claim::Claim;
-use crate::base::fault::Fault;
 use crate::base::id::DeliveryId;
 use crate::base::limits;
 use crate::ledger::db::changes::Changes;
 use crate::ledger::db::delivery;
-use crate::ledger::db::delivery::Target;
-use crate::ledger::db::queue::{AtOnceRow, MarkRow};
-use crate::ledger::db::store::Store;
 
-/// Claims that wait in memory: some two megabytes, and what a few busy seconds bring. What comes beyond gets its
-/// entry at once, and is read and unsealed again before it is sent: a tenth of what a lead costs.
+/// The number of claims that wait in memory: some two megabytes, and the load of a few busy seconds. Further
+/// ones get their entry at once, and are read and unsealed again before they are sent: a tenth of what a lead
+/// costs.
 const MAX_WAITING: usize = 3_000;
-/// Deliveries after which the mark is written anew: a row for so many.
+/// The number of deliveries after which the mark is written anew: one row for so many.
 const MARK_EVERY: u64 = limits::number("mark_deliveries") as u64;
-/// A delivery that still waits when so many have come after it gets its entry. With those of a mark, these are the
-/// rows that are looked at when the ledger is opened, and that get their entries then where they wait: some
+/// The number of later deliveries after which a waiting one gets its entry. With those of a mark, these are
+/// the rows that are read when the ledger is opened, and that get their entries then if they wait: some
 /// milliseconds, and two rows written for each.
 const MAX_BEHIND: u64 = 5_000;
 
-/// What waits in memory.
+/// The immediate deliveries in memory.
 #[derive(Default)]
 pub(in crate::ledger) struct AtOnce {
-    /// No delivery with this id or one ahead of it is without an entry and waits.
-    mark: String,
-    /// The mark that the database has, which may be behind.
-    kept: String,
-    /// The last id of a delivery that was written.
-    newest: String,
-    /// Those without an entry: by id, with how many had been written before.
-    waiting: VecDeque<(DeliveryId, u64)>,
-    /// Deliveries that were written, those behind the mark of the database first.
-    written: u64,
-    /// How many had been written when that mark was.
-    marked: u64,
-    /// Rows of a newer format have no entry either, and are not ours to find.
-    is_held: bool,
-    /// One was lost on its way: the rows say what waits.
-    is_lost: bool,
-    /// Campaigns and destinations that answered 410.
-    disabled: Vec<(String, String)>,
+    /// The id up to which no delivery without an entry waits.
+    pub(super) mark: String,
+    /// The mark in the database, which may be behind.
+    pub(super) kept: String,
+    /// The last id of a written delivery.
+    pub(super) newest: String,
+    /// The deliveries without an entry: each id with the number of those written before.
+    pub(super) waiting: VecDeque<(DeliveryId, u64)>,
+    /// The number of written deliveries, those after the database's mark counted first.
+    pub(super) written: u64,
+    /// The number that had been written when that mark was.
+    pub(super) marked: u64,
+    /// True if rows of a newer format have no entry either, which this code must not touch.
+    pub(super) is_held: bool,
+    /// True if one was lost on its way: the rows must be read.
+    pub(super) is_lost: bool,
+    /// The campaigns and destinations that responded with 410.
+    pub(super) disabled: Vec<(String, String)>,
 }
 
-/// What the next mark is, and who gets an entry for it.
+/// The next mark, and the late deliveries that get an entry for it.
 pub(in crate::ledger) struct Marked {
     mark: String,
     late: Vec<DeliveryId>,
 }
 
 impl AtOnce {
-    /// Whether a delivery that is about to be written, with a mark or without, may go without an entry.
-    fn takes(&self, delivery_id: &str, campaign: &str, destination: &str, marked: Option<&Marked>) -> bool {
+    /// Returns whether a delivery that is about to be written, with a mark or without, may go without an
+    /// entry.
+    pub(super) fn takes(
+        &self,
+        delivery_id: &str,
+        campaign: &str,
+        destination: &str,
+        marked: Option<&Marked>,
+    ) -> bool {
         delivery_id > marked.map_or(&self.mark, |marked| &marked.mark).as_str()
             && self.waiting.len() < MAX_WAITING
             && !self.disabled.iter().any(|(id, name)| id == campaign && name == destination)
     }
 
-    /// The deliveries of an admission are written, those with an entry and those without, and with them the mark.
+    /// Notes that the deliveries of an admission are written, those with an entry and those without, and with
+    /// them the mark.
     pub(in crate::ledger) fn note_all_written(
         &mut self,
         marked: Option<Marked>,
@@ -79,7 +84,7 @@ impl AtOnce {
         claims.iter().for_each(|claim| self.note_written(&claim.delivery_id, false));
     }
 
-    /// A delivery was written, with an entry or without.
+    /// Notes that a delivery was written, with an entry or without.
     fn note_written(&mut self, delivery_id: &str, has_entry: bool) {
         if delivery_id > self.newest.as_str() {
             delivery_id.clone_into(&mut self.newest);
@@ -90,24 +95,24 @@ impl AtOnce {
         self.written += 1;
     }
 
-    /// Notes mails to confirm, which have an entry and ids that are as young as their leads.
+    /// Notes confirmation mails, which have an entry and ids as young as their leads.
     pub(in crate::ledger) fn note_mails(&mut self, mails: u64) {
         self.written += mails;
     }
 
-    /// What became of a delivery is written, or it has an entry now.
+    /// Forgets a delivery whose outcome is written, or which has an entry now.
     pub(in crate::ledger) fn forget(&mut self, delivery_id: &str) {
         if let Ok(at) = self.position(delivery_id) {
             self.waiting.remove(at);
         }
     }
 
-    /// Where a delivery is among those that wait, or would be.
+    /// Returns the position of a delivery among those that wait, or where it would be.
     fn position(&self, delivery_id: &str) -> Result<usize, usize> {
         self.waiting.binary_search_by(|(id, _)| (**id).cmp(delivery_id))
     }
 
-    /// A delivery is not on its way any more, and nothing is written of it.
+    /// Notes that a delivery is not on its way any more, and its outcome is not written.
     pub(in crate::ledger) fn lose(&mut self) {
         self.is_lost = true;
     }
@@ -116,7 +121,7 @@ impl AtOnce {
         self.is_lost
     }
 
-    /// The next mark, where it is time for one.
+    /// Returns the next mark, if it is time for one.
     pub(in crate::ledger) fn next_mark(&self) -> Option<Marked> {
         if self.written - self.marked < MARK_EVERY || self.is_held {
             return None;
@@ -129,7 +134,7 @@ impl AtOnce {
             .map(|(id, _)| id.clone())
             .collect();
         let mark = match self.waiting.get(late.len()) {
-            // What an id begins with is ahead of it.
+            // A prefix of an id sorts before it.
             Some((first, _)) => first.get(..first.len() - 1).unwrap_or_default().to_owned(),
             None => self.newest.clone(),
         };
@@ -137,8 +142,8 @@ impl AtOnce {
         (mark > self.kept).then_some(Marked { mark, late })
     }
 
-    /// It is written.
-    fn keep_mark(&mut self, marked: Marked) {
+    /// Notes that a mark is written.
+    pub(super) fn keep_mark(&mut self, marked: Marked) {
         marked.late.iter().for_each(|id| self.forget(id));
         self.kept.clone_from(&marked.mark);
         self.mark = marked.mark;
@@ -147,65 +152,9 @@ impl AtOnce {
 }
 
 impl Marked {
-    /// Keeps the mark, and gives an entry to what it passes.
+    /// Stores the mark, and gives an entry to the deliveries that it passes.
     pub(in crate::ledger) fn keep(&self, changes: &mut Changes<'_>) {
         delivery::keep_mark(self.mark.clone(), &self.late, changes);
-    }
-}
-
-impl<S: Store> Outbox<S> {
-    /// Learns up to where the rows are sure to have entries.
-    pub(super) fn learn_the_mark(&self) -> Result<(), Fault> {
-        let MarkRow { mark, behind } = self.db.mark()?;
-        let (kept, newest, written) = (mark.clone(), mark.clone(), u64::try_from(behind).unwrap_or(0));
-        *self.at_once.borrow_mut() = AtOnce { mark, kept, newest, written, ..AtOnce::default() };
-        Ok(())
-    }
-
-    /// Gives all deliveries that wait an entry, so that they are found by it, and learns which destinations have
-    /// answered 410.
-    pub(super) fn enter_all(&self) -> Result<(), Fault> {
-        let mut at_once = self.at_once.borrow_mut();
-        self.db.enter_all(&at_once.mark)?;
-        let AtOnceRow { is_held, newest, disabled } = self.db.at_once(&at_once.mark)?;
-        at_once.is_held = is_held;
-        at_once.newest = newest.max(std::mem::take(&mut at_once.newest));
-        let unreadable = |_| Fault::new("a row is not what its reader expects");
-        at_once.disabled = serde_json::from_str(&disabled).map_err(unreadable)?;
-        if !at_once.is_held {
-            at_once.mark = at_once.newest.clone();
-        }
-        at_once.waiting.clear();
-        at_once.is_lost = false;
-        Ok(())
-    }
-
-    /// Returns whether a new delivery goes out without an entry.
-    pub(in crate::ledger) fn goes_at_once(
-        &self,
-        delivery_id: &DeliveryId,
-        to: Target<'_>,
-        marked: Option<&Marked>,
-        now_ms: i64,
-    ) -> bool {
-        self.at_once.borrow().takes(delivery_id, to.campaign, to.destination, marked)
-            && self.lanes.borrow().takes_at_once(to.receiver, now_ms)
-    }
-
-    /// Moves the mark on, where that is due.
-    pub(in crate::ledger) fn move_mark(&self) -> Result<(), Fault> {
-        let mut at_once = self.at_once.borrow_mut();
-        let Some(marked) = at_once.next_mark() else { return Ok(()) };
-        let mut changes = Changes::default();
-        marked.keep(&mut changes);
-        self.db.write_all(&changes.writes)?;
-        at_once.keep_mark(marked);
-        Ok(())
-    }
-
-    /// Returns the delivery up to which all that wait have an entry.
-    pub(in crate::ledger) fn mark(&self) -> String {
-        self.at_once.borrow().mark.clone()
     }
 }
 
@@ -217,7 +166,7 @@ mod tests {
         format!("msg_{n:09}")
     }
 
-    /// Marks as an admission does; the entries that were given.
+    /// Moves the mark as an admission does. Returns the number of entries given.
     fn mark(all: &mut AtOnce) -> usize {
         let Some(marked) = all.next_mark() else { return 0 };
         let late = marked.late.len();

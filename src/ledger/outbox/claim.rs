@@ -1,24 +1,11 @@
-//! Claims of due deliveries.
-//!
-//! While a fetch is awaited other events enter the object, so what is in flight is remembered, in memory: nobody but
-//! this object sends its deliveries, and one that stops with a delivery in flight sends it again.
+//! Claims of deliveries.
 
-use std::collections::VecDeque;
-
-use super::Outbox;
-use super::lanes::Known;
-use crate::base::fault::Fault;
 use crate::base::id::{DeliveryId, LeadId, SubmissionId};
-use crate::base::moment::Moment;
 use crate::ledger::db::delivery::NewDelivery;
 use crate::ledger::db::queue::Due;
-use crate::ledger::db::store::Store;
-use crate::pipeline::webhook::{ATTEMPT_TIMEOUT_MS, EventKind, Outcome};
+use crate::pipeline::webhook::{ATTEMPT_TIMEOUT_MS, EventKind};
 
-/// Deliveries of one receiver that are read at once: a few kilobytes.
-const READ_AHEAD: i64 = 32;
-
-/// A delivery that is the caller's to send, and to settle.
+/// A delivery that its caller must send and settle.
 #[derive(Clone, Debug)]
 pub struct Claim {
     /// The `webhook-id`.
@@ -27,25 +14,25 @@ pub struct Claim {
     pub campaign: String,
     /// The destination's name.
     pub destination: String,
-    /// How long its request may take.
+    /// The time that its request may take.
     pub timeout_ms: u32,
     pub(in crate::ledger) lead_id: LeadId,
     pub(in crate::ledger) submission_id: SubmissionId,
     pub(in crate::ledger) receiver: String,
     pub(in crate::ledger) event: EventKind,
-    /// What it says, where it is about no submission.
+    /// Its own data, if it is about no submission.
     pub(in crate::ledger) notice: Option<String>,
     pub(in crate::ledger) due_ms: i64,
     pub(in crate::ledger) created_ms: i64,
     pub(in crate::ledger) attempt_count: i64,
     /// The format of its row.
     pub(in crate::ledger) format: i64,
-    /// The subject whose consents it rests on, where that is known.
+    /// The subject whose consents it needs, if known.
     pub(in crate::ledger) subject: Option<String>,
 }
 
 impl Claim {
-    /// The claim of a delivery of a submission that is about to be written.
+    /// Makes the claim of a submission's delivery that is about to be written.
     pub(in crate::ledger) fn of(delivery: &NewDelivery<'_>) -> Self {
         let NewDelivery { delivery_id, of, to, event, now_ms } = delivery;
         Self {
@@ -66,8 +53,8 @@ impl Claim {
         }
     }
 
-    /// The claim of a receiver's delivery that is due.
-    fn due(due: Due, receiver: &str) -> Self {
+    /// Makes the claim of a receiver's delivery that is due.
+    pub(super) fn due(due: Due, receiver: &str) -> Self {
         Self {
             delivery_id: due.delivery_id,
             campaign: due.campaign,
@@ -84,95 +71,5 @@ impl Claim {
             format: due.format,
             subject: due.subject,
         }
-    }
-}
-
-impl<S: Store> Outbox<S> {
-    /// Claims what is due, as far as connections are free.
-    pub(in crate::ledger) fn claim(&self, moment: &Moment) -> Result<Vec<Claim>, Fault> {
-        let now = moment.now_ms;
-        let has_lost = self.lanes.borrow_mut().look_at_clock(now);
-        if has_lost || self.at_once.borrow().has_lost() {
-            self.refresh()?;
-        }
-        let mut claims = Vec::new();
-        loop {
-            let turn = self.lanes.borrow().next(now);
-            let Some(turn) = turn else { return Ok(claims) };
-            if self.lanes.borrow().is_empty(&turn.receiver) {
-                self.read_ahead(&turn.receiver, now)?;
-            }
-            claims.extend(self.lanes.borrow_mut().take(&turn, now));
-        }
-    }
-
-    /// Reads the next deliveries of a receiver that are due, and when the first one behind them is.
-    fn read_ahead(&self, receiver: &str, now_ms: i64) -> Result<(), Fault> {
-        // What is in flight is still pending, and comes first.
-        let mut lanes = self.lanes.borrow_mut();
-        let limit = READ_AHEAD + i64::try_from(lanes.in_flight()).unwrap_or(0);
-        let rows = self.db.due_of(receiver, limit)?;
-        let all = i64::try_from(rows.len()).is_ok_and(|read| read < limit);
-        let (mut ahead, mut next_ms) = (VecDeque::new(), None);
-        for due in rows {
-            next_ms = Some(due.due_ms);
-            if due.due_ms > now_ms {
-                break;
-            }
-            if all {
-                next_ms = None;
-            }
-            if !lanes.is_in_flight(&due.delivery_id) {
-                ahead.push_back(Claim::due(due, receiver));
-            }
-        }
-        lanes.fill(receiver, ahead, next_ms);
-        Ok(())
-    }
-
-    /// Notes that a claim's request has been answered, or has failed: its connection is free, and how its origin
-    /// answers is known. `left_doubt`: the answer was such that its connection had to be ended.
-    pub(in crate::ledger) fn release(
-        &self,
-        claim: &Claim,
-        outcome: &Outcome,
-        took_ms: i64,
-        left_doubt: bool,
-    ) {
-        self.lanes.borrow_mut().release(claim, outcome, took_ms, left_doubt);
-    }
-
-    /// Returns whether a delivery is on its way just now.
-    pub(in crate::ledger) fn is_in_flight(&self, delivery_id: &DeliveryId) -> bool {
-        self.lanes.borrow().is_in_flight(delivery_id)
-    }
-
-    /// Learns from the database what waits, each with an entry from now on.
-    pub(in crate::ledger) fn refresh(&self) -> Result<(), Fault> {
-        self.enter_all()?;
-        self.read_what_is_due()
-    }
-
-    /// Learns when each receiver's next delivery is due, where all that waits has its entry.
-    pub(super) fn read_what_is_due(&self) -> Result<(), Fault> {
-        let mut known = Vec::new();
-        for row in self.db.receivers_due()? {
-            // What a newer version has written is left alone.
-            let Some(due_ms) = row.due_ms else { continue };
-            let hung = row.reason.is_some_and(|reason| reason == Outcome::TimedOut.name());
-            known.push(Known { receiver: row.receiver, due_ms, hung });
-        }
-        self.lanes.borrow_mut().learn(known);
-        Ok(())
-    }
-
-    /// Notes that something of a receiver's becomes due then.
-    pub(in crate::ledger) fn note_due(&self, receiver: &str, at_ms: i64) {
-        self.lanes.borrow_mut().note_due(receiver, at_ms);
-    }
-
-    /// Returns when the outbox wants to be looked at.
-    pub(in crate::ledger) fn next_due_ms(&self) -> i64 {
-        self.lanes.borrow().next_due_ms()
     }
 }

@@ -1,11 +1,12 @@
-//! Which receiver gets the next connection. Receivers are addresses, and each has a lane; connections are
-//! given to origins, for addresses at one origin hang together.
+//! The lanes of receivers, and the choice of the one that gets the next connection. Receivers are addresses,
+//! and each has a lane; connections are given to origins, because addresses of one origin share its fate.
 //!
-//! All of it lies in memory, and a choice costs the same however many deliveries or lanes wait.
+//! Everything is in memory, and a choice costs the same however many deliveries or lanes wait.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use super::claim::Claim;
+use super::origin::{Known, Lane, Origin, Position, Standing, Wait, enqueue};
 use crate::base::id::DeliveryId;
 use crate::base::limits;
 use crate::ledger::db::delivery::origin_of;
@@ -13,170 +14,58 @@ use crate::pipeline::webhook::{ATTEMPT_TIMEOUT_MS, Outcome};
 
 /// The platform's limit of connections that one invocation may hold open.
 const MAX_CONNECTIONS: usize = 6;
-/// The connections of one origin that answers. Any other has one.
+/// The connections of one origin that responds. Any other has one.
 const MAX_CONNECTIONS_EACH: usize = limits::number("origin_connections") as usize;
-/// Half of all: those that do not answer, or are not known to, leave as much to those that do.
+/// The connections of origins that do not respond or are not known to, half of all: as many are left to those
+/// that do.
 const MAX_UNPROVEN: usize = MAX_CONNECTIONS / 2;
-/// Those that are known not to answer leave one of that half to those that are not known.
+/// The connections of origins that are known not to respond: one of that half is left to the unknown ones.
 const MAX_HANGING: usize = MAX_UNPROVEN - 1;
-/// With the half above, one connection is always left to those that answer at once.
+/// The connections of slow origins. With the half above, one connection is always left to those that respond
+/// at once.
 const MAX_SLOW: usize = 2;
-/// Who takes longer for an answer, its body included, is slow: turns go round, so those that hold a connection
-/// for long would leave few to those that do not.
-const SLOW_MS: i64 = 500;
-/// Who did not answer in time is slow for so long, whatever it answers: half of an origin's machines may hang.
+/// The time for which an origin that has timed out is slow, whatever it responds: half of its machines may
+/// hang.
 const FLAPS_MS: i64 = 300_000;
-/// An origin that answers gets no second connection while the first has waited for longer: it may have
-/// begun to hang. Most answers come sooner.
+/// The age of a connection beyond which an origin gets no second one: it may have begun to hang. Most
+/// responses come sooner.
 const DOUBTFUL_MS: i64 = 500;
-/// An answer that left its connection in doubt is followed by others soon. For so long its origin has one
-/// connection, so that no other request is begun before that connection has ended.
+/// The time for which an origin has one connection after a response left its connection in doubt. Such
+/// responses come in a row, and no other request is to begin before that connection has ended.
 const ALONE_MS: i64 = 60_000;
-/// How long an attempt may take where the only connection that is left for those that are not known is
-/// taken by it: the next of them waits.
+/// The time that an attempt may take if it occupies the only connection left to unknown origins, for which
+/// the next of them waits.
 const SHORT_ATTEMPT_MS: u32 = 2_000;
-/// Longer than an attempt can take; then its caller is gone, and the delivery is due again.
+/// The time after which a claim is lost, longer than an attempt can take: its caller is gone, and the
+/// delivery is due again.
 const FLIGHT_MS: i64 = ATTEMPT_TIMEOUT_MS as i64 + 15_000;
-/// Origins remembered although nothing waits for them: more than a company sends to, and a few hundred
-/// kilobytes.
+/// The number of origins remembered although nothing waits for them: more than a company sends to, and a few
+/// hundred kilobytes.
 const MAX_ORIGINS: usize = 1_000;
 
-/// What is known of how an origin answers, in the order in which origins are chosen. It is known since the
-/// object started.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-enum Standing {
-    /// Its last attempt was answered, whatever the answer.
-    Answers,
-    /// Its last attempt was answered late, or another one lately was not.
-    Slow,
-    /// Nothing is known.
-    #[default]
-    Unknown,
-    /// It did not answer the last time, but had answered before, or had little time.
-    Doubtful,
-    /// It did not answer the last time.
-    Hangs,
-}
-
-impl Standing {
-    const ALL: [Self; 5] = [Self::Answers, Self::Slow, Self::Unknown, Self::Doubtful, Self::Hangs];
-    /// The same where those that answer hold all connections but one: the last is for the others.
-    const OTHERS_FIRST: [Self; 5] = [Self::Slow, Self::Unknown, Self::Doubtful, Self::Hangs, Self::Answers];
-
-    /// What it is after an attempt.
-    fn after(self, claim: &Claim, outcome: &Outcome, took_ms: i64, flaps: bool) -> Self {
-        match outcome {
-            Outcome::Responded { .. } if took_ms > SLOW_MS || flaps => Self::Slow,
-            Outcome::Responded { .. } => Self::Answers,
-            // A connection that is refused or breaks at once is held for no time.
-            Outcome::Unreachable if took_ms <= SLOW_MS => self.min(Self::Unknown),
-            Outcome::TimedOut | Outcome::Unreachable => match self {
-                Self::Answers | Self::Slow => Self::Doubtful,
-                _ if claim.timeout_ms < ATTEMPT_TIMEOUT_MS => Self::Doubtful,
-                _ => Self::Hangs,
-            },
-            // Nothing was sent.
-            _ => self,
-        }
-    }
-}
-
-/// Since when, or from when on, somebody waits, and the number of the last turn that they had. Who has just
-/// had one waits behind those who have not, however old what they have is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-struct Wait {
-    from_ms: i64,
-    turn: u64,
-}
-
-/// What is known of one receiver's deliveries without asking the database.
-struct Lane {
-    receiver: String,
-    /// Read ahead, the oldest first.
-    ahead: VecDeque<Claim>,
-    /// Before then nothing else of it is due; nothing where nothing else waits.
-    due_ms: Option<i64>,
-    last: Wait,
-}
-
-impl Lane {
-    fn new(receiver: &str) -> Self {
-        let receiver = receiver.to_owned();
-        Self { receiver, ahead: VecDeque::new(), due_ms: None, last: Wait::default() }
-    }
-
-    fn wait(&self) -> Option<Wait> {
-        let due_ms = self.ahead.front().map(|claim| claim.due_ms).or(self.due_ms)?;
-        Some(Wait { from_ms: due_ms.max(self.last.from_ms), turn: self.last.turn })
-    }
-}
-
-#[derive(Default)]
-struct Origin {
-    standing: Standing,
-    alone_until_ms: i64,
-    flaps_until_ms: i64,
-    last: Wait,
-    /// Those in which something waits.
-    lanes: Vec<Lane>,
-}
-
-impl Origin {
-    /// The lane that waits longest.
-    fn first(&self) -> Option<(Wait, &Lane)> {
-        self.lanes.iter().filter_map(|lane| Some((lane.wait()?, lane))).min_by_key(|(wait, _)| *wait)
-    }
-
-    fn wait(&self) -> Option<Wait> {
-        let (first, _) = self.first()?;
-        Some(Wait { from_ms: first.from_ms.max(self.last.from_ms), turn: self.last.turn })
-    }
-}
-
-/// A claim, from its request until it is settled, or until its time has run out: a caller that
-/// never settles must not keep the connection.
+/// A claim from its request until it is settled or its time has run out: a caller that never settles must not
+/// keep the connection.
 struct Flight {
     delivery_id: DeliveryId,
     receiver: String,
     since_ms: i64,
     until_ms: i64,
     has_connection: bool,
-    /// For longer than [`DOUBTFUL_MS`].
+    /// True if it has lasted longer than [`DOUBTFUL_MS`].
     is_doubtful: bool,
 }
 
-/// Who may send the next delivery.
+/// The turn of a receiver to send its next delivery.
 pub(in crate::ledger) struct Turn {
     pub(in crate::ledger) receiver: String,
     timeout_ms: u32,
 }
 
-/// What a database knows of a receiver.
-pub(in crate::ledger) struct Known {
-    pub(in crate::ledger) receiver: String,
-    pub(in crate::ledger) due_ms: i64,
-    /// Whether an attempt, of those that are known of what waits, was not answered in time.
-    pub(in crate::ledger) hung: bool,
-}
-
-/// The position of an origin in the queue: how it answers, from when on something waits, and its name.
-type Position = (Standing, Wait, String);
-
-/// Puts an origin to its place where something waits for it.
-fn enqueue(queue: &mut Vec<Position>, name: &str, origin: &Origin) {
-    if let Some(wait) = origin.wait() {
-        let place = (origin.standing, wait, name.to_owned());
-        if let Err(at) = queue.binary_search(&place) {
-            queue.insert(at, place);
-        }
-    }
-}
-
-/// The lanes of all receivers, and what is on its way.
+/// The lanes of all receivers, and the claims on their way.
 #[derive(Default)]
 pub(in crate::ledger) struct Lanes {
     origins: BTreeMap<String, Origin>,
-    /// Origins for which something waits, in order: how they answer, from when on it waits, and which.
+    /// The origins for which something waits, in order.
     queue: Vec<Position>,
     flights: Vec<Flight>,
     clock_ms: i64,
@@ -184,14 +73,14 @@ pub(in crate::ledger) struct Lanes {
 }
 
 impl Lanes {
-    /// Something of a receiver's becomes due then, which is now or later.
+    /// Notes that something of a receiver becomes due then, which is now or later.
     pub(in crate::ledger) fn note_due(&mut self, receiver: &str, at_ms: i64) {
         self.change(receiver, |_, lane| {
             lane.due_ms = Some(lane.due_ms.map_or(at_ms, |known| known.min(at_ms)))
         });
     }
 
-    /// Takes what the database says for what is known of lanes.
+    /// Replaces the lanes by the facts that the database has.
     pub(in crate::ledger) fn learn(&mut self, known: Vec<Known>) {
         self.queue.clear();
         for origin in self.origins.values_mut() {
@@ -208,7 +97,7 @@ impl Lanes {
         }
     }
 
-    /// Who is to send next, of those for whom a connection is free.
+    /// Returns the receiver whose turn is next, of those for whom a connection is free.
     pub(in crate::ledger) fn next(&self, now_ms: i64) -> Option<Turn> {
         let order = match self.held(Standing::Answers, Standing::Answers) + 1 < MAX_CONNECTIONS {
             true => Standing::ALL,
@@ -223,8 +112,8 @@ impl Lanes {
         Some(Turn { receiver: lane.receiver.clone(), timeout_ms })
     }
 
-    /// The origin of this standing that waits longest, of those for whom a connection is free. Those that
-    /// are passed over have one already, so they are few.
+    /// Returns the origin of this responsiveness that waits longest, of those for whom a connection is free.
+    /// Those that are passed over have one already, so they are few.
     fn first(&self, standing: Standing) -> Option<&Position> {
         let from = self.queue.partition_point(|(other, ..)| *other < standing);
         let rest = self.queue.get(from..)?.iter();
@@ -233,7 +122,7 @@ impl Lanes {
         all.filter(|_| is_worth_it).find(|(.., name)| self.has_room_at(name, standing))
     }
 
-    /// Whether one more request may be under way to any origin of this standing.
+    /// Returns whether one more request may be under way to any origin of this responsiveness.
     fn has_room_for(&self, standing: Standing) -> bool {
         let room = match standing {
             Standing::Answers => true,
@@ -262,8 +151,8 @@ impl Lanes {
         self.held(Standing::Unknown, Standing::Hangs)
     }
 
-    /// How many connections are held by origins whose standing lies between these. One that is held for long
-    /// is a hanging one's, whatever its origin was when it began.
+    /// Returns how many connections are held by origins of a responsiveness in this range. One that is held
+    /// for long counts as a hanging origin's, whatever the origin was when it began.
     fn held(&self, from: Standing, to: Standing) -> usize {
         let standing = |flight: &Flight| {
             let origin = self.origins.get(origin_of(&flight.receiver));
@@ -279,26 +168,26 @@ impl Lanes {
         self.flights.iter().filter(|flight| flight.has_connection)
     }
 
-    /// Whether nothing is read ahead in a lane.
+    /// Returns whether nothing is read ahead in a lane.
     pub(in crate::ledger) fn is_empty(&self, receiver: &str) -> bool {
         let mut lanes = self.origins.get(origin_of(receiver)).into_iter().flat_map(|origin| &origin.lanes);
         lanes.find(|lane| lane.receiver == receiver).is_none_or(|lane| lane.ahead.is_empty())
     }
 
-    /// Whether a receiver's lane has nothing in the database that should go first.
+    /// Returns whether a receiver's lane has nothing in the database that should go first.
     pub(in crate::ledger) fn takes_at_once(&self, receiver: &str, now_ms: i64) -> bool {
         let mut lanes = self.origins.get(origin_of(receiver)).into_iter().flat_map(|origin| &origin.lanes);
         let lane = lanes.find(|lane| lane.receiver == receiver);
         lane.is_none_or(|lane| lane.due_ms.is_none_or(|due_ms| due_ms > now_ms))
     }
 
-    /// Takes a delivery that has just been written behind what waits in its lane.
+    /// Appends a delivery that has just been written to its lane.
     pub(in crate::ledger) fn hand(&mut self, claim: Claim) {
         let receiver = claim.receiver.clone();
         self.change(&receiver, |_, lane| lane.ahead.push_back(claim));
     }
 
-    /// Takes what was read ahead of a receiver, and when the next one behind it is due.
+    /// Fills a lane with deliveries that were read ahead, and notes when the next one after them is due.
     pub(in crate::ledger) fn fill(&mut self, receiver: &str, ahead: VecDeque<Claim>, due_ms: Option<i64>) {
         self.change(receiver, |_, lane| {
             lane.ahead = ahead;
@@ -306,7 +195,7 @@ impl Lanes {
         });
     }
 
-    /// Takes the next delivery of a turn. Nothing where its lane has none after all.
+    /// Takes the next delivery of a turn. `None` if its lane has none after all.
     pub(in crate::ledger) fn take(&mut self, turn: &Turn, now_ms: i64) -> Option<Claim> {
         let receiver = &turn.receiver;
         self.turns += 1;
@@ -329,7 +218,7 @@ impl Lanes {
         Some(claim)
     }
 
-    /// Looks what has been on its way for how long. What is lost is due again; whether anything is.
+    /// Updates which flights are doubtful and which are lost. Returns whether any was lost and is due again.
     pub(in crate::ledger) fn look_at_clock(&mut self, now_ms: i64) -> bool {
         self.note_clock(now_ms);
         for flight in &mut self.flights {
@@ -344,7 +233,8 @@ impl Lanes {
         has_lost
     }
 
-    /// What the time is now. A clock that was ahead would let those wait who had a turn by it, so they have had none then.
+    /// Notes the current time. If the clock was ahead, turns that it dated would delay their owners, so they
+    /// count as none.
     pub(in crate::ledger) fn note_clock(&mut self, now_ms: i64) {
         let was_ahead = now_ms < self.clock_ms;
         self.clock_ms = now_ms;
@@ -362,8 +252,8 @@ impl Lanes {
         }
     }
 
-    /// A claim's request has been answered, or has failed: its connection is free.
-    /// It left its connection in doubt where that had to be ended.
+    /// Notes that a claim's request has been answered or has failed: its connection is free. `left_doubt`:
+    /// that connection had to be ended.
     pub(in crate::ledger) fn release(
         &mut self,
         claim: &Claim,
@@ -387,22 +277,22 @@ impl Lanes {
         }
     }
 
-    /// A claim is settled, and its delivery may be claimed again.
+    /// Notes that a claim is settled, and its delivery may be claimed again.
     pub(in crate::ledger) fn land(&mut self, delivery_id: &DeliveryId) {
         self.flights.retain(|flight| flight.delivery_id != *delivery_id);
     }
 
-    /// Whether a delivery is on its way just now.
+    /// Returns whether a delivery is on its way.
     pub(in crate::ledger) fn is_in_flight(&self, delivery_id: &DeliveryId) -> bool {
         self.flights.iter().any(|flight| flight.delivery_id == *delivery_id)
     }
 
-    /// How many deliveries are on their way.
+    /// Returns how many deliveries are on their way.
     pub(in crate::ledger) fn in_flight(&self) -> usize {
         self.flights.len()
     }
 
-    /// When to look again. What waits for a connection is looked at when one is free: whoever settles a
+    /// Returns when to look again. Deliveries that wait for a connection are not counted: whoever settles a
     /// claim asks again.
     pub(in crate::ledger) fn next_due_ms(&self) -> i64 {
         let lost = self.flights.iter().map(|flight| flight.until_ms);
@@ -410,7 +300,7 @@ impl Lanes {
         firsts.map(|(_, wait, _)| wait.from_ms).chain(lost).min().unwrap_or(i64::MAX)
     }
 
-    /// Changes what is known of a receiver and its origin, and keeps the queue as it must be then.
+    /// Changes a receiver's lane and its origin, and keeps the queue in order.
     fn change(&mut self, receiver: &str, change: impl FnOnce(&mut Origin, &mut Lane)) {
         let name = origin_of(receiver);
         if !self.origins.contains_key(name) {
@@ -432,7 +322,7 @@ impl Lanes {
         enqueue(&mut self.queue, name, origin);
     }
 
-    /// Forgets origins for which nothing waits, where too many are known.
+    /// Forgets origins for which nothing waits, if too many are known.
     fn make_room(&mut self) {
         if self.origins.len() >= MAX_ORIGINS {
             let is_under_way = |name: &str| self.flights.iter().any(|one| origin_of(&one.receiver) == name);
@@ -471,7 +361,7 @@ mod tests {
         }
     }
 
-    /// The queue as what is known says that it should be.
+    /// Returns the queue as it follows from the origins.
     fn meant(lanes: &Lanes) -> Vec<Position> {
         assert!(lanes.origins.values().all(|origin| origin.lanes.iter().all(|lane| lane.wait().is_some())));
         let place =
@@ -481,7 +371,7 @@ mod tests {
         places
     }
 
-    /// Whatever happens, in whatever order.
+    /// Applies random events in random order.
     #[test]
     fn the_queue_is_what_is_known_and_the_limits_hold() {
         let (mut lanes, mut open, mut now_ms) = (Lanes::default(), Vec::<Claim>::new(), 1_000_000);

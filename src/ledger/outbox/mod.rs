@@ -1,9 +1,12 @@
-//! The outbox: deliveries from the step that decides them to the receiver that has them.
+//! The outbox: the deliveries of a ledger, from the decision until the receiver has them.
 
 pub(in crate::ledger) mod at_once;
 pub(in crate::ledger) mod claim;
-pub(in crate::ledger) mod lanes;
-pub(in crate::ledger) mod open_leads;
+mod due;
+mod lanes;
+mod mark;
+mod open_leads;
+mod origin;
 pub(in crate::ledger) mod replay;
 pub(in crate::ledger) mod request;
 pub(in crate::ledger) mod settle;
@@ -22,42 +25,42 @@ use crate::base::fault::Fault;
 use crate::base::id::{DeliveryId, LeadId, SubmissionId};
 use crate::pipeline::webhook::LONGEST_WAIT_MS;
 
-/// The deliveries of a ledger that wait or are on their way.
+/// The waiting deliveries of a ledger, and those on their way.
 pub(in crate::ledger) struct Outbox<S> {
     db: Rc<Db<S>>,
     development: bool,
     lanes: RefCell<Lanes>,
     at_once: RefCell<AtOnce>,
-    /// Leads that are about to be sent.
+    /// The open leads that are about to be sent.
     open_leads: RefCell<OpenLeads>,
 }
 
-/// A lead that was just stored, and may be sent without being read again.
+/// A lead that was just stored, and can be sent without being read again.
 pub(in crate::ledger) struct OpenedLead<'a> {
     pub(in crate::ledger) lead_id: &'a LeadId,
     pub(in crate::ledger) submission_id: &'a SubmissionId,
     pub(in crate::ledger) open: Open,
-    /// As many bytes as its payload.
+    /// The number of bytes of its payload.
     pub(in crate::ledger) bytes: usize,
 }
 
 impl<S: Store> Outbox<S> {
-    /// An outbox that knows nothing yet.
+    /// Makes an outbox with empty memory.
     pub(in crate::ledger) fn new(db: Rc<Db<S>>, development: bool) -> Self {
         let (lanes, at_once, open_leads) = Default::default();
         Self { db, development, lanes, at_once, open_leads }
     }
 
-    /// Learns what waits.
+    /// Reads what waits.
     pub(in crate::ledger) fn open(&self, now_ms: i64) -> Result<(), Fault> {
         self.learn_the_mark()?;
         self.enter_all()?;
-        // What a clock that went ahead has put off for longer than any wait is due now.
+        // Deliveries that a clock that was ahead has put off beyond any wait are due now.
         self.db.bring_forward(now_ms + LONGEST_WAIT_MS, now_ms)?;
         self.read_what_is_due()
     }
 
-    /// Forgets what may come from rows that were rolled back, and learns it again.
+    /// Discards what may stem from rows that were rolled back, and reads it anew.
     pub(in crate::ledger) fn reset(&self) -> Result<(), Fault> {
         self.open_leads.take();
         self.learn_the_mark()?;
@@ -65,7 +68,7 @@ impl<S: Store> Outbox<S> {
         self.read_what_is_due()
     }
 
-    /// Follows an admission that is kept: its deliveries with an entry, those that go out at once, and its lead.
+    /// Notes a committed admission: its deliveries with an entry, the immediate ones, and its lead.
     pub(in crate::ledger) fn admitted(
         &self,
         marked: Option<Marked>,
@@ -97,17 +100,17 @@ impl<S: Store> Outbox<S> {
         self.open_leads.borrow().find(lead_id, submission_id)
     }
 
-    /// Notes that mails to confirm were written.
+    /// Notes that confirmation mails were written.
     pub(in crate::ledger) fn note_mails(&self, mails: u64) {
         self.at_once.borrow_mut().note_mails(mails);
     }
 
-    /// Notes the time, so that a clock that went back puts nobody off.
+    /// Notes the time, so that a clock that went back delays nothing.
     pub(in crate::ledger) fn note_clock(&self, now_ms: i64) {
         self.lanes.borrow_mut().note_clock(now_ms);
     }
 
-    /// Returns the next mark of deliveries that go out at once, where it is time for one.
+    /// Returns the next mark of immediate deliveries, if it is time for one.
     pub(in crate::ledger) fn next_mark(&self) -> Option<Marked> {
         self.at_once.borrow().next_mark()
     }

@@ -1,6 +1,5 @@
-//! Leads that are about to be sent, kept open in memory: to read one again it must be found, unsealed, parsed
-//! and put together with its consents. What is not here any more is read again, so to drop one is always
-//! right.
+//! Open leads: a cache of those that are about to be sent. To read one again it must be found, unsealed,
+//! parsed and put together with its consents. A lead that is not cached is read again, so any can be dropped.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -9,22 +8,23 @@ use std::rc::Rc;
 use crate::base::id::{LeadId, SubmissionId};
 use crate::ledger::consents::open::Open;
 
-/// What those of all ledgers in an isolate may take, which has 128 MB. Some three thousand ordinary leads, or what waits
-/// after a few busy seconds.
+/// The bytes that the open leads of all ledgers in an isolate may take, which has 128 MB. Some three thousand
+/// ordinary leads, or the backlog of a few busy seconds.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
-/// One that has stayed while so many more came waits for a receiver that does not answer, and makes room.
+/// The number of later leads after which one is stale: it waits for a receiver that does not respond, and
+/// makes room.
 const STALE_AFTER: u64 = 10_000;
-/// What an entry takes beside what the visitor typed: its act, its personal part, the nodes of its maps.
+/// The bytes of an entry without the visitor's input: its act, its personal part, the nodes of its maps.
 const ENTRY_BYTES: usize = 3_000;
 
 thread_local! {
-    /// What those of all ledgers take.
+    /// The bytes taken by all ledgers.
     static TAKEN: Cell<usize> = const { Cell::new(0) };
 }
 
-/// One of them.
+/// A cached lead.
 struct Kept {
-    /// How many had come before.
+    /// The number of leads that came before.
     number: u64,
     lead_id: LeadId,
     submission_id: SubmissionId,
@@ -33,7 +33,7 @@ struct Kept {
 }
 
 impl Kept {
-    /// Takes its bytes of what all may take.
+    /// Makes an entry, and counts its bytes.
     fn new(number: u64, lead_id: &LeadId, submission_id: &SubmissionId, open: Open, bytes: usize) -> Self {
         TAKEN.set(TAKEN.get() + bytes);
         let (lead_id, submission_id) = (lead_id.clone(), submission_id.clone());
@@ -47,20 +47,19 @@ impl Drop for Kept {
     }
 }
 
-/// Those of a ledger, each found without looking at the others. A lead has one: each further post of it closes what
-/// was open.
+/// The open leads of a ledger, each found without a scan. A lead has one: each further post replaces it.
 #[derive(Default)]
 pub(in crate::ledger) struct OpenLeads {
-    /// By lead. An id begins with the time when the lead came, so the oldest stand first.
+    /// The entries by lead. An id begins with the time when the lead came, so the oldest come first.
     leads: VecDeque<Kept>,
-    /// How many came.
+    /// The number of leads that came.
     came: u64,
 }
 
 impl OpenLeads {
-    /// Where a lead is, or would be.
+    /// Returns the position of a lead, or where it would be.
     fn position(&self, lead_id: &LeadId) -> Result<usize, usize> {
-        // Nearly all come in their order.
+        // Nearly all come in order.
         match self.leads.back() {
             Some(last) if last.lead_id >= *lead_id => {
                 self.leads.binary_search_by(|kept| kept.lead_id.cmp(lead_id))
@@ -69,8 +68,8 @@ impl OpenLeads {
         }
     }
 
-    /// Keeps a lead, which is as long as `typed` bytes of text, where there is room: the oldest are sent first, so it is
-    /// the newest that is read again.
+    /// Caches a lead with `typed` bytes of text, if there is room: the oldest are sent first, so the newest
+    /// is the one to be read again.
     pub(in crate::ledger) fn keep(
         &mut self,
         lead_id: &LeadId,
@@ -80,7 +79,7 @@ impl OpenLeads {
     ) {
         self.forget(lead_id);
         self.came += 1;
-        // A text lies there as it is and, in names and answers, once more at most.
+        // A text is stored once as it is and at most once more in names and answers.
         let bytes = ENTRY_BYTES + 2 * typed;
         let is_stale = |oldest: &mut Kept| self.came - oldest.number > STALE_AFTER;
         if TAKEN.get() + bytes > MAX_BYTES {
@@ -94,20 +93,20 @@ impl OpenLeads {
         }
     }
 
-    /// The lead of a submission, if it is still open.
+    /// Returns the lead of a submission, if it is cached.
     pub(in crate::ledger) fn find(&self, lead_id: &LeadId, submission_id: &SubmissionId) -> Option<Rc<Open>> {
         let kept = self.leads.get(self.position(lead_id).ok()?)?;
         (kept.submission_id == *submission_id).then(|| Rc::clone(&kept.open))
     }
 
-    /// Closes what is open of a lead.
+    /// Drops a lead.
     pub(in crate::ledger) fn forget(&mut self, lead_id: &LeadId) {
         if let Ok(at) = self.position(lead_id) {
             self.leads.remove(at);
         }
     }
 
-    /// Closes a submission's lead.
+    /// Drops a submission's lead.
     pub(in crate::ledger) fn forget_submission(&mut self, lead_id: &LeadId, submission_id: &SubmissionId) {
         if self.find(lead_id, submission_id).is_some() {
             self.forget(lead_id);

@@ -1,4 +1,4 @@
-//! Replays of dead letters, and destinations that are enabled again after they answered 410.
+//! Replays of dead letters, and the resumption of destinations that responded with 410.
 
 use super::settle::settle_submission;
 use crate::base::fault::Fault;
@@ -9,7 +9,8 @@ use crate::ledger::db::state::DeliveryState;
 use crate::ledger::db::store::Store;
 use crate::ledger::parts::Parts;
 
-/// Deliveries that are replayed in one go: each is four rows written, and leads must not wait for long.
+/// The number of deliveries that are replayed in one go: each is four rows written, and leads must not wait
+/// for long.
 pub const MAX_REPLAYED: i64 = 500;
 
 /// Replays a dead letter. `None` if there is no such delivery.
@@ -27,8 +28,7 @@ pub(in crate::ledger) fn replay<S: Store>(
     }
 }
 
-/// Replays dead letters of a campaign, a part of them: those that had been given up at a time. What dies again
-/// meanwhile stays.
+/// Replays a part of a campaign's dead letters: those that had been given up before a time. Later ones stay.
 pub(in crate::ledger) fn replay_all<S: Store>(
     parts: &Parts<S>,
     request: &ReplayAll,
@@ -52,7 +52,7 @@ fn replay_each<S: Store>(parts: &Parts<S>, ids: &[DeliveryId], moment: &Moment) 
     Ok(Count(i64::try_from(ids.len()).unwrap_or(i64::MAX)))
 }
 
-/// Enables a destination.
+/// Enables a destination that responded with 410.
 pub(in crate::ledger) fn enable<S: Store>(
     parts: &Parts<S>,
     Enable { campaign, destination }: &Enable,

@@ -1,4 +1,4 @@
-//! Requests of claimed deliveries: what they send, to where, and under which secret.
+//! Requests of claimed deliveries: their content, address and secret.
 
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -25,31 +25,31 @@ use crate::pipeline::webhook::{EventKind, LeadEvent, Outcome, SigningSecret};
 pub struct Dispatch {
     /// The address.
     pub url: String,
-    /// Names and values.
+    /// The names and values of the headers.
     pub headers: Vec<(Cow<'static, str>, String)>,
     /// The exact bytes that were signed.
     pub body: Vec<u8>,
 }
 
-/// A claim's lead, opened, and what is to be signed before it can be sent.
+/// A claim's opened lead, and the texts to be signed before it can be sent.
 pub struct Prepared {
     /// `None` if the claim is about no submission.
     open: Option<Rc<Open>>,
-    /// The receipts of the lead's consents, in their order. Empty where no key signs.
+    /// The receipts of the lead's consents, in order. Empty if no key signs.
     pub unsigned: Vec<String>,
 }
 
-/// What a request is made of beside its claim.
+/// The inputs of a request beside its claim.
 pub(in crate::ledger) struct Means<'a, F> {
-    /// The campaign as it is now, else its last good copy.
+    /// The current campaign, otherwise its last good copy.
     pub(in crate::ledger) campaign: Option<&'a Campaign>,
     /// Secrets by their names.
     pub(in crate::ledger) secret: F,
-    /// What was to be signed, each with its signature.
+    /// The texts that had to be signed, each with its signature.
     pub(in crate::ledger) receipts: &'a [(String, Vec<u8>)],
 }
 
-/// A mail to confirm: what it says, and to whom.
+/// A confirmation mail: its texts and its recipient.
 struct Mail {
     to: String,
     subject: String,
@@ -59,10 +59,10 @@ struct Mail {
     expires_ms: i64,
 }
 
-/// Opens what a claim sends, and returns what is to be signed first.
+/// Opens the lead that a claim sends, and returns the texts that must be signed first.
 ///
 /// # Errors
-/// What keeps it from being sent, to be settled as the attempt's outcome.
+/// The reason why it cannot be sent, to be settled as the attempt's outcome.
 pub(in crate::ledger) fn prepare<S: Store>(parts: &Parts<S>, claim: &Claim) -> Result<Prepared, Outcome> {
     if claim.notice.is_some() {
         return Ok(Prepared { open: None, unsigned: Vec::new() });
@@ -74,10 +74,11 @@ pub(in crate::ledger) fn prepare<S: Store>(parts: &Parts<S>, claim: &Claim) -> R
     Ok(Prepared { open: Some(open), unsigned })
 }
 
-/// Makes the signed request of a claim. Address and secret are those of now, so that a correction heals what waits.
+/// Makes the signed request of a claim. Address and secret are the current ones, so a correction also reaches
+/// deliveries that already wait.
 ///
 /// # Errors
-/// What keeps it from being sent, to be settled as the attempt's outcome.
+/// The reason why it cannot be sent, to be settled as the attempt's outcome.
 pub(in crate::ledger) fn dispatch<S: Store, F: FnOnce(&str) -> Option<String>>(
     parts: &Parts<S>,
     claim: &Claim,
@@ -87,7 +88,7 @@ pub(in crate::ledger) fn dispatch<S: Store, F: FnOnce(&str) -> Option<String>>(
 ) -> Result<Dispatch, Outcome> {
     let campaign = means.campaign.ok_or(Outcome::Unreadable)?;
     let destination = campaign.destination(&claim.destination).ok_or(Outcome::DestinationRemoved)?;
-    // Again, for a campaign may lie in KV that nobody would publish any more.
+    // Checked again, because KV may contain a campaign that could not be published any more.
     if !destination.refusals(parts.config.own.as_ref(), parts.config.development).is_empty() {
         return Err(Outcome::DestinationRefused);
     }
@@ -117,8 +118,8 @@ pub(in crate::ledger) fn dispatch<S: Store, F: FnOnce(&str) -> Option<String>>(
     })
 }
 
-/// Checks that a secret may be sent to a destination as it is, by what the operator has bound and by what is known of
-/// the ledger's campaigns. Again, for a campaign may lie in KV that nobody would publish any more.
+/// Checks that a secret may be sent to a destination as it is, by the operator's bindings and by the ledger's
+/// campaigns. Checked again, because KV may contain a campaign that could not be published any more.
 fn may_send<S: Store>(
     parts: &Parts<S>,
     campaign: &Campaign,
@@ -138,7 +139,7 @@ fn may_send<S: Store>(
     Ok(())
 }
 
-/// Makes the body of a webhook that is no mail: of a notice, or of a lead.
+/// Makes the body of a webhook that asks for no mail: its own data, or a lead.
 fn webhook_body<S: Store>(
     parts: &Parts<S>,
     claim: &Claim,
@@ -158,7 +159,7 @@ fn webhook_body<S: Store>(
     Ok(webhook::event_body(claim.event.as_str(), claim.created_ms, &data))
 }
 
-/// Makes the body of a lead's event, with its receipts in their place.
+/// Makes the body of a lead's event, with its receipts.
 fn lead_body<S: Store>(
     parts: &Parts<S>,
     claim: &Claim,
@@ -188,7 +189,7 @@ fn lead_body<S: Store>(
     }))
 }
 
-/// Makes the mail that asks the owner of an address. No text of the visitor stands in it.
+/// Makes the mail that asks the owner of an address. It contains no text of the visitor.
 fn mail_of<S: Store>(parts: &Parts<S>, claim: &Claim, campaign: &Campaign) -> Result<Mail, Outcome> {
     let how = campaign.double_opt_in.as_ref().ok_or(Outcome::DestinationRemoved)?;
     let url = parts.config.public_url.as_ref().ok_or(Outcome::PublicUrlMissing)?;
@@ -214,7 +215,7 @@ fn mail_of<S: Store>(parts: &Parts<S>, claim: &Claim, campaign: &Campaign) -> Re
     })
 }
 
-/// Makes the body of a webhook that lets its receiver mail somebody.
+/// Makes the body of a webhook that makes its receiver send a mail.
 fn mail_body(claim: &Claim, mail: &Mail) -> Vec<u8> {
     let data = json!({
         "campaign": claim.campaign, "contact": { "email": mail.to }, "subject": mail.subject,
@@ -224,7 +225,7 @@ fn mail_body(claim: &Claim, mail: &Mail) -> Vec<u8> {
     webhook::event_body(claim.event.as_str(), claim.created_ms, &data)
 }
 
-/// Opens the lead of a claim: nearly everybody has one act, which lies beside the payload.
+/// Opens the lead of a claim: nearly everybody has one act, which is stored beside the payload.
 fn open_of<S: Store>(parts: &Parts<S>, claim: &Claim) -> Result<Rc<Open>, Fault> {
     if let Some(open) = parts.outbox.open_lead(&claim.lead_id, &claim.submission_id) {
         return Ok(open);
@@ -234,7 +235,7 @@ fn open_of<S: Store>(parts: &Parts<S>, claim: &Claim) -> Result<Rc<Open>, Fault>
     parts.consents.open(&claim.lead_id, &claim.submission_id, content).map(|(_, open)| Rc::new(open))
 }
 
-/// Makes the request of a mail by a provider's API. The key lets the provider recognise one that comes again.
+/// Makes the request of a mail through a provider's API. The key lets the provider recognise a repetition.
 fn by_provider(
     claim: &Claim,
     destination: &Destination,
@@ -242,7 +243,7 @@ fn by_provider(
     secret: &str,
     mail: &Mail,
 ) -> Result<Dispatch, Outcome> {
-    // A file's last newline is often put with the secret. Within it, a newline would be another header.
+    // A file's final newline is often stored with the secret. Inside it, a newline would be another header.
     let secret = secret.trim();
     if secret.is_empty() || !secret.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
         return Err(Outcome::SecretMissing);

@@ -1,4 +1,4 @@
-//! Outcomes of attempts: what is written of a delivery, and what follows for its submission.
+//! Outcomes of attempts: the changes of a delivery and of its submission.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,8 +11,8 @@ use crate::base::id::{DeliveryId, LeadId, SubmissionId};
 use crate::base::moment::Moment;
 use crate::base::time::rfc3339;
 use crate::ledger::db::Db;
+use crate::ledger::db::bucket::Bucket;
 use crate::ledger::db::changes::{Changes, Effects};
-use crate::ledger::db::counter::Bucket;
 use crate::ledger::db::delivery;
 use crate::ledger::db::delivery::{Of, Settled, Target};
 use crate::ledger::db::funnel::{Milestone, Steps};
@@ -23,16 +23,16 @@ use crate::ledger::db::submission;
 use crate::pipeline::webhook;
 use crate::pipeline::webhook::{Next, Outcome};
 
-/// Attempts listed with a delivery: every one of a schedule, and those of a replay.
+/// The number of attempts listed with a delivery: every one of a schedule, and those of a replay.
 const MAX_ATTEMPTS_LISTED: usize = 20;
 
-/// An attempt that is over.
+/// A finished attempt.
 pub struct Attempt<'a> {
-    /// The claim that it was one of.
+    /// The claim that was attempted.
     pub claim: &'a Claim,
-    /// What came of it.
+    /// The outcome of the attempt.
     pub outcome: &'a Outcome,
-    /// How long it took; milliseconds.
+    /// The duration of the attempt; milliseconds.
     pub took_ms: i64,
 }
 
@@ -53,8 +53,9 @@ impl Attempt<'_> {
 }
 
 impl<S: Store> Outbox<S> {
-    /// Writes what became of attempts, and what follows. Returns of each, in their order, the event for the log, or why
-    /// it could not be written: then the delivery is due again. Those that have arrived are written together.
+    /// Writes the outcomes of attempts and their consequences. Returns for each, in order, the event for the
+    /// log, or the fault that kept it from being written: then the delivery is due again. Arrivals are
+    /// written together.
     pub(in crate::ledger) fn settle(
         &self,
         attempts: &[Attempt<'_>],
@@ -71,16 +72,16 @@ impl<S: Store> Outbox<S> {
         let mut arrived: Vec<&Attempt<'_>> = all.map(|(one, _)| one).collect();
         arrived.sort_unstable_by_key(|one| &one.claim.delivery_id);
         arrived.dedup_by_key(|one| &one.claim.delivery_id);
-        // Where that fails each is written by itself, and says why it is not.
+        // If that fails each is written by itself, and reports its fault.
         let mut written = self.write_arrived(&arrived, moment.now_ms).unwrap_or_default();
         let events = attempts.iter().zip(nexts).map(|(one, next)| {
-            // One that is there twice is written once.
+            // A duplicate is written once.
             self.settled(one, next, written.remove(&one.claim.delivery_id), moment)
         });
         events.collect()
     }
 
-    /// Writes what became of an attempt, unless that it has arrived is written, and notes what follows.
+    /// Writes the outcome of an attempt, unless its arrival is already written, and notes the consequences.
     fn settled(
         &self,
         one: &Attempt<'_>,
@@ -115,9 +116,9 @@ impl<S: Store> Outbox<S> {
         }))
     }
 
-    /// Writes that deliveries have arrived, where each is the only one of its submission, and that waits for it: what
-    /// nearly always happens. However many they are, it is three statements, and one for each counter. Returns the ids
-    /// of those.
+    /// Writes the arrival of deliveries that are the only ones of submissions waiting for them, which nearly
+    /// all are. However many there are, it takes three statements, and one for each counter. Returns their
+    /// ids.
     fn write_arrived(&self, all: &[&Attempt<'_>], now_ms: i64) -> Result<BTreeSet<DeliveryId>, Fault> {
         let mut written = BTreeSet::new();
         if all.is_empty() {
@@ -147,7 +148,7 @@ impl<S: Store> Outbox<S> {
         Ok(written)
     }
 
-    /// Writes what became of a claim. Returns the state that was written.
+    /// Writes the outcome of an attempt. Returns the state that was written.
     fn write_outcome(
         &self,
         one: &Attempt<'_>,
@@ -162,8 +163,8 @@ impl<S: Store> Outbox<S> {
             return Ok(state);
         };
         let Attempted { state: before, attempts, submission } = found;
-        // Where its time had run out, a later attempt may have delivered it: that stands. What was stopped on its way
-        // stays stopped: whoever may have it has been told.
+        // After a lost claim a later attempt may have delivered it: that stands. A delivery that was stopped
+        // on its way stays stopped: its recipient has been notified.
         if matches!(before, DeliveryState::Delivered | DeliveryState::Withdrawn) {
             return Ok(before);
         }
@@ -195,14 +196,14 @@ impl<S: Store> Outbox<S> {
         }
         self.db.write_all(&changes.writes)?;
         if state == DeliveryState::Paused {
-            // Some of what was read ahead may be paused as well.
+            // Some deliveries that were read ahead may be paused as well.
             self.refresh()?;
         }
         Ok(state)
     }
 }
 
-/// Returns the attempts of a delivery, a JSON list, with one more, the newest so many.
+/// Returns the attempts of a delivery, a JSON list, with one more, at most the newest so many.
 fn listed(attempts: &str, one: Value) -> Value {
     let mut attempts: Vec<Value> = serde_json::from_str(attempts).unwrap_or_default();
     attempts.push(one);
@@ -224,7 +225,7 @@ pub(in crate::ledger) fn settle_submission<S: Store>(
     db.apply(changes, effects)
 }
 
-/// Lets a submission's row and its counter follow the states of its deliveries.
+/// Updates a submission's row and its counter by the states of its deliveries.
 fn follow<'a>(
     lead_id: &'a LeadId,
     submission_id: &'a SubmissionId,
@@ -235,7 +236,7 @@ fn follow<'a>(
     if state == followed.state {
         return;
     }
-    // Where one has expired or was withdrawn, not every destination has confirmed it.
+    // If one has expired or was withdrawn, not every destination has confirmed it.
     let (steps, milestone) = match followed.deliveries.iter().all(|one| *one == DeliveryState::Delivered) {
         true => Steps::delivered(followed.milestone),
         false => (Steps::NONE, followed.milestone),

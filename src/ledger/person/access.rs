@@ -1,5 +1,5 @@
-//! Access: everything that is stored about a person, as far as its own subject is an identifier that they can prove. What
-//! else a lead is known by is said in words and not shown.
+//! Access: everything that is stored about a person, as far as its subject is an identifier that they can
+//! prove. Other identifiers of a lead are mentioned, but not shown.
 
 use std::collections::BTreeSet;
 
@@ -7,8 +7,9 @@ use serde_json::{Map, Value, json};
 
 use super::asker::Asker;
 use super::history::history_shown;
+use super::page::{Position, Shown};
 use crate::base::fault::Fault;
-use crate::base::id::{LeadId, SubmissionId};
+use crate::base::id::LeadId;
 use crate::base::json::{object_of, value_of};
 use crate::base::time::rfc3339;
 use crate::contact::{Email, Phone};
@@ -18,7 +19,7 @@ use crate::ledger::consents::open::Counted;
 use crate::ledger::consents::payload::Payload;
 use crate::ledger::db::shown::SubmissionShown;
 use crate::ledger::db::store::{SealedCell, Store};
-use crate::ledger::db::submission::CountedRow;
+use crate::ledger::db::submission_row::CountedRow;
 use crate::ledger::db::{json_list, object};
 use crate::ledger::parts::Parts;
 use crate::ledger::vault::{consent_context, payload_context};
@@ -26,57 +27,18 @@ use crate::ledger::wire::Admit;
 use crate::pipeline::consent::Standing;
 use crate::pipeline::lead::{Contact, Identifier, Lead, subject};
 
-/// Rows of a page, submissions and acts: each may have to be opened, and leads must not wait for long.
+/// The number of rows in a page, submissions and acts: each may have to be opened, and leads must not wait
+/// for long.
 const PAGE_ROWS: i64 = 200;
 
-/// What is said where something is held back.
+/// The texts in place of withheld data.
 const OTHER_IDENTIFIER: &str = "Some of these submissions also carry an e-mail address or a phone number that \
                                 was not asked about. It is not shown.";
 const OTHER_PEOPLE: &str = "The lead is also known by identifiers that were not asked about. What came under \
                             them is not shown.";
 
-/// The position at which a page begins: behind a row of a lead.
-pub(super) struct Position {
-    pub(super) lead_id: LeadId,
-    pub(super) in_acts: bool,
-    pub(super) after: String,
-}
-
-impl Position {
-    /// Reads `{lead}/{table}/{key}`.
-    fn parse(text: &str) -> Option<Self> {
-        let mut parts = text.splitn(3, '/');
-        let lead_id = parts.next()?.into();
-        let in_acts = match parts.next()? {
-            "acts" => true,
-            "submissions" => false,
-            _ => return None,
-        };
-        Some(Self { lead_id, in_acts, after: parts.next()?.to_owned() })
-    }
-
-    fn to_text(&self) -> String {
-        let table = if self.in_acts { "acts" } else { "submissions" };
-        format!("{}/{table}/{}", self.lead_id, self.after)
-    }
-}
-
-/// What is shown of a lead.
-#[derive(Default)]
-pub(super) struct Shown {
-    submissions: Vec<Value>,
-    ids: BTreeSet<SubmissionId>,
-    pub(super) history: Vec<Value>,
-    /// Of the last act in it.
-    pub(super) last_mac: Option<String>,
-    /// Of acts whose consents are another subject's.
-    pub(super) standing: Vec<Standing>,
-    pub(super) has_other_identifiers: bool,
-    pub(super) has_other_people: bool,
-}
-
-/// Reports everything that is stored about the subjects behind these fingerprints, a page of it. `None` if the cursor is
-/// none.
+/// Reports a page of everything that is stored about the subjects of these fingerprints. `None` if the cursor
+/// is not valid.
 pub(in crate::ledger) fn access<S: Store>(
     parts: &Parts<S>,
     request: &Access,
@@ -109,7 +71,8 @@ pub(in crate::ledger) fn access<S: Store>(
     }))))
 }
 
-/// Returns what is stored of an asker's in a lead behind a position; and where the page ends, if it does there.
+/// Returns what is stored about an asker in a lead after a position, and the position where the page ends, if
+/// it does there.
 fn lead_shown<S: Store>(
     parts: &Parts<S>,
     lead_id: &LeadId,
@@ -152,7 +115,7 @@ fn lead_shown<S: Store>(
     Ok((is_something.then_some(lead), next))
 }
 
-/// Shows a page of the submissions of a lead.
+/// Adds a page of a lead's submissions.
 fn submissions_shown<S: Store>(
     parts: &Parts<S>,
     lead_id: &LeadId,
@@ -173,7 +136,7 @@ fn submissions_shown<S: Store>(
     Ok(full.then(|| Position { lead_id: lead_id.clone(), in_acts: false, after: last }))
 }
 
-/// Shows a submission, where it is theirs.
+/// Adds a submission, if it is the asker's.
 fn submission_shown<S: Store>(
     parts: &Parts<S>,
     lead_id: &LeadId,
@@ -191,7 +154,7 @@ fn submission_shown<S: Store>(
     if let (true, Some(admit)) = (one.subjects.is_empty(), &whole) {
         one.subjects = admit.fingerprints.iter().map(|print| subject(&print.tag)).collect();
     }
-    // Of what nobody can be told by, only that it came is known.
+    // If it has no subject, only its arrival is known.
     let is_theirs = asker.is_among(&one.subjects) || one.subjects.is_empty();
     into.has_other_people |= !is_theirs;
     into.has_other_identifiers |= is_theirs && !asker.is_alone_among(&one.subjects);
@@ -204,14 +167,14 @@ fn submission_shown<S: Store>(
     };
     if is_theirs || data.is_some() {
         if !is_theirs {
-            // Of somebody else's there is only what it has taken up.
+            // Of another subject's submission only the asker's parts are shown.
             about.retain(|name, _| name == "submission_id");
         }
         if let Some(data) = data {
             about.insert("data".to_owned(), data);
         }
         if let (true, Some(consent)) = (is_theirs, consent) {
-            // Of a row of before format 3.
+            // In a row from before format 3.
             let consent = parts.vault.open_sealed(&consent, &consent_context(lead_id, &one.submission_id));
             about.insert("consent".to_owned(), consent.unwrap_or_default());
         }
@@ -221,8 +184,8 @@ fn submission_shown<S: Store>(
     Ok(())
 }
 
-/// Returns what is theirs of a payload: what its submission says, and what earlier ones do that stand in it. What no living
-/// key opens is not stored any more.
+/// Returns the asker's parts of a payload: the submission's own lead, and the earlier ones merged into it. A
+/// payload that no living key opens counts as erased.
 fn payload_shown<S: Store>(
     parts: &Parts<S>,
     sealed: &SealedCell,
@@ -233,7 +196,8 @@ fn payload_shown<S: Store>(
 ) -> Option<Value> {
     let context = payload_context(lead_id, &one.submission_id);
     let payload: Payload = parts.vault.open_sealed(sealed, &context).ok()?;
-    // A merged payload of before format 4 does not say what of it is whose: its acts do, if they agree.
+    // A merged payload from before format 4 does not name the subjects of its parts: its acts do, if they
+    // agree.
     let of_acts = || {
         let acts = parts.db.acts(lead_id).ok()?;
         let named = acts.iter().filter(|one| payload.acts.contains(&one.act.seq));
@@ -271,7 +235,7 @@ fn payload_shown<S: Store>(
     (!data.is_empty()).then_some(Value::Object(data))
 }
 
-/// Returns a lead with the contact that was asked about, and no other.
+/// Returns a lead with the asker's contact, and no other.
 fn lead_for<S: Store>(parts: &Parts<S>, lead: &Lead, asker: &Asker<'_>, into: &mut Shown) -> Value {
     let identity = &parts.config.identity;
     let email = lead.contact.email.clone();
@@ -281,7 +245,7 @@ fn lead_for<S: Store>(parts: &Parts<S>, lead: &Lead, asker: &Asker<'_>, into: &m
     let contact = Contact { email: email.filter(by_email), phone: phone.filter(by_phone) };
     into.has_other_identifiers |= contact != lead.contact;
     let mut lead = lead.clone();
-    // What follows from an address or a number is as much as that.
+    // Data derived from an address or a number reveals as much as that.
     if contact.email != lead.contact.email {
         lead.email_kind = None;
     }
@@ -292,8 +256,8 @@ fn lead_for<S: Store>(parts: &Parts<S>, lead: &Lead, asker: &Asker<'_>, into: &m
     value_of(&Lead { contact, ..lead })
 }
 
-/// Returns where the consents of the asker stand, and as far as this page tells those of others whose submissions carry the
-/// asker's identifier.
+/// Returns the standing of the asker, and, as far as this page shows it, that of other subjects whose
+/// submissions have the asker's identifier.
 fn consents_shown<S: Store>(
     parts: &Parts<S>,
     lead_id: &LeadId,
@@ -313,7 +277,8 @@ fn consents_shown<S: Store>(
     Ok(standing.into_iter().map(one).collect())
 }
 
-/// Returns by what the asker is recognised or found in a lead: kinds and key ids, for the hashes never leave the system.
+/// Returns the identifiers of the asker in a lead: kinds and key ids, because the hashes never leave the
+/// system.
 fn fingerprints_shown<S: Store>(
     parts: &Parts<S>,
     lead_id: &LeadId,
@@ -326,7 +291,7 @@ fn fingerprints_shown<S: Store>(
     Ok(all.into_iter().collect())
 }
 
-/// Returns where somebody else's submission has the asker's address or number in a further field, while it waits.
+/// Returns the waiting submissions of others that have the asker's address or number in a further field.
 fn mentions_of<S: Store>(parts: &Parts<S>, asker: &Asker<'_>) -> Result<Vec<Value>, Fault> {
     let mut mentions = Vec::new();
     for (lead_id, submission_id) in parts.db.mentions(asker.tags)? {

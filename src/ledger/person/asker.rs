@@ -1,4 +1,4 @@
-//! Whoever asks: by the identifiers that they have proved.
+//! The asker: a person, by the identifiers that they have proved.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::ledger::db::store::Store;
 use crate::ledger::presence::QUARANTINED_LEADS;
 use crate::pipeline::lead::{Identifier, Identity, Lead, subject};
 
-/// Whoever asks, by the fingerprints of identifiers that they have proved, under every pepper.
+/// The asker, by the fingerprints of proved identifiers, under every pepper.
 #[derive(Clone)]
 pub(in crate::ledger) struct Asker<'a> {
     pub(super) tags: &'a [String],
@@ -21,7 +21,7 @@ pub(in crate::ledger) struct Asker<'a> {
 }
 
 impl<'a> Asker<'a> {
-    /// Whoever has proved these.
+    /// Makes the asker who has proved these.
     pub(super) fn of(tags: &'a [String]) -> Self {
         Self { tags, subjects: tags.iter().map(|tag| subject(tag)).collect() }
     }
@@ -34,23 +34,23 @@ impl<'a> Asker<'a> {
         Self { tags: self.tags, subjects }
     }
 
-    /// Returns whether something with these subjects is theirs as well.
+    /// Returns whether the asker is among these subjects.
     pub(super) fn is_among(&self, subjects: &[String]) -> bool {
         subjects.iter().any(|subject| self.subjects.contains(subject))
     }
 
-    /// Returns whether something with these subjects is nobody else's.
+    /// Returns whether these subjects are all the asker's.
     pub(super) fn is_alone_among(&self, subjects: &[String]) -> bool {
         subjects.iter().all(|subject| self.subjects.contains(subject))
     }
 
-    /// Returns whether an identifier is one of theirs.
+    /// Returns whether an identifier is the asker's.
     pub(super) fn is_by(&self, identity: &Identity, identifier: Option<Identifier>) -> bool {
         let tags = identifier.map(|identifier| identity.fingerprints_of(&identifier));
         tags.is_some_and(|tags| tags.iter().any(|tag| self.tags.contains(tag)))
     }
 
-    /// Returns the fields of a lead whose answer is an address or a number of theirs.
+    /// Returns the fields of a lead whose answer is an address or a number of the asker's.
     pub(super) fn fields_in(&self, identity: &Identity, lead: &Lead) -> Vec<String> {
         let is_theirs = |answer: &Value| {
             let text = answer.as_str().unwrap_or_default();
@@ -61,7 +61,7 @@ impl<'a> Asker<'a> {
         theirs.map(|(field, _)| field.clone()).collect()
     }
 
-    /// Returns the leads that anything of theirs lies under, in order.
+    /// Returns the leads under which anything of the asker's is stored, in order.
     pub(super) fn leads<S: Store>(&self, db: &Db<S>) -> Result<BTreeSet<LeadId>, Fault> {
         let mut leads = BTreeSet::new();
         leads.extend(db.leads_with(self.tags)?);

@@ -1,5 +1,5 @@
-//! Engagement: the download of a campaign's magnet. It is recorded under the submission that got the link, and whoever
-//! has the lead hears of it once.
+//! Engagement: the download of a campaign's magnet. It is recorded under the submission that got the link,
+//! and the recipients of the lead are notified once.
 
 use std::collections::BTreeSet;
 
@@ -17,8 +17,8 @@ use crate::ledger::db::store::Store;
 use crate::ledger::parts::Parts;
 use crate::pipeline::webhook::EventKind;
 
-/// Records a download by a submission's link. `None` if nothing is kept of whoever got the link, which they are not
-/// told.
+/// Records a download by a submission's link. `None` if nothing is stored about the link's owner, which they
+/// cannot tell.
 pub(in crate::ledger) fn engage<S: Store>(
     parts: &Parts<S>,
     submission_id: &SubmissionId,
@@ -36,7 +36,7 @@ pub(in crate::ledger) fn engage<S: Store>(
     Ok(Some(Count(downloads + 1)))
 }
 
-/// Notifies those who have the lead from this campaign, or will have it.
+/// Notifies the recipients of the lead from this campaign, present and future.
 fn notify<S: Store>(
     parts: &Parts<S>,
     lead_id: &LeadId,
@@ -47,7 +47,7 @@ fn notify<S: Store>(
 ) -> Result<(), Fault> {
     let Some(campaign) = parts.campaigns.last_good(campaign)? else { return Ok(()) };
     let Some(magnet) = &campaign.magnet else { return Ok(()) };
-    // Of a submission that has ended, whose the whole lead is.
+    // A submission that has ended belongs to the only subject of its lead.
     let row = parts.db.counted(lead_id, submission_id)?;
     let whose = row.and_then(|row| parts.consents.counted(lead_id, row).subjects.into_iter().next());
     let data = json!({

@@ -1,5 +1,5 @@
-//! Erasure: the submissions and acts whose own subject is an identifier that a person can prove go, and whoever has had
-//! them is told. Of a lead that others' submissions are in as well, those stay.
+//! Erasure: it removes the submissions and acts whose subject is an identifier that a person can prove, and
+//! notifies their recipients. Other people's submissions in the same lead stay.
 
 use std::collections::BTreeSet;
 
@@ -39,22 +39,22 @@ use crate::pipeline::lead::{Lead, subject};
 use crate::pipeline::scoring;
 use crate::pipeline::webhook::EventKind;
 
-/// What of a lead an erasure reaches.
+/// The part of a lead that an erasure reaches.
 struct Reach {
     lead_id: LeadId,
-    /// Submissions that go.
+    /// The erased submissions.
     gone: Vec<Counted>,
-    /// The others.
+    /// The other submissions.
     left: Vec<Counted>,
-    /// The numbers of the acts whose personal parts go.
+    /// The numbers of the acts whose personal parts are erased.
     acts: Vec<i64>,
-    /// The fingerprints that what goes came under.
+    /// The fingerprints of the erased submissions and acts.
     named: Vec<String>,
-    /// Those of them that lead to nothing of the lead any more, and the asker's.
+    /// Those of them that identify nothing of the lead any more, and the asker's.
     tags: Vec<String>,
-    /// Submissions that these acts came with, some of which have ended.
+    /// The submissions that these acts came with, some of which have ended.
     came_with: Vec<SubmissionId>,
-    /// Nothing of anybody else is left.
+    /// True if nothing of another subject is left.
     is_whole: bool,
 }
 
@@ -63,15 +63,15 @@ impl Reach {
         self.gone.is_empty() && self.acts.is_empty()
     }
 
-    /// Returns the submissions whose deliveries go.
+    /// Returns the submissions whose deliveries are erased.
     fn submissions(&self) -> Vec<SubmissionId> {
         let gone = self.gone.iter().map(|one| &one.submission_id);
         distinct(gone.chain(&self.came_with).cloned().collect())
     }
 }
 
-/// Erases the subjects behind these fingerprints, tells those who had their submissions, and remembers by a keyed hash
-/// that they want to hear nothing.
+/// Erases the subjects of these fingerprints, notifies the recipients of their submissions, and stores a
+/// keyed hash so that they are suppressed from now on.
 pub(in crate::ledger) fn erase<S: Store>(
     parts: &Parts<S>,
     request: &Erase,
@@ -98,7 +98,7 @@ pub(in crate::ledger) fn erase<S: Store>(
     list_people(SUPPRESSED, &request.list_tags, moment.now_ms, &mut changes);
     changes.effects.is_queue_stale = true;
     parts.commit(changes)?;
-    // Behind them, for it reads what is left.
+    // After them, because it reads what is left.
     let mentions = erase_mentions_of(parts, &asker, &moment.fork("mentions"))?;
     Ok(Some(Report(json!({
         "ledger": parts.config.name, "leads": leads, "left": left, "submissions": submissions, "mentions": mentions,
@@ -107,19 +107,19 @@ pub(in crate::ledger) fn erase<S: Store>(
     }))))
 }
 
-/// Finds what of a lead is theirs. What has no subject goes with the last that has one.
+/// Finds the asker's part of a lead. Rows without a subject are erased with the last that has one.
 fn reach<S: Store>(parts: &Parts<S>, lead_id: LeadId, asker: &Asker<'_>) -> Result<Reach, Fault> {
     let (mut all, mut named) = (Vec::new(), Vec::new());
     for row in parts.db.submissions_of(&lead_id)? {
         let mut one = parts.consents.counted(&lead_id, row);
-        // No act names the fingerprints of one that waits for its judgement.
+        // No act names the fingerprints of an unjudged submission.
         if one.state.is_unjudged()
             && let Some(waiting) = parts.consents.waiting(&lead_id, &one.submission_id)?
             && let Kept::Whole(admit) = waiting.kept
         {
             let tags: Vec<_> = admit.fingerprints.into_iter().map(|print| print.tag).collect();
             if one.subjects.is_empty() {
-                // Of before format 4.
+                // From before format 4.
                 one.subjects = tags.iter().map(|tag| subject(tag)).collect();
             }
             if asker.is_among(&one.subjects) {
@@ -165,12 +165,12 @@ fn named_in<S: Store>(
             let came_with = Some(personal.submission_id).filter(|id| !id.is_empty());
             (personal.fingerprints, came_with.map(Into::into))
         }
-        // One that no living key opens any more tells nothing.
+        // An act that no living key opens any more names nothing.
         _ => (Vec::new(), None),
     }
 }
 
-/// Erases what of a lead goes, with what hangs on it, and notifies those who have had it.
+/// Erases the reached part of a lead with everything that depends on it, and notifies its recipients.
 fn erase_in_lead<S: Store>(
     parts: &Parts<S>,
     reach: &Reach,
@@ -181,7 +181,7 @@ fn erase_in_lead<S: Store>(
 ) -> Result<(), Fault> {
     let lead_id = &reach.lead_id;
     let submissions = json_list(&reach.submissions());
-    // First, for both read what goes.
+    // First, because both read the rows that are erased.
     let recipients = recipients_of(parts, reach, asker)?;
     let mut waiting = Changes::default();
     keep_parts(parts, reach, asker, moment, &mut waiting)?;
@@ -209,7 +209,7 @@ fn erase_in_lead<S: Store>(
     Ok(())
 }
 
-/// Returns those who have had the submissions that go, or may have.
+/// Returns those who have received the erased submissions, or may have.
 fn recipients_of<S: Store>(parts: &Parts<S>, reach: &Reach, asker: &Asker<'_>) -> Result<Recipients, Fault> {
     let (submissions, subjects) = (json_list(&reach.submissions()), json_list(&asker.subjects));
     let mut recipients = Recipients::default();
@@ -221,7 +221,7 @@ fn recipients_of<S: Store>(parts: &Parts<S>, reach: &Reach, asker: &Asker<'_>) -
     Ok(recipients)
 }
 
-/// Lets recipients forget: the lead where nothing of it is left, else what they had of those who go.
+/// Notifies recipients: of the erasure of the lead if nothing of it is left, otherwise of the part.
 fn notify(
     reach: &Reach,
     recipients: &Recipients,
@@ -244,8 +244,8 @@ fn notify(
     }
 }
 
-/// Keeps what is others' of merged payloads: a part of somebody who goes leaves the lead that it stands in, and a part of
-/// somebody else, whose own submission the lead was not, waits by itself again.
+/// Keeps other subjects' parts of merged payloads: an erased subject's part is taken out of the lead, and
+/// another subject's part in an erased submission is held by itself again.
 fn keep_parts<S: Store>(
     parts: &Parts<S>,
     reach: &Reach,
@@ -292,7 +292,7 @@ fn keep_parts<S: Store>(
     Ok(())
 }
 
-/// Stores a payload that was changed.
+/// Seals and stores a changed payload.
 fn reseal<S: Store>(
     parts: &Parts<S>,
     lead_id: &LeadId,
@@ -307,7 +307,7 @@ fn reseal<S: Store>(
     Ok(())
 }
 
-/// Erases what other people's submissions say of whoever goes. Returns in how many.
+/// Erases the asker's data in other people's submissions. Returns the number of submissions.
 fn erase_mentions_of<S: Store>(parts: &Parts<S>, asker: &Asker<'_>, moment: &Moment) -> Result<usize, Fault> {
     let mut mentions = 0;
     for (lead_id, submission_id) in parts.db.mentions(asker.tags)? {

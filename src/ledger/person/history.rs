@@ -1,9 +1,9 @@
-//! The history of a person as it can be verified elsewhere.
+//! The consent history of a person, in a form that can be verified elsewhere.
 
 use serde_json::json;
 
-use super::access::{Position, Shown};
 use super::asker::Asker;
+use super::page::{Position, Shown};
 use crate::base::fault::Fault;
 use crate::base::id::LeadId;
 use crate::base::json::value_of;
@@ -13,16 +13,16 @@ use crate::ledger::db::store::Store;
 use crate::ledger::parts::Parts;
 use crate::pipeline::consent::{Act, Head, Verdict, follow, verify_behind};
 
-/// An act, with its personal part where that is there and opens.
+/// An act, with its personal part if that exists and can be opened.
 struct Opened<'a> {
     row: &'a ActRow,
     personal: Option<String>,
-    /// No living key opens its personal part.
+    /// True if no living key opens its personal part.
     is_closed: bool,
 }
 
-/// Shows a page of a lead's history behind a number: each act, its personal part as the text that was committed to, and
-/// what a look at it shows here.
+/// Adds a page of a lead's history after a number: each act, its personal part as the text that was committed
+/// to, and the verdict of its verification here.
 pub(super) fn history_shown<S: Store>(
     parts: &Parts<S>,
     lead_id: &LeadId,
@@ -32,7 +32,7 @@ pub(super) fn history_shown<S: Store>(
     into: &mut Shown,
 ) -> Result<Option<Position>, Fault> {
     let limit = (*left).max(1);
-    // The act before is what the first one is chained to.
+    // The first act is chained to the one before it.
     let mut rows = parts.db.acts_from(lead_id, after, limit + 1)?;
     let before = match rows.first() {
         Some(first) if first.act.seq == after => Some(rows.remove(0)),
@@ -50,9 +50,9 @@ pub(super) fn history_shown<S: Store>(
     for (one, verdict) in opened.into_iter().zip(verdicts) {
         let follows = before.replace(Head::from(&*one.row.act));
         let subjects = parts.consents.subjects_of(lead_id, one.row);
-        // Whose one was that has been erased is not known.
+        // The subject of an erased act is not known.
         if asker.is_among(&subjects) {
-            // Not erased: no living key opens its personal part.
+            // It is not erased: no living key opens its personal part.
             let verdict = if one.is_closed { Verdict::Unknown } else { verdict };
             act_shown(one, &subjects, asker, verdict, follows, into);
         } else {
@@ -72,7 +72,7 @@ fn open<'a, S: Store>(parts: &Parts<S>, lead_id: &LeadId, row: &'a ActRow) -> Op
     Opened { row, is_closed: personal.is_err(), personal: personal.ok().flatten() }
 }
 
-/// Shows an act of theirs. `follows` is what it is chained to.
+/// Adds an act of the asker's. `follows` is the head that it is chained to.
 fn act_shown(
     one: Opened<'_>,
     subjects: &[String],
@@ -85,11 +85,11 @@ fn act_shown(
     if subjects.first().is_some_and(|first| !asker.subjects.contains(first)) {
         follow(&mut into.standing, act, &[]);
     }
-    // It also names whoever else it is about.
+    // It also names its other subjects.
     let is_withheld = one.personal.is_some() && !asker.is_alone_among(subjects);
     into.has_other_identifiers |= is_withheld;
     let personal = one.personal.filter(|_| !is_withheld);
-    // Only where that is not what stands ahead of it here.
+    // Only if that is not the act before it here.
     let follows = follows.map(|head| head.mac).filter(|mac| into.last_mac.as_ref() != Some(mac));
     into.last_mac = Some(act.mac.clone());
     let mut shown = json!({

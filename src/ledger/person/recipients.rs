@@ -1,14 +1,14 @@
-//! Recipients who are told that something of a lead is gone, each with the webhooks that it was in.
+//! The recipients to be notified that something of a lead is gone, each with the webhooks that contained it.
 
 use crate::ledger::campaigns::Campaigns;
 use crate::ledger::db::delivery::{Target, receiver_of};
 use crate::ledger::db::queue::Concerned;
 use crate::ledger::db::store::Store;
 
-/// Webhooks that are named to a destination as those that something was in, the newest.
+/// The number of webhooks that are named to a destination, the newest.
 const MAX_NAMED: usize = 100;
 
-/// A recipient, and the webhooks of it.
+/// A recipient and its webhooks.
 pub(super) struct Recipient {
     campaign: String,
     destination: String,
@@ -17,7 +17,7 @@ pub(super) struct Recipient {
 }
 
 impl Recipient {
-    /// Returns where it is told.
+    /// Returns the target of its notification.
     pub(super) fn target(&self) -> Target<'_> {
         let Self { campaign, destination, receiver, .. } = self;
         Target { campaign, destination, receiver }
@@ -40,13 +40,13 @@ impl Recipient {
     }
 }
 
-/// The recipients, in the order in which they come.
+/// The recipients, in the order of their deliveries.
 #[derive(Default)]
 pub(super) struct Recipients(Vec<Recipient>);
 
 impl Recipients {
-    /// Adds the recipient of a delivery. What is told goes to the same destination at its address of now, once, whatever
-    /// that was before.
+    /// Adds the recipient of a delivery. The notification is sent once to the same destination at its current
+    /// address, whatever that was before.
     pub(super) fn add<S: Store>(&mut self, campaigns: &Campaigns<S>, delivery: &Concerned) {
         let Concerned { campaign, destination, receiver, .. } = delivery;
         let known = campaigns.last_good(campaign).ok().flatten();

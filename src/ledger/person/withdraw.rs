@@ -1,5 +1,6 @@
-//! Withdrawal: a person takes consents back. The act is written, what needed them stops, and whoever has had the lead
-//! hears of it. It reaches the submissions and acts of the link's subject, and nobody else's.
+//! Withdrawal: a person takes consents back. The act is written, deliveries that need the consents stop, and
+//! the recipients of the lead are notified. It reaches the submissions and acts of the link's subject, and
+//! nobody else's.
 
 use std::collections::BTreeSet;
 
@@ -39,7 +40,7 @@ use crate::pipeline::webhook::EventKind;
 struct TakenBack<'a>(Vec<&'a Standing>);
 
 impl<'a> TakenBack<'a> {
-    /// Those that are meant and still valid.
+    /// Selects the requested consents that are still valid.
     fn of(wanted: &str, now: &'a [Standing]) -> Self {
         let is_meant = |one: &&Standing| wanted == EVERY_PURPOSE || wanted == one.purpose;
         Self(now.iter().filter(|one| one.state.is_valid()).filter(is_meant).collect())
@@ -54,7 +55,7 @@ impl<'a> TakenBack<'a> {
         self.0.iter().max_by_key(|one| one.by.seq).map(|one| one.by.campaign.as_str())
     }
 
-    /// Returns what an act says of them.
+    /// Returns the act's entries for them.
     fn consents(&self) -> Vec<ActedOn> {
         let taken_back =
             |one: &&Standing| (one.purpose.clone(), ConsentState::Withdrawn, one.by.terms.clone());
@@ -62,18 +63,19 @@ impl<'a> TakenBack<'a> {
     }
 }
 
-/// A withdrawal that is being done: whose, and what.
+/// A withdrawal: its subject and its consents.
 struct Withdrawal<'a> {
     lead_id: &'a LeadId,
     /// The subject of the consents.
     whose: &'a str,
-    /// Where the subject's consents stand.
+    /// The standing of the subject.
     now: &'a [Standing],
     taken: TakenBack<'a>,
     method: &'a str,
 }
 
-/// Withdraws a consent of a link's subject, or all of them. `None` if the subject has none, and nothing waits.
+/// Withdraws a consent of a link's subject, or all of them. `None` if the subject has none, and nothing
+/// waits.
 pub(in crate::ledger) fn withdraw<S: Store>(
     parts: &Parts<S>,
     request: &Withdraw,
@@ -114,8 +116,8 @@ pub(in crate::ledger) fn withdraw<S: Store>(
     Ok(Some(Withdrawn { purposes, refused, fingerprints: tags.into_iter().collect() }))
 }
 
-/// Returns what is held or waits for a confirmation of a subject's. A request has no act yet: there the link's name says
-/// whose it is, and without one its lead is nobody else's.
+/// Returns the held and unconfirmed submissions of a subject. A request has no act yet: the link names its
+/// subject, and without a name its lead has only one.
 fn waiting_of<S: Store>(
     parts: &Parts<S>,
     lead_id: &LeadId,
@@ -136,7 +138,8 @@ fn waiting_of<S: Store>(
     Ok(all)
 }
 
-/// Ends what waits and cannot go anywhere any more. Returns how much, and the fingerprints of requests.
+/// Ends waiting submissions that no destination can get any more. Returns their number, and the fingerprints
+/// of requests.
 fn end_waiting<'a, S: Store>(
     parts: &Parts<S>,
     withdrawal: &Withdrawal<'a>,
@@ -173,7 +176,7 @@ fn end_waiting<'a, S: Store>(
     Ok((refused, tags))
 }
 
-/// Returns a submission that waits for a confirmation, as it came. `None` if no living key opens it: nobody is left to be
+/// Returns an unconfirmed submission, as it was posted. `None` if no living key opens it: then nobody can be
 /// asked.
 fn request_of<S: Store>(
     parts: &Parts<S>,
@@ -185,8 +188,8 @@ fn request_of<S: Store>(
     Ok(payload.and_then(|payload| parts.vault.open_sealed(&payload, &context).ok()))
 }
 
-/// Returns the fingerprints that the newest acts of a subject name: those under which KV may remember a submission of the
-/// last minutes.
+/// Returns the fingerprints that the newest acts of a subject name, under which KV may cache a submission of
+/// the last minutes.
 fn newest_tags_of<S: Store>(
     parts: &Parts<S>,
     lead_id: &LeadId,
@@ -196,7 +199,7 @@ fn newest_tags_of<S: Store>(
     let mut tags = BTreeSet::new();
     for number in numbers {
         for one in parts.db.acts_from(lead_id, number, 1)? {
-            // One that no living key opens any more tells nothing; the others still count.
+            // An act that no living key opens any more names nothing; the others still count.
             let personal =
                 one.sealed.as_ref().map(|sealed| parts.consents.personal(lead_id, &one.act, sealed));
             if let Some(Ok(personal)) = personal {
@@ -240,7 +243,7 @@ fn write_act<S: Store>(
     Ok(act)
 }
 
-/// Returns when the record of a person's consents ends whose last act is done now in a campaign.
+/// Returns when the record of a person's consents ends if their last act is done now in a campaign.
 pub(in crate::ledger) fn record_ends<S: Store>(
     campaigns: &Campaigns<S>,
     campaign: &str,
@@ -250,8 +253,8 @@ pub(in crate::ledger) fn record_ends<S: Store>(
     Ok(Ends { consent_ms: None, record_ms: moment.now_ms + kept_ms })
 }
 
-/// Stops the deliveries that need what is gone, and notifies those who have had the subject's submissions, or may have.
-/// Returns the submissions whose deliveries were stopped.
+/// Stops the deliveries that need the withdrawn consents, and notifies those who have received the subject's
+/// submissions, or may have. Returns the submissions whose deliveries were stopped.
 fn stop_and_notify<S: Store>(
     parts: &Parts<S>,
     withdrawal: &Withdrawal<'_>,
@@ -277,8 +280,8 @@ fn stop_and_notify<S: Store>(
     Ok(stopped)
 }
 
-/// Notifies recipients of a withdrawal. Where somebody else of the lead still consents, it is an update that says in which
-/// webhooks the consent was.
+/// Notifies recipients of a withdrawal. If another subject of the lead still consents, it is an update that
+/// names the webhooks with the withdrawn consent.
 fn notify<S: Store>(
     parts: &Parts<S>,
     withdrawal: &Withdrawal<'_>,
@@ -321,8 +324,8 @@ fn notify<S: Store>(
     Ok(())
 }
 
-/// Returns whether a held lead could still go anywhere: no consent that the campaign requires is gone, and a destination
-/// is there that needs none but those that are left.
+/// Returns whether a held lead could still be sent: no withdrawn consent is required by the campaign, and a
+/// destination needs only consents that are left.
 fn can_still_go<S: Store>(campaigns: &Campaigns<S>, campaign: &str, gone: &[&str], left: &[String]) -> bool {
     let Ok(Some(campaign)) = campaigns.last_good(campaign) else { return false };
     let required = |id: &str| campaign.purposes.iter().any(|purpose| purpose.required && purpose.id == id);
@@ -330,8 +333,8 @@ fn can_still_go<S: Store>(campaigns: &Campaigns<S>, campaign: &str, gone: &[&str
     !gone.iter().any(|id| required(id)) && open.any(|one| one.needs.iter().all(|need| left.contains(need)))
 }
 
-/// Returns the deliveries of the subject's submissions. Where a submission does not say whose it is or has ended, nothing
-/// is known but whose the lead is.
+/// Returns the deliveries of the subject's submissions. If a submission does not name its subject or has
+/// ended, it is the subject's only if the lead has no other.
 fn deliveries_concerned<S: Store>(
     parts: &Parts<S>,
     withdrawal: &Withdrawal<'_>,
@@ -352,8 +355,8 @@ fn deliveries_concerned<S: Store>(
     Ok(all)
 }
 
-/// Returns whether a delivery must not go out any more: it needs what is gone, or may, where the campaign does not say any
-/// more. One that rests on somebody else's consents goes on.
+/// Returns whether a delivery must be stopped: it needs a withdrawn consent, or may, if the campaign does not
+/// list it any more. A delivery that needs another subject's consents goes on.
 fn must_stop<S: Store>(campaigns: &Campaigns<S>, withdrawal: &Withdrawal<'_>, delivery: &Concerned) -> bool {
     let gone = withdrawal.taken.purposes();
     let known = campaigns.last_good(&delivery.campaign).ok().flatten();

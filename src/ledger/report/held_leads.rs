@@ -1,4 +1,4 @@
-//! Held leads with their scores, and why they are held: nothing that tells who they are.
+//! Held leads with their scores, and the reasons why they are held: nothing that identifies a person.
 
 use serde_json::Value;
 
@@ -13,12 +13,12 @@ use crate::ledger::db::store::Store;
 use crate::ledger::parts::Parts;
 use crate::pipeline::scoring;
 
-/// Leads of a page. Each is opened, with the consents of its person.
+/// The number of leads in a page. Each is opened, with the consents of its person.
 const MAX_PAGE: i64 = 50;
-/// No living key opens it.
+/// The reason shown for a lead that no living key opens.
 const UNREADABLE: &str = "unreadable";
 
-/// Reports held submissions, a page of them, by lead and submission.
+/// Reports a page of held submissions, by lead and submission.
 pub(in crate::ledger) fn held_page<S: Store>(parts: &Parts<S>, query: &Held) -> Result<Page, Fault> {
     let limit = query.limit.unwrap_or(MAX_PAGE).clamp(1, MAX_PAGE);
     let after = query.after.as_deref().unwrap_or_default();

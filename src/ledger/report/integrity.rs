@@ -1,9 +1,9 @@
-//! The integrity check: whether the counters are the rows, whether what waits can be sent, and whether anything waits
-//! for too long. It changes nothing.
+//! The integrity check: it finds counters that differ from rows, deliveries that cannot be sent, and anything
+//! that has waited too long. It changes nothing.
 //!
-//! It goes through the tables in chunks, so that leads come first. What it has counted so far travels in the cursor,
-//! for the object may stop between two chunks. The cursor is sealed: one of somebody's own making would count the rows
-//! behind any lead, and so tell whether there is one.
+//! It goes through the tables in chunks, so that leads come first. Its counts so far travel in the cursor,
+//! because the object may stop between two chunks. The cursor is sealed: a forged one would count the rows
+//! after any lead, and so reveal whether it exists.
 
 use serde_json::{Map, Value, json};
 
@@ -20,33 +20,34 @@ use crate::ledger::parts::Parts;
 use crate::ledger::vault::Vault;
 use crate::pipeline::webhook::LONGEST_WAIT_MS;
 
-/// Leads and deliveries of a chunk: some ten milliseconds of the object.
+/// The number of leads and deliveries in a chunk: some ten milliseconds of the object.
 pub const CHUNK_ROWS: i64 = 2_000;
-/// Copies of campaigns of a chunk. The Worker reads each one's campaign in KV, and a free plan allows it 50
-/// requests.
+/// The number of campaigns' copies in a chunk. The Worker reads each one's campaign in KV, and a free plan
+/// allows it 50 requests.
 const CHUNK_COPIES: i64 = 30;
 /// The context of a sealed cursor.
 const CONTEXT: &str = "checkup";
-/// The cron pokes every five minutes; what is due for three times as long was not found by it.
+/// The time after which a due delivery is overdue: the cron runs every five minutes, and has missed it three
+/// times.
 pub const OVERDUE_MS: i64 = 15 * 60_000;
-/// Beyond every key that a table holds.
+/// A text beyond every key of a table.
 const NO_MORE: &str = "\u{10ffff}";
 
-/// States in which a submission's payload is still needed, and in which the counter is exact: a row in another state
-/// may have ended with its lead, and its counter stays.
+/// The states in which a submission's payload is still needed, and in which the counter is exact: a row in
+/// another state may have ended with its lead, and its counter stays.
 const LIVING: [State; 5] = [State::Pending, State::Dead, State::Held, State::Quarantined, State::Unconfirmed];
 
-/// What a check goes through.
+/// The table that a check goes through.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Table {
     Leads,
     Deliveries,
-    /// It has been through both.
+    /// The check has been through both.
     Neither,
 }
 
-/// Where a check is: its table, the key that it has come to, the counters when it began, the rows that it has
-/// counted since, and the campaign whose copy it has looked at last.
+/// The progress of a check: its table, the key that it has reached, the counters when it began, the rows
+/// counted since, and the campaign whose copy it has read last.
 struct Progress {
     table: Table,
     after: String,
@@ -93,8 +94,7 @@ impl Progress {
     }
 }
 
-/// Checks a chunk behind the cursor in `after`; it begins anew without one. `None` if the cursor is none of the
-/// ledger's.
+/// Checks the chunk after the cursor in `after`, or the first one. `None` if the cursor is not the ledger's.
 pub(in crate::ledger) fn checkup<S: Store>(
     parts: &Parts<S>,
     request: &Checkup,
@@ -154,7 +154,7 @@ fn check_leads<S: Store>(
     Ok(())
 }
 
-/// Checks a chunk of deliveries, and behind the last one the counters.
+/// Checks a chunk of deliveries, and after the last one the counters.
 fn check_deliveries<S: Store>(
     db: &Db<S>,
     progress: &mut Progress,
@@ -171,7 +171,7 @@ fn check_deliveries<S: Store>(
     Ok(())
 }
 
-/// Returns the revisions of campaigns' copies by id, a chunk of them.
+/// Returns a chunk of the revisions of campaigns' copies, by id.
 fn copies<S: Store>(db: &Db<S>, progress: &mut Progress) -> Result<Value, Fault> {
     let chunk = db.campaign_copies(&progress.copy, CHUNK_COPIES)?;
     let full = i64::try_from(chunk.len()).is_ok_and(|read| read == CHUNK_COPIES);
@@ -180,8 +180,8 @@ fn copies<S: Store>(db: &Db<S>, progress: &mut Progress) -> Result<Value, Fault>
     Ok(Value::Object(chunk.into_iter().map(|(id, revision)| (id, revision.into())).collect::<Map<_, _>>()))
 }
 
-/// Compares the counters with the rows. Where they moved during the check, rows that it had passed may have moved with
-/// them.
+/// Compares the counters with the rows. If they moved during the check, rows that it had passed may have
+/// moved with them.
 fn compare(progress: &Progress, counters: &Counts, findings: &mut Vec<Finding>) {
     if progress.began != *counters {
         findings.push(found("moving", String::new(), 1));

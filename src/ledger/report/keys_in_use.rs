@@ -8,7 +8,7 @@ use crate::ledger::config::Config;
 use crate::ledger::db::Db;
 use crate::ledger::db::store::Store;
 
-/// Reports by ring the ids of the keys that rows name, each with their number.
+/// Reports by keyring the ids of the keys that rows name, each with their number.
 pub(in crate::ledger) fn keys_in_use<S: Store>(config: &Config, db: &Db<S>) -> Result<Report, Fault> {
     Ok(Report(json!({ "ledgers": [{ "ledger": config.name, "in_use": db.keys_in_use()? }] })))
 }

@@ -1,4 +1,5 @@
-//! Reports for operators: counters, deliveries with their attempts, and the rooms beside this file.
+//! Reports for operators: counters, deliveries with their attempts, and those of the modules beside this
+//! file.
 
 pub(in crate::ledger) mod held_leads;
 pub(in crate::ledger) mod integrity;
@@ -17,10 +18,10 @@ use crate::base::fault::Fault;
 use crate::base::limits;
 use crate::base::time::rfc3339;
 
-/// Buckets of a report, the newest: four months of hours, and an answer of 1 MB. The sums beside them count
-/// everything.
+/// The number of buckets in a report, the newest: four months of hours, and a reply of 1 MB. The sums beside
+/// them count everything.
 const MAX_BUCKETS: i64 = 3_000;
-/// Deliveries of a page: an answer of about 50 KB.
+/// The number of deliveries in a page: a reply of about 50 KB.
 const MAX_PAGE: i64 = limits::number("page_entries") as i64;
 
 /// Reports counters by hour, with their sums.
@@ -52,7 +53,7 @@ pub(in crate::ledger) fn counters<S: Store>(db: &Db<S>, query: &Counters) -> Res
     Ok(Report(counted(total, repeats, kv_repeats, rejections, buckets)))
 }
 
-/// Reports deliveries, a page of them.
+/// Reports a page of deliveries.
 pub(in crate::ledger) fn deliveries<S: Store>(db: &Db<S>, query: &Deliveries) -> Result<Page, Fault> {
     let limit = query.limit.unwrap_or(MAX_PAGE).clamp(1, MAX_PAGE);
     let state = query.state.as_deref().and_then(DeliveryState::parse);
@@ -63,7 +64,7 @@ pub(in crate::ledger) fn deliveries<S: Store>(db: &Db<S>, query: &Deliveries) ->
     Ok(Page { next: next.map(str::to_owned), entries })
 }
 
-/// Returns the counters where there is no ledger yet.
+/// Returns the counters of a ledger that does not exist yet.
 pub fn nothing_counted() -> Value {
     counted([0; State::ALL.len()], 0, 0, Vec::new(), Vec::new())
 }

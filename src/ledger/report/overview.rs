@@ -9,23 +9,22 @@ use crate::ledger::db::overview::{MAX_DELIVERIES, Step};
 use crate::ledger::db::store::{MAX_SAFE, Store};
 use crate::ledger::parts::Parts;
 
-/// Up to here a period is shown by the hour: 72 bars, as many as a screen has room for.
+/// The longest period that is shown by the hour: 72 bars, as many as a screen has room for.
 const HOURLY_MS: i64 = 3 * DAY_MS;
-/// The step by which a period is shown; UTC, milliseconds.
+/// Returns the step by which a period is shown; UTC, milliseconds.
 pub fn step_of(from_ms: i64, to_ms: i64) -> Step {
     if to_ms.saturating_sub(from_ms) <= HOURLY_MS { Step::Hour } else { Step::Day }
 }
 
-/// What is answered where nothing was counted.
+/// The overview if nothing was counted.
 pub const NOTHING: &str = r#"{"funnel":{"received":0,"valid":0,"consented":0,"new":0,"qualified":0,"delivered":0},
 "accepted":0,"repeats":0,"kv_repeats":0,"refused":{"rejected":0,"unconsented":0,"throttled":0},
 "timeline":{},"sources":{},"scores":{"bins":{}},"rejections":{},
 "destinations":[],"deliveries_counted":0,"deliveries_capped":0}"#;
 
-/// What happened from one hour to before another, in one campaign or all of the ledger's. Two such
-/// reports are added up number by number; the posts by source are for the Worker, which says which sources
-/// are shown. Of what waits for an operator all is counted, whatever the
-/// period.
+/// Reports the numbers of a period, from one hour to before another, in one campaign or all of the ledger's.
+/// Two such reports can be added up number by number; the posts by source are for the Worker, which decides
+/// which sources are shown. Dead and paused deliveries are counted whatever the period.
 pub(in crate::ledger) fn overview<S: Store>(parts: &Parts<S>, query: &Overview) -> Result<Report, Fault> {
     let campaign = query.campaign.as_deref();
     let (from_ms, to_ms) = (query.from_ms.unwrap_or(0), query.to_ms.unwrap_or(MAX_SAFE));
@@ -35,7 +34,7 @@ pub(in crate::ledger) fn overview<S: Store>(parts: &Parts<S>, query: &Overview) 
     Ok(Report(Value::Object(report)))
 }
 
-/// How destinations take what leads of the period bring them.
+/// Returns the deliveries of the period's leads by destination.
 fn destinations<S: Store>(
     parts: &Parts<S>,
     campaign: Option<&str>,
@@ -71,8 +70,7 @@ fn destinations<S: Store>(
     Ok(report)
 }
 
-/// Puts percentiles in the place of the times that deliveries took. The nearest rank: so many percent took
-/// no longer.
+/// Replaces the times that deliveries took by percentiles. The nearest rank: so many percent took no longer.
 fn time_taken(one: &mut Value) {
     let Some(one) = one.as_object_mut() else { return };
     one.remove("deliveries");
@@ -85,7 +83,7 @@ fn time_taken(one: &mut Value) {
     }
 }
 
-/// A destination that leads of the period brought nothing.
+/// Returns the entry of a destination that got no lead of the period.
 fn nothing_sent() -> Value {
     json!({
         "pending": 0, "delivered": 0, "expired": 0, "withdrawn": 0, "attempts": 0, "failed_attempts": 0,

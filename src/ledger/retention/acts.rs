@@ -1,6 +1,6 @@
-//! The end of consents, and of the record of them.
+//! The expiry of consents, and the end of their record.
 
-use super::{CHUNK_ROWS, NO_MORE};
+use super::chunk::{CHUNK_ROWS, NO_MORE};
 use crate::base::fault::Fault;
 use crate::base::id::LeadId;
 use crate::base::moment::Moment;
@@ -38,14 +38,14 @@ pub(super) fn sweep_acts<S: Store>(
     Ok(last.filter(|_| is_full))
 }
 
-/// The consents of a subject that have expired.
+/// The expired consents of a subject.
 struct Expired {
     subject: String,
     standing: Vec<Standing>,
     consents: Vec<ActedOn>,
 }
 
-/// Lets the consents of a lead expire whose time has passed: an act of its own for each subject.
+/// Expires the consents of a lead whose time has passed, by an act for each subject.
 pub(super) fn expire_consents<S: Store>(
     parts: &Parts<S>,
     lead_id: &LeadId,
@@ -68,7 +68,7 @@ pub(super) fn expire_consents<S: Store>(
     Ok(())
 }
 
-/// Returns the consents of a lead that have expired, by subject, and when the next one will.
+/// Returns the expired consents of a lead, by subject, and when the next one expires.
 fn expired_consents<S: Store>(
     parts: &Parts<S>,
     lead_id: &LeadId,
@@ -104,7 +104,7 @@ fn expire<S: Store>(
     let Expired { subject, mut standing, consents } = expired;
     let newest = standing.iter().max_by_key(|place| place.by.seq);
     let campaign = newest.map(|place| place.by.campaign.clone()).unwrap_or_default();
-    // Whoever can have an act erased can have its end erased with it.
+    // Everybody who can have an act erased can have its end erased with it.
     let mut subjects = vec![subject.clone()];
     for place in standing.iter().filter(|place| consents.iter().any(|(id, ..)| *id == place.purpose)) {
         for other in &place.by.with {

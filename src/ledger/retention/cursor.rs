@@ -1,11 +1,11 @@
-//! The place that a sweep has come to: its phase, and the key within it.
+//! The cursor of a sweep: its phase, and the key within it.
 
 use crate::base::fault::Fault;
 use crate::ledger::db::Db;
 use crate::ledger::db::identifier::Carrier;
 use crate::ledger::db::store::Store;
 
-/// The key of the place in `meta`.
+/// The key of the cursor in `meta`.
 const SWEEP: &str = "sweep";
 
 /// The tables, in the order in which a sweep goes through them.
@@ -18,7 +18,7 @@ pub(super) enum Phase {
 }
 
 impl Phase {
-    /// All of them, each with its name in the database.
+    /// All phases, each with its name in the database.
     const ALL: [(Self, &str); 5] = [
         (Self::Deliveries, "deliveries"),
         (Self::Leads, "leads"),
@@ -28,31 +28,31 @@ impl Phase {
     ];
 }
 
-/// A place: all of its phase up to a key is done.
+/// A cursor: all of its phase up to a key is done.
 pub(super) struct Cursor {
-    /// The phase, by its place in the order.
+    /// The index of the phase.
     at: usize,
     pub(super) phase: Phase,
     pub(super) after: String,
 }
 
 impl Cursor {
-    /// The place where a sweep begins.
+    /// The start of a sweep.
     pub(super) const START: Self = Self { at: 0, phase: Phase::Deliveries, after: String::new() };
 
-    /// Reads the place that the running sweep has come to.
+    /// Reads the cursor of the running sweep.
     pub(super) fn read<S: Store>(db: &Db<S>) -> Result<Self, Fault> {
         Ok(db.meta(SWEEP)?.and_then(|text| Self::parse(&text)).unwrap_or(Self::START))
     }
 
-    /// Keeps the place.
+    /// Stores the cursor.
     pub(super) fn keep<S: Store>(&self, db: &Db<S>) -> Result<(), Fault> {
         let name = Phase::ALL.get(self.at).map_or("", |(_, name)| *name);
         db.put_meta(SWEEP, &format!("{name} {}", self.after))
     }
 
-    /// Returns the place behind a chunk that ended at a key, or that was the last of its phase. `None` at the end of
-    /// the sweep.
+    /// Returns the cursor after a chunk that ended at a key, or that was the last of its phase. `None` at the
+    /// end of the sweep.
     pub(super) fn next(&self, last: Option<String>) -> Option<Self> {
         match last {
             Some(after) => Some(Self { at: self.at, phase: self.phase, after }),

@@ -1,7 +1,7 @@
 //! The end of leads, and of submissions that have waited for their time.
 
 use super::acts::expire_consents;
-use super::{CHUNK_ROWS, NO_MORE};
+use super::chunk::{CHUNK_ROWS, NO_MORE};
 use crate::base::fault::Fault;
 use crate::base::id::LeadId;
 use crate::base::moment::Moment;
@@ -9,7 +9,7 @@ use crate::ledger::db::changes::{Changes, Effects};
 use crate::ledger::db::state::State;
 use crate::ledger::db::store::{MAX_SAFE, Store};
 use crate::ledger::db::submission;
-use crate::ledger::db::submission::{SealedColumn, StaleSubmission};
+use crate::ledger::db::submission_row::{SealedColumn, StaleSubmission};
 use crate::ledger::parts::Parts;
 use crate::ledger::vault::{act_context, consent_context, payload_context};
 
@@ -38,7 +38,7 @@ pub(super) fn sweep_leads<S: Store>(
     Ok(last.filter(|_| is_full))
 }
 
-/// Ends the submissions of a lead whose time to wait has passed, their payloads with them.
+/// Ends the submissions of a lead whose time to wait has passed, with their payloads.
 fn end_waiting<S: Store>(
     parts: &Parts<S>,
     lead_id: &LeadId,

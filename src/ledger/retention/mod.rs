@@ -1,12 +1,14 @@
-//! Retention: nothing stays without an end. Dead letters, held leads, people whose window has passed, consents, the
-//! record of them, idempotency keys: a sweep goes through the tables in chunks, so that no alarm takes long. On its
-//! way it seals anew what an older key has sealed, so that the key can be destroyed.
+//! Retention: everything stored has an end. Dead letters, held leads, people whose window has passed,
+//! consents, the record of them, idempotency keys: a sweep goes through the tables in chunks, so that no
+//! alarm takes long. On its way it reseals what an older key has sealed, so that the key can be destroyed.
 
 mod acts;
+mod chunk;
 mod cursor;
 mod leads;
 mod requests;
 
+use self::chunk::{CHUNK_ROWS, NO_MORE};
 use self::cursor::{Cursor, Phase};
 use super::db::changes::Effects;
 use super::db::identifier::Carrier;
@@ -22,21 +24,17 @@ use crate::base::moment::Moment;
 use crate::base::time::DAY_MS;
 use crate::ledger::db::changes::Changes;
 
-/// A dead letter, and a delivery to a destination that answered 410, can be brought back for so
-/// long: a month covers a holiday and a monthly report.
+/// The days for which a dead letter, or a delivery to a destination that responded with 410, can be replayed:
+/// a month covers a holiday and a monthly report.
 pub(in crate::ledger) const DEAD_DAYS: i64 = limits::number("dead_letter_days") as i64;
-/// Between the chunks of one sweep, so that leads come first.
+/// The pause between the chunks of one sweep, so that leads come first.
 const CHUNK_PAUSE_MS: i64 = 1_000;
-/// Rows of a chunk: a few milliseconds.
-const CHUNK_ROWS: i64 = 500;
-/// Beyond every key that a table holds.
-const NO_MORE: &str = "\u{10ffff}";
 
-/// Ends the requests whose time has passed, does a chunk of the sweep where one is due, and moves on what
-/// lies in a table of before.
+/// Ends expired requests, runs a chunk of the sweep if one is due, and the next step of a running table
+/// migration.
 ///
 /// # Errors
-/// The database's; the chunk is done again then.
+/// The database's; the chunk is run again then.
 pub(super) fn sweep<S: Store>(parts: &Parts<S>, moment: &Moment) -> Result<(), Fault> {
     requests::expire_requests(parts, moment)?;
     sweep_chunk(parts, moment)?;
@@ -90,7 +88,7 @@ fn sweep_deliveries<S: Store>(
     Ok(end)
 }
 
-/// Removes the identifiers that lead to a lead of which nothing is left.
+/// Removes the identifiers of leads of which nothing is left.
 fn sweep_identifiers<S: Store>(
     parts: &Parts<S>,
     carrier: Carrier,
@@ -101,7 +99,7 @@ fn sweep_identifiers<S: Store>(
     Ok(end)
 }
 
-/// Removes what is due of the tables that need no chunks.
+/// Removes expired rows of the tables that need no chunks.
 fn sweep_rest<S: Store>(parts: &Parts<S>, now_ms: i64) -> Result<(), Fault> {
     parts.db.sweep_keys(now_ms)?;
     parts.db.sweep_links(now_ms)?;

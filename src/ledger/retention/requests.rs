@@ -1,6 +1,6 @@
 //! Expiry of requests that nobody has confirmed.
 
-use super::CHUNK_ROWS;
+use super::chunk::CHUNK_ROWS;
 use crate::base::fault::Fault;
 use crate::base::moment::Moment;
 use crate::ledger::db::changes::{Changes, Effects};
@@ -11,7 +11,7 @@ use crate::ledger::db::store::Store;
 use crate::ledger::db::submission;
 use crate::ledger::parts::Parts;
 
-/// Ends the requests whose time has passed, with the submissions that waited for them.
+/// Ends expired requests, with the submissions that waited for them.
 pub(super) fn expire_requests<S: Store>(parts: &Parts<S>, moment: &Moment) -> Result<(), Fault> {
     if !parts.schedule.has_expired(moment.now_ms) {
         return Ok(());
@@ -31,7 +31,7 @@ fn expire<S: Store>(
 ) -> Result<(), Fault> {
     let Expired { lead_id, submission_id, .. } = request;
     let unconfirmed = parts.db.unconfirmed(lead_id, submission_id)?;
-    // With it goes what came beside it and was never agreed to.
+    // With it ends what came beside it and was never confirmed.
     parts.db.remove_unconfirmed(lead_id, submission_id, now_ms)?;
     if let Some(one) = unconfirmed {
         let mut changes = Changes::default();
