@@ -26,7 +26,7 @@ pub mod ledger;
 
 pub mod app;
 
-#[cfg(feature = "cli")]
+#[cfg(feature = "host")]
 pub mod testing;
 
 #[cfg(target_arch = "wasm32")]

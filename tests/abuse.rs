@@ -1,5 +1,5 @@
 //! Signs of abuse: what each is, what it weighs, and that none keeps anybody out by itself.
-#![cfg(feature = "cli")]
+#![cfg(feature = "host")]
 #![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod common;

@@ -1,5 +1,5 @@
 //! The admin API: who is let in, what it shows, and what publishing refuses.
-#![cfg(feature = "cli")]
+#![cfg(feature = "host")]
 #![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod common;

@@ -1,5 +1,5 @@
 //! Who may do what at the admin API: each address under each scope, and how long guessing must wait.
-#![cfg(feature = "cli")]
+#![cfg(feature = "host")]
 #![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod common;

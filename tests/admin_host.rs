@@ -1,6 +1,6 @@
 //! Where operators have a host of their own, nothing of theirs is answered elsewhere, and nothing of visitors'
 //! there.
-#![cfg(feature = "cli")]
+#![cfg(feature = "host")]
 #![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod common;

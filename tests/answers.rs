@@ -1,5 +1,5 @@
 //! The rules of fields, by the table that the scripts on pages are held to as well (`tests/web/lib.test.mjs`).
-#![cfg(feature = "cli")]
+#![cfg(feature = "host")]
 #![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "tests")]
 
 use leadhook::campaign::Campaign;

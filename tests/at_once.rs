@@ -1,6 +1,6 @@
 //! Leads that go out at once have no entry in the index of what is due: whatever happens to the object before they
 //! are sent, they are found, sent once, and shown as any other.
-#![cfg(feature = "cli")]
+#![cfg(feature = "host")]
 #![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod common;

@@ -1,6 +1,6 @@
 //! The audit log: every act of an operator has its entry, no entry says who it was about, and no entry
 //! can be changed.
-#![cfg(feature = "cli")]
+#![cfg(feature = "host")]
 #![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod common;

@@ -1,5 +1,5 @@
 //! A campaign's file: every problem at once, each with its path; and what its conditions say.
-#![cfg(feature = "cli")]
+#![cfg(feature = "host")]
 #![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod common;

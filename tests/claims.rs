@@ -1,5 +1,5 @@
 //! The outbox as an alarm drives it: several attempts at once, and objects that stop in between.
-#![cfg(feature = "cli")]
+#![cfg(feature = "host")]
 #![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod common;

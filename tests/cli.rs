@@ -1,5 +1,5 @@
 //! The command line, run as a marketer runs it.
-#![cfg(feature = "cli")]
+#![cfg(feature = "host")]
 #![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 use std::fs;

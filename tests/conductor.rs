@@ -1,5 +1,5 @@
 //! The conductor of a ledger's deliveries: the requests of one event, and the alarm after it.
-#![cfg(feature = "cli")]
+#![cfg(feature = "host")]
 #![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod common;

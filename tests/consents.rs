@@ -1,5 +1,5 @@
 //! Consents as they are proven and taken back: receipts, the history, withdrawals.
-#![cfg(feature = "cli")]
+#![cfg(feature = "host")]
 #![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod common;

@@ -1,5 +1,5 @@
 //! Where events may go: judged when a campaign is published, and again when a delivery is sent.
-#![cfg(feature = "cli")]
+#![cfg(feature = "host")]
 #![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 mod common;

@@ -1,5 +1,5 @@
 //! The doctor finds what is broken in a ledger by hand, says so in words, and finds nothing else.
-#![cfg(feature = "cli")]
+#![cfg(feature = "host")]
 #![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod common;

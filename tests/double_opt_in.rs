@@ -1,5 +1,5 @@
 //! A submission that waits for the owner of the address.
-#![cfg(feature = "cli")]
+#![cfg(feature = "host")]
 #![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod common;

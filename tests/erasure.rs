@@ -1,5 +1,5 @@
 //! A person asks to see everything, or to be forgotten; and what ends by itself.
-#![cfg(feature = "cli")]
+#![cfg(feature = "host")]
 #![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod common;

@@ -1,5 +1,5 @@
 //! What browsers, frameworks, mail programs and hasty hands do every day, and what becomes of it.
-#![cfg(feature = "cli")]
+#![cfg(feature = "host")]
 #![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod common;

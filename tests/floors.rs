@@ -1,5 +1,5 @@
 //! The modules stand in floors (the table in `src/lib.rs`), and a file imports only from below.
-#![cfg(feature = "cli")]
+#![cfg(feature = "host")]
 #![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 use std::collections::BTreeMap;

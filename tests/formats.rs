@@ -1,6 +1,6 @@
 //! What is persisted and what goes over a wire, literally. A change here breaks what lies in
 //! somebody's KV or ledger, or what another version of the code says: raise the format number.
-#![cfg(feature = "cli")]
+#![cfg(feature = "host")]
 #![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod common;

@@ -1,5 +1,5 @@
 //! HTTP around a post: browsers, CORS, idempotency, what is refused, and faults of ours.
-#![cfg(feature = "cli")]
+#![cfg(feature = "host")]
 #![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod common;

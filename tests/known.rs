@@ -1,5 +1,5 @@
 //! Someone who is known: every row of the design's table, and who counts as the same person.
-#![cfg(feature = "cli")]
+#![cfg(feature = "host")]
 #![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod common;

@@ -1,5 +1,5 @@
 //! KV never judges: stale, empty, failing or refusing, it costs speed and nothing else.
-#![cfg(feature = "cli")]
+#![cfg(feature = "host")]
 #![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod common;

@@ -1,5 +1,5 @@
 //! How much is taken in a minute: by campaign and by network, never by person.
-#![cfg(feature = "cli")]
+#![cfg(feature = "host")]
 #![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod common;

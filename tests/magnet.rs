@@ -1,5 +1,5 @@
 //! Lead magnets: who gets a link, what it opens, and who hears of it.
-#![cfg(feature = "cli")]
+#![cfg(feature = "host")]
 #![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod common;

@@ -1,6 +1,6 @@
 //! A ledger of before whose submissions lie in a table of another form: they are brought over in steps, while
 //! people come, are delivered, take consents back and are forgotten, and the object stops between any two.
-#![cfg(feature = "cli")]
+#![cfg(feature = "host")]
 #![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod common;

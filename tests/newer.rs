@@ -1,6 +1,6 @@
 //! Two versions of the code run side by side during a deployment: what is newer than the reader is
 //! left untouched, and where it would have been needed the answer is 503.
-#![cfg(feature = "cli")]
+#![cfg(feature = "host")]
 #![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod common;

@@ -1,5 +1,5 @@
 //! A ledger that the code of before format 4 has written: what had happened goes on as if nothing had changed.
-#![cfg(feature = "cli")]
+#![cfg(feature = "host")]
 #![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod common;

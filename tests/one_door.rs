@@ -1,6 +1,6 @@
 //! One door: whatever comes by another route, method or content type, or does not pass the checks, writes
 //! nothing. Not in KV, not in a ledger, and no ledger comes into being.
-#![cfg(feature = "cli")]
+#![cfg(feature = "host")]
 #![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod common;

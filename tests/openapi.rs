@@ -1,6 +1,6 @@
 //! The OpenAPI document says what the routes do: every address and method of it is answered, and what
 //! it leaves out is refused as it implies.
-#![cfg(feature = "cli")]
+#![cfg(feature = "host")]
 #![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod common;

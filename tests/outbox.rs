@@ -1,6 +1,6 @@
 //! From the decision to the last confirmation: retries, dead letters, 410, corrections, and what is
 //! erased when.
-#![cfg(feature = "cli")]
+#![cfg(feature = "host")]
 #![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod common;

@@ -1,5 +1,5 @@
 //! What a dashboard shows of a period: exact numbers, whatever became of the leads since.
-#![cfg(feature = "cli")]
+#![cfg(feature = "host")]
 #![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod common;

@@ -1,5 +1,5 @@
 //! Pages that people see: the hosted form, and every page in the visitor's language.
-#![cfg(feature = "cli")]
+#![cfg(feature = "host")]
 #![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod common;

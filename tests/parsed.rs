@@ -1,6 +1,6 @@
 //! What was judged is what is used: addresses, versions and answers are kept and sent as they were read,
 //! and what is refused at publishing does no harm where it lies in KV already.
-#![cfg(feature = "cli")]
+#![cfg(feature = "host")]
 #![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod common;

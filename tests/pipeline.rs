@@ -1,5 +1,5 @@
 //! One post through the whole pipeline: the exact answer, then the exact webhook.
-#![cfg(feature = "cli")]
+#![cfg(feature = "host")]
 #![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod common;

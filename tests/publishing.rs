@@ -1,6 +1,6 @@
 //! What a publication does: it is a scope of its own, the audit log says what it changed, whoever publishes
 //! is warned of what waits and will not be sent, and a controller may change its name.
-#![cfg(feature = "cli")]
+#![cfg(feature = "host")]
 #![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod common;

@@ -1,5 +1,5 @@
 //! What is put aside: kept sealed for its time, and released or thrown away.
-#![cfg(feature = "cli")]
+#![cfg(feature = "host")]
 #![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod common;

@@ -1,7 +1,7 @@
 //! An attacker who has a token with the scope `read` and posts in somebody's name, with a source that nobody else
 //! has, and then asks for everything that he may. What he is answered is the same whatever the person is to us,
 //! but for sums over many posts.
-#![cfg(feature = "cli")]
+#![cfg(feature = "host")]
 #![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod common;

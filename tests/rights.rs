@@ -1,6 +1,6 @@
 //! Whoever asks, withdraws or is forgotten reaches what carries an identifier of theirs, and nothing of anybody
 //! else who shares a lead with them.
-#![cfg(feature = "cli")]
+#![cfg(feature = "host")]
 #![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod common;

@@ -1,5 +1,5 @@
 //! Keys are rotated: everything from before goes on, and an old key can be destroyed.
-#![cfg(feature = "cli")]
+#![cfg(feature = "host")]
 #![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod common;

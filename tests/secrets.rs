@@ -1,6 +1,6 @@
 //! Which secrets go where: one that signs is never sent, one that is sent never signs and goes to the hosts
 //! alone that the operator has bound it to. Judged when a campaign is published, and again when it is used.
-#![cfg(feature = "cli")]
+#![cfg(feature = "host")]
 #![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod common;

@@ -1,5 +1,5 @@
 //! The steps of a post to a campaign, in the order in which they may end it.
-#![cfg(feature = "cli")]
+#![cfg(feature = "host")]
 #![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod common;

@@ -1,6 +1,6 @@
 //! A thousand ledgers, and a platform that allows an invocation fifty requests: whatever goes through all of them
 //! ends before, says where to go on, and adds up to all. The memory refuses the fifty-first request.
-#![cfg(feature = "cli")]
+#![cfg(feature = "host")]
 #![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod common;

@@ -1,5 +1,5 @@
 //! What operators do on the command line: keys, receipts, histories, people and lists.
-#![cfg(feature = "cli")]
+#![cfg(feature = "host")]
 #![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod consents;

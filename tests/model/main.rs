@@ -1,7 +1,7 @@
 //! A model test: random operations on the world in memory, and after each of them the invariants
 //! of the design. `LEADHOOK_MODEL_SEEDS=1000` runs more. What failed is printed as a list of operations,
 //! made as short as it can be; lists that once failed are kept in `tests/data/model/` and always run.
-#![cfg(feature = "cli")]
+#![cfg(feature = "host")]
 #![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod checks;
