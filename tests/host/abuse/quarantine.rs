@@ -1,17 +1,14 @@
-//! What is put aside: kept sealed for its time, and released or thrown away.
-#![cfg(feature = "host")]
-#![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
-
-mod common;
+//! Quarantine: sealed for its time, then released, discarded or expired.
 
 use std::collections::BTreeSet;
 
-use common::person::*;
-use common::*;
 use leadhook::app::ports::Ports as _;
 use leadhook::http::request::Method;
 use leadhook::testing::world::request;
 use serde_json::{Value, json};
+
+use crate::support::person::*;
+use crate::support::*;
 
 /// A post that is put aside, of the person of that name.
 fn junk(name: &str) -> String {

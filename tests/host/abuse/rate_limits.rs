@@ -1,14 +1,11 @@
-//! How much is taken in a minute: by campaign and by network, never by person.
-#![cfg(feature = "host")]
-#![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+//! Rate limits: by campaign and by network, never by person.
 
-mod common;
-
-use common::*;
 use leadhook::http::request::{Method, RawRequest};
 use leadhook::http::response::Response;
 use leadhook::testing::world::{LedgerMode, request};
 use serde_json::{Value, json};
+
+use crate::support::*;
 
 fn limited(changes: Value) -> Site {
     Site::new(&[guide_with(json!({ "limits": changes })), guide_with(json!({ "id": "other" }))])

@@ -1,15 +1,12 @@
-//! Signs of abuse: what each is, what it weighs, and that none keeps anybody out by itself.
-#![cfg(feature = "host")]
-#![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+//! Signs of abuse, each with its weight; none of them keeps anybody out by itself.
 
-mod common;
-
-use common::person::*;
-use common::*;
 use leadhook::http::request::{Method, RawRequest};
 use leadhook::http::response::Response;
 use leadhook::testing::world::request;
 use serde_json::{Value, json};
+
+use crate::support::person::*;
+use crate::support::*;
 
 const PAGE: &str = "https://www.example.com";
 const CHROME: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";

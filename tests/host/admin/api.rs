@@ -1,15 +1,12 @@
-//! The admin API: who is let in, what it shows, and what publishing refuses.
-#![cfg(feature = "host")]
-#![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+//! The admin API: its token, its numbers and lists, and publications that it refuses.
 
-mod common;
-
-use common::*;
 use leadhook::http::request::{Method, RawRequest};
 use leadhook::http::response::Response;
 use leadhook::settings::admin_tokens::AdminTokens;
 use leadhook::testing::world::{KvMode, LedgerMode, ReceiverMode, request};
 use serde_json::{Value, json};
+
+use crate::support::*;
 
 const ANN: &str = "email=ann%40example.com&consent.newsletter=on&utm_source=partner";
 const BOB: &str = "email=bob%40example.com&consent.newsletter=on";

@@ -1,17 +1,14 @@
-//! The audit log: every act of an operator has its entry, no entry says who it was about, and no entry
-//! can be changed.
-#![cfg(feature = "host")]
-#![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+//! The audit log: every change by an operator has its entry, no entry says whom it was about, and none can be
+//! changed.
 
-mod common;
-
-use common::*;
 use leadhook::base::crypto::sha256_hex;
 use leadhook::http::request::{Method, RawRequest};
 use leadhook::http::response::Response;
 use leadhook::settings::admin_tokens::AdminTokens;
 use leadhook::testing::world::{ADMIN_TOKEN, KvMode, LedgerMode, ReceiverMode, request};
 use serde_json::{Value, json};
+
+use crate::support::*;
 
 const LEDGER: &str = "example-ab";
 const ANN: &str = "email=ann%40example.com&phone=%2B46701740605&consent.newsletter=on";

@@ -1,14 +1,11 @@
-//! The doctor finds what is broken in a ledger by hand, says so in words, and finds nothing else.
-#![cfg(feature = "host")]
-#![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+//! The doctor: it finds what is broken in a ledger by hand, says so in words, and finds nothing else.
 
-mod common;
-
-use common::*;
 use leadhook::http::request::Method;
 use leadhook::ledger::CHECKUP_ROWS;
 use leadhook::testing::world::{KvMode, LedgerMode, ReceiverMode, request};
 use serde_json::{Value, json};
+
+use crate::support::*;
 
 const LEDGER: &str = "example-ab";
 const SECOND: i64 = 1_000;
@@ -17,7 +14,7 @@ fn form(n: usize) -> String {
     format!("email=p{n}%40example.com&consent.newsletter=on")
 }
 
-/// What the doctor says is wrong, as the ledger's chunks tell it, each as `problem about count`.
+/// Returns what the doctor finds wrong, by the ledger's chunks, each as `problem about count`.
 fn wrong(site: &Site) -> Vec<String> {
     findings(site).iter().filter(|one| one["is_wrong"] == true).map(shown).collect()
 }
@@ -248,7 +245,7 @@ fn a_clock_that_went_ahead_and_back_keeps_nobody_waiting() {
 
 #[test]
 fn what_is_wrong_with_the_worker_is_named() {
-    let site = Site::new(&[guide(), common::person::confirmed_guide(json!({ "id": "asks" }))]);
+    let site = Site::new(&[guide(), person::confirmed_guide(json!({ "id": "asks" }))]);
     site.deliver("guide", &form(1));
     assert_eq!((wrong(&site), notes(&site)), (Vec::new(), Vec::new()));
     site.unset_secret("CRM_SECRET");
@@ -258,7 +255,7 @@ fn what_is_wrong_with_the_worker_is_named() {
         wrong(&site)
     );
 
-    let mut site = Site::new(&[guide(), common::person::confirmed_guide(json!({ "id": "asks" }))]);
+    let mut site = Site::new(&[guide(), person::confirmed_guide(json!({ "id": "asks" }))]);
     site.set_settings(|settings| {
         (settings.signing, settings.lists, settings.public_url) = (None, None, None);
         settings.development = true;

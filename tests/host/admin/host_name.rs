@@ -1,15 +1,11 @@
-//! Where operators have a host of their own, nothing of theirs is answered elsewhere, and nothing of visitors'
-//! there.
-#![cfg(feature = "host")]
-#![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+//! The host name of operators: nothing of theirs is answered elsewhere, and nothing of visitors' there.
 
-mod common;
-
-use common::*;
 use leadhook::base::crypto::base64;
 use leadhook::http::request::{Method, RawRequest};
 use leadhook::settings::Settings;
 use leadhook::testing::world::{PUBLIC_HOST, request};
+
+use crate::support::*;
 
 const ADMIN_HOST: &str = "admin.example.com";
 const OPERATORS: &[(Method, &str)] = &[

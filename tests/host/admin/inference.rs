@@ -1,15 +1,9 @@
-//! An attacker who has a token with the scope `read` and posts in somebody's name, with a source that nobody else
-//! has, and then asks for everything that he may. What he is answered is the same whatever the person is to us,
-//! but for sums over many posts.
-#![cfg(feature = "host")]
-#![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
-
-mod common;
+//! Inference by a reader: an attacker with a token of the scope `read` posts in somebody's name, with a source that
+//! nobody else has, and asks for everything that the scope allows. Each answer is the same whatever the person is to the
+//! company, but for sums over many posts.
 
 use std::collections::BTreeMap;
 
-use common::person::*;
-use common::*;
 use leadhook::app::admin::routes;
 use leadhook::app::ports::Ports as _;
 use leadhook::base::time::rfc3339;
@@ -21,11 +15,14 @@ use leadhook::settings::admin_tokens::{AdminTokens, Scope};
 use leadhook::testing::world::{ADMIN_TOKEN, KvMode, ReceiverMode, request};
 use serde_json::{Value, json};
 
+use crate::support::person::*;
+use crate::support::*;
+
 const READER: &str = "reader-0123456789-abcdefg";
 const VICTIM: &str = "victim@example.com";
 const SOURCE: &str = "probe-one";
 
-/// What somebody is to a company.
+/// A person, by what they are to a company.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Person {
     Stranger,

@@ -1,17 +1,14 @@
-//! Keys are rotated: everything from before goes on, and an old key can be destroyed.
-#![cfg(feature = "host")]
-#![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+//! Rotation of keys: everything from before goes on, and an old key can be destroyed.
 
-mod common;
-
-use common::person::*;
-use common::*;
 use ed25519_dalek::SigningKey;
 use leadhook::base::crypto::base64;
 use leadhook::base::keyring::{Keyring, SigningKeys};
 use leadhook::http::request::Method;
 use leadhook::testing::world::{PUBLIC_URL, ReceiverMode, signing_key};
 use serde_json::{Value, json};
+
+use crate::support::person::*;
+use crate::support::*;
 
 const ANN: &str = "email=ann%40example.com&consent.newsletter=2026-11";
 

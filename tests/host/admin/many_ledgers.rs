@@ -1,21 +1,18 @@
-//! A thousand ledgers, and a platform that allows an invocation fifty requests: whatever goes through all of them
-//! ends before, says where to go on, and adds up to all. The memory refuses the fifty-first request.
-#![cfg(feature = "host")]
-#![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
-
-mod common;
+//! A thousand ledgers on a platform that allows an invocation fifty requests: a walk through them ends before, says
+//! where to go on, and adds up to all. The world in memory refuses the fifty-first request.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use common::person::*;
-use common::*;
 use leadhook::app::cron::CRON_EVERY_MS;
 use leadhook::http::request::Method;
 use leadhook::http::response::Response;
 use leadhook::testing::world::request;
 use pollster::block_on;
 use serde_json::{Value, json};
+
+use crate::support::person::*;
+use crate::support::*;
 
 const LEDGERS: usize = 1_000;
 /// Of the fifty that a free plan allows.

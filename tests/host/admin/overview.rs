@@ -1,15 +1,12 @@
-//! What a dashboard shows of a period: exact numbers, whatever became of the leads since.
-#![cfg(feature = "host")]
-#![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+//! The overview of a period: exact numbers, whatever became of the leads since.
 
-mod common;
-
-use common::person::*;
-use common::*;
 use leadhook::http::request::{Method, RawRequest};
 use leadhook::settings::admin_tokens::AdminTokens;
 use leadhook::testing::world::{KvMode, ReceiverMode, request};
 use serde_json::{Value, json};
+
+use crate::support::person::*;
+use crate::support::*;
 
 /// The name is worth 10 points.
 const ANN: &str = "email=ann%40example.com&name=Ann&consent.newsletter=on";
@@ -21,7 +18,7 @@ fn choosy(changes: Value) -> Value {
     guide_with(edited(json!({ "qualify": { "forward_at": 10 } }), changes))
 }
 
-fn overview(site: &Site, query: &str) -> Value {
+pub fn overview(site: &Site, query: &str) -> Value {
     site.admin(Method::Get, &format!("overview{query}"))
 }
 
@@ -34,18 +31,17 @@ fn counts_of(accepted: i64, new: i64, qualified: i64, delivered: i64) -> Value {
     json!({ "accepted": accepted, "new": new, "qualified": qualified, "delivered": delivered })
 }
 
-fn of_source(new: i64, qualified: i64, delivered: i64) -> Value {
+pub fn of_source(new: i64, qualified: i64, delivered: i64) -> Value {
     json!({ "new": new, "qualified": qualified, "delivered": delivered })
 }
 
-/// What is put aside.
+/// A post that is quarantined.
 fn junk(name: &str) -> String {
     format!("email={name}%40example.com&name=www.spam.example&contact_website=x&consent.newsletter=2026-11")
 }
 
-#[test]
-fn a_period_is_shown_with_exact_numbers() {
-    let site = Site::new(&[choosy(json!({}))]);
+/// Posts of every kind, the id of the one that is quarantined.
+fn posts_of_every_kind(site: &Site) -> String {
     // Fresh, once more here, and once where neither isolate nor KV knows it.
     let from_google = format!("{ANN}&utm_source=google");
     site.deliver("guide", &from_google);
@@ -57,7 +53,7 @@ fn a_period_is_shown_with_exact_numbers() {
     site.accept("guide", BOB);
     site.pass(HOUR);
     site.deliver("guide", &format!("{BOB}&name=Bob&size=51%2B"));
-    let aside = site.accept("guide", &junk("cid"));
+    let quarantined = site.accept("guide", &junk("cid"));
     site.accept("guide", "email=dan%40example.com&consent.newsletter=on");
     // Refused: for its consent alone, for that and more, and unreadable.
     site.post("guide", "email=eve%40example.com");
@@ -65,6 +61,13 @@ fn a_period_is_shown_with_exact_numbers() {
     site.post("guide", "email=no&seats=0");
     site.send(&request(Method::Post, "/c/guide", "application/json", "{"));
     site.send(&request(Method::Post, "/c/guide", "text/plain", "email"));
+    quarantined
+}
+
+#[test]
+fn a_period_is_shown_with_exact_numbers() {
+    let site = Site::new(&[choosy(json!({}))]);
+    let quarantined = posts_of_every_kind(&site);
     let shown = overview(&site, "?campaign=guide&from=2026-11-22T00:00:00Z");
     assert_eq!(
         shown,
@@ -107,7 +110,7 @@ fn a_period_is_shown_with_exact_numbers() {
 
     // What is released counts where it was accepted.
     site.pass(HOUR);
-    site.order("quarantine/release", &json!({ "submission_ids": [aside] }));
+    site.order("quarantine/release", &json!({ "submission_ids": [quarantined] }));
     site.ring();
     let later = overview(&site, "?campaign=guide");
     assert_eq!(later["timeline"]["2026-11-22T00:00:00Z"], counts_of(6, 4, 3, 3), "by the day");
@@ -327,83 +330,6 @@ fn where_nothing_has_come_every_number_is_zero() {
     }
 }
 
-/// Posts of people of their own, each from one of these sources.
-fn from_sources(site: &Site, sources: &[(&str, usize)]) {
-    for (at, (source, posts)) in sources.iter().enumerate() {
-        for n in 0..*posts {
-            let form = format!("email=p{n}.{at}%40example.com&name=P{n}&consent.newsletter=on");
-            let from = if *source == "direct" { String::new() } else { format!("&utm_source={source}") };
-            site.deliver("guide", &format!("{form}{from}"));
-        }
-    }
-}
-
-#[test]
-fn a_source_of_few_posts_is_not_named_and_neither_is_what_would_be_left_of_the_sums() {
-    for (sources, shown) in [
-        (vec![("google", 5), ("partner", 5)], json!({ "google": 5, "partner": 5 })),
-        (vec![("google", 4)], json!({ "other": 4 })),
-        (vec![("google", 6), ("odd", 4), ("rare", 1)], json!({ "google": 6, "other": 5 })),
-        // One post beside those that are named would be what is missing of the sum.
-        (vec![("google", 6), ("partner", 5), ("odd", 1)], json!({ "google": 6, "other": 6 })),
-        (vec![("google", 5), ("direct", 9), ("odd", 1)], json!({ "google": 5, "other": 10 })),
-        (vec![("google", 5), ("odd", 4)], json!({ "other": 9 })),
-        (vec![("direct", 5)], json!({ "direct": 5 })),
-    ] {
-        let site = Site::new(&[guide()]);
-        from_sources(&site, &sources);
-        let expected: Vec<_> = shown.as_object().expect("sources").iter().collect();
-        let expected = expected.iter().map(|(name, posts)| {
-            let posts = posts.as_i64().expect("a number");
-            ((*name).clone(), of_source(posts, posts, posts))
-        });
-        assert_eq!(overview(&site, "")["sources"], Value::from_iter(expected), "{sources:?}");
-    }
-}
-
-#[test]
-fn posts_of_a_source_are_those_of_all_ledgers() {
-    let site = Site::new(&[guide(), guide_with(json!({ "id": "other", "ledger": "other-ab" }))]);
-    for n in 0..3 {
-        for campaign in ["guide", "other"] {
-            site.accept(
-                campaign,
-                &format!("email=p{n}%40example.com&consent.newsletter=on&utm_source=google"),
-            );
-        }
-    }
-    let names = |query: &str| {
-        let sources = overview(&site, query)["sources"].clone();
-        sources.as_object().expect("sources").keys().cloned().collect::<Vec<_>>()
-    };
-    assert_eq!((names(""), names("?campaign=other")), (vec!["google".to_owned()], vec!["other".to_owned()]));
-}
-
-#[test]
-fn sources_beyond_the_first_fifty_are_other() {
-    let site = Site::new(&[guide()]);
-    site.accept("guide", ANN);
-    // One hour takes fifty names, so the second one brings others.
-    for n in 0..80 {
-        if n == 40 {
-            site.pass(HOUR);
-        }
-        let source = format!("s{}", ('a'..='z').nth(n % 26).expect("a letter")).repeat(1 + n / 26);
-        for m in 0..if n < 45 { 6 } else { 5 } {
-            site.accept(
-                "guide",
-                &format!("email=p{n}.{m}%40example.com&consent.newsletter=on&utm_source={source}"),
-            );
-        }
-    }
-    let shown = overview(&site, "");
-    let sources = shown["sources"].as_object().expect("sources");
-    assert_eq!(sources.len(), 51);
-    let sum: i64 = sources.values().map(|source| source["new"].as_i64().expect("a number")).sum();
-    assert_eq!((json!(sum), json!(446)), (shown["funnel"]["new"].clone(), shown["accepted"].clone()));
-    assert_eq!(sources["other"]["new"], 151);
-}
-
 #[test]
 fn scores_lie_in_bins_and_the_outermost_take_the_rest() {
     let rules = json!([
@@ -453,23 +379,32 @@ fn destinations_show_how_long_they_took_and_what_waits() {
     assert_eq!((&paused["paused"], &paused["last_failure"]), (&json!(1), &json!("status 410")));
 }
 
-#[test]
-fn what_is_held_is_listed_with_its_score_and_why_and_never_of_whom() {
+fn choosy_as(id: &str, changes: Value) -> Value {
+    edited(choosy(json!({ "id": id })), changes)
+}
+
+/// A site that holds a lead for each reason, and one by somebody else.
+fn holding_for_each_reason() -> Site {
     let calls = destination_with("calls", CALLS, json!({ "needs": ["call"] }));
     let far = destination_with("far", CRM, json!({ "when": { "about": "country", "is": "US" } }));
     let large = destination_with("large", CRM, json!({ "forward_at": 50 }));
-    let of = |id: &str, changes: Value| edited(choosy(json!({ "id": id })), changes);
     let site = Site::new(&[
-        of("guide", json!({})),
-        of("calls", json!({ "destination": [calls], "qualify": null })),
-        of("far", json!({ "destination": [far], "qualify": null })),
-        of("large", json!({ "destination": [large], "ledger": "other-ab", "qualify": null })),
+        choosy_as("guide", json!({})),
+        choosy_as("calls", json!({ "destination": [calls], "qualify": null })),
+        choosy_as("far", json!({ "destination": [far], "qualify": null })),
+        choosy_as("large", json!({ "destination": [large], "ledger": "other-ab", "qualify": null })),
     ]);
     for campaign in ["guide", "calls", "far", "large"] {
         site.accept(campaign, BOB);
         site.pass(MINUTE);
     }
     site.accept("far", "email=cid%40example.com&name=Cid&consent.newsletter=on");
+    site
+}
+
+#[test]
+fn what_is_held_is_listed_with_its_score_and_why_and_never_of_whom() {
+    let site = holding_for_each_reason();
     let page = site.admin(Method::Get, "held");
     let held = page["held"].as_array().expect("held");
     let why = |one: &Value| {
@@ -516,7 +451,7 @@ fn what_is_held_is_listed_with_its_score_and_why_and_never_of_whom() {
         assert_eq!(site.send(&request(Method::Get, &path, "", "")).status, 422, "{query}");
     }
     // The rules have changed since, and what no living key opens tells nothing.
-    site.republish(&of("guide", json!({ "qualify": null })));
+    site.republish(&choosy_as("guide", json!({ "qualify": null })));
     site.accept("guide", ANN);
     let one = site.admin(Method::Get, "held?campaign=guide")["held"][0].clone();
     assert_eq!((&one["because"], &one["forward_at"]), (&json!("would_be_forwarded"), &Value::Null));

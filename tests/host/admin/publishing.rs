@@ -1,17 +1,14 @@
-//! What a publication does: it is a scope of its own, the audit log says what it changed, whoever publishes
-//! is warned of what waits and will not be sent, and a controller may change its name.
-#![cfg(feature = "host")]
-#![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+//! Publications: a scope of their own, their changes in the audit log, warnings of deliveries that will not be sent,
+//! and the new name of a controller.
 
-mod common;
-
-use common::person::confirmed_guide;
-use common::*;
 use leadhook::http::request::{Method, RawRequest};
 use leadhook::http::response::Response;
 use leadhook::settings::admin_tokens::AdminTokens;
 use leadhook::testing::world::{ADMIN_TOKEN, KvMode, ReceiverMode, request};
 use serde_json::{Value, json};
+
+use crate::support::person::confirmed_guide;
+use crate::support::*;
 
 const LEDGER: &str = "example-ab";
 const ANN: &str = "email=ann%40example.org&consent.newsletter=on";
@@ -48,7 +45,7 @@ fn entries(site: &Site) -> Vec<Value> {
     page["entries"].as_array().expect("entries").clone()
 }
 
-/// What the newest publication changed, by its last entry.
+/// Returns the changes of the newest publication, by its last entry.
 fn changes(site: &Site) -> Value {
     let all = entries(site);
     assert_eq!((&all[0]["act"], &all[0]["outcome"]), (&json!("publish"), &json!("done")));
@@ -175,9 +172,8 @@ fn whoever_takes_double_opt_in_away_is_told_how_many_wait() {
     site.deliver("guide", ANN);
     site.set_receiver(ReceiverMode::Down);
     site.deliver("guide", BOB);
-    let without = confirmed_guide(
-        json!({ "double_opt_in": null, "destination": [destination("crm", common::person::CRM)] }),
-    );
+    let without =
+        confirmed_guide(json!({ "double_opt_in": null, "destination": [destination("crm", person::CRM)] }));
     assert_eq!(
         warnings(&site, &without),
         [
@@ -250,7 +246,7 @@ fn whoever_takes_away_what_deliveries_wait_for_is_told_how_many() {
 fn a_destination_that_becomes_a_mail_provider_takes_no_leads() {
     let site = Site::new(&[]);
     let webhook = destination_with("mail", "https://mail.example.com/send", json!({}));
-    let crm = destination("crm", common::person::CRM);
+    let crm = destination("crm", person::CRM);
     put(&site, &confirmed_guide(json!({ "destination": [crm, webhook], "double_opt_in": null })));
     site.set_receiver(ReceiverMode::Down);
     site.deliver("guide", ANN);

@@ -1,10 +1,5 @@
-//! Who may do what at the admin API: each address under each scope, and how long guessing must wait.
-#![cfg(feature = "host")]
-#![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+//! Scopes: each address of the admin API under each of them, and the wait after wrong tokens.
 
-mod common;
-
-use common::*;
 use leadhook::app::admin::routes;
 use leadhook::http::request::{Method, RawRequest};
 use leadhook::http::response::Response;
@@ -12,6 +7,8 @@ use leadhook::settings::Settings;
 use leadhook::settings::admin_tokens::{AdminTokens, Scope};
 use leadhook::testing::world::request;
 use serde_json::{Value, json};
+
+use crate::support::*;
 
 const READER: &str = "reader-0123456789-abcdefg";
 const OPERATOR: &str = "operator-0123456789-abcde";
@@ -101,7 +98,7 @@ fn each_address_wants_its_scope_and_no_scope_holds_another() {
 
 #[test]
 fn the_document_names_the_scope_of_every_address() {
-    let document: Value = serde_json::from_str(include_str!("../src/http/openapi.json")).expect("JSON");
+    let document: Value = serde_json::from_str(include_str!("../../../src/http/openapi.json")).expect("JSON");
     let mut told = Vec::new();
     for (path, item) in document["paths"].as_object().expect("paths") {
         let Some(path) = path.strip_prefix("/admin/api/") else { continue };

@@ -1,12 +1,9 @@
-//! A campaign's file: every problem at once, each with its path; and what its conditions say.
-#![cfg(feature = "host")]
-#![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+//! A campaign's file: every problem at once, each with its path.
 
-mod common;
-
-use common::*;
 use leadhook::campaign::{Campaign, Channel, ListEffect, Retention, SUPPRESSED};
 use serde_json::{Value, json};
+
+use crate::support::*;
 
 fn problems_of(file: &Value) -> Vec<String> {
     let problems = Campaign::accept(file).err().unwrap_or_default();
@@ -202,13 +199,9 @@ fn new_leads_go_neither_to_the_mail_provider_nor_to_those_of_a_list() {
     assert_eq!(site.story(), ["qualified crm of 1"]);
 }
 
-#[test]
-fn every_problem_of_confirmation_retention_lists_and_destinations_is_told_at_once() {
-    let refused = "is for kind webhook: kind email gets no leads";
-    let days = "must be 1 to 3650";
-    let slug = "is required: 1 to 64 lower-case letters, digits and hyphens";
-    let unused = "nothing uses it: kind email is for the destination of [double_opt_in]";
-    let file = guide_with(json!({
+/// A file that is wrong in its double opt-in, retention, lists and destinations.
+fn wrong_everywhere() -> Value {
+    guide_with(json!({
         "score": null,
         "purpose": [],
         "double_opt_in": {
@@ -232,7 +225,15 @@ fn every_problem_of_confirmation_retention_lists_and_destinations_is_told_at_onc
             mail_with(json!({ "name": "nobody-gets-it", "body": { "{to}": "{text}" } })),
             mail_with(json!({ "name": "odd", "kind": "sms" })),
         ],
-    }));
+    }))
+}
+
+#[test]
+fn every_problem_of_confirmation_retention_lists_and_destinations_is_told_at_once() {
+    let refused = "is for kind webhook: kind email gets no leads";
+    let days = "must be 1 to 3650";
+    let slug = "is required: 1 to 64 lower-case letters, digits and hyphens";
+    let unused = "nothing uses it: kind email is for the destination of [double_opt_in]";
     let told = |path: &str, reason: &str| format!("{path}: {reason}");
     let known = "may hold only {confirm_link}, {withdraw_link}, {controller} and {title}";
     let mut expected = vec![
@@ -282,7 +283,7 @@ fn every_problem_of_confirmation_retention_lists_and_destinations_is_told_at_onc
         told("destination[3].body", "must hold {to}, and {text} or {confirm_link}"),
         told("destination[4].kind", "must be webhook or email"),
     ];
-    let mut problems = problems_of(&file);
+    let mut problems = problems_of(&wrong_everywhere());
     expected.sort();
     problems.sort();
     assert_eq!(problems, expected);
@@ -375,126 +376,6 @@ fn what_a_new_file_offers_in_comments_is_right() {
     assert!(campaign.double_opt_in.is_some() && campaign.lists.len() == 1);
     assert!(campaign.destination("crm").is_some_and(|crm| crm.third_party));
     assert_eq!(campaign.retention.quarantine_ms, 30 * DAY);
-}
-
-#[test]
-fn a_condition_asks_one_thing_that_can_be_true() {
-    let rule = |when: Value| guide_with(json!({ "score": [{ "rule": "r", "points": 1, "when": when }] }));
-    let wrong = |when: Value| problems_of(&rule(when));
-    assert_eq!(
-        wrong(json!({ "field": "name", "about": "country", "is": "x" })),
-        ["score[0].when: must have exactly one of field, attribution, about"]
-    );
-    assert_eq!(
-        wrong(json!({ "field": "name" })),
-        ["score[0].when: must have exactly one of is, is_one_of, is_none_of, at_least, at_most, present"]
-    );
-    assert_eq!(
-        wrong(json!({ "field": "nobody", "present": true })),
-        ["score[0].when.field: is not the name of a field"]
-    );
-    let never = "is a value that the subject can never have";
-    for (when, at, why) in [
-        (json!({ "field": "size", "is": "52+" }), "is", "must be one of 1-10, 11-50, 51+"),
-        (json!({ "field": "seats", "is": "many" }), "is", "must be a number, as in 12 or 12.5"),
-        (json!({ "field": "seats", "is_none_of": [1, 501] }), "is_none_of[1]", "must be at most 500"),
-        (json!({ "field": "remote", "is": "perhaps" }), "is", "must be true or false"),
-        (json!({ "field": "name", "is": "" }), "is", "must not be empty"),
-        (json!({ "field": "name", "is": 5 }), "is", "must be a text"),
-        (json!({ "field": "name", "is": "x" }), "is", "must have at least 2 characters"),
-        (json!({ "about": "email_kind", "is": "work" }), "is", "must be one of business, free, disposable"),
-        (json!({ "about": "country", "is_one_of": ["SE", "Sweden"] }), "is_one_of[1]", "write \"SE\""),
-        (json!({ "about": "country", "is": "UK" }), "is", "write \"GB\""),
-        (json!({ "about": "country", "is": "Atlantis" }), "is", "must be a country by ISO 3166-1, as in SE"),
-        (json!({ "field": "phone", "is": "12" }), "is", "must be a phone number, best with its country code"),
-        (json!({ "field": "site", "is": "firma" }), "is", "must be an address, as in https://example.com"),
-        (json!({ "attribution": "utm_source", "is": " " }), "is", "must not be empty"),
-        (json!({ "attribution": "utm_source", "is": 5 }), "is", "must be text in quotes"),
-        (
-            json!({ "attribution": "page_url", "is": "https://www.example.com/a?b=1" }),
-            "is",
-            "write \"https://www.example.com/a\"",
-        ),
-    ] {
-        assert_eq!(wrong(when), [format!("score[0].when.{at}: {never}: {why}")]);
-    }
-    for (when, why) in [
-        (json!({ "field": "seats", "at_least": 501 }), "at_least: can never hold: max of the field is 500"),
-        (json!({ "field": "seats", "at_most": 0 }), "at_most: can never hold: min of the field is 1"),
-    ] {
-        assert_eq!(wrong(when), [format!("score[0].when.{why}")]);
-    }
-    assert_eq!(
-        wrong(json!({ "field": "name", "at_least": 5 })),
-        ["score[0].when: at_least and at_most are for number fields"]
-    );
-    assert_eq!(wrong(json!([])), ["score[0].when: must hold at least one condition"]);
-    let second = json!([{ "field": "name", "present": true }, { "attribution": "name", "is": "x" }]);
-    assert_eq!(
-        wrong(second),
-        [
-            "score[0].when[1].attribution: must be utm_…, a click id, page_url, landing_page or referrer, or first_ and one of them"
-        ]
-    );
-}
-
-#[test]
-fn a_reason_names_the_rules_condition_never_the_visitors_value() {
-    let site = Site::new(&[guide_with(json!({ "score": [
-        { "rule": "a", "points": 1, "when": { "field": "size", "is_one_of": ["11-50", "51+"] } },
-        { "rule": "b", "points": 2, "when": { "field": "seats", "at_least": 5 } },
-        { "rule": "c", "points": 4, "when": { "field": "seats", "at_most": 9.5 } },
-        { "rule": "d", "points": 8, "when": { "field": "name", "is_none_of": ["xy"] } },
-        { "rule": "e", "points": 16, "when": { "field": "site", "present": false } },
-        { "rule": "f", "points": 32, "when": { "attribution": "utm_source", "is": "PARTNER" } },
-        { "rule": "g", "points": -64, "when": { "about": "country", "is": "no" } },
-        { "rule": "h", "points": 128, "when": { "about": "email_kind", "is": "business" } },
-        { "rule": "i", "points": 256, "when": { "field": "remote", "is": true } },
-        { "rule": "j", "points": 512, "when": { "field": "email", "present": true } },
-        { "rule": "no", "points": 9_999, "when": [{ "field": "seats", "is": 7 }, { "field": "seats", "is": 8 }] },
-    ] }))]);
-    site.deliver("guide", "email=a%40gmail.com&phone=%2B4740612345&size=51%2B&seats=7&remote=1&utm_source=Partner&consent.newsletter=on");
-    let score = site.received()[0].body["data"]["score"].clone();
-    let because: Vec<_> =
-        score["reasons"].as_array().expect("reasons").iter().map(|r| r["because"].clone()).collect();
-    assert_eq!(
-        Value::from(because),
-        json!([
-            "size is one of 11-50, 51+",
-            "seats is at least 5",
-            "seats is at most 9.5",
-            "name is none of xy",
-            "site was not given",
-            "utm_source is PARTNER",
-            "country is no",
-            "remote is true",
-            "email was given",
-        ])
-    );
-    let points: i64 =
-        score["reasons"].as_array().expect("reasons").iter().filter_map(|r| r["points"].as_i64()).sum();
-    assert_eq!((score["total"].as_i64(), points), (Some(767), 767));
-}
-
-#[test]
-fn thresholds_give_temperature_and_stage() {
-    let qualify = json!({ "warm": 10, "hot": 50, "mql": 20, "sql": 60 });
-    let level = |points: i64| {
-        let score = json!([{ "rule": "r", "points": points, "when": { "field": "email", "present": true } }]);
-        let site = Site::new(&[guide_with(json!({ "score": score, "qualify": qualify }))]);
-        site.deliver("guide", "email=a%40example.com&consent.newsletter=on");
-        let score = site.received()[0].body["data"]["score"].clone();
-        format!("{} {}", score["temperature"], score["stage"])
-    };
-    for (points, expected) in [
-        (-5, r#""cold" "lead""#),
-        (10, r#""warm" "lead""#),
-        (20, r#""warm" "MQL""#),
-        (50, r#""hot" "MQL""#),
-        (60, r#""hot" "SQL""#),
-    ] {
-        assert_eq!(level(points), expected, "{points}");
-    }
 }
 
 #[test]

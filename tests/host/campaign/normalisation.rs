@@ -1,11 +1,6 @@
-//! What was judged is what is used: addresses, versions and answers are kept and sent as they were read,
-//! and what is refused at publishing does no harm where it lies in KV already.
-#![cfg(feature = "host")]
-#![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+//! Normalisation: addresses, versions and answers are kept and sent as they were parsed, and what publishing refuses
+//! does no harm where it lies in KV already.
 
-mod common;
-
-use common::*;
 use leadhook::app::ports::Ports as _;
 use leadhook::base::crypto::sha256_hex;
 use leadhook::campaign::{Campaign, Source};
@@ -15,6 +10,8 @@ use leadhook::settings::Settings;
 use leadhook::testing::world::request;
 use pollster::block_on;
 use serde_json::{Value, json};
+
+use crate::support::*;
 
 const ANN: &str = "email=ann%40example.com&consent.newsletter=on";
 

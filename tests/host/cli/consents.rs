@@ -1,3 +1,5 @@
+//! `leadhook consent verify`: each act of a history is judged anew.
+
 use std::path::Path;
 
 use ed25519_dalek::SigningKey;
@@ -7,8 +9,8 @@ use leadhook::base::time::rfc3339;
 use leadhook::pipeline::consent::{Act, ConsentState, Head, Personal};
 use serde_json::{Value, json};
 
-use crate::receipts::signed;
-use crate::{done, folder, keys_file, read, refused, ring, write};
+use super::receipts::signed;
+use super::{done, folder, keys_file, read, refused, ring, write};
 
 const LEDGER: &str = "example-ab";
 const VERIFY: [&str; 5] = ["consent", "verify", "access.json", "--keys", "leadhook.keys"];
@@ -40,12 +42,12 @@ fn acts(held: &mut Value) -> &mut Vec<Value> {
 
 fn verdicts(folder: &Path, held: &Value, expected: &[&str]) {
     write(folder, "access.json", &held.to_string());
-    let output = crate::leadhook(folder, &VERIFY);
-    let said = crate::text(&output.stdout);
+    let output = super::leadhook(folder, &VERIFY);
+    let said = super::text(&output.stdout);
     let found: Vec<_> = said.lines().skip(1).filter_map(|line| line.rsplit("  ").next()).collect();
     assert_eq!(found, expected, "{said}");
     let is_good = expected.iter().all(|verdict| ["valid", "erased"].contains(verdict));
-    assert_eq!(output.status.success(), is_good, "{}", crate::text(&output.stderr));
+    assert_eq!(output.status.success(), is_good, "{}", super::text(&output.stderr));
 }
 
 #[test]
@@ -113,9 +115,9 @@ fn a_receipt_shows_that_a_history_was_cut() {
     write(&folder, "r.jws", &signed("r1", 1, &payload));
     let verify = [&VERIFY[..], &["--receipt", "r.jws"]].concat();
     write(&folder, "access.json", &held.to_string());
-    let output = crate::leadhook(&folder, &verify);
+    let output = super::leadhook(&folder, &verify);
     assert!(output.status.success());
-    assert!(crate::text(&output.stderr).contains("signature was not verified"));
+    assert!(super::text(&output.stderr).contains("signature was not verified"));
 
     let pair = SigningKey::from_bytes(&[1; 32]).to_keypair_bytes();
     let lines = format!("{}LEADHOOK_SIGNING_KEYS=\"r1:{}\"\n", read(&folder, "leadhook.keys"), base64(&pair));

@@ -1,3 +1,5 @@
+//! `leadhook keys`: made, rotated, exported and retired.
+
 use std::fs;
 use std::path::Path;
 
@@ -7,8 +9,8 @@ use leadhook::base::keyring::{Keyring, SigningKeys};
 use leadhook::pipeline::webhook::SigningSecret;
 use serde_json::json;
 
-use crate::server::{Answer, Server};
-use crate::{done, folder, read, refused, write};
+use super::server::{Answer, Server};
+use super::{done, folder, read, refused, write};
 
 fn value(folder: &Path, name: &str) -> String {
     let file = read(folder, "leadhook.keys");

@@ -1,3 +1,5 @@
+//! `leadhook lists`: uploads that only hashes leave the machine for, and lists that are emptied.
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::Instant;
@@ -8,8 +10,8 @@ use leadhook::contact::{Email, Phone};
 use leadhook::pipeline::lead::{Identifier, list_tag};
 use serde_json::{Value, json};
 
-use crate::server::{Answer, Server};
-use crate::{done, folder, keys_file, leadhook, refused, ring, text, write};
+use super::server::{Answer, Server};
+use super::{done, folder, keys_file, leadhook, refused, ring, text, write};
 
 fn tag(identifier: &Identifier) -> String {
     list_tag(&Keyring::parse(&ring("l1", 3)).expect("a ring"), "example-ab", identifier)

@@ -1,18 +1,18 @@
-//! What operators do on the command line: keys, receipts, histories, people and lists.
-#![cfg(feature = "host")]
-#![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+//! The command line, run as marketers and operators run it.
 
+mod campaigns;
 mod consents;
 mod keys;
 mod lists;
-mod pages;
 mod people;
 mod publish;
 mod receipts;
+mod round_trip;
 mod server;
+mod sink;
 mod terminal;
 mod tokens;
-mod whole;
+mod walks;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,14 +26,14 @@ fn leadhook(folder: &Path, args: &[&str]) -> Output {
     command.args(args).current_dir(folder).output().expect("the command line runs")
 }
 
-/// What a command that succeeds prints to standard output.
+/// Runs a command that succeeds, and returns its standard output.
 fn done(folder: &Path, args: &[&str]) -> String {
     let output = leadhook(folder, args);
     assert!(output.status.success(), "{args:?}: {}", text(&output.stderr));
     text(&output.stdout)
 }
 
-/// What a command that fails says.
+/// Runs a command that fails, and returns its standard error.
 fn refused(folder: &Path, args: &[&str]) -> String {
     let output = leadhook(folder, args);
     assert_eq!(output.status.code(), Some(1), "{args:?}: {}", text(&output.stdout));

@@ -1,8 +1,10 @@
+//! `leadhook access` and `leadhook erase`.
+
 use serde_json::json;
 
-use crate::receipts::signed;
-use crate::server::{Answer, Server};
-use crate::{done, folder, keys_file, leadhook, refused, text, write};
+use super::receipts::signed;
+use super::server::{Answer, Server};
+use super::{done, folder, keys_file, leadhook, refused, text, write};
 
 #[test]
 fn access_prints_what_is_held_and_the_token_comes_from_the_file() {

@@ -1,3 +1,5 @@
+//! `leadhook publish`, by the admin API and by wrangler.
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -5,8 +7,8 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::server::{Answer, Server};
-use crate::{done, folder, keys_file, leadhook, refused, text, write};
+use super::server::{Answer, Server};
+use super::{done, folder, keys_file, leadhook, refused, text, write};
 
 const PROVIDER: &str = "[double_opt_in]\ndestination = \"mail\"\nsubject = \"{title}\"\ntext = \"{confirm_link} {withdraw_link}\"\n\
     [[destination]]\nname = \"mail\"\nkind = \"email\"\nurl = \"https://api.mail.example/send\"\nsecret = \"MAIL_API_TOKEN\"\n\
@@ -44,7 +46,7 @@ fn publish(folder: &Path, args: &[&str]) -> Output {
     command.output().expect("the command line runs")
 }
 
-/// What was printed, and what was said beside it.
+/// Publishes, and returns standard output and standard error.
 fn published(folder: &Path, args: &[&str]) -> (String, String) {
     let output = publish(folder, args);
     assert!(output.status.success(), "{args:?}: {}", text(&output.stderr));

@@ -1,3 +1,5 @@
+//! `leadhook receipt verify`: genuine receipts in words, and all others refused.
+
 use ed25519_dalek::{Signer as _, SigningKey};
 use leadhook::base::crypto::{base64url, from_base64url};
 use leadhook::base::keyring::Keyring;
@@ -7,8 +9,8 @@ use leadhook::pipeline::lead::{Identifier, Identity, subject};
 use leadhook::settings::Settings;
 use serde_json::{Value, json};
 
-use crate::server::{Answer, Server};
-use crate::{done, folder, keys_file, read, refused, ring, write};
+use super::server::{Answer, Server};
+use super::{done, folder, keys_file, read, refused, ring, write};
 
 fn signer(byte: u8) -> SigningKey {
     SigningKey::from_bytes(&[byte; 32])

@@ -1,4 +1,4 @@
-//! What the core writes is what the command line verifies.
+//! Receipts and histories of the core, verified by the command line.
 
 use leadhook::app::ports::Ports as _;
 use leadhook::campaign::Campaign;
@@ -10,10 +10,10 @@ use leadhook::pipeline::lead::{Identifier, Identity};
 use leadhook::testing::world::{World, request, signing_key};
 use serde_json::{Value, json};
 
-use crate::receipts::jwks;
-use crate::{done, folder, refused, ring, write};
+use super::receipts::jwks;
+use super::{done, folder, refused, ring, write};
 
-const DEMO: &str = include_str!("../../examples/campaigns/demo-request.toml");
+const DEMO: &str = include_str!("../../../examples/campaigns/demo-request.toml");
 
 #[test]
 fn a_receipt_and_a_history_of_the_core_are_verified() {

@@ -1,4 +1,4 @@
-//! An HTTP server that answers as the admin API does, and remembers what it was asked.
+//! An HTTP server that answers as the admin API does, and records its requests.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};

@@ -1,11 +1,11 @@
-//! What visitors typed, and what files and servers say, steers no terminal.
+//! Control characters: no text of a visitor, a file or a server steers the terminal.
 
 use leadhook::base::unicode::is_invisible;
 use serde_json::{Value, json};
 
-use crate::receipts::{jwks, payload, signed};
-use crate::server::{Answer, Server};
-use crate::{folder, keys_file, leadhook, text, write};
+use super::receipts::{jwks, payload, signed};
+use super::server::{Answer, Server};
+use super::{folder, keys_file, leadhook, text, write};
 
 /// A title, colours, a line of its own, an order of its own, and what is not seen.
 const HOSTILE: &str = "x\u{1b}]0;y\u{7}\u{9b}31m\r\nforged\n\u{202e}gnp\u{200b}\u{feff}\u{2028}\u{e0041}";

@@ -1,8 +1,10 @@
+//! `leadhook token` and `leadhook audit`: tokens with scopes, and the log that is listed with them.
+
 use leadhook::settings::admin_tokens::{AdminTokens, Scope};
 use serde_json::{Value, json};
 
-use crate::server::{Answer, Server};
-use crate::{done, folder, keys_file, leadhook, read, refused, text};
+use super::server::{Answer, Server};
+use super::{done, folder, keys_file, leadhook, read, refused, text};
 
 /// The value of a line of the file.
 fn value(folder: &std::path::Path, name: &str) -> String {

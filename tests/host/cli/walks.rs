@@ -1,12 +1,12 @@
-//! Of more ledgers than one request can ask, the Worker answers some and says where to go on.
+//! Replies in parts, for more ledgers than one request can ask.
 
 use serde_json::{Value, json};
 
-use crate::receipts::signed;
-use crate::server::{Answer, Asked, Server};
-use crate::{done, folder, keys_file, leadhook, read, refused, text};
+use super::receipts::signed;
+use super::server::{Answer, Asked, Server};
+use super::{done, folder, keys_file, leadhook, read, refused, text};
 
-/// Whether somebody goes on, by the query or by the body.
+/// Tells whether a request goes on with a walk, by its query or its body.
 fn goes_on(asked: &Asked) -> bool {
     asked.what.contains("after=b.") || asked.body["after"] == "b."
 }

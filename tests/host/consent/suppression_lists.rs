@@ -1,11 +1,5 @@
-//! People on lists, and people whose browser objects.
-#![cfg(feature = "host")]
-#![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+//! Lists of people, and browsers that object (`Sec-GPC`).
 
-mod common;
-
-use common::person::*;
-use common::*;
 use leadhook::app::ports::Ports as _;
 use leadhook::contact::Email;
 use leadhook::http::request::{Method, RawRequest};
@@ -17,6 +11,9 @@ use leadhook::settings::admin_tokens::AdminTokens;
 use leadhook::testing::world::{ADMIN_TOKEN, KvMode, request};
 use pollster::block_on;
 use serde_json::{Value, json};
+
+use crate::support::person::*;
+use crate::support::*;
 
 const ANN: &str = "email=ann%40example.com&consent.newsletter=2026-11";
 
@@ -212,7 +209,7 @@ const OPERATOR: &str = "operator-0123456789-abcde";
 const ERASER: &str = "eraser-0123456789-abcdefg";
 const ALL_THREE: &str = "everybody-0123456789-abcd";
 
-/// What an order to a list is answered to whoever holds a token.
+/// Sends an order to a list with a token.
 fn ordered(site: &Site, token: &str, list: &str, order: &Value) -> Response {
     let path = format!("/admin/api/lists/{list}?ledger={LEDGER}");
     let asked = request(Method::Post, &path, "application/json", &order.to_string());

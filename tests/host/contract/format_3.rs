@@ -1,18 +1,15 @@
-//! A ledger that the code of before format 4 has written: what had happened goes on as if nothing had changed.
-#![cfg(feature = "host")]
-#![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+//! Upgrade of a ledger of a version before format 4: its leads, links and requests go on as if nothing had changed.
 
-mod common;
-
-use common::person::*;
-use common::*;
 use leadhook::http::request::Method;
 use serde_json::{Value, json};
+
+use crate::support::person::*;
+use crate::support::*;
 
 /// `guide` has two posts of Ann's, and one of Mallory's, who typed her address beside his own phone; one of Dora's,
 /// who took it back; and one of Hal's and one of Ida's, which the receiver did not take. `later` holds Bob's, `join`
 /// has asked Eve and was answered by Carl, `gift` gave Fia the magnet, and `aside` put Gil's aside.
-const STATEMENTS: &str = include_str!("data/ledger-format-3.sql");
+const STATEMENTS: &str = include_str!("../../data/ledger-format-3.sql");
 const ANNS_LINK: &str = "https://leads.example.com/withdraw/guide/lead_1k81osvo00nidep61va7ao5og.newsletter.k1.A-TXLoBNc74ClrIcbu2idQ";
 const EVES_LINK: &str = "https://leads.example.com/confirm/join/lead_1k81osvo0lovdv88of406trve.sub_Iigul6WRkDidcmWeLjIFl0Xv.k1.VYy4Kr785K471hLIU8nv_Q";
 const FIAS_LINK: &str =

@@ -1,11 +1,6 @@
-//! What is persisted and what goes over a wire, literally. A change here breaks what lies in
-//! somebody's KV or ledger, or what another version of the code says: raise the format number.
-#![cfg(feature = "host")]
-#![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+//! Formats that are persisted or go over a wire, literally. A change here breaks what lies in somebody's KV or ledger,
+//! or what another version of the code says: raise the format number.
 
-mod common;
-
-use common::*;
 use leadhook::app::ports::Ports as _;
 use leadhook::campaign::{Signal, WeighedSignal};
 use leadhook::ledger::wire::{Admit, Answer, Call, Message, OperationWire, Tally, Verb};
@@ -14,6 +9,8 @@ use leadhook::pipeline::intake::{accept, decode};
 use leadhook::pipeline::lead::{Identity, Lead};
 use leadhook::testing::world::{LedgerMode, START_MS};
 use serde_json::{Value, json};
+
+use crate::support::*;
 
 const ANN: &str = "email=ann%40example.com&consent.newsletter=on";
 const LEDGER: &str = "example-ab";
@@ -74,6 +71,71 @@ fn what_kv_remembers_of_a_person() {
     assert_eq!(*value, format!(r#"{{"format":1,"submissions":[["{ANN_ID}",{START_MS}]]}}"#));
 }
 
+/// The tables with their columns.
+const TABLES: [(&str, &str); 22] = [
+    ("campaign", "id TEXT key 1, revision TEXT, stored TEXT"),
+    (
+        "counter",
+        "campaign TEXT key 1, hour INTEGER key 2, source TEXT key 3, repeats INTEGER, pending INTEGER, \
+         delivered INTEGER, dead INTEGER, held INTEGER, duplicate INTEGER, suppressed INTEGER, \
+         quarantined INTEGER, unconfirmed INTEGER, withdrawn INTEGER, discarded INTEGER, \
+         expired INTEGER, erased INTEGER, fresh INTEGER, qualified INTEGER, arrived INTEGER, scores TEXT",
+    ),
+    (
+        "delivery",
+        "delivery_id TEXT key 1, format INTEGER, lead_id TEXT, submission_id TEXT, campaign TEXT, \
+         destination TEXT, receiver TEXT, event TEXT, state TEXT, due_ms INTEGER, \
+         attempt_count INTEGER, attempts TEXT, reason TEXT?, created_ms INTEGER, settled_ms INTEGER?, \
+         notice TEXT?, subject TEXT?, beside TEXT?",
+    ),
+    (
+        "act",
+        "lead_id TEXT key 1, seq INTEGER key 2, format INTEGER, act TEXT, personal TEXT?, \
+         consent_until_ms INTEGER?, record_until_ms INTEGER, subjects TEXT?",
+    ),
+    (
+        "lead",
+        "number INTEGER? key 1, lead_id TEXT, format INTEGER, seq INTEGER, mac TEXT, founder TEXT, \
+         last_ms INTEGER, known_until_ms INTEGER, record_until_ms INTEGER, had TEXT?",
+    ),
+    ("standing", "lead INTEGER key 1, subject TEXT key 2, consents TEXT"),
+    ("carried", "tag TEXT key 1, lead_id TEXT key 2"),
+    ("mentioned", "tag TEXT key 1, lead_id TEXT key 2, submission_id TEXT key 3"),
+    ("alias", "lead_id TEXT key 1, is_now TEXT"),
+    ("listed", "tag TEXT key 1, list TEXT key 2, at_ms INTEGER, asked_ms INTEGER?"),
+    (
+        "request",
+        "tag TEXT key 1, submission_id TEXT key 2, lead_id TEXT, campaign TEXT, mails INTEGER, \
+         mailed_ms INTEGER, expires_ms INTEGER, confirmed_ms INTEGER?, mailbox TEXT?, stem TEXT?, \
+         refused_ms INTEGER?",
+    ),
+    ("terms", "digest TEXT key 1, terms TEXT"),
+    ("disabled", "campaign TEXT key 1, destination TEXT key 2, at_ms INTEGER"),
+    ("fingerprint", "tag TEXT key 1, lead_id TEXT key 2"),
+    ("idempotency", "tag TEXT key 1, submission_id TEXT, expires_ms INTEGER"),
+    ("meta", "key TEXT key 1, value TEXT"),
+    ("migration", "version INTEGER? key 1"),
+    (
+        "submission",
+        "lead_id TEXT key 1, submission_id TEXT key 2, format INTEGER, campaign TEXT, source TEXT, \
+         hour INTEGER, state TEXT, at_ms INTEGER, known_until_ms INTEGER, until_ms INTEGER?, \
+         consent_until_ms INTEGER?, record_until_ms INTEGER, milestone INTEGER, stands_by INTEGER?, \
+         first TEXT?, subjects TEXT?, quarantine TEXT?, act TEXT?, consent BLOB, payload BLOB?",
+    ),
+    (
+        "audit",
+        "seq INTEGER? key 1, at_ms INTEGER, actor TEXT, act TEXT, campaign TEXT?, destination TEXT?, \
+         delivery_id TEXT?, list TEXT?, count INTEGER?, outcome TEXT, changes TEXT?",
+    ),
+    ("revision", "revision TEXT key 1, stored TEXT"),
+    (
+        "engagement",
+        "submission_id TEXT key 1, lead_id TEXT, campaign TEXT, until_ms INTEGER, downloads INTEGER, \
+         first_ms INTEGER?",
+    ),
+    ("tally", "campaign TEXT key 1, hour INTEGER key 2, field TEXT key 3, code TEXT key 4, count INTEGER"),
+];
+
 #[test]
 fn the_tables_of_a_ledger() {
     let site = Site::new(&[guide()]);
@@ -88,70 +150,7 @@ fn the_tables_of_a_ledger() {
         };
         rows.iter().map(column).collect::<Vec<_>>().join(", ")
     };
-    let states = "repeats INTEGER, pending INTEGER, delivered INTEGER, dead INTEGER, held INTEGER, \
-        duplicate INTEGER, suppressed INTEGER, quarantined INTEGER, unconfirmed INTEGER, withdrawn INTEGER, \
-        discarded INTEGER, expired INTEGER, erased INTEGER, fresh INTEGER, qualified INTEGER, \
-        arrived INTEGER, scores TEXT";
-    for (table, expected) in [
-        ("campaign", "id TEXT key 1, revision TEXT, stored TEXT"),
-        ("counter", &format!("campaign TEXT key 1, hour INTEGER key 2, source TEXT key 3, {states}")),
-        (
-            "delivery",
-            "delivery_id TEXT key 1, format INTEGER, lead_id TEXT, submission_id TEXT, campaign TEXT, \
-             destination TEXT, receiver TEXT, event TEXT, state TEXT, due_ms INTEGER, \
-             attempt_count INTEGER, attempts TEXT, reason TEXT?, created_ms INTEGER, settled_ms INTEGER?, \
-             notice TEXT?, subject TEXT?, beside TEXT?",
-        ),
-        (
-            "act",
-            "lead_id TEXT key 1, seq INTEGER key 2, format INTEGER, act TEXT, personal TEXT?, \
-             consent_until_ms INTEGER?, record_until_ms INTEGER, subjects TEXT?",
-        ),
-        (
-            "lead",
-            "number INTEGER? key 1, lead_id TEXT, format INTEGER, seq INTEGER, mac TEXT, founder TEXT, \
-             last_ms INTEGER, known_until_ms INTEGER, record_until_ms INTEGER, had TEXT?",
-        ),
-        ("standing", "lead INTEGER key 1, subject TEXT key 2, consents TEXT"),
-        ("carried", "tag TEXT key 1, lead_id TEXT key 2"),
-        ("mentioned", "tag TEXT key 1, lead_id TEXT key 2, submission_id TEXT key 3"),
-        ("alias", "lead_id TEXT key 1, is_now TEXT"),
-        ("listed", "tag TEXT key 1, list TEXT key 2, at_ms INTEGER, asked_ms INTEGER?"),
-        (
-            "request",
-            "tag TEXT key 1, submission_id TEXT key 2, lead_id TEXT, campaign TEXT, mails INTEGER, \
-             mailed_ms INTEGER, expires_ms INTEGER, confirmed_ms INTEGER?, mailbox TEXT?, stem TEXT?, \
-             refused_ms INTEGER?",
-        ),
-        ("terms", "digest TEXT key 1, terms TEXT"),
-        ("disabled", "campaign TEXT key 1, destination TEXT key 2, at_ms INTEGER"),
-        ("fingerprint", "tag TEXT key 1, lead_id TEXT key 2"),
-        ("idempotency", "tag TEXT key 1, submission_id TEXT, expires_ms INTEGER"),
-        ("meta", "key TEXT key 1, value TEXT"),
-        ("migration", "version INTEGER? key 1"),
-        (
-            "submission",
-            "lead_id TEXT key 1, submission_id TEXT key 2, format INTEGER, campaign TEXT, source TEXT, \
-             hour INTEGER, state TEXT, at_ms INTEGER, known_until_ms INTEGER, until_ms INTEGER?, \
-             consent_until_ms INTEGER?, record_until_ms INTEGER, milestone INTEGER, stands_by INTEGER?, \
-             first TEXT?, subjects TEXT?, quarantine TEXT?, act TEXT?, consent BLOB, payload BLOB?",
-        ),
-        (
-            "audit",
-            "seq INTEGER? key 1, at_ms INTEGER, actor TEXT, act TEXT, campaign TEXT?, destination TEXT?, \
-             delivery_id TEXT?, list TEXT?, count INTEGER?, outcome TEXT, changes TEXT?",
-        ),
-        ("revision", "revision TEXT key 1, stored TEXT"),
-        (
-            "engagement",
-            "submission_id TEXT key 1, lead_id TEXT, campaign TEXT, until_ms INTEGER, downloads INTEGER, \
-             first_ms INTEGER?",
-        ),
-        (
-            "tally",
-            "campaign TEXT key 1, hour INTEGER key 2, field TEXT key 3, code TEXT key 4, count INTEGER",
-        ),
-    ] {
+    for (table, expected) in TABLES {
         assert_eq!(columns(table), expected, "{table}");
     }
     let tables = site.rows(LEDGER, "SELECT count(*) FROM sqlite_master WHERE type = 'table'");
@@ -319,7 +318,7 @@ fn the_message_that_admits_a_lead() {
 }
 
 #[test]
-fn the_other_messages_and_the_answers() {
+fn the_other_messages() {
     let written = |call: Call| serde_json::to_value(call).expect("JSON");
     let tally = Tally { campaign: "c".into(), hour: 0, field: "f".into(), code: "x".into(), count: 1 };
     let tallied = json!([{ "campaign": "c", "hour": 0, "field": "f", "code": "x", "count": 1 }]);
@@ -362,6 +361,10 @@ fn the_other_messages_and_the_answers() {
             "submission_id": "u", "submission_ids": ["v"], "method": "h", "fingerprints": ["f"], "list": "i", "list_tags": ["t"],
         } })
     );
+}
+
+#[test]
+fn the_verbs_of_operators() {
     use Verb::{
         Access, Audit, Confirm, Consents, Delivery, Discard, Enable, Erase, Keys, ListAdd, ListClear,
         ListRemove, Lists, Publish, Quarantine, Quarantined, Release, Replay, ReplayAll, Withdraw,
@@ -413,6 +416,10 @@ fn the_other_messages_and_the_answers() {
             "audit",
         ])
     );
+}
+
+#[test]
+fn the_answers_of_a_ledger() {
     for (answer, expected) in [
         (Answer::Admitted, json!("admitted")),
         (Answer::IdempotencyKeyReused, json!("idempotency_key_reused")),

@@ -1,17 +1,13 @@
-//! The OpenAPI document says what the routes do: every address and method of it is answered, and what
-//! it leaves out is refused as it implies.
-#![cfg(feature = "host")]
-#![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
-
-mod common;
+//! The OpenAPI document: every address and method of it is answered, and what it leaves out is refused as it implies.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::{Site, body, guide};
 use leadhook::app::admin::routes;
 use leadhook::http::request::{Method, RawRequest, TooLarge};
 use leadhook::testing::world::request;
 use serde_json::Value;
+
+use crate::support::{Site, body, guide};
 
 const METHODS: [(&str, Method); 5] = [
     ("get", Method::Get),

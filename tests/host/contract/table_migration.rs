@@ -1,16 +1,13 @@
-//! A ledger of before whose submissions lie in a table of another form: they are brought over in steps, while
-//! people come, are delivered, take consents back and are forgotten, and the object stops between any two.
-#![cfg(feature = "host")]
-#![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+//! Migration of the table of submissions in steps, while people come, are delivered, withdraw and are erased, and the
+//! object stops between any two.
 
-mod common;
-
-use common::person::*;
-use common::*;
 use leadhook::base::crypto::base64url;
 use leadhook::http::request::Method;
 use leadhook::testing::world::ReceiverMode;
 use serde_json::{Value, json};
+
+use crate::support::person::*;
+use crate::support::*;
 
 const COLUMNS: &str = "lead_id, submission_id, format, campaign, source, hour, state, at_ms, known_until_ms, payload,
   consent, act, until_ms, consent_until_ms, record_until_ms, quarantine, milestone, subjects, stands_by, first";
@@ -31,7 +28,7 @@ fn address(n: usize) -> Value {
     json!({ "email": format!("p{n}@example.com") })
 }
 
-/// What the code before wrote: a table without rowids, and texts where bytes are now.
+/// Puts back the table of the version before: without rowids, and with texts where bytes are now.
 fn age(site: &Site) {
     site.execute(
         LEDGER,
@@ -94,7 +91,7 @@ fn has_table(site: &Site, name: &str) -> bool {
     count(site, &format!("SELECT 1 FROM sqlite_master WHERE name = '{name}'")) > 0
 }
 
-/// What has come to the other table is what it was, and nothing is in neither.
+/// Checks that rows which were moved say the same, and that none is in neither table.
 fn is_sound(site: &Site) {
     site.adds_up(LEDGER);
     let (next, before) = (has_table(site, "submission_next"), has_table(site, "submission_before"));

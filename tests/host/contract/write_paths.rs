@@ -1,19 +1,16 @@
-//! One door: whatever comes by another route, method or content type, or does not pass the checks, writes
-//! nothing. Not in KV, not in a ledger, and no ledger comes into being.
-#![cfg(feature = "host")]
-#![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
-
-mod common;
+//! The paths of a write: no route, method or content type but the right ones writes anything, and nothing does before
+//! the checks. Not in KV, not in a ledger, and no ledger comes into being.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::*;
 use leadhook::app::output::After;
 use leadhook::http::request::{Method, RawRequest, TooLarge};
 use leadhook::settings::admin_tokens::AdminTokens;
 use leadhook::testing::world::{ADMIN_TOKEN, request};
 use pollster::block_on;
 use serde_json::{Value, json};
+
+use crate::support::*;
 
 const METHODS: [Method; 5] = [Method::Get, Method::Post, Method::Put, Method::Options, Method::Other];
 const MULTIPART: &str = "multipart/form-data; boundary=frontier";
@@ -34,7 +31,7 @@ const TYPES: [Option<&str>; 9] = [
     None,
 ];
 
-/// What is no address of ours, or nearly one.
+/// Paths that are no address of ours, or nearly one.
 const STRAY: &[&str] = &[
     "",
     "/",
@@ -112,7 +109,7 @@ fn bodies() -> Vec<Result<Vec<u8>, TooLarge>> {
 
 /// The paths of the contract; each name is one of a thing that is there, where there is one.
 fn paths(campaign: &str) -> BTreeSet<String> {
-    let document: Value = serde_json::from_str(include_str!("../src/http/openapi.json")).expect("JSON");
+    let document: Value = serde_json::from_str(include_str!("../../../src/http/openapi.json")).expect("JSON");
     let fill = |path: &String| {
         let path = path
             .replace("{campaign}", campaign)
@@ -126,7 +123,7 @@ fn paths(campaign: &str) -> BTreeSet<String> {
     document["paths"].as_object().expect("paths").keys().map(fill).collect()
 }
 
-/// What shows any write: KV as it is, and how many rows each ledger has ever changed.
+/// Returns what shows any write: KV as it is, and the number of rows that each ledger has ever changed.
 fn trace(site: &Site) -> (BTreeMap<String, String>, Vec<(String, Value)>) {
     let changes = |ledger: String| {
         let count = site.rows(&ledger, "SELECT total_changes()")[0][0].clone();
@@ -215,7 +212,7 @@ impl Sender<'_> {
     }
 }
 
-/// What the one door takes: a body that is valid, of the type that it claims.
+/// Tells whether a body may be written: it is valid, and of the type that it claims.
 fn is_right(content_type: Option<&str>, body: &Result<Vec<u8>, TooLarge>) -> bool {
     let Ok(text) = body.as_deref().map(String::from_utf8_lossy) else { return false };
     match content_type {

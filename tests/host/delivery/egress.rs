@@ -1,10 +1,5 @@
-//! Where events may go: judged when a campaign is published, and again when a delivery is sent.
-#![cfg(feature = "host")]
-#![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+//! Egress: destinations are judged when a campaign is published, and again when a delivery is sent.
 
-mod common;
-
-use common::{MINUTE, Site, body, destination, guide, guide_with, text};
 use leadhook::app::ports::Ports as _;
 use leadhook::campaign::Campaign;
 use leadhook::http::request::Method;
@@ -12,6 +7,8 @@ use leadhook::http::response::Response;
 use leadhook::testing::world::{PUBLIC_URL, ReceiverMode, request};
 use pollster::block_on;
 use serde_json::{Value, json};
+
+use crate::support::*;
 
 const ANN: &str = "email=ann%40example.org&name=Ann&size=51%2B&consent.newsletter=on";
 
@@ -88,12 +85,12 @@ fn a_campaign_in_kv_takes_leads_but_nothing_is_sent_inward() {
         assert_eq!(outcomes(&site).last().map(String::as_str), Some("destination_refused"), "{url}");
     }
     // It waits like anything that an operator can heal.
-    assert_eq!(site.states(), common::counts(&[("pending", 1)]));
+    assert_eq!(site.states(), counts(&[("pending", 1)]));
     site.republish(&with_address("https://crm.example.com/healed"));
     site.pass(30 * MINUTE);
     assert_eq!(site.received().len(), 1);
     assert_eq!(site.received()[0].url, "https://crm.example.com/healed");
-    assert_eq!(site.states(), common::counts(&[("delivered", 1)]));
+    assert_eq!(site.states(), counts(&[("delivered", 1)]));
 }
 
 #[test]
@@ -101,15 +98,15 @@ fn what_waits_for_a_refused_destination_dies_with_its_reason_and_can_be_replayed
     let site = Site::new(&[guide()]);
     store(&site, &with_address("https://[::ffff:10.0.0.1]/hooks"));
     site.deliver("guide", ANN);
-    site.pass(5 * common::DAY);
-    assert_eq!(site.states(), common::counts(&[("dead", 1)]));
+    site.pass(5 * DAY);
+    assert_eq!(site.states(), counts(&[("dead", 1)]));
     let listed = site.admin(Method::Get, "deliveries?state=dead")["deliveries"][0].clone();
     assert_eq!(listed["reason"], "destination_refused");
     assert_eq!(listed["attempt_count"], 10);
     site.republish(&guide());
     site.admin(Method::Post, "deliveries/replay?campaign=guide");
     site.pass(MINUTE);
-    assert_eq!(site.states(), common::counts(&[("delivered", 1)]));
+    assert_eq!(site.states(), counts(&[("delivered", 1)]));
 }
 
 #[test]
@@ -121,7 +118,7 @@ fn what_was_for_development_is_not_sent_by_another_worker() {
     site.deliver("guide", ANN);
     site.set_settings(|settings| settings.development = false);
     site.set_receiver(ReceiverMode::Up);
-    site.pass(common::HOUR);
+    site.pass(HOUR);
     assert!(site.received().is_empty());
     assert_eq!(outcomes(&site).last().map(String::as_str), Some("destination_refused"));
 }

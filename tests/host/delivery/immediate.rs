@@ -1,18 +1,15 @@
-//! Leads that go out at once have no entry in the index of what is due: whatever happens to the object before they
-//! are sent, they are found, sent once, and shown as any other.
-#![cfg(feature = "host")]
-#![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
-
-mod common;
+//! Immediate delivery: such leads have no entry in the index of what is due, and whatever happens to the object before
+//! they are sent, they are found, sent once, and shown as any other.
 
 use std::collections::BTreeSet;
 
-use common::person::*;
-use common::*;
 use leadhook::app::ports::Ports as _;
 use leadhook::http::request::Method;
 use leadhook::testing::world::ReceiverMode;
 use serde_json::{Value, json};
+
+use crate::support::person::*;
+use crate::support::*;
 
 fn accept(site: &Site, people: std::ops::Range<usize>) {
     for n in people {

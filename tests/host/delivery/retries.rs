@@ -1,16 +1,12 @@
-//! From the decision to the last confirmation: retries, dead letters, 410, corrections, and what is
-//! erased when.
-#![cfg(feature = "host")]
-#![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+//! Retries, dead letters, 410 and corrections, up to the last confirmation; and the erasure after it.
 
-mod common;
-
-use common::*;
 use leadhook::base::time::parse_rfc3339;
 use leadhook::http::request::Method;
 use leadhook::ledger::MAX_REPLAYED;
 use leadhook::testing::world::{KvMode, ReceiverMode, START_MS, request};
 use serde_json::{Value, json};
+
+use crate::support::*;
 
 const ANN: &str = "email=ann%40example.com&consent.newsletter=on";
 const BOB: &str = "email=bob%40example.com&consent.newsletter=on";

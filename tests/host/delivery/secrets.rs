@@ -1,12 +1,6 @@
-//! Which secrets go where: one that signs is never sent, one that is sent never signs and goes to the hosts
-//! alone that the operator has bound it to. Judged when a campaign is published, and again when it is used.
-#![cfg(feature = "host")]
-#![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+//! Secrets of destinations: one that signs is never sent; one that is sent never signs, and goes only to the hosts that
+//! the operator has bound it to. Judged when a campaign is published, and again when the secret is used.
 
-mod common;
-
-use common::person::confirmed_guide;
-use common::*;
 use leadhook::app::ports::Ports as _;
 use leadhook::campaign::{Campaign, SecretHosts};
 use leadhook::http::request::Method;
@@ -15,6 +9,9 @@ use leadhook::settings::Settings;
 use leadhook::testing::world::{MAIL_TOKEN, SECRET, request};
 use pollster::block_on;
 use serde_json::{Value, json};
+
+use crate::support::person::confirmed_guide;
+use crate::support::*;
 
 const ANN: &str = "email=ann%40example.org&consent.newsletter=on";
 const BODY: &str = "{to} {text}";

@@ -1,6 +1,4 @@
 //! The modules stand in floors (the table in `src/lib.rs`), and a file imports only from below.
-#![cfg(feature = "host")]
-#![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,4 +1,4 @@
-//! What must hold after every operation.
+//! Invariants: they hold after every operation.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,10 +14,10 @@ use leadhook::testing::world::Received;
 use pollster::block_on;
 use serde_json::{Value, json};
 
-use crate::common::Site;
-use crate::operators::identifier;
-use crate::people::{People, Who};
-use crate::posts::{CAMPAIGNS, MARK};
+use super::operators::identifier;
+use super::people::{People, Who};
+use super::posts::{CAMPAIGNS, MARK};
+use crate::support::Site;
 
 pub const LEDGERS: [&str; 2] = ["shared", "chat"];
 /// The states in which a submission keeps what it says.
@@ -32,7 +32,7 @@ fn number(value: &Value) -> i64 {
     value.as_i64().expect("a number")
 }
 
-/// What every ledger holds of submissions, deliveries and counters.
+/// Checks the submissions, deliveries and counters of every ledger.
 pub fn ledgers(site: &Site, people: &People, deliveries: &mut BTreeSet<String>, forwarded: &mut Forwarded) {
     for ledger in LEDGERS {
         let rows = site.rows(
@@ -63,9 +63,10 @@ pub fn ledgers(site: &Site, people: &People, deliveries: &mut BTreeSet<String>, 
     }
 }
 
-/// What is put aside is nobody's: only its own row and the campaign that was shown tell of it.
+/// Checks that quarantined submissions are nobody's: only their own rows and the campaigns that were shown tell of
+/// them.
 fn quarantine(site: &Site, ledger: &str, people: &People) {
-    let mut predicted = people.all_aside(ledger);
+    let mut predicted = people.all_quarantined(ledger);
     let sql = "SELECT s.lead_id, s.submission_id, s.state, s.quarantine IS NOT NULL, r.stored IS NOT NULL
                FROM submission s LEFT JOIN revision r ON r.revision = json_extract(s.quarantine, '$.revision')
                WHERE s.lead_id LIKE 'quarantine_%' OR s.state IN ('quarantined', 'discarded')";
@@ -73,7 +74,7 @@ fn quarantine(site: &Site, ledger: &str, people: &People) {
         let (lead_id, state) = (text(&row[0]), text(&row[2]));
         assert_eq!(lead_id, format!("quarantine_{}", text(&row[1])), "what waits is under nobody's lead");
         let waits = predicted.remove(&lead_id);
-        assert!(waits.is_some(), "{lead_id} is {state}, and nobody put it aside");
+        assert!(waits.is_some(), "{lead_id} is {state}, and nobody quarantined it");
         assert_eq!(state, if waits == Some(true) { "quarantined" } else { "discarded" }, "{lead_id}");
         assert_eq!(row[3] == json!(1), waits == Some(true), "{lead_id}: why it waits, and for no longer");
         assert_eq!(row[4], row[3], "{lead_id}: the campaign that was shown is kept");
@@ -89,7 +90,11 @@ fn quarantine(site: &Site, ledger: &str, people: &People) {
         ("alias", "is_now"),
     ] {
         let sql = format!("SELECT * FROM {table} WHERE {column} LIKE 'quarantine_%'");
-        assert_eq!(site.rows(ledger, &sql), [[Value::Null; 0]; 0], "{table} tells of what is put aside");
+        assert_eq!(
+            site.rows(ledger, &sql),
+            [[Value::Null; 0]; 0],
+            "{table} tells of a quarantined submission"
+        );
     }
 }
 
@@ -204,8 +209,7 @@ fn states_follow_deliveries(site: &Site, ledger: &str) {
     }
 }
 
-/// What receivers have taken: one id is about one thing. What is signed, and the links, are those
-/// of the keys that wrote last.
+/// Checks what receivers have taken: one id is about one thing; signatures and links are by the keys that wrote last.
 pub fn webhooks(site: &Site) -> BTreeSet<String> {
     let mut known = BTreeMap::new();
     for received in site.received() {
@@ -265,7 +269,7 @@ pub fn consents(received: &Received, people: &People, now: i64) {
     assert_eq!(received.url.ends_with("demo-sales"), is_customer, "customers go where they are looked after");
 }
 
-/// What was erased is nowhere until it comes again.
+/// Checks that what was erased is nowhere until it comes again.
 pub fn erased(site: &Site, people: &People) {
     for ledger in LEDGERS {
         let ids = "SELECT submission_id, 'submission', lead_id, state FROM submission
@@ -321,7 +325,7 @@ pub fn forgotten(site: &Site, ledger: &str, who: &Who, names: &BTreeSet<String>,
     assert_eq!(kept, None, "something of an erased lead is left");
 }
 
-/// What somebody is shown of a lead tells of no other address or number, but where their own post says it.
+/// Checks that access to a lead shows no other address or number, but where the person's own post says it.
 pub fn shows_nobody_else(lead: &Value, who: &Who) {
     let mut lead = lead.clone();
     for one in lead["submissions"].as_array_mut().expect("submissions") {
@@ -347,8 +351,8 @@ pub fn shows_nobody_else(lead: &Value, who: &Who) {
     }
 }
 
-/// What needed a consent that a subject, of these names, took back just now has been stopped. Every destination
-/// needs the newsletter's.
+/// Checks that deliveries have stopped that needed a consent which a subject, of these names, has just withdrawn. Every
+/// destination needs the newsletter's.
 pub fn nothing_waits(site: &Site, lead_id: &str, names: &[String], purpose: &str) {
     let whose = if purpose == "call" { "AND destination = 'calls'" } else { "" };
     let names = names.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(",");
@@ -361,7 +365,7 @@ pub fn nothing_waits(site: &Site, lead_id: &str, names: &[String], purpose: &str
     }
 }
 
-/// What is kept of leads so that it need not be gathered is what their acts and deliveries say.
+/// Checks that the columns which spare a look at acts and deliveries say the same as these.
 pub fn what_is_known(site: &Site) {
     for ledger in LEDGERS {
         for row in site.rows(ledger, "SELECT lead_id, seq, mac, number, had FROM lead") {

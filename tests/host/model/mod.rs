@@ -1,12 +1,8 @@
-//! A model test: random operations on the world in memory, and after each of them the invariants
-//! of the design. `LEADHOOK_MODEL_SEEDS=1000` runs more. What failed is printed as a list of operations,
-//! made as short as it can be; lists that once failed are kept in `tests/data/model/` and always run.
-#![cfg(feature = "host")]
-#![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+//! The model test: random operations on the world in memory, and after each of them the invariants of the design.
+//! `LEADHOOK_MODEL_SEEDS=1000` runs more. A failure is printed as a list of operations, made as short as it can be; lists
+//! that once failed are kept in `tests/data/model/` and always run.
 
 mod checks;
-#[path = "../common/mod.rs"]
-mod common;
 mod operations;
 mod operators;
 mod people;
@@ -15,23 +11,24 @@ mod quarantine;
 
 use std::collections::BTreeSet;
 
-use common::*;
 use leadhook::http::request::{Method, RawRequest};
 use leadhook::testing::world::{KvMode, LedgerMode, ReceiverMode, request};
-use operations::Operation;
-use people::{Expected, People, Row};
-use posts::{CALL_DAYS, CAMPAIGNS, CONFIRMED, Dice, Post, QUARANTINE_DAYS, RECORD_DAYS};
 use serde_json::{Value, json};
+
+use self::operations::Operation;
+use self::people::{Expected, People, Row};
+use self::posts::{CALL_DAYS, CAMPAIGNS, CONFIRMED, Dice, Post, QUARANTINE_DAYS, RECORD_DAYS};
+use crate::support::*;
 
 /// Looking through all that was sent and kept takes time.
 const LOOK_EVERY: usize = 50;
 const URL: &str = "https://crm.example.com/";
 const DESTINATIONS: [&str; 5] = ["crm", "calls", "sales", "extra", "post"];
 const RINGS: [&str; 3] = ["peppers", "sealing", "signing"];
-/// Where the magnet is, and how long its links are good for.
+/// The address of the magnet, and the days for which its links are good.
 const GUIDE: &str = "https://www.example.com/guide.pdf";
 const LINK_DAYS: i64 = 3;
-/// What links begin with.
+/// The beginning of every link.
 const PUBLIC_URL: &str = leadhook::testing::world::PUBLIC_URL;
 
 /// One of the campaigns; `variant` is what a marketer has changed.
@@ -84,9 +81,10 @@ fn file(campaign: usize, variant: u64) -> Value {
     edited(file, base)
 }
 
-/// What is sent of a post, and whether it shows enough signs to be put aside.
+/// A post as it is sent.
 struct Sent {
     form: String,
+    /// It shows enough signs to be quarantined.
     is_junk: bool,
 }
 
@@ -105,11 +103,11 @@ struct Run {
     links: Vec<String>,
     /// Those of links to the magnet, and until when each is good.
     downloads: Vec<(String, i64)>,
-    /// When the operation began: what arrived since has no time of its own.
+    /// The time at which the operation began: what arrived since has no time of its own.
     began: i64,
     /// Of what was received, so much has been looked at.
     seen: usize,
-    /// When which submission was written.
+    /// The submissions that were written, each with its time.
     written: BTreeSet<(i64, String)>,
 }
 
@@ -126,7 +124,7 @@ fn mails_of(site: &Site) -> BTreeSet<(String, String)> {
     site.rows("shared", sql).iter().map(|row| (text(&row[0]), text(&row[1]))).collect()
 }
 
-/// What was written just now.
+/// Returns the row that was written just now.
 fn newest(site: &Site, ledger: &str, now: i64) -> Option<Row> {
     let sql = format!(
         "SELECT lead_id, submission_id, state, act IS NOT NULL OR stands_by IS NOT NULL FROM submission
@@ -172,7 +170,7 @@ impl Run {
         operations::note(format!("     {} {what}", self.site.now_ms()));
     }
 
-    /// Whatever KV does, it costs nothing once a campaign has been read.
+    /// Has the isolate read every campaign, after which KV may do anything without a cost.
     fn read_campaigns(&mut self) {
         self.site.set_kv(KvMode::Fresh);
         for (campaign, ..) in CAMPAIGNS {
@@ -342,14 +340,15 @@ impl Run {
         let written = newest(&self.site, ledger, now).filter(|_| may_write);
         let written =
             written.filter(|row| is_new == 1 || !self.written.contains(&(now, row.submission_id.clone())));
-        let is_let_in = expected.is_aside && self.people.is_put_aside(post, &expected) == Some(false);
+        let is_let_in =
+            expected.is_quarantined && self.people.must_be_quarantined(post, &expected) == Some(false);
         if is_let_in && mode == LedgerMode::Up && !taken {
             assert!(written.is_some() || had_answered, "what shows no sign any more is let in");
         }
         if let Some(row) = written {
             self.note(format!("{} is {} under {}", row.submission_id, row.state, row.lead_id));
             self.people.admit(post, &expected, &row, now);
-            self.put_aside(post, &row, ledger);
+            self.quarantine(post, &row, ledger);
             self.written.insert((now, row.submission_id));
         }
         for lead_id in mails_of(&self.site).difference(&mails).map(|(_, lead_id)| lead_id) {
@@ -394,7 +393,7 @@ impl Run {
         }
     }
 
-    /// What must hold whatever happened.
+    /// Checks the invariants.
     fn check(&mut self, n: usize) {
         self.forget_what_has_ended();
         checks::ledgers(&self.site, &self.people, &mut self.deliveries, &mut self.forwarded);

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use leadhook::testing::world::LedgerMode;
 
-use crate::Run;
-use crate::posts::Dice;
+use super::Run;
+use super::posts::Dice;
 
 /// Operations of a run that is made up.
 const LENGTH: usize = 250;

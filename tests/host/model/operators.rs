@@ -1,4 +1,4 @@
-//! What operators do, and what people do with the links that they get.
+//! Operations of operators, and of people with the links that they got.
 
 use std::collections::BTreeSet;
 
@@ -13,10 +13,10 @@ use leadhook::settings::Settings;
 use leadhook::testing::world::{KvMode, LedgerMode, SqliteStore, request, signing_key};
 use serde_json::{Value, json};
 
-use crate::common::{self, DAY, FORM, edited, text};
-use crate::people::Who;
-use crate::posts::{CAMPAIGNS, QUARANTINE_DAYS, REQUEST_MS, everybody, somebody};
-use crate::{RINGS, Run, checks};
+use super::people::Who;
+use super::posts::{CAMPAIGNS, QUARANTINE_DAYS, REQUEST_MS, everybody, somebody};
+use super::{RINGS, Run, checks};
+use crate::support::{self, DAY, FORM, edited, text};
 
 /// One of the keyrings.
 fn ring(kind: u8, numbers: &[u8]) -> Keyring {
@@ -98,7 +98,7 @@ impl Run {
         self.site.send(&request(Method::Post, path, FORM, "")).status
     }
 
-    /// Whether a key's id is that of a living pepper.
+    /// Tells whether a key's id is that of a living pepper.
     pub fn is_pepper(&self, id: Option<&str>) -> bool {
         self.keys[0].iter().any(|n| id == Some(&format!("k{n}")))
     }
@@ -259,7 +259,7 @@ impl Run {
         assert!(shown.is_subset(&may), "{shown:?} are shown, and only {may:?} are theirs");
     }
 
-    /// What each ledger reports about somebody.
+    /// Returns the reports of the ledgers about somebody.
     fn reports(&self, path: &str, who: &Who) -> Vec<Value> {
         let identifiers =
             edited(json!({ "email": "", "phone": "" }), json!({ "email": who.0, "phone": who.1 }));
@@ -270,7 +270,7 @@ impl Run {
         let path = format!("/admin/api/{path}");
         let response = self.site.send(&request(Method::Post, &path, "application/json", &body.to_string()));
         assert_eq!(response.status, 200, "{path}: {}", text(&response));
-        common::body(&response)
+        support::body(&response)
     }
 
     /// Somebody is put on a list, or taken off it.

@@ -1,6 +1,6 @@
-//! Who posts what: the model's campaigns, its people, and what they send.
+//! Posts of the model: its campaigns, its people, and what they send.
 
-use crate::common::HOUR;
+use crate::support::HOUR;
 
 /// No two texts of the model's people lack it, and nothing else holds it.
 pub const MARK: &str = "zqxjkvw";
@@ -39,12 +39,12 @@ pub const CAMPAIGNS: [(&str, &str, i64, bool); 4] = [
 ];
 /// The campaign with a double opt-in.
 pub const CONFIRMED: &str = "join";
-/// How long the consent to be called is good for, and the record of consents is kept.
+/// The days for which the consent to be called is good, and the record of consents is kept.
 pub const CALL_DAYS: i64 = 12;
 pub const RECORD_DAYS: i64 = 40;
-/// What is put aside is kept for so long.
+/// The days for which quarantined submissions are kept.
 pub const QUARANTINE_DAYS: i64 = 6;
-/// What a request waits for the owner of the address.
+/// The time for which a submission waits for the owner of the address.
 pub const REQUEST_MS: i64 = 72 * HOUR;
 
 /// A post that is valid.
@@ -56,7 +56,7 @@ pub struct Post {
     pub phone: Option<String>,
     pub answers: String,
     pub key: Option<String>,
-    /// How often the peppers have been rotated: ids are made with the newest.
+    /// The number of rotations of the peppers so far: ids are made with the newest.
     pub pepper: usize,
 }
 
@@ -129,7 +129,7 @@ impl Post {
         }
     }
 
-    /// Whether it is put aside where a trap is filled in as well.
+    /// Tells whether it is quarantined if a trap is filled in as well.
     pub fn has_link(&self) -> bool {
         self.answers.contains(LINK)
     }
@@ -148,7 +148,7 @@ impl Post {
         format!("consent.newsletter=on{contact}{}{around}{trap}", self.answers)
     }
 
-    /// What makes it the same post.
+    /// Returns the content: posts with the same one are the same post.
     pub fn content(&self) -> String {
         let address = self.email.as_ref().map(|(typed, _)| typed.trim_start_matches('+').to_lowercase());
         let (campaign, ..) = CAMPAIGNS[self.campaign];
@@ -174,7 +174,7 @@ impl Post {
         self.identifiers().swap_remove(0)
     }
 
-    /// What it is recognised by.
+    /// Returns the identifiers that it is recognised by.
     pub fn recognising(&self) -> Vec<String> {
         let (.., by_phone) = CAMPAIGNS[self.campaign];
         let phone = self.international_phone().filter(|_| by_phone || self.email.is_none());

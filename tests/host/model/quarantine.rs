@@ -1,4 +1,4 @@
-//! What is put aside is let in or thrown away, and the model knows beforehand what becomes of it.
+//! Quarantined submissions are released or discarded, as the model predicts.
 
 use std::collections::BTreeSet;
 
@@ -11,12 +11,11 @@ use leadhook::pipeline::lead::{Identifier, list_tag};
 use leadhook::testing::world::{KvMode, LedgerMode, request};
 use serde_json::{Value, json};
 
-use crate::people::{Aside, Row};
-use crate::posts::{CAMPAIGNS, Post};
-use crate::{Run, mails_of};
+use super::people::{Quarantined, Row};
+use super::posts::{CAMPAIGNS, Post};
+use super::{Run, mails_of};
 
-/// What the title of a campaign ends with in every second variant: terms say it, and no submission's
-/// id depends on it.
+/// The end of a campaign's title in every second variant: terms have it, and no submission's id depends on it.
 pub const RETITLED: &str = " anew";
 
 impl Run {
@@ -28,7 +27,7 @@ impl Run {
             !site.rows(ledger, &sql).is_empty()
         };
         self.people.forget_suppressed(now, |ledger, id| is_there("suppressed", ledger, id));
-        self.people.forget_aside(now, |ledger, id| is_there("quarantine", ledger, id));
+        self.people.forget_quarantined(now, |ledger, id| is_there("quarantine", ledger, id));
         self.people.forget_requests(now, |ledger, lead_id, id| {
             let sql =
                 format!("SELECT 1 FROM submission WHERE lead_id = '{lead_id}' AND submission_id = '{id}'");
@@ -36,8 +35,8 @@ impl Run {
         });
     }
 
-    /// Notes what was put aside, with the title that was shown.
-    pub fn put_aside(&mut self, post: &Post, row: &Row, ledger: &str) {
+    /// Notes a quarantined submission with the title that was shown.
+    pub fn quarantine(&mut self, post: &Post, row: &Row, ledger: &str) {
         if row.state == "quarantined" {
             let sql = format!(
                 "SELECT r.stored FROM submission s JOIN revision r
@@ -47,7 +46,7 @@ impl Run {
             );
             let stored = self.site.rows(ledger, &sql);
             let is_retitled = stored[0][0].as_str().is_some_and(|stored| stored.contains(RETITLED));
-            self.people.put_aside(post, self.site.now_ms(), is_retitled);
+            self.people.quarantine(post, self.site.now_ms(), is_retitled);
         }
     }
 
@@ -73,8 +72,8 @@ impl Run {
             None => json!({ "submission_ids": ids }),
         };
         self.look_at(&ids);
-        if let Some((_, aside)) = chosen.first() {
-            self.change_meanwhile(&aside.post);
+        if let Some((_, quarantined)) = chosen.first() {
+            self.change_meanwhile(&quarantined.post);
         }
         let is_release = !self.dice.one_in(3);
         let (what, done) = if is_release { ("release", "released") } else { ("discard", "discarded") };
@@ -90,10 +89,7 @@ impl Run {
         let (mails, before) = (mails_of(&self.site), self.rows_of(&ids));
         let is_lost = self.dice.one_in(5);
         if is_lost {
-            let (path, order) = (format!("/admin/api/{path}"), order.to_string());
-            let post = request(Method::Post, &path, "application/json", &order);
-            let status = self.site.with_ledger(LedgerMode::LosesAnswers, || self.site.send(&post).status);
-            assert_ne!(status, 200, "the answer was lost");
+            self.order_without_answer(&path, &order);
         }
         let report = self.operate(&path, &order);
         let acted: BTreeSet<_> = texts(&report[done]);
@@ -107,20 +103,37 @@ impl Run {
         assert_eq!(again[done], json!([]), "once");
         if !is_release {
             let kv_forgets = self.kv_forgets() && !is_lost;
-            chosen.iter().for_each(|(_, aside)| self.people.discard(&aside.post, kv_forgets));
+            chosen.iter().for_each(|(_, quarantined)| self.people.discard(&quarantined.post, kv_forgets));
             return;
         }
-        let mut asked: BTreeSet<_> = mails_of(&self.site).difference(&mails).cloned().collect();
-        for (id, aside) in &chosen {
-            let row = self.released(id, aside, &before);
+        let asked = mails_of(&self.site).difference(&mails).cloned().collect();
+        self.learn_released(&chosen, &before, asked);
+    }
+
+    fn order_without_answer(&self, path: &str, order: &Value) {
+        let (path, order) = (format!("/admin/api/{path}"), order.to_string());
+        let post = request(Method::Post, &path, "application/json", &order);
+        let status = self.site.with_ledger(LedgerMode::LosesAnswers, || self.site.send(&post).status);
+        assert_ne!(status, 200, "the answer was lost");
+    }
+
+    /// Learns the rows of those that were released, and the mails about them.
+    fn learn_released(
+        &mut self,
+        chosen: &[(String, Quarantined)],
+        before: &BTreeSet<(String, String)>,
+        mut asked: BTreeSet<(String, String)>,
+    ) {
+        for (id, quarantined) in chosen {
+            let row = self.released(id, quarantined, before);
             let now = self.site.now_ms();
-            let expected = self.people.expected(&aside.post, now);
-            self.people.release(aside, &expected, &row, now);
+            let expected = self.people.expected(&quarantined.post, now);
+            self.people.release(quarantined, &expected, &row, now);
             let of_row: Vec<_> =
                 asked.iter().filter(|(_, lead_id)| *lead_id == row.lead_id).cloned().collect();
             assert!(of_row.is_empty() || row.state == "unconfirmed", "a mail about what asks nobody");
             for mail in of_row {
-                self.people.mail(&aside.post, &mail.1, now);
+                self.people.mail(&quarantined.post, &mail.1, now);
                 asked.remove(&mail);
             }
         }
@@ -132,7 +145,7 @@ impl Run {
         if self.dice.one_in(3) {
             let variant = self.dice.roll(32);
             self.note(format!("publish campaign {} as variant {variant}", post.campaign));
-            self.site.republish(&crate::file(post.campaign, variant));
+            self.site.republish(&super::file(post.campaign, variant));
             self.read_campaigns();
         }
         if let Some(email) = post.email().filter(|_| self.dice.one_in(4)) {
@@ -146,11 +159,11 @@ impl Run {
         }
     }
 
-    /// What is listed is what waits, and it says nothing of anybody.
+    /// Checks that the list has all that waits, and says nothing of anybody.
     fn look_at(&self, ids: &[String]) {
         let listed = self.site.admin(Method::Get, "quarantine");
         let listed = listed["submissions"].as_array().expect("submissions");
-        assert!(!json!(listed).to_string().to_lowercase().contains(crate::posts::MARK));
+        assert!(!json!(listed).to_string().to_lowercase().contains(super::posts::MARK));
         let all: BTreeSet<_> =
             listed.iter().filter_map(|one| one["submission_id"].as_str().map(str::to_owned)).collect();
         let waiting = self.people.waiting(None).into_iter().map(|(id, _)| id).collect();
@@ -175,13 +188,13 @@ impl Run {
         let ids = ids.iter().map(|id| format!("'{id}'")).collect::<Vec<_>>().join(",");
         let sql = format!("SELECT submission_id, lead_id FROM submission WHERE submission_id IN ({ids})");
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let all = crate::checks::LEDGERS.iter().flat_map(|ledger| self.site.rows(ledger, &sql));
+        let all = super::checks::LEDGERS.iter().flat_map(|ledger| self.site.rows(ledger, &sql));
         all.map(|row| (text(&row[0]), text(&row[1]))).collect()
     }
 
     /// The one row that a released submission has now, judged by what was shown.
-    fn released(&self, id: &str, aside: &Aside, before: &BTreeSet<(String, String)>) -> Row {
-        let ledger = CAMPAIGNS[aside.post.campaign].1;
+    fn released(&self, id: &str, quarantined: &Quarantined, before: &BTreeSet<(String, String)>) -> Row {
+        let ledger = CAMPAIGNS[quarantined.post.campaign].1;
         let sql = format!(
             "SELECT s.lead_id, s.state, s.act IS NOT NULL OR s.stands_by IS NOT NULL,
                (SELECT t.terms FROM terms t WHERE t.digest = coalesce(
@@ -197,7 +210,7 @@ impl Run {
         assert_eq!(rows.len(), 1, "what is released has one row: {rows:?}");
         let is_act = rows[0][2] == json!(1);
         assert!(
-            !is_act || text(&rows[0][3]).contains(RETITLED) == aside.is_retitled,
+            !is_act || text(&rows[0][3]).contains(RETITLED) == quarantined.is_retitled,
             "judged by what was shown: {rows:?}"
         );
         Row { lead_id: text(&rows[0][0]), submission_id: id.to_owned(), state: text(&rows[0][1]), is_act }

@@ -1,16 +1,13 @@
-//! Whoever asks, withdraws or is forgotten reaches what carries an identifier of theirs, and nothing of anybody
-//! else who shares a lead with them.
-#![cfg(feature = "host")]
-#![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+//! Subjects: access, withdrawal and erasure reach what carries an identifier of the person, and nothing of anybody else
+//! of the same lead.
 
-mod common;
-
-use common::person::*;
-use common::*;
 use leadhook::app::ports::Ports as _;
 use leadhook::pipeline::lead::{Identity, Link};
 use leadhook::testing::world::{PUBLIC_URL, ReceiverMode};
 use serde_json::{Value, json};
+
+use crate::support::person::*;
+use crate::support::*;
 
 const VERA: &str = "vera@example.com";
 const VERA_PHONE: &str = "+46701740605";

@@ -1,6 +1,4 @@
 //! The rules of fields, by the table that the scripts on pages are held to as well (`tests/web/lib.test.mjs`).
-#![cfg(feature = "host")]
-#![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "tests")]
 
 use leadhook::campaign::Campaign;
 use leadhook::pipeline::intake::{accept, decode};
@@ -38,7 +36,7 @@ fn campaign(case: &Value) -> Campaign {
     Campaign::accept(&file).unwrap_or_else(|problems| panic!("{case}: {problems:?}"))
 }
 
-/// What becomes of the values of `a`: what is kept, or the code of its rejection.
+/// Returns the answer that the values of `a` become, or the code of the rejection.
 fn outcome(campaign: &Campaign, name: &str, content_type: &str, body: &str) -> Result<Value, String> {
     let fields = decode(Some(content_type), body.as_bytes()).expect("fields");
     let submission = accept(fields, campaign).map_err(|rejection| {
@@ -65,7 +63,7 @@ fn same(one: &Value, other: &Value) -> bool {
 }
 
 fn cases() -> Vec<Value> {
-    serde_json::from_str(include_str!("data/answers.json")).expect("a table")
+    serde_json::from_str(include_str!("../../data/answers.json")).expect("a table")
 }
 
 #[test]
@@ -79,7 +77,7 @@ fn the_table_has_every_kind_and_every_code() {
         assert!(of(true) && of(false), "{kind}");
     }
     // What visitors read of a code says which there are.
-    let texts: Value = serde_json::from_str(include_str!("../texts/en.json")).expect("texts");
+    let texts: Value = serde_json::from_str(include_str!("../../../texts/en.json")).expect("texts");
     let texts = texts.as_object().expect("an object");
     for code in texts.keys().filter_map(|key| key.strip_prefix("error.")).filter(|code| *code != "other") {
         assert!(cases.iter().any(|case| case["code"] == code), "{code}");

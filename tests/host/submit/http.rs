@@ -1,14 +1,11 @@
-//! HTTP around a post: browsers, CORS, idempotency, what is refused, and faults of ours.
-#![cfg(feature = "host")]
-#![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+//! HTTP around a post: browsers, CORS, idempotency keys, refusals, and faults of ours.
 
-mod common;
-
-use common::*;
 use leadhook::http::request::{Method, RawRequest, TooLarge};
 use leadhook::http::response::Response;
 use leadhook::testing::world::{KvMode, LedgerMode, request};
 use serde_json::json;
+
+use crate::support::*;
 
 const ANN: &str = "email=ann%40example.com&consent.newsletter=on";
 const BOB: &str = "email=bob%40example.com&consent.newsletter=on";

@@ -1,15 +1,12 @@
-//! Lead magnets: who gets a link, what it opens, and who hears of it.
-#![cfg(feature = "host")]
-#![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+//! Lead magnets: their links, their downloads, and the events about them.
 
-mod common;
-
-use common::person::*;
-use common::*;
 use leadhook::http::request::{Method, RawRequest};
 use leadhook::http::response::Response;
 use leadhook::testing::world::{LedgerMode, PUBLIC_URL, ReceiverMode, request};
 use serde_json::{Value, json};
+
+use crate::support::person::*;
+use crate::support::*;
 
 const ANN: &str = "email=ann%40example.com&consent.newsletter=2026-11";
 const GUIDE: &str = "https://www.example.com/spring.pdf";
@@ -173,7 +170,7 @@ fn a_browser_finds_the_button_on_the_thanks_page() {
     assert_eq!(response.header("location"), Some("https://www.example.com/thanks"));
 }
 
-/// What an answer says beside the ids, which follow from the content.
+/// Returns a response without the ids, which follow from the content.
 fn shape(response: &Response) -> (u16, Vec<String>, Value, usize) {
     let answer = body(response);
     let keys = answer.as_object().expect("an object").keys().cloned().collect();

@@ -1,15 +1,12 @@
 //! Pages that people see: the hosted form, and every page in the visitor's language.
-#![cfg(feature = "host")]
-#![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
-mod common;
-
-use common::*;
 use leadhook::base::crypto::{base64, sha256};
 use leadhook::http::request::{Method, RawRequest};
 use leadhook::http::response::Response;
 use leadhook::testing::world::{KvMode, request};
 use serde_json::{Value, json};
+
+use crate::support::*;
 
 fn get(site: &Site, path: &str) -> Response {
     site.send(&request(Method::Get, path, "", ""))

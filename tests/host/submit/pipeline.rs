@@ -1,13 +1,10 @@
-//! One post through the whole pipeline: the exact answer, then the exact webhook.
-#![cfg(feature = "host")]
-#![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+//! One post through the whole pipeline: the exact response, then the exact webhook.
 
-mod common;
-
-use common::*;
 use leadhook::http::request::Method;
 use leadhook::testing::world::{PUBLIC_URL, Received, START_MS, request};
 use serde_json::{Value, json};
+
+use crate::support::*;
 
 const GOOD: &str = "email=+Kari.N%40Example.COM&phone=070-174+06+05&name=+Ka%CC%8Ari+&size=51%2B&seats=12\
     &remote=off&remote=on&country=no&site=https%3A%2F%2Fexample.org%2Fa%3Fb&consent.newsletter=2026-11\
@@ -322,5 +319,39 @@ fn a_source_is_counted_by_name_unless_it_could_be_somebody() {
         );
         let counter = site.rows("example-ab", &format!("SELECT source FROM counter WHERE hour = {hour}"));
         assert_eq!(counter, [[counted]], "{source}");
+    }
+}
+
+#[test]
+fn a_source_is_nobody_by_a_part_of_a_word() {
+    let site = Site::new(&[guide_with(json!({
+        "field": [
+            { "name": "email", "kind": "email" }, { "name": "name", "kind": "text" },
+            { "name": "heard", "kind": "text" },
+            { "name": "size", "kind": "choice", "choices": ["Partner", "51+"] },
+        ],
+        "score": [{ "rule": "r", "points": 1, "when": { "attribution": "utm_source", "is": "LinkedIn" } }],
+    }))]);
+    for (n, (form, counted)) in [
+        ("email=ann%40example.org&utm_source=organic", "organic"),
+        ("email=ann%40example.com&utm_source=community", "community"),
+        ("email=ann%40example.com&utm_source=an", "an"),
+        ("email=ann%40example.net&name=Bing+Crosby&utm_source=bing-ads", "other"),
+        ("email=anna.berg%40example.net&utm_source=annaberg", "other"),
+        ("email=a%40example.net&name=Anna+Berg&utm_source=from-anna-berg", "other"),
+        ("email=a%40example.net&name=Annabella&utm_source=anna", "anna"),
+        ("email=a%40example.net&heard=linkedin&utm_source=linkedin", "linkedin"),
+        ("email=a%40example.net&size=Partner&utm_source=partner", "partner"),
+        ("email=a%40gmail.com&utm_source=gmail", "gmail"),
+        ("email=a%40firma.se&utm_source=firma", "other"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let hour = START_MS + i64::try_from(n).expect("few") * HOUR;
+        site.set_clock(hour);
+        site.accept("guide", &format!("{form}&consent.newsletter=on"));
+        let counter = site.rows("example-ab", &format!("SELECT source FROM counter WHERE hour = {hour}"));
+        assert_eq!(counter, [[counted]], "{form}");
     }
 }

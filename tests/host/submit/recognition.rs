@@ -1,14 +1,11 @@
-//! Someone who is known: every row of the design's table, and who counts as the same person.
-#![cfg(feature = "host")]
-#![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+//! Recognition: every row of the design's table for somebody who is known, and who counts as the same person.
 
-mod common;
-
-use common::*;
 use leadhook::base::crypto::base64;
 use leadhook::base::keyring::Keyring;
 use leadhook::testing::world::ReceiverMode;
 use serde_json::{Value, json};
+
+use crate::support::*;
 
 const ANN: &str = "email=ann%40example.com&consent.newsletter=on";
 const URL: &str = "https://crm.example.com/";

@@ -1,14 +1,11 @@
-//! KV never judges: stale, empty, failing or refusing, it costs speed and nothing else.
-#![cfg(feature = "host")]
-#![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+//! The repeat cache: stale, empty, failing or refusing, KV costs speed and nothing else.
 
-mod common;
-
-use common::person::confirmed_guide;
-use common::*;
 use leadhook::http::request::Method;
 use leadhook::testing::world::{KvMode, LedgerMode};
 use serde_json::{Value, json};
+
+use crate::support::person::confirmed_guide;
+use crate::support::*;
 
 const ANN: &str = "email=ann%40example.com&consent.newsletter=on";
 const BOB: &str = "email=bob%40example.com&consent.newsletter=on";

@@ -1,5 +1,4 @@
-//! What the host tests share: campaigns, a site that people post to, and a look into its ledgers.
-#![allow(dead_code, reason = "each test file is a crate of its own and uses a part of this")]
+//! Support of the host tests: campaigns, a site that people post to, and a look into its ledgers.
 
 pub mod person;
 
@@ -263,7 +262,7 @@ impl Site {
         all
     }
 
-    /// What lies sealed in the only column of a statement's rows.
+    /// Returns the sealed bytes in the only column of a statement's rows.
     pub fn sealed(&self, ledger: &str, sql: &str) -> Vec<Option<Vec<u8>>> {
         let database = self.database(ledger).expect("a ledger");
         let mut statement = database.prepare(sql).expect(sql);

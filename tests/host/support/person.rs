@@ -1,4 +1,4 @@
-//! What people do with their consents, and what is held of them.
+//! A person and their consents: links, receipts, histories and orders of operators.
 
 use std::collections::BTreeMap;
 
@@ -145,12 +145,12 @@ impl Site {
         found.unwrap_or_else(|| panic!("no {kind}")).body["data"].clone()
     }
 
-    /// Where the newest lead's consent to a purpose is withdrawn.
+    /// Returns the link that withdraws a purpose of the newest lead.
     pub fn withdraw_url(&self, purpose: &str) -> String {
         consent(&self.newest("lead.qualified"), purpose)["withdraw_url"].as_str().expect("a link").to_owned()
     }
 
-    /// Where a person withdraws a purpose, as a receipt would say; `_` is all of them.
+    /// Returns the link that withdraws a person's purpose, as a receipt would say; `_` is all of them.
     pub fn withdrawal_of(&self, email: &str, purpose: &str) -> String {
         let lead_id = self.lead_id_of(email);
         let subject = subject(&self.tags_of(email)[0]);

@@ -1,13 +1,10 @@
 //! The steps of a post to a campaign, in the order in which they may end it.
-#![cfg(feature = "host")]
-#![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
-mod common;
-
-use common::*;
 use leadhook::http::request::{Method, RawRequest, TooLarge};
 use leadhook::testing::world::{LedgerMode, request};
 use serde_json::json;
+
+use crate::support::*;
 
 const ANN: &str = "email=ann%40example.com&consent.newsletter=on&cf-turnstile-response=token";
 

@@ -1,12 +1,7 @@
 //! The conductor of a ledger's deliveries: the requests of one event, and the alarm after it.
-#![cfg(feature = "host")]
-#![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
-
-mod common;
 
 use std::rc::Rc;
 
-use common::*;
 use leadhook::app::conductor::{Conductor, Exchange, RETRY_MS};
 use leadhook::app::ports::Ports as _;
 use leadhook::base::fault::Fault;
@@ -14,6 +9,8 @@ use leadhook::ledger::wire::{Call, MESSAGE_FORMAT, Message};
 use leadhook::ledger::{Claim, Ledger};
 use leadhook::pipeline::webhook::Outcome;
 use leadhook::testing::world::SqliteStore;
+
+use crate::support::*;
 
 const LEDGER: &str = "example-ab";
 const MAX_REQUESTS: usize = 36;
