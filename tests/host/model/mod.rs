@@ -15,7 +15,7 @@ use leadhook::http::request::{Method, RawRequest};
 use leadhook::testing::world::{KvMode, LedgerMode, ReceiverMode, request};
 use serde_json::{Value, json};
 
-use self::operations::Operation;
+use self::operations::Step;
 use self::people::{Expected, People, Row};
 use self::posts::{CALL_DAYS, CAMPAIGNS, CONFIRMED, Dice, Post, QUARANTINE_DAYS, RECORD_DAYS};
 use crate::support::*;
@@ -180,12 +180,12 @@ impl Run {
         self.site.set_kv(self.kv);
     }
 
-    fn step(&mut self, operation: &Operation) {
-        self.dice = Dice(operation.seed);
+    fn step(&mut self, step: &Step) {
+        self.dice = Dice(step.seed);
         let pause = 1 + i64::try_from(self.dice.roll(3_000)).expect("small");
         self.site.set_clock(self.site.now_ms() + pause);
         self.began = self.site.now_ms();
-        operation.act()(self);
+        step.apply(self);
         if self.dice.one_in(2) {
             self.site.ring();
         }
