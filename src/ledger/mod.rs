@@ -6,6 +6,13 @@
 //! its last delivery is confirmed or has expired.
 //!
 //! Out of scope: sending (`deliver` and the edge do that), and knowing what time it is.
+//!
+//! | floor | modules |
+//! |---|---|
+//! | messages and rows | [`wire`], [`api`], [`db`] |
+//! | the state of a ledger | `config`, `vault`, `campaigns`, `consents`, `presence`, `schedule`, `sources`, `handled` |
+//! | deliveries, and all parts as one | `outbox`, `parts` |
+//! | operations | `admit`, `person`, `report`, `audit`, `retention` |
 
 mod admit;
 pub mod api;

@@ -61,7 +61,13 @@ mod delivery {
     mod secrets;
 }
 mod house {
+    mod circles;
     mod floors;
+    mod imports;
+    mod sizes;
+    mod source;
+    mod sql;
+    mod words;
 }
 mod model;
 mod rights {
