@@ -174,9 +174,13 @@ fuzz: .tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)
 
 lint: .tools/target node_modules/.package-lock.json
 	cargo fmt --check
+	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	$(BIN)/biome ci --error-on-warnings --log-level=warn
 	cargo clippy --locked --all-targets --features host -- -D warnings
 	cargo clippy --locked --target wasm32-unknown-unknown --lib -- -D warnings
+	@# They are not linked, so no C++ compiler is needed: any file does for libFuzzer.
+	CUSTOM_LIBFUZZER_PATH=$(CURDIR)/fuzz/Cargo.toml cargo clippy --locked --manifest-path fuzz/Cargo.toml \
+	  --target-dir $(or $(CARGO_TARGET_DIR),target) -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --lib --features host --document-private-items --quiet
 
 $(BENCH)/floor/index.js: benches/floor/index.mjs $(DATA) node_modules/.package-lock.json
