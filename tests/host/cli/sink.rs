@@ -3,7 +3,9 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
 use std::time::{Duration, SystemTime};
 
 use leadhook::pipeline::webhook::{SigningSecret, sign};
@@ -13,10 +15,13 @@ use super::folder;
 
 const WEBHOOK_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
+/// Longer than the sink takes on a busy machine: without it a line that is missing would hang the tests.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// The receiver, running.
 struct Sink {
     child: Child,
-    output: BufReader<ChildStdout>,
+    lines: Receiver<String>,
     port: u16,
 }
 
@@ -36,24 +41,25 @@ impl Sink {
         command.args(["sink", "--port", "0"]).args(args).current_dir(folder).stdout(Stdio::piped());
         let mut child = command.spawn().expect("the sink runs");
         let output = BufReader::new(child.stdout.take().expect("its output"));
-        let mut sink = Self { child, output, port: 0 };
+        let (sender, lines) = mpsc::channel();
+        thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        let mut sink = Self { child, lines, port: 0 };
         let ready = sink.line();
         let port = ready.strip_prefix("Receiving webhooks on http://127.0.0.1:").expect("an address");
         sink.port = port.parse().expect("a port");
         sink
     }
 
-    /// The next line that it prints.
-    fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.output.read_line(&mut line).expect("a line");
+    /// Waits for the next line that it prints.
+    fn line(&self) -> String {
+        let line = self.lines.recv_timeout(PATIENCE).expect("a line");
         line.trim_end().to_owned()
     }
 
     /// The status, and the whole answer with its head in lower case.
     fn request(&self, method: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("a connection");
-        stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a time-out");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
         let length = body.len();
         let head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
         write!(stream, "{head}{headers}Content-Length: {length}\r\n\r\n{body}").expect("sent");
@@ -80,7 +86,7 @@ impl Sink {
 
 #[test]
 fn the_sink_keeps_mails_and_shows_them_as_text() {
-    let mut sink = Sink::start("sink-mails", &[]);
+    let sink = Sink::start("sink-mails", &[]);
     let mailbox = |sink: &Sink| sink.request("GET", "/mailbox", "", "").1;
     assert!(mailbox(&sink).contains("No mail yet."));
 
@@ -136,7 +142,7 @@ fn the_sink_keeps_mails_and_shows_them_as_text() {
 
 #[test]
 fn the_sink_takes_no_mail_without_the_token() {
-    let mut sink = Sink::start("sink-token", &["--fail", "1"]);
+    let sink = Sink::start("sink-token", &["--fail", "1"]);
     let mail = json!({ "To": "anna@example.org", "Subject": "Hello", "TextBody": "Hello" });
     assert_eq!(sink.mail(&mail), 500);
     assert_eq!(sink.line(), "/mail: returned 500 on purpose");
@@ -248,7 +254,7 @@ fn events_of_leads() -> Vec<(Value, Vec<&'static str>)> {
 
 #[test]
 fn the_sink_prints_every_kind_of_event() {
-    let mut sink = Sink::start("sink-events", &[]);
+    let sink = Sink::start("sink-events", &[]);
     let events = [events_of_consents(), events_of_leads()].concat();
     for (number, (event, lines)) in events.into_iter().enumerate() {
         assert_eq!(sink.webhook(&format!("msg_{number}"), &event), 204);
