@@ -136,7 +136,7 @@ build: build/index.js assets
 
 $(CLI): $(SOURCES)
 	@echo "Building the command line (a few minutes the first time)"
-	@cargo build --release --locked --features cli --bin leadhook --config 'profile.release.lto="off"'
+	@cargo build --release --locked --features host --bin leadhook --config 'profile.release.lto="off"'
 	@touch $@
 
 cli: $(CLI)
@@ -155,7 +155,7 @@ lists: node_modules/.package-lock.json
 	@node scripts/phone-plans.mjs
 
 test-host: node_modules/.package-lock.json
-	cargo test --locked --features cli
+	cargo test --locked --features host
 	node scripts/mail-domains.mjs --check
 	node scripts/phone-plans.mjs --check
 
@@ -174,10 +174,14 @@ fuzz: .tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)
 
 lint: .tools/target node_modules/.package-lock.json
 	cargo fmt --check
+	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	$(BIN)/biome ci --error-on-warnings --log-level=warn
-	cargo clippy --locked --all-targets --features cli -- -D warnings
+	cargo clippy --locked --all-targets --features host -- -D warnings
 	cargo clippy --locked --target wasm32-unknown-unknown --lib -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --lib --features cli --document-private-items --quiet
+	@# They are not linked, so no C++ compiler is needed: any file does for libFuzzer.
+	CUSTOM_LIBFUZZER_PATH=$(CURDIR)/fuzz/Cargo.toml cargo clippy --locked --manifest-path fuzz/Cargo.toml \
+	  --target-dir $(or $(CARGO_TARGET_DIR),target) -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --lib --features host --document-private-items --quiet
 
 $(BENCH)/floor/index.js: benches/floor/index.mjs $(DATA) node_modules/.package-lock.json
 	@node scripts/bundle.mjs $< $@

@@ -1,7 +1,8 @@
 //! Leadhook: lead capture at the edge.
 //!
 //! Its modules stand on floors. A file imports only from lower floors, and on its own floor from modules that stand
-//! before its own. A test checks this.
+//! before its own. A folder with a table of its own is ordered in the same way, and its own file stands above its
+//! modules. A test checks this.
 //!
 //! | floor | modules |
 //! |---|---|
@@ -26,7 +27,7 @@ pub mod ledger;
 
 pub mod app;
 
-#[cfg(feature = "cli")]
+#[cfg(feature = "host")]
 pub mod testing;
 
 #[cfg(target_arch = "wasm32")]

@@ -1,5 +1,5 @@
 #![no_main]
-//! What Unicode and the URL standard say: normal forms, domains, web addresses.
+//! Normal forms, domains and web addresses, by Unicode and the URL standard.
 
 use leadhook::base::header::header_lines;
 use leadhook::base::unicode::{lowercase, nfc};

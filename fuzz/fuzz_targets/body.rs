@@ -43,7 +43,7 @@ fuzz_target!(|input: &[u8]| {
     }
 });
 
-/// What a form has said, the same form says again in either of its encodings.
+/// Checks that a form says the same in either of its encodings.
 fn sent_again(fields: &Fields) {
     let text = |raw: &Raw| match raw {
         Raw::Text(text) => Some(text.clone()),
@@ -80,7 +80,7 @@ fn sent_again(fields: &Fields) {
     }
 }
 
-/// What was accepted is within the rules of its field.
+/// Checks that an accepted answer is within the rules of its field.
 fn keeps_the_rules(submission: &Submission) {
     assert!(submission.contact.email.is_some() || submission.contact.phone.is_some());
     for (name, value) in &submission.answers {

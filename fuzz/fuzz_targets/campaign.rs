@@ -43,7 +43,7 @@ fn accepted(file: &Value) {
     }
 }
 
-/// What a visitor sees of it.
+/// Renders the pages that a visitor sees.
 fn shown(campaign: &Campaign, query: &str) {
     let asked = request(Method::Get, "/", "", "");
     let reader = Reader::new(campaign, &asked);

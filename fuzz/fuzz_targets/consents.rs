@@ -46,7 +46,7 @@ fn chain(text: &str, keys: &[(String, [u8; 32])]) {
     let acts = read(&[first.clone(), second.clone()]);
     assert_eq!(verify(keys, "lead_1", &acts), [Verdict::Valid, Verdict::Valid]);
     assert_eq!(verify(keys, "lead_1", &[(first.0.clone(), None), second.clone()])[0], Verdict::Erased);
-    assert_eq!(verify(keys, "lead_1", &[second.clone()]), [Verdict::Changed]);
+    assert_eq!(verify(keys, "lead_1", std::slice::from_ref(&second)), [Verdict::Changed]);
     let mut changed = first;
     changed.0.campaign.push('x');
     assert_eq!(verify(keys, "lead_1", &[changed, second]), [Verdict::Changed, Verdict::Valid]);

@@ -60,7 +60,7 @@ fn webhooks(text: &str) {
     assert!(verify(&known, id, timestamp, rest, secret.as_bytes(), 1_795_356_000).is_err());
 }
 
-/// What is sealed opens at its place, and nowhere and in no form else.
+/// Checks that what is sealed opens in its own context and unchanged only.
 fn sealed(text: &str) {
     // Of a sealer that seals nothing here, or libFuzzer would learn from what it sees compared.
     assert!(SILENT.open_text(text, "place").is_err(), "nobody forges a sealed text");

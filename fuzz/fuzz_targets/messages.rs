@@ -1,5 +1,5 @@
 #![no_main]
-//! What is read back from elsewhere: messages of another version of the code, KV's values, terms.
+//! Messages of another version of the code, values of KV, and terms, as they are read back.
 
 use leadhook::app::repeat_record::RepeatRecord;
 use leadhook::ledger::wire::{Answer, Message};
@@ -18,7 +18,7 @@ fuzz_target!(|text: &str| {
     let _ = Terms::read(text, text);
 });
 
-/// What can be read can be written, and what was written reads as the same.
+/// Checks that what can be read can be written, and reads as the same again.
 fn stable<T: DeserializeOwned + serde::Serialize>(text: &str) {
     let Ok(read) = serde_json::from_str::<T>(text) else { return };
     let written = serde_json::to_string(&read).expect("written");

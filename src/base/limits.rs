@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    #[cfg(feature = "cli")]
+    #[cfg(feature = "host")]
     fn every_limit_is_what_a_reader_of_toml_finds() {
         let file: toml::Table = toml::from_str(std::str::from_utf8(FILE).unwrap()).unwrap();
         assert!(!file.is_empty());

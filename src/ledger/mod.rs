@@ -7,6 +7,13 @@
 //! has expired.
 //!
 //! Out of scope: sending (`deliver` and the edge do that), and reading the clock.
+//!
+//! | floor | modules |
+//! |---|---|
+//! | messages and rows | [`wire`], [`api`], [`db`] |
+//! | the state of a ledger | `config`, `vault`, `campaigns`, `consents`, `presence`, `schedule`, `sources`, `handled` |
+//! | deliveries, and all parts as one | `outbox`, `parts` |
+//! | operations | `admit`, `person`, `report`, `audit`, `retention` |
 
 mod admit;
 pub mod api;

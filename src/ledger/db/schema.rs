@@ -251,7 +251,7 @@ fn step_forward(store: &impl Store, done: usize) -> Result<(), Fault> {
     move_at_once(store)
 }
 
-#[cfg(feature = "cli")]
+#[cfg(feature = "host")]
 #[cfg(test)]
 mod tests {
     use std::rc::Rc;

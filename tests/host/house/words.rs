@@ -1,0 +1,143 @@
+//! Words: documentation that begins with what it names, and names from the glossary.
+
+use super::source::{EMPTY, Source, identifier, is_in, sources, words};
+
+/// Documentation begins with none of these: modules with a noun phrase, functions with a verb.
+const QUESTIONS: [&str; 7] = ["What", "Who", "How", "Whether", "Where", "When", "Which"];
+/// Names of types that are no nouns, or nouns that the glossary keeps for something else.
+const TYPES: &str = "Acted Answer Answered Asked Concerned Done Followed Given Had Held Judged Kept Known Ledgered \
+    Listed Marked Notice Ordered Place Seen Sent Shown Told Turnstiled Written";
+/// Names of functions that say nothing, or that the glossary keeps for something else.
+const FUNCTIONS: &str = "act answer asked given had held known notice place shown told";
+/// Names of modules that are no nouns.
+const MODULES: &str = "at_once";
+
+/// Files and folders without documentation of their own, or with questions in it, and the reason.
+const EXCUSED_DOCUMENTATION: &[(&str, &str)] = &[
+    ("src/app/", EMPTY),
+    ("src/campaign/", EMPTY),
+    ("src/contact/", EMPTY),
+    ("src/http/", EMPTY),
+    ("src/ledger/", EMPTY),
+    ("src/pipeline/", EMPTY),
+    ("src/settings/", EMPTY),
+];
+
+/// Such names that stay: the file or folder, the name, and the reason.
+const EXCUSED_NAMES: &[(&str, &str, &str)] = &[
+    (
+        "src/campaign/answer.rs",
+        "enum Answer",
+        "the glossary has it: the value that a visitor gives to a field",
+    ),
+    ("src/campaign/answer.rs", "fn answer", "the glossary has it: the value that a visitor gives to a field"),
+    ("src/bin/leadhook/person.rs", "fn shown", EMPTY),
+    ("src/bin/leadhook/quarantine.rs", "type Ordered", EMPTY),
+    ("src/campaign/change.rs", "fn shown", EMPTY),
+    ("src/contact/phone/digits.rs", "struct Written", EMPTY),
+    ("src/ledger/admit/existing_lead.rs", "fn held", EMPTY),
+    ("src/ledger/admit/velocity.rs", "struct Seen", EMPTY),
+    ("src/ledger/admit/write.rs", "fn known", EMPTY),
+    ("src/ledger/admit/write.rs", "struct Given", EMPTY),
+    ("src/ledger/admit/write.rs", "struct Sent", EMPTY),
+    ("src/ledger/consents/acts.rs", "struct Done", EMPTY),
+    ("src/ledger/consents/payload.rs", "enum Kept", EMPTY),
+    ("src/ledger/consents/standing.rs", "enum Kept", EMPTY),
+    ("src/ledger/consents/standing.rs", "fn known", EMPTY),
+    ("src/ledger/consents/standing.rs", "struct Known", EMPTY),
+    ("src/ledger/db/counter.rs", "fn place", EMPTY),
+    ("src/ledger/db/queue.rs", "struct Concerned", EMPTY),
+    ("src/ledger/db/queue.rs", "struct Followed", EMPTY),
+    ("src/ledger/db/submission.rs", "fn held", EMPTY),
+    ("src/ledger/outbox/at_once.rs", "struct Marked", EMPTY),
+    ("src/ledger/outbox/lanes.rs", "fn held", EMPTY),
+    ("src/ledger/outbox/lanes.rs", "struct Known", EMPTY),
+    ("src/ledger/outbox/mod.rs", "mod at_once", EMPTY),
+    ("src/ledger/outbox/open_leads.rs", "struct Kept", EMPTY),
+    ("src/ledger/person/access.rs", "struct Shown", EMPTY),
+    ("src/ledger/report/integrity.rs", "fn shown", EMPTY),
+    ("src/ledger/wire.rs", "enum Answer", EMPTY),
+    ("src/pipeline/lead/consent.rs", "struct Notice", EMPTY),
+];
+
+/// Returns what is wrong with the documentation of a file: the lines of it that begin with a question.
+fn questions(source: &Source) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let first = source.text.lines().find(|line| !line.starts_with("#!["));
+    if !first.is_some_and(|line| line.starts_with("//! ")) {
+        wrong.push("has no documentation".to_owned());
+    }
+    let mut before = "";
+    for (number, line) in (1..).zip(source.text.lines()) {
+        let line = line.trim_start();
+        for mark in ["//! ", "/// "] {
+            let Some(text) = line.strip_prefix(mark) else { continue };
+            let is_first = !before.starts_with(mark.trim_end());
+            if is_first && QUESTIONS.contains(&identifier(text)) {
+                wrong.push(format!("line {number}: {text}"));
+            }
+        }
+        before = line;
+    }
+    wrong
+}
+
+/// Finds the names that a file should not define.
+fn private_names(source: &Source) -> Vec<String> {
+    let named = [
+        ("struct", TYPES),
+        ("enum", TYPES),
+        ("type", TYPES),
+        ("trait", TYPES),
+        ("fn", FUNCTIONS),
+        ("mod", MODULES),
+    ];
+    let all =
+        named.iter().flat_map(|(kind, names)| names.split(' ').map(move |name| format!("{kind} {name}")));
+    all.filter(|name| words(source.core(), name).next().is_some()).collect()
+}
+
+#[test]
+fn documentation_names_its_thing() {
+    let found: Vec<_> = ["src", "tests/host", "fuzz/fuzz_targets"]
+        .iter()
+        .flat_map(|folder| sources(folder))
+        .map(|source| (source.path.clone(), questions(&source)))
+        .filter(|(_, wrong)| !wrong.is_empty())
+        .collect();
+    let is_excused = |path: &str| EXCUSED_DOCUMENTATION.iter().any(|(place, _)| is_in(place, path));
+    let wrong: Vec<_> = found.iter().filter(|(path, _)| !is_excused(path)).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    for (place, _) in EXCUSED_DOCUMENTATION {
+        let is_wrong = found.iter().any(|(path, _)| is_in(place, path));
+        assert!(is_wrong, "{place} is right by now, or gone: take it off the list");
+    }
+}
+
+#[test]
+fn names_are_words_of_the_glossary() {
+    let core = sources("src").into_iter().filter(Source::is_core);
+    let found: Vec<_> = core
+        .flat_map(|source| private_names(&source).into_iter().map(move |name| (source.path.clone(), name)))
+        .collect();
+    let excuse = |(path, name): &(String, String)| {
+        EXCUSED_NAMES.iter().position(|(place, one, _)| one == name && is_in(place, path))
+    };
+    let wrong: Vec<_> = found.iter().filter(|one| excuse(one).is_none()).collect();
+    let wrong: Vec<_> = wrong.iter().map(|(path, name)| format!("{path}: {name}")).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let used: Vec<_> = found.iter().filter_map(excuse).collect();
+    for (at, (place, name, _)) in EXCUSED_NAMES.iter().enumerate() {
+        assert!(used.contains(&at), "{place} has no {name} any more: take it off the list");
+    }
+}
+
+#[test]
+fn planted_questions_and_names_are_found() {
+    let text = "use a::b;\n\n/// What c is.\n/// How it is.\nfn told_all() {}\n\n/// Returns\n/// Where d is.\nstruct Asked;\n\
+                \n    /// Whether e.\n    fn told() {}\n    // fn act()";
+    let source = Source::new("src/x.rs", text);
+    assert_eq!(questions(&source), ["has no documentation", "line 3: What c is.", "line 11: Whether e."]);
+    assert_eq!(private_names(&source), ["struct Asked", "fn told"]);
+    assert_eq!(questions(&Source::new("src/y.rs", "//! Whatever f.\n//! Which g.")), [""; 0]);
+}
