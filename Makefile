@@ -1,4 +1,4 @@
-# Leadhook. `make dev` to try it, `make test` to check it; README.md explains both.
+# Leadhook. `make dev` to try it, `make test` to check it; README.md and CONTRIBUTING.md explain both.
 SHELL := /bin/bash -o pipefail
 .DEFAULT_GOAL := help
 
@@ -62,7 +62,7 @@ help:
 	@echo "make lint    formatting, Biome's rules, clippy and rustdoc"
 	@echo "make build   the Worker, into build/"
 	@echo "make cli     the command line, $(CLI)"
-	@echo "make deploy  to Cloudflare (README.md explains it)"
+	@echo "make deploy  to Cloudflare (docs/deployment.md explains it)"
 
 .tools/target:
 	@rustup target list --installed 2>/dev/null | grep -q wasm32-unknown-unknown || \

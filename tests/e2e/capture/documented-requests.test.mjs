@@ -66,7 +66,7 @@ describe('the contract for chatbots', { timeout: 60_000 }, () => {
   test('the names that it explains are in what the endpoint says', async () => {
     const [, request] = PAGE.match(/\n {4}(curl .*chatbot-contact)\n/);
     const criteria = await run(request);
-    const [, table] = PAGE.match(/\| in the answer \|.*\n\|---\|---\|\n([\s\S]*?)\n\n/);
+    const [, table] = PAGE.match(/\| in the response \|.*\n\|---\|---\|\n([\s\S]*?)\n\n/);
     const named = [...table.matchAll(/`([a-z_]+)(\[\])?`/g)].map(([, name]) => name);
     const known = new Set([
       ...Object.keys(criteria),
