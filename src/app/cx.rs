@@ -75,8 +75,12 @@ impl<'a, P: Ports> Cx<'a, P> {
         }
     }
 
-    /// Returns the answer of a ledger. Behind a pointer, so that its code is not copied for each operation.
-    pub fn answer<'b>(
+    /// Sends a call to a ledger, and returns its answer. The future is boxed, so that its code is not copied for each
+    /// operation.
+    ///
+    /// # Errors
+    /// The ledger is down or too slow, or it failed.
+    pub fn send<'b>(
         self,
         ledger: &'b str,
         call: &'b Call,
@@ -97,6 +101,6 @@ impl<'a, P: Ports> Cx<'a, P> {
         actor: Option<&str>,
         request: R,
     ) -> Result<R::Reply, Fault> {
-        R::read(self.answer(ledger, &request.into_call(actor)).await?)
+        R::read(self.send(ledger, &request.into_call(actor)).await?)
     }
 }

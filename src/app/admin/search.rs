@@ -14,25 +14,23 @@ pub async fn find<T, R: Request<Reply = Option<T>>>(
     operation: R,
     show: impl Fn(T) -> Response,
 ) -> AdminResult {
-    match first_answer(request, &request.call(operation)).await? {
-        Ok(answer) => Ok(R::read(answer)?.map_or_else(Response::not_found, show)),
-        Err(response) => Ok(response),
-    }
+    let answer = first_answer(request, &request.call(operation)).await?;
+    Ok(R::read(answer)?.map_or_else(Response::not_found, show))
 }
 
-/// Returns the first answer that is not [`Answer::NotFound`], or the response where there is none.
-async fn first_answer(
-    request: &AdminRequest<'_, impl Ports>,
-    call: &Call,
-) -> AdminResult<Result<Answer, Response>> {
+/// Returns the first answer that is not [`Answer::NotFound`].
+///
+/// # Errors
+/// 404 if there is none, with the cursor to go on from if there may be one.
+async fn first_answer(request: &AdminRequest<'_, impl Ports>, call: &Call) -> AdminResult<Answer> {
     let ledgers = request.ledgers(request.query.text("campaign").as_deref()).await?;
     let mut walk = request.walk(ledgers)?;
     while let Some((ledger, _)) = walk.next(1) {
-        let answer = request.cx.answer(&ledger, call).await?;
+        let answer = request.cx.send(&ledger, call).await?;
         if answer != Answer::NotFound {
-            return Ok(Ok(answer));
+            return Ok(answer);
         }
     }
     let next = walk.next_cursor();
-    Ok(Err(next.map_or_else(Response::not_found, |next| Response::not_found_yet(&next))))
+    Err(next.map_or_else(Response::not_found, |next| Response::not_found_yet(&next)).into())
 }
