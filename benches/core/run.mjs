@@ -36,7 +36,17 @@ const settings = Object.entries(PROFILE).flatMap(([key, value]) => [
   '--config',
   `profile.core.${key}="${value}"`,
 ]);
-const bench = ['bench', '--locked', '--features', 'host', '--bench', 'core', '--profile', 'core', ...settings];
+const bench = [
+  'bench',
+  '--locked',
+  '--features',
+  'host',
+  '--bench',
+  'core',
+  '--profile',
+  'core',
+  ...settings,
+];
 execFileSync('cargo', bench, {
   cwd: ROOT,
   stdio: 'inherit',
