@@ -14,11 +14,9 @@ const MODULES: &str = "at_once";
 
 /// Files and folders without documentation of their own, or with questions in it, and the reason.
 const EXCUSED_DOCUMENTATION: &[(&str, &str)] = &[
-    ("src/app/", EMPTY),
     ("src/campaign/", EMPTY),
     ("src/contact/", EMPTY),
     ("src/http/", EMPTY),
-    ("src/ledger/", EMPTY),
     ("src/pipeline/", EMPTY),
     ("src/settings/", EMPTY),
 ];
