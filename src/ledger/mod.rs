@@ -46,7 +46,7 @@ use self::db::store::Store;
 pub use self::handled::Handled;
 pub use self::outbox::claim::Claim;
 pub use self::outbox::replay::MAX_REPLAYED;
-use self::outbox::request::Means;
+use self::outbox::request::RequestInputs;
 pub use self::outbox::request::{Dispatch, Prepared};
 pub use self::outbox::settle::Attempt;
 use self::parts::Parts;
@@ -150,7 +150,13 @@ impl<S: Store> Ledger<S> {
         receipts: &[(String, Vec<u8>)],
         moment: &Moment,
     ) -> Result<Dispatch, Outcome> {
-        outbox::request::dispatch(&self.parts, claim, prepared, Means { campaign, secret, receipts }, moment)
+        outbox::request::dispatch(
+            &self.parts,
+            claim,
+            prepared,
+            RequestInputs { campaign, secret, receipts },
+            moment,
+        )
     }
 
     /// Notes that a claim's request has been answered or has failed: its connection is free, and how its

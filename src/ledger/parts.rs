@@ -90,13 +90,13 @@ impl<S: Store> Parts<S> {
 
     fn run(&self, step: &mut dyn FnMut(&mut Effects) -> Result<(), Fault>) -> Result<(), Fault> {
         let mut effects = Effects::default();
-        let kept = self.db.atomically(&mut || {
+        let committed = self.db.atomically(&mut || {
             effects = Effects::default();
             step(&mut effects)
         });
-        if kept.is_err() {
+        if committed.is_err() {
             self.is_unsure.set(true);
-            return kept;
+            return committed;
         }
         self.follow(effects)
     }

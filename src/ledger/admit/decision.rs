@@ -7,7 +7,7 @@ use crate::ledger::wire::{Admit, Answer};
 
 /// The way by which a submission comes to be judged.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Door {
+pub(super) enum Provenance {
     /// A visitor has posted it.
     Posted,
     /// An operator has released it from quarantine.

@@ -12,7 +12,7 @@ use crate::base::fault::Fault;
 use crate::base::json::value_of;
 use crate::base::moment::Moment;
 use crate::campaign::{Campaign, Signal, WeighedSignal};
-use crate::ledger::db::campaign::keep_revision;
+use crate::ledger::db::campaign::store_revision;
 use crate::ledger::db::changes::Changes;
 use crate::ledger::db::idempotency::remember;
 use crate::ledger::db::state::State;
@@ -52,8 +52,8 @@ pub(super) fn quarantine<S: Store>(
     let id = &admit.submission_id;
     let lead_id = quarantined_lead(id);
     let until_ms = moment.now_ms + post.campaign.retention.quarantine_ms;
-    let kept = Admit { stored: None, idempotency_tag: None, ..admit.clone() };
-    let payload = parts.vault.seal_value(&kept, &payload_context(&lead_id, id), moment)?;
+    let waiting = Admit { stored: None, idempotency_tag: None, ..admit.clone() };
+    let payload = parts.vault.seal_value(&waiting, &payload_context(&lead_id, id), moment)?;
     let subjects = subjects_of(admit);
     let signals = &admit.lead.signals;
     let weight: i64 = signals.iter().map(|sign| sign.weight).sum();
@@ -72,7 +72,7 @@ pub(super) fn quarantine<S: Store>(
     row.add(post.bucket(), &mut changes);
     changes.push(post.count(State::Quarantined));
     submission::quarantine(&lead_id, id, about.to_string(), &mut changes);
-    keep_revision(&post.campaign.revision, post.campaign.to_stored(), &mut changes);
+    store_revision(&post.campaign.revision, post.campaign.to_stored(), &mut changes);
     for (_, one) in admit.lead.mentioned(post.campaign) {
         mention(&parts.config.identity, &one, &lead_id, id, &mut changes);
     }

@@ -28,12 +28,12 @@ const MAX_MET: usize = 20_000;
 /// The velocity of posts.
 #[derive(Default)]
 pub(in crate::ledger) struct Velocity {
-    seen: RefCell<Seen>,
+    seen: RefCell<RecentPosts>,
 }
 
 /// The counts of the current minute and hour.
 #[derive(Default)]
-struct Seen {
+struct RecentPosts {
     minute: i64,
     counts: BTreeMap<String, i64>,
     /// The posts by first fingerprint. Apart from the others, which must have room whoever posts.
@@ -73,7 +73,7 @@ impl Velocity {
     }
 }
 
-impl Seen {
+impl RecentPosts {
     /// Notes a post. Returns the reply if it exceeds the rate limit of its campaign or its network.
     fn note(&mut self, admit: &Admit, campaign: &Campaign, now_ms: i64) -> Option<Answer> {
         let minute = now_ms.div_euclid(MINUTE_MS);

@@ -31,8 +31,8 @@ pub trait Request: Sized {
     ///
     /// # Errors
     /// The ledger sent a reply of another type.
-    fn read(answer: Answer) -> Result<Self::Reply, Fault> {
-        read_reply(answer, Self::KEY)
+    fn read(reply: Answer) -> Result<Self::Reply, Fault> {
+        read_reply(reply, Self::KEY)
     }
 
     /// Encodes the reply for the wire.
@@ -446,12 +446,12 @@ mod tests {
     #[test]
     fn replies_are_read_as_they_were_written() {
         let page = Page { entries: vec![json!({ "delivery_id": "msg_a" })], next: Some("msg_a".to_owned()) };
-        let answer = Deliveries::reply(page);
+        let reply = Deliveries::reply(page);
         assert_eq!(
-            answer,
+            reply,
             Answer::Report(json!({ "deliveries": [{ "delivery_id": "msg_a" }], "next": "msg_a" }))
         );
-        let page = Deliveries::read(answer).expect("a page");
+        let page = Deliveries::read(reply).expect("a page");
         assert_eq!((page.entries.len(), page.next.as_deref()), (1, Some("msg_a")));
     }
 }

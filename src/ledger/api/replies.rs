@@ -16,7 +16,7 @@ pub fn read_reply<R: Reply>(answer: Answer, key: &str) -> Result<R, Fault> {
 /// A reply of one type.
 pub trait Reply: Sized {
     /// Decodes the reply. `None` if it is of another type.
-    fn read(answer: Answer, key: &str) -> Option<Self>;
+    fn read(reply: Answer, key: &str) -> Option<Self>;
 
     /// Encodes the reply for the wire.
     fn write(self, key: &str) -> Answer;
@@ -91,8 +91,8 @@ pub enum Publication {
 }
 
 impl Reply for Report {
-    fn read(answer: Answer, _: &str) -> Option<Self> {
-        report(answer).map(Self)
+    fn read(reply: Answer, _: &str) -> Option<Self> {
+        report(reply).map(Self)
     }
 
     fn write(self, _: &str) -> Answer {
@@ -101,8 +101,8 @@ impl Reply for Report {
 }
 
 impl Reply for Count {
-    fn read(answer: Answer, _: &str) -> Option<Self> {
-        match answer {
+    fn read(reply: Answer, _: &str) -> Option<Self> {
+        match reply {
             Answer::Done(count) => Some(Self(count)),
             _ => None,
         }
@@ -114,8 +114,8 @@ impl Reply for Count {
 }
 
 impl<T: Reply> Reply for Option<T> {
-    fn read(answer: Answer, key: &str) -> Option<Self> {
-        if answer == Answer::NotFound { Some(None) } else { T::read(answer, key).map(Some) }
+    fn read(reply: Answer, key: &str) -> Option<Self> {
+        if reply == Answer::NotFound { Some(None) } else { T::read(reply, key).map(Some) }
     }
 
     fn write(self, key: &str) -> Answer {
@@ -124,8 +124,8 @@ impl<T: Reply> Reply for Option<T> {
 }
 
 impl<T: Reply> Reply for Result<T, Conflict> {
-    fn read(answer: Answer, key: &str) -> Option<Self> {
-        if answer == Answer::Conflict { Some(Err(Conflict)) } else { T::read(answer, key).map(Ok) }
+    fn read(reply: Answer, key: &str) -> Option<Self> {
+        if reply == Answer::Conflict { Some(Err(Conflict)) } else { T::read(reply, key).map(Ok) }
     }
 
     fn write(self, key: &str) -> Answer {
@@ -134,8 +134,8 @@ impl<T: Reply> Reply for Result<T, Conflict> {
 }
 
 impl Reply for List {
-    fn read(answer: Answer, key: &str) -> Option<Self> {
-        let mut report = object(answer)?;
+    fn read(reply: Answer, key: &str) -> Option<Self> {
+        let mut report = object(reply)?;
         Some(Self(list(&mut report, key)))
     }
 
@@ -145,8 +145,8 @@ impl Reply for List {
 }
 
 impl Reply for Page {
-    fn read(answer: Answer, key: &str) -> Option<Self> {
-        let mut report = object(answer)?;
+    fn read(reply: Answer, key: &str) -> Option<Self> {
+        let mut report = object(reply)?;
         Some(Self { entries: list(&mut report, key), next: cursor(&report) })
     }
 
@@ -156,8 +156,8 @@ impl Reply for Page {
 }
 
 impl Reply for Forgotten {
-    fn read(answer: Answer, _: &str) -> Option<Self> {
-        let mut report = object(answer)?;
+    fn read(reply: Answer, _: &str) -> Option<Self> {
+        let mut report = object(reply)?;
         Some(Self { fingerprints: texts(&mut report, "fingerprints") })
     }
 
@@ -167,8 +167,8 @@ impl Reply for Forgotten {
 }
 
 impl Reply for Withdrawn {
-    fn read(answer: Answer, _: &str) -> Option<Self> {
-        let mut report = object(answer)?;
+    fn read(reply: Answer, _: &str) -> Option<Self> {
+        let mut report = object(reply)?;
         Some(Self {
             purposes: texts(&mut report, "withdrawn"),
             refused: report.get("refused").and_then(Value::as_i64).unwrap_or(0),
@@ -184,8 +184,8 @@ impl Reply for Withdrawn {
 }
 
 impl Reply for Decided {
-    fn read(answer: Answer, key: &str) -> Option<Self> {
-        let mut report = object(answer)?;
+    fn read(reply: Answer, key: &str) -> Option<Self> {
+        let mut report = object(reply)?;
         Some(Self {
             done: texts(&mut report, key),
             not_possible: texts(&mut report, "not_possible"),
@@ -203,8 +203,8 @@ impl Reply for Decided {
 }
 
 impl Reply for Publication {
-    fn read(answer: Answer, _: &str) -> Option<Self> {
-        match answer {
+    fn read(reply: Answer, _: &str) -> Option<Self> {
+        match reply {
             Answer::Done(is_done) => Some(Self::Noted { is_done: is_done == 1 }),
             Answer::Report(waiting) => Some(Self::Waiting(waiting)),
             _ => None,
@@ -219,15 +219,15 @@ impl Reply for Publication {
     }
 }
 
-fn report(answer: Answer) -> Option<Value> {
-    match answer {
+fn report(reply: Answer) -> Option<Value> {
+    match reply {
         Answer::Report(report) => Some(report),
         _ => None,
     }
 }
 
-fn object(answer: Answer) -> Option<Map<String, Value>> {
-    match answer {
+fn object(reply: Answer) -> Option<Map<String, Value>> {
+    match reply {
         Answer::Report(Value::Object(report)) => Some(report),
         _ => None,
     }

@@ -349,8 +349,9 @@ impl<S: Store> Db<S> {
             "SELECT {columns} FROM submission INDEXED BY {index} WHERE lead_id = ? AND state = 'held'"
         );
         let mut all = self.all(&held, &[lead_id.into()])?;
-        let asked = format!("SELECT {columns} FROM submission WHERE lead_id = ? AND state = 'unconfirmed'");
-        all.extend(self.all::<CountedRow>(&asked, &[lead_id.into()])?);
+        let unconfirmed =
+            format!("SELECT {columns} FROM submission WHERE lead_id = ? AND state = 'unconfirmed'");
+        all.extend(self.all::<CountedRow>(&unconfirmed, &[lead_id.into()])?);
         Ok(all)
     }
 

@@ -31,7 +31,7 @@ pub(in crate::ledger) struct AtOnce {
     /// The id up to which no delivery without an entry waits.
     pub(super) mark: String,
     /// The mark in the database, which may be behind.
-    pub(super) kept: String,
+    pub(super) stored_mark: String,
     /// The last id of a written delivery.
     pub(super) newest: String,
     /// The deliveries without an entry: each id with the number of those written before.
@@ -49,7 +49,7 @@ pub(in crate::ledger) struct AtOnce {
 }
 
 /// The next mark, and the late deliveries that get an entry for it.
-pub(in crate::ledger) struct Marked {
+pub(in crate::ledger) struct NextMark {
     mark: String,
     late: Vec<DeliveryId>,
 }
@@ -62,7 +62,7 @@ impl AtOnce {
         delivery_id: &str,
         campaign: &str,
         destination: &str,
-        marked: Option<&Marked>,
+        marked: Option<&NextMark>,
     ) -> bool {
         delivery_id > marked.map_or(&self.mark, |marked| &marked.mark).as_str()
             && self.waiting.len() < MAX_WAITING
@@ -73,12 +73,12 @@ impl AtOnce {
     /// them the mark.
     pub(in crate::ledger) fn note_all_written(
         &mut self,
-        marked: Option<Marked>,
+        marked: Option<NextMark>,
         entered: &[DeliveryId],
         claims: &[Claim],
     ) {
         if let Some(marked) = marked {
-            self.keep_mark(marked);
+            self.store_mark(marked);
         }
         entered.iter().for_each(|id| self.note_written(id, true));
         claims.iter().for_each(|claim| self.note_written(&claim.delivery_id, false));
@@ -122,7 +122,7 @@ impl AtOnce {
     }
 
     /// Returns the next mark, if it is time for one.
-    pub(in crate::ledger) fn next_mark(&self) -> Option<Marked> {
+    pub(in crate::ledger) fn next_mark(&self) -> Option<NextMark> {
         if self.written - self.marked < MARK_EVERY || self.is_held {
             return None;
         }
@@ -139,22 +139,22 @@ impl AtOnce {
             None => self.newest.clone(),
         };
         let mark = mark.max(self.mark.clone());
-        (mark > self.kept).then_some(Marked { mark, late })
+        (mark > self.stored_mark).then_some(NextMark { mark, late })
     }
 
     /// Notes that a mark is written.
-    pub(super) fn keep_mark(&mut self, marked: Marked) {
+    pub(super) fn store_mark(&mut self, marked: NextMark) {
         marked.late.iter().for_each(|id| self.forget(id));
-        self.kept.clone_from(&marked.mark);
+        self.stored_mark.clone_from(&marked.mark);
         self.mark = marked.mark;
         self.marked = self.written;
     }
 }
 
-impl Marked {
+impl NextMark {
     /// Stores the mark, and gives an entry to the deliveries that it passes.
-    pub(in crate::ledger) fn keep(&self, changes: &mut Changes<'_>) {
-        delivery::keep_mark(self.mark.clone(), &self.late, changes);
+    pub(in crate::ledger) fn store(&self, changes: &mut Changes<'_>) {
+        delivery::store_mark(self.mark.clone(), &self.late, changes);
     }
 }
 
@@ -171,9 +171,9 @@ mod tests {
         let Some(marked) = all.next_mark() else { return 0 };
         let late = marked.late.len();
         let mut changes = Changes::default();
-        marked.keep(&mut changes);
+        marked.store(&mut changes);
         assert_eq!(changes.writes.len(), 1 + usize::from(late > 0));
-        all.keep_mark(marked);
+        all.store_mark(marked);
         late
     }
 

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use super::Outbox;
 use super::claim::Claim;
-use super::origin::Known;
+use super::origin::ReceiverFacts;
 use crate::base::fault::Fault;
 use crate::base::id::DeliveryId;
 use crate::base::moment::Moment;
@@ -90,7 +90,7 @@ impl<S: Store> Outbox<S> {
             // Rows of a newer version are left alone.
             let Some(due_ms) = row.due_ms else { continue };
             let hung = row.reason.is_some_and(|reason| reason == Outcome::TimedOut.name());
-            known.push(Known { receiver: row.receiver, due_ms, hung });
+            known.push(ReceiverFacts { receiver: row.receiver, due_ms, hung });
         }
         self.lanes.borrow_mut().learn(known);
         Ok(())

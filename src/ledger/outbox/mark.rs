@@ -1,7 +1,7 @@
 //! The mark of immediate deliveries in the database, and the entries that the outbox gives by it.
 
 use super::Outbox;
-use super::at_once::{AtOnce, Marked};
+use super::at_once::{AtOnce, NextMark};
 use crate::base::fault::Fault;
 use crate::base::id::DeliveryId;
 use crate::ledger::db::changes::Changes;
@@ -13,8 +13,8 @@ impl<S: Store> Outbox<S> {
     /// Reads the mark up to which all rows have entries.
     pub(super) fn learn_the_mark(&self) -> Result<(), Fault> {
         let MarkRow { mark, behind } = self.db.mark()?;
-        let (kept, newest, written) = (mark.clone(), mark.clone(), u64::try_from(behind).unwrap_or(0));
-        *self.at_once.borrow_mut() = AtOnce { mark, kept, newest, written, ..AtOnce::default() };
+        let (stored_mark, newest, written) = (mark.clone(), mark.clone(), u64::try_from(behind).unwrap_or(0));
+        *self.at_once.borrow_mut() = AtOnce { mark, stored_mark, newest, written, ..AtOnce::default() };
         Ok(())
     }
 
@@ -41,7 +41,7 @@ impl<S: Store> Outbox<S> {
         &self,
         delivery_id: &DeliveryId,
         to: Target<'_>,
-        marked: Option<&Marked>,
+        marked: Option<&NextMark>,
         now_ms: i64,
     ) -> bool {
         self.at_once.borrow().takes(delivery_id, to.campaign, to.destination, marked)
@@ -53,9 +53,9 @@ impl<S: Store> Outbox<S> {
         let mut at_once = self.at_once.borrow_mut();
         let Some(marked) = at_once.next_mark() else { return Ok(()) };
         let mut changes = Changes::default();
-        marked.keep(&mut changes);
+        marked.store(&mut changes);
         self.db.write_all(&changes.writes)?;
-        at_once.keep_mark(marked);
+        at_once.store_mark(marked);
         Ok(())
     }
 

@@ -14,7 +14,7 @@ pub(in crate::ledger) mod settle;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use self::at_once::{AtOnce, Marked};
+use self::at_once::{AtOnce, NextMark};
 use self::claim::Claim;
 use self::lanes::Lanes;
 use self::open_leads::OpenLeads;
@@ -71,7 +71,7 @@ impl<S: Store> Outbox<S> {
     /// Notes a committed admission: its deliveries with an entry, the immediate ones, and its lead.
     pub(in crate::ledger) fn admitted(
         &self,
-        marked: Option<Marked>,
+        marked: Option<NextMark>,
         entered: &[DeliveryId],
         claims: Vec<Claim>,
         opened: Option<OpenedLead<'_>>,
@@ -82,7 +82,7 @@ impl<S: Store> Outbox<S> {
             lanes.hand(claim);
         }
         if let Some(OpenedLead { lead_id, submission_id, open, bytes }) = opened {
-            self.open_leads.borrow_mut().keep(lead_id, submission_id, open, bytes);
+            self.open_leads.borrow_mut().insert(lead_id, submission_id, open, bytes);
         }
     }
 
@@ -111,7 +111,7 @@ impl<S: Store> Outbox<S> {
     }
 
     /// Returns the next mark of immediate deliveries, if it is time for one.
-    pub(in crate::ledger) fn next_mark(&self) -> Option<Marked> {
+    pub(in crate::ledger) fn next_mark(&self) -> Option<NextMark> {
         self.at_once.borrow().next_mark()
     }
 }

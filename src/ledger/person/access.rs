@@ -15,7 +15,7 @@ use crate::base::time::rfc3339;
 use crate::contact::{Email, Phone};
 use crate::ledger::admit::lists::lists_with;
 use crate::ledger::api::{Access, Report};
-use crate::ledger::consents::open::Counted;
+use crate::ledger::consents::open::CountedSubmission;
 use crate::ledger::consents::payload::Payload;
 use crate::ledger::db::shown::SubmissionShown;
 use crate::ledger::db::store::{SealedCell, Store};
@@ -190,7 +190,7 @@ fn payload_shown<S: Store>(
     parts: &Parts<S>,
     sealed: &SealedCell,
     lead_id: &LeadId,
-    one: &Counted,
+    one: &CountedSubmission,
     asker: &Asker<'_>,
     into: &mut Shown,
 ) -> Option<Value> {

@@ -14,7 +14,7 @@ use crate::ledger::parts::Parts;
 use crate::pipeline::consent::{Act, Head, Verdict, follow, verify_behind};
 
 /// An act, with its personal part if that exists and can be opened.
-struct Opened<'a> {
+struct OpenedAct<'a> {
     row: &'a ActRow,
     personal: Option<String>,
     /// True if no living key opens its personal part.
@@ -41,7 +41,7 @@ pub(super) fn history_shown<S: Store>(
     rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     let full = i64::try_from(rows.len()).is_ok_and(|read| read == limit);
     *left -= i64::try_from(rows.len()).unwrap_or(0);
-    let opened: Vec<Opened<'_>> = rows.iter().map(|row| open(parts, lead_id, row)).collect();
+    let opened: Vec<OpenedAct<'_>> = rows.iter().map(|row| open(parts, lead_id, row)).collect();
     let acts: Vec<(Act, Option<String>)> =
         opened.iter().map(|one| ((*one.row.act).clone(), one.personal.clone())).collect();
     let mut before = before.as_ref().map(|before| Head::from(&*before.act));
@@ -66,15 +66,15 @@ pub(super) fn history_shown<S: Store>(
     }))
 }
 
-fn open<'a, S: Store>(parts: &Parts<S>, lead_id: &LeadId, row: &'a ActRow) -> Opened<'a> {
+fn open<'a, S: Store>(parts: &Parts<S>, lead_id: &LeadId, row: &'a ActRow) -> OpenedAct<'a> {
     let personal =
         row.sealed.as_ref().map(|sealed| parts.consents.personal_text(lead_id, &row.act, sealed)).transpose();
-    Opened { row, is_closed: personal.is_err(), personal: personal.ok().flatten() }
+    OpenedAct { row, is_closed: personal.is_err(), personal: personal.ok().flatten() }
 }
 
 /// Adds an act of the asker's. `follows` is the head that it is chained to.
 fn act_shown(
-    one: Opened<'_>,
+    one: OpenedAct<'_>,
     subjects: &[String],
     asker: &Asker<'_>,
     verdict: Verdict,
