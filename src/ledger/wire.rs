@@ -35,7 +35,7 @@ pub struct Message<C = Call> {
 pub enum Call {
     /// The admission of a lead.
     Admit(Box<Admit>),
-    /// Counts of posts that never reached the ledger.
+    /// The tallies of posts that never reached the ledger.
     Tally(Vec<Tally>),
     /// An operator's or a person's operation.
     Operate(Box<OperationWire>),

@@ -1,6 +1,6 @@
-//! Quarantine: suspicious submissions are sealed, under no person's fingerprint and listed with their signals,
-//! until an operator releases or discards them or their time is over. A released one is judged as if it had
-//! shown no sign.
+//! Quarantine: suspicious submissions are sealed, under no person's fingerprint and listed with their
+//! signals, until an operator releases or discards them or their time is over. A released one is judged as if
+//! it had shown no signal.
 
 use serde_json::json;
 
@@ -25,7 +25,7 @@ use crate::ledger::presence::quarantined_lead;
 use crate::ledger::vault::payload_context;
 use crate::ledger::wire::Admit;
 
-/// Returns every sign of a submission, those included that only the ledger sees.
+/// Returns every signal of a submission, those included that only the ledger sees.
 pub(super) fn signals_of<S: Store>(
     parts: &Parts<S>,
     admit: &Admit,

@@ -61,7 +61,7 @@ pub(in crate::ledger) fn quarantined<S: Store>(
     Ok(Some(Report(Value::Object(about))))
 }
 
-/// Releases quarantined submissions: they are judged as if they had just arrived and shown no sign.
+/// Releases quarantined submissions: they are judged as if they had just arrived and shown no signal.
 pub(in crate::ledger) fn release_quarantined<S: Store>(
     parts: &Parts<S>,
     request: &Release,

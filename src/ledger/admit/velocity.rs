@@ -18,7 +18,7 @@ const NETWORK_PER_MINUTE: i64 = 300;
 /// The posts allowed per minute of one person: more than somebody sends who corrects a form, or fills in one
 /// of many steps.
 const PERSON_PER_MINUTE: i64 = 10;
-/// The number of people with the same text within an hour that is a sign: colleagues may copy from each
+/// The number of people with the same text within an hour that is a signal: colleagues may copy from each
 /// other.
 const SAME_TEXT_PEOPLE: usize = 5;
 /// The number of keys counted in a minute, and of texts in an hour: a few megabytes. Further ones are not

@@ -217,7 +217,7 @@ impl<S: Store> Db<S> {
         self.first(&sql, &[lead_id.into(), submission_id.into()])
     }
 
-    /// Returns the state that a submission's deliveries say it has. `None` if it has none.
+    /// Returns the state of a submission by those of its deliveries. `None` if it has none.
     pub(in crate::ledger) fn state_by_deliveries(&self, of: Topic<'_>) -> Result<Option<State>, Fault> {
         let (from, to) = delivery_range_of(of);
         let sql = "SELECT group_concat(state) FROM delivery
@@ -235,8 +235,8 @@ impl<S: Store> Db<S> {
         self.first("SELECT state FROM delivery WHERE delivery_id = ?", &[delivery_id.into()])
     }
 
-    /// Returns dead letters of a campaign that were given up until a time, so many at most. What a clock that was
-    /// ahead has settled was dead before.
+    /// Returns dead letters of a campaign that were given up before or at a time, a bounded number. Those
+    /// that a clock that was ahead has settled count as dead before.
     pub(in crate::ledger) fn dead_letters(
         &self,
         campaign: &str,
@@ -249,7 +249,7 @@ impl<S: Store> Db<S> {
         self.all(sql, &[campaign.into(), until_ms.into(), now_ms.into(), limit.into()])
     }
 
-    /// Returns everybody who has had a lead, or may have.
+    /// Returns everybody who has received a lead, or may have.
     pub(in crate::ledger) fn recipients_of(&self, lead_id: &LeadId) -> Result<Vec<RecipientRow>, Fault> {
         let (from, to) = delivery_range(lead_id);
         let sql = format!(

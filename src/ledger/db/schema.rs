@@ -261,7 +261,7 @@ mod tests {
     use super::*;
     use crate::testing::world::SqliteStore;
 
-    /// Everything that the database is made of, without what only its history has left.
+    /// Returns everything that the database is made of, without the leftovers of its history.
     fn made_of(connection: &Connection) -> Vec<(String, String, String)> {
         let sql = "SELECT type, name, coalesce(sql, '') FROM sqlite_master ORDER BY 1, 2";
         let mut statement = connection.prepare(sql).expect("a statement");

@@ -196,7 +196,7 @@ pub(in crate::ledger) fn hold_again(
     changes.push(write(sql, [until_ms.into(), lead_id.clone().into(), submission_id.clone().into()]));
 }
 
-/// Writes why a submission is quarantined: its signs, the hashes by which it is found, the campaign's
+/// Writes why a submission is quarantined: its signals, the hashes by which it is found, the campaign's
 /// revision.
 pub(in crate::ledger) fn quarantine<'a>(
     lead_id: &'a LeadId,

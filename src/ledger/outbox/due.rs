@@ -36,7 +36,7 @@ impl<S: Store> Outbox<S> {
         }
     }
 
-    /// Reads the next deliveries of a receiver that are due, and when the first one behind them is.
+    /// Reads the next due deliveries of a receiver, and when the first one after them is due.
     fn read_ahead(&self, receiver: &str, now_ms: i64) -> Result<(), Fault> {
         // Deliveries in flight are still pending, and come first.
         let mut lanes = self.lanes.borrow_mut();

@@ -203,7 +203,7 @@ impl<S: Store> Outbox<S> {
     }
 }
 
-/// Returns the attempts of a delivery, a JSON list, with one more, at most the newest so many.
+/// Returns the attempts of a delivery, a JSON list, with one more, cut to the newest.
 fn listed(attempts: &str, one: Value) -> Value {
     let mut attempts: Vec<Value> = serde_json::from_str(attempts).unwrap_or_default();
     attempts.push(one);
