@@ -221,7 +221,7 @@ pub enum Verb {
     Quarantine,
     /// One quarantined submission with its content.
     Quarantined,
-    /// The release of quarantined submissions: they are judged as if they had shown no sign of abuse.
+    /// The release of quarantined submissions: they are judged as if they had shown no signal of abuse.
     Release,
     /// The discarding of quarantined submissions.
     Discard,

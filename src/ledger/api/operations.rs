@@ -342,7 +342,7 @@ operations! {
         submission_id: SubmissionId,
     } -> Option<Report>;
 
-    /// The release of quarantined submissions: they are judged as if they had shown no sign of abuse.
+    /// The release of quarantined submissions: they are judged as if they had shown no signal of abuse.
     Release in "released" {
         /// The campaign, by its id, if none are named.
         campaign: Option<String>,
