@@ -53,7 +53,7 @@ impl Admission<'_> {
         score.map_or((Steps::NONE, before), |score| Steps::judged(before, held, plan.state, score))
     }
 
-    pub(super) fn known(&self) -> Option<&LeadFacts> {
+    pub(super) fn lead_facts(&self) -> Option<&LeadFacts> {
         self.person.as_ref().map(|person| &person.known)
     }
 }

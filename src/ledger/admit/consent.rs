@@ -111,7 +111,7 @@ fn acts_of<S: Store>(
         shown: given.shown.clone(),
         ..Personal::default()
     };
-    let previous = admission.known().and_then(|known| known.head.as_ref());
+    let previous = admission.lead_facts().and_then(|known| known.head.as_ref());
     let done = |at_ms, personal| Circumstances {
         at_ms,
         campaign: &campaign.id,

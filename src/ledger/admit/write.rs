@@ -31,8 +31,8 @@ use crate::ledger::db::store::Store;
 use crate::ledger::db::submission::{NewSubmission, format_after};
 use crate::ledger::db::{request, submission};
 use crate::ledger::outbox::OpenedLead;
-use crate::ledger::outbox::at_once::NextMark;
 use crate::ledger::outbox::claim::Claim;
+use crate::ledger::outbox::immediate::NextMark;
 use crate::ledger::parts::Parts;
 use crate::ledger::vault::payload_context;
 use crate::pipeline::consent::{Receipt, Standing, Terms};
@@ -57,7 +57,7 @@ pub(super) fn write_admission<S: Store>(
 
     let mut changes = Changes::default();
     parts.consents.store_terms(&consented.terms, &mut changes);
-    if let Some(known) = admission.known() {
+    if let Some(known) = admission.lead_facts() {
         gather(lead_id, known, &mut changes);
     }
     identify(&admission, &mut changes);
@@ -117,7 +117,7 @@ fn store_submission<'a>(
     let Admission { admit, given, post, plan, .. } = admission;
     let (now, campaign) = (moment.now_ms, post.campaign);
     let own = consented.acts.as_ref().filter(|_| consented.is_lone).map(|acts| &acts.act);
-    let head = || admission.known().and_then(|known| known.head.as_ref()).map(|head| head.seq);
+    let head = || admission.lead_facts().and_then(|known| known.head.as_ref()).map(|head| head.seq);
     let stands_by = match own {
         Some(_) => None,
         None => consented.acts.as_ref().map(|acts| acts.head().seq).or_else(head),
@@ -153,7 +153,7 @@ fn store_lead(
 ) -> Result<(), Fault> {
     let Admission { admit, given, post, plan, .. } = admission;
     let nobody = LeadFacts::nobody();
-    let known = admission.known().unwrap_or(&nobody);
+    let known = admission.lead_facts().unwrap_or(&nobody);
     let lead_id = &plan.lead_id;
     for one in consented.acts.iter().flat_map(Acts::all) {
         one.add(lead_id, consented.ends, changes)?;
@@ -214,8 +214,8 @@ fn store_deliveries<S: Store>(
         let to = Target { campaign: &post.campaign.id, destination: &destination.name, receiver };
         let delivery = NewDelivery::new(of, to, event, at, moment);
         let (id, now_ms) = (&delivery.delivery_id, moment.now_ms);
-        if is_new && parts.outbox.goes_at_once(id, to, marked.as_ref(), now_ms) {
-            delivery.add_at_once(changes);
+        if is_new && parts.outbox.goes_immediately(id, to, marked.as_ref(), now_ms) {
+            delivery.add_immediate(changes);
             claims.push(Claim::of(&delivery));
         } else {
             delivery.add(changes);

@@ -137,7 +137,11 @@ pub(in crate::ledger) struct Change<'a> {
 
 impl<S: Store> Consents<S> {
     /// Returns the facts about a lead, and the standings of these subjects.
-    pub(in crate::ledger) fn known(&self, lead_id: &LeadId, subjects: &[String]) -> Result<LeadFacts, Fault> {
+    pub(in crate::ledger) fn lead_facts(
+        &self,
+        lead_id: &LeadId,
+        subjects: &[String],
+    ) -> Result<LeadFacts, Fault> {
         let Some(row) = self.db.lead(lead_id)? else { return self.gathered(lead_id) };
         if row.format > ROW_FORMAT {
             return Err(Fault::new("a lead's row is newer than this code"));
@@ -221,7 +225,7 @@ impl<S: Store> Consents<S> {
         lead_id: &LeadId,
         subject: &str,
     ) -> Result<Vec<Standing>, Fault> {
-        let known = self.known(lead_id, &[subject.to_owned()])?;
+        let known = self.lead_facts(lead_id, &[subject.to_owned()])?;
         Ok(known.standing(subject).unwrap_or_default().to_vec())
     }
 
@@ -238,9 +242,9 @@ impl<S: Store> Consents<S> {
                 wanted.extend(self.db.subject_beginning(lead_id, &format!("{pepper}.{name}"))?);
             }
         }
-        let mut known = self.known(lead_id, &wanted)?;
+        let mut known = self.lead_facts(lead_id, &wanted)?;
         if name.is_none() && known.is_kept {
-            known = self.known(lead_id, std::slice::from_ref(&known.founder))?;
+            known = self.lead_facts(lead_id, std::slice::from_ref(&known.founder))?;
         }
         let founder = known.founder;
         let other = known.names.first().map(|(_, own)| own);
@@ -259,7 +263,7 @@ impl<S: Store> Consents<S> {
     pub(in crate::ledger) fn standings(&self, lead_id: &LeadId) -> Result<Standings, Fault> {
         let rows = self.db.standings(lead_id)?;
         if rows.is_empty() {
-            return Ok(self.known(lead_id, &[])?.standings);
+            return Ok(self.lead_facts(lead_id, &[])?.standings);
         }
         let mut all = Vec::new();
         for StandingRow { subject, consents } in rows {

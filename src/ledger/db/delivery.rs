@@ -87,7 +87,7 @@ impl<'a> NewDelivery<'a> {
     }
 
     /// Adds it as an immediate delivery, without an entry in `delivery_due`.
-    pub(in crate::ledger) fn add_at_once(&self, changes: &mut Changes<'_>) {
+    pub(in crate::ledger) fn add_immediate(&self, changes: &mut Changes<'_>) {
         let sql = "INSERT INTO delivery (delivery_id, format, lead_id, submission_id, campaign, destination,
                      receiver, event, state, due_ms, created_ms, subject, beside)
                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'pending', 0, ?, ?, ?)";

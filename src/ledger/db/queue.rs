@@ -23,7 +23,7 @@ row! {
 
 row! {
     /// The facts about immediate deliveries that an outbox reads.
-    pub(in crate::ledger) struct AtOnceRow {
+    pub(in crate::ledger) struct ImmediateRow {
         /// True if deliveries of newer code wait without an entry.
         pub(in crate::ledger) is_held: bool,
         /// The last delivery id of all.
@@ -135,7 +135,7 @@ impl<S: Store> Db<S> {
 
     /// Returns the facts about immediate deliveries after a mark, once every one that code of this version
     /// wrote has its entry.
-    pub(in crate::ledger) fn at_once(&self, mark: &str) -> Result<AtOnceRow, Fault> {
+    pub(in crate::ledger) fn immediate(&self, mark: &str) -> Result<ImmediateRow, Fault> {
         let sql = format!(
             "SELECT EXISTS (SELECT 1 FROM delivery WHERE {}),
                (SELECT coalesce(max(delivery_id), '') FROM delivery),

@@ -206,7 +206,7 @@ const MIGRATIONS: &[&[&str]] = &[
         "INSERT INTO meta (key, value) VALUES ('moving', '0 copying')",
     ],
     &[
-        // An immediate delivery has no entry: its `due_ms` is 0. `at_once` finds it after this id.
+        // An immediate delivery has no entry: its `due_ms` is 0. `immediate` finds it after this id.
         "DROP INDEX delivery_due",
         "CREATE INDEX delivery_due ON delivery (receiver, due_ms) WHERE state = 'pending' AND due_ms > 0",
         "INSERT INTO meta (key, value) SELECT 'sent', newest

@@ -279,7 +279,7 @@ impl<S: Store> Db<S> {
     /// Returns the held submissions of a lead in a campaign that were recognised by any of these subjects,
     /// the newest first, at most so many; then as many from rows before format 4, which do not say what they
     /// were recognised by.
-    pub(in crate::ledger) fn held(
+    pub(in crate::ledger) fn held_submissions(
         &self,
         lead_id: &LeadId,
         campaign: &str,

@@ -22,7 +22,7 @@ impl<S: Store> Outbox<S> {
     pub(in crate::ledger) fn claim(&self, moment: &Moment) -> Result<Vec<Claim>, Fault> {
         let now = moment.now_ms;
         let has_lost = self.lanes.borrow_mut().look_at_clock(now);
-        if has_lost || self.at_once.borrow().has_lost() {
+        if has_lost || self.immediate.borrow().has_lost() {
             self.refresh()?;
         }
         let mut claims = Vec::new();

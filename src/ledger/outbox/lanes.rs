@@ -99,7 +99,9 @@ impl Lanes {
 
     /// Returns the receiver whose turn is next, of those for whom a connection is free.
     pub(in crate::ledger) fn next(&self, now_ms: i64) -> Option<Turn> {
-        let order = match self.held(Responsiveness::Answers, Responsiveness::Answers) + 1 < MAX_CONNECTIONS {
+        let order = match self.connections_of(Responsiveness::Answers, Responsiveness::Answers) + 1
+            < MAX_CONNECTIONS
+        {
             true => Responsiveness::ALL,
             false => Responsiveness::OTHERS_FIRST,
         };
@@ -126,14 +128,16 @@ impl Lanes {
     fn has_room_for(&self, responsiveness: Responsiveness) -> bool {
         let room = match responsiveness {
             Responsiveness::Answers => true,
-            Responsiveness::Slow => self.held(Responsiveness::Slow, Responsiveness::Slow) < MAX_SLOW,
+            Responsiveness::Slow => {
+                self.connections_of(Responsiveness::Slow, Responsiveness::Slow) < MAX_SLOW
+            }
             Responsiveness::Unknown => self.unproven() < MAX_UNPROVEN,
             Responsiveness::Doubtful | Responsiveness::Hangs => {
                 self.unproven() < MAX_UNPROVEN
-                    && self.held(Responsiveness::Doubtful, Responsiveness::Hangs) < MAX_HANGING
+                    && self.connections_of(Responsiveness::Doubtful, Responsiveness::Hangs) < MAX_HANGING
             }
         };
-        room && self.held(Responsiveness::Answers, Responsiveness::Hangs) < MAX_CONNECTIONS
+        room && self.connections_of(Responsiveness::Answers, Responsiveness::Hangs) < MAX_CONNECTIONS
     }
 
     fn has_room_at(&self, name: &str, responsiveness: Responsiveness) -> bool {
@@ -149,12 +153,12 @@ impl Lanes {
     }
 
     fn unproven(&self) -> usize {
-        self.held(Responsiveness::Unknown, Responsiveness::Hangs)
+        self.connections_of(Responsiveness::Unknown, Responsiveness::Hangs)
     }
 
     /// Returns how many connections are held by origins of a responsiveness in this range. One that is held
     /// for long counts as a hanging origin's, whatever the origin was when it began.
-    fn held(&self, from: Responsiveness, to: Responsiveness) -> usize {
+    fn connections_of(&self, from: Responsiveness, to: Responsiveness) -> usize {
         let responsiveness = |flight: &Flight| {
             let origin = self.origins.get(origin_of(&flight.receiver));
             match origin.map(|origin| origin.responsiveness).unwrap_or_default() {
@@ -178,7 +182,7 @@ impl Lanes {
     }
 
     /// Returns whether a receiver's lane has nothing in the database that should go first.
-    pub(in crate::ledger) fn takes_at_once(&self, receiver: &str, now_ms: i64) -> bool {
+    pub(in crate::ledger) fn takes_immediately(&self, receiver: &str, now_ms: i64) -> bool {
         let mut lanes = self.origins.get(origin_of(receiver)).into_iter().flat_map(|origin| &origin.lanes);
         let lane = lanes.find(|lane| lane.receiver == receiver);
         lane.is_none_or(|lane| lane.due_ms.is_none_or(|due_ms| due_ms > now_ms))
@@ -421,7 +425,7 @@ mod tests {
                 }
             }
             assert_eq!(lanes.queue, meant(&lanes), "step {step}");
-            assert!(lanes.held(Responsiveness::Answers, Responsiveness::Hangs) <= MAX_CONNECTIONS);
+            assert!(lanes.connections_of(Responsiveness::Answers, Responsiveness::Hangs) <= MAX_CONNECTIONS);
             for receiver in RECEIVERS {
                 let own = lanes.connections().filter(|one| origin_of(&one.receiver) == origin_of(receiver));
                 assert!(own.count() <= MAX_CONNECTIONS_EACH);

@@ -101,9 +101,9 @@ impl<S: Store> Outbox<S> {
             false => self.write_outcome(one, state, due_ms, moment.now_ms),
         };
         match &written {
-            Ok(_) => self.at_once.borrow_mut().forget(&claim.delivery_id),
+            Ok(_) => self.immediate.borrow_mut().forget(&claim.delivery_id),
             // Its row may have no entry.
-            Err(_) => self.at_once.borrow_mut().lose(),
+            Err(_) => self.immediate.borrow_mut().lose(),
         }
         if written.as_ref().map_or(true, |state| *state == DeliveryState::Pending) {
             self.note_due(&claim.receiver, due_ms);

@@ -54,7 +54,7 @@ fn notify<S: Store>(
         "lead_id": lead_id, "campaign": campaign.id,
         "engagement": { "kind": "download", "title": magnet.title, "at": rfc3339(moment.now_ms) },
     });
-    let recipients = parts.consents.recipients(lead_id, &parts.consents.known(lead_id, &[])?)?;
+    let recipients = parts.consents.recipients(lead_id, &parts.consents.lead_facts(lead_id, &[])?)?;
     let here = recipients.into_iter().filter(|one| one.counts && one.campaign == campaign.id);
     let mut names = BTreeSet::new();
     names.extend(here.map(|one| one.destination));

@@ -83,7 +83,7 @@ pub(in crate::ledger) fn erase<S: Store>(
     let mut tags = request.fingerprints.clone();
     let (mut leads, mut left, mut submissions) = (Vec::new(), Vec::new(), 0);
     for lead_id in asker.leads(&parts.db)? {
-        let asker = asker.in_lead(&parts.consents.known(&lead_id, &asker.subjects)?);
+        let asker = asker.in_lead(&parts.consents.lead_facts(&lead_id, &asker.subjects)?);
         let reach = reach(parts, lead_id, &asker)?;
         erase_in_lead(parts, &reach, &asker, moment, &mut changes, &mut notified)?;
         tags.extend(reach.named.iter().chain(&reach.tags).cloned());

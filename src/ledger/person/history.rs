@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::asker::Asker;
-use super::page::{Position, Shown};
+use super::page::{LeadPage, Position};
 use crate::base::fault::Fault;
 use crate::base::id::LeadId;
 use crate::base::json::value_of;
@@ -29,7 +29,7 @@ pub(super) fn history_shown<S: Store>(
     asker: &Asker<'_>,
     after: i64,
     left: &mut i64,
-    into: &mut Shown,
+    into: &mut LeadPage,
 ) -> Result<Option<Position>, Fault> {
     let limit = (*left).max(1);
     // The first act is chained to the one before it.
@@ -79,7 +79,7 @@ fn act_shown(
     asker: &Asker<'_>,
     verdict: Verdict,
     follows: Option<Head>,
-    into: &mut Shown,
+    into: &mut LeadPage,
 ) {
     let act = &*one.row.act;
     if subjects.first().is_some_and(|first| !asker.subjects.contains(first)) {

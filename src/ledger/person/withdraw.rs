@@ -222,7 +222,7 @@ fn write_act<S: Store>(
     let subjects = vec![(*whose).to_owned()];
     let personal =
         Personal { subject: (*whose).to_owned(), method: (*method).to_owned(), ..Personal::default() };
-    let known = parts.consents.known(lead_id, &subjects)?;
+    let known = parts.consents.lead_facts(lead_id, &subjects)?;
     let done = Circumstances { at_ms: moment.now_ms, campaign, personal, subjects };
     let act = parts.consents.next_act(known.head.as_ref(), lead_id, taken.consents(), done, moment)?;
     let mut standing = now.to_vec();

@@ -54,13 +54,13 @@ pub(super) fn expire_consents<S: Store>(
 ) -> Result<(), Fault> {
     let (due, next_ms) = expired_consents(parts, lead_id, moment.now_ms)?;
     let mut changes = Changes::default();
-    gather(lead_id, &parts.consents.known(lead_id, &[])?, &mut changes);
+    gather(lead_id, &parts.consents.lead_facts(lead_id, &[])?, &mut changes);
     parts.db.apply(changes, effects)?;
     parts.db.set_expiry(lead_id, None)?;
     for expired in due {
         expire(parts, lead_id, expired, moment, effects)?;
     }
-    let head = parts.consents.known(lead_id, &[])?.head;
+    let head = parts.consents.lead_facts(lead_id, &[])?.head;
     if let (Some(next_ms), Some(head)) = (next_ms, head) {
         parts.db.set_expiry(lead_id, Some((head.seq, next_ms)))?;
     }
@@ -111,7 +111,7 @@ fn expire<S: Store>(
             add_new(&mut subjects, other.clone());
         }
     }
-    let known = parts.consents.known(lead_id, std::slice::from_ref(&subject))?;
+    let known = parts.consents.lead_facts(lead_id, std::slice::from_ref(&subject))?;
     let done = Circumstances {
         at_ms: moment.now_ms,
         campaign: &campaign,

@@ -27,7 +27,7 @@ const MAX_BEHIND: u64 = 5_000;
 
 /// The immediate deliveries in memory.
 #[derive(Default)]
-pub(in crate::ledger) struct AtOnce {
+pub(in crate::ledger) struct ImmediateDeliveries {
     /// The id up to which no delivery without an entry waits.
     pub(super) mark: String,
     /// The mark in the database, which may be behind.
@@ -54,7 +54,7 @@ pub(in crate::ledger) struct NextMark {
     late: Vec<DeliveryId>,
 }
 
-impl AtOnce {
+impl ImmediateDeliveries {
     /// Returns whether a delivery that is about to be written, with a mark or without, may go without an
     /// entry.
     pub(super) fn takes(
@@ -167,7 +167,7 @@ mod tests {
     }
 
     /// Moves the mark as an admission does. Returns the number of entries given.
-    fn mark(all: &mut AtOnce) -> usize {
+    fn mark(all: &mut ImmediateDeliveries) -> usize {
         let Some(marked) = all.next_mark() else { return 0 };
         let late = marked.late.len();
         let mut changes = Changes::default();
@@ -177,14 +177,14 @@ mod tests {
         late
     }
 
-    fn is_sound(all: &AtOnce) {
+    fn is_sound(all: &ImmediateDeliveries) {
         assert!(all.waiting.iter().all(|(id, _)| **id > *all.mark), "{} {:?}", all.mark, all.waiting.front());
         assert!(all.waiting.len() <= MAX_WAITING);
     }
 
     #[test]
     fn the_mark_follows_what_is_sent() {
-        let mut all = AtOnce::default();
+        let mut all = ImmediateDeliveries::default();
         for n in 0..10_000 {
             assert!(all.takes(&id(n), "guide", "crm", None));
             all.note_written(&id(n), false);
@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn what_waits_for_long_gets_an_entry_and_lets_the_mark_pass() {
-        let mut all = AtOnce::default();
+        let mut all = ImmediateDeliveries::default();
         let mut entered = 0;
         for n in 0..5 * MAX_BEHIND {
             all.note_written(&id(n), false);
@@ -218,7 +218,7 @@ mod tests {
 
     #[test]
     fn what_is_too_much_or_too_early_or_disabled_has_an_entry() {
-        let mut all = AtOnce { mark: id(7), ..AtOnce::default() };
+        let mut all = ImmediateDeliveries { mark: id(7), ..ImmediateDeliveries::default() };
         all.disabled.push(("guide".to_owned(), "old".to_owned()));
         assert!(!all.takes(&id(7), "guide", "crm", None) && !all.takes(&id(3), "guide", "crm", None));
         assert!(all.takes(&id(8), "guide", "crm", None) && !all.takes(&id(8), "guide", "old", None));
