@@ -11,7 +11,7 @@
 //! | floor | modules |
 //! |---|---|
 //! | messages and rows | [`wire`], [`api`], [`db`] |
-//! | the state of a ledger | `config`, `vault`, `campaigns`, `consents`, `presence`, `schedule`, `sources`, `handled` |
+//! | the state of a ledger | `config`, `vault`, `campaigns`, `consents`, `presence`, `schedule`, `sources`, `velocity`, `handled` |
 //! | deliveries, and all parts as one | `outbox`, `parts` |
 //! | operations | `admit`, `person`, `report`, `audit`, `retention` |
 
@@ -32,6 +32,7 @@ mod retention;
 mod schedule;
 mod sources;
 mod vault;
+mod velocity;
 pub mod wire;
 
 use std::rc::Rc;

@@ -4,7 +4,6 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use super::admit::velocity::Velocity;
 use super::campaigns::Campaigns;
 use super::config::Config;
 use super::consents::Consents;
@@ -16,6 +15,7 @@ use super::presence::Presence;
 use super::schedule::Schedule;
 use super::sources::Sources;
 use super::vault::Vault;
+use super::velocity::Velocity;
 use crate::base::fault::Fault;
 use crate::settings::Settings;
 

@@ -17,7 +17,6 @@ mod recognise;
 pub(in crate::ledger) mod requests;
 pub(in crate::ledger) mod review;
 mod route;
-pub(in crate::ledger) mod velocity;
 mod write;
 
 use serde_json::json;
@@ -43,7 +42,7 @@ use super::db::submission::NewSubmission;
 use super::handled::Handled;
 use super::parts::Parts;
 use super::presence::suppressed_lead;
-use super::retention::DEAD_DAYS;
+use super::schedule::DEAD_DAYS;
 use super::wire::{Admit, Answer, Tally};
 use crate::base::fault::Fault;
 use crate::base::moment::Moment;

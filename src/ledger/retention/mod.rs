@@ -17,16 +17,12 @@ use super::db::store::Store;
 use super::outbox::settle::settle_submission;
 use super::parts::Parts;
 use super::presence::QUARANTINED_LEADS;
-use super::schedule::{NEXT_SWEEP, SWEEP_EVERY_MS};
+use super::schedule::{DEAD_DAYS, NEXT_SWEEP, SWEEP_EVERY_MS};
 use crate::base::fault::Fault;
-use crate::base::limits;
 use crate::base::moment::Moment;
 use crate::base::time::DAY_MS;
 use crate::ledger::db::changes::Changes;
 
-/// The days for which a dead letter, or a delivery to a destination that responded with 410, can be replayed:
-/// a month covers a holiday and a monthly report.
-pub(in crate::ledger) const DEAD_DAYS: i64 = limits::number("dead_letter_days") as i64;
 /// The pause between the chunks of one sweep, so that leads come first.
 const CHUNK_PAUSE_MS: i64 = 1_000;
 
