@@ -11,7 +11,7 @@ use super::db::shown::EntryRange;
 use super::db::store::{MAX_SAFE, Store};
 use super::outbox::Outbox;
 use super::parts::Parts;
-use super::wire::{Answer, OperationWire, Verb};
+use super::wire::{OperationWire, Reply, Verb};
 use crate::base::fault::Fault;
 use crate::base::limits;
 use crate::base::moment::Moment;
@@ -49,8 +49,8 @@ pub(super) fn audited<S: Store>(
     parts: &Parts<S>,
     wire: &OperationWire,
     moment: &Moment,
-    perform: impl Fn() -> Result<Answer, Fault>,
-) -> Result<Answer, Fault> {
+    perform: impl Fn() -> Result<Reply, Fault>,
+) -> Result<Reply, Fault> {
     let Some(action) = wire.verb.action() else { return perform() };
     parts.transaction(|_| {
         let reply = perform()?;
@@ -64,12 +64,12 @@ fn write_entry<S: Store>(
     db: &Db<S>,
     wire: &OperationWire,
     action: &str,
-    reply: &Answer,
+    reply: &Reply,
     moment: &Moment,
 ) -> Result<(), Fault> {
     let Some((outcome, count)) = outcome_of(wire, reply) else { return Ok(()) };
     let campaign = match reply {
-        Answer::Report(report) => report.get("campaign").and_then(Value::as_str),
+        Reply::Report(report) => report.get("campaign").and_then(Value::as_str),
         _ => None,
     };
     let at_ms = moment.now_ms;
@@ -107,22 +107,22 @@ pub(super) fn audit_page<S: Store>(config: &Config, db: &Db<S>, query: &Audit) -
 
 /// Returns how an operation ended, and the number of things that it changed. `None` if this ledger has
 /// nothing that it concerns.
-fn outcome_of(operation: &OperationWire, reply: &Answer) -> Option<(&'static str, Option<i64>)> {
+fn outcome_of(operation: &OperationWire, reply: &Reply) -> Option<(&'static str, Option<i64>)> {
     let of_list = |report: &Value, key: &str| {
         let list = report.get(key).and_then(Value::as_array)?;
         i64::try_from(list.len()).ok()
     };
     let verb = operation.verb;
     match (verb, reply) {
-        (_, Answer::NotFound) => None,
-        (_, Answer::Conflict) => Some(("refused", None)),
+        (_, Reply::NotFound) => None,
+        (_, Reply::Conflict) => Some(("refused", None)),
         (Verb::Publish, _) => Some((if operation.is_done { "done" } else { "begun" }, None)),
-        (_, Answer::Done(count)) => Some(("done", Some(*count))),
-        (Verb::Release | Verb::Discard, Answer::Report(report)) => {
+        (_, Reply::Done(count)) => Some(("done", Some(*count))),
+        (Verb::Release | Verb::Discard, Reply::Report(report)) => {
             let decided = of_list(report, if verb == Verb::Release { "released" } else { "discarded" });
             decided.filter(|count| *count > 0).map(|count| ("done", Some(count)))
         }
-        (_, Answer::Report(report)) => Some(("done", of_list(report, "leads"))),
+        (_, Reply::Report(report)) => Some(("done", of_list(report, "leads"))),
         _ => Some(("done", None)),
     }
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::time::{HOUR_MS, seconds_until};
 use crate::campaign::{Abuse, Campaign, Signal, WeighedSignal};
-use crate::ledger::wire::{Admit, Answer};
+use crate::ledger::wire::{Admit, Reply};
 use crate::pipeline::abuse::{Evidence, Sender};
 
 const MINUTE_MS: i64 = 60_000;
@@ -48,7 +48,7 @@ struct RecentPosts {
 
 impl Velocity {
     /// Notes a post. Returns the reply if it exceeds the rate limit of its campaign or its network.
-    pub(in crate::ledger) fn note(&self, admit: &Admit, campaign: &Campaign, now_ms: i64) -> Option<Answer> {
+    pub(in crate::ledger) fn note(&self, admit: &Admit, campaign: &Campaign, now_ms: i64) -> Option<Reply> {
         self.seen.borrow_mut().note(admit, campaign, now_ms)
     }
 
@@ -75,7 +75,7 @@ impl Velocity {
 
 impl RecentPosts {
     /// Notes a post. Returns the reply if it exceeds the rate limit of its campaign or its network.
-    fn note(&mut self, admit: &Admit, campaign: &Campaign, now_ms: i64) -> Option<Answer> {
+    fn note(&mut self, admit: &Admit, campaign: &Campaign, now_ms: i64) -> Option<Reply> {
         let minute = now_ms.div_euclid(MINUTE_MS);
         if minute != self.minute {
             self.minute = minute;
@@ -98,7 +98,7 @@ impl RecentPosts {
             self.meet(format!("address/{}", sender.address));
         }
         let wait_s = seconds_until((minute + 1) * MINUTE_MS, now_ms);
-        too_many.map(|network| Answer::Throttled { wait_s, network })
+        too_many.map(|network| Reply::Throttled { wait_s, network })
     }
 
     /// Returns the signals of a post that was noted.

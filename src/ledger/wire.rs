@@ -273,7 +273,7 @@ by_words!(
 /// A reply from a ledger to the Worker.
 #[derive(Debug, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Answer {
+pub enum Reply {
     /// The submission is stored: new, or of a known person. The visitor cannot tell which.
     Admitted,
     /// The submission was stored before: a repeat. The visitor cannot tell that either.

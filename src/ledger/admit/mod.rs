@@ -43,7 +43,7 @@ use super::handled::Handled;
 use super::parts::Parts;
 use super::presence::suppressed_lead;
 use super::schedule::DEAD_DAYS;
-use super::wire::{Admit, Answer, Tally};
+use super::wire::{Admit, Reply, Tally};
 use crate::base::fault::Fault;
 use crate::base::moment::Moment;
 use crate::base::time::DAY_MS;
@@ -62,7 +62,7 @@ pub(in crate::ledger) fn admit<S: Store>(
 ) -> Result<Handled, Fault> {
     let sent = admit.stored.as_deref();
     let Some(campaign) = parts.campaigns.of_message(&admit.campaign, &admit.revision, sent)? else {
-        return Ok(Handled::quiet(Answer::CampaignUnknown));
+        return Ok(Handled::quiet(Reply::CampaignUnknown));
     };
     if let Some(throttled) = parts.velocity.note(admit, &campaign, moment.now_ms) {
         return Ok(Handled::quiet(throttled));
@@ -196,7 +196,7 @@ fn count_reused_key<S: Store>(parts: &Parts<S>, bucket: Bucket) -> Result<Handle
     };
     let post = Tally { field: String::new(), code: Tally::REJECTED.to_owned(), ..problem.clone() };
     parts.db.add_tallies(&[problem, post])?;
-    Ok(Handled::quiet(Answer::IdempotencyKeyReused))
+    Ok(Handled::quiet(Reply::IdempotencyKeyReused))
 }
 
 /// Counts an exact repeat, and sends the mail of its request once more if allowed.
@@ -213,7 +213,7 @@ fn repeat<S: Store>(
         mail(&prior.lead_id, admit, post.campaign, moment, &mut changes);
     }
     parts.commit(changes)?;
-    Ok(Handled { answer: Answer::Repeated, ..logged(admit, "repeat", json!({})) })
+    Ok(Handled { reply: Reply::Repeated, ..logged(admit, "repeat", json!({})) })
 }
 
 /// Counts a submission of somebody who is suppressed: only its arrival is stored.

@@ -1,16 +1,16 @@
 //! Operations, each with its fields and the type of its reply.
 
 use super::replies::{
-    Conflict, Count, Decided, Forgotten, List, Page, Publication, Reply, Report, Withdrawn, read_reply,
+    Conflict, Count, Decided, Forgotten, List, Page, Publication, ReplyType, Report, Withdrawn, read_reply,
 };
 use crate::base::fault::Fault;
 use crate::base::id::{DeliveryId, LeadId, SubmissionId};
-use crate::ledger::wire::{Answer, Call, OperationWire, Verb};
+use crate::ledger::wire::{Call, OperationWire, Reply, Verb};
 
 /// An operation with its reply.
 pub trait Request: Sized {
     /// The type of the ledger's reply.
-    type Reply: Reply;
+    type Reply: ReplyType;
     /// The member of the report that holds the reply, if it is one member.
     const KEY: &'static str;
 
@@ -31,12 +31,12 @@ pub trait Request: Sized {
     ///
     /// # Errors
     /// The ledger sent a reply of another type.
-    fn read(reply: Answer) -> Result<Self::Reply, Fault> {
+    fn read(reply: Reply) -> Result<Self::Reply, Fault> {
         read_reply(reply, Self::KEY)
     }
 
     /// Encodes the reply for the wire.
-    fn reply(reply: Self::Reply) -> Answer {
+    fn reply(reply: Self::Reply) -> Reply {
         reply.write(Self::KEY)
     }
 }
@@ -436,11 +436,11 @@ mod tests {
 
     #[test]
     fn a_reply_of_another_type_is_a_fault() {
-        assert!(Replay::read(Answer::Admitted).is_err());
-        assert!(matches!(Replay::read(Answer::NotFound), Ok(None)));
-        assert!(matches!(Replay::read(Answer::Conflict), Ok(Some(Err(Conflict)))));
-        assert!(matches!(Replay::read(Answer::Done(1)), Ok(Some(Ok(Count(1))))));
-        assert!(ReplayAll::read(Answer::NotFound).is_err());
+        assert!(Replay::read(Reply::Admitted).is_err());
+        assert!(matches!(Replay::read(Reply::NotFound), Ok(None)));
+        assert!(matches!(Replay::read(Reply::Conflict), Ok(Some(Err(Conflict)))));
+        assert!(matches!(Replay::read(Reply::Done(1)), Ok(Some(Ok(Count(1))))));
+        assert!(ReplayAll::read(Reply::NotFound).is_err());
     }
 
     #[test]
@@ -449,7 +449,7 @@ mod tests {
         let reply = Deliveries::reply(page);
         assert_eq!(
             reply,
-            Answer::Report(json!({ "deliveries": [{ "delivery_id": "msg_a" }], "next": "msg_a" }))
+            Reply::Report(json!({ "deliveries": [{ "delivery_id": "msg_a" }], "next": "msg_a" }))
         );
         let page = Deliveries::read(reply).expect("a page");
         assert_eq!((page.entries.len(), page.next.as_deref()), (1, Some("msg_a")));
