@@ -14,7 +14,7 @@ use leadhook::base::sealing::Sealer;
 use leadhook::campaign::Campaign;
 use leadhook::contact::Phone;
 use leadhook::ledger::Ledger;
-use leadhook::ledger::wire::{Admit, Answer, Call, MESSAGE_FORMAT, Message};
+use leadhook::ledger::wire::{Admit, Call, MESSAGE_FORMAT, Message, Reply};
 use leadhook::pipeline::abuse;
 use leadhook::pipeline::abuse::{Circumstances, Evidence, TurnstileResult};
 use leadhook::pipeline::intake;
@@ -238,7 +238,7 @@ impl Core {
         let admit = Admit { stored: Some(self.campaign.to_stored()), ..self.admit(&person) };
         let message = self.message(Call::Admit(Box::new(admit)));
         let answered = ledger.call(message, &person.moment()).expect("an answer");
-        assert_eq!(answered.answer, Answer::Admitted);
+        assert_eq!(answered.reply, Reply::Admitted);
         assert_eq!(answered.log.expect("a decision").get("deliveries"), Some(&json!(1)));
         ledger
     }

@@ -2,7 +2,7 @@
 //! Messages of another version of the code, values of KV, and terms, as they are read back.
 
 use leadhook::app::repeat_record::RepeatRecord;
-use leadhook::ledger::wire::{Answer, Message};
+use leadhook::ledger::wire::{Message, Reply};
 use leadhook::pipeline::consent::Terms;
 use libfuzzer_sys::fuzz_target;
 use serde::de::DeserializeOwned;
@@ -13,7 +13,7 @@ const NOW_MS: i64 = 1_795_356_000_000;
 fuzz_target!(|text: &str| {
     stable::<Message>(text);
     stable::<Message<Value>>(text);
-    stable::<Answer>(text);
+    stable::<Reply>(text);
     seen(text);
     let _ = Terms::read(text, text);
 });

@@ -12,7 +12,7 @@ use crate::campaign::Campaign;
 use crate::http::request::RawRequest;
 use crate::http::response::Response;
 use crate::ledger::api::Request;
-use crate::ledger::wire::{Answer, Call};
+use crate::ledger::wire::{Call, Reply};
 use crate::pipeline::lead::Identity;
 use crate::settings::Settings;
 
@@ -84,7 +84,7 @@ impl<'a, P: Ports> Cx<'a, P> {
         self,
         ledger: &'b str,
         call: &'b Call,
-    ) -> Pin<Box<dyn Future<Output = Result<Answer, Fault>> + 'b>>
+    ) -> Pin<Box<dyn Future<Output = Result<Reply, Fault>> + 'b>>
     where
         'a: 'b,
     {

@@ -3,7 +3,7 @@
 
 use crate::base::fault::Fault;
 use crate::base::keyring::{SigningKey, SigningKeys};
-use crate::ledger::wire::{Answer, Call};
+use crate::ledger::wire::{Call, Reply};
 use crate::settings::Settings;
 
 /// The requests to KV and to ledgers that an invocation plans. The free plan allows 50; the others are for what stands
@@ -88,7 +88,7 @@ pub trait Ports {
     ///
     /// # Errors
     /// The ledger is down or too slow, or it failed; it is not known then whether the call was done.
-    async fn ask(&self, ledger: &str, call: &Call) -> Result<Answer, Fault>;
+    async fn ask(&self, ledger: &str, call: &Call) -> Result<Reply, Fault>;
 }
 
 /// Signs receipts: returns each input with its signature. Empty if no key signs.

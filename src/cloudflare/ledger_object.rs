@@ -21,7 +21,7 @@ use super::runtime::{event, log_fault, message_of, moment, now_ms};
 use crate::app::conductor::{Conductor, Exchange, RETRY_MS};
 use crate::base::fault::Fault;
 use crate::ledger;
-use crate::ledger::wire::{Answer, Message};
+use crate::ledger::wire::{Message, Reply};
 use crate::ledger::{Claim, Handled};
 use crate::pipeline::webhook::Outcome;
 
@@ -81,9 +81,9 @@ pub fn judge(number: u32, message: Vec<u8>) -> Vec<u8> {
     match object.judge(&message) {
         Ok(handled) => {
             let log = handled.log.map(|one| event(one, started_ms)).unwrap_or_default();
-            let (number, text) = match handled.answer {
-                Answer::Admitted => (ADMITTED, Vec::new()),
-                Answer::Repeated => (REPEATED, Vec::new()),
+            let (number, text) = match handled.reply {
+                Reply::Admitted => (ADMITTED, Vec::new()),
+                Reply::Repeated => (REPEATED, Vec::new()),
                 answer => (FAULT, serde_json::to_vec(&answer).unwrap_or_default()),
             };
             parcel(Kind::Answer, number, &[log.as_bytes(), &text])

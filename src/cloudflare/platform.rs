@@ -15,7 +15,7 @@ use crate::base::crypto::base64url;
 use crate::base::fault::Fault;
 use crate::base::keyring::SigningKey;
 use crate::base::moment::Moment;
-use crate::ledger::wire::{Answer, Call, MESSAGE_FORMAT, Message};
+use crate::ledger::wire::{Call, MESSAGE_FORMAT, Message, Reply};
 use crate::settings::Settings;
 
 /// The reply for an admitted submission, which as the most frequent one needs no text.
@@ -165,7 +165,7 @@ impl Ports for Platform {
         }
     }
 
-    async fn ask(&self, ledger: &str, call: &Call) -> Result<Answer, Fault> {
+    async fn ask(&self, ledger: &str, call: &Call) -> Result<Reply, Fault> {
         let _slot = self.isolate.backlog.enter(ledger, now_ms())?;
         let message = Message { format: MESSAGE_FORMAT, ledger: ledger.to_owned(), call };
         let body = serde_json::to_vec(&message).map_err(|_| Fault::new("a message cannot be written"))?;
@@ -175,8 +175,8 @@ impl Ports for Platform {
             Completion::Bytes(text) => {
                 serde_json::from_slice(&text).map_err(|_| Fault::new("ledger: an unreadable answer"))
             }
-            Completion::Number(ADMITTED) => Ok(Answer::Admitted),
-            Completion::Number(REPEATED) => Ok(Answer::Repeated),
+            Completion::Number(ADMITTED) => Ok(Reply::Admitted),
+            Completion::Number(REPEATED) => Ok(Reply::Repeated),
             Completion::Number(_) | Completion::Nothing => {
                 Err(Fault::new("ledger: a fault that it has logged"))
             }

@@ -7,11 +7,11 @@ use super::api::{Audit, List, Publication, Publish};
 use super::config::Config;
 use super::db::Db;
 use super::db::audit::NewEntry;
-use super::db::shown::EntriesChosen;
+use super::db::shown::EntryRange;
 use super::db::store::{MAX_SAFE, Store};
 use super::outbox::Outbox;
 use super::parts::Parts;
-use super::wire::{Answer, OperationWire, Verb};
+use super::wire::{OperationWire, Reply, Verb};
 use crate::base::fault::Fault;
 use crate::base::limits;
 use crate::base::moment::Moment;
@@ -49,13 +49,13 @@ pub(super) fn audited<S: Store>(
     parts: &Parts<S>,
     wire: &OperationWire,
     moment: &Moment,
-    perform: impl Fn() -> Result<Answer, Fault>,
-) -> Result<Answer, Fault> {
+    perform: impl Fn() -> Result<Reply, Fault>,
+) -> Result<Reply, Fault> {
     let Some(action) = wire.verb.action() else { return perform() };
     parts.transaction(|_| {
-        let answer = perform()?;
-        write_entry(&parts.db, wire, action, &answer, moment)?;
-        Ok(answer)
+        let reply = perform()?;
+        write_entry(&parts.db, wire, action, &reply, moment)?;
+        Ok(reply)
     })
 }
 
@@ -64,12 +64,12 @@ fn write_entry<S: Store>(
     db: &Db<S>,
     wire: &OperationWire,
     action: &str,
-    answer: &Answer,
+    reply: &Reply,
     moment: &Moment,
 ) -> Result<(), Fault> {
-    let Some((outcome, count)) = outcome_of(wire, answer) else { return Ok(()) };
-    let campaign = match answer {
-        Answer::Report(report) => report.get("campaign").and_then(Value::as_str),
+    let Some((outcome, count)) = outcome_of(wire, reply) else { return Ok(()) };
+    let campaign = match reply {
+        Reply::Report(report) => report.get("campaign").and_then(Value::as_str),
         _ => None,
     };
     let at_ms = moment.now_ms;
@@ -95,7 +95,7 @@ pub(super) fn audit_page<S: Store>(config: &Config, db: &Db<S>, query: &Audit) -
         Some((at_ms.parse().ok()?, seq.parse().ok()?))
     });
     let before = before.unwrap_or(Some((MAX_SAFE, MAX_SAFE)));
-    let chosen = EntriesChosen {
+    let chosen = EntryRange {
         before: before.ok_or_else(|| Fault::new("a place in the audit log is none"))?,
         from_ms: query.from_ms.unwrap_or(-MAX_SAFE),
         to_ms: query.to_ms.unwrap_or(MAX_SAFE),
@@ -107,22 +107,22 @@ pub(super) fn audit_page<S: Store>(config: &Config, db: &Db<S>, query: &Audit) -
 
 /// Returns how an operation ended, and the number of things that it changed. `None` if this ledger has
 /// nothing that it concerns.
-fn outcome_of(operation: &OperationWire, answer: &Answer) -> Option<(&'static str, Option<i64>)> {
+fn outcome_of(operation: &OperationWire, reply: &Reply) -> Option<(&'static str, Option<i64>)> {
     let of_list = |report: &Value, key: &str| {
         let list = report.get(key).and_then(Value::as_array)?;
         i64::try_from(list.len()).ok()
     };
     let verb = operation.verb;
-    match (verb, answer) {
-        (_, Answer::NotFound) => None,
-        (_, Answer::Conflict) => Some(("refused", None)),
+    match (verb, reply) {
+        (_, Reply::NotFound) => None,
+        (_, Reply::Conflict) => Some(("refused", None)),
         (Verb::Publish, _) => Some((if operation.is_done { "done" } else { "begun" }, None)),
-        (_, Answer::Done(count)) => Some(("done", Some(*count))),
-        (Verb::Release | Verb::Discard, Answer::Report(report)) => {
-            let acted = of_list(report, if verb == Verb::Release { "released" } else { "discarded" });
-            acted.filter(|count| *count > 0).map(|count| ("done", Some(count)))
+        (_, Reply::Done(count)) => Some(("done", Some(*count))),
+        (Verb::Release | Verb::Discard, Reply::Report(report)) => {
+            let decided = of_list(report, if verb == Verb::Release { "released" } else { "discarded" });
+            decided.filter(|count| *count > 0).map(|count| ("done", Some(count)))
         }
-        (_, Answer::Report(report)) => Some(("done", of_list(report, "leads"))),
+        (_, Reply::Report(report)) => Some(("done", of_list(report, "leads"))),
         _ => Some(("done", None)),
     }
 }

@@ -2,20 +2,20 @@
 
 use serde_json::Value;
 
-use super::wire::Answer;
+use super::wire::Reply;
 
 /// The outcome of a handled message.
 #[derive(Debug)]
 pub struct Handled {
     /// The reply to the sender.
-    pub answer: Answer,
+    pub reply: Reply,
     /// The line of the log: a decision's name and its ids.
     pub log: Option<Value>,
 }
 
 impl Handled {
     /// Makes a reply of which nothing is logged.
-    pub(in crate::ledger) fn quiet(answer: Answer) -> Self {
-        Self { answer, log: None }
+    pub(in crate::ledger) fn quiet(reply: Reply) -> Self {
+        Self { reply, log: None }
     }
 }

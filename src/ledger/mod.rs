@@ -11,7 +11,7 @@
 //! | floor | modules |
 //! |---|---|
 //! | messages and rows | [`wire`], [`api`], [`db`] |
-//! | the state of a ledger | `config`, `vault`, `campaigns`, `consents`, `presence`, `schedule`, `sources`, `handled` |
+//! | the state of a ledger | `config`, `vault`, `campaigns`, `consents`, `presence`, `schedule`, `sources`, `velocity`, `handled` |
 //! | deliveries, and all parts as one | `outbox`, `parts` |
 //! | operations | `admit`, `person`, `report`, `audit`, `retention` |
 
@@ -32,6 +32,7 @@ mod retention;
 mod schedule;
 mod sources;
 mod vault;
+mod velocity;
 pub mod wire;
 
 use std::rc::Rc;
@@ -46,14 +47,14 @@ use self::db::store::Store;
 pub use self::handled::Handled;
 pub use self::outbox::claim::Claim;
 pub use self::outbox::replay::MAX_REPLAYED;
-use self::outbox::request::Means;
+use self::outbox::request::RequestInputs;
 pub use self::outbox::request::{Dispatch, Prepared};
 pub use self::outbox::settle::Attempt;
 use self::parts::Parts;
 pub use self::report::integrity::CHUNK_ROWS as CHECKUP_ROWS;
 pub use self::report::nothing_counted;
 pub use self::report::overview::{NOTHING as NOTHING_SEEN, step_of};
-use self::wire::{Answer, Call, MESSAGE_FORMAT, Message};
+use self::wire::{Call, MESSAGE_FORMAT, Message, Reply};
 use crate::base::fault::Fault;
 use crate::base::moment::Moment;
 use crate::campaign::Campaign;
@@ -94,9 +95,9 @@ impl<S: Store> Ledger<S> {
     /// # Errors
     /// The database's; nothing of the call is stored then.
     pub fn call(&self, message: Message, moment: &Moment) -> Result<Handled, Fault> {
-        let quiet = |answer| Ok(Handled::quiet(answer));
+        let quiet = |reply| Ok(Handled::quiet(reply));
         if message.format > MESSAGE_FORMAT {
-            return quiet(Answer::Newer);
+            return quiet(Reply::Newer);
         }
         let parts = &self.parts;
         parts.recover()?;
@@ -105,16 +106,16 @@ impl<S: Store> Ledger<S> {
             Call::Admit(mut admit) => admit::admit(parts, &mut admit, moment),
             Call::Tally(tallies) => {
                 parts.db.add_tallies(&tallies)?;
-                quiet(Answer::Done(i64::try_from(tallies.len()).unwrap_or(i64::MAX)))
+                quiet(Reply::Done(i64::try_from(tallies.len()).unwrap_or(i64::MAX)))
             }
             Call::Operate(wire) => quiet(self.operate(&wire, moment)?),
-            Call::Wake => quiet(Answer::Done(0)),
+            Call::Wake => quiet(Reply::Done(0)),
         }
     }
 
     /// Carries out an operation. An operator's action is stored together with its entry in the audit log, or
     /// not at all.
-    fn operate(&self, wire: &wire::OperationWire, moment: &Moment) -> Result<Answer, Fault> {
+    fn operate(&self, wire: &wire::OperationWire, moment: &Moment) -> Result<Reply, Fault> {
         let operation = Operation::decode(wire)?;
         audit::audited(&self.parts, wire, moment, || perform(&self.parts, &operation, moment))
     }
@@ -150,7 +151,13 @@ impl<S: Store> Ledger<S> {
         receipts: &[(String, Vec<u8>)],
         moment: &Moment,
     ) -> Result<Dispatch, Outcome> {
-        outbox::request::dispatch(&self.parts, claim, prepared, Means { campaign, secret, receipts }, moment)
+        outbox::request::dispatch(
+            &self.parts,
+            claim,
+            prepared,
+            RequestInputs { campaign, secret, receipts },
+            moment,
+        )
     }
 
     /// Notes that a claim's request has been answered or has failed: its connection is free, and how its
@@ -199,7 +206,7 @@ impl<S: Store> Ledger<S> {
 }
 
 /// Carries out an operation.
-fn perform<S: Store>(parts: &Parts<S>, operation: &Operation, moment: &Moment) -> Result<Answer, Fault> {
+fn perform<S: Store>(parts: &Parts<S>, operation: &Operation, moment: &Moment) -> Result<Reply, Fault> {
     use self::api as to;
     let Parts { config, db, consents, outbox, .. } = parts;
     Ok(match operation {

@@ -4,7 +4,6 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use super::admit::velocity::Velocity;
 use super::campaigns::Campaigns;
 use super::config::Config;
 use super::consents::Consents;
@@ -16,6 +15,7 @@ use super::presence::Presence;
 use super::schedule::Schedule;
 use super::sources::Sources;
 use super::vault::Vault;
+use super::velocity::Velocity;
 use crate::base::fault::Fault;
 use crate::settings::Settings;
 
@@ -90,13 +90,13 @@ impl<S: Store> Parts<S> {
 
     fn run(&self, step: &mut dyn FnMut(&mut Effects) -> Result<(), Fault>) -> Result<(), Fault> {
         let mut effects = Effects::default();
-        let kept = self.db.atomically(&mut || {
+        let committed = self.db.atomically(&mut || {
             effects = Effects::default();
             step(&mut effects)
         });
-        if kept.is_err() {
+        if committed.is_err() {
             self.is_unsure.set(true);
-            return kept;
+            return committed;
         }
         self.follow(effects)
     }

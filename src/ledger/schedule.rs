@@ -5,8 +5,12 @@ use std::cell::Cell;
 use super::db::Db;
 use super::db::store::Store;
 use crate::base::fault::Fault;
+use crate::base::limits;
 use crate::base::time::DAY_MS;
 
+/// The days for which a dead letter, or a delivery to a destination that responded with 410, can be replayed:
+/// a month covers a holiday and a monthly report.
+pub(in crate::ledger) const DEAD_DAYS: i64 = limits::number("dead_letter_days") as i64;
 /// The time between two sweeps: retention is counted in days, and a sweep reads every row.
 pub(in crate::ledger) const SWEEP_EVERY_MS: i64 = DAY_MS;
 /// The key of the next sweep's time in `meta`.

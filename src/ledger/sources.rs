@@ -17,7 +17,7 @@ const OTHER: &str = "other";
 
 /// The sources of one campaign's hour.
 #[derive(Default)]
-struct OfHour {
+struct HourSources {
     hour: i64,
     names: BTreeSet<String>,
 }
@@ -25,7 +25,7 @@ struct OfHour {
 /// The sources that this hour's counters know, by campaign.
 #[derive(Default)]
 pub(in crate::ledger) struct Sources {
-    by_campaign: RefCell<BTreeMap<String, OfHour>>,
+    by_campaign: RefCell<BTreeMap<String, HourSources>>,
 }
 
 impl Sources {
@@ -47,7 +47,7 @@ impl Sources {
         let known = all.entry(campaign.to_owned()).or_default();
         if known.hour != hour {
             let names = db.sources(campaign, hour)?.into_iter().collect();
-            *known = OfHour { hour, names };
+            *known = HourSources { hour, names };
         }
         let has_room = known.names.iter().filter(|name| *name != OTHER).count() < MAX_SOURCES;
         let source = if has_room || known.names.contains(source) { source } else { OTHER };

@@ -35,7 +35,7 @@ pub struct Message<C = Call> {
 pub enum Call {
     /// The admission of a lead.
     Admit(Box<Admit>),
-    /// Counts of posts that never reached the ledger.
+    /// The tallies of posts that never reached the ledger.
     Tally(Vec<Tally>),
     /// An operator's or a person's operation.
     Operate(Box<OperationWire>),
@@ -221,7 +221,7 @@ pub enum Verb {
     Quarantine,
     /// One quarantined submission with its content.
     Quarantined,
-    /// The release of quarantined submissions: they are judged as if they had shown no sign of abuse.
+    /// The release of quarantined submissions: they are judged as if they had shown no signal of abuse.
     Release,
     /// The discarding of quarantined submissions.
     Discard,
@@ -273,7 +273,7 @@ by_words!(
 /// A reply from a ledger to the Worker.
 #[derive(Debug, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Answer {
+pub enum Reply {
     /// The submission is stored: new, or of a known person. The visitor cannot tell which.
     Admitted,
     /// The submission was stored before: a repeat. The visitor cannot tell that either.

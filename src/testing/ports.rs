@@ -11,7 +11,7 @@ use crate::base::fault::Fault;
 use crate::base::keyring::SigningKey;
 use crate::base::moment::Moment;
 use crate::ledger::Dispatch;
-use crate::ledger::wire::{Answer, Call, MESSAGE_FORMAT, Message};
+use crate::ledger::wire::{Call, MESSAGE_FORMAT, Message, Reply};
 use crate::settings::Settings;
 
 impl Sender for World {
@@ -96,7 +96,7 @@ impl Ports for World {
         Ok(keys)
     }
 
-    async fn ask(&self, ledger: &str, call: &Call) -> Result<Answer, Fault> {
+    async fn ask(&self, ledger: &str, call: &Call) -> Result<Reply, Fault> {
         self.spend(1)?;
         let unreadable = |_| Fault::new("ledger: unreadable");
         let message = Message { format: MESSAGE_FORMAT, ledger: ledger.to_owned(), call };
@@ -115,7 +115,7 @@ impl Ports for World {
         if mode == LedgerMode::LosesAnswers {
             return Err(Fault::new("ledger: the answer was lost"));
         }
-        let wire = serde_json::to_string(&answered.answer).map_err(unreadable)?;
+        let wire = serde_json::to_string(&answered.reply).map_err(unreadable)?;
         serde_json::from_str(&wire).map_err(unreadable)
     }
 }

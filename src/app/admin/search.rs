@@ -5,7 +5,7 @@ use super::request::AdminRequest;
 use crate::app::ports::Ports;
 use crate::http::response::Response;
 use crate::ledger::api::Request;
-use crate::ledger::wire::{Answer, Call};
+use crate::ledger::wire::{Call, Reply};
 
 /// Asks one ledger after the other, or that of the campaign which the query names, and shows the reply of the first
 /// that has what is asked for.
@@ -18,16 +18,16 @@ pub async fn find<T, R: Request<Reply = Option<T>>>(
     Ok(R::read(answer)?.map_or_else(Response::not_found, show))
 }
 
-/// Returns the first answer that is not [`Answer::NotFound`].
+/// Returns the first answer that is not [`Reply::NotFound`].
 ///
 /// # Errors
 /// 404 if there is none, with the cursor to go on from if there may be one.
-async fn first_answer(request: &AdminRequest<'_, impl Ports>, call: &Call) -> AdminResult<Answer> {
+async fn first_answer(request: &AdminRequest<'_, impl Ports>, call: &Call) -> AdminResult<Reply> {
     let ledgers = request.ledgers(request.query.text("campaign").as_deref()).await?;
     let mut walk = request.walk(ledgers)?;
     while let Some((ledger, _)) = walk.next(1) {
         let answer = request.cx.send(&ledger, call).await?;
-        if answer != Answer::NotFound {
+        if answer != Reply::NotFound {
             return Ok(answer);
         }
     }

@@ -17,7 +17,7 @@ use crate::base::fault::Fault;
 use crate::campaign::Campaign;
 use crate::http::request::RawRequest;
 use crate::http::response::Response;
-use crate::ledger::wire::{Admit, Answer, Call, Tally};
+use crate::ledger::wire::{Admit, Call, Reply, Tally};
 use crate::pipeline::lead::DownloadLink;
 
 /// Handles a post to a campaign.
@@ -57,10 +57,10 @@ async fn decide<'a>(
     let Visit { cx, campaign, ref sender, .. } = *visit;
     let reader = acknowledgement.reader;
     match ask(cx, campaign, admit).await {
-        Ok(Answer::Admitted) => Ok(false),
-        Ok(Answer::Repeated) => Ok(true),
-        Ok(Answer::IdempotencyKeyReused) => Err(Refusal::KeyReused { reader }),
-        Ok(Answer::Throttled { wait_s, network }) => {
+        Ok(Reply::Admitted) => Ok(false),
+        Ok(Reply::Repeated) => Ok(true),
+        Ok(Reply::IdempotencyKeyReused) => Err(Refusal::KeyReused { reader }),
+        Ok(Reply::Throttled { wait_s, network }) => {
             let sender = sender.as_ref().filter(|_| network);
             cx.isolate.rate_limit.close(campaign, sender, wait_s, cx.now_ms());
             Err(Refusal::Throttled { wait_s })
@@ -74,10 +74,10 @@ async fn decide<'a>(
 }
 
 /// Asks the ledger, and once more with the campaign if it does not know this revision.
-async fn ask(cx: Cx<'_, impl Ports>, campaign: &Campaign, admit: Box<Admit>) -> Result<Answer, Fault> {
+async fn ask(cx: Cx<'_, impl Ports>, campaign: &Campaign, admit: Box<Admit>) -> Result<Reply, Fault> {
     let mut call = Call::Admit(admit);
     let answer = cx.ports.ask(&campaign.ledger, &call).await?;
-    if let (Answer::CampaignUnknown, Call::Admit(admit)) = (&answer, &mut call) {
+    if let (Reply::CampaignUnknown, Call::Admit(admit)) = (&answer, &mut call) {
         admit.stored = Some(campaign.to_stored());
         return cx.ports.ask(&campaign.ledger, &call).await;
     }

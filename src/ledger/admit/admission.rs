@@ -3,7 +3,7 @@
 use super::plan::{Plan, Post};
 use super::recognise::subject_names;
 use crate::ledger::consents::acts::add_new;
-use crate::ledger::consents::standing::{Known, Person};
+use crate::ledger::consents::standing::{LeadFacts, Person};
 use crate::ledger::db::changes::Changes;
 use crate::ledger::db::funnel::{Milestone, Steps};
 use crate::ledger::db::state::State;
@@ -13,7 +13,7 @@ use crate::pipeline::lead::{Fingerprint, Lead, subject};
 /// A submission that was judged.
 pub(super) struct Admission<'a> {
     pub(super) admit: &'a Admit,
-    pub(super) given: Given,
+    pub(super) given: ConsentChoices,
     pub(super) post: &'a Post<'a>,
     pub(super) plan: Plan<'a>,
     /// The person, if the lead is known.
@@ -31,10 +31,10 @@ impl Admission<'_> {
     /// Returns the subjects of the submission: that of its consents first, by the name that the lead knows.
     pub(super) fn subjects(&self) -> Vec<String> {
         // A request may have been made under another pepper, and its links name that subject.
-        let asked = self.post.prior.as_ref().filter(|prior| prior.state == State::Unconfirmed);
+        let request = self.post.prior.as_ref().filter(|prior| prior.state == State::Unconfirmed);
         let first = match &self.person {
             Some(person) => Some(person.subject.clone()),
-            None => asked
+            None => request
                 .and_then(|prior| prior.subject.clone())
                 .or_else(|| subject_names(&self.admit.fingerprints).into_iter().next()),
         };
@@ -53,13 +53,13 @@ impl Admission<'_> {
         score.map_or((Steps::NONE, before), |score| Steps::judged(before, held, plan.state, score))
     }
 
-    pub(super) fn known(&self) -> Option<&Known> {
+    pub(super) fn lead_facts(&self) -> Option<&LeadFacts> {
         self.person.as_ref().map(|person| &person.known)
     }
 }
 
 /// The consents in a submission, before it is judged.
-pub(super) struct Given {
+pub(super) struct ConsentChoices {
     /// The purposes, each with whether it was granted.
     pub(super) choices: Vec<(String, bool)>,
     /// The versions of wordings that the form claims to have shown, by purpose.
@@ -70,7 +70,7 @@ pub(super) struct Given {
     pub(super) at_ms: i64,
 }
 
-impl Given {
+impl ConsentChoices {
     /// Extracts the consents from a lead.
     pub(super) fn of(lead: &Lead) -> Self {
         let records = lead.consent.iter();

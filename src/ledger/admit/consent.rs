@@ -6,7 +6,7 @@ use super::admission::Admission;
 use crate::base::fault::Fault;
 use crate::base::moment::Moment;
 use crate::campaign::Campaign;
-use crate::ledger::consents::acts::{ActedOn, Done, NewAct, ends_of};
+use crate::ledger::consents::acts::{Circumstances, NewAct, PurposeChange, ends_of};
 use crate::ledger::consents::standing::Person;
 use crate::ledger::db::act::Ends;
 use crate::ledger::db::store::Store;
@@ -36,7 +36,7 @@ impl Acts {
 }
 
 /// The consents of a submission after it.
-pub(super) struct Consented {
+pub(super) struct ConsentOutcome {
     /// The subjects of the submission, that of its consents first.
     pub(super) subjects: Vec<String>,
     /// `None` if it changes nothing.
@@ -56,7 +56,7 @@ pub(super) fn consent<S: Store>(
     parts: &Parts<S>,
     admission: &Admission<'_>,
     moment: &Moment,
-) -> Result<Consented, Fault> {
+) -> Result<ConsentOutcome, Fault> {
     let (campaign, given) = (admission.post.campaign, &admission.given);
     let terms = parts.consents.terms_of(campaign);
     let subjects = admission.subjects();
@@ -69,7 +69,7 @@ pub(super) fn consent<S: Store>(
     let is_moved = standing != before;
     let is_lone = admission.person.is_none() && acts.as_ref().is_some_and(|acts| acts.confirmation.is_none());
     let ends = ends_of(campaign, &given.choices, given.at_ms);
-    Ok(Consented { subjects, acts, standing, is_moved, terms, ends, is_lone })
+    Ok(ConsentOutcome { subjects, acts, standing, is_moved, terms, ends, is_lone })
 }
 
 /// Makes the act of giving or refusing consents, and that of confirming the address. `None` if the lead is
@@ -94,7 +94,7 @@ fn acts_of<S: Store>(
         let digest = at.and_then(|at| terms.get(at)).map(|terms| terms.digest.clone())?;
         Some((id.clone(), state_of(*granted), digest))
     });
-    let chosen: Vec<ActedOn> = chosen.collect();
+    let chosen: Vec<PurposeChange> = chosen.collect();
     let tags: Vec<String> = admission.prints().iter().map(|print| print.tag.clone()).collect();
     if let (None, Some(person)) = (confirmed, person)
         && !says_something_new(parts, campaign, person, &chosen, subjects, &tags)?
@@ -111,9 +111,13 @@ fn acts_of<S: Store>(
         shown: given.shown.clone(),
         ..Personal::default()
     };
-    let previous = admission.known().and_then(|known| known.head.as_ref());
-    let done =
-        |at_ms, personal| Done { at_ms, campaign: &campaign.id, personal, subjects: subjects.to_vec() };
+    let previous = admission.lead_facts().and_then(|known| known.head.as_ref());
+    let done = |at_ms, personal| Circumstances {
+        at_ms,
+        campaign: &campaign.id,
+        personal,
+        subjects: subjects.to_vec(),
+    };
     let given = done(given.at_ms, personal);
     let act = parts.consents.next_act(previous, &plan.lead_id, chosen, given, moment)?;
     if confirmed.is_none() {
@@ -138,11 +142,11 @@ fn says_something_new<S: Store>(
     parts: &Parts<S>,
     campaign: &Campaign,
     person: &Person,
-    chosen: &[ActedOn],
+    chosen: &[PurposeChange],
     subjects: &[String],
     tags: &[String],
 ) -> Result<bool, Fault> {
-    let is_change = |(id, state, digest): &ActedOn| {
+    let is_change = |(id, state, digest): &PurposeChange| {
         let ends = campaign.purposes.iter().any(|one| one.id == *id && one.retention_days.is_some());
         changes(person.standing(), id, *state, digest, ends)
     };

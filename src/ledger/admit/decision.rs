@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use crate::ledger::handled::Handled;
-use crate::ledger::wire::{Admit, Answer};
+use crate::ledger::wire::{Admit, Reply};
 
 /// The way by which a submission comes to be judged.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Door {
+pub(super) enum Provenance {
     /// A visitor has posted it.
     Posted,
     /// An operator has released it from quarantine.
@@ -23,5 +23,5 @@ pub(super) fn logged(admit: &Admit, decision: &str, more: Value) -> Handled {
     if let (Some(log), Value::Object(more)) = (log.as_object_mut(), more) {
         log.extend(more);
     }
-    Handled { answer: Answer::Admitted, log: Some(log) }
+    Handled { reply: Reply::Admitted, log: Some(log) }
 }

@@ -35,7 +35,7 @@ pub(in crate::ledger) fn judge_known<'a, S: Store>(
     let plan = if recipients.iter().any(|one| one.campaign == campaign.id) {
         let regained = regains(&lead, person.standing());
         judge_followed_up(campaign, lead, lead_id.clone(), &recipients, regained)
-    } else if let Some((mut held, older)) = held(db, consents, admit, lead_id, campaign)? {
+    } else if let Some((mut held, older)) = held_submission(db, consents, admit, lead_id, campaign)? {
         held.newer = lead.clone();
         let merged = older.merged_with_newer(lead, campaign);
         let plan = judge(campaign, merged, lead_id.clone());
@@ -49,7 +49,7 @@ pub(in crate::ledger) fn judge_known<'a, S: Store>(
 /// Returns the newest held submission of this person in this campaign, with its lead. One whose payload no
 /// living key opens stays as it is: there is nothing left to merge. So does one that is merged from as many
 /// senders' as it can hold.
-fn held<S: Store>(
+fn held_submission<S: Store>(
     db: &Db<S>,
     consents: &Consents<S>,
     admit: &Admit,
@@ -60,7 +60,7 @@ fn held<S: Store>(
     let first = recognising.first().map(|print| print.kind);
     let firsts = recognising.iter().filter(|print| Some(print.kind) == first);
     let firsts: Vec<String> = firsts.map(|print| subject(&print.tag)).collect();
-    for row in db.held(lead_id, &admit.campaign, &firsts, MAX_HELD)? {
+    for row in db.held_submissions(lead_id, &admit.campaign, &firsts, MAX_HELD)? {
         let HeldRow { submission_id, bucket, milestone, content } = row;
         // A submission repeated after a withdrawal replaces its own row.
         if submission_id == admit.submission_id {

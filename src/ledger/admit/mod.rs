@@ -17,13 +17,12 @@ mod recognise;
 pub(in crate::ledger) mod requests;
 pub(in crate::ledger) mod review;
 mod route;
-pub(in crate::ledger) mod velocity;
 mod write;
 
 use serde_json::json;
 
-use self::admission::{Admission, Given};
-use self::decision::{Door, logged};
+use self::admission::{Admission, ConsentChoices};
+use self::decision::{Provenance, logged};
 use self::existing_lead::{judge_known, regains};
 use self::lists::{Suppression, customer_lists, lists_with, suppressing};
 use self::plan::{Plan, Post, Prior, judge};
@@ -35,7 +34,7 @@ use self::write::write_admission;
 use super::consents::standing::Person;
 use super::db::bucket::Bucket;
 use super::db::changes::Changes;
-use super::db::delivery::Of;
+use super::db::delivery::Topic;
 use super::db::idempotency::remember;
 use super::db::state::State;
 use super::db::store::Store;
@@ -43,8 +42,8 @@ use super::db::submission::NewSubmission;
 use super::handled::Handled;
 use super::parts::Parts;
 use super::presence::suppressed_lead;
-use super::retention::DEAD_DAYS;
-use super::wire::{Admit, Answer, Tally};
+use super::schedule::DEAD_DAYS;
+use super::wire::{Admit, Reply, Tally};
 use crate::base::fault::Fault;
 use crate::base::moment::Moment;
 use crate::base::time::DAY_MS;
@@ -63,12 +62,12 @@ pub(in crate::ledger) fn admit<S: Store>(
 ) -> Result<Handled, Fault> {
     let sent = admit.stored.as_deref();
     let Some(campaign) = parts.campaigns.of_message(&admit.campaign, &admit.revision, sent)? else {
-        return Ok(Handled::quiet(Answer::CampaignUnknown));
+        return Ok(Handled::quiet(Reply::CampaignUnknown));
     };
     if let Some(throttled) = parts.velocity.note(admit, &campaign, moment.now_ms) {
         return Ok(Handled::quiet(throttled));
     }
-    admit_to(parts, &campaign, admit, Door::Posted, moment)
+    admit_to(parts, &campaign, admit, Provenance::Posted, moment)
 }
 
 /// The facts about a submission before its route is chosen.
@@ -85,7 +84,7 @@ fn admit_to<S: Store>(
     parts: &Parts<S>,
     campaign: &Campaign,
     admit: &mut Admit,
-    door: Door,
+    provenance: Provenance,
     moment: &Moment,
 ) -> Result<Handled, Fault> {
     let matches = living_matches(&parts.db, admit, moment)?;
@@ -99,7 +98,7 @@ fn admit_to<S: Store>(
     let person = person(parts, admit, &matches)?;
     let background = Background { post: Post { campaign, bucket, prior }, person, lists, requests };
     let sender = admit.evidence.sender.clone();
-    let route = route(&facts(parts, admit, &background, door, moment)?);
+    let route = route(&facts(parts, admit, &background, provenance, moment)?);
     let Background { post, person, lists, requests } = background;
     let handled = match route {
         Route::Repeat { mails } => repeat(parts, admit, &post, mails, moment),
@@ -124,7 +123,7 @@ fn facts<S: Store>(
     parts: &Parts<S>,
     admit: &mut Admit,
     background: &Background<'_>,
-    door: Door,
+    provenance: Provenance,
     moment: &Moment,
 ) -> Result<Facts, Fault> {
     let Background { post, person, lists, requests } = background;
@@ -135,7 +134,7 @@ fn facts<S: Store>(
     };
     let mut facts = Facts {
         must_confirm: must_confirm(parts, admit, post.campaign, suppressed, standing, moment)?,
-        mail: may_mail(parts, admit, post.campaign, requests, door, moment),
+        mail: may_mail(parts, admit, post.campaign, requests, provenance, moment),
         is_suppressed: suppressed.is_some(),
         is_suspicious: false,
         prior: post.prior.as_ref().map(|prior| prior.state),
@@ -150,7 +149,7 @@ fn facts<S: Store>(
             Mail::TooMany(signal) if facts.must_confirm => Some(signal),
             _ => None,
         };
-        facts.is_suspicious = weigh_signs(parts, admit, post, cap, door, moment)?;
+        facts.is_suspicious = weigh_signs(parts, admit, post, cap, provenance, moment)?;
     }
     Ok(facts)
 }
@@ -162,16 +161,17 @@ fn weigh_signs<S: Store>(
     admit: &mut Admit,
     post: &Post<'_>,
     cap: Option<Signal>,
-    door: Door,
+    provenance: Provenance,
     moment: &Moment,
 ) -> Result<bool, Fault> {
-    let mut signals = match door {
-        Door::Posted => signals_of(parts, admit, post.campaign, moment)?,
-        Door::Released => std::mem::take(&mut admit.lead.signals),
+    let mut signals = match provenance {
+        Provenance::Posted => signals_of(parts, admit, post.campaign, moment)?,
+        Provenance::Released => std::mem::take(&mut admit.lead.signals),
     };
     let is_new = post.prior.as_ref().is_none_or(Prior::was_quarantined);
     signals.extend(cap.filter(|_| is_new).map(|signal| post.campaign.abuse.cap(signal)));
-    let is_suspicious = door == Door::Posted && is_new && post.campaign.abuse.quarantines(&signals);
+    let is_suspicious =
+        provenance == Provenance::Posted && is_new && post.campaign.abuse.quarantines(&signals);
     admit.lead.signals = signals;
     // The evidence is of no further use, and must not be stored with a waiting submission.
     admit.evidence = Evidence { token: admit.evidence.token.take(), ..Evidence::default() };
@@ -196,7 +196,7 @@ fn count_reused_key<S: Store>(parts: &Parts<S>, bucket: Bucket) -> Result<Handle
     };
     let post = Tally { field: String::new(), code: Tally::REJECTED.to_owned(), ..problem.clone() };
     parts.db.add_tallies(&[problem, post])?;
-    Ok(Handled::quiet(Answer::IdempotencyKeyReused))
+    Ok(Handled::quiet(Reply::IdempotencyKeyReused))
 }
 
 /// Counts an exact repeat, and sends the mail of its request once more if allowed.
@@ -213,7 +213,7 @@ fn repeat<S: Store>(
         mail(&prior.lead_id, admit, post.campaign, moment, &mut changes);
     }
     parts.commit(changes)?;
-    Ok(Handled { answer: Answer::Repeated, ..logged(admit, "repeat", json!({})) })
+    Ok(Handled { reply: Reply::Repeated, ..logged(admit, "repeat", json!({})) })
 }
 
 /// Counts a submission of somebody who is suppressed: only its arrival is stored.
@@ -251,7 +251,7 @@ fn judge_and_write<S: Store>(
     confirmed: Option<Changes<'_>>,
     moment: &Moment,
 ) -> Result<Handled, Fault> {
-    let given = Given::of(&lead);
+    let given = ConsentChoices::of(&lead);
     let plan = match &person {
         None => {
             let waiting = post.prior.as_ref().filter(|prior| prior.state == State::Unconfirmed);
@@ -261,7 +261,7 @@ fn judge_and_write<S: Store>(
         Some(person) => {
             let plan = judge_known(&parts.db, &parts.consents, admit, lead, post.campaign, person)?;
             let is_duplicate = plan.state == State::Duplicate;
-            if is_duplicate { keep_waiting(parts, admit, post, plan)? } else { plan }
+            if is_duplicate { keep_delivery_state(parts, admit, post, plan)? } else { plan }
         }
     };
     let handled = logged(
@@ -276,14 +276,14 @@ fn judge_and_write<S: Store>(
 }
 
 /// Keeps a duplicate in the state of its own earlier deliveries, which may still need the payload.
-fn keep_waiting<'a, S: Store>(
+fn keep_delivery_state<'a, S: Store>(
     parts: &Parts<S>,
     admit: &Admit,
     post: &Post<'_>,
     mut plan: Plan<'a>,
 ) -> Result<Plan<'a>, Fault> {
     if let Some(own) = post.prior.as_ref().filter(|prior| prior.lead_id == plan.lead_id) {
-        let of = Of::submission(&own.lead_id, &admit.submission_id, own.format);
+        let of = Topic::submission(&own.lead_id, &admit.submission_id, own.format);
         plan.state = parts.db.state_by_deliveries(of)?.unwrap_or(State::Duplicate);
     }
     if !matches!(plan.state, State::Pending | State::Dead) {

@@ -106,7 +106,7 @@ impl Post<'_> {
         changes: &mut Changes<'a>,
     ) {
         if let Some(prior) = &self.prior {
-            act::keep_act(&prior.lead_id, submission_id, changes);
+            act::preserve_act(&prior.lead_id, submission_id, changes);
             submission::remove(&prior.lead_id, submission_id, changes);
         }
     }

@@ -1,6 +1,6 @@
-//! Quarantine: suspicious submissions are sealed, under no person's fingerprint and listed with their signals,
-//! until an operator releases or discards them or their time is over. A released one is judged as if it had
-//! shown no sign.
+//! Quarantine: suspicious submissions are sealed, under no person's fingerprint and listed with their
+//! signals, until an operator releases or discards them or their time is over. A released one is judged as if
+//! it had shown no signal.
 
 use serde_json::json;
 
@@ -12,7 +12,7 @@ use crate::base::fault::Fault;
 use crate::base::json::value_of;
 use crate::base::moment::Moment;
 use crate::campaign::{Campaign, Signal, WeighedSignal};
-use crate::ledger::db::campaign::keep_revision;
+use crate::ledger::db::campaign::store_revision;
 use crate::ledger::db::changes::Changes;
 use crate::ledger::db::idempotency::remember;
 use crate::ledger::db::state::State;
@@ -25,7 +25,7 @@ use crate::ledger::presence::quarantined_lead;
 use crate::ledger::vault::payload_context;
 use crate::ledger::wire::Admit;
 
-/// Returns every sign of a submission, those included that only the ledger sees.
+/// Returns every signal of a submission, those included that only the ledger sees.
 pub(super) fn signals_of<S: Store>(
     parts: &Parts<S>,
     admit: &Admit,
@@ -52,8 +52,8 @@ pub(super) fn quarantine<S: Store>(
     let id = &admit.submission_id;
     let lead_id = quarantined_lead(id);
     let until_ms = moment.now_ms + post.campaign.retention.quarantine_ms;
-    let kept = Admit { stored: None, idempotency_tag: None, ..admit.clone() };
-    let payload = parts.vault.seal_value(&kept, &payload_context(&lead_id, id), moment)?;
+    let waiting = Admit { stored: None, idempotency_tag: None, ..admit.clone() };
+    let payload = parts.vault.seal_value(&waiting, &payload_context(&lead_id, id), moment)?;
     let subjects = subjects_of(admit);
     let signals = &admit.lead.signals;
     let weight: i64 = signals.iter().map(|sign| sign.weight).sum();
@@ -72,7 +72,7 @@ pub(super) fn quarantine<S: Store>(
     row.add(post.bucket(), &mut changes);
     changes.push(post.count(State::Quarantined));
     submission::quarantine(&lead_id, id, about.to_string(), &mut changes);
-    keep_revision(&post.campaign.revision, post.campaign.to_stored(), &mut changes);
+    store_revision(&post.campaign.revision, post.campaign.to_stored(), &mut changes);
     for (_, one) in admit.lead.mentioned(post.campaign) {
         mention(&parts.config.identity, &one, &lead_id, id, &mut changes);
     }

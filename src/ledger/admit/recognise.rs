@@ -48,7 +48,7 @@ pub(super) fn person<S: Store>(
     let is_known_by = |kind: &IdentifierKind| of_lead.clone().any(|found| kind_of(&found.tag) == Some(*kind));
     let recognised_by = IdentifierKind::ALL.into_iter().filter(is_known_by).collect();
     let names = subject_names(&admit.fingerprints);
-    let known = parts.consents.known(&lead_id, &names)?;
+    let known = parts.consents.lead_facts(&lead_id, &names)?;
     let subject = known.name_of(&names).or_else(|| names.first().cloned()).unwrap_or_default();
     Ok(Some(Person { lead_id, recognised_by, subject, known }))
 }

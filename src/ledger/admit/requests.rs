@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use super::decision::{Door, logged};
+use super::decision::{Provenance, logged};
 use super::lists::Suppression;
 use super::plan::Post;
 use super::route::Mail;
@@ -17,12 +17,12 @@ use crate::ledger::admit::lists;
 use crate::ledger::admit::mentions::mention;
 use crate::ledger::consents::unconfirmed::{REQUEST_MS, email_tags};
 use crate::ledger::db::changes::Changes;
-use crate::ledger::db::delivery::{NewDelivery, Of, Target, receiver_of};
+use crate::ledger::db::delivery::{NewDelivery, Target, Topic, receiver_of};
 use crate::ledger::db::idempotency::remember;
 use crate::ledger::db::lead::extend_lead;
 use crate::ledger::db::listed;
 use crate::ledger::db::request;
-use crate::ledger::db::request::{Mailed, NewRequest, Request};
+use crate::ledger::db::request::{MailCounts, NewRequest, Request};
 use crate::ledger::db::state::State;
 use crate::ledger::db::store::Store;
 use crate::ledger::db::submission;
@@ -52,7 +52,7 @@ pub(super) struct Requests {
     /// The requests to this address.
     own: Vec<Request>,
     /// The mails to its mailbox, and to what may be the same mailbox.
-    mailed: Mailed,
+    mailed: MailCounts,
 }
 
 impl Requests {
@@ -70,7 +70,7 @@ impl Requests {
         let own = parts.db.requests(&tags, moment.now_ms)?;
         let mailed = match mailbox(&parts.config.identity, admit) {
             Some(hashes) => parts.db.mailed(&hashes, moment.now_ms)?,
-            None => Mailed::default(),
+            None => MailCounts::default(),
         };
         Ok(Self { own, mailed })
     }
@@ -88,9 +88,9 @@ impl Requests {
     /// wait.
     fn is_asked(&self, campaign: &Campaign, now_ms: i64) -> bool {
         let open = || self.own.iter().filter(|request| !request.is_confirmed && !request.is_refused);
-        let mut asked = open().filter(|request| request.campaign == campaign.id);
+        let mut own = open().filter(|request| request.campaign == campaign.id);
         open().map(|request| request.mails).sum::<i64>() >= MAX_MAILS
-            || asked.any(|request| now_ms - request.mailed_ms < MAIL_AGAIN_MS)
+            || own.any(|request| now_ms - request.mailed_ms < MAIL_AGAIN_MS)
     }
 }
 
@@ -107,7 +107,7 @@ pub(super) fn may_mail<S: Store>(
     admit: &Admit,
     campaign: &Campaign,
     requests: &Requests,
-    door: Door,
+    provenance: Provenance,
     moment: &Moment,
 ) -> Mail {
     let mailed = &requests.mailed;
@@ -121,7 +121,7 @@ pub(super) fn may_mail<S: Store>(
     match () {
         () if requests.is_refused() => Mail::Refused,
         () if requests.is_asked(campaign, moment.now_ms) => Mail::Asked,
-        () if door == Door::Released => Mail::Free,
+        () if provenance == Provenance::Released => Mail::Free,
         () => too_many().map_or(Mail::Free, Mail::TooMany),
     }
 }
@@ -168,8 +168,8 @@ pub(super) fn ask<S: Store>(
     let lead_id = prior.map_or_else(|| moment.new_id("lead_").into(), |prior| prior.lead_id.clone());
     // The wording that was shown is confirmed, whatever is published meanwhile.
     let stored = Some(post.campaign.to_stored());
-    let kept = Admit { stored, idempotency_tag: None, ..admit.clone() };
-    let payload = parts.vault.seal_value(&kept, &payload_context(&lead_id, id), moment)?;
+    let waiting = Admit { stored, idempotency_tag: None, ..admit.clone() };
+    let payload = parts.vault.seal_value(&waiting, &payload_context(&lead_id, id), moment)?;
     let subjects = subjects_of(admit);
     let mut changes = Changes::default();
     if prior.is_some_and(|prior| prior.is_lead) {
@@ -265,7 +265,7 @@ pub(super) fn mail(
     let to = Target { campaign: &campaign.id, destination: &destination.name, receiver: &receiver };
     let data = json!({ "submission_id": admit.submission_id });
     let event = EventKind::ConfirmationRequested;
-    NewDelivery::new(Of::lead(lead_id), to, &event, 0, moment).add_mail(&data, changes);
+    NewDelivery::new(Topic::lead(lead_id), to, &event, 0, moment).add_mail(&data, changes);
 }
 
 /// Writes that the owner of an address has refused a request: they are not asked for a while.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::decision::Door;
+use super::decision::Provenance;
 use crate::base::fault::Fault;
 use crate::base::id::{LeadId, SubmissionId};
 use crate::base::json::value_of;
@@ -27,7 +27,7 @@ const MAX_PAGE: i64 = limits::number("page_entries") as i64;
 const MAX_DECIDED: i64 = limits::number("request_ids") as i64;
 
 /// Quarantined submissions that an operator has chosen.
-struct Chosen<'a> {
+struct Selection<'a> {
     campaign: Option<&'a str>,
     submission_ids: &'a [SubmissionId],
     after: Option<&'a SubmissionId>,
@@ -61,14 +61,14 @@ pub(in crate::ledger) fn quarantined<S: Store>(
     Ok(Some(Report(Value::Object(about))))
 }
 
-/// Releases quarantined submissions: they are judged as if they had just arrived and shown no sign.
+/// Releases quarantined submissions: they are judged as if they had just arrived and shown no signal.
 pub(in crate::ledger) fn release_quarantined<S: Store>(
     parts: &Parts<S>,
     request: &Release,
     moment: &Moment,
 ) -> Result<Decided, Fault> {
     let Release { campaign, submission_ids, after } = request;
-    let chosen = Chosen { campaign: campaign.as_deref(), submission_ids, after: after.as_ref() };
+    let chosen = Selection { campaign: campaign.as_deref(), submission_ids, after: after.as_ref() };
     decide(parts, &chosen, &|submission_id, revision, _| {
         let Some(campaign) = parts.campaigns.of_revision(revision)? else { return Ok(false) };
         let lead_id = quarantined_lead(submission_id);
@@ -79,7 +79,7 @@ pub(in crate::ledger) fn release_quarantined<S: Store>(
         let Some(Ok(mut admit)) = opened else { return Ok(false) };
         // The peppers may have been rotated since.
         admit.fingerprints = parts.config.identity.fingerprints_of_contact(&admit.lead.contact, &campaign);
-        super::admit_to(parts, &campaign, &mut admit, Door::Released, &moment.fork(submission_id))?;
+        super::admit_to(parts, &campaign, &mut admit, Provenance::Released, &moment.fork(submission_id))?;
         Ok(true)
     })
 }
@@ -90,7 +90,7 @@ pub(in crate::ledger) fn discard_quarantined<S: Store>(
     request: &Discard,
 ) -> Result<Decided, Fault> {
     let Discard { campaign, submission_ids, after } = request;
-    let chosen = Chosen { campaign: campaign.as_deref(), submission_ids, after: after.as_ref() };
+    let chosen = Selection { campaign: campaign.as_deref(), submission_ids, after: after.as_ref() };
     decide(parts, &chosen, &|submission_id, _, effects| {
         let lead_id = quarantined_lead(submission_id);
         let Some(row) = parts.db.counted(&lead_id, submission_id)? else { return Ok(false) };
@@ -109,7 +109,7 @@ type Decision<'a> = dyn Fn(&SubmissionId, &str, &mut Effects) -> Result<bool, Fa
 /// Decides on the named submissions, or on a page of the campaign's.
 fn decide<S: Store>(
     parts: &Parts<S>,
-    chosen: &Chosen<'_>,
+    chosen: &Selection<'_>,
     decision: &Decision<'_>,
 ) -> Result<Decided, Fault> {
     let leads: Vec<LeadId> = chosen.submission_ids.iter().map(quarantined_lead).collect();

@@ -133,7 +133,7 @@ mod tests {
             (with(Mail::Asked), Route::AskedAlready),
             (with(Mail::TooMany(Signal::MailVelocity)), Route::AskedAlready),
             (with(Mail::Refused), Route::Suppress),
-            // Somebody who wants nothing more is asked whether that is still so, where they may be.
+            // Somebody who is suppressed is asked whether they still object, if that is allowed.
             (Facts { is_suppressed: true, ..ASK }, Route::Ask),
             (Facts { is_suppressed: true, ..with(Mail::Asked) }, Route::AskedAlready),
             // Nothing of one who is suppressed may be kept, so nobody looks for signals.
@@ -159,7 +159,7 @@ mod tests {
         for prior in [Suppressed, Unconfirmed, Quarantined, Discarded] {
             check(NEW, prior, Route::Judge);
         }
-        // The payload of somebody else whom it leads to as well keeps its place.
+        // The payload of another lead that it matches as well stays.
         for prior in [Pending, Dead] {
             check(Facts { is_elsewhere: true, ..regains }, prior, REPEAT);
         }

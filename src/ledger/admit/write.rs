@@ -6,7 +6,7 @@ use std::rc::Rc;
 use serde_json::json;
 
 use super::admission::Admission;
-use super::consent::{Acts, Consented, consent};
+use super::consent::{Acts, ConsentOutcome, consent};
 use super::mentions::mention;
 use super::plan::Plan;
 use super::recognise::subject_names;
@@ -17,22 +17,22 @@ use crate::campaign::{Campaign, Purpose};
 use crate::ledger::consents::acts::distinct;
 use crate::ledger::consents::open::Open;
 use crate::ledger::consents::payload::Payload;
-use crate::ledger::consents::standing::{Change, Known, Recipient, gather, keep};
+use crate::ledger::consents::standing::{Change, LeadFacts, Recipient, gather, write_change};
 use crate::ledger::consents::unconfirmed::email_tags;
 use crate::ledger::db::act::{Ends, act_text};
 use crate::ledger::db::changes::Changes;
-use crate::ledger::db::delivery::{NewDelivery, Of, Target, receiver_of};
-use crate::ledger::db::engagement::keep_link;
+use crate::ledger::db::delivery::{NewDelivery, Target, Topic, receiver_of};
+use crate::ledger::db::engagement::store_link;
 use crate::ledger::db::funnel::Milestone;
 use crate::ledger::db::idempotency::remember;
-use crate::ledger::db::identifier::{Carrier, add_identifiers, move_mentions};
+use crate::ledger::db::identifier::{IdentifierRole, add_identifiers, move_mentions};
 use crate::ledger::db::state::State;
 use crate::ledger::db::store::Store;
 use crate::ledger::db::submission::{NewSubmission, format_after};
 use crate::ledger::db::{request, submission};
 use crate::ledger::outbox::OpenedLead;
-use crate::ledger::outbox::at_once::Marked;
 use crate::ledger::outbox::claim::Claim;
+use crate::ledger::outbox::immediate::NextMark;
 use crate::ledger::parts::Parts;
 use crate::ledger::vault::payload_context;
 use crate::pipeline::consent::{Receipt, Standing, Terms};
@@ -56,8 +56,8 @@ pub(super) fn write_admission<S: Store>(
     let (now, lead_id, id) = (moment.now_ms, &plan.lead_id, &admit.submission_id);
 
     let mut changes = Changes::default();
-    parts.consents.keep_terms(&consented.terms, &mut changes);
-    if let Some(known) = admission.known() {
+    parts.consents.store_terms(&consented.terms, &mut changes);
+    if let Some(known) = admission.lead_facts() {
         gather(lead_id, known, &mut changes);
     }
     identify(&admission, &mut changes);
@@ -80,7 +80,7 @@ pub(super) fn write_admission<S: Store>(
     }
     if let Some(magnet) = &post.campaign.magnet {
         let until_ms = now + post.campaign.dedupe.window_ms + magnet.valid_ms;
-        keep_link(id, lead_id, &post.campaign.id, until_ms, &mut changes);
+        store_link(id, lead_id, &post.campaign.id, until_ms, &mut changes);
     }
     remember(admit, now, &mut changes);
     if post.prior.as_ref().is_some_and(|prior| prior.state == State::Unconfirmed) {
@@ -108,7 +108,7 @@ fn mentioned(admission: &Admission<'_>) -> Vec<Identifier> {
 /// Stores the row of the submission, with its act if nothing else is known of the person.
 fn store_submission<'a>(
     admission: &'a Admission<'a>,
-    consented: &'a Consented,
+    consented: &'a ConsentOutcome,
     milestone: Milestone,
     payload: Option<&'a [u8]>,
     moment: &Moment,
@@ -117,7 +117,7 @@ fn store_submission<'a>(
     let Admission { admit, given, post, plan, .. } = admission;
     let (now, campaign) = (moment.now_ms, post.campaign);
     let own = consented.acts.as_ref().filter(|_| consented.is_lone).map(|acts| &acts.act);
-    let head = || admission.known().and_then(|known| known.head.as_ref()).map(|head| head.seq);
+    let head = || admission.lead_facts().and_then(|known| known.head.as_ref()).map(|head| head.seq);
     let stands_by = match own {
         Some(_) => None,
         None => consented.acts.as_ref().map(|acts| acts.head().seq).or_else(head),
@@ -146,14 +146,14 @@ fn store_submission<'a>(
 /// Stores the acts in their table, and updates the row of the lead.
 fn store_lead(
     admission: &Admission<'_>,
-    consented: &Consented,
+    consented: &ConsentOutcome,
     receivers: &[String],
     moment: &Moment,
     changes: &mut Changes<'_>,
 ) -> Result<(), Fault> {
     let Admission { admit, given, post, plan, .. } = admission;
-    let nobody = Known::nobody();
-    let known = admission.known().unwrap_or(&nobody);
+    let nobody = LeadFacts::nobody();
+    let known = admission.lead_facts().unwrap_or(&nobody);
     let lead_id = &plan.lead_id;
     for one in consented.acts.iter().flat_map(Acts::all) {
         one.add(lead_id, consented.ends, changes)?;
@@ -169,18 +169,18 @@ fn store_lead(
         lead_id,
         head: consented.acts.as_ref().map(Acts::head),
         standings: moved.into_iter().collect(),
-        heard: Some((given.at_ms, moment.now_ms + post.campaign.dedupe.window_ms)),
+        last_post: Some((given.at_ms, moment.now_ms + post.campaign.dedupe.window_ms)),
         record_until_ms: consented.ends.record_ms,
         recipients: Some(recipients_after(plan, post.campaign, receivers)),
         names: if is_moved { &names } else { &[] },
     };
-    keep(known, change, changes);
+    write_change(known, change, changes);
     Ok(())
 }
 
 /// The deliveries of an admission, for the outbox.
-struct Sent {
-    marked: Option<Marked>,
+struct NewDeliveries {
+    marked: Option<NextMark>,
     /// The deliveries with an entry.
     entered: Vec<DeliveryId>,
     /// The immediate deliveries.
@@ -191,20 +191,20 @@ struct Sent {
 fn store_deliveries<S: Store>(
     parts: &Parts<S>,
     admission: &Admission<'_>,
-    consented: &Consented,
+    consented: &ConsentOutcome,
     receivers: &[String],
     moment: &Moment,
     changes: &mut Changes<'_>,
-) -> Sent {
+) -> NewDeliveries {
     let Admission { admit, post, plan, person, .. } = admission;
     let with = plan.supersedes.as_ref().map(|held| held.payload.all_subjects());
     let with = with.filter(|all| all.iter().any(|one| !consented.subjects.contains(one)));
     let with = with.map(|all| json!(all).to_string());
     let format = format_after(post.prior.as_ref().map(|prior| prior.format));
-    let of = Of {
+    let of = Topic {
         subject: consented.subjects.first().map(String::as_str),
         beside: with.as_deref(),
-        ..Of::submission(&plan.lead_id, &admit.submission_id, format)
+        ..Topic::submission(&plan.lead_id, &admit.submission_id, format)
     };
     // Only for a lead with no earlier deliveries.
     let is_new = person.is_none() && post.prior.is_none();
@@ -214,8 +214,8 @@ fn store_deliveries<S: Store>(
         let to = Target { campaign: &post.campaign.id, destination: &destination.name, receiver };
         let delivery = NewDelivery::new(of, to, event, at, moment);
         let (id, now_ms) = (&delivery.delivery_id, moment.now_ms);
-        if is_new && parts.outbox.goes_at_once(id, to, marked.as_ref(), now_ms) {
-            delivery.add_at_once(changes);
+        if is_new && parts.outbox.goes_immediately(id, to, marked.as_ref(), now_ms) {
+            delivery.add_immediate(changes);
             claims.push(Claim::of(&delivery));
         } else {
             delivery.add(changes);
@@ -223,9 +223,9 @@ fn store_deliveries<S: Store>(
         }
     }
     if let Some(marked) = &marked {
-        marked.keep(changes);
+        marked.store(changes);
     }
-    Sent { marked, entered, claims }
+    NewDeliveries { marked, entered, claims }
 }
 
 /// Seals the payload, and keeps it open in memory if it is sent immediately. One that was merged, or that
@@ -235,11 +235,11 @@ fn seal<S: Store>(
     admission: &Admission<'_>,
     mut lead: Lead,
     score: Score,
-    consented: &Consented,
+    consented: &ConsentOutcome,
     moment: &Moment,
 ) -> Result<(Vec<u8>, Option<Open>), Fault> {
     let Admission { admit, post, plan, person, .. } = admission;
-    let Consented { subjects, acts, standing, terms, .. } = consented;
+    let ConsentOutcome { subjects, acts, standing, terms, .. } = consented;
     let first = recognising(&admit.fingerprints, &admit.by).first().map(|print| print.tag.clone());
     let of_campaign = |one: &&Standing| post.campaign.purposes.iter().any(|two| two.id == one.purpose);
     let standing = standing.iter().filter(of_campaign).flat_map(Standing::acts);
@@ -296,8 +296,8 @@ fn identify(admission: &Admission<'_>, changes: &mut Changes<'_>) {
         if recognises { &mut known_by } else { &mut carried }.push(print.tag.clone());
     }
     let lead_id = &admission.plan.lead_id;
-    add_identifiers(Carrier::Recognising, known_by, lead_id, changes);
-    add_identifiers(Carrier::Carried, carried, lead_id, changes);
+    add_identifiers(IdentifierRole::Recognising, known_by, lead_id, changes);
+    add_identifiers(IdentifierRole::Carried, carried, lead_id, changes);
 }
 
 /// Returns everybody who has received the lead, or may have, after the plan.

@@ -1,16 +1,16 @@
 //! Operations, each with its fields and the type of its reply.
 
 use super::replies::{
-    Conflict, Count, Decided, Forgotten, List, Page, Publication, Reply, Report, Withdrawn, read_reply,
+    Conflict, Count, Decided, Forgotten, List, Page, Publication, ReplyType, Report, Withdrawn, read_reply,
 };
 use crate::base::fault::Fault;
 use crate::base::id::{DeliveryId, LeadId, SubmissionId};
-use crate::ledger::wire::{Answer, Call, OperationWire, Verb};
+use crate::ledger::wire::{Call, OperationWire, Reply, Verb};
 
 /// An operation with its reply.
 pub trait Request: Sized {
     /// The type of the ledger's reply.
-    type Reply: Reply;
+    type Reply: ReplyType;
     /// The member of the report that holds the reply, if it is one member.
     const KEY: &'static str;
 
@@ -31,12 +31,12 @@ pub trait Request: Sized {
     ///
     /// # Errors
     /// The ledger sent a reply of another type.
-    fn read(answer: Answer) -> Result<Self::Reply, Fault> {
-        read_reply(answer, Self::KEY)
+    fn read(reply: Reply) -> Result<Self::Reply, Fault> {
+        read_reply(reply, Self::KEY)
     }
 
     /// Encodes the reply for the wire.
-    fn reply(reply: Self::Reply) -> Answer {
+    fn reply(reply: Self::Reply) -> Reply {
         reply.write(Self::KEY)
     }
 }
@@ -342,7 +342,7 @@ operations! {
         submission_id: SubmissionId,
     } -> Option<Report>;
 
-    /// The release of quarantined submissions: they are judged as if they had shown no sign of abuse.
+    /// The release of quarantined submissions: they are judged as if they had shown no signal of abuse.
     Release in "released" {
         /// The campaign, by its id, if none are named.
         campaign: Option<String>,
@@ -436,22 +436,22 @@ mod tests {
 
     #[test]
     fn a_reply_of_another_type_is_a_fault() {
-        assert!(Replay::read(Answer::Admitted).is_err());
-        assert!(matches!(Replay::read(Answer::NotFound), Ok(None)));
-        assert!(matches!(Replay::read(Answer::Conflict), Ok(Some(Err(Conflict)))));
-        assert!(matches!(Replay::read(Answer::Done(1)), Ok(Some(Ok(Count(1))))));
-        assert!(ReplayAll::read(Answer::NotFound).is_err());
+        assert!(Replay::read(Reply::Admitted).is_err());
+        assert!(matches!(Replay::read(Reply::NotFound), Ok(None)));
+        assert!(matches!(Replay::read(Reply::Conflict), Ok(Some(Err(Conflict)))));
+        assert!(matches!(Replay::read(Reply::Done(1)), Ok(Some(Ok(Count(1))))));
+        assert!(ReplayAll::read(Reply::NotFound).is_err());
     }
 
     #[test]
     fn replies_are_read_as_they_were_written() {
         let page = Page { entries: vec![json!({ "delivery_id": "msg_a" })], next: Some("msg_a".to_owned()) };
-        let answer = Deliveries::reply(page);
+        let reply = Deliveries::reply(page);
         assert_eq!(
-            answer,
-            Answer::Report(json!({ "deliveries": [{ "delivery_id": "msg_a" }], "next": "msg_a" }))
+            reply,
+            Reply::Report(json!({ "deliveries": [{ "delivery_id": "msg_a" }], "next": "msg_a" }))
         );
-        let page = Deliveries::read(answer).expect("a page");
+        let page = Deliveries::read(reply).expect("a page");
         assert_eq!((page.entries.len(), page.next.as_deref()), (1, Some("msg_a")));
     }
 }

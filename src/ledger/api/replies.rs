@@ -3,23 +3,23 @@
 use serde_json::{Map, Value, json};
 
 use crate::base::fault::Fault;
-use crate::ledger::wire::Answer;
+use crate::ledger::wire::Reply;
 
 /// Reads the reply of an operation that has this key.
 ///
 /// # Errors
 /// The ledger sent a reply of another type.
-pub fn read_reply<R: Reply>(answer: Answer, key: &str) -> Result<R, Fault> {
-    R::read(answer, key).ok_or_else(|| Fault::new("a ledger gave another answer"))
+pub fn read_reply<R: ReplyType>(reply: Reply, key: &str) -> Result<R, Fault> {
+    R::read(reply, key).ok_or_else(|| Fault::new("a ledger gave another answer"))
 }
 
 /// A reply of one type.
-pub trait Reply: Sized {
+pub trait ReplyType: Sized {
     /// Decodes the reply. `None` if it is of another type.
-    fn read(answer: Answer, key: &str) -> Option<Self>;
+    fn read(reply: Reply, key: &str) -> Option<Self>;
 
     /// Encodes the reply for the wire.
-    fn write(self, key: &str) -> Answer;
+    fn write(self, key: &str) -> Reply;
 }
 
 /// A report, as JSON that the ledger's database has made for the most part.
@@ -90,85 +90,85 @@ pub enum Publication {
     Waiting(Value),
 }
 
-impl Reply for Report {
-    fn read(answer: Answer, _: &str) -> Option<Self> {
-        report(answer).map(Self)
+impl ReplyType for Report {
+    fn read(reply: Reply, _: &str) -> Option<Self> {
+        report(reply).map(Self)
     }
 
-    fn write(self, _: &str) -> Answer {
-        Answer::Report(self.0)
+    fn write(self, _: &str) -> Reply {
+        Reply::Report(self.0)
     }
 }
 
-impl Reply for Count {
-    fn read(answer: Answer, _: &str) -> Option<Self> {
-        match answer {
-            Answer::Done(count) => Some(Self(count)),
+impl ReplyType for Count {
+    fn read(reply: Reply, _: &str) -> Option<Self> {
+        match reply {
+            Reply::Done(count) => Some(Self(count)),
             _ => None,
         }
     }
 
-    fn write(self, _: &str) -> Answer {
-        Answer::Done(self.0)
+    fn write(self, _: &str) -> Reply {
+        Reply::Done(self.0)
     }
 }
 
-impl<T: Reply> Reply for Option<T> {
-    fn read(answer: Answer, key: &str) -> Option<Self> {
-        if answer == Answer::NotFound { Some(None) } else { T::read(answer, key).map(Some) }
+impl<T: ReplyType> ReplyType for Option<T> {
+    fn read(reply: Reply, key: &str) -> Option<Self> {
+        if reply == Reply::NotFound { Some(None) } else { T::read(reply, key).map(Some) }
     }
 
-    fn write(self, key: &str) -> Answer {
-        self.map_or(Answer::NotFound, |reply| reply.write(key))
-    }
-}
-
-impl<T: Reply> Reply for Result<T, Conflict> {
-    fn read(answer: Answer, key: &str) -> Option<Self> {
-        if answer == Answer::Conflict { Some(Err(Conflict)) } else { T::read(answer, key).map(Ok) }
-    }
-
-    fn write(self, key: &str) -> Answer {
-        self.map_or(Answer::Conflict, |reply| reply.write(key))
+    fn write(self, key: &str) -> Reply {
+        self.map_or(Reply::NotFound, |reply| reply.write(key))
     }
 }
 
-impl Reply for List {
-    fn read(answer: Answer, key: &str) -> Option<Self> {
-        let mut report = object(answer)?;
+impl<T: ReplyType> ReplyType for Result<T, Conflict> {
+    fn read(reply: Reply, key: &str) -> Option<Self> {
+        if reply == Reply::Conflict { Some(Err(Conflict)) } else { T::read(reply, key).map(Ok) }
+    }
+
+    fn write(self, key: &str) -> Reply {
+        self.map_or(Reply::Conflict, |reply| reply.write(key))
+    }
+}
+
+impl ReplyType for List {
+    fn read(reply: Reply, key: &str) -> Option<Self> {
+        let mut report = object(reply)?;
         Some(Self(list(&mut report, key)))
     }
 
-    fn write(self, key: &str) -> Answer {
-        Answer::Report(member(key, self.0.into(), Value::Object(Map::new())))
+    fn write(self, key: &str) -> Reply {
+        Reply::Report(member(key, self.0.into(), Value::Object(Map::new())))
     }
 }
 
-impl Reply for Page {
-    fn read(answer: Answer, key: &str) -> Option<Self> {
-        let mut report = object(answer)?;
+impl ReplyType for Page {
+    fn read(reply: Reply, key: &str) -> Option<Self> {
+        let mut report = object(reply)?;
         Some(Self { entries: list(&mut report, key), next: cursor(&report) })
     }
 
-    fn write(self, key: &str) -> Answer {
-        Answer::Report(member(key, self.entries.into(), json!({ "next": self.next })))
+    fn write(self, key: &str) -> Reply {
+        Reply::Report(member(key, self.entries.into(), json!({ "next": self.next })))
     }
 }
 
-impl Reply for Forgotten {
-    fn read(answer: Answer, _: &str) -> Option<Self> {
-        let mut report = object(answer)?;
+impl ReplyType for Forgotten {
+    fn read(reply: Reply, _: &str) -> Option<Self> {
+        let mut report = object(reply)?;
         Some(Self { fingerprints: texts(&mut report, "fingerprints") })
     }
 
-    fn write(self, _: &str) -> Answer {
-        Answer::Report(json!({ "fingerprints": self.fingerprints }))
+    fn write(self, _: &str) -> Reply {
+        Reply::Report(json!({ "fingerprints": self.fingerprints }))
     }
 }
 
-impl Reply for Withdrawn {
-    fn read(answer: Answer, _: &str) -> Option<Self> {
-        let mut report = object(answer)?;
+impl ReplyType for Withdrawn {
+    fn read(reply: Reply, _: &str) -> Option<Self> {
+        let mut report = object(reply)?;
         Some(Self {
             purposes: texts(&mut report, "withdrawn"),
             refused: report.get("refused").and_then(Value::as_i64).unwrap_or(0),
@@ -176,16 +176,16 @@ impl Reply for Withdrawn {
         })
     }
 
-    fn write(self, _: &str) -> Answer {
-        Answer::Report(json!({
+    fn write(self, _: &str) -> Reply {
+        Reply::Report(json!({
             "withdrawn": self.purposes, "refused": self.refused, "fingerprints": self.fingerprints,
         }))
     }
 }
 
-impl Reply for Decided {
-    fn read(answer: Answer, key: &str) -> Option<Self> {
-        let mut report = object(answer)?;
+impl ReplyType for Decided {
+    fn read(reply: Reply, key: &str) -> Option<Self> {
+        let mut report = object(reply)?;
         Some(Self {
             done: texts(&mut report, key),
             not_possible: texts(&mut report, "not_possible"),
@@ -194,41 +194,41 @@ impl Reply for Decided {
         })
     }
 
-    fn write(self, key: &str) -> Answer {
+    fn write(self, key: &str) -> Reply {
         let rest = json!({
             "not_possible": self.not_possible, "next": self.next, "fingerprints": self.fingerprints,
         });
-        Answer::Report(member(key, json!(self.done), rest))
+        Reply::Report(member(key, json!(self.done), rest))
     }
 }
 
-impl Reply for Publication {
-    fn read(answer: Answer, _: &str) -> Option<Self> {
-        match answer {
-            Answer::Done(is_done) => Some(Self::Noted { is_done: is_done == 1 }),
-            Answer::Report(waiting) => Some(Self::Waiting(waiting)),
+impl ReplyType for Publication {
+    fn read(reply: Reply, _: &str) -> Option<Self> {
+        match reply {
+            Reply::Done(is_done) => Some(Self::Noted { is_done: is_done == 1 }),
+            Reply::Report(waiting) => Some(Self::Waiting(waiting)),
             _ => None,
         }
     }
 
-    fn write(self, _: &str) -> Answer {
+    fn write(self, _: &str) -> Reply {
         match self {
-            Self::Noted { is_done } => Answer::Done(is_done.into()),
-            Self::Waiting(waiting) => Answer::Report(waiting),
+            Self::Noted { is_done } => Reply::Done(is_done.into()),
+            Self::Waiting(waiting) => Reply::Report(waiting),
         }
     }
 }
 
-fn report(answer: Answer) -> Option<Value> {
-    match answer {
-        Answer::Report(report) => Some(report),
+fn report(reply: Reply) -> Option<Value> {
+    match reply {
+        Reply::Report(report) => Some(report),
         _ => None,
     }
 }
 
-fn object(answer: Answer) -> Option<Map<String, Value>> {
-    match answer {
-        Answer::Report(Value::Object(report)) => Some(report),
+fn object(reply: Reply) -> Option<Map<String, Value>> {
+    match reply {
+        Reply::Report(Value::Object(report)) => Some(report),
         _ => None,
     }
 }

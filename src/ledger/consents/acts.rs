@@ -18,7 +18,7 @@ use crate::pipeline::consent::{Act, ConsentState, Head, Personal};
 use crate::pipeline::lead::subject;
 
 /// A purpose, its new state, and the digest of its terms.
-pub(in crate::ledger) type ActedOn = (String, ConsentState, String);
+pub(in crate::ledger) type PurposeChange = (String, ConsentState, String);
 
 /// An act that is about to be written.
 pub(in crate::ledger) struct NewAct {
@@ -43,7 +43,7 @@ impl NewAct {
 }
 
 /// The circumstances of an act: its time, its campaign, and its personal part.
-pub(in crate::ledger) struct Done<'a> {
+pub(in crate::ledger) struct Circumstances<'a> {
     pub(in crate::ledger) at_ms: i64,
     pub(in crate::ledger) campaign: &'a str,
     pub(in crate::ledger) personal: Personal,
@@ -144,11 +144,11 @@ impl<S: Store> Consents<S> {
         &self,
         previous: Option<&Head>,
         lead_id: &LeadId,
-        consents: Vec<ActedOn>,
-        done: Done<'_>,
+        consents: Vec<PurposeChange>,
+        done: Circumstances<'_>,
         moment: &Moment,
     ) -> Result<NewAct, Fault> {
-        let Done { at_ms, campaign, mut personal, subjects } = done;
+        let Circumstances { at_ms, campaign, mut personal, subjects } = done;
         let key = self.config.identity.history_keys().first();
         let key = key.ok_or_else(|| Fault::new("there is no pepper"))?;
         let seq = previous.map_or(1, |head| head.seq + 1);

@@ -60,7 +60,7 @@ impl Open {
 }
 
 /// A submission as counters see it, with its subjects.
-pub(in crate::ledger) struct Counted {
+pub(in crate::ledger) struct CountedSubmission {
     pub(in crate::ledger) submission_id: SubmissionId,
     pub(in crate::ledger) state: State,
     pub(in crate::ledger) bucket: Bucket,
@@ -70,14 +70,14 @@ pub(in crate::ledger) struct Counted {
 
 impl<S: Store> Consents<S> {
     /// Returns a submission with its subjects, from its row or its act.
-    pub(in crate::ledger) fn counted(&self, lead_id: &LeadId, row: CountedRow) -> Counted {
+    pub(in crate::ledger) fn counted(&self, lead_id: &LeadId, row: CountedRow) -> CountedSubmission {
         let CountedRow { submission_id, state, bucket, mut subjects, own } = row;
         if subjects.is_empty()
             && let Some(own) = own
         {
             subjects = self.subjects_of(lead_id, &ActRow { subjects, ..own });
         }
-        Counted { submission_id, state, bucket, subjects }
+        CountedSubmission { submission_id, state, bucket, subjects }
     }
 
     /// Opens the content of a submission's row. Consents that were withdrawn since, or have expired, are not

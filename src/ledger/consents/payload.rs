@@ -126,23 +126,23 @@ impl Payload {
 }
 
 /// The content of a row while something waits: a judged lead, or a whole unjudged post.
-pub(in crate::ledger) enum Kept {
+pub(in crate::ledger) enum WaitingPayload {
     Judged(Box<Payload>),
-    Whole(Box<Admit>),
+    Unjudged(Box<Admit>),
 }
 
 /// A submission whose payload still exists.
 pub(in crate::ledger) struct Waiting {
     pub(in crate::ledger) campaign: String,
-    pub(in crate::ledger) kept: Kept,
+    pub(in crate::ledger) payload: WaitingPayload,
 }
 
 impl Waiting {
     /// Returns its own lead and those of its parts.
     pub(in crate::ledger) fn leads(&self) -> impl Iterator<Item = &Lead> {
-        let (own, parts) = match &self.kept {
-            Kept::Judged(payload) => (payload.own_lead(), payload.parts.as_slice()),
-            Kept::Whole(admit) => (&admit.lead, &[][..]),
+        let (own, parts) = match &self.payload {
+            WaitingPayload::Judged(payload) => (payload.own_lead(), payload.parts.as_slice()),
+            WaitingPayload::Unjudged(admit) => (&admit.lead, &[][..]),
         };
         std::iter::once(own).chain(parts.iter().map(|part| &part.lead))
     }
@@ -158,11 +158,17 @@ impl<S: Store> Consents<S> {
         let Some(row) = self.db.payload(lead_id, submission_id)? else { return Ok(None) };
         let Some(sealed) = row.payload else { return Ok(None) };
         let context = payload_context(lead_id, submission_id);
-        let kept = if row.state.is_unjudged() {
-            self.vault.open_sealed(&sealed, &context).ok().map(|admit| Kept::Whole(Box::new(admit)))
+        let payload = if row.state.is_unjudged() {
+            self.vault
+                .open_sealed(&sealed, &context)
+                .ok()
+                .map(|admit| WaitingPayload::Unjudged(Box::new(admit)))
         } else {
-            self.vault.open_sealed(&sealed, &context).ok().map(|payload| Kept::Judged(Box::new(payload)))
+            self.vault
+                .open_sealed(&sealed, &context)
+                .ok()
+                .map(|payload| WaitingPayload::Judged(Box::new(payload)))
         };
-        Ok(kept.map(|kept| Waiting { campaign: row.campaign, kept }))
+        Ok(payload.map(|payload| Waiting { campaign: row.campaign, payload }))
     }
 }

@@ -45,7 +45,7 @@ pub(in crate::ledger) type Standings = Vec<(String, Vec<Standing>)>;
 
 /// The facts about a lead.
 #[derive(Clone)]
-pub(in crate::ledger) struct Known {
+pub(in crate::ledger) struct LeadFacts {
     /// True if the lead has a row.
     is_kept: bool,
     pub(in crate::ledger) head: Option<Head>,
@@ -63,7 +63,7 @@ pub(in crate::ledger) struct Known {
     names: Vec<(String, String)>,
 }
 
-impl Known {
+impl LeadFacts {
     /// Makes the facts about a lead that does not exist yet.
     pub(in crate::ledger) fn nobody() -> Self {
         Self {
@@ -111,7 +111,7 @@ pub(in crate::ledger) struct Person {
     pub(in crate::ledger) recognised_by: Vec<IdentifierKind>,
     /// The subject of the post's consents, by the name that the lead first knew.
     pub(in crate::ledger) subject: String,
-    pub(in crate::ledger) known: Known,
+    pub(in crate::ledger) known: LeadFacts,
 }
 
 impl Person {
@@ -128,7 +128,7 @@ pub(in crate::ledger) struct Change<'a> {
     /// The new standings of subjects, if they have changed.
     pub(in crate::ledger) standings: Vec<(&'a str, &'a [Standing])>,
     /// The time of the post, and the time until which the lead is recognised then.
-    pub(in crate::ledger) heard: Option<(i64, i64)>,
+    pub(in crate::ledger) last_post: Option<(i64, i64)>,
     pub(in crate::ledger) record_until_ms: i64,
     pub(in crate::ledger) recipients: Option<Vec<Recipient>>,
     /// The other names of the first of these subjects.
@@ -137,7 +137,11 @@ pub(in crate::ledger) struct Change<'a> {
 
 impl<S: Store> Consents<S> {
     /// Returns the facts about a lead, and the standings of these subjects.
-    pub(in crate::ledger) fn known(&self, lead_id: &LeadId, subjects: &[String]) -> Result<Known, Fault> {
+    pub(in crate::ledger) fn lead_facts(
+        &self,
+        lead_id: &LeadId,
+        subjects: &[String],
+    ) -> Result<LeadFacts, Fault> {
         let Some(row) = self.db.lead(lead_id)? else { return self.gathered(lead_id) };
         if row.format > ROW_FORMAT {
             return Err(Fault::new("a lead's row is newer than this code"));
@@ -145,18 +149,18 @@ impl<S: Store> Consents<S> {
         let (mut standings, mut names) = (Vec::new(), Vec::new());
         for StandingRow { subject, consents } in self.db.standings_of(row.number, subjects)? {
             match read_standing(&consents)? {
-                Kept::Standing(standing) => standings.push((subject, standing)),
-                Kept::Name(name) => names.push((subject, name)),
+                StandingCell::Standing(standing) => standings.push((subject, standing)),
+                StandingCell::Name(name) => names.push((subject, name)),
             }
         }
-        Ok(Known {
+        Ok(LeadFacts {
             is_kept: true,
             head: Some(Head { seq: row.seq, mac: row.mac }),
             founder: row.founder,
             last_ms: row.last_ms,
             known_until_ms: row.known_until_ms,
             record_until_ms: row.record_until_ms,
-            recipients: row.had.and_then(|text| serde_json::from_str(&text).ok()),
+            recipients: row.recipients.and_then(|text| serde_json::from_str(&text).ok()),
             unsaid: Vec::new(),
             standings,
             names,
@@ -164,7 +168,7 @@ impl<S: Store> Consents<S> {
     }
 
     /// Gathers the facts about a lead that has no row.
-    fn gathered(&self, lead_id: &LeadId) -> Result<Known, Fault> {
+    fn gathered(&self, lead_id: &LeadId) -> Result<LeadFacts, Fault> {
         let acts = self.db.acts(lead_id)?;
         let mut standings = Standings::new();
         let (mut founder, mut unsaid) = (String::new(), Vec::new());
@@ -189,7 +193,7 @@ impl<S: Store> Consents<S> {
             }
         }
         let sums = self.db.sums(lead_id)?;
-        Ok(Known {
+        Ok(LeadFacts {
             is_kept: false,
             head: acts.last().map(|one| Head::from(&*one.act)),
             founder,
@@ -207,7 +211,7 @@ impl<S: Store> Consents<S> {
     pub(in crate::ledger) fn recipients(
         &self,
         lead_id: &LeadId,
-        known: &Known,
+        known: &LeadFacts,
     ) -> Result<Vec<Recipient>, Fault> {
         if let Some(recipients) = &known.recipients {
             return Ok(recipients.clone());
@@ -221,7 +225,7 @@ impl<S: Store> Consents<S> {
         lead_id: &LeadId,
         subject: &str,
     ) -> Result<Vec<Standing>, Fault> {
-        let known = self.known(lead_id, &[subject.to_owned()])?;
+        let known = self.lead_facts(lead_id, &[subject.to_owned()])?;
         Ok(known.standing(subject).unwrap_or_default().to_vec())
     }
 
@@ -232,15 +236,15 @@ impl<S: Store> Consents<S> {
         lead_id: &LeadId,
         name: Option<&str>,
     ) -> Result<Option<(String, Vec<Standing>)>, Fault> {
-        let mut asked = Vec::new();
+        let mut wanted = Vec::new();
         for (pepper, _) in self.config.identity.history_keys() {
             if let Some(name) = name {
-                asked.extend(self.db.subject_beginning(lead_id, &format!("{pepper}.{name}"))?);
+                wanted.extend(self.db.subject_beginning(lead_id, &format!("{pepper}.{name}"))?);
             }
         }
-        let mut known = self.known(lead_id, &asked)?;
+        let mut known = self.lead_facts(lead_id, &wanted)?;
         if name.is_none() && known.is_kept {
-            known = self.known(lead_id, std::slice::from_ref(&known.founder))?;
+            known = self.lead_facts(lead_id, std::slice::from_ref(&known.founder))?;
         }
         let founder = known.founder;
         let other = known.names.first().map(|(_, own)| own);
@@ -259,11 +263,11 @@ impl<S: Store> Consents<S> {
     pub(in crate::ledger) fn standings(&self, lead_id: &LeadId) -> Result<Standings, Fault> {
         let rows = self.db.standings(lead_id)?;
         if rows.is_empty() {
-            return Ok(self.known(lead_id, &[])?.standings);
+            return Ok(self.lead_facts(lead_id, &[])?.standings);
         }
         let mut all = Vec::new();
         for StandingRow { subject, consents } in rows {
-            if let Kept::Standing(standing) = read_standing(&consents)? {
+            if let StandingCell::Standing(standing) = read_standing(&consents)? {
                 all.push((subject, standing));
             }
         }
@@ -292,7 +296,7 @@ impl<S: Store> Consents<S> {
 }
 
 /// Prepares a row for a lead that has none: all of its acts are in their table from then on.
-pub(in crate::ledger) fn gather(lead_id: &LeadId, known: &Known, changes: &mut Changes<'_>) {
+pub(in crate::ledger) fn gather(lead_id: &LeadId, known: &LeadFacts, changes: &mut Changes<'_>) {
     if known.is_kept {
         return;
     }
@@ -303,10 +307,10 @@ pub(in crate::ledger) fn gather(lead_id: &LeadId, known: &Known, changes: &mut C
 }
 
 /// Writes the change of a lead, after [`gather`].
-pub(in crate::ledger) fn keep(known: &Known, change: Change<'_>, changes: &mut Changes<'_>) {
-    let Change { lead_id, head, standings, heard, record_until_ms, recipients, names } = change;
+pub(in crate::ledger) fn write_change(known: &LeadFacts, change: Change<'_>, changes: &mut Changes<'_>) {
+    let Change { lead_id, head, standings, last_post, record_until_ms, recipients, names } = change;
     let Some(head) = head.or_else(|| known.head.clone()) else { return };
-    let (last_ms, known_until_ms) = heard.unwrap_or((known.last_ms, known.known_until_ms));
+    let (last_ms, known_until_ms) = last_post.unwrap_or((known.last_ms, known.known_until_ms));
     let recipients = recipients.or_else(|| known.recipients.clone());
     let founder = match (known.founder.as_str(), standings.first()) {
         ("", Some((subject, _))) => subject,
@@ -318,7 +322,7 @@ pub(in crate::ledger) fn keep(known: &Known, change: Change<'_>, changes: &mut C
         last_ms: last_ms.max(known.last_ms),
         known_until_ms: known_until_ms.max(known.known_until_ms),
         record_until_ms: record_until_ms.max(known.record_until_ms),
-        had: recipients.map(|all| json!(all).to_string()),
+        recipients: recipients.map(|all| json!(all).to_string()),
     };
     lead::put_lead(lead_id, row, known.is_kept, changes);
     let changed = |subject: &String| standings.iter().any(|(changed, _)| changed == subject);
@@ -334,15 +338,15 @@ pub(in crate::ledger) fn keep(known: &Known, change: Change<'_>, changes: &mut C
 }
 
 /// The content of a row of `standing`: a standing, or the name under which it is stored.
-enum Kept {
+enum StandingCell {
     Standing(Vec<Standing>),
     Name(String),
 }
 
-fn read_standing(text: &str) -> Result<Kept, Fault> {
+fn read_standing(text: &str) -> Result<StandingCell, Fault> {
     let read = match text.starts_with('[') {
-        true => serde_json::from_str(text).map(Kept::Standing),
-        false => serde_json::from_str(text).map(Kept::Name),
+        true => serde_json::from_str(text).map(StandingCell::Standing),
+        false => serde_json::from_str(text).map(StandingCell::Name),
     };
     read.map_err(|_| Fault::new("a standing is not what its reader expects"))
 }

@@ -33,10 +33,10 @@ impl<S: Store> Consents<S> {
     }
 
     /// Stores those of these terms that the database does not have yet.
-    pub(in crate::ledger) fn keep_terms<'a>(&self, all: &'a [Rc<Terms>], changes: &mut Changes<'a>) {
+    pub(in crate::ledger) fn store_terms<'a>(&self, all: &'a [Rc<Terms>], changes: &mut Changes<'a>) {
         let known = self.terms.borrow();
         for terms in all.iter().filter(|terms| !known.contains_key(&terms.digest)) {
-            act::keep_terms(terms, changes);
+            act::store_terms(terms, changes);
         }
     }
 

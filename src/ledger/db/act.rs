@@ -118,7 +118,7 @@ pub(in crate::ledger) fn add_act(
 }
 
 /// Keeps the act of a submission whose row is removed.
-pub(in crate::ledger) fn keep_act<'a>(
+pub(in crate::ledger) fn preserve_act<'a>(
     lead_id: &'a LeadId,
     submission_id: &'a SubmissionId,
     changes: &mut Changes<'a>,
@@ -128,7 +128,11 @@ pub(in crate::ledger) fn keep_act<'a>(
 }
 
 /// Keeps the acts of submissions of a lead, a JSON list of ids, whose rows are removed.
-pub(in crate::ledger) fn keep_acts(lead_id: &LeadId, submissions: Arg<'static>, changes: &mut Changes<'_>) {
+pub(in crate::ledger) fn preserve_acts(
+    lead_id: &LeadId,
+    submissions: Arg<'static>,
+    changes: &mut Changes<'_>,
+) {
     let sql = format!(
         "{MOVE_ACTS} WHERE lead_id = ? AND submission_id IN (SELECT value FROM json_each(?)) AND act IS NOT NULL"
     );
@@ -167,7 +171,7 @@ pub(in crate::ledger) fn erase_personal(lead_id: &LeadId, acts: &[i64], changes:
 }
 
 /// Stores terms under their digest.
-pub(in crate::ledger) fn keep_terms<'a>(terms: &'a Terms, changes: &mut Changes<'a>) {
+pub(in crate::ledger) fn store_terms<'a>(terms: &'a Terms, changes: &mut Changes<'a>) {
     let sql = "INSERT INTO terms (digest, terms) VALUES (?, ?) ON CONFLICT DO NOTHING";
     changes.push(write(sql, [(&terms.digest).into(), (&terms.text).into()]));
 }
@@ -210,7 +214,7 @@ impl<S: Store> Db<S> {
 
     /// Moves all acts of a lead that ends to the table `act`. Posts without an act of their own have extended
     /// the record of the others.
-    pub(in crate::ledger) fn keep_all_acts(&self, lead_id: &LeadId) -> Result<(), Fault> {
+    pub(in crate::ledger) fn preserve_all_acts(&self, lead_id: &LeadId) -> Result<(), Fault> {
         let sql = format!("{MOVE_ACTS} WHERE lead_id = ? AND act IS NOT NULL");
         self.run(&sql, &[lead_id.into()])?;
         let sql = "UPDATE act SET record_until_ms = max(record_until_ms, coalesce((SELECT record_until_ms

@@ -46,7 +46,7 @@ impl Bucket {
         moves.extend(steps.bin().map(|_| format!("scores = {}", binned(sign))));
         let moves = moves.join(", ");
         let sql = format!("UPDATE counter SET {moves} WHERE campaign = ?1 AND hour = ?2 AND source = ?3");
-        write(sql, self.place(steps))
+        write(sql, self.args(steps))
     }
 
     /// Returns the write that moves so many submissions from pending to delivered, of which so many arrive
@@ -55,7 +55,7 @@ impl Bucket {
         let sql = "UPDATE counter
                    SET pending = pending - ?4, delivered = delivered + ?4, arrived = arrived + ?5
                    WHERE campaign = ?1 AND hour = ?2 AND source = ?3";
-        write(sql, [self.place(Steps::NONE), vec![leads.into(), arrived.into()]].concat())
+        write(sql, [self.args(Steps::NONE), vec![leads.into(), arrived.into()]].concat())
     }
 
     fn add(&self, column: &'static str, steps: Steps) -> Write<'_> {
@@ -72,11 +72,11 @@ impl Bucket {
             "INSERT INTO counter (campaign, hour, source, {names}{scores}) VALUES (?1, ?2, ?3, {ones}{bin})
              ON CONFLICT DO UPDATE SET {sums}"
         );
-        write(sql, self.place(steps))
+        write(sql, self.args(steps))
     }
 
-    fn place(&self, steps: Steps) -> Vec<Arg<'_>> {
-        let place = [(&self.campaign).into(), self.hour.into(), (&self.source).into()];
-        place.into_iter().chain(steps.bin().map(Arg::from)).collect()
+    fn args(&self, steps: Steps) -> Vec<Arg<'_>> {
+        let key = [(&self.campaign).into(), self.hour.into(), (&self.source).into()];
+        key.into_iter().chain(steps.bin().map(Arg::from)).collect()
     }
 }

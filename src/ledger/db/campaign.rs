@@ -6,7 +6,7 @@ use super::store::{Arg, Store, write};
 use crate::base::fault::Fault;
 
 /// Stores the campaign by which a quarantined submission will be judged.
-pub(in crate::ledger) fn keep_revision<'a>(revision: &'a str, stored: String, changes: &mut Changes<'a>) {
+pub(in crate::ledger) fn store_revision<'a>(revision: &'a str, stored: String, changes: &mut Changes<'a>) {
     let sql = "INSERT INTO revision (revision, stored) VALUES (?, ?) ON CONFLICT DO NOTHING";
     changes.push(write(sql, [revision.into(), stored.into()]));
 }

@@ -42,7 +42,7 @@ row! {
 }
 
 /// The counters of a report: of one campaign or all, from an hour on, before a time.
-pub(in crate::ledger) struct Chosen<'a> {
+pub(in crate::ledger) struct CounterRange<'a> {
     pub(in crate::ledger) campaign: Option<&'a str>,
     pub(in crate::ledger) from_ms: i64,
     pub(in crate::ledger) to_ms: i64,
@@ -50,7 +50,7 @@ pub(in crate::ledger) struct Chosen<'a> {
 
 const CHOSEN: &str = "WHERE (?1 IS NULL OR campaign = ?1) AND hour >= ?2 AND hour < ?3";
 
-impl Chosen<'_> {
+impl CounterRange<'_> {
     fn args(&self) -> [Arg<'_>; 3] {
         [self.campaign.into(), self.from_ms.into(), self.to_ms.into()]
     }
@@ -79,14 +79,21 @@ impl<S: Store> Db<S> {
     }
 
     /// Returns the number of repeats and the sums by state of counters.
-    pub(in crate::ledger) fn repeats_and_counts(&self, chosen: &Chosen<'_>) -> Result<(i64, Counts), Fault> {
+    pub(in crate::ledger) fn repeats_and_counts(
+        &self,
+        chosen: &CounterRange<'_>,
+    ) -> Result<(i64, Counts), Fault> {
         let sql = format!("SELECT coalesce(sum(repeats), 0), {} FROM counter {CHOSEN}", sums());
         self.only(&sql, &chosen.args())
     }
 
     /// Returns counters by campaign and hour, the newest hours, at most so many. Not by source: somebody who
     /// posts with a source of their own could read from it how the company knows the person.
-    pub(in crate::ledger) fn hours(&self, chosen: &Chosen<'_>, limit: i64) -> Result<Vec<HourRow>, Fault> {
+    pub(in crate::ledger) fn hours(
+        &self,
+        chosen: &CounterRange<'_>,
+        limit: i64,
+    ) -> Result<Vec<HourRow>, Fault> {
         let columns = State::ALL.map(|state| format!("sum({})", state.as_str())).join(", ");
         let sql = format!(
             "SELECT * FROM (SELECT campaign, hour, sum(repeats), {columns} FROM counter {CHOSEN}
@@ -97,7 +104,7 @@ impl<S: Store> Db<S> {
     }
 
     /// Returns tallies by campaign, field and code.
-    pub(in crate::ledger) fn tallies(&self, chosen: &Chosen<'_>) -> Result<Vec<TallyRow>, Fault> {
+    pub(in crate::ledger) fn tallies(&self, chosen: &CounterRange<'_>) -> Result<Vec<TallyRow>, Fault> {
         let sql = format!(
             "SELECT {} FROM tally {CHOSEN}
              GROUP BY campaign, field, code ORDER BY campaign, field, code",

@@ -32,7 +32,7 @@ pub(in crate::ledger) struct Target<'a> {
 /// The object of a delivery: a lead, its submission, the format of that row, and the subject whose consents
 /// it needs.
 #[derive(Clone, Copy)]
-pub(in crate::ledger) struct Of<'a> {
+pub(in crate::ledger) struct Topic<'a> {
     pub(in crate::ledger) lead_id: &'a LeadId,
     /// `None` if it is about no submission.
     pub(in crate::ledger) submission_id: Option<&'a SubmissionId>,
@@ -42,7 +42,7 @@ pub(in crate::ledger) struct Of<'a> {
     pub(in crate::ledger) beside: Option<&'a str>,
 }
 
-impl<'a> Of<'a> {
+impl<'a> Topic<'a> {
     /// Makes the object of a delivery about a lead and none of its submissions.
     pub(in crate::ledger) fn lead(lead_id: &'a LeadId) -> Self {
         Self { lead_id, submission_id: None, format: ROW_FORMAT, subject: None, beside: None }
@@ -65,7 +65,7 @@ impl<'a> Of<'a> {
 /// A delivery that is about to be written.
 pub(in crate::ledger) struct NewDelivery<'a> {
     pub(in crate::ledger) delivery_id: DeliveryId,
-    pub(in crate::ledger) of: Of<'a>,
+    pub(in crate::ledger) of: Topic<'a>,
     pub(in crate::ledger) to: Target<'a>,
     pub(in crate::ledger) event: &'a EventKind,
     pub(in crate::ledger) now_ms: i64,
@@ -74,7 +74,7 @@ pub(in crate::ledger) struct NewDelivery<'a> {
 impl<'a> NewDelivery<'a> {
     /// Makes a delivery with a new id; `at` is its number among those of one step.
     pub(in crate::ledger) fn new(
-        of: Of<'a>,
+        of: Topic<'a>,
         to: Target<'a>,
         event: &'a EventKind,
         at: usize,
@@ -87,7 +87,7 @@ impl<'a> NewDelivery<'a> {
     }
 
     /// Adds it as an immediate delivery, without an entry in `delivery_due`.
-    pub(in crate::ledger) fn add_at_once(&self, changes: &mut Changes<'_>) {
+    pub(in crate::ledger) fn add_immediate(&self, changes: &mut Changes<'_>) {
         let sql = "INSERT INTO delivery (delivery_id, format, lead_id, submission_id, campaign, destination,
                      receiver, event, state, due_ms, created_ms, subject, beside)
                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'pending', 0, ?, ?, ?)";
@@ -111,24 +111,24 @@ impl<'a> NewDelivery<'a> {
 
     /// Adds it with its entry: it is due now, unless its destination is paused.
     pub(in crate::ledger) fn add(&self, changes: &mut Changes<'_>) {
-        self.add_saying(None, changes);
+        self.add_with_data(None, changes);
         changes.effects.due.push((self.to.receiver.to_owned(), self.now_ms));
     }
 
     /// Adds a confirmation mail.
     pub(in crate::ledger) fn add_mail(&self, data: &Value, changes: &mut Changes<'_>) {
-        self.add_saying(Some(data), changes);
+        self.add_with_data(Some(data), changes);
         changes.effects.mails += 1;
         changes.effects.due.push((self.to.receiver.to_owned(), self.now_ms));
     }
 
     /// Adds it with its own data, about no submission.
-    pub(in crate::ledger) fn add_notice(&self, data: &Value, changes: &mut Changes<'_>) {
-        self.add_saying(Some(data), changes);
+    pub(in crate::ledger) fn add_notification(&self, data: &Value, changes: &mut Changes<'_>) {
+        self.add_with_data(Some(data), changes);
         changes.effects.is_queue_stale = true;
     }
 
-    fn add_saying(&self, data: Option<&Value>, changes: &mut Changes<'_>) {
+    fn add_with_data(&self, data: Option<&Value>, changes: &mut Changes<'_>) {
         let sql = "INSERT INTO delivery (delivery_id, format, lead_id, submission_id, campaign,
                      destination, receiver, event, notice, state, due_ms, created_ms, subject, beside)
                    SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, CASE WHEN EXISTS (SELECT 1 FROM disabled
@@ -154,7 +154,7 @@ impl<'a> NewDelivery<'a> {
 }
 
 /// The outcome of an attempt, as it is written.
-pub(in crate::ledger) struct Settled<'a> {
+pub(in crate::ledger) struct Settlement<'a> {
     pub(in crate::ledger) state: DeliveryState,
     pub(in crate::ledger) due_ms: i64,
     pub(in crate::ledger) attempt_count: i64,
@@ -168,7 +168,7 @@ pub(in crate::ledger) struct Settled<'a> {
 /// Writes the outcome of an attempt.
 pub(in crate::ledger) fn settle<'a>(
     delivery_id: &'a DeliveryId,
-    settled: Settled<'a>,
+    settled: Settlement<'a>,
     changes: &mut Changes<'a>,
 ) {
     let sql = "UPDATE delivery SET state = ?, due_ms = ?, attempt_count = ?, attempts = ?, reason = ?,
@@ -256,7 +256,7 @@ pub(in crate::ledger) fn erase(
 
 /// Gives late immediate deliveries, by their ids, an entry, and stores the mark up to which all that wait
 /// have one.
-pub(in crate::ledger) fn keep_mark(mark: String, late: &[DeliveryId], changes: &mut Changes<'_>) {
+pub(in crate::ledger) fn store_mark(mark: String, late: &[DeliveryId], changes: &mut Changes<'_>) {
     if !late.is_empty() {
         let sql = "UPDATE delivery SET due_ms = created_ms WHERE state = 'pending' AND due_ms = 0
                      AND delivery_id IN (SELECT value FROM json_each(?))";
@@ -430,7 +430,7 @@ pub(in crate::ledger) fn delivery_range(lead_id: &str) -> (String, String) {
 
 /// Returns the ids between which a submission's deliveries lie, with few of others, or all of its lead's for
 /// a row from before format 4.
-pub(in crate::ledger) fn delivery_range_of(of: Of<'_>) -> (String, String) {
+pub(in crate::ledger) fn delivery_range_of(of: Topic<'_>) -> (String, String) {
     let own = if of.format <= UNNAMED_DELIVERIES { "" } else { named_submission(of.submission_text()) };
     let from = format!("{}{own}", delivery_prefix(of.lead_id));
     let to = format!("{from}~");

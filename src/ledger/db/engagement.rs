@@ -19,7 +19,7 @@ row! {
 }
 
 /// Stores a link, under the current lead of its submission, until a time.
-pub(in crate::ledger) fn keep_link<'a>(
+pub(in crate::ledger) fn store_link<'a>(
     submission_id: &'a SubmissionId,
     lead_id: &'a LeadId,
     campaign: &'a str,

@@ -26,14 +26,14 @@ row! {
 
 /// The role of an identifier of a lead.
 #[derive(Clone, Copy)]
-pub(in crate::ledger) enum Carrier {
+pub(in crate::ledger) enum IdentifierRole {
     /// The lead is recognised by it.
     Recognising,
     /// Only access and erasure look for it.
     Carried,
 }
 
-impl Carrier {
+impl IdentifierRole {
     /// Both roles.
     pub(in crate::ledger) const ALL: [Self; 2] = [Self::Recognising, Self::Carried];
 
@@ -47,7 +47,7 @@ impl Carrier {
 
 /// Adds identifiers to a lead.
 pub(in crate::ledger) fn add_identifiers(
-    carrier: Carrier,
+    role: IdentifierRole,
     tags: Vec<String>,
     lead_id: &LeadId,
     changes: &mut Changes<'_>,
@@ -56,17 +56,17 @@ pub(in crate::ledger) fn add_identifiers(
         return;
     }
     let holes = vec!["(?, ?)"; tags.len()].join(", ");
-    let sql = format!("INSERT INTO {} (tag, lead_id) VALUES {holes} ON CONFLICT DO NOTHING", carrier.table());
+    let sql = format!("INSERT INTO {} (tag, lead_id) VALUES {holes} ON CONFLICT DO NOTHING", role.table());
     let pairs: Vec<_> = tags.into_iter().flat_map(|tag| [tag.into(), lead_id.clone().into()]).collect();
     changes.push(write(sql, pairs));
 }
 
 /// Removes identifiers from a lead.
 pub(in crate::ledger) fn remove_identifiers(lead_id: &LeadId, tags: &[String], changes: &mut Changes<'_>) {
-    for carrier in Carrier::ALL {
+    for role in IdentifierRole::ALL {
         let sql = format!(
             "DELETE FROM {} WHERE lead_id = ? AND tag IN (SELECT value FROM json_each(?))",
-            carrier.table()
+            role.table()
         );
         changes.push(write(sql, [lead_id.clone().into(), json_list(tags)]));
     }
@@ -178,11 +178,11 @@ impl<S: Store> Db<S> {
     /// Removes, between two hashes, the identifiers of leads of which nothing is left.
     pub(in crate::ledger) fn sweep_identifiers(
         &self,
-        carrier: Carrier,
+        role: IdentifierRole,
         after: &str,
         to: &str,
     ) -> Result<(), Fault> {
-        let table = carrier.table();
+        let table = role.table();
         let sql = format!(
             "DELETE FROM {table} WHERE tag > ? AND tag <= ? AND NOT EXISTS
                (SELECT 1 FROM submission s WHERE s.lead_id = {table}.lead_id)
@@ -195,11 +195,11 @@ impl<S: Store> Db<S> {
     /// Returns the hash after which the next chunk of so many begins. `None` if this one is the last.
     pub(in crate::ledger) fn end_of_identifiers(
         &self,
-        carrier: Carrier,
+        role: IdentifierRole,
         after: &str,
         rows: i64,
     ) -> Result<Option<String>, Fault> {
-        self.end_of_chunk(carrier.table(), "tag", after, rows)
+        self.end_of_chunk(role.table(), "tag", after, rows)
     }
 }
 
@@ -211,8 +211,8 @@ fn matching(prints: usize) -> String {
     );
     let found = union_all(vec![newest; prints]);
     // All of a lead without a row of its own follows from its only submission.
-    let of_lead = |column: &str, kept: &str| {
-        format!("coalesce(l.{kept}, (SELECT max({column}) FROM submission s WHERE s.lead_id = f.lead_id))")
+    let of_lead = |column: &str, stored: &str| {
+        format!("coalesce(l.{stored}, (SELECT max({column}) FROM submission s WHERE s.lead_id = f.lead_id))")
     };
     format!(
         "SELECT f.tag, f.lead_id, {}, {} FROM ({found}) f LEFT JOIN lead l ON l.lead_id = f.lead_id

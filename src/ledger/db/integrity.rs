@@ -35,7 +35,7 @@ pub(in crate::ledger) struct DueBounds {
 
 /// The tables that a check reads.
 #[derive(Clone, Copy)]
-enum Checked {
+enum CheckedTable {
     Submissions,
     Deliveries,
 }
@@ -106,7 +106,7 @@ impl<S: Store> Db<S> {
             );
             self.look(problem, &sql, &[after.into(), to.into(), ROW_FORMAT.into()], &mut found)?;
         }
-        self.look_for_newer(Checked::Submissions, after, to, &mut found)?;
+        self.look_for_newer(CheckedTable::Submissions, after, to, &mut found)?;
         Ok(found)
     }
 
@@ -125,7 +125,7 @@ impl<S: Store> Db<S> {
                    WHERE delivery_id > ? AND delivery_id <= ? AND state = 'dead'
                    GROUP BY campaign, destination, reason";
         self.look("dead_letters", sql, &range, &mut found)?;
-        self.look_for_newer(Checked::Deliveries, after, to, &mut found)?;
+        self.look_for_newer(CheckedTable::Deliveries, after, to, &mut found)?;
         Ok(found)
     }
 
@@ -147,14 +147,14 @@ impl<S: Store> Db<S> {
 
     fn look_for_newer(
         &self,
-        checked: Checked,
+        checked: CheckedTable,
         after: &str,
         to: &str,
         into: &mut Vec<Finding>,
     ) -> Result<(), Fault> {
         let (table, key) = match checked {
-            Checked::Submissions => ("submission", "lead_id"),
-            Checked::Deliveries => ("delivery", "delivery_id"),
+            CheckedTable::Submissions => ("submission", "lead_id"),
+            CheckedTable::Deliveries => ("delivery", "delivery_id"),
         };
         let sql = format!(
             "SELECT campaign, count(*), min({key}) FROM {table}

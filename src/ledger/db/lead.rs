@@ -25,7 +25,7 @@ row! {
         pub(in crate::ledger) known_until_ms: i64,
         pub(in crate::ledger) record_until_ms: i64,
         /// Everybody who has received the lead, as JSON, if known.
-        pub(in crate::ledger) had: Option<String>,
+        pub(in crate::ledger) recipients: Option<String> = "had",
     }
 }
 
@@ -53,7 +53,7 @@ pub(in crate::ledger) struct NewLead<'a> {
     pub(in crate::ledger) last_ms: i64,
     pub(in crate::ledger) known_until_ms: i64,
     pub(in crate::ledger) record_until_ms: i64,
-    pub(in crate::ledger) had: Option<String>,
+    pub(in crate::ledger) recipients: Option<String>,
 }
 
 /// Writes the row of a lead: over the existing one, or a new one. A lead that has ended gets none and is
@@ -81,7 +81,7 @@ pub(in crate::ledger) fn put_lead(
         row.last_ms.into(),
         row.known_until_ms.into(),
         row.record_until_ms.into(),
-        row.had.map_or(Arg::Null, Arg::from),
+        row.recipients.map_or(Arg::Null, Arg::from),
     ];
     changes.push(write(sql, args));
     changes.effects.changed_leads.push(lead_id.clone());

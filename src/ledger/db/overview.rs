@@ -116,9 +116,10 @@ fn counted(step: Step) -> String {
         (Tally::UNCONSENTED, "unconsented"),
         (Tally::THROTTLED, "throttled"),
     ];
-    let told =
+    let refusal_sums =
         posts.map(|(code, name)| format!("coalesce(sum(iif(code = '{code}', count, 0)), 0) AS {name}"));
-    let (told, codes) = (told.join(", "), posts.map(|(code, _)| format!("'{code}'")).join(", "));
+    let (refusal_sums, codes) =
+        (refusal_sums.join(", "), posts.map(|(code, _)| format!("'{code}'")).join(", "));
     let step_ms = step.ms();
     let (counters, tallies) = (chosen("counter"), chosen("tally"));
     format!(
@@ -135,7 +136,7 @@ fn counted(step: Step) -> String {
          sums AS (SELECT coalesce(sum(accepted), 0) AS accepted, coalesce(sum(repeats), 0) AS repeats,
              coalesce(sum(fresh), 0) AS fresh, coalesce(sum(qualified), 0) AS qualified,
              coalesce(sum(arrived), 0) AS arrived, {sums} FROM stepped),
-         refusals AS (SELECT {told} FROM tallied),
+         refusals AS (SELECT {refusal_sums} FROM tallied),
          binned AS (SELECT bins.key AS bin, sum(bins.value) AS count
            FROM (SELECT scores {counters} AND scores <> '{{}}') scored, json_each(scored.scores) bins
            GROUP BY bins.key HAVING sum(bins.value) > 0)

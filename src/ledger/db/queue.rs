@@ -3,7 +3,7 @@
 use super::Db;
 use super::bucket::Bucket;
 use super::delivery::{
-    MARK, Of, delivery_range, delivery_range_of, is_delivery_of_submission, without_entry,
+    MARK, Topic, delivery_range, delivery_range_of, is_delivery_of_submission, without_entry,
 };
 use super::funnel::Milestone;
 use super::row::{FromRow, Reader, row};
@@ -23,7 +23,7 @@ row! {
 
 row! {
     /// The facts about immediate deliveries that an outbox reads.
-    pub(in crate::ledger) struct AtOnceRow {
+    pub(in crate::ledger) struct ImmediateRow {
         /// True if deliveries of newer code wait without an entry.
         pub(in crate::ledger) is_held: bool,
         /// The last delivery id of all.
@@ -45,7 +45,7 @@ row! {
         pub(in crate::ledger) event: String,
         pub(in crate::ledger) created_ms: i64,
         pub(in crate::ledger) attempt_count: i64,
-        pub(in crate::ledger) notice: Option<String>,
+        pub(in crate::ledger) data: Option<String> = "notice",
         pub(in crate::ledger) format: i64,
         pub(in crate::ledger) subject: Option<String>,
     }
@@ -64,18 +64,18 @@ row! {
 
 row! {
     /// A delivery whose attempt is over, with its submission.
-    pub(in crate::ledger) struct Attempted {
+    pub(in crate::ledger) struct AttemptRow {
         pub(in crate::ledger) state: DeliveryState,
         /// A JSON list.
         pub(in crate::ledger) attempts: String,
         /// `None` if it is about no submission, or that has ended.
-        pub(in crate::ledger) submission: Option<Followed>,
+        pub(in crate::ledger) submission: Option<SubmissionProgress>,
     }
 }
 
 row! {
     /// A submission whose state follows those of its deliveries.
-    pub(in crate::ledger) struct Followed {
+    pub(in crate::ledger) struct SubmissionProgress {
         pub(in crate::ledger) state: State,
         pub(in crate::ledger) bucket: Bucket = "campaign, hour, source",
         pub(in crate::ledger) milestone: Milestone,
@@ -85,15 +85,15 @@ row! {
 }
 
 /// A submission that may not exist: its columns are NULL then.
-impl FromRow for Option<Followed> {
+impl FromRow for Option<SubmissionProgress> {
     fn read(from: &mut Reader) -> Self {
-        (!from.is_null()).then(|| Followed::read(from))
+        (!from.is_null()).then(|| SubmissionProgress::read(from))
     }
 }
 
 row! {
     /// An arrived delivery that is its submission's only one.
-    pub(in crate::ledger) struct Arrived {
+    pub(in crate::ledger) struct ArrivalRow {
         pub(in crate::ledger) delivery_id: DeliveryId,
         pub(in crate::ledger) bucket: Bucket = "campaign, hour, source",
         pub(in crate::ledger) milestone: Milestone,
@@ -102,7 +102,7 @@ row! {
 
 row! {
     /// A delivery of a person's data, for a withdrawal or an erasure.
-    pub(in crate::ledger) struct Concerned {
+    pub(in crate::ledger) struct PersonDelivery {
         pub(in crate::ledger) delivery_id: DeliveryId,
         pub(in crate::ledger) campaign: String,
         pub(in crate::ledger) destination: String,
@@ -135,7 +135,7 @@ impl<S: Store> Db<S> {
 
     /// Returns the facts about immediate deliveries after a mark, once every one that code of this version
     /// wrote has its entry.
-    pub(in crate::ledger) fn at_once(&self, mark: &str) -> Result<AtOnceRow, Fault> {
+    pub(in crate::ledger) fn immediate(&self, mark: &str) -> Result<ImmediateRow, Fault> {
         let sql = format!(
             "SELECT EXISTS (SELECT 1 FROM delivery WHERE {}),
                (SELECT coalesce(max(delivery_id), '') FROM delivery),
@@ -174,7 +174,7 @@ impl<S: Store> Db<S> {
 
     /// Returns those of these deliveries, a JSON list of ids, that are the only one of a submission that
     /// waits for them.
-    pub(in crate::ledger) fn arrived(&self, ids: &str) -> Result<Vec<Arrived>, Fault> {
+    pub(in crate::ledger) fn arrived(&self, ids: &str) -> Result<Vec<ArrivalRow>, Fault> {
         let sql = format!(
             "SELECT d.delivery_id, s.campaign, s.hour, s.source, s.milestone FROM json_each(?) one
              CROSS JOIN delivery d ON d.delivery_id = one.value
@@ -190,8 +190,8 @@ impl<S: Store> Db<S> {
     pub(in crate::ledger) fn attempted(
         &self,
         delivery_id: &DeliveryId,
-        of: Of<'_>,
-    ) -> Result<Option<Attempted>, Fault> {
+        of: Topic<'_>,
+    ) -> Result<Option<AttemptRow>, Fault> {
         let sql = "SELECT d.state, d.attempts, s.state, s.campaign, s.hour, s.source, s.milestone,
                      (SELECT group_concat(o.state) FROM delivery o WHERE o.delivery_id >= ?2
                         AND o.delivery_id < ?3 AND o.submission_id = d.submission_id
@@ -208,7 +208,7 @@ impl<S: Store> Db<S> {
         &self,
         lead_id: &LeadId,
         submission_id: &SubmissionId,
-    ) -> Result<Option<Followed>, Fault> {
+    ) -> Result<Option<SubmissionProgress>, Fault> {
         let sql = format!(
             "SELECT state, campaign, hour, source, milestone, (SELECT group_concat(d.state) FROM delivery d
                WHERE {}) FROM submission s WHERE lead_id = ?1 AND submission_id = ?2",
@@ -217,8 +217,8 @@ impl<S: Store> Db<S> {
         self.first(&sql, &[lead_id.into(), submission_id.into()])
     }
 
-    /// Returns the state that a submission's deliveries say it has. `None` if it has none.
-    pub(in crate::ledger) fn state_by_deliveries(&self, of: Of<'_>) -> Result<Option<State>, Fault> {
+    /// Returns the state of a submission by those of its deliveries. `None` if it has none.
+    pub(in crate::ledger) fn state_by_deliveries(&self, of: Topic<'_>) -> Result<Option<State>, Fault> {
         let (from, to) = delivery_range_of(of);
         let sql = "SELECT group_concat(state) FROM delivery
                    WHERE delivery_id >= ? AND delivery_id < ? AND submission_id = ?";
@@ -235,8 +235,8 @@ impl<S: Store> Db<S> {
         self.first("SELECT state FROM delivery WHERE delivery_id = ?", &[delivery_id.into()])
     }
 
-    /// Returns dead letters of a campaign that were given up until a time, so many at most. What a clock that was
-    /// ahead has settled was dead before.
+    /// Returns dead letters of a campaign that were given up before or at a time, a bounded number. Those
+    /// that a clock that was ahead has settled count as dead before.
     pub(in crate::ledger) fn dead_letters(
         &self,
         campaign: &str,
@@ -249,7 +249,7 @@ impl<S: Store> Db<S> {
         self.all(sql, &[campaign.into(), until_ms.into(), now_ms.into(), limit.into()])
     }
 
-    /// Returns everybody who has had a lead, or may have.
+    /// Returns everybody who has received a lead, or may have.
     pub(in crate::ledger) fn recipients_of(&self, lead_id: &LeadId) -> Result<Vec<RecipientRow>, Fault> {
         let (from, to) = delivery_range(lead_id);
         let sql = format!(
@@ -266,14 +266,14 @@ impl<S: Store> Db<S> {
         &self,
         lead_id: &LeadId,
         subject: &str,
-    ) -> Result<Vec<Concerned>, Fault> {
+    ) -> Result<Vec<PersonDelivery>, Fault> {
         let (from, to) = delivery_range(lead_id);
         let sql = format!(
             "SELECT {} FROM delivery WHERE delivery_id >= ?1 AND delivery_id < ?2 AND submission_id <> ''
                AND (subject = ?3 OR subject IS NULL
                  OR EXISTS (SELECT 1 FROM json_each(beside) WHERE value = ?3))
              ORDER BY campaign, destination, delivery_id",
-            Concerned::COLUMNS
+            PersonDelivery::COLUMNS
         );
         self.all(&sql, &[from.into(), to.into(), subject.into()])
     }
@@ -286,7 +286,7 @@ impl<S: Store> Db<S> {
         submissions: Arg<'_>,
         subjects: Arg<'_>,
         is_whole: bool,
-    ) -> Result<Vec<Concerned>, Fault> {
+    ) -> Result<Vec<PersonDelivery>, Fault> {
         let (from, to) = delivery_range(lead_id);
         let sql = format!(
             "SELECT {} FROM delivery WHERE delivery_id >= ?1 AND delivery_id < ?2 AND submission_id <> ''
@@ -294,7 +294,7 @@ impl<S: Store> Db<S> {
                  OR subject IN (SELECT value FROM json_each(?5))
                  OR EXISTS (SELECT 1 FROM json_each(beside) WHERE value IN (SELECT value FROM json_each(?5))))
              ORDER BY campaign, destination, delivery_id",
-            Concerned::COLUMNS
+            PersonDelivery::COLUMNS
         );
         let args = [from.into(), to.into(), i64::from(is_whole).into(), submissions, subjects];
         self.all(&sql, &args)

@@ -28,7 +28,7 @@ row! {
 row! {
     /// The unanswered mails to a mailbox, and to what may be the same mailbox.
     #[derive(Default)]
-    pub(in crate::ledger) struct Mailed {
+    pub(in crate::ledger) struct MailCounts {
         pub(in crate::ledger) stem_mails: i64,
         pub(in crate::ledger) mailbox_mails: i64,
         /// True if the owner of the mailbox has refused a request.
@@ -38,7 +38,7 @@ row! {
 
 row! {
     /// A request that has expired.
-    pub(in crate::ledger) struct Expired {
+    pub(in crate::ledger) struct ExpiredRequest {
         pub(in crate::ledger) tag: String,
         pub(in crate::ledger) submission_id: SubmissionId,
         pub(in crate::ledger) lead_id: LeadId,
@@ -183,7 +183,7 @@ impl<S: Store> Db<S> {
         &self,
         [mailbox, stem]: &[Vec<String>; 2],
         now_ms: i64,
-    ) -> Result<Mailed, Fault> {
+    ) -> Result<MailCounts, Fault> {
         let sql = "SELECT coalesce(sum(iif(refused_ms IS NULL, mails, 0)), 0),
                      coalesce(sum(iif(refused_ms IS NULL AND is_mailbox, mails, 0)), 0),
                      coalesce(max(is_mailbox AND refused_ms IS NOT NULL), 0)
@@ -206,10 +206,14 @@ impl<S: Store> Db<S> {
     }
 
     /// Returns expired requests, the earliest first, at most so many.
-    pub(in crate::ledger) fn expired_requests(&self, now_ms: i64, limit: i64) -> Result<Vec<Expired>, Fault> {
+    pub(in crate::ledger) fn expired_requests(
+        &self,
+        now_ms: i64,
+        limit: i64,
+    ) -> Result<Vec<ExpiredRequest>, Fault> {
         let sql = format!(
             "SELECT {} FROM request WHERE expires_ms <= ? ORDER BY expires_ms LIMIT ?",
-            Expired::COLUMNS
+            ExpiredRequest::COLUMNS
         );
         self.all(&sql, &[now_ms.into(), limit.into()])
     }
@@ -217,7 +221,7 @@ impl<S: Store> Db<S> {
     /// Removes an expired request.
     pub(in crate::ledger) fn remove_request(
         &self,
-        request: &Expired,
+        request: &ExpiredRequest,
         effects: &mut Effects,
     ) -> Result<(), Fault> {
         effects.is_expiry_stale = true;

@@ -33,7 +33,7 @@ impl Reader {
         self.at - 1
     }
 
-    /// Returns what was read, or lets the row fail and returns something else meanwhile.
+    /// Returns what was read; otherwise notes the failure of the row, and returns a placeholder.
     pub(in crate::ledger) fn expect<T>(&mut self, read: Result<T, Fault>, otherwise: T) -> T {
         read.unwrap_or_else(|fault| {
             self.failure = Some(fault);

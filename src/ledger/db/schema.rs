@@ -18,7 +18,7 @@ pub const ROW_FORMAT: i64 = 4;
 const MIGRATIONS: &[&[&str]] = &[
     &[
         "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
-        // The campaigns' last good copies: what is sent does not depend on KV being there.
+        // The last good copies of campaigns: deliveries do not depend on KV being available.
         "CREATE TABLE campaign (id TEXT PRIMARY KEY, revision TEXT NOT NULL, stored TEXT NOT NULL)
      WITHOUT ROWID",
         // Many to many: one phone may belong to two leads, one lead has several identifiers.
@@ -52,16 +52,16 @@ const MIGRATIONS: &[&[&str]] = &[
        unconfirmed INTEGER NOT NULL DEFAULT 0, withdrawn INTEGER NOT NULL DEFAULT 0,
        discarded INTEGER NOT NULL DEFAULT 0, expired INTEGER NOT NULL DEFAULT 0,
        erased INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (campaign, hour, source)) WITHOUT ROWID",
-        // What never reached the ledger, counted in batches: approximate.
+        // Posts that never reached the ledger, counted in batches: approximate.
         "CREATE TABLE tally (campaign TEXT NOT NULL, hour INTEGER NOT NULL, field TEXT NOT NULL,
        code TEXT NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (campaign, hour, field, code))
      WITHOUT ROWID",
     ],
     &[
-        // What is in flight is known to the object alone: nobody else sends its deliveries.
+        // Only the object knows which deliveries are in flight: nobody else sends them.
         "UPDATE delivery SET due_ms = created_ms WHERE leased = 1 AND state = 'pending'",
         "ALTER TABLE delivery DROP COLUMN leased",
-        // By receiver, so that what waits for one that is busy need not be passed over each time.
+        // By receiver, so that deliveries of a busy one need not be skipped each time.
         "DROP INDEX delivery_due",
         "CREATE INDEX delivery_due ON delivery (receiver, due_ms) WHERE state = 'pending'",
     ],
@@ -78,7 +78,7 @@ const MIGRATIONS: &[&[&str]] = &[
        act TEXT NOT NULL, personal TEXT, consent_until_ms INTEGER, record_until_ms INTEGER NOT NULL,
        PRIMARY KEY (lead_id, seq)) WITHOUT ROWID",
         "CREATE TABLE terms (digest TEXT PRIMARY KEY, terms TEXT NOT NULL) WITHOUT ROWID",
-        // Under the list keys.
+        // Hashes under the list keys.
         "CREATE TABLE listed (tag TEXT NOT NULL, list TEXT NOT NULL, at_ms INTEGER NOT NULL,
        PRIMARY KEY (tag, list)) WITHOUT ROWID",
         // Submissions that wait for the owner of the address, under its fingerprint.
@@ -87,18 +87,19 @@ const MIGRATIONS: &[&[&str]] = &[
        expires_ms INTEGER NOT NULL, confirmed_ms INTEGER, PRIMARY KEY (tag, submission_id))
      WITHOUT ROWID",
         "CREATE INDEX request_expires ON request (expires_ms)",
-        // A request's lead that turned out to be somebody who is known: links name the former.
+        // Leads of requests that turned out to be known leads: links name the former.
         "CREATE TABLE alias (lead_id TEXT PRIMARY KEY, is_now TEXT NOT NULL) WITHOUT ROWID",
-        // What a delivery says that is not about a submission.
+        // The data of a delivery that is about no submission.
         "ALTER TABLE delivery ADD COLUMN notice TEXT",
     ],
     &[
-        // Why a submission was put aside: its signs, the tags that it is found by, the campaign's revision.
+        // The reason for a quarantine: the signals, the hashes by which the submission is found, the
+        // campaign's revision.
         "ALTER TABLE submission ADD COLUMN quarantine TEXT",
-        // The campaigns by which what is quarantined will be judged.
+        // The campaigns by which quarantined submissions will be judged.
         "CREATE TABLE revision (revision TEXT PRIMARY KEY, stored TEXT NOT NULL) WITHOUT ROWID",
-        // Who has done what, never to whom. REPLACE takes a row away without asking the trigger that guards
-        // deletion, so a number that is taken is refused as well.
+        // The operators' actions, without the people whom they concern. REPLACE removes a row without firing
+        // the trigger that guards deletion, so an existing number is refused as well.
         "CREATE TABLE audit (seq INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, actor TEXT NOT NULL,
        act TEXT NOT NULL, campaign TEXT, destination TEXT, delivery_id TEXT, list TEXT, count INTEGER,
        outcome TEXT NOT NULL)",
@@ -111,64 +112,64 @@ const MIGRATIONS: &[&[&str]] = &[
      BEGIN SELECT RAISE(ABORT, 'the audit log is not replaced'); END",
     ],
     &[
-        // How far a submission has come as a lead, and how many came so far: what the funnel is made of.
+        // The last step that a submission has taken as a lead, and the counts of these steps: the funnel.
         "ALTER TABLE submission ADD COLUMN milestone INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE counter ADD COLUMN fresh INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE counter ADD COLUMN qualified INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE counter ADD COLUMN arrived INTEGER NOT NULL DEFAULT 0",
-        // By the least points of each bin.
+        // Keyed by the least points of each bin.
         "ALTER TABLE counter ADD COLUMN scores TEXT NOT NULL DEFAULT '{}'",
-        // Whose link to a magnet it is, by the submission that got it.
+        // The lead of a link to a magnet, by the submission that got it.
         "CREATE TABLE engagement (submission_id TEXT PRIMARY KEY, lead_id TEXT NOT NULL,
        campaign TEXT NOT NULL, until_ms INTEGER NOT NULL, downloads INTEGER NOT NULL DEFAULT 0,
        first_ms INTEGER) WITHOUT ROWID",
-        // What an operator looks for is few among many.
+        // Operators look for few rows among many.
         "CREATE INDEX delivery_dead ON delivery (delivery_id) WHERE state = 'dead'",
         "CREATE INDEX delivery_paused ON delivery (delivery_id) WHERE state = 'paused'",
         "CREATE INDEX submission_held ON submission (lead_id, submission_id) WHERE state = 'held'",
-        // Of what came before only the states are known. Approximate: what was withdrawn, expired or erased
-        // since is left out, a known person's post that went out counts as a lead of its own, and no score
-        // was counted.
+        // Only the states of earlier submissions are known. Approximate: those withdrawn, expired or erased
+        // since are left out, a known person's post that was forwarded counts as a lead of its own, and no
+        // score was counted.
         "UPDATE counter SET fresh = pending + delivered + dead + held,
        qualified = pending + delivered + dead, arrived = delivered",
-        // Only what can still move: what has been delivered counts nothing more.
+        // Only rows that can still move: a delivered one counts nothing more.
         "UPDATE submission SET milestone = CASE state WHEN 'held' THEN 1 ELSE 2 END
        WHERE state IN ('pending', 'dead', 'held')",
     ],
     &[
-        // Of a lead with a second submission or act: the head of its history, and what each further post needs
-        // to know of it. `founder` is the subject of its first act; `had` says who has had the lead, where that
-        // is known. While it is there, all acts of the lead are in `act`.
+        // Leads with a second submission or act: the head of the history, and the facts that each further
+        // post needs. `founder` is the subject of the first act; `had` lists the recipients of the lead, if
+        // known. While the row exists, all acts of the lead are in `act`.
         "CREATE TABLE lead (number INTEGER PRIMARY KEY, lead_id TEXT NOT NULL UNIQUE, format INTEGER NOT NULL,
        seq INTEGER NOT NULL, mac TEXT NOT NULL, founder TEXT NOT NULL, last_ms INTEGER NOT NULL,
        known_until_ms INTEGER NOT NULL, record_until_ms INTEGER NOT NULL, had TEXT)",
-        // Where the consents of each of its subjects stand.
+        // The standing of each subject of a lead.
         "CREATE TABLE standing (lead INTEGER NOT NULL, subject TEXT NOT NULL, consents TEXT NOT NULL,
        PRIMARY KEY (lead, subject)) WITHOUT ROWID",
-        // Identifiers that a lead's posts carry and by which nobody is recognised: access and erasure look here.
+        // Identifiers that a lead's posts carry but that do not recognise anybody: for access and erasure.
         "CREATE TABLE carried (tag TEXT NOT NULL, lead_id TEXT NOT NULL, PRIMARY KEY (tag, lead_id))
      WITHOUT ROWID",
-        // Other people's, in further fields, while the payload waits.
+        // Identifiers of other people in further fields, while the payload exists.
         "CREATE TABLE mentioned (tag TEXT NOT NULL, lead_id TEXT NOT NULL, submission_id TEXT NOT NULL,
        PRIMARY KEY (tag, lead_id, submission_id)) WITHOUT ROWID",
-        // Whose it is: the subject of its consents first. `stands_by` is the newest act of that subject, where it
-        // brought none of its own; `first` the subject that it was recognised by.
+        // The subjects, that of the consents first. `stands_by` is the newest act of that subject, if the
+        // submission brought none of its own; `first` the subject that it was recognised by.
         "ALTER TABLE submission ADD COLUMN subjects TEXT",
         "ALTER TABLE submission ADD COLUMN stands_by INTEGER",
         "ALTER TABLE submission ADD COLUMN first TEXT",
         "ALTER TABLE act ADD COLUMN subjects TEXT",
         "ALTER TABLE delivery ADD COLUMN subject TEXT",
-        // Whose earlier submissions stand in it as well.
+        // The subjects of earlier submissions contained in it.
         "ALTER TABLE delivery ADD COLUMN beside TEXT",
         "CREATE INDEX submission_held_first ON submission (lead_id, first) WHERE state = 'held'",
-        // Hashes of the mailbox that was asked, and when its owner said that it was not them.
+        // Hashes of the mailbox that was asked, and when its owner refused.
         "ALTER TABLE request ADD COLUMN mailbox TEXT",
         "ALTER TABLE request ADD COLUMN stem TEXT",
         "ALTER TABLE request ADD COLUMN refused_ms INTEGER",
         "CREATE INDEX request_stem ON request (stem) WHERE stem IS NOT NULL",
-        // When somebody who wants to hear nothing was last asked whether that is still so.
+        // When somebody on the suppression list was last asked whether they still object.
         "ALTER TABLE listed ADD COLUMN asked_ms INTEGER",
-        // What no campaign of a lead recognises by was taken for a fingerprint before.
+        // Identifiers by which no campaign of a lead recognises were taken for fingerprints before.
         "INSERT INTO carried SELECT tag, lead_id FROM fingerprint
        WHERE tag >= 'phone.' AND tag < 'phone/'
          AND lead_id IN (SELECT lead_id FROM fingerprint WHERE tag >= 'email.' AND tag < 'email/')
@@ -182,12 +183,13 @@ const MIGRATIONS: &[&[&str]] = &[
              AND 'email' NOT IN (SELECT value FROM json_each(stored, '$.campaign.dedupe.by'))))",
         "DELETE FROM fingerprint WHERE EXISTS
        (SELECT 1 FROM carried c WHERE c.tag = fingerprint.tag AND c.lead_id = fingerprint.lead_id)",
-        // What a publication changed, as JSON: where events go and by which secrets.
+        // The changes of a publication, as JSON: where events go and by which secrets.
         "ALTER TABLE audit ADD COLUMN changes TEXT",
     ],
     &[
-        // A row is longer than a page of an index may hold: WITHOUT ROWID each comparison of a search read one
-        // row whole, with its overflow pages. `payload` and `consent` are bytes now; those of before stay texts.
+        // A row is longer than a page of an index may hold: WITHOUT ROWID each comparison of a search read
+        // one row whole, with its overflow pages. `payload` and `consent` are bytes now; earlier ones stay
+        // texts.
         "CREATE TABLE submission_next (
        lead_id TEXT NOT NULL, submission_id TEXT NOT NULL, format INTEGER NOT NULL,
        campaign TEXT NOT NULL, source TEXT NOT NULL, hour INTEGER NOT NULL, state TEXT NOT NULL,
@@ -197,14 +199,14 @@ const MIGRATIONS: &[&[&str]] = &[
        PRIMARY KEY (lead_id, submission_id))",
         "CREATE INDEX held_by_submission ON submission_next (lead_id, submission_id) WHERE state = 'held'",
         "CREATE INDEX held_by_first ON submission_next (lead_id, first) WHERE state = 'held'",
-        // `moving` brings what is there over, in steps.
+        // `moving` copies the existing rows, in steps.
         REPEAT_WRITES[0],
         REPEAT_WRITES[1],
         REPEAT_WRITES[2],
         "INSERT INTO meta (key, value) VALUES ('moving', '0 copying')",
     ],
     &[
-        // What goes out at once has no entry: its `due_ms` is 0. `at_once` finds it behind this id.
+        // An immediate delivery has no entry: its `due_ms` is 0. `immediate` finds it after this id.
         "DROP INDEX delivery_due",
         "CREATE INDEX delivery_due ON delivery (receiver, due_ms) WHERE state = 'pending' AND due_ms > 0",
         "INSERT INTO meta (key, value) SELECT 'sent', newest
@@ -261,7 +263,7 @@ mod tests {
     use super::*;
     use crate::testing::world::SqliteStore;
 
-    /// Everything that the database is made of, without what only its history has left.
+    /// Returns everything that the database is made of, without the leftovers of its history.
     fn made_of(connection: &Connection) -> Vec<(String, String, String)> {
         let sql = "SELECT type, name, coalesce(sql, '') FROM sqlite_master ORDER BY 1, 2";
         let mut statement = connection.prepare(sql).expect("a statement");

@@ -52,7 +52,7 @@ row! {
 }
 
 /// The entries of a page of the audit log.
-pub(in crate::ledger) struct EntriesChosen<'a> {
+pub(in crate::ledger) struct EntryRange<'a> {
     /// The time and number before which the newest lies.
     pub(in crate::ledger) before: (i64, i64),
     pub(in crate::ledger) from_ms: i64,
@@ -218,7 +218,7 @@ impl<S: Store> Db<S> {
     pub(in crate::ledger) fn entries_shown(
         &self,
         ledger: &str,
-        chosen: &EntriesChosen<'_>,
+        chosen: &EntryRange<'_>,
     ) -> Result<Vec<Value>, Fault> {
         let sql = format!(
             "SELECT json_object('at', {}, 'at_ms', at_ms, 'seq', seq, 'ledger', ?1, 'actor', actor, 'act', act,

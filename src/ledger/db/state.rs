@@ -15,7 +15,7 @@ pub enum State {
     Duplicate,
     /// The person is on a suppression list.
     Suppressed,
-    /// It shows signs of abuse and waits for a decision.
+    /// It shows signals of abuse and waits for a decision.
     Quarantined,
     /// It waits for a double opt-in.
     Unconfirmed,

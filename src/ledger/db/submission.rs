@@ -196,7 +196,7 @@ pub(in crate::ledger) fn hold_again(
     changes.push(write(sql, [until_ms.into(), lead_id.clone().into(), submission_id.clone().into()]));
 }
 
-/// Writes why a submission is quarantined: its signs, the hashes by which it is found, the campaign's
+/// Writes why a submission is quarantined: its signals, the hashes by which it is found, the campaign's
 /// revision.
 pub(in crate::ledger) fn quarantine<'a>(
     lead_id: &'a LeadId,
@@ -279,7 +279,7 @@ impl<S: Store> Db<S> {
     /// Returns the held submissions of a lead in a campaign that were recognised by any of these subjects,
     /// the newest first, at most so many; then as many from rows before format 4, which do not say what they
     /// were recognised by.
-    pub(in crate::ledger) fn held(
+    pub(in crate::ledger) fn held_submissions(
         &self,
         lead_id: &LeadId,
         campaign: &str,
@@ -349,8 +349,9 @@ impl<S: Store> Db<S> {
             "SELECT {columns} FROM submission INDEXED BY {index} WHERE lead_id = ? AND state = 'held'"
         );
         let mut all = self.all(&held, &[lead_id.into()])?;
-        let asked = format!("SELECT {columns} FROM submission WHERE lead_id = ? AND state = 'unconfirmed'");
-        all.extend(self.all::<CountedRow>(&asked, &[lead_id.into()])?);
+        let unconfirmed =
+            format!("SELECT {columns} FROM submission WHERE lead_id = ? AND state = 'unconfirmed'");
+        all.extend(self.all::<CountedRow>(&unconfirmed, &[lead_id.into()])?);
         Ok(all)
     }
 

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use super::Outbox;
 use super::claim::Claim;
-use super::origin::Known;
+use super::origin::ReceiverFacts;
 use crate::base::fault::Fault;
 use crate::base::id::DeliveryId;
 use crate::base::moment::Moment;
@@ -22,7 +22,7 @@ impl<S: Store> Outbox<S> {
     pub(in crate::ledger) fn claim(&self, moment: &Moment) -> Result<Vec<Claim>, Fault> {
         let now = moment.now_ms;
         let has_lost = self.lanes.borrow_mut().look_at_clock(now);
-        if has_lost || self.at_once.borrow().has_lost() {
+        if has_lost || self.immediate.borrow().has_lost() {
             self.refresh()?;
         }
         let mut claims = Vec::new();
@@ -36,7 +36,7 @@ impl<S: Store> Outbox<S> {
         }
     }
 
-    /// Reads the next deliveries of a receiver that are due, and when the first one behind them is.
+    /// Reads the next due deliveries of a receiver, and when the first one after them is due.
     fn read_ahead(&self, receiver: &str, now_ms: i64) -> Result<(), Fault> {
         // Deliveries in flight are still pending, and come first.
         let mut lanes = self.lanes.borrow_mut();
@@ -90,7 +90,7 @@ impl<S: Store> Outbox<S> {
             // Rows of a newer version are left alone.
             let Some(due_ms) = row.due_ms else { continue };
             let hung = row.reason.is_some_and(|reason| reason == Outcome::TimedOut.name());
-            known.push(Known { receiver: row.receiver, due_ms, hung });
+            known.push(ReceiverFacts { receiver: row.receiver, due_ms, hung });
         }
         self.lanes.borrow_mut().learn(known);
         Ok(())

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::claim::Claim;
-use super::origin::{Known, Lane, Origin, Position, Standing, Wait, enqueue};
+use super::origin::{Lane, Origin, Position, ReceiverFacts, Responsiveness, Wait, enqueue};
 use crate::base::id::DeliveryId;
 use crate::base::limits;
 use crate::ledger::db::delivery::origin_of;
@@ -81,7 +81,7 @@ impl Lanes {
     }
 
     /// Replaces the lanes by the facts that the database has.
-    pub(in crate::ledger) fn learn(&mut self, known: Vec<Known>) {
+    pub(in crate::ledger) fn learn(&mut self, known: Vec<ReceiverFacts>) {
         self.queue.clear();
         for origin in self.origins.values_mut() {
             origin.lanes.clear();
@@ -91,7 +91,7 @@ impl Lanes {
             self.change(&one.receiver, |origin, lane| {
                 lane.due_ms = Some(one.due_ms);
                 if is_new && one.hung {
-                    origin.standing = Standing::Hangs;
+                    origin.responsiveness = Responsiveness::Hangs;
                 }
             });
         }
@@ -99,69 +99,76 @@ impl Lanes {
 
     /// Returns the receiver whose turn is next, of those for whom a connection is free.
     pub(in crate::ledger) fn next(&self, now_ms: i64) -> Option<Turn> {
-        let order = match self.held(Standing::Answers, Standing::Answers) + 1 < MAX_CONNECTIONS {
-            true => Standing::ALL,
-            false => Standing::OTHERS_FIRST,
+        let order = match self.connections_of(Responsiveness::Answers, Responsiveness::Answers) + 1
+            < MAX_CONNECTIONS
+        {
+            true => Responsiveness::ALL,
+            false => Responsiveness::OTHERS_FIRST,
         };
-        let (standing, _, name) = order
-            .into_iter()
-            .find_map(|standing| self.first(standing).filter(|(_, wait, _)| wait.from_ms <= now_ms))?;
+        let (responsiveness, _, name) = order.into_iter().find_map(|responsiveness| {
+            self.first(responsiveness).filter(|(_, wait, _)| wait.from_ms <= now_ms)
+        })?;
         let (_, lane) = self.origins.get(name)?.first()?;
-        let is_short = *standing == Standing::Unknown && self.unproven() >= MAX_HANGING;
+        let is_short = *responsiveness == Responsiveness::Unknown && self.unproven() >= MAX_HANGING;
         let timeout_ms = if is_short { SHORT_ATTEMPT_MS } else { ATTEMPT_TIMEOUT_MS };
         Some(Turn { receiver: lane.receiver.clone(), timeout_ms })
     }
 
     /// Returns the origin of this responsiveness that waits longest, of those for whom a connection is free.
     /// Those that are passed over have one already, so they are few.
-    fn first(&self, standing: Standing) -> Option<&Position> {
-        let from = self.queue.partition_point(|(other, ..)| *other < standing);
+    fn first(&self, responsiveness: Responsiveness) -> Option<&Position> {
+        let from = self.queue.partition_point(|(other, ..)| *other < responsiveness);
         let rest = self.queue.get(from..)?.iter();
-        let mut all = rest.take_while(|(other, ..)| *other == standing).peekable();
-        let is_worth_it = all.peek().is_some() && self.has_room_for(standing);
-        all.filter(|_| is_worth_it).find(|(.., name)| self.has_room_at(name, standing))
+        let mut all = rest.take_while(|(other, ..)| *other == responsiveness).peekable();
+        let is_worth_it = all.peek().is_some() && self.has_room_for(responsiveness);
+        all.filter(|_| is_worth_it).find(|(.., name)| self.has_room_at(name, responsiveness))
     }
 
     /// Returns whether one more request may be under way to any origin of this responsiveness.
-    fn has_room_for(&self, standing: Standing) -> bool {
-        let room = match standing {
-            Standing::Answers => true,
-            Standing::Slow => self.held(Standing::Slow, Standing::Slow) < MAX_SLOW,
-            Standing::Unknown => self.unproven() < MAX_UNPROVEN,
-            Standing::Doubtful | Standing::Hangs => {
-                self.unproven() < MAX_UNPROVEN && self.held(Standing::Doubtful, Standing::Hangs) < MAX_HANGING
+    fn has_room_for(&self, responsiveness: Responsiveness) -> bool {
+        let room = match responsiveness {
+            Responsiveness::Answers => true,
+            Responsiveness::Slow => {
+                self.connections_of(Responsiveness::Slow, Responsiveness::Slow) < MAX_SLOW
+            }
+            Responsiveness::Unknown => self.unproven() < MAX_UNPROVEN,
+            Responsiveness::Doubtful | Responsiveness::Hangs => {
+                self.unproven() < MAX_UNPROVEN
+                    && self.connections_of(Responsiveness::Doubtful, Responsiveness::Hangs) < MAX_HANGING
             }
         };
-        room && self.held(Standing::Answers, Standing::Hangs) < MAX_CONNECTIONS
+        room && self.connections_of(Responsiveness::Answers, Responsiveness::Hangs) < MAX_CONNECTIONS
     }
 
-    fn has_room_at(&self, name: &str, standing: Standing) -> bool {
+    fn has_room_at(&self, name: &str, responsiveness: Responsiveness) -> bool {
         let mut own = self.connections().filter(|flight| origin_of(&flight.receiver) == name);
         let is_alone = || self.origins.get(name).is_some_and(|origin| origin.alone_until_ms > self.clock_ms);
         match own.clone().count() {
             0 => true,
             count => {
-                let is_well = standing == Standing::Answers && !own.any(|one| one.is_doubtful);
+                let is_well = responsiveness == Responsiveness::Answers && !own.any(|one| one.is_doubtful);
                 count < MAX_CONNECTIONS_EACH && is_well && !is_alone()
             }
         }
     }
 
     fn unproven(&self) -> usize {
-        self.held(Standing::Unknown, Standing::Hangs)
+        self.connections_of(Responsiveness::Unknown, Responsiveness::Hangs)
     }
 
     /// Returns how many connections are held by origins of a responsiveness in this range. One that is held
     /// for long counts as a hanging origin's, whatever the origin was when it began.
-    fn held(&self, from: Standing, to: Standing) -> usize {
-        let standing = |flight: &Flight| {
+    fn connections_of(&self, from: Responsiveness, to: Responsiveness) -> usize {
+        let responsiveness = |flight: &Flight| {
             let origin = self.origins.get(origin_of(&flight.receiver));
-            match origin.map(|origin| origin.standing).unwrap_or_default() {
-                Standing::Answers | Standing::Unknown if flight.is_doubtful => Standing::Doubtful,
-                standing => standing,
+            match origin.map(|origin| origin.responsiveness).unwrap_or_default() {
+                Responsiveness::Answers | Responsiveness::Unknown if flight.is_doubtful => {
+                    Responsiveness::Doubtful
+                }
+                responsiveness => responsiveness,
             }
         };
-        self.connections().filter(|flight| (from..=to).contains(&standing(flight))).count()
+        self.connections().filter(|flight| (from..=to).contains(&responsiveness(flight))).count()
     }
 
     fn connections(&self) -> impl Iterator<Item = &Flight> + Clone {
@@ -175,7 +182,7 @@ impl Lanes {
     }
 
     /// Returns whether a receiver's lane has nothing in the database that should go first.
-    pub(in crate::ledger) fn takes_at_once(&self, receiver: &str, now_ms: i64) -> bool {
+    pub(in crate::ledger) fn takes_immediately(&self, receiver: &str, now_ms: i64) -> bool {
         let mut lanes = self.origins.get(origin_of(receiver)).into_iter().flat_map(|origin| &origin.lanes);
         let lane = lanes.find(|lane| lane.receiver == receiver);
         lane.is_none_or(|lane| lane.due_ms.is_none_or(|due_ms| due_ms > now_ms))
@@ -271,7 +278,7 @@ impl Lanes {
                     origin.flaps_until_ms = clock_ms + FLAPS_MS;
                 }
                 let flaps = origin.flaps_until_ms > clock_ms;
-                origin.standing = origin.standing.after(claim, outcome, took_ms, flaps);
+                origin.responsiveness = origin.responsiveness.after(claim, outcome, took_ms, flaps);
                 origin.alone_until_ms = origin.alone_until_ms.max(alone_until_ms);
             });
         }
@@ -296,7 +303,7 @@ impl Lanes {
     /// claim asks again.
     pub(in crate::ledger) fn next_due_ms(&self) -> i64 {
         let lost = self.flights.iter().map(|flight| flight.until_ms);
-        let firsts = Standing::ALL.into_iter().filter_map(|standing| self.first(standing));
+        let firsts = Responsiveness::ALL.into_iter().filter_map(|responsiveness| self.first(responsiveness));
         firsts.map(|(_, wait, _)| wait.from_ms).chain(lost).min().unwrap_or(i64::MAX)
     }
 
@@ -308,8 +315,8 @@ impl Lanes {
         }
         let origin = self.origins.entry(name.to_owned()).or_default();
         if let Some(wait) = origin.wait() {
-            let place = (origin.standing, wait, name.to_owned());
-            if let Ok(at) = self.queue.binary_search(&place) {
+            let position = (origin.responsiveness, wait, name.to_owned());
+            if let Ok(at) = self.queue.binary_search(&position) {
                 self.queue.remove(at);
             }
         }
@@ -352,7 +359,7 @@ mod tests {
             submission_id: SubmissionId::default(),
             receiver: receiver.to_owned(),
             event: EventKind::Qualified,
-            notice: None,
+            data: None,
             due_ms,
             created_ms: due_ms,
             attempt_count: 0,
@@ -364,11 +371,11 @@ mod tests {
     /// Returns the queue as it follows from the origins.
     fn meant(lanes: &Lanes) -> Vec<Position> {
         assert!(lanes.origins.values().all(|origin| origin.lanes.iter().all(|lane| lane.wait().is_some())));
-        let place =
-            |(name, origin): (&String, &Origin)| Some((origin.standing, origin.wait()?, name.clone()));
-        let mut places: Vec<_> = lanes.origins.iter().filter_map(place).collect();
-        places.sort();
-        places
+        let position =
+            |(name, origin): (&String, &Origin)| Some((origin.responsiveness, origin.wait()?, name.clone()));
+        let mut positions: Vec<_> = lanes.origins.iter().filter_map(position).collect();
+        positions.sort();
+        positions
     }
 
     /// Applies random events in random order.
@@ -386,7 +393,7 @@ mod tests {
                 1 if die(2, 20) == 0 => now_ms -= 500_000,
                 2 | 3 => lanes.note_due(receiver, now_ms + die(2, 3) as i64 * 1_000),
                 4 if die(2, 10) == 0 => {
-                    let known = |to: &&str| Known {
+                    let known = |to: &&str| ReceiverFacts {
                         receiver: (*to).to_owned(),
                         due_ms: now_ms - 5,
                         hung: die(3, 2) == 0,
@@ -418,7 +425,7 @@ mod tests {
                 }
             }
             assert_eq!(lanes.queue, meant(&lanes), "step {step}");
-            assert!(lanes.held(Standing::Answers, Standing::Hangs) <= MAX_CONNECTIONS);
+            assert!(lanes.connections_of(Responsiveness::Answers, Responsiveness::Hangs) <= MAX_CONNECTIONS);
             for receiver in RECEIVERS {
                 let own = lanes.connections().filter(|one| origin_of(&one.receiver) == origin_of(receiver));
                 assert!(own.count() <= MAX_CONNECTIONS_EACH);

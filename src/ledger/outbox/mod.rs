@@ -1,8 +1,8 @@
 //! The outbox: the deliveries of a ledger, from the decision until the receiver has them.
 
-pub(in crate::ledger) mod at_once;
 pub(in crate::ledger) mod claim;
 mod due;
+pub(in crate::ledger) mod immediate;
 mod lanes;
 mod mark;
 mod open_leads;
@@ -14,8 +14,8 @@ pub(in crate::ledger) mod settle;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use self::at_once::{AtOnce, Marked};
 use self::claim::Claim;
+use self::immediate::{ImmediateDeliveries, NextMark};
 use self::lanes::Lanes;
 use self::open_leads::OpenLeads;
 use super::consents::open::Open;
@@ -30,7 +30,7 @@ pub(in crate::ledger) struct Outbox<S> {
     db: Rc<Db<S>>,
     development: bool,
     lanes: RefCell<Lanes>,
-    at_once: RefCell<AtOnce>,
+    immediate: RefCell<ImmediateDeliveries>,
     /// The open leads that are about to be sent.
     open_leads: RefCell<OpenLeads>,
 }
@@ -47,8 +47,8 @@ pub(in crate::ledger) struct OpenedLead<'a> {
 impl<S: Store> Outbox<S> {
     /// Makes an outbox with empty memory.
     pub(in crate::ledger) fn new(db: Rc<Db<S>>, development: bool) -> Self {
-        let (lanes, at_once, open_leads) = Default::default();
-        Self { db, development, lanes, at_once, open_leads }
+        let (lanes, immediate, open_leads) = Default::default();
+        Self { db, development, lanes, immediate, open_leads }
     }
 
     /// Reads what waits.
@@ -71,18 +71,18 @@ impl<S: Store> Outbox<S> {
     /// Notes a committed admission: its deliveries with an entry, the immediate ones, and its lead.
     pub(in crate::ledger) fn admitted(
         &self,
-        marked: Option<Marked>,
+        marked: Option<NextMark>,
         entered: &[DeliveryId],
         claims: Vec<Claim>,
         opened: Option<OpenedLead<'_>>,
     ) {
-        self.at_once.borrow_mut().note_all_written(marked, entered, &claims);
+        self.immediate.borrow_mut().note_all_written(marked, entered, &claims);
         let mut lanes = self.lanes.borrow_mut();
         for claim in claims {
             lanes.hand(claim);
         }
         if let Some(OpenedLead { lead_id, submission_id, open, bytes }) = opened {
-            self.open_leads.borrow_mut().keep(lead_id, submission_id, open, bytes);
+            self.open_leads.borrow_mut().insert(lead_id, submission_id, open, bytes);
         }
     }
 
@@ -102,7 +102,7 @@ impl<S: Store> Outbox<S> {
 
     /// Notes that confirmation mails were written.
     pub(in crate::ledger) fn note_mails(&self, mails: u64) {
-        self.at_once.borrow_mut().note_mails(mails);
+        self.immediate.borrow_mut().note_mails(mails);
     }
 
     /// Notes the time, so that a clock that went back delays nothing.
@@ -111,7 +111,7 @@ impl<S: Store> Outbox<S> {
     }
 
     /// Returns the next mark of immediate deliveries, if it is time for one.
-    pub(in crate::ledger) fn next_mark(&self) -> Option<Marked> {
-        self.at_once.borrow().next_mark()
+    pub(in crate::ledger) fn next_mark(&self) -> Option<NextMark> {
+        self.immediate.borrow().next_mark()
     }
 }

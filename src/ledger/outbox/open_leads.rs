@@ -23,7 +23,7 @@ thread_local! {
 }
 
 /// A cached lead.
-struct Kept {
+struct Entry {
     /// The number of leads that came before.
     number: u64,
     lead_id: LeadId,
@@ -32,7 +32,7 @@ struct Kept {
     bytes: usize,
 }
 
-impl Kept {
+impl Entry {
     /// Makes an entry, and counts its bytes.
     fn new(number: u64, lead_id: &LeadId, submission_id: &SubmissionId, open: Open, bytes: usize) -> Self {
         TAKEN.set(TAKEN.get() + bytes);
@@ -41,7 +41,7 @@ impl Kept {
     }
 }
 
-impl Drop for Kept {
+impl Drop for Entry {
     fn drop(&mut self) {
         TAKEN.set(TAKEN.get() - self.bytes);
     }
@@ -51,7 +51,7 @@ impl Drop for Kept {
 #[derive(Default)]
 pub(in crate::ledger) struct OpenLeads {
     /// The entries by lead. An id begins with the time when the lead came, so the oldest come first.
-    leads: VecDeque<Kept>,
+    leads: VecDeque<Entry>,
     /// The number of leads that came.
     came: u64,
 }
@@ -62,7 +62,7 @@ impl OpenLeads {
         // Nearly all come in order.
         match self.leads.back() {
             Some(last) if last.lead_id >= *lead_id => {
-                self.leads.binary_search_by(|kept| kept.lead_id.cmp(lead_id))
+                self.leads.binary_search_by(|entry| entry.lead_id.cmp(lead_id))
             }
             _ => Err(self.leads.len()),
         }
@@ -70,7 +70,7 @@ impl OpenLeads {
 
     /// Caches a lead with `typed` bytes of text, if there is room: the oldest are sent first, so the newest
     /// is the one to be read again.
-    pub(in crate::ledger) fn keep(
+    pub(in crate::ledger) fn insert(
         &mut self,
         lead_id: &LeadId,
         submission_id: &SubmissionId,
@@ -81,7 +81,7 @@ impl OpenLeads {
         self.came += 1;
         // A text is stored once as it is and at most once more in names and answers.
         let bytes = ENTRY_BYTES + 2 * typed;
-        let is_stale = |oldest: &mut Kept| self.came - oldest.number > STALE_AFTER;
+        let is_stale = |oldest: &mut Entry| self.came - oldest.number > STALE_AFTER;
         if TAKEN.get() + bytes > MAX_BYTES {
             self.leads.pop_front_if(is_stale);
         }
@@ -89,14 +89,14 @@ impl OpenLeads {
             return;
         }
         if let Err(at) = self.position(lead_id) {
-            self.leads.insert(at, Kept::new(self.came, lead_id, submission_id, open, bytes));
+            self.leads.insert(at, Entry::new(self.came, lead_id, submission_id, open, bytes));
         }
     }
 
     /// Returns the lead of a submission, if it is cached.
     pub(in crate::ledger) fn find(&self, lead_id: &LeadId, submission_id: &SubmissionId) -> Option<Rc<Open>> {
-        let kept = self.leads.get(self.position(lead_id).ok()?)?;
-        (kept.submission_id == *submission_id).then(|| Rc::clone(&kept.open))
+        let entry = self.leads.get(self.position(lead_id).ok()?)?;
+        (entry.submission_id == *submission_id).then(|| Rc::clone(&entry.open))
     }
 
     /// Drops a lead.
@@ -136,7 +136,7 @@ mod tests {
     }
 
     fn is_sound(all: &OpenLeads) {
-        assert_eq!(TAKEN.get(), all.leads.iter().map(|kept| kept.bytes).sum::<usize>());
+        assert_eq!(TAKEN.get(), all.leads.iter().map(|entry| entry.bytes).sum::<usize>());
         assert!(TAKEN.get() <= MAX_BYTES && all.leads.iter().is_sorted_by(|a, b| a.lead_id < b.lead_id));
     }
 
@@ -145,31 +145,31 @@ mod tests {
         let mut all = OpenLeads::default();
         let typed = 10_000;
         let room = MAX_BYTES / (ENTRY_BYTES + 2 * typed);
-        let keep = |all: &mut OpenLeads, n: usize| {
-            all.keep(&format!("lead_{n:05}").into(), &"sub".into(), open(), typed);
+        let insert = |all: &mut OpenLeads, n: usize| {
+            all.insert(&format!("lead_{n:05}").into(), &"sub".into(), open(), typed);
             is_sound(all);
         };
         let is_open =
             |all: &OpenLeads, n: usize| all.find(&format!("lead_{n:05}").into(), &"sub".into()).is_some();
-        (0..room + 10).for_each(|n| keep(&mut all, n));
+        (0..room + 10).for_each(|n| insert(&mut all, n));
         assert_eq!(all.leads.len(), room);
         assert!(is_open(&all, 0) && is_open(&all, room - 1) && !is_open(&all, room));
         all.forget(&"lead_00005".into());
-        keep(&mut all, room + 10);
+        insert(&mut all, room + 10);
         assert!(is_open(&all, room + 10));
         let later = usize::try_from(STALE_AFTER).expect("small") + 20;
-        (room + 11..later).for_each(|n| keep(&mut all, n));
+        (room + 11..later).for_each(|n| insert(&mut all, n));
         assert!(!is_open(&all, 0) && is_open(&all, later - 1) && all.leads.len() == room);
     }
 
     #[test]
     fn ledgers_share_the_room_and_give_it_back() {
         let (mut one, mut other) = (OpenLeads::default(), OpenLeads::default());
-        one.keep(&"lead_1".into(), &"a".into(), open(), MAX_BYTES / 2 - ENTRY_BYTES);
-        other.keep(&"lead_2".into(), &"b".into(), open(), ENTRY_BYTES);
+        one.insert(&"lead_1".into(), &"a".into(), open(), MAX_BYTES / 2 - ENTRY_BYTES);
+        other.insert(&"lead_2".into(), &"b".into(), open(), ENTRY_BYTES);
         assert!(other.leads.is_empty());
         drop(one);
-        other.keep(&"lead_2".into(), &"b".into(), open(), ENTRY_BYTES);
+        other.insert(&"lead_2".into(), &"b".into(), open(), ENTRY_BYTES);
         assert_eq!(other.leads.len(), 1);
         is_sound(&other);
     }
@@ -177,9 +177,9 @@ mod tests {
     #[test]
     fn a_lead_is_closed_by_its_next_post_by_its_end_and_by_nothing_else() {
         let mut all = OpenLeads::default();
-        all.keep(&"lead_1".into(), &"a".into(), open(), 10);
-        all.keep(&"lead_2".into(), &"b".into(), open(), 10);
-        all.keep(&"lead_1".into(), &"c".into(), open(), 20);
+        all.insert(&"lead_1".into(), &"a".into(), open(), 10);
+        all.insert(&"lead_2".into(), &"b".into(), open(), 10);
+        all.insert(&"lead_1".into(), &"c".into(), open(), 20);
         assert!(
             all.find(&"lead_1".into(), &"a".into()).is_none()
                 && all.find(&"lead_1".into(), &"c".into()).is_some()
@@ -198,8 +198,8 @@ mod tests {
     #[test]
     fn one_that_is_larger_than_all_room_is_not_kept() {
         let mut all = OpenLeads::default();
-        all.keep(&"lead_1".into(), &"a".into(), open(), 10);
-        all.keep(&"lead_2".into(), &"b".into(), open(), MAX_BYTES);
+        all.insert(&"lead_1".into(), &"a".into(), open(), 10);
+        all.insert(&"lead_2".into(), &"b".into(), open(), MAX_BYTES);
         assert!(
             all.find(&"lead_1".into(), &"a".into()).is_some()
                 && all.find(&"lead_2".into(), &"b".into()).is_none()

@@ -11,7 +11,7 @@ const SLOW_MS: i64 = 500;
 
 /// The responsiveness of an origin since the object started, in the order in which origins are chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Standing {
+pub(super) enum Responsiveness {
     /// Its last attempt got a response, whatever that was.
     Answers,
     /// Its last attempt got a late response, or one in the last minutes timed out.
@@ -25,7 +25,7 @@ pub(super) enum Standing {
     Hangs,
 }
 
-impl Standing {
+impl Responsiveness {
     pub(super) const ALL: [Self; 5] = [Self::Answers, Self::Slow, Self::Unknown, Self::Doubtful, Self::Hangs];
     /// The order if origins that respond hold all connections but one: the last is for the others.
     pub(super) const OTHERS_FIRST: [Self; 5] =
@@ -81,7 +81,7 @@ impl Lane {
 
 #[derive(Default)]
 pub(super) struct Origin {
-    pub(super) standing: Standing,
+    pub(super) responsiveness: Responsiveness,
     pub(super) alone_until_ms: i64,
     pub(super) flaps_until_ms: i64,
     pub(super) last: Wait,
@@ -102,7 +102,7 @@ impl Origin {
 }
 
 /// The facts that the database has about a receiver.
-pub(in crate::ledger) struct Known {
+pub(in crate::ledger) struct ReceiverFacts {
     pub(in crate::ledger) receiver: String,
     pub(in crate::ledger) due_ms: i64,
     /// True if the last known attempt timed out.
@@ -110,14 +110,14 @@ pub(in crate::ledger) struct Known {
 }
 
 /// The position of an origin in the queue: its responsiveness, its wait, and its name.
-pub(super) type Position = (Standing, Wait, String);
+pub(super) type Position = (Responsiveness, Wait, String);
 
 /// Inserts an origin in the queue, if something waits for it.
 pub(super) fn enqueue(queue: &mut Vec<Position>, name: &str, origin: &Origin) {
     if let Some(wait) = origin.wait() {
-        let place = (origin.standing, wait, name.to_owned());
-        if let Err(at) = queue.binary_search(&place) {
-            queue.insert(at, place);
+        let position = (origin.responsiveness, wait, name.to_owned());
+        if let Err(at) = queue.binary_search(&position) {
+            queue.insert(at, position);
         }
     }
 }

@@ -40,7 +40,7 @@ pub struct Prepared {
 }
 
 /// The inputs of a request beside its claim.
-pub(in crate::ledger) struct Means<'a, F> {
+pub(in crate::ledger) struct RequestInputs<'a, F> {
     /// The current campaign, otherwise its last good copy.
     pub(in crate::ledger) campaign: Option<&'a Campaign>,
     /// Secrets by their names.
@@ -64,7 +64,7 @@ struct Mail {
 /// # Errors
 /// The reason why it cannot be sent, to be settled as the attempt's outcome.
 pub(in crate::ledger) fn prepare<S: Store>(parts: &Parts<S>, claim: &Claim) -> Result<Prepared, Outcome> {
-    if claim.notice.is_some() {
+    if claim.data.is_some() {
         return Ok(Prepared { open: None, unsigned: Vec::new() });
     }
     let open = open_of(parts, claim).map_err(|_| Outcome::Unreadable)?;
@@ -83,7 +83,7 @@ pub(in crate::ledger) fn dispatch<S: Store, F: FnOnce(&str) -> Option<String>>(
     parts: &Parts<S>,
     claim: &Claim,
     prepared: &Prepared,
-    means: Means<'_, F>,
+    means: RequestInputs<'_, F>,
     moment: &Moment,
 ) -> Result<Dispatch, Outcome> {
     let campaign = means.campaign.ok_or(Outcome::Unreadable)?;
@@ -147,11 +147,11 @@ fn webhook_body<S: Store>(
     destination: &Destination,
     receipts: &[(String, Vec<u8>)],
 ) -> Result<Vec<u8>, Outcome> {
-    let Some(notice) = &claim.notice else {
+    let Some(data) = &claim.data else {
         let open = prepared.open.as_ref().ok_or(Outcome::Unreadable)?;
         return lead_body(parts, claim, open, destination, receipts);
     };
-    let data: Value = serde_json::from_str(notice).map_err(|_| Outcome::Unreadable)?;
+    let data: Value = serde_json::from_str(data).map_err(|_| Outcome::Unreadable)?;
     let is_allowed = || parts.consents.allow(&claim.lead_id, claim.subject.as_deref(), &destination.needs);
     if claim.event == EventKind::Engaged && !is_allowed().map_err(|_| Outcome::Unreadable)? {
         return Err(Outcome::ConsentMissing);
@@ -193,8 +193,8 @@ fn lead_body<S: Store>(
 fn mail_of<S: Store>(parts: &Parts<S>, claim: &Claim, campaign: &Campaign) -> Result<Mail, Outcome> {
     let how = campaign.double_opt_in.as_ref().ok_or(Outcome::DestinationRemoved)?;
     let url = parts.config.public_url.as_ref().ok_or(Outcome::PublicUrlMissing)?;
-    let notice: Value = serde_json::from_str(claim.notice.as_deref().unwrap_or_default()).unwrap_or_default();
-    let submission_id = notice.get("submission_id").and_then(Value::as_str).unwrap_or_default();
+    let data: Value = serde_json::from_str(claim.data.as_deref().unwrap_or_default()).unwrap_or_default();
+    let submission_id = data.get("submission_id").and_then(Value::as_str).unwrap_or_default();
     let submission_id = SubmissionId::from(submission_id);
     let waiting = parts.consents.unconfirmed(&claim.lead_id, &submission_id);
     let admit = waiting.map_err(|_| Outcome::Unreadable)?.ok_or(Outcome::ConsentMissing)?.admit;

@@ -14,9 +14,9 @@ use crate::ledger::db::Db;
 use crate::ledger::db::bucket::Bucket;
 use crate::ledger::db::changes::{Changes, Effects};
 use crate::ledger::db::delivery;
-use crate::ledger::db::delivery::{Of, Settled, Target};
+use crate::ledger::db::delivery::{Settlement, Target, Topic};
 use crate::ledger::db::funnel::{Milestone, Steps};
-use crate::ledger::db::queue::{Attempted, Followed};
+use crate::ledger::db::queue::{AttemptRow, SubmissionProgress};
 use crate::ledger::db::state::{DeliveryState, state_of};
 use crate::ledger::db::store::Store;
 use crate::ledger::db::submission;
@@ -101,9 +101,9 @@ impl<S: Store> Outbox<S> {
             false => self.write_outcome(one, state, due_ms, moment.now_ms),
         };
         match &written {
-            Ok(_) => self.at_once.borrow_mut().forget(&claim.delivery_id),
+            Ok(_) => self.immediate.borrow_mut().forget(&claim.delivery_id),
             // Its row may have no entry.
-            Err(_) => self.at_once.borrow_mut().lose(),
+            Err(_) => self.immediate.borrow_mut().lose(),
         }
         if written.as_ref().map_or(true, |state| *state == DeliveryState::Pending) {
             self.note_due(&claim.receiver, due_ms);
@@ -157,12 +157,12 @@ impl<S: Store> Outbox<S> {
         now_ms: i64,
     ) -> Result<DeliveryState, Fault> {
         let Attempt { claim, outcome, .. } = *one;
-        let of = Of::submission(&claim.lead_id, &claim.submission_id, claim.format);
+        let of = Topic::submission(&claim.lead_id, &claim.submission_id, claim.format);
         let Some(found) = self.db.attempted(&claim.delivery_id, of)? else {
             // Retention has ended the lead.
             return Ok(state);
         };
-        let Attempted { state: before, attempts, submission } = found;
+        let AttemptRow { state: before, attempts, submission } = found;
         // After a lost claim a later attempt may have delivered it: that stands. A delivery that was stopped
         // on its way stays stopped: its recipient has been notified.
         if matches!(before, DeliveryState::Delivered | DeliveryState::Withdrawn) {
@@ -177,7 +177,7 @@ impl<S: Store> Outbox<S> {
         let mark = self.mark();
         let mut submission = submission;
         let mut changes = Changes::default();
-        let settled = Settled {
+        let settled = Settlement {
             state,
             due_ms,
             attempt_count: claim.attempt_count + 1,
@@ -203,7 +203,7 @@ impl<S: Store> Outbox<S> {
     }
 }
 
-/// Returns the attempts of a delivery, a JSON list, with one more, at most the newest so many.
+/// Returns the attempts of a delivery, a JSON list, with one more, cut to the newest.
 fn listed(attempts: &str, one: Value) -> Value {
     let mut attempts: Vec<Value> = serde_json::from_str(attempts).unwrap_or_default();
     attempts.push(one);
@@ -229,7 +229,7 @@ pub(in crate::ledger) fn settle_submission<S: Store>(
 fn follow<'a>(
     lead_id: &'a LeadId,
     submission_id: &'a SubmissionId,
-    followed: &'a Followed,
+    followed: &'a SubmissionProgress,
     changes: &mut Changes<'a>,
 ) {
     let state = state_of(&followed.deliveries);

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::asker::Asker;
 use super::history::history_shown;
-use super::page::{Position, Shown};
+use super::page::{LeadPage, Position};
 use crate::base::fault::Fault;
 use crate::base::id::LeadId;
 use crate::base::json::{object_of, value_of};
@@ -15,7 +15,7 @@ use crate::base::time::rfc3339;
 use crate::contact::{Email, Phone};
 use crate::ledger::admit::lists::lists_with;
 use crate::ledger::api::{Access, Report};
-use crate::ledger::consents::open::Counted;
+use crate::ledger::consents::open::CountedSubmission;
 use crate::ledger::consents::payload::Payload;
 use crate::ledger::db::shown::SubmissionShown;
 use crate::ledger::db::store::{SealedCell, Store};
@@ -80,8 +80,8 @@ fn lead_shown<S: Store>(
     from: Option<&Position>,
     left: &mut i64,
 ) -> Result<(Option<Value>, Option<Position>), Fault> {
-    let asker = &asker.in_lead(&parts.consents.known(lead_id, &asker.subjects)?);
-    let mut shown = Shown::default();
+    let asker = &asker.in_lead(&parts.consents.lead_facts(lead_id, &asker.subjects)?);
+    let mut shown = LeadPage::default();
     let mut next = None;
     if !from.is_some_and(|from| from.in_acts) {
         let after = from.map(|from| from.after.as_str()).unwrap_or_default();
@@ -122,7 +122,7 @@ fn submissions_shown<S: Store>(
     asker: &Asker<'_>,
     after: &str,
     left: &mut i64,
-    into: &mut Shown,
+    into: &mut LeadPage,
 ) -> Result<Option<Position>, Fault> {
     let limit = (*left).max(1);
     let rows = parts.db.submissions_shown(lead_id, after, limit)?;
@@ -142,7 +142,7 @@ fn submission_shown<S: Store>(
     lead_id: &LeadId,
     asker: &Asker<'_>,
     row: SubmissionShown,
-    into: &mut Shown,
+    into: &mut LeadPage,
 ) -> Result<(), Fault> {
     let SubmissionShown { submission_id, state, bucket, subjects, own, payload, shown, consent } = row;
     let row = CountedRow { submission_id, state, bucket, subjects, own };
@@ -190,9 +190,9 @@ fn payload_shown<S: Store>(
     parts: &Parts<S>,
     sealed: &SealedCell,
     lead_id: &LeadId,
-    one: &Counted,
+    one: &CountedSubmission,
     asker: &Asker<'_>,
-    into: &mut Shown,
+    into: &mut LeadPage,
 ) -> Option<Value> {
     let context = payload_context(lead_id, &one.submission_id);
     let payload: Payload = parts.vault.open_sealed(sealed, &context).ok()?;
@@ -236,7 +236,7 @@ fn payload_shown<S: Store>(
 }
 
 /// Returns a lead with the asker's contact, and no other.
-fn lead_for<S: Store>(parts: &Parts<S>, lead: &Lead, asker: &Asker<'_>, into: &mut Shown) -> Value {
+fn lead_for<S: Store>(parts: &Parts<S>, lead: &Lead, asker: &Asker<'_>, into: &mut LeadPage) -> Value {
     let identity = &parts.config.identity;
     let email = lead.contact.email.clone();
     let phone = lead.contact.phone.clone();
@@ -263,11 +263,11 @@ fn consents_shown<S: Store>(
     lead_id: &LeadId,
     asker: &Asker<'_>,
     is_first: bool,
-    shown: &Shown,
+    shown: &LeadPage,
 ) -> Result<Vec<Value>, Fault> {
     let mut standing = shown.standing.clone();
     if is_first {
-        for (subject, own) in parts.consents.known(lead_id, &asker.subjects)?.into_standings() {
+        for (subject, own) in parts.consents.lead_facts(lead_id, &asker.subjects)?.into_standings() {
             if asker.subjects.contains(&subject) {
                 standing.extend(own);
             }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::base::fault::Fault;
 use crate::base::id::LeadId;
 use crate::contact::{Email, Phone};
-use crate::ledger::consents::standing::Known;
+use crate::ledger::consents::standing::LeadFacts;
 use crate::ledger::db::Db;
 use crate::ledger::db::store::Store;
 use crate::ledger::presence::QUARANTINED_LEADS;
@@ -27,7 +27,7 @@ impl<'a> Asker<'a> {
     }
 
     /// Returns the same, with the names that a lead knows them by.
-    pub(super) fn in_lead(&self, known: &Known) -> Self {
+    pub(super) fn in_lead(&self, known: &LeadFacts) -> Self {
         let names = self.subjects.iter().filter_map(|name| known.name_of(std::slice::from_ref(name)));
         let mut subjects = self.subjects.clone();
         subjects.extend(names.filter(|name| !self.subjects.contains(name)).collect::<Vec<_>>());

@@ -11,7 +11,7 @@ use crate::base::moment::Moment;
 use crate::base::time::rfc3339;
 use crate::ledger::api::Count;
 use crate::ledger::db::changes::Changes;
-use crate::ledger::db::delivery::{NewDelivery, Of, Target, receiver_of};
+use crate::ledger::db::delivery::{NewDelivery, Target, Topic, receiver_of};
 use crate::ledger::db::engagement::{Downloads, count_download};
 use crate::ledger::db::store::Store;
 use crate::ledger::parts::Parts;
@@ -54,7 +54,7 @@ fn notify<S: Store>(
         "lead_id": lead_id, "campaign": campaign.id,
         "engagement": { "kind": "download", "title": magnet.title, "at": rfc3339(moment.now_ms) },
     });
-    let recipients = parts.consents.recipients(lead_id, &parts.consents.known(lead_id, &[])?)?;
+    let recipients = parts.consents.recipients(lead_id, &parts.consents.lead_facts(lead_id, &[])?)?;
     let here = recipients.into_iter().filter(|one| one.counts && one.campaign == campaign.id);
     let mut names = BTreeSet::new();
     names.extend(here.map(|one| one.destination));
@@ -62,8 +62,8 @@ fn notify<S: Store>(
         if parts.consents.allow(lead_id, whose.as_deref(), &destination.needs)? {
             let receiver = receiver_of(destination);
             let to = Target { campaign: &campaign.id, destination: &destination.name, receiver: &receiver };
-            let of = Of { subject: whose.as_deref(), ..Of::lead(lead_id) };
-            NewDelivery::new(of, to, &EventKind::Engaged, at, moment).add_notice(&data, changes);
+            let of = Topic { subject: whose.as_deref(), ..Topic::lead(lead_id) };
+            NewDelivery::new(of, to, &EventKind::Engaged, at, moment).add_notification(&data, changes);
         }
     }
     Ok(())

@@ -15,13 +15,13 @@ use crate::base::time::rfc3339;
 use crate::campaign::SUPPRESSED;
 use crate::ledger::api::{Erase, Report};
 use crate::ledger::consents::acts::distinct;
-use crate::ledger::consents::open::Counted;
-use crate::ledger::consents::payload::Kept;
+use crate::ledger::consents::open::CountedSubmission;
+use crate::ledger::consents::payload::WaitingPayload;
 use crate::ledger::db::act;
 use crate::ledger::db::act::ActRow;
 use crate::ledger::db::changes::Changes;
 use crate::ledger::db::delivery;
-use crate::ledger::db::delivery::{NewDelivery, Of};
+use crate::ledger::db::delivery::{NewDelivery, Topic};
 use crate::ledger::db::engagement::erase_downloads;
 use crate::ledger::db::funnel::Steps;
 use crate::ledger::db::idempotency::forget_keys;
@@ -43,9 +43,9 @@ use crate::pipeline::webhook::EventKind;
 struct Reach {
     lead_id: LeadId,
     /// The erased submissions.
-    gone: Vec<Counted>,
+    gone: Vec<CountedSubmission>,
     /// The other submissions.
-    left: Vec<Counted>,
+    left: Vec<CountedSubmission>,
     /// The numbers of the acts whose personal parts are erased.
     acts: Vec<i64>,
     /// The fingerprints of the erased submissions and acts.
@@ -79,13 +79,13 @@ pub(in crate::ledger) fn erase<S: Store>(
 ) -> Result<Option<Report>, Fault> {
     let asker = Asker::of(&request.fingerprints);
     let mut changes = Changes::default();
-    let mut told = Vec::new();
+    let mut notified = Vec::new();
     let mut tags = request.fingerprints.clone();
     let (mut leads, mut left, mut submissions) = (Vec::new(), Vec::new(), 0);
     for lead_id in asker.leads(&parts.db)? {
-        let asker = asker.in_lead(&parts.consents.known(&lead_id, &asker.subjects)?);
+        let asker = asker.in_lead(&parts.consents.lead_facts(&lead_id, &asker.subjects)?);
         let reach = reach(parts, lead_id, &asker)?;
-        erase_in_lead(parts, &reach, &asker, moment, &mut changes, &mut told)?;
+        erase_in_lead(parts, &reach, &asker, moment, &mut changes, &mut notified)?;
         tags.extend(reach.named.iter().chain(&reach.tags).cloned());
         submissions += reach.gone.len();
         if reach.is_whole {
@@ -102,7 +102,7 @@ pub(in crate::ledger) fn erase<S: Store>(
     let mentions = erase_mentions_of(parts, &asker, &moment.fork("mentions"))?;
     Ok(Some(Report(json!({
         "ledger": parts.config.name, "leads": leads, "left": left, "submissions": submissions, "mentions": mentions,
-        "told": told,
+        "told": notified,
         "fingerprints": distinct(tags),
     }))))
 }
@@ -115,7 +115,7 @@ fn reach<S: Store>(parts: &Parts<S>, lead_id: LeadId, asker: &Asker<'_>) -> Resu
         // No act names the fingerprints of an unjudged submission.
         if one.state.is_unjudged()
             && let Some(waiting) = parts.consents.waiting(&lead_id, &one.submission_id)?
-            && let Kept::Whole(admit) = waiting.kept
+            && let WaitingPayload::Unjudged(admit) = waiting.payload
         {
             let tags: Vec<_> = admit.fingerprints.into_iter().map(|print| print.tag).collect();
             if one.subjects.is_empty() {
@@ -143,7 +143,7 @@ fn reach<S: Store>(parts: &Parts<S>, lead_id: LeadId, asker: &Asker<'_>) -> Resu
             came_with.extend(submission_id);
         }
     }
-    let is_others = |one: &&Counted| !one.subjects.is_empty() && !asker.is_among(&one.subjects);
+    let is_others = |one: &&CountedSubmission| !one.subjects.is_empty() && !asker.is_among(&one.subjects);
     others.extend(all.iter().filter(is_others).flat_map(|one| one.subjects.clone()));
     let is_whole = others.is_empty();
     let (gone, left): (Vec<_>, Vec<_>) =
@@ -177,19 +177,19 @@ fn erase_in_lead<S: Store>(
     asker: &Asker<'_>,
     moment: &Moment,
     changes: &mut Changes<'_>,
-    told: &mut Vec<Value>,
+    notified: &mut Vec<Value>,
 ) -> Result<(), Fault> {
     let lead_id = &reach.lead_id;
     let submissions = json_list(&reach.submissions());
     // First, because both read the rows that are erased.
     let recipients = recipients_of(parts, reach, asker)?;
     let mut waiting = Changes::default();
-    keep_parts(parts, reach, asker, moment, &mut waiting)?;
+    preserve_parts(parts, reach, asker, moment, &mut waiting)?;
     for one in &reach.gone {
         changes.push(owned(one.bucket.transfer(one.state, State::Erased, Steps::NONE)));
     }
     forget_keys(submissions.clone(), changes);
-    act::keep_acts(lead_id, submissions.clone(), changes);
+    act::preserve_acts(lead_id, submissions.clone(), changes);
     act::erase_personal(lead_id, &reach.acts, changes);
     submission::erase(lead_id, submissions.clone(), changes);
     erase_mentions(lead_id, submissions.clone(), changes);
@@ -205,7 +205,7 @@ fn erase_in_lead<S: Store>(
         changes.push(owned(write));
     }
     changes.effects.merge(waiting.effects);
-    notify(reach, &recipients, moment, changes, told);
+    notify(reach, &recipients, moment, changes, notified);
     Ok(())
 }
 
@@ -227,7 +227,7 @@ fn notify(
     recipients: &Recipients,
     moment: &Moment,
     changes: &mut Changes<'_>,
-    told: &mut Vec<Value>,
+    notified: &mut Vec<Value>,
 ) {
     let lead_id = &reach.lead_id;
     for (at, one) in recipients.iter().enumerate() {
@@ -239,14 +239,15 @@ fn notify(
             let erased = json!({ "webhook_ids": one.webhooks(), "at": erased_at });
             (EventKind::Updated, json!({ "lead_id": lead_id, "campaign": campaign, "erased": erased }))
         };
-        NewDelivery::new(Of::lead(lead_id), one.target(), &event, at, moment).add_notice(&data, changes);
-        told.push(json!({ "lead_id": lead_id, "campaign": campaign, "destination": one.destination() }));
+        NewDelivery::new(Topic::lead(lead_id), one.target(), &event, at, moment)
+            .add_notification(&data, changes);
+        notified.push(json!({ "lead_id": lead_id, "campaign": campaign, "destination": one.destination() }));
     }
 }
 
 /// Keeps other subjects' parts of merged payloads: an erased subject's part is taken out of the lead, and
 /// another subject's part in an erased submission is held by itself again.
-fn keep_parts<S: Store>(
+fn preserve_parts<S: Store>(
     parts: &Parts<S>,
     reach: &Reach,
     asker: &Asker<'_>,
@@ -258,11 +259,13 @@ fn keep_parts<S: Store>(
     }
     let lead_id = &reach.lead_id;
     let is_gone = |subjects: &[String]| asker.is_among(subjects);
-    let waits = |one: &&Counted| matches!(one.state, State::Held | State::Pending | State::Dead);
+    let waits = |one: &&CountedSubmission| matches!(one.state, State::Held | State::Pending | State::Dead);
     let mut waiting_again = Vec::new();
     for one in reach.gone.iter().chain(&reach.left).filter(waits) {
         let waiting = parts.consents.waiting(lead_id, &one.submission_id)?;
-        let Some(Kept::Judged(mut payload)) = waiting.map(|waiting| waiting.kept) else { continue };
+        let Some(WaitingPayload::Judged(mut payload)) = waiting.map(|waiting| waiting.payload) else {
+            continue;
+        };
         let Some(campaign) = parts.campaigns.last_good(&one.bucket.campaign)? else { continue };
         let is_changed = payload.drop_parts(is_gone, &campaign);
         let goes = reach.gone.iter().any(|gone| gone.submission_id == one.submission_id);
@@ -318,12 +321,12 @@ fn erase_mentions_of<S: Store>(parts: &Parts<S>, asker: &Asker<'_>, moment: &Mom
             }
         };
         let mut changes = Changes::default();
-        match &mut waiting.kept {
-            Kept::Judged(payload) => {
+        match &mut waiting.payload {
+            WaitingPayload::Judged(payload) => {
                 payload.leads_mut().for_each(forget);
                 reseal(parts, &lead_id, &submission_id, payload, moment, &mut changes)?;
             }
-            Kept::Whole(admit) => {
+            WaitingPayload::Unjudged(admit) => {
                 forget(&mut admit.lead);
                 reseal(parts, &lead_id, &submission_id, admit, moment, &mut changes)?;
             }

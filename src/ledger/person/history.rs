@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::asker::Asker;
-use super::page::{Position, Shown};
+use super::page::{LeadPage, Position};
 use crate::base::fault::Fault;
 use crate::base::id::LeadId;
 use crate::base::json::value_of;
@@ -14,7 +14,7 @@ use crate::ledger::parts::Parts;
 use crate::pipeline::consent::{Act, Head, Verdict, follow, verify_behind};
 
 /// An act, with its personal part if that exists and can be opened.
-struct Opened<'a> {
+struct OpenedAct<'a> {
     row: &'a ActRow,
     personal: Option<String>,
     /// True if no living key opens its personal part.
@@ -29,7 +29,7 @@ pub(super) fn history_shown<S: Store>(
     asker: &Asker<'_>,
     after: i64,
     left: &mut i64,
-    into: &mut Shown,
+    into: &mut LeadPage,
 ) -> Result<Option<Position>, Fault> {
     let limit = (*left).max(1);
     // The first act is chained to the one before it.
@@ -41,7 +41,7 @@ pub(super) fn history_shown<S: Store>(
     rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     let full = i64::try_from(rows.len()).is_ok_and(|read| read == limit);
     *left -= i64::try_from(rows.len()).unwrap_or(0);
-    let opened: Vec<Opened<'_>> = rows.iter().map(|row| open(parts, lead_id, row)).collect();
+    let opened: Vec<OpenedAct<'_>> = rows.iter().map(|row| open(parts, lead_id, row)).collect();
     let acts: Vec<(Act, Option<String>)> =
         opened.iter().map(|one| ((*one.row.act).clone(), one.personal.clone())).collect();
     let mut before = before.as_ref().map(|before| Head::from(&*before.act));
@@ -66,20 +66,20 @@ pub(super) fn history_shown<S: Store>(
     }))
 }
 
-fn open<'a, S: Store>(parts: &Parts<S>, lead_id: &LeadId, row: &'a ActRow) -> Opened<'a> {
+fn open<'a, S: Store>(parts: &Parts<S>, lead_id: &LeadId, row: &'a ActRow) -> OpenedAct<'a> {
     let personal =
         row.sealed.as_ref().map(|sealed| parts.consents.personal_text(lead_id, &row.act, sealed)).transpose();
-    Opened { row, is_closed: personal.is_err(), personal: personal.ok().flatten() }
+    OpenedAct { row, is_closed: personal.is_err(), personal: personal.ok().flatten() }
 }
 
 /// Adds an act of the asker's. `follows` is the head that it is chained to.
 fn act_shown(
-    one: Opened<'_>,
+    one: OpenedAct<'_>,
     subjects: &[String],
     asker: &Asker<'_>,
     verdict: Verdict,
     follows: Option<Head>,
-    into: &mut Shown,
+    into: &mut LeadPage,
 ) {
     let act = &*one.row.act;
     if subjects.first().is_some_and(|first| !asker.subjects.contains(first)) {

@@ -35,7 +35,7 @@ impl Position {
 
 /// The page of a lead.
 #[derive(Default)]
-pub(super) struct Shown {
+pub(super) struct LeadPage {
     pub(super) submissions: Vec<Value>,
     pub(super) ids: BTreeSet<SubmissionId>,
     pub(super) history: Vec<Value>,

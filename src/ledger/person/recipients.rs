@@ -2,7 +2,7 @@
 
 use crate::ledger::campaigns::Campaigns;
 use crate::ledger::db::delivery::{Target, receiver_of};
-use crate::ledger::db::queue::Concerned;
+use crate::ledger::db::queue::PersonDelivery;
 use crate::ledger::db::store::Store;
 
 /// The number of webhooks that are named to a destination, the newest.
@@ -47,8 +47,8 @@ pub(super) struct Recipients(Vec<Recipient>);
 impl Recipients {
     /// Adds the recipient of a delivery. The notification is sent once to the same destination at its current
     /// address, whatever that was before.
-    pub(super) fn add<S: Store>(&mut self, campaigns: &Campaigns<S>, delivery: &Concerned) {
-        let Concerned { campaign, destination, receiver, .. } = delivery;
+    pub(super) fn add<S: Store>(&mut self, campaigns: &Campaigns<S>, delivery: &PersonDelivery) {
+        let PersonDelivery { campaign, destination, receiver, .. } = delivery;
         let known = campaigns.last_good(campaign).ok().flatten();
         let now = known.as_deref().and_then(|campaign| campaign.destination(destination)).map(receiver_of);
         let receiver = now.unwrap_or_else(|| receiver.clone());

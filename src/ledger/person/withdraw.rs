@@ -16,15 +16,15 @@ use crate::ledger::admit::requests::refuse;
 use crate::ledger::api::{Withdraw, Withdrawn};
 use crate::ledger::campaigns::Campaigns;
 use crate::ledger::consents::EVERY_PURPOSE;
-use crate::ledger::consents::acts::{ActedOn, Done, NewAct, distinct};
-use crate::ledger::consents::open::Counted;
-use crate::ledger::consents::standing::{Change, gather, keep};
+use crate::ledger::consents::acts::{Circumstances, NewAct, PurposeChange, distinct};
+use crate::ledger::consents::open::CountedSubmission;
+use crate::ledger::consents::standing::{Change, gather, write_change};
 use crate::ledger::db::act::Ends;
 use crate::ledger::db::changes::Changes;
 use crate::ledger::db::delivery;
-use crate::ledger::db::delivery::{NewDelivery, Of};
+use crate::ledger::db::delivery::{NewDelivery, Topic};
 use crate::ledger::db::lead::forget_recipients;
-use crate::ledger::db::queue::Concerned;
+use crate::ledger::db::queue::PersonDelivery;
 use crate::ledger::db::state::{DeliveryState, State};
 use crate::ledger::db::store::Store;
 use crate::ledger::db::submission;
@@ -37,9 +37,9 @@ use crate::pipeline::lead::subject_prefix;
 use crate::pipeline::webhook::EventKind;
 
 /// The consents that a person takes back.
-struct TakenBack<'a>(Vec<&'a Standing>);
+struct WithdrawnConsents<'a>(Vec<&'a Standing>);
 
-impl<'a> TakenBack<'a> {
+impl<'a> WithdrawnConsents<'a> {
     /// Selects the requested consents that are still valid.
     fn of(wanted: &str, now: &'a [Standing]) -> Self {
         let is_meant = |one: &&Standing| wanted == EVERY_PURPOSE || wanted == one.purpose;
@@ -56,7 +56,7 @@ impl<'a> TakenBack<'a> {
     }
 
     /// Returns the act's entries for them.
-    fn consents(&self) -> Vec<ActedOn> {
+    fn consents(&self) -> Vec<PurposeChange> {
         let taken_back =
             |one: &&Standing| (one.purpose.clone(), ConsentState::Withdrawn, one.by.terms.clone());
         self.0.iter().map(taken_back).collect()
@@ -70,7 +70,7 @@ struct Withdrawal<'a> {
     whose: &'a str,
     /// The standing of the subject.
     now: &'a [Standing],
-    taken: TakenBack<'a>,
+    taken: WithdrawnConsents<'a>,
     method: &'a str,
 }
 
@@ -96,7 +96,7 @@ pub(in crate::ledger) fn withdraw<S: Store>(
         lead_id: &lead_id,
         whose: &whose,
         now: &now,
-        taken: TakenBack::of(wanted, &now),
+        taken: WithdrawnConsents::of(wanted, &now),
         method,
     };
     let mut changes = Changes::default();
@@ -123,7 +123,7 @@ fn waiting_of<S: Store>(
     lead_id: &LeadId,
     whose: Option<&str>,
     name: Option<&str>,
-) -> Result<Vec<Counted>, Fault> {
+) -> Result<Vec<CountedSubmission>, Fault> {
     let is_whose = |subject: &String| {
         whose == Some(subject.as_str()) || name.is_some_and(|name| subject_prefix(subject) == name)
     };
@@ -144,7 +144,7 @@ fn end_waiting<'a, S: Store>(
     parts: &Parts<S>,
     withdrawal: &Withdrawal<'a>,
     wanted: &str,
-    waiting: &'a [Counted],
+    waiting: &'a [CountedSubmission],
     moment: &Moment,
     changes: &mut Changes<'a>,
 ) -> Result<(i64, BTreeSet<String>), Fault> {
@@ -222,8 +222,8 @@ fn write_act<S: Store>(
     let subjects = vec![(*whose).to_owned()];
     let personal =
         Personal { subject: (*whose).to_owned(), method: (*method).to_owned(), ..Personal::default() };
-    let known = parts.consents.known(lead_id, &subjects)?;
-    let done = Done { at_ms: moment.now_ms, campaign, personal, subjects };
+    let known = parts.consents.lead_facts(lead_id, &subjects)?;
+    let done = Circumstances { at_ms: moment.now_ms, campaign, personal, subjects };
     let act = parts.consents.next_act(known.head.as_ref(), lead_id, taken.consents(), done, moment)?;
     let mut standing = now.to_vec();
     follow(&mut standing, &act.act, &[]);
@@ -234,12 +234,12 @@ fn write_act<S: Store>(
         lead_id,
         head: Some(Head::from(&*act.act)),
         standings: vec![(whose, &standing)],
-        heard: None,
+        last_post: None,
         record_until_ms: ends.record_ms,
         recipients: None,
         names: &[],
     };
-    keep(&known, change, changes);
+    write_change(&known, change, changes);
     Ok(act)
 }
 
@@ -264,7 +264,7 @@ fn stop_and_notify<S: Store>(
 ) -> Result<BTreeSet<SubmissionId>, Fault> {
     let lead_id = withdrawal.lead_id;
     let (mut recipients, mut stopped) = (Recipients::default(), BTreeSet::new());
-    for delivery in deliveries_concerned(parts, withdrawal)? {
+    for delivery in deliveries_of_subject(parts, withdrawal)? {
         if parts.outbox.is_in_flight(&delivery.delivery_id) || delivery.was_tried {
             recipients.add(&parts.campaigns, &delivery);
         }
@@ -307,7 +307,8 @@ fn notify<S: Store>(
                 "history": history,
             });
             let event = EventKind::ConsentWithdrawn;
-            NewDelivery::new(Of::lead(lead_id), one.target(), &event, at, moment).add_notice(&data, changes);
+            NewDelivery::new(Topic::lead(lead_id), one.target(), &event, at, moment)
+                .add_notification(&data, changes);
             at += 1;
         }
         if !left.is_empty() {
@@ -317,7 +318,8 @@ fn notify<S: Store>(
                 "history": history,
             });
             let event = EventKind::Updated;
-            NewDelivery::new(Of::lead(lead_id), one.target(), &event, at, moment).add_notice(&data, changes);
+            NewDelivery::new(Topic::lead(lead_id), one.target(), &event, at, moment)
+                .add_notification(&data, changes);
             at += 1;
         }
     }
@@ -335,10 +337,10 @@ fn can_still_go<S: Store>(campaigns: &Campaigns<S>, campaign: &str, gone: &[&str
 
 /// Returns the deliveries of the subject's submissions. If a submission does not name its subject or has
 /// ended, it is the subject's only if the lead has no other.
-fn deliveries_concerned<S: Store>(
+fn deliveries_of_subject<S: Store>(
     parts: &Parts<S>,
     withdrawal: &Withdrawal<'_>,
-) -> Result<Vec<Concerned>, Fault> {
+) -> Result<Vec<PersonDelivery>, Fault> {
     let Withdrawal { lead_id, whose, .. } = withdrawal;
     let is_only = parts.consents.standings(lead_id)?.len() <= 1;
     let mut all = Vec::new();
@@ -357,7 +359,11 @@ fn deliveries_concerned<S: Store>(
 
 /// Returns whether a delivery must be stopped: it needs a withdrawn consent, or may, if the campaign does not
 /// list it any more. A delivery that needs another subject's consents goes on.
-fn must_stop<S: Store>(campaigns: &Campaigns<S>, withdrawal: &Withdrawal<'_>, delivery: &Concerned) -> bool {
+fn must_stop<S: Store>(
+    campaigns: &Campaigns<S>,
+    withdrawal: &Withdrawal<'_>,
+    delivery: &PersonDelivery,
+) -> bool {
     let gone = withdrawal.taken.purposes();
     let known = campaigns.last_good(&delivery.campaign).ok().flatten();
     let destination = known.as_deref().and_then(|campaign| campaign.destination(&delivery.destination));

@@ -125,7 +125,7 @@ pub(in crate::ledger) fn checkup<S: Store>(
     let states = object_of(
         State::ALL.into_iter().zip(counters).map(|(state, n)| (state.as_str().to_owned(), n.into())),
     );
-    let findings: Vec<Value> = findings.into_iter().map(shown).collect();
+    let findings: Vec<Value> = findings.into_iter().map(finding_entry).collect();
     Ok(Some(Report(json!({
         "ledger": parts.config.name, "states": states, "findings": findings, "next": next, "campaigns": copies,
     }))))
@@ -200,7 +200,7 @@ fn found(problem: &'static str, about: String, count: i64) -> Finding {
     Finding { problem, about, count, example: None }
 }
 
-fn shown(finding: Finding) -> Value {
+fn finding_entry(finding: Finding) -> Value {
     let Finding { problem, about, count, example } = finding;
     json!({ "problem": problem, "about": about, "count": count, "example": example })
 }

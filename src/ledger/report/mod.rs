@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::api::{Counters, Deliveries, Page, Report};
 use super::db::Db;
-use super::db::counter::{Chosen, Counts};
+use super::db::counter::{CounterRange, Counts};
 use super::db::state::{DeliveryState, State};
 use super::db::store::{MAX_SAFE, Store};
 use super::wire::Tally;
@@ -26,7 +26,7 @@ const MAX_PAGE: i64 = limits::number("page_entries") as i64;
 
 /// Reports counters by hour, with their sums.
 pub(in crate::ledger) fn counters<S: Store>(db: &Db<S>, query: &Counters) -> Result<Report, Fault> {
-    let chosen = Chosen {
+    let chosen = CounterRange {
         campaign: query.campaign.as_deref(),
         from_ms: query.from_ms.unwrap_or(0),
         to_ms: query.to_ms.unwrap_or(MAX_SAFE),

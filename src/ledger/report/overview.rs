@@ -42,7 +42,7 @@ fn destinations<S: Store>(
     to_ms: i64,
 ) -> Result<Map<String, Value>, Fault> {
     let text = |one: &Value, key: &str| one.get(key).and_then(Value::as_str).unwrap_or("").to_owned();
-    let place = |one: &Value| format!("{} {}", text(one, "campaign"), text(one, "destination"));
+    let key = |one: &Value| format!("{} {}", text(one, "campaign"), text(one, "destination"));
     let is_meant = |one: &Value| campaign.is_none_or(|id| text(one, "campaign") == id);
     let (mut looked_at, mut counted) = (0, 0);
     let mut found = Map::new();
@@ -52,11 +52,11 @@ fn destinations<S: Store>(
         if is_meant(&one) {
             counted += deliveries;
             time_taken(&mut one);
-            found.insert(place(&one), one);
+            found.insert(key(&one), one);
         }
     }
     for waiting in parts.db.dead_and_paused()?.into_iter().filter(is_meant) {
-        let one = found.entry(place(&waiting)).or_insert_with(nothing_sent);
+        let one = found.entry(key(&waiting)).or_insert_with(nothing_sent);
         if let (Value::Object(one), Value::Object(waiting)) = (one, waiting) {
             one.extend(waiting);
         }

@@ -5,8 +5,8 @@ use crate::base::fault::Fault;
 use crate::base::id::LeadId;
 use crate::base::moment::Moment;
 use crate::base::time::DAY_MS;
-use crate::ledger::consents::acts::{ActedOn, Done, add_new};
-use crate::ledger::consents::standing::{Change, gather, keep};
+use crate::ledger::consents::acts::{Circumstances, PurposeChange, add_new};
+use crate::ledger::consents::standing::{Change, gather, write_change};
 use crate::ledger::db::act::StalePersonal;
 use crate::ledger::db::changes::{Changes, Effects};
 use crate::ledger::db::store::Store;
@@ -39,10 +39,10 @@ pub(super) fn sweep_acts<S: Store>(
 }
 
 /// The expired consents of a subject.
-struct Expired {
+struct ExpiredConsents {
     subject: String,
     standing: Vec<Standing>,
-    consents: Vec<ActedOn>,
+    consents: Vec<PurposeChange>,
 }
 
 /// Expires the consents of a lead whose time has passed, by an act for each subject.
@@ -54,13 +54,13 @@ pub(super) fn expire_consents<S: Store>(
 ) -> Result<(), Fault> {
     let (due, next_ms) = expired_consents(parts, lead_id, moment.now_ms)?;
     let mut changes = Changes::default();
-    gather(lead_id, &parts.consents.known(lead_id, &[])?, &mut changes);
+    gather(lead_id, &parts.consents.lead_facts(lead_id, &[])?, &mut changes);
     parts.db.apply(changes, effects)?;
     parts.db.set_expiry(lead_id, None)?;
     for expired in due {
         expire(parts, lead_id, expired, moment, effects)?;
     }
-    let head = parts.consents.known(lead_id, &[])?.head;
+    let head = parts.consents.lead_facts(lead_id, &[])?.head;
     if let (Some(next_ms), Some(head)) = (next_ms, head) {
         parts.db.set_expiry(lead_id, Some((head.seq, next_ms)))?;
     }
@@ -73,21 +73,21 @@ fn expired_consents<S: Store>(
     parts: &Parts<S>,
     lead_id: &LeadId,
     now_ms: i64,
-) -> Result<(Vec<Expired>, Option<i64>), Fault> {
+) -> Result<(Vec<ExpiredConsents>, Option<i64>), Fault> {
     let (mut due, mut next_ms) = (Vec::new(), None::<i64>);
     for (subject, standing) in parts.consents.standings(lead_id)? {
         let mut consents = Vec::new();
-        for place in standing.iter().filter(|place| place.state.is_valid()) {
-            let Some(days) = parts.consents.terms_under(&place.by.terms)?.retention_days() else { continue };
-            let end_ms = place.by.at_ms + i64::from(days) * DAY_MS;
+        for entry in standing.iter().filter(|entry| entry.state.is_valid()) {
+            let Some(days) = parts.consents.terms_under(&entry.by.terms)?.retention_days() else { continue };
+            let end_ms = entry.by.at_ms + i64::from(days) * DAY_MS;
             if end_ms <= now_ms {
-                consents.push((place.purpose.clone(), ConsentState::Expired, place.by.terms.clone()));
+                consents.push((entry.purpose.clone(), ConsentState::Expired, entry.by.terms.clone()));
             } else {
                 next_ms = Some(next_ms.map_or(end_ms, |known| known.min(end_ms)));
             }
         }
         if !consents.is_empty() {
-            due.push(Expired { subject, standing, consents });
+            due.push(ExpiredConsents { subject, standing, consents });
         }
     }
     Ok((due, next_ms))
@@ -97,22 +97,22 @@ fn expired_consents<S: Store>(
 fn expire<S: Store>(
     parts: &Parts<S>,
     lead_id: &LeadId,
-    expired: Expired,
+    expired: ExpiredConsents,
     moment: &Moment,
     effects: &mut Effects,
 ) -> Result<(), Fault> {
-    let Expired { subject, mut standing, consents } = expired;
-    let newest = standing.iter().max_by_key(|place| place.by.seq);
-    let campaign = newest.map(|place| place.by.campaign.clone()).unwrap_or_default();
+    let ExpiredConsents { subject, mut standing, consents } = expired;
+    let newest = standing.iter().max_by_key(|entry| entry.by.seq);
+    let campaign = newest.map(|entry| entry.by.campaign.clone()).unwrap_or_default();
     // Everybody who can have an act erased can have its end erased with it.
     let mut subjects = vec![subject.clone()];
-    for place in standing.iter().filter(|place| consents.iter().any(|(id, ..)| *id == place.purpose)) {
-        for other in &place.by.with {
+    for entry in standing.iter().filter(|entry| consents.iter().any(|(id, ..)| *id == entry.purpose)) {
+        for other in &entry.by.with {
             add_new(&mut subjects, other.clone());
         }
     }
-    let known = parts.consents.known(lead_id, std::slice::from_ref(&subject))?;
-    let done = Done {
+    let known = parts.consents.lead_facts(lead_id, std::slice::from_ref(&subject))?;
+    let done = Circumstances {
         at_ms: moment.now_ms,
         campaign: &campaign,
         personal: Personal {
@@ -131,12 +131,12 @@ fn expire<S: Store>(
         lead_id,
         head: Some(Head::from(&*act.act)),
         standings: vec![(&subject, &standing)],
-        heard: None,
+        last_post: None,
         record_until_ms: ends.record_ms,
         recipients: None,
         names: &[],
     };
-    keep(&known, change, &mut changes);
+    write_change(&known, change, &mut changes);
     parts.db.apply(changes, effects)
 }
 

@@ -2,7 +2,7 @@
 
 use crate::base::fault::Fault;
 use crate::ledger::db::Db;
-use crate::ledger::db::identifier::Carrier;
+use crate::ledger::db::identifier::IdentifierRole;
 use crate::ledger::db::store::Store;
 
 /// The key of the cursor in `meta`.
@@ -14,7 +14,7 @@ pub(super) enum Phase {
     Deliveries,
     Leads,
     Acts,
-    Identifiers(Carrier),
+    Identifiers(IdentifierRole),
 }
 
 impl Phase {
@@ -23,8 +23,8 @@ impl Phase {
         (Self::Deliveries, "deliveries"),
         (Self::Leads, "leads"),
         (Self::Acts, "acts"),
-        (Self::Identifiers(Carrier::Recognising), "fingerprints"),
-        (Self::Identifiers(Carrier::Carried), "carried"),
+        (Self::Identifiers(IdentifierRole::Recognising), "fingerprints"),
+        (Self::Identifiers(IdentifierRole::Carried), "carried"),
     ];
 }
 
@@ -46,7 +46,7 @@ impl Cursor {
     }
 
     /// Stores the cursor.
-    pub(super) fn keep<S: Store>(&self, db: &Db<S>) -> Result<(), Fault> {
+    pub(super) fn store<S: Store>(&self, db: &Db<S>) -> Result<(), Fault> {
         let name = Phase::ALL.get(self.at).map_or("", |(_, name)| *name);
         db.put_meta(SWEEP, &format!("{name} {}", self.after))
     }

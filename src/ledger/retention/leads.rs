@@ -55,7 +55,7 @@ fn end_waiting<S: Store>(
 
 fn end_lead<S: Store>(parts: &Parts<S>, lead_id: &LeadId, effects: &mut Effects) -> Result<(), Fault> {
     end_waiting(parts, lead_id, MAX_SAFE, effects)?;
-    parts.db.keep_all_acts(lead_id)?;
+    parts.db.preserve_all_acts(lead_id)?;
     parts.db.remove_lead(lead_id)?;
     parts.db.remove_submissions(lead_id)?;
     parts.db.remove_deliveries_of_ended(lead_id)

@@ -11,22 +11,18 @@ mod requests;
 use self::chunk::{CHUNK_ROWS, NO_MORE};
 use self::cursor::{Cursor, Phase};
 use super::db::changes::Effects;
-use super::db::identifier::Carrier;
+use super::db::identifier::IdentifierRole;
 use super::db::lead::forget_recipients;
 use super::db::store::Store;
 use super::outbox::settle::settle_submission;
 use super::parts::Parts;
 use super::presence::QUARANTINED_LEADS;
-use super::schedule::{NEXT_SWEEP, SWEEP_EVERY_MS};
+use super::schedule::{DEAD_DAYS, NEXT_SWEEP, SWEEP_EVERY_MS};
 use crate::base::fault::Fault;
-use crate::base::limits;
 use crate::base::moment::Moment;
 use crate::base::time::DAY_MS;
 use crate::ledger::db::changes::Changes;
 
-/// The days for which a dead letter, or a delivery to a destination that responded with 410, can be replayed:
-/// a month covers a holiday and a monthly report.
-pub(in crate::ledger) const DEAD_DAYS: i64 = limits::number("dead_letter_days") as i64;
 /// The pause between the chunks of one sweep, so that leads come first.
 const CHUNK_PAUSE_MS: i64 = 1_000;
 
@@ -53,14 +49,14 @@ fn sweep_chunk<S: Store>(parts: &Parts<S>, moment: &Moment) -> Result<(), Fault>
             Phase::Deliveries => sweep_deliveries(parts, after, moment, effects)?,
             Phase::Leads => leads::sweep_leads(parts, after, moment, effects)?,
             Phase::Acts => acts::sweep_acts(parts, after, moment, effects)?,
-            Phase::Identifiers(carrier) => sweep_identifiers(parts, carrier, after)?,
+            Phase::Identifiers(role) => sweep_identifiers(parts, role, after)?,
         };
         let next = cursor.next(last);
         if next.is_none() {
             sweep_rest(parts, moment.now_ms)?;
         }
         let pause_ms = if next.is_some() { CHUNK_PAUSE_MS } else { SWEEP_EVERY_MS };
-        next.unwrap_or(Cursor::START).keep(&parts.db)?;
+        next.unwrap_or(Cursor::START).store(&parts.db)?;
         parts.db.put_meta(NEXT_SWEEP, &(moment.now_ms + pause_ms).to_string())?;
         Ok(moment.now_ms + pause_ms)
     })?;
@@ -91,11 +87,11 @@ fn sweep_deliveries<S: Store>(
 /// Removes the identifiers of leads of which nothing is left.
 fn sweep_identifiers<S: Store>(
     parts: &Parts<S>,
-    carrier: Carrier,
+    role: IdentifierRole,
     after: &str,
 ) -> Result<Option<String>, Fault> {
-    let end = parts.db.end_of_identifiers(carrier, after, CHUNK_ROWS)?;
-    parts.db.sweep_identifiers(carrier, after, end.as_deref().unwrap_or(NO_MORE))?;
+    let end = parts.db.end_of_identifiers(role, after, CHUNK_ROWS)?;
+    parts.db.sweep_identifiers(role, after, end.as_deref().unwrap_or(NO_MORE))?;
     Ok(end)
 }
 

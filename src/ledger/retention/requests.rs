@@ -5,7 +5,7 @@ use crate::base::fault::Fault;
 use crate::base::moment::Moment;
 use crate::ledger::db::changes::{Changes, Effects};
 use crate::ledger::db::delivery;
-use crate::ledger::db::request::Expired;
+use crate::ledger::db::request::ExpiredRequest;
 use crate::ledger::db::state::State;
 use crate::ledger::db::store::Store;
 use crate::ledger::db::submission;
@@ -25,11 +25,11 @@ pub(super) fn expire_requests<S: Store>(parts: &Parts<S>, moment: &Moment) -> Re
 
 fn expire<S: Store>(
     parts: &Parts<S>,
-    request: &Expired,
+    request: &ExpiredRequest,
     now_ms: i64,
     effects: &mut Effects,
 ) -> Result<(), Fault> {
-    let Expired { lead_id, submission_id, .. } = request;
+    let ExpiredRequest { lead_id, submission_id, .. } = request;
     let unconfirmed = parts.db.unconfirmed(lead_id, submission_id)?;
     // With it ends what came beside it and was never confirmed.
     parts.db.remove_unconfirmed(lead_id, submission_id, now_ms)?;

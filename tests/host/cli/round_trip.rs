@@ -5,7 +5,7 @@ use leadhook::campaign::Campaign;
 use leadhook::contact::Email;
 use leadhook::http::request::Method;
 use leadhook::ledger::api::{Access, Request as _};
-use leadhook::ledger::wire::Answer;
+use leadhook::ledger::wire::Reply;
 use leadhook::pipeline::lead::{Identifier, Identity};
 use leadhook::testing::world::{World, request, signing_key};
 use serde_json::{Value, json};
@@ -58,7 +58,7 @@ fn a_receipt_and_a_history_of_the_core_are_verified() {
     let fingerprints = identity.fingerprints_of(&person);
     let access = Access { fingerprints, list_tags: Vec::new(), after: None };
     let answer = pollster::block_on(world.ask(&campaign.ledger, &access.into_call(None))).expect("an answer");
-    let Answer::Report(held) = answer else { panic!("a ledger says what it holds") };
+    let Reply::Report(held) = answer else { panic!("a ledger says what it holds") };
     let mut held = json!({ "ledgers": [held] });
     write(&folder, "access.json", &held.to_string());
     let verify = ["consent", "verify", "access.json", "--keys", "leadhook.keys", "--receipt", "r.jws"];

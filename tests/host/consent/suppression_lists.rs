@@ -5,7 +5,7 @@ use leadhook::contact::Email;
 use leadhook::http::request::{Method, RawRequest};
 use leadhook::http::response::Response;
 use leadhook::ledger::api::{ListClear, Request as _};
-use leadhook::ledger::wire::Answer;
+use leadhook::ledger::wire::Reply;
 use leadhook::pipeline::lead::{Identifier, list_tag};
 use leadhook::settings::admin_tokens::AdminTokens;
 use leadhook::testing::world::{ADMIN_TOKEN, KvMode, request};
@@ -272,7 +272,7 @@ fn the_list_of_objections_is_emptied_by_nobody_and_lifted_by_those_who_answer_to
     // Not by an older Worker either, whose ledger is asked.
     let clear = ListClear { list: "suppressed".to_owned() };
     let answer = block_on(site.ask(LEDGER, &clear.into_call(None))).expect("an answer");
-    assert_eq!(answer, Answer::Conflict);
+    assert_eq!(answer, Reply::Conflict);
     assert_eq!(site.count("listed"), 2);
     // Other lists are operators'.
     add(&site, "customers", &["cid@example.com"]);

@@ -3,7 +3,7 @@
 
 use leadhook::app::ports::Ports as _;
 use leadhook::campaign::{Signal, WeighedSignal};
-use leadhook::ledger::wire::{Admit, Answer, Call, Message, OperationWire, Tally, Verb};
+use leadhook::ledger::wire::{Admit, Call, Message, OperationWire, Reply, Tally, Verb};
 use leadhook::pipeline::abuse::{Evidence, Sender, UsedToken};
 use leadhook::pipeline::intake::{accept, decode};
 use leadhook::pipeline::lead::{Identity, Lead};
@@ -421,18 +421,18 @@ fn the_verbs_of_operators() {
 #[test]
 fn the_answers_of_a_ledger() {
     for (answer, expected) in [
-        (Answer::Admitted, json!("admitted")),
-        (Answer::IdempotencyKeyReused, json!("idempotency_key_reused")),
+        (Reply::Admitted, json!("admitted")),
+        (Reply::IdempotencyKeyReused, json!("idempotency_key_reused")),
         (
-            Answer::Throttled { wait_s: 7, network: true },
+            Reply::Throttled { wait_s: 7, network: true },
             json!({ "throttled": { "wait_s": 7, "network": true } }),
         ),
-        (Answer::CampaignUnknown, json!("campaign_unknown")),
-        (Answer::Newer, json!("newer")),
-        (Answer::NotFound, json!("not_found")),
-        (Answer::Conflict, json!("conflict")),
-        (Answer::Done(2), json!({ "done": 2 })),
-        (Answer::Report(json!([])), json!({ "report": [] })),
+        (Reply::CampaignUnknown, json!("campaign_unknown")),
+        (Reply::Newer, json!("newer")),
+        (Reply::NotFound, json!("not_found")),
+        (Reply::Conflict, json!("conflict")),
+        (Reply::Done(2), json!({ "done": 2 })),
+        (Reply::Report(json!([])), json!({ "report": [] })),
     ] {
         assert_eq!(serde_json::to_value(answer).expect("JSON"), expected);
     }

@@ -3,7 +3,7 @@
 
 use leadhook::app::ports::Ports as _;
 use leadhook::ledger::Ledger;
-use leadhook::ledger::wire::{Answer, Call, MESSAGE_FORMAT, Message};
+use leadhook::ledger::wire::{Call, MESSAGE_FORMAT, Message, Reply};
 use leadhook::testing::world::SqliteStore;
 use serde_json::json;
 
@@ -39,7 +39,7 @@ fn a_newer_message_is_refused() {
         ledger: LEDGER.to_owned(),
         call: Call::Operate(Box::default()),
     };
-    assert_eq!(ledger.call(message, &site.moment()).expect("an answer").answer, Answer::Newer);
+    assert_eq!(ledger.call(message, &site.moment()).expect("an answer").reply, Reply::Newer);
     assert_eq!(dump(&site), before);
 }
 

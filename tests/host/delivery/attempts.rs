@@ -1,7 +1,7 @@
 //! Attempts on their way: claims that are lost, objects that stop in between, and answers that come late.
 
 use leadhook::ledger::api::{Enable, Replay};
-use leadhook::ledger::wire::Answer;
+use leadhook::ledger::wire::Reply;
 use leadhook::ledger::{Attempt, Claim};
 use leadhook::pipeline::webhook::Outcome;
 use serde_json::json;
@@ -99,7 +99,7 @@ fn the_payload_is_kept_while_any_destination_waits_or_is_dead_and_erased_after_t
     object.settle_as(&site, &claims[1], &Outcome::DestinationRemoved);
     assert_eq!((site.states(), payloads(&site)), (counts(&[("dead", 1)]), 1));
     let replay = Replay { delivery_id: claims[1].delivery_id.clone() };
-    assert_eq!(object.ask(&site, replay), Answer::Done(1));
+    assert_eq!(object.ask(&site, replay), Reply::Done(1));
     let again = object.claim(&site).remove(0);
     object.settle(&site, &again, 299);
     assert_eq!((site.states(), payloads(&site)), (counts(&[("delivered", 1)]), 0));
@@ -112,7 +112,7 @@ fn a_410_pauses_what_is_in_flight_too_and_enabling_sends_nothing_twice() {
     object.settle(&site, &claims[0], 410);
     assert_eq!(site.rows(LEDGER, "SELECT 1 FROM delivery WHERE state = 'paused'").len(), 2);
     let enable = || Enable { campaign: "guide".to_owned(), destination: "a".to_owned() };
-    assert_eq!(object.ask(&site, enable()), Answer::Done(2));
+    assert_eq!(object.ask(&site, enable()), Reply::Done(2));
     let resumed = object.claim(&site);
     assert_eq!(resumed.len(), 1, "the other is on its way");
     assert_eq!(resumed[0].delivery_id, claims[0].delivery_id);
@@ -120,7 +120,7 @@ fn a_410_pauses_what_is_in_flight_too_and_enabling_sends_nothing_twice() {
     object.settle(&site, &claims[1], 500);
     let states = site.rows(LEDGER, "SELECT DISTINCT state FROM delivery WHERE campaign = 'guide'");
     assert_eq!(states, [[json!("paused")]], "a failure does not take it out of the pause");
-    assert_eq!(object.ask(&site, enable()), Answer::Done(2));
+    assert_eq!(object.ask(&site, enable()), Reply::Done(2));
     for claim in object.claim(&site) {
         object.settle(&site, &claim, 200);
     }

@@ -3,7 +3,7 @@
 use leadhook::app::ports::Ports as _;
 use leadhook::campaign::Campaign;
 use leadhook::ledger::api::{Enable, Request};
-use leadhook::ledger::wire::{Answer, Call, MESSAGE_FORMAT, Message};
+use leadhook::ledger::wire::{Call, MESSAGE_FORMAT, Message, Reply};
 use leadhook::ledger::{Attempt, Claim, Ledger};
 use leadhook::pipeline::webhook::Outcome;
 use leadhook::testing::world::{SECRET, SqliteStore};
@@ -49,7 +49,7 @@ impl Object {
         site.evict();
         pollster::block_on(site.ask(LEDGER, &Call::Wake)).expect("an answer");
         let enable = Enable { campaign: "guide".to_owned(), destination: "none".to_owned() };
-        assert_eq!(self.ask(site, enable), Answer::Done(0));
+        assert_eq!(self.ask(site, enable), Reply::Done(0));
     }
 
     /// Its origins answer whatever waits.
@@ -73,10 +73,10 @@ impl Object {
         }
     }
 
-    pub fn ask(&self, site: &Site, request: impl Request) -> Answer {
+    pub fn ask(&self, site: &Site, request: impl Request) -> Reply {
         let call = request.into_call(None);
         let message = Message { format: MESSAGE_FORMAT, ledger: LEDGER.to_owned(), call };
-        self.0.call(message, &site.moment()).expect("an answer").answer
+        self.0.call(message, &site.moment()).expect("an answer").reply
     }
 
     pub fn webhook(&self, site: &Site, claim: &Claim, campaign: &Campaign) -> (String, Vec<u8>) {

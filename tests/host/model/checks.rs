@@ -7,7 +7,7 @@ use leadhook::base::sealing::Sealer;
 use leadhook::contact::Email;
 use leadhook::ledger::State;
 use leadhook::ledger::api::{Checkup, Request as _};
-use leadhook::ledger::wire::Answer;
+use leadhook::ledger::wire::Reply;
 use leadhook::pipeline::consent::{Act, Standing, Verdict, follow, verify};
 use leadhook::pipeline::lead::{Identifier, Identity};
 use leadhook::testing::world::Received;
@@ -174,7 +174,7 @@ fn doctor(site: &Site, ledger: &str) {
     let open = ["dead_letters", "destination_paused", "overdue"];
     let check = Checkup { after: None }.into_call(None);
     // Where its faults keep it from answering, the next operation's check sees it.
-    let Ok(Answer::Report(report)) = block_on(site.ask(ledger, &check)) else {
+    let Ok(Reply::Report(report)) = block_on(site.ask(ledger, &check)) else {
         return;
     };
     let findings = report["findings"].as_array().expect("findings").iter();

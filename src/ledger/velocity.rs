@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::time::{HOUR_MS, seconds_until};
 use crate::campaign::{Abuse, Campaign, Signal, WeighedSignal};
-use crate::ledger::wire::{Admit, Answer};
+use crate::ledger::wire::{Admit, Reply};
 use crate::pipeline::abuse::{Evidence, Sender};
 
 const MINUTE_MS: i64 = 60_000;
@@ -18,7 +18,7 @@ const NETWORK_PER_MINUTE: i64 = 300;
 /// The posts allowed per minute of one person: more than somebody sends who corrects a form, or fills in one
 /// of many steps.
 const PERSON_PER_MINUTE: i64 = 10;
-/// The number of people with the same text within an hour that is a sign: colleagues may copy from each
+/// The number of people with the same text within an hour that is a signal: colleagues may copy from each
 /// other.
 const SAME_TEXT_PEOPLE: usize = 5;
 /// The number of keys counted in a minute, and of texts in an hour: a few megabytes. Further ones are not
@@ -28,12 +28,12 @@ const MAX_MET: usize = 20_000;
 /// The velocity of posts.
 #[derive(Default)]
 pub(in crate::ledger) struct Velocity {
-    seen: RefCell<Seen>,
+    seen: RefCell<RecentPosts>,
 }
 
 /// The counts of the current minute and hour.
 #[derive(Default)]
-struct Seen {
+struct RecentPosts {
     minute: i64,
     counts: BTreeMap<String, i64>,
     /// The posts by first fingerprint. Apart from the others, which must have room whoever posts.
@@ -48,7 +48,7 @@ struct Seen {
 
 impl Velocity {
     /// Notes a post. Returns the reply if it exceeds the rate limit of its campaign or its network.
-    pub(in crate::ledger) fn note(&self, admit: &Admit, campaign: &Campaign, now_ms: i64) -> Option<Answer> {
+    pub(in crate::ledger) fn note(&self, admit: &Admit, campaign: &Campaign, now_ms: i64) -> Option<Reply> {
         self.seen.borrow_mut().note(admit, campaign, now_ms)
     }
 
@@ -73,9 +73,9 @@ impl Velocity {
     }
 }
 
-impl Seen {
+impl RecentPosts {
     /// Notes a post. Returns the reply if it exceeds the rate limit of its campaign or its network.
-    fn note(&mut self, admit: &Admit, campaign: &Campaign, now_ms: i64) -> Option<Answer> {
+    fn note(&mut self, admit: &Admit, campaign: &Campaign, now_ms: i64) -> Option<Reply> {
         let minute = now_ms.div_euclid(MINUTE_MS);
         if minute != self.minute {
             self.minute = minute;
@@ -98,7 +98,7 @@ impl Seen {
             self.meet(format!("address/{}", sender.address));
         }
         let wait_s = seconds_until((minute + 1) * MINUTE_MS, now_ms);
-        too_many.map(|network| Answer::Throttled { wait_s, network })
+        too_many.map(|network| Reply::Throttled { wait_s, network })
     }
 
     /// Returns the signals of a post that was noted.

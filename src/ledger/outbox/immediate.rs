@@ -27,11 +27,11 @@ const MAX_BEHIND: u64 = 5_000;
 
 /// The immediate deliveries in memory.
 #[derive(Default)]
-pub(in crate::ledger) struct AtOnce {
+pub(in crate::ledger) struct ImmediateDeliveries {
     /// The id up to which no delivery without an entry waits.
     pub(super) mark: String,
     /// The mark in the database, which may be behind.
-    pub(super) kept: String,
+    pub(super) stored_mark: String,
     /// The last id of a written delivery.
     pub(super) newest: String,
     /// The deliveries without an entry: each id with the number of those written before.
@@ -49,12 +49,12 @@ pub(in crate::ledger) struct AtOnce {
 }
 
 /// The next mark, and the late deliveries that get an entry for it.
-pub(in crate::ledger) struct Marked {
+pub(in crate::ledger) struct NextMark {
     mark: String,
     late: Vec<DeliveryId>,
 }
 
-impl AtOnce {
+impl ImmediateDeliveries {
     /// Returns whether a delivery that is about to be written, with a mark or without, may go without an
     /// entry.
     pub(super) fn takes(
@@ -62,7 +62,7 @@ impl AtOnce {
         delivery_id: &str,
         campaign: &str,
         destination: &str,
-        marked: Option<&Marked>,
+        marked: Option<&NextMark>,
     ) -> bool {
         delivery_id > marked.map_or(&self.mark, |marked| &marked.mark).as_str()
             && self.waiting.len() < MAX_WAITING
@@ -73,12 +73,12 @@ impl AtOnce {
     /// them the mark.
     pub(in crate::ledger) fn note_all_written(
         &mut self,
-        marked: Option<Marked>,
+        marked: Option<NextMark>,
         entered: &[DeliveryId],
         claims: &[Claim],
     ) {
         if let Some(marked) = marked {
-            self.keep_mark(marked);
+            self.store_mark(marked);
         }
         entered.iter().for_each(|id| self.note_written(id, true));
         claims.iter().for_each(|claim| self.note_written(&claim.delivery_id, false));
@@ -122,7 +122,7 @@ impl AtOnce {
     }
 
     /// Returns the next mark, if it is time for one.
-    pub(in crate::ledger) fn next_mark(&self) -> Option<Marked> {
+    pub(in crate::ledger) fn next_mark(&self) -> Option<NextMark> {
         if self.written - self.marked < MARK_EVERY || self.is_held {
             return None;
         }
@@ -139,22 +139,22 @@ impl AtOnce {
             None => self.newest.clone(),
         };
         let mark = mark.max(self.mark.clone());
-        (mark > self.kept).then_some(Marked { mark, late })
+        (mark > self.stored_mark).then_some(NextMark { mark, late })
     }
 
     /// Notes that a mark is written.
-    pub(super) fn keep_mark(&mut self, marked: Marked) {
+    pub(super) fn store_mark(&mut self, marked: NextMark) {
         marked.late.iter().for_each(|id| self.forget(id));
-        self.kept.clone_from(&marked.mark);
+        self.stored_mark.clone_from(&marked.mark);
         self.mark = marked.mark;
         self.marked = self.written;
     }
 }
 
-impl Marked {
+impl NextMark {
     /// Stores the mark, and gives an entry to the deliveries that it passes.
-    pub(in crate::ledger) fn keep(&self, changes: &mut Changes<'_>) {
-        delivery::keep_mark(self.mark.clone(), &self.late, changes);
+    pub(in crate::ledger) fn store(&self, changes: &mut Changes<'_>) {
+        delivery::store_mark(self.mark.clone(), &self.late, changes);
     }
 }
 
@@ -167,24 +167,24 @@ mod tests {
     }
 
     /// Moves the mark as an admission does. Returns the number of entries given.
-    fn mark(all: &mut AtOnce) -> usize {
+    fn mark(all: &mut ImmediateDeliveries) -> usize {
         let Some(marked) = all.next_mark() else { return 0 };
         let late = marked.late.len();
         let mut changes = Changes::default();
-        marked.keep(&mut changes);
+        marked.store(&mut changes);
         assert_eq!(changes.writes.len(), 1 + usize::from(late > 0));
-        all.keep_mark(marked);
+        all.store_mark(marked);
         late
     }
 
-    fn is_sound(all: &AtOnce) {
+    fn is_sound(all: &ImmediateDeliveries) {
         assert!(all.waiting.iter().all(|(id, _)| **id > *all.mark), "{} {:?}", all.mark, all.waiting.front());
         assert!(all.waiting.len() <= MAX_WAITING);
     }
 
     #[test]
     fn the_mark_follows_what_is_sent() {
-        let mut all = AtOnce::default();
+        let mut all = ImmediateDeliveries::default();
         for n in 0..10_000 {
             assert!(all.takes(&id(n), "guide", "crm", None));
             all.note_written(&id(n), false);
@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn what_waits_for_long_gets_an_entry_and_lets_the_mark_pass() {
-        let mut all = AtOnce::default();
+        let mut all = ImmediateDeliveries::default();
         let mut entered = 0;
         for n in 0..5 * MAX_BEHIND {
             all.note_written(&id(n), false);
@@ -218,7 +218,7 @@ mod tests {
 
     #[test]
     fn what_is_too_much_or_too_early_or_disabled_has_an_entry() {
-        let mut all = AtOnce { mark: id(7), ..AtOnce::default() };
+        let mut all = ImmediateDeliveries { mark: id(7), ..ImmediateDeliveries::default() };
         all.disabled.push(("guide".to_owned(), "old".to_owned()));
         assert!(!all.takes(&id(7), "guide", "crm", None) && !all.takes(&id(3), "guide", "crm", None));
         assert!(all.takes(&id(8), "guide", "crm", None) && !all.takes(&id(8), "guide", "old", None));
