@@ -8,10 +8,6 @@ const EXCUSED: &[(&str, &str)] = &[
     ("src/bin/leadhook/keys/", EMPTY),
     ("src/bin/leadhook/lists/", EMPTY),
     ("src/bin/leadhook/sink/", EMPTY),
-    ("src/ledger/db/", EMPTY),
-    ("src/ledger/outbox/", EMPTY),
-    ("src/ledger/person/", EMPTY),
-    ("src/ledger/", EMPTY),
 ];
 
 /// Writes a circle with the imports of which it consists.
