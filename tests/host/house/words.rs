@@ -29,7 +29,6 @@ const EXCUSED_NAMES: &[(&str, &str, &str)] = &[
         "the glossary has it: the value that a visitor gives to a field",
     ),
     ("src/campaign/answer.rs", "fn answer", "the glossary has it: the value that a visitor gives to a field"),
-    ("src/app/cx.rs", "fn answer", EMPTY),
     ("src/bin/leadhook/person.rs", "fn shown", EMPTY),
     ("src/bin/leadhook/quarantine.rs", "type Ordered", EMPTY),
     ("src/campaign/change.rs", "fn shown", EMPTY),
