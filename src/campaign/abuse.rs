@@ -1,4 +1,4 @@
-//! `[abuse]`: the weights of signs of abuse, the weight at which a submission is quarantined, and the traps of the form.
+//! `[abuse]`: the weights of abuse signals, the weight at which a submission is quarantined, and the traps of the form.
 
 use std::collections::BTreeMap;
 
@@ -169,7 +169,7 @@ pub struct WeighedSignal {
     pub because: String,
 }
 
-/// The weights of signs of abuse in a campaign.
+/// The weights of abuse signals in a campaign.
 #[derive(Clone, Debug)]
 pub struct Abuse {
     /// The weight from which on a submission is quarantined.

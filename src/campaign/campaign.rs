@@ -68,7 +68,7 @@ pub struct Campaign {
     pub retention: Retention,
     /// The lists, in the file's order, without [`SUPPRESSED`](super::SUPPRESSED).
     pub lists: Vec<List>,
-    /// The weights of signs of abuse.
+    /// The weights of abuse signals.
     pub abuse: Abuse,
     /// Rate limits.
     pub limits: Limits,

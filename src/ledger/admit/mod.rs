@@ -47,7 +47,7 @@ use super::wire::{Admit, Reply, Tally};
 use crate::base::fault::Fault;
 use crate::base::moment::Moment;
 use crate::base::time::DAY_MS;
-use crate::campaign::{Campaign, Signal};
+use crate::campaign::{Campaign, ProblemCode, Signal};
 use crate::pipeline::abuse::Evidence;
 use crate::pipeline::lead::Lead;
 
@@ -191,7 +191,7 @@ fn count_reused_key<S: Store>(parts: &Parts<S>, bucket: Bucket) -> Result<Handle
         campaign: bucket.campaign,
         hour: bucket.hour,
         field: "Idempotency-Key".to_owned(),
-        code: "idempotency_key_reused".to_owned(),
+        code: ProblemCode::IdempotencyKeyReused.as_str().to_owned(),
         count: 1,
     };
     let post = Tally { field: String::new(), code: Tally::REJECTED.to_owned(), ..problem.clone() };
