@@ -13,7 +13,7 @@
 //! | messages and rows | [`wire`], [`api`], [`db`] |
 //! | the state of a ledger | `config`, `vault`, `campaigns`, `consents`, `presence`, `schedule`, `sources`, `velocity`, `handled` |
 //! | deliveries, and all parts as one | `outbox`, `parts` |
-//! | operations | `admit`, `person`, `report`, `audit`, `retention` |
+//! | operations | `admit`, `dispatch`, `person`, `report`, `audit`, `retention` |
 
 mod admit;
 pub mod api;
@@ -22,6 +22,7 @@ mod campaigns;
 mod config;
 mod consents;
 pub mod db;
+mod dispatch;
 mod handled;
 mod outbox;
 mod parts;
@@ -44,11 +45,11 @@ pub use self::db::funnel::BIN_POINTS;
 pub use self::db::overview::{MAX_SOURCES as MAX_SHOWN_SOURCES, Step};
 pub use self::db::state::{DeliveryState, State};
 use self::db::store::Store;
+pub use self::dispatch::replay::MAX_REPLAYED;
+use self::dispatch::request::RequestInputs;
+pub use self::dispatch::request::{Dispatch, Prepared};
 pub use self::handled::Handled;
 pub use self::outbox::claim::Claim;
-pub use self::outbox::replay::MAX_REPLAYED;
-use self::outbox::request::RequestInputs;
-pub use self::outbox::request::{Dispatch, Prepared};
 pub use self::outbox::settle::Attempt;
 use self::parts::Parts;
 pub use self::report::integrity::CHUNK_ROWS as CHECKUP_ROWS;
@@ -133,7 +134,7 @@ impl<S: Store> Ledger<S> {
     /// # Errors
     /// The reason why it cannot be sent, to be settled as the attempt's outcome.
     pub fn prepare(&self, claim: &Claim) -> Result<Prepared, Outcome> {
-        outbox::request::prepare(&self.parts, claim)
+        dispatch::request::prepare(&self.parts, claim)
     }
 
     /// Returns the signed request of a claim. Address and secret are the current ones, so a correction also
@@ -151,7 +152,7 @@ impl<S: Store> Ledger<S> {
         receipts: &[(String, Vec<u8>)],
         moment: &Moment,
     ) -> Result<Dispatch, Outcome> {
-        outbox::request::dispatch(
+        dispatch::request::dispatch(
             &self.parts,
             claim,
             prepared,
@@ -216,12 +217,12 @@ fn perform<S: Store>(parts: &Parts<S>, operation: &Operation, moment: &Moment) -
             to::Delivery::reply(db.delivery_shown(&query.delivery_id)?.map(to::Report))
         }
         Operation::Replay(request) => {
-            to::Replay::reply(outbox::replay::replay(parts, &request.delivery_id, moment)?)
+            to::Replay::reply(dispatch::replay::replay(parts, &request.delivery_id, moment)?)
         }
         Operation::ReplayAll(request) => {
-            to::ReplayAll::reply(outbox::replay::replay_all(parts, request, moment)?)
+            to::ReplayAll::reply(dispatch::replay::replay_all(parts, request, moment)?)
         }
-        Operation::Enable(request) => to::Enable::reply(outbox::replay::enable(parts, request, moment)?),
+        Operation::Enable(request) => to::Enable::reply(dispatch::replay::enable(parts, request, moment)?),
         Operation::Confirm(request) => to::Confirm::reply(admit::confirm::confirm(parts, request, moment)?),
         Operation::Withdraw(request) => {
             to::Withdraw::reply(person::withdraw::withdraw(parts, request, moment)?)

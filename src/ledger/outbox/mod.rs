@@ -7,8 +7,6 @@ mod lanes;
 mod mark;
 mod open_leads;
 mod origin;
-pub(in crate::ledger) mod replay;
-pub(in crate::ledger) mod request;
 pub(in crate::ledger) mod settle;
 
 use std::cell::RefCell;

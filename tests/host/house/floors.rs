@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::imports::Imports;
-use super::source::{EMPTY, Source, is_in, sources, words};
+use super::source::{Source, sources, words};
 
 /// Files that may lie in `src` itself.
 const MAX_LOOSE: usize = 6;
@@ -14,12 +14,6 @@ const PLATFORM: [&str; 4] = ["worker", "wasm_bindgen", "js_sys", "web_sys"];
 const OF_THE_PLATFORM: [&str; 3] = ["src/base/unicode.rs", "src/base/url.rs", "src/base/time_zone.rs"];
 /// Folders whose modules must have a table.
 const WITH_TABLE: [&str; 3] = ["src", "src/ledger", "src/app"];
-
-/// Arrows that are excused: from a file or folder, to a file or folder, and the reason.
-const EXCUSED: &[(&str, &str, &str)] = &[
-    ("src/ledger/outbox/replay.rs", "src/ledger/parts.rs", EMPTY),
-    ("src/ledger/outbox/request.rs", "src/ledger/parts.rs", EMPTY),
-];
 
 /// The floors of a folder: its modules, each with its floor and its place in the row.
 type Floors = BTreeMap<String, (usize, usize)>;
@@ -109,16 +103,8 @@ fn every_module_has_a_floor_and_every_floor_its_modules() {
 #[test]
 fn a_file_imports_only_from_floors_below_and_from_earlier_in_its_own_row() {
     let arrows = arrows_up(&tables(&sources("src")), Imports::read());
-    let excuse = |(from, to): &(String, String)| {
-        EXCUSED.iter().position(|(of, at, _)| is_in(of, from) && is_in(at, to))
-    };
-    let wrong: Vec<_> = arrows.iter().filter(|arrow| excuse(arrow).is_none()).collect();
-    let wrong: Vec<_> = wrong.iter().map(|(from, to)| format!("{from} imports from above: {to}")).collect();
+    let wrong: Vec<_> = arrows.iter().map(|(from, to)| format!("{from} imports from above: {to}")).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    let used: Vec<_> = arrows.iter().filter_map(excuse).collect();
-    for (at, (from, to, _)) in EXCUSED.iter().enumerate() {
-        assert!(used.contains(&at), "{from} imports nothing from {to} any more: take it off the list");
-    }
 }
 
 #[test]

@@ -1,12 +1,12 @@
 //! Replays of dead letters, and the resumption of destinations that responded with 410.
 
-use super::settle::settle_submission;
 use crate::base::fault::Fault;
 use crate::base::id::DeliveryId;
 use crate::base::moment::Moment;
 use crate::ledger::api::{Conflict, Count, Enable, ReplayAll};
 use crate::ledger::db::state::DeliveryState;
 use crate::ledger::db::store::Store;
+use crate::ledger::outbox::settle::settle_submission;
 use crate::ledger::parts::Parts;
 
 /// The number of deliveries that are replayed in one go: each is four rows written, and leads must not wait

@@ -5,7 +5,6 @@ use std::rc::Rc;
 
 use serde_json::{Value, json};
 
-use super::claim::Claim;
 use crate::base::fault::Fault;
 use crate::base::id::SubmissionId;
 use crate::base::moment::Moment;
@@ -15,6 +14,7 @@ use crate::ledger::consents::EVERY_PURPOSE;
 use crate::ledger::consents::open::Open;
 use crate::ledger::consents::unconfirmed::{REQUEST_MS, email_tags};
 use crate::ledger::db::store::Store;
+use crate::ledger::outbox::claim::Claim;
 use crate::ledger::parts::Parts;
 use crate::pipeline::consent::compact;
 use crate::pipeline::lead::{Link, subject};
