@@ -80,7 +80,7 @@ fn confirm(person: &Person) -> Result<(), String> {
     if !io::stdin().is_terminal() {
         return Err("nothing was erased: without a terminal for the confirmation, pass --yes".to_owned());
     }
-    let whom = person.shown();
+    let whom = person.typed();
     note!("Erase everything about the person with {whom}? This cannot be undone. Type yes to erase:");
     let mut typed = String::new();
     io::stdin().read_line(&mut typed).map_err(|error| error.to_string())?;

@@ -41,7 +41,7 @@ impl Person {
     }
 
     /// Returns the identifiers as the operator typed them.
-    pub fn shown(&self) -> String {
+    pub fn typed(&self) -> String {
         let parts: Vec<&str> =
             [&self.email, &self.phone].into_iter().filter_map(|text| text.as_deref()).collect();
         parts.join(" and ")

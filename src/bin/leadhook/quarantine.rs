@@ -117,13 +117,13 @@ fn in_words(submission: &Value) -> String {
     words
 }
 
-/// The cursor of the next order, and the submissions that are done with.
-type Ordered = Result<(Value, Vec<String>), String>;
+/// A response to an order: the cursor of the next order, and the submissions that are done with.
+type OrderReply = Result<(Value, Vec<String>), String>;
 
 fn operate(chosen: &Chosen, verb: &str, done: &str) -> Result<(), String> {
     let client = chosen.server.client()?;
     let (mut count, mut left) = (0, Vec::new());
-    let mut order = |order: Value| -> Ordered {
+    let mut order = |order: Value| -> OrderReply {
         let response = client.post(&format!("quarantine/{verb}"), &order)?;
         let ids = |key: &str| -> Vec<String> {
             let ids = response.get(key).and_then(Value::as_array).into_iter().flatten();
@@ -162,7 +162,7 @@ fn operate(chosen: &Chosen, verb: &str, done: &str) -> Result<(), String> {
 }
 
 /// Sends an order for submissions by id, through all ledgers, without those that are done.
-fn by_id(ids: &[String], order: &mut impl FnMut(Value) -> Ordered) -> Result<(), String> {
+fn by_id(ids: &[String], order: &mut impl FnMut(Value) -> OrderReply) -> Result<(), String> {
     let (mut ids, mut after) = (ids.to_vec(), Value::Null);
     loop {
         let (next, over) = order(json!({ "submission_ids": ids, "after": after }))?;

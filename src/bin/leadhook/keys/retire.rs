@@ -6,9 +6,9 @@ use clap::Args;
 use ed25519_dalek::SigningKey;
 use leadhook::base::crypto::{base64, from_base64};
 
+use super::ring::{LISTS_STAY, Ring, check, entries, say_how_to_deploy};
 use super::rotate::destination_secrets;
 use super::status::{in_every_ledger, rows_naming};
-use super::{LISTS_STAY, Ring, check, entries, say_how_to_deploy};
 use crate::client::{Client, url_of_environment};
 use crate::terminal::{line, say};
 use crate::vars::{KEYS_FILE, SIGNING, Vars};

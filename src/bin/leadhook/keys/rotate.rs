@@ -4,7 +4,7 @@ use std::path::Path;
 
 use leadhook::pipeline::webhook::SigningSecret;
 
-use super::{LISTS_STAY, Ring, check, entries, new_key, new_signing_key, say_how_to_deploy};
+use super::ring::{LISTS_STAY, Ring, check, entries, new_key, new_signing_key, say_how_to_deploy};
 use crate::terminal::say;
 use crate::vars::Vars;
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Ring, check, entries};
+use super::ring::{Ring, check, entries};
 use crate::client::{self, Client, joined};
 use crate::terminal::{line, say};
 use crate::vars::Vars;

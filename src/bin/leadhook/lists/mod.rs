@@ -1,18 +1,17 @@
 //! `list`, `suppress` and `unsuppress`: lists of keyed hashes. Addresses never leave this machine.
 
+mod list;
 mod upload;
 
 use clap::{Args, Subcommand};
-use leadhook::base::keyring::Keyring;
-use leadhook::campaign::{SUPPRESSED, is_id};
-use leadhook::pipeline::lead::{Identifier, Identity, list_tag};
+use leadhook::campaign::SUPPRESSED;
 use serde_json::{Value, json};
 
+pub use self::list::Change;
+use self::list::{FromFile, Hasher, List, count};
 use super::client::{self, Client, joined};
-use super::contacts;
 use super::person::Person;
 use super::terminal::{line, say};
-use super::vars::{LISTS, Vars};
 
 #[derive(Args)]
 pub struct Options {
@@ -47,20 +46,6 @@ enum Command {
     },
 }
 
-#[derive(Args)]
-struct FromFile {
-    #[command(flatten)]
-    contacts: contacts::CsvFile,
-    /// The name of the list, as in campaigns
-    #[arg(long)]
-    list: String,
-    /// The ledger that the list belongs to
-    #[arg(long)]
-    ledger: String,
-    #[command(flatten)]
-    server: client::Server,
-}
-
 /// One person, to be added to the suppression list or removed from it.
 #[derive(Args)]
 pub struct One {
@@ -73,13 +58,6 @@ pub struct One {
     server: client::Server,
 }
 
-/// A change of a list.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Change {
-    Add,
-    Remove,
-}
-
 pub fn run(options: &Options) -> Result<(), String> {
     match &options.command {
         Command::Import(options) => upload::change_by_file(options, Change::Add),
@@ -90,66 +68,6 @@ pub fn run(options: &Options) -> Result<(), String> {
             let cleared = count(&server.client()?.post(&list.path, &json!({ "clear": true }))?)?;
             say!("{}: {cleared} entries removed; the list is empty now", list.name);
             Ok(())
-        }
-    }
-}
-
-/// A list of a ledger, with its path in the admin API.
-struct List {
-    name: String,
-    path: String,
-}
-
-impl List {
-    fn of(name: &str, ledger: &str) -> Result<Self, String> {
-        for (what, name) in [("list", name), ("ledger", ledger)] {
-            if !is_id(name) {
-                return Err(format!(
-                    "{name:?} is not a valid {what} name: use lower-case letters, digits and hyphens"
-                ));
-            }
-        }
-        Ok(Self { name: name.to_owned(), path: format!("lists/{name}?ledger={ledger}") })
-    }
-}
-
-impl Change {
-    fn body(self, tags: &[String]) -> Value {
-        match self {
-            Self::Add => json!({ "add": tags }),
-            Self::Remove => json!({ "remove": tags }),
-        }
-    }
-
-    fn done(self) -> &'static str {
-        match self {
-            Self::Add => "new",
-            Self::Remove => "removed",
-        }
-    }
-}
-
-/// The keys that tags of people on lists are computed with.
-struct Hasher {
-    ring: Keyring,
-    identity: Identity,
-    ledger: String,
-}
-
-impl Hasher {
-    fn of(server: &client::Server, ledger: &str) -> Result<Self, String> {
-        let vars = Vars::read(&server.keys)?;
-        let how = |reason| format!("{reason}; run leadhook keys export lists on the machine with the keys");
-        let settings = vars.settings(LISTS).map_err(how)?;
-        let ring = settings.lists.clone().ok_or_else(|| format!("{LISTS} is not set"))?;
-        Ok(Self { ring, identity: Identity::new(&settings, ledger), ledger: ledger.to_owned() })
-    }
-
-    /// Returns the tags of a person: added under the current key, removed under every key.
-    fn tags(&self, person: &Identifier, change: Change) -> Vec<String> {
-        match change {
-            Change::Add => vec![list_tag(&self.ring, &self.ledger, person)],
-            Change::Remove => self.identity.list_tags(person),
         }
     }
 }
@@ -193,10 +111,4 @@ fn show(ledger: Option<&str>, client: &Client) -> Result<(), String> {
         say!("There are no lists.");
     }
     Ok(())
-}
-
-/// Returns the number of changed entries: `added`, `removed` or `cleared`.
-fn count(response: &Value) -> Result<u64, String> {
-    let found = ["added", "removed", "cleared"].into_iter().find_map(|key| response.get(key)?.as_u64());
-    found.ok_or_else(|| "the Worker's response does not state the number of changes".to_owned())
 }

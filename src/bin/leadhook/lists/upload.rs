@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::io::{self, IsTerminal as _};
 
-use super::{Change, FromFile, Hasher, List, count};
+use super::list::{Change, FromFile, Hasher, List, count};
 use crate::client::Client;
 use crate::contacts::Contacts;
 use crate::terminal::{note, print_over, say};

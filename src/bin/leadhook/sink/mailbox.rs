@@ -2,22 +2,11 @@
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
-use std::sync::Arc;
 
-use axum::body::Bytes;
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{Html, IntoResponse};
 use serde_json::Value;
-
-use super::{Sink, TOKEN};
-use crate::terminal::{line, say};
 
 /// The most mails that are kept.
 const MAX_MAILS: usize = 100;
-/// The content security policy: the page loads nothing and runs nothing.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; \
-                      frame-ancestors 'none'";
 const STYLE: &str = "body{font:1rem/1.5 system-ui,sans-serif;max-width:44rem;margin:2rem auto;padding:0 1rem}\
                      pre{font:inherit;white-space:pre-wrap;overflow-wrap:anywhere}\
                      article{border-top:1px solid;padding-top:1rem}";
@@ -26,53 +15,20 @@ const STYLE: &str = "body{font:1rem/1.5 system-ui,sans-serif;max-width:44rem;mar
 #[derive(Default)]
 pub struct Mailbox(VecDeque<Mail>);
 
-struct Mail {
-    to: String,
-    subject: String,
+/// A mail that a provider would have sent.
+pub struct Mail {
+    pub to: String,
+    pub subject: String,
     text: String,
 }
 
-/// `POST /mail`: the API of an e-mail provider.
-pub async fn take(State(sink): State<Arc<Sink>>, headers: HeaderMap, body: Bytes) -> StatusCode {
-    let mut received = sink.received();
-    if received.fails("/mail") {
-        return StatusCode::INTERNAL_SERVER_ERROR;
-    }
-    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let token = given.and_then(|value| value.strip_prefix("Bearer ")).map(str::trim);
-    if !token.is_some_and(|token| sink.tokens.iter().any(|known| known == token)) {
-        say!("/mail: refused, no Authorization: Bearer with {TOKEN}");
-        return StatusCode::UNAUTHORIZED;
-    }
-    let Ok(body) = serde_json::from_slice(&body) else {
-        say!("/mail: refused, it is not JSON");
-        return StatusCode::BAD_REQUEST;
-    };
-    let mail = Mail::read(&body);
-    let summary = line(&format!("mail to {}: {}", mail.to, mail.subject));
-    say!("{summary}  -> http://127.0.0.1:{}/mailbox", sink.port);
-    received.mailbox.keep(mail);
-    StatusCode::OK
-}
-
-/// `GET /mailbox`.
-pub async fn show(State(sink): State<Arc<Sink>>) -> impl IntoResponse {
-    let headers = [
-        (header::CONTENT_SECURITY_POLICY, POLICY),
-        (header::CACHE_CONTROL, "no-store"),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
-    ];
-    (headers, Html(sink.received().mailbox.page()))
-}
-
 impl Mailbox {
-    fn keep(&mut self, mail: Mail) {
+    pub fn keep(&mut self, mail: Mail) {
         self.0.push_front(mail);
         self.0.truncate(MAX_MAILS);
     }
 
-    fn page(&self) -> String {
+    pub fn page(&self) -> String {
         let mut page = format!(
             "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
              <meta name=\"viewport\" content=\"width=device-width\"><title>Mailbox</title>\
@@ -92,7 +48,7 @@ impl Mailbox {
 
 impl Mail {
     /// Reads a mail. The bodies of providers differ; one without a known text is shown as it is.
-    fn read(body: &Value) -> Self {
+    pub fn read(body: &Value) -> Self {
         let part = |is_it: fn(&str) -> bool| find(body, is_it).and_then(first_text).map(str::to_owned);
         Self {
             to: part(|key| key == "to").unwrap_or_else(|| "-".to_owned()),

@@ -12,17 +12,21 @@ use std::{env, fs};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::response::{Html, IntoResponse};
 use axum::routing::{get, post};
 use clap::Args;
 use leadhook::pipeline::webhook::{SigningSecret, Unverified, verify};
 use serde_json::Value;
 
-use self::mailbox::Mailbox;
+use self::mailbox::{Mail, Mailbox};
 use crate::terminal::{line, lines, say};
 
 /// The name of the secret that mails must come with.
 const TOKEN: &str = "MAIL_API_TOKEN";
+/// The content security policy of the mailbox: the page loads nothing and runs nothing.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; \
+                      frame-ancestors 'none'";
 
 #[derive(Args)]
 pub struct Options {
@@ -89,8 +93,8 @@ pub fn run(options: &Options) -> Result<(), String> {
             let _ = tokio::signal::ctrl_c().await;
         };
         let app = Router::new()
-            .route("/mail", post(mailbox::take))
-            .route("/mailbox", get(mailbox::show))
+            .route("/mail", post(take_mail))
+            .route("/mailbox", get(show_mailbox))
             .fallback(receive)
             .with_state(Arc::new(Sink { secrets, tokens, port, received: Mutex::new(received) }));
         axum::serve(listener, app).with_graceful_shutdown(stopped).await.map_err(|error| error.to_string())
@@ -104,6 +108,40 @@ fn values(file: &Path) -> Vec<(String, String)> {
     let tidy =
         |(name, value): (String, String)| (name.trim().to_owned(), value.trim().trim_matches('"').to_owned());
     in_file.chain(env::vars()).map(tidy).collect()
+}
+
+/// `POST /mail`: the API of an e-mail provider.
+async fn take_mail(State(sink): State<Arc<Sink>>, headers: HeaderMap, body: Bytes) -> StatusCode {
+    let mut received = sink.received();
+    if received.fails("/mail") {
+        return StatusCode::INTERNAL_SERVER_ERROR;
+    }
+    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token = given.and_then(|value| value.strip_prefix("Bearer ")).map(str::trim);
+    if !token.is_some_and(|token| sink.tokens.iter().any(|known| known == token)) {
+        say!("/mail: refused, no Authorization: Bearer with {TOKEN}");
+        return StatusCode::UNAUTHORIZED;
+    }
+    let Ok(body) = serde_json::from_slice(&body) else {
+        say!("/mail: refused, it is not JSON");
+        return StatusCode::BAD_REQUEST;
+    };
+    let mail = Mail::read(&body);
+    let summary = line(&format!("mail to {}: {}", mail.to, mail.subject));
+    say!("{summary}  -> http://127.0.0.1:{}/mailbox", sink.port);
+    received.mailbox.keep(mail);
+    StatusCode::OK
+}
+
+/// `GET /mailbox`.
+async fn show_mailbox(State(sink): State<Arc<Sink>>) -> impl IntoResponse {
+    let headers = [
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ];
+    (headers, Html(sink.received().mailbox.page()))
 }
 
 async fn receive(State(sink): State<Arc<Sink>>, uri: Uri, headers: HeaderMap, body: Bytes) -> StatusCode {
