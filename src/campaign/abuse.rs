@@ -176,7 +176,7 @@ pub struct Abuse {
     pub quarantine_at: i64,
     /// The hidden field that must stay empty; `None` if a field of the campaign has its name.
     pub honeypot: Option<String>,
-    /// Whether every form is expected to send it: if the campaign names it.
+    /// True if every form is expected to send it: if the campaign names it.
     pub expects_honeypot: bool,
     /// The shortest time in which a person fills the form in.
     pub min_fill_ms: i64,

@@ -80,7 +80,7 @@ pub type Refusal = (ProblemCode, String);
 pub struct Locale {
     /// The country of national phone numbers.
     pub country: Option<Country>,
-    /// Whether a comma may separate thousands.
+    /// True if a comma may separate thousands.
     pub is_english: bool,
 }
 

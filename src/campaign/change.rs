@@ -33,11 +33,11 @@ impl Change<'_> {
         };
         // Old ones come first, so that new ones cannot push them out.
         for old in self.old_destinations() {
-            add(&old.name, shown(Some(old)), shown(self.after.destination(&old.name)));
+            add(&old.name, facts(Some(old)), facts(self.after.destination(&old.name)));
         }
         for new in &self.after.destinations {
             if self.before.is_none_or(|before| before.destination(&new.name).is_none()) {
-                add(&new.name, Value::Null, shown(Some(new)));
+                add(&new.name, Value::Null, facts(Some(new)));
             }
         }
         let mut entry = Map::new();
@@ -135,7 +135,7 @@ fn from_to(from: Value, to: Value) -> Map<String, Value> {
 }
 
 /// Returns the origin and the secret of a destination.
-fn shown(destination: Option<&Destination>) -> Value {
+fn facts(destination: Option<&Destination>) -> Value {
     let Some(destination) = destination else { return Value::Null };
     let origin = text(destination.address.as_ref().map(WebAddress::origin));
     let secret = text(Some(&destination.secret));

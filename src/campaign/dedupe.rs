@@ -58,7 +58,7 @@ pub struct Dedupe {
     pub on_repeat: OnRepeat,
     /// The use of KV to find exact repeats.
     pub kv: UseOfKv,
-    /// Whether dots and tags of Gmail addresses are ignored.
+    /// True if dots and tags of Gmail addresses are ignored.
     pub fold_gmail: bool,
 }
 

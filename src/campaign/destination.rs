@@ -62,7 +62,7 @@ pub struct Destination {
     pub(super) address: Option<WebAddress>,
     /// The name of the Worker secret that signs, or that authenticates to an e-mail provider.
     pub secret: String,
-    /// Whether leads of visitors who send `Sec-GPC: 1` are withheld from it.
+    /// True if leads of visitors who send `Sec-GPC: 1` are withheld from it.
     pub third_party: bool,
     /// The protocol.
     pub channel: Channel,

@@ -36,11 +36,11 @@ pub struct Field {
     pub name: String,
     /// The label; the name if absent.
     pub label: Option<String>,
-    /// Whether a submission without it is rejected.
+    /// True if a submission without it is rejected.
     pub required: bool,
     /// The values that it takes.
     pub kind: Kind,
-    /// Whether a phone number must be in the numbering plans.
+    /// True if a phone number must be in the numbering plans.
     pub strict: bool,
     /// The name by which browsers fill it in.
     pub autocomplete: Option<String>,

@@ -2,7 +2,7 @@
 
 use serde::{Serialize, Serializer};
 
-/// What is wrong with one field of a submission.
+/// A rule that one field of a submission breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "`as_str` says each in words")]
 pub enum ProblemCode {

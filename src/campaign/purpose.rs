@@ -38,7 +38,7 @@ pub struct Purpose {
     pub wording: Wording,
     /// The wording's version.
     pub version: String,
-    /// Whether a submission without this consent is rejected.
+    /// True if a submission without this consent is rejected.
     pub required: bool,
     /// The channel by which the person will be contacted: a consent by e-mail says nothing about phone.
     pub channel: String,

@@ -152,7 +152,7 @@ pub struct Secrets<'a> {
     pub value: &'a dyn Fn(&str) -> Option<String>,
     /// The host that Turnstile's secret goes to.
     pub turnstile_host: &'a str,
-    /// Whether a secret that is bound to no host may be sent.
+    /// True if a secret that is bound to no host may be sent.
     pub development: bool,
 }
 

@@ -93,7 +93,7 @@ pub struct ConditionScope<'a> {
     pub fields: &'a [Field],
     /// The locale in which answers are parsed.
     pub locale: Locale,
-    /// Whether a condition that can never hold is a problem. In a campaign that is published already it does no harm.
+    /// True if a condition that can never hold is a problem. In a campaign that is published already it does no harm.
     pub is_strict: bool,
 }
 

@@ -7,7 +7,7 @@ struct Provider {
     suffix: &'static str,
     /// The whole domain.
     domain: &'static str,
-    /// Whether typos in the name are considered too. Too many domains are one letter from names of up to four letters,
+    /// True if typos in the name are considered too. Too many domains are one letter from names of up to four letters,
     /// and some names are close to real companies (Telia to Telit).
     by_name: bool,
 }

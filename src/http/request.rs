@@ -59,7 +59,7 @@ pub struct RawRequest {
     pub authorization: Option<String>,
     /// The client's address, as the platform states it (`CF-Connecting-IP`). It is never stored.
     pub client_address: Option<String>,
-    /// Whether `Sec-GPC` is `1`: no other value counts (<https://www.w3.org/TR/gpc/>).
+    /// True if `Sec-GPC` is `1`: no other value counts (<https://www.w3.org/TR/gpc/>).
     pub gpc: bool,
     /// The body; empty if the method has none.
     pub body: Result<Vec<u8>, TooLarge>,

@@ -19,7 +19,7 @@ pub struct Response {
     pub body: Vec<u8>,
     /// The key of a file in the bucket that is the body.
     pub file: Option<String>,
-    /// Whether the platform responds with its static file of that address, if it has one.
+    /// True if the platform responds with its static file of that address, if it has one.
     pub is_asset: bool,
 }
 

@@ -17,18 +17,18 @@ pub struct Settings {
     pub jurisdiction: Option<String>,
     /// `LEADHOOK_PUBLIC_URL`: the base of links, without a slash at the end.
     pub public_url: Option<String>,
-    /// Whether it is set to something that cannot be the base of links. Then it counts as not set.
+    /// True if it is set to something that cannot be the base of links. Then it counts as not set.
     pub is_public_url_wrong: bool,
     /// `LEADHOOK_ADMIN_HOST`: the only host that serves operators, with a port if it is not the default. It serves nobody
     /// else. If absent, every host serves everybody.
     pub admin_host: Option<String>,
-    /// Whether it is set to no host, or to that of visitors. Then it counts as not set.
+    /// True if it is set to no host, or to that of visitors. Then it counts as not set.
     pub is_admin_host_wrong: bool,
     /// `LEADHOOK_TURNSTILE_URL`: the URL that is asked instead of Turnstile, only in development.
     pub turnstile_url: Option<String>,
     /// `LEADHOOK_SECRET_HOSTS`: the hosts that secrets may be sent to.
     pub secret_hosts: SecretHosts,
-    /// Whether it cannot be parsed. Then no secret is bound.
+    /// True if it cannot be parsed. Then no secret is bound.
     pub is_secret_hosts_wrong: bool,
     /// `LEADHOOK_PEPPERS`: keys of fingerprints and submission ids.
     pub peppers: Keyring,

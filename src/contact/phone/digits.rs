@@ -7,12 +7,12 @@
 static CHARACTERS: &[u8] = include_bytes!("characters.bin");
 
 /// The digits of a text, as ASCII.
-pub(super) struct Written {
+pub(super) struct Digits {
     pub(super) has_plus: bool,
     pub(super) digits: String,
 }
 
-impl Written {
+impl Digits {
     /// Finds the digits of a number. `None` if the text is none, whatever the country.
     pub(super) fn read(text: &str) -> Option<Self> {
         let begins = text.find(|c| is_plus(c) || digit(c).is_some())?;

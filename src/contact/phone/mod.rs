@@ -10,7 +10,7 @@ mod tests;
 
 use std::fmt;
 
-use self::digits::Written;
+use self::digits::Digits;
 use self::number::Number;
 use self::plans::Plan;
 use crate::base::country::Country;
@@ -42,12 +42,12 @@ impl Phone {
         if text.len() > MAX_TEXT_BYTES {
             return None;
         }
-        let written = Written::read(without_parameters(&text)?)?;
-        let number = Number::read(&written, default_country.and_then(Plan::of))?;
+        let digits = Digits::read(without_parameters(&text)?)?;
+        let number = Number::read(&digits, default_country.and_then(Plan::of))?;
         let (plan, is_listed) = number.plan();
         // A number in no plan may be parsed differently once it is written in full: only if it stays the same it is one.
         let stays =
-            || Number::read(&Written::in_full(number.digits()), None).is_some_and(|again| again == number);
+            || Number::read(&Digits::in_full(number.digits()), None).is_some_and(|again| again == number);
         (is_listed || (number.has_length_in_use() && stays())).then_some(())?;
         let e164 = format!("+{}", number.digits());
         let country = plan.and_then(|plan| plan.country());

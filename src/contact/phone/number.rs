@@ -1,6 +1,6 @@
 //! The number that is meant: its country code and national number.
 
-use super::digits::Written;
+use super::digits::Digits;
 use super::plans::{Length, Plan};
 
 /// Digits of a national number. Libphonenumber allows more than the 15 of a whole number (ITU-T E.164) in some plans.
@@ -18,9 +18,9 @@ pub(super) struct Number {
 impl Number {
     /// Interprets a number as dialled in the country of this plan. `None` if it has no country, or is too short or too long
     /// for any.
-    pub(super) fn read(written: &Written, home: Option<Plan>) -> Option<Self> {
-        let digits = written.digits.as_str();
-        let (plan, national) = if !written.has_plus {
+    pub(super) fn read(found: &Digits, home: Option<Plan>) -> Option<Self> {
+        let digits = found.digits.as_str();
+        let (plan, national) = if !found.has_plus {
             let home = home?;
             let (abroad, national) = dialled(digits, home)?;
             (abroad.unwrap_or(home), national)

@@ -1,3 +1,5 @@
+//! Phone numbers against libphonenumber, and the rules that a single number shows.
+
 use std::ops::Range;
 use std::sync::LazyLock;
 

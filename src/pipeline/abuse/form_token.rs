@@ -30,7 +30,7 @@ pub fn form_token(identity: &Identity, campaign: &Campaign, moment: &Moment) -> 
 /// A valid token.
 pub(super) struct Token {
     pub used: UsedToken,
-    /// Whether the form was filled in faster than people do.
+    /// True if the form was filled in faster than people do.
     pub is_fast: bool,
 }
 

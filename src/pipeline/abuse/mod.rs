@@ -39,7 +39,7 @@ pub struct Evidence {
     /// A keyed hash of the texts, if they are long enough to be somebody's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub texts: Option<String>,
-    /// Whether the rate limit on mails of the sender's network is exceeded.
+    /// True if the rate limit on mails of the sender's network is exceeded.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub is_mail_limited: bool,
 }
@@ -72,7 +72,7 @@ pub struct Circumstances<'a> {
     pub sender: Option<Sender>,
     /// The result of asking Turnstile.
     pub turnstile: TurnstileResult,
-    /// Whether the rate limit on mails of the sender's network is exceeded.
+    /// True if the rate limit on mails of the sender's network is exceeded.
     pub is_mail_limited: bool,
     /// The time; UTC, milliseconds.
     pub now_ms: i64,

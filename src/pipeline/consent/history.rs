@@ -91,7 +91,7 @@ pub struct Personal {
     /// The page of the form, if it was sent, without query and fragment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page: Option<String>,
-    /// Whether the browser sent `Sec-GPC: 1`.
+    /// True if the browser sent `Sec-GPC: 1`.
     #[serde(default)]
     pub gpc: bool,
     /// The versions of the wordings that the form says it showed, by purpose.
@@ -226,7 +226,7 @@ pub struct Standing {
     pub since_ms: i64,
     /// The act that last gave or requested it; if none did, the last one that mentions it.
     pub by: Mention,
-    /// Whether that act gave or requested it.
+    /// True if that act gave or requested it.
     pub was_given: bool,
     /// The act that confirmed the address, if that still counts: number and time.
     #[serde(default, skip_serializing_if = "Option::is_none")]

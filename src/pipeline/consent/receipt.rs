@@ -15,7 +15,7 @@ use super::terms::Terms;
 use crate::base::crypto::{base64url, from_base64url, sha256};
 use crate::base::template;
 use crate::base::time::rfc3339;
-use crate::pipeline::lead::{ConsentRecord, Notice};
+use crate::pipeline::lead::{ConsentRecord, PrivacyNotice};
 
 /// The value of everything that the campaign does not state.
 const NOT_STATED: &str = "not stated";
@@ -62,7 +62,7 @@ impl Receipt {
             channel: text("/channel"),
             category: text("/category"),
             retention_days: terms.retention_days(),
-            notice: Notice {
+            notice: PrivacyNotice {
                 url: text("/notice/url"),
                 version: terms.at("/notice/version").and_then(Value::as_str).map(str::to_owned),
                 sha256: text("/notice/sha256"),

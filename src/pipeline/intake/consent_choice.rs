@@ -9,7 +9,7 @@ use crate::campaign::{ProblemCode, Purpose, Raw, yes_or_no};
 pub struct ConsentChoice {
     /// The purpose's id.
     pub purpose: String,
-    /// Whether the box was ticked.
+    /// True if the box was ticked.
     pub granted: bool,
     /// The version of the wording that the form says it showed.
     pub version_shown: Option<String>,

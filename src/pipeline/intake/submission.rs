@@ -22,7 +22,7 @@ pub struct Submission {
     pub choices: Vec<ConsentChoice>,
     /// The encoding of the body.
     pub encoding: Encoding,
-    /// Whether the browser sent `Sec-GPC: 1`: a header of the request, not a field of the body.
+    /// True if the browser sent `Sec-GPC: 1`: a header of the request, not a field of the body.
     pub gpc: bool,
     /// The traps that the form sent beside its fields.
     pub traps: Traps,
@@ -31,7 +31,7 @@ pub struct Submission {
 /// The values of a form that no visitor types. They are evaluated once and never stored.
 #[derive(Debug, Default)]
 pub struct Traps {
-    /// Whether the hidden field was filled in; `None` if it was not sent.
+    /// True if the hidden field was filled in; `None` if it was not sent.
     pub honeypot: Option<bool>,
     /// The form token, which says when the form was rendered.
     pub token: Option<String>,

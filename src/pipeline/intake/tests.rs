@@ -1,3 +1,5 @@
+//! Submissions from bodies: field rules, problems and their order.
+
 use serde_json::{Value, json};
 
 use super::{ConsentChoice, Contact, Submission, accept, decode};

@@ -11,7 +11,7 @@ use crate::pipeline::intake::{Encoding, Submission};
 pub struct ConsentRecord {
     /// The purpose's id.
     pub purpose: String,
-    /// Whether the box was ticked.
+    /// True if the box was ticked.
     pub granted: bool,
     /// The version of the wording in force.
     pub version: String,
@@ -29,7 +29,7 @@ pub struct ConsentRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retention_days: Option<u32>,
     /// The privacy notice in force.
-    pub notice: Notice,
+    pub notice: PrivacyNotice,
     /// The time of the submission; RFC 3339, UTC.
     pub at: String,
     /// The page of the form, if it was sent, without query and fragment.
@@ -40,7 +40,7 @@ pub struct ConsentRecord {
     /// The time of the double opt-in confirmation; RFC 3339, UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmed_at: Option<String>,
-    /// Whether the browser sent `Sec-GPC: 1` (<https://www.w3.org/TR/gpc/>).
+    /// True if the browser sent `Sec-GPC: 1` (<https://www.w3.org/TR/gpc/>).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub gpc: bool,
     /// The address at which the person can withdraw the consent.
@@ -53,7 +53,7 @@ pub struct ConsentRecord {
 
 /// The privacy notice that was in force.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
-pub struct Notice {
+pub struct PrivacyNotice {
     /// The address of the notice.
     pub url: String,
     /// The version, if the campaign states one.
@@ -77,7 +77,7 @@ pub fn records(submission: &Submission, campaign: &Campaign, now_ms: i64) -> Vec
             channel: purpose.channel.clone(),
             category: purpose.category.clone(),
             retention_days: purpose.retention_days,
-            notice: Notice {
+            notice: PrivacyNotice {
                 url: campaign.privacy_notice.clone(),
                 version: campaign.notice.version.clone(),
                 sha256: campaign.notice.sha256.clone(),

@@ -75,7 +75,7 @@ pub struct Fingerprint {
     pub kind: IdentifierKind,
     /// The tag, as it is stored.
     pub tag: String,
-    /// Whether it is under the current pepper. The others are for lookups.
+    /// True if it is under the current pepper. The others are for lookups.
     pub current: bool,
 }
 

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use self::consent::{ConsentRecord, Notice};
+pub use self::consent::{ConsentRecord, PrivacyNotice};
 pub use self::contact::Contact;
 pub use self::download_link::DownloadLink;
 pub use self::identifier::Identifier;
@@ -41,7 +41,7 @@ pub struct Lead {
     /// The kind of the e-mail address: `business`, `free` or `disposable`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email_kind: Option<String>,
-    /// Whether the browser sent `Sec-GPC: 1`.
+    /// True if the browser sent `Sec-GPC: 1`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub gpc: bool,
     /// The lists of existing customers that the ledger found the person on.

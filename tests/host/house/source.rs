@@ -3,9 +3,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The reason of an exception that is none: the code breaks the rule, and will not.
-pub const EMPTY: &str = "to be emptied";
-
 /// A Rust file.
 pub struct Source {
     /// The path below the package, with slashes.

@@ -1,6 +1,6 @@
 //! Words: documentation that begins with what it names, and names from the glossary.
 
-use super::source::{EMPTY, Source, identifier, is_in, sources, words};
+use super::source::{Source, identifier, is_in, sources, words};
 
 /// Documentation begins with none of these: modules with a noun phrase, functions with a verb.
 const QUESTIONS: [&str; 7] = ["What", "Who", "How", "Whether", "Where", "When", "Which"];
@@ -12,15 +12,6 @@ const FUNCTIONS: &str = "act answer asked given had held known notice place show
 /// Names of modules that are no nouns.
 const MODULES: &str = "at_once";
 
-/// Files and folders without documentation of their own, or with questions in it, and the reason.
-const EXCUSED_DOCUMENTATION: &[(&str, &str)] = &[
-    ("src/campaign/", EMPTY),
-    ("src/contact/", EMPTY),
-    ("src/http/", EMPTY),
-    ("src/pipeline/", EMPTY),
-    ("src/settings/", EMPTY),
-];
-
 /// Such names that stay: the file or folder, the name, and the reason.
 const EXCUSED_NAMES: &[(&str, &str, &str)] = &[
     (
@@ -29,11 +20,6 @@ const EXCUSED_NAMES: &[(&str, &str, &str)] = &[
         "the glossary has it: the value that a visitor gives to a field",
     ),
     ("src/campaign/answer.rs", "fn answer", "the glossary has it: the value that a visitor gives to a field"),
-    ("src/bin/leadhook/person.rs", "fn shown", EMPTY),
-    ("src/bin/leadhook/quarantine.rs", "type Ordered", EMPTY),
-    ("src/campaign/change.rs", "fn shown", EMPTY),
-    ("src/contact/phone/digits.rs", "struct Written", EMPTY),
-    ("src/pipeline/lead/consent.rs", "struct Notice", EMPTY),
 ];
 
 /// Returns what is wrong with the documentation of a file: the lines of it that begin with a question.
@@ -81,13 +67,7 @@ fn documentation_names_its_thing() {
         .map(|source| (source.path.clone(), questions(&source)))
         .filter(|(_, wrong)| !wrong.is_empty())
         .collect();
-    let is_excused = |path: &str| EXCUSED_DOCUMENTATION.iter().any(|(place, _)| is_in(place, path));
-    let wrong: Vec<_> = found.iter().filter(|(path, _)| !is_excused(path)).collect();
-    assert!(wrong.is_empty(), "{wrong:#?}");
-    for (place, _) in EXCUSED_DOCUMENTATION {
-        let is_wrong = found.iter().any(|(path, _)| is_in(place, path));
-        assert!(is_wrong, "{place} is right by now, or gone: take it off the list");
-    }
+    assert!(found.is_empty(), "{found:#?}");
 }
 
 #[test]
