@@ -19,7 +19,7 @@ const ROWS = [
   { name: 'accept', says: 'the rules of the fields', inside: WHOLE },
   { name: 'phone', says: 'of it the phone number', inside: 'accept' },
   { name: 'identity', says: 'submission id and two fingerprints', inside: WHOLE },
-  { name: 'evidence', says: 'signs of abuse, and where the post came from', inside: WHOLE },
+  { name: 'evidence', says: 'abuse signals, and where the post came from', inside: WHOLE },
   { name: 'lead', says: 'the lead with two consent records', inside: WHOLE },
   { name: 'score and decide', says: 'four rules, one destination', inside: WHOLE },
   { name: WHOLE, says: 'all of these in one go', inside: WHOLE },

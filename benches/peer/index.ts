@@ -2,7 +2,7 @@
 // libphonenumber-js. Of Leadhook it has no admin API and so no replay, no multipart, no pages and redirects for
 // browsers, no counts of rejections, no `unknown_fields = "refuse"` and `on_repeat = "update"`, no jurisdiction, no cron
 // and no retention sweep. It gives forms their texts in the campaign's language alone, and their token and hidden field,
-// by which it judges nobody: it looks for no signs of abuse. Nor does it keep a history of consents, or lists.
+// by which it judges nobody: it looks for no abuse signals. Nor does it keep a history of consents, or lists.
 import { type Context, Hono } from 'hono';
 import { findCampaign } from './campaign';
 import { formToken, keysOf } from './crypto';

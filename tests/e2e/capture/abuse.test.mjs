@@ -41,7 +41,7 @@ class Siteverify {
   }
 }
 
-describe('signs of abuse', { timeout: 180_000 }, () => {
+describe('abuse signals', { timeout: 180_000 }, () => {
   before(async () => {
     crm = await Receiver.start();
     turnstile = await Siteverify.start();

@@ -1,4 +1,4 @@
-//! Signs of abuse, each with its weight; none of them keeps anybody out by itself.
+//! Abuse signals, each with its weight; none of them keeps anybody out by itself.
 
 use leadhook::http::request::{Method, RawRequest};
 use leadhook::http::response::Response;

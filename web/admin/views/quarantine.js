@@ -1,4 +1,4 @@
-// Quarantine: submissions with signs of abuse, what they say, and what becomes of them.
+// Quarantine: submissions with abuse signals, what they say, and what becomes of them.
 import { askOne, askPage, askPages } from '../api.js';
 import { decide } from '../jobs.js';
 import { state, update } from '../store.js';
@@ -32,10 +32,10 @@ function draw({ next, ...data }) {
     title: 'Quarantine',
     note: 'Released submissions are scored and delivered like any other',
     actions: bulkButtons(),
-    heads: [all, 'Received', 'Campaign', 'Source', 'Weight', 'Signs', 'Kept until', 'Actions'],
+    heads: [all, 'Received', 'Campaign', 'Source', 'Weight', 'Signals', 'Kept until', 'Actions'],
     nothing: [
       'Quarantine is empty',
-      'Submissions with too many signs of abuse are kept here until you release or discard them.',
+      'Submissions with too many abuse signals are kept here until you release or discard them.',
     ],
     keys: here,
     class: 'tall',
@@ -190,7 +190,7 @@ const actions = {
         list('Answers', one.answers),
         list('Attribution', one.attribution),
         list('Consent', consent),
-        h('h3', {}, 'Signs'),
+        h('h3', {}, 'Signals'),
         signsOf(one),
       ]
         .flat(2)
