@@ -15,9 +15,8 @@ WORKER_BUILD_VERSION := 0.8.7
 WASM_BINDGEN_VERSION := 0.2.129
 CARGO_FUZZ_VERSION := 0.13.1
 # Gzip size that fits every plan with room (the smallest takes 3 MB), and starts fast. A tenth of it is what makes
-# the rest faster: functions that are copied into others. 5 KB are what rows, ids and operations cost as types of
-# their own.
-MAX_WASM_GZIP_KB := 805
+# the rest faster: functions that are copied into others.
+MAX_WASM_GZIP_KB := 800
 
 BENCH := target/bench
 

@@ -1,6 +1,7 @@
 //! JSON helpers that keep the wasm small.
 
-use serde::{Deserialize, Deserializer, Serialize, de};
+use serde::de::{self, DeserializeOwned};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 /// Implements serde for an enum by the words for its values, `[(value, word)]`: each derived implementation would be some
@@ -36,6 +37,12 @@ pub fn of_word<'de, D: Deserializer<'de>, T: Copy, const N: usize>(
     let given = String::deserialize(deserializer)?;
     let found = words.iter().find(|(_, word)| *word == given).map(|(value, _)| *value);
     found.ok_or_else(|| de::Error::custom("an unknown word"))
+}
+
+/// Reads JSON from bytes; `None` if they are none of this type. As text, like all other JSON: a decoder for bytes would be a
+/// second copy of that for each type.
+pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+    std::str::from_utf8(bytes).ok().and_then(|text| serde_json::from_str(text).ok())
 }
 
 /// Makes an object. `collect` would sort the names first, and each instance of the standard library's sort is 2 KB of the

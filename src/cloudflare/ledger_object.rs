@@ -20,6 +20,7 @@ use super::platform::{ADMITTED, FAULT, Platform, REPEATED};
 use super::runtime::{event, log_fault, message_of, moment, now_ms};
 use crate::app::conductor::{Conductor, Exchange, RETRY_MS};
 use crate::base::fault::Fault;
+use crate::base::json;
 use crate::ledger;
 use crate::ledger::wire::{Message, Reply};
 use crate::ledger::{Claim, Handled};
@@ -177,8 +178,8 @@ impl Object {
 
     /// Answers a message. Nothing else enters the object meanwhile.
     fn judge(&self, message: &[u8]) -> Result<Handled, Fault> {
-        let message: Message = serde_json::from_slice(message)
-            .map_err(|_| Fault::new("a message that this code does not understand"))?;
+        let message: Message =
+            json::read(message).ok_or_else(|| Fault::new("a message that this code does not understand"))?;
         self.open(&message.ledger)?.call(message, &moment()?)
     }
 

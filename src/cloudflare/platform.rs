@@ -13,6 +13,7 @@ use crate::app::isolate::Isolate;
 use crate::app::ports::{KV_KEYS_AT_ONCE, Ports};
 use crate::base::crypto::base64url;
 use crate::base::fault::Fault;
+use crate::base::json;
 use crate::base::keyring::SigningKey;
 use crate::base::moment::Moment;
 use crate::ledger::wire::{Call, MESSAGE_FORMAT, Message, Reply};
@@ -173,7 +174,7 @@ impl Ports for Platform {
         let parts: [&[u8]; 3] = [name.as_bytes(), self.jurisdiction().as_bytes(), &body];
         match perform(Kind::Ask, 0, &parts).await {
             Completion::Bytes(text) => {
-                serde_json::from_slice(&text).map_err(|_| Fault::new("ledger: an unreadable answer"))
+                json::read(&text).ok_or_else(|| Fault::new("ledger: an unreadable answer"))
             }
             Completion::Number(ADMITTED) => Ok(Reply::Admitted),
             Completion::Number(REPEATED) => Ok(Reply::Repeated),

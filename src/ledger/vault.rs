@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::db::store::SealedCell;
 use crate::base::fault::Fault;
+use crate::base::json;
 use crate::base::keyring::Keyring;
 use crate::base::moment::Moment;
 use crate::base::sealing::Sealer;
@@ -74,9 +75,7 @@ impl Vault {
         context: &str,
     ) -> Result<T, Fault> {
         let plain = self.unsealed(sealed, context)?;
-        // As text, like messages: a decoder for bytes would be a second copy of each.
-        let read = str::from_utf8(&plain).ok().and_then(|text| serde_json::from_str(text).ok());
-        read.ok_or_else(|| Fault::new("a payload is unreadable"))
+        json::read(&plain).ok_or_else(|| Fault::new("a payload is unreadable"))
     }
 
     /// Returns the prefix of the current key's ciphertexts.

@@ -7,6 +7,7 @@ use super::request::AdminRequest;
 use crate::app::cx::Cx;
 use crate::app::ports::Ports;
 use crate::base::fault::Fault;
+use crate::base::json;
 use crate::campaign::change::Change;
 use crate::campaign::publish::{CAMPAIGN_PREFIX, campaign_key, keys, plan};
 use crate::campaign::{Campaign, Problem, SecretUses, Secrets};
@@ -55,8 +56,7 @@ fn read<P>(request: &AdminRequest<'_, P>, id: &str) -> AdminResult<Campaign> {
         return Err(Response::too_large(MAX_CAMPAIGN_BODY_BYTES).into());
     };
     let body = body.strip_prefix(BOM).unwrap_or(body);
-    let file = str::from_utf8(body).ok().and_then(|text| serde_json::from_str::<Value>(text).ok());
-    let file = file.ok_or_else(|| Response::malformed("It is not JSON."))?;
+    let file: Value = json::read(body).ok_or_else(|| Response::malformed("It is not JSON."))?;
     let campaign = Campaign::accept(&file).map_err(|problems| invalid(&problems))?;
     if campaign.id != id {
         return Err(invalid(&[Problem::new("id", "is not the one of the address")]));

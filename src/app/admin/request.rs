@@ -11,6 +11,7 @@ use crate::app::cx::Cx;
 use crate::app::ports::Ports;
 use crate::app::registry;
 use crate::base::fault::Fault;
+use crate::base::json;
 use crate::base::time::parse_rfc3339;
 use crate::http::request::RawRequest;
 use crate::ledger::api::Request;
@@ -65,8 +66,7 @@ impl<P: Ports> AdminRequest<'_, P> {
 
 /// Returns the body of a request. `None` if it is not JSON.
 pub fn json_body(request: &RawRequest) -> Option<Value> {
-    let body = request.body.as_deref().unwrap_or_default();
-    str::from_utf8(body).ok().and_then(|text| serde_json::from_str(text).ok())
+    json::read(request.body.as_deref().unwrap_or_default())
 }
 
 /// Returns the texts of a JSON array, without what else it holds.

@@ -68,10 +68,12 @@ impl<S: Store> Outbox<S> {
         }
         drop(lanes);
         let nexts: Vec<Next> = attempts.iter().map(|one| one.next(self.development, moment)).collect();
-        let all = attempts.iter().zip(&nexts).filter(|(_, next)| **next == Next::Delivered);
-        let mut arrived: Vec<&Attempt<'_>> = all.map(|(one, _)| one).collect();
-        arrived.sort_unstable_by_key(|one| &one.claim.delivery_id);
-        arrived.dedup_by_key(|one| &one.claim.delivery_id);
+        let mut ids = BTreeSet::new();
+        let all = attempts
+            .iter()
+            .zip(&nexts)
+            .filter(|(one, next)| **next == Next::Delivered && ids.insert(one.claim.delivery_id.clone()));
+        let arrived: Vec<&Attempt<'_>> = all.map(|(one, _)| one).collect();
         // If that fails each is written by itself, and reports its fault.
         let mut written = self.write_arrived(&arrived, moment.now_ms).unwrap_or_default();
         let events = attempts.iter().zip(nexts).map(|(one, next)| {

@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use super::history::{Act, ConsentState, Personal};
 use super::terms::Terms;
 use crate::base::crypto::{base64url, from_base64url, sha256};
-use crate::base::template;
 use crate::base::time::rfc3339;
+use crate::base::{json, template};
 use crate::pipeline::lead::{ConsentRecord, PrivacyNotice};
 
 /// The value of everything that the campaign does not state.
@@ -204,6 +204,6 @@ pub fn compact(input: &str, signature: &[u8]) -> String {
 pub fn payload_of(jws: &str) -> Option<(Value, Value, &str, Vec<u8>)> {
     let (input, signature) = jws.trim().rsplit_once('.')?;
     let (header, payload) = input.split_once('.')?;
-    let json = |part: &str| serde_json::from_slice(&from_base64url(part)?).ok();
-    Some((json(header)?, json(payload)?, input, from_base64url(signature)?))
+    let decoded = |part: &str| json::read(&from_base64url(part)?);
+    Some((decoded(header)?, decoded(payload)?, input, from_base64url(signature)?))
 }
