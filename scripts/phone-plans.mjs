@@ -101,6 +101,7 @@ function region(bytes) {
 // ---- Patterns as programs of a machine that follows all readings at once, the preferred one first.
 
 /** Compiles `^(?:…)$`, the form of all patterns of the crate, into instructions. */
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: the functions of a grammar share its state.
 function compile(pattern) {
   const [, source] = pattern.match(/^\^\(\?:(.*)\)\$$/);
   const program = [];

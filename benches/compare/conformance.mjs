@@ -29,6 +29,7 @@ export const benchCampaign = (id, receiver) =>
  * @param {object} target a started `world` with {@link benchCampaign} published under `campaignId`, the `receiver`
  * that is its one destination, and how to `publish` another campaign
  */
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: the contract, one case after the other.
 export async function conformance({ world, receiver, publish, campaignId: id }) {
   const file = benchCampaign(id, receiver);
   const accepted = (answer) => {

@@ -48,6 +48,7 @@ async function read(env: Env, id: string, kept?: Campaign): Promise<Campaign | u
   }
 }
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: one object, key by key.
 async function ready(file: File, env: Env): Promise<Campaign> {
   const purposes = await Promise.all(
     file.purpose.map(async (purpose) => ({ ...purpose, text_sha256: await sha256Hex(purpose.text) })),

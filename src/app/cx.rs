@@ -75,7 +75,7 @@ impl<'a, P: Ports> Cx<'a, P> {
         }
     }
 
-    /// Sends a call to a ledger, and returns its answer. The future is boxed, so that its code is not copied for each
+    /// Sends a call to a ledger, and returns its reply. The future is boxed, so that its code is not copied for each
     /// operation.
     ///
     /// # Errors

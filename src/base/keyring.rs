@@ -110,7 +110,7 @@ pub struct SigningKey {
     pub id: String,
     /// The public key.
     pub public: [u8; PUBLIC_BYTES],
-    /// The private key; `None` if the key signs no more.
+    /// The private key; `None` if the key is retired and only verifies.
     pub seed: Option<Secret>,
 }
 

@@ -12,13 +12,13 @@ use crate::base::json::by_words;
 /// The weight at which a submission is quarantined. Defaults are chosen so that no signal comes near it alone, and that
 /// all signals of a plain form behind a busy company's network together stay below it.
 const DEFAULT_QUARANTINE_AT: i64 = 100;
-/// Larger weights say nothing more, and a sum of them stays far from any overflow.
+/// The largest weight. Larger ones say nothing more, and a sum of them stays far from any overflow.
 const MAX_WEIGHT: i64 = 10_000;
 /// The name of the hidden field: programs like to fill it in, and browsers do not fill it in by themselves.
 const DEFAULT_HONEYPOT: &str = "contact_website";
-/// Locale a form and typing an address takes longer.
+/// Reading a form and typing an address takes longer.
 const DEFAULT_MIN_SECONDS: u32 = 3;
-/// More would suspect people who return to a page.
+/// The longest minimum time. A longer one would suspect people who return to a page.
 const MAX_MIN_SECONDS: u32 = 60;
 
 /// `[abuse]`.
@@ -47,7 +47,7 @@ impl Rules for AbuseTable {
     }
 }
 
-/// A sign that a post is not what it seems.
+/// A sign that a submission is not what it seems.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs, reason = "`because` says what each is")]
 pub enum Signal {

@@ -92,7 +92,7 @@ impl IdentifierKind {
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum OnRepeat {
-    /// None: it is a duplicate.
+    /// No event: the submission is a duplicate.
     #[default]
     Ignore,
     /// `lead.updated`.

@@ -80,6 +80,14 @@ impl Kind {
             Self::Date => "date",
         }
     }
+
+    /// Returns whether visitors type its answers in their own words, which may name somebody.
+    pub fn is_typed(&self) -> bool {
+        match self {
+            Self::Text { .. } | Self::Email | Self::Phone | Self::Url { .. } => true,
+            Self::Choice { .. } | Self::Number { .. } | Self::Boolean | Self::Country | Self::Date => false,
+        }
+    }
 }
 
 /// One `[[field]]`.

@@ -29,7 +29,7 @@ pub enum ProblemCode {
 }
 
 impl ProblemCode {
-    /// The code as programs get it, and as counters and logs have it. It never changes.
+    /// Returns the code for programs, counters and logs. It never changes.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Required => "required",

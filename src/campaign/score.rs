@@ -7,7 +7,7 @@ use super::condition::Condition;
 use super::table::{Check, Problem, Rules, Verdict, ensure, keys};
 use super::when::ConditionScope;
 
-/// More points say nothing more, and a sum of them stays far from any overflow.
+/// The most points of a rule. More say nothing more, and a sum of them stays far from any overflow.
 const MAX_POINTS: i64 = 1_000_000;
 
 /// One `[[score]]` rule.

@@ -24,11 +24,11 @@ pub struct SecretHosts(Vec<(String, String)>);
 /// The reason why a secret is not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SecretRefusal {
-    /// It signs.
+    /// A signing secret is never sent.
     Signs,
-    /// It is bound to no host.
+    /// The secret is bound to no host.
     Unbound,
-    /// It is bound to other hosts.
+    /// The secret is bound to other hosts.
     Elsewhere,
 }
 

@@ -174,7 +174,7 @@ impl Ports for Platform {
         let parts: [&[u8]; 3] = [name.as_bytes(), self.jurisdiction().as_bytes(), &body];
         match perform(Kind::Ask, 0, &parts).await {
             Completion::Bytes(text) => {
-                json::read(&text).ok_or_else(|| Fault::new("ledger: an unreadable answer"))
+                json::read(&text).ok_or_else(|| Fault::new("ledger: an unreadable reply"))
             }
             Completion::Number(ADMITTED) => Ok(Reply::Admitted),
             Completion::Number(REPEATED) => Ok(Reply::Repeated),
@@ -189,7 +189,7 @@ impl Ports for Platform {
 /// Reads a JSON list of texts.
 fn read_texts(completion: Completion, effect: &str) -> Result<Vec<String>, Fault> {
     let text = completion.text(effect)?.unwrap_or_default();
-    serde_json::from_str(&text).map_err(|_| Fault::new(format!("{effect}: an unreadable answer")))
+    serde_json::from_str(&text).map_err(|_| Fault::new(format!("{effect}: an unreadable reply")))
 }
 
 fn binding(name: &str) -> Option<wasm_bindgen::JsValue> {

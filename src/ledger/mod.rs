@@ -6,7 +6,7 @@
 //! [`State`], and the counters add up to them. A payload stays sealed until its last delivery is confirmed or
 //! has expired.
 //!
-//! Out of scope: sending (`deliver` and the edge do that), and reading the clock.
+//! Out of scope: sending (the conductor in `app` and the platform do that), and reading the clock.
 //!
 //! | floor | modules |
 //! |---|---|

@@ -108,14 +108,14 @@ impl Ports for World {
         let message: Message = serde_json::from_str(&wire).map_err(unreadable)?;
         let object = self.open(ledger)?;
         self.ledgers.set_refuses_statements(mode == LedgerMode::RefusesStatements);
-        let answered = object.call(message, &self.moment());
+        let handled = object.call(message, &self.moment());
         self.ledgers.set_refuses_statements(false);
-        let answered = answered?;
-        self.log.borrow_mut().extend(answered.log);
+        let handled = handled?;
+        self.log.borrow_mut().extend(handled.log);
         if mode == LedgerMode::LosesAnswers {
-            return Err(Fault::new("ledger: the answer was lost"));
+            return Err(Fault::new("ledger: the reply was lost"));
         }
-        let wire = serde_json::to_string(&answered.reply).map_err(unreadable)?;
+        let wire = serde_json::to_string(&handled.reply).map_err(unreadable)?;
         serde_json::from_str(&wire).map_err(unreadable)
     }
 }

@@ -33,6 +33,7 @@ function start() {
   }
 }
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: its inner functions share a form's state, and parameters would cost visitors bytes.
 function enhance(form) {
   const own = members(form);
   const campaign = own.dataset.leadhook;

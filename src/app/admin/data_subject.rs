@@ -42,8 +42,7 @@ pub async fn erase(request: &AdminRequest<'_, impl Ports>) -> AdminResult {
     let cx = request.cx;
     let people = identifiers(request)?;
     if cx.settings().lists.is_none() {
-        let detail =
-            "LEADHOOK_LIST_KEYS is not set: that the person wants to hear nothing could not be remembered.";
+        let detail = "LEADHOOK_LIST_KEYS is not set, so the person could not be put on the suppression list.";
         return Ok(Response::conflict(detail));
     }
     let mut search = Search::begin(request, &people).await?;

@@ -45,8 +45,8 @@ async fn page_of(
     while let Some((ledger, after)) = walk.next(1) {
         let room = limit - i64::try_from(found.len()).unwrap_or(limit);
         let part = Part { campaign: campaign.clone(), after, limit: Some(room) };
-        let answer = request.cx.send(&ledger, &call(part)).await?;
-        let page: Page = read_reply(answer, key)?;
+        let reply = request.cx.send(&ledger, &call(part)).await?;
+        let page: Page = read_reply(reply, key)?;
         found.extend(page.entries);
         if let Some(next) = page.next {
             return Ok(Response::json(&json!({ key: found, "next": cursor(&ledger, &next) })));

@@ -74,9 +74,9 @@ fn invalid(problems: &[Problem]) -> AdminError {
 
 /// The stage of a publication.
 enum Stage<'a> {
-    /// Before anything is written.
+    /// The entry before anything is written.
     Begun(&'a Change<'a>),
-    /// After KV has the campaign.
+    /// The entry after KV has the campaign.
     Done,
 }
 

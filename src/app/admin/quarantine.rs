@@ -93,8 +93,8 @@ async fn decide_by(
         let submission_ids = ids.iter().cloned().map(SubmissionId::from).collect();
         let after = after.clone().map(SubmissionId::from);
         let selection = Selection { campaign: campaign.map(str::to_owned), submission_ids, after };
-        let answer = request.cx.send(&ledger, &call(selection)).await?;
-        let decided: Decided = read_reply(answer, key)?;
+        let reply = request.cx.send(&ledger, &call(selection)).await?;
+        let decided: Decided = read_reply(reply, key)?;
         done.extend(decided.done);
         not_possible.extend(decided.not_possible);
         next = decided.next.filter(|_| campaign.is_some()).into();

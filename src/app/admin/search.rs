@@ -14,21 +14,21 @@ pub async fn find<T, R: Request<Reply = Option<T>>>(
     operation: R,
     show: impl Fn(T) -> Response,
 ) -> AdminResult {
-    let answer = first_answer(request, &request.call(operation)).await?;
-    Ok(R::read(answer)?.map_or_else(Response::not_found, show))
+    let reply = first_reply(request, &request.call(operation)).await?;
+    Ok(R::read(reply)?.map_or_else(Response::not_found, show))
 }
 
-/// Returns the first answer that is not [`Reply::NotFound`].
+/// Returns the first reply that is not [`Reply::NotFound`].
 ///
 /// # Errors
 /// 404 if there is none, with the cursor to go on from if there may be one.
-async fn first_answer(request: &AdminRequest<'_, impl Ports>, call: &Call) -> AdminResult<Reply> {
+async fn first_reply(request: &AdminRequest<'_, impl Ports>, call: &Call) -> AdminResult<Reply> {
     let ledgers = request.ledgers(request.query.text("campaign").as_deref()).await?;
     let mut walk = request.walk(ledgers)?;
     while let Some((ledger, _)) = walk.next(1) {
-        let answer = request.cx.send(&ledger, call).await?;
-        if answer != Reply::NotFound {
-            return Ok(answer);
+        let reply = request.cx.send(&ledger, call).await?;
+        if reply != Reply::NotFound {
+            return Ok(reply);
         }
     }
     let next = walk.next_cursor();

@@ -62,8 +62,8 @@ async fn ask_turnstile(
             if judged.is_err() || campaign.signs_with(&turnstile.secret) {
                 return Err(Fault::new("the secret of Turnstile signs, or is bound to another host"));
             }
-            let answer = cx.ports.ask_service(turnstile::url(settings), &form).await?;
-            turnstile::verdict(&answer, turnstile, settings.public_url.as_deref())
+            let response = cx.ports.ask_service(turnstile::url(settings), &form).await?;
+            turnstile::verdict(&response, turnstile, settings.public_url.as_deref())
         }
     };
     let refused = || Fault::new("Turnstile refuses its secret, or the secret is one for tests");

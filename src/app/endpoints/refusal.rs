@@ -83,7 +83,7 @@ impl Refusal<'_> {
     }
 }
 
-/// A flood is counted, not logged post by post.
+/// Returns the output for a post above the rate limit. A flood is counted, not logged post by post.
 fn throttled(visit: &Visit<'_, impl Ports>, wait_s: i64) -> Output {
     let response = match visit.reader() {
         Some(reader) => reader.throttled(wait_s),

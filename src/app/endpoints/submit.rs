@@ -76,12 +76,12 @@ async fn decide<'a>(
 /// Asks the ledger, and once more with the campaign if it does not know this revision.
 async fn ask(cx: Cx<'_, impl Ports>, campaign: &Campaign, admit: Box<Admit>) -> Result<Reply, Fault> {
     let mut call = Call::Admit(admit);
-    let answer = cx.ports.ask(&campaign.ledger, &call).await?;
-    if let (Reply::CampaignUnknown, Call::Admit(admit)) = (&answer, &mut call) {
+    let reply = cx.ports.ask(&campaign.ledger, &call).await?;
+    if let (Reply::CampaignUnknown, Call::Admit(admit)) = (&reply, &mut call) {
         admit.stored = Some(campaign.to_stored());
         return cx.ports.ask(&campaign.ledger, &call).await;
     }
-    Ok(answer)
+    Ok(reply)
 }
 
 fn repeated(visit: &Visit<'_, impl Ports>, acknowledgement: &Acknowledgement<'_>) -> Output {

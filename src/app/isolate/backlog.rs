@@ -22,7 +22,7 @@ const LOST_MS: i64 = 30_000;
 /// The backlog of every ledger.
 #[derive(Default)]
 pub struct Backlog {
-    /// By ledger, the time at which each of its requests began to wait; UTC, milliseconds.
+    /// The times at which the requests of each ledger began to wait; UTC, milliseconds.
     since_ms: RefCell<BTreeMap<String, Vec<i64>>>,
 }
 

@@ -28,11 +28,11 @@ pub struct CampaignCache(RefCell<Entries>);
 
 #[derive(Default)]
 struct Entries {
-    /// By id, the copy and the time of its reading; `None` if it is to be read again.
+    /// The copies by campaign id, each with the time of its reading; `None` if it is to be read again.
     campaigns: BTreeMap<String, Option<(i64, Rc<Campaign>)>>,
-    /// By ledger.
+    /// The identities by ledger.
     identities: BTreeMap<String, Rc<Identity>>,
-    /// By campaign and language, with the copy of the campaign that they are of.
+    /// The criteria by campaign and language, with the copy of the campaign that they are of.
     criteria: BTreeMap<(String, Language), (Rc<Campaign>, Criteria)>,
 }
 

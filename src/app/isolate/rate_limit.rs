@@ -19,7 +19,7 @@ const MAX_REMEMBERED: usize = 10_000;
 /// The rate limits that were exceeded.
 #[derive(Default)]
 pub struct RateLimit {
-    /// By campaign, or campaign and network, the time until which nothing more is taken; UTC, milliseconds.
+    /// The time until which nothing more is accepted, by campaign, or campaign and network; UTC, milliseconds.
     until_ms: RefCell<BTreeMap<String, i64>>,
 }
 

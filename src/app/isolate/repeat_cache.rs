@@ -16,7 +16,7 @@ pub struct RepeatCache(RefCell<Entries>);
 
 #[derive(Default)]
 struct Entries {
-    /// By the submission's id, the time at which it was accepted, and the KV key of its person.
+    /// The time at which each submission was accepted, by its id, and the KV key of its person.
     accepted: BTreeMap<String, (i64, String)>,
     /// The ids with their times, the oldest first.
     order: VecDeque<(i64, String)>,

@@ -19,7 +19,7 @@ pub struct TallyBuffer(RefCell<Entries>);
 
 #[derive(Default)]
 struct Entries {
-    /// By ledger. A list, for there are few kinds, and an ordered map is code of its own.
+    /// The counts by ledger. A list, for there are few kinds, and an ordered map is code of its own.
     counts: Vec<(String, Tally)>,
     flush_is_planned: bool,
 }

@@ -13,7 +13,7 @@ pub(super) struct Digits {
 }
 
 impl Digits {
-    /// Finds the digits of a number. `None` if the text is none, whatever the country.
+    /// Finds the digits of a number. `None` if the text is no number in any country.
     pub(super) fn read(text: &str) -> Option<Self> {
         let begins = text.find(|c| is_plus(c) || digit(c).is_some())?;
         let number = text.get(begins..)?.trim_end_matches(is_unwanted_end);

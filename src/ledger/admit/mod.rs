@@ -149,14 +149,14 @@ fn facts<S: Store>(
             Mail::TooMany(signal) if facts.must_confirm => Some(signal),
             _ => None,
         };
-        facts.is_suspicious = weigh_signs(parts, admit, post, cap, provenance, moment)?;
+        facts.is_suspicious = weigh_signals(parts, admit, post, cap, provenance, moment)?;
     }
     Ok(facts)
 }
 
 /// Weighs the signals of a submission, which become its lead's, and a cap that it exceeds. Returns whether it
 /// is quarantined for them. A submission that was accepted before is not doubted again.
-fn weigh_signs<S: Store>(
+fn weigh_signals<S: Store>(
     parts: &Parts<S>,
     admit: &mut Admit,
     post: &Post<'_>,

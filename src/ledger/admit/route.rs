@@ -24,7 +24,7 @@ pub(super) struct Facts {
     pub(super) mail: Mail,
     /// True if the person is on a list that suppresses them.
     pub(super) is_suppressed: bool,
-    /// True if it shows so many signals of abuse that it is quarantined. Not determined if it is suppressed.
+    /// True if it shows so many abuse signals that it is quarantined. Not determined if it is suppressed.
     pub(super) is_suspicious: bool,
     /// The state of the submission's earlier row, if there is one.
     pub(super) prior: Option<State>,

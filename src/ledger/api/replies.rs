@@ -10,7 +10,7 @@ use crate::ledger::wire::Reply;
 /// # Errors
 /// The ledger sent a reply of another type.
 pub fn read_reply<R: ReplyType>(reply: Reply, key: &str) -> Result<R, Fault> {
-    R::read(reply, key).ok_or_else(|| Fault::new("a ledger gave another answer"))
+    R::read(reply, key).ok_or_else(|| Fault::new("a ledger sent another reply"))
 }
 
 /// A reply of one type.

@@ -149,7 +149,7 @@ impl Waiting {
 }
 
 impl<S: Store> Consents<S> {
-    /// Opens the content of a submission's row. `None` if there is none, or no living key opens it.
+    /// Opens the content of a submission's row. `None` if there is none, or no available key decrypts it.
     pub(in crate::ledger) fn waiting(
         &self,
         lead_id: &LeadId,

@@ -1,5 +1,5 @@
-//! The person of a lead, as each further post needs it: the head of the history, the standing of the post's
-//! subject, and the recipients of the lead. A row for the lead and one for each subject hold these, so that a
+//! The summary of a lead's person, which each further post needs: the head of the history, the standing of the
+//! post's subject, and the recipients of the lead. A row for the lead and one for each subject hold these, so that a
 //! post costs the same however often its person has posted.
 //!
 //! A lead whose first submission is its only one has neither row: everything follows from that one, and

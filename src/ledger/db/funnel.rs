@@ -18,7 +18,7 @@ const LAST_BIN: i64 = 200;
 /// The last step that a submission has taken as a lead of its campaign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Milestone {
-    /// It is not a lead: of a known person, suppressed, quarantined, or not judged yet.
+    /// No lead: the submission is of a known person, suppressed, quarantined, or not judged yet.
     Nothing,
     /// It became a lead.
     Fresh,
@@ -26,7 +26,7 @@ pub enum Milestone {
     Qualified,
     /// Every destination has confirmed it.
     Arrived,
-    /// It was held, and a later post of the person continues in its stead.
+    /// A held lead whose place a later post of the person has taken.
     PassedOn,
 }
 

@@ -80,7 +80,7 @@ row! {
         pub(in crate::ledger) bucket: Bucket = "campaign, hour, source",
         pub(in crate::ledger) milestone: Milestone,
         /// The states of its deliveries.
-        pub(in crate::ledger) deliveries: Vec<DeliveryState>,
+        pub(in crate::ledger) deliveries: Vec<Option<DeliveryState>>,
     }
 }
 
@@ -223,7 +223,7 @@ impl<S: Store> Db<S> {
         let sql = "SELECT group_concat(state) FROM delivery
                    WHERE delivery_id >= ? AND delivery_id < ? AND submission_id = ?";
         let submission = of.submission_id.map_or(Arg::from(""), Arg::from);
-        let states: Vec<DeliveryState> = self.only(sql, &[from.into(), to.into(), submission])?;
+        let states: Vec<Option<DeliveryState>> = self.only(sql, &[from.into(), to.into(), submission])?;
         Ok((!states.is_empty()).then(|| state_of(&states)))
     }
 

@@ -190,11 +190,11 @@ impl FromRow for DeliveryState {
     }
 }
 
-/// The states of several deliveries, as `group_concat` joins them.
-impl FromRow for Vec<DeliveryState> {
+/// The states of several deliveries, as `group_concat` joins them. `None` for a state that is not known.
+impl FromRow for Vec<Option<DeliveryState>> {
     fn read(from: &mut Reader) -> Self {
-        let joined = from.optional_text().unwrap_or_default();
-        joined.split(',').filter_map(DeliveryState::parse).collect()
+        let joined = from.optional_text();
+        joined.iter().flat_map(|joined| joined.split(',')).map(DeliveryState::parse).collect()
     }
 }
 

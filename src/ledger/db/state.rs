@@ -15,7 +15,7 @@ pub enum State {
     Duplicate,
     /// The person is on a suppression list.
     Suppressed,
-    /// It shows signals of abuse and waits for a decision.
+    /// It shows abuse signals and waits for a decision.
     Quarantined,
     /// It waits for a double opt-in.
     Unconfirmed,
@@ -116,8 +116,8 @@ impl DeliveryState {
 }
 
 /// Returns the state of a submission by those of its deliveries.
-pub(in crate::ledger) fn state_of(deliveries: &[DeliveryState]) -> State {
-    let any = |wanted: &[DeliveryState]| deliveries.iter().any(|state| wanted.contains(state));
+pub(in crate::ledger) fn state_of(deliveries: &[Option<DeliveryState>]) -> State {
+    let any = |wanted: &[DeliveryState]| deliveries.iter().flatten().any(|state| wanted.contains(state));
     match () {
         () if any(&[DeliveryState::Pending, DeliveryState::Paused]) => State::Pending,
         () if any(&[DeliveryState::Dead]) => State::Dead,

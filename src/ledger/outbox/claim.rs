@@ -20,7 +20,7 @@ pub struct Claim {
     pub(in crate::ledger) submission_id: SubmissionId,
     pub(in crate::ledger) receiver: String,
     pub(in crate::ledger) event: EventKind,
-    /// Its own data, if it is about no submission.
+    /// The data of an event that is about no submission.
     pub(in crate::ledger) data: Option<String>,
     pub(in crate::ledger) due_ms: i64,
     pub(in crate::ledger) created_ms: i64,

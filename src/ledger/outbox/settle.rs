@@ -193,7 +193,7 @@ impl<S: Store> Outbox<S> {
             delivery::pause(Target { campaign, destination, receiver }, &mark, now_ms, &mut changes);
         }
         if let Some(followed) = &mut submission {
-            followed.deliveries.push(state);
+            followed.deliveries.push(Some(state));
             follow(&claim.lead_id, &claim.submission_id, followed, &mut changes);
         }
         self.db.write_all(&changes.writes)?;
@@ -239,7 +239,9 @@ fn follow<'a>(
         return;
     }
     // If one has expired or was withdrawn, not every destination has confirmed it.
-    let (steps, milestone) = match followed.deliveries.iter().all(|one| *one == DeliveryState::Delivered) {
+    let is_delivered = |one: &Option<DeliveryState>| *one == Some(DeliveryState::Delivered);
+    let are_delivered = !followed.deliveries.is_empty() && followed.deliveries.iter().all(is_delivered);
+    let (steps, milestone) = match are_delivered {
         true => Steps::delivered(followed.milestone),
         false => (Steps::NONE, followed.milestone),
     };

@@ -50,7 +50,7 @@ struct Reach {
     acts: Vec<i64>,
     /// The fingerprints of the erased submissions and acts.
     named: Vec<String>,
-    /// Those of them that identify nothing of the lead any more, and the asker's.
+    /// The fingerprints that identify nothing of the lead any more, and the asker's.
     tags: Vec<String>,
     /// The submissions that these acts came with, some of which have ended.
     came_with: Vec<SubmissionId>,

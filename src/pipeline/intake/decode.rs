@@ -90,7 +90,7 @@ fn urlencoded(
     Ok(())
 }
 
-/// `application/vnd.example+json` and its like (RFC 6839 section 3.1).
+/// Checks for a structured type of JSON, such as `application/vnd.example+json` (RFC 6839 section 3.1).
 fn is_structured_json(essence: &str) -> bool {
     essence
         .strip_suffix("+json")

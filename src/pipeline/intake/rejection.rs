@@ -14,9 +14,9 @@ pub struct Rejection {
 pub struct FieldProblem {
     /// The field's name as declared; empty for a field that is not declared.
     pub field: String,
-    /// For programs.
+    /// The stable code, for programs.
     pub code: ProblemCode,
-    /// For people.
+    /// The description, for people.
     pub detail: String,
 }
 

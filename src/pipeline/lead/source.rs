@@ -1,7 +1,7 @@
 //! The source of a submission, as counters have it.
 
 use crate::base::unicode::lowercase;
-use crate::campaign::{Campaign, Kind};
+use crate::campaign::Campaign;
 use crate::contact::EmailKind;
 use crate::pipeline::intake::Submission;
 
@@ -43,9 +43,7 @@ pub fn source_of(submission: &Submission, campaign: &Campaign) -> String {
 /// Returns the answers that may name somebody: the typed ones of few words, as names and addresses are. A longer text
 /// may well mention the source, and choices are the campaign's own words.
 fn typed<'a>(submission: &'a Submission, campaign: &'a Campaign) -> impl Iterator<Item = &'a str> {
-    let is_typed =
-        |kind: &Kind| matches!(kind, Kind::Text { .. } | Kind::Email | Kind::Phone | Kind::Url { .. });
-    let fields = campaign.fields.iter().filter(move |field| is_typed(&field.kind));
+    let fields = campaign.fields.iter().filter(|field| field.kind.is_typed());
     let answers = fields.filter_map(|field| submission.answers.get(&field.name)?.as_str());
     answers.filter(|answer| answer.split_whitespace().count() <= MAX_NAME_WORDS)
 }

@@ -56,18 +56,24 @@ pub fn package() -> PathBuf {
 
 /// Reads every Rust file below a folder of the package.
 pub fn sources(folder: &str) -> Vec<Source> {
+    files(folder, &["rs"]).iter().map(|(path, text)| Source::new(path, text)).collect()
+}
+
+/// Reads the files with these extensions below a folder of the package, in order, each with its path.
+pub fn files(folder: &str, extensions: &[&str]) -> Vec<(String, String)> {
     let (mut found, mut folders) = (Vec::new(), vec![package().join(folder)]);
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).expect("a folder") {
             let path = entry.expect("an entry").path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                found.push(Source::new(&below_package(&path), &fs::read_to_string(&path).expect("a source")));
+            } else if path.extension().is_some_and(|extension| extensions.iter().any(|one| extension == *one))
+            {
+                found.push((below_package(&path), fs::read_to_string(&path).expect("a source")));
             }
         }
     }
-    found.sort_by(|one, other| one.path.cmp(&other.path));
+    found.sort();
     found
 }
 

@@ -6,7 +6,7 @@ use super::source::{Source, sources};
 
 /// The only folder with SQL.
 const FOLDER: &str = "src/ledger/db/";
-const KEYWORDS: [&str; 12] = [
+const KEYWORDS: [&str; 18] = [
     "SELECT ",
     "INSERT INTO ",
     "INSERT OR ",
@@ -19,10 +19,21 @@ const KEYWORDS: [&str; 12] = [
     "CREATE TABLE ",
     "CREATE INDEX ",
     "PRAGMA ",
+    "REPLACE INTO ",
+    "UNIQUE INDEX ",
+    "CREATE TRIGGER ",
+    "ALTER TABLE ",
+    "DROP TABLE ",
+    "VALUES (",
 ];
-/// Statements that write deliveries; after the verb, the table may be named by a format argument.
-const DELIVERY_WRITES: [&str; 4] =
-    ["UPDATE delivery", "INSERT INTO delivery", "INSERT OR IGNORE INTO delivery", "DELETE FROM delivery"];
+/// Statements that write deliveries.
+const DELIVERY_WRITES: [&str; 5] = [
+    "UPDATE delivery",
+    "INSERT INTO delivery",
+    "INSERT OR IGNORE INTO delivery",
+    "REPLACE INTO delivery",
+    "DELETE FROM delivery",
+];
 
 /// The only file that writes deliveries.
 const DELIVERIES: &str = "src/ledger/db/delivery.rs";

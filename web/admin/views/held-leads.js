@@ -21,9 +21,9 @@ function draw({ held, next }) {
   ]);
   const list = {
     title: 'Held leads',
-    note: 'They are forwarded once the person tells you more, and expire otherwise',
+    note: 'They are forwarded once the person submits more, and expire otherwise',
     heads: ['Lead', 'Campaign', 'Score', 'Reasons', 'Held because', 'Held since', 'Expires'],
-    nothing: ['No held leads', 'Leads that do not qualify yet wait here until the person tells you more.'],
+    nothing: ['No held leads', 'Leads that do not qualify yet wait here until the person submits more.'],
     keys: held.map(({ submission_id: id }) => id),
     class: 'tall',
   };

@@ -71,7 +71,7 @@ function rowOf(one) {
     one.campaign,
     one.source,
     h('b', {}, one.weight === null ? '–' : count(one.weight)),
-    signsOf(one),
+    signalsOf(one),
     time(one.kept_until),
     h(
       'div',
@@ -94,7 +94,7 @@ const check = (action, id, checked, label) =>
     'aria-label': label,
   });
 
-const signsOf = ({ signals }) =>
+const signalsOf = ({ signals }) =>
   reasons(
     (signals ?? []).map(({ signal, weight, because }) => [count(weight), readable(signal), because ?? '']),
   );
@@ -191,7 +191,7 @@ const actions = {
         list('Attribution', one.attribution),
         list('Consent', consent),
         h('h3', {}, 'Signals'),
-        signsOf(one),
+        signalsOf(one),
       ]
         .flat(2)
         .filter(Boolean),
