@@ -19,8 +19,12 @@ macro_rules! note {
 
 pub(crate) use {note, say};
 
+/// Prints a line. Where nobody reads any more, as behind `head`, the program ends.
 pub fn print(text: &str) {
-    println!("{}", lines(text));
+    let written = writeln!(io::stdout(), "{}", lines(text));
+    if written.is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
+        std::process::exit(0);
+    }
 }
 
 pub fn print_error(text: &str) {

@@ -127,7 +127,7 @@ describe('the numbers of the dashboard', { skip, timeout: 300_000 }, () => {
     await world.postJson('strict', person({ shoe_size: 43 }));
     await until('it is counted', async () => (await overviewOf(world, 'strict')).funnel.received === 1);
     await dashboard.visiting({ search: '?campaign=strict' }, async (page) => {
-      assert.deepEqual(await rows(page, 'Rejections'), [['(whole post)', 'unknown_field', '1']]);
+      assert.deepEqual(await rows(page, 'Rejections'), [['(whole submission)', 'unknown_field', '1']]);
       assert.deepEqual(await findings(page), []);
     });
   });

@@ -4,7 +4,7 @@ import { h } from '../ui/dom.js';
 import { count, plural, share } from '../ui/format.js';
 
 const STEPS = [
-  ['received', 'Received', 'posts read'],
+  ['received', 'Received', 'submissions read'],
   ['valid', 'Valid', 'every field valid'],
   ['consented', 'Consented', 'with the required consent'],
   ['new', 'New', 'first seen, or updated while held'],
@@ -98,7 +98,7 @@ export function funnelCard(report) {
       class: 'full',
       note:
         throttled > 0
-          ? `${plural(throttled, 'more post was', 'more posts were')} rate limited and not read`
+          ? `${plural(throttled, 'more submission was', 'more submissions were')} rate limited and not read`
           : null,
     },
     h('ol', { class: 'funnel' }, steps),

@@ -5,7 +5,7 @@ import { count } from '../ui/format.js';
 
 export function rejectionsCard({ rejections }) {
   const all = Object.entries(rejections).flatMap(([field, codes]) =>
-    Object.entries(codes).map(([code, number]) => [field || '(whole post)', code, number]),
+    Object.entries(codes).map(([code, number]) => [field || '(whole submission)', code, number]),
   );
   all.sort(([, , one], [, , other]) => other - one);
   const most = all[0]?.[2] ?? 0;
@@ -16,9 +16,9 @@ export function rejectionsCard({ rejections }) {
   ]);
   return card(
     'Rejections',
-    { note: 'By field and error code; one post can have several' },
+    { note: 'By field and error code; one submission can have several' },
     rows.length
-      ? box('Rejections', table('Rejections', ['Field', 'Code', 'Posts'], rows, { numbersFrom: 2 }))
+      ? box('Rejections', table('Rejections', ['Field', 'Code', 'Submissions'], rows, { numbersFrom: 2 }))
       : h('p', { class: 'quiet' }, 'No rejections in this period.'),
   );
 }

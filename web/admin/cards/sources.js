@@ -19,7 +19,7 @@ export function sourcesCard({ sources }) {
   ]);
   return card(
     'Sources',
-    { note: 'By utm_source; sources with fewer than 5 posts count as other' },
+    { note: 'By utm_source; sources with fewer than 5 submissions count as other' },
     rows.length
       ? box(
           'Sources',
