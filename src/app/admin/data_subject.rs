@@ -127,15 +127,19 @@ impl<'a, P: Ports> Search<'a, P> {
     async fn next<R: Request<Reply = Option<Report>>>(
         &mut self,
         operation: impl Fn(Person) -> R,
-    ) -> Result<Option<LedgerReport>, Fault> {
+    ) -> AdminResult<Option<LedgerReport>> {
         let Some(ledger) = self.walk.peek().filter(|_| self.within.is_none()) else { return Ok(None) };
         let identity = self.request.cx.identity_of(ledger);
         let tags: Vec<_> = self.people.iter().flat_map(|one| identity.fingerprints_of(one)).collect();
         let Some((ledger, after)) = self.walk.next(1 + tags.len()) else { return Ok(None) };
         let list_tags = self.people.iter().flat_map(|one| identity.list_tags(one)).collect();
+        let is_continued = after.is_some();
         let operation = operation(Person { fingerprints: tags.clone(), list_tags, after });
         let Some(Report(Value::Object(mut report))) = self.request.ask(&ledger, operation).await? else {
-            return Err(Fault::new("a ledger does not know the cursor that it gave"));
+            return Err(match is_continued {
+                true => wrong_parameter("after", "must be the next of an earlier page"),
+                false => Fault::new("a ledger gave no report").into(),
+            });
         };
         if let Some(Value::String(position)) = report.remove("next") {
             self.within = Some(cursor(&ledger, &position));

@@ -142,6 +142,12 @@ fn a_person_is_found_and_forgotten_in_every_ledger() {
             assert_eq!(problems(&ask(&site, Method::Post, path, &order)), ["after invalid_parameter"]);
         }
     }
+    // A ledger's own part of the cursor was made up.
+    for position in ["x", "1", "a.b", "ÿ"] {
+        let order = json!({ "email": ANN, "after": format!("{}.{position}", id(0)) });
+        let reply = ask(&site, Method::Post, "access", &order);
+        assert_eq!(problems(&reply), ["after invalid_parameter"], "{position}");
+    }
 }
 
 #[test]
