@@ -46,6 +46,8 @@ impl Slab {
         Self(UnsafeCell::new(State { free: [null_mut(); CLASSES], rest: null_mut(), left: 0 }))
     }
 
+    /// Takes a free block of at least this size, or null if there is no memory.
+    ///
     /// # Safety
     /// As [`GlobalAlloc::alloc`], from one thread at a time.
     unsafe fn pop(&self, size: usize) -> *mut u8 {
@@ -63,6 +65,8 @@ impl Slab {
         block
     }
 
+    /// Frees a block.
+    ///
     /// # Safety
     /// `block` came from [`Self::pop`] with a size of the same class, and is not used any more.
     unsafe fn push(&self, block: *mut u8, size: usize) {

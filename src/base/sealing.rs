@@ -80,7 +80,7 @@ impl Sealer {
         self.open_body(format, key, &body, context)
     }
 
-    /// Not inlined, because the code of the ciphers is large.
+    /// Opens the body of sealed bytes. Not inlined, because the code of the ciphers is large.
     #[inline(never)]
     fn open_body(&self, format: &str, id: &[u8], body: &[u8], context: &str) -> Result<Vec<u8>, OpenError> {
         let mut known = self.ring.all().zip(&self.ciphers);

@@ -165,7 +165,7 @@ pub fn check_header(name: &str) -> Check {
 mod tests {
     use super::*;
 
-    /// The hosts that the end-to-end test publishes too, where the runtime parses them.
+    /// Reads the hosts that the end-to-end test publishes too, where the runtime parses them.
     fn hosts(kind: &str) -> Vec<String> {
         let hosts: serde_json::Value =
             serde_json::from_str(include_str!("../../tests/data/hosts.json")).unwrap();

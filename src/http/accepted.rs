@@ -8,7 +8,7 @@ use crate::campaign::{Campaign, Kind};
 use crate::pipeline::lead::DownloadLink;
 
 impl Response {
-    /// 202 for programs, a redirect to the thanks page for browsers: the submission is stored. A program learns which
+    /// Returns 202 for programs, a redirect to the thanks page for browsers: the submission is stored. A program learns which
     /// domain was likely meant in the address, and may ask the visitor.
     pub fn accepted(
         submission_id: &str,

@@ -40,7 +40,7 @@ impl Reader<'_> {
         }
     }
 
-    /// 200: the page of a download link. Only its button gives the magnet, because programs open links too.
+    /// Returns 200: the page of a download link. Only its button gives the magnet, because programs open links too.
     pub fn download(&self, magnet: &Magnet, until_ms: i64) -> Response {
         let until = self.date(until_ms);
         let content = html! {
@@ -56,7 +56,7 @@ impl Reader<'_> {
         self.language.filled("download.ready", &[("title", &magnet.title)])
     }
 
-    /// 503: the file is not in the bucket.
+    /// Returns 503: the file is not in the bucket.
     pub fn file_gone(&self) -> Response {
         let page = self.link_page(503, self.sentences(&["download.gone"]));
         page.with("retry-after", super::problem::RETRY_AFTER_S.to_string())
@@ -64,7 +64,7 @@ impl Reader<'_> {
 }
 
 impl Response {
-    /// The magnet: a redirect to an address, or a file of the bucket.
+    /// Returns the magnet: a redirect to an address, or a file of the bucket.
     pub fn magnet(magnet: &Magnet) -> Self {
         let response = match &magnet.source {
             Source::Url(url) => Self::redirect(url.clone()),

@@ -31,7 +31,7 @@ pub struct HostedForm<'a> {
 }
 
 impl Reader<'_> {
-    /// 200: the hosted form of the campaign.
+    /// Returns 200: the hosted form of the campaign.
     pub fn form(&self, hosted: &HostedForm<'_>) -> Response {
         let campaign = self.campaign;
         let about = campaign.page.intro.as_deref().unwrap_or(&campaign.title);

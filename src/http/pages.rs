@@ -14,7 +14,7 @@ use crate::campaign::{Kind, ProblemCode};
 use crate::pipeline::intake::{FieldProblem, Rejection};
 
 impl Reader<'_> {
-    /// 422 to a browser's form post: every problem at once.
+    /// Returns 422 to a browser's form post: every problem at once.
     pub fn rejected(&self, rejection: &Rejection) -> Response {
         let line = |problem: &FieldProblem| {
             html! { li { strong dir="auto" { (self.field_label(&problem.field)) } " " (self.problem_text(problem)) } }
@@ -73,7 +73,7 @@ impl Reader<'_> {
         self.language.filled(key, &[("min", &min), ("max", &max)])
     }
 
-    /// 200: the built-in thanks page, with a button to the magnet.
+    /// Returns 200: the built-in thanks page, with a button to the magnet.
     pub fn thanks(&self, download: Option<&str>) -> Response {
         let own = self.campaign.page.thanks.as_deref();
         self.page(
@@ -86,24 +86,24 @@ impl Reader<'_> {
         )
     }
 
-    /// 400, 413 or 415 to a browser's form post: the body could not be decoded.
+    /// Returns 400, 413 or 415 to a browser's form post: the body could not be decoded.
     pub fn unreadable(&self, status: u16) -> Response {
         self.page(status, self.sentences(&["page.unreadable", "page.still_there"]))
     }
 
-    /// 429 to a browser's form post.
+    /// Returns 429 to a browser's form post.
     pub fn throttled(&self, wait_s: i64) -> Response {
         let page = self.page(429, self.sentences(&["page.crowded", "page.back_in_a_minute"]));
         page.with("retry-after", wait_s.to_string())
     }
 
-    /// 503 to a browser's form post. It is a page, because no program retries for a person.
+    /// Returns 503 to a browser's form post. It is a page, because no program retries for a person.
     pub fn fault(&self) -> Response {
         let page = self.page(503, self.sentences(&["page.not_received", "page.back_in_a_moment"]));
         page.with("retry-after", RETRY_AFTER_S.to_string())
     }
 
-    /// 200: the page of a confirmation link, which asks the owner of the address to confirm.
+    /// Returns 200: the page of a confirmation link, which asks the owner of the address to confirm.
     pub fn ask_to_confirm(&self) -> Response {
         self.link_page(
             200,
@@ -114,7 +114,7 @@ impl Reader<'_> {
         )
     }
 
-    /// 200: the address is confirmed, with a button to the magnet.
+    /// Returns 200: the address is confirmed, with a button to the magnet.
     pub fn confirmed(&self, download: Option<&str>) -> Response {
         let content = html! {
             p { (self.text("page.confirmed")) }
@@ -123,7 +123,7 @@ impl Reader<'_> {
         self.link_page(200, content)
     }
 
-    /// 200: the page of a withdrawal link, for one consent or all of them.
+    /// Returns 200: the page of a withdrawal link, for one consent or all of them.
     pub fn ask_to_withdraw(&self, wording: Option<&str>, receipt: &str) -> Response {
         self.link_page(
             200,
@@ -139,23 +139,23 @@ impl Reader<'_> {
         )
     }
 
-    /// 200: the consent is withdrawn.
+    /// Returns 200: the consent is withdrawn.
     pub fn withdrawn(&self) -> Response {
         self.link_page(200, self.sentences(&["page.withdrawn"]))
     }
 
-    /// 410: the link is invalid or has expired.
+    /// Returns 410: the link is invalid or has expired.
     pub fn link_ended(&self) -> Response {
         self.link_page(410, self.sentences(&["page.link_ended", "page.send_again"]))
     }
 
-    /// 503 to a person who followed a link.
+    /// Returns 503 to a person who followed a link.
     pub fn try_again(&self) -> Response {
         let page = self.link_page(503, self.sentences(&["page.try_again"]));
         page.with("retry-after", RETRY_AFTER_S.to_string())
     }
 
-    /// 200: the consents of a person, with the signed receipts.
+    /// Returns 200: the consents of a person, with the signed receipts.
     pub fn receipts(&self, consents: &[Value]) -> Response {
         let text = |consent: &'_ Value, key: &str| {
             consent.get(key).and_then(Value::as_str).unwrap_or("-").to_owned()
@@ -191,12 +191,12 @@ impl Reader<'_> {
 }
 
 impl Response {
-    /// 404: a page for browsers, problem details for programs.
+    /// Returns 404: a page for browsers, problem details for programs.
     pub fn nothing_here(request: &RawRequest) -> Self {
         if request.prefers_html() { bare(404, request, "page.not_found") } else { Self::not_found() }
     }
 
-    /// 503 if not even the campaign is known: a page for browsers, problem details for programs.
+    /// Returns 503 if not even the campaign is known: a page for browsers, problem details for programs.
     pub fn not_now(request: &RawRequest) -> Self {
         if !request.prefers_html() {
             return Self::fault();

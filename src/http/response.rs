@@ -46,32 +46,32 @@ impl Response {
         self.headers.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
     }
 
-    /// 200 with JSON.
+    /// Returns 200 with JSON.
     pub fn json(value: &Value) -> Self {
         Self::new(200, "application/json", value.to_string())
     }
 
-    /// 200 with a text that is JSON.
+    /// Returns 200 with a text that is JSON.
     pub fn json_text(text: &str) -> Self {
         Self::new(200, "application/json", text)
     }
 
-    /// 303 to an address.
+    /// Returns 303 to an address.
     pub fn redirect(address: String) -> Self {
         Self::new(303, "text/plain", "").with("location", address)
     }
 
-    /// 204, without content.
+    /// Returns 204, without content.
     pub fn no_content() -> Self {
         Self { status: 204, headers: Vec::new(), body: Vec::new(), file: None, is_asset: false }
     }
 
-    /// 200: the consents of a person, with the signed receipts, for programs.
+    /// Returns 200: the consents of a person, with the signed receipts, for programs.
     pub fn receipts(consents: &[Value]) -> Self {
         Self::json(&json!({ "consents": consents }))
     }
 
-    /// 200: the public keys of receipts. They may be cached for a while; whoever meets an unknown key asks again.
+    /// Returns 200: the public keys of receipts. They may be cached for a while; whoever meets an unknown key asks again.
     pub fn key_set(keys: &Value) -> Self {
         let mut response = Self::new(200, "application/jwk-set+json", keys.to_string());
         response.headers.retain(|(name, _)| *name != "cache-control");

@@ -67,17 +67,17 @@ impl Client {
         Ok(Self { agent, base: base.trim_end_matches('/').to_owned(), token })
     }
 
-    /// `GET /admin/api/{path}`.
+    /// Sends `GET /admin/api/{path}`.
     pub fn get(&self, path: &str) -> Result<Value, String> {
         self.ask("GET", path, None)
     }
 
-    /// `POST /admin/api/{path}`.
+    /// Sends `POST /admin/api/{path}`.
     pub fn post(&self, path: &str, body: &Value) -> Result<Value, String> {
         self.ask("POST", path, Some(body.to_string()))
     }
 
-    /// `PUT /admin/api/{path}` with a body that is JSON.
+    /// Sends `PUT /admin/api/{path}` with a body that is JSON.
     pub fn put(&self, path: &str, body: &str) -> Result<Value, String> {
         self.ask("PUT", path, Some(body.to_owned()))
     }

@@ -152,7 +152,7 @@ mod tests {
 
     const B: &str = "multipart/form-data; boundary=b";
 
-    /// The body with `\n` written as CRLF.
+    /// Decodes a body whose `\n` are written as CRLF.
     fn multipart(content_type: &str, body: &str) -> Result<Vec<(String, String)>, Undecodable> {
         bytes(content_type, body.replace('\n', "\r\n").as_bytes())
     }

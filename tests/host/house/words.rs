@@ -9,6 +9,8 @@ const TYPES: &str = "Acted Answer Answered Asked Concerned Done Followed Given H
     Listed Marked Notice Ordered Place Seen Sent Shown Told Turnstiled Written";
 /// Names of functions that say nothing, or that the glossary keeps for something else.
 const FUNCTIONS: &str = "act answer asked given had held known notice place shown told";
+/// Words that may stand between `pub` and `fn`.
+const QUALIFIERS: [&str; 4] = ["crate::ledger)", "async", "const", "unsafe"];
 /// Names of modules that are no nouns.
 const MODULES: &str = "at_once";
 
@@ -44,6 +46,34 @@ fn questions(source: &Source) -> Vec<String> {
     wrong
 }
 
+/// Finds the functions whose documentation does not begin with a verb, as in "Returns the name.".
+fn without_verb(source: &Source) -> Vec<String> {
+    // Tests stand last, and their documentation says what they are about.
+    let text = &source.text[..source.core().len()];
+    let lines: Vec<_> = text.lines().map(str::trim_start).collect();
+    let is_comment = |line: &&&str| line.starts_with("///") || line.starts_with("#[");
+    let is_verb = |word: &str| word.starts_with(|c: char| c.is_ascii_uppercase()) && word.ends_with('s');
+    let mut wrong = Vec::new();
+    for (at, line) in lines.iter().enumerate() {
+        let Some(doc) = line.strip_prefix("/// ") else { continue };
+        if at > 0 && lines[at - 1].starts_with("///") {
+            continue;
+        }
+        let code = at + lines[at..].iter().take_while(is_comment).count();
+        let is_function = lines.get(code).is_some_and(|line| {
+            words(line, "fn").next().is_some_and(|fn_at| {
+                line[..fn_at]
+                    .split_whitespace()
+                    .all(|word| word.starts_with("pub") || QUALIFIERS.contains(&word))
+            })
+        });
+        if is_function && !is_verb(identifier(doc)) {
+            wrong.push(format!("line {}: {doc}", at + 1));
+        }
+    }
+    wrong
+}
+
 /// Finds the names that a file should not define.
 fn private_names(source: &Source) -> Vec<String> {
     let named = [
@@ -71,6 +101,14 @@ fn documentation_names_its_thing() {
 }
 
 #[test]
+fn functions_are_documented_by_what_they_do() {
+    let core = sources("src").into_iter().filter(Source::is_core);
+    let found: Vec<_> = core.map(|source| (source.path.clone(), without_verb(&source))).collect();
+    let wrong: Vec<_> = found.iter().filter(|(_, wrong)| !wrong.is_empty()).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
 fn names_are_words_of_the_glossary() {
     let core = sources("src").into_iter().filter(Source::is_core);
     let found: Vec<_> = core
@@ -95,5 +133,9 @@ fn planted_questions_and_names_are_found() {
     let source = Source::new("src/x.rs", text);
     assert_eq!(questions(&source), ["has no documentation", "line 3: What c is.", "line 11: Whether e."]);
     assert_eq!(private_names(&source), ["struct Asked", "fn told"]);
+    let text = "/// The sum.\npub(in crate::ledger) async fn a() {}\n\n/// Returns the sum.\n///\n/// Often.\n#[inline]\n\
+                fn b() {}\n\n/// A sum.\nstruct C;\n/// 404.\n#[inline]\npub const fn d() {}";
+    let source = Source::new("src/x.rs", text);
+    assert_eq!(without_verb(&source), ["line 1: The sum.", "line 12: 404."]);
     assert_eq!(questions(&Source::new("src/y.rs", "//! Whatever f.\n//! Which g.")), [""; 0]);
 }

@@ -110,7 +110,7 @@ fn values(file: &Path) -> Vec<(String, String)> {
     in_file.chain(env::vars()).map(tidy).collect()
 }
 
-/// `POST /mail`: the API of an e-mail provider.
+/// Handles `POST /mail`: the API of an e-mail provider.
 async fn take_mail(State(sink): State<Arc<Sink>>, headers: HeaderMap, body: Bytes) -> StatusCode {
     let mut received = sink.received();
     if received.fails("/mail") {
@@ -133,7 +133,7 @@ async fn take_mail(State(sink): State<Arc<Sink>>, headers: HeaderMap, body: Byte
     StatusCode::OK
 }
 
-/// `GET /mailbox`.
+/// Handles `GET /mailbox`.
 async fn show_mailbox(State(sink): State<Arc<Sink>>) -> impl IntoResponse {
     let headers = [
         (header::CONTENT_SECURITY_POLICY, POLICY),
