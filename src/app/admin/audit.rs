@@ -5,7 +5,7 @@ use std::cmp::{Ordering, Reverse};
 
 use serde_json::{Value, json};
 
-use super::error::{AdminResult, wrong_parameter};
+use super::error::{AdminResult, wrong_cursor};
 use super::request::AdminRequest;
 use super::walk::{Walk, cursor};
 use crate::app::ports::Ports;
@@ -72,7 +72,7 @@ pub async fn list(request: &AdminRequest<'_, impl Ports>) -> AdminResult {
     let limit = request.query.limit(DEFAULT_ENTRIES)?.min(MAX_ENTRIES);
     let after = request.query.text("after").map(|cursor| Position::parse(&cursor));
     if after == Some(None) {
-        return Err(wrong_parameter("after", "must be the next of an earlier page"));
+        return Err(wrong_cursor("page"));
     }
     let (after, group) = after.flatten().unzip();
     let group = group.unwrap_or_default();

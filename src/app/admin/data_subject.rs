@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::error::{AdminResult, wrong_parameter};
+use super::error::{AdminResult, wrong_cursor, wrong_parameter};
 use super::request::{AdminRequest, texts};
 use super::walk::{Walk, cursor, with_next};
 use crate::app::cx::Cx;
@@ -137,7 +137,7 @@ impl<'a, P: Ports> Search<'a, P> {
         let operation = operation(Person { fingerprints: tags.clone(), list_tags, after });
         let Some(Report(Value::Object(mut report))) = self.request.ask(&ledger, operation).await? else {
             return Err(match is_continued {
-                true => wrong_parameter("after", "must be the next of an earlier page"),
+                true => wrong_cursor("page"),
                 false => Fault::new("a ledger gave no report").into(),
             });
         };

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::error::{AdminResult, wrong_parameter};
+use super::error::{AdminResult, wrong_cursor, wrong_parameter};
 use super::pagination::{Part, page};
 use super::request::AdminRequest;
 use super::search::find;
@@ -65,7 +65,7 @@ pub async fn replay_all(request: &AdminRequest<'_, impl Ports>) -> AdminResult {
     let now_ms = request.cx.now_ms();
     let after = request.query.text("after").map(|after| after.parse::<i64>());
     let Ok(to_ms) = after.unwrap_or(Ok(now_ms)) else {
-        return Err(wrong_parameter("after", "must be the next of an earlier answer"));
+        return Err(wrong_cursor("answer"));
     };
     let to_ms = to_ms.min(now_ms);
     let replay = ReplayAll { campaign, to_ms: Some(to_ms) };

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::error::{AdminResult, wrong_parameter};
+use super::error::{AdminResult, wrong_cursor};
 use super::findings::Findings;
 use super::request::AdminRequest;
 use crate::app::cx::Cx;
@@ -183,7 +183,7 @@ async fn examine_ledger(request: &AdminRequest<'_, impl Ports>, ledger: &str) ->
     let after = request.query.text("after");
     let report = match request.ask(ledger, Checkup { after }).await {
         Ok(Some(Report(report))) => report,
-        Ok(None) => return Err(wrong_parameter("after", "must be the next of an earlier chunk")),
+        Ok(None) => return Err(wrong_cursor("chunk")),
         Err(_) => {
             findings.add("ledger_silent", "");
             let findings = findings.into_json();

@@ -33,3 +33,8 @@ pub fn wrong_parameter(name: &str, detail: &str) -> AdminError {
     let problem = json!({ "field": name, "code": "invalid_parameter", "detail": detail });
     Response::unprocessable(vec![problem]).into()
 }
+
+/// Returns 422 for a cursor that no earlier page, chunk or the like has named.
+pub fn wrong_cursor(of: &str) -> AdminError {
+    wrong_parameter("after", &format!("must be the next of an earlier {of}"))
+}

@@ -74,9 +74,9 @@ fn invalid(problems: &[Problem]) -> AdminError {
 
 /// The stage of a publication.
 enum Stage<'a> {
-    /// The entry before anything is written.
+    /// The stage before anything is written.
     Begun(&'a Change<'a>),
-    /// The entry after KV has the campaign.
+    /// The stage after KV has the campaign.
     Done,
 }
 

@@ -4,7 +4,7 @@ use std::vec::IntoIter;
 
 use serde_json::Value;
 
-use super::error::{AdminResult, wrong_parameter};
+use super::error::{AdminResult, wrong_cursor};
 use crate::app::ports::MAX_REQUESTS;
 use crate::http::response::Response;
 
@@ -27,7 +27,7 @@ impl Walk {
     /// # Errors
     /// The cursor is not one.
     pub fn new(names: Vec<String>, cursor: Option<&str>) -> AdminResult<Self> {
-        let wrong = || wrong_parameter("after", "must be the next of an earlier page");
+        let wrong = || wrong_cursor("page");
         let from = cursor.map(|cursor| cursor.split_once('.').ok_or_else(wrong)).transpose()?;
         let (first, position) = from.unwrap_or_default();
         let names: Vec<_> = names.into_iter().filter(|name| name.as_str() >= first).collect();

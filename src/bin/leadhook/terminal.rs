@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the only place that prints")]
 
 use std::io::{self, Write as _};
+use std::process::exit;
 
 use leadhook::base::unicode::is_invisible;
 use serde_json::Value;
@@ -19,11 +20,18 @@ macro_rules! note {
 
 pub(crate) use {note, say};
 
-/// Prints a line. Where nobody reads any more, as behind `head`, the program ends.
+/// The exit code of a program whose output nobody reads any more, as shells give it: 128 and the number of SIGPIPE.
+const NOBODY_READS: i32 = 141;
+
+/// Prints a line. If it cannot be written the program ends, because what it did would go unseen.
 pub fn print(text: &str) {
-    let written = writeln!(io::stdout(), "{}", lines(text));
-    if written.is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
-        std::process::exit(0);
+    match writeln!(io::stdout(), "{}", lines(text)) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => exit(NOBODY_READS),
+        Err(error) => {
+            print_error(&format!("cannot write to the standard output: {error}"));
+            exit(1)
+        }
     }
 }
 

@@ -2,14 +2,13 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use leadhook::campaign::Campaign;
 use leadhook::http::request::Method;
 use leadhook::testing::world::{World, request};
 use serde_json::{Value, json};
 
-use super::{folder, leadhook, text};
+use super::{command, folder, leadhook, text};
 
 const DEMO: &str = "examples/campaigns/demo-request.toml";
 
@@ -143,8 +142,7 @@ fn check_refuses_destinations_that_lead_inward_or_back_to_leadhook() {
         let moved = file.replace("https://crm.example.com/hooks/leads", url);
         assert_ne!(moved, file);
         fs::write(folder.join("moved.toml"), moved).expect("written");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_leadhook"));
-        command.args(["check", "moved.toml"]).current_dir(&folder);
+        let mut command = command(&folder, &["check", "moved.toml"]);
         let output = command.env("LEADHOOK_URL", "https://leads.example.com").output().expect("it runs");
         (output.status.code(), text(&output.stderr))
     };

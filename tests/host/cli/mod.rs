@@ -20,10 +20,15 @@ use std::process::{Command, Output, Stdio};
 
 use leadhook::base::crypto::base64;
 
-fn leadhook(folder: &Path, args: &[&str]) -> Output {
+fn command(folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_leadhook"));
     command.env_remove("LEADHOOK_URL").env_remove("LEADHOOK_ADMIN_TOKEN").stdin(Stdio::null());
-    command.args(args).current_dir(folder).output().expect("the command line runs")
+    command.args(args).current_dir(folder);
+    command
+}
+
+fn leadhook(folder: &Path, args: &[&str]) -> Output {
+    command(folder, args).output().expect("the command line runs")
 }
 
 /// Runs a command that succeeds, and returns its standard output.

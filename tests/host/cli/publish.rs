@@ -3,12 +3,12 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
 use serde_json::{Value, json};
 
 use super::server::{Answer, Server};
-use super::{done, folder, keys_file, leadhook, refused, text, write};
+use super::{command, done, folder, keys_file, leadhook, refused, text, write};
 
 const PROVIDER: &str = "[double_opt_in]\ndestination = \"mail\"\nsubject = \"{title}\"\ntext = \"{confirm_link} {withdraw_link}\"\n\
     [[destination]]\nname = \"mail\"\nkind = \"email\"\nurl = \"https://api.mail.example/send\"\nsecret = \"MAIL_API_TOKEN\"\n\
@@ -40,9 +40,8 @@ fn wrangler(folder: &Path) {
 }
 
 fn publish(folder: &Path, args: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_leadhook"));
-    command.env_remove("LEADHOOK_URL").env_remove("LEADHOOK_SECRET_HOSTS").stdin(Stdio::null());
-    command.env("WRANGLER", folder.join("wrangler")).arg("publish").args(args).current_dir(folder);
+    let mut command = command(folder, &["publish"]);
+    command.env_remove("LEADHOOK_SECRET_HOSTS").env("WRANGLER", folder.join("wrangler")).args(args);
     command.output().expect("the command line runs")
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, SystemTime};
@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use leadhook::pipeline::webhook::{SigningSecret, sign};
 use serde_json::{Value, json};
 
-use super::folder;
+use super::{command, folder};
 
 const WEBHOOK_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
@@ -37,9 +37,8 @@ impl Sink {
         let folder = folder(name);
         let secrets = format!("CRM_WEBHOOK_SECRET=\"{WEBHOOK_SECRET}\"\nMAIL_API_TOKEN=\"the-token\"\n");
         fs::write(folder.join(".dev.vars"), secrets).expect("written");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_leadhook"));
-        command.args(["sink", "--port", "0"]).args(args).current_dir(folder).stdout(Stdio::piped());
-        let mut child = command.spawn().expect("the sink runs");
+        let mut command = command(&folder, &["sink", "--port", "0"]);
+        let mut child = command.args(args).stdout(Stdio::piped()).spawn().expect("the sink runs");
         let output = BufReader::new(child.stdout.take().expect("its output"));
         let (sender, lines) = mpsc::channel();
         thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));

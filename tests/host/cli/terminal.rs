@@ -1,11 +1,15 @@
-//! Control characters: no text of a visitor, a file or a server steers the terminal.
+//! Control characters: no text of a visitor, a file or a server steers the terminal. Output that cannot be written.
+
+use std::fs::File;
+use std::io;
+use std::process::Stdio;
 
 use leadhook::base::unicode::is_invisible;
 use serde_json::{Value, json};
 
 use super::receipts::{jwks, payload, signed};
 use super::server::{Answer, Server};
-use super::{folder, keys_file, leadhook, text, write};
+use super::{command, folder, keys_file, leadhook, text, write};
 
 /// A title, colours, a line of its own, an order of its own, and what is not seen.
 const HOSTILE: &str = "x\u{1b}]0;y\u{7}\u{9b}31m\r\nforged\n\u{202e}gnp\u{200b}\u{feff}\u{2028}\u{e0041}";
@@ -124,4 +128,26 @@ fn what_a_file_says_steers_no_terminal() {
     for command in commands {
         steers_nothing(&said(&folder, command), command);
     }
+}
+
+/// Runs a command whose standard output cannot be written. Returns its exit code and its standard error.
+fn unwritten(name: &str, output: impl Into<Stdio>) -> (Option<i32>, String) {
+    let output = command(&folder(name), &["keys", "make"]).stdout(output).output().expect("it runs");
+    (output.status.code(), text(&output.stderr))
+}
+
+#[test]
+fn output_that_nobody_reads_ends_the_command_without_a_word() {
+    let (reader, writer) = io::pipe().expect("a pipe");
+    drop(reader);
+    assert_eq!(unwritten("unread", writer), (Some(141), String::new()));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn output_that_does_not_fit_on_the_disk_is_an_error() {
+    let full = File::options().write(true).open("/dev/full").expect("/dev/full");
+    let (code, said) = unwritten("full", full);
+    assert_eq!(code, Some(1));
+    assert!(said.starts_with("cannot write to the standard output: "), "{said}");
 }

@@ -89,23 +89,22 @@ fn private_names(source: &Source) -> Vec<String> {
     all.filter(|name| words(source.core(), name).next().is_some()).collect()
 }
 
+/// Checks that nothing is wrong with any of these files.
+#[track_caller]
+fn check(sources: impl Iterator<Item = Source>, wrong_with: fn(&Source) -> Vec<String>) {
+    let all = sources.map(|source| (wrong_with(&source), source.path));
+    let wrong: Vec<_> = all.filter(|(wrong, _)| !wrong.is_empty()).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
 #[test]
 fn documentation_names_its_thing() {
-    let found: Vec<_> = ["src", "tests/host", "fuzz/fuzz_targets"]
-        .iter()
-        .flat_map(|folder| sources(folder))
-        .map(|source| (source.path.clone(), questions(&source)))
-        .filter(|(_, wrong)| !wrong.is_empty())
-        .collect();
-    assert!(found.is_empty(), "{found:#?}");
+    check(["src", "tests/host", "fuzz/fuzz_targets"].into_iter().flat_map(sources), questions);
 }
 
 #[test]
 fn functions_are_documented_by_what_they_do() {
-    let core = sources("src").into_iter().filter(Source::is_core);
-    let found: Vec<_> = core.map(|source| (source.path.clone(), without_verb(&source))).collect();
-    let wrong: Vec<_> = found.iter().filter(|(_, wrong)| !wrong.is_empty()).collect();
-    assert!(wrong.is_empty(), "{wrong:#?}");
+    check(sources("src").into_iter().filter(Source::is_core), without_verb);
 }
 
 #[test]

@@ -69,7 +69,7 @@ impl Change {
 pub struct Hasher {
     ring: Keyring,
     identity: Identity,
-    pub ledger: String,
+    ledger: String,
 }
 
 impl Hasher {
