@@ -2,7 +2,7 @@
 // along, and a browser looks at the form and at the dashboard.
 import { mkdirSync } from 'node:fs';
 import { chromium } from 'playwright-core';
-import { serveAssets } from '../tests/e2e/support/assets.mjs';
+import { serveWorld } from '../tests/e2e/support/origin.mjs';
 import { dice } from '../tests/e2e/support/crowd.mjs';
 import { exampleCampaign } from '../tests/e2e/support/examples.mjs';
 import { faults, startFaultWorld } from '../tests/e2e/support/fault-world.mjs';
@@ -101,7 +101,7 @@ const sales = await Receiver.start(SECRETS.SALES_WEBHOOK_SECRET);
 // Some leads are refused for good, as by a CRM whose required field is missing.
 sales.answer = ({ payload }) => ({ status: payload.data.attribution.utm_source === 'partner' ? 400 : 204 });
 let world;
-const pages = await serveAssets(() => world);
+const pages = await serveWorld(() => world);
 world = await startFaultWorld({ vars: { LEADHOOK_PUBLIC_URL: pages.url } });
 const browser = await chromium.launch({ executablePath });
 try {

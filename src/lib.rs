@@ -9,9 +9,9 @@
 //! | values and settings | [`base`], [`contact`], [`campaign`], [`settings`] |
 //! | the stages of a lead, and HTTP | [`pipeline`], [`http`] |
 //! | use cases over ports | [`ledger`], [`app`], `testing` |
-//! | programs | `cloudflare`, `bin/leadhook` |
+//! | the platform | `cloudflare` |
 //!
-//! `cloudflare` is the Worker, and `bin/leadhook` the command line. `testing` runs the use cases on the host, without
+//! `cloudflare` is the Worker. The command line is a crate of its own, `cli`. `testing` runs the use cases on the host, without
 //! a platform.
 
 pub mod base;
@@ -30,5 +30,5 @@ pub mod app;
 #[cfg(feature = "host")]
 pub mod testing;
 
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", feature = "cloudflare"))]
 mod cloudflare;

@@ -225,7 +225,7 @@ async function fullRound(ledger) {
   const { world, hook } = ledger;
   const before = hook.ids.size;
   const others = watchOthers(ledgers.map((one) => one.world.pid));
-  const cpu = cpuMs(world.pid);
+  const cpu = cpuMs(world.pid) + cpuMs(world.kvPid);
   const kvBefore = await kvCalls(world);
   const run = await load(world.url, FRESH, plan.seconds, PACES.full);
   await rest(ledger, before + run.requests);
@@ -234,7 +234,7 @@ async function fullRound(ledger) {
   return {
     rps: run.requests / run.seconds,
     deliveredPerSecond: delivered / ((hook.lastAtMs - run.startedAtMs) / 1000),
-    cpuMs: (cpuMs(world.pid) - cpu) / delivered,
+    cpuMs: (cpuMs(world.pid) + cpuMs(world.kvPid) - cpu) / delivered,
     kv: { reads: (kv.reads - kvBefore.reads) / delivered, writes: (kv.writes - kvBefore.writes) / delivered },
     others: others(),
   };

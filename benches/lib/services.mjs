@@ -20,7 +20,7 @@ const services = {
   /** Starts a target in a world of its own, with its campaign published. `options`: more of {@link World.start}'s. */
   async start(target, options = {}) {
     const { name, main } = target;
-    const world = await World.start({ main, kvModule: KV, kvApart: true, ...options });
+    const world = await World.start({ main, kvModule: KV, ...options });
     const hook = `/${encodeURIComponent(name)}`;
     worlds.set(name, world);
     heard.set(name, { hook, ids: new Set(), webhooks: 0, lastAtMs: 0 });

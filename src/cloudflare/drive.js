@@ -1,6 +1,6 @@
 // The driver of the core. A step of a use case is one plain call into the wasm, with bytes in and a parcel
 // out: an effect or the end. The effect is performed here, and the use case resumed with its completion.
-import worker, { Ledger as Core } from './core.js';
+import * as core from './core.js';
 import {
   ask,
   asset,
@@ -19,22 +19,52 @@ import {
   sign,
 } from './effects.js';
 
-const { begin, bodyLimit, handOnCounts, judge, next, rest, resume, ring, settle, wakePage } =
-  worker.prototype;
-export { Core, judge, next, rest, ring, settle };
+const { begin, bodyLimit, handOnCounts, resume, wakePage } = core;
+export const { judge, next, rest, ring, settle } = core;
 
+/** What the crate `worker` knows of this core: `criticalError` is true after a panic. */
+const health = core.__worker_init_state();
 /** The number of times that the core has broken. A new core knows nothing of the tasks of the last. */
 export let breaks = 0;
+/** True if the core has broken, and the next one has not begun. */
+let isBroken = false;
 /** True if the core has its environment. */
 let isReady = false;
+/** The errors that were noted: several callers may get the same one, some of them when the next core has begun. */
+const noted = new WeakSet();
 
 /** Notes a break of the core, if the error is one: a panic executes `unreachable`. */
 export function noteBreak(error) {
-  if (!(error instanceof WebAssembly.RuntimeError)) return;
+  if (!(error instanceof WebAssembly.RuntimeError) || noted.has(error)) return;
+  noted.add(error);
   breaks += 1;
+  isBroken = true;
   isReady = false;
 }
 addEventListener('error', ({ error }) => noteBreak(error));
+
+/** Begins the next core if the last one has broken: a new instance of the wasm. */
+function renew() {
+  if (!isBroken && !health.criticalError) return;
+  core.__wbg_reset_state();
+  isBroken = false;
+  health.criticalError = false;
+  health.instanceId += 1;
+}
+
+/** Makes the core of an object. */
+export function coreOf(storage, env) {
+  renew();
+  return new core.Ledger(storage, env);
+}
+
+/** Makes the core ready to answer. */
+function prepare(env) {
+  if (isReady) return;
+  renew();
+  core.attach(env);
+  isReady = true;
+}
 
 export const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
@@ -161,22 +191,7 @@ const WITH_BODY = new Set(['POST', 'PUT']);
 
 /** Answers a request with a response, or with a promise of one if the use case has to wait. */
 export function answer(request, env, ctx) {
-  return isReady ? answerNow(request, env, ctx) : answerFirst(request, env, ctx);
-}
-
-/**
- * Answers the first request of a core. It goes through the entry of the crate `worker`, which replaces a
- * broken core and gives the new one its environment. That entry does not answer it: a core that broke
- * meanwhile never would.
- */
-async function answerFirst(request, env, ctx) {
-  await new worker(ctx, env).fetch(request);
-  isReady = true;
-  return answerNow(request, env, ctx);
-}
-
-/** Answers a request with a core that has its environment. */
-function answerNow(request, env, ctx) {
+  prepare(env);
   const { method, url, headers } = request;
   const header = (name) => headers.get(name) ?? ABSENT;
   // Reading a header costs as much as a step of the core, so only those are read that the method needs.
@@ -279,9 +294,7 @@ async function respondWithWork(parcel, context) {
 const after = (ms) => new Promise((done) => setTimeout(done, ms));
 
 /** Wakes the next ledgers of the registry. */
-export async function wake(env, ctx) {
-  // This replaces a broken core, as a request does.
-  if (!isReady) void new worker(ctx, env);
-  isReady = true;
-  return run(new Parcel(wakePage(env)), { env });
+export async function wake(env) {
+  prepare(env);
+  return run(new Parcel(wakePage()), { env });
 }

@@ -208,9 +208,9 @@ export async function send(parcel, { flights }) {
     if (response.ok && length <= MAX_DISCARDED_BYTES && !response.headers.has('content-encoding')) {
       await response.arrayBuffer().catch(() => {});
     } else {
-      // A body that is left unread ends the connection.
-      response.body?.cancel().catch(() => {});
-      if (!response.ok && !(response.body && length > 0)) more = await endConnection(url, own, signal);
+      // Runtimes differ: a body that is left unread ends the connection, or is read to its end.
+      await response.body?.cancel().catch(() => {});
+      more = await endConnection(url, own, signal);
     }
     if (response.ok && own.isDoubtful) throw new Error('the answer may be one to another request');
     const retryAfter = response.headers.get('retry-after');
@@ -232,8 +232,8 @@ function at(origin) {
 }
 
 /**
- * Ends the connection of a response without a body, which left nothing unread. The runtime has put it on top
- * of its stack of idle connections to the origin. So requests are begun that take it, and those that other
+ * Ends the connection of a response, if it is still open. The runtime has put it on top of its stack of idle
+ * connections to the origin. So requests are begun that take it, and those that other
  * responses may have put there since, and are aborted before a byte of them is written. Resolves to their
  * number.
  *

@@ -3,7 +3,7 @@ import { DurableObject } from 'cloudflare:workers';
 import {
   answer,
   breaks,
-  Core,
+  coreOf,
   encoder,
   isNothing,
   judge,
@@ -28,8 +28,8 @@ export default {
       return unavailable(error);
     }
   },
-  scheduled(_event, env, ctx) {
-    return wake(env, ctx).catch(logFault);
+  scheduled(_event, env) {
+    return wake(env).catch(logFault);
   },
 };
 
@@ -129,7 +129,7 @@ export class Ledger extends DurableObject {
   /** Returns the object's number in the core. A new core, after a break, gives it a new one. */
   #coreNumber() {
     if (this.#breaks !== breaks) {
-      this.#core = new Core(this.ctx.storage, this.env);
+      this.#core = coreOf(this.ctx.storage, this.env);
       this.#number = this.#core.number;
       this.#breaks = breaks;
     }

@@ -14,7 +14,7 @@ mod runtime;
 mod send;
 
 use wasm_bindgen::prelude::wasm_bindgen;
-use worker::{Context, Env, Result, event};
+use worker::Env;
 
 use self::drive::{Kind, parcel};
 use self::platform::Platform;
@@ -28,11 +28,10 @@ use crate::http::response::Response;
 #[global_allocator]
 static ALLOCATOR: Slab = Slab::new();
 
-/// Receives the environment of this core with its first request, which [`begin`] answers like all others.
-#[event(fetch)]
-async fn fetch(_: web_sys::Request, env: Env, _: Context) -> Result<web_sys::Response> {
+/// Receives the environment, before anything else.
+#[wasm_bindgen]
+pub fn attach(env: Env) {
     platform::attach(&env);
-    Ok(web_sys::Response::new()?)
 }
 
 /// Begins to answer a request, from its head ([`http::read`]) and its body, unless that is too large.
@@ -66,8 +65,7 @@ pub fn hand_on_counts() -> Vec<u8> {
 
 /// Wakes the next ledgers of the registry.
 #[wasm_bindgen(js_name = wakePage)]
-pub fn wake_page(env: Env) -> Vec<u8> {
-    platform::attach(&env);
+pub fn wake_page() -> Vec<u8> {
     alone("cron", |platform, started_ms| async move {
         for event in cron::wake_page(&platform, started_ms).await {
             log(event, started_ms);

@@ -1,4 +1,4 @@
-//! The host tests: the core on the world in memory (`leadhook::testing`), and the command line.
+//! The host tests: the core on the world in memory (`leadhook::testing`), and the rules of the house.
 //!
 //! One binary, so one link; its tests run in threads of one process and share no state of it.
 #![cfg(feature = "host")]
@@ -32,7 +32,6 @@ mod campaign {
     mod scoring;
     mod time_zone;
 }
-mod cli;
 mod consent {
     mod double_opt_in;
     mod history;

@@ -33,7 +33,7 @@ describe('the dashboard', { skip, timeout: 300_000 }, () => {
 
   before(async () => {
     crm = await Receiver.start();
-    world = await World.start({ vars: { LEADHOOK_ADMIN_TOKENS: TOKENS } });
+    world = await World.start({ breaksKv: true, vars: { LEADHOOK_ADMIN_TOKENS: TOKENS } });
     await fillCampaigns(world, crm);
     dashboard = await Dashboard.open(() => world);
   });

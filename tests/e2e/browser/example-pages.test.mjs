@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { launch, opened, skip } from '../support/browser.mjs';
 import { person } from '../support/campaigns.mjs';
-import { exampleCampaign, servePages } from '../support/examples.mjs';
+import { exampleCampaign, PAGES, servePages } from '../support/examples.mjs';
 import { sleep, until } from '../support/http.mjs';
 import { assertNoLeaks } from '../support/leaks.mjs';
 import { Mailbox, links } from '../support/mailbox.mjs';
 import { Receiver, SECRETS } from '../support/receiver.mjs';
-import { World } from '../support/world.mjs';
+import { ASSETS, World } from '../support/world.mjs';
 
 const CAMPAIGNS = ['spring-guide', 'newsletter', 'demo-request', 'chatbot-contact'];
 
@@ -20,7 +20,7 @@ describe('a person in a browser', { skip, timeout: 180_000 }, () => {
     sales = await Receiver.start(SECRETS.SALES_WEBHOOK_SECRET);
     mailbox = await Mailbox.start();
     pages = await servePages(() => world);
-    world = await World.start({ vars: { LEADHOOK_PUBLIC_URL: pages.url } });
+    world = await World.start({ vars: { LEADHOOK_PUBLIC_URL: pages.url }, assets: [ASSETS, PAGES] });
     await world.publish(...CAMPAIGNS.map((id) => exampleCampaign(id, { crm, sales, mail: mailbox })));
     browser = await launch();
   });
@@ -86,7 +86,7 @@ describe('a person in a browser', { skip, timeout: 180_000 }, () => {
       ['gave a name', 'plans a kitchen garden', 'came from our partner'],
     );
     assert.equal(data.attribution.utm_source, 'partner');
-    assert.equal(data.attribution.page_url, `${pages.url}/spring-guide.html`);
+    assert.equal(data.attribution.page_url, `${pages.url}/spring-guide`);
     assert.equal(data.consent[0].version_shown, '2026-11');
   });
 

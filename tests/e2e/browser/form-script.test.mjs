@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { ASSETS } from '../support/assets.mjs';
+import { ASSETS } from '../support/world.mjs';
 import { findings, skip } from '../support/browser.mjs';
 import { person } from '../support/campaigns.mjs';
 import {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { serveAssets } from '../support/assets.mjs';
+import { serveWorld } from '../support/origin.mjs';
 import { launch, opened, skip } from '../support/browser.mjs';
 import { campaign, person } from '../support/campaigns.mjs';
 import { until } from '../support/http.mjs';
@@ -36,7 +36,7 @@ describe('a form of another framework', { skip, timeout: 240_000 }, () => {
 
   before(async () => {
     crm = await Receiver.start();
-    assets = await serveAssets(() => world);
+    assets = await serveWorld(() => world);
     site = await serveSite((pathname) => {
       const [, framework, id, how] = pathname.split('/');
       const form = fs.readFileSync(path.join(FORMS, `${framework}.html`), 'utf8');

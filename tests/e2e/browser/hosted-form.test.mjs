@@ -2,7 +2,7 @@
 // fails.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { serveAssets } from '../support/assets.mjs';
+import { serveWorld } from '../support/origin.mjs';
 import { findings, launch, opened, skip } from '../support/browser.mjs';
 import { campaign } from '../support/campaigns.mjs';
 import { until } from '../support/http.mjs';
@@ -18,7 +18,7 @@ describe('the hosted form', { skip, timeout: 180_000 }, () => {
 
   before(async () => {
     crm = await Receiver.start();
-    pages = await serveAssets(() => world);
+    pages = await serveWorld(() => world);
     site = await serveSite(() => ({
       body: `<iframe src="${pages.url}/f/framed" title="Form"></iframe>`,
       policy: `frame-src ${pages.url}`,

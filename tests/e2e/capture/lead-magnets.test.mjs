@@ -1,16 +1,14 @@
 // Lead magnets: a link in the answer, a page with a button, and one event for whoever has the lead.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { createRequire } from 'node:module';
 import { campaign, person } from '../support/campaigns.mjs';
 import { until } from '../support/http.mjs';
 import { Receiver } from '../support/receiver.mjs';
-import { newKey, PUBLIC_URL, ROOT, World } from '../support/world.mjs';
+import { PUBLIC_URL, ROOT, World } from '../support/world.mjs';
 
-// It comes with wrangler.
-const { Miniflare } = createRequire(createRequire(import.meta.url).resolve('wrangler'))('miniflare');
 const GUIDE = 'https://www.example.com/spring.pdf';
 const KINDS = ['lead.qualified', 'lead.engaged'];
 
@@ -100,77 +98,42 @@ describe('a lead magnet behind an address', { timeout: 120_000 }, () => {
   });
 });
 
-describe('a lead magnet in the bucket that wrangler.toml binds', { timeout: 120_000 }, () => {
-  let crm, worker, base;
-  const token = 'admin-token-of-a-test-and-nothing-else';
+describe('a lead magnet in the bucket', { timeout: 120_000 }, () => {
+  let crm, world, folder;
   const PDF = fs.readFileSync(path.join(ROOT, 'examples/files/guides/spring.pdf'));
 
   before(async () => {
     crm = await Receiver.start();
-    const wrangler = fs.readFileSync(path.join(ROOT, 'wrangler.toml'), 'utf8');
-    const binding = wrangler.match(/\[\[r2_buckets\]\]\nbinding = "(\w+)"/)[1];
-    const build = path.join(ROOT, 'build');
-    const files = fs.readdirSync(build).filter((file) => /\.(js|wasm)$/.test(file));
-    files.sort((a, b) => (b === 'index.js') - (a === 'index.js'));
-    worker = new Miniflare({
-      modules: files.map((file) => ({
-        type: file.endsWith('.wasm') ? 'CompiledWasm' : 'ESModule',
-        path: path.join(build, file),
-      })),
-      modulesRoot: build,
-      compatibilityDate: wrangler.match(/^compatibility_date = "(.*)"$/m)[1],
-      kvNamespaces: ['KV'],
-      r2Buckets: [binding],
-      durableObjects: { LEDGER: { className: 'Ledger', useSQLite: true } },
-      bindings: {
-        LEADHOOK_ENV: 'dev',
-        LEADHOOK_PEPPERS: `p1:${newKey()}`,
-        LEADHOOK_SEALING_KEYS: `s1:${newKey()}`,
-        LEADHOOK_ADMIN_TOKEN: token,
-        CRM_WEBHOOK_SECRET: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw',
-      },
-    });
-    base = await worker.ready;
-    const bucket = await worker.getR2Bucket(binding);
-    await bucket.put('guides/Vårguiden.pdf', Uint8Array.from(PDF), {
-      httpMetadata: { contentType: 'application/pdf' },
-    });
-    await bucket.put('secret.pdf', 'nobody gets this');
-    await bucket.put('odd.pdf', 'x', { httpMetadata: { contentType: 'application/pdf; name=✓' } });
+    folder = fs.mkdtempSync(path.join(os.tmpdir(), 'leadhook-bucket-'));
+    fs.mkdirSync(path.join(folder, 'guides/folder'), { recursive: true });
+    fs.writeFileSync(path.join(folder, 'guides/Vårguiden.pdf'), PDF);
+    fs.writeFileSync(path.join(folder, 'secret.pdf'), 'nobody gets this');
+    fs.writeFileSync(path.join(folder, 'odd.pdf'), 'x');
+    const around = path.join(ROOT, 'tests/e2e/support/platforms/odd-bucket.mjs');
+    world = await World.start({ vars: { LEADHOOK_PUBLIC_URL: PUBLIC_URL }, files: folder, around });
     for (const [id, file] of [
       ['guide', 'guides/Vårguiden.pdf'],
       ['missing', 'guides/gone.pdf'],
+      ['folder', 'guides/folder'],
       ['odd', 'odd.pdf'],
-    ]) {
-      const headers = { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' };
-      const magnet = { title: 'The guide', file };
-      const published = await fetch(new URL(`/admin/api/campaigns/${id}`, base), {
-        method: 'PUT',
-        headers,
-        body: JSON.stringify(campaign(id, crm, { magnet })),
-      });
-      assert.equal(published.status, 200, await published.text());
-    }
+    ])
+      await world.publish(campaign(id, crm, { magnet: { title: 'The guide', file } }));
   });
 
   after(async () => {
-    await worker?.dispose();
+    await world?.stop();
     await crm?.down();
+    fs.rmSync(folder, { recursive: true, force: true });
   });
 
-  const linkTo = async (id) => {
-    const headers = { 'Content-Type': 'application/json' };
-    const answer = await worker.dispatchFetch(new URL(`/c/${id}`, base), {
-      method: 'POST',
-      headers,
-      body: JSON.stringify(person()),
-    });
-    return (await answer.json()).download.url;
+  /** Asks for the file of a campaign, and gives the response. */
+  const given = async (id, query = '') => {
+    const { json } = await world.postJson(id, person());
+    return fetch(new URL(json.download.url.slice(PUBLIC_URL.length) + query, world.url), { method: 'POST' });
   };
 
   test('the file arrives byte for byte, under its name', async () => {
-    const link = await linkTo('guide');
-    const answer = await worker.dispatchFetch(new URL(`${link}?file=secret.pdf`, base), { method: 'POST' });
+    const answer = await given('guide', '?file=secret.pdf');
     assert.equal(answer.status, 200);
     assert.equal(answer.headers.get('content-type'), 'application/pdf');
     assert.equal(
@@ -182,13 +145,15 @@ describe('a lead magnet in the bucket that wrangler.toml binds', { timeout: 120_
   });
 
   test('a file that is not there is said to be, and nothing is recorded as given', async () => {
-    const answer = await worker.dispatchFetch(new URL(await linkTo('missing'), base), { method: 'POST' });
-    assert.deepEqual([answer.status, answer.headers.get('content-type')], [503, 'text/html; charset=utf-8']);
-    assert.match(await answer.text(), /This file is not there just now/);
+    for (const id of ['missing', 'folder']) {
+      const answer = await given(id);
+      assert.deepEqual([answer.status, answer.headers.get('content-type')], [503, 'text/html; charset=utf-8']);
+      assert.match(await answer.text(), /This file is not there just now/);
+    }
   });
 
   test('a file whose type no header can carry is not available now', async () => {
-    const answer = await worker.dispatchFetch(new URL(await linkTo('odd'), base), { method: 'POST' });
+    const answer = await given('odd');
     assert.deepEqual([answer.status, answer.headers.get('retry-after')], [503, '5']);
     await answer.text();
   });

@@ -29,7 +29,7 @@ describe('a consent is taken back', { timeout: 180_000 }, () => {
   before(async () => {
     crm = await Receiver.start();
     erp = await Receiver.start(SECRETS.ERP_WEBHOOK_SECRET);
-    world = await World.start({ vars: consentVars() });
+    world = await World.start({ breaksKv: true, vars: consentVars() });
   });
 
   after(async () => {

@@ -99,6 +99,7 @@ describe('secrets in development', { timeout: 180_000 }, () => {
   before(async () => {
     [thief, crm, other] = [await Thief.start(), await Receiver.start(), await Receiver.start()];
     world = await World.start({
+      breaksKv: true,
       vars: {
         ...consentVars(),
         LEADHOOK_ADMIN_TOKENS: HOLDERS,
@@ -255,6 +256,7 @@ describe('secrets outside development', { timeout: 120_000 }, () => {
 
   before(async () => {
     world = await World.start({
+      breaksKv: true,
       vars: {
         ...consentVars(),
         LEADHOOK_ENV: '',

@@ -22,6 +22,7 @@ describe('URLs and hosts in campaigns', { timeout: 240_000 }, () => {
   before(async () => {
     crm = await Receiver.start();
     world = await World.start({
+      breaksKv: true,
       vars: { ...consentVars(), LEADHOOK_PUBLIC_URL: ` HTTPS://Leads.Example.com:443/\n` },
     });
   });

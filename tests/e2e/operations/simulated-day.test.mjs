@@ -99,7 +99,7 @@ describe(`a day (LEADHOOK_SEED=${SEED})`, { timeout: 180_000 }, () => {
     crm = await Receiver.start();
     erp = await Receiver.start(SECRETS.ERP_WEBHOOK_SECRET);
     mailbox = await Mailbox.start();
-    world = await World.start({ vars: consentVars() });
+    world = await World.start({ breaksKv: true, vars: consentVars() });
     desk = new Operator(world);
     await world.publish(...campaigns());
   });

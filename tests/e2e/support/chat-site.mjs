@@ -1,6 +1,6 @@
 // A site with the chat in its pages, on an origin of its own, with the world behind it and a browser.
 import assert from 'node:assert/strict';
-import { serveAssets } from './assets.mjs';
+import { serveWorld } from './origin.mjs';
 import { launch, memberNames, opened } from './browser.mjs';
 import { campaign } from './campaigns.mjs';
 import { until } from './http.mjs';
@@ -55,7 +55,7 @@ export class ChatSite {
 
   async start() {
     this.crm = await Receiver.start();
-    this.assets = await serveAssets(() => this.world);
+    this.assets = await serveWorld(() => this.world);
     this.site = await serveSite((pathname) => this.#page(pathname));
     this.world = await World.start({ vars: { LEADHOOK_PUBLIC_URL: this.assets.url } });
     await this.world.publish(

@@ -1,6 +1,6 @@
 // The dashboard in a browser, signed in, with every breach of its policy noticed.
 import assert from 'node:assert/strict';
-import { serveAssets } from './assets.mjs';
+import { serveWorld } from './origin.mjs';
 import { launch, opened } from './browser.mjs';
 import { campaign, person } from './campaigns.mjs';
 import { until } from './http.mjs';
@@ -18,7 +18,7 @@ export class Dashboard {
   /** @param world a function that gives the world behind the pages */
   static async open(world) {
     const dashboard = new Dashboard();
-    dashboard.pages = await serveAssets(world);
+    dashboard.pages = await serveWorld(world);
     dashboard.browser = await launch();
     return dashboard;
   }

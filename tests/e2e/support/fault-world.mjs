@@ -16,7 +16,7 @@ export const CRM_HOST = 'crm.example.com';
 
 /** Starts a world whose faults a test switches. */
 export function startFaultWorld(options = {}) {
-  return World.start({ around: AROUND, beside: BESIDE, ...options });
+  return World.start({ around: AROUND, beside: BESIDE, breaksKv: true, ...options });
 }
 
 /** Runs a test with a receiver, a world whose faults it switches, and submissions to one campaign. */

@@ -1,7 +1,7 @@
 // A site with forms that leadhook.js takes over, on an origin of its own, with the world behind it and a
 // browser.
 import assert from 'node:assert/strict';
-import { serveAssets } from './assets.mjs';
+import { serveCopy, serveWorld } from './origin.mjs';
 import { launch, memberNames, opened } from './browser.mjs';
 import { campaign } from './campaigns.mjs';
 import { until } from './http.mjs';
@@ -104,10 +104,8 @@ export class FormSite {
 
   async start() {
     this.crm = await Receiver.start();
-    this.assets = await serveAssets(() => this.world);
-    this.copy = await serveAssets(() =>
-      assert.fail('somebody serves the script, and nothing else of Leadhook'),
-    );
+    this.assets = await serveWorld(() => this.world);
+    this.copy = await serveCopy();
     this.site = await serveSite((pathname) => this.#page(pathname));
     this.world = await World.start({
       vars: {

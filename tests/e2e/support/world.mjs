@@ -1,21 +1,21 @@
-// A world for one test file: the built Worker under plain workerd, its state in a folder of its
-// own, and a KV that can be broken. Nothing of the Worker is replaced.
-import { spawn } from 'node:child_process';
+// A world for one test file: the built Worker under plain workerd, by the configuration that `leadhook dev` runs with,
+// and its state in a folder of its own. Nothing of the Worker is replaced.
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import { startAssets } from './assets.mjs';
+import { modulesOf, PLATFORM, writeConfig } from '../../../npm/lib/config.mjs';
+import { serve } from '../../../npm/lib/workerd.mjs';
 import { send, until } from './http.mjs';
 import { KvService } from './kv-service.mjs';
 import { SECRETS } from './receiver.mjs';
 
 export const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..');
-/** Names the build to run and its compatibility settings. */
-const WRANGLER = process.env.LEADHOOK_WRANGLER ?? path.join(ROOT, 'wrangler.toml');
-const WORKERD = createRequire(import.meta.url)('workerd').default;
+/** The folder of the build to run. */
+const BUILD = process.env.LEADHOOK_BUILD ?? path.join(ROOT, 'build');
+/** What `make assets` builds. */
+export const ASSETS = path.join(ROOT, 'assets');
 const running = new Set();
 const folders = new Set();
 
@@ -50,27 +50,32 @@ export class World {
   stderr = '';
   /** Every answer that a request of a test got. */
   answers = [];
+  #options;
   #child;
   #kvChild;
 
   /**
-   * @param {{vars?: object, main?: string}} options `vars`: text bindings beside the usual ones, or instead
-   * of them; `main`: the first module of another Worker that has the same bindings; `kvModule`: a Worker
-   * in the same runtime that stands behind the KV binding, instead of a KV that can be broken; `kvApart`: that
-   * Worker has a runtime of its own, which outlives restarts; `around`: a first module that is put beside
-   * the Worker's own and imports it, with the files `beside` it; `state`: a folder that its state begins
-   * as a copy of
+   * @param {object} options
+   * @param {object} [options.vars] text bindings beside the usual ones, or instead of them
+   * @param {string} [options.main] the first module of another Worker that has the same bindings
+   * @param {boolean} [options.breaksKv] the KV is `world.kv`, which can be broken
+   * @param {string} [options.kvModule] a Worker that is the KV, in a runtime of its own, which outlives restarts
+   * @param {string} [options.around] a first module that is put beside the Worker's own and imports it
+   * @param {string[]} [options.beside] the files that go with it
+   * @param {string} [options.state] a folder that its state begins as a copy of
+   * @param {string[]} [options.assets] the folders with static assets
+   * @param {string} [options.files] the folder with the files that campaigns give
+   * @param {Record<string, number>} [options.limits] other rate limits by name
    */
-  static async start({ vars = {}, main, kvModule, kvApart = false, around, beside = [], state } = {}) {
+  static async start(options = {}) {
+    const { vars = {}, kvModule, breaksKv, state } = options;
     const world = new World();
-    Object.assign(world, { main, kvModule, kvApart, around, beside });
+    world.#options = options;
     world.folder = fs.mkdtempSync(path.join(os.tmpdir(), 'leadhook-e2e-'));
     folders.add(world.folder);
     world.state = path.join(world.folder, 'state');
     if (state) fs.cpSync(state, world.state, { recursive: true });
-    else fs.mkdirSync(world.state);
-    if (!kvModule) world.kv = await KvService.start();
-    world.assets = await startAssets();
+    if (breaksKv) world.kv = await KvService.start();
     world.adminToken = `admin-${randomBytes(24).toString('hex')}`;
     world.vars = {
       LEADHOOK_ENV: 'dev',
@@ -80,47 +85,85 @@ export class World {
       ...SECRETS,
       ...vars,
     };
-    if (kvApart) await world.#startKv();
-    writeConfig(world);
+    if (kvModule) await world.#startKv(kvModule);
+    world.#copyWorker();
     await world.startAgain();
     return world;
   }
 
   /** Starts the runtime on the folder as it is. The port is another one each time. */
   async startAgain() {
-    const { child, url } = this.#serve('config.capnp');
+    const { assets = [ASSETS], files, limits } = this.#options;
+    const config = writeConfig({
+      folder: this.folder,
+      modules: this.#modules(),
+      names: Object.keys(this.vars),
+      assets,
+      files,
+      limits,
+      state: this.state,
+      address: '127.0.0.1:0',
+      // As on Cloudflare: tests say for themselves where a visitor is.
+      addressHeader: 'cf-connecting-ip',
+      kv: this.#kvAddress(),
+    });
+    const { child, port } = await this.#serve(config, this.vars);
     this.#child = child;
-    this.url = await url('http');
-    if (this.kvModule && !this.kvApart) this.kvUrl = await url('kv');
+    this.url = `http://127.0.0.1:${port}`;
     await until('the Worker answers', () => this.request('GET', '/healthz'));
   }
 
-  async #startKv() {
-    writeKvConfig(this);
-    const { child, url } = this.#serve('kv.capnp');
-    this.#kvChild = child;
-    this.kvUrl = await url('kv');
+  #kvAddress() {
+    if (this.kv) return `127.0.0.1:${this.kv.port}`;
+    return this.kvUrl && new URL(this.kvUrl).host;
   }
 
-  /** Starts a runtime. `url` promises where a socket of it listens. */
-  #serve(config) {
-    const child = spawn(WORKERD, ['serve', config, '--control-fd=3'], {
-      cwd: this.folder,
-      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+  async #startKv(module) {
+    const folder = path.join(this.folder, 'kv');
+    fs.mkdirSync(folder);
+    fs.copyFileSync(module, path.join(folder, 'kv.mjs'));
+    const code = '(name = "kv.mjs", esModule = embed "kv.mjs")';
+    const config = path.join(folder, 'config.capnp');
+    fs.writeFileSync(
+      config,
+      `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [(name = "kv", worker = (modules = [${code}], compatibilityDate = "${PLATFORM.compatibility_date}"))],
+  sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "kv")],
+);
+`,
+    );
+    const { child, port } = await this.#serve(config, {});
+    this.#kvChild = child;
+    this.kvUrl = `http://127.0.0.1:${port}`;
+  }
+
+  #serve(config, env) {
+    return serve(config, {
+      env,
+      onText: (text, stream) => (this[stream] += text),
+      onStart: (child) => {
+        running.add(child);
+        child.once('exit', () => running.delete(child));
+      },
     });
-    running.add(child);
-    child.once('exit', () => running.delete(child));
-    child.stdout.setEncoding('utf8').on('data', (text) => (this.stdout += text));
-    child.stderr.setEncoding('utf8').on('data', (text) => (this.stderr += text));
-    let control = '';
-    child.stdio[3].setEncoding('utf8').on('data', (text) => (control += text));
-    const port = (socket) =>
-      until('workerd listens', () => {
-        if (!running.has(child))
-          throw Object.assign(new Error(`workerd ended: ${this.stderr.slice(-2000)}`), { final: true });
-        return control.match(new RegExp(`"socket":"${socket}","port":(\\d+)`))?.[1];
-      });
-    return { child, url: async (socket) => `http://127.0.0.1:${await port(socket)}` };
+  }
+
+  // A copy, so that a build in the meantime changes nothing under a running test.
+  #copyWorker() {
+    const { main = path.join(BUILD, 'index.js'), around, beside = [] } = this.#options;
+    const worker = path.join(this.folder, 'worker');
+    fs.mkdirSync(worker);
+    const files = modulesOf(path.dirname(main)).map(([, file]) => file);
+    for (const file of [...files, ...beside, ...(around ? [around] : [])])
+      fs.copyFileSync(file, path.join(worker, path.basename(file)));
+  }
+
+  /** Returns the modules: one that is put around the Worker first. */
+  #modules() {
+    const all = modulesOf(path.join(this.folder, 'worker'));
+    const name = this.#options.around && path.basename(this.#options.around);
+    return all.sort(([one], [other]) => (other === name) - (one === name));
   }
 
   /** The runtime's process. */
@@ -142,7 +185,6 @@ export class World {
   async restart(signal = 'SIGTERM', vars = {}) {
     await this.kill(signal);
     Object.assign(this.vars, vars);
-    writeConfig(this);
     await this.startAgain();
   }
 
@@ -151,7 +193,6 @@ export class World {
     await this.kill();
     await end(this.#kvChild, 'SIGKILL');
     await this.kv?.stop();
-    await this.assets.stop();
     fs.rmSync(this.folder, { recursive: true, force: true });
     folders.delete(this.folder);
   }
@@ -250,90 +291,3 @@ async function end(child, signal) {
   child.kill(signal);
   await ended;
 }
-
-const setting = (pattern, otherwise) => fs.readFileSync(WRANGLER, 'utf8').match(pattern)?.[1] ?? otherwise;
-const compatibilityDate = () => setting(/^compatibility_date\s*=\s*"([^"]+)"/m, '2026-04-01');
-
-const KV_SOCKET = '(name = "kv", address = "127.0.0.1:0", http = (), service = "kv"),';
-
-/** KV's Worker as a service of a runtime. */
-function kvService(world) {
-  fs.copyFileSync(world.kvModule, path.join(world.folder, 'kv.mjs'));
-  const module = '(name = "kv.mjs", esModule = embed "kv.mjs")';
-  return `(name = "kv", worker = (modules = [${module}], compatibilityDate = ${text(compatibilityDate())})),`;
-}
-
-function kvElsewhere({ kv, kvUrl }) {
-  const port = kv?.port ?? new URL(kvUrl).port;
-  return `(name = "kv", external = (address = "127.0.0.1:${port}", http = ())),`;
-}
-
-/** Of KV's Worker in a runtime of its own. */
-function writeKvConfig(world) {
-  fs.writeFileSync(
-    path.join(world.folder, 'kv.capnp'),
-    `
-using Workerd = import "/workerd/workerd.capnp";
-const config :Workerd.Config = (services = [${kvService(world)}], sockets = [${KV_SOCKET}]);
-`,
-  );
-}
-
-function writeConfig(world) {
-  const built = path.resolve(path.dirname(WRANGLER), setting(/^main\s*=\s*"([^"]+)"/m, 'build/index.js'));
-  const main = world.main ?? built;
-  const flags = setting(/^compatibility_flags\s*=\s*\[([^\]]*)\]/m, '');
-  // A copy, so that a build in the meantime changes nothing under a running test. What begins with
-  // a dot is a build that is under way.
-  const worker = path.join(world.folder, 'worker');
-  const finished = (file) => !path.basename(file).startsWith('.');
-  fs.cpSync(path.dirname(main), worker, { recursive: true, filter: finished });
-  const kinds = { '.js': 'esModule', '.mjs': 'esModule', '.wasm': 'wasm' };
-  if (world.around) fs.copyFileSync(world.around, path.join(worker, path.basename(world.around)));
-  for (const file of world.beside) fs.copyFileSync(file, path.join(worker, path.basename(file)));
-  const first = path.basename(world.around ?? main);
-  const files = fs
-    .readdirSync(worker, { recursive: true })
-    .filter((file) => file !== first && kinds[path.extname(file)]);
-  const modules = [first, ...files.sort()].map(
-    (file) => `(name = ${text(file)}, ${kinds[path.extname(file)]} = embed ${text(`worker/${file}`)})`,
-  );
-  const variables = Object.entries(world.vars).map(
-    ([name, value]) => `(name = ${text(name)}, text = ${text(value)})`,
-  );
-  const isKvWithin = world.kvModule && !world.kvApart;
-  fs.writeFileSync(
-    path.join(world.folder, 'config.capnp'),
-    `
-using Workerd = import "/workerd/workerd.capnp";
-const config :Workerd.Config = (
-  services = [
-    (name = "main", worker = .leadhook),
-    ${isKvWithin ? kvService(world) : kvElsewhere(world)}
-    (name = "assets", external = (address = "127.0.0.1:${world.assets.port}", http = ())),
-    (name = "state", disk = (path = ${text(world.state)}, writable = true)),
-    (name = "internet", network = (allow = ["public", "private"])),
-  ],
-  sockets = [
-    (name = "http", address = "127.0.0.1:0", http = (), service = "main"),
-    ${isKvWithin ? KV_SOCKET : ''}
-  ],
-);
-const leadhook :Workerd.Worker = (
-  modules = [${modules.join(', ')}],
-  compatibilityDate = ${text(compatibilityDate())},
-  compatibilityFlags = [${flags}],
-  bindings = [
-    (name = "KV", kvNamespace = "kv"),
-    (name = "ASSETS", service = "assets"),
-    (name = "LEDGER", durableObjectNamespace = (className = "Ledger")),
-    ${variables.join(', ')}
-  ],
-  durableObjectNamespaces = [(className = "Ledger", uniqueKey = "leadhook-ledger", enableSql = true)],
-  durableObjectStorage = (localDisk = "state"),
-);
-`,
-  );
-}
-
-const text = (value) => JSON.stringify(value);

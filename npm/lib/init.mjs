@@ -1,0 +1,44 @@
+// `leadhook init`: the example campaigns, pages and files, and the random secrets of development.
+import { cpSync, existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { campaignFiles, readCampaigns } from './campaigns.mjs';
+import { fillDevVars } from './secrets.mjs';
+
+const EXAMPLES = fileURLToPath(new URL('../examples', import.meta.url));
+/** The file with the secrets of development. */
+export const DEV_VARS = '.dev.vars';
+
+/** Makes a folder ready, and says what it made. */
+export function init(options) {
+  if (prepare(options).length === 0) console.log('Nothing is missing here.');
+}
+
+/**
+ * Writes what is missing, and says so. The examples are one set: where there are campaigns, their pages would be
+ * somebody else's.
+ * @returns {string[]} what was made
+ */
+export function prepare({ campaigns, pages, files, state }) {
+  const made = [];
+  if (!existsSync(campaigns)) {
+    for (const [name, folder] of Object.entries({ campaigns, pages, files })) {
+      if (existsSync(folder)) continue;
+      cpSync(join(EXAMPLES, name), folder, { recursive: true });
+      made.push(`${folder}/`);
+    }
+    console.log(`There were no campaigns here. ${made.join(', ')}: four examples to try and to change.`);
+  }
+  if (!existsSync('.gitignore')) {
+    writeFileSync('.gitignore', ['node_modules/', `${state}/`, DEV_VARS, 'leadhook.keys', ''].join('\n'));
+    made.push('.gitignore');
+    console.log('.gitignore: keeps secrets and state out of a repository');
+  }
+  const read = readCampaigns(campaignFiles(campaigns)).campaigns.map(({ campaign }) => campaign);
+  const added = fillDevVars(DEV_VARS, read);
+  if (added > 0) {
+    made.push(DEV_VARS);
+    console.log(`${DEV_VARS}: ${added} random values added`);
+  }
+  return made;
+}

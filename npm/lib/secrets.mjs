@@ -1,0 +1,61 @@
+// Files of NAME="value" lines, and the random values that they lack.
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { parseEnv } from 'node:util';
+import { destinationSecrets } from './campaigns.mjs';
+
+const key = (id) => `${id}:${randomBytes(32).toString('base64')}`;
+const newToken = () => randomBytes(24).toString('base64url');
+
+/** Returns the seed, and the public key behind it. */
+function signingKey() {
+  const { d, x } = generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' });
+  return `s1:${Buffer.concat([d, x].map((part) => Buffer.from(part, 'base64url'))).toString('base64')}`;
+}
+
+/** The Worker's own secrets by name, each with what makes a random one. */
+export const OWN_SECRETS = {
+  LEADHOOK_PEPPERS: () => key('k1'),
+  LEADHOOK_SEALING_KEYS: () => key('k1'),
+  LEADHOOK_SIGNING_KEYS: signingKey,
+  LEADHOOK_LIST_KEYS: () => key('l1'),
+  LEADHOOK_ADMIN_TOKEN: newToken,
+};
+
+export const newWebhookSecret = () => `whsec_${randomBytes(32).toString('base64')}`;
+
+/** Returns the values of a file, by name. */
+export function valuesIn(file) {
+  const values = existsSync(file) ? parseEnv(readFileSync(file, 'utf8').replace(/^\uFEFF/, '')) : {};
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== ''));
+}
+
+/**
+ * Adds values to a file that only its owner may read. An older line of a name stays as a comment: what it is the key to
+ * may still lie somewhere.
+ */
+export function addValues(file, values) {
+  let text = existsSync(file) ? readFileSync(file, 'utf8') : '';
+  if (text !== '' && !text.endsWith('\n')) text += '\n';
+  for (const [name, value] of Object.entries(values)) {
+    text = text.replace(new RegExp(`^(?=\\s*(export\\s+)?${name}\\s*=)`, 'gm'), '# replaced: ');
+    text += `${name}="${value}"\n`;
+  }
+  writeFileSync(file, text, { mode: 0o600 });
+  chmodSync(file, 0o600);
+}
+
+/**
+ * Adds the values that campaigns need for development, and keeps those that are there.
+ * @returns {number} how many were added
+ */
+export function fillDevVars(file, campaigns) {
+  const known = valuesIn(file);
+  const wanted = { LEADHOOK_ENV: () => 'dev', ...OWN_SECRETS };
+  for (const { name, isToken } of destinationSecrets(campaigns))
+    wanted[name] = isToken ? newToken : newWebhookSecret;
+  const missing = Object.entries(wanted).filter(([name]) => !(name in known));
+  if (missing.length > 0)
+    addValues(file, Object.fromEntries(missing.map(([name, make]) => [name, make()])));
+  return missing.length;
+}
