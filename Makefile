@@ -86,6 +86,12 @@ help:
 	  --no-build-isolation --require-hashes --dest $(@D) -r $<
 	@.tools/python/bin/python tests/python/multipart_cases.py $(@D)/*.tar.gz > $@.new && mv $@.new $@
 
+.tools/nodes/installed: tests/npm/nodes/package.json tests/npm/nodes/package-lock.json
+	@echo "Installing versions of Node into .tools/nodes (once; ten seconds)"
+	@mkdir -p $(@D) && cp $^ $(@D)/
+	@cd $(@D) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
 python-requirements:
 	cd tests/python && uv pip compile --universal --generate-hashes --python-version 3.11 --quiet \
 	  --custom-compile-command 'make python-requirements' requirements.in -o requirements.txt
@@ -167,7 +173,7 @@ soak: build $(CLI)
 	@SOAK_MINUTES=$(SOAK_MINUTES) node tests/e2e/faults/soak.mjs
 
 # The tarball in an empty folder, by each version of Node that the package names.
-test-npm: $(TARBALL)
+test-npm: $(TARBALL) .tools/nodes/installed
 	node --test tests/npm/*.test.mjs
 
 # The same source elsewhere is the same Worker.

@@ -12,7 +12,11 @@ const BUNDLED = ['uplot'];
 const TERMS = /^(licen[sc]e|copying|copyright|notice|unlicense)/i;
 
 function cargo(args) {
-  const { status, stdout, stderr } = spawnSync('cargo', args, { cwd: ROOT, encoding: 'utf8', maxBuffer: Infinity });
+  const { status, stdout, stderr } = spawnSync('cargo', args, {
+    cwd: ROOT,
+    encoding: 'utf8',
+    maxBuffer: Infinity,
+  });
   if (status !== 0) throw new Error(`cargo ${args[0]} failed: ${stderr}`);
   return stdout;
 }
@@ -20,7 +24,17 @@ function cargo(args) {
 /** Returns "name version" of the crates that are linked into the wasm of a package. */
 function cratesOf(name) {
   const format = ['--prefix', 'none', '--format', '{p}', '--no-dedupe'];
-  const tree = cargo(['tree', '--locked', '--package', name, '--target', TRIPLE, '--edges', 'normal,no-proc-macro', ...format]);
+  const tree = cargo([
+    'tree',
+    '--locked',
+    '--package',
+    name,
+    '--target',
+    TRIPLE,
+    '--edges',
+    'normal,no-proc-macro',
+    ...format,
+  ]);
   const crates = tree.split('\n').map((line) => /^(\S+) v(\S+)/.exec(line)?.slice(1).join(' '));
   return crates.filter((crate) => crate && !crate.startsWith('leadhook'));
 }
@@ -36,7 +50,9 @@ const termsIn = (folder) =>
 
 /** Returns the file: a line for each package, and each text once with the packages under it. */
 export function thirdParty() {
-  const { packages } = JSON.parse(cargo(['metadata', '--locked', '--format-version', '1', '--filter-platform', TRIPLE]));
+  const { packages } = JSON.parse(
+    cargo(['metadata', '--locked', '--format-version', '1', '--filter-platform', TRIPLE]),
+  );
   const known = new Map(packages.map((one) => [`${one.name} ${one.version}`, one]));
   const crates = [...new Set(['leadhook', 'leadhook-cli'].flatMap(cratesOf))].sort();
   const all = crates.map((crate) => {
@@ -46,7 +62,12 @@ export function thirdParty() {
   for (const name of BUNDLED) {
     const folder = join(ROOT, 'node_modules', name);
     const { version, license, repository } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
-    all.push({ crate: `${name} ${version} (npm)`, license, repository: repository?.url, terms: termsIn(folder) });
+    all.push({
+      crate: `${name} ${version} (npm)`,
+      license,
+      repository: repository?.url,
+      terms: termsIn(folder),
+    });
   }
   const nameless = all.filter(({ license }) => !license).map(({ crate }) => crate);
   if (nameless.length > 0) throw new Error(`no licence is known of ${nameless.join(', ')}`);

@@ -1,4 +1,4 @@
-/** The bindings: those of Leadhook's wrangler.toml, and each destination's secret by its name. */
+/** The bindings: those of Leadhook's npm/wrangler.jsonc, and each destination's secret by its name. */
 interface Env {
   KV: KVNamespace;
   LEDGER: DurableObjectNamespace<import('./ledger').Ledger>;

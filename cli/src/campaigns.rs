@@ -56,8 +56,7 @@ fn parse(name: &str, text: &str) -> Result<Campaign, Vec<String>> {
             Err(unquoted)
         }
     };
-    accepted
-        .map_err(|problems| problems.iter().map(|problem| line(&format!("{name}: {problem}"))).collect())
+    accepted.map_err(|problems| problems.iter().map(|problem| line(&format!("{name}: {problem}"))).collect())
 }
 
 /// Reads a text file as editors write it: with or without a byte order mark, with CRLF or LF.

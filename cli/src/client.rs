@@ -206,8 +206,8 @@ struct Address {
 
 impl Address {
     fn parse(address: &str) -> Result<Self, String> {
-        let url =
-            WebAddress::parse(address).ok_or_else(|| format!("{address} is not an address like https://…"))?;
+        let url = WebAddress::parse(address)
+            .ok_or_else(|| format!("{address} is not an address like https://…"))?;
         let is_here = url.is_loopback_http();
         if url.scheme() != "https" && !is_here {
             return Err(format!("{address} must begin with https://"));

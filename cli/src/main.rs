@@ -3,5 +3,7 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    ExitCode::from(leadhook_cli::run(std::env::args_os().map(|one| one.to_string_lossy().into_owned()).collect()))
+    ExitCode::from(leadhook_cli::run(
+        std::env::args_os().map(|one| one.to_string_lossy().into_owned()).collect(),
+    ))
 }

@@ -14,7 +14,8 @@ const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 const DEMO: &str = "examples/campaigns/demo-request.toml";
 
 fn campaign(file: &str) -> Campaign {
-    let table: toml::Table = toml::from_str(&fs::read_to_string(Path::new(ROOT).join(file)).expect("a file")).expect("TOML");
+    let table: toml::Table =
+        toml::from_str(&fs::read_to_string(Path::new(ROOT).join(file)).expect("a file")).expect("TOML");
     Campaign::accept(&serde_json::to_value(table).expect("JSON")).expect("a campaign")
 }
 

@@ -29,8 +29,7 @@ const MODULES = { '.js': 'esModule', '.mjs': 'esModule', '.wasm': 'wasm' };
 const ETAG_CHARACTERS = 22;
 
 /** Writes a text as Cap'n Proto has it, which has no `\u`. */
-const text = (value) =>
-  JSON.stringify(value).replace(/\\u00([0-9a-f]{2})/g, (_, hex) => `\\x${hex}`);
+const text = (value) => JSON.stringify(value).replace(/\\u00([0-9a-f]{2})/g, (_, hex) => `\\x${hex}`);
 
 /** Returns the rules of a _headers file: [{pattern, headers}]. */
 function rulesOf(source) {
@@ -136,7 +135,8 @@ export function writeConfig(options) {
   for (const needed of [folder, state]) mkdirSync(needed, { recursive: true });
   const [cron] = PLATFORM.triggers.crons;
   const manifest = { files: filesOf(assets), workerFirst: PLATFORM.assets.run_worker_first };
-  const disk = (name, path, more = '') => `(name = ${text(name)}, disk = (path = ${text(resolve(path))}${more}))`;
+  const disk = (name, path, more = '') =>
+    `(name = ${text(name)}, disk = (path = ${text(resolve(path))}${more}))`;
   const variables = names.map((name) => `(name = ${text(name)}, fromEnvironment = ${text(name)})`);
   const json = (name, value) => `(name = ${text(name)}, json = ${text(JSON.stringify(value))})`;
   const inner = (name, target) => `(name = ${text(name)}, service = ${text(target)})`;

@@ -70,7 +70,10 @@ class Deployment {
   rehearse() {
     this.#configure();
     this.#wrangler.show('deploy', '--dry-run', '--outdir', join(this.#folder, 'dry-run'));
-    const names = [...Object.keys(OWN_SECRETS), ...destinationSecrets(this.#campaigns).map(({ name }) => name)];
+    const names = [
+      ...Object.keys(OWN_SECRETS),
+      ...destinationSecrets(this.#campaigns).map(({ name }) => name),
+    ];
     console.log(`
 Secrets that it needs, each found on Cloudflare, taken from ${this.#options.keys}, made or asked for: ${names.join(', ')}
 KV namespace ${this.#options.name}-kv${this.#needsBucket() ? `, bucket ${this.#options.name}-files` : ', no bucket'}: found or made
@@ -97,9 +100,11 @@ Nothing was deployed.`);
       });
     }
     const url = valuesIn(this.#options.keys)[ADDRESS] ?? 'https://…';
-    console.log(fit(`
+    console.log(
+      fit(`
 Deployed. The admin token is in ${this.#options.keys}. Now publish:
-  npx leadhook publish ${join(this.#options.campaigns, '*.toml')} --url ${url}`));
+  npx leadhook publish ${join(this.#options.campaigns, '*.toml')} --url ${url}`),
+    );
   }
 
   #needsBucket() {
@@ -117,7 +122,9 @@ Deployed. The admin token is in ${this.#options.keys}. Now publish:
       main: from(join(WORKER, 'index.js')),
       assets: { ...assets, directory: from(ASSETS) },
       kv_namespaces: namespaces.map((one) => ({ ...one, ...(namespace && { id: namespace }) })),
-      ...(this.#needsBucket() && { r2_buckets: buckets.map((one) => ({ ...one, bucket_name: `${name}-files` })) }),
+      ...(this.#needsBucket() && {
+        r2_buckets: buckets.map((one) => ({ ...one, bucket_name: `${name}-files` })),
+      }),
     };
     writeFileSync(join(this.#folder, 'wrangler.json'), `${JSON.stringify(config, null, 2)}\n`);
     this.#config = { ...config, main: undefined, assets };

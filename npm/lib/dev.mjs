@@ -89,7 +89,10 @@ class Development {
   async start() {
     for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(name, () => this.#end(0));
     const { campaigns, problems } = this.#read();
-    fillDevVars(DEV_VARS, campaigns.map(({ campaign }) => campaign));
+    fillDevVars(
+      DEV_VARS,
+      campaigns.map(({ campaign }) => campaign),
+    );
     this.#startSink();
     await this.#startWorker();
     this.#looks = this.#look();
@@ -112,7 +115,9 @@ class Development {
     this.#sink.on('error', (error) => this.#fail(error.message));
     this.#sink.on('exit', () => {
       if (!this.#ending)
-        console.log(`\nThe receiver has stopped. Leads wait. Start it again in another terminal: ${this.#sinkAgain()}`);
+        console.log(
+          `\nThe receiver has stopped. Leads wait. Start it again in another terminal: ${this.#sinkAgain()}`,
+        );
     });
   }
 
@@ -165,7 +170,9 @@ class Development {
         if (this.#isReady) console.log(fit(`${file}: live`));
         for (const warning of answer.warnings ?? []) console.log(fit(`${file}: warning: ${warning}`));
       } else {
-        const errors = answer.errors ?? [{ detail: answer.detail ?? answer.title ?? `status ${response.status}` }];
+        const errors = answer.errors ?? [
+          { detail: answer.detail ?? answer.title ?? `status ${response.status}` },
+        ];
         refused.push(...errors.map(({ field, detail }) => [file, field, detail].filter(Boolean).join(': ')));
       }
     }
@@ -207,7 +214,10 @@ class Development {
   /** Makes a change live. */
   async #follow(isOfCampaigns, needsRestart) {
     const { campaigns, problems } = this.#read();
-    const added = fillDevVars(DEV_VARS, campaigns.map(({ campaign }) => campaign));
+    const added = fillDevVars(
+      DEV_VARS,
+      campaigns.map(({ campaign }) => campaign),
+    );
     if (needsRestart || added > 0) await this.#restartWorker();
     if (this.#ending) return;
     if (isOfCampaigns || problems.length > 0) this.#say([...problems, ...(await this.#publish(campaigns))]);
@@ -223,7 +233,10 @@ class Development {
       : '-d email=anna@example.com';
     const sendsMail = destinationSecrets(campaigns).some(({ isToken }) => isToken);
     const lines = [
-      ['Landing page', existsSync(join(pages, `${id}.html`)) && `${this.#url}/${id}   (all of them: ${this.#url}/)`],
+      [
+        'Landing page',
+        existsSync(join(pages, `${id}.html`)) && `${this.#url}/${id}   (all of them: ${this.#url}/)`,
+      ],
       ['Hosted form', id && `${this.#url}/f/${id}`],
       ['Dashboard', `${this.#url}/admin   sign in with the LEADHOOK_ADMIN_TOKEN of ${DEV_VARS}`],
       ['Or from a shell', id && `curl ${fields} ${this.#url}/c/${id}`],

@@ -55,7 +55,6 @@ export function fillDevVars(file, campaigns) {
   for (const { name, isToken } of destinationSecrets(campaigns))
     wanted[name] = isToken ? newToken : newWebhookSecret;
   const missing = Object.entries(wanted).filter(([name]) => !(name in known));
-  if (missing.length > 0)
-    addValues(file, Object.fromEntries(missing.map(([name, make]) => [name, make()])));
+  if (missing.length > 0) addValues(file, Object.fromEntries(missing.map(([name, make]) => [name, make()])));
   return missing.length;
 }

@@ -12,11 +12,14 @@ const TYPES = {
 
 export default function files({ FOLDER }) {
   async function ask(key, method) {
-    const path = key.split('/').map(encodeURIComponent).join('/');
-    const response = await FOLDER.fetch(`http://files/${path}`, { method });
-    // A folder has a listing, and no length.
-    if (response.ok && response.headers.has('content-length')) return response;
-    await response.body?.cancel();
+    // macOS may have written a name's letters and marks apart.
+    for (const name of new Set([key, key.normalize('NFD')])) {
+      const path = name.split('/').map(encodeURIComponent).join('/');
+      const response = await FOLDER.fetch(`http://files/${path}`, { method });
+      // A folder has a listing, and no length.
+      if (response.ok && response.headers.has('content-length')) return response;
+      await response.body?.cancel();
+    }
     return null;
   }
   return {

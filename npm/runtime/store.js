@@ -86,7 +86,8 @@ export default {
     const key = decodeURIComponent(pathname.slice(1));
     if (request.method === 'PUT') {
       const ttl = query.get('expiration_ttl');
-      if (ttl !== null && !(Number(ttl) >= MIN_TTL_S)) return new Response('Invalid expiration_ttl', { status: 400 });
+      if (ttl !== null && !(Number(ttl) >= MIN_TTL_S))
+        return new Response('Invalid expiration_ttl', { status: 400 });
       await put(env, key, await request.text(), ttl === null ? null : Number(ttl));
       return new Response(null);
     }
@@ -101,7 +102,9 @@ export default {
 export class Store extends DurableObject {
   constructor(ctx, env) {
     super(ctx, env);
-    ctx.storage.sql.exec('CREATE TABLE IF NOT EXISTS kv (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID');
+    ctx.storage.sql.exec(
+      'CREATE TABLE IF NOT EXISTS kv (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID',
+    );
     ctx.blockConcurrencyWhile(async () => {
       if ((await ctx.storage.getAlarm()) === null) await this.#wind();
     });

@@ -7,7 +7,7 @@ use super::registry;
 use crate::base::fault::Fault;
 use crate::ledger::wire::Call;
 
-/// The time between two runs, as `wrangler.toml` has it. The ledgers of a run follow from the clock, for a cursor in KV
+/// The time between two runs, as `npm/wrangler.jsonc` has it. The ledgers of a run follow from the clock, for a cursor in KV
 /// would cost a write of the thousand that a free plan has a day.
 pub const CRON_EVERY_MS: i64 = 5 * 60_000;
 

@@ -205,13 +205,11 @@ export async function send(parcel, { flights }) {
     // Only the status of the response counts.
     const length = Number(response.headers.get('content-length') ?? Infinity);
     let more = 0;
-    if (response.ok && length <= MAX_DISCARDED_BYTES && !response.headers.has('content-encoding')) {
-      await response.arrayBuffer().catch(() => {});
-    } else {
-      // Runtimes differ: a body that is left unread ends the connection, or is read to its end.
-      await response.body?.cancel().catch(() => {});
-      more = await endConnection(url, own, signal);
-    }
+    const isRead = length <= MAX_DISCARDED_BYTES && !response.headers.has('content-encoding');
+    if (isRead) await response.arrayBuffer().catch(() => {});
+    // Runtimes differ: a body that is left unread ends the connection, or is read to its end.
+    else await response.body?.cancel().catch(() => {});
+    if (!(response.ok && isRead)) more = await endConnection(url, own, signal);
     if (response.ok && own.isDoubtful) throw new Error('the answer may be one to another request');
     const retryAfter = response.headers.get('retry-after');
     return more === 0 && retryAfter === null

@@ -41,6 +41,7 @@ mod consent {
     mod withdrawal;
 }
 mod contract {
+    mod bindgen;
     mod format_3;
     mod formats;
     mod openapi;

@@ -16,7 +16,7 @@ use axum::extract::State;
 use axum::http;
 use ureq::{Agent, Error};
 
-use super::{Answer, Call, Readers, Refusal, Request, Response, Stream, Unreachable};
+use super::shapes::{Answer, Call, Readers, Refusal, Request, Response, Stream, Unreachable};
 
 impl From<io::Error> for Refusal {
     fn from(error: io::Error) -> Self {
@@ -133,7 +133,9 @@ pub fn sleep(duration: Duration) {
 
 /// Starts one of the programs that the npm package has beside the command line. This binary has none.
 pub fn start(program: &str, _: &str) -> Result<(), String> {
-    Err(format!("leadhook {program} is in the npm package: npx leadhook {program}; in a clone: make {program}"))
+    Err(format!(
+        "leadhook {program} is in the npm package: npx leadhook {program}; in a clone: make {program}"
+    ))
 }
 
 /// Sends a request, and waits for the response.
@@ -158,9 +160,11 @@ pub fn ask(request: &Request<'_>, is_here: bool) -> Result<Response, Unreachable
         None => agent.run(built.body(()).map_err(invalid)?),
     };
     let mut response = sent.map_err(unreachable)?;
-    let retry_after = response.headers().get("retry-after").and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let retry_after =
+        response.headers().get("retry-after").and_then(|value| value.to_str().ok()).map(str::to_owned);
     let status = response.status().as_u16();
-    let body = response.body_mut().with_config().limit(request.longest).read_to_string().map_err(unreachable)?;
+    let body =
+        response.body_mut().with_config().limit(request.longest).read_to_string().map_err(unreachable)?;
     Ok(Response { status, retry_after, body })
 }
 
@@ -183,10 +187,11 @@ pub fn serve(
 ) -> Result<(), Refusal> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.map_err(|error| match error.kind() {
-            ErrorKind::AddrInUse => Refusal::Other("is in use".to_owned()),
-            _ => error.into(),
-        })?;
+        let listener =
+            tokio::net::TcpListener::bind(("127.0.0.1", port)).await.map_err(|error| match error.kind() {
+                ErrorKind::AddrInUse => Refusal::Other("is in use".to_owned()),
+                _ => error.into(),
+            })?;
         let port = listener.local_addr()?.port();
         ready(port);
         let stopped = async {
@@ -205,7 +210,8 @@ async fn answer<H: FnMut(&Call<'_>) -> Answer + Send>(
     body: Bytes,
 ) -> http::Response<Body> {
     let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    let headers: Vec<_> = headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
+    let headers: Vec<_> =
+        headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
     let (port, handle) = &*server;
     let call = Call { port: *port, method: method.as_str(), path, headers: &headers, body: &body };

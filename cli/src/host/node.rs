@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use wasm_bindgen::prelude::{Closure, JsValue, wasm_bindgen};
 
-use super::{Answer, Call, Readers, Refusal, Request, Response, Stream, Unreachable};
+use super::shapes::{Answer, Call, Readers, Refusal, Request, Response, Stream, Unreachable};
 
 /// What they throw is a text: the name of the error as POSIX has it, a space, and words.
 mod js {

@@ -128,12 +128,12 @@ const FINDINGS: &[Finding] = &[
     problem(
         "secret_missing",
         "A destination's secret is not set, so nothing can be sent to it",
-        "Set it with `wrangler secret put`; pending deliveries are sent then.",
+        "Upload it with `leadhook deploy --put`; pending deliveries are sent then.",
     ),
     problem(
         "turnstile_secret_missing",
         "Turnstile's secret is not set, so it is not asked about submissions",
-        "Set it with `wrangler secret put`. Submissions are accepted meanwhile.",
+        "Upload it with `leadhook deploy --put`. Submissions are accepted meanwhile.",
     ),
     problem(
         "turnstile_for_tests",
@@ -158,7 +158,7 @@ const FINDINGS: &[Finding] = &[
     problem(
         "signing_secret_sent",
         "A campaign would send a secret that signs webhooks, so nothing is sent with it",
-        "Give the provider's token its own name, set it with `wrangler secret put`, and publish again.",
+        "Give the provider's token its own name, upload it with `leadhook deploy --put`, and publish again.",
     ),
     problem(
         "sent_secret_signs",
@@ -179,12 +179,12 @@ const FINDINGS: &[Finding] = &[
     remark(
         "signing_keys_missing",
         "LEADHOOK_SIGNING_KEYS is not set: there are no signed receipts",
-        "Create one with `leadhook keys make`, and set it with `wrangler secret put`.",
+        "Create one with `leadhook keys make`, and upload it with `leadhook deploy --put`.",
     ),
     remark(
         "list_keys_missing",
         "LEADHOOK_LIST_KEYS is not set: there are no lists, so nobody can be suppressed",
-        "Create one with `leadhook keys make`, and set it with `wrangler secret put`.",
+        "Create one with `leadhook keys make`, and upload it with `leadhook deploy --put`.",
     ),
     remark(
         "public_url_missing",

@@ -147,7 +147,10 @@ describe('a lead magnet in the bucket', { timeout: 120_000 }, () => {
   test('a file that is not there is said to be, and nothing is recorded as given', async () => {
     for (const id of ['missing', 'folder']) {
       const answer = await given(id);
-      assert.deepEqual([answer.status, answer.headers.get('content-type')], [503, 'text/html; charset=utf-8']);
+      assert.deepEqual(
+        [answer.status, answer.headers.get('content-type')],
+        [503, 'text/html; charset=utf-8'],
+      );
       assert.match(await answer.text(), /This file is not there just now/);
     }
   });

@@ -77,7 +77,10 @@ describe('egress', { timeout: 240_000 }, () => {
   };
 
   before(async () => {
-    world = await World.start({ breaksKv: true, vars: { ...consentVars(), SPLIT_TOKEN: 'token\nX-Injected: 1' } });
+    world = await World.start({
+      breaksKv: true,
+      vars: { ...consentVars(), SPLIT_TOKEN: 'token\nX-Injected: 1' },
+    });
   });
 
   after(async () => {

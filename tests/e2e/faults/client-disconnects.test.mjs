@@ -15,8 +15,8 @@ const GONE = 10_000;
 const AT_ONCE = 64;
 /** As many as may wait for one ledger. */
 const PLACES = limits.waiting_requests;
-/** Six kilobytes each would be more. */
-const MAX_GROWTH_MB = 60;
+/** Twelve kilobytes each would be more; the heap of the runtime varies by half of it. */
+const MAX_GROWTH_MB = 120;
 
 /** Posts, and cuts the connection as soon as the post is written, or a moment later. */
 function goAway(world, someone, afterMs) {

@@ -1,24 +1,14 @@
-// The questions of `make deploy`, with a wrangler that only records its calls.
+// `leadhook deploy` by wrangler, as the package installs it, against a stand-in for Cloudflare's API.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { campaignsOf } from '../../../scripts/campaigns.mjs';
-import { destinationSecrets, givesFiles } from '../../../scripts/secrets.mjs';
+import { Cloudflare } from '../support/cloudflare.mjs';
 import { ROOT } from '../support/world.mjs';
 
-/** Keeps secrets in a file beside it, and answers what the script asks wrangler for. */
-const WRANGLER = `#!/usr/bin/env node
-const fs = require('node:fs');
-const [first, second, name] = process.argv.slice(2);
-const file = __dirname + '/put.json';
-const put = fs.existsSync(file) ? JSON.parse(fs.readFileSync(file)) : {};
-if (first === 'kv' && second === 'namespace') console.log(JSON.stringify([{ title: 'leadhook-kv', id: 'i' }]));
-if (first === 'secret' && second === 'list') console.log(JSON.stringify(Object.keys(put).map((name) => ({ name }))));
-if (first === 'secret' && second === 'put') fs.writeFileSync(file, JSON.stringify({ ...put, [name]: fs.readFileSync(0, 'utf8') }));
-`;
+const PACKAGE = path.join(ROOT, 'target/package');
 const HEAD = `
 id = "news"
 title = "News"
@@ -58,97 +48,152 @@ magnet.title = "The guide"
 magnet . "file" = 'guides/vår guide.pdf'
 `;
 
-describe('make deploy', { timeout: 60_000 }, () => {
-  let folder;
+/** What the first run asks for, in its order: address, the webhook's secret, the provider's token, hosts, host of operators. */
+const ANSWERS = ['https://leads.example.com', 'whsec_abc', 'the-token', 'yes', '-'];
 
-  before(() => {
+describe('leadhook deploy', { timeout: 240_000 }, () => {
+  let folder, cloudflare;
+
+  before(async () => {
+    cloudflare = await Cloudflare.start();
     folder = fs.mkdtempSync(path.join(os.tmpdir(), 'leadhook-deploy-'));
-    fs.writeFileSync(path.join(folder, 'wrangler'), WRANGLER, { mode: 0o755 });
-    fs.copyFileSync(path.join(ROOT, 'wrangler.toml'), path.join(folder, 'wrangler.toml'));
     fs.mkdirSync(path.join(folder, 'campaigns'));
     write(CAMPAIGN);
   });
 
-  after(() => fs.rmSync(folder, { recursive: true, force: true }));
+  after(async () => {
+    await cloudflare.stop();
+    fs.rmSync(folder, { recursive: true, force: true });
+  });
 
   const write = (text) => fs.writeFileSync(path.join(folder, 'campaigns/news.toml'), text);
-  const put = () => JSON.parse(fs.readFileSync(path.join(folder, 'put.json'), 'utf8'));
   const keys = () => fs.readFileSync(path.join(folder, 'leadhook.keys'), 'utf8');
-  /** The script with these lines typed in. */
-  const run = (...lines) => {
-    const env = {
-      ...process.env,
-      WRANGLER: path.join(folder, 'wrangler'),
-      CAMPAIGNS: path.join(folder, 'campaigns'),
-    };
-    const input = lines.map((line) => `${line}\n`).join('');
-    return spawnSync(process.execPath, [path.join(ROOT, 'scripts/deploy.mjs')], {
-      cwd: folder,
-      env,
-      input,
-      encoding: 'utf8',
-    });
+  /** Runs it with these lines typed in, and these options. */
+  const run = (lines = [], ...options) => {
+    const { WRANGLER, ...outer } = process.env;
+    const env = { ...outer, ...cloudflare.env };
+    const args = [
+      path.join(PACKAGE, 'bin/leadhook.mjs'),
+      'deploy',
+      '--campaigns',
+      'campaigns',
+      '--state',
+      '.leadhook',
+    ];
+    const child = spawn(process.execPath, [...args, ...options], { cwd: folder, env });
+    let said = '';
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding('utf8').on('data', (text) => (said += text));
+    child.stdin.end(lines.map((line) => `${line}\n`).join(''));
+    return new Promise((done) => child.once('close', (code) => done({ code, said })));
   };
-  /** Deploys, and gives what was asked. */
-  const deploy = (...lines) => {
-    const { status, stdout, stderr } = run(...lines);
-    assert.equal(status, 0, stderr);
-    return stdout;
+  /** Deploys, and gives what was said and what it changed. */
+  const deploy = async (lines, ...options) => {
+    cloudflare.changes = [];
+    const { code, said } = await run(lines, ...options);
+    assert.equal(code, 0, said);
+    return { said, changes: cloudflare.changes };
   };
 
-  test("asks which hosts get a provider's token, and keeps the answer where the command line finds it", () => {
-    const said = deploy('https://leads.example.com', 'whsec_abc', 'the-token', 'yes');
-    assert.match(said, /send tokens to these hosts: MAIL_API_TOKEN=api\.mail\.example\./);
-    assert.equal(put().LEADHOOK_SECRET_HOSTS, 'MAIL_API_TOKEN=api.mail.example');
-    assert.equal(put().MAIL_API_TOKEN, 'the-token');
-    assert.match(keys(), /^LEADHOOK_SECRET_HOSTS="MAIL_API_TOKEN=api\.mail\.example"$/m);
+  test('a rehearsal says what would go up, and changes nothing', async () => {
+    const { said, changes } = await deploy([], '--dry-run');
+    assert.deepEqual(changes, []);
+    assert.match(said, /Nothing was deployed\./);
+    for (const name of ['LEADHOOK_PEPPERS', 'MAIL_API_TOKEN', 'leadhook-kv', 'no bucket'])
+      assert.ok(said.includes(name));
+    const outcome = path.join(folder, '.leadhook/deploy/dry-run');
+    for (const name of ['index.js', 'index_bg.wasm'])
+      assert.ok(
+        fs.readFileSync(path.join(outcome, name)).equals(fs.readFileSync(path.join(PACKAGE, 'worker', name))),
+      );
+    assert.ok(!fs.existsSync(path.join(folder, 'leadhook.keys')));
   });
 
-  test('asks nothing that is known, and again when a campaign sends elsewhere', () => {
-    assert.doesNotMatch(deploy(), /LEADHOOK_SECRET_HOSTS/);
+  test('the first run makes what is missing, and the bytes that were tested go up', async () => {
+    const { said, changes } = await deploy(ANSWERS);
+    assert.deepEqual(
+      cloudflare.namespaces.map(({ title }) => title),
+      ['leadhook-kv'],
+    );
+    assert.deepEqual(cloudflare.buckets, []);
+    assert.ok(changes.includes('PUT /workers/scripts/leadhook'));
+    const [{ parts, metadata }] = cloudflare.versions;
+    for (const [name, bytes] of parts)
+      assert.ok(bytes.equals(fs.readFileSync(path.join(ROOT, 'build', path.basename(name)))), name);
+    assert.deepEqual([...parts.keys()].map((name) => path.basename(name)).sort(), [
+      'index.js',
+      'index_bg.wasm',
+    ]);
+    const bound = Object.fromEntries(metadata.bindings.map((one) => [one.name, one]));
+    assert.equal(bound.KV.namespace_id, cloudflare.namespaces[0].id);
+    for (const name of ['LEDGER', 'ASSETS', 'CAMPAIGN_LIMIT', 'NETWORK_LIMIT', 'MAIL_LIMIT'])
+      assert.ok(bound[name], name);
+    assert.equal(cloudflare.secrets.LEADHOOK_SECRET_HOSTS, 'MAIL_API_TOKEN=api.mail.example');
+    assert.equal(cloudflare.secrets.MAIL_API_TOKEN, 'the-token');
+    assert.equal(cloudflare.secrets.LEADHOOK_PUBLIC_URL, 'https://leads.example.com');
+    for (const [name, value] of Object.entries(cloudflare.secrets)) {
+      assert.ok(keys().includes(`${name}="${value}"`), `${name} is in the key file`);
+      if (name !== 'LEADHOOK_PUBLIC_URL' && name !== 'LEADHOOK_SECRET_HOSTS')
+        assert.ok(!said.includes(value), `${name} is not shown`);
+    }
+    assert.equal(fs.statSync(path.join(folder, 'leadhook.keys')).mode & 0o777, 0o600);
+    const left = fs.readdirSync(path.join(folder, '.leadhook/deploy'));
+    assert.ok(!left.includes('secrets.json'), 'no secret is left behind');
+    assert.match(said, /npx leadhook publish campaigns\/\*\.toml --url https:\/\/leads\.example\.com/);
+  });
+
+  test('a second run asks nothing and changes nothing', async () => {
+    const { said, changes } = await deploy();
+    assert.deepEqual(changes, []);
+    assert.match(said, /Nothing has changed since the last deployment/);
+    assert.doesNotMatch(said, /LEADHOOK_SECRET_HOSTS/);
+  });
+
+  test('a campaign that sends elsewhere is asked about, and nothing but the secret goes up', async () => {
     write(CAMPAIGN.replace('API.mail.example.:8443', 'mail2.example'));
-    assert.match(deploy('-'), /It is MAIL_API_TOKEN=api\.mail\.example until now/);
-    assert.equal(
-      put().LEADHOOK_SECRET_HOSTS,
-      'MAIL_API_TOKEN=api.mail.example',
-      'nothing is bound unless somebody says so',
-    );
-    deploy('');
-    assert.equal(put().LEADHOOK_SECRET_HOSTS, 'MAIL_API_TOKEN=api.mail.example');
-    deploy('yes');
-    assert.equal(
-      put().LEADHOOK_SECRET_HOSTS,
-      'MAIL_API_TOKEN=api.mail.example, MAIL_API_TOKEN=mail2.example',
-    );
-    deploy();
-    fs.rmSync(path.join(folder, 'leadhook.keys'));
-    assert.match(deploy('MAIL_API_TOKEN=mail2.example'), /this machine does not know to what/);
-    assert.equal(put().LEADHOOK_SECRET_HOSTS, 'MAIL_API_TOKEN=mail2.example');
+    const asked = await deploy(['-']);
+    assert.match(asked.said, /It is MAIL_API_TOKEN=api\.mail\.example until now/);
+    assert.deepEqual(asked.changes, [], 'nothing is bound unless somebody says so');
+    const { changes } = await deploy(['yes']);
+    assert.deepEqual(changes, ['PATCH /workers/scripts/leadhook/settings']);
+    const both = 'MAIL_API_TOKEN=api.mail.example, MAIL_API_TOKEN=mail2.example';
+    assert.equal(cloudflare.secrets.LEADHOOK_SECRET_HOSTS, both);
+    assert.deepEqual((await deploy()).changes, []);
   });
 
-  test('asks nothing where no campaign sends a token', () => {
-    write(CAMPAIGN.slice(0, CAMPAIGN.lastIndexOf('[[destination]]')));
-    assert.doesNotMatch(deploy(), /LEADHOOK_SECRET_HOSTS/);
+  test('a key that was rotated goes up by its name', async () => {
+    const text = keys().replace(/^LEADHOOK_PEPPERS=.*$/m, 'LEADHOOK_PEPPERS="k2:new,k1:old"');
+    fs.writeFileSync(path.join(folder, 'leadhook.keys'), text);
+    const { changes } = await deploy([], '--put', 'LEADHOOK_PEPPERS');
+    assert.deepEqual(changes, ['PATCH /workers/scripts/leadhook/settings']);
+    assert.equal(cloudflare.secrets.LEADHOOK_PEPPERS, 'k2:new,k1:old');
+    const { code, said } = await run([], '--put', 'NO_SUCH_NAME');
+    assert.deepEqual([code, /NO_SUCH_NAME: not in leadhook\.keys/.test(said)], [1, true], said);
   });
 
-  test('reads a campaign as the command line does, however it is written', () => {
+  test('a campaign that gives a file brings a bucket, however it is written', async () => {
     for (const text of [IN_OTHER_WORDS, `\uFEFF${IN_OTHER_WORDS}`, IN_OTHER_WORDS.replaceAll('\n', '\r\n')]) {
       write(text);
-      const campaigns = campaignsOf(path.join(folder, 'campaigns'));
-      assert.deepEqual(destinationSecrets(campaigns), [
-        { name: 'CRM_WEBHOOK_SECRET', isToken: false, hosts: [] },
-        { name: 'MAIL_API_TOKEN', isToken: true, hosts: ['mail.example'] },
-      ]);
-      assert.equal(givesFiles(campaigns), true);
+      const { said } = await deploy([], '--dry-run');
+      assert.match(said, /bucket leadhook-files/);
+      assert.doesNotMatch(said, /N(OT|OR)_THIS_ONE/);
     }
-    write(CAMPAIGN);
-    assert.equal(givesFiles(campaignsOf(path.join(folder, 'campaigns'))), false);
+    await deploy(['-']);
+    assert.deepEqual(
+      cloudflare.buckets.map(({ name }) => name),
+      ['leadhook-files'],
+    );
+    assert.ok(cloudflare.versions[0].metadata.bindings.some(({ name }) => name === 'FILES'));
   });
 
-  test('deploys nothing where a campaign is none', () => {
+  test('nothing is deployed where a campaign is none, or there is none', async () => {
     write(CAMPAIGN.replace('Example AB', ''));
-    const { status, stderr } = run();
-    assert.equal(status, 1);
-    assert.match(stderr, /news\.toml: controller\.name: is required[\s\S]*Nothing was deployed/);
+    cloudflare.changes = [];
+    const wrong = await run();
+    assert.equal(wrong.code, 1);
+    assert.match(wrong.said, /news\.toml: controller\.name: is required[\s\S]*Nothing was deployed/);
+    fs.rmSync(path.join(folder, 'campaigns/news.toml'));
+    assert.match((await run()).said, /no campaign files[\s\S]*Nothing was deployed/);
+    assert.deepEqual(cloudflare.changes, []);
   });
 });

@@ -13,7 +13,7 @@ import { ROOT } from '../support/world.mjs';
 /** `make` with arguments, in a process group of its own as a terminal would have it. */
 function make(...args) {
   // As from a fresh terminal: neither the outer make nor the test runner is inherited.
-  const outer = /^(MAKE.*|MFLAGS|NODE_TEST_CONTEXT|PORT|SINK_PORT|CAMPAIGNS|FILES|STATE)$/;
+  const outer = /^(MAKE.*|MFLAGS|NODE_TEST_CONTEXT|PORT|SINK_PORT|CAMPAIGNS|PAGES|FILES|STATE)$/;
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !outer.test(name)));
   const child = spawn('make', args, { cwd: ROOT, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
   child.output = '';

@@ -43,7 +43,6 @@ export class Cloudflare {
     const body = await bodyOf(request);
     const url = new URL(request.url, 'http://cloudflare');
     const path = url.pathname.replace(/^\/client\/v4(\/accounts\/[0-9a-f]{32})?/, '');
-    if (process.env.TRACE) console.error(request.method, request.url);
     if (request.method !== 'GET') this.changes.push(`${request.method} ${path}`);
     const { result, error, more } = await this.#handle(request, path, url.searchParams, body);
     const text = JSON.stringify({
@@ -65,7 +64,8 @@ export class Cloudflare {
         if (isPost) return { result: this.#add(this.namespaces, { id: '0a'.repeat(16), ...json() }) };
         return { result: Number(query.get('page') ?? 1) > 1 ? [] : this.namespaces };
       case '/r2/buckets':
-        if (isPost) return { result: this.#add(this.buckets, { ...json(), creation_date: '2026-12-01T00:00:00Z' }) };
+        if (isPost)
+          return { result: this.#add(this.buckets, { ...json(), creation_date: '2026-12-01T00:00:00Z' }) };
         return { result: { buckets: this.buckets } };
       case `${script}/secrets`:
         if (this.versions.length === 0) return { error: NO_WORKER };
@@ -79,11 +79,20 @@ export class Cloudflare {
         return this.versions.length === 0 ? { error: NO_SERVICE } : { result: this.#service() };
       case script:
         await this.#upload(headers, body);
-        return { result: { id: 'leadhook', startup_time_ms: 1, ...this.#service().default_environment.script } };
+        return {
+          result: { id: 'leadhook', startup_time_ms: 1, ...this.#service().default_environment.script },
+        };
       case `${script}/versions`:
+        if (isPost) {
+          await this.#upload(headers, body);
+          const { id } = this.versions[0];
+          return { result: { id, startup_time_ms: 1, resources: { script: { etag: id } } } };
+        }
         return { result: { items: this.versions.map(({ parts, ...version }) => version) } };
       case `${script}/deployments`:
-        return this.versions.length === 0 ? { error: NO_WORKER } : { result: { deployments: [this.#deployment()] } };
+        return this.versions.length === 0
+          ? { error: NO_WORKER }
+          : { result: { deployments: [this.#deployment()] } };
       case `${script}/assets-upload-session`:
         return { result: { jwt: 'all-known', buckets: [] } };
       case '/workers/subdomain':
@@ -106,13 +115,22 @@ export class Cloudflare {
   #service() {
     return {
       id: 'leadhook',
-      default_environment: { environment: 'production', script: { last_deployed_from: 'wrangler', tag: 't', tags: [] } },
+      default_environment: {
+        environment: 'production',
+        script: { last_deployed_from: 'wrangler', tag: 't', tags: [] },
+      },
     };
   }
 
   #deployment() {
     const versions = [{ version_id: this.versions[0].id, percentage: 100 }];
-    return { id: 'd', source: 'wrangler', strategy: 'percentage', created_on: '2026-12-01T00:00:00Z', versions };
+    return {
+      id: 'd',
+      source: 'wrangler',
+      strategy: 'percentage',
+      created_on: '2026-12-01T00:00:00Z',
+      versions,
+    };
   }
 
   /** Takes a new version: its files by name, and in its metadata the bindings. */
@@ -122,7 +140,8 @@ export class Cloudflare {
     const parts = new Map();
     for (const [name, part] of form)
       if (name !== 'metadata') parts.set(name, Buffer.from(await part.arrayBuffer()));
-    for (const { name, type, text } of metadata.bindings) if (type === 'secret_text') this.secrets[name] = text;
+    for (const { name, type, text } of metadata.bindings)
+      if (type === 'secret_text') this.secrets[name] = text;
     this.#version(metadata.annotations ?? {}, { metadata, parts });
   }
 
@@ -130,14 +149,25 @@ export class Cloudflare {
   async #patch(headers, body) {
     const form = await formOf(headers, body);
     const { bindings } = JSON.parse(await textOf(form.get('settings')));
-    for (const { name, type, text } of bindings) if (type === 'secret_text' && text) this.secrets[name] = text;
+    for (const { name, type, text } of bindings)
+      if (type === 'secret_text' && text) this.secrets[name] = text;
     this.#version({ 'workers/triggered_by': 'secret' }, this.versions[0]);
   }
 
   #version(annotations, { metadata, parts }) {
     const number = this.versions.length + 1;
-    const created = { created_on: '2026-12-01T00:00:00Z', modified_on: '2026-12-01T00:00:00Z', source: 'wrangler' };
-    this.versions.unshift({ id: `version-${number}`, number, annotations, metadata: { ...metadata, ...created }, parts });
+    const created = {
+      created_on: '2026-12-01T00:00:00Z',
+      modified_on: '2026-12-01T00:00:00Z',
+      source: 'wrangler',
+    };
+    this.versions.unshift({
+      id: `version-${number}`,
+      number,
+      annotations,
+      metadata: { ...metadata, ...created },
+      parts,
+    });
   }
 }
 

@@ -1,6 +1,5 @@
 // A site with forms that leadhook.js takes over, on an origin of its own, with the world behind it and a
 // browser.
-import assert from 'node:assert/strict';
 import { serveCopy, serveWorld } from './origin.mjs';
 import { launch, memberNames, opened } from './browser.mjs';
 import { campaign } from './campaigns.mjs';

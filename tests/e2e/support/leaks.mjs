@@ -8,7 +8,8 @@ import { SECRETS } from './receiver.mjs';
 const IDENTITY =
   /(@|%40)(example\.org|gmail\.com|googlemail\.com)|Lovelace|(46|0)70[- ]?174[- ]?06[- ]?\d\d/i;
 /** Lines that workerd itself prints; everything else comes from the Worker. */
-const RUNTIME_LINE = /^((workerd|kj|capnp|external|src)\/\S*:\d+: |Received a connect event but we lack a handler)/;
+const RUNTIME_LINE =
+  /^((workerd|kj|capnp|external|src)\/\S*:\d+: |Received a connect event but we lack a handler)/;
 
 /** Lines of the runtime and the bindings where the core has panicked: a place in the code, no values. */
 const PANIC_LINE = /^(Reinitializing Wasm application$|Critical (RuntimeError|Error): | {4}at |stack: )/;

@@ -363,7 +363,7 @@ fn a_purpose_is_not_kept_longer_than_the_record_of_its_consents() {
 
 #[test]
 fn what_a_new_file_offers_in_comments_is_right() {
-    let template = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/bin/leadhook/template.toml");
+    let template = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("cli/src/template.toml");
     let is_key = |key: &str| key.chars().all(|c| c.is_ascii_lowercase() || c == '_');
     let offered =
         |line: &&str| line.starts_with('[') || line.split_once(" = ").is_some_and(|(key, _)| is_key(key));

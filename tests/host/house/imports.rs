@@ -9,7 +9,7 @@ use super::source::{Source, identifier, sources, words};
 /// A path, from the root of its crate; the library's crate is `crate`, the command line's `bin`.
 type Path = Vec<String>;
 
-const BIN: &str = "src/bin/leadhook/";
+const BIN: &str = "cli/src/";
 /// Re-exports of re-exports that are followed.
 const MAX_DEPTH: usize = 8;
 
@@ -50,7 +50,7 @@ impl Imports {
     /// Returns those of the program, which are read once.
     pub fn read() -> &'static Self {
         static READ: OnceLock<Imports> = OnceLock::new();
-        READ.get_or_init(|| Self::of(&sources("src")))
+        READ.get_or_init(|| Self::of(&[sources("src"), sources("cli/src")].concat()))
     }
 
     pub fn of(sources: &[Source]) -> Self {
@@ -340,8 +340,8 @@ fn a_path_leads_to_the_file_that_defines_what_it_names() {
             "src/b.rs",
             "use crate::a::{A, C, d};\nfn f() { d::e() }\n#[cfg(test)]\nmod tests { use super::*; }",
         ),
-        ("src/bin/leadhook/main.rs", "mod g;\nfn main() { g::h(leadhook::a::D) }"),
-        ("src/bin/leadhook/g.rs", "use crate::main;"),
+        ("cli/src/lib.rs", "mod g;\nfn main() { g::h(leadhook::a::D) }"),
+        ("cli/src/g.rs", "use crate::main;"),
     ]);
     assert_eq!(
         arrows(&imports),
@@ -351,9 +351,9 @@ fn a_path_leads_to_the_file_that_defines_what_it_names() {
             "b.rs a/c.rs",
             "b.rs a/d.rs",
             "b.rs a/mod.rs",
-            "bin/leadhook/g.rs bin/leadhook/main.rs",
-            "bin/leadhook/main.rs a/d.rs",
-            "bin/leadhook/main.rs bin/leadhook/g.rs",
+            "cli/src/g.rs cli/src/lib.rs",
+            "cli/src/lib.rs a/d.rs",
+            "cli/src/lib.rs cli/src/g.rs",
         ]
     );
 }

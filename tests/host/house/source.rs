@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A Rust file.
+#[derive(Clone)]
 pub struct Source {
     /// The path below the package, with slashes.
     pub path: String,
@@ -46,7 +47,8 @@ impl Source {
 
     /// Checks that the file is a part of the program, not of its tests.
     pub fn is_core(&self) -> bool {
-        self.path.starts_with("src/") && !self.path.ends_with("/tests.rs")
+        ["src/", "cli/src/"].iter().any(|folder| self.path.starts_with(folder))
+            && !self.path.ends_with("/tests.rs")
     }
 }
 
