@@ -2,6 +2,8 @@
 //! standard library; `node` is Node around the wasm, by the functions of `node.js`. No other file knows which one it
 //! is, so both programs do and say the same.
 
+#[cfg(target_arch = "wasm32")]
+mod functions;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
 #[cfg(target_arch = "wasm32")]

@@ -346,14 +346,14 @@ fn a_path_leads_to_the_file_that_defines_what_it_names() {
     assert_eq!(
         arrows(&imports),
         [
+            "cli/src/g.rs cli/src/lib.rs",
+            "cli/src/lib.rs cli/src/g.rs",
+            "cli/src/lib.rs a/d.rs",
             "a/c.rs a/d.rs",
             "a/mod.rs a/d.rs",
             "b.rs a/c.rs",
             "b.rs a/d.rs",
             "b.rs a/mod.rs",
-            "cli/src/g.rs cli/src/lib.rs",
-            "cli/src/lib.rs a/d.rs",
-            "cli/src/lib.rs cli/src/g.rs",
         ]
     );
 }
