@@ -1,7 +1,7 @@
 // The npm package, in a folder: the command line, the Worker with what runs it, assets and examples.
 //
 //   node scripts/package.mjs FOLDER WORKER_FOLDER [--dev]     --dev: without what only a release needs
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
 import { parse } from 'smol-toml';
@@ -48,6 +48,8 @@ for (const name of ['bin', 'lib', 'runtime', 'deploy', 'wrangler.jsonc', 'npm-sh
 for (const name of ['index.js', 'index_bg.wasm']) copy(join(worker, name), `worker/${name}`);
 for (const name of ['campaigns', 'pages', 'files']) copy(`examples/${name}`, `examples/${name}`);
 copy('assets', 'assets');
+for (const name of readdirSync(join(ROOT, 'docs')).filter((one) => one.endsWith('.md')))
+  copy(`docs/${name}`, `docs/${name}`);
 copy('LICENSE', 'LICENSE');
 if (isRelease) writeFileSync(join(output, 'THIRD-PARTY'), thirdParty());
 writeManifest();

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::host::{self, Request, Response};
 use super::terminal::line;
-use super::vars::{ADMIN_TOKEN, KEYS_FILE, Vars};
+use super::vars::{ADMIN_TOKEN, DEV_VARS, KEYS_FILE, Vars};
 
 /// The address of `make dev`.
 const DEVELOPMENT: &str = "http://127.0.0.1:8787";
@@ -24,15 +24,28 @@ pub struct Server {
     #[arg(long)]
     url: Option<String>,
     /// The key file. The admin token is read from LEADHOOK_ADMIN_TOKEN in the environment, else from this
-    /// file
-    #[arg(long, alias = "file", value_name = "FILE", default_value = KEYS_FILE)]
-    pub keys: PathBuf,
+    /// file [default: leadhook.keys; for a Leadhook on this machine .dev.vars, if it is there]
+    #[arg(long, alias = "file", value_name = "FILE")]
+    keys: Option<PathBuf>,
 }
 
 impl Server {
     pub fn client(&self) -> Result<Client, String> {
-        let url = self.url.clone().or_else(url_of_environment);
-        Client::new(url.as_deref().unwrap_or(DEVELOPMENT), &self.keys)
+        Client::new(&self.address(), &self.keys())
+    }
+
+    /// Returns the key file that fits the address: development has one of its own.
+    pub fn keys(&self) -> PathBuf {
+        let is_here = || WebAddress::parse(&self.address()).is_some_and(|url| url.is_loopback_http());
+        match &self.keys {
+            Some(file) => file.clone(),
+            None if is_here() && host::read(Path::new(DEV_VARS)).is_ok() => DEV_VARS.into(),
+            None => KEYS_FILE.into(),
+        }
+    }
+
+    fn address(&self) -> String {
+        self.url.clone().or_else(url_of_environment).unwrap_or_else(|| DEVELOPMENT.to_owned())
     }
 }
 

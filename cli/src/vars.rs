@@ -8,6 +8,8 @@ use super::host::{self, Readers, Refusal};
 
 /// The default key file.
 pub const KEYS_FILE: &str = "leadhook.keys";
+/// The key file of development, which `leadhook dev` writes.
+pub const DEV_VARS: &str = ".dev.vars";
 pub const PEPPERS: &str = "LEADHOOK_PEPPERS";
 pub const SEALING: &str = "LEADHOOK_SEALING_KEYS";
 pub const SIGNING: &str = "LEADHOOK_SIGNING_KEYS";

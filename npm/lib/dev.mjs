@@ -15,6 +15,8 @@ import { serve } from './workerd.mjs';
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
 const PROGRAM = join(PACKAGE, 'bin/leadhook.mjs');
 const EXAMPLE = 'spring-guide';
+/** The port that the command line asks. */
+const USUAL_PORT = 8787;
 /** The port of the receiver that the example campaigns name. */
 const USUAL_SINK_PORT = 8788;
 /** The time between two looks at the folders. */
@@ -27,7 +29,11 @@ export async function dev(options) {
     ['PORT', options.port],
     ['SINK_PORT', options.sinkPort],
   ]) {
-    if (!(await isFree(port))) throw new Refusal(`port ${port} is in use; choose another with ${name}=…`);
+    const option = `--${name.toLowerCase().replace('_', '-')}`;
+    if (!(await isFree(port)))
+      throw new Refusal(
+        `port ${port} is in use; choose another with ${option}, or ${name}=… in the environment`,
+      );
   }
   prepare(options);
   if (campaignFiles(options.campaigns).length === 0) {
@@ -64,6 +70,19 @@ function statOf(file) {
   return stat?.isFile() ? `${stat.mtimeMs} ${stat.size}` : '';
 }
 
+/** Says that a delivery failed, if a line of the Worker's log tells so: it would arrive below. */
+function sayFailure(line) {
+  if (!line.includes('"event":"delivery"') || line.includes('"state":"delivered"')) return;
+  try {
+    const { campaign, destination, outcome, state, attempt } = JSON.parse(line);
+    console.log(
+      fit(`${campaign} -> ${destination}: not delivered (${outcome}), attempt ${attempt}, ${state}`),
+    );
+  } catch {
+    // A part of a line.
+  }
+}
+
 class Development {
   #options;
   #url;
@@ -76,6 +95,8 @@ class Development {
   #published = new Map();
   /** The problems that were said last. */
   #said = '';
+  /** The campaigns without a file. */
+  #orphans = new Set();
   /** What the folders looked like: at campaigns, and at what only a restart shows. */
   #looks = {};
 
@@ -138,7 +159,10 @@ class Development {
       state: join(state, 'data'),
       address: `127.0.0.1:${port}`,
     });
-    const onText = (text) => this.#log.write(text);
+    const onText = (text) => {
+      this.#log.write(text);
+      for (const line of text.split('\n')) sayFailure(line);
+    };
     const onStart = (child) => (this.#worker = child);
     const { child } = await serve(config, { env: values, onText, onStart });
     child.on('exit', () => {
@@ -179,11 +203,24 @@ class Development {
     return refused;
   }
 
-  /** Says problems, unless they were said last. */
+  /** Says problems, unless they were said last, and when there are none any more. */
   #say(problems) {
     const text = problems.join('\n');
     if (text !== this.#said && text !== '') console.error(fit(text));
+    if (text === '' && this.#said !== '') console.log('No problems any more.');
     this.#said = text;
+  }
+
+  /** Says which campaigns have no file any more, once for each. */
+  #sayWhatStays(campaigns) {
+    const ids = new Set(campaigns.map(({ campaign }) => campaign.id));
+    for (const id of this.#published.keys()) {
+      if (ids.has(id) || this.#orphans.has(id)) continue;
+      this.#orphans.add(id);
+      console.log(
+        fit(`The campaign ${id} has no file any more. It stays live: a campaign cannot be unpublished.`),
+      );
+    }
   }
 
   #look() {
@@ -218,9 +255,13 @@ class Development {
       DEV_VARS,
       campaigns.map(({ campaign }) => campaign),
     );
-    if (needsRestart || added > 0) await this.#restartWorker();
-    if (this.#ending) return;
-    if (isOfCampaigns || problems.length > 0) this.#say([...problems, ...(await this.#publish(campaigns))]);
+    if (needsRestart || added > 0) {
+      await this.#restartWorker();
+      console.log('Pages and secrets: live');
+    }
+    if (this.#ending || !isOfCampaigns) return;
+    this.#say([...problems, ...(await this.#publish(campaigns))]);
+    if (problems.length === 0) this.#sayWhatStays(campaigns);
   }
 
   #greet(campaigns) {
@@ -244,6 +285,7 @@ class Development {
       ['Deliveries', 'appear below, each with its score and reasons'],
       ['Mailbox', sendsMail && `http://127.0.0.1:${sinkPort}/mailbox`],
       ['Stop the receiver', `kill ${this.#sink.pid}    start it again: ${this.#sinkAgain()}`],
+      ['Command line', port !== USUAL_PORT && `export LEADHOOK_URL=${this.#url}`],
       ["Worker's log", join(state, 'worker.log')],
     ];
     const shown = lines.filter(([, text]) => text).map(([name, text]) => `  ${name.padEnd(18)} ${text}`);

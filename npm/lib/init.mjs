@@ -12,6 +12,7 @@ export const DEV_VARS = '.dev.vars';
 /** Makes a folder ready, and says what it made. */
 export function init(options) {
   if (prepare(options).length === 0) console.log('Nothing is missing here.');
+  console.log('Now run: npx leadhook dev');
 }
 
 /**

@@ -2,15 +2,34 @@
 // forgotten, with a time to live, is in memory alone: the ledger is the judge. Its alarm is the cron.
 import { DurableObject } from 'cloudflare:workers';
 
-/** The values with a time to live that are kept; beyond them the oldest go. */
-const MAX_PASSING = 200_000;
+/** The bytes of values with a time to live that are kept, a minute of a thousand leads a second; then the oldest go. */
+const MAX_PASSING_BYTES = 16_777_216;
+/** What a value takes beside its own length. */
+const OVERHEAD_BYTES = 200;
 /** The shortest time to live, as on Cloudflare. */
 const MIN_TTL_S = 60;
 /** The names on a page of a listing, as on Cloudflare. */
 const PAGE_NAMES = 1_000;
 
 const passing = new Map();
+let passingBytes = 0;
 let lasting;
+
+const sizeOf = (key, value) => key.length + value.length + OVERHEAD_BYTES;
+
+function forget(key) {
+  const found = passing.get(key);
+  if (found === undefined) return;
+  passing.delete(key);
+  passingBytes -= sizeOf(key, found.value);
+}
+
+function rememberFor(key, value, ttlS) {
+  forget(key);
+  passingBytes += sizeOf(key, value);
+  passing.set(key, { value, untilMs: Date.now() + ttlS * 1_000 });
+  while (passingBytes > MAX_PASSING_BYTES) forget(passing.keys().next().value);
+}
 
 const store = (env) => env.STORE.get(env.STORE.idFromName('kv'));
 
@@ -35,21 +54,19 @@ async function get(env, key) {
 }
 
 async function put(env, key, value, ttlS) {
-  const known = await all(env);
   if (ttlS !== null) {
-    passing.delete(key);
-    if (passing.size >= MAX_PASSING) passing.delete(passing.keys().next().value);
-    passing.set(key, { value, untilMs: Date.now() + ttlS * 1_000 });
+    rememberFor(key, value, ttlS);
     return;
   }
+  const known = await all(env);
   await store(env).put(key, value);
   known.set(key, value);
-  passing.delete(key);
+  forget(key);
 }
 
 async function remove(env, key) {
   const known = await all(env);
-  passing.delete(key);
+  forget(key);
   if (!known.has(key)) return;
   await store(env).remove(key);
   known.delete(key);

@@ -205,11 +205,13 @@ export async function send(parcel, { flights }) {
     // Only the status of the response counts.
     const length = Number(response.headers.get('content-length') ?? Infinity);
     let more = 0;
-    const isRead = length <= MAX_DISCARDED_BYTES && !response.headers.has('content-encoding');
-    if (isRead) await response.arrayBuffer().catch(() => {});
-    // Runtimes differ: a body that is left unread ends the connection, or is read to its end.
-    else await response.body?.cancel().catch(() => {});
-    if (!(response.ok && isRead)) more = await endConnection(url, own, signal);
+    if (response.ok && length <= MAX_DISCARDED_BYTES && !response.headers.has('content-encoding')) {
+      await response.arrayBuffer().catch(() => {});
+    } else {
+      // A body that is left unread ends the connection.
+      response.body?.cancel().catch(() => {});
+      if (!response.ok && !(response.body && length > 0)) more = await endConnection(url, own, signal);
+    }
     if (response.ok && own.isDoubtful) throw new Error('the answer may be one to another request');
     const retryAfter = response.headers.get('retry-after');
     return more === 0 && retryAfter === null
@@ -230,8 +232,8 @@ function at(origin) {
 }
 
 /**
- * Ends the connection of a response, if it is still open. The runtime has put it on top of its stack of idle
- * connections to the origin. So requests are begun that take it, and those that other
+ * Ends the connection of a response without a body, which left nothing unread. The runtime has put it on top
+ * of its stack of idle connections to the origin. So requests are begun that take it, and those that other
  * responses may have put there since, and are aborted before a byte of them is written. Resolves to their
  * number.
  *

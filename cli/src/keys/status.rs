@@ -42,7 +42,7 @@ fn in_use<'a>(response: &'a Value, ring: &str) -> Result<Vec<(&'a str, &'a Ids)>
 }
 
 pub fn status(server: &client::Server) -> Result<(), String> {
-    let vars = Vars::read_or_new(&server.keys)?;
+    let vars = Vars::read_or_new(&server.keys())?;
     let response = in_every_ledger(&server.client()?)?;
     for ring in [Ring::Peppers, Ring::Sealing, Ring::Lists, Ring::Signing] {
         let name = ring.name().unwrap_or_default();

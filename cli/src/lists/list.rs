@@ -74,7 +74,7 @@ pub struct Hasher {
 
 impl Hasher {
     pub fn of(server: &client::Server, ledger: &str) -> Result<Self, String> {
-        let vars = Vars::read(&server.keys)?;
+        let vars = Vars::read(&server.keys())?;
         let how = |reason| format!("{reason}; run leadhook keys export lists on the machine with the keys");
         let settings = vars.settings(LISTS).map_err(how)?;
         let ring = settings.lists.clone().ok_or_else(|| format!("{LISTS} is not set"))?;
