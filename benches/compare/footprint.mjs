@@ -23,12 +23,13 @@ export function sizeKb({ main }, folder) {
 
 /**
  * Returns the milliseconds from the start of the runtime until the first lead has its 202.
- * @param folder of a world whose runtime has ended and whose ledger is empty
+ * @param {{folder: string, vars: object}} world whose runtime has ended and whose ledger is empty
  */
-export async function coldStartMs({ name }, folder, person) {
+export async function coldStartMs({ name }, { folder, vars }, person) {
   const startedAt = performance.now();
   const runtime = spawn(WORKERD, ['serve', 'config.capnp', '--control-fd=3'], {
     cwd: folder,
+    env: { ...process.env, ...vars },
     stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
   });
   try {

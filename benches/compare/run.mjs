@@ -176,8 +176,8 @@ async function measureOnce() {
     await services.forget(target.name);
   }
   for (let start = 0; start < plan.starts; start += 1) {
-    for (const { target, folder } of different) {
-      once[target.name].coldStartsMs.push(await coldStartMs(target, folder, FRESH.bodies(1)[0]));
+    for (const { target, folder, vars } of different) {
+      once[target.name].coldStartsMs.push(await coldStartMs(target, { folder, vars }, FRESH.bodies(1)[0]));
       await services.forget(target.name);
     }
   }

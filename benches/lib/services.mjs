@@ -56,7 +56,7 @@ const services = {
   kvCalls: async (name) => (await send(worlds.get(name).kvUrl, 'GET', '/')).json,
 };
 
-const placeOf = ({ url, pid, kvPid, folder }) => ({ url, pid, kvPid, folder });
+const placeOf = ({ url, pid, kvPid, folder, vars }) => ({ url, pid, kvPid, folder, vars });
 
 // It only counts: conformance.mjs looks at webhooks.
 const sink = http.createServer((request, response) => {
