@@ -73,7 +73,10 @@ function filesOf(folders) {
     .flatMap((file) => rulesOf(readFileSync(file, 'utf8')));
   const entries = folders.flatMap((folder, at) =>
     readdirSync(folder, { recursive: true })
-      .filter((name) => !/(^|[\\/])[_.]/.test(name) && statSync(join(folder, name)).isFile())
+      .filter(
+        (name) =>
+          !/(^|[\\/])[_.]/.test(name) && statSync(join(folder, name), { throwIfNoEntry: false })?.isFile(),
+      )
       .flatMap((name) => entriesOf(`FOLDER_${at}`, name, folder, rules)),
   );
   return Object.fromEntries(entries);

@@ -1,7 +1,7 @@
 // `leadhook deploy`: the Worker of this package to Cloudflare, with the KV namespace, the bucket and the secrets that it
 // needs, each found or made. A second run changes nothing that need not change.
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -89,7 +89,10 @@ Nothing was deployed.`);
     const questions = new Questions(this.#options.keys, present, this.#campaigns);
     const secrets = await questions.answer();
     const tag = this.#tag();
-    const isDeployed = present !== undefined && this.#deployedTag() === tag;
+    // A deployment that failed half way has a version, and no note here.
+    const note = join(this.#folder, 'deployed');
+    const isNoted = existsSync(note) && readFileSync(note, 'utf8') === tag;
+    const isDeployed = present !== undefined && isNoted && this.#deployedTag() === tag;
     if (isDeployed && Object.keys(secrets).length === 0) {
       console.log('Nothing has changed since the last deployment.');
     } else if (isDeployed) {
@@ -98,6 +101,7 @@ Nothing was deployed.`);
       this.#withSecrets(secrets, (file) => {
         this.#wrangler.show('deploy', '--tag', tag, ...(file ? ['--secrets-file', file] : []));
       });
+      writeFileSync(note, tag);
     }
     const url = valuesIn(this.#options.keys)[ADDRESS] ?? 'https://…';
     console.log(
@@ -159,7 +163,7 @@ Deployed. The admin token is in ${this.#options.keys}. Now publish:
   #present() {
     const { failed, stdout, said } = this.#wrangler.try('secret', 'list');
     if (!failed) return new Set(arrayIn(stdout).map(({ name }) => name));
-    if (/not found|does not exist|10007/i.test(said)) return undefined;
+    if (/\[code: 10007\]|Worker "[^"]+" not found/.test(said)) return undefined;
     throw new Refusal(`wrangler secret list failed:\n${said}`);
   }
 

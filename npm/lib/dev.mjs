@@ -40,8 +40,9 @@ export async function dev(options) {
     const advice = `leadhook new ${join(options.campaigns, 'my-campaign')} writes one`;
     throw new Refusal(`no campaign files (*.toml) in ${options.campaigns}; ${advice}`);
   }
+  if (options.port === options.sinkPort) throw new Refusal('the two ports are the same');
   const development = new Development(options);
-  await development.start();
+  await development.start().catch((error) => development.fail(error.message));
 }
 
 function isFree(port) {
@@ -133,7 +134,7 @@ class Development {
   #startSink() {
     const args = [PROGRAM, 'sink', '--port', String(this.#options.sinkPort), '--secrets', DEV_VARS];
     this.#sink = spawn(process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit'] });
-    this.#sink.on('error', (error) => this.#fail(error.message));
+    this.#sink.on('error', (error) => this.fail(error.message));
     this.#sink.on('exit', () => {
       if (!this.#ending)
         console.log(
@@ -166,7 +167,7 @@ class Development {
     const onStart = (child) => (this.#worker = child);
     const { child } = await serve(config, { env: values, onText, onStart });
     child.on('exit', () => {
-      if (!this.#ending && child === this.#worker) this.#fail('the Worker has stopped');
+      if (!this.#ending && child === this.#worker) this.fail('the Worker has stopped');
     });
   }
 
@@ -243,7 +244,7 @@ class Development {
         // Secrets may have been added.
         this.#looks = { ...look, others: this.#look().others };
       } catch (error) {
-        if (!this.#ending) this.#fail(error.message);
+        if (!this.#ending) this.fail(error.message);
       }
     }
   }
@@ -251,17 +252,17 @@ class Development {
   /** Makes a change live. */
   async #follow(isOfCampaigns, needsRestart) {
     const { campaigns, problems } = this.#read();
-    const added = fillDevVars(
-      DEV_VARS,
-      campaigns.map(({ campaign }) => campaign),
-    );
+    const files = campaigns.map(({ campaign }) => campaign);
+    const added = fillDevVars(DEV_VARS, files, false);
+    // Without its keys the Worker answers nothing: an editor is just writing them.
+    if (!valuesIn(DEV_VARS).LEADHOOK_PEPPERS) return;
     if (needsRestart || added > 0) {
       await this.#restartWorker();
       console.log('Pages and secrets: live');
     }
-    if (this.#ending || !isOfCampaigns) return;
+    if (this.#ending) return;
     this.#say([...problems, ...(await this.#publish(campaigns))]);
-    if (problems.length === 0) this.#sayWhatStays(campaigns);
+    if (isOfCampaigns && problems.length === 0) this.#sayWhatStays(campaigns);
   }
 
   #greet(campaigns) {
@@ -297,7 +298,7 @@ Change a file in ${folder}: it is checked, and live at once. Ctrl-C ends all of 
 `);
   }
 
-  #fail(reason) {
+  fail(reason) {
     if (!this.#ending) console.error(fit(`${reason}; see ${join(this.#options.state, 'worker.log')}`));
     return this.#end(1);
   }

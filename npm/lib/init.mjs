@@ -1,6 +1,6 @@
 // `leadhook init`: the example campaigns, pages and files, and the random secrets of development.
-import { cpSync, existsSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { campaignFiles, readCampaigns } from './campaigns.mjs';
 import { fillDevVars } from './secrets.mjs';
@@ -30,8 +30,14 @@ export function prepare({ campaigns, pages, files, state }) {
     }
     console.log(`There were no campaigns here. ${made.join(', ')}: four examples to try and to change.`);
   }
-  if (!existsSync('.gitignore')) {
-    writeFileSync('.gitignore', ['node_modules/', `${state}/`, DEV_VARS, 'leadhook.keys', ''].join('\n'));
+  const ignored = existsSync('.gitignore') ? readFileSync('.gitignore', 'utf8') : '';
+  const lines = ignored.split(/\r?\n/).map((line) => line.trim().replace(/^\/|\/$/g, ''));
+  const missing = ['node_modules/', `${state}/`, DEV_VARS, 'leadhook.keys'].filter(
+    (name) => !lines.includes(name.replace(/\/$/, '')),
+  );
+  if (missing.length > 0 && !isAbsolute(state)) {
+    const start = ignored === '' || ignored.endsWith('\n') ? ignored : `${ignored}\n`;
+    writeFileSync('.gitignore', `${start}${missing.join('\n')}\n`);
     made.push('.gitignore');
     console.log('.gitignore: keeps secrets and state out of a repository');
   }

@@ -1,6 +1,15 @@
 // Files of NAME="value" lines, and the random values that they lack.
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
 import { parseEnv } from 'node:util';
 import { destinationSecrets } from './campaigns.mjs';
 
@@ -41,17 +50,29 @@ export function addValues(file, values) {
     text = text.replace(new RegExp(`^(?=\\s*(export\\s+)?${name}\\s*=)`, 'gm'), '# replaced: ');
     text += `${name}="${value}"\n`;
   }
-  writeFileSync(file, text, { mode: 0o600 });
-  chmodSync(file, 0o600);
+  // In one step, so that nobody ever finds half of it. A symbolic link stays one.
+  const target = existsSync(file) ? realpathSync(file) : file;
+  const temporary = `${target}.${process.pid}.tmp`;
+  const out = openSync(temporary, 'wx', 0o600);
+  try {
+    writeFileSync(out, text);
+    fsyncSync(out);
+  } finally {
+    closeSync(out);
+  }
+  renameSync(temporary, target);
 }
 
 /**
  * Adds the values that campaigns need for development, and keeps those that are there.
+ * @param isFirst false while the Worker runs: then its own secrets are not made anew, for an editor may be just writing
+ * the file
  * @returns {number} how many were added
  */
-export function fillDevVars(file, campaigns) {
+export function fillDevVars(file, campaigns, isFirst = true) {
   const known = valuesIn(file);
-  const wanted = { LEADHOOK_ENV: () => 'dev', ...OWN_SECRETS };
+  if (!isFirst && !known.LEADHOOK_PEPPERS) return 0;
+  const wanted = isFirst ? { LEADHOOK_ENV: () => 'dev', ...OWN_SECRETS } : {};
   for (const { name, isToken } of destinationSecrets(campaigns))
     wanted[name] = isToken ? newToken : newWebhookSecret;
   const missing = Object.entries(wanted).filter(([name]) => !(name in known));
