@@ -1,11 +1,10 @@
 // What others wrote that is in the package: the crates in the two wasms, and the npm packages in the assets, with their
 // licences.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { ROOT } from './wasm.mjs';
+import { ROOT, TRIPLE } from './wasm.mjs';
 
-const TRIPLE = 'wasm32-unknown-unknown';
 /** The npm packages that are bundled into the assets. */
 const BUNDLED = ['uplot'];
 /** The files of a package that say under which terms it may be passed on. */
@@ -45,7 +44,6 @@ const termsIn = (folder) =>
     .filter((name) => TERMS.test(name) && !/\.(rs|toml|json)$/.test(name))
     .sort()
     .map((name) => join(folder, name))
-    .filter((file) => existsSync(file))
     .map((file) => readFileSync(file, 'utf8').replaceAll('\r\n', '\n').trim());
 
 /** Returns the file: a line for each package, and each text once with the packages under it. */

@@ -8,7 +8,8 @@ import { fileURLToPath } from 'node:url';
 export const ROOT = resolve(fileURLToPath(new URL('..', import.meta.url)));
 const TARGET = resolve(ROOT, process.env.CARGO_TARGET_DIR ?? 'target');
 const CARGO_HOME = process.env.CARGO_HOME ?? join(homedir(), '.cargo');
-const TRIPLE = 'wasm32-unknown-unknown';
+/** The target of the compiler. */
+export const TRIPLE = 'wasm32-unknown-unknown';
 /** What the compiler and wasm-bindgen emit, and runtimes run. */
 const FEATURES = [
   'mutable-globals',

@@ -25,7 +25,7 @@ const TYPES = {
   '.woff2': 'font/woff2',
 };
 const MODULES = { '.js': 'esModule', '.mjs': 'esModule', '.wasm': 'wasm' };
-/** Bytes of a hash in an ETag: two versions of a file never share one. */
+/** The characters of a hash in an ETag: two versions of a file never share one. */
 const ETAG_CHARACTERS = 22;
 
 /** Writes a text as Cap'n Proto has it, which has no `\u`. */

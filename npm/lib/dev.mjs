@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { campaignFiles, destinationSecrets, readCampaigns } from './campaigns.mjs';
 import { modulesOf, writeConfig } from './config.mjs';
 import { DEV_VARS, prepare } from './init.mjs';
-import { fillDevVars, valuesIn } from './secrets.mjs';
+import { fillDestinations, valuesIn } from './secrets.mjs';
 import { fit, Refusal } from './terminal.mjs';
 import { serve } from './workerd.mjs';
 
@@ -111,10 +111,6 @@ class Development {
   async start() {
     for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(name, () => this.#end(0));
     const { campaigns, problems } = this.#read();
-    fillDevVars(
-      DEV_VARS,
-      campaigns.map(({ campaign }) => campaign),
-    );
     this.#startSink();
     await this.#startWorker();
     this.#looks = this.#look();
@@ -172,10 +168,9 @@ class Development {
   }
 
   async #restartWorker() {
-    const { exitCode, signalCode } = this.#worker;
     const old = this.#worker;
     this.#worker = undefined;
-    if (exitCode === null && signalCode === null) await stop(old);
+    await stop(old);
     if (!this.#ending) await this.#startWorker();
   }
 
@@ -251,11 +246,14 @@ class Development {
 
   /** Makes a change live. */
   async #follow(isOfCampaigns, needsRestart) {
-    const { campaigns, problems } = this.#read();
-    const files = campaigns.map(({ campaign }) => campaign);
-    const added = fillDevVars(DEV_VARS, files, false);
-    // Without its keys the Worker answers nothing: an editor is just writing them.
+    // Without its keys the Worker answers nothing, and new ones would not open what it keeps: an editor is just writing
+    // them.
     if (!valuesIn(DEV_VARS).LEADHOOK_PEPPERS) return;
+    const { campaigns, problems } = this.#read();
+    const added = fillDestinations(
+      DEV_VARS,
+      campaigns.map(({ campaign }) => campaign),
+    );
     if (needsRestart || added > 0) {
       await this.#restartWorker();
       console.log('Pages and secrets: live');

@@ -63,19 +63,22 @@ export function addValues(file, values) {
   renameSync(temporary, target);
 }
 
-/**
- * Adds the values that campaigns need for development, and keeps those that are there.
- * @param isFirst false while the Worker runs: then its own secrets are not made anew, for an editor may be just writing
- * the file
- * @returns {number} how many were added
- */
-export function fillDevVars(file, campaigns, isFirst = true) {
+/** Adds the random values that a file lacks, and returns how many were added. `wanted`: by name, what makes one. */
+function addMissing(file, wanted) {
   const known = valuesIn(file);
-  if (!isFirst && !known.LEADHOOK_PEPPERS) return 0;
-  const wanted = isFirst ? { LEADHOOK_ENV: () => 'dev', ...OWN_SECRETS } : {};
-  for (const { name, isToken } of destinationSecrets(campaigns))
-    wanted[name] = isToken ? newToken : newWebhookSecret;
   const missing = Object.entries(wanted).filter(([name]) => !(name in known));
   if (missing.length > 0) addValues(file, Object.fromEntries(missing.map(([name, make]) => [name, make()])));
   return missing.length;
 }
+
+const forDestinations = (campaigns) =>
+  Object.fromEntries(
+    destinationSecrets(campaigns).map(({ name, isToken }) => [name, isToken ? newToken : newWebhookSecret]),
+  );
+
+/** Adds what development needs, keeps what is there, and returns how many values were added. */
+export const fillDevVars = (file, campaigns) =>
+  addMissing(file, { LEADHOOK_ENV: () => 'dev', ...OWN_SECRETS, ...forDestinations(campaigns) });
+
+/** Adds what the destinations of campaigns need, and returns how many values were added. */
+export const fillDestinations = (file, campaigns) => addMissing(file, forDestinations(campaigns));

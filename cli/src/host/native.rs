@@ -1,5 +1,4 @@
 //! This machine, by the standard library.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "what `terminal` prints through")]
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, IsTerminal as _, Read as _, Write as _};

@@ -1,4 +1,4 @@
-//! What goes to the machine and comes from it.
+//! Shapes of what goes to the machine under the command line, and of what comes from it.
 
 use std::fmt;
 use std::time::Duration;
